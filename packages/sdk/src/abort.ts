@@ -1,6 +1,6 @@
 /**
- * Does something once a signal is aborted, at once if it is.
- * Contract: what comes back takes the listener away; signals live longer than what listens to them.
+ * Calls `work` when a signal is aborted, at once if it already is.
+ * Contract: returns a function that removes the listener, because signals outlive their listeners.
  */
 export function whenAborted(signal: AbortSignal | undefined, work: () => void): () => void {
   if (signal?.aborted) work()
@@ -8,10 +8,10 @@ export function whenAborted(signal: AbortSignal | undefined, work: () => void): 
   return () => signal?.removeEventListener('abort', work)
 }
 
-/** The controller's signal follows others until `unlink`. */
+/** A controller whose signal follows others until `unlink`. */
 type Linked = { controller: AbortController; signal: AbortSignal; unlink: () => void }
 
-/** A signal that follows the first of several, with its reason, until `unlink`. */
+/** Returns a signal that aborts with the reason of the first aborted signal, until `unlink`. */
 export function linked(...signals: (AbortSignal | undefined)[]): Linked {
   const controller = new AbortController()
   const unlisten = signals.map((signal) =>

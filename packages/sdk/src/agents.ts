@@ -21,36 +21,36 @@ const formats: Record<Format, string> = {
 export function agents(http: Http) {
   const { call, text } = http
   return {
-    /** Those that are not archived, or all with `include_archived`, the newest first. */
+    /** Lists active agents, newest first; with `include_archived` archived ones too. */
     list: (query?: AgentQuery, options?: CallOptions) =>
       listOf<Agent>(http, '/v1/agents', query, options),
-    /** Makes an agent; one of this `id` that exists is changed. */
+    /** Creates an agent. If an agent has the given `id`, replaces it. */
     create: (agent: NewAgent, options?: CallOptions) =>
       call<Agent>('POST', '/v1/agents', { body: agent }, options),
-    /** The prompt, tools and model that an agent would have, without making it. */
+    /** Returns the prompt, tools and model of an agent without storing it. */
     preview: (agent: PreviewAgent, options?: CallOptions) =>
       call<Preview>('POST', '/v1/agents/preview', { body: agent, isRead: true }, options),
-    /** `not_found` if there is none of this id. */
+    /** Returns an agent, archived or not. `not_found` for an unknown id. */
     get: (id: string, options?: CallOptions) =>
       call<Agent>('GET', path`/v1/agents/${id}`, {}, options),
-    /** Makes an agent of this id, or replaces it. */
+    /** Creates an agent with this id, or replaces it. */
     put: (id: string, agent: NewAgent, options?: CallOptions) =>
       call<Agent>('PUT', path`/v1/agents/${id}`, { body: agent }, options),
-    /** Changes the given fields; lists are replaced whole. `status: 'active'` restores. */
+    /** Changes the given properties. Lists are replaced; `status: 'active'` restores. */
     update: (id: string, change: AgentChange, options?: CallOptions) =>
       call<Agent>('PATCH', path`/v1/agents/${id}`, { body: change }, options),
-    /** Archives an agent: its sessions stay. */
+    /** Archives an agent. Its sessions continue. */
     delete: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/agents/${id}`, {}, options),
-    /** Deletes an archived agent for good. `agent_in_use` while it has sessions. */
+    /** Deletes an archived agent permanently. `agent_in_use` while it has sessions. */
     purge: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/agents/${id}`, { query: { permanent: true } }, options),
-    /** An agent as a file. */
+    /** Exports an agent as the text of a file, by default Markdown. */
     export: (id: string, query: { format?: Format } = {}, options?: CallOptions) => {
       const accept = formats[query.format ?? 'markdown']
       return text('GET', path`/v1/agents/${id}/export`, { query, accept }, options)
     },
-    /** Makes an agent of a file: Markdown with front matter, YAML or JSON. */
+    /** Creates an agent from a file: Markdown with front matter, YAML or JSON. */
     import: (file: string, options?: CallOptions) => {
       const sent = { type: 'text/plain', content: file }
       return call<Agent>('POST', '/v1/agents/import', { text: sent }, options)

@@ -4,10 +4,10 @@ import { listOf } from './page.ts'
 
 export function audit(http: Http) {
   return {
-    /** Who changed what, the latest first. For admins. */
+    /** Lists audit entries, newest first. Requires admin access. */
     list: (query?: AuditQuery, options?: CallOptions) =>
       listOf<AuditEntry>(http, '/v1/audit-log', query, options),
-    /** The entries as JSON lines: an async iterable of bytes, in the chunks of the network. */
+    /** Exports the entries as JSON Lines, an async iterable of chunks of bytes. */
     export: (query?: AuditExportQuery, options?: CallOptions) =>
       http.bytes('/v1/audit-log/export', { query, accept: 'application/x-ndjson' }, options),
   }

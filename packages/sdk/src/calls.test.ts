@@ -12,7 +12,7 @@ beforeAll(async (t) => {
 
 const parameters = { type: 'object', properties: { n: { type: 'integer' } } } as const
 
-/** A tool that does what a test says, and the numbers that it was called with. */
+/** A tool with the behavior of a test, and the numbers that it was called with. */
 function tool(work: (n: number, signal: AbortSignal) => unknown, name = 'work') {
   const ran: number[] = []
   const run = ({ n = 0 }: { n?: number }, { signal }: { signal: AbortSignal }) => {
@@ -50,7 +50,7 @@ async function said(session: SessionHandle) {
   })
 }
 
-test('tools of the client run side by side, once, also when the turn is awaited and iterated at once', async () => {
+test('runs client tools concurrently and once, also when the turn is awaited and iterated together', async () => {
   let arrived = 0
   let release = () => {}
   const both = new Promise<void>((resolve) => {
@@ -84,7 +84,7 @@ const oddities: [what: string, work: () => unknown, expected: RegExp][] = [
   ['a thrown thing', () => Promise.reject(Object.create(null)), /^The tool failed\.$/],
 ]
 
-test('whatever a tool returns or throws, the model reads of it and the turn goes on', async () => {
+test('sends every result and error of a tool to the model and continues the turn', async () => {
   for (const [what, work, expected] of oddities) {
     const odd = tool(work)
     const session = await sessionWith(odd)
@@ -93,7 +93,7 @@ test('whatever a tool returns or throws, the model reads of it and the turn goes
   }
 })
 
-test('a call that another client answers meanwhile is given up, and that is no error', async () => {
+test('aborts a call that another client answers meanwhile, without an error', async () => {
   const work = tool(async (_, signal) => {
     const { data } = await client.outlast.events.list(session.id, {
       types: ['tool.call_requested'],
@@ -110,7 +110,7 @@ test('a call that another client answers meanwhile is given up, and that is no e
   assert.deepEqual(await said(session), ['theirs'])
 })
 
-test('an answer that comes second is no error', async () => {
+test('ignores that a call was already answered', async () => {
   const work = tool(() => 'either')
   const session = await sessionWith(work)
   const other = client.outlast.session(session.id)
@@ -124,7 +124,7 @@ test('an answer that comes second is no error', async () => {
   assert.deepEqual(work.ran, [1], 'one program runs it once')
 })
 
-test('resume runs the calls that wait, and none that has its outcome', async () => {
+test('resume runs waiting calls and skips calls with an outcome', async () => {
   const work = tool((n) => n)
   const session = await sessionWith(work)
   const dead = new AbortController()
@@ -146,7 +146,7 @@ test('resume runs the calls that wait, and none that has its outcome', async () 
   assert.deepEqual(await said(session), ['1', '2', '3'])
 })
 
-test('resume finds a turn that is about to begin, and says when there is none', async () => {
+test('resume finds a turn that has not begun, and rejects without a turn', async () => {
   const session = await client.start()
   await assert.rejects(async () => await session.resume(), { code: 'no_turn' })
   await client.outlast.messages.create(session.id, {
@@ -170,7 +170,7 @@ test('resume finds the latest turn of a long session', async () => {
   assert.equal((await session.resume()).turnId, second.turnId)
 })
 
-test('a turn that is cancelled tells the tools that run here', async () => {
+test('aborts running tools when the turn is cancelled', async () => {
   const work = tool(async (_, signal) => {
     await turn.cancel()
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
@@ -198,7 +198,7 @@ const writes = (...names: string[]) =>
     { text: 'end' },
   )
 
-test('approvals: allowed, denied with a reason, with other arguments; two at once are not mixed up', async () => {
+test('approves, denies with a reason and replaces arguments, also for two calls at once', async () => {
   const session = await client.start({}, guarded('write_file'))
   const answer = await session.send(writes('a', 'b', 'c'), {
     onApproval: async ({ arguments: { path }, expires_at }) => {
@@ -215,7 +215,7 @@ test('approvals: allowed, denied with a reason, with other arguments; two at onc
   assert.ok(texts.some((text) => /not b/.test(text!)))
 })
 
-test('an approval that is left to somebody else waits for them', async () => {
+test('leaves an undecided approval to another client', async () => {
   const session = await client.start({}, guarded('write_file'))
   const asked: string[] = []
   const turn = session.send(writes('a'), {
@@ -229,7 +229,7 @@ test('an approval that is left to somebody else waits for them', async () => {
   assert.equal(asked.length, 1)
 })
 
-test('a decision that does not fit, or that fails, fails the turn and can be made again', async () => {
+test('rejects the turn for an invalid or failed decision, which can be repeated', async () => {
   const session = await client.start({}, guarded('write_file'))
   const wrong = { decision: 'approve', arguments: { nothing: 1 } } as const
   const bad = session.send(writes('a'), { onApproval: () => wrong })

@@ -5,12 +5,12 @@ import { OutlastError } from './error.ts'
 import { type Http, path } from './http.ts'
 import { outcomeOf, tooLong } from './outcome.ts'
 
-/** Who answers calls that wait for this program. */
+/** Handlers of calls that wait for this program. */
 export type CallHandlers = {
   signal?: AbortSignal
-  /** Tools that run here. Others that the agent may call are left to other clients. */
+  /** Tools that run in this program. Other clients run the others. */
   tools?: readonly ClientTool[]
-  /** Decides on calls that need approval; undefined leaves a call to somebody else. */
+  /** Decides on calls that need approval. Undefined leaves the decision to another client. */
   onApproval?: (
     call: ToolCall & { expires_at: string },
     context: { signal: AbortSignal },
@@ -19,10 +19,10 @@ export type CallHandlers = {
 
 type Work = (signal: AbortSignal) => Promise<unknown>
 
-/** What a tool took an hour for must not be lost to a server that restarts: minutes of trying. */
+/** Minutes of retries, so that a restart of the server does not lose the result of a long call. */
 const retriesMax = 30
 
-/** Calls claimed by a turn of a program: of two turns that follow one only one runs its tools. */
+/** Claims of calls. If two turns of a program follow the same turn, one of them runs its tools. */
 const claims = new WeakMap<Http, Map<string, AbortController>>()
 
 function claimsOf(http: Http) {
@@ -31,7 +31,7 @@ function claimsOf(http: Http) {
   return claimed
 }
 
-/** What an event is to the calls of its turn. */
+/** Role of each event type for the calls of a turn. */
 const roles = {
   'input.message': 'ignored',
   'session.started': 'ignored',
@@ -65,14 +65,14 @@ const roles = {
   'session.idled': 'ignored',
 } satisfies Record<EventType, 'request' | 'outcome' | 'ignored'>
 
-/** What tells that a call waits no longer. */
+/** Types of events that end the wait of a call. */
 const outcomeTypes = (Object.keys(roles) as EventType[]).filter((type) => roles[type] === 'outcome')
 
 /**
- * Calls of one turn that wait for this program: each is run, or decided on, once.
- * Contract: before anything runs the log is asked whether the call still waits, because events may
- * be old: the program was away, or takes a turn up again. `onError` is told what went wrong besides
- * the tools, which can only be told to the model.
+ * Runs or decides each call of a turn that waits for this program, once.
+ * Contract: before a call runs, the log is checked for its outcome, because events are old after a
+ * pause or a `resume`. `onError` receives failures other than those of tools, which the model
+ * receives.
  */
 export function createCalls(
   http: Http,
@@ -81,15 +81,15 @@ export function createCalls(
 ) {
   const session = { http, sessionId }
   const claimed = claimsOf(http)
-  /** What was begun here. */
+  /** Keys of calls that were started here. */
   const begun = new Set<string>()
-  /** What has its outcome. */
+  /** Keys of calls that have their outcome. */
   const settled = new Set<string>()
   const running = new Map<string, AbortController>()
   let isOver = false
   let looking: Promise<void> | undefined
 
-  /** One look at the log tells of all calls that were asked for before it. */
+  /** Reads the outcomes of all calls that were requested so far, in one request. */
   function look(after_sequence: number, signal: AbortSignal): Promise<void> {
     const read = async () => {
       const query = { after_sequence, types: outcomeTypes }
@@ -111,7 +111,7 @@ export function createCalls(
     const { controller, unlink } = linked(signal)
     claimed.set(claim, controller)
     running.set(key, controller)
-    // A tool that does not hear that it is over must not keep others from the call.
+    // A tool that ignores its signal must not keep others from the call.
     const release = () => {
       running.delete(key)
       if (claimed.get(claim) === controller) claimed.delete(claim)
@@ -149,7 +149,7 @@ export function createCalls(
   }
 
   return {
-    /** Begins what an event of the turn asks for, and gives up what it answers. */
+    /** Starts the calls that an event requests, and stops those that it ends. */
     take(event: Event) {
       turnId = event.context.turn_id ?? turnId
       const sequence = event.sequence ?? 0
@@ -166,7 +166,7 @@ export function createCalls(
         )
       } else if (roles[event.type] === 'outcome') settle(event)
     },
-    /** The turn is over: what still runs runs for nobody. */
+    /** Stops running calls, because the turn is over. */
     end,
   }
 }
@@ -181,11 +181,11 @@ async function answer(
 ) {
   const outcome = await outcomeOf(tool, call, { toolCallId: call.id, sessionId, signal })
   if (signal.aborted) return
-  const post = (said: object) =>
+  const post = (outcome: object) =>
     http.call(
       'POST',
       path`/v1/sessions/${sessionId}/tool-results`,
-      { body: { tool_results: [{ tool_call_id: call.id, ...said }] } },
+      { body: { tool_results: [{ tool_call_id: call.id, ...outcome }] } },
       { signal, retriesMax },
     )
   await post(outcome).catch((error) => {
@@ -208,11 +208,11 @@ async function decide(
 const resultOf = (callId: string) => `result ${callId}`
 const approvalOf = (callId: string) => `approval ${callId}`
 
-/** The server does not want this very result, whatever is done. */
+/** Tests whether the server refused the result, so that a retry fails as well. */
 const isRefused = (error: unknown) =>
   error instanceof OutlastError && [400, 413, 422].includes(error.status)
 
-/** Somebody else was faster, or nobody waits any more. */
+/** Tests whether the call was answered elsewhere, or waits no longer. */
 const isAnswered = (error: unknown) =>
   error instanceof OutlastError &&
   (error.code === 'tool_call_not_waiting' || error.code === 'approval_not_pending')

@@ -5,10 +5,10 @@ import { listOf } from './page.ts'
 export function capabilities(http: Http) {
   const { call } = http
   return {
-    /** What agents can be given, with the JSON Schema of its config. */
+    /** Lists the capabilities that agents can use, with the JSON Schemas of their configs. */
     list: (query?: PageQuery, options?: CallOptions) =>
       listOf<CapabilityInfo>(http, '/v1/capabilities', query, options),
-    /** One of them; `not_found` if there is none. */
+    /** Returns a capability. `not_found` for an unknown id. */
     get: (id: string, options?: CallOptions) =>
       call<CapabilityInfo>('GET', path`/v1/capabilities/${id}`, {}, options),
   }

@@ -15,12 +15,12 @@ beforeAll(async (t) => {
   client = await startClient(t as TestContext)
 })
 
-/** A stream that is there, and what it told so far. */
+/** An open stream, and the changes that it yielded so far. */
 async function watch(t: TestContext, { changes }: Outlast, options: ConnectionOptions = {}) {
   const stream = changes.stream(options)
   const told: ChangeEvent[] = []
   t.after(() => stream.return!())
-  /** Reads on until something fits. */
+  /** Reads until a change matches. */
   async function next(fits: (change: ChangeEvent) => boolean) {
     for (;;) {
       const { value } = await stream.next()
@@ -36,7 +36,7 @@ const isReset = ({ type }: ChangeEvent) => type === 'reset'
 const isOf = (type: ChangeEvent['type'], id: string) => (change: ChangeEvent) =>
   change.type === type && change.type !== 'reset' && change.data.id === id
 
-test('whoever watches is told of their own organization, and nobody else watches', async (t) => {
+test('streams changes of the own organization only, and refuses session tokens', async (t) => {
   const server = await startGuarded(t)
   const [one, other] = [await registerPerson(server), await registerPerson(server)]
   const clientOf = (apiKey: string) => createOutlast({ url: server.url, apiKey })
@@ -58,7 +58,7 @@ test('whoever watches is told of their own organization, and nobody else watches
   await assert.rejects(until(clientOf(token).changes.stream(), any), { code: 'users_only' })
 })
 
-/** What is told of connections that were lost. */
+/** Records lost connections. */
 function losses() {
   const codes: (string | undefined)[] = []
   const onConnection = (state: { isOpen: boolean; error?: { code: string } }) =>
@@ -66,7 +66,7 @@ function losses() {
   return { codes, onConnection }
 }
 
-test('after a cut, a silence and a planned close there is a reset, and what happened meanwhile is read', async (t) => {
+test('yields a reset after a cut, a silence and a planned close', async (t) => {
   const proxy = await startProxy(t, client.server.url)
   const through = createOutlast({ url: proxy.url })
   const { codes, onConnection } = losses()
@@ -92,7 +92,7 @@ test('after a cut, a silence and a planned close there is a reset, and what happ
   assert.ok(planned.codes.length >= 3 && planned.codes.every((code) => code === undefined))
 })
 
-test('a server that is killed and started again is followed on, and leaving ends it at once', async (t) => {
+test('continues after a restart of the server, and ends at once on break', async (t) => {
   const DATABASE_URL = await createTestDatabase(t)
   const first = await startProcess({ DATABASE_URL })
   const outlast = createOutlast({ url: first.url })
@@ -111,7 +111,7 @@ test('a server that is killed and started again is followed on, and leaving ends
   await assert.rejects(reading, reason)
 })
 
-test('behind a proxy that keeps every stream back one is told to read everything anew, as long as there is a server', async (t) => {
+test('yields resets behind a proxy that buffers streams while the server responds', async (t) => {
   const front = await startFront(t, client.server.url)
   front.keepStreams()
   const through = createOutlast({ url: front.url })

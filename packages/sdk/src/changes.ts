@@ -3,26 +3,26 @@ import type { Http } from './http.ts'
 import { type ConnectionOptions, parsed, readStream } from './reader.ts'
 import type { Frame } from './sse.ts'
 
-/** What is told of an organization. */
+/** A change in an organization. */
 export type ChangeEvent =
-  /** A session was made, or it changed: as it is now. */
+  /** A session was created or has changed. `data` is its current state. */
   | { type: 'session.changed'; data: Session }
   | { type: 'session.deleted'; data: DeletedSession }
-  /** Something else was made, changed or deleted: read it anew. */
+  /** Another resource was created, changed or deleted: read it again. */
   | { type: 'changed'; data: Change }
-  /** Something may have changed without having been told: read everything anew. */
+  /** Changes may have been missed: read all lists again. */
   | { type: 'reset' }
 
 export function changes(http: Http) {
   return {
     /**
-     * What changes in the organization, from now on, without end, across lost connections, restarts
-     * of the server and sleep of the machine: an async iterable. There is no history, so the first
-     * is `reset`, and so is the first after each gap: who reads its lists then, and keeps them by
-     * what follows, misses nothing.
+     * Streams the changes of the organization from now on, as an async iterable. It reconnects
+     * after lost connections, restarts of the server and sleep of the machine. The stream has no
+     * history, so the first change is `reset`, and so is the first one after each gap: read your
+     * lists then, and apply the changes that follow.
      * Contract: ends only with its signal (and then throws its reason), by `break`, or with an
-     * error that trying again does not mend. Behind a proxy that keeps streams back there is a
-     * `reset` every 10 s, and nothing else.
+     * error that a retry cannot fix. Behind a proxy that buffers streams it yields `reset` every
+     * 10 s, and nothing else.
      */
     stream: (options: ConnectionOptions = {}) =>
       readStream<ChangeEvent>(
@@ -31,8 +31,8 @@ export function changes(http: Http) {
           path: '/v1/changes',
           query: () => ({}),
           take: changeOf,
-          // Whoever answers may have changed meanwhile; of whom nothing is heard nothing can be
-          // read anew.
+          // A server that responds may have changed meanwhile. Without a response there is nothing
+          // to read.
           otherwise: (about) =>
             http.call('GET', '/health', {}, about).then(
               () => [{ type: 'reset' }],
@@ -44,7 +44,7 @@ export function changes(http: Http) {
   }
 }
 
-/** Undefined for what a newer server tells beside. */
+/** Undefined for a frame that only newer clients understand. */
 function changeOf({ event, data }: Frame): ChangeEvent | undefined {
   switch (event) {
     case 'session.changed':

@@ -1,6 +1,6 @@
 import type { ClientTool as Definition } from '@outlast/contract'
 
-/** The arguments that a JSON Schema allows, written `as const`; `unknown` if inexpressible. */
+/** The arguments that a JSON Schema allows (`as const`); `unknown` if types cannot express it. */
 export type ArgumentsOf<S> = S extends { enum: readonly (infer T)[] }
   ? T
   : S extends { type: 'string' }
@@ -22,21 +22,20 @@ type ObjectOf<P, R> = { [K in keyof P as K extends R ? K : never]: ArgumentsOf<P
 export type ToolCallContext = {
   toolCallId: string
   sessionId: string
-  /** Aborted when the result is no longer needed: the turn was cancelled, or the call timed out. */
+  /** Aborted when no result is needed: the turn was cancelled, or the call timed out. */
   signal: AbortSignal
 }
 
-/** A tool that this program runs. Its `definition` goes into `tools` of an agent or session. */
+/** A tool that this program runs. Its `definition` belongs to `tools` of an agent or session. */
 export type ClientTool = {
   definition: Definition
   run: (input: never, context: ToolCallContext) => unknown
 }
 
 /**
- * Makes a tool whose arguments have the type that its `parameters` say. What `run` returns, or a
- * promise of it, is the result that the model gets; what it throws is the error that the model
- * gets.
- * Contract: the server does not check arguments against `parameters`, and a model may be wrong.
+ * Creates a tool whose arguments have the type that its `parameters` describe. The model receives
+ * the value that `run` returns or resolves to as the result, and a thrown error as the error.
+ * Contract: the server does not validate arguments against `parameters`, so they may not match.
  */
 export function clientTool<const S extends Record<string, unknown>>({
   run,

@@ -11,10 +11,10 @@ function wordsOf(union: string): string[] {
   return [...words!.split('\n\n')[0]!.matchAll(/\| '(\w+)'/g)].map(([, word]) => word!)
 }
 
-test('the codes of the client are those that the server answers with, in its order', () => {
+test('lists the error codes of the server in the same order', () => {
   assert.deepEqual(wordsOf('ServerCode'), Object.keys(catalogue))
 })
 
-test('the codes of failed turns are those of the server', () => {
+test('lists the codes of failed turns of the server', () => {
   assert.deepEqual(wordsOf('TurnCode'), Object.keys(sentences))
 })

@@ -1,4 +1,4 @@
-/** What the server answers with: docs/errors.md says when. A test compares it with the server. */
+/** Error codes of the server, described in docs/errors.md. A test compares them. */
 export type ServerCode =
   | 'invalid_request'
   | 'too_many_parameters'
@@ -122,7 +122,7 @@ export type ServerCode =
   | 'session_changing'
   | 'shutting_down'
 
-/** Why a turn fails: `code` of a TurnFailedError. A test compares it with the server. */
+/** Codes of failed turns: `code` of a TurnFailedError. A test compares them with the server. */
 export type TurnCode =
   | 'max_iterations'
   | 'tool_loop'
@@ -144,20 +144,20 @@ export type TurnCode =
   | 'llm_key_unreadable'
   | 'llm_error'
 
-/** What goes wrong between the client and the server. */
+/** Codes of failures between the client and the server. */
 export type TransportCode =
-  /** No connection, or it broke. */
+  /** The connection could not be made, or it broke. */
   | 'connection_failed'
-  /** The other side did not show a certificate that is trusted, or speaks no TLS. */
+  /** The peer has no trusted certificate, or does not use TLS. */
   | 'tls_failed'
-  /** Nothing came within the time limit. */
+  /** No complete response arrived within the timeout. */
   | 'timeout'
-  /** Whatever answered is not an Outlast server: a proxy, a sign-in page, another address. */
+  /** The response is not from Outlast: a proxy, a sign-in page, another address. */
   | 'not_outlast'
-  /** The session is idle, and nothing answered the message. */
+  /** The session is idle, and no turn answered the message. */
   | 'unanswered'
-  /** There is no turn to take up again. */
+  /** The session has no turn to resume. */
   | 'no_turn'
 
-/** Every code that an OutlastError of this version has. A newer server may know more. */
+/** Every code of an OutlastError of this version. A newer server may send others. */
 export type ErrorCode = ServerCode | TurnCode | TransportCode

@@ -18,7 +18,7 @@ beforeAll(async (t) => {
   person = await registerPerson(server)
 })
 
-/** What a call is rejected with: an error of ours. */
+/** Returns the OutlastError that a call rejects with. */
 async function errorOf(call: PromiseLike<unknown>): Promise<OutlastError> {
   const error = await Promise.resolve(call).then(
     () => assert.fail('the call did not fail'),
@@ -29,7 +29,7 @@ async function errorOf(call: PromiseLike<unknown>): Promise<OutlastError> {
   return error
 }
 
-/** The error of a call through a proxy with whom every request meets one fate. */
+/** Returns the error of a call through a proxy that treats all requests alike. */
 async function errorAfter(t: TestContext, fate: Fate, options: object = {}) {
   const { url } = await startProxy(t, server.url, () => fate)
   const apiKey = person.tokens.access_token
@@ -37,7 +37,7 @@ async function errorAfter(t: TestContext, fate: Fate, options: object = {}) {
   return errorOf(outlast.agents.list())
 }
 
-test('without a key, with a wrong one and with one that expired the server says which', async () => {
+test('distinguishes a missing, wrong and expired key', async () => {
   const withKey = (apiKey?: string) =>
     errorOf(createOutlast({ url: server.url, ...(apiKey && { apiKey }) }).agents.list())
   const none = await withKey()
@@ -57,7 +57,7 @@ test('without a key, with a wrong one and with one that expired the server says 
   assert.deepEqual([odd.status, odd.code], [401, 'invalid_token'])
 })
 
-test('a key may come from a function, which is asked before each attempt', async (t) => {
+test('calls a key function before each attempt', async (t) => {
   const { key } = await createKey(server, person)
   const { url, seen } = await startProxy(t, server.url, (_, at) =>
     at === 0 ? 'lose request' : 'pass',
@@ -71,14 +71,14 @@ test('a key may come from a function, which is asked before each attempt', async
   )
 })
 
-test('a request that breaks rules is refused with the places where it does', async () => {
+test('returns the paths of invalid properties', async () => {
   const outlast = createOutlast({ url: server.url, apiKey: person.tokens.access_token })
   const error = await errorOf(outlast.agents.create({ name: '', system_prompt: 'x' }))
   assert.deepEqual([error.status, error.code], [400, 'invalid_request'])
   assert.match(error.details[0]!.path, /name/)
 })
 
-test('a server that is down has a sentence of its own', async () => {
+test('describes a refused connection', async () => {
   const probe = createTcpServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
   const { port } = probe.address() as AddressInfo
@@ -87,17 +87,20 @@ test('a server that is down has a sentence of its own', async () => {
   const outlast = createOutlast({ url: `http://127.0.0.1:${port}`, retriesMax: 0 })
   const error = await errorOf(outlast.health.get())
   assert.deepEqual([error.status, error.code], [0, 'connection_failed'])
-  assert.equal(error.message, `No connection to 127.0.0.1:${port}: nothing listens there.`)
+  assert.equal(error.message, `No connection to 127.0.0.1:${port}: the connection was refused.`)
 })
 
-test('a host that does not exist is told by its name', async () => {
+test('names a host that does not exist', async () => {
   const outlast = createOutlast({ url: 'http://no-such-host.invalid', retriesMax: 0 })
   const error = await errorOf(outlast.health.get())
   assert.equal(error.code, 'connection_failed')
-  assert.match(error.message, /no-such-host\.invalid: (there is no host|its name could not)/)
+  assert.match(
+    error.message,
+    /no-such-host\.invalid: (the host was not found|the name of the host could not)/,
+  )
 })
 
-test('a certificate that nobody vouches for, and no TLS at all, fail at once', async (t) => {
+test('fails at once for an untrusted certificate and without TLS', async (t) => {
   let requests = 0
   const tls = createTlsServer(selfSigned, (_, response) => {
     requests += 1
@@ -114,7 +117,7 @@ test('a certificate that nobody vouches for, and no TLS at all, fail at once', a
   assert.equal(requests, 0)
 })
 
-test('a page of a proxy is no answer, whether it says 200 or 502', async (t) => {
+test('rejects a page of a proxy with status 200 or 502', async (t) => {
   const page = { headers: { 'content-type': 'text/html' }, body: '<h1>Welcome</h1>' }
   const fine = await errorAfter(t, { status: 200, ...page })
   assert.deepEqual([fine.status, fine.code], [200, 'not_outlast'])
@@ -124,7 +127,7 @@ test('a page of a proxy is no answer, whether it says 200 or 502', async (t) => 
   assert.match(bad.message, /502 Bad Gateway/)
 })
 
-test('a page instead of a file is no file', async (t) => {
+test('rejects a page instead of a file', async (t) => {
   const fate = { status: 200, headers: { 'content-type': 'text/html' }, body: '<h1>Welcome</h1>' }
   const { url } = await startProxy(t, server.url, () => fate)
   const outlast = createOutlast({ url })
@@ -133,19 +136,19 @@ test('a page instead of a file is no file', async (t) => {
   assert.equal((await errorOf(entries.next())).code, 'not_outlast')
 })
 
-test('a redirect to a sign-in page is not followed', async (t) => {
+test('does not follow a redirect to a sign-in page', async (t) => {
   const location = 'https://login.example.com/start?secret=1'
   const error = await errorAfter(t, { status: 302, headers: { location } })
   assert.deepEqual([error.status, error.code], [302, 'not_outlast'])
-  assert.match(error.message, /redirects to https:\/\/login\.example\.com\/start:/)
+  assert.match(error.message, /redirects the request to https:\/\/login\.example\.com\/start\./)
 })
 
-test('an answer that breaks off or never ends is told from one that never began', async (t) => {
+test('distinguishes interrupted, endless and missing responses', async (t) => {
   const broken = await errorAfter(t, 'break off')
   assert.deepEqual([broken.status, broken.code], [0, 'connection_failed'])
-  assert.match(broken.message, /The answer of 127\.0\.0\.1:\d+ broke off/)
+  assert.match(broken.message, /The response of 127\.0\.0\.1:\d+ was interrupted/)
   const lost = await errorAfter(t, 'lose request')
-  assert.match(lost.message, /No connection to 127\.0\.0\.1:\d+: the connection was cut/)
+  assert.match(lost.message, /No connection to 127\.0\.0\.1:\d+: the connection was reset/)
   const cut = { status: 200, headers: { 'content-type': 'application/json' }, body: '{"data":[' }
   assert.equal((await errorAfter(t, cut)).code, 'connection_failed')
   const late = await errorAfter(t, 'silence', { timeoutMs: 50 })
@@ -153,7 +156,7 @@ test('an answer that breaks off or never ends is told from one that never began'
   assert.match(late.message, /within 50 ms/)
 })
 
-test('an export that breaks off is an error, not a short export', async (t) => {
+test('rejects an interrupted export', async (t) => {
   const body = '{"id":1}\n'
   const headers = { 'content-type': 'application/x-ndjson', 'content-length': '1000' }
   const { url } = await startProxy(t, server.url, () => ({ status: 200, headers, body }))
@@ -162,7 +165,7 @@ test('an export that breaks off is an error, not a short export', async (t) => {
   assert.match((await errorOf(chunks.next())).code, /timeout|connection_failed/)
 })
 
-test('what cannot be sent is a TypeError, and nothing is sent', async (t) => {
+test('throws a TypeError for an invalid request and sends nothing', async (t) => {
   for (const url of ['localhost:9000', 'ftp://example.com', 'http://me:pw@example.com', '']) {
     assert.throws(() => createOutlast({ url }), TypeError)
   }
@@ -173,7 +176,7 @@ test('what cannot be sent is a TypeError, and nothing is sent', async (t) => {
   assert.deepEqual(seen, [])
 })
 
-test('no key stands in an error, whoever refuses to send it', async () => {
+test('never includes a key in an error', async () => {
   const secret = 'evr_secret'
   const refusing = ((_url, init) => {
     const [, value] = [...new Headers(init?.headers)].find(([name]) => name === 'authorization')!
@@ -191,11 +194,11 @@ test('no key stands in an error, whoever refuses to send it', async () => {
       (thrown: unknown) => thrown,
     )
     assert.doesNotMatch(inspect(error, { depth: 9 }), /evr_secret/)
-    assert.match((error as Error).message, /cannot be sent|refused before it was sent/)
+    assert.match((error as Error).message, /cannot be sent|refused to send the request/)
   }
 })
 
-test('an error is known by its code, also one of another copy of the package', () => {
+test('recognizes an error by its code, also of another copy of the package', () => {
   const error = new OutlastError('not_found', 'Agent not found')
   assert.ok(isOutlastError(error) && isOutlastError(error, 'not_found'))
   assert.ok(!isOutlastError(error, 'timeout'))
@@ -205,7 +208,7 @@ test('an error is known by its code, also one of another copy of the package', (
   }
 })
 
-test('a directory is no file, and a file no directory', async () => {
+test('rejects reading a directory and listing a file', async () => {
   const outlast = createOutlast({ url: server.url, apiKey: person.tokens.access_token })
   const agent = await outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
   const { id } = await outlast.sessions.create({ agent_id: agent.id })

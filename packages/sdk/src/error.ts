@@ -2,10 +2,10 @@ import type { ErrorDetail, ErrorResponse, Resume } from '@outlast/contract'
 import type { ErrorCode } from './error-code.ts'
 
 /**
- * Every failure of a call.
- * `code` is a stable word, the server's (docs/errors.md) or a `TransportCode`, and may be one that
- * this version does not know; `status` is 0 where no answer came; `requestId` finds the request in
- * the server's logs. A call that its own signal ended rejects with the signal's reason instead.
+ * The error of every failed call.
+ * `code` is a stable code: of the server (docs/errors.md), of a newer server, or a `TransportCode`.
+ * `status` is 0 without a response. `requestId` identifies the request in the log of the server.
+ * A call whose own signal is aborted rejects with the reason of the signal instead.
  */
 export class OutlastError extends Error {
   override name = 'OutlastError'
@@ -13,9 +13,9 @@ export class OutlastError extends Error {
   readonly status: number
   readonly details: readonly ErrorDetail[]
   readonly requestId: string | undefined
-  /** How long the server asked to wait before the next try. */
+  /** Time in ms to wait before a retry, if the server sent `Retry-After`. */
   readonly retryAfterMs: number | undefined
-  /** With `history_changed`: the last event that is left of those before. */
+  /** With `history_changed`: the position to resume from. */
   readonly resume: Resume | undefined
 
   constructor(
@@ -40,7 +40,7 @@ export class OutlastError extends Error {
   }
 }
 
-/** A turn that could not go on. `code` is the `error_code` of its `turn.failed`. */
+/** The error of a failed turn. `code` is the `error_code` of its `turn.failed`. */
 export class TurnFailedError extends OutlastError {
   override name = 'TurnFailedError'
   readonly turnId: string
@@ -54,9 +54,8 @@ export class TurnFailedError extends OutlastError {
 const names = ['OutlastError', 'TurnFailedError']
 
 /**
- * Whether something that was thrown is an OutlastError, and of this code if one is named. It goes
- * by name, so it holds also for an error of another copy of this package, another frame or another
- * realm.
+ * Tests whether a thrown value is an OutlastError, and has the given code. It compares the name of
+ * the error, so it also recognizes errors of another copy of this package, frame or realm.
  *
  * ```ts
  * import { createOutlast, isOutlastError } from '@outlast/sdk'
@@ -79,7 +78,7 @@ export function isOutlastError<C extends ErrorCode | (string & Record<never, nev
   return typeof given === 'string' && (code === undefined || given === code)
 }
 
-/** The error that an answer from 400 on stands for. */
+/** Reads the error of a response with a status of 400 or above. */
 export async function errorOf(response: Response): Promise<OutlastError> {
   const text = await response.text()
   const body = parsed(text)
@@ -95,37 +94,37 @@ export async function errorOf(response: Response): Promise<OutlastError> {
   return new OutlastError('not_outlast', insteadOf(response), about)
 }
 
-/** A page that no Outlast made: of a proxy, or where a redirect leads. */
+/** Describes a response that is not from Outlast: of a proxy, or a redirect. */
 function insteadOf({ status, statusText, type, headers }: Response): string {
   const to = headers.get('location')
   if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
     const where = to ? `to ${to.split(/[?#]/)[0]}` : 'elsewhere'
-    return `Something before Outlast redirects ${where}: a sign-in, or the url is not the server's own.`
+    return `A proxy redirects the request ${where}. Sign in at the proxy, or correct the url of the server.`
   }
-  return `Something else than Outlast answered: ${`${status} ${statusText}`.trim()}`
+  return `The response is not from Outlast: ${`${status} ${statusText}`.trim()}`
 }
 
 const reasons: Record<string, string> = {
-  ENOTFOUND: 'there is no host of this name',
-  EAI_AGAIN: 'its name could not be looked up',
-  ECONNREFUSED: 'nothing listens there',
-  ConnectionRefused: 'nothing listens there',
-  ECONNRESET: 'the connection was cut',
-  UND_ERR_SOCKET: 'the connection was cut',
-  EPIPE: 'the connection was cut',
-  ETIMEDOUT: 'it does not answer',
-  UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
-  EHOSTUNREACH: 'there is no way to it',
-  ENETUNREACH: 'there is no way to it',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself',
-  SELF_SIGNED_CERT_IN_CHAIN: 'nobody known vouches for its certificate',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'nobody known vouches for its certificate',
+  ENOTFOUND: 'the host was not found',
+  EAI_AGAIN: 'the name of the host could not be resolved',
+  ECONNREFUSED: 'the connection was refused',
+  ConnectionRefused: 'the connection was refused',
+  ECONNRESET: 'the connection was reset',
+  UND_ERR_SOCKET: 'the connection was reset',
+  EPIPE: 'the connection was reset',
+  ETIMEDOUT: 'the host does not respond',
+  UND_ERR_CONNECT_TIMEOUT: 'the host does not respond',
+  EHOSTUNREACH: 'the host is unreachable',
+  ENETUNREACH: 'the host is unreachable',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not from a trusted authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not from a trusted authority',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'it speaks no TLS, so http may be meant',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not use TLS; use http instead of https',
 }
 
-/** The error that a `fetch` which threw stands for. `hasBegun`: an answer had begun. */
+/** Converts an error of `fetch`. `hasBegun`: the response had begun. */
 export function lostConnection(
   error: unknown,
   { host, hasBegun }: { host: string; hasBegun: boolean },
@@ -137,15 +136,15 @@ export function lostConnection(
     const sentence = `No secure connection to ${host}: ${why}.`
     return new OutlastError('tls_failed', sentence, { cause: error })
   }
-  const what = hasBegun ? `The answer of ${host} broke off` : `No connection to ${host}`
+  const what = hasBegun ? `The response of ${host} was interrupted` : `No connection to ${host}`
   const sentence = `${what}: ${why}.${hintOf(hasBegun)}`
   return new OutlastError('connection_failed', sentence, { cause: error })
 }
 
-/** A browser does not say why; a page of another origin is the likeliest reason. */
+/** Browsers hide the reason; a missing CORS header is the most likely one. */
 function hintOf(hasBegun: boolean): string {
   if (hasBegun || !('document' in globalThis)) return ''
-  return ' If the page is of another origin, the server must name it in CORS_ALLOWED_ORIGINS.'
+  return ' If the page has another origin, add that origin to CORS_ALLOWED_ORIGINS of the server.'
 }
 
 function parsed(text: string): ErrorResponse | undefined {

@@ -7,9 +7,9 @@ const pageSize = 1_000
 
 export function events(http: Http) {
   /**
-   * The log of a session as it stands, without deltas: awaited, its first 1,000 events; iterated,
-   * all, a page of `limit` at a time, also those that are added meanwhile. `since_id` or
-   * `after_sequence` say where it begins.
+   * Lists the stored events of a session, without deltas. Awaited, it returns the first 1,000
+   * events; iterated, it yields all, `limit` per request, including events added meanwhile.
+   * `since_id` or `after_sequence` select the start.
    */
   function list(sessionId: string, query: EventQuery = {}, options?: CallOptions): List<Event> {
     const at = path`/v1/sessions/${sessionId}/events`
@@ -34,7 +34,7 @@ export function events(http: Http) {
 
   return {
     list,
-    /** The log of a session, and then what happens: see `streamEvents`. */
+    /** Streams the events of a session, stored ones first: see `streamEvents`. */
     stream: (sessionId: string, options?: StreamOptions) => streamEvents(http, sessionId, options),
   }
 }

@@ -17,10 +17,10 @@ import { listOf, type Page } from './page.ts'
 export function files(http: Http) {
   const { call } = http
   return {
-    /** What is in a directory; default: the root. */
+    /** Lists a directory, by default the root. `not_a_directory` for a file. */
     list: (sessionId: string, directory = '/', query?: FileQuery, options?: CallOptions) =>
       listOf<FileInfo>(http, pathOf(sessionId, directory), query, options),
-    /** A file with its content: text as such, else in base64. `not_a_file` for a directory. */
+    /** Reads a file, as text or base64: see `encoding`. `not_a_file` for a directory. */
     read: (sessionId: string, file: string, options?: CallOptions) =>
       call<SessionFile | Page<FileInfo>>('GET', pathOf(sessionId, file), {}, options).then(
         (found) => {
@@ -28,13 +28,13 @@ export function files(http: Http) {
           throw new OutlastError('not_a_file', `${file} is a directory.`)
         },
       ),
-    /** Creates a file or directory, and its parents. `file_exists` if the path is taken. */
+    /** Creates a file or directory and its parents. `file_exists` if the path exists. */
     create: (sessionId: string, file: string, body: NewFile, options?: CallOptions) =>
       call<SessionFile>('POST', pathOf(sessionId, file), { body }, options),
-    /** New content for a file that is there. */
+    /** Replaces the content or the flag of an existing file. */
     update: (sessionId: string, file: string, body: FileUpdate, options?: CallOptions) =>
       call<SessionFile>('PUT', pathOf(sessionId, file), { body }, options),
-    /** A non-empty directory needs `recursive`. `deleted` is false if a retry finds nothing. */
+    /** Deletes a path; a non-empty directory needs `recursive`. A retry may return false. */
     delete: (
       sessionId: string,
       file: string,
@@ -47,13 +47,13 @@ export function files(http: Http) {
         { query },
         options,
       ).then((answer) => answer ?? { deleted: true }),
-    /** Copies a file. `destination_exists` where something stands. */
+    /** Copies a file. `destination_exists` if the target exists. */
     copy: (sessionId: string, body: CopyFile, options?: CallOptions) =>
       call<SessionFile>('POST', path`/v1/sessions/${sessionId}/fs/_/copy`, { body }, options),
-    /** Moves a file or directory, with all that is in it. */
+    /** Moves a file, or a directory with its content. */
     move: (sessionId: string, body: MoveFile, options?: CallOptions) =>
       call<SessionFile>('POST', path`/v1/sessions/${sessionId}/fs/_/move`, { body }, options),
-    /** What is known of a path without reading it. */
+    /** Returns the metadata of a path. */
     stat: (sessionId: string, file: string, options?: CallOptions) =>
       call<FileStat>(
         'POST',
@@ -61,7 +61,7 @@ export function files(http: Http) {
         { body: { path: file }, isRead: true },
         options,
       ),
-    /** The lines that match, file by file. `truncated`: there are more than an answer holds. */
+    /** Finds matching lines, grouped by file. `truncated`: the search stopped early. */
     grep: (sessionId: string, body: Grep, options?: CallOptions) =>
       call<Page<GrepResult> & { truncated?: boolean }>(
         'POST',
@@ -72,7 +72,7 @@ export function files(http: Http) {
   }
 }
 
-/** Contract: a name such as `a b?.txt` arrives as it is; `..` is refused. */
+/** Escapes the names of a path, such as `a b?.txt`. Contract: throws for `..`. */
 function pathOf(sessionId: string, file: string): string {
   const names = file.split('/').filter((name) => name !== '')
   return names.reduce((before, name) => before + path`/${name}`, path`/v1/sessions/${sessionId}/fs`)

@@ -24,7 +24,7 @@ const events = [
   },
 ] as unknown as Event[]
 
-test('who waited in the queue hears that its turn was cancelled before it began', () => {
+test('ends a queued message whose turn was cancelled before it began', () => {
   const sent: Following = { of: { messageId: 'waits' }, sequence: 0 }
   const state = events.reduce(follow, sent)
   assert.equal(state.isOver, true)
@@ -35,7 +35,7 @@ test('who waited in the queue hears that its turn was cancelled before it began'
   )
 })
 
-test('a turn that is cancelled for somebody else tells nothing to who waits in the queue', () => {
+test('ignores the cancellation of another turn for a queued message', () => {
   const [queued, before] = events as [Event, Event]
   const cancelled = { ...before, type: 'turn.cancelled' } as Event
   const sent: Following = { of: { messageId: 'waits' }, sequence: 0 }

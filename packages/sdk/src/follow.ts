@@ -1,40 +1,39 @@
 import type { Event, EventMessage, EventType, TokenUsage } from '@outlast/contract'
 import { OutlastError, TurnFailedError } from './error.ts'
 
-/** What came of a message. */
+/** The answer to a message. */
 export type Answer = {
-  /** The text of the turn's last message; of a cancelled turn as far as it came. */
+  /** Text of the last message of the turn. For a cancelled turn, the text so far. */
   text: string
-  /** That message; undefined when the turn was cancelled before it replied. */
+  /** That message. Undefined if the turn was cancelled before it replied. */
   message: EventMessage | undefined
   turnId: string
   outcome: 'completed' | 'cancelled'
-  /** Tokens of the turn. */
+  /** Tokens and cost of the turn. Undefined if no call reported tokens. */
   usage: TokenUsage | undefined
 }
 
-/** The turn of a message, as far as events have told of it. */
+/** State of a followed turn after the events so far. */
 export type Following = {
-  /** Whose turn it is: of a sent message, the next that begins, or a given one. */
+  /** The followed turn: that of a sent message, the next one, or the one with `turnId`. */
   of: { messageId: string } | 'next' | 'known'
-  /** The event before the first that tells of it. */
+  /** `sequence` of the event before the first one of the turn. */
   sequence: number
   turnId?: string
   /** The message waits for a turn of its own. */
   isQueued?: boolean
   message?: EventMessage
   ended?: Event<'turn.completed' | 'turn.failed' | 'turn.cancelled'>
-  /** The turn was cancelled before it saw the message: what it said is no answer to it. */
+  /** The turn was cancelled before it read the message, so its text is not the answer. */
   isUnseen?: boolean
   isOver?: boolean
 }
 
 /**
- * What one more event says of the turn that answers a message. It is the turn that begins for it,
- * or the running one when it asks the model after the message came: that call has seen it. A turn
- * that is cancelled before that takes the message with it.
- * Contract: pure. `isOver` stands with the last event of the turn, or with the first that is not of
- * it any more.
+ * Updates the state by one event. The turn that answers a message is the one that begins for it, or
+ * the running one if it calls the model after the message arrived. A turn that is cancelled before
+ * that also ends the message.
+ * Contract: pure. `isOver` is set at the last event of the turn, or the first one after it.
  */
 export function follow(state: Following, event: Event): Following {
   const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
@@ -43,7 +42,7 @@ export function follow(state: Following, event: Event): Following {
 
 type Reader<T extends EventType> = (state: Following, event: Event<T>) => Following
 
-/** Reads events of the turn that is followed, and no other. */
+/** Ignores events of other turns. */
 const own =
   <T extends EventType>(read: Reader<T>): Reader<T> =>
   (state, event) =>
@@ -98,11 +97,11 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
 const isFor = ({ of }: Following, messageId: string | undefined) =>
   typeof of === 'object' && of.messageId === messageId
 
-/** Whichever turn runs may be the one. */
+/** Tests whether the running turn can be the one that answers. */
 const isSteering = ({ of, turnId, isQueued }: Following) =>
   typeof of === 'object' && turnId === undefined && isQueued === false
 
-/** A turn of its own that was cancelled before it began: nothing else tells of it. */
+/** Tests whether the message's own turn was cancelled before it began. */
 const isUnbegun = (state: Following, { context }: Event) =>
   state.turnId === undefined && isFor(state, context.input_message_id)
 
@@ -110,7 +109,7 @@ const isUnbegun = (state: Following, { context }: Event) =>
 export const isAnswered = ({ ended, isOver = false }: Following) =>
   isOver || (ended !== undefined && ended.type !== 'turn.cancelled')
 
-/** The answer that a turn which is over gave. */
+/** Returns the answer of a turn that is over. Contract: throws if it failed or is missing. */
 export function answerOf({ ended, message, turnId }: Following): Answer {
   if (!ended || !turnId) {
     throw new OutlastError('unanswered', 'The session is idle, and no turn answered the message.')
@@ -122,6 +121,6 @@ export function answerOf({ ended, message, turnId }: Following): Answer {
   return { text: textOf(message), message, turnId, outcome, usage: ended.data.usage }
 }
 
-/** The text of a message, its parts joined. */
+/** Returns the text parts of a message, joined. */
 export const textOf = (message: Pick<EventMessage, 'content'> | undefined) =>
   message?.content.map((part) => (part.type === 'text' ? part.text : '')).join('') ?? ''

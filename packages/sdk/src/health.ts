@@ -4,9 +4,9 @@ import type { CallOptions, Http } from './http.ts'
 
 export function health({ call }: Http) {
   return {
-    /** Whether the server runs, which version, and how it knows who calls. Needs no key. */
+    /** Returns the state and version of the server. Needs no credential. */
     get: (options?: CallOptions) => call<Health>('GET', '/health', {}, options),
-    /** Whether it takes requests: false while it stops, or its database is away. No key needed. */
+    /** Tests whether the node accepts requests; false while it stops or has no database. */
     isReady: (options?: CallOptions) =>
       call<Health>('GET', '/health/ready', {}, { retriesMax: 0, ...options }).then(
         () => true,

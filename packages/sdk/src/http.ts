@@ -1,36 +1,36 @@
 import { errorOf, isOutlastError, lostConnection, OutlastError } from './error.ts'
 
-/** Where the server is, and how it is called. */
+/** Address of the server, and settings of all calls. */
 export type ClientOptions = {
   /**
-   * Default: `http://localhost:9000`. A path before `/v1` is kept, so a server behind a prefix
-   * works. In a page it may be relative: `/` is the server that the page came from.
+   * Address of the server, with the path before `/v1` if there is one. In a page it may be
+   * relative: `/` is the server of the page. Default: `http://localhost:9000`.
    */
   url?: string | undefined
-  /** An API key, or an access token. As a function it is asked before every attempt. */
+  /** An API key, access token or session token, or a function called before each attempt. */
   apiKey?: string | (() => string | Promise<string>) | undefined
-  /** The organization to work in. A key belongs to one; tokens of users with several need it. */
+  /** Organization id. Needed with the access token of a user of several organizations. */
   organization?: string | undefined
   /** Headers of every request. */
   headers?: Record<string, string>
-  /** Default: the platform's. */
+  /** Replacement of `fetch`. Default: that of the platform. */
   fetch?: typeof fetch
-  /** Timeout of one attempt; `Infinity`: none. Default: 30,000. Streams have their own limit. */
+  /** Timeout of one attempt in ms; `Infinity`: none. Default: 30,000. Not for streams. */
   timeoutMs?: number
-  /** How often a call is made again when the connection or the server fails. Default: 3. */
+  /** Maximum number of retries when the connection or the server fails. Default: 3. */
   retriesMax?: number
 }
 
-/** What can be said with any call. */
+/** Settings of one call. */
 export type CallOptions = {
-  /** Ends the call, its pauses between attempts included; it rejects with the signal's reason. */
+  /** Ends the call, also between attempts. It rejects with the reason of the signal. */
   signal?: AbortSignal
   timeoutMs?: number
   retriesMax?: number
   headers?: Record<string, string>
-  /** Of a POST: the same key twice has one effect. Default: a new one for each call. */
+  /** For a POST: two requests with the same key have one effect. Default: a new key. */
   idempotencyKey?: string
-  /** Of a change: the `updated_at` that was read. `changed_meanwhile` if it is another by now. */
+  /** For a change: the `updated_at` that was read. `changed_meanwhile` if it differs now. */
   ifMatch?: string
 }
 
@@ -40,11 +40,11 @@ export type Request = {
   query?: Query
   /** Sent as JSON. */
   body?: unknown
-  /** Sent as it is, instead of `body`. */
+  /** Sent unchanged, instead of `body`. */
   text?: { type: string; content: string }
-  /** The media type of the answer. Default: JSON. */
+  /** Media type of the response. Default: JSON. */
   accept?: string
-  /** A POST that changes nothing: it needs no key, and the server need not keep its answer. */
+  /** A POST without an effect, which needs no idempotency key. */
   isRead?: boolean
 }
 
@@ -54,16 +54,16 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 export type Http = ReturnType<typeof createHttp>
 
 const timeoutMsDefault = 30_000
-/** The longest that a timer knows. */
+/** Longest delay of a timer. */
 const timerMsMax = 2_147_483_647
 const retriesDefault = 3
 const backoffMs = { first: 250, most: 8_000 }
 const retryAfterMsMax = 60_000
-/** Answers after which the same request may well succeed. */
+/** Statuses after which a retry can succeed. */
 const temporary = new Set([408, 429, 502, 503, 504])
-/** Of these statuses, but the same again a moment later. */
+/** Codes with these statuses after which a retry fails as well. */
 const lasting = new Set(['schedule_limit', 'grep_timeout', 'provider_failed'])
-/** What a DELETE hears whose first attempt did its work. */
+/** Codes that a retried DELETE receives if an earlier attempt succeeded. */
 const gone = ['not_found', 'file_not_found', 'path_not_found'] as const
 
 export function createHttp(client: ClientOptions) {
@@ -72,9 +72,9 @@ export function createHttp(client: ClientOptions) {
   check(client)
 
   /**
-   * Makes a call, as often as it takes, and reads its answer.
+   * Sends a request, with retries, and reads its response.
    * Contract: rejects with an OutlastError, with the reason of the caller's signal, or with a
-   * TypeError for what cannot be sent.
+   * TypeError for a request that cannot be sent.
    */
   async function request<T>(
     method: Method,
@@ -113,7 +113,7 @@ export function createHttp(client: ClientOptions) {
     } catch (error) {
       if (error instanceof OutlastError) throw error
       const hasBegun = response !== undefined
-      const said = isTelling(error, new Headers(init.headers)) ? unsaid : error
+      const said = quotesHeader(error, new Headers(init.headers)) ? redacted : error
       throw lostConnection(said, { host: new URL(url).host, hasBegun })
     }
   }
@@ -121,17 +121,17 @@ export function createHttp(client: ClientOptions) {
   return {
     base,
     request,
-    /** A response of any length, in the chunks of the network. Each has the timeout of a call. */
+    /** Yields the chunks of a long response. The timeout of a call applies to each chunk. */
     async *bytes(path: string, sent: Request & { accept: string }, options: CallOptions = {}) {
       const response = await request('GET', path, { request: sent, options, read: whole })
       const { signal } = options
       expectType(response, sent.accept)
       yield* bytesOf(response, { base, limitMs: limitOf(client, options), signal })
     },
-    /** The answer's JSON; undefined where there is none. */
+    /** Returns the JSON of the response; undefined without a body. */
     call: <T>(method: Method, path: string, sent?: Request, options?: CallOptions) =>
       request<T>(method, path, { request: sent, options, read: json }),
-    /** The answer's text, which must be of the type that was asked for. */
+    /** Returns the text of the response, which must have the requested media type. */
     text: (
       method: Method,
       path: string,
@@ -141,7 +141,7 @@ export function createHttp(client: ClientOptions) {
       const read = (answer: Response) => expectType(answer, sent.accept).text()
       return request<string>(method, path, { request: sent, options, read })
     },
-    /** The answer itself, its body unread and without a time limit. */
+    /** Returns the response with its body unread, which has no timeout. */
     open: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
       request<Response>(method, path, { request: sent, options, read: whole }),
   }
@@ -150,7 +150,7 @@ export function createHttp(client: ClientOptions) {
 const limitOf = (client: ClientOptions, options: CallOptions) =>
   options.timeoutMs ?? client.timeoutMs ?? timeoutMsDefault
 
-/** Names that differ in their case only are one header: what the caller says stands. */
+/** Header names ignore case. Headers of the caller replace those of the client. */
 async function headersOf(
   { apiKey, organization, headers: common }: ClientOptions,
   { body, text, accept }: Request,
@@ -170,7 +170,7 @@ async function headersOf(
   return headers
 }
 
-/** A sign-in is remembered by no key: what may have happened is not asked for again. */
+/** Sign-ins have no idempotency key, so they are never retried. */
 function retriesOf(client: ClientOptions, method: Method, path: string, options: CallOptions) {
   if (method === 'POST' && path.startsWith('/v1/auth/')) return 0
   return options.retriesMax ?? client.retriesMax ?? retriesDefault
@@ -205,22 +205,22 @@ async function* bytesOf(
   }
 }
 
-/** Contract: throws a TypeError without the value, which may be a key: the platform's has it. */
+/** Contract: throws a TypeError that does not contain the value, which may be a key. */
 function setHeader(headers: Headers, name: string, value: string): void {
   try {
     headers.set(name, value)
   } catch {
-    const rule = 'it has a line break, or letters that no header can carry'
+    const rule = 'it must not contain line breaks or characters above U+00FF'
     throw new TypeError(`The header ${JSON.stringify(name)} cannot be sent: ${rule}`)
   }
 }
 
-const unsaid = new Error('it was refused before it was sent')
-/** What everybody may see. */
+const redacted = new Error('the platform refused to send the request')
+/** Headers that contain no secret. */
 const openNames = new Set(['accept', 'content-type'])
 
-/** Whether an error quotes a header, which may be a key: platforms do so with invalid ones. */
-function isTelling(error: unknown, headers: Headers): boolean {
+/** Tests whether an error quotes a header, which may be a key. Platforms quote invalid ones. */
+function quotesHeader(error: unknown, headers: Headers): boolean {
   const { cause } = (error ?? {}) as { cause?: unknown }
   const text = `${error} ${cause}`
   const values = [...headers].filter(([name]) => !openNames.has(name)).map(([, value]) => value)
@@ -233,7 +233,7 @@ type Sending<T> = {
   read: (response: Response) => Promise<T>
 }
 
-/** Work that ends with the caller's signal, or when its time is over. */
+/** Runs `work` until the caller's signal is aborted or the timeout is over. */
 async function limited<T>(
   limitMs: number,
   outer: AbortSignal | undefined,
@@ -241,7 +241,7 @@ async function limited<T>(
 ): Promise<T> {
   const ending = new AbortController()
   const late = () =>
-    ending.abort(new OutlastError('timeout', `No whole answer came within ${limitMs} ms.`))
+    ending.abort(new OutlastError('timeout', `No complete response arrived within ${limitMs} ms.`))
   const timer = limitMs <= timerMsMax ? setTimeout(late, limitMs) : undefined
   const follow = () => ending.abort(outer?.reason)
   outer?.throwIfAborted()
@@ -258,7 +258,7 @@ async function limited<T>(
   }
 }
 
-/** Contract: throws a TypeError if a number is none, or a typo would cause endless retries. */
+/** Contract: throws a TypeError for NaN, which would cause endless retries. */
 function check({ timeoutMs = 0, retriesMax = 0 }: Pick<CallOptions, 'timeoutMs' | 'retriesMax'>) {
   if (!(timeoutMs >= 0)) throw new TypeError(`timeoutMs must be 0 or more, not ${timeoutMs}`)
   if (!(retriesMax >= 0)) throw new TypeError(`retriesMax must be 0 or more, not ${retriesMax}`)
@@ -268,7 +268,7 @@ function baseOf(given: string): string {
   const { location } = globalThis as { location?: { href: string } }
   const url = URL.canParse(given, location?.href) ? new URL(given, location?.href) : undefined
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== '') {
-    const form = 'an http or https address without a name and password in it'
+    const form = 'an http or https address without a user name and password'
     throw new TypeError(`url must be ${form}, not ${JSON.stringify(given)}`)
   }
   return url.origin + url.pathname.replace(/\/+$/, '')
@@ -283,7 +283,7 @@ function expectType(response: Response, type: string): Response {
 
 function notOutlast({ status, headers }: Response, cause?: unknown) {
   const type = headers.get('content-type') ?? 'no content type'
-  const sentence = `Something else than Outlast answered: ${status} with ${type}. Is the url right?`
+  const sentence = `The response is not from Outlast: ${status} with ${type}. Check the url of the client.`
   return new OutlastError('not_outlast', sentence, { status, cause })
 }
 
@@ -295,11 +295,11 @@ async function json(response: Response) {
     return JSON.parse(text)
   } catch (cause) {
     if (!type?.startsWith('application/json')) throw notOutlast(response, cause)
-    throw new OutlastError('connection_failed', 'The answer broke off.', { cause })
+    throw new OutlastError('connection_failed', 'The response was interrupted.', { cause })
   }
 }
 
-/** Whether the same call may well succeed a moment later. */
+/** Tests whether a retry can succeed. */
 export function isTemporary(error: unknown): boolean {
   if (!(error instanceof OutlastError)) return false
   if (error.status === 0) return error.code === 'connection_failed' || error.code === 'timeout'
@@ -318,11 +318,11 @@ function waitOf(attempt: number, error: unknown): number {
   return backoff(attempt, backoffMs)
 }
 
-/** Doubles with every attempt, and differs between clients that failed together. */
+/** Returns an exponential backoff in ms with jitter. */
 export const backoff = (attempt: number, { first, most }: { first: number; most: number }) =>
   Math.min(most, first * 2 ** attempt) * (0.5 + Math.random() / 2)
 
-/** Contract: rejects with the signal's reason as soon as it is aborted. */
+/** Waits. Contract: rejects with the reason of the signal as soon as it is aborted. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => {
@@ -351,16 +351,15 @@ function queryOf(query: Query = {}): string {
   return text === '' ? '' : `?${text}`
 }
 
-/** A browser has `randomUUID` on secure pages only. */
+/** Not `randomUUID`, which browsers only have on secure pages. */
 function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /**
- * A path whose values are escaped.
- * Contract: throws a TypeError for a value that would make it another path: an empty one, `.` or
- * `..`.
+ * Builds a path from escaped values.
+ * Contract: throws a TypeError for an empty value, `.` and `..`, which would select another path.
  */
 export function path(parts: TemplateStringsArray, ...values: string[]): string {
   return parts.reduce((before, part, at) => before + segment(values[at - 1]!) + part)
@@ -368,7 +367,7 @@ export function path(parts: TemplateStringsArray, ...values: string[]): string {
 
 function segment(value: string): string {
   if (value === '' || value === '.' || value === '..') {
-    throw new TypeError(`${JSON.stringify(value)} is no id`)
+    throw new TypeError(`${JSON.stringify(value)} is not an id`)
   }
   return encodeURIComponent(value)
 }

@@ -12,25 +12,25 @@ import { listOf } from './page.ts'
 export function mcpServers(http: Http) {
   const { call } = http
   return {
-    /** MCP servers of the organization. What is secret in them is masked. */
+    /** Lists the MCP servers of the organization. Secrets are masked. */
     list: (query?: PageQuery, options?: CallOptions) =>
       listOf<McpServer>(http, '/v1/mcp-servers', query, options),
-    /** Adds one; `mcp_server_exists` if the name is taken. Agents name it in `capabilities`. */
+    /** Adds a server, which agents name in `capabilities`. `mcp_server_exists` for its name. */
     create: (body: NewMcpServer, options?: CallOptions) =>
       call<McpServer>('POST', '/v1/mcp-servers', { body }, options),
-    /** `not_found` if there is none of this id. */
+    /** Returns a server. `not_found` for an unknown id. */
     get: (id: string, options?: CallOptions) =>
       call<McpServer>('GET', path`/v1/mcp-servers/${id}`, {}, options),
-    /** Changes what is given. */
+    /** Changes the given properties. */
     update: (id: string, body: McpServerChange, options?: CallOptions) =>
       call<McpServer>('PATCH', path`/v1/mcp-servers/${id}`, { body }, options),
-    /** Agents that name it go on without its tools. */
+    /** Deletes a server. Agents that name it continue without its tools. */
     delete: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/mcp-servers/${id}`, {}, options),
-    /** Lists its tools, or says what is wrong. */
+    /** Lists the tools of the server, or explains the failure. */
     test: (id: string, options?: CallOptions) =>
       call<McpServerTest>('POST', path`/v1/mcp-servers/${id}/test`, {}, options),
-    /** Confirms the tools of `tools_hash` from `get` or `test`; else `mcp_tools_changed`. */
+    /** Confirms the list with this `tools_hash`. `mcp_tools_changed` if there is another. */
     review: (id: string, body: McpToolsReview, options?: CallOptions) =>
       call<McpServer>('POST', path`/v1/mcp-servers/${id}/review`, { body }, options),
   }

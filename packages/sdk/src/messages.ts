@@ -5,12 +5,12 @@ import { listOf } from './page.ts'
 export function messages(http: Http) {
   const { call } = http
   return {
-    /** The conversation, oldest first: what was said, tool calls and their results. */
+    /** Lists the messages, oldest first, with tool calls and their results. */
     list: (sessionId: string, query?: PageQuery, options?: CallOptions) =>
       listOf<Message>(http, path`/v1/sessions/${sessionId}/messages`, query, options),
     /**
      * Stores a message, which starts a turn or joins the running one. It does not wait for the
-     * answer: `outlast.session(id).send` does. `session_busy` with `on_busy: 'reject'`.
+     * answer; use `outlast.session(id).send` for that. `session_busy` with `on_busy: 'reject'`.
      */
     create: (sessionId: string, body: NewMessage, options?: CallOptions) =>
       call<Message>('POST', path`/v1/sessions/${sessionId}/messages`, { body }, options),

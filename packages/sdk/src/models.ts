@@ -5,16 +5,16 @@ import { listOf } from './page.ts'
 export function models(http: Http) {
   const { call } = http
   return {
-    /** Models of all providers that can be used. */
+    /** Lists the usable models of all providers. */
     list: (query?: ModelQuery, options?: CallOptions) =>
       listOf<ModelWithProvider>(http, '/v1/llm-models', query, options),
-    /** `not_found` if there is none of this id. */
+    /** Returns a model. `not_found` for an unknown id. */
     get: (id: string, options?: CallOptions) =>
       call<ModelWithProvider>('GET', path`/v1/llm-models/${id}`, {}, options),
-    /** Changes what is given. */
+    /** Changes the given properties. */
     update: (id: string, body: ModelChange, options?: CallOptions) =>
       call<Model>('PATCH', path`/v1/llm-models/${id}`, { body }, options),
-    /** `model_in_use` while an agent or a session names it. */
+    /** Deletes a model. `model_in_use` while an agent or a session names it. */
     delete: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/llm-models/${id}`, {}, options),
   }

@@ -8,7 +8,7 @@ import { scripted } from '../../../apps/server/test/session.ts'
 import { createOutlast, type Outlast } from './index.ts'
 
 let url: string
-/** As the person who owns the organization. */
+/** Calls as the owner of the organization. */
 let outlast: Outlast
 let orgId: string
 
@@ -35,7 +35,7 @@ async function textOf(bytes: AsyncIterable<Uint8Array>) {
   return new TextDecoder().decode(Buffer.concat(parts))
 }
 
-test('agents are made, previewed, changed, exported, imported and archived', async () => {
+test('creates, previews, changes, exports, imports and archives agents', async () => {
   const agent = await newAgent()
   const preview = await outlast.agents.preview({ system_prompt: 'You are Ada.' })
   assert.match(preview.system_prompt, /You are Ada/)
@@ -52,7 +52,7 @@ test('agents are made, previewed, changed, exported, imported and archived', asy
   assert.ok(!names.includes(agent.id))
 })
 
-test('sessions are made, changed, explained, forked, exported, given a token and deleted', async () => {
+test('creates, changes, explains, forks, exports and deletes sessions, and creates tokens', async () => {
   const agent = await newAgent()
   const session = await outlast.sessions.create({ agent_id: agent.id, tags: ['trial'] })
   await outlast.session(session.id).send('Hello')
@@ -73,7 +73,7 @@ test('sessions are made, changed, explained, forked, exported, given a token and
   await assert.rejects(outlast.sessions.get(session.id), { code: 'not_found' })
 })
 
-test('messages and events are listed, a call is decided on, a result submitted too late refused', async () => {
+test('lists messages and events, decides a call and refuses a late result', async () => {
   const capabilities = [{ ref: 'test_math', config: { requires_approval: true } }]
   const agent = await outlast.agents.create({ name: 'Clerk', system_prompt: 'x', capabilities })
   const { id } = await outlast.sessions.create({ agent_id: agent.id })
@@ -97,7 +97,7 @@ test('messages and events are listed, a call is decided on, a result submitted t
   })
 })
 
-test('files are made, read, changed, copied, moved, searched and deleted', async () => {
+test('creates, reads, changes, copies, moves, searches and deletes files', async () => {
   const { files } = outlast
   const { id } = await outlast.sessions.create({ agent_id: (await newAgent()).id })
   await files.create(id, '/notes/a.txt', { content: 'needle' })
@@ -114,7 +114,7 @@ test('files are made, read, changed, copied, moved, searched and deleted', async
   assert.deepEqual(await files.delete(id, '/notes', { recursive: true }), { deleted: true })
 })
 
-test('schedules are made, paused, resumed, triggered, counted and deleted', async () => {
+test('creates, pauses, resumes, triggers, counts and deletes schedules', async () => {
   const { schedules } = outlast
   const session = await outlast.sessions.create({ agent_id: (await newAgent()).id })
   const input = { session_id: session.id, text: 'Hello' }
@@ -135,7 +135,7 @@ test('schedules are made, paused, resumed, triggered, counted and deleted', asyn
   await assert.rejects(schedules.get(id), { code: 'not_found' })
 })
 
-test('providers, models, MCP servers and capabilities are managed', async () => {
+test('manages providers, models, MCP servers and capabilities', async () => {
   const { providers, models, mcpServers, capabilities } = outlast
   const provider = await providers.create({ name: 'Mine', provider_type: 'llmsim' })
   const about = { model_id: 'llmsim-echo', display_name: 'Echo' }
@@ -163,7 +163,7 @@ test('providers, models, MCP servers and capabilities are managed', async () => 
   assert.equal((await capabilities.get(first!.id)).name, first!.name)
 })
 
-test('organizations, members, invitations, users and keys are managed, and audited', async () => {
+test('manages and audits organizations, members, invitations, users and keys', async () => {
   const { organizations, apiKeys, users, audit } = outlast
   assert.equal((await organizations.update(orgId, { name: 'Ours' })).name, 'Ours')
   assert.equal((await organizations.get(orgId)).role, 'owner')
@@ -202,7 +202,7 @@ const tokenOfAda = async () => {
   return (await createOutlast({ url }).auth.login(credentials)).access_token
 }
 
-test('people sign in, change their password and sign out', async () => {
+test('signs in, changes a password and signs out', async () => {
   const { auth } = createOutlast({ url })
   const person = { email: 'dora@example.com', password: 'a long password', name: 'Dora' }
   assert.equal((await auth.getConfig()).mode, 'full')
@@ -220,7 +220,7 @@ test('people sign in, change their password and sign out', async () => {
   assert.equal(auth.oauthUrl('google'), `${url}/v1/auth/oauth/google`)
 })
 
-test('whoever runs the server sees its nodes, and turns that failed are tried again', async () => {
+test('lists nodes for the operator and retries failed turns', async () => {
   const { id } = await outlast.sessions.create({ agent_id: (await newAgent()).id })
   const failing = outlast.session(id).send(scripted({ error: { message: 'no', status: 400 } }))
   await assert.rejects(async () => await failing, { name: 'TurnFailedError' })
@@ -246,10 +246,9 @@ test('whoever runs the server sees its nodes, and turns that failed are tried ag
   assert.equal((await workers.resume(node!.id)).draining, false)
 })
 
-test('a server says that it runs, which version it is, and that it takes requests', async () => {
+test('returns the state, version and readiness of the server', async () => {
   const { health } = createOutlast({ url })
-  // A node that has not reached the database for a moment, as on a loaded machine, is not ready
-  // until it has.
+  // A node on a loaded machine can be not ready for a moment.
   while (!(await health.isReady())) await sleep(100)
   const { version, auth_mode } = await health.get()
   assert.match(version, /^\d+\.\d+\.\d+/)

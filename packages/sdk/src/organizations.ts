@@ -17,50 +17,50 @@ import { listOf } from './page.ts'
 export function organizations(http: Http) {
   const { call } = http
   return {
-    /** Those that the user belongs to. */
+    /** Lists the organizations of the caller. */
     list: (query?: PageQuery, options?: CallOptions) =>
       listOf<Organization>(http, '/v1/orgs', query, options),
-    /** Makes one, whose owner the user is. For users only, not for keys. */
+    /** Creates an organization owned by the signed-in user. `users_only` for keys. */
     create: (body: NewOrganization, options?: CallOptions) =>
       call<Organization>('POST', '/v1/orgs', { body }, options),
-    /** `not_found` also for one that the user does not belong to. */
+    /** Returns an organization. `not_found` if the caller is not a member. */
     get: (id: string, options?: CallOptions) =>
       call<Organization>('GET', path`/v1/orgs/${id}`, {}, options),
-    /** Changes its name, or how long it keeps idle sessions. */
+    /** Changes the name or the retention. */
     update: (id: string, body: OrganizationChange, options?: CallOptions) =>
       call<Organization>('PATCH', path`/v1/orgs/${id}`, { body }, options),
     /**
-     * Deletes it for good, with its sessions, agents, keys and members. For owners. `legal_hold`
-     * while one of its sessions is held; `organization_protected` for the default one. Access ends
-     * at once, all rows are deleted soon after.
+     * Deletes an organization with its sessions, agents, keys and members. Requires an owner.
+     * `legal_hold` while a session is held; `organization_protected` for the default one. Access
+     * ends at once; the rows are deleted in the background.
      */
     delete: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/orgs/${id}`, {}, options),
-    /** All organizations of the server. For its operator. */
+    /** Lists all organizations of the server. Requires the operator. */
     listAll: (query?: PageQuery, options?: CallOptions) =>
       listOf<ServerOrganization>(http, '/v1/organizations', query, options),
-    /** As `delete`, for any organization. For the operator of the server. */
+    /** Deletes any organization, like `delete`. Requires the operator. */
     deleteAny: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/organizations/${id}`, {}, options),
-    /** Who belongs to it, and as what. */
+    /** Lists the members and their roles. */
     listMembers: (id: string, query?: PageQuery, options?: CallOptions) =>
       listOf<Member>(http, path`/v1/orgs/${id}/members`, query, options),
-    /** Gives a member another role; `last_owner` if nobody else would be its owner. */
+    /** Changes the role of a member. `last_owner` for the only owner. */
     updateMember: (id: string, userId: string, body: MemberChange, options?: CallOptions) =>
       call<Member>('PATCH', path`/v1/orgs/${id}/members/${userId}`, { body }, options),
-    /** Takes a member out; `last_owner` as above. */
+    /** Removes a member. `last_owner` for the only owner. */
     deleteMember: (id: string, userId: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/orgs/${id}/members/${userId}`, {}, options),
-    /** Those that nobody accepted yet. */
+    /** Lists the invitations that are not accepted yet. */
     listInvitations: (id: string, query?: PageQuery, options?: CallOptions) =>
       listOf<Invitation>(http, path`/v1/orgs/${id}/invitations`, query, options),
-    /** The answer holds the token for the one who is invited; it is shown this once. */
+    /** Creates an invitation. Only this response contains its token. */
     createInvitation: (id: string, body: NewInvitation, options?: CallOptions) =>
       call<CreatedInvitation>('POST', path`/v1/orgs/${id}/invitations`, { body }, options),
-    /** Its token is worth nothing from now on. */
+    /** Revokes an invitation. */
     deleteInvitation: (id: string, invitationId: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/orgs/${id}/invitations/${invitationId}`, {}, options),
-    /** Joins the organization whose invitation it is. */
+    /** Joins the organization of an invitation. */
     acceptInvitation: (body: AcceptInvitation, options?: CallOptions) =>
       call<Organization>('POST', '/v1/invitations/accept', { body }, options),
   }

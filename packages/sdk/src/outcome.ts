@@ -1,17 +1,17 @@
 import type { ToolCall } from '@outlast/contract'
 import type { ClientTool, ToolCallContext } from './client-tool.ts'
 
-/** What is left of 8 MiB, which a request may have, for one result. */
+/** Largest result: the 8 MiB of a request, less its other content. */
 const resultBytesMax = 8 * 1024 * 1024 - 16 * 1024
 const errorLengthMax = 10_000
 
-/** What the model reads instead of a result that the server does not take. */
+/** Error for the model instead of a result that is too long for the server. */
 export const tooLong = 'The tool ran, but its result is too long to be sent.'
 
 /**
  * Runs a tool of this program.
- * Contract: never rejects; what goes wrong is the outcome, also a result that is no JSON or too
- * long. Undefined is null.
+ * Contract: never rejects. A failure is the outcome, as is a result that is not JSON or too long.
+ * `undefined` becomes `null`.
  */
 export async function outcomeOf(
   tool: ClientTool,
@@ -20,7 +20,7 @@ export async function outcomeOf(
 ): Promise<{ result: unknown } | { error: string }> {
   try {
     const result = await tool.run(call.arguments as never, context)
-    // A function is no JSON either, and is left out without an error.
+    // `stringify` returns undefined for a function, and does not throw.
     const json = JSON.stringify(result)
     if (json === undefined) return { result: null }
     return isTooLong(json) ? { error: tooLong } : { result }
@@ -29,7 +29,7 @@ export async function outcomeOf(
   }
 }
 
-/** A unit of a string is at most 3 bytes. */
+/** A UTF-16 unit takes at most 3 bytes. */
 const isTooLong = (json: string) =>
   json.length > resultBytesMax ||
   (json.length * 3 > resultBytesMax && new TextEncoder().encode(json).length > resultBytesMax)

@@ -26,14 +26,14 @@ import { workflows } from './workflows.ts'
 export type Outlast = ReturnType<typeof createOutlast>
 
 /**
- * Makes a client. Nothing is sent yet.
- * Every call rejects with an OutlastError; calls that fail for a moment are made again, with one
- * idempotency key.
+ * Creates a client. It sends nothing until the first call.
+ * A failed call rejects with an OutlastError. Temporary failures are retried, with one idempotency
+ * key for all attempts.
  */
 export function createOutlast(options: ClientOptions = {}) {
   const http = createHttp(options)
   return {
-    /** Where the server is, without a slash at its end. */
+    /** Address of the server without a slash at its end. */
     url: http.base,
     agents: agents(http),
     apiKeys: apiKeys(http),
@@ -55,7 +55,7 @@ export function createOutlast(options: ClientOptions = {}) {
     users: users(http),
     workers: workers(http),
     workflows: workflows(http),
-    /** A session to talk in: `send`, `resume`, `events`. */
+    /** Returns a handle of a session, with `send`, `resume` and `events`. Sends nothing. */
     session: (session: string | Pick<Session, 'id'>) =>
       sessionOf(http, typeof session === 'string' ? session : session.id),
   }

@@ -7,7 +7,7 @@ import { createOutlast, type Outlast } from './index.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let outlast: Outlast
-/** The paths that were asked for, since a test emptied it. */
+/** Requested paths since a test cleared them. */
 const asked: string[] = []
 beforeAll(async (t) => {
   const env = { RATE_LIMIT_ADDRESS: '0' }
@@ -35,7 +35,7 @@ async function idsOf(list: AsyncIterable<{ id: string }>) {
   return ids
 }
 
-test('a list awaited is its first page, and iterated all that it holds', async () => {
+test('returns the first page of an awaited list, and all items of an iterated one', async () => {
   const agent_id = await start(7)
   const list = outlast.sessions.list({ agent_id, limit: 3 })
   const page = await list
@@ -51,7 +51,7 @@ test('a list awaited is its first page, and iterated all that it holds', async (
   assert.equal((await idsOf(outlast.sessions.list({ agent_id, limit: 1, offset: 2 }))).length, 5)
 })
 
-test('nothing is asked for before it is needed, nor after a break', async () => {
+test('sends no request before a list is used, nor after a break', async () => {
   const agent_id = await start(5)
   const list = outlast.sessions.list({ agent_id, limit: 2 })
   assert.equal(asked.length, 0)
@@ -59,7 +59,7 @@ test('nothing is asked for before it is needed, nor after a break', async () => 
   assert.equal(asked.length, 1)
 })
 
-test('what is added in front as they come brings nothing twice, and comes to an end', async () => {
+test('yields no item twice when items are added meanwhile, and ends', async () => {
   const agent_id = await start(6)
   const seen: string[] = []
   for await (const { id } of outlast.sessions.list({ agent_id, limit: 2 })) {
@@ -70,7 +70,7 @@ test('what is added in front as they come brings nothing twice, and comes to an 
   assert.equal(seen.length, 6)
 })
 
-test('all are brought also when each is deleted as it comes', async () => {
+test('yields all items when each is deleted meanwhile', async () => {
   const agent_id = await start(11)
   let count = 0
   for await (const { id } of outlast.sessions.list({ agent_id, limit: 4 })) {
@@ -81,7 +81,7 @@ test('all are brought also when each is deleted as it comes', async () => {
   assert.equal((await outlast.sessions.list({ agent_id })).total, 0)
 })
 
-test('all are brought also when each is replaced as it comes', async () => {
+test('yields all items when each is replaced meanwhile', async () => {
   const agent_id = await start(5)
   let count = 0
   for await (const { id } of outlast.sessions.list({ agent_id, limit: 2 })) {
@@ -92,7 +92,7 @@ test('all are brought also when each is replaced as it comes', async () => {
   assert.equal(count, 5)
 })
 
-test('a list whose count is capped is read to its end', async () => {
+test('reads a list with a capped total to its end', async () => {
   const page = (offset: number, data: object[]) => ({
     data,
     total: 2,
@@ -113,7 +113,7 @@ test('a list whose count is capped is read to its end', async () => {
   )
 })
 
-test('abort stops a list in the middle of a page', async () => {
+test('stops a list inside a page on abort', async () => {
   const agent_id = await start(4)
   const stopping = new AbortController()
   const reason = new Error('enough')
@@ -127,7 +127,7 @@ test('abort stops a list in the middle of a page', async () => {
   assert.equal(count, 2)
 })
 
-test('10,000 files are read page by page, each once', async () => {
+test('reads 10,000 files page by page, each once', async () => {
   const { id } = await outlast.sessions.create({ agent_id: (await newAgent()).id })
   await outlast.files.create(id, '/many', { is_directory: true })
   await runSql(
@@ -144,7 +144,7 @@ test('10,000 files are read page by page, each once', async () => {
   assert.ok(asked.every((url) => url.includes('limit=100')))
 })
 
-/** Gives a session so many events more. */
+/** Adds this number of events to a session. */
 const addEvents = (id: string, count: number) =>
   runSql(
     server.databaseUrl,
@@ -155,7 +155,7 @@ const addEvents = (id: string, count: number) =>
      select id, last + n, 'turn.started', now(), '{}', '{}' from s, generate_series(1, ${count}) n`,
   )
 
-test('20,000 events are read page by page, in order, and those that come meanwhile', async () => {
+test('reads 20,000 events page by page in order, and those added meanwhile', async () => {
   const { id } = await outlast.sessions.create({ agent_id: (await newAgent()).id })
   await addEvents(id, 19_999)
   asked.length = 0
@@ -169,7 +169,7 @@ test('20,000 events are read page by page, in order, and those that come meanwhi
   assert.equal(asked.length, 21)
 })
 
-test('events begin where the caller says, with the filter and the page size of the caller', async () => {
+test('applies the start, filter and page size of the caller to events', async () => {
   const { id } = await outlast.sessions.create({ agent_id: (await newAgent()).id })
   await addEvents(id, 9)
   const sequences = async (query: Parameters<Outlast['events']['list']>[1]) => {

@@ -2,13 +2,13 @@ import type { Page as Items } from '@outlast/contract'
 import { OutlastError } from './error.ts'
 import type { CallOptions, Http, Query } from './http.ts'
 
-/** One page of a list. `total` counts all that match; it stops at `total_capped`. */
+/** One page of a list. `total` counts all matching items, or a part with `total_capped`. */
 export type Page<T> = Items<T> & { offset: number; limit: number }
 
 /**
- * A list: awaited, its first page; iterated, everything that it holds, page by page. Nothing is
- * asked for before that, and nothing more after a `break`. `limit` is the size of a page, not a
- * bound.
+ * A list. Awaited, it returns its first page; iterated, it yields all items, page by page. It sends
+ * nothing before that, and nothing after a `break`. `limit` is the size of a page; it does not
+ * limit an iteration.
  */
 export type List<T> = PromiseLike<Page<T>> &
   Pick<Promise<Page<T>>, 'catch' | 'finally'> &
@@ -17,9 +17,9 @@ export type List<T> = PromiseLike<Page<T>> &
 const pageSize = 100
 
 /**
- * Contract: iterating brings nothing twice when something is added meanwhile, and leaves nothing
- * out when something is deleted, as far as `total` tells. It keeps one page, and of what it brought
- * the ids.
+ * Creates a list of a path.
+ * Contract: an iteration yields no item twice when items are added meanwhile, and skips none when
+ * items are deleted, as far as `total` is exact. It holds one page and the ids of yielded items.
  */
 export function listOf<T>(
   http: Http,
@@ -31,7 +31,7 @@ export function listOf<T>(
     const sent = { query: { limit: pageSize, ...query, ...asked } }
     const page = await http.call<Page<T>>('GET', path, sent, options)
     if (Array.isArray(page.data)) return page
-    // At the path of a directory a file may stand.
+    // The path of a directory can also name a file.
     throw new OutlastError('not_a_directory', `Not a directory: ${decodeURIComponent(path)}`)
   }
 
@@ -44,7 +44,7 @@ export function listOf<T>(
       const page = await get({ limit, offset })
       const goneCount = known - page.total
       known = page.total
-      // What was deleted moved the rest to the front.
+      // Deleted items moved the others to the front.
       if (goneCount > 0 && offset > start) {
         offset = Math.max(start, offset - goneCount)
         continue
@@ -64,7 +64,7 @@ export function listOf<T>(
   return listFrom(get, iterate)
 }
 
-/** Contract: awaited more than once, it asks once. */
+/** Combines both uses of a list. Contract: several awaits send one request. */
 export function listFrom<T>(
   get: () => Promise<Page<T>>,
   iterate: () => AsyncGenerator<T, void, undefined>,
@@ -83,7 +83,7 @@ export function listFrom<T>(
   }
 }
 
-/** What tells an item from others of its list. */
+/** Returns the id of an item. */
 function keyOf(item: unknown): unknown {
   const { id, turn_id, user_id } = item as Record<string, unknown>
   return id ?? turn_id ?? user_id

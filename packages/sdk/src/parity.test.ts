@@ -26,7 +26,7 @@ const tools = { tool_results: [{ tool_call_id: 'call', result: 1 }] }
 const credentials = { email: 'ada@example.com', password: 'a long password' }
 const paths = { src_path: '/a', dst_path: '/b' }
 
-/** The methods of every operation, called with all of its query and body. */
+/** The method of each operation, called with all query parameters and a body. */
 const methods: Record<string, Called | Called[]> = {
   list_agents: (o) => o.agents.list({ ...page, include_archived: true }),
   create_agent: (o) => o.agents.create(agent),
@@ -158,10 +158,10 @@ const methods: Record<string, Called | Called[]> = {
   resume_worker: (o) => o.workers.resume(id),
 }
 
-/** These have no JSON in the document: they describe the server before any request. */
+/** Operations outside of `/v1`. */
 const besides: Called[] = [(o) => o.health.get(), (o) => o.health.isReady()]
 
-/** The client reads both signs of life, so it need not choose. */
+/** The client reads both forms of heartbeat, so it does not choose one. */
 const left: Record<string, string[]> = { stream_sse: ['heartbeat'], stream_changes: ['heartbeat'] }
 
 let operations: Described[]
@@ -174,7 +174,7 @@ beforeAll(async (t) => {
   }))
 })
 
-/** A client of which every request is kept, and answered with an error. */
+/** A client whose requests are recorded and answered with an error. */
 function record() {
   const requests: Sent[] = []
   const called = new Set<string>()
@@ -206,7 +206,7 @@ function record() {
   return { client: Object.fromEntries(watched) as Outlast, requests, called }
 }
 
-/** What a call sends, however its answer is read; an address is what a browser would ask for. */
+/** Returns the request of a call. For an address, the request that a browser would send. */
 async function sentBy({ client, requests }: ReturnType<typeof record>, call: Called) {
   const made = call(client)
   if (typeof made === 'string') {
@@ -223,7 +223,7 @@ async function sentBy({ client, requests }: ReturnType<typeof record>, call: Cal
 const templateOf = (path: string) =>
   new RegExp(`^${path.replace('/fs/{path}', '/fs/{file}').replace(/\{\w+\}/g, '[^/]+')}$`)
 
-test('every operation of the server has a method, and every method an operation', async () => {
+test('has a method for every operation, and an operation for every method', async () => {
   expectComplete(methods, operations)
   const recording = record()
   for (const operation of operations) {
@@ -242,7 +242,7 @@ test('every operation of the server has a method, and every method an operation'
   assert.deepEqual([...recording.called].sort(), all.sort())
 })
 
-test('every value of a query can be said, and no other is sent', async () => {
+test('sends every query parameter of the document and no other', async () => {
   const recording = record()
   for (const { id, query } of operations) {
     const sent = await sentBy(recording, [methods[id]!].flat()[0]!)
@@ -251,14 +251,14 @@ test('every value of a query can be said, and no other is sent', async () => {
   }
 })
 
-test('an id that would lead to another path is refused before anything is sent', () => {
+test('refuses an id that would change the path, before sending', () => {
   const { client, requests } = record()
   for (const bad of ['', '.', '..']) assert.throws(() => client.agents.get(bad), TypeError)
   assert.throws(() => client.files.read(id, '/notes/../../x'), TypeError)
   assert.deepEqual(requests, [])
 })
 
-test('names of files arrive as they are', async () => {
+test('sends file names unchanged', async () => {
   const recording = record()
   const sent = await sentBy(recording, (o) => o.files.read(id, '/a b/ü?#%.txt'))
   assert.equal(decodeURIComponent(sent.path), `/v1/sessions/${id}/fs/a b/ü?#%.txt`)

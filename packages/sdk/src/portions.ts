@@ -1,9 +1,8 @@
 /**
- * The items of portions, one after the other. An item that is there already costs no turn of a
- * generator: of a long history that is most of what reading it costs beside the parsing.
- * Contract: `close` ends the portions. `return` calls it and does not wait for a portion that is
- * under way, so that who is not interested any more is rid of the connection at once. After
- * `signal` nothing comes, also not what is there.
+ * Yields the items of portions one by one. An item of a portion that has arrived does not resume
+ * the generator, which is most of the cost of reading a long history apart from parsing.
+ * Contract: `close` ends the portions. `return` calls it without waiting for a pending portion, so
+ * that the connection closes at once. After `signal` no item follows, not even an arrived one.
  */
 export function eachOf<T>(
   portions: AsyncGenerator<readonly T[], void, undefined>,

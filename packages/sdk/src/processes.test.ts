@@ -18,7 +18,7 @@ beforeAll(async (t) => {
   client = await startClient(t as TestContext)
 })
 
-/** A program of ours in a process of its own, and the lines that it prints. */
+/** Runs a program in its own process, and returns the lines that it prints. */
 function run(t: TestContext, file: string, ...args: string[]) {
   const path = fileURLToPath(new URL(`../test/${file}`, import.meta.url))
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path, ...args], {
@@ -38,7 +38,7 @@ async function portOf(t: TestContext) {
   return `http://127.0.0.1:${(listener.address() as AddressInfo).port}`
 }
 
-test('a stream and a turn that are left at any moment leave nothing behind, and the program ends', async (t) => {
+test('releases abandoned streams and turns, so that the program ends', async (t) => {
   const session = await client.start()
   await session.send('hello')
   const silent = await portOf(t)
@@ -54,7 +54,7 @@ test('a stream and a turn that are left at any moment leave nothing behind, and 
   assert.ok(said.length > 8)
 })
 
-test('a client that was stopped and continued has seen everything, once', async (t) => {
+test('reads every event once after a stopped client continues', async (t) => {
   const session = await client.start()
   const proxy = await startProxy(t, client.server.url)
   const { child, lines, exited } = run(t, 'follow-child.ts', proxy.url, session.id)
@@ -79,7 +79,7 @@ test('a client that was stopped and continued has seen everything, once', async 
   )
 })
 
-test('through a server that is killed and started again a turn is answered, and its message shows as one', async (t) => {
+test('answers a turn across a restart of the server, with one message in the transcript', async (t) => {
   const DATABASE_URL = await createTestDatabase(t)
   const first = await startProcess({ DATABASE_URL })
   const { port } = new URL(first.url)

@@ -4,43 +4,42 @@ import { backoff, type CallOptions, type Http, isTemporary, pause, type Query } 
 import { eachOf } from './portions.ts'
 import { createFrameParser, type Frame } from './sse.ts'
 
-/** How the connections of a stream are kept up. */
+/** Settings of the connections of a stream. */
 export type ConnectionOptions = Pick<CallOptions, 'signal' | 'headers'> & {
-  /** A connection without data for so long is dead. Servers send every 10 s. Default: 30,000. */
+  /** Silence in ms that replaces a connection. Default: 30,000; servers send every 10 s. */
   silenceMs?: number
-  /** How often in a row a connection may fail before the stream gives up. Default: without end. */
+  /** Consecutive failures after which the stream gives up. Default: none. */
   retriesMax?: number
-  /** Told when the connection is there, and when it was lost. */
+  /** Called when a connection is open, and when it was lost. */
   onConnection?: (state: { isOpen: boolean; error?: OutlastError }) => void
 }
 
-/** What is read, and how far a reader is. */
+/** The items of a stream, and the position of its reader. */
 export type Source<T> = {
   path: string
-  /** What the next connection asks for. */
+  /** Query of the next connection. */
   query: () => Query
-  /** The item of a frame; undefined: none, or no news. Of stream frames only `connected`. */
+  /** Returns the item of a frame, or undefined. Also called for `connected`. */
   take: (frame: Frame) => T | undefined
-  /** If proxies delay every connection: another way to the items. Contract: never throws. */
+  /** Reads items without a stream, behind a proxy that buffers streams. Contract: never throws. */
   otherwise: (about: CallOptions) => Promise<readonly T[]>
-  /** True if the position changed after this error, so that the next connection avoids it. */
+  /** Returns true if it moved the position, so that the next connection avoids the error. */
   recover?: (error: unknown) => boolean
 }
 
 const backoffMs = { first: 200, most: 10_000 }
 const retryMsDefault = 100
-/** A server may ask for a pause, but not for so long that the stream's state is unclear. */
+/** Longest pause that a server can request. */
 const retryAfterMsMax = 60_000
-/** Servers say something at once: a connection on which nothing has come by then brings nothing. */
+/** Servers send `connected` at once. A connection that is silent for this time is buffered. */
 const firstMsMax = 10_000
-/** A connection that held so long has not failed, though nothing came. */
+/** A connection that was open for this time does not count as a failure. */
 const steadyMs = 10_000
 
 /**
- * What a source tells, through one connection after the other, without end.
- * Contract: whatever ends a connection or keeps it silent is mended by the next one. Ends only with
- * its signal (and then throws its reason), by `break`, or with an error that trying again does not
- * mend.
+ * Reads the items of a source through one connection after another.
+ * Contract: replaces connections that end or are silent. Ends only with its signal (and then throws
+ * its reason), by `break`, or with an error that a retry cannot fix.
  */
 export function readStream<T>(
   http: Http,
@@ -54,7 +53,7 @@ export function readStream<T>(
 
 type Streaming = { options: ConnectionOptions; over: AbortController }
 
-/** The items, in the chunks of the network, from one connection after the other until `over`. */
+/** Yields the items of each network chunk, from one connection after another until `over`. */
 async function* portionsOf<T>(
   http: Http,
   source: Source<T>,
@@ -103,7 +102,7 @@ async function* portionsOf<T>(
   }
 }
 
-/** The items of frames, and the ms until a reconnect if the server closes. `connected` is none. */
+/** Reads the items of frames, and the delay in ms before a reconnect if the server closes. */
 function read<T>(frames: readonly Frame[], source: Source<T>) {
   const items: T[] = []
   let retryMs: number | undefined
@@ -120,9 +119,9 @@ function read<T>(frames: readonly Frame[], source: Source<T>) {
 }
 
 /**
- * What became of the connections of a stream, and when to make the next.
- * Contract: `failed` and `waitMs` throw what trying again does not mend, or what happened too often
- * in a row.
+ * Counts failed connections of a stream and computes the pause before the next one.
+ * Contract: `failed` throws an error that a retry cannot fix, and `waitMs` one that happened too
+ * often in a row.
  */
 function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: ConnectionOptions) {
   let failures = 0
@@ -148,7 +147,7 @@ function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: Con
       failures = 0
     },
     failed(caught: unknown) {
-      if (!mayMend(caught, wasOpen)) throw caught
+      if (!isRetryable(caught, wasOpen)) throw caught
       error = caught
     },
     waitMs(): number {
@@ -158,7 +157,7 @@ function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: Con
       if (failures >= retriesMax && !isAnnounced) throw why
       onConnection?.({ isOpen: false, ...(!isAnnounced && { error: why }) })
       const asked = Math.min(retryMs ?? why.retryAfterMs ?? 0, retryAfterMsMax)
-      // An announced close costs what the server says, unless it is one of many in a row.
+      // The server sets the pause after an announced close, unless it is one of many in a row.
       const isCheap = isAnnounced && failures === 0
       const ms = isCheap ? asked : Math.max(asked, backoff(failures, backoffMs))
       failures += 1
@@ -167,18 +166,17 @@ function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: Con
   }
 }
 
-/** Where a stream once was, a page of something else is a proxy whose server is away. */
-function mayMend(error: unknown, wasOpen: boolean): error is OutlastError {
+/** After a working stream, a foreign page means that the server behind a proxy is down. */
+function isRetryable(error: unknown, wasOpen: boolean): error is OutlastError {
   if (!(error instanceof OutlastError)) return false
   const isPage = error.code === 'not_outlast' && error.status > 0
   return isTemporary(error) || error.status >= 500 || (isPage && wasOpen)
 }
 
 /**
- * One connection. `read` gives the frames that one read brought, undefined at the end.
- * Contract: once it is closed, or `signal` is aborted, neither socket nor timer nor listener is
- * left. No generator, and as few promises as can be: a server that tells events one by one makes
- * this the most of what reading them costs.
+ * Creates one connection. `read` returns the frames of one network read, undefined at the end.
+ * Contract: after `close` or an abort of `signal`, no socket, timer or listener remains. It avoids
+ * generators and promises, which are most of the cost when events arrive one by one.
  */
 function createConnection(signal: AbortSignal, { silenceMs = 30_000, headers }: ConnectionOptions) {
   const closing = new AbortController()
@@ -190,12 +188,12 @@ function createConnection(signal: AbortSignal, { silenceMs = 30_000, headers }: 
   let isSilent = false
   let reader: ReturnType<typeof readerOf>
 
-  /** Contract: throws the reason for which it was closed, or an OutlastError. */
+  /** Contract: throws the reason of the close, or an OutlastError. */
   function explain(error: unknown): never {
     isSilent = isOutlastError(closing.signal.reason ?? error, 'timeout')
     if (closing.signal.aborted) throw closing.signal.reason
     if (error instanceof OutlastError) throw error
-    throw new OutlastError('connection_failed', 'The stream broke off.', { cause: error })
+    throw new OutlastError('connection_failed', 'The stream was interrupted.', { cause: error })
   }
 
   return {
@@ -223,7 +221,7 @@ function createConnection(signal: AbortSignal, { silenceMs = 30_000, headers }: 
         watch.end()
       }
     },
-    /** Whether nothing at all came before its time was over. */
+    /** Tests whether the connection timed out without any data. */
     isMute: () => isSilent && !hasSpoken,
     close() {
       unlisten()
@@ -233,9 +231,9 @@ function createConnection(signal: AbortSignal, { silenceMs = 30_000, headers }: 
 }
 
 /**
- * Closes a connection on which nothing comes, while somebody reads. It goes by two clocks: the one
- * on the wall goes on while a machine sleeps, so that a stream is back soon after it wakes; the
- * other one is never set back.
+ * Closes a silent connection while it is being read. It uses two clocks: the wall clock advances
+ * while a machine sleeps, so that a stream recovers soon after it wakes; the monotonic clock is
+ * never set back.
  */
 function watchSilence(closing: AbortController) {
   let isReading = false
@@ -248,8 +246,7 @@ function watchSilence(closing: AbortController) {
     timer = undefined
   }
   const look = () => {
-    // Nobody reads: nothing is to be watched, and a stream that was left lying about keeps no
-    // program alive.
+    // Without a reader the timer stops, so that an abandoned stream keeps no program alive.
     if (!isReading) return stop()
     const silentMs = Math.max(Date.now() - wallMs, performance.now() - steadyMs)
     if (silentMs < limitMs) return
@@ -274,7 +271,7 @@ function readerOf({ headers, status, body }: Response) {
   const type = headers.get('content-type') ?? 'no content type'
   if (type.startsWith('text/event-stream') && body) return body.getReader()
   body?.cancel().catch(() => {})
-  const sentence = `Something else than Outlast answered: ${status} with ${type}`
+  const sentence = `The response is not from Outlast: ${status} with ${type}`
   throw new OutlastError('not_outlast', sentence, { status })
 }
 
@@ -283,11 +280,13 @@ function retryMsOf({ data }: Frame): number {
   return typeof retry_ms === 'number' && retry_ms >= 0 ? retry_ms : retryMsDefault
 }
 
-/** The JSON of a frame. */
+/** Parses the JSON of a frame. */
 export function parsed(data: string): unknown {
   try {
     return JSON.parse(data)
   } catch (cause) {
-    throw new OutlastError('not_outlast', 'The stream holds something else than events.', { cause })
+    throw new OutlastError('not_outlast', 'The stream contains data that is not an event.', {
+      cause,
+    })
   }
 }

@@ -12,7 +12,7 @@ beforeAll(async (t) => {
   direct = createOutlast({ url: server.url })
 })
 
-/** A client behind a proxy. What the fates leave over passes. */
+/** A client behind a proxy. Requests after the given fates pass. */
 async function behind(t: TestContext, ...fates: Fate[]) {
   const { url, seen } = await startProxy(t, server.url, (_, at) => fates[at] ?? 'pass')
   return { outlast: createOutlast({ url }), seen }
@@ -29,7 +29,7 @@ const text = (value: string) => ({
   message: { content: [{ type: 'text' as const, text: value }] },
 })
 
-test('a message whose answer was lost is one message, and the first answer comes', async (t) => {
+test('stores one message when its response was lost, and returns the first response', async (t) => {
   const { id } = await talk()
   const { outlast, seen } = await behind(t, 'lose answer', 'lose answer')
   const message = await outlast.messages.create(id, text('Once'))
@@ -42,7 +42,7 @@ test('a message whose answer was lost is one message, and the first answer comes
   )
 })
 
-test('of a long message whose answer was lost the client knows enough to wait for its turn', async (t) => {
+test('waits for the turn of a long message whose response was lost', async (t) => {
   const { id } = await talk()
   const { outlast } = await behind(t, 'lose answer')
   const answer = await outlast.session(id).send('long '.repeat(20_000))
@@ -51,13 +51,13 @@ test('of a long message whose answer was lost the client knows enough to wait fo
   assert.equal(said.length, 1)
 })
 
-test('what only reads needs no key, and is repeated', async (t) => {
+test('retries a POST that only reads, without a key', async (t) => {
   const { outlast, seen } = await behind(t, 'lose answer')
   await outlast.agents.preview({ system_prompt: 'x' })
   assert.deepEqual(keysOf(seen), [undefined, undefined])
 })
 
-test('a session that was made and not heard of is one session', async (t) => {
+test('creates one session when the response was lost', async (t) => {
   const agent = await direct.agents.create({ name: 'Ada', system_prompt: 'x' })
   const { outlast } = await behind(t, 'lose answer')
   const made = await outlast.sessions.create({ agent_id: agent.id })
@@ -68,7 +68,7 @@ test('a session that was made and not heard of is one session', async (t) => {
   )
 })
 
-test('a schedule that was triggered and not heard of ran once', async (t) => {
+test('triggers a schedule once when the response was lost', async (t) => {
   const { id: session_id } = await talk()
   const schedule = await direct.schedules.create({
     name: 'Once',
@@ -84,7 +84,7 @@ test('a schedule that was triggered and not heard of ran once', async (t) => {
   )
 })
 
-test('two calls are two effects, and a key of the caller makes them one', async (t) => {
+test('has two effects for two calls, and one with a shared key', async (t) => {
   const { outlast, seen } = await behind(t)
   const ada = { name: 'Ada', system_prompt: 'x' }
   const one = await outlast.agents.create(ada)
@@ -103,7 +103,7 @@ const busy = (status: number, code: string, headers: Record<string, string> = {}
   body: JSON.stringify({ error: 'Not now.', code }),
 })
 
-test('what passes is waited for: 409 in progress, 429, 503, and a page of a proxy', async (t) => {
+test('retries after 409 in progress, 429, 503 and a page of a proxy', async (t) => {
   const { outlast, seen } = await behind(
     t,
     busy(409, 'idempotency_in_progress', { 'retry-after': '0' }),
@@ -115,7 +115,7 @@ test('what passes is waited for: 409 in progress, 429, 503, and a page of a prox
   assert.equal(new Set(keysOf(seen)).size, 1)
 })
 
-test('a Retry-After that is too long ends the call, and says how long it was', async (t) => {
+test('rejects with retryAfterMs when Retry-After is too long', async (t) => {
   const late = await behind(t, busy(429, 'rate_limited', { 'retry-after': '3600' }))
   await assert.rejects(
     async () => late.outlast.agents.list(),
@@ -124,7 +124,7 @@ test('a Retry-After that is too long ends the call, and says how long it was', a
   assert.equal(late.seen.length, 1)
 })
 
-test('what would be the same again is not asked again', async (t) => {
+test('does not retry lasting errors', async (t) => {
   for (const fate of [
     busy(409, 'session_busy'),
     busy(429, 'schedule_limit'),
@@ -138,7 +138,7 @@ test('what would be the same again is not asked again', async (t) => {
   }
 })
 
-test('a sign-in is never made twice, and no call when retriesMax is 0', async (t) => {
+test('never retries a sign-in, nor any call with retriesMax 0', async (t) => {
   const { outlast, seen } = await behind(t, 'lose answer', 'lose answer')
   const credentials = { email: 'ada@example.com', password: 'a long password' }
   await assert.rejects(outlast.auth.login(credentials), { code: 'connection_failed' })
@@ -146,7 +146,7 @@ test('a sign-in is never made twice, and no call when retriesMax is 0', async (t
   assert.equal(seen.length, 2)
 })
 
-test('a deletion whose answer was lost is a deletion; of what never was it is an error', async (t) => {
+test('counts a deletion whose response was lost, and rejects one of an unknown id', async (t) => {
   const session = await talk()
   const { outlast } = await behind(t, 'lose answer')
   await outlast.sessions.delete(session.id)
@@ -158,7 +158,7 @@ test('a deletion whose answer was lost is a deletion; of what never was it is an
   await assert.rejects(direct.files.read(other.id, '/a.txt'), { code: 'path_not_found' })
 })
 
-test('a change whose answer was lost is made again and stands', async (t) => {
+test('repeats a change whose response was lost', async (t) => {
   const agent = await direct.agents.create({ name: 'Ada', system_prompt: 'x' })
   const { outlast, seen } = await behind(t, 'lose answer')
   assert.equal((await outlast.agents.update(agent.id, { name: 'Bea' })).name, 'Bea')
@@ -167,7 +167,7 @@ test('a change whose answer was lost is made again and stands', async (t) => {
   assert.deepEqual(keysOf(seen), [undefined, undefined])
 })
 
-test('abort ends a call before it, in it, and in the pause before it is made again', async (t) => {
+test('aborts a call before it, during it and between attempts', async (t) => {
   const reason = new Error('enough')
   const { outlast, seen } = await behind(
     t,

@@ -14,37 +14,37 @@ import { listOf } from './page.ts'
 export function schedules(http: Http) {
   const { call } = http
   return {
-    /** Those of the organization. */
+    /** Lists the schedules of the organization, newest first. */
     list: (query?: ScheduleQuery, options?: CallOptions) =>
       listOf<Schedule>(http, '/v1/durable/schedules', query, options),
-    /** Creates one; `schedule_exists` if the name is taken, `invalid_cron` with the fault. */
+    /** Creates a schedule. `schedule_exists` for its name; `invalid_cron`. */
     create: (body: NewSchedule, options?: CallOptions) =>
       call<Schedule>('POST', '/v1/durable/schedules', { body }, options),
-    /** `not_found` if there is none of this id. */
+    /** Returns a schedule. `not_found` for an unknown id. */
     get: (id: string, options?: CallOptions) =>
       call<Schedule>('GET', path`/v1/durable/schedules/${id}`, {}, options),
-    /** Changes what is given. */
+    /** Changes the given properties. */
     update: (id: string, body: ScheduleChange, options?: CallOptions) =>
       call<Schedule>('PATCH', path`/v1/durable/schedules/${id}`, { body }, options),
-    /** What it has begun goes on. */
+    /** Deletes a schedule and its executions. Running turns continue. */
     delete: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/durable/schedules/${id}`, {}, options),
-    /** Its times pass by until `resume`. */
+    /** Pauses a schedule. Its times until `resume` are skipped. */
     pause: (id: string, options?: CallOptions) =>
       call<Schedule>('POST', path`/v1/durable/schedules/${id}/pause`, {}, options),
-    /** It goes on with its next time. */
+    /** Resumes a schedule with its next time. */
     resume: (id: string, options?: CallOptions) =>
       call<Schedule>('POST', path`/v1/durable/schedules/${id}/resume`, {}, options),
-    /** Runs it now, beside its times. */
+    /** Starts an execution now, in addition to its times. */
     trigger: (id: string, options?: CallOptions) =>
       call<Triggered>('POST', path`/v1/durable/schedules/${id}/trigger`, {}, options),
-    /** What came of its times, the latest first. */
+    /** Lists the executions of a schedule, newest first. */
     listExecutions: (id: string, query?: ExecutionQuery, options?: CallOptions) =>
       listOf<Execution>(http, path`/v1/durable/schedules/${id}/executions`, query, options),
-    /** Counts of them. */
+    /** Returns counts of the stored executions. */
     getStats: (id: string, options?: CallOptions) =>
       call<ScheduleStats>('GET', path`/v1/durable/schedules/${id}/stats`, {}, options),
-    /** What came of one time, or of a trigger. */
+    /** Returns an execution. `not_found` for an unknown id. */
     getExecution: (executionId: string, options?: CallOptions) =>
       call<Execution>('GET', path`/v1/durable/executions/${executionId}`, {}, options),
   }

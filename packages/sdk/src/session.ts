@@ -5,12 +5,12 @@ import { type CallOptions, type Http, path } from './http.ts'
 import { type StreamOptions, streamEvents } from './stream.ts'
 import { createTurn, type Turn, type TurnOptions } from './turn.ts'
 
-/** What a message says beside its text. */
+/** Settings of a message and its turn. */
 export type SendOptions = TurnOptions &
   Pick<NewMessage, 'on_busy' | 'controls' | 'metadata' | 'tags'> &
   Pick<CallOptions, 'idempotencyKey'>
 
-/** One session, as the program that talks in it sees it. */
+/** A session for sending messages and following turns. */
 export type SessionHandle = ReturnType<typeof sessionOf>
 
 type Content = NewMessage['message']['content']
@@ -30,25 +30,25 @@ export function sessionOf(http: Http, id: string) {
   return {
     id,
     /**
-     * Sends a message. What comes back is the turn that answers it: `await` it for the answer, or
-     * iterate it for the events. While a turn runs the message joins it, unless `on_busy` says
-     * otherwise.
+     * Sends a message and returns the turn that answers it. Await the turn for the answer, or
+     * iterate it for the events. While a turn runs, the message joins it, unless `on_busy` selects
+     * another effect.
      */
     send: (content: string | Content, options: SendOptions = {}): Turn =>
       createTurn(http, id, { begin: post(content, options), options }),
     /**
-     * Takes the latest turn up again, running or over, after this program was restarted: calls that
-     * still wait for it are answered, those that have their outcome are not run again.
-     * Contract: the turn fails with the code `no_turn` in a session that never had one.
+     * Resumes the latest turn, running or over, after a restart of this program. Calls that still
+     * wait are run; calls with an outcome are not run again.
+     * Contract: the turn fails with the code `no_turn` if the session has had none.
      */
     resume: (options: TurnOptions = {}): Turn =>
       createTurn(http, id, { begin: latestTurn(http, id, options), options }),
-    /** Every event, stored ones first, then live, across lost connections: see `streamEvents`. */
+    /** Streams all events, stored ones first: see `streamEvents`. */
     events: (options?: StreamOptions) => streamEvents(http, id, options),
   }
 }
 
-/** What tells where the latest turn stands. */
+/** Types of events that determine the latest turn. */
 const landmarks: EventType[] = [
   'input.message',
   'session.activated',
@@ -56,10 +56,10 @@ const landmarks: EventType[] = [
   'turn.completed',
   'turn.failed',
 ]
-/** Events before the end that are searched first; then sixteen times as many, and so on. */
+/** Number of latest events to search first. Each further search covers 16 times as many. */
 const firstSpan = 256
 
-/** The latest turn, which may be about to begin. Searched from the end: a session may be long. */
+/** Finds the latest turn, which may not have begun. It searches from the end of the log. */
 async function latestTurn(
   http: Http,
   sessionId: string,
@@ -80,11 +80,11 @@ async function latestTurn(
     const found = latestOf(data, isWhole)
     if (found) return found
     if (!isWhole) continue
-    throw new OutlastError('no_turn', 'The session had no turn yet: send a message first.')
+    throw new OutlastError('no_turn', 'The session has had no turn. Send a message first.')
   }
 }
 
-/** Contract: pure. Undefined when the turn began before these events, or there is none. */
+/** Contract: pure. Undefined if the turn began before these events, or does not exist. */
 function latestOf(events: readonly Event[], isWhole: boolean): Following | undefined {
   const at = events.findLastIndex(({ type }) => type === 'session.activated')
   const begun = events[at]

@@ -6,7 +6,7 @@ import { createFrameParser, type Frame } from './sse.ts'
 const line = fc.string({ unit: 'grapheme' }).map((text) => text.replace(/[\r\n]/g, ' '))
 const word = fc.stringMatching(/^[a-z._]{1,20}$/)
 
-/** A frame, and the lines in which it may come. */
+/** A frame, and forms of its lines. */
 const written = fc.record({
   event: word,
   id: word,
@@ -30,7 +30,7 @@ const linesOf = ({ event, id, data, comment, retry, space }: Written) => [
   `event:${space}${event}`,
   `id:${space}${id}`,
   ...(retry ? ['retry: 100'] : []),
-  // Of a value that begins with a space, the first is not part of it.
+  // The first space after the colon is not part of the value.
   ...data.map((text) => `data: ${text}`),
   '',
 ]
@@ -41,7 +41,7 @@ function parse(bytes: Uint8Array, cuts: readonly number[]): Frame[] {
   return at.slice(1).flatMap((end, n) => push(bytes.subarray(at[n], end)))
 }
 
-test('frames are the same however their bytes are cut, whatever ends their lines', () => {
+test('parses the same frames for any chunks and line ends', () => {
   const ends = fc.constantFrom('\n', '\r\n', '\r')
   fc.assert(
     fc.property(
@@ -63,7 +63,7 @@ test('frames are the same however their bytes are cut, whatever ends their lines
   )
 })
 
-test('a frame that does not end, comments and frames without data are none', () => {
+test('skips incomplete frames, comments and frames without data', () => {
   const push = createFrameParser()
   const bytes = (text: string) => new TextEncoder().encode(text)
   assert.deepEqual(

@@ -4,9 +4,9 @@ export type Frame = { event: string; id: string; data: string }
 const newFrame = (): Frame => ({ event: '', id: '', data: '' })
 
 /**
- * Reads frames from bytes as they come.
- * Contract: a byte is looked at once, however the bytes are cut; lines end in LF, CR LF or CR.
- * Comments and frames without data are no frames; what is left when the bytes end is none either.
+ * Creates a parser of frames for bytes that arrive in chunks.
+ * Contract: reads each byte once, wherever chunks are cut. Lines end in LF, CR LF or CR. Comments,
+ * frames without data and an incomplete frame at the end are skipped.
  */
 export function createFrameParser() {
   const decode = createLineDecoder()
@@ -15,7 +15,7 @@ export function createFrameParser() {
   let frame = newFrame()
   let hasData = false
 
-  /** The line of `text` from `from` to `end`. Names are compared in place: a slice costs more. */
+  /** Reads the line of `text` from `from` to `end`. It avoids a slice of the name. */
   function take(text: string, from: number, end: number): void {
     if (text.startsWith('data:', from)) {
       const value = text.slice(valueAt(text, from + 5), end)
@@ -30,7 +30,7 @@ export function createFrameParser() {
     }
   }
 
-  /** The frames that these bytes complete. */
+  /** Returns the frames that these bytes complete. */
   return function push(bytes: Uint8Array): Frame[] {
     const text = decode(bytes)
     const frames: Frame[] = []
@@ -57,7 +57,7 @@ const valueAt = (text: string, at: number) => (text.charCodeAt(at) === space ? a
 
 const space = 32
 
-/** Text with LF as the only end of a line, wherever characters and line ends are cut. */
+/** Decodes text and normalizes line ends to LF, wherever characters and line ends are cut. */
 function createLineDecoder() {
   const decoder = new TextDecoder()
   let endedInCr = false

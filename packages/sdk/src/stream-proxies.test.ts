@@ -14,7 +14,7 @@ beforeAll(async (t) => {
 const page = '<html><body>We are improving our site.</body></html>'
 const html = { 'content-type': 'text/html' }
 
-/** A session after a turn, and the same session through a reverse proxy. */
+/** A session after a turn, directly and through a reverse proxy. */
 async function scene(t: TestContext, ...answers: FrontAnswer[]) {
   const front = await startFront(t, client.server.url)
   front.answers.push(...answers)
@@ -33,7 +33,7 @@ async function readAll(events: AsyncIterable<Event>) {
   return seen
 }
 
-test('a server that is away for a moment, whoever says so, is tried again', async (t) => {
+test('reconnects after temporary failures of the server or a proxy', async (t) => {
   const { front, stored, through } = await scene(
     t,
     {
@@ -64,7 +64,7 @@ test('a server that is away for a moment, whoever says so, is tried again', asyn
   assert.equal(front.requests(), 5)
 })
 
-test('a page of something else is an error at first, and a server that is away later', async (t) => {
+test('rejects a foreign page at first, and reconnects after a working stream', async (t) => {
   const { front, stored, session, through } = await scene(t, {
     status: 200,
     headers: html,
@@ -94,7 +94,7 @@ test('a page of something else is an error at first, and a server that is away l
   assert.equal(front.requests(), 5)
 })
 
-test('what is no event ends the stream with an error, however often it is asked for', async (t) => {
+test('ends the stream with an error for data that is not an event', async (t) => {
   const body = 'event: turn.started\nid: x\ndata: {"half\n\n'
   const { through } = await scene(t, {
     status: 200,
@@ -104,7 +104,7 @@ test('what is no event ends the stream with an error, however often it is asked 
   await assert.rejects(all(through.events()), { code: 'not_outlast' })
 })
 
-test('a proxy that compresses, and one that keeps everything for a while, change nothing', async (t) => {
+test('reads streams through a proxy that compresses or delays', async (t) => {
   const { front, session } = await scene(t)
   for (const how of ['compress', 'hold'] as const) {
     front.answers.push(how)
@@ -121,7 +121,7 @@ test('a proxy that compresses, and one that keeps everything for a while, change
   }
 })
 
-test('behind a proxy that keeps every stream back what is stored comes all the same', async (t) => {
+test('reads stored events behind a proxy that buffers streams', async (t) => {
   const { front, session } = await scene(t)
   front.keepStreams()
   const through = createOutlast({ url: front.url }).session(session.id)
@@ -139,7 +139,7 @@ test('behind a proxy that keeps every stream back what is stored comes all the s
   assert.ok(codes.includes('timeout'))
 })
 
-test('a result that something on the way finds too long becomes an error that the model reads', async (t) => {
+test('sends an error to the model when a proxy refuses a long result', async (t) => {
   const { front } = await scene(t)
   const work = clientTool({
     name: 'work',
@@ -158,7 +158,7 @@ test('a result that something on the way finds too long becomes an error that th
   assert.match((data[0] as Event<'tool.completed'>).data.error!, /too long/)
 })
 
-test('leaving a stream closes its connection, also while the next event is awaited', async (t) => {
+test('closes the connection on break, also while waiting for an event', async (t) => {
   const { session } = await scene(t)
   const openStreams = async () => {
     const text = await (await fetch(`${client.server.url}/metrics`)).text()

@@ -15,7 +15,7 @@ beforeAll(async (t) => {
 
 const storedOf = async ({ id }: SessionHandle) => (await client.outlast.events.list(id)).data
 
-/** A session whose model says what the test says, and the same session through a proxy. */
+/** A session with a scripted model, directly and through a proxy. */
 async function scene(t: TestContext) {
   const model = await startModel(t)
   const session = client.outlast.session(await model.session(client.server))
@@ -24,7 +24,7 @@ async function scene(t: TestContext) {
   return { model, session, proxy, through }
 }
 
-/** Reads a stream until its turn is over, telling of each event before the next is read. */
+/** Reads a stream until its turn is over, and reports each event before the next one. */
 async function read(
   session: SessionHandle,
   { onEvent = () => {}, ...options }: StreamOptions & { onEvent?: (event: Event) => unknown } = {},
@@ -39,8 +39,8 @@ async function read(
 }
 
 /**
- * Contract: every stored event once and in order, and deltas that continue each other up to the
- * whole text, unless the message was over before any came.
+ * Asserts that every stored event occurs once and in order, and that deltas form the whole text,
+ * unless the message was over before the first one.
  */
 function checkWhole(events: readonly Event[], stored: readonly Event[]) {
   assert.deepEqual(
@@ -56,7 +56,7 @@ function checkWhole(events: readonly Event[], stored: readonly Event[]) {
   }
 }
 
-/** Sends a word more with each connection, so that text comes before and after each cut. */
+/** Replies with one more word per connection, so that text arrives before and after each cut. */
 async function sayOn(call: ModelCall, { proxy, times }: { proxy: Network; times: number }) {
   let seen = 0
   await proxy.until(() => {
@@ -65,7 +65,7 @@ async function sayOn(call: ModelCall, { proxy, times }: { proxy: Network; times:
   })
 }
 
-test('twenty cuts at any byte: every stored event once and in order, and the whole text', async (t) => {
+test('reads every stored event once and in order, and all text, across twenty cuts', async (t) => {
   const { model, session, proxy, through } = await scene(t)
   const turn = session.send('Go on')
   const call = await model.call()
@@ -75,8 +75,7 @@ test('twenty cuts at any byte: every stored event once and in order, and the who
     return left < 0 ? Number.POSITIVE_INFINITY : 250 + Math.floor(Math.random() * 2_000)
   })
   const reading = read(through)
-  // What a connection is cut after must come, in frames that are shorter than that, also after a
-  // long pause.
+  // The bytes before a cut must arrive even after a long pause, in frames shorter than that.
   const talk = setInterval(() => call.say('.'), 20)
   await sayOn(call, { proxy, times: 21 }).finally(() => clearInterval(talk))
   call.end()
@@ -85,7 +84,7 @@ test('twenty cuts at any byte: every stored event once and in order, and the who
   assert.ok(events.some(({ type }) => type === 'output.message.delta'))
 })
 
-test('a connection lost behind a message that came in the middle of another one repeats no text', async (t) => {
+test('repeats no text after a cut behind a message that arrived inside another one', async (t) => {
   const { model, session, proxy, through } = await scene(t)
   const first = session.send('Go on')
   const call = await model.call()
@@ -112,11 +111,11 @@ test('a connection lost behind a message that came in the middle of another one 
   assert.ok(proxy.count() >= 2)
 })
 
-for (const [what, jumpMs] of [
+for (const [when, jumpMs] of [
   ['', 0],
   ['; the clock was set back meanwhile', -3_600_000],
 ] as const) {
-  test(`a connection that carries nothing any more is replaced${what}`, async (t) => {
+  test(`replaces a silent connection${when}`, async (t) => {
     const { model, session, proxy, through } = await scene(t)
     const turn = session.send('Go on')
     const call = await model.call()
@@ -141,7 +140,7 @@ for (const [what, jumpMs] of [
   })
 }
 
-test('a machine that slept has its stream back when it wakes, long before the silence would have been noticed', async (t) => {
+test('reconnects soon after the machine wakes from sleep', async (t) => {
   const { model, session, proxy, through } = await scene(t)
   const turn = session.send('Go on')
   const call = await model.call()
@@ -160,7 +159,7 @@ test('a machine that slept has its stream back when it wakes, long before the si
   checkWhole(await reading, await storedOf(session))
 })
 
-test('a stream that the server closes as planned goes on, and that is no error', async (t) => {
+test('continues after a planned close without an error', async (t) => {
   const cycling = await startClient(t, { SSE_CYCLE_MS: '150' })
   const model = await startModel(t)
   const session = cycling.outlast.session(await model.session(cycling.server))
@@ -178,7 +177,7 @@ test('a stream that the server closes as planned goes on, and that is no error',
   assert.ok(states.every((state) => !('error' in state)))
 })
 
-test('a silent stream is kept up by signs of life, and nothing but events comes out of it', async (t) => {
+test('keeps a silent stream open by heartbeats, and yields only events', async (t) => {
   const quiet = await startClient(t, { SSE_HEARTBEAT_MS: '50' })
   const session = await quiet.start()
   let opened = 0
@@ -186,13 +185,13 @@ test('a silent stream is kept up by signs of life, and nothing but events comes 
     silenceMs: 400,
     onConnection: ({ isOpen }) => isOpen && opened++,
   })
-  // As long as the silence that would be too long, and then some.
+  // Longer than the silence that replaces a connection.
   await session.send(says({ text: 'late', delay_ms: 900 }))
   assert.ok((await reading).length > 5)
   assert.equal(opened, 1)
 })
 
-test('it gives up after as many failures in a row as it may have', async (t) => {
+test('gives up after retriesMax consecutive failures', async (t) => {
   const { proxy, session } = await scene(t)
   const { events } = createOutlast({ url: proxy.url }).session(session.id)
   proxy.refuse(true)
@@ -203,7 +202,7 @@ test('it gives up after as many failures in a row as it may have', async (t) => 
   assert.equal(errors.length, 2)
 })
 
-test('a session that does not exist, or is deleted meanwhile, ends the stream with its error', async () => {
+test('ends the stream with an error for an unknown or deleted session', async () => {
   const unknown = client.outlast.session(`session_${'0'.repeat(32)}`)
   await assert.rejects(
     until(unknown.events(), () => true),
@@ -215,7 +214,7 @@ test('a session that does not exist, or is deleted meanwhile, ends the stream wi
   await assert.rejects(following, { code: 'not_found' })
 })
 
-test('types, exclude and a place are for the server, through lost connections too', async (t) => {
+test('sends types, exclude and the start to the server, also after reconnects', async (t) => {
   const { proxy, session } = await scene(t)
   const other = await client.start()
   await other.send(says(calls('nobody_has_it'), { text: 'end' }))

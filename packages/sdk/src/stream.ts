@@ -9,26 +9,24 @@ export type StreamOptions = ConnectionOptions &
     types?: readonly EventType[]
     exclude?: readonly EventType[]
     /**
-     * Called when the server lost events, for example when its database failed over to an
-     * asynchronous standby. The stream resumes after `since_id` (null: from the beginning) by
-     * itself. Drop what you have of events after `sequence`: they are not in the log any more.
-     * Called after the last of those was read, and before the next event comes.
+     * Called when the server lost events, for example in a failover to an asynchronous standby.
+     * Discard the events after `sequence`, which the log no longer has. The stream then resumes
+     * after `since_id` (null: from the start). Called before the next event.
      */
     onHistoryChanged?: (resume: Resume) => void
   }
 
-/** How many stored events are asked for at once. */
+/** Number of stored events per request. */
 const storedMax = 1_000
 
 /**
- * The events of a session, stored ones first, then as they happen, without end.
- * Contract: each event once and in order, and the text of deltas without gap or repeat, across lost
- * and silent connections, proxies that keep a stream back (then stored events come late, and no
- * deltas), restarts of the server, error pages of proxies and sleep of the machine. Ends only with
- * its signal (and then throws its reason), by `break`, or with an error that trying again does not
- * mend: a wrong key, a session that does not exist. When the server lost events, it continues with
- * those that took their place, behind the last that is left: see `onHistoryChanged`. Deltas come
- * without `accumulated` unless it is asked for.
+ * Streams the events of a session, stored ones first, then new ones as they happen.
+ * Contract: yields each event once and in order, and the text of deltas without gaps or repeats,
+ * across lost and silent connections, restarts of the server, error pages of proxies and sleep of
+ * the machine. Behind a proxy that buffers streams, stored events arrive late and deltas do not.
+ * Ends only with its signal (and then throws its reason), by `break`, or with an error that a retry
+ * cannot fix, such as a wrong key or an unknown session. If the server lost events, it continues
+ * after the last remaining one: see `onHistoryChanged`. Deltas have no `accumulated` by default.
  */
 export function streamEvents(
   http: Http,
@@ -72,9 +70,8 @@ type Asking = Pick<StreamOptions, 'types' | 'exclude'> & {
 }
 
 /**
- * What is stored and new, asked for in another way: a proxy may keep back every stream and pass on
- * all else. The place in the stream stays, as it may be inside a message. Nothing where this way
- * fails as well.
+ * Reads new stored events without a stream, behind a proxy that buffers streams. The position in
+ * the stream is unchanged, because it may be inside a message. Returns no events on failure.
  */
 async function storedAfter(
   http: Http,
@@ -100,7 +97,7 @@ async function storedAfter(
   }
 }
 
-/** How far a reader is. */
+/** Position of a reader. */
 type StreamPosition = {
   since_id: string | undefined
   after_sequence: number | undefined
@@ -108,9 +105,8 @@ type StreamPosition = {
 }
 
 /**
- * Moves the place on; false for a stored event that was there already, whatever a proxy repeats.
- * The place is the id of the frame: inside a message that is being written it says more than the
- * event's own.
+ * Advances the position. Returns false for a stored event that was read before, such as one that a
+ * proxy repeats. The position is the id of the frame, which can be inside a streamed message.
  */
 function moveOn(place: StreamPosition, { id }: Frame, event: Event): boolean {
   const { sequence } = event
@@ -123,7 +119,7 @@ function moveOn(place: StreamPosition, { id }: Frame, event: Event): boolean {
   return true
 }
 
-/** Nothing that came after the last event that is left was there. */
+/** Moves the position to the last remaining event. */
 function moveBack(place: StreamPosition, { since_id, sequence }: Resume): void {
   place.since_id = since_id ?? undefined
   place.after_sequence = since_id === null ? 0 : undefined

@@ -7,37 +7,37 @@ import type {
   ToolCall,
 } from '@outlast/contract'
 
-/** What somebody said to the agent. */
+/** A message to the agent. */
 export type UserMessage = {
   kind: 'user_message'
   key: string
   id: string
-  /** RFC 3339. */
+  /** Time of the event, RFC 3339. */
   at: string
   content: EventMessage['content']
   text: string
-  /** It waits for a turn of its own. */
+  /** True while the message waits for a turn of its own. */
   isQueued: boolean
 }
 
-/** The agent's message. One with tool calls only has no text: show it if it has text. */
+/** A reply of the agent. Its text is empty if it only has tool calls: then hide it. */
 export type AgentMessage = {
   kind: 'agent_message'
   key: string
-  /** Undefined while it streams, when the events that were added begin in the middle of it. */
+  /** Undefined while it streams, if the added events begin in the middle of it. */
   id: string | undefined
   at: string
   turnId: string | undefined
   text: string
   thinking: string
   isStreaming: boolean
-  /** How often the model was asked for it. What an earlier attempt said is gone. */
+  /** Number of the model call for it. The text of earlier attempts is discarded. */
   attempt: number
 }
 
 export type ToolStatus = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled'
 
-/** Whether a call may run, and who said so. */
+/** Approval of a call, and its decision. */
 export type ToolApproval = {
   state: 'requested' | 'approved' | 'denied' | 'expired'
   expiresAt: string | undefined
@@ -53,13 +53,13 @@ export type ToolCallItem = {
   at: string
   turnId: string | undefined
   name: string
-  /** Those that it runs with: somebody may have put them in place of the agent's. */
+  /** Arguments of the run, which an approval may have replaced. */
   arguments: ToolCall['arguments']
-  /** `waiting`: for whoever is to decide on it, or for the client that is to run it. */
+  /** `waiting`: for an approval, or for the client that runs it. */
   status: ToolStatus
-  /** A client runs it, not the server. */
+  /** True if a client runs the tool. */
   isForClient: boolean
-  /** Until when a client may answer. */
+  /** Time until which a client can answer. */
   expiresAt: string | undefined
   approval: ToolApproval | undefined
   progress: { progress: number; total?: number; message?: string } | undefined
@@ -75,7 +75,7 @@ export type NoticeType =
   | 'mcp.unavailable'
   | 'capability.unavailable'
 
-/** Something that happened besides. `data` is the event's. */
+/** Another event that a person should see. `data` is that of the event. */
 export type Notice = {
   [T in NoticeType]: {
     kind: 'notice'
@@ -89,23 +89,23 @@ export type Notice = {
 
 export type TranscriptItem = UserMessage | AgentMessage | ToolCallItem | Notice
 
-/** A conversation as a person sees it. Made by `addEvent` only. */
+/** A conversation as a person sees it. Only `addEvent` creates it. */
 export type Transcript = {
   /**
-   * The items in order, in sections. What an event does not change stays the same object, sections
-   * too, so that a view that compares draws only what is new.
+   * The items in order, in sections. Unchanged items and sections stay the same objects, so that a
+   * view can skip them by comparison.
    */
   sections: readonly (readonly TranscriptItem[])[]
   status: 'idle' | 'active'
-  /** The turn that runs. */
+  /** The running turn. */
   turnId: string | undefined
-  /** The calls that wait for somebody, in the order in which they were made. */
+  /** Calls that wait for a client or an approval, in the order of the calls. */
   waitingFor: readonly ToolCallItem[]
-  /** Tokens of the session, as of when it was idle last. */
+  /** Tokens and cost of the session when it was last idle. */
   usage: TokenUsage | undefined
-  /** The last stored event; 0 for none. */
+  /** `sequence` of the last stored event; 0 for none. */
   sequence: number
-  /** Where items stand that may still change. */
+  /** Indexes of items that can still change. */
   open: ReadonlyMap<string, number>
 }
 
@@ -114,7 +114,7 @@ const sectionLength = 128
 export const itemsOf = ({ sections }: Pick<Transcript, 'sections'>): TranscriptItem[] =>
   sections.flat()
 
-/** The item that is kept open under a name, and where it stands. */
+/** Returns the open item of a name, and its index. */
 export function openItem({ sections, open }: Transcript, name: string) {
   const index = open.get(name)
   if (index === undefined) return undefined

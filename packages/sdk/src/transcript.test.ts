@@ -28,7 +28,7 @@ const fold = (events: Iterable<Event>, from = emptyTranscript) => {
 
 const storedOf = async ({ id }: SessionHandle) => (await client.outlast.events.list(id)).data
 
-/** Follows a busy session until it is idle; returns stored and live events. */
+/** Follows a busy session until it is idle, and returns stored and live events. */
 async function followed(session: SessionHandle, work: () => Promise<unknown>, query: object = {}) {
   const live: Event[] = []
   const following = until(session.events(query), (event) => {
@@ -40,7 +40,7 @@ async function followed(session: SessionHandle, work: () => Promise<unknown>, qu
   return live
 }
 
-/** What a view shows, without times and ids. */
+/** The content that a view shows, without times and ids. */
 const shown = (transcript: Transcript) =>
   itemsOf(transcript).map((item) => {
     if (item.kind === 'notice') return item.type
@@ -85,7 +85,7 @@ const approving = {
 }
 
 for (const accumulated of [false, true]) {
-  test(`live events and the stored ones give the same transcript, accumulated=${accumulated}`, async () => {
+  test(`creates the same transcript from live and stored events, accumulated=${accumulated}`, async () => {
     const session = await client.start({ tools: [opens.definition] }, approving)
     const live: Event[] = []
     const stop = new AbortController()
@@ -141,7 +141,7 @@ for (const accumulated of [false, true]) {
   })
 }
 
-test('while a turn waits the transcript says for what', async () => {
+test('lists the calls that a waiting turn needs', async () => {
   const session = await client.start({ tools: [opens.definition] }, approving)
   const write = { name: 'write_file', arguments: { path: '/a', content: 'a' } }
   const open = { name: 'open_door', arguments: {} }
@@ -171,7 +171,7 @@ test('while a turn waits the transcript says for what', async () => {
   ])
 })
 
-test('a message that is asked again shows as one, without what the earlier attempt said', async (t) => {
+test('shows one message after a further attempt, without the earlier text', async (t) => {
   const model = await startModel(t)
   const session = client.outlast.session(await model.session(client.server))
   let transcript = emptyTranscript
@@ -199,7 +199,7 @@ test('a message that is asked again shows as one, without what the earlier attem
   assert.deepEqual(transcript, fold(await storedOf(session)))
 })
 
-test('a transcript that begins in the middle of a message has all of its text', async (t) => {
+test('has all text of a message when events start inside it', async (t) => {
   const model = await startModel(t)
   const session = client.outlast.session(await model.session(client.server))
   session.send('Go on').catch(() => {})
@@ -227,7 +227,7 @@ test('a transcript that begins in the middle of a message has all of its text', 
   assert.match(whole.id!, /^message_/)
 })
 
-test('what an event does not change stays the same object', async () => {
+test('keeps unchanged items as the same objects', async () => {
   const session = await client.start()
   const live = await followed(
     session,
@@ -261,7 +261,7 @@ test('what an event does not change stays the same object', async () => {
   assert.equal(addEvent(before, events[3]!), before)
 })
 
-test('a very long conversation costs no more an event than a short one', () => {
+test('costs the same per event for long and short conversations', () => {
   const event = (n: number, type: string, data: object) =>
     ({
       id: `e${n}`,

@@ -22,14 +22,14 @@ export const emptyTranscript: Transcript = {
 }
 
 /**
- * The conversation after one more event of its session, stored or live. Add each event of
- * `session.events()` as it comes and show what comes out: a terminal prints what `itemsOf` has more
- * than before and the longer text of the message that streams, a page draws the sections anew that
- * are not the same object any more (`useReducer(addEvent, emptyTranscript)`).
- * Contract: pure. Costs the same however long the conversation is and the message that streams. A
- * stored event that was added already changes nothing. Events that begin anywhere are understood,
- * what came before them is missing. Once a turn is over the transcript is that of the stored events
- * alone.
+ * Adds an event of a session, stored or live, to a transcript. Add each event of `session.events()`
+ * and show the result: a terminal prints new items of `itemsOf` and new text of the streamed
+ * message, a page renders the sections that are new objects
+ * (`useReducer(addEvent, emptyTranscript)`).
+ * Contract: pure. The cost does not depend on the length of the conversation or of the streamed
+ * message. A stored event that was added before changes nothing. Events can start anywhere in a
+ * log; earlier items are then missing. After a turn, the transcript equals that of the stored
+ * events.
  */
 export function addEvent(transcript: Transcript, event: Event): Transcript {
   const { sequence } = event
@@ -52,8 +52,8 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
     if (message.role === 'agent') return append(active, agentMessage(event, { message }))
     const { id, content } = message
     const isQueued = on_busy === 'queue'
-    const said = { content, text: textOf(message), isQueued }
-    const item = { kind: 'user_message' as const, key: id, id, at: event.ts, ...said }
+    const shown = { content, text: textOf(message), isQueued }
+    const item = { kind: 'user_message' as const, key: id, id, at: event.ts, ...shown }
     return append(active, item, isQueued ? inputOf(id) : undefined)
   },
   'session.started': 'ignored',
@@ -133,8 +133,8 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
     const open = openCall(transcript, data.tool_call_id)
     if (!open) return transcript
     const { progress, total, message } = data
-    const told = { progress, ...(total !== undefined && { total }), ...(message && { message }) }
-    return replace(transcript, open.index, { ...open.item, progress: told })
+    const known = { progress, ...(total !== undefined && { total }), ...(message && { message }) }
+    return replace(transcript, open.index, { ...open.item, progress: known })
   },
   'act.completed': 'ignored',
   'files.changed': 'ignored',
@@ -165,7 +165,7 @@ type MessageContent = {
   message?: Event<'output.message.completed'>['data']['message']
 }
 
-/** A message that is about to stream, or one that is whole. */
+/** Creates the item of a message that is about to stream, or is complete. */
 function agentMessage(event: Event, { message, id = message?.id }: MessageContent): AgentMessage {
   return {
     kind: 'agent_message',
@@ -184,7 +184,7 @@ function streaming(transcript: Transcript) {
   return open?.item.kind === 'agent_message' ? { index: open.index, item: open.item } : undefined
 }
 
-/** Includes text before the first delta, for followers that begin inside a message. */
+/** Adds a delta. `accumulated` includes the text before it, for readers that start inside. */
 function grow(
   transcript: Transcript,
   event: Event<'output.message.delta' | 'reason.thinking.delta'>,
@@ -207,7 +207,7 @@ function openCall(transcript: Transcript, id: string) {
 
 type Reached = Partial<ToolCallItem> & Pick<ToolCallItem, 'status'> & { call: ToolCall }
 
-/** The call at its next stage; what is told of it first makes it an item. */
+/** Moves a call to its next state. Its first event creates the item. */
 function reach(transcript: Transcript, event: Event, { call, ...now }: Reached): Transcript {
   const open = openCall(transcript, call.id)
   const next = { ...now, arguments: call.arguments }
@@ -248,7 +248,7 @@ function withWaiting(transcript: Transcript): Transcript {
     : { ...transcript, waitingFor }
 }
 
-/** Ends with the turn what no event ended: text of a message that was never stored is dropped. */
+/** Ends open items with their turn, and discards streamed text that was never stored. */
 function settle(transcript: Transcript): Transcript {
   let settled = transcript
   const open = streaming(transcript)

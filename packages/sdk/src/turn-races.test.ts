@@ -6,7 +6,7 @@ import { startClient } from '../test/session.ts'
 import type { Answer, Event, OnBusy, SessionHandle } from './index.ts'
 
 let client: Awaited<ReturnType<typeof startClient>>
-/** An agent whose model says back every message that no reply stands behind. */
+/** An agent whose model repeats every message without a reply. */
 let agent_id: string
 
 const simulatedProvider = 'provider_01933b5a000070008000000000000003'
@@ -24,7 +24,7 @@ beforeAll(async (t) => {
 const ways: OnBusy[] = ['steer', 'steer', 'queue', 'interrupt', 'reject']
 const messagesEach = 12
 
-/** Posts messages at random moments in random ways, and cancels now and then. */
+/** Posts messages at random times with random `on_busy`, and sometimes cancels. */
 async function talk(session: SessionHandle) {
   const sent: { mark: string; way: OnBusy; answer: Promise<Answer | 'refused'> }[] = []
   for (let n = 0; n < messagesEach; n++) {
@@ -42,7 +42,7 @@ async function talk(session: SessionHandle) {
   return Promise.all(sent.map(async (one) => ({ ...one, answer: await one.answer })))
 }
 
-/** The turn that answers each message by the log: it begins for it, or calls the model after it. */
+/** The turn that answers each message by the log: it begins for it or calls the model later. */
 async function turnsOf(session: SessionHandle) {
   const { data } = await client.outlast.events.list(session.id)
   const completed = new Map<string, string>()
@@ -55,7 +55,7 @@ async function turnsOf(session: SessionHandle) {
   return completed
 }
 
-test('whenever and however messages are sent, each gets the answer that is its own', async () => {
+test('returns to each message its own answer, for random messages and cancels', async () => {
   const sessions = await Promise.all(
     Array.from({ length: 6 }, async () =>
       client.outlast.session(await client.outlast.sessions.create({ agent_id })),

@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs'
 import test from 'node:test'
 import { type StepEvent, type TurnStep, type TurnSteps, turnStepsOf } from './turn-steps.ts'
 
-/** A log of a server, with short ids and short texts. */
+/** A recorded log with shortened ids and texts. */
 function recorded(name: string): StepEvent[] {
   const file = new URL(`../test/logs/${name}.jsonl`, import.meta.url)
   const lines = readFileSync(file, 'utf8').trim().split('\n')
   return lines.map((line) => JSON.parse(line))
 }
 
-/** The sequences at which a step began and ended, with what its attempts broke on. */
+/** The sequences of a step's start and end, and the causes of further attempts. */
 function shown(step: TurnStep): string {
   const { kind, attempts, ended } = step
   const name = 'call' in step ? ` ${step.call.id}` : ''
@@ -27,7 +27,7 @@ const only = (events: readonly StepEvent[]) => {
   return turns[0]!
 }
 
-test('a call that failed twice is one step of three attempts, with the code of each failure', () => {
+test('derives one step of three attempts from a call that failed twice', () => {
   const turn = only(recorded('retry'))
   assert.deepEqual(stepsIn(turn), [
     'queue: 2 to 4',
@@ -38,7 +38,7 @@ test('a call that failed twice is one step of three attempts, with the code of e
   assert.equal(turn.modelCalls, 1)
 })
 
-test('an attempt that the node with the reply does not report was that of a node before it', () => {
+test('assigns an unreported attempt to the previous node', () => {
   assert.deepEqual(stepsIn(only(recorded('takeover-model'))), [
     'queue: 2 to 4',
     'model: 6 takeover, 7 to 8',
@@ -47,7 +47,7 @@ test('an attempt that the node with the reply does not report was that of a node
   assert.deepEqual(stepsIn(only(open)), ['queue: 2 to 4', 'model: 6 retry, 7 to open'])
 })
 
-test('retries of the node that took a call over are its own, the attempt before them was taken over', () => {
+test('separates retries of a node from the attempt before its takeover', () => {
   const events = recorded('retry').map((event) =>
     event.type === 'llm.generation'
       ? {
@@ -67,7 +67,7 @@ test('retries of the node that took a call over are its own, the attempt before 
   ])
 })
 
-test('a tool that ran again on another node is one step, whether its intent is stored again or not', () => {
+test('derives one step from a tool that ran again on another node', () => {
   const events = recorded('takeover-tool')
   const isStarted = ({ type }: StepEvent) => type === 'tool.started'
   const { id } = (events.find(isStarted) as StepEvent<'tool.started'>).data.tool_call
@@ -78,7 +78,7 @@ test('a tool that ran again on another node is one step, whether its intent is s
   assert.deepEqual(stepsIn(only(twice)), around(`tool ${id}: 11 takeover, 11.5 to 12`))
 })
 
-test('a summary is a step of the model that the reply is asked of', () => {
+test('derives a step of the replying model from a summary', () => {
   const turn = only(recorded('compaction'))
   assert.deepEqual(stepsIn(turn), ['queue: 12 to 14', 'summary: 16 to 17', 'model: 18 to 19'])
   const [, summary, reply] = turn.steps
@@ -86,7 +86,7 @@ test('a summary is a step of the model that the reply is asked of', () => {
   assert.equal(summary.model, reply.model)
 })
 
-test('waits for a person and for the client are steps; what was denied never ran', () => {
+test('derives steps from approvals and client tools, and none from a denied call', () => {
   assert.deepEqual(stepsIn(only(recorded('approval'))), [
     'queue: 2 to 4',
     'model: 6 to 7',
@@ -98,7 +98,7 @@ test('waits for a person and for the client are steps; what was denied never ran
   ])
 })
 
-test('what is under way when a turn is cancelled stays open, and the next turn has steps of its own', () => {
+test('keeps steps open at a cancel, and separates the next turn', () => {
   const [cancelled, next, ...others] = turnStepsOf(recorded('cancel'))
   assert.equal(others.length, 0)
   assert.deepEqual(stepsIn(cancelled!), ['queue: 2 to 4', 'model: 6 to open'])
@@ -107,7 +107,7 @@ test('what is under way when a turn is cancelled stays open, and the next turn h
   assert.deepEqual(stepsIn(next!), ['queue: 7 to 11', 'model: 13 to 14'])
 })
 
-test('any part of a log has steps: those without a beginning are missing, those without an end are open', () => {
+test('derives steps from any part of a log', () => {
   for (const name of ['retry', 'takeover-tool', 'compaction', 'approval', 'cancel']) {
     const events = recorded(name)
     const whole = turnStepsOf(events).flatMap(({ steps }) => steps)
@@ -122,7 +122,7 @@ test('any part of a log has steps: those without a beginning are missing, those 
   }
 })
 
-test('an event of a newer server changes no step', () => {
+test('ignores unknown event types', () => {
   const events = recorded('retry')
   const newer = { ...events[5]!, type: 'tool.dreamed' } as unknown as StepEvent
   assert.deepEqual(stepsIn(only([...events.slice(0, 6), newer, ...events.slice(6)])), [

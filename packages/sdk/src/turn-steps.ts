@@ -1,6 +1,6 @@
 import type { EventContext, EventDataOf, EventType, ToolCall } from '@outlast/contract'
 
-/** A stored event with what the steps of a turn are read from. */
+/** A stored event with the data that steps are derived from. */
 export type StepEvent<T extends EventType = EventType> = {
   [K in T]: {
     type: K
@@ -11,11 +11,11 @@ export type StepEvent<T extends EventType = EventType> = {
   }
 }[T]
 
-/** One try of a step. `broke`: it did not end, and the step began again on any node. */
+/** One attempt of a step. `broke`: why the step began again, on the same or another node. */
 export type StepAttempt<T extends EventType = EventType> = {
   began: StepEvent<T>
   broke: 'retry' | 'takeover' | undefined
-  /** The error code that ended it. */
+  /** Error code of the attempt. */
   code: string | undefined
 }
 
@@ -23,12 +23,12 @@ type StepOf<Kind extends string, Began extends EventType, Ended extends EventTyp
   kind: Kind
   /** At least one, in order. */
   attempts: StepAttempt<Began>[]
-  /** Undefined while the step is open. A step that is open when its turn ends stays open. */
+  /** Undefined for an open step. A step that is open at the end of its turn stays open. */
   ended: StepEvent<Ended> | undefined
 }
 
 /**
- * What takes time within a turn. `queue`: from the message until a node begins the turn. `tool`
+ * A part of a turn that takes time. `queue`: from the message until a node begins the turn. `tool`
  * runs on the server, `client_tool` on the client.
  */
 export type TurnStep =
@@ -43,23 +43,23 @@ type Step<Kind extends TurnStep['kind']> = Extract<TurnStep, { kind: Kind }>
 
 export type TurnSteps = {
   turnId: string
-  /** The message that the turn is for, when it is among the events. */
+  /** The message that the turn answers, if it is among the events. */
   input: StepEvent<'input.message'> | undefined
   first: StepEvent
   last: StepEvent
   ended: StepEvent<'turn.completed' | 'turn.failed' | 'turn.cancelled'> | undefined
   modelCalls: number
-  /** In the order in which they began. */
+  /** Steps in the order of their starts. */
   steps: TurnStep[]
 }
 
-/** `open`: steps without an end, by what ends them. `model`: of the latest `reason.started`. */
+/** `open`: open steps by the key of their end. `model`: that of the latest `reason.started`. */
 type Building = TurnSteps & { open: Map<string, TurnStep>; model: string | undefined }
 
 /**
- * The steps of each turn in a log, in order.
- * Contract: pure; any part of a log will do: what began before it is missing, what ends after it is
- * open.
+ * Derives the steps of each turn in a log, in order.
+ * Contract: pure, and accepts any part of a log. Steps that began before it are missing, and steps
+ * that end after it are open.
  */
 export function turnStepsOf(events: readonly StepEvent[]): TurnSteps[] {
   const turns = new Map<string, Building>()
@@ -84,7 +84,7 @@ function newTurn(turnId: string, first: StepEvent, input: TurnSteps['input']): B
   return turn
 }
 
-/** Begins a step. One that is open under the same key begins again: its latest attempt broke. */
+/** Begins a step, or a new attempt of the step that is open under the same key. */
 function begin(
   { steps, open }: Building,
   key: string,
@@ -94,7 +94,7 @@ function begin(
   const attempt = { began, broke: undefined, code: undefined }
   const known = open.get(key) as { attempts: StepAttempt[] } | undefined
   if (known) {
-    // A tool runs again only after another node took the turn over.
+    // A tool only runs again after a takeover by another node.
     known.attempts.at(-1)!.broke = step.kind === 'tool' ? 'takeover' : 'retry'
     known.attempts.push(attempt)
     return
@@ -172,7 +172,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'session.idled': 'ignored',
 }
 
-/** The node with the reply reports its own retries; the attempt before ended with another node. */
+/** The replying node reports its own retries; an attempt before them ended with another node. */
 function explainBroken({ attempts }: Step<'model'>, { data }: StepEvent<'llm.generation'>): void {
   const { retry } = data.metadata
   const broken = attempts.slice(0, -1)

@@ -10,7 +10,7 @@ beforeAll(async (t) => {
   client = await startClient(t as TestContext)
 })
 
-/** A session in which a turn says many words, and has begun to. */
+/** A session whose turn has begun to stream many words. */
 async function busy() {
   const session = await client.start()
   const first = session.send(slow)
@@ -18,7 +18,7 @@ async function busy() {
   return { session, first }
 }
 
-/** The log up to where the session is idle. */
+/** The log until the session is idle. */
 async function storedOf({ id }: SessionHandle): Promise<Event[]> {
   return (await client.outlast.events.list(id)).data
 }
@@ -27,7 +27,7 @@ const turnOf = async (session: SessionHandle, n: number) =>
   (await storedOf(session)).filter(({ type }) => type === 'session.activated')[n - 1]!.context
     .turn_id
 
-test('a message awaited is its answer', async () => {
+test('returns the answer of an awaited message', async () => {
   const session = await client.start()
   const answer = await session.send('hello')
   assert.match(answer.text, /simulated/i)
@@ -36,7 +36,7 @@ test('a message awaited is its answer', async () => {
   assert.ok(answer.usage!.input_tokens > 0)
 })
 
-test('a message iterated is itself and the events of its turn, and awaited after that its answer', async () => {
+test('yields the message and the events of its turn, then returns the answer', async () => {
   const session = await client.start()
   await session.send('before')
   const turn = session.send('hello')
@@ -54,7 +54,7 @@ test('a message iterated is itself and the events of its turn, and awaited after
   assert.match((await turn).text, /simulated/i)
 })
 
-test('awaited and iterated in any order, also at once, a turn loses nothing and is sent once', async () => {
+test('sends once and loses no event, awaited and iterated in any order', async () => {
   const session = await client.start()
   const turn = session.send(says({ text: 'one two three', tokens_per_second: 100 }))
   for await (const { type } of turn) if (type === 'turn.started') break
@@ -68,7 +68,7 @@ test('awaited and iterated in any order, also at once, a turn loses nothing and 
   assert.deepEqual(await turn, await turn.finally(() => {}))
 })
 
-test('steer: a message that the running turn sees in time is answered by it', async () => {
+test('steer: the running turn answers a message that arrives in time', async () => {
   const session = await client.start()
   const step = { text: words, tokens_per_second: 50, ...calls('nobody_has_it') }
   const first = session.send(says(step, { text: 'no' }))
@@ -78,14 +78,14 @@ test('steer: a message that the running turn sees in time is answered by it', as
   assert.equal(one.turnId, two.turnId)
 })
 
-test('steer: a message that comes too late is answered by the next turn', async () => {
+test('steer: the next turn answers a message that arrives late', async () => {
   const { session, first } = await busy()
   const [one, two] = await Promise.all([first, session.send(says({ text: 'second' }))])
   assert.deepEqual([one.text, two.text], [words, 'second'])
   assert.deepEqual([one.turnId, two.turnId], [await turnOf(session, 1), await turnOf(session, 2)])
 })
 
-test('steer: messages that come too late together are answered by one turn', async () => {
+test('steer: one turn answers several late messages', async () => {
   const { session } = await busy()
   const late = [
     session.send('llmsim one'),
@@ -98,7 +98,7 @@ test('steer: messages that come too late together are answered by one turn', asy
   assert.equal(answers[0]!.turnId, await turnOf(session, 2))
 })
 
-test('queue: each message is answered by its own turn, and iterated it is that turn alone', async () => {
+test('queue: each message has its own turn, and its iteration yields only that turn', async () => {
   const { session, first } = await busy()
   const queued = ['a', 'b'].map((text) => session.send(says({ text }), { on_busy: 'queue' }))
   const [seen, ...answers] = await Promise.all([all(queued[1]!), first, ...queued])
@@ -110,7 +110,7 @@ test('queue: each message is answered by its own turn, and iterated it is that t
   assert.deepEqual([...turnIds], [answers[2]!.turnId])
 })
 
-test('interrupt: the running turn is cancelled and keeps its text, the message is answered by the next', async () => {
+test('interrupt: cancels the running turn, keeps its text, and the next turn answers', async () => {
   const { session, first } = await busy()
   const [one, two] = await Promise.all([
     first,
@@ -121,7 +121,7 @@ test('interrupt: the running turn is cancelled and keeps its text, the message i
   assert.deepEqual([two.text, two.outcome], ['now', 'completed'])
 })
 
-test('reject: a message that finds the session busy is refused by name', async () => {
+test('reject: refuses a message in a busy session with session_busy', async () => {
   const { session, first } = await busy()
   const refused = session.send('no', { on_busy: 'reject' })
   await assert.rejects(async () => await refused, { code: 'session_busy', status: 409 })
@@ -129,7 +129,7 @@ test('reject: a message that finds the session busy is refused by name', async (
   await first
 })
 
-test('cancel: a turn that has begun to say something keeps that; a message it had not seen is cancelled with it', async () => {
+test('cancel: keeps streamed text, and cancels a message that the turn had not read', async () => {
   const { session, first } = await busy()
   const unseen = session.send('too late')
   const events = session.events({ types: ['input.message'] })
@@ -142,13 +142,13 @@ test('cancel: a turn that has begun to say something keeps that; a message it ha
   assert.equal((await first.cancel()).status, 'no_op')
 })
 
-test('cancel: a message that came after it is answered', async () => {
+test('cancel: answers a message that arrives afterwards', async () => {
   const { session, first } = await busy()
   await first.cancel()
   assert.equal((await session.send(says({ text: 'go on' }))).text, 'go on')
 })
 
-test('a turn that fails rejects with its code, awaited and after it was iterated', async () => {
+test('rejects a failed turn with its code, awaited and after an iteration', async () => {
   const session = await client.start()
   const turn = session.send(says({ error: { message: 'no', status: 400 } }))
   const events = await all(turn)
@@ -158,7 +158,7 @@ test('a turn that fails rejects with its code, awaited and after it was iterated
   assert.equal(caught.turnId, events.at(-1)!.context.turn_id)
 })
 
-test('a message that is not accepted fails the turn, also its cancel', async () => {
+test('rejects the turn and its cancel for a refused message', async () => {
   const turn = client.outlast.session(`session_${'0'.repeat(32)}`).send('hello')
   await assert.rejects(
     async () => await turn,
@@ -167,7 +167,7 @@ test('a message that is not accepted fails the turn, also its cancel', async () 
   await assert.rejects(turn.cancel(), { status: 404 })
 })
 
-test('a signal stops following with its reason, and the turn goes on', async () => {
+test('stops following with the reason of the signal, and the turn continues', async () => {
   const session = await client.start()
   const stopping = new AbortController()
   const turn = session.send(slow, { signal: stopping.signal })
@@ -180,7 +180,7 @@ test('a signal stops following with its reason, and the turn goes on', async () 
   assert.equal((await session.resume()).text, words)
 })
 
-test('what is said beside the text goes with the message', async () => {
+test('sends controls, metadata and tags with the message', async () => {
   const session = await client.start()
   const about = { tags: ['a'], metadata: { b: 1 }, idempotencyKey: 'once' }
   const [one, two] = await Promise.all([session.send('hello', about), session.send('hello', about)])

@@ -6,29 +6,29 @@ import { type Answer, answerOf, type Following, follow, isAnswered } from './fol
 import { type Http, path } from './http.ts'
 import { type StreamOptions, streamEvents } from './stream.ts'
 
-/** What to do about calls of a turn that wait for this program. */
+/** Handlers of a turn's calls that wait for this program. */
 export type TurnOptions = CallHandlers & {
-  /** Stops following, and tools that run here. The turn goes on; `cancel` ends it. */
+  /** Stops following the turn, and tools that run here. The turn continues; `cancel` ends it. */
   signal?: AbortSignal
 }
 
 /**
- * A turn under way. Awaited, it is its answer; iterated, the message and the events of the turn
- * that answers it. Both may be done, as often and in whatever order, also at once: each iteration
- * begins with the message.
- * Contract: nothing is followed and no tool runs before one of both is done. Fails with
- * TurnFailedError when the turn does, and with the code `history_changed` when the server lost the
- * message; where it lost only later events of the turn, those that take their place follow.
+ * A turn. Awaited, it returns its answer; iterated, it yields the message and the events of the
+ * turn that answers it. Both can be done repeatedly, in any order and at the same time. Each
+ * iteration begins with the message.
+ * Contract: it follows no events and runs no tools before that. It rejects with a TurnFailedError
+ * if the turn fails, and with the code `history_changed` if the server lost the message. If the
+ * server lost only later events of the turn, their replacements follow.
  */
 export type Turn = Pick<Promise<Answer>, 'then' | 'catch' | 'finally'> &
   AsyncIterable<Event> & {
-    /** Ends whatever turn the session runs, or says that there is none. */
+    /** Cancels the turn that the session runs. The status is `no_op` if none runs. */
     cancel: () => Promise<CancelTurnResponse>
   }
 
 type Visited = { event: Event; state: Following }
 
-/** `begin` says what is followed. */
+/** Creates a turn. `begin` resolves to the turn to follow. */
 export function createTurn(
   http: Http,
   sessionId: string,
@@ -40,28 +40,27 @@ export function createTurn(
   let calls = newCalls()
   let last: Following | undefined
   let answer: Promise<Answer> | undefined
-  // Whoever awaits or iterates is told; until somebody does, it is nobody's failure.
+  // An await or an iteration reports the failure. Before that it must not be unhandled.
   begin.catch(() => {})
 
   async function* walk(query: StreamOptions): AsyncGenerator<Visited, void, undefined> {
     const first = await begin
-    /** What came up to here was told before the server lost events. */
-    let told = first.sequence
+    /** `sequence` of the last event that was yielded before the server lost events. */
+    let yielded = first.sequence
     for (;;) {
-      const lost = yield* walkOnce(query, { first, told })
+      const lost = yield* walkOnce(query, { first, yielded })
       if (lost === undefined) return
-      // What was run for the lost events may be asked for again, as after a restart of this
-      // program.
+      // Calls of lost events can be requested again, as after a restart of this program.
       calls.end()
       calls = newCalls()
-      told = lost
+      yielded = lost
     }
   }
 
-  /** Gives the sequence of the last event that is left when the server lost events of the turn. */
+  /** Returns the sequence of the last remaining event if the server lost events of the turn. */
   async function* walkOnce(
     query: StreamOptions,
-    { first, told }: { first: Following; told: number },
+    { first, yielded }: { first: Following; yielded: number },
   ): AsyncGenerator<Visited, number | undefined, undefined> {
     let state = first
     let left: number | undefined
@@ -86,7 +85,7 @@ export function createTurn(
         const isNext = state.isOver && event.type !== 'session.idled'
         if (!isNext && isOf(state, event)) {
           calls.take(event)
-          if (at > told) yield { event, state }
+          if (at > yielded) yield { event, state }
         }
         if (state.isOver) return undefined
       }
@@ -129,10 +128,10 @@ const awaitedAs = (answer: () => Promise<Answer>): Pick<Turn, 'then' | 'catch' |
   finally: (work) => answer().finally(work),
 })
 
-/** A stored message comes at once. One that does not is looked for so often. */
+/** Interval of checks for a message that has not arrived. A stored message arrives at once. */
 const lookMs = 2_000
 
-/** Looks for a sent message while its stream is silent: no stream reports a lost message. */
+/** Checks for a sent message while its stream is silent: no stream reports a lost message. */
 function watchMessage(
   http: Http,
   sessionId: string,
@@ -147,7 +146,7 @@ function watchMessage(
     if (!isThere && timer !== undefined) lost()
   }
   let timer: ReturnType<typeof setInterval> | undefined
-  // When the server cannot be asked, the next look can.
+  // After a failed request, the next interval checks again.
   if (typeof of === 'object') timer = setInterval(() => void look().catch(() => {}), lookMs)
   return {
     end() {
@@ -165,7 +164,7 @@ const lostError = () =>
 
 const storedOnly: StreamOptions = { exclude: ['output.message.delta', 'reason.thinking.delta'] }
 
-/** The answered message and all of its turn. The session has other turns and messages. */
+/** Tests whether an event is the answered message or belongs to its turn. */
 const isOf = ({ of, turnId }: Following, { type, context, data }: Event) =>
   type === 'input.message'
     ? typeof of === 'object' && data.message.id === of.messageId

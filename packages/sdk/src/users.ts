@@ -5,10 +5,10 @@ import { listOf } from './page.ts'
 export function users(http: Http) {
   const { call } = http
   return {
-    /** Members of the organization. */
+    /** Lists the people of the organization, newest first. */
     list: (query?: UserQuery, options?: CallOptions) =>
       listOf<User>(http, '/v1/users', query, options),
-    /** The organization in which this browser works from now on. For programs: `organization`. */
+    /** Selects the organization of this browser. Programs set the option `organization`. */
     switchOrganization: (body: SwitchOrganization, options?: CallOptions) =>
       call<Organization>('POST', '/v1/users/me/switch-org', { body }, options),
   }

@@ -11,19 +11,19 @@ import { listOf } from './page.ts'
 export function workers(http: Http) {
   const { call } = http
   return {
-    /** The nodes. For whoever runs the server. */
+    /** Lists the nodes. Requires the operator. */
     list: (query?: PageQuery, options?: CallOptions) =>
       listOf<Worker>(http, '/v1/durable/workers', query, options),
-    /** It takes no more turns. */
+    /** Drains a node: it takes no new turns. Requires the operator. */
     drain: (id: string, options?: CallOptions) =>
       call<Worker>('POST', path`/v1/durable/workers/${id}/drain`, {}, options),
-    /** It takes turns again. */
+    /** Resumes a node: it takes turns again. Requires the operator. */
     resume: (id: string, options?: CallOptions) =>
       call<Worker>('POST', path`/v1/durable/workers/${id}/resume`, {}, options),
-    /** How the nodes do, and what waits. */
+    /** Returns counts of turns, and for operators of nodes. */
     getHealth: (options?: CallOptions) =>
       call<DurableHealth>('GET', '/v1/durable/health', {}, options),
-    /** Counts and times of turns over the last minutes on all nodes. For operators. */
+    /** Returns counts and times of ended turns on all nodes. Requires the operator. */
     getHistory: (query: TurnHistoryQuery = {}, options?: CallOptions) =>
       call<TurnHistory>('GET', '/v1/durable/history', { query }, options),
   }

@@ -12,19 +12,19 @@ import { listOf } from './page.ts'
 export function workflows(http: Http) {
   const { call } = http
   return {
-    /** Turns that run, wait, or failed for good. */
+    /** Lists turns that have not ended or have failed, newest first. */
     list: (query?: WorkflowQuery, options?: CallOptions) =>
       listOf<Workflow>(http, '/v1/durable/workflows', query, options),
-    /** One of them, and why it is as it is. */
+    /** Returns such a turn with an explanation of its state. */
     get: (turnId: string, options?: CallOptions) =>
       call<WorkflowDetail>('GET', path`/v1/durable/workflows/${turnId}`, {}, options),
-    /** The events of one turn. */
+    /** Lists the events of a turn. */
     listEvents: (turnId: string, query?: PageQuery, options?: CallOptions) =>
       listOf<Event>(http, path`/v1/durable/workflows/${turnId}/events`, query, options),
-    /** Ends the turn, as `sessions.cancelTurn` does for whichever runs. */
+    /** Cancels this turn, and no other one of its session. */
     cancel: (turnId: string, options?: CallOptions) =>
       call<CancelTurnResponse>('POST', path`/v1/durable/workflows/${turnId}/cancel`, {}, options),
-    /** A new turn for the message of a failed one; `turn_not_failed`, `turn_retried`. */
+    /** Starts a new turn for the message of a failed one. `turn_not_failed`, `turn_retried`. */
     retry: (turnId: string, options?: CallOptions) =>
       call<WorkflowDetail>('POST', path`/v1/durable/workflows/${turnId}/retry`, {}, options),
   }

@@ -1,7 +1,7 @@
 /**
- * A program that leaves streams and turns at every moment, and then has nothing left to do: a child
- * of `processes.test.ts`, which waits for it to end by itself. Arguments: where a server is, a port
- * that takes connections and says nothing, a port at which nobody is, a session.
+ * Abandons streams and turns at many points and must then end by itself, as a child process of
+ * `processes.test.ts`. Arguments: the address of a server, one that accepts connections and stays
+ * silent, one that refuses connections, and a session id.
  */
 import assert from 'node:assert/strict'
 import { createOutlast, type Event } from '../src/index.ts'

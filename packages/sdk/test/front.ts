@@ -4,15 +4,15 @@ import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { constants, createGzip } from 'node:zlib'
 
-/** An answer of the proxy's own, or what it does to the server's. */
+/** A response of the proxy itself, or a change of the server's response. */
 export type FrontAnswer =
   | { status: number; headers?: Record<string, string>; body?: string }
   | 'pass'
   | 'compress'
-  /** Keeps everything until `release`, then passes it on in one go. */
+  /** Buffers the response until `release`. */
   | 'hold'
 
-/** A reverse proxy. `answers` are for the next requests, one each; after them everything passes. */
+/** A reverse proxy. Each of `answers` is for one request; later requests pass unchanged. */
 export async function startFront(t: Pick<TestContext, 'after'>, target: string) {
   const answers: FrontAnswer[] = []
   const held = new Set<() => void>()
@@ -65,7 +65,7 @@ export async function startFront(t: Pick<TestContext, 'after'>, target: string) 
       for (const letGo of held) letGo()
       held.clear()
     },
-    /** From here on no stream comes through, and all else does. */
+    /** Blocks streams from now on, and passes other requests. */
     keepStreams() {
       keepsStreams = true
     },

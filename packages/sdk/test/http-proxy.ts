@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 
 /**
- * What becomes of a request: it is passed on; its answer is lost after the server did its work, or
- * breaks off in the middle; it never arrives; nobody answers; or something else answers.
+ * Treatment of a request: it passes; its response is lost or interrupted after the server handled
+ * it; it never arrives; it has no response; or it has a foreign response.
  */
 export type Fate =
   | 'pass'
@@ -16,7 +16,7 @@ export type Fate =
 
 export type Seen = { method: string; path: string; headers: IncomingMessage['headers'] }
 
-/** An HTTP proxy before a server. `fate` decides on each request by its kind and their number. */
+/** An HTTP proxy. `fate` selects the treatment of each request by its kind and count. */
 export async function startProxy(
   t: { after: (work: () => unknown) => void },
   target: string,

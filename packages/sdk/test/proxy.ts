@@ -4,16 +4,16 @@ import type { TestContext } from 'node:test'
 
 type Link = { client: Socket; server: Socket; isStalled: boolean; left: number }
 
-/** A client loses unread text when its connection breaks: text before a cut gets this time. */
+/** Delay before a cut, because a client loses unread text when its connection breaks. */
 const lingerMs = 100
 
-/** The failing network between client and server. It counts bytes on their way to the client. */
+/** A failing network between client and server, which counts bytes sent to the client. */
 export async function startProxy(t: Pick<TestContext, 'after'>, target: string) {
   const links = new Set<Link>()
   const changed = new EventEmitter()
   let count = 0
   let refuses = false
-  /** After how many bytes the next connection is cut. */
+  /** Number of bytes after which the next connection is cut. */
   let cutAfter = () => Number.POSITIVE_INFINITY
   const { port, hostname } = new URL(target)
 
@@ -66,7 +66,7 @@ export async function startProxy(t: Pick<TestContext, 'after'>, target: string) 
   return {
     url: `http://127.0.0.1:${(listener.address() as AddressInfo).port}`,
     cutAll,
-    /** Connections that are there carry nothing any more, and nobody is told. */
+    /** Silences the open connections without closing them. */
     stallAll() {
       for (const link of links) link.isStalled = true
     },
@@ -76,10 +76,10 @@ export async function startProxy(t: Pick<TestContext, 'after'>, target: string) 
     cutNextAfter(bytes: () => number) {
       cutAfter = bytes
     },
-    /** How many connections there were. */
+    /** Number of connections so far. */
     count: () => count,
     open: () => links.size,
-    /** Waits until something that changes with connections is so. */
+    /** Waits for a condition that depends on connections. */
     async until(fits: () => boolean) {
       while (!fits()) await once(changed, 'change')
     },

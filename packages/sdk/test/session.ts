@@ -10,21 +10,21 @@ import {
 } from '../src/index.ts'
 
 export const words = Array.from({ length: 120 }, (_, n) => `word${n}`).join(' ')
-/** Says for more than two seconds. */
+/** A reply that streams for more than two seconds. */
 export const slow = scripted({ text: words, tokens_per_second: 50 })
 export const says = (...steps: ScriptStep[]) => scripted(...steps)
 export const calls = (name: string, input: object = {}, id?: string) => ({
   tool_calls: [{ name, arguments: input, ...(id && { id }) }],
 })
 
-/** A server in this process, and a client of it. */
+/** Starts a server in this process, and its client. */
 export async function startClient(t: Pick<TestContext, 'after'>, env: Record<string, string> = {}) {
   const server = await startServer(t, { env })
   const outlast = createOutlast({ url: server.url })
   return { server, outlast, start: starter(outlast) }
 }
 
-/** Makes a session whose agent can do what `agent` says. */
+/** Creates a session of an agent with these properties. */
 export const starter =
   (outlast: Outlast) =>
   async (session: Partial<NewSession> = {}, agent: Partial<NewAgent> = {}) => {
@@ -36,13 +36,13 @@ export const starter =
     return outlast.session(await outlast.sessions.create({ agent_id: id, ...session }))
   }
 
-/** Reads until an event fits, which is what comes back, and no further. */
+/** Reads until an event matches, and returns it. */
 export async function until<T>(events: AsyncIterable<T>, fits: (event: T) => boolean): Promise<T> {
   for await (const event of events) if (fits(event)) return event
   throw new Error('The events ended.')
 }
 
-/** The n-th of a type. */
+/** Matches the n-th event of a type. */
 export function isOfType(wanted: Event['type'], n = 1) {
   let left = n
   return ({ type }: Event) => {
