@@ -1,4 +1,4 @@
-/** The agent may calculate only when somebody has allowed it: here this program decides. */
+/** Tool calls that need an approval. Here the program decides; it could ask a person. */
 import { createOutlast } from '@outlast/sdk'
 
 const outlast = createOutlast({ url: process.env.OUTLAST_URL, apiKey: process.env.OUTLAST_API_KEY })

@@ -1,4 +1,4 @@
-/** Reads a list to its end, page by page, and deletes as it goes. */
+/** Reads a list to its end, page by page, and deletes each item. */
 import { createOutlast } from '@outlast/sdk'
 
 const outlast = createOutlast({ url: process.env.OUTLAST_URL, apiKey: process.env.OUTLAST_API_KEY })
@@ -8,11 +8,11 @@ for (let made = 0; made < 7; made += 1) {
   await outlast.sessions.create({ agent_id: agent.id, tags: ['trial'], title: `Trial ${made + 1}` })
 }
 
-// Awaited, a list is its first page.
+// Awaited, a list returns its first page.
 const { total } = await outlast.sessions.list({ agent_id: agent.id, limit: 1 })
 console.log(`${total} sessions`)
 
-// Iterated, it is everything; `limit` is the size of a page.
+// Iterated, it yields all items; `limit` is the size of a page.
 for await (const { id, title } of outlast.sessions.list({ agent_id: agent.id, limit: 3 })) {
   await outlast.sessions.delete(id)
   console.log(`deleted ${title}`)

@@ -1,4 +1,4 @@
-/** The agent calls a tool that runs here, in this program. */
+/** The agent calls a tool that runs in this program. */
 import { clientTool, createOutlast } from '@outlast/sdk'
 
 const outlast = createOutlast({ url: process.env.OUTLAST_URL, apiKey: process.env.OUTLAST_API_KEY })
@@ -11,7 +11,7 @@ const getWeather = clientTool({
     properties: { location: { type: 'string' } },
     required: ['location'],
   },
-  // `location` has the type that `parameters` say; what is thrown here is told to the model.
+  // `location` has the type from `parameters`. The model receives a thrown error.
   run: ({ location }) => ({ location, conditions: 'sunny', temperature: 21 }),
 })
 

@@ -14,7 +14,7 @@ beforeAll(async (t) => {
   ;({ url } = await startServer(t as TestContext))
 })
 
-/** Runs a program as its reader would; gives what it printed, line by line. */
+/** Runs a program as a reader would, and returns its exit code and output lines. */
 async function run(name: string, ...args: string[]) {
   const { code, output } = await runCommand({
     program: process.execPath,
@@ -24,7 +24,7 @@ async function run(name: string, ...args: string[]) {
   return { code, output, lines: output.trimEnd().split('\n') }
 }
 
-/** What each program prints, in full. */
+/** Complete output of each program. */
 const outputs: Record<string, RegExp> = {
   hello: /^.*simulated.*\n$/,
   'stream-text': /^.*simulated.*\n\d+ tokens\n$/,
@@ -36,21 +36,21 @@ const outputs: Record<string, RegExp> = {
   fork: /^4 \+ 5 = 9\..*\n6 \+ 7 = 13\..*\n8 messages\n8 messages\n$/,
 }
 
-test('every example is run here', () => {
+test('runs every example', () => {
   const programs = globSync('*.ts', { cwd: folder, exclude: ['*.test.ts'] })
   const names = programs.map((file) => file.replace('.ts', ''))
   assert.deepEqual(names.sort(), [...Object.keys(outputs), 'resume', 'support-agent'].sort())
 })
 
 for (const [name, printed] of Object.entries(outputs)) {
-  test(`${name} says what it should`, async () => {
+  test(`${name} prints the expected output`, async () => {
     const { code, output } = await run(name)
     assert.equal(code, 0, output)
     assert.match(output, printed)
   })
 }
 
-test('resume crashes in the middle of a turn, and ends it when it is run again', async () => {
+test('resume crashes in the middle of a turn and completes it in a second run', async () => {
   const first = await run('resume')
   assert.equal(first.code, 1, first.output)
   assert.match(first.lines[0]!, /^session_[0-9a-f]{32}$/)

@@ -1,4 +1,4 @@
-/** Tries another way on a copy of a conversation; the conversation itself stays as it is. */
+/** Continues a copy of a conversation. The original is unchanged. */
 import { createOutlast } from '@outlast/sdk'
 
 const outlast = createOutlast({ url: process.env.OUTLAST_URL, apiKey: process.env.OUTLAST_API_KEY })

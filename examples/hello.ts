@@ -1,4 +1,4 @@
-/** The smallest conversation: an agent, a session, a question, its answer. */
+/** The smallest conversation: an agent, a session, a question and its answer. */
 import { createOutlast } from '@outlast/sdk'
 
 const outlast = createOutlast({ url: process.env.OUTLAST_URL, apiKey: process.env.OUTLAST_API_KEY })

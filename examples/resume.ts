@@ -1,6 +1,6 @@
 /**
- * A turn outlasts the program that began it. Run it, and it crashes while the agent waits for its
- * tool; run it again with the id that it printed, and the same turn is answered.
+ * A turn survives the program that started it. The first run crashes while the agent waits for its
+ * tool. Run it again with the printed id to complete the same turn.
  */
 import { clientTool, createOutlast } from '@outlast/sdk'
 

@@ -1,4 +1,4 @@
-/** An agent that does something by the clock. It is run once now, instead of waiting for Monday. */
+/** An agent that runs on a schedule. A trigger starts it now, without waiting for Monday. */
 import { createOutlast } from '@outlast/sdk'
 
 const outlast = createOutlast({ url: process.env.OUTLAST_URL, apiKey: process.env.OUTLAST_API_KEY })

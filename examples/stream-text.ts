@@ -1,4 +1,4 @@
-/** Shows the answer while it is written. */
+/** Prints the answer while the model writes it. */
 import { createOutlast, textOf } from '@outlast/sdk'
 
 const outlast = createOutlast({ url: process.env.OUTLAST_URL, apiKey: process.env.OUTLAST_API_KEY })
@@ -10,7 +10,7 @@ const turn = session.send('Tell me something.')
 let shown = ''
 for await (const event of turn) {
   if (event.type === 'output.message.started') {
-    // Once more: the reply broke and is asked for again, so what was shown of it is void.
+    // A further attempt: the reply broke off, so the printed text is void.
     if (shown !== '') console.log('\n[again]')
     shown = ''
   }
@@ -19,7 +19,7 @@ for await (const event of turn) {
     shown += event.data.delta
   }
   if (event.type === 'output.message.completed') {
-    // Deltas are not stored: of a reply that is quicker than the connection, none may come.
+    // Deltas are not stored, so a reply that ends before the stream connects has none.
     console.log(textOf(event.data.message).slice(shown.length))
     shown = ''
   }
