@@ -1,7 +1,5 @@
-/**
- * Writes the pages of `docs/` that are generated from code: `npm run docs`. A test compares them.
- */
-import { readFileSync, writeFileSync } from 'node:fs'
+/** Writes the pages of `docs/` that are made from code: `npm run docs`. A test compares them. */
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 

@@ -20,7 +20,10 @@ export const ImagePart = Type.Object(
       Type.String(),
       'Public http or https address of the image. Absent if `base64` holds it.',
     ),
-    base64: optional(Type.String(), 'The image itself in base64. Absent if `url` names it.'),
+    base64: optional(
+      Type.String(),
+      'The image itself in base64, used instead of `url` if both are present.',
+    ),
     media_type: optional(
       Type.String(),
       'Media type of the image, such as `image/png`. Default: `image/*`.',

@@ -211,7 +211,7 @@ export const NewSession = Type.Object(
     ),
     tools: optional(
       ClientTools,
-      "Client tools to add to the agent's, at most 128. A tool replaces the agent's tool of the same name. Default: none.",
+      "Client tools to add to the agent's, at most 128. A tool replaces the agent's tool of the same name, and must keep its `requires_approval`. Default: none.",
     ),
   },
   {
