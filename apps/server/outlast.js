@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util'
 const nodeMajorMin = 24
 const nodeMajor = Number(process.versions.node.split('.')[0])
 const withParent = '--stop-with-parent'
+const parentPollMs = 500
 const here = path.dirname(fileURLToPath(import.meta.url))
 /** In the repository, where types have to be stripped, and not in the package. */
 const isSource = existsSync(path.join(here, 'src', 'main.ts'))
@@ -135,6 +136,11 @@ function runOn(node, args) {
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal))
+  }
+  // npm may end without a signal to us.
+  const parent = process.ppid
+  if (process.env.npm_command) {
+    setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), parentPollMs).unref()
   }
   child.once('error', (error) => fail(`${node} cannot be started: ${error.message}`))
   child.once('exit', (code, signal) => process.exit(code ?? 128 + os.constants.signals[signal]))
