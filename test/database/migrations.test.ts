@@ -70,7 +70,7 @@ test('an index that waits for an open transaction logs it', async (t) => {
   await sleep(3_000)
   await backup.query('rollback')
   const started = await starting
-  assert.match(started.output(), /an index is being built, once every transaction/)
+  assert.match(started.output(), /an index is being built; this waits for every open transaction/)
   assert.equal(await started.stop(), 0)
 })
 

@@ -1,10 +1,10 @@
-/** Where a list begins and where it ends at the latest. */
+/** The first row and the maximum number of rows of a list. */
 export type RowRange = { offset: number; limit: number }
 
-/** One read of a list: after the row that came last, or from `offset` on. */
+/** One read of a list: the rows after the last one read, or from `offset`. */
 export type BatchRead<Row> = { after: Row | undefined; offset: number; limit: number }
 
-/** A list in batches, read on demand. Contract: `read` orders by a unique key, up to `limit`. */
+/** Reads a list in batches, on demand. Contract: `read` orders by a unique key, up to `limit`. */
 export async function* batchesOf<Row>(
   { offset, limit }: RowRange,
   size: number,

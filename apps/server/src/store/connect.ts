@@ -5,7 +5,9 @@ import { standbyError } from './database-errors.ts'
 const timestamptz = 1184
 const int8 = 20
 
-/** `2026-11-24 15:09:30.12+00`, PostgreSQL's text in UTC, to RFC 3339 with milliseconds. */
+/**
+ * Converts `2026-11-24 15:09:30.12+00`, PostgreSQL's text in UTC, to RFC 3339 with milliseconds.
+ */
 function toRfc3339(text: string): string {
   const fraction = text.slice(20, -3).padEnd(3, '0').slice(0, 3)
   return `${text.slice(0, 10)}T${text.slice(11, 19)}.${fraction}Z`
@@ -25,9 +27,9 @@ const types = {
 } as pg.CustomTypesConfig
 
 /**
- * What the server's code relies on in every session, whatever the role, the database, or
- * DATABASE_URL set. Statements are limited by `statement_timeout` alone.
- * `default_transaction_read_only` is the server's to decide.
+ * Parameters that the code requires in every session, whatever the role, the database or
+ * DATABASE_URL sets. Only `statement_timeout` limits statements. `default_transaction_read_only` is
+ * left to the server.
  */
 const sessionParameters = {
   timezone: 'UTC',
@@ -38,11 +40,11 @@ const sessionParameters = {
   statement_timeout: '0',
   lock_timeout: '0',
   idle_session_timeout: '0',
-  // Longer than any transaction of ours waits for something else than the database.
+  // Longer than any transaction of this server waits for anything but the database.
   idle_in_transaction_session_timeout: '60s',
 }
 
-/** Parameters of a URL that would override ours. Its `options` are kept, before ours. */
+/** Parameters of a URL that would override these. Its `options` are kept and put first. */
 const overridden = ['query_timeout', 'target_session_attrs', ...Object.keys(sessionParameters)]
 
 function withoutOverridden(url: string): string {
@@ -53,11 +55,13 @@ function withoutOverridden(url: string): string {
   return `${url.slice(0, mark)}?${parameters}`
 }
 
-/** By URL: the hosts of the latest connections. A hint: a wrong one costs one attempt. */
+/**
+ * By URL: the index of the host of the latest connection. A hint: a wrong value costs one attempt.
+ */
 const currentHosts = new Map<string, number>()
 const triedHosts = new WeakMap<pg.Client, { url: string; index: number; count: number }>()
 
-/** An unconnected database client. Of several hosts it names that of the latest connection. */
+/** Creates an unconnected database client. Of several hosts, uses that of the latest connection. */
 export function newClient(url: string, options: pg.ClientConfig = {}): pg.Client {
   const urls = hostUrls(url)
   const index = currentHosts.get(url) ?? 0
@@ -78,23 +82,23 @@ export function newClient(url: string, options: pg.ClientConfig = {}): pg.Client
   return client
 }
 
-/** The next connection is made to the next host, unless another client has found that already. */
+/** Switches to the next host, unless another client has already switched. */
 function leaveHost(client: pg.Client, error: Error): Error {
   const { url, index, count } = triedHosts.get(client)!
   if ((currentHosts.get(url) ?? 0) === index) currentHosts.set(url, (index + 1) % count)
   return error
 }
 
-/** Makes clients for a pool, each to the host that is current then. */
+/** Creates clients for a pool, each for the host that is current at that time. */
 export const clientOf = (url: string, options: pg.ClientConfig) =>
   function Client() {
     return newClient(url, options)
   } as unknown as typeof pg.Client
 
 /**
- * Sets what the code relies on, by a statement: poolers do not pass on the parameters of a start.
+ * Sets the required parameters by a statement, because poolers do not pass on startup parameters.
  * Contract: throws 25006 (read-only transaction) for a standby, which must not be used; the next
- * connection is made to the next host.
+ * connection goes to the next host.
  */
 export async function prepareSession(
   client: pg.Client,

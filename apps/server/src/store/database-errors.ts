@@ -1,18 +1,18 @@
 import pg from 'pg'
 
 /**
- * What the server does about an error of the database.
+ * How the server handles an error of the database.
  *
  * | Decision | A request | A turn that holds a reply or a tool result | A turn that holds nothing |
  * |---|---|---|---|
- * | `retry` | 503 with Retry-After | tries again soon | tries again soon |
- * | `unavailable` | 503 with Retry-After | tries again, with backoff | tries again, with backoff |
- * | `give back` | 500, logged | tries again, with backoff | goes to another node |
- * | `defect` | 500, logged | ends as failed: it can never be stored | tries again |
+ * | `retry` | 503 with Retry-After | retries soon | retries soon |
+ * | `unavailable` | 503 with Retry-After | retries with backoff | retries with backoff |
+ * | `give back` | 500, logged | retries with backoff | moves to another node |
+ * | `defect` | 500, logged | ends as failed: it can never be stored | retries |
  *
- * `retry`: another transaction came in between. `unavailable`: the database cannot do it now. `give
- * back`: this node and this database do not fit together; only an internal error counts as a failed
- * attempt. `defect`: the statement or its values are wrong, which counts as one.
+ * `retry`: a conflict with another transaction. `unavailable`: the database cannot do it now. `give
+ * back`: this node and this database are incompatible; only an internal error counts as a failed
+ * attempt. `defect`: the statement or its values are invalid, which counts as a failed attempt.
  */
 export type Decision = 'retry' | 'unavailable' | 'give back' | 'defect'
 
@@ -37,7 +37,7 @@ export const decisionsByClass: Readonly<Record<string, Decision>> = {
   '23': 'defect', // integrity constraint violation
   '24': 'defect', // invalid cursor state
   '25': 'give back', // invalid transaction state
-  '26': 'give back', // invalid SQL statement name: a pooler handed the session to somebody else
+  '26': 'give back', // invalid SQL statement name: a pooler assigned the session to another client
   '27': 'defect', // triggered data change violation
   '28': 'unavailable', // invalid authorization: the password or the role is being changed
   '2B': 'give back', // dependent privilege descriptors still exist
@@ -78,7 +78,7 @@ const byCode: Record<string, Decision> = {
 /** Codes of poolers, managed services and later versions: the database may recover. */
 const ofUnknownCode: Decision = 'unavailable'
 
-/** Codes of Node for a network or a server that is away. */
+/** Node's error codes for an unreachable network or server. */
 const networkCodes = new Set([
   'EAI_AGAIN',
   'ECONNABORTED',
@@ -96,7 +96,7 @@ const networkCodes = new Set([
   'ETIMEDOUT',
 ])
 
-/** Codes of Node for a certificate or a handshake that failed. */
+/** Node's error codes for an invalid certificate or a failed handshake. */
 const tlsCodes = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/
 
 /** Messages of pg and its pool, whose errors have no code. */
@@ -117,7 +117,7 @@ const driverMessages = new RegExp(
 
 const readOnly = '25006'
 
-/** What a statement that writes would meet on a standby. */
+/** The error of a write statement on a standby. */
 export const standbyError = () =>
   Object.assign(new pg.DatabaseError('the server is a standby', 0, 'error'), { code: readOnly })
 
@@ -125,7 +125,7 @@ export const standbyError = () =>
 export const isReadOnly = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code === readOnly
 
-/** Decides what is done about an error; undefined when the database has nothing to do with it. */
+/** Decides how to handle an error; undefined when it is not an error of the database. */
 export function decide(error: unknown): Decision | undefined {
   if (error instanceof pg.DatabaseError) return decideCode(error.code ?? '')
   if (!(error instanceof Error)) return undefined
@@ -134,47 +134,51 @@ export function decide(error: unknown): Decision | undefined {
   return isAway ? 'unavailable' : undefined
 }
 
-/** Decides what is done about a SQLSTATE. */
+/** Decides how to handle a SQLSTATE. */
 export const decideCode = (code: string): Decision =>
   byCode[code] ?? decisionsByClass[code.slice(0, 2)] ?? ofUnknownCode
 
-/** True when the request is fine: the database failed, and may recover. */
+/** True when the request is valid: the database failed, and may recover. */
 export function isUnavailable(error: unknown): boolean {
   const decision = decide(error)
   return decision === 'retry' || decision === 'unavailable'
 }
 
-/** True unless trying again can never help: the data or the code is wrong. */
+/** True unless a retry can never succeed because the data or the code is wrong. */
 export function mayPass(error: unknown): boolean {
   const decision = decide(error)
   return decision !== undefined && decision !== 'defect'
 }
 
-/** True when this node does not fit to the database as it is: another node may. */
+/**
+ * True when this node is incompatible with the database as it is; another node may be compatible.
+ */
 export const isForAnother = (error: unknown) => decide(error) === 'give back'
 
-/** True for a fault inside PostgreSQL that may be of the turn's data: then no node gets past it. */
+/** True for a fault inside PostgreSQL that the turn's data may cause, on every node. */
 export const isInternal = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code?.startsWith('XX') === true
 
-/** True for a statement, or a wait for a connection, that took too long. */
+/** True for a statement, or a wait for a connection, that timed out. */
 export const isTimeout = (error: unknown) =>
   error instanceof Error &&
   ((error as { code?: string }).code === '57014' || /timeout/.test(error.message))
 
-/** The database's fault in a sentence, without its address and user. */
+/** Describes the database's fault in a sentence, without its address and user. */
 export function describeOutage(error: unknown): string {
-  if (isReadOnly(error)) return 'The database takes no writes: it is read-only, or a standby.'
+  if (isReadOnly(error)) return 'The database accepts no writes: it is read-only, or a standby.'
   if (isTimeout(error)) return 'The database does not answer in time.'
   if (isUnavailable(error)) return 'The database is not available.'
-  return 'The database does not fit to this version of the server.'
+  return 'The database is incompatible with this version of the server.'
 }
 
 const retryMsMin = 50
 const unavailableMsMin = 250
 const backoffMsMax = 1_000
 
-/** Backoff in ms; `tries` counts from 1. Jittered, so that waiting turns do not coincide. */
+/**
+ * Returns a backoff in ms; `tries` counts from 1. Jittered, so that waiting turns do not coincide.
+ */
 export function backoffMs(error: unknown, tries: number): number {
   const first = decide(error) === 'retry' ? retryMsMin : unavailableMsMin
   return Math.min(first * 2 ** (tries - 1), backoffMsMax) * (0.5 + Math.random() / 2)
@@ -192,15 +196,17 @@ export const isDuplicate = (error: unknown) =>
 export const isMissingReference = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code === '23503'
 
-/** True for a row that lacks a value which it must have. */
+/** True for a row without a required value. */
 export const isMissingValue = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code === '23502'
 
 const noConnection = 'timeout exceeded when trying to connect'
 
-/** No connection of the pool was free in time: all in use, or the database makes no new ones. */
+/**
+ * True when no connection of the pool was free in time: all in use, or no new one could be made.
+ */
 export const isPoolTimeout = (error: unknown) =>
   error instanceof Error && error.message.startsWith(noConnection)
 
-/** The error of the pool itself, for work that waits before it. */
+/** The pool's own error, for work that waits ahead of its queue. */
 export const poolTimeout = () => new Error(noConnection)

@@ -6,20 +6,20 @@ import type { History } from './history.ts'
 import { createStoredTexts, type StoredTexts } from './stored-texts.ts'
 import type { Tables } from './tables.ts'
 
-/** A statement that runs often: prepared once on each connection, under its name. */
+/** A frequent statement: prepared once on each connection, under its name. */
 export type Statement = { name: string; text: string }
 
-/** Where store functions read and write: the pool, or one transaction. */
+/** A target for the reads and writes of store functions: the pool, or one transaction. */
 export type Db = {
   /** Typed queries. */
   kysely: Kysely<Tables>
   /** A hot statement, prepared. */
   run: <Row>(statement: Statement, values: readonly unknown[]) => Promise<Row[]>
-  /** The same for all connections to one database. */
+  /** Shared by all connections to one database. */
   texts: StoredTexts
 }
 
-/** Connections on which transactions begin: a pool, or a share of it. */
+/** Connections that can begin transactions: a pool, or a share of it. */
 export type TransactingDb = Db & {
   /** Commits when `work` returns, rolls back when it throws. */
   transaction: <T>(work: (db: Db) => Promise<T>) => Promise<T>
@@ -29,24 +29,24 @@ export type TransactingDb = Db & {
 
 export type Database = TransactingDb & { pool: pg.Pool; close: () => Promise<void> }
 
-/** Where connections come from: the pool, or a share of it. */
+/** A source of connections: the pool, or a share of it. */
 export type Connections = { query: pg.Pool['query']; connect: () => Promise<pg.PoolClient> }
 
 export type PoolOptions = {
   url: string
   max: number
-  /** Longest a statement may take, and a silent network be waited for. */
+  /** Longest time of a statement, and longest silence of the network. */
   timeoutMs?: number
-  /** Learns of each new connection, before its first statement, which history the database has. */
+  /** Receives the database's history on each new connection, before its first statement. */
   history?: History
   onError: (error: Error) => void
 }
 
-/** With the time of one statement it stays under the 10 s in which every request has an answer. */
+/** Together with one statement it stays under 10 s, within which every request is answered. */
 export const poolWaitMs = 2_500
 const rollbackMs = 500
 
-/** A pool whose idle connections may break without breaking the process. */
+/** Creates a pool. A broken idle connection does not end the process. */
 export function createPool(given: PoolOptions): pg.Pool {
   const { url, max, timeoutMs = 10_000, history, onError } = given
   const options = {
@@ -73,7 +73,7 @@ export function openDatabase(options: PoolOptions): Database {
   return Object.assign(db, { pool, close: () => pool.end() })
 }
 
-/** Statements and transactions on connections of a pool, or of a share of it. */
+/** Runs statements and transactions on the connections of a pool, or of a share of it. */
 export function databaseOn(place: UnitPlace): TransactingDb {
   return Object.assign(over(place.pool, place.texts), {
     begin: () => openUnit(place),
@@ -93,7 +93,9 @@ export function databaseOn(place: UnitPlace): TransactingDb {
 
 type TakeSlot = () => Slot | Promise<Slot>
 
-/** A share of a pool: statements and connections wait for `takeSlot`, which frees by its result. */
+/**
+ * A share of a pool: statements and connections wait for `takeSlot`, whose result frees the slot.
+ */
 export function inShare(pool: pg.Pool, takeSlot: TakeSlot): Connections {
   return {
     async query(config: pg.QueryConfig) {
@@ -117,14 +119,14 @@ export function inShare(pool: pg.Pool, takeSlot: TakeSlot): Connections {
   } as Connections
 }
 
-/** One transaction: a new one, or the one that `db` is in already. */
+/** Runs `work` in one transaction: a new one, or the one that `db` already is. */
 export const atomically = <T>(db: Db | Database, work: (db: Db) => Promise<T>): Promise<T> =>
   'transaction' in db ? db.transaction(work) : work(db)
 
 /** `lockTimeoutMs`: longest wait of a statement for a lock; 0: the statement timeout. */
 type UnitPlace = { pool: Connections; texts: StoredTexts; lockTimeoutMs?: number }
 
-/** A transaction that somebody else ends, with one mark to go back to. */
+/** A transaction that the caller ends, with one savepoint. */
 export type Unit = {
   db: Db
   mark: () => Promise<void>
@@ -167,9 +169,9 @@ async function openUnit({ pool, texts, lockTimeoutMs = 0 }: UnitPlace): Promise<
 }
 
 /**
- * Takes the rows out of what pg gave. An ended query of pg outlives every small collection of
- * garbage, until the next full one. With its rows in it, whoever reads much has them all copied to
- * the old generation, tens of milliseconds at a time.
+ * Takes the rows out of a result of pg. An ended query of pg survives every minor garbage
+ * collection until the next major one. A query that kept its rows would have them all promoted to
+ * the old generation, which takes tens of milliseconds for large reads.
  */
 function rowsOf<Row>(result: { rows: unknown[] }): Row[] {
   const { rows } = result
@@ -191,7 +193,10 @@ function over(target: Connections | pg.PoolClient, texts: StoredTexts): Db {
   }
 }
 
-/** Kysely needs a pool. The pool of a transaction has one connection, which is never released. */
+/**
+ * Adapts connections to Kysely, which needs a pool. The pool of a transaction has one connection,
+ * which is never released.
+ */
 function poolOf(target: Connections | pg.PoolClient) {
   const held = 'release' in target && { query: target.query.bind(target), release() {} }
   return { connect: async () => held || target.connect(), end: async () => {} } as never

@@ -66,7 +66,7 @@ const writeRow = (url: string) =>
   query(url, 'create table kept (n int); insert into kept values (7)')
 const readRow = (url: string) => query(url, 'select n from kept')
 
-/** What startEmbedded says; it must be one sentence of its own. */
+/** Returns the error of startEmbedded, which must be exactly one sentence. */
 async function refusal(dataDir: string) {
   const error = await startEmbedded({ dataDir, log, onFatal() {} }).then(
     (embedded) => embedded.stop(),
@@ -79,7 +79,7 @@ async function refusal(dataDir: string) {
 
 type ReadyLine = { url?: string; name?: string; error?: string }
 
-/** A server in a process of its own, perhaps with a limit on the size of files. */
+/** Starts a server in a process of its own, with an optional limit on file sizes. */
 async function startChild(t: TestContext, dataDir: string, fileBlocksMax = 'unlimited') {
   const script = `ulimit -f ${fileBlocksMax}; exec "$0" --disable-warning=ExperimentalWarning "$@"`
   const child = spawn('sh', ['-c', script, process.execPath, childFile, dataDir], {
@@ -99,7 +99,7 @@ async function killHard(child: ChildProcess) {
 const postmasterPid = async (dataDir: string) =>
   Number((await readFile(path.join(dataDir, 'postgres/postmaster.pid'), 'utf8')).split('\n')[0])
 
-test('the first start makes a database with a password of its own, the next finds it again', async (t) => {
+test('the first start creates a database with its own password, and the next start uses it', async (t) => {
   const dataDir = path.join(await temporary(t), 'data')
   const first = await start(t, dataDir)
   await writeRow(first.url)
@@ -126,7 +126,7 @@ test('the first start makes a database with a password of its own, the next find
   assert.deepEqual(await readRow(second.url), [{ n: 7 }])
 })
 
-test('only the owner reads DATA_DIR and the password, and nobody enters without it', async (t) => {
+test('only the owner can read DATA_DIR and the password, and a connection without it is refused', async (t) => {
   const dataDir = path.join(await temporary(t), 'data')
   const { url } = await start(t, dataDir)
   const modeOf = async (name: string) => (await stat(path.join(dataDir, name))).mode & 0o777
@@ -139,7 +139,7 @@ test('only the owner reads DATA_DIR and the password, and nobody enters without 
   await assert.rejects(query(url.replace(password, 'wrong'), 'select 1'), { code: '28P01' })
 })
 
-test('a second server on the same DATA_DIR is told which one has it', async (t) => {
+test('refuses a second server on the same DATA_DIR and names the process that holds it', async (t) => {
   const dataDir = await filled(t)
   const { url } = await start(t, dataDir)
   const expected = `Another Outlast server (pid ${process.pid}) is using DATA_DIR ${dataDir}; stop it first, or set another DATA_DIR.`
@@ -160,7 +160,7 @@ test('after kill -9 of the server a start on the same DATA_DIR works at once, no
   assert.deepEqual(await readRow(url), [{ n: 7 }])
 })
 
-test('after kill -9 of server and PostgreSQL, a used-again pid does not stop the start', async (t) => {
+test('after kill -9 of server and PostgreSQL, a reused pid does not prevent the start', async (t) => {
   const dataDir = await filled(t)
   const { child, said } = await startChild(t, dataDir)
   await writeRow(said.url!)
@@ -199,7 +199,7 @@ async function rowsOnceBack({ url }: Embedded) {
   }
 }
 
-test('data of another PostgreSQL is refused and left as it is', async (t) => {
+test('refuses data of another PostgreSQL version and leaves it unchanged', async (t) => {
   const dataDir = await filled(t)
   const { url, stop } = await start(t, dataDir)
   await writeRow(url)
@@ -208,14 +208,14 @@ test('data of another PostgreSQL is refused and left as it is', async (t) => {
   await writeFile(versionFile, '19\n')
   assert.equal(
     await refusal(dataDir),
-    `DATA_DIR ${dataDir} was written by PostgreSQL 19 and this Outlast brings PostgreSQL 18: start the Outlast that wrote it, nothing was changed.`,
+    `DATA_DIR ${dataDir} was written by PostgreSQL 19 and this Outlast includes PostgreSQL 18: start the Outlast that wrote it, nothing was changed.`,
   )
   await writeFile(versionFile, '18\n')
   const again = await start(t, dataDir)
   assert.deepEqual(await readRow(again.url), [{ n: 7 }])
 })
 
-test('a DATA_DIR that cannot be used is named in one sentence', async (t) => {
+test('names an unusable DATA_DIR in one sentence', async (t) => {
   const directory = await temporary(t)
   await writeFile(path.join(directory, 'file'), '')
   const notDirectory = new RegExp(`^DATA_DIR ${directory}/file\\S* is not a directory`)
@@ -229,7 +229,7 @@ test('a DATA_DIR that cannot be used is named in one sentence', async (t) => {
   )
 })
 
-test('a cluster without its password, and a directory that is no cluster, are left alone', async (t) => {
+test('leaves a cluster without its password, and a directory that is no cluster, unchanged', async (t) => {
   const dataDir = path.join(await temporary(t), 'data')
   await mkdir(path.join(dataDir, 'postgres'), { recursive: true })
   await writeFile(path.join(dataDir, 'postgres/notes.txt'), 'mine')
@@ -239,7 +239,7 @@ test('a cluster without its password, and a directory that is no cluster, are le
   assert.match(await refusal(dataDir), /has a database but no postgres\.password/)
 })
 
-test('what an interrupted first start left behind is removed', async (t) => {
+test('removes the remains of an interrupted first start', async (t) => {
   const dataDir = path.join(await temporary(t), 'data')
   await mkdir(path.join(dataDir, 'postgres.new-4711/base'), { recursive: true })
   await writeFile(path.join(dataDir, 'postgres.new-4711/base/1'), 'half')
@@ -258,7 +258,7 @@ const noRoom = (dataDir: string) => ({
   error: `There is no room left on the disk of DATA_DIR ${dataDir}: free some and start again, nothing was damaged.`,
 })
 
-test('no room for the files of the first start: one sentence, and a later start begins anew', async (t) => {
+test('a full disk at the first start gives one sentence, and a later start begins from scratch', async (t) => {
   const dataDir = path.join(await temporary(t), 'data')
   const { said } = await startChild(t, dataDir, '4096')
   assert.deepEqual(said, noRoom(dataDir))
@@ -266,7 +266,7 @@ test('no room for the files of the first start: one sentence, and a later start 
   assert.deepEqual(await query(url, 'select 1 as one'), [{ one: 1 }])
 })
 
-test('no room for a start on existing data: one sentence, and the data is there later', async (t) => {
+test('a full disk at a start on existing data gives one sentence, and the data is kept', async (t) => {
   const dataDir = await filled(t)
   const first = await start(t, dataDir)
   await writeRow(first.url)
@@ -279,7 +279,7 @@ test('no room for a start on existing data: one sentence, and the data is there 
 
 test('a full disk damages nothing', async (t) => {
   const disk = await smallDisk(t)
-  if (!disk) return t.diagnostic('no disk can be mounted: the two tests above stand in for it')
+  if (!disk) return t.diagnostic('no disk can be mounted: the two tests above cover this case')
   const dataDir = path.join(disk, 'data')
   const filler = path.join(disk, 'filler')
   await writeFile(filler, Buffer.alloc(80 * 1024 * 1024))
@@ -295,7 +295,9 @@ test('a full disk damages nothing', async (t) => {
   assert.deepEqual(await readRow(url), [{ n: 7 }])
 })
 
-/** 100 MB of which a cluster takes some 40; undefined where this process may not mount. */
+/**
+ * Mounts a disk of 100 MB, of which a cluster takes some 40; undefined without permission to mount.
+ */
 async function smallDisk(t: TestContext) {
   const disk = await temporary(t)
   const unmount = mountDisk(disk, 100)
@@ -304,7 +306,7 @@ async function smallDisk(t: TestContext) {
   return disk
 }
 
-test('the master key is made once, for its owner only, and never replaced', async (t) => {
+test('creates the master key once, readable by its owner only, and never replaces it', async (t) => {
   const dataDir = await temporary(t)
   const file = path.join(dataDir, 'secrets.key')
   const keys = await readOrCreateMasterKeys(dataDir)

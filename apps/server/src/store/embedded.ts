@@ -19,15 +19,15 @@ import {
 export { findMasterKeys, readOrCreateMasterKeys, writeMasterKeys } from './embedded/data-dir.ts'
 export { EmbeddedError } from './embedded/error.ts'
 
-/** A PostgreSQL of our own; it listens on loopback only. `stop` may be called more than once. */
+/** The embedded PostgreSQL, which listens on loopback only. `stop` may be called more than once. */
 export type Embedded = { url: string; port: number; stop: () => Promise<void> }
 
 export type EmbeddedOptions = {
   dataDir: string
   log: Log
-  /** PostgreSQL died and could not be started again for a minute. */
+  /** PostgreSQL ended and could not be restarted within a minute. */
   onFatal: (error: Error) => void
-  /** More of PostgreSQL's own settings. */
+  /** Additional settings of PostgreSQL. */
   settings?: Record<string, string>
 }
 
@@ -41,10 +41,11 @@ const outageMsMax = 60_000
 const steadyMs = 10_000
 
 /**
- * Starts the PostgreSQL of DATA_DIR, made at first use, and keeps it running until `stop`.
- * Contract: one server at a time holds a DATA_DIR. What a server that was killed left running is
- * stopped first. When postgres dies it is started again on the same port, so that pools reconnect.
- * Throws EmbeddedError.
+ * Starts the PostgreSQL of DATA_DIR, which the first start creates, and keeps it running until
+ * `stop`.
+ * Contract: one server at a time holds a DATA_DIR. First stops a postgres that a killed server left
+ * running. When postgres ends, it is restarted on the same port, so that pools reconnect. Throws
+ * EmbeddedError.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const dataDir = path.resolve(options.dataDir)
@@ -104,7 +105,7 @@ async function startOnFreePort(place: ClusterPaths, settings: Record<string, str
   }
 }
 
-/** Below the ports of outgoing connections: it stays free while postgres is restarted. */
+/** Finds a port below those of outgoing connections: it stays free while postgres restarts. */
 async function freePort() {
   for (let attempt = 1; attempt <= portAttemptsMax; attempt++) {
     const port = randomInt(15_000, 32_000)
@@ -147,7 +148,7 @@ async function query(url: string, text: string) {
   }
 }
 
-/** Restarts postgres whenever it ends by itself, with backoff. */
+/** Restarts postgres with backoff whenever it ends unexpectedly. */
 function supervise(first: Postmaster, start: Start, { log, onFatal }: EmbeddedOptions) {
   const stopping = new AbortController()
   let current = first
@@ -159,11 +160,11 @@ function supervise(first: Postmaster, start: Start, { log, onFatal }: EmbeddedOp
       await current.exited
       if (stopping.signal.aborted) return
       if (outage === undefined || Date.now() - startedAt > steadyMs) outage = newOutage()
-      log.warn('PostgreSQL ended by itself; starting it again')
+      log.warn('PostgreSQL ended unexpectedly; restarting it')
       const next = await startAgain(start, outage, stopping.signal, log)
       if (next === undefined) return
       current = next
-      log.info('PostgreSQL runs again')
+      log.info('PostgreSQL is running again')
       if (stopping.signal.aborted) await current.stop()
     }
   }
@@ -185,7 +186,7 @@ type Outage = { pauseMs: number; deadline: number }
 
 const newOutage = () => ({ pauseMs: 0, deadline: Date.now() + outageMsMax })
 
-/** undefined: it need not run any more. */
+/** Restarts postgres. Undefined when it no longer has to run. */
 async function startAgain(start: Start, outage: Outage, signal: AbortSignal, log: Log) {
   let reason = 'it ended soon after each start'
   while (!signal.aborted) {
@@ -198,7 +199,7 @@ async function startAgain(start: Start, outage: Outage, signal: AbortSignal, log
       if (!signal.aborted) log.warn('PostgreSQL did not start', { reason })
     }
     if (Date.now() > outage.deadline) {
-      throw new EmbeddedError(`PostgreSQL could not be started again for a minute: ${reason}`)
+      throw new EmbeddedError(`PostgreSQL could not be restarted for a minute: ${reason}`)
     }
   }
   return undefined

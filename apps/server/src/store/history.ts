@@ -2,9 +2,9 @@ import type pg from 'pg'
 import { standbyError } from './database-errors.ts'
 
 /**
- * What identifies the history of a database: the cluster, its timeline (a promotion begins
- * another), the database, and the start of its server (a restored snapshot or a crash begins
- * another without a new timeline).
+ * The identity of a database's history: the cluster, its timeline (a promotion begins another), the
+ * database, and the start of its server (a restored snapshot or a crash begins another history
+ * without a new timeline).
  */
 const identityOf = (timeline: string) => `concat_ws(' ', ${timeline},
   (select oid from pg_database where datname = current_database()),
@@ -16,7 +16,7 @@ const complete = {
     `(select system_identifier from pg_control_system()), left(pg_walfile_name(pg_current_wal_lsn()), 8)`,
   ),
 }
-/** For servers that refuse the functions about their log to ordinary roles, or lack them. */
+/** For servers that deny ordinary roles the WAL functions, or lack them. */
 const reduced = { suffix: '-reduced', text: identityOf(`'unknown'`) }
 
 /** Permission denied, no such function, not supported. */
@@ -24,7 +24,7 @@ const refused = new Set(['42501', '42883', '0A000'])
 
 const identityMs = 2_500
 
-/** Whether the database still has the history that this process has seen. */
+/** Detects whether the database still has the history that this process has seen. */
 export type History = {
   /** Grows when the history may have lost commits. Reads of an earlier epoch may be void. */
   epoch: () => number
@@ -32,9 +32,9 @@ export type History = {
   expression: () => { suffix: string; text: string }
   observe: (identity: string | null) => void
   /**
-   * Reads the identity on a new connection, before its first statement: nothing is read from, or
-   * written to, another history before the listeners were called. Contract: throws for a standby,
-   * whose data may be old.
+   * Reads the identity on a new connection, before its first statement. The listeners run before
+   * any read or write on another history.
+   * Contract: throws for a standby, whose data may be old.
    */
   check: (client: pg.ClientBase) => Promise<void>
   /** Listeners are called in the order in which they were added. Contract: they do not throw. */

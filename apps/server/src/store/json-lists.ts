@@ -1,6 +1,6 @@
 /**
  * Joins JSON texts to one parameter. pg escapes each element of an array with regular expressions,
- * which block the event loop for seconds where megabytes consist of quotes or backslashes.
+ * which block the event loop for seconds for megabytes of quotes or backslashes.
  */
 export const jsonList = (texts: readonly string[]) => `[${texts.join()}]`
 
@@ -8,6 +8,6 @@ export const jsonList = (texts: readonly string[]) => `[${texts.join()}]`
 export const textList = (texts: readonly string[]) =>
   JSON.stringify(texts.map((text) => text.toWellFormed()))
 
-/** The rows `n(hash, body)` of texts: hashes are an array, bodies a `textList`. */
+/** The rows `n(hash, body)` of texts: `hashes` is an array, `bodies` a `textList`. */
 export const textRows = (hashes: string, bodies: string) =>
   `rows from (unnest(${hashes}::text[]), json_array_elements_text(${bodies}::json)) as n(hash, body)`

@@ -10,31 +10,31 @@ import {
 } from './models/mcp-servers.ts'
 import { keyDestination, keyPlace, listSealedKeys, replaceSealedKey } from './models/providers.ts'
 
-/** A text that stays as it is, because it cannot be opened. */
+/** A text that is left unchanged because it cannot be opened. */
 export type Unreadable = { what: string; reason: string }
 
 export type Rotation = {
-  /** How often an envelope was replaced. */
+  /** The number of replaced envelopes. */
   renewed: number
-  /** Envelopes that stand as they should. */
+  /** The number of envelopes that needed no change. */
   settled: number
   unreadable: Unreadable[]
-  /** False when envelopes under other master keys came as fast as they were replaced. */
+  /** False when new envelopes under other master keys kept appearing. */
   complete: boolean
 }
 
-/** Somebody else changes sealed texts while we look: then we look again. */
+/** Other nodes may add sealed texts during a pass; then another pass runs. */
 const passesMax = 10
 
-/** A sealed text, wherever it stands. */
+/** A sealed text of any table. */
 type Sealed = {
-  /** For whoever has to enter it again. */
+  /** A description for the person that has to enter it again. */
   what: string
   envelope: string
   place: string
-  /** Undefined for what is sent nowhere. */
+  /** Undefined for a text that is sent nowhere. */
   destination?: string
-  /** False when another envelope stands there by now. */
+  /** False when the envelope was replaced meanwhile. */
   replace: (renewed: string) => Promise<boolean>
 }
 
@@ -53,7 +53,7 @@ async function* listSealed(db: Db): AsyncGenerator<Sealed[]> {
 
 type Sent = Sealed & { destination: string }
 
-/** Sealed texts that are sent to an address. */
+/** Lists the sealed texts that are sent to an address. */
 async function* listSent(db: Db): AsyncGenerator<Sent[]> {
   for await (const keys of listSealedKeys(db)) {
     yield keys.map((key) => ({
@@ -76,9 +76,9 @@ async function* listSent(db: Db): AsyncGenerator<Sent[]> {
 }
 
 /**
- * Brings every sealed text under the current master key.
- * Contract: one statement a text, which changes nothing if the text was changed meanwhile: nodes
- * may run, two of these may run, and one that was killed is finished by another.
+ * Seals every text with the current master key.
+ * Contract: one statement per text, which changes nothing if the text was changed meanwhile. Nodes
+ * may run, two rotations may run, and another one completes a killed rotation.
  */
 export async function renewSealed(
   db: Db,
@@ -131,8 +131,9 @@ function tryRenew(secrets: Secrets, { envelope, place, destination }: Sealed) {
 }
 
 /**
- * Binds keys and headers of earlier versions to the address that their row has now.
- * Contract: changes no text and no master key, so that nodes of an earlier version still open them.
+ * Binds keys and headers of earlier versions to the current address of their row.
+ * Contract: changes no text and no master key, so that nodes of an earlier version can still open
+ * them.
  */
 export async function bindSealed(db: Db, secrets: Secrets): Promise<void> {
   for await (const batch of listSent(db)) {
@@ -143,7 +144,7 @@ export async function bindSealed(db: Db, secrets: Secrets): Promise<void> {
   }
 }
 
-/** Undefined for a text that does not open: its use reports why. */
+/** Undefined for a text that cannot be opened: its use reports why. */
 function tryBind(secrets: Secrets, { envelope, place, destination }: Sent) {
   try {
     return secrets.bind(envelope, place, destination)
@@ -153,7 +154,7 @@ function tryBind(secrets: Secrets, { envelope, place, destination }: Sent) {
   }
 }
 
-/** True while a text that can be opened is sealed with another master key than `currentId`. */
+/** True while a text that can be opened is sealed with a master key other than `currentId`. */
 export async function isRotationOpen(
   db: Db,
   secrets: Secrets,

@@ -8,8 +8,8 @@ const placeOf = (id: string) => `master key ${id}`
 /**
  * Compares this node's master keys with those that the database was written with, and records new
  * ones.
- * Contract: throws DatabaseUnusableError, with nothing recorded, when an id names another key here,
- * or when the node has none of the keys. Ids are never reused: what was recorded stays.
+ * Contract: throws DatabaseUnusableError and records nothing when an id names a different key here,
+ * or when the node has none of the keys. Ids are never reused: recorded ids stay.
  */
 export async function checkMasterKeys(db: Db, masterKeys: readonly string[]): Promise<void> {
   if ((await compare(db, masterKeys)) === 'recorded') return
@@ -23,7 +23,7 @@ export async function checkMasterKeys(db: Db, masterKeys: readonly string[]): Pr
     .values(rows)
     .onConflict((conflict) => conflict.doNothing())
     .execute()
-  // Another node may have recorded its own in the same moment.
+  // Another node may have recorded its keys in the same moment.
   await compare(db, masterKeys)
 }
 
@@ -38,7 +38,7 @@ async function compare(db: Db, masterKeys: readonly string[]): Promise<'recorded
   for (const key of known) checkOne(key, sealed.get(masterKeyId(key))!)
   if (rows.length > 0 && known.length === 0) {
     throw new DatabaseUnusableError(
-      `Secrets in the database are sealed with master key ${rows.at(-1)!.id}, which this node was not given. Set SECRETS_ENCRYPTION_KEY as on the other nodes.`,
+      `Secrets in the database are sealed with master key ${rows.at(-1)!.id}, which this node does not have. Set SECRETS_ENCRYPTION_KEY as on the other nodes.`,
     )
   }
   return known.length === masterKeys.length ? 'recorded' : 'new'
@@ -50,7 +50,7 @@ function checkOne(key: string, sealed: string) {
     createSecrets([key]).open(sealed, placeOf(id))
   } catch {
     throw new DatabaseUnusableError(
-      `The master key ${id} of this node is another key than the ${id} that the database was written with. Set SECRETS_ENCRYPTION_KEY as on the other nodes, or give a new key a new id.`,
+      `The master key ${id} of this node differs from the ${id} that the database was written with. Set SECRETS_ENCRYPTION_KEY as on the other nodes, or give a new key a new id.`,
     )
   }
 }

@@ -15,10 +15,11 @@ const lockWaitMs = 20 * 60_000
 const oldestServer = 150_000
 
 /**
- * Brings the schema up to date, and whatever `also` does, while every other node waits.
- * `direct`: no pooler can be in between.
- * Contract: the lock is polled for, so that no waiting node holds a transaction open; a schema from
- * a newer version, a server that is too old: DatabaseUnusableError, nothing changed.
+ * Migrates the schema and runs `also` while all other nodes wait. `direct`: no pooler is in
+ * between.
+ * Contract: the lock is polled, so that no waiting node holds a transaction open. Throws
+ * DatabaseUnusableError, with nothing changed, for a schema of a newer version and for a server
+ * that is too old.
  */
 export async function migrate(
   url: string,
@@ -55,11 +56,11 @@ async function connect(url: string): Promise<pg.Client> {
   }
 }
 
-/** What keeps the server from starting, and what can be done where that is known. */
+/** Returns the error that prevents the start, with a remedy where one is known. */
 function unusable({ host, port, database }: pg.Client, error: unknown) {
   const { message } = error as Error
   const hint = isReadOnly(error)
-    ? ' It takes no writes: it is a standby, or default_transaction_read_only is on. Outlast needs the primary.'
+    ? ' It accepts no writes: it is a standby, or default_transaction_read_only is on. Outlast needs the primary.'
     : ''
   return new DatabaseUnusableError(
     `The database of DATABASE_URL (${database} on ${host}:${port}) cannot be used: ${message}.${hint}`,

@@ -19,9 +19,10 @@ const indexName = /create (?:unique )?index concurrently if not exists (\w+)/
 type Migration = { name: string; text: string; checksum: string }
 
 /**
- * Applies the migrations that the database lacks, in the order of their numbers.
- * Contract: a database with migrations that this version does not have, or with other ones of the
- * same names, and a lock that another session holds for 15 minutes: DatabaseUnusableError.
+ * Applies missing migrations in the order of their numbers.
+ * Contract: throws DatabaseUnusableError for a database with migrations that this version lacks,
+ * for a migration of the same name with another checksum, and for a lock that another session holds
+ * for 15 minutes.
  */
 export async function applyMigrations(
   client: pg.Client,
@@ -50,7 +51,7 @@ async function readMigrations(): Promise<Migration[]> {
   )
 }
 
-/** Release 0.1 recorded names only. */
+/** Creates the table of applied migrations. Release 0.1 recorded names only. */
 async function prepare(client: pg.Client, log: Pick<Log, 'warn'> | undefined) {
   const { rows } = await client.query<{ count: number }>(
     `select count(*)::int as count from information_schema.columns
@@ -88,7 +89,7 @@ async function applyOne(
 ) {
   const { name, text } = migration
   if (text.startsWith(concurrentMark)) {
-    const words = 'an index is being built, once every transaction that was open has ended'
+    const words = 'an index is being built; this waits for every open transaction to end'
     const late = setTimeout(() => log?.warn(words, { name }), pauseMs)
     await buildIndex(client, migration).finally(() => clearTimeout(late))
     return record(client, migration)
@@ -106,7 +107,7 @@ const record = (client: pg.Client, { name, checksum }: Migration) =>
     [name, checksum],
   )
 
-/** Builds an index without blocking writes. Rebuilds an invalid one of an earlier attempt. */
+/** Builds an index without blocking writes. Replaces an invalid index of an earlier attempt. */
 async function buildIndex(client: pg.Client, { text }: Migration) {
   const [, index] = indexName.exec(text)!
   const { rows } = await client.query<{ count: number }>(
@@ -117,7 +118,7 @@ async function buildIndex(client: pg.Client, { text }: Migration) {
   await client.query(text)
 }
 
-/** Runs `work` in a transaction; retries it when another session holds one of its tables. */
+/** Runs `work` in a transaction; retries it while another session holds one of its tables. */
 async function inTransaction(
   client: pg.Client,
   name: string,

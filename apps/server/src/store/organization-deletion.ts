@@ -17,7 +17,7 @@ const held: Statement = {
   text: 'select id from sessions where org_id = $1 and legal_hold limit 1',
 }
 
-/** The row keeps its id only; who may call and what runs by the clock ends with it. */
+/** The row keeps its id only; its credentials and schedules end with this statement. */
 const mark: Statement = {
   name: 'mark-organization-deleted',
   text: `
@@ -27,8 +27,8 @@ update organizations set deleted_at = clock_timestamp(), name = '' where id = $1
 }
 
 /**
- * Begins the deletion of an organization: no credential opens it any more on any node, and its
- * schedules stop. `sweepOrganizations` deletes its rows. Returns the name that it had.
+ * Begins the deletion of an organization: all nodes refuse its credentials, and its schedules stop.
+ * `sweepOrganizations` deletes its rows. Returns the former name.
  * Contract: `db` is a transaction; throws 404, and 409 for the default organization or while a
  * session is under a legal hold.
  */
@@ -48,7 +48,7 @@ const marked: Statement = {
   text: 'select id from organizations where deleted_at is not null order by deleted_at',
 }
 
-/** Sessions with a turn come first, so that what runs ends soon. */
+/** Sessions with a turn come first, so that running turns end soon. */
 const sessions: Statement = {
   name: 'sessions-of-organization',
   text: `
@@ -69,14 +69,17 @@ const byOrganization = (table: string) =>
     `select ctid from ${table} where org_id = $1 limit ${rowsAtOnce} for update skip locked`,
   )
 
-/** Executions have no index by organization; a foreign key says that each has its schedule. */
+/** Executions have no index by organization; a foreign key ensures that each has its schedule. */
 const executions = deletion(
   'schedule_executions',
   `select e.ctid from schedules s join schedule_executions e on e.schedule_id = s.id
   where s.org_id = $1 limit ${rowsAtOnce} for update of e skip locked`,
 )
 
-/** Tables with an organization's rows, in order of deletion. A session's own rows go with it. */
+/**
+ * Tables with an organization's rows, in order of deletion. A session's own rows are deleted with
+ * it.
+ */
 export const tablesOfOrganization = [
   'schedule_executions',
   'schedules',
@@ -110,7 +113,7 @@ with o as (
 delete from rate_limits where subject = $1`,
 }
 
-/** A log may be longer than one statement has time for. */
+/** A log may be too long for one statement. */
 const eventsOfSession: Statement = {
   name: 'delete-events-of-session-of-organization',
   text: `delete from events where ctid = any(array(
@@ -128,8 +131,8 @@ type OrganizationSweep = {
 /**
  * Deletes the rows of deleted organizations, each session and each batch of rows in a transaction
  * of its own.
- * Contract: several nodes may sweep at once, and one that is killed leaves the rest to the next
- * sweep. What cannot be deleted holds up nothing else.
+ * Contract: several nodes may sweep at once, and a killed one leaves the rest to the next sweep. A
+ * failed deletion does not block the others.
  */
 export async function sweepOrganizations(db: Db, sweep: OrganizationSweep): Promise<void> {
   for (const { id } of await db.run<{ id: string }>(marked, [])) {

@@ -5,10 +5,10 @@ import { DatabaseUnusableError } from './unusable.ts'
 const waitMs = 10_000
 
 /**
- * Makes sure that a connection is one session of PostgreSQL from its beginning to its end.
- * Contract: throws DatabaseUnusableError behind a pooler that gives each transaction another
- * session, as PgBouncer in transaction mode: prepared statements, locks and LISTEN would belong to
- * others.
+ * Verifies that a connection is one session of PostgreSQL for its whole life.
+ * Contract: throws DatabaseUnusableError behind a pooler that assigns sessions per transaction,
+ * such as PgBouncer in transaction mode: prepared statements, locks and LISTEN would apply to other
+ * clients.
  */
 export async function checkPooler(url: string): Promise<void> {
   const [one, two] = [
@@ -19,8 +19,7 @@ export async function checkPooler(url: string): Promise<void> {
   try {
     await Promise.all([one.connect(), two.connect()])
     const sessions = new Set([await begin(one)])
-    // Poolers hand out the session that was given back last, or the one that was given back first:
-    // one of the orders shows it.
+    // Poolers reuse the session that was released last or first: one of the orders reveals it.
     for (const order of [
       [one, two],
       [two, one],
@@ -42,7 +41,7 @@ export async function checkPooler(url: string): Promise<void> {
 const beginPatiently =
   'begin; set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0'
 
-/** Begins a transaction; returns which session of PostgreSQL it is in. */
+/** Begins a transaction; returns the backend pid of its session. */
 async function begin(client: pg.Client): Promise<number> {
   await client.query(beginPatiently)
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')

@@ -23,7 +23,7 @@ limit $2`,
 
 type Expired = { orgId: string; sessionId: string }
 type SessionSweep = {
-  /** RETENTION_DAYS; 0: off, where neither organization nor agent says otherwise. */
+  /** RETENTION_DAYS; 0: off unless the organization or the agent sets a retention. */
   days: number
   stopping: AbortSignal
   onDeleted: (session: Expired) => void
@@ -31,8 +31,8 @@ type SessionSweep = {
 }
 
 /**
- * Deletes sessions that have been idle for longer than their retention, each in a transaction of
- * its own.
+ * Deletes sessions that have been idle longer than their retention, each in a transaction of its
+ * own.
  * Contract: several nodes may sweep at once; a session that cannot be deleted now stays for the
  * next sweep.
  */
@@ -101,8 +101,8 @@ export async function sweepFailedTurns(db: Db, days: number): Promise<void> {
 export type AuditRetention = { days: number; daysMin: number; daysMax: number }
 
 /**
- * Deletes audit entries that are older than the retention of their organization, which is `days`
- * where it has none, at least `daysMin` and at most `daysMax`.
+ * Deletes audit entries older than the retention of their organization: its own, else `days`, at
+ * least `daysMin` and at most `daysMax`.
  */
 export async function sweepAuditLog(
   db: Db,

@@ -26,17 +26,22 @@ export async function deleteSession(db: Db, orgId: string, id: string): Promise<
   throw held ? new ApiError('legal_hold', id) : new ApiError('not_found', 'Session')
 }
 
-/** Deletes a session. False, and nothing done, when it is gone or under a legal hold. */
+/** Deletes a session. False, with no effect, when it does not exist or is under a legal hold. */
 export const deleteSessionUnlessHeld = (
   db: Db,
   { orgId, sessionId }: { orgId: string; sessionId: string },
 ): Promise<boolean> => deleteWhole(db, remove, [orgId, sessionId])
 
-/** Retention days of sessions and failed turns of agent `a` of organization `o`; 0: forever. */
+/**
+ * SQL: retention days of sessions and failed turns of agent `a` of organization `o`; 0: forever.
+ */
 export const retentionDays = (setting: string) =>
   `coalesce(a.retention_days, o.retention_days, ${setting}::integer)`
 
-/** True for a session `s` that has not changed for the days of its retention, and may go. */
+/**
+ * SQL: true for a session `s` that has not changed for the days of its retention, and may be
+ * deleted.
+ */
 export const isExpired = (setting: string) => `
   ${retentionDays(setting)} > 0
   and s.updated_at < now() - ${retentionDays(setting)} * interval '1 day'
@@ -56,7 +61,7 @@ delete from sessions s using l where s.org_id = l.org_id and s.id = l.id
 returning ${deletedColumns}`,
 }
 
-/** Deletes an expired session. False, without an effect, when it is in use, held or gone. */
+/** Deletes an expired session. False, with no effect, when it is in use, held or deleted. */
 export const deleteExpiredSession = (
   db: Db,
   { orgId, sessionId }: { orgId: string; sessionId: string },
@@ -64,9 +69,9 @@ export const deleteExpiredSession = (
 ): Promise<boolean> => deleteWhole(db, removeExpired, [orgId, sessionId, days])
 
 /**
- * Runs a statement that deletes a session's row, then deletes all that belongs to the session. The
- * row goes first, under its lock, so that nothing is appended afterwards. Foreign keys delete
- * files, stored values, secrets and tokens.
+ * Runs a statement that deletes a session's row, then deletes all its data. The row is deleted
+ * first, under its lock, so that nothing is appended afterwards. Foreign keys delete files, stored
+ * values, secrets and tokens.
  */
 async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Promise<boolean> {
   return atomically(db, async (unit) => {
@@ -75,7 +80,7 @@ async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Pro
     await unit.run(removeTurns, [row.org_id, row.id])
     for (const part of parts) await unit.run(part, [row.id])
     await unit.run(uncount, [row.org_id, row.agent_id, randomShard(), -row.bytes])
-    // Behind the other counters, as requests with an Idempotency-Key take them.
+    // After the other counters: requests with an Idempotency-Key lock them in this order.
     await deleteAnswers(unit, row.id)
     return true
   })
@@ -102,7 +107,7 @@ delete from pauses where turn_id in (
     name: 'delete-failed-turns-of-session',
     text: 'delete from failed_turns where session_id = $1',
   },
-  // Those that are under way are ended by the next look at them, which finds no session.
+  // The next settlement ends running executions, because their session is gone.
   {
     name: 'clear-executions-of-session',
     text: `

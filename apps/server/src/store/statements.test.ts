@@ -4,7 +4,7 @@ import { statement, valuesOf } from './statements.ts'
 
 const one = statement('one', "select :id::text || 'wait:' || :name where :id = any(:ids::text[])")
 
-test('numbers parameters in the order of their first use and leaves casts and strings as they are', () => {
+test('numbers parameters in the order of their first use and leaves casts and strings unchanged', () => {
   assert.deepEqual(one, {
     name: 'one',
     parameters: ['id', 'name', 'ids'],

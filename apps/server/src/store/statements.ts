@@ -1,6 +1,6 @@
 import type { Statement } from './database.ts'
 
-/** A statement whose parameters have names. */
+/** A statement with named parameters. */
 export type NamedStatement = Statement & { parameters: readonly string[] }
 
 /** A colon before a name; two colons are a cast. */
@@ -14,7 +14,7 @@ export function statement(name: string, text: string): NamedStatement {
   return { name, parameters, text: numbered }
 }
 
-/** Orders values as a statement's parameters. Contract: throws when one is missing. */
+/** Orders values by a statement's parameters. Contract: throws when one is missing. */
 export function valuesOf({ name, parameters }: NamedStatement, values: object): unknown[] {
   return parameters.map((parameter) => {
     const value = (values as Record<string, unknown>)[parameter]

@@ -7,16 +7,16 @@ const rememberedMax = 500
 export const touchHours = 12
 const touchMs = touchHours * 3_600_000
 
-/** The latest texts that a database is known to have: they never change under their hash. */
+/** A cache of the latest texts that a database has: a text never changes under its hash. */
 export type StoredTexts = {
   bodyOf: (orgId: string, hash: string) => string | undefined
   /** False 12 h after the text was stored: storing a text in use again updates its `used_at`. */
   isStored: (orgId: string, hash: string) => boolean
   /** Grows when texts are dropped. Texts of an earlier epoch may be gone and are not cached. */
   epoch: () => number
-  /** Call once the texts are read or committed; `since` is the epoch before that statement. */
+  /** Call it once the texts are read or committed; `since` is the epoch before that statement. */
   remember: (orgId: string, texts: readonly Text[], given: Remembering) => void
-  /** Commits may be lost, and with them texts that were taken for stored. */
+  /** Drops all texts: commits may be lost, and with them texts that counted as stored. */
   forget: () => void
 }
 

@@ -1,4 +1,7 @@
-/** The database cannot be used as it is. The message says why in one sentence. */
+/**
+ * The database cannot be used in its current state. The message contains the reason in one
+ * sentence.
+ */
 export class DatabaseUnusableError extends Error {
   override name = 'DatabaseUnusableError'
 }

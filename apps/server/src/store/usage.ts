@@ -1,12 +1,12 @@
 import type { TokenUsage } from '@outlast/contract'
 
-/** Costs are stored and added up as whole billionths of a dollar: sums of fractions would drift. */
+/** Costs are stored and summed as whole billionths of a dollar: sums of fractions would drift. */
 const nanosPerDollar = 1_000_000_000
 
 export const dollarsOf = (nanos: number) => nanos / nanosPerDollar
 export const nanosOf = (dollars: number) => Math.round(dollars * nanosPerDollar)
 
-/** The columns that hold what was used. */
+/** The columns of token usage and cost. */
 export type UsageRow = {
   input_tokens: number
   output_tokens: number
@@ -15,7 +15,7 @@ export type UsageRow = {
   cost_nanos: number | null
 }
 
-/** What was used so far; undefined while nothing was. */
+/** Returns the usage so far; undefined while there is none. */
 export function usageOf(row: UsageRow): TokenUsage | undefined {
   const { input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos } = row
   if (input_tokens + output_tokens === 0) return undefined

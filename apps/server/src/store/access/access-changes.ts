@@ -1,8 +1,8 @@
 import type { Db, Statement } from '../database.ts'
 
 /**
- * What a node's knowledge of callers rests on: `key:<id>`, `login:<id>`, `token:<id>`, `user:<id>`
- * or `member:<org>:<user>`. Once one has changed, every node forgets what it knew by it.
+ * Subjects that cached caller data depends on: `key:<id>`, `login:<id>`, `token:<id>`, `user:<id>`
+ * or `member:<org>:<user>`. When one changes, every node drops the cache entries that depend on it.
  */
 export const subjectOf = {
   key: (id: string) => `key:${id}`,
@@ -19,7 +19,7 @@ with r as (update access_revision set revision = revision + 1 returning revision
 insert into access_changes (revision, subjects) select revision, $1 from r`,
 }
 
-/** Tells all nodes, when the transaction commits, that these are not what they were. */
+/** Records that these subjects changed: at commit, all nodes drop their cache entries for them. */
 export async function recordChange(db: Db, ...subjects: string[]): Promise<void> {
   await db.run(record, [subjects])
 }
@@ -29,7 +29,10 @@ const skip: Statement = {
   text: 'update access_revision set revision = revision + 1',
 }
 
-/** Clears the caller caches of all nodes at commit: a revision without changes is too many. */
+/**
+ * Clears the caller caches of all nodes at commit: a new revision without changes counts as too
+ * many.
+ */
 export async function forgetCallers(db: Db): Promise<void> {
   await db.run(skip, [])
 }
@@ -65,7 +68,7 @@ const sweep: Statement = {
   text: `delete from access_changes where created_at < now() - interval '1 hour'`,
 }
 
-/** Deletes what every node has seen long since. */
+/** Deletes changes that every node has already applied. */
 export async function sweepChanges(db: Db): Promise<void> {
   await db.run(sweep, [])
 }

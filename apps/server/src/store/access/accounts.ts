@@ -36,7 +36,7 @@ export async function countAccounts(db: Db, query: UserQuery): Promise<number> {
   return total
 }
 
-/** An account for the time of a transaction, which no other changes. Contract: throws 404. */
+/** Locks an account until the transaction ends. Contract: throws 404. */
 export async function lockAccount({ kysely }: Db, id: string) {
   const row = await kysely
     .selectFrom('users')

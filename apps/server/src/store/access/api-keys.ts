@@ -26,7 +26,7 @@ export type NewKey = {
   hash: string
   scopes: Scope[]
   days: number | null
-  /** The key that makes this one; null for a user. */
+  /** The key that created this one; null for a key that a user created. */
   parentId: string | null
 }
 
@@ -42,8 +42,8 @@ returning ${columns.join(', ')}`,
 }
 
 /**
- * Creates a key. One that a key makes expires with its parent at the latest, and is deleted with
- * it.
+ * Creates a key. A key created by another key expires with its parent at the latest, and is deleted
+ * with it.
  * Contract: throws 401 when the parent has ended.
  */
 export async function createKey(db: Db, orgId: string, key: NewKey): Promise<ApiKey> {
@@ -72,21 +72,21 @@ export type FoundKey = {
   user_id: string
   name: string
   scopes: Scope[]
-  /** The keys through which it was made. */
+  /** The chain of keys that created this one. */
   ancestors: string[]
   expires_at: string | null
   last_used_at: string | null
-  /** Of the key's maker; null for who is no member any more. */
+  /** The role of the key's owner; null when the owner is no longer a member. */
   role: Role | null
 }
 
-/** The one look-up that does not begin with an organization: the key says which. */
+/** Finds a key by its hash. The only lookup without an organization: the key determines it. */
 export async function findKeyByHash(db: Db, hash: string): Promise<FoundKey | undefined> {
   const [row] = await db.run<FoundKey>(byHash, [hash])
   return row
 }
 
-/** Whose keys: everybody's, or one person's. */
+/** Selects the keys of one user, or of all users when `userId` is undefined. */
 type Whose = { orgId: string; userId: string | undefined }
 
 const of = ({ kysely }: Db, { orgId, userId }: Whose) =>
@@ -140,7 +140,7 @@ where k.org_id = n.org_id and k.id = n.id`,
 
 export type KeyUse = { orgId: string; id: string; at: string }
 
-/** Remembers when keys were used last. */
+/** Stores when keys were last used. */
 export async function touchKeys(db: Db, uses: KeyUse[]): Promise<void> {
   const values = [
     uses.map((use) => use.orgId),

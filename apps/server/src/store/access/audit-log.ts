@@ -6,7 +6,7 @@ import type { Db } from '../database.ts'
 
 export type NewAuditEntry = Omit<AuditEntry, 'id' | 'created_at'>
 
-/** Writes down what was done, in each of the organizations that it concerns. */
+/** Stores an audit entry in each organization that it concerns. */
 export async function recordAudit({ kysely }: Db, orgIds: string[], entry: NewAuditEntry) {
   if (orgIds.length === 0) return
   const details = entry.details && JSON.stringify(entry.details)
@@ -40,7 +40,7 @@ const matching = ({ kysely }: Db, orgId: string, query: AuditExportQuery) =>
 
 const batchSize = 500
 
-/** What was done in an organization, newest first, in batches. */
+/** Lists an organization's audit entries in batches, newest first. */
 export function listAudit(db: Db, orgId: string, query: AuditExportQuery, span: RowRange) {
   return batchesOf<AuditEntry>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await matching(db, orgId, query)

@@ -33,9 +33,8 @@ where org_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5`
 }
 
 /**
- * Claims a key for the transaction that it is called in. Gives the first answer when there is one
- * already.
- * Contract: waits for another transaction that has the key, no longer than the lock timeout of this
+ * Claims a key for the current transaction. Returns the stored answer when the key was used before.
+ * Contract: waits for another transaction that holds the key, at most for the lock timeout of this
  * one.
  */
 export async function claimKey(db: Db, key: IdempotencyKey): Promise<StoredAnswer | undefined> {
@@ -46,16 +45,16 @@ export async function claimKey(db: Db, key: IdempotencyKey): Promise<StoredAnswe
   return answer
 }
 
-/** Sessions that a key is for, or that its answer shows. */
+/** Returns the sessions that the key's request names or its answer contains. */
 function sessionsOf({ path, principal }: IdempotencyKey, answer: string | null): string[] {
   const inKey = `${path} ${principal}`.match(/session_[0-9a-f]{32}/g) ?? []
   const inAnswer = (answer ?? '').matchAll(/"(?:id|session_id)":"(session_[0-9a-f]{32})"/g)
   return [...new Set([...inKey, ...[...inAnswer].map(([, id]) => id!)])]
 }
 
-/** Where an organization's counters have the bytes of its stored answers, in place of an agent. */
+/** The `agent_id` under which an organization's counters hold the bytes of its stored answers. */
 const counted = 'answers'
-/** Bytes of a row beside its answer, as they are counted. */
+/** Bytes counted for a row in addition to its answer. */
 const rowBytes = 256
 
 const save: Statement = {
@@ -75,7 +74,7 @@ select $1, '${counted}', $9, k.counted_bytes - before.counted_bytes from k, befo
 on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes`,
 }
 
-/** Stores the answer beside its key, and the sessions that it is deleted with; counts its bytes. */
+/** Stores the answer with its key and the sessions whose deletion removes it; counts its bytes. */
 export async function saveAnswer(
   db: Db,
   key: IdempotencyKey,
@@ -86,7 +85,7 @@ export async function saveAnswer(
   await db.run(save, [...place, status, answer, sessionsOf(key, answer), randomShard()])
 }
 
-// A trigger takes the bytes of deleted answers off the counters.
+// A trigger subtracts the bytes of deleted answers from the counters.
 const removeOfSession: Statement = {
   name: 'delete-answers-of-session',
   text: `delete from idempotency_keys where session_ids @> array[$1] and session_ids <> '{}'`,
@@ -107,7 +106,7 @@ delete from idempotency_keys where ctid = any(array(
 )) returning 1`,
 }
 
-/** Deletes the keys that are past their time, a batch at a time. */
+/** Deletes expired keys in batches. */
 export async function sweepKeys(db: Db): Promise<void> {
   for (let batch = 0; batch < batchesMax; batch += 1) {
     const deleted = await db.run(sweep, [])

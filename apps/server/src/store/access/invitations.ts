@@ -16,7 +16,7 @@ export type NewInvitationRow = {
   days: number
 }
 
-/** Invites somebody; an earlier invitation of the same address ends. */
+/** Invites a person. Replaces an earlier invitation of the same address. */
 export async function createInvitation({ kysely }: Db, orgId: string, row: NewInvitationRow) {
   const values = {
     email: normalEmail(row.email),
@@ -48,7 +48,7 @@ export async function sweepInvitations({ kysely }: Db): Promise<void> {
     .execute()
 }
 
-/** Newest first, without those that are over. */
+/** Lists open invitations, newest first. */
 export async function listInvitations(db: Db, orgId: string, { offset, limit }: RowRange) {
   return (await open(db, orgId)
     .select(columns)
@@ -66,7 +66,7 @@ export async function countInvitations(db: Db, orgId: string): Promise<number> {
   return total
 }
 
-/** Contract: throws 404. */
+/** Deletes an invitation. Contract: throws 404. */
 export async function deleteInvitation({ kysely }: Db, orgId: string, id: string): Promise<void> {
   const gone = await kysely
     .deleteFrom('invitations')
@@ -77,7 +77,7 @@ export async function deleteInvitation({ kysely }: Db, orgId: string, id: string
   if (!gone) throw new ApiError('not_found', 'Invitation')
 }
 
-/** Takes every invitation of an address that somebody vouches for. */
+/** Accepts all open invitations of a verified address. */
 export async function takeInvitationsOf({ kysely }: Db, email: string) {
   return kysely
     .deleteFrom('invitations')

@@ -15,7 +15,7 @@ export type NewLogin = {
 
 export const newLoginId = newUuid
 
-/** Remembers a sign-in. */
+/** Stores a sign-in. */
 export async function createLogin({ kysely }: Db, login: NewLogin): Promise<void> {
   await kysely
     .insertInto('logins')
@@ -38,7 +38,7 @@ from logins l join users u on u.id = l.user_id
 where l.id = $1 and l.expires_at > now() and u.disabled_at is null`,
 }
 
-/** The person behind a sign-in that is not over. */
+/** Finds the user of a sign-in that has not ended. */
 export async function findLogin(db: Db, id: string) {
   const [row] = await db.run<{ user_id: string; email: string; name: string }>(byId, [id])
   return row
@@ -51,11 +51,14 @@ select m.org_id, m.role from members m join organizations o on o.id = m.org_id a
 where m.user_id = $1 order by m.created_at, m.org_id limit 1000`,
 }
 
-/** Where a person is a member, oldest membership first. */
+/** Lists the organizations of a user, oldest membership first. */
 export const membershipsOf = (db: Db, userId: string) =>
   db.run<{ org_id: string; role: Role }>(rolesOf, [userId])
 
-/** Replaces a refresh token. Undefined when the shown one is not current: it was used before. */
+/**
+ * Replaces a refresh token. Undefined when the presented token is not the current one: it was used
+ * before.
+ */
 export async function rotateLogin(
   { kysely }: Db,
   {
@@ -81,7 +84,7 @@ export async function rotateLogin(
     .executeTakeFirst()
 }
 
-/** Ends a sign-in everywhere. Undefined when it had ended. */
+/** Ends a sign-in on all nodes. Undefined when it had already ended. */
 export async function endLogin(db: Db, id: string) {
   const gone = await db.kysely
     .deleteFrom('logins')
@@ -104,7 +107,7 @@ export async function endLogins(db: Db, userId: string, keptId?: string): Promis
   return gone.length
 }
 
-/** Remembers a sign-in that goes out to an issuer. */
+/** Stores the state of a sign-in that was redirected to an issuer. */
 export async function createLoginState({ kysely }: Db, stateHash: string, provider: string) {
   const expires_at = sql<string>`now() + interval '10 minutes'`
   await kysely
@@ -113,7 +116,7 @@ export async function createLoginState({ kysely }: Db, stateHash: string, provid
     .execute()
 }
 
-/** True once, for a sign-in that went out to this issuer. */
+/** Consumes the state of a sign-in. True only the first time, and only for the same issuer. */
 export async function takeLoginState({ kysely }: Db, stateHash: string, provider: string) {
   const taken = await kysely
     .deleteFrom('login_states')
@@ -125,7 +128,7 @@ export async function takeLoginState({ kysely }: Db, stateHash: string, provider
   return taken !== undefined
 }
 
-/** Deletes sign-ins that are over and those that never came back. */
+/** Deletes sign-ins that ended and redirects that never returned. */
 export async function sweepLogins({ kysely }: Db): Promise<void> {
   for (const table of ['logins', 'login_states'] as const) {
     await kysely.deleteFrom(table).where('expires_at', '<', sql<string>`now()`).execute()

@@ -12,13 +12,13 @@ select m.role from members m join organizations o on o.id = m.org_id and o.delet
 where m.org_id = $1 and m.user_id = $2`,
 }
 
-/** A person's role in an organization; undefined for who is no member. */
+/** Finds a user's role in an organization; undefined for a user without membership. */
 export async function findRole(db: Db, orgId: string, userId: string): Promise<Role | undefined> {
   const [row] = await db.run<{ role: Role }>(byId, [orgId, userId])
   return row?.role
 }
 
-/** Contract: does nothing for who is a member already. */
+/** Adds a member. Contract: does nothing for an existing member. */
 export async function addMember(db: Db, orgId: string, userId: string, role: Role) {
   await db.kysely
     .insertInto('members')
@@ -48,7 +48,7 @@ const joined = ({ kysely }: Db, orgId: string) =>
 
 const columns = ['m.user_id', 'u.email', 'u.name', 'm.role', 'm.created_at'] as const
 
-/** Oldest first. */
+/** Lists members, oldest first. */
 export async function listMembers(db: Db, orgId: string, { offset, limit }: RowRange) {
   return (await joined(db, orgId)
     .select(columns)
@@ -66,7 +66,9 @@ export async function countMembers(db: Db, orgId: string): Promise<number> {
   return total
 }
 
-/** One change of owners at a time in an organization, so that the last one cannot go twice. */
+/**
+ * Locks a member and the organization's owners, so that two changes cannot remove the last owner.
+ */
 async function lockMember({ kysely }: Db, orgId: string, userId: string): Promise<Role> {
   const lock = kysely.selectFrom('organizations').select('id').where('id', '=', orgId).forUpdate()
   await lock.execute()
@@ -88,12 +90,16 @@ async function refuseLastOwner({ kysely }: Db, orgId: string) {
 
 type Change = { orgId: string; userId: string; by: Role }
 
-/** Only owners make owners, and take the role away. */
+/** Requires an owner to grant or revoke the role of owner. */
 function checkOwners(by: Role, ...roles: (Role | undefined)[]) {
   if (by !== 'owner' && roles.includes('owner')) throw new ApiError('forbidden', 'owner')
 }
 
-/** Contract: `db` is a transaction; throws 404, 403 for owners, and 409 for the last of them. */
+/**
+ * Changes a member's role.
+ * Contract: `db` is a transaction; throws 404, 403 when a caller without the role of owner changes
+ * an owner, and 409 for the last owner.
+ */
 export async function changeRole(db: Db, { orgId, userId, by }: Change, role: Role) {
   const before = await lockMember(db, orgId, userId)
   checkOwners(by, before, role)
@@ -111,7 +117,7 @@ export async function changeRole(db: Db, { orgId, userId, by }: Change, role: Ro
     .executeTakeFirstOrThrow()) satisfies Member
 }
 
-/** Takes a person out, with their keys. Contract: as `changeRole`. */
+/** Removes a member and their keys. Contract: as `changeRole`. */
 export async function removeMember(db: Db, { orgId, userId, by }: Change): Promise<void> {
   const before = await lockMember(db, orgId, userId)
   checkOwners(by, before)

@@ -24,14 +24,14 @@ export async function findOrganization({ kysely }: Db, id: string) {
   return found.where('id', '=', id).where('deleted_at', 'is', null).executeTakeFirst()
 }
 
-/** Contract: throws 404. */
+/** Returns an organization. Contract: throws 404. */
 export async function getOrganization(db: Db, id: string, role: Role) {
   const row = await findOrganization(db, id)
   if (!row) throw new ApiError('not_found', 'Organization')
   return { ...row, role } satisfies Organization
 }
 
-/** Contract: an absent field, and a name of null, stay as they are. */
+/** Updates an organization. Contract: an absent field and a null name keep their values. */
 export async function updateOrganization(
   db: Db,
   id: string,
@@ -52,7 +52,7 @@ const memberships = ({ kysely }: Db, userId: string) =>
     .where('m.user_id', '=', userId)
     .where('o.deleted_at', 'is', null)
 
-/** The organizations that a person is a member of, oldest membership first. */
+/** Lists the organizations of a user, oldest membership first. */
 export async function listOrganizations(db: Db, userId: string, { offset, limit }: RowRange) {
   return (await memberships(db, userId)
     .select(['o.id', 'o.name', 'm.role', 'o.retention_days', 'o.created_at'])
@@ -78,7 +78,7 @@ export async function countOrganizations(db: Db, userId: string): Promise<number
   return total
 }
 
-/** Every organization, for the operator of the server. */
+/** Lists all organizations, for the server's operator. */
 export async function listAllOrganizations({ kysely }: Db, { offset, limit }: RowRange) {
   const rows = await kysely
     .selectFrom('organizations')
@@ -106,7 +106,10 @@ const share: Statement = {
   text: 'select from organizations where id = $1 and deleted_at is null for share',
 }
 
-/** Locks an organization against deletion; throws 404 once deleted. `db` is a transaction. */
+/**
+ * Locks an organization against deletion.
+ * Contract: `db` is a transaction; throws 404 once deleted.
+ */
 export async function keepOrganization(db: Db, id: string): Promise<void> {
   if ((await db.run(share, [id])).length === 0) throw new ApiError('not_found', 'Organization')
 }

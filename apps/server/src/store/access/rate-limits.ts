@@ -1,6 +1,6 @@
 import type { Db, Statement } from '../database.ts'
 
-/** A token bucket that all nodes share: it holds `capacity` and refills in `seconds`. */
+/** A token bucket that all nodes share. It holds `capacity` tokens and refills within `seconds`. */
 export type Bucket = { subject: string; capacity: number; seconds: number }
 
 const spend: Statement = {
@@ -25,9 +25,9 @@ returning subject, tokens`,
 }
 
 /**
- * Takes tokens out of buckets and gives what is left in each, by subject. Below zero: more was
- * taken than there was.
- * Contract: each subject once.
+ * Takes tokens from buckets and returns the rest of each by subject. A negative rest means that the
+ * bucket held too few.
+ * Contract: each subject occurs once.
  */
 export async function spendTokens(db: Db, spent: (Bucket & { amount: number })[]) {
   const rows = await db.run<{ subject: string; tokens: number }>(spend, [
@@ -39,7 +39,7 @@ export async function spendTokens(db: Db, spent: (Bucket & { amount: number })[]
   return new Map(rows.map(({ subject, tokens }) => [subject, tokens]))
 }
 
-/** Makes a bucket full again. */
+/** Refills a bucket completely. */
 export async function refillBucket({ kysely }: Db, subject: string): Promise<void> {
   await kysely.deleteFrom('rate_limits').where('subject', '=', subject).execute()
 }
@@ -51,7 +51,7 @@ delete from rate_limits
 where extract(epoch from clock_timestamp() - updated_at) * capacity / seconds + tokens >= capacity`,
 }
 
-/** Deletes buckets that are full again. */
+/** Deletes buckets that have refilled. */
 export async function sweepBuckets(db: Db): Promise<void> {
   await db.run(sweep, [])
 }

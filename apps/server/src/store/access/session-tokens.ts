@@ -6,10 +6,13 @@ import type { Db, Statement } from '../database.ts'
 import { isMissingReference } from '../database-errors.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 
-/** What a session token may do. */
+/** The permissions of a session token. */
 export type Grants = Pick<SessionToken, 'access' | 'models' | 'tool_results' | 'view' | 'files'>
 
-/** What a token ends with: a member's key, or a sign-in. Neither without authentication. */
+/**
+ * The credential that created a token: a member's key or a sign-in. Null for both without
+ * authentication.
+ */
 export type TokenMaker = { userId: string | null; keyId: string | null; loginId: string | null }
 
 export type NewToken = Grants &
@@ -27,7 +30,10 @@ returning created_at, expires_at`,
 
 type Times = { created_at: string; expires_at: string }
 
-/** Stores a token's grants. Contract: throws 404 without session, 401 if its maker has ended. */
+/**
+ * Stores a token's grants.
+ * Contract: throws 404 without the session, 401 if its creator has ended.
+ */
 export async function createSessionToken(db: Db, token: NewToken) {
   const { orgId, sessionId, id, userId, keyId, loginId, seconds } = token
   const grants = [token.access, token.models, token.tool_results, token.view, token.files]
@@ -59,23 +65,25 @@ export type LivingToken = Grants & {
   user_id: string
   key_id: string | null
   login_id: string | null
-  /** Of the member who made it or its key, today. */
+  /** The current role of the member that created the token, or the creating key. */
   role: Role
-  /** Of the key that made it. */
+  /** The scopes of the key that created it. */
   scopes: Scope[] | null
-  /** The keys through which that key was made. */
+  /** The chain of keys that created that key. */
   ancestors: string[] | null
-  /** Its own end, or that of what made it. */
+  /** The earlier of its own expiry and that of its creator. */
   expires_at: string
 }
 
-/** What a token may do now; undefined once it has ended, or what made it has. */
+/**
+ * Returns the current permissions of a token; undefined once the token or its creator has ended.
+ */
 export async function findLivingToken(db: Db, orgId: string, id: string) {
   const [row] = await db.run<LivingToken>(alive, [orgId, id])
   return row
 }
 
-/** Tokens of a session: all of them, or one person's. */
+/** Selects the tokens of a session: those of one user, or of all when `userId` is undefined. */
 export type TokensOf = { orgId: string; sessionId: string; userId: string | undefined }
 
 const living = ({ kysely }: Db, { orgId, sessionId, userId }: TokensOf) =>
@@ -131,7 +139,7 @@ export async function endTokensOfSignIns(db: Db, userId: string): Promise<void> 
   if (gone.length > 0) await recordChange(db, ...gone.map(({ id }) => subjectOf.token(id)))
 }
 
-/** Deletes tokens that have expired. */
+/** Deletes expired tokens. */
 export async function sweepSessionTokens({ kysely }: Db): Promise<void> {
   await kysely.deleteFrom('session_tokens').where('expires_at', '<', sql<string>`now()`).execute()
 }

@@ -8,7 +8,7 @@ import { isDuplicate } from '../database-errors.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 import { endLogins } from './logins.ts'
 
-/** A person as sign-in sees them. */
+/** The fields of a user that sign-in needs. */
 export type Account = {
   id: string
   email: string
@@ -29,7 +29,7 @@ const columns = [
   'disabled_at',
 ] as const
 
-/** One address, however it is typed. */
+/** Normalizes an email address, so that its spelling does not matter. */
 export const normalEmail = (email: string) => email.trim().toLowerCase()
 
 export async function findAccount({ kysely }: Db, id: string): Promise<Account | undefined> {
@@ -50,7 +50,7 @@ export type NewAccount = {
   isSettingsAdmin?: boolean
 }
 
-/** Contract: throws `email_taken`. */
+/** Creates an account. Contract: throws `email_taken`. */
 export async function createAccount({ kysely }: Db, account: NewAccount): Promise<Account> {
   const { email, name, passwordHash = null, authProvider = 'local', avatarUrl = null } = account
   const { isSettingsAdmin = false } = account
@@ -83,15 +83,15 @@ export async function setPassword({ kysely }: Db, id: string, passwordHash: stri
 
 type ClaimedAccount = {
   account: Account
-  /** True when an earlier account of this or the previous address lost its credentials. */
+  /** True when an earlier account under this address or the previous one lost its credentials. */
   isNew: boolean
 }
 
 /**
- * The account that the settings' administrator signs in to, created when there is none.
- * Contract: `db` is a transaction. An account that someone else made under that address, which was
- * never verified, loses its password, sign-ins, keys and identities before it becomes the
- * administrator's, once. The sign-ins of an earlier administrator of the settings end too.
+ * Returns the account of the administrator from the settings, and creates it when missing.
+ * Contract: `db` is a transaction. An unverified account that another person created under the
+ * address loses its password, sign-ins, keys and identities once, before it becomes the
+ * administrator's. The sign-ins of an earlier administrator from the settings end too.
  */
 export async function claimAdminAccount(db: Db, email: string): Promise<ClaimedAccount> {
   const found = await findAccountByEmail(db, email)
@@ -141,7 +141,7 @@ export async function endSignInsAndKeys(db: Db, userId: string) {
   await recordChange(db, subjectOf.user(userId), ...keys.map(({ id }) => subjectOf.key(id)))
 }
 
-/** The person that an issuer means by a subject. */
+/** Finds the user that an issuer identifies by a subject. */
 export async function findByIdentity({ kysely }: Db, provider: string, subject: string) {
   return kysely
     .selectFrom('users')
@@ -171,7 +171,7 @@ const matching = ({ kysely }: Db, orgId: string, { search }: Pick<UserQuery, 'se
     )
 }
 
-/** The people of an organization, newest first. */
+/** Lists the users of an organization, newest first. */
 export async function listUsers(db: Db, orgId: string, query: UserListQuery): Promise<User[]> {
   const rows = await matching(db, orgId, query)
     .select(['u.id', 'u.email', 'u.name', 'm.role', 'u.avatar_url', 'u.auth_provider'])

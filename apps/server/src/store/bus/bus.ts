@@ -10,23 +10,25 @@ import { createSnapshotExchange, type OwnMessage } from './snapshot-exchange.ts'
 
 export type { LiveKind, LiveMessage } from './live-message.ts'
 
-/** Who follows a session. All of it is a hint: the table is the truth. */
+/** A subscriber of a session. All calls are hints: the table is the source of truth. */
 export type Follower = {
   orgId: string
-  /** Events were stored; they are given when this node stored them. */
+  /** Events were stored. They are included when this node stored them. */
   stored: (sequence: number, events?: WireEvent[]) => void
   /** The running message grew. */
   grew: (message: LiveMessage) => void
   /** The session was deleted. */
   deleted: () => void
-  /** What was seen may be of a lost history. `last`: the table's last sequence, if known. */
+  /**
+   * The data read so far may belong to a lost history. `last`: the table's last sequence, if known.
+   */
   verify?: (last?: number) => void
 }
 
-/** A session, and whose it is. */
+/** A session and its organization. */
 export type SessionRef = { orgId: string; sessionId: string }
 
-/** Who watches all that changes, in every organization. Hints too. */
+/** A subscriber of all changes in all organizations. Its calls are hints too. */
 export type Watcher = {
   /** A session's row or events changed. Older nodes do not send the organization. */
   session: (org: string | undefined, session: string) => void
@@ -40,14 +42,15 @@ export type BusOptions = {
   log: Log
   db: Db
   nodeId: string
-  /** Begins to carry hints between nodes; absent when there can be no others. */
+  /** Connects the transport of hints between nodes; absent when no other node can exist. */
   connect?: ((events: TransportEvents) => Transport) | undefined
 }
 
 /**
- * Tells followers on this node at once, and those on other nodes through a transport, outside of
- * any transaction. Followers everywhere see how a message grows: its text goes over the transport
- * in parts, and who comes late gets a snapshot of what came before, from the node that writes it.
+ * Publishes hints to followers: at once on this node, and through a transport on other nodes,
+ * outside of any transaction. Followers on all nodes receive a message while it grows. The
+ * transport carries its text in parts; a late follower gets a snapshot from the node that writes
+ * the message.
  */
 export function createBus({ log, db, nodeId, connect }: BusOptions) {
   const copies = createCopies()
@@ -86,7 +89,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
   return { ...listening(parts), ...nodesOf(parts), ...messagesOf(parts), ...changesOf(parts) }
 }
 
-/** What the parts of the bus share. */
+/** State that the parts of the bus share. */
 type Parts = {
   log: Log
   nodeId: string
@@ -105,7 +108,7 @@ type Parts = {
   watchers: Set<Watcher>
 }
 
-/** Contract: a payload that this version cannot read changes nothing. */
+/** Processes a payload of another node. Contract: an unreadable payload changes nothing. */
 function receive(parts: Parts, payload: string) {
   const { sender, hints } = unpacked(payload)
   if (sender === parts.nodeId) return
@@ -113,7 +116,7 @@ function receive(parts: Parts, payload: string) {
   try {
     for (const hint of hints()) take(parts, hint)
   } catch (error) {
-    parts.log.warn('another node said what cannot be read', { error })
+    parts.log.warn('another node sent an unreadable payload', { error })
   }
 }
 
@@ -156,7 +159,7 @@ function answer(parts: Parts, session: string, sequence: number) {
   if (mine?.message.sequence === sequence && mine.held()) parts.exchange.write(session, mine)
 }
 
-/** Announces the positions of this node's messages, so that uninformed followers can ask. */
+/** Announces the positions of this node's messages, so that followers without the text can ask. */
 function announce(parts: Parts) {
   for (const [session, { message, held }] of parts.own) {
     const { sequence, length: offset } = message
@@ -178,13 +181,13 @@ function listening(parts: Parts) {
     isFollowed: parts.followers.isFollowed,
     followed: parts.followers.followed,
     onCancel: parts.cancels.add,
-    /** This node is to look at its row. */
+    /** Called when this node must read its row in `nodes`. */
     onLook: parts.looks.add,
-    /** Hints may have been lost until now: this node's connection is new, or another node's. */
+    /** Called when hints may have been lost: a connection of this node or of another one is new. */
     onConnected: parts.connections.add,
-    /** A node came or went. */
+    /** Called when a node joins or leaves. */
     onNode: parts.nodes.add,
-    /** Tells of every change that this node hears of, until the returned function is called. */
+    /** Reports every change that reaches this node until the returned function is called. */
     watch(watcher: Watcher): () => void {
       parts.watchers.add(watcher)
       return () => void parts.watchers.delete(watcher)
@@ -203,7 +206,7 @@ function nodesOf(parts: Parts) {
       for (const id of ids) if (!before.includes(id)) parts.nodes.tell(id)
       for (const id of before) if (!ids.includes(id)) parts.nodes.tell(id)
     },
-    /** Lets others know that there is somebody to tell. */
+    /** Announces that this node has subscribers. */
     hello: () => parts.outbox.tell({ kind: 'hello' }),
     stop: async () => parts.transport?.stop(),
 
@@ -223,21 +226,24 @@ function endMessage(parts: Parts, session: string, message: LiveMessage) {
 
 function messagesOf(parts: Parts) {
   return {
-    /** The newest message that a model is writing in a session, as far as this node knows it. */
+    /** The newest running message of a session, as far as this node has received it. */
     liveMessage(session: string): LiveMessage | undefined {
       const mine = parts.own.get(session)?.message
       const copy = parts.copies.find(session)
       return mine && (!copy || copy.sequence < mine.sequence) ? mine : copy
     },
 
-    /** This node writes a message from here on; `held` is false once another node may do so. */
+    /**
+     * Registers a message that this node writes. `held` returns false once another node may write
+     * it.
+     */
     begin(session: string, message: LiveMessage, held: () => boolean) {
       const before = parts.own.get(session)
       if (before) endMessage(parts, session, before.message)
       parts.own.set(session, { message, held })
     },
 
-    /** Adds to a message of this node's. */
+    /** Appends text to a message of this node. */
     tell(session: string, message: LiveMessage, pieces: Piece[]) {
       const { sequence, turnId, context, length: offset } = message
       extend(message, offset, pieces)
@@ -248,14 +254,14 @@ function messagesOf(parts: Parts) {
 
     end: (session: string, message: LiveMessage) => endMessage(parts, session, message),
 
-    /** A follower stands in a message that began at `sequence`, and does not know its text. */
+    /** A follower has reached a message that began at `sequence`, and lacks its text. */
     ask(session: string, sequence: number) {
       if (!parts.transport || parts.own.get(session)?.message.sequence === sequence) return
       if (parts.copies.needs(session, sequence))
         parts.outbox.tell({ kind: 'ask', session, sequence })
     },
 
-    /** A follower has got to the event at `sequence`: messages that began before it are over. */
+    /** A follower has passed the event at `sequence`: messages that began before it have ended. */
     passed(session: string, sequence: number) {
       if (parts.transport && parts.followers.isFollowed(session))
         parts.copies.passed(session, sequence)
@@ -279,7 +285,7 @@ function changesOf(parts: Parts) {
       parts.outbox.tell({ kind: 'stored', session, sequence, org })
     },
 
-    /** Something of an organization changed, and that is committed. */
+    /** A resource of an organization changed, and the change is committed. */
     changed(org: string, change: Pick<ChangedHint, 'noun' | 'id'>) {
       const hint = { kind: 'changed', org, ...change } as const
       tellChanged(parts, hint)
@@ -293,7 +299,7 @@ function changesOf(parts: Parts) {
         follower.verify?.(sequence)
       }),
 
-    /** Commits may be lost: drops text of other nodes, and followers check their position. */
+    /** Commits may be lost: drops the text of other nodes, and followers verify their position. */
     verify() {
       parts.copies.clear()
       for (const { id } of parts.followers.followed())
@@ -308,7 +314,7 @@ function changesOf(parts: Parts) {
       parts.outbox.tell({ kind: 'deleted', session, org })
     },
 
-    /** The session was found to be gone. */
+    /** The session no longer exists. */
     gone: (session: string) => parts.followers.each(session, (follower) => follower.deleted()),
 
     cancel(session: string, turn: string) {

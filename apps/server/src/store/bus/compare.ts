@@ -6,8 +6,8 @@ import type { Bus } from './bus.ts'
 const compareMs = 2_000
 
 /**
- * Compares all followed sessions with the table in one query, once in 2 s and whenever hints may
- * have been lost, so that a lost hint costs time and nothing else.
+ * Compares all followed sessions with the table in one query every 2 s, and whenever hints may have
+ * been lost. A lost hint therefore only causes a delay.
  */
 export function keepComparing({ bus, db, log }: { bus: Bus; db: Database; log: Log }) {
   async function compare() {

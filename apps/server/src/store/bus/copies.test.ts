@@ -19,7 +19,7 @@ const snapshot = (text: string, sequence = 7) => ({
   pieces: part(0, text).pieces,
 })
 
-/** Some parts of the text: in any order, some twice, some not at all. */
+/** Some parts of the text in any order, some of them twice, some of them missing. */
 const parts = fc
   .array(fc.record({ at: fc.nat(whole.length - 1), length: fc.integer({ min: 1, max: 30 }) }), {
     maxLength: 30,
@@ -29,7 +29,7 @@ const parts = fc
 const textOf = (copies: ReturnType<typeof createCopies>) =>
   copies.find(session)?.texts['output.message.delta'] ?? ''
 
-test('a copy never lacks its middle, whatever comes in whatever order, and a snapshot completes it', () => {
+test('a copy never lacks its middle, for any order of its parts, and a snapshot completes it', () => {
   fc.assert(
     fc.property(parts, fc.nat(whole.length), parts, (before, upTo, after) => {
       const copies = createCopies()
@@ -49,7 +49,7 @@ test('a copy never lacks its middle, whatever comes in whatever order, and a sna
   )
 })
 
-test('a part without what comes before it asks once, and again only when time has passed', () => {
+test('requests a snapshot once for a part without its predecessors, and again only after a pause', () => {
   let now = 0
   const copies = createCopies(() => now)
   assert.deepEqual(copies.take(part(10, 'later')), { ask: 7 })
@@ -62,7 +62,7 @@ test('a part without what comes before it asks once, and again only when time ha
   assert.deepEqual(copies.awaited(), [])
 })
 
-test('text of a message that is over, or that another attempt took the place of, changes nothing', () => {
+test('ignores text of a message that has ended or that another attempt has replaced', () => {
   const copies = createCopies()
   copies.take(part(0, 'old'))
   copies.take(part(0, 'new', 9))

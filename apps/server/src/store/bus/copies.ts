@@ -1,14 +1,14 @@
 import type { TextHint } from './hints.ts'
 import { extend, type LiveMessage, newLiveMessage, piecesLength } from './live-message.ts'
 
-/** What this node knows of a message that another one writes. */
+/** The local copy of a message that another node writes. */
 type Copy = {
   sequence: number
   message: LiveMessage | undefined
-  /** Came before what they continue. */
+  /** Parts that arrived before the text that they continue. */
   kept: TextHint[]
   keptLength: number
-  /** When a snapshot was last asked for; undefined: none is needed. */
+  /** When a snapshot was last requested; undefined when none is needed. */
   askedAt: number | undefined
 }
 
@@ -16,7 +16,7 @@ const askAgainMs = 1_000
 const keptLengthMax = 1_000_000
 const keptMax = 2_000
 
-/** What came of a hint: the message grew; a snapshot has to be asked for. */
+/** The effect of a hint: the message grew, or a snapshot must be requested. */
 export type CopyUpdate = { grew?: LiveMessage; ask?: number }
 
 const newCopy = (sequence: number): Copy => ({
@@ -28,15 +28,15 @@ const newCopy = (sequence: number): Copy => ({
 })
 
 /**
- * Copies of the messages that other nodes write, put together from parts that may come late, twice
- * or not at all.
- * Contract: a message here never lacks a part in its middle; a session has the newest of its
- * messages only.
+ * Assembles copies of messages that other nodes write, from parts that may arrive late, twice or
+ * not at all.
+ * Contract: a copy never lacks a part in its middle; a session has a copy of its newest message
+ * only.
  */
 export function createCopies(now: () => number = () => performance.now()) {
   const copies = new Map<string, Copy>()
 
-  /** The copy of a message; undefined when a newer one is known. */
+  /** Returns the copy of a message; undefined when a newer one is known. */
   function copyOf(session: string, sequence: number): Copy | undefined {
     const known = copies.get(session)
     if (known && known.sequence >= sequence) return known.sequence === sequence ? known : undefined
@@ -51,7 +51,7 @@ export function createCopies(now: () => number = () => performance.now()) {
     return { ask: copy.sequence }
   }
 
-  /** Puts what was kept behind what has come, as far as it fits. */
+  /** Appends early parts that now continue the copy. */
   function settle(copy: Copy): CopyUpdate {
     const { message } = copy
     const kept = copy.kept.sort((a, b) => a.offset - b.offset)
@@ -84,7 +84,7 @@ export function createCopies(now: () => number = () => performance.now()) {
       return copy.kept.length > 0 ? settle(copy) : { grew: copy.message }
     },
 
-    /** A snapshot, if it is still of use. */
+    /** Applies a snapshot unless the copy is already longer. */
     fill(session: string, snapshot: Omit<LiveMessage, 'texts' | 'length'>): CopyUpdate {
       const copy = copies.get(session)
       if (copy?.sequence !== snapshot.sequence) return {}
@@ -104,13 +104,13 @@ export function createCopies(now: () => number = () => performance.now()) {
       return copy?.sequence === sequence && copy.askedAt !== undefined
     },
 
-    /** What was asked for and has not come. */
+    /** Lists the requested snapshots that have not arrived. */
     awaited(): { session: string; sequence: number }[] {
       const waiting = [...copies].filter(([, { askedAt }]) => askedAt !== undefined)
       return waiting.map(([session, { sequence }]) => ({ session, sequence }))
     },
 
-    /** Messages that began before `sequence` are over. */
+    /** Removes copies of messages that began before `sequence`: these have ended. */
     passed(session: string, sequence: number): void {
       const copy = copies.get(session)
       if (!copy || copy.sequence < sequence) copies.set(session, newCopy(sequence))

@@ -19,7 +19,7 @@ const pieces = fc.array(fc.record({ kind, text }), { minLength: 1, maxLength: 6 
 
 const hintsIn = (payloads: string[]) => payloads.flatMap((payload) => unpacked(payload).hints())
 
-test('text of any kind goes in payloads that NOTIFY takes, and comes out as it went in', () => {
+test('packs any text into payloads within the NOTIFY limit and restores it unchanged', () => {
   fc.assert(
     fc.property(pieces, (all) => {
       const hint: TextHint = { kind: 'text', session, sequence: 7, offset: 0, pieces: all, about }
@@ -47,7 +47,7 @@ test('text of any kind goes in payloads that NOTIFY takes, and comes out as it w
   )
 })
 
-test('of many hints about one session the last counts, and text that goes on is one hint', () => {
+test('keeps the last of several hints about a session, and merges consecutive text', () => {
   const waiting: PendingHints = new Map()
   const add = (hint: Hint) => addHint(waiting, hint)
   const told = (offset: number, said: string): TextHint => ({

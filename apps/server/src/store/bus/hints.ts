@@ -7,14 +7,14 @@ export type TextHint = {
   session: string
   /** The sequence of the message's `output.message.started`. */
   sequence: number
-  /** UTF-16 units of the message before these pieces. */
+  /** Number of UTF-16 units of the message before these pieces. */
   offset: number
   pieces: Piece[]
-  /** With the first text of a message: what deltas say beside it. */
+  /** Sent with the first text of a message: the other fields of its deltas. */
   about?: { turnId: string; context: string }
 }
 
-/** Something of an organization changed; of a session what no event tells of. */
+/** A resource of an organization changed. For a session: a change without an event. */
 export type ChangedHint = {
   kind: 'changed'
   org: string
@@ -22,24 +22,24 @@ export type ChangedHint = {
   id: string | null
 }
 
-/** What nodes say to each other. Contract: losing any of it costs time and nothing else. */
+/** Messages between nodes. Contract: losing any of them only causes a delay. */
 export type Hint =
-  /** The sender came, or came back: what it said until now may be lost. */
+  /** The sender has connected or reconnected: its earlier hints may be lost. */
   | { kind: 'hello' }
-  /** Nodes of an earlier version do not say whose the session is. */
+  /** Nodes of an earlier version omit the organization. */
   | { kind: 'stored'; session: string; sequence: number; org?: string }
   | { kind: 'deleted'; session: string; org?: string }
   | ChangedHint
   | { kind: 'cancel'; session: string; turn: string }
-  /** That node is to look at its row: it was told to drain, or to take turns again. */
+  /** Asks a node to read its row: it was set to drain, or to take turns again. */
   | { kind: 'look'; node: string }
   | TextHint
-  /** Who writes this message, please store a snapshot of it. */
+  /** Asks the node that writes this message to store a snapshot of it. */
   | { kind: 'ask'; session: string; sequence: number }
-  /** There is a snapshot of this message. */
+  /** A snapshot of this message has been stored. */
   | { kind: 'snapshot'; session: string; sequence: number }
 
-/** Hints that wait to be sent, of several about the same thing the last, or all in one. */
+/** Hints to send. Of several about the same subject, the last one or their combination is kept. */
 export type PendingHints = Map<string, Hint>
 
 export function addHint(waiting: PendingHints, hint: Hint): void {
@@ -73,7 +73,10 @@ function join(known: TextHint, { pieces }: TextHint): void {
 /** NOTIFY refuses 8,000 bytes. */
 const payloadBytesMax = 7_000
 
-/** Hints in as few payloads as the limit allows: first line the sender, then a hint a line. */
+/**
+ * Packs hints into as few payloads as the limit allows. First line: the sender; then one hint per
+ * line.
+ */
 export function packed(sender: string, hints: Iterable<Hint>): string[] {
   const payloads: string[] = []
   const room = payloadBytesMax - sender.length - 1
@@ -100,12 +103,12 @@ function* linesOf(hints: Iterable<Hint>, bytesMax: number): Generator<string> {
   }
 }
 
-/** What a piece needs in JSON beside its text. */
+/** The size of a piece as JSON without its text. */
 const pieceBytes = Buffer.byteLength(
   JSON.stringify({ kind: 'reason.thinking.delta', text: '' } satisfies Piece),
 )
 
-/** A hint in parts of which none is longer than `bytesMax` as JSON. No surrogate pair is cut. */
+/** Splits a hint into parts of at most `bytesMax` bytes as JSON. Never splits a surrogate pair. */
 function* cut(hint: TextHint, bytesMax: number): Generator<TextHint> {
   let part: TextHint = { ...hint, pieces: [] }
   let left = bytesMax - Buffer.byteLength(JSON.stringify(part))
@@ -130,7 +133,7 @@ function* cut(hint: TextHint, bytesMax: number): Generator<TextHint> {
 
 const unitBytesMax = 6
 
-/** How many UTF-16 units of a text, from `begin` on, fit into so many bytes of JSON. */
+/** Returns how many UTF-16 units of a text from `begin` fit into `bytes` bytes of JSON. */
 function unitsWithin(text: string, begin: number, bytes: number): number {
   if ((text.length - begin) * unitBytesMax <= bytes) return text.length - begin
   let at = begin
@@ -151,7 +154,7 @@ function bytesOf(code: number): number {
   return code < 0x10000 ? 3 : 4
 }
 
-/** The sender of a payload, and its hints. Readers ignore kinds that a newer version added. */
+/** Parses a payload into its sender and hints. Readers ignore kinds that a newer version added. */
 export function unpacked(payload: string): { sender: string; hints: () => Hint[] } {
   const end = payload.indexOf('\n')
   const lines = () => payload.slice(end + 1).split('\n')

@@ -1,9 +1,9 @@
 export type LiveKind = 'output.message.delta' | 'reason.thinking.delta'
 
-/** Followers are told at most so often how a message grows. */
+/** Minimum interval between updates of a growing message. */
 export const livePauseMs = 50
 
-/** Text of one kind, as it was told. */
+/** Text of one kind, as it was published. */
 export type Piece = { kind: LiveKind; text: string }
 
 /** The message that a model is writing: the parts published so far, in order of arrival. */
@@ -34,7 +34,10 @@ export const newLiveMessage = ({ sequence, turnId, context }: LiveMessageAbout):
 export const piecesLength = (pieces: readonly Piece[]) =>
   pieces.reduce((sum, { text }) => sum + text.length, 0)
 
-/** Adds what a message lacks of pieces from `offset` on. False if text before is missing. */
+/**
+ * Appends the part of `pieces` (which begin at `offset`) that a message lacks. False if earlier
+ * text is missing.
+ */
 export function extend(message: LiveMessage, offset: number, pieces: readonly Piece[]): boolean {
   if (offset > message.length) return false
   let known = message.length - offset
@@ -49,7 +52,7 @@ export function extend(message: LiveMessage, offset: number, pieces: readonly Pi
   return true
 }
 
-/** Text of one kind from somewhere in a message on. */
+/** Consecutive text of one kind in a message. */
 export type Run = {
   kind: LiveKind
   text: string
@@ -59,7 +62,7 @@ export type Run = {
   count: number
 }
 
-/** What of a message comes after `offset`: as few runs as its kinds allow. */
+/** Returns the text of a message after `offset` in as few runs as its kinds allow. */
 export function textAfter({ pieces, length }: LiveMessage, offset: number): Run[] {
   let index = pieces.length
   let begin = length
@@ -79,7 +82,7 @@ export function textAfter({ pieces, length }: LiveMessage, offset: number): Run[
   return runs
 }
 
-/** All text of the run's kind up to the run's end. Cheap at the end of the message. */
+/** Returns all text of the run's kind up to the run's end. Cheap at the end of the message. */
 export function accumulated({ pieces, texts }: LiveMessage, { kind, count }: Run): string {
   const isLast = pieces.slice(count).every((piece) => piece.kind !== kind)
   if (isLast) return texts[kind]

@@ -12,8 +12,8 @@ const notify = {
 }
 
 /**
- * Carries hints by PostgreSQL's LISTEN and NOTIFY, on one connection of its own.
- * A notification needs no place on disk, hence no commit that waits for one.
+ * Carries hints over PostgreSQL's LISTEN and NOTIFY, on a connection of its own. A notification
+ * uses no disk space, so no commit waits for one.
  */
 export function connectNotify(
   url: string,
@@ -31,7 +31,7 @@ export function connectNotify(
       over = true
       if (client === fresh) client = undefined
       if (stopped) return
-      log.warn('the connection to other nodes broke off', { error })
+      log.warn('the connection to other nodes was lost', { error })
       fresh.end().catch(() => {})
       setTimeout(connect, reconnectMs).unref()
     }

@@ -4,7 +4,10 @@ import { piecesLength } from './live-message.ts'
 
 /** Carries payloads of at most 7,000 bytes to every node, this one included. */
 export type Transport = {
-  /** Contract: never throws, and resolves soon; what cannot be sent is lost. */
+  /**
+   * Publishes payloads.
+   * Contract: never throws, and resolves soon; a payload that cannot be sent is lost.
+   */
   publish: (payloads: string[]) => Promise<void>
   stop: () => Promise<void>
 }
@@ -16,19 +19,22 @@ export type TransportEvents = {
   connected: () => void
 }
 
-/** Text that waits while the transport is slow. Beyond it followers elsewhere need a snapshot. */
+/**
+ * Limit of pending text while the transport is slow. Beyond it, followers on other nodes need a
+ * snapshot.
+ */
 const textLengthMax = 8_000_000
 
-/** What is said even to nobody: leases may not tell yet of who hears it. */
+/** Kinds that are sent without known recipients: leases may not show a new recipient yet. */
 const urgent = new Set<Hint['kind']>(['hello', 'cancel', 'look'])
 
-/** How long whoever said something counts as alive, whatever the leases say. */
+/** How long a node counts as alive after a hint from it, even without a lease. */
 const heardMs = 1_000
 
 /**
- * What this node tells others: one publication at a time, and all that waits meanwhile with the
- * next, so that a slow transport makes fewer and larger ones. Nothing is said while there is nobody
- * to hear it; `found` is called when that ends.
+ * Publishes hints to other nodes, one publication at a time. Hints that arrive meanwhile are sent
+ * with the next one, so a slow transport gets fewer and larger publications. Sends nothing while
+ * there is no other node; `found` is called when one appears.
  */
 export function createOutbox(
   sender: string,
@@ -37,7 +43,7 @@ export function createOutbox(
   const waiting: PendingHints = new Map()
   let textLength = 0
   let sending = false
-  /** Undefined until the leases have been looked at. */
+  /** Undefined until the leases have been read. */
   let peers: number | undefined
   let heardAt = Number.NEGATIVE_INFINITY
 
@@ -77,7 +83,7 @@ export function createOutbox(
         peers = count
       })
     },
-    /** Another node said something. */
+    /** A hint of another node has arrived. */
     heard() {
       learn(() => {
         heardAt = performance.now()

@@ -8,9 +8,9 @@ const silenceMs = 10_000
 const publishMs = 2_000
 
 /**
- * Carries hints by Redis. Its pub/sub wants a connection for each direction.
- * Contract: a Redis that is down stops nothing; it is said once an outage, and the connections come
- * back by themselves.
+ * Carries hints over Redis, whose pub/sub needs a connection for each direction.
+ * Contract: an unavailable Redis stops nothing. It is logged once per outage, and the connections
+ * recover without help.
  */
 export function connectRedis(url: string, { log, receive, connected }: TransportEvents): Transport {
   let broken = false
@@ -29,18 +29,19 @@ export function connectRedis(url: string, { log, receive, connected }: Transport
   const subscriber = client()
 
   const lost = (error: Error) => {
-    if (!broken) log.warn('Redis is not there: text reaches followers on this node only', { error })
+    if (!broken)
+      log.warn('Redis is unavailable: text reaches only followers on this node', { error })
     broken = true
   }
   const back = () => {
     if (!publisher.isReady || !subscriber.isReady || !subscribed) return
-    if (broken) log.info('Redis is back')
+    if (broken) log.info('Redis is available again')
     broken = false
     connected()
   }
   for (const one of [publisher, subscriber]) one.on('error', lost).on('ready', back)
   void publisher.connect().catch(lost)
-  // A connection that comes back has its subscription again before it is ready.
+  // A restored connection is subscribed again before it is ready.
   void subscriber
     .connect()
     .then(() => subscriber.subscribe(channel, receive))
@@ -55,7 +56,7 @@ export function connectRedis(url: string, { log, receive, connected }: Transport
       if (!publisher.isReady) return
       const sent = Promise.all(payloads.map((payload) => publisher.publish(channel, payload)))
       await new Promise<void>((resolve) => {
-        // A Redis that hangs must not hold up what comes after.
+        // An unresponsive Redis must not delay later publications.
         const timer = setTimeout(resolve, publishMs)
         sent.catch(lost).finally(() => {
           clearTimeout(timer)

@@ -6,9 +6,9 @@ import { readSnapshots, removeSnapshot, type Snapshot, writeSnapshots } from './
 /** A message that this node writes. */
 export type OwnMessage = {
   readonly message: LiveMessage
-  /** False while another node may have taken the turn over. */
+  /** False while another node may have taken over the turn. */
   readonly held: () => boolean
-  /** Snapshots of it that were begun. */
+  /** Resolves when the snapshots under way are written. */
   written?: Promise<void>
 }
 
@@ -19,7 +19,7 @@ export type SnapshotExchangeOptions = {
   read: (snapshot: Snapshot) => void
 }
 
-/** Stores snapshots for those who ask and reads what was asked for, many to one statement. */
+/** Stores requested snapshots and reads the ones this node requested, many per statement. */
 export function createSnapshotExchange({ db, log, written, read }: SnapshotExchangeOptions) {
   const asked = new Map<string, OwnMessage>()
   const named = new Set<string>()
@@ -31,7 +31,9 @@ export function createSnapshotExchange({ db, log, written, read }: SnapshotExcha
       db,
       batch.map(({ session, own }) => ({ sessionId: session, ...own.message })),
     )
-    const done = writing.catch((error) => log.warn('a late follower gets no text', { error }))
+    const done = writing.catch((error) =>
+      log.warn('snapshots were not written; late followers lack the text so far', { error }),
+    )
     for (const { own } of batch) own.written = done
     await done
     for (const { session, own } of batch) written({ session, sequence: own.message.sequence })
@@ -50,35 +52,35 @@ export function createSnapshotExchange({ db, log, written, read }: SnapshotExcha
   })
 
   return {
-    /** Somebody wants a message of this node's. */
+    /** Writes a snapshot of a message of this node. */
     write(session: string, own: OwnMessage) {
       asked.set(session, own)
       writeSome()
     },
-    /** The snapshot that was asked for is there. */
+    /** Reads a requested snapshot that has been stored. */
     read(session: string) {
       named.add(session)
       readSome()
     },
-    /** The message is over. */
+    /** Removes the snapshot of a message that has ended. */
     async remove(session: string, own: OwnMessage) {
       asked.delete(session)
       if (!own.written) return
       await own.written
       await removeSnapshot(db, session, own.message.sequence).catch((error) =>
-        log.debug('a snapshot stays until it is swept', { error }),
+        log.debug('a snapshot was not deleted; the next sweep deletes it', { error }),
       )
     },
   }
 }
 
-/** Begins `work` unless it is under way, and repeats it while it says that there is more. */
+/** Starts `work` unless it is running, and repeats it while it returns true: more is pending. */
 function onceAtATime(work: () => Promise<boolean>): () => void {
   let busy = false
   return async () => {
     if (busy) return
     busy = true
-    // Whatever is asked in the same moment is done together.
+    // Requests of the same event-loop turn are combined.
     await new Promise(setImmediate)
     while (await work());
     busy = false

@@ -1,7 +1,7 @@
 import type { Db, Statement } from '../database.ts'
 import type { LiveMessage, Piece } from './live-message.ts'
 
-/** A running message as it was when somebody on another node asked for it. */
+/** A copy of a running message, stored at the request of another node. */
 export type Snapshot = Omit<LiveMessage, 'texts'> & { readonly sessionId: string }
 
 const write: Statement = {
@@ -16,7 +16,7 @@ on conflict (session_id) do update set sequence = excluded.sequence, turn_id = e
 where excluded.sequence >= snapshots.sequence`,
 }
 
-/** Contract: a newer message's snapshot stays. */
+/** Stores snapshots. Contract: the snapshot of a newer message stays. */
 export async function writeSnapshots(db: Db, snapshots: Snapshot[]): Promise<void> {
   await db.run(write, [
     snapshots.map(({ sessionId }) => sessionId),
@@ -28,7 +28,7 @@ export async function writeSnapshots(db: Db, snapshots: Snapshot[]): Promise<voi
   ])
 }
 
-/** As few pieces as the kinds allow. */
+/** Merges pieces into as few as their kinds allow. */
 function joined(pieces: readonly Piece[]): Piece[] {
   const runs: { kind: Piece['kind']; texts: string[] }[] = []
   for (const { kind, text } of pieces) {
@@ -70,7 +70,7 @@ export async function findSnapshot(db: Db, sessionId: string): Promise<Snapshot 
   return snapshot
 }
 
-/** The message is over: nobody needs its snapshot. */
+/** Deletes the snapshot of a message that has ended. */
 export async function removeSnapshot(db: Db, sessionId: string, sequence: number): Promise<void> {
   await db.kysely
     .deleteFrom('snapshots')
@@ -84,7 +84,7 @@ const sweep: Statement = {
   text: `delete from snapshots where written_at < now() - interval '1 hour'`,
 }
 
-/** Deletes what nodes that died left behind. */
+/** Deletes snapshots that dead nodes left behind. */
 export async function sweepSnapshots(db: Db): Promise<void> {
   await db.run(sweep, [])
 }
@@ -101,7 +101,10 @@ select e.sequence, e.type from sessions s cross join lateral (
 where s.org_id = $1 and s.id = $2 and s.status = 'active'`,
 }
 
-/** The `output.message.started` around a client that has events up to `sequence`; 0 for none. */
+/**
+ * Returns the sequence of the `output.message.started` that is open for a client with events up to
+ * `sequence`; 0 for none.
+ */
 export async function findRunningMessage(
   db: Db,
   { orgId, sessionId }: { orgId: string; sessionId: string },

@@ -4,15 +4,18 @@ import { lchown, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { EmbeddedError } from './error.ts'
 
-/** The account of PostgreSQL if we are root, which it refuses to be; undefined: our own. */
+/**
+ * The account that PostgreSQL runs as when this process is root, which PostgreSQL refuses;
+ * undefined: the current user.
+ */
 export type SystemAccount = { uid: number; gid: number } | undefined
 
 const name = 'postgres'
 const useraddExists = 9
 
 /**
- * The unprivileged user for the cluster: whoever owns its directory already, else the user
- * `postgres`, made when missing.
+ * Returns the unprivileged user for the cluster: the owner of its directory, else the user
+ * `postgres`, created when missing.
  */
 export async function findSystemAccount(cluster: string): Promise<SystemAccount> {
   if (process.getuid?.() !== 0) return undefined
@@ -40,11 +43,14 @@ function create() {
   const account = status === 0 || status === useraddExists ? lookUp() : undefined
   if (account) return account
   throw new EmbeddedError(
-    `PostgreSQL does not run as root, and no user ${name} could be made for it (${stderr?.trim() || 'there is no useradd'}): start Outlast as an ordinary user, or set DATABASE_URL.`,
+    `PostgreSQL does not run as root, and no user ${name} could be created for it (${stderr?.trim() || 'there is no useradd'}): start Outlast as an ordinary user, or set DATABASE_URL.`,
   )
 }
 
-/** A cluster that root copied from a backup belongs to root: PostgreSQL could not read it. */
+/**
+ * Changes the owner of a cluster. One restored from a backup by root would be unreadable to
+ * PostgreSQL.
+ */
 async function giveTree(directory: string, account: { uid: number; gid: number }) {
   const names = await readdir(directory, { recursive: true })
   for (const file of ['.', ...names]) {

@@ -19,17 +19,17 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { SystemAccount } from './account.ts'
 import { EmbeddedError } from './error.ts'
 
-/** PostgreSQL's programs where `account` can run them, and their major version. */
+/** PostgreSQL's programs at a path where `account` can run them, and their major version. */
 export type Binaries = Programs & { major: string }
 
 type Programs = { initdb: string; postgres: string }
 
-/** Where copies go that PostgreSQL's own user must reach: only root writes here. */
+/** Where copies go that PostgreSQL's user must reach: only root can write here. */
 const reachable = '/var/cache/outlast'
 
 /**
- * Finds programs that run: those of the npm package, with the links to their libraries made, or a
- * copy of them when the package cannot be written or its path cannot be reached by `account`.
+ * Finds usable programs: those of the npm package, with the links to their libraries created. A
+ * copy is used when the package cannot be written or `account` cannot reach its path.
  */
 export async function findBinaries(dataDir: string, account: SystemAccount): Promise<Binaries> {
   const found = await packaged()
@@ -60,7 +60,7 @@ async function packaged(): Promise<Programs> {
   }
 }
 
-/** Asks the operating system itself, by running it as the account will. */
+/** Checks the programs by running them as the account. */
 function tryOut(programs: Programs, account: SystemAccount): Binaries | { reason: string } {
   const { initdb, postgres } = programs
   const run = spawnSync(postgres, ['--version'], { ...account, encoding: 'utf8', env: {} })
@@ -76,9 +76,9 @@ function doesNotRun(reason: string) {
 }
 
 /**
- * The links between libraries that the package keeps as a list, as npm packages hold no links, and
- * makes in an install script, which we do not let run.
- * Contract: may run in several processes at once. False when the place cannot be written.
+ * Creates the links between libraries. npm packages hold no links, so the package keeps a list of
+ * them for its install script, which is disabled here.
+ * Contract: may run in several processes at once. False when the directory cannot be written.
  */
 async function makeLinks(native: string): Promise<boolean> {
   const list = await readFile(path.join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')
@@ -112,7 +112,9 @@ async function nameOf(native: string) {
   return `postgres-${version}-${hash}`
 }
 
-/** Under another name first: whoever finds the copy finds it whole. */
+/**
+ * Copies under a temporary name and renames, so that another process only finds a complete copy.
+ */
 async function makeCopy(native: string, copy: string) {
   const temporary = `${copy}.new-${process.pid}`
   try {
@@ -131,13 +133,16 @@ async function makeCopy(native: string, copy: string) {
   }
 }
 
-/** Root's umask may be strict, and then nobody else would reach what is inside. */
+/**
+ * Creates the parent with explicit modes: under a strict umask of root, other users could not reach
+ * its contents.
+ */
 async function makeParent(parent: string) {
   const made = await mkdir(parent, { recursive: true })
   if (made && parent === reachable) await chmod(parent, 0o755)
 }
 
-/** Modes may come from an install under a strict umask: everybody reads, only the owner writes. */
+/** Makes a copy readable by all users and writable by its owner, for any umask of the install. */
 async function openForReading(directory: string) {
   await chmod(directory, 0o755)
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
@@ -148,12 +153,14 @@ async function openForReading(directory: string) {
   }
 }
 
-/** What root starts from a place that others reach must be root's own. */
+/**
+ * Requires root to own directories that other users can reach before root runs programs in them.
+ */
 async function checkOwner(...directories: string[]) {
   for (const directory of directories) {
     const { uid, mode } = await lstat(directory)
     const safe = uid === 0 && (mode & 0o022) === 0
     if (!safe)
-      throw new EmbeddedError(`${directory} can be changed by others than root: remove it.`)
+      throw new EmbeddedError(`${directory} can be changed by users other than root: remove it.`)
   }
 }

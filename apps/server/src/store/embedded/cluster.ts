@@ -8,7 +8,7 @@ import type { Binaries } from './binaries.ts'
 import { syncDirectory, writeWhole } from './data-dir.ts'
 import { EmbeddedError, outputInWords } from './error.ts'
 
-/** Where a cluster lies and who runs it. */
+/** The paths of a cluster and the account that runs it. */
 export type ClusterPaths = {
   dataDir: string
   cluster: string
@@ -19,14 +19,17 @@ export type ClusterPaths = {
 const outputMax = 64 * 1024
 
 /**
- * How the cluster's directory is named to initdb and postgres. As another user than us they may not
- * be able to walk to it (a DATA_DIR below a 0700 home), but they start inside it, and reach
- * everything from there.
+ * Returns the cluster's directory as initdb and postgres get it. Another user may be unable to
+ * traverse its parents (a DATA_DIR below a 0700 home), but the programs start inside the directory
+ * and reach it relatively.
  */
 export const directoryFor = (account: SystemAccount, directory: string) =>
   account ? '/proc/self/cwd' : directory
 
-/** Contract: PostgreSQL does not get the operator's environment: PGPORT and the like matter. */
+/**
+ * Contract: PostgreSQL does not get the operator's environment: variables such as PGPORT would
+ * change it.
+ */
 export const environment = () => ({
   PATH: process.env.PATH,
   LC_ALL: 'C',
@@ -35,9 +38,10 @@ export const environment = () => ({
 })
 
 /**
- * Makes the cluster when there is none, and returns the password of its superuser.
- * Contract: the cluster appears whole, by a rename, after its password is safe: killed at any
- * moment, the next start begins again. A cluster of another major version is refused untouched.
+ * Creates the cluster when there is none, and returns the password of its superuser.
+ * Contract: the cluster appears complete, by a rename, after its password is stored; after a kill
+ * at any moment the next start begins again. A cluster of another major version is refused and not
+ * changed.
  */
 export async function ensureCluster(place: ClusterPaths): Promise<string> {
   await removeLeftovers(place.dataDir)
@@ -48,11 +52,11 @@ export async function ensureCluster(place: ClusterPaths): Promise<string> {
   const password = await readFile(passwordFile, 'utf8').catch(() => '')
   if (password.trim() !== '') return password.trim()
   throw new EmbeddedError(
-    `DATA_DIR ${place.dataDir} has a database but no postgres.password: put that file back from a backup.`,
+    `DATA_DIR ${place.dataDir} has a database but no postgres.password: restore that file from a backup.`,
   )
 }
 
-/** The major version that wrote the cluster; undefined when there is none. */
+/** Reads the major version that wrote the cluster; undefined when there is none. */
 async function readVersion({ dataDir, cluster }: ClusterPaths) {
   try {
     return (await readFile(path.join(cluster, 'PG_VERSION'), 'utf8')).trim()
@@ -68,7 +72,7 @@ async function readVersion({ dataDir, cluster }: ClusterPaths) {
 
 function otherVersion({ dataDir, binaries }: ClusterPaths, version: string) {
   return new EmbeddedError(
-    `DATA_DIR ${dataDir} was written by PostgreSQL ${version} and this Outlast brings PostgreSQL ${binaries.major}: start the Outlast that wrote it, nothing was changed.`,
+    `DATA_DIR ${dataDir} was written by PostgreSQL ${version} and this Outlast includes PostgreSQL ${binaries.major}: start the Outlast that wrote it, nothing was changed.`,
   )
 }
 
@@ -130,7 +134,7 @@ async function initdb(place: ClusterPaths, fresh: string, password: string) {
   if (code !== 0) throw outputInWords('initdb', output, dataDir)
 }
 
-/** The password for initdb as an open unnamed file: the other user could not read a named one. */
+/** Opens the password for initdb as an unnamed file: the other user could not read a named one. */
 function openPassword(fresh: string, password: string, account: { uid: number; gid: number }) {
   const file = `${fresh}.password`
   const fd = openSync(file, 'wx+', 0o600)

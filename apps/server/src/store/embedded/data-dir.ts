@@ -7,13 +7,16 @@ import { EmbeddedError, inWords } from './error.ts'
 
 const sqliteBusy = 5
 
-/** Creates DATA_DIR and tests a write, so that a fault appears before anything depends on it. */
+/** Creates DATA_DIR and tests a write, so that a fault appears before later steps depend on it. */
 export async function makeDataDir(dataDir: string) {
   await makeFolder(path.resolve(dataDir))
   await rmdir(await mkdtemp(path.join(dataDir, '.probe-')))
 }
 
-/** With parents. Node's `recursive` never ends where no folder can be made, as in /proc. */
+/**
+ * Creates a folder and its parents. Node's `recursive` never ends where no folder can be created,
+ * as in /proc.
+ */
 async function makeFolder(folder: string): Promise<void> {
   const make = () => mkdir(folder, { mode: 0o700 })
   try {
@@ -28,10 +31,10 @@ async function makeFolder(folder: string): Promise<void> {
 }
 
 /**
- * Keeps every other server off DATA_DIR until the returned function is called or the process ends.
- * Contract: an SQLite file carries the lock because Node has no flock, and SQLite's lock is one of
- * the operating system on every platform: it is gone with the process, however that ends. Nothing
- * is ever written into the file.
+ * Locks DATA_DIR against other servers until the returned function is called or the process ends.
+ * Contract: the lock is that of an SQLite file, because Node has no flock. SQLite uses the
+ * operating system's lock on every platform, which ends with the process, however that ends.
+ * Nothing is written into the file.
  */
 export function lockDataDir(dataDir: string): () => void {
   const pidFile = path.join(dataDir, 'server.pid')
@@ -56,7 +59,7 @@ function inUse(dataDir: string) {
   )
 }
 
-/** The lock precedes its holder's readable pid by a moment: then the sentence has no pid. */
+/** Names the holder of the lock. Empty in the moment between the lock and the holder's pid file. */
 function holder(dataDir: string) {
   try {
     const text = readFileSync(path.join(dataDir, 'server.pid'), 'utf8').trim()
@@ -66,7 +69,7 @@ function holder(dataDir: string) {
   }
 }
 
-/** Writes a file that is there whole or not at all, for its owner only. */
+/** Writes a file atomically, readable by its owner only. */
 export async function writeWhole(file: string, text: string) {
   const temporary = `${file}.new`
   const handle = await open(temporary, 'w', 0o600)
@@ -81,7 +84,7 @@ export async function writeWhole(file: string, text: string) {
   await syncDirectory(path.dirname(file))
 }
 
-/** Makes a rename last through a power cut, where directories can be synced. */
+/** Makes a rename survive a power failure, where directories can be synced. */
 export async function syncDirectory(directory: string) {
   if (process.platform === 'win32') return
   const handle = await open(directory, 'r')
@@ -91,10 +94,10 @@ export async function syncDirectory(directory: string) {
 const keyFile = (dataDir: string) => path.join(dataDir, 'secrets.key')
 
 /**
- * The master keys of this DATA_DIR, the one that seals first, made at first use: they hold where
- * SECRETS_ENCRYPTION_KEY is not set.
- * Contract: call it while the embedded server holds DATA_DIR. A key file that cannot be read as
- * keys is an error, never replaced: what they sealed would be lost.
+ * Returns the master keys of this DATA_DIR, the sealing key first; the first use creates one. They
+ * apply where SECRETS_ENCRYPTION_KEY is not set.
+ * Contract: call it while the embedded server holds DATA_DIR. An invalid key file is an error and
+ * is never replaced, because the texts sealed with its keys would be lost.
  */
 export async function readOrCreateMasterKeys(dataDir: string): Promise<string[]> {
   const known = await findMasterKeys(dataDir)
@@ -104,7 +107,7 @@ export async function readOrCreateMasterKeys(dataDir: string): Promise<string[]>
   return keys
 }
 
-/** The master keys of this DATA_DIR; undefined while it has none. */
+/** Returns the master keys of this DATA_DIR; undefined while it has none. */
 export async function findMasterKeys(dataDir: string): Promise<string[] | undefined> {
   const file = keyFile(dataDir)
   try {
@@ -115,7 +118,10 @@ export async function findMasterKeys(dataDir: string): Promise<string[] | undefi
   }
 }
 
-/** Contract: call it while the embedded server holds DATA_DIR, with every key still in use. */
+/**
+ * Writes the key file.
+ * Contract: call it while the embedded server holds DATA_DIR, with every key still in use.
+ */
 export async function writeMasterKeys(dataDir: string, keys: readonly string[]): Promise<void> {
   await writeWhole(keyFile(dataDir), `${keys.join('\n')}\n`).catch((error) => {
     throw inWords(error, dataDir)
@@ -124,7 +130,9 @@ export async function writeMasterKeys(dataDir: string, keys: readonly string[]):
 
 function usableKeys(text: string, file: string) {
   const keys = text.trim().split(/\s+/)
-  const problem = keys.every(isMasterKey) ? problemOfMasterKeys(keys) : 'not each line is a key'
+  const problem = keys.every(isMasterKey) ? problemOfMasterKeys(keys) : 'not every line is a key'
   if (problem === undefined) return keys
-  throw new EmbeddedError(`${file} cannot be used, ${problem}: put the right file back.`)
+  throw new EmbeddedError(
+    `${file} cannot be used, ${problem}: restore the right file from a backup.`,
+  )
 }

@@ -9,7 +9,7 @@ const noRoom =
 const noRoomFor = (dataDir: string) =>
   `There is no room left on the disk of DATA_DIR ${dataDir}: free some and start again, nothing was damaged.`
 
-/** Turns what the file system answered into a sentence that names DATA_DIR. */
+/** Turns an error of the file system into a sentence that names DATA_DIR. */
 export function inWords(error: unknown, dataDir: string): EmbeddedError {
   if (error instanceof EmbeddedError) return error
   const { code = '', message } = error as NodeJS.ErrnoException
@@ -34,13 +34,13 @@ function sentenceOf(code: string, message: string, dataDir: string) {
   }
 }
 
-/** Turns what initdb or postgres printed before it gave up into one sentence. */
+/** Turns the output of a failed initdb or postgres into one sentence. */
 export function outputInWords(program: string, output: string, dataDir: string): EmbeddedError {
   if (noRoom.test(output)) return new EmbeddedError(noRoomFor(dataDir))
   const lines = output.split('\n').filter((line) => line.trim() !== '')
   const said = lines.find((line) => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1)
-  const reason = said?.replace(/^.*?(FATAL|PANIC|error):\s*/, '') ?? 'it said nothing'
+  const reason = said?.replace(/^.*?(FATAL|PANIC|error):\s*/, '') ?? 'it printed nothing'
   return new EmbeddedError(
-    `The embedded PostgreSQL of DATA_DIR ${dataDir} cannot run: ${program} said "${reason}".`,
+    `The embedded PostgreSQL of DATA_DIR ${dataDir} cannot run: ${program} reported "${reason}".`,
   )
 }

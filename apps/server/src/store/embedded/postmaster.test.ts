@@ -11,7 +11,9 @@ import { ensureCluster } from './cluster.ts'
 import { makeDataDir } from './data-dir.ts'
 import { type Postmaster, startPostmaster } from './postmaster.ts'
 
-/** postgres as a container restarts it: with the pid of the one before, after a pause. */
+/**
+ * A postgres like one that a container restarts: with the pid of its predecessor, after a pause.
+ */
 const slowWithSamePid = (postgres: string) => `#!/bin/sh
 text=$(sed "1s/.*/$$/" postmaster.pid)
 echo "$text" > postmaster.pid
@@ -28,7 +30,7 @@ function freePort() {
   })
 }
 
-test('a postgres that gets the pid of one that was killed is waited for', async (t) => {
+test('waits for a postgres that gets the pid of a killed one', async (t) => {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'outlast test '))
   let second: Postmaster | undefined
   t.after(async () => {

@@ -6,13 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClusterPaths, directoryFor, environment } from './cluster.ts'
 import { EmbeddedError } from './error.ts'
 
-/** A running postgres. `exited` resolves when it is gone, however that came about. */
+/** A running postgres. `exited` resolves when it has ended, for any reason. */
 export type Postmaster = { port: number; exited: Promise<void>; stop: () => Promise<void> }
 
 export type PostmasterOptions = ClusterPaths & {
   port: number
   settings: Record<string, string>
-  /** Ends a start that is under way. */
+  /** Aborts a start that is under way. */
   signal?: AbortSignal
 }
 
@@ -22,7 +22,7 @@ const readyMs = 300_000
 const fastStopMs = 10_000
 const hardStopMs = 5_000
 
-/** postgres ended before it accepted connections; the message is what it had logged. */
+/** postgres ended before it accepted connections; the message is its log output. */
 export class PostmasterExit extends Error {
   override name = 'PostmasterExit'
 
@@ -30,13 +30,16 @@ export class PostmasterExit extends Error {
     return /could not create any TCP\/IP sockets/.test(this.message)
   }
 
-  /** Processes of a postmaster that was killed are still about to notice and end. */
+  /** True while processes of a killed postmaster have not ended yet. */
   get memoryInUse() {
     return /pre-existing shared memory block/.test(this.message)
   }
 }
 
-/** Our settings. The log file has no statements and no values: the application logs those. */
+/**
+ * Settings that the server requires. The log file has no statements and no values: the application
+ * logs those.
+ */
 const ourSettings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -71,8 +74,8 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
       ...account,
       cwd: cluster,
       env: environment(),
-      // A group of its own: Ctrl-C in a terminal reaches us alone, and we stop it after the last
-      // statement.
+      // A process group of its own: Ctrl-C in a terminal reaches only this process, which stops
+      // postgres after the last statement.
       detached: true,
       stdio: ['ignore', logFd, logFd],
     },
@@ -83,7 +86,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
     child.once('error', () => resolve())
     child.once('exit', () => resolve())
   })
-  // A process that forgets to stop it ends all the same, and postgres with it.
+  // Ends postgres with this process, even where `stop` was not called.
   const endWithUs = () => child.kill('SIGINT')
   process.once('exit', endWithUs)
   exited.then(() => process.off('exit', endWithUs))
@@ -93,7 +96,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   return { port, exited, stop: () => stopChild(child, exited) }
 }
 
-/** Keeps the log of at most two lengths; returns where the next line goes. */
+/** Rotates the log, which has at most two files; returns the position of the next line. */
 async function rotateLog(file: string) {
   const sizeBytes = await sizeOf(file)
   if (sizeBytes <= logBytesMax) return sizeBytes
@@ -120,7 +123,7 @@ async function readFrom(file: string, start: number) {
   }
 }
 
-/** postgres says in its pid file when it is ready, which is also where pg_ctl looks. */
+/** Waits until the pid file reports readiness, as pg_ctl does. */
 async function becomesReady(child: ChildProcess, { cluster, signal }: PostmasterOptions) {
   const failed = new Promise<never>((_, reject) => child.once('error', reject))
   failed.catch(() => {})
@@ -138,7 +141,7 @@ async function becomesReady(child: ChildProcess, { cluster, signal }: Postmaster
   return false
 }
 
-/** The line of the pid file that says how far postgres is, from 0. */
+/** The line of the pid file with the state of postgres, from 0. */
 const stateLine = 7
 
 type State = { pid: number; port: number; ready: boolean }
@@ -154,9 +157,10 @@ function readState(cluster: string): State | undefined {
 }
 
 /**
- * Takes out of a pid file that was left behind that its postgres was ready: in a container the next
- * one often gets the same pid, and would be taken for ready before it is.
- * Contract: no postgres runs on the cluster. What postgres itself checks by the file stays in it.
+ * Removes the ready state from a stale pid file. In a container, the next postgres often gets the
+ * same pid and would count as ready too early.
+ * Contract: no postgres runs on the cluster. The lines that postgres itself checks stay in the
+ * file.
  */
 function forgetReady(cluster: string) {
   const file = path.join(cluster, 'postmaster.pid')
@@ -186,9 +190,9 @@ async function stopChild(child: ChildProcess, exited: Promise<void>) {
 
 /**
  * Stops the postgres that a killed server left behind, so that a new one can start.
- * Contract: call it with DATA_DIR locked. A pid file whose pid now belongs to another process is
- * made harmless without losing what postgres checks by it: whether processes of the old postgres
- * still hold its shared memory.
+ * Contract: call it with DATA_DIR locked. If the pid in the file now belongs to another process,
+ * the file is disowned but keeps the lines that postgres checks to see whether processes of the old
+ * postgres still hold its shared memory.
  */
 export async function stopOrphan(cluster: string): Promise<void> {
   const state = readState(cluster)
@@ -217,7 +221,7 @@ function signalTo(pid: number, signal: NodeJS.Signals) {
   }
 }
 
-/** A zombie (in a container without an init) does not count. */
+/** True for a running process. A zombie (in a container without an init) does not count. */
 function isRunning(pid: number) {
   try {
     process.kill(pid, 0)
@@ -235,7 +239,10 @@ function procFile(pid: number, name: string) {
   }
 }
 
-/** Pids are reused: ours is only a postgres in this directory, or on its port if that is hidden. */
+/**
+ * Identifies the postmaster despite reused pids: a postgres in this directory, or on its port if
+ * the directory is hidden.
+ */
 function isPostmasterOf(cluster: string, { pid, port }: State) {
   const command =
     procFile(pid, 'cmdline').replaceAll('\0', ' ') ||
@@ -250,7 +257,10 @@ function isPostmasterOf(cluster: string, { pid, port }: State) {
   }
 }
 
-/** PostgreSQL ignores a pid file with its parent's pid, which is ours, and checks the rest. */
+/**
+ * Puts this process's pid into the pid file: PostgreSQL ignores a pid of its parent, and checks the
+ * rest.
+ */
 async function disown(cluster: string, pid: number) {
   const file = path.join(cluster, 'postmaster.pid')
   const text = await readFile(file, 'utf8')

@@ -9,7 +9,7 @@ import { sweepBlobs } from './file-changes.ts'
 
 const { server, fresh } = serverOfFiles({ FILE_SIZE_MB: '1', SESSION_FILES_MB: '3' })
 
-test('more than one batch is listed once each, in order', async () => {
+test('lists more than one batch once each, in order', async () => {
   const { sessionId, call, create } = await fresh()
   const { sql, end } = await connect()
   await sql(
@@ -33,7 +33,7 @@ async function connect() {
   return { sql: (text: string) => client.query(text), end: () => client.end() }
 }
 
-test('a file or session that grows too large is refused, and nothing of it is there', async () => {
+test('refuses a file or session that grows too large, and stores nothing of it', async () => {
   const { call, create, told } = await fresh()
   const megabyte = 'x'.repeat(1_048_576)
   expectError(await create('/big', { content: `${megabyte}x` }), [413, 'file_too_large'])
@@ -52,7 +52,7 @@ test('a file or session that grows too large is refused, and nothing of it is th
   expectError(huge, [413, 'body_too_large'])
 })
 
-test('the same bytes are stored once in an organization, and go when nobody has them', async () => {
+test('stores the same bytes once in an organization, and deletes them with their last file', async () => {
   const [first, second] = [await fresh(), await fresh()]
   const bytes = Buffer.alloc(500_000, 'once').toString()
   await first.create('/a', { content: bytes })
@@ -88,7 +88,7 @@ test('the same bytes are stored once in an organization, and go when nobody has 
   await end()
 })
 
-test('changes at the same time are made one after the other: one of two wins, and sizes stay right', async () => {
+test('serializes concurrent changes: one of two wins, and sizes stay right', async () => {
   const { sessionId, call, create } = await fresh()
   const racing = await Promise.all(
     Array.from({ length: 20 }, (_, n) => create('/race/same', { content: `${n}` })),
@@ -114,7 +114,7 @@ test('changes at the same time are made one after the other: one of two wins, an
   )
 })
 
-test('a change that is refused leaves no bytes behind', async () => {
+test('a refused change leaves no bytes behind', async () => {
   const { create, call } = await fresh()
   await create('/there', { content: 'x' })
   const { sql, end } = await connect()

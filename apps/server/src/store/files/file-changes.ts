@@ -20,7 +20,7 @@ import { entryColumns, type FilesOf } from './files.ts'
 import { afterPrefix, ancestorsOf, directoryOf, normalizePath, prefixOf } from './paths.ts'
 import { withSessionLock } from './session-mutex.ts'
 
-/** How much one session may keep. */
+/** Limits of the files of one session. */
 export type FileLimits = { fileBytesMax: number; sessionBytesMax: number; filesMax: number }
 
 /** The tool call that changes files, and its attempt, which may no longer be the current one. */
@@ -29,39 +29,39 @@ export type ChangedBy = {
   attempt: number | null
   callId: string
   context: EventContext
-  /** Aborted when the call is over: what it still wanted to change stays as it is. */
+  /** Aborted when the call ends: its remaining changes are not made. */
   signal?: AbortSignal
 }
 
 export type FileTarget = FilesOf & { limits: FileLimits; by?: ChangedBy | undefined }
 
-/** The attempt at a turn that wanted to change something is not the current one any more. */
+/** The attempt at a turn that made a change is no longer the current one. */
 export class StaleAttemptError extends Error {
   override name = 'StaleAttemptError'
 }
 
-/** The files of a session in the hands of the only one who changes them. */
+/** The files of a session while this transaction has exclusive access. */
 export type OpenFiles = {
   tree: FileTree
-  /** Makes the tree know what stands at the paths and above them. */
+  /** Loads the entries at the paths and above them into the tree. */
   load: (paths: readonly string[]) => Promise<void>
-  /** Makes it know what stands below a directory. */
+  /** Loads the entries below a directory. */
   loadBelow: (directory: string) => Promise<void>
 }
 
-/** Decides what becomes of files, and does it to their tree. */
+/** Decides the changes to files and applies them to the tree. */
 export type Work<T> = (files: OpenFiles, db: Db) => T | Promise<T>
 
 export type Changed<T> = {
   result: T
-  /** To be called once the change is committed: tells followers. */
+  /** Call it once the change is committed: publishes to followers. */
   publish: (bus: Publisher) => void
 }
 
 /**
- * Changes files of a session, with the events that say so: all or nothing, one after the other.
- * Contract: throws 404 without the session, StaleAttemptError, 413 when it would hold too much, and
- * what `work` throws.
+ * Changes files of a session and stores the matching events, all or nothing, one caller at a time.
+ * Contract: throws 404 without the session, StaleAttemptError, 413 over a limit, and the errors of
+ * `work`.
  */
 export async function changeFiles<T>(
   db: Db | Database,
@@ -69,7 +69,7 @@ export async function changeFiles<T>(
   work: Work<T>,
 ): Promise<Changed<T>> {
   const change = () => atomically(db, (db) => changeHeld(db, target, work))
-  // A transaction that is open already has its connection: it gains nothing by waiting here.
+  // An open transaction already has its connection: waiting here saves nothing.
   return 'transaction' in db ? withSessionLock(target.sessionId, change) : change()
 }
 
@@ -100,7 +100,7 @@ async function lock(db: Db, { orgId, sessionId, by }: FileTarget): Promise<Held>
   const values = [orgId, sessionId, by?.turnId ?? null, by?.attempt ?? null]
   const [held] = await db.run<Held>(lockSession, values)
   if (held) return held
-  if (by) throw new StaleAttemptError(`The turn ${by.turnId} went on elsewhere.`)
+  if (by) throw new StaleAttemptError(`Another attempt has taken over the turn ${by.turnId}.`)
   throw new ApiError('not_found', 'Session')
 }
 
@@ -234,8 +234,8 @@ type Mounted = { path: string; content: string | Buffer; isReadonly: boolean }
 type KeptMount = { path: string; content: Content; isReadonly: boolean }
 
 /**
- * Stores the bytes of a session's first files before there is the session: whoever holds counters
- * waits for no bytes, and all take bytes in one order.
+ * Stores the bytes of a session's first files before the session exists. A transaction that holds
+ * counters then never waits for bytes, and all transactions take bytes in the same order.
  */
 export async function keepMounts(
   db: Db,
@@ -253,7 +253,7 @@ export async function keepMounts(
   return all.map(({ path, isReadonly, hash }) => ({ path, isReadonly, content: kept.get(hash)! }))
 }
 
-/** Gives a new session its first files. They are there from the start, so without an event. */
+/** Gives a new session its first files. They exist from the start, so no event is stored. */
 export async function mountFiles(
   db: Db,
   { organization_id: orgId, id: sessionId }: Pick<Session, 'organization_id' | 'id'>,
@@ -285,9 +285,9 @@ on conflict (org_id, hash) do update set created_at = clock_timestamp()`,
 const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
 /**
- * Stores bytes, unless the organization has them already; they stay while a file has them, and for
- * half an hour at least. Bytes that many bring at once, as those of a mount, are written by the
- * first: the others need not wait for each other.
+ * Stores bytes unless the organization has them. They stay while a file has them, and for at least
+ * half an hour. Bytes that many callers bring at once, such as those of a mount, are written by the
+ * first caller; the others do not wait for each other.
  * Contract: throws 413 `file_too_large`.
  */
 export async function keepBytes(
@@ -303,7 +303,7 @@ export async function keepBytes(
   return { hash, size_bytes: bytes.length }
 }
 
-/** A page of all that there is: however much that may be, no statement takes long. */
+/** Reads one page of all bytes: no statement takes long, even for many rows. */
 const sweep: Statement = {
   name: 'sweep-blobs',
   text: `
@@ -322,7 +322,7 @@ select org_id, hash from page order by org_id desc, hash desc limit 1`,
 
 const sweptAtOnce = 5_000
 
-/** Drops bytes that no file has any more. */
+/** Deletes bytes without a file. */
 export async function sweepBlobs(db: Db): Promise<void> {
   let last: { org_id: string; hash: string } | undefined = { org_id: '', hash: '' }
   while (last) {

@@ -3,7 +3,7 @@ import { ApiError } from '../../errors.ts'
 import { newUuid } from '../../ids.ts'
 import { ancestorsOf, checkPath, prefixOf } from './paths.ts'
 
-/** A row of `files`, without whose it is. */
+/** A row of `files` without its organization and session. */
 export type FileEntry = {
   id: string
   path: string
@@ -15,21 +15,20 @@ export type FileEntry = {
   updated_at: string
 }
 
-/** What is in a file: the hash of its bytes. */
+/** The content of a file by the hash of its bytes. */
 export type Content = { hash: string; size_bytes: number }
 export const noContent = { hash: null, size_bytes: 0 }
 
 /**
- * Those files of a session that a change is about, while nobody else changes them, and what becomes
- * of them.
- * Contract: before a path is changed, the tree must know what stands there, above it and (where a
- * directory is removed or moved) below. Functions throw ApiErrors that name the path; after one
+ * The files of a session that a change concerns, under exclusive access, and their new state.
+ * Contract: before a path is changed, the entries at it, above it and (where a directory is removed
+ * or moved) below it must be loaded. Functions throw ApiErrors that name the path; after an error
  * nothing of the tree may be stored.
  */
 export type FileTree = {
   now: string
   entries: Map<string, FileEntry>
-  /** What was there when the change began. */
+  /** The entries when the change began. */
   before: Map<string, FileEntry>
   changes: PathChange[]
 }
@@ -38,7 +37,7 @@ export function newTree(now: string): FileTree {
   return { now, entries: new Map(), before: new Map(), changes: [] }
 }
 
-/** Tells the tree what stands in the table. What it knows already stays as it is. */
+/** Adds rows of the table to the tree. Entries that are already loaded stay as they are. */
 export function addEntries(tree: FileTree, rows: readonly FileEntry[]): void {
   for (const row of rows) {
     if (tree.before.has(row.path)) continue
@@ -50,7 +49,7 @@ export function addEntries(tree: FileTree, rows: readonly FileEntry[]): void {
 const entriesBelow = ({ entries }: FileTree, path: string) =>
   [...entries.values()].filter((entry) => entry.path.startsWith(prefixOf(path)))
 
-/** A new file. Contract: throws 409 when something is there. */
+/** Creates a file. Contract: throws 409 when an entry exists at the path. */
 export function createFile(
   tree: FileTree,
   path: string,
@@ -62,7 +61,7 @@ export function createFile(
   return put(tree, 'created', { ...newEntry(tree, path), ...content, is_readonly: isReadonly })
 }
 
-/** A directory, new or not. Contract: throws 400 when a file is there. */
+/** Creates a directory unless it exists. Contract: throws 400 when a file is at the path. */
 export function createDirectory(tree: FileTree, path: string, isReadonly = false): FileEntry {
   if (path === '/') throw new ApiError('root_path', 'create at root path, specify a path')
   const found = tree.entries.get(path)
@@ -73,7 +72,7 @@ export function createDirectory(tree: FileTree, path: string, isReadonly = false
   return put(tree, 'created', made)
 }
 
-/** A file with other content, or another flag. Contract: throws 404 when there is none. */
+/** Replaces the content or the flag of a file. Contract: throws 404 when there is none. */
 export function updateFile(
   tree: FileTree,
   path: string,
@@ -88,7 +87,7 @@ export function updateFile(
   return put(tree, 'updated', { ...found, ...content, is_readonly, updated_at })
 }
 
-/** What tools do: creates a file or replaces its content. The same content again is no change. */
+/** Creates a file or replaces its content, for tools. Identical content is no change. */
 export function writeFile(tree: FileTree, path: string, content: Content): FileEntry {
   const found = tree.entries.get(path)
   if (path === '/') throw new ApiError('path_is_directory', path)
@@ -97,7 +96,10 @@ export function writeFile(tree: FileTree, path: string, content: Content): FileE
   return updateFile(tree, path, { content })
 }
 
-/** False when nothing was there. Contract: throws 400 when something is in the way. */
+/**
+ * Removes an entry. False when there was none.
+ * Contract: throws 400 when the entry may not be removed.
+ */
 export function removePath(tree: FileTree, path: string, recursive: boolean): boolean {
   if (path === '/') throw new ApiError('root_path', 'delete root directory')
   const found = tree.entries.get(path)
@@ -110,7 +112,7 @@ export function removePath(tree: FileTree, path: string, recursive: boolean): bo
   return true
 }
 
-/** Moves a file, or a directory with all that is in it. */
+/** Moves a file, or a directory with its contents. */
 export function movePath(tree: FileTree, from: string, to: string): FileEntry {
   const found = tree.entries.get(from)
   if (from === '/') throw new ApiError('root_path', 'move root directory')
@@ -132,7 +134,7 @@ export function movePath(tree: FileTree, from: string, to: string): FileEntry {
   return tree.entries.get(to)!
 }
 
-/** Copies a file, with its flag. */
+/** Copies a file and its flag. */
 export function copyFile(tree: FileTree, from: string, to: string): FileEntry {
   const found = tree.entries.get(from)
   if (!found && from !== '/') throw new ApiError('source_not_found', from)
@@ -163,12 +165,15 @@ function addParents(tree: FileTree, path: string): void {
   }
 }
 
-/** The flag protects a file's content: on a directory it could not be removed. */
+/**
+ * Refuses to change a readonly file. On a directory the flag has no effect: it could never be
+ * removed.
+ */
 function checkWritable({ path, is_directory, is_readonly }: FileEntry): void {
   if (is_readonly && !is_directory) throw new ApiError('file_readonly', path)
 }
 
-/** What the table has to learn of a tree. Contract: pure. */
+/** Computes the rows that a change of the tree writes to the table. Contract: pure. */
 export function differences({ entries, before }: FileTree) {
   const written = [...entries.values()].filter((entry) => before.get(entry.path) !== entry)
   const removed = [...before.keys()].filter((path) => !entries.has(path))

@@ -1,8 +1,8 @@
 /**
- * A glob as a pattern of RE2 that whole paths match: `*` and `?` stay within one name, `**` does
- * not; `[a-z]`, `[!a-z]` and `{this,that}` are known; `\` takes the next character as it is.
- * Without a `/` it is about names, wherever they stand.
- * Contract: pure; whatever the glob, the pattern is valid.
+ * Converts a glob to an RE2 pattern for whole paths. `*` and `?` match within one name, `**` across
+ * names; `[a-z]`, `[!a-z]` and `{this,that}` are supported; `\` escapes the next character. A glob
+ * without `/` matches names at any depth.
+ * Contract: pure; the pattern is valid for every glob.
  */
 export function globPattern(glob: string): string {
   const anchored = glob.includes('/')
@@ -31,7 +31,7 @@ function translate(glob: string): string {
     .join('')
 }
 
-/** True when every brace has its other half; else braces are characters like others. */
+/** True when every brace is paired; else braces are ordinary characters. */
 function balanced(glob: string): boolean {
   let open = 0
   for (const [part] of glob.matchAll(token)) {

@@ -56,7 +56,7 @@ async function search({ orgId, sessionId, pattern, pathPattern, until }: GrepQue
   let next = readBatch(orgId, all[0])
   for (const [index, batch] of all.entries()) {
     const rows = await next
-    // The database reads on while we search.
+    // The next batch is read during the search.
     next = readBatch(orgId, all[index + 1])
     next.catch(() => {})
     for (const [index, { path }] of batch.entries()) {
@@ -109,7 +109,7 @@ function addMatches(
     const line = text.slice(at, end < 0 ? text.length : end)
     number += 1
     at = end < 0 ? text.length + 1 : end + 1
-    // What follows the last line break is no line.
+    // The text after the last line break is no line.
     if (line === '' && end < 0 && number > 1) break
     if (!pattern.test(line.endsWith('\r') ? line.slice(0, -1) : line)) continue
     if (found.matches === matchesMax || found.chars > answerCharsMax) {

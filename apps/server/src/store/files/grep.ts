@@ -6,14 +6,14 @@ import type { FilesOf } from './files.ts'
 export type GrepRequest = FilesOf & { pattern: string; pathPattern?: string | null | undefined }
 
 /**
- * Finds the lines of text files of a session that a pattern of RE2 matches, files in the order of
+ * Finds the lines of a session's text files that an RE2 pattern matches, files in the order of
  * their paths.
  * Contract: throws 400 `invalid_regex`, 408 `grep_timeout`, 503 `grep_busy` and
- * `database_unavailable`. Of a session that does not exist there is nothing to find.
+ * `database_unavailable`. A session that does not exist has no matches.
  */
 export type Grep = (request: GrepRequest) => Promise<{ results: GrepResult[]; truncated: boolean }>
 
-/** What a thread is asked; `until` in ms since 1970. */
+/** A request to a thread; `until` in ms since 1970. */
 export type GrepQuestion = GrepRequest & { until: number }
 export type GrepAnswer =
   | { results: GrepResult[]; truncated: boolean }
@@ -24,7 +24,7 @@ export type GrepAnswer =
   | { error: string }
 
 const timeoutMs = 10_000
-/** A thread that does not even say that it is late is stuck. */
+/** After this time without even a timeout report, a thread counts as stuck. */
 const stuckMs = 2_000
 const idleMs = 60_000
 const heapMb = 512
@@ -39,7 +39,7 @@ const waitMs = 10_000
 type Search = { request: GrepRequest; settle: (answer: GrepAnswer) => void }
 type Thread = { worker: Worker; search: Search | undefined; timer: NodeJS.Timeout | undefined }
 
-/** Searches in threads that are started when somebody searches, and ended a minute after. */
+/** Runs searches in threads that the first search starts and that end after an idle minute. */
 export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> } {
   const threads = new Set<Thread>()
   const waiting = new Set<Search>()
@@ -62,7 +62,7 @@ export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> 
     passOn()
   }
 
-  /** Whom the thread still owes an answer is told that there is none. */
+  /** Ends a thread. Its pending request fails. */
   function drop(thread: Thread) {
     clearTimeout(thread.timer)
     if (threads.delete(thread)) settle(thread, { late: true })
@@ -82,7 +82,7 @@ export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> 
     return ofOne.length < threadsOfOneMax && !ofOne.some((other) => other.sessionId === sessionId)
   }
 
-  /** Gives what waits to threads that have nothing to do. */
+  /** Assigns waiting requests to idle threads. */
   function passOn() {
     for (const search of waiting) {
       if (!mayBegin(search.request)) continue
@@ -96,7 +96,7 @@ export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> 
     }
   }
 
-  /** Contract: throws 503 `grep_busy` when there is no thread for it in time. */
+  /** Requests a search. Contract: throws 503 `grep_busy` when no thread is free in time. */
   async function ask(request: GrepRequest): Promise<GrepAnswer> {
     const ofOne = [...waiting].filter((search) => search.request.orgId === request.orgId)
     if (waiting.size >= waitingMax || ofOne.length >= waitingOfOneMax) {

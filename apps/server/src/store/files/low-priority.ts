@@ -1,18 +1,20 @@
 import os from 'node:os'
 
-/** Yields to the event loop at a third of its time; lower, threads miss their time limits. */
+/**
+ * With this niceness a thread gets a third as much CPU time as the event loop; with lower priority
+ * it misses its time limits.
+ */
 export const niceness = 5
 
 /**
- * Lets a thread that computes for long give way to the server's loop.
- * Contract: to be called in the thread. Only Linux has priorities of threads; elsewhere nothing
- * changes.
+ * Lowers the priority of a computing thread below the server's event loop.
+ * Contract: call it in the thread. Only Linux has thread priorities; elsewhere nothing changes.
  */
 export function lowerPriority(): void {
   if (process.platform !== 'linux') return
   try {
     os.setPriority(niceness)
   } catch {
-    // Not allowed here: then all threads are equal.
+    // Not permitted here: all threads have equal priority.
   }
 }

@@ -8,7 +8,7 @@ import { asInfo, checkDirectory, findEntry, listEntries, readBlob, rootInfo } fr
 import type { Grep } from './grep.ts'
 import { normalizePath, writablePath } from './paths.ts'
 
-/** One change among several that happen at once. */
+/** One of several changes that are made at once. */
 export type FileChange =
   | { kind: 'write'; path: string; bytes: Buffer }
   | { kind: 'directory'; path: string }
@@ -17,22 +17,24 @@ export type FileChange =
 export type FileContent = { file: FileInfo; bytes: Buffer }
 
 /**
- * The files of one session. Paths are absolute; parents are made where they are missing.
+ * The files of one session. Paths are absolute; missing parents are created.
  * Contract: throws ApiErrors that name the path, such as `file_not_found`, `file_readonly`,
- * `file_too_large`; a change is stored whole, with its event, or not at all.
+ * `file_too_large`. A change is stored completely, with its event, or not at all.
  */
 export type SessionFiles = {
-  /** Direct children, directories first; with `recursive` all below, in the order of paths. */
+  /**
+   * Lists direct children, directories first; with `recursive` all below, in the order of paths.
+   */
   list: (path: string, options?: { recursive?: boolean }) => Promise<FileInfo[]>
   /** Undefined when nothing is there. */
   find: (path: string) => Promise<FileInfo | undefined>
   read: (path: string) => Promise<FileContent>
-  /** Creates a file or replaces what is in it. */
+  /** Creates a file or replaces its content. */
   write: (path: string, content: string | Buffer) => Promise<FileInfo>
   /**
-   * Replaces what is in a file by what `change` makes of it, while nobody else changes files of
-   * this session. `change` gets undefined where there is no file yet; when it returns undefined, or
-   * throws, nothing changes.
+   * Replaces the content of a file by the result of `change`, with exclusive access to the
+   * session's files. `change` gets undefined where there is no file yet; when it returns undefined,
+   * or throws, nothing changes.
    */
   edit: (
     path: string,
@@ -40,7 +42,7 @@ export type SessionFiles = {
   ) => Promise<void>
   /** False when nothing was there. */
   remove: (path: string, options?: { recursive?: boolean }) => Promise<boolean>
-  /** Makes all changes, or none of them. A directory is removed with all that is in it. */
+  /** Makes all changes, or none of them. A directory is removed with its contents. */
   apply: (changes: readonly FileChange[]) => Promise<void>
   grep: (pattern: string, pathPattern?: string) => ReturnType<Grep>
 }
@@ -49,11 +51,11 @@ export type FilesOptions = FileTarget & {
   db: Database
   bus: Bus
   grep: Grep
-  /** Contract: throws when the organization may keep no more. */
+  /** Contract: throws when the organization's storage quota is exhausted. */
   checkRoom: (bytes: number) => Promise<void> | undefined
 }
 
-/** The files of a session as a tool call gets them. */
+/** Opens the files of a session for a tool call. */
 export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions): SessionFiles {
   const { orgId, sessionId, limits } = target
   async function keep(content: string | Buffer, on: Db = db) {

@@ -1,10 +1,10 @@
-/** The latest of what waits for a session; none of these promises fails. */
+/** The latest waiting work of each session; none of these promises rejects. */
 const tails = new Map<string, Promise<void>>()
 
 /**
- * Lets the changes of one session be made one after the other. The row of the session would see to
- * that as well, but whoever waits for a row holds a connection: a hundred changes of one session
- * would leave none to anybody else on this node.
+ * Serializes the changes of one session within this node. The row lock of the session would do so
+ * too, but a waiting transaction holds a connection: a hundred changes of one session would leave
+ * no connection to other requests of this node.
  */
 export async function withSessionLock<T>(sessionId: string, work: () => Promise<T>): Promise<T> {
   const mine = (tails.get(sessionId) ?? Promise.resolve()).then(work)

@@ -18,7 +18,7 @@ test('an attempt at a turn that is not the current one changes nothing', async (
   await assert.rejects(stale.set('a', 'after'), StaleAttemptError)
   await assert.rejects(stale.set('b', 'new'), StaleAttemptError)
   await assert.rejects(stale.remove('a'), StaleAttemptError)
-  // It may read: what it makes of that is stored by nobody.
+  // A stale attempt may read: its results are never stored.
   assert.equal(await stale.get('a'), 'before')
   assert.deepEqual(
     (await free.list()).map(({ name }) => name),
@@ -27,7 +27,7 @@ test('an attempt at a turn that is not the current one changes nothing', async (
   await db.close()
 })
 
-test('nothing is kept for a session that does not exist, or is of another organization', async (t) => {
+test('stores nothing for a session that does not exist or belongs to another organization', async (t) => {
   const server = await startServer(t)
   const { id: sessionId } = await createSession(server)
   const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })

@@ -8,29 +8,29 @@ import { randomShard } from '../shards.ts'
 import { StaleAttemptError } from './file-changes.ts'
 import { withSessionLock } from './session-mutex.ts'
 
-/** A name under which a session keeps something; never what it keeps. */
+/** The name and times of a stored text, without the text. */
 export type StoredName = { name: string; created_at: string; updated_at: string }
 
 /**
- * What a session keeps by name: values as they are, secrets encrypted.
+ * Texts that a session stores by name: plain values, and encrypted secrets.
  * Contract: secrets without a master key throw the ApiError `secrets_unavailable`.
  */
 export type SessionStorage = Record<'values' | 'secrets', NamedTexts>
 
 export type NamedTexts = {
-  /** Overwrites what was there. */
+  /** Stores a text under a name, replacing an earlier one. */
   set: (name: string, text: string) => Promise<void>
-  /** Undefined when there is nothing under the name. */
+  /** Undefined when nothing is stored under the name. */
   get: (name: string) => Promise<string | undefined>
-  /** False when there was nothing. */
+  /** False when nothing was stored under the name. */
   remove: (name: string) => Promise<boolean>
-  /** By name. */
+  /** Lists the names in order. */
   list: () => Promise<StoredName[]>
 }
 
 export const storedNameMax = 255
 export const storedBytesMax = 65_536
-/** Of each kind in one session. */
+/** Limit per kind and session. */
 const namesMax = 1_000
 
 export type StorageOf = {
@@ -38,14 +38,14 @@ export type StorageOf = {
   secrets: Secrets | undefined
   orgId: string
   sessionId: string
-  /** The writing attempt at a turn. Once it is not the current one, nothing changes. */
+  /** The writing attempt at a turn. Once it is no longer the current one, nothing changes. */
   run?: Pick<TurnRun, 'turnId' | 'attempt'> | undefined
-  /** Contract: throws when the organization may keep no more. */
+  /** Contract: throws when the organization's storage quota is exhausted. */
   checkRoom?: () => Promise<void> | undefined
 }
 
 /**
- * What one session keeps by name.
+ * Opens the stored texts of one session.
  * Contract: throws `invalid_request`, `value_too_large`, `storage_full`, `secrets_unavailable`,
  * `secret_unreadable`, 404 without the session, and StaleAttemptError.
  */
@@ -100,7 +100,7 @@ function checkText(text: string): void {
 function checkName(name: string): void {
   if (name === '') throw invalidAt('name', 'must not be empty')
   if (name.includes('\0')) throw invalidAt('name', 'cannot hold NUL')
-  // Characters of PostgreSQL, not the units that JavaScript counts.
+  // PostgreSQL's characters, not JavaScript's UTF-16 units.
   if ([...name].length > storedNameMax) {
     throw invalidAt('name', `must not have more than ${storedNameMax} characters`)
   }
@@ -108,7 +108,7 @@ function checkName(name: string): void {
 
 type Kind = 'value' | 'secret'
 
-/** Texts as the table has them. */
+/** The stored texts of one kind, as the table holds them. */
 function textsOf(of: StorageOf, kind: Kind): NamedTexts {
   const { db, orgId, sessionId } = of
   const change = <T>(work: (db: Db, agentId: string) => Promise<T>) =>
@@ -150,16 +150,16 @@ where org_id = $1 and id = $2
 for no key update`,
 }
 
-/** A writer is alone in the session until commit, and no other attempt begins meanwhile. */
+/** Locks the session until commit against other writers and against a new attempt. */
 async function lock(db: Db, { orgId, sessionId, run }: StorageOf): Promise<{ agent_id: string }> {
   const values = [orgId, sessionId, run?.turnId ?? null, run?.attempt ?? null]
   const [held] = await db.run<{ agent_id: string }>(hold, values)
   if (held) return held
-  if (run) throw new StaleAttemptError(`The turn ${run.turnId} went on elsewhere.`)
+  if (run) throw new StaleAttemptError(`Another attempt has taken over the turn ${run.turnId}.`)
   throw new ApiError('not_found', 'Session')
 }
 
-/** What `d` says that the session has grown by, told to it and to its organization. */
+/** Adds the change in bytes that `d` computes to the session and to its organization's counters. */
 const counted = `
 u as (
   update sessions set stored_bytes = stored_bytes + d.bytes from d where org_id = $1 and id = $2
@@ -214,7 +214,7 @@ select kind, name, created_at, updated_at from session_storage
 where org_id = $1 and session_id = $2 order by kind, name`,
 }
 
-/** What a session keeps, by kind and name, without what it is. */
+/** Lists the names of a session's stored texts by kind, without the texts. */
 export function listStoredNames(db: Db, orgId: string, sessionId: string) {
   return db.run<StoredName & { kind: Kind }>(allNames, [orgId, sessionId])
 }
@@ -227,7 +227,7 @@ export const secretPlace = ({ session_id, name }: Pick<SealedSecret, 'session_id
 
 const batchSize = 500
 
-/** Every secret of every session, sealed, in batches. */
+/** Lists every sealed secret of every session in batches. */
 export function listSealedSecrets(db: Db): AsyncGenerator<SealedSecret[]> {
   const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
   return batchesOf<SealedSecret>(all, batchSize, ({ after, limit }) =>
@@ -253,12 +253,11 @@ from unnest($2::text[], $3::text[]) as n(name, body)
 where k.session_id = $1 and k.kind = 'secret' and k.name = n.name`,
 }
 
-/** So many are opened and sealed before others have their turn. */
+/** Number of secrets opened and sealed before the event loop gets its turn. */
 const resealedAtOnce = 20
 
 /**
- * Seals the secrets of a copy for it, which are still sealed for the session that it was copied
- * from.
+ * Seals the secrets of a copied session for the copy; they are still sealed for the source.
  * Contract: throws `secrets_unavailable` and `secret_unreadable`.
  */
 export async function resealSecrets(

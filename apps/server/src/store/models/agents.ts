@@ -21,7 +21,7 @@ const columns = [
   'updated_at',
 ] as const
 
-/** What all sessions of an agent used, summed over its counters. */
+/** SQL: the usage of all sessions of an agent, summed over its counters. */
 const usage = `(
   select json_build_object(
     'input_tokens', coalesce(sum(c.input_tokens), 0),
@@ -68,23 +68,23 @@ const byId: Statement = {
   text: `select ${selected} from agents where org_id = $1 and id = $2`,
 }
 
-/** An agent, archived or not. */
+/** Finds an agent, archived or not. */
 export async function findAgent(db: Db, orgId: string, id: string): Promise<Agent | undefined> {
   const [row] = await db.run<AgentRow>(byId, [orgId, id])
   return row && present(row)
 }
 
-/** An agent, archived or not. Contract: throws 404 `not_found`. */
+/** Returns an agent, archived or not. Contract: throws 404 `not_found`. */
 export async function getAgent(db: Db, orgId: string, id: string): Promise<Agent> {
   const found = await findAgent(db, orgId, id)
   if (!found) throw new ApiError('not_found', 'Agent')
   return found
 }
 
-/** Also within a millisecond no two changes have the same time. */
+/** SQL: a strictly increasing time, also for two changes within a millisecond. */
 const nextVersion = `greatest(clock_timestamp(), agents.updated_at + interval '1 ms')`
 
-/** When an agent was changed last. It stays so until the transaction ends. */
+/** Locks an agent until the transaction ends, and returns when it was last changed. */
 export async function lockAgent(
   db: Db,
   orgId: string,
@@ -122,8 +122,8 @@ returning ${selected}, xmax = 0 as created`,
 export type Saved = { agent: Agent; created: boolean }
 
 /**
- * Creates an agent, or replaces all of one that exists, archived or not. What is absent becomes
- * empty, except `retention_days`: clients that do not send it must not change what is deleted.
+ * Creates an agent, or replaces all fields of an existing one, archived or not. Absent fields
+ * become empty, except `retention_days`: clients that do not send it must not change the retention.
  */
 export async function saveAgent(
   db: Db,
@@ -146,13 +146,17 @@ export async function saveAgent(
   return { agent: present(row!), created: row!.created }
 }
 
-/** An agent under a new id. */
+/** Creates an agent under a new id. */
 export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promise<Agent> {
   const saved = await saveAgent(db, orgId, { ...agent, id: newId('agent') })
   return saved.agent
 }
 
-/** Contract: absent and null keep a field, except `retention_days` (inherits); throws 404. */
+/**
+ * Updates an agent.
+ * Contract: absent and null keep a field, except `retention_days`, where null means inherited;
+ * throws 404.
+ */
 export async function updateAgent(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
@@ -204,8 +208,8 @@ select from d`,
 }
 
 /**
- * Deletes an archived agent for good, with its sums. Sessions that are being created with it come
- * first.
+ * Deletes an archived agent permanently, with its sums. Waits for sessions that are being created
+ * with it.
  * Contract: `db` is a transaction; throws 404, and 409 `agent_in_use`.
  */
 export async function deleteAgent(db: Db, orgId: string, id: string): Promise<void> {
@@ -218,7 +222,7 @@ export async function deleteAgent(db: Db, orgId: string, id: string): Promise<vo
 /** Prompts may be a megabyte each. */
 const batchSize = 50
 
-/** The active agents, or all, in batches, newest first. */
+/** Lists the active agents, or all, in batches, newest first. */
 export async function* listAgents(
   db: Db,
   orgId: string,

@@ -5,7 +5,7 @@ import { newId } from '../../ids.ts'
 import { atomically, type Db, type Statement } from '../database.ts'
 import { defaultOrganization } from './seeds.ts'
 
-/** Where a provider is, its key sealed. */
+/** The address of a provider, with its key sealed. */
 export type ProviderPlace = {
   org_id: string
   id: string
@@ -30,17 +30,17 @@ export async function getProviderPlace(
   return row as ProviderPlace
 }
 
-/** Models of one provider, however many its vendor makes up over time. */
+/** Limit of the stored models of one provider, however many its vendor lists over time. */
 export const modelsMax = 10_000
 const batchSize = 500
 
 type Listed = { model_id: string; display_name: string }
 
 /**
- * Stores what a vendor listed: new models are added, known ones were seen, those that it no longer
- * lists are stale.
- * Contract: deletes nothing and leaves what people have set; throws 404. A list that was not read
- * to its end makes none stale.
+ * Stores the models that a vendor listed. Adds new models, updates `last_seen_at` of known ones,
+ * and marks models that the vendor no longer lists as stale.
+ * Contract: deletes nothing and keeps the settings of users; throws 404. An incomplete list marks
+ * none as stale.
  */
 export async function saveDiscovered(
   within: Db,
@@ -70,7 +70,7 @@ export async function saveDiscovered(
 
 type Syncing = { orgId: string; providerId: string; now: string }
 
-/** Also lets one synchronization of a provider in at a time. */
+/** Also limits a provider to one synchronization at a time. */
 async function markSynced({ kysely }: Db, orgId: string, id: string): Promise<string> {
   const row = await kysely
     .updateTable('providers')
@@ -151,13 +151,13 @@ async function countStale({ kysely }: Db, { orgId, providerId }: Syncing): Promi
 
 export type Due = {
   intervalHours: number
-  /** Types that have a list at all, and those of which the environment has a key. */
+  /** Provider types that can list models, and those with a key in the environment. */
   listed: readonly ProviderType[]
   keyed: readonly ProviderType[]
   limit: number
 }
 
-/** Whoever looks every hour must not come a moment too early, a day later. */
+/** A daily synchronization that an hourly check starts must not miss its hour by a moment. */
 const slack = "interval '5 minutes'"
 
 const claim: Statement = {
@@ -175,7 +175,10 @@ update providers set sync_tried_at = clock_timestamp() where (org_id, id) in (
 ) returning org_id, id, provider_type, base_url, api_key`,
 }
 
-/** Active providers that are due and not tried in the last hour. Contract: each has one claimer. */
+/**
+ * Claims active providers that are due and were not tried in the last hour.
+ * Contract: each has one claimer.
+ */
 export function claimDueProviders(
   db: Db,
   { intervalHours, listed, keyed, limit }: Due,

@@ -72,7 +72,7 @@ function reviewOf(row: Shown) {
   }
 }
 
-/** Contract: throws 404 `not_found`. */
+/** Returns a server. Contract: throws 404 `not_found`. */
 export async function getMcpServer(db: Db, orgId: string, id: string): Promise<McpServer> {
   const row = await db.kysely
     .selectFrom('mcp_servers')
@@ -90,10 +90,10 @@ export const mcpKeyPlace = (orgId: string, id: string) => `mcp_servers.api_key o
 export const mcpHeadersPlace = (orgId: string, id: string) =>
   `mcp_servers.headers of ${id} in ${orgId}`
 
-/** Where a server's key and headers may be sent. */
+/** The origin that a server's key and headers may be sent to. */
 export const mcpDestination = (url: string) => URL.parse(url)?.origin ?? url
 
-/** How a server is reached. `headers` and `api_key` are envelopes. */
+/** The address and credentials of a server. `headers` and `api_key` are envelopes. */
 export type McpReach = {
   url: string
   header_names: string[]
@@ -105,7 +105,11 @@ const serversMax = 100
 
 export type NewMcpServerRow = Pick<McpServer, 'name'> & McpReach & { description: string | null }
 
-/** Contract: throws 400 for a name in use in the organization, and if it has too many servers. */
+/**
+ * Creates a server.
+ * Contract: throws 400 for a name in use in the organization, and if the organization has too many
+ * servers.
+ */
 export async function createMcpServer(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
@@ -134,7 +138,10 @@ function refuseDuplicate(error: unknown, name: string | undefined): never {
 
 export type McpServerUpdate = Partial<NewMcpServerRow & Pick<McpServer, 'status'>>
 
-/** Another way to reach a server makes it another server: what was listed is forgotten. */
+/**
+ * Columns to reset when the address or credentials change: the listed tools belong to the old
+ * server.
+ */
 const forgotten = {
   revision: sql<number>`revision + 1`,
   tools: null,
@@ -146,7 +153,7 @@ const forgotten = {
   tools_reviewed_at: null,
 }
 
-/** Contract: absent fields stay; throws 404, and 400 for a name that is taken. */
+/** Updates a server. Contract: absent fields stay; throws 404, and 400 for a name in use. */
 export async function updateMcpServer(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
@@ -166,7 +173,7 @@ export async function updateMcpServer(
   return present(row)
 }
 
-/** Deletes a server. Agents and sessions that name it go on without. Contract: throws 404. */
+/** Deletes a server. Agents and sessions that name it continue without it. Contract: throws 404. */
 export async function deleteMcpServer(db: Db, orgId: string, id: string): Promise<void> {
   const gone = await db.kysely
     .deleteFrom('mcp_servers')
@@ -179,7 +186,7 @@ export async function deleteMcpServer(db: Db, orgId: string, id: string): Promis
 
 const batchSize = 500
 
-/** The servers in batches, newest first. */
+/** Lists the servers in batches, newest first. */
 export function listMcpServers(db: Db, orgId: string, span: RowRange): AsyncGenerator<McpServer[]> {
   return batchesOf<McpServer>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await db.kysely
@@ -199,7 +206,7 @@ export function listMcpServers(db: Db, orgId: string, span: RowRange): AsyncGene
   })
 }
 
-/** The names of an organization's servers, but for one. */
+/** Lists the names of an organization's servers, except one. */
 export async function listOtherNames(db: Db, orgId: string, id: string): Promise<string[]> {
   const rows = await db.kysely
     .selectFrom('mcp_servers')
@@ -219,7 +226,7 @@ export async function countMcpServers(db: Db, orgId: string): Promise<number> {
   return total
 }
 
-/** A server as turns know it. */
+/** A server as turns use it. */
 export type McpServerRow = McpReach &
   Reviewed & {
     org_id: string
@@ -228,9 +235,9 @@ export type McpServerRow = McpReach &
     description: string | null
     status: McpServer['status']
     revision: number
-    /** Null until its tools were listed once since it was made or changed. */
+    /** Null until its tools have been listed once since it was created or changed. */
     tools: ToolList | null
-    /** How old the list is, by the database's clock. */
+    /** The age of the list, by the database's clock. */
     tools_age_ms: number | null
     tools_error: string | null
   }
@@ -244,7 +251,7 @@ const byIds: Statement = {
   text: `select ${rowColumns} from mcp_servers where org_id = $1 and id = any($2) order by id`,
 }
 
-/** The servers of these ids that the organization has, by id. */
+/** Finds the organization's servers with these ids, by id. */
 export const findMcpServers = (db: Db, orgId: string, ids: readonly string[]) =>
   db.run<McpServerRow>(byIds, [orgId, ids])
 
@@ -260,7 +267,7 @@ export type McpServerReach = Pick<
   'org_id' | 'id' | 'name' | 'status' | 'revision' | keyof McpReach
 >
 
-/** How a server is reached right now; undefined when it was deleted. */
+/** Returns the current address of a server; undefined when it was deleted. */
 export async function findMcpReach(db: Db, orgId: string, id: string) {
   const [row] = await db.run<McpServerReach>(reach, [orgId, id])
   return row
@@ -281,7 +288,7 @@ export type SealedReach = {
   body: string
 }
 
-/** Every sealed key and every sealed headers of every organization, in batches. */
+/** Lists the sealed keys and headers of all organizations in batches. */
 export async function* listSealedReaches(db: Db): AsyncGenerator<SealedReach[]> {
   for (const column of ['headers', 'api_key'] as const) {
     const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }

@@ -2,7 +2,7 @@ import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
 import { textHash } from '../stored-texts.ts'
 
-/** A tool as its server listed it, made ready for models. `parameters` is a JSON Schema. */
+/** A tool as its server listed it, prepared for models. `parameters` is a JSON Schema. */
 export type ListedTool = {
   name: string
   description: string
@@ -10,13 +10,16 @@ export type ListedTool = {
   replay: 'safe' | 'unsafe'
 }
 
-/** What a server lists, and why something of it is left out. */
+/** The tools that a server lists, and the reasons for omitted ones. */
 export type ToolList = { tools: ListedTool[]; warnings: string[] }
 
 /** A hash of each tool of a list, by the tool's name at its server. */
 export type ToolHashes = Record<string, string>
 
-/** Hashes what a model gets of each tool, for any key order of its schema. Contract: pure. */
+/**
+ * Hashes the part of each tool that a model receives, for any key order of its schema.
+ * Contract: pure.
+ */
 export const hashesOf = ({ tools }: ToolList): ToolHashes =>
   Object.fromEntries(tools.map((tool) => [tool.name, textHash(sortedJson(tool))]))
 
@@ -69,7 +72,7 @@ update mcp_servers set tools_error = $4
 where org_id = $1 and id = $2 and revision = $3 and tools_error is distinct from $4`,
 }
 
-/** Keeps why a server's tools could not be listed. Those of an earlier list stay. */
+/** Stores why a server's tools could not be listed. Those of an earlier list stay. */
 export async function saveToolError(
   db: Db,
   { org_id, id, revision }: ServerRevision,

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 
-/** The models of an organization, and what decides whether simulated ones are among them. */
+/** The models of an organization, and the condition for offering simulated ones. */
 export type ModelScope = {
   orgId: string
   /** Provider types with a key in the environment; null: simulated models are always offered. */
@@ -8,8 +8,8 @@ export type ModelScope = {
 }
 
 /**
- * SQL condition for a provider of the given type: simulated ones only while the organization has no
- * model of a vendor that can be called, which takes a key or an address of its own.
+ * SQL condition for a provider of the given type. Simulated providers are offered only while the
+ * organization has no callable model of a vendor, which needs a key or an address of its own.
  */
 export const isOffered = (type: string, orgId: string, keyedTypes: string) => `(
   ${type} <> 'llmsim' or ${keyedTypes} is null or not exists (

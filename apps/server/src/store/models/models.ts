@@ -14,7 +14,7 @@ import { atomically, type Db, type Statement } from '../database.ts'
 import { isDuplicate } from '../database-errors.ts'
 import { isOffered, type ModelScope, offered } from './model-scope.ts'
 
-/** A model that can be called now, and its provider. */
+/** A model that can be called now, with its provider. */
 export type ModelRoute = {
   id: string
   /** The provider's own name of the model. */
@@ -28,8 +28,8 @@ export type ModelRoute = {
 }
 
 /**
- * Finds a route from SQL expressions: the organization, an array of model ids, the first wanted
- * most, and the types that the environment has keys for.
+ * Finds a route from SQL expressions: the organization, an array of model ids in order of
+ * preference, and the provider types with a key in the environment.
  */
 export const routeQuery = (orgId: string, wanted: string, keyedTypes: string) => `
 select m.id, m.model_id, m.provider_id, p.name as provider_name, p.provider_type, p.base_url, p.api_key
@@ -41,7 +41,9 @@ order by coalesce(array_position(${wanted}, m.id), 1000) limit 1`
 
 const route: Statement = { name: 'model-route', text: routeQuery('$1', '$2::text[]', '$3::text[]') }
 
-/** The first active and offered candidate, else the organization's default; else undefined. */
+/**
+ * Finds the first active and offered candidate, else the organization's default; else undefined.
+ */
 export async function findModelRoute(
   db: Db,
   { orgId, keyedTypes }: ModelScope,
@@ -62,9 +64,9 @@ order by m.is_default desc, m.is_favorite desc, m.is_stale, m.created_at, m.id l
 }
 
 /**
- * The model to try a provider with: the one that is named, disabled or not, else the default, a
- * favourite, any.
- * Contract: throws 400 for one that is not the provider's, 404 for no provider, 409 for no model.
+ * Returns the model for a trial call to a provider: the named one, disabled or not, else the
+ * default, a favorite, any.
+ * Contract: throws 400 for a model of another provider, 404 for no provider, 409 for no model.
  */
 export async function getTrialRoute(
   db: Db,
@@ -114,7 +116,7 @@ const bothColumns = [
   'p.provider_type',
 ] as const
 
-/** Contract: throws 404 `not_found`. */
+/** Returns a model. Contract: throws 404 `not_found`. */
 export async function getModel(db: Db, orgId: string, id: string): Promise<ModelWithProvider> {
   const row = await withProvider(db, orgId)
     .select(bothColumns)
@@ -147,10 +149,13 @@ function problemOf(model: Usability | undefined): string | undefined {
   if (model.status !== 'active') return 'names a model that is disabled'
   if (model.provider_status !== 'active') return 'names a model whose provider is disabled'
   if (model.is_offered) return undefined
-  return 'names a simulated model, which is off since there is a model of a vendor'
+  return 'names a simulated model, which is off because a model of a vendor is available'
 }
 
-/** Lets nobody else choose a default, or delete models, until the transaction ends. */
+/**
+ * Locks the organization's models until the transaction ends: no other caller can choose a default
+ * or delete models.
+ */
 export async function lockModels({ kysely }: Db, orgId: string): Promise<void> {
   await kysely
     .selectFrom('organizations')
@@ -160,7 +165,7 @@ export async function lockModels({ kysely }: Db, orgId: string): Promise<void> {
     .execute()
 }
 
-/** Takes the choice of the default from the environment, and leaves none but `id`. */
+/** Clears all defaults except `id`, and ends the environment's choice of the default. */
 async function clearDefault({ kysely }: Db, orgId: string, id: string) {
   await kysely
     .updateTable('organizations')
@@ -186,7 +191,10 @@ for key share
 returning ${columns.join(', ')}`,
 }
 
-/** Contract: throws 404 for a provider that does not exist, 409 for a model that it already has. */
+/**
+ * Creates a model.
+ * Contract: throws 404 for a provider that does not exist, 409 for a duplicate model.
+ */
 export async function createModel(
   db: Db,
   { orgId, providerId }: { orgId: string; providerId: string },
@@ -219,7 +227,10 @@ function refuseDuplicate(error: unknown, name: string | null | undefined): never
   throw isDuplicate(error) ? new ApiError('model_exists', name ?? '') : error
 }
 
-/** Contract: absent and null leave a field as it is; throws 404, and 409 as `createModel`. */
+/**
+ * Updates a model.
+ * Contract: absent and null keep a field; throws 404, and 409 as `createModel`.
+ */
 export async function updateModel(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
@@ -245,7 +256,10 @@ export async function updateModel(
   })
 }
 
-/** Contract: throws 404, and 409 while an active agent or a session names the model. */
+/**
+ * Deletes a model.
+ * Contract: throws 404, and 409 while an active agent or a session names the model.
+ */
 export async function deleteModel(db: Db, orgId: string, id: string): Promise<void> {
   await atomically(db, async (unit) => {
     await lockModels(unit, orgId)
@@ -262,7 +276,10 @@ export async function deleteModel(db: Db, orgId: string, id: string): Promise<vo
 
 const agentsNamed = 5
 
-/** Contract: throws 409 `model_in_use` while an active agent or a session names a model. */
+/**
+ * Refuses models in use.
+ * Contract: throws 409 `model_in_use` while an active agent or a session names one.
+ */
 export async function refuseInUse({ kysely }: Db, orgId: string, ids: string[]): Promise<void> {
   if (ids.length === 0) return
   const agents = await kysely
@@ -300,7 +317,7 @@ const etc = (count: number) => (count > 1 ? ', …' : '')
 
 const batchSize = 500
 
-/** A provider's models in batches, disabled ones too, by their names. */
+/** Lists a provider's models in batches by name, disabled ones included. */
 export function listProviderModels(db: Db, orgId: string, providerId: string, span: RowRange) {
   return batchesOf<Model>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await db.kysely
@@ -345,7 +362,7 @@ const callable = (
     .$if(favorites_only === true, (q) => q.where('m.is_favorite', '=', true))
     .$if(include_stale === false, (q) => q.where('m.is_stale', '=', false))
 
-/** The models that can be called, in batches, by the names of their providers and their own. */
+/** Lists the callable models in batches, by provider name and model name. */
 export function listModels(db: Db, scope: ModelScope, filter: ModelFilter, span: RowRange) {
   return batchesOf<ModelWithProvider>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await callable(db, scope, filter)

@@ -38,7 +38,10 @@ function present(selected: object): Provider {
   }
 }
 
-/** A provider; `api_key_set` tells of a stored key only. Contract: throws 404 `not_found`. */
+/**
+ * Returns a provider; `api_key_set` is true for a stored key only.
+ * Contract: throws 404 `not_found`.
+ */
 export async function getProvider(db: Db, orgId: string, id: string): Promise<Provider> {
   const row = await db.kysely
     .selectFrom('providers')
@@ -56,11 +59,13 @@ export const keyPlace = (orgId: string, id: string) => `providers.api_key of ${i
 
 type ProviderAddress = Pick<NewProvider, 'provider_type' | 'base_url'>
 
-/** Where a provider's key may be sent: the origin of its address, else its vendor. */
+/**
+ * The destination that a provider's key may be sent to: the origin of its address, else its vendor.
+ */
 export const keyDestination = ({ provider_type, base_url }: ProviderAddress) =>
   base_url == null ? `the vendor of ${provider_type}` : (URL.parse(base_url)?.origin ?? base_url)
 
-/** Contract: `api_key` is sealed already. */
+/** Creates a provider. Contract: `api_key` is sealed already. */
 export async function createProvider(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
@@ -82,7 +87,10 @@ export async function createProvider(
   return present(row)
 }
 
-/** Contract: absent and null leave a field as it is; `api_key` is sealed already; throws 404. */
+/**
+ * Updates a provider.
+ * Contract: absent and null keep a field; `api_key` is sealed already; throws 404.
+ */
 export async function updateProvider(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
@@ -125,7 +133,7 @@ export async function deleteProvider(within: Db, orgId: string, id: string): Pro
 
 const batchSize = 500
 
-/** The providers in batches, newest first; `api_key_set` tells of stored keys only. */
+/** Lists the providers in batches, newest first; `api_key_set` is true for stored keys only. */
 export function listProviders(db: Db, orgId: string, span: RowRange): AsyncGenerator<Provider[]> {
   return batchesOf<Provider>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await db.kysely
@@ -156,7 +164,7 @@ export async function countProviders(db: Db, orgId: string): Promise<number> {
 
 export type SealedKey = ProviderAddress & { org_id: string; id: string; api_key: string }
 
-/** Every stored key of every organization, sealed, in batches. */
+/** Lists the sealed keys of all organizations in batches. */
 export function listSealedKeys(db: Db): AsyncGenerator<SealedKey[]> {
   const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
   return batchesOf<SealedKey>(all, batchSize, async ({ after, limit }) => {

@@ -11,21 +11,21 @@ select extract(milliseconds from clock_timestamp())::integer % 1000 as ms,
 }
 
 export type Look = {
-  /** How far into its second the database is. */
+  /** Milliseconds into the current second of the database's clock. */
   ms: number
-  /** Whether a schedule is due, or an execution to be tried again. */
+  /** True when a schedule or a retry of an execution is due. */
   due: boolean
-  /** Whether an execution waits for the end of its turn. */
+  /** True while an execution waits for the end of its turn. */
   running: boolean
 }
 
-/** Whether there is anything to do: all that an idle scheduler asks. */
+/** Reads whether there is any work: the only query of an idle scheduler. */
 export async function lookAtSchedules(db: Db): Promise<Look> {
   const [row] = await db.run<Look>(look, [])
   return row!
 }
 
-/** Nodes look every second; the row is written at most every 10 s. */
+/** Nodes check every second; the row is written at most every 10 s. */
 const record: Statement = {
   name: 'record-schedule-look',
   text: `
@@ -37,8 +37,8 @@ where l.latest < clock_timestamp() - interval '10 seconds' or l.latest > clock_t
 }
 
 /**
- * Records that a node looks for due schedules now. A pause of all nodes longer than `pauseMs`
- * begins a new period; a clock that went back begins none.
+ * Records that a node checks for due schedules now. A pause of all nodes longer than `pauseMs`
+ * begins a new period; a clock that was set back does not.
  * Contract: outside a transaction, so that no other node waits for the row.
  */
 export async function recordLook(db: Db, pauseMs: number): Promise<void> {
@@ -50,7 +50,7 @@ const bound: Statement = {
   text: `select set_config('idle_in_transaction_session_timeout', $1, true)`,
 }
 
-/** Lets the database end this transaction if its node is silent for so long. */
+/** Lets the database end this transaction if its node is silent for `idleMs`. */
 export async function boundTransaction(db: Db, idleMs: number): Promise<void> {
   await db.run(bound, [String(idleMs)])
 }
@@ -68,9 +68,9 @@ export type DueSchedule = {
   max_concurrent: number | null
   retry_policy: unknown
   next_trigger_at: string
-  /** The database's clock when it was claimed. */
+  /** The database's clock at the claim. */
   now: string
-  /** Since when nodes have looked for due schedules without a break. */
+  /** The time since which nodes have checked for due schedules without a pause. */
   looking_since: string
 }
 
@@ -87,7 +87,10 @@ order by s.next_trigger_at, s.id limit $1
 for no key update skip locked`,
 }
 
-/** Due schedules that no other node has, the longest due first. Contract: locked until commit. */
+/**
+ * Claims due schedules that no other node holds, the longest due first.
+ * Contract: locked until commit.
+ */
 export function claimDue(db: Db, limit: number): Promise<DueSchedule[]> {
   return db.run<DueSchedule>(claim, [limit])
 }
@@ -99,12 +102,12 @@ select ${dueColumns} from schedules s
 where s.id = $1 and s.enabled and s.next_trigger_at <= now() for no key update skip locked`,
 }
 
-/** The one schedule, if it is due and no other node has it. Contract: as above. */
+/** Claims one schedule if it is due and no other node holds it. Contract: locked until commit. */
 export function claimOneDue(db: Db, id: string): Promise<DueSchedule[]> {
   return db.run<DueSchedule>(claimOne, [id])
 }
 
-/** An execution that is tried again, with its schedule. */
+/** An execution to retry, with its schedule. */
 export type PendingExecution = DueSchedule & {
   execution_id: string
   scheduled_at: string
@@ -122,7 +125,10 @@ order by e.retry_at limit $1
 for no key update skip locked`,
 }
 
-/** Executions due for a retry. Contract: they and their schedules are locked until commit. */
+/**
+ * Claims executions due for a retry.
+ * Contract: they and their schedules are locked until commit.
+ */
 export function claimPending(db: Db, limit: number): Promise<PendingExecution[]> {
   return db.run<PendingExecution>(claimAgain, [limit])
 }
@@ -134,14 +140,14 @@ select schedule_id, count(*) as count from schedule_executions
 where schedule_id = any($1) and status in ('pending', 'running') group by schedule_id`,
 }
 
-/** How many executions of schedules are not over. */
+/** Counts the open executions of schedules. */
 export async function countOpen(db: Db, ids: string[]): Promise<Map<string, number>> {
   if (ids.length === 0) return new Map()
   const rows = await db.run<{ schedule_id: string; count: number }>(open, [ids])
   return new Map(rows.map(({ schedule_id, count }) => [schedule_id, count]))
 }
 
-/** One time of a schedule. */
+/** One scheduled time of a schedule. */
 export type Tick = { scheduleId: string; scheduledAt: string }
 
 const known: Statement = {
@@ -153,7 +159,9 @@ join unnest($1::uuid[], $2::timestamptz[]) as n(schedule_id, scheduled_at)
 where not e.manual`,
 }
 
-/** Which of the times have been dealt with: none, unless the database's clock went back. */
+/**
+ * Finds the times that already have an execution: none, unless the database's clock was set back.
+ */
 export async function findKnown(db: Db, ticks: Tick[]): Promise<Tick[]> {
   const values = [ticks.map((tick) => tick.scheduleId), ticks.map((tick) => tick.scheduledAt)]
   const rows = await db.run<{ schedule_id: string; scheduled_at: string }>(known, values)
@@ -163,9 +171,9 @@ export async function findKnown(db: Db, ticks: Tick[]): Promise<Tick[]> {
 export type Advance = {
   id: string
   next: string | null
-  /** The last of its times that was dealt with. */
+  /** The latest time that was processed. */
   triggered: string | null
-  /** Why it goes no further. */
+  /** The reason for pausing the schedule. */
   pausedReason: string | null
 }
 
@@ -183,7 +191,7 @@ from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[])
 where s.id = n.id`,
 }
 
-/** Contract: the schedules are held by this transaction. */
+/** Moves schedules to their next times. Contract: this transaction has them locked. */
 export async function advanceSchedules(db: Db, all: Advance[]): Promise<void> {
   if (all.length === 0) return
   await db.run(advance, [

@@ -4,7 +4,7 @@ import { createTestDatabase } from '../../../test/database.ts'
 import { openDatabase } from '../database.ts'
 import { sweepExecutions } from './schedule-executions.ts'
 
-test('executions that are old and over are forgotten, others stay', async (t) => {
+test('deletes old executions that have ended, and keeps the others', async (t) => {
   const url = await createTestDatabase(t)
   const db = openDatabase({ url, max: 1, onError() {} })
   t.after(db.close)

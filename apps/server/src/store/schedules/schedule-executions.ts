@@ -26,7 +26,7 @@ type Row = {
   turn_id: string | null
 }
 
-/** What has no value is left out; session and turn are told a second time, as UUIDs. */
+/** Converts a row to its wire form: omits null fields, and repeats session and turn as UUIDs. */
 function present(row: Row): Execution {
   const given = Object.entries(row).filter(([, value]) => value !== null)
   return {
@@ -36,7 +36,7 @@ function present(row: Row): Execution {
   }
 }
 
-/** Contract: throws 404. */
+/** Returns an execution. Contract: throws 404. */
 export async function getExecution({ kysely }: Db, orgId: string, id: string): Promise<Execution> {
   const row = await kysely
     .selectFrom('schedule_executions')
@@ -52,7 +52,7 @@ const countedMax = 10_000
 
 type ExecutionRows = { data: Execution[]; total: number; total_capped?: boolean }
 
-/** Newest first. The schedule is known to exist. */
+/** Lists executions, newest first. Contract: the schedule exists. */
 export async function listExecutions(
   { kysely }: Db,
   { orgId, scheduleId }: { orgId: string; scheduleId: string },
@@ -100,7 +100,7 @@ select count(*) as total_executions,
 from schedule_executions where org_id = $1 and schedule_id = $2`,
 }
 
-/** Of the executions that are kept. The schedule is known to exist. */
+/** Counts the stored executions by status. Contract: the schedule exists. */
 export async function readStats(
   db: Db,
   { orgId, scheduleId }: { orgId: string; scheduleId: string },
@@ -109,11 +109,11 @@ export async function readStats(
   return Object.fromEntries(Object.entries(row!).filter(([, value]) => value !== null)) as never
 }
 
-/** What an execution became. */
+/** The outcome of an execution. */
 export type ExecutionOutcome = {
   status: 'pending' | 'running' | 'failed' | 'skipped'
   error?: string
-  /** Seconds from now after which it is tried again. */
+  /** Seconds from now until the retry. */
   retryAfter?: number
   sessionId?: string
   messageId?: string
@@ -148,7 +148,7 @@ const outcomes = (names: string) =>
 const outcomeNames =
   'id, status, error, retry_after, session_id, message_id, message_sequence, turn_id'
 
-/** When one is over that runs no turn, and when one is tried again that could not. */
+/** SQL: the end time of an execution without a turn, and the time of a retry. */
 const ended = `case when n.status in ('failed', 'skipped') then clock_timestamp() end`
 const again = `now() + n.retry_after * interval '1 second'`
 
@@ -165,7 +165,7 @@ from ${outcomes(', $9::text[], $10::uuid[], $11::timestamptz[], $12::boolean[])'
   as n(${outcomeNames}, org_id, schedule_id, scheduled_at, manual)`,
 }
 
-/** Contract: no time of a schedule's clock is stored twice: all or nothing. */
+/** Inserts executions, all or nothing. Contract: no scheduled time is stored twice. */
 export async function insertExecutions(db: Db, all: NewExecution[]): Promise<void> {
   if (all.length === 0) return
   await db.run(insert, [
@@ -188,7 +188,7 @@ from ${outcomes(')')} as n(${outcomeNames})
 where e.id = n.id`,
 }
 
-/** Stores what came of another attempt at executions that were pending. */
+/** Stores the outcomes of retried executions that were pending. */
 export async function updateRetried(
   db: Db,
   all: (ExecutionOutcome & { id: string })[],
@@ -241,15 +241,15 @@ from r`,
 const first = '00000000-0000-0000-0000-000000000000'
 
 export type Settled = {
-  /** Where the next look begins: undefined when it is the beginning. */
+  /** Where the next read begins; undefined: from the start. */
   upTo: string | undefined
-  /** Schedules of which executions changed. */
+  /** Schedules whose executions changed. */
   settled: { org_id: string; id: string }[]
 }
 
 /**
- * Ends executions whose turns have ended, of those after `after` in the order of their ids, at most
- * `limit`; of all schedules, or of some.
+ * Ends executions whose turns have ended. Reads those after `after` in the order of their ids, at
+ * most `limit`; of all schedules, or of some.
  */
 export async function settleExecutions(
   db: Db,
@@ -272,7 +272,7 @@ delete from schedule_executions where id in (
 )`,
 }
 
-/** Forgets executions that are older than `days` and over. Their ids tell their age. */
+/** Deletes ended executions older than `days`. The ids contain the age. */
 export async function sweepExecutions(db: Db, days: number): Promise<void> {
   await db.run(sweep, [days])
 }

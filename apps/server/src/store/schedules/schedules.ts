@@ -29,13 +29,13 @@ type Row = Pick<
   'id' | 'name' | 'cron_expression' | 'timezone' | 'enabled' | 'catch_up_missed' | 'created_at'
 > & { updated_at: string; next_trigger_at: string | null; target: unknown }
 
-/** What has no value is left out, but when it is due next. */
+/** Converts a row to its wire form: omits null fields, except `next_trigger_at`. */
 function present({ next_trigger_at, ...row }: Row): Schedule {
   const given = Object.entries(row).filter(([, value]) => value !== null)
   return { ...Object.fromEntries(given), next_trigger_at } as Schedule
 }
 
-/** What a schedule is made of; `retryPolicy` and `target` are JSON. */
+/** The stored fields of a schedule; `retryPolicy` and `target` are JSON. */
 export type ScheduleFields = {
   name: string
   description: string | null
@@ -50,7 +50,7 @@ export type ScheduleFields = {
   next_trigger_at: string | null
 }
 
-/** Contract: throws 409 when the organization has one of that name. */
+/** Creates a schedule. Contract: throws 409 when the organization has one of that name. */
 export async function createSchedule(
   { kysely }: Db,
   orgId: string,
@@ -67,14 +67,14 @@ export async function createSchedule(
 const of = ({ kysely }: Db, orgId: string) =>
   kysely.selectFrom('schedules').where('org_id', '=', orgId)
 
-/** Contract: throws 404. */
+/** Returns a schedule. Contract: throws 404. */
 export async function getSchedule(db: Db, orgId: string, id: string): Promise<Schedule> {
   const row = await of(db, orgId).select(columns).where('id', '=', id).executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Schedule')
   return present(row)
 }
 
-/** A schedule that nobody else changes or runs until the transaction ends. Contract: throws 404. */
+/** Locks a schedule against changes and runs until the transaction ends. Contract: throws 404. */
 export async function holdSchedule(db: Db, orgId: string, id: string): Promise<Schedule> {
   const found = of(db, orgId).select(columns).where('id', '=', id)
   const row = await found.forUpdate().executeTakeFirst()
@@ -98,7 +98,7 @@ export async function updateSchedule(
   return present(row)
 }
 
-/** Its executions go with it. Contract: throws 404. */
+/** Deletes a schedule and its executions. Contract: throws 404. */
 export async function deleteSchedule({ kysely }: Db, orgId: string, id: string): Promise<void> {
   const gone = await kysely
     .deleteFrom('schedules')
@@ -116,7 +116,7 @@ export async function countSchedules(db: Db, orgId: string): Promise<number> {
   return total
 }
 
-/** Newest first. */
+/** Lists schedules, newest first. */
 export async function listSchedules(
   db: Db,
   orgId: string,
@@ -138,7 +138,7 @@ export async function listSchedules(
   return { data: rows.map(present), total }
 }
 
-/** What time it is, by the database's clock. */
+/** Returns the current time of the database's clock. */
 export async function readNow(db: Db): Promise<string> {
   const [row] = await db.run<{ now: string }>(
     { name: 'now', text: 'select clock_timestamp()::timestamptz(3) as now' },

@@ -1,13 +1,13 @@
 import type { EventContext, EventDataOf, EventMessage, EventType } from '@outlast/contract'
 import { derivedId } from '../../ids.ts'
 
-/** What the conversation needs of an event. */
+/** The part of an event that the conversation needs. */
 type Row = { sequence: number; type: EventType; ts: string; context: string; data: string }
 
 /** Events that are messages of the conversation. */
 export const messageTypes = ['input.message', 'output.message.completed', 'tool.completed'] as const
 
-/** Sequence of the message that had to wait for the turn that begins or is retried here, if any. */
+/** Returns the sequence of the queued message whose turn begins or is retried here, if any. */
 export function inputSequenceOf({ type, data }: Row): number | undefined {
   if (type !== 'session.activated') return undefined
   return (JSON.parse(data) as { input_sequence?: number }).input_sequence
@@ -17,14 +17,14 @@ export function inputSequenceOf({ type, data }: Row): number | undefined {
 export type ConversationEntry = {
   sequence: number
   message: EventMessage
-  /** It stands for messages; `sequence` is that of the event that put it there. */
+  /** True for a summary of earlier messages; `sequence` is that of its event. */
   isSummary?: true
 }
 
-/** From its event on, models get less than the whole conversation. The latest one says all. */
+/** From its event on, models get a shortened conversation. The latest compaction applies. */
 export type Compaction = {
   sequence: number
-  /** What models get instead of everything up to the message of `summarized_to`. */
+  /** The summary that replaces all messages up to `summarized_to`. */
   message: EventMessage | undefined
   said: Compacted
 }
@@ -34,11 +34,11 @@ export type Compacted = Pick<
   'summary' | 'summarized_to' | 'shortened_to'
 >
 
-/** Messages in the order in which they make sense, which is not always that of the log. */
+/** Messages in their logical order, which may differ from the order of the log. */
 export type Conversation = {
   sessionId: string
   entries: ConversationEntry[]
-  /** Messages that waited for turns of their own, by the sequence of their event. */
+  /** Messages that wait for turns of their own, by the sequence of their event. */
   queued: Map<number, EventMessage>
   askedAt: number
   compactions: Compaction[]
@@ -99,16 +99,16 @@ const readers = {
   'session.idled': 'ignored',
 } satisfies Record<EventType, Reader | 'ignored'>
 
-/** Events without which the conversation is another. */
+/** Events that change the conversation. */
 export const conversationTypes = (Object.keys(readers) as EventType[]).filter(
   (type) => readers[type] !== 'ignored',
 )
 
 /**
- * Adds what an event says to the conversation.
- * Contract: a reply stands before the messages that came after it was asked for, since it answers
- * none of them; tool results stand directly after their call; a queued message comes in where its
- * turn begins, and one that is tried again stands there once more. Other events add nothing.
+ * Adds an event to the conversation.
+ * Contract: a reply precedes messages that arrived after its request, since it answers none of
+ * them. Tool results directly follow their call. A queued message is added where its turn begins,
+ * and again where it is retried. Other events add nothing.
  */
 export function addToConversation(conversation: Conversation, row: Row): void {
   if ((messageTypes as readonly string[]).includes(row.type)) conversation.length += row.data.length
@@ -126,13 +126,13 @@ function compactionOf(at: At, said: Compacted): Compaction {
   return { sequence: at.sequence, message, said }
 }
 
-/** The conversation as it will be once that is said. */
+/** Returns the conversation as a stored compaction would make it. */
 export function withCompaction(conversation: Conversation, at: At, said: Compacted): Conversation {
   const { compactions } = conversation
   return { ...conversation, compactions: [...compactions, compactionOf(at, said)] }
 }
 
-/** A summary as a message: its id derives from its turn and place, which a fork keeps. */
+/** Creates a summary message. Its id derives from its turn and place, which a fork keeps. */
 function summaryMessage({ ts, sequence, turnId }: At, summary: string): EventMessage {
   const id = derivedId('message', ts, `summary ${turnId} ${sequence}`)
   const text = `A summary of the conversation up to here, whose messages are left out:\n\n${summary}`
@@ -140,8 +140,8 @@ function summaryMessage({ ts, sequence, turnId }: At, summary: string): EventMes
 }
 
 /**
- * What models get of a conversation, `before`: got at a call of that sequence.
- * Contract: the same objects for the same messages, so that what is made of them can be remembered.
+ * Returns the part of a conversation that models get; `before`: at the call of that sequence.
+ * Contract: returns the same objects for the same messages, so that derived data can be cached.
  */
 export function viewOf(
   { entries, compactions }: Conversation,
@@ -172,7 +172,10 @@ function shortenedEntry({ sequence, message }: ConversationEntry): ConversationE
   return { sequence, message: known }
 }
 
-/** A tool result cut to its beginning and end. Contract: the same message when it is short. */
+/**
+ * Cuts a tool result to its beginning and end.
+ * Contract: returns the same message when it is short.
+ */
 export function shortenedMessage(message: EventMessage): EventMessage {
   const content = message.content.map((part) => {
     if (part.type !== 'tool_result' || part.result === undefined) return part
@@ -191,13 +194,13 @@ type Part = EventMessage['content'][number]
 const isPart = (value: unknown): value is Part =>
   typeof value === 'object' && value !== null && 'type' in value
 
-/** The images of a result that has some beside its text. */
+/** Returns the images of a result that has some beside its text. */
 export const imagesIn = (result: unknown): ImagePart[] =>
   Array.isArray(result)
     ? result.filter((part): part is ImagePart => isPart(part) && part.type === 'image')
     : []
 
-/** A result in words: of an image, that there is one. */
+/** Returns a result as text, with a note for each image. */
 export function textOfResult(result: unknown): string {
   if (typeof result === 'string') return result
   if (imagesIn(result).length === 0) return JSON.stringify(result ?? null)
@@ -252,7 +255,10 @@ type ToolCompleted = {
   error?: string | null
 }
 
-/** The message of an event in `messageTypes`. A tool result's id derives from turn and call. */
+/**
+ * Converts an event of `messageTypes` to its message. A tool result's id derives from turn and
+ * call.
+ */
 export function eventMessage(row: Row): EventMessage {
   if (row.type !== 'tool.completed')
     return (JSON.parse(row.data) as { message: EventMessage }).message

@@ -12,7 +12,7 @@ import {
 } from './conversation.ts'
 import { textsOf } from './texts.ts'
 
-/** An event as the table has it, its JSON unparsed. */
+/** An event as stored, its JSON unparsed. */
 export type EventRow = {
   sequence: number
   type: EventType
@@ -22,7 +22,9 @@ export type EventRow = {
   tags: string[] | null
 }
 
-/** An event as clients get it: one line of JSON, and what filters and positions need beside it. */
+/**
+ * An event as clients get it: one line of JSON, with the fields that filters and positions need.
+ */
 export type WireEvent = { sequence: number; type: EventType; id: string; json: string }
 
 /** The stored part of a model call; readers rebuild `messages` and `tools` from it. */
@@ -59,13 +61,13 @@ export type EventsRead = {
   limit: number
 }
 
-/** Events after a sequence, in order. */
+/** Reads events after a sequence, in order. */
 export function readEvents(db: Db, sessionId: string, read: EventsRead): Promise<EventRow[]> {
   const { after, upTo = sequenceMax, types, exclude, limit } = read
   return db.run<EventRow>(page, [sessionId, after, upTo, types ?? null, exclude ?? null, limit])
 }
 
-/** Rows are cut by stored size first, without reading large values, and then by real size. */
+/** Rows are limited by stored size first, without reading large values, and then by real size. */
 const bounded: Statement = {
   name: 'read-page',
   text: `
@@ -89,7 +91,10 @@ select sequence, type, ts, context, data, tags, found from measured where before
 
 const pageBytesMax = 4 * 1024 * 1024
 
-/** A page of events: at most `limit`, and one event past `bytesMax`. `more`: ask again. */
+/**
+ * Reads a page of events: at most `limit`, and at most one event past `bytesMax`. `more`: read
+ * again.
+ */
 export async function readPage(
   db: Db,
   sessionId: string,
@@ -110,7 +115,7 @@ where session_id = $1 and sequence > $2 and sequence <= $3
   and ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))`,
 }
 
-/** How many events a reading without its limit would give. */
+/** Counts the events that a read without its limit would return. */
 export async function countEvents(db: Db, sessionId: string, read: Omit<EventsRead, 'limit'>) {
   const { after, upTo = sequenceMax, types, exclude } = read
   const values = [sessionId, after, upTo, types ?? null, exclude ?? null]
@@ -125,7 +130,7 @@ select sequence, type, ts, context::text as context, data::text as data, tags
 from events where session_id = $1 and sequence = any($2) order by sequence`,
 }
 
-/** The events that stand at these sequences, in order. */
+/** Reads the events at these sequences, in order. */
 export const readThese = (db: Db, sessionId: string, sequences: readonly number[]) =>
   db.run<EventRow>(these, [sessionId, sequences])
 
@@ -141,12 +146,14 @@ where session_id = $1 and sequence > $4 and (
 order by sequence`,
 }
 
-/** Reads what a turn needs: the session's messages, and all events from its first message on. */
+/**
+ * Reads the log of a turn: the session's messages, and all events from the turn's first message on.
+ */
 export function readLog(db: Db, sessionId: string, turnFrom: number, after = 0) {
   return db.run<EventRow>(log, [sessionId, conversationTypes, turnFrom, after, null])
 }
 
-/** The same from an event on, which comes first, so that the reader can compare it. */
+/** Reads the same from an event on. That event comes first, so that the reader can compare it. */
 export function readLogFrom(db: Db, sessionId: string, turnFrom: number, sequence: number) {
   const values = [sessionId, conversationTypes, turnFrom, sequence - 1, sequence]
   return db.run<EventRow>(log, values)
@@ -162,12 +169,12 @@ order by sequence desc limit $4`,
 
 export type BackwardRead = { type: EventType; before: number; limit: number }
 
-/** Events of one type before a sequence, the latest first. */
+/** Reads events of one type before a sequence, the latest first. */
 export function readBackwards(db: Db, sessionId: string, { type, before, limit }: BackwardRead) {
   return db.run<EventRow>(backwards, [sessionId, before, type, limit])
 }
 
-/** Where a stored event stands. Contract: throws 400 when the session has none of this id. */
+/** Returns the sequence of an event. Contract: throws 400 when the session has none of this id. */
 export async function sequenceOf(db: Db, sessionId: string, id: string): Promise<number> {
   const { sequence } = eventPosition(sessionId, id)
   const read = { after: sequence - 1, upTo: sequence, limit: 1 }
@@ -183,13 +190,13 @@ select s.id, s.sequence from unnest($1::text[], $2::text[]) as f(org_id, id)
 join sessions s on s.org_id = f.org_id and s.id = f.id`,
 }
 
-/** The last sequence of each session that still exists. */
+/** Reads the last sequence of each session that still exists. */
 export function lastSequences(db: Db, sessions: { orgId: string; id: string }[]) {
   const values = [sessions.map(({ orgId }) => orgId), sessions.map(({ id }) => id)]
   return db.run<{ id: string; sequence: number }>(last, values)
 }
 
-/** The line of JSON that an event is on the wire. `data` is JSON already. */
+/** Builds an event's line of JSON on the wire. `data` is JSON already. */
 export function wireEvent(
   sessionId: string,
   row: Omit<EventRow, 'tags'> & { tags?: string[] | null },
@@ -202,8 +209,8 @@ export function wireEvent(
 }
 
 /**
- * Rows as clients get them. In `llm.generation`, `messages` holds what is new since the session's
- * previous call, or with `whole` everything that the model saw.
+ * Converts rows to their wire form. In `llm.generation`, `messages` holds those new since the
+ * session's previous call, or with `whole` all messages that the model received.
  */
 export async function presentEvents(
   db: Db,
@@ -249,7 +256,10 @@ async function readConversation(db: Db, sessionId: string, after: number, upTo: 
   return conversation
 }
 
-/** What a model has not seen since the session's previous call: messages, and a new summary. */
+/**
+ * Returns the messages and the new summary that a model has not received since the session's
+ * previous call.
+ */
 export function newlySeen(conversation: Conversation, { from, to }: { from: number; to: number }) {
   const isNew = ({ sequence }: { sequence: number }) => sequence > from && sequence < to
   const compaction = conversation.compactions.findLast(isNew)
@@ -258,7 +268,7 @@ export function newlySeen(conversation: Conversation, { from, to }: { from: numb
   return [{ sequence: compaction.sequence, message: compaction.message }, ...entries]
 }
 
-/** The system prompt as a message: its id derives from the text, so it is stable. */
+/** Returns the system prompt as a message. Its id derives from the text, so it is stable. */
 export function systemMessage(
   text: string,
   createdAt: string,

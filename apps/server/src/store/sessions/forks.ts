@@ -17,7 +17,7 @@ select agent_id, sequence, preview, stored_bytes + file_bytes as bytes
 from sessions where org_id = $1 and id = $2`,
 }
 
-/** What must be known of a session before it is copied; `bytes` is what it keeps. */
+/** The state of a session before it is copied; `bytes` is the size of its data. */
 export type ForkSource = {
   agent_id: string
   sequence: number
@@ -25,26 +25,28 @@ export type ForkSource = {
   bytes: number
 }
 
-/** Contract: throws 404. */
+/** Reads the state of a session to copy. Contract: throws 404. */
 export async function getForkSource(db: Db, orgId: string, id: string): Promise<ForkSource> {
   const [row] = await db.run<ForkSource>(source, [orgId, id])
   if (!row) throw new ApiError('not_found', 'Session')
   return row
 }
 
-/** Parsing the record of a model call costs more than its copy: ours begin with the hashes. */
+/**
+ * Parsing the record of a model call costs more than its copy: our records begin with the hashes.
+ */
 const hashesOfGeneration = `coalesce(
       regexp_match(substr(data::text, 1, 200), '^{"prompt":"(\\w+)","prompt_is_new":\\w+,"tools":"(\\w+)"'),
       array[data->>'prompt', data->>'tools']
     )`
 
-/** Texts named by the copied events: in use again, and stored again if being deleted. */
+/** Texts named by the copied events: marked as used, and stored again if they are being deleted. */
 const namedTexts = `(
     select hash, body from texts
     where org_id = :orgId and hash = any(array(select distinct unnest(hashes) from e))
   ) n`
 
-/** Values of the copy's columns that are not those of the source. */
+/** Columns of the copy whose values differ from the source. */
 const ofCopy: Record<string, string> = {
   id: ':id',
   title: 'coalesce(:title, o.title)',
@@ -75,9 +77,9 @@ const ofCopy: Record<string, string> = {
 const copied = [...new Set([...columns, ...Object.keys(ofCopy)])]
 
 /**
- * One statement, so that the copy is of one moment and there is whole or not at all. Nothing of the
- * source is locked; of its bytes only that they stay: a file that is being deleted with the last of
- * them is not copied.
+ * One statement, so that the copy is of one moment and is stored completely or not at all. No row
+ * of the source is locked, only its bytes against deletion: a file that is being deleted with the
+ * last of them is not copied.
  */
 const copy = statement(
   'fork-session',
@@ -129,27 +131,27 @@ with o as (
 select s.*, n.secrets from s, n`,
 )
 
-/** What a session is as of an event that it may have gone on from. */
+/** The state of a session at an event, from which a copy can continue. */
 export type AsOf = {
   /** The event. */
   sequence: number
-  /** Somebody has written a message. */
+  /** True when the log has a user message. */
   isStarted: boolean
   preview: string | null
   outputPreview: string | null
   usage: TokenUsage | undefined
   /** When it was last idle. */
   idledAt: string | null
-  /** Up to where, and with which prompt, a model had been asked. */
+  /** The last sequence and the prompt of the latest model call. */
   context: { sequence: number; prompt: string } | undefined
-  /** What ends in the copy what was under way. */
+  /** Events that end the running turn in the copy. */
   ending: readonly NewEvent[]
 }
 
 export type Forked = { session: Session; hasSecrets: boolean }
 
 /**
- * Copies a session up to an event, with its files and all that it keeps by name.
+ * Copies a session up to an event, with its files and stored texts.
  * Contract: secrets are still sealed for the source; throws 404.
  */
 export async function copySession(

@@ -12,8 +12,8 @@ export const insertEvents = (query: string) => `
 
 /**
  * The part `e` of a statement: appends the rows `n(type, context, data, tags, ord)` to the log of
- * the session that the part `s` has written. Of that it needs `id`, `updated_at`, `added`, the
- * number of events to append, and `sequence`, which counts these already.
+ * the session that the part `s` has written. It reads from `s`: `id`, `updated_at`, `added` (the
+ * number of events to append), and `sequence`, which already counts these.
  */
 export const appendEvents = (rows: string) => `e as (${insertEvents(`
   select s.id, s.sequence - s.added + n.ord, n.type, s.updated_at, n.context, n.data, n.tags
@@ -34,10 +34,10 @@ export const eventLists = (events: readonly NewEvent[]) => ({
   data: jsonList(events.map(({ data }) => data)),
 })
 
-/** An event of expressions, which may read columns of `s`. */
+/** An event of SQL expressions, which may read columns of `s`. */
 type EventExpression = { type: EventType; context: string; data: string; tags?: string }
 
-/** The rows `n` of events of known types. */
+/** SQL: the rows `n` of events of known types. */
 export function events(...expressions: EventExpression[]): string {
   const rows = expressions.map(
     ({ type, context, data, tags = 'null' }, index) =>

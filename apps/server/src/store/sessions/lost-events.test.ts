@@ -7,7 +7,7 @@ import { appendToTurn } from './turn-appends.ts'
 import { takeTurn } from './turns.ts'
 import { parkTurn } from './waits.ts'
 
-test('nothing is appended or parked behind an event that the log does not have, at the same sequence or none', async (t) => {
+test('appends and parks nothing behind an event that the log lacks, at the same sequence or none', async (t) => {
   const server = await startServer(t, { env: { ROLE: 'api' } })
   const { id: sessionId } = await createSession(server)
   await post(server, sessionId, 'hello')

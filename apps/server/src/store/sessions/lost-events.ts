@@ -1,10 +1,12 @@
 import type { Db, Statement } from '../database.ts'
 import type { EventRow } from './events.ts'
 
-/** An event by its place and time. After lost commits the same place may hold another event. */
+/**
+ * An event by its sequence and time. After lost commits the same sequence may hold another event.
+ */
 export type EventMark = { sequence: number; ts: string }
 
-/** A condition on the session `:sessionId`: its log has the event of a mark. */
+/** SQL condition on the session `:sessionId`: its log contains the event of a mark. */
 export const hasEvent = (sequence: string, ts: string) =>
   `exists (select from events e where e.session_id = :sessionId and e.sequence = ${sequence} and e.ts = ${ts}::timestamptz)`
 
@@ -13,7 +15,7 @@ const at: Statement = {
   text: 'select ts from events where session_id = $1 and sequence = $2',
 }
 
-/** When the event at a sequence was stored; undefined where there is none. */
+/** Returns when the event at a sequence was stored; undefined where there is none. */
 export async function findEventTime(db: Db, sessionId: string, sequence: number) {
   const [row] = await db.run<{ ts: string }>(at, [sessionId, sequence])
   return row?.ts
@@ -37,9 +39,9 @@ export type Common = {
 }
 
 /**
- * The last event that a lost history and the log have in common: what was stored after the commits
- * were lost is younger than all that was lost. Contract: rather an earlier one than one that only
- * the log has.
+ * Finds the last event that a lost history and the log have in common. Events stored after the
+ * commits were lost are younger than all lost events.
+ * Contract: prefers an earlier event to one that only the log has.
  */
 export async function findCommon(db: Db, sessionId: string, { lost, types, exclude }: Common) {
   const values = [sessionId, lost.sequence, lost.ts, types ?? null, exclude ?? null]
@@ -56,7 +58,7 @@ where not exists (
 )`,
 }
 
-/** Of some events those that the logs of their sessions do not have any more. */
+/** Returns those of some events that the logs of their sessions no longer contain. */
 export async function findMissing<Mark extends EventMark & { sessionId: string }>(
   db: Db,
   marks: readonly Mark[],

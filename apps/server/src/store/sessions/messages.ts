@@ -15,11 +15,11 @@ type MessagesRead = {
   upTo: number
   offset: number
   limit: number
-  /** How the caller sees a message. */
+  /** Converts a message to the caller's view. */
   view: (message: Message) => Message
 }
 
-/** A session's messages in batches, oldest first, as JSON. */
+/** Reads a session's messages in batches, oldest first, as JSON. */
 export async function* messageBatches(
   db: Db,
   sessionId: string,
@@ -42,7 +42,7 @@ export async function* messageBatches(
   }
 }
 
-/** A message of an event as the API lists it: without what only models need. */
+/** Converts an event's message to its API form, without the parts for models only. */
 export function asMessage(sessionId: string, sequence: number, message: EventMessage): Message {
   const { thinking: _, thinking_signature: __, ...rest } = message
   return { ...rest, session_id: sessionId, sequence }
@@ -53,7 +53,7 @@ const position: Statement = {
   text: 'select sequence from sessions where org_id = $1 and id = $2',
 }
 
-/** The last sequence of a session; undefined when there is no such session. */
+/** Returns the last sequence of a session; undefined when there is no such session. */
 export async function findSequence(db: Db, orgId: string, sessionId: string) {
   const [row] = await db.run<{ sequence: number }>(position, [orgId, sessionId])
   return row?.sequence
@@ -61,10 +61,13 @@ export async function findSequence(db: Db, orgId: string, sessionId: string) {
 
 const nowhere = '{}'
 
-/** A parked turn resumes with a message without a turn of its own, if it waits for the client. */
+/**
+ * SQL: a parked turn resumes with a message that needs no turn of its own, if it waits for the
+ * client.
+ */
 const goesOn = `(:busyData::json is null and waiting_for->>'type' = 'tool_results')`
 
-/** As many as matter for the quota. */
+/** Counts at most as many turns as the quota allows. */
 const runningTurns =
   'select count(*) from (select from turns where org_id = :orgId limit :turnsMax) running'
 
@@ -126,15 +129,15 @@ export type NewInput = {
   turnId: string
   messageId: string
   data: string
-  /** The data when a turn runs already, where it is another. */
+  /** The data to store when a turn is already running, where it differs. */
   busyData: string | null
   tags: string[] | null
   preview: string | null
-  /** The model that the message asks for. */
+  /** The model that the message requests. */
   modelId: string | null
-  /** The node that runs the turn at once; null: whichever node gets its job. */
+  /** The node that runs the turn at once; null: any node that gets its job. */
   nodeId: string | null
-  /** What its event says of where it came from, as JSON; absent: nothing. */
+  /** The context of its event, as JSON; absent: none. */
   context?: string
 }
 
@@ -143,10 +146,10 @@ export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolea
 export type Refused = { refused: 'not_found' | 'session_busy' | 'too_many_turns' }
 
 /**
- * Stores a message and, when no turn runs, begins the turn that answers it, in the hands of a node
- * or with a job; a turn that waits for the client goes on: all or nothing. Refused with `onlyIdle`
- * when a turn runs, and when the organization runs `turnsMax` already; the reason is that of the
- * moment at which the statement began.
+ * Stores a message and, when no turn runs, begins the turn that answers it, on a node or with a
+ * job. A turn that waits for the client resumes. All or nothing. Refused with `onlyIdle` when a
+ * turn runs, and when the organization already runs `turnsMax`; the reason is that at the start of
+ * the statement.
  */
 export async function acceptMessage(
   db: Db,
@@ -185,8 +188,8 @@ select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) 
 )
 
 /**
- * Cancels a turn and stores the message that is to be answered instead, all or nothing. Undefined
- * when the turn is over or cancelled already.
+ * Cancels a turn and stores the message to answer instead, all or nothing. Undefined when the turn
+ * has ended or was cancelled.
  */
 export async function interruptTurn(
   db: Db,

@@ -54,46 +54,55 @@ export type LeaseTerms = {
   role: string
   slots: number
   ms: number
-  /** The initial state of a node new to the table, which is empty after a crash of PostgreSQL. */
+  /**
+   * The initial state of a node without a row, also after a crash of PostgreSQL, which empties the
+   * table.
+   */
   draining: boolean
-  /** No other node can exist. Else a node judges others only once its row is a whole lease old. */
+  /**
+   * True when no other node can exist. Else a node judges others only once its row is a whole lease
+   * old.
+   */
   alone: boolean
 }
 
 export type Renewal = {
-  /** Whether turns that no living node has are given their job again. */
+  /** True when turns without a living node are enqueued again. */
   judging: boolean
-  /** Turns that this node has taken, and all that it knows of. */
+  /** Turns that this node has taken or is about to take. */
   taken: string[]
   known: string[]
-  /** Turns in its name that it does not run: they get their job again too. */
+  /** Turns in its name that it does not run: they are enqueued again too. */
   strays: string[]
 }
 
 export type Renewed = {
-  /** This node is to take no new turn. */
+  /** This node must take no new turns. */
   draining: boolean
   /** The database's clock. */
   now: string
-  /** Their ids. */
+  /** The ids of the other living nodes. */
   peers: string[]
   other_versions: number
   readded: number
-  /** Parked turns whose wait is over. */
+  /** Parked turns whose wait has expired. */
   expired: number
-  /** Taken turns that are over, another node's, or cancelled: their signal may have been lost. */
+  /**
+   * Taken turns that have ended, moved to another node or were cancelled: their signal may have
+   * been lost.
+   */
   lost: string[]
-  /** Turns in this node's name that it does not know of. */
+  /** Turns in this node's name that it does not run. */
   strays: string[]
   /** The identity of the database's history. */
   history: string | null
 }
 
 /**
- * Says that a node lives, for `ms` from now by the database's clock, and learns how many others do
- * and how its turns stand. With `judging`, turns that no living node has, or that nobody took
- * within a second, get their job again, and what parked turns have waited for too long gets a job
- * that ends it.
+ * Renews a node's lease for `ms` by the database's clock, and reads the number of other living
+ * nodes and the state of this node's turns. With `judging`, turns without a living node, and turns
+ * that no node took within a second, are enqueued again. Parked turns whose wait has expired get a
+ * job that ends them.
  */
 export async function renewLease(
   { db, history }: { db: Db; history: Pick<History, 'expression'> },
@@ -107,7 +116,7 @@ export async function renewLease(
   return renewed!
 }
 
-/** Ends a node's lease; or every lease, by the only node there can be. */
+/** Ends a node's lease, or every lease where only one node can exist. */
 export async function endLeases(db: Db, id?: string): Promise<void> {
   const leases = db.kysely.deleteFrom('nodes')
   await (id === undefined ? leases : leases.where('id', '=', id)).execute()
@@ -124,7 +133,7 @@ const list: Statement = {
 select ${columns} from nodes n order by started_at, id offset $1 limit $2`,
 }
 
-/** Nodes that live, and those that did a minute ago, the oldest first. */
+/** Lists nodes that live now or lived a minute ago, the oldest first. */
 export async function listWorkers(db: Db, { offset, limit }: { offset: number; limit: number }) {
   const data = await db.run<Worker>(list, [offset, limit])
   const { total } = await db.kysely
@@ -140,7 +149,7 @@ const drain: Statement = {
 with n as (update nodes set draining = $2 where id = $1 returning *) select ${columns} from n`,
 }
 
-/** Says whether a node is to take turns. Undefined when nobody knows of it. */
+/** Sets whether a node drains. Undefined for an unknown node. */
 export async function setDraining(db: Db, id: string, draining: boolean) {
   const [changed] = await db.run<Worker>(drain, [id, draining])
   return changed
@@ -175,18 +184,18 @@ export type HealthCounts = {
   waiting: number
   failed: number
   oldest_queued_at: string | null
-  /** Running turns whose node is gone. */
+  /** Running turns whose node has died. */
   lost: number
   /** Nodes that take turns. */
   taking: number
-  /** Of all organizations, from here on. */
+  /** The fields from here on count all organizations. */
   alive: number
   draining: number
   slots: number
   used_slots: number
 }
 
-/** How the turns of an organization are, and the nodes that all share. */
+/** Counts the turns of an organization by state, and the nodes, which all organizations share. */
 export async function readHealth(db: Db, orgId: string): Promise<HealthCounts> {
   const [counts] = await db.run<HealthCounts>(health, [orgId])
   return counts!

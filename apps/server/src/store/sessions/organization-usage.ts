@@ -1,9 +1,9 @@
 import type { Db, Statement } from '../database.ts'
 
-/** What a row of an agent takes beside its texts, with its rows of counters. */
+/** The size of an agent's row without its texts, with its counter rows. */
 const agentRowBytes = 1_024
 
-// Sizes of an agent are in its row: no long text is read for them.
+// The row contains the sizes of its texts: no long text is read for them.
 const stored: Statement = {
   name: 'stored-of-organization',
   text: `
@@ -18,7 +18,7 @@ from counters where org_id = $1`,
 
 export type OrganizationUsage = { sessions: number; bytes: number }
 
-/** How much an organization keeps here. */
+/** Returns the storage that an organization uses here. */
 export async function readOrganizationUsage(db: Db, orgId: string): Promise<OrganizationUsage> {
   const [row] = await db.run<OrganizationUsage>(stored, [orgId])
   return row!

@@ -8,12 +8,12 @@ on conflict (turn_id) do update set
   error_code = excluded.error_code, since = excluded.since, until = excluded.until`,
 }
 
-/** Stores until when a turn waits before a retry of a model. Used only by `explainSession`. */
+/** Stores until when a turn waits before retrying a model call. Used only by `explainSession`. */
 export async function notePause(db: Db, turnId: string, pause: { code: string; ms: number }) {
   await db.run(note, [turnId, pause.code, pause.ms])
 }
 
-/** Deletes those that are over. */
+/** Deletes pauses that have ended. */
 export async function sweepPauses({ kysely }: Db): Promise<void> {
   await kysely
     .deleteFrom('pauses')
@@ -21,5 +21,5 @@ export async function sweepPauses({ kysely }: Db): Promise<void> {
     .execute()
 }
 
-/** Far beyond what clocks differ. */
+/** Far beyond any difference between clocks. */
 const keptMs = 3_600_000

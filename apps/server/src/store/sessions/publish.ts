@@ -1,9 +1,9 @@
 import { type WireEvent, wireEvent } from './events.ts'
 import type { NewEvent } from './turns.ts'
 
-/** Events that one statement stored, one after the other. */
+/** Consecutive events that one statement stored. */
 export type StoredEvents = {
-  /** The sequence of the first. */
+  /** The sequence of the first event. */
   first: number
   ts: string
   events: readonly PublishedEvent[]
@@ -11,7 +11,7 @@ export type StoredEvents = {
 
 type PublishedEvent = NewEvent & {
   tags?: string[] | null
-  /** The data as clients see it, where the table holds less. */
+  /** The data in its wire form, where the table holds less. */
   present?: ((ts: string) => string) | undefined
 }
 

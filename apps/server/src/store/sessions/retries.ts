@@ -40,16 +40,16 @@ select id, (select count(*) from j) as jobs from s`,
 export type Retry = {
   orgId: string
   sessionId: string
-  /** The turn that failed, and the one that tries it again. */
+  /** The failed turn, and the turn that retries it. */
   failed: string
   turnId: string
   turnsMax: number | null
 }
 
 /**
- * Begins another turn for the message of one that failed. False, and nothing done, when it was
- * tried again already, the session runs a turn, or the organization as many as it may. The session
- * is locked before the failure is, as by whoever deletes both.
+ * Begins another turn for the message of a failed one. False, with no effect, when it was retried
+ * before, the session runs a turn, or the organization is at its limit of turns. Locks the session
+ * before the failure, in the order of the deletion of both.
  */
 export async function retryTurn(db: Db, { orgId, sessionId, failed, turnId, turnsMax }: Retry) {
   const begun = await db.run(retry, [orgId, failed, sessionId, turnId, turnsMax])

@@ -76,7 +76,7 @@ const byId: Statement = {
   text: `select ${columns.join(', ')} from sessions where org_id = $1 and id = $2`,
 }
 
-/** Contract: throws 404 `not_found`. */
+/** Returns a session. Contract: throws 404 `not_found`. */
 export async function getSession(db: Db, orgId: string, id: string): Promise<Session> {
   const [row] = await db.run<SessionRow>(byId, [orgId, id])
   if (!row) throw new ApiError('not_found', 'Session')
@@ -90,7 +90,7 @@ select ${columns.map((name) => `s.${name}`).join(', ')} from unnest($1::text[], 
 join sessions s on s.org_id = f.org_id and s.id = f.id`,
 }
 
-/** Those that still exist, in no order. */
+/** Finds the sessions that still exist, in no order. */
 export async function findSessions(
   db: Db,
   sessions: { orgId: string; sessionId: string }[],
@@ -141,7 +141,10 @@ export async function createSession(
   return present(row!)
 }
 
-/** Contract: absent and null keep a field; throws 404. `db` is a transaction when a hold is set. */
+/**
+ * Updates a session.
+ * Contract: absent and null keep a field; throws 404. `db` is a transaction when a hold is set.
+ */
 export async function updateSession(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
@@ -170,7 +173,7 @@ type SessionRows = { data: Session[]; total: number; total_capped?: boolean }
 
 type ListQuery = SessionQuery & { offset: number; limit: number }
 
-/** Newest first. */
+/** Lists sessions, newest first. */
 export function listSessions(db: Db, orgId: string, query: ListQuery): Promise<SessionRows> {
   const { status, tag, legal_hold, search, offset, limit } = query
   const filters = [status, tag, legal_hold, search]
@@ -182,7 +185,7 @@ export function listSessions(db: Db, orgId: string, query: ListQuery): Promise<S
 
 const newestMax = 100
 
-/** The literal limit lets PostgreSQL keep the plan; with a parameter it plans each execution. */
+/** The literal limit lets PostgreSQL cache the plan; with a parameter it plans each execution. */
 const newestIn = (name: string, filter: string): Statement => ({
   name,
   text: `
@@ -207,7 +210,7 @@ async function listNewest(
   return { data: rows.map(present), total: rows[0]?.total ?? 0 }
 }
 
-/** Keys are found first, in an index, and rows fetched for one page only. */
+/** Finds keys first, in an index, and reads rows for one page only. */
 async function listMatching(
   db: Db,
   orgId: string,
@@ -240,7 +243,7 @@ async function listMatching(
     .where('id', 'in', keys)
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
-  // Both are awaited together: a failure of one must not leave that of the other without anybody.
+  // Awaited together, so that the second failure is never an unhandled rejection.
   const [data, total] = await Promise.all([
     rows.execute(),
     query.isFiltered
@@ -250,7 +253,7 @@ async function listMatching(
   return { data: data.map((row) => present(row as unknown as SessionRow)), ...total }
 }
 
-/** Sessions whose turn runs, is about to, or waits. */
+/** Sessions whose turn is running, queued or waiting. */
 const activeIds = ({ kysely }: Db, orgId: string) =>
   kysely
     .selectFrom('turns')

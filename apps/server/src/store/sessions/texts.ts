@@ -2,7 +2,7 @@ import type { Db, Statement } from '../database.ts'
 import { textList, textRows } from '../json-lists.ts'
 import { type Text, touchHours } from '../stored-texts.ts'
 
-/** Where an organization's counters have the bytes of its texts, in place of an agent. */
+/** The `agent_id` under which an organization's counters hold the bytes of its texts. */
 export const countedTexts = 'texts'
 
 const read: Statement = {
@@ -10,7 +10,7 @@ const read: Statement = {
   text: 'select hash, body from texts where org_id = $1 and hash = any($2)',
 }
 
-/** The texts of an organization behind some hashes. */
+/** Reads the texts of an organization by their hashes. */
 export async function textsOf(
   db: Db,
   orgId: string,
@@ -34,8 +34,8 @@ export async function textsOf(
 const staleBefore = `now() - interval '${touchHours} hours'`
 
 /**
- * A part of a statement that stores the texts `n(hash, body)` of `from` and updates `used_at` of
- * those that were there. Gives the bytes of each new one, null for an updated one. Texts that were
+ * The part of a statement that stores the texts `n(hash, body)` of `from` and updates `used_at` of
+ * existing ones. Returns the bytes of each new text, and null for an updated one. Texts that were
  * used within 12 h are neither locked nor returned.
  */
 export const storeRows = (orgId: string, from: string) => `
@@ -71,10 +71,10 @@ const batchesMax = 100
 /**
  * Deletes texts that were last used 2 days before the oldest session of their organization was
  * created. No event can name one: an event is appended after its session was created, and `used_at`
- * of its texts is at most 24 h older than the append (12 h by the column, 12 h by the memory of a
- * node). A fork, whose events are older than itself, updates `used_at` in its statement. A text
- * that is being stored or copied is locked, and skipped. One that is being deleted is inserted
- * again by the statement that waits for it.
+ * of its texts is at most 24 h older than the append (12 h by the column, 12 h by a node's cache).
+ * A fork, whose events are older than itself, updates `used_at` in its statement. A text that is
+ * being stored or copied is locked, and skipped. A text that is being deleted is inserted again by
+ * the statement that waits for it.
  */
 const sweep: Statement = {
   name: 'sweep-texts',
@@ -103,8 +103,8 @@ select max(id) as last, count(*) as organizations, (select count(*) from d) as d
 type Swept = { last: string | null; organizations: number; deleted: number }
 
 /**
- * Makes a sweep that deletes the texts that no event can name, a batch at a time.
- * Contract: one run reads at most 100,000 organizations; the next one continues after them.
+ * Creates a sweep that deletes the texts that no event can name, in batches.
+ * Contract: one run reads at most 100,000 organizations; the next run continues after them.
  */
 export function createTextSweep(): (db: Db, stopping: AbortSignal) => Promise<void> {
   let after = ''

@@ -84,15 +84,15 @@ select sequence, added, ended, updated_at::timestamptz(3) as ts${parts.includes(
   )
 
 /**
- * Appends by what they do beside storing events: PostgreSQL takes time to begin each part of a
- * statement, also where that part has nothing to do.
+ * Append statements by their additional effects: PostgreSQL spends time on starting each part of a
+ * statement, also on a part without work.
  */
 const appends = {
   events: appendStatement('append-events'),
   usage: appendStatement('append-events-usage', countPart()),
   end: appendStatement('append-events-end', endPart, countPart()),
   texts: appendStatement('append-events-texts', endPart, textPart, countTextsPart),
-  /** Ends a turn as failed, and writes it down where operators look. */
+  /** Ends a turn as failed, and records the failure for operators. */
   failure: appendStatement('append-failure', endPart, textPart, countTextsPart, failurePart),
 }
 
@@ -103,18 +103,20 @@ function appendOf({ ending, texts, usage, bytes }: Appending): NamedStatement {
   return usage || bytes ? appends.usage : appends.events
 }
 
-/** How a turn ends: it does so only if nothing was appended since `sequence`. */
+/** The end of a turn, which happens only if nothing was appended since `sequence`. */
 export type TurnEnding = {
   events: NewEvent[]
   sequence: number
-  /** The turn that follows at once, for input that no model call has seen. Without it: idle. */
+  /**
+   * The next turn, for input that no model call has received. Without it the session becomes idle.
+   */
   next: { turnId: string; from: number; input: string } | undefined
-  /** The turn ends because it could not go on. */
+  /** Set when the turn ends because it cannot continue. */
   failure?: TurnFailure | undefined
 }
 
 export type TurnFailure = {
-  /** The message that the turn was for, and its sequence. */
+  /** The message of the turn and its sequence. */
   input: { messageId: string; sequence: number }
   nodeId: string
   error: string
@@ -126,15 +128,18 @@ export type Appending = {
   /** The caller's last event. If the log lacks it, nothing is appended: commits were lost. */
   after?: EventMark
   ending?: TurnEnding | undefined
-  /** A cancelled turn takes only its end, and only if nothing came after `ending.sequence`. */
+  /**
+   * A cancelled turn accepts only its end, and only if nothing was appended after
+   * `ending.sequence`.
+   */
   cancelled?: boolean
-  /** The log gains an outcome: the count of attempts starts again. */
+  /** True when the log gains an outcome: the count of attempts restarts. */
   outcome?: boolean
   outputPreview?: string | undefined
   usage?: TokenUsage | undefined
-  /** Up to where, and with which prompt, a model has now been asked. */
+  /** The last sequence and the prompt of the latest model call. */
   context?: { sequence: number; prompt: string } | undefined
-  /** Bytes of the log that the counters do not know yet. */
+  /** Bytes of the log that the counters do not include yet. */
   bytes?: number
   /** Texts that events name by their hash. */
   texts?: { hash: string; body: string }[]
@@ -146,8 +151,8 @@ const never = -1
 
 /**
  * Appends events to a turn's session, all or nothing, in one statement. Undefined when this attempt
- * is no longer the current one, or the log lacks the event `after`. Contract: never repeated after
- * an error: whether it was stored is read from the log.
+ * is no longer the current one, or the log lacks the event `after`.
+ * Contract: never repeated after an error; the log shows whether the events were stored.
  */
 export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
   const { events, ending, usage, context, texts = [] } = what

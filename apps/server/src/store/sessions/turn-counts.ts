@@ -1,11 +1,11 @@
 import type { Db, Statement } from '../database.ts'
 
-/** Turns of the whole database, by what they do. */
+/** Counts of the turns in the whole database by state. */
 export type TurnCounts = {
   running: number
-  /** Accepted, and taken by no node yet. */
+  /** Accepted, and not yet taken by a node. */
   queued: number
-  /** Laid down until somebody answers. Counted up to a limit. */
+  /** Parked until a client or a person answers. Counted up to a limit. */
   waiting: number
   /** 0 while none waits for a node. */
   queue_age_seconds: number

@@ -1,8 +1,8 @@
 import type { Db, Statement } from '../database.ts'
 
-/** What one node counted within a minute, or all of them within several. */
+/** Counts of one node for one minute, or of all nodes for several minutes. */
 export type TurnMinute = {
-  /** When it began. */
+  /** The start of the interval. */
   at: string
   completed: number
   failed: number
@@ -25,7 +25,9 @@ on conflict (at, node_id) do update set
   turn_times = excluded.turn_times, first_token_times = excluded.first_token_times`,
 }
 
-/** Stores a node's counts of these minutes: in full, so that a repetition changes nothing. */
+/**
+ * Stores a node's counts of these minutes as absolute values, so that a repetition changes nothing.
+ */
 export async function writeTurnMinutes(db: Db, nodeId: string, minutes: readonly TurnMinute[]) {
   await db.run(write, [nodeId, JSON.stringify(minutes)])
 }
@@ -50,7 +52,7 @@ select step as at, completed, failed, cancelled, turn_times, first_token_times
 from sums join times using (step) order by step`,
 }
 
-/** Counts of all nodes from then on in steps of so many minutes, without empty steps. */
+/** Sums the counts of all nodes since a time in steps of `stepMinutes`, without empty steps. */
 export function readTurnMinutes(db: Db, since: Date, stepMinutes: number): Promise<TurnMinute[]> {
   return db.run<TurnMinute>(read, [since.toISOString(), stepMinutes])
 }
@@ -60,7 +62,7 @@ const sweep: Statement = {
   text: "delete from turn_minutes where at < now() - interval '25 hours'",
 }
 
-/** Forgets those that nobody is told of any more. */
+/** Deletes minutes that no report includes any more. */
 export async function sweepTurnMinutes(db: Db): Promise<void> {
   await db.run(sweep, [])
 }

@@ -10,7 +10,7 @@ export type { NewEvent } from './log-sql.ts'
 /** One attempt at a turn. Its appends are refused once another attempt has begun. */
 export type TurnRun = { orgId: string; sessionId: string; turnId: string; attempt: number | null }
 
-/** What a turn needs to know of its session `s` and its agent `a`. */
+/** Columns of the session `s` and its agent `a` that a turn needs. */
 export const takenColumns = `
   s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
   s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities, s.tools,
@@ -19,9 +19,9 @@ export const takenColumns = `
   clock_timestamp()::timestamptz(3) as now`
 
 /**
- * Parts of a statement that let parked turns go on, of the rows that `from` gives. What they waited
- * for stays in the session until they append. The statement has to count `wakes`: PostgreSQL does
- * not run a part that is not read.
+ * Parts of a statement that resume the parked turns in the rows of `from`. The session keeps
+ * `waiting_for` until they append. The statement must count `wakes`: PostgreSQL does not run a part
+ * that is not read.
  */
 export const wakeParked = (from: string) => `woken as (
   insert into turns (id, org_id, session_id) select turn_id, org_id, id ${from}
@@ -75,14 +75,14 @@ export type TakenTurn = UsageRow & {
   now: string
   /** The model of its first call, if the statement that stored its message took the turn. */
   route?: ModelRoute | null
-  /** True when its node died with it: one that gives a turn back leaves no name behind. */
+  /** True when its node died during the turn; a released turn has no node. */
   taken_over?: boolean | null
 }
 
 /**
- * Makes this node the turn's. Its row in `turns` is inserted again where a park that this statement
- * waited for has deleted it: without the row no sweep finds the turn, should this node die.
- * Undefined when the turn is over, parked, or another living node has it.
+ * Assigns the turn to this node. Inserts its row in `turns` again where a park that this statement
+ * waited for has deleted it: without the row no sweep finds the turn if this node dies. Undefined
+ * when the turn has ended, is parked, or belongs to another living node.
  */
 export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: string) {
   const [taken] = await db.run<TakenTurn>(take, [run.orgId, run.sessionId, run.turnId, nodeId])
@@ -94,7 +94,7 @@ const runningTurns: Statement = {
   text: 'select count(*) from (select from turns where org_id = $1 limit $2) running',
 }
 
-/** How many turns an organization runs, counted up to a limit. */
+/** Counts the running turns of an organization up to a limit. */
 export async function countRunningTurns(db: Db, orgId: string, limit: number): Promise<number> {
   const [row] = await db.run<{ count: number }>(runningTurns, [orgId, limit])
   return row!.count
@@ -109,8 +109,8 @@ returning turn_attempt`,
 }
 
 /**
- * Begins another attempt on the node that has the turn: whatever the last one may still have under
- * way is refused from here on. Undefined when the turn is over or another node's.
+ * Begins another attempt on the node that has the turn. Appends of the previous attempt are refused
+ * from then on. Undefined when the turn has ended or belongs to another node.
  */
 export async function retakeTurn(db: Db, run: TurnRun, nodeId: string) {
   const values = [run.orgId, run.sessionId, run.turnId, nodeId]
@@ -138,7 +138,7 @@ export type CurrentTurn = Pick<
   | 'now'
 > & { turn_id: string | null; turn_node: string | null; waiting_for: WaitingFor | null }
 
-/** The turn that a session holds; `turn_id` is null when none runs. Undefined: no session. */
+/** Returns the turn of a session; `turn_id` is null when none runs. Undefined: no session. */
 export async function findCurrentTurn(db: Db, orgId: string, sessionId: string) {
   const [found] = await db.run<CurrentTurn>(current, [orgId, sessionId])
   return found
@@ -156,7 +156,9 @@ ${wakeParked('from s where waiting_for is not null')}
 select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) as jobs from s`,
 )
 
-/** Only the end of the turn can be appended from here on. Undefined if nothing is to cancel. */
+/**
+ * Cancels a turn: only its end can be appended afterwards. Undefined if there is nothing to cancel.
+ */
 export async function cancelTurn(db: Db, run: Omit<TurnRun, 'attempt'>, event: NewEvent) {
   const values = valuesOf(cancel, { ...run, ...event })
   const [cancelled] = await db.run<{ sequence: number; ts: string }>(cancel, values)
@@ -177,13 +179,13 @@ select start_turn($1, id, turn_id) from s where $6`,
 }
 
 export type Release = {
-  /** The attempt counts against the turn. */
+  /** True when the attempt counts as failed. */
   harmed: boolean
-  /** Else it waits until a node looks for turns that nobody has. */
+  /** True: enqueues the turn now. False: a sweep for turns without a node enqueues it. */
   atOnce: boolean
 }
 
-/** Gives the turn to whichever node takes it next. */
+/** Releases the turn to the next node that takes it. */
 export async function releaseTurn(db: Db, run: TurnRun, { harmed, atOnce }: Release) {
   const { orgId, sessionId, turnId, attempt } = run
   await db.run(release, [orgId, sessionId, turnId, attempt, harmed, atOnce])

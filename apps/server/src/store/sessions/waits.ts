@@ -6,7 +6,7 @@ import { appendEvents, eventLists, listedEvents } from './log-sql.ts'
 import { type EventMark, hasEvent } from './lost-events.ts'
 import { type NewEvent, type TurnRun, wakeParked } from './turns.ts'
 
-/** What a turn waits for, and when the first of it ends by itself. */
+/** The input that a turn waits for, and when the first part of it expires. */
 export type Wait = { waitingFor: WaitingFor; expiresAt: string }
 
 const park = statement(
@@ -25,10 +25,10 @@ select turn_id from s`,
 )
 
 /**
- * Lays a turn down until it is answered: no node has it, and no job is there for it. Who renews a
- * lease finds it when its time is over.
- * Contract: false, and nothing done, when the attempt is not the current one or anything was added
- * to the log.
+ * Parks a turn until it is answered: it has no node and no job. A lease renewal finds it when its
+ * wait expires.
+ * Contract: false, with no effect, when the attempt is not the current one or an event was
+ * appended.
  */
 export async function parkTurn(
   db: Db,
@@ -75,14 +75,15 @@ export type Answering = {
   sequence: number
   ts?: string
   events: NewEvent[]
-  /** What a parked turn waits for from here on; without it, it goes on. */
+  /** The remaining wait of a parked turn; undefined: the turn resumes. */
   wait: Wait | undefined
 }
 
 /**
- * Adds what somebody decided to a turn's log, only if nothing was added since `sequence`, and lets
- * a parked turn go on. A turn whose attempt is named is being run, and needs no job. Undefined, and
- * nothing done, when something was added, or the turn is over, cancelled or at another attempt.
+ * Appends a client's or person's answer to a turn's log, only if nothing was appended since
+ * `sequence`, and resumes a parked turn. A turn with a named attempt is running, and needs no job.
+ * Undefined, with no effect, when an event was appended, or the turn has ended, is cancelled or is
+ * at another attempt.
  */
 export function answerCalls(db: Db, run: TurnRun, { sequence, ts, events, wait }: Answering) {
   return atomically(db, async (db) => {

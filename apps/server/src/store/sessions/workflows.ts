@@ -1,7 +1,7 @@
 import type { WaitingFor, Workflow, WorkflowQuery } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
 
-/** An open turn: it has a row in `turns`, or it is parked, in its session alone. */
+/** SQL: an open turn. It has a row in `turns`, or it is parked and only in its session. */
 const open = `
   select s.turn_id, s.id as session_id, s.agent_id, s.turn_input as input_message_id,
     case when t.id is null then 'waiting' when t.node_id is null then 'queued' else 'running' end as status,
@@ -22,7 +22,7 @@ const failed = `
     node_id as node, attempts, 0 as tries, false as cancelled, error, error_code, retried_as
   from failed_turns where org_id = $1`
 
-/** Of every kind at most `$6`, the newest: ids begin with their time. */
+/** SQL: at most `$6` turns of each kind, the newest: ids begin with their time. */
 const matching = `
   (select * from (${placed} union all ${parked}) o
     where ($2::text is null or status = $2) and ($3::text is null or session_id = $3)
@@ -45,7 +45,7 @@ const counted: Statement = {
 
 const countedMax = 10_000
 
-/** Turns of an organization that are not over or failed for good, newest first. */
+/** Lists the open and failed turns of an organization, newest first. */
 export async function listWorkflows(
   db: Db,
   orgId: string,
@@ -69,7 +69,10 @@ ${placed} and t.id = $2 union all ${parked} and s.turn_id = $2
 union all ${failed} and id = $2`,
 }
 
-/** Undefined for a turn that ended otherwise, is another organization's, or never was. */
+/**
+ * Finds an open or failed turn. Undefined for a turn that ended otherwise, of another organization,
+ * or that never existed.
+ */
 export async function findWorkflow(db: Db, orgId: string, turnId: string) {
   const [found] = await db.run<Workflow>(one, [orgId, turnId])
   return found
@@ -92,7 +95,7 @@ where e.sequence between span.first and span.last and (
 order by e.sequence`,
 }
 
-/** Where in its session's log the events of a turn stand, that of its message first. */
+/** Finds the sequences of a turn's events in its session's log, that of its message first. */
 export async function findSequences(db: Db, orgId: string, { turn_id, session_id }: Workflow) {
   const rows = await db.run<{ sequence: number }>(sequences, [orgId, turn_id, session_id])
   return rows.map(({ sequence }) => sequence)
@@ -130,7 +133,7 @@ left join lateral (
 where s.org_id = $1 and s.id = $2`,
 }
 
-/** All that the tables say of what a session does, at one moment. */
+/** The stored state of a session at one moment, for the explanation of its status. */
 export type SessionFacts = {
   session_id: string
   turn_id: string | null
@@ -146,12 +149,12 @@ export type SessionFacts = {
   /** Null while the turn is parked. */
   placed_at: string | null
   node: string | null
-  /** When its node last said that it lives; null when nobody knows of it. */
+  /** When its node last renewed its lease; null for an unknown node. */
   renewed_at: string | null
-  /** Nodes that live, and those of them that take turns. */
+  /** Living nodes, and those of them that take turns. */
   living: number
   taking: number
-  /** The session's last turn, when that failed. */
+  /** The session's last turn, if that failed. */
   failed_turn: string | null
   error: string | null
   error_code: string | null
@@ -163,7 +166,7 @@ export type SessionFacts = {
   ahead: number | null
 }
 
-/** Contract: undefined without the session. */
+/** Reads the stored state of a session. Contract: undefined without the session. */
 export async function findFacts(db: Db, orgId: string, sessionId: string, leaseMs: number) {
   const [found] = await db.run<SessionFacts>(facts, [orgId, sessionId, leaseMs])
   return found
