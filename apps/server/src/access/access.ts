@@ -6,9 +6,9 @@ import { type Credentials, createCredentials } from './credentials.ts'
 import { createLimits, type Limits } from './limits.ts'
 import { createTokens, signingSecrets, type Tokens } from './tokens.ts'
 
-/** How this node knows who calls, and how often they may. */
+/** Authentication, tokens and request limits of this node. */
 export type Access = {
-  /** Undefined where nothing is configured to sign with: only ever without authentication. */
+  /** Undefined without a signing secret, which only happens without authentication. */
   tokens: Tokens | undefined
   credentials: Credentials
   limits: Limits

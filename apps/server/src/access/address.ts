@@ -1,4 +1,7 @@
-/** The part of an address that limits count by: an IPv4 address, or the /64 of an IPv6 address. */
+/**
+ * Returns the part of an address that limits count by: an IPv4 address, or the /64 of an IPv6
+ * address.
+ */
 export function networkOf(ip: string): string {
   const plain = ip.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
   if (!plain.includes(':')) return plain

@@ -12,17 +12,17 @@ import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
 import { readSessionToken } from './session-tokens.ts'
 import type { Tokens } from './tokens.ts'
 
-/** How long a node may believe what it knows before it asks whether anything was revoked. */
+/** How long a node trusts its caches before it checks for revocations. */
 const believedMs = 400
 const entriesMax = 100_000
 const touchAfterMs = 300_000
 const touchPauseMs = 2_000
 const touchesMax = 1_000
 
-/** A user who signed in; which organization they mean, the request says. */
+/** A signed-in user; the request names the organization. */
 export type SignedIn = Pick<Principal, 'id' | 'name' | 'loginId'> & { email: string }
 
-/** Whom a credential stands for: all of a principal, or a user without an organization yet. */
+/** The caller of a credential: a complete principal, or a user without a chosen organization. */
 export type Bearer = { principal: Principal } | { user: SignedIn }
 
 type Member = { orgId: string; userId: string }
@@ -31,43 +31,45 @@ type Entry = {
   subjects: string[]
   expiresAt: number
   bearer: Bearer
-  /** Of keys: when the table was last told of a use. */
+  /** For keys: when their last use was written to the table. */
   touchedAt?: number
 }
 
 /**
- * Who callers are. What was found once is remembered, so that most requests cost nothing; it is
- * forgotten on every node as soon as a change of it is a node's belief old (400 ms), whether hints
- * between nodes get through or not.
+ * Authenticates callers. Results are cached, so that most requests run no statement. Every node
+ * drops a cached result at most 400 ms after it changes, even when hints between nodes are lost.
  */
 export type Credentials = {
-  /** Contract: undefined if not fresh. `connection`: a connection often repeats a credential. */
+  /**
+   * Contract: undefined if the cache is not fresh. `connection`: a connection often repeats a
+   * credential.
+   */
   known: (credential: string, connection?: object) => Bearer | undefined
   /** Contract: throws 401. */
   find: (credential: string) => Promise<Bearer>
-  /** A user's role in an organization; undefined for who is no member. */
+  /** A user's role in an organization; undefined for a user without membership. */
   role: (orgId: string, userId: string) => Promise<Principal['role'] | undefined>
-  /** The organization of who is a member of one only. */
+  /** The organization of a user with exactly one membership. */
   home: (userId: string) => Promise<string | undefined>
   /**
-   * Tells once when what a credential opened must close: it was revoked, is over, or its user is no
-   * member any more. Gives what ends the watch.
+   * Calls `ended` once when what a credential opened must close: the credential was revoked or has
+   * expired, or its user is no longer a member. Returns a function that ends the watch.
    */
   watch: (opened: Opened, ended: () => void) => () => void
-  /** Forgets all, and looks at what is open: commits may be lost. */
+  /** Drops all caches and checks all open connections: commits may be lost. */
   forget: () => void
   stop: () => Promise<void>
 }
 
-/** Where an owner's rows are read: its share of the connections, or where that must not wait. */
+/** Where to read an owner's rows: its share of the connections, or without waiting for a share. */
 type DbOf = (owner: string) => Db
 
 type Options = { db: Db; shares: ConnectionShares; tokens: Tokens | undefined; log: Log }
 
 /**
- * Contract: callers look up what is not remembered in the share of whom it is about, keys that were
- * not found before in that of unknown callers.
- * Revisions and open streams are checked one at a time, without a share.
+ * Contract: uncached callers are looked up in the share of their owner, keys that were never found
+ * in that of unknown callers. Revisions and open streams are checked one at a time, without a
+ * share.
  */
 export function createCredentials({ db, shares, tokens, log }: Options): Credentials {
   const direct: DbOf = () => db
@@ -142,7 +144,10 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
   }
 }
 
-/** Reads what credentials stand for, keys that were found before in the share of their owner. */
+/**
+ * Creates a function that reads credentials from the database, known keys in the share of their
+ * owner.
+ */
 function createReader(tokens: Tokens | undefined) {
   /** The organizations of API keys by fingerprint, also of keys that must be looked up again. */
   const owners = new Map<string, string>()
@@ -159,7 +164,7 @@ function createReader(tokens: Tokens | undefined) {
   }
 }
 
-/** Caches of what callers are, by the revision of the table at which they were read. */
+/** Creates caches of callers, keyed by the table revision at which they were read. */
 function createBeliefs(db: Db, onChange: () => void) {
   const bearers = new Map<string, Entry>()
   const roles = new Map<string, Principal['role']>()
@@ -211,7 +216,7 @@ function createBeliefs(db: Db, onChange: () => void) {
       })
       await checking
     },
-    /** Remembers what was read, unless something changed since `before`. */
+    /** Caches a value unless the revision has changed since `before`. */
     remember<T>(
       into: Map<string, T>,
       key: string,
@@ -244,9 +249,9 @@ async function homeOf(
   return org_id
 }
 
-/** Fingerprints credentials, those that come again on a connection once. */
+/** Fingerprints credentials; a credential repeated on a connection is hashed once. */
 function createPrints() {
-  /** The credential that came last on a connection, and its fingerprint. */
+  /** The latest credential of a connection, and its fingerprint. */
   const latest = new WeakMap<object, { credential: string; print: string }>()
   return (credential: string, connection: object | undefined): string => {
     if (connection === undefined) return fingerprint(credential)
@@ -263,7 +268,7 @@ function put<T>(into: Map<string, T>, key: string, value: T) {
   into.set(key, value)
 }
 
-/** Not the credential itself: what is in memory for long should be of no use to who reads it. */
+/** Cache key: a hash, so that a memory dump does not leak credentials. */
 const fingerprint = (credential: string) => hash('sha256', credential, 'base64')
 
 export const keyStart = 'evr_'
@@ -280,7 +285,8 @@ async function readKey(db: Db, key: string): Promise<Entry> {
   const { org_id: orgId, id, user_id: userId, name, scopes, ancestors } = found
   const level = levelOfKey(scopes, found.role)
   if (level === undefined) throw new ApiError('invalid_api_key')
-  // To make owners is more than to administer: only a key that may all that its maker may does so.
+  // Creating owners is more than administration: only a key with all permissions of its creator may
+  // do so.
   const role = found.role === 'owner' && !scopes.includes('*') ? 'admin' : found.role
   return {
     subjects: [...[id, ...ancestors].map(subjectOf.key), subjectOf.member(orgId, userId)],
@@ -307,7 +313,7 @@ async function readToken(dbOf: DbOf, tokens: Tokens | undefined, token: string):
   }
 }
 
-/** Uses of keys, told to the table some at a time. */
+/** Batches the uses of keys and writes them to the table. */
 function createUses(db: Db, log: Log) {
   const waiting = new Map<string, KeyUse>()
   let timer: NodeJS.Timeout | undefined
@@ -317,7 +323,7 @@ function createUses(db: Db, log: Log) {
       const some = [...waiting.values()].slice(0, touchesMax)
       for (const { id } of some) waiting.delete(id)
       await touchKeys(db, some).catch((error) =>
-        log.warn('uses of keys are not recorded', { error }),
+        log.warn('uses of keys were not recorded', { error }),
       )
     }
   }

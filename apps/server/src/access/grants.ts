@@ -5,14 +5,17 @@ import type { Principal } from './principal.ts'
 
 export type { Grants }
 
-/** What a route requires of a session token beside its access. */
+/** A grant that a route requires of a session token in addition to its access. */
 export type TokenNeed = 'files' | 'tool_results'
 
 type Caller = Pick<Principal, 'grants'>
 
 const filesAllow = { none: [], read: ['read'], write: ['read', 'write'] } as const
 
-/** Contract: throws 403 `not_granted` for a token without the grant; other callers have all. */
+/**
+ * Requires a grant of a session token.
+ * Contract: throws 403 `not_granted` without it; other callers have all grants.
+ */
 export function checkNeed({ grants }: Caller, need: TokenNeed, access: 'read' | 'write'): void {
   if (!grants) return
   if (need === 'tool_results') {
@@ -24,9 +27,9 @@ export function checkNeed({ grants }: Caller, need: TokenNeed, access: 'read' | 
 }
 
 /**
- * Checks the model and the effort that a message asks for.
- * Contract: throws 403 `not_granted` for a token that was not granted the model; an effort needs a
- * granted model beside it.
+ * Checks the model and the effort of a message.
+ * Contract: throws 403 `not_granted` for a token without a grant for the model; an effort requires
+ * a granted model beside it.
  */
 export function checkControls({ grants }: Caller, controls: Controls | null | undefined): void {
   if (!grants || !controls) return

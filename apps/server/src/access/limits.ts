@@ -5,36 +5,40 @@ import type { Db } from '../store/database.ts'
 
 const tellPauseMs = 50
 const toldAtOnce = 1_000
-/** A node keeps to itself at most this part of a bucket. */
+/** The largest part of a bucket that a node may spend before it reports to the table. */
 const untoldShare = 0.01
 const bucketsMax = 50_000
-/** How much is evicted at once, so that the search for the oldest is rare. */
+/** How many buckets are evicted at once, so that the search for the oldest is rare. */
 const evictedShare = 0.1
 
 /** A bucket as this node sees it: the balance of all nodes at the last exchange, refilled since. */
 export type Local = Bucket & { tokens: number; at: number; untold: number }
 
-/** Buckets that are taken from again and again, kept by who takes. */
+/** The buckets of a caller, cached by that caller across requests. */
 export type LimitedCaller = { epoch: number; buckets: Local[] }
 
 /**
- * Limits on requests, shared by all nodes. A request is counted here and now, without a statement;
- * the table hears of it within 50 ms once it matters, and says what all nodes together have left.
+ * Rate limits on requests, shared by all nodes. Requests are counted in memory, without a
+ * statement. Significant counts are written to the table within 50 ms, which returns the balance of
+ * all nodes.
  */
 export type Limits = {
   bucket: (bucket: Bucket) => Local
-  /** The buckets that were kept while they are known here, else those that `find` finds. */
+  /** Returns the cached buckets while they are valid here, else those of `find`. */
   kept: (before: LimitedCaller | undefined, find: () => Local[]) => LimitedCaller
-  /** Takes a token of each bucket. Contract: throws 429 with the wait, and takes none, if empty. */
+  /**
+   * Takes a token of each bucket.
+   * Contract: if one is empty, takes none and throws 429 with the wait.
+   */
   take: (buckets: readonly Local[]) => void
   /** Takes a token in the table, exactly. Contract: throws 429 `too_many_attempts`. */
   attempt: (db: Db, bucket: Bucket) => Promise<void>
-  /** Attempts begin anew. */
+  /** Resets the counted attempts. */
   forgive: (db: Db, subject: string) => Promise<void>
   stop: () => Promise<void>
 }
 
-/** Takes a token out of each bucket. False, and none taken, when one is empty. */
+/** Takes a token from each bucket. False, and takes none, when one is empty. */
 export function mayTake(limits: Limits, buckets: readonly Bucket[]): boolean {
   try {
     limits.take(buckets.map(limits.bucket))
@@ -52,7 +56,7 @@ export function createLimits(db: Db, log: Log, options: Options = {}): Limits {
   const buckets = new Map<string, Local>()
   const untold = new Set<Local>()
   let timer: NodeJS.Timeout | undefined
-  /** Raised when buckets were forgotten. */
+  /** Increases when buckets are dropped. */
   let epoch = 0
 
   function bucket(wanted: Bucket): Local {
@@ -70,7 +74,7 @@ export function createLimits(db: Db, log: Log, options: Options = {}): Limits {
     bucket.at = now
   }
 
-  /** Drops buckets that are full again, which equal new ones; else the least recently used. */
+  /** Drops full buckets, which equal new ones; else the least recently used. */
   function evict(now: number) {
     for (const [subject, { capacity, seconds, tokens, at }] of buckets) {
       const missing = capacity - tokens
@@ -106,7 +110,7 @@ export function createLimits(db: Db, log: Log, options: Options = {}): Limits {
         bucket.at = at
       }
     } catch (error) {
-      log.warn('limits are counted on this node alone', { error })
+      log.warn('rate limits are counted on this node alone', { error })
     }
     timer = untold.size > 0 ? setTimeout(() => void tell(), tellPauseMs) : undefined
   }

@@ -5,12 +5,12 @@ import { ApiError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Tokens } from './tokens.ts'
 
-/** Loaded with the first sign-in elsewhere. */
+/** Loaded at the first sign-in with an external account. */
 const openidClient = () => import('openid-client')
 
-/** Who somebody is, as an issuer says. The address is verified. */
+/** The user of an external account, as its issuer reports it. The address is verified. */
 export type Outsider = {
-  /** Scope of the subject: another issuer has other people with the same number. */
+  /** Scope of the subject: another issuer may use the same subject for another user. */
   issuer: string
   subject: string
   email: string
@@ -24,7 +24,7 @@ type Issuer = {
   title: string
   scope: string
   discover: (settings: Settings, auth: ClientAuth) => Promise<Configuration>
-  /** Contract: undefined when the issuer does not vouch for an address. */
+  /** Contract: undefined when the issuer has no verified address. */
   identify: (granted: Granted) => Promise<Outsider | undefined>
 }
 
@@ -35,7 +35,7 @@ type Granted = {
 
 const timeoutSeconds = 10
 
-/** Any issuer that follows OpenID Connect. */
+/** Any issuer that supports OpenID Connect. */
 function openId(title: string, issuer: string): Issuer {
   return {
     title,
@@ -49,7 +49,7 @@ function openId(title: string, issuer: string): Issuer {
           ...(insecure && { execute: [allowInsecureRequests] }),
         })
       }
-      // Settings lose the slash that ends the names of some issuers.
+      // Settings drop the trailing slash that the names of some issuers have.
       return at(new URL(issuer)).catch((error) => {
         if (!isOtherName(error)) throw error
         return at(new URL(`${issuer}/`))
@@ -63,14 +63,14 @@ function openId(title: string, issuer: string): Issuer {
         ? claims
         : await fetchUserInfo(configuration, tokens.access_token, claims.sub)
       const { email, email_verified: verified, name, picture } = info
-      // Some issuers write it as a text.
+      // Some issuers send it as a string.
       if (String(verified) !== 'true') return undefined
       return outsider({ issuer: claims.iss, subject: claims.sub, email, name, avatarUrl: picture })
     },
   }
 }
 
-/** GitHub, or a GitHub Enterprise Server: OAuth without OpenID, the person behind its API. */
+/** GitHub, or a GitHub Enterprise Server: OAuth without OpenID; its API returns the user. */
 function github(url: string | undefined): Issuer {
   const base = url ?? 'https://github.com'
   const api = url === undefined ? 'https://api.github.com' : `${url}/api/v3`
@@ -87,7 +87,7 @@ function github(url: string | undefined): Issuer {
     async discover({ clientId }, auth) {
       const { Configuration, allowInsecureRequests } = await openidClient()
       const metadata = {
-        // As GitHub calls itself when it sends people back.
+        // The issuer that GitHub sends in its redirects.
         issuer: `${base}/login/oauth`,
         token_endpoint_auth_methods_supported: ['client_secret_post'],
         authorization_endpoint: `${base}/login/oauth/authorize`,
@@ -122,7 +122,10 @@ type Address = { email: string; primary: boolean; verified: boolean }
 const [subjectMax, nameMax, urlMax] = [255, 255, 2048]
 const emailPattern = /^[^\s@<>\0]{1,64}@[a-z\d.-]{1,189}$/i
 
-/** A profile from an issuer in storable form. Contract: undefined if it is not unique. */
+/**
+ * Converts an issuer's profile to a storable form.
+ * Contract: undefined without a unique user or a verified address.
+ */
 function outsider({ issuer, subject, email, name, avatarUrl }: Claimed): Outsider | undefined {
   if (typeof subject !== 'string' || !/^[\x20-\x7e]+$/.test(subject)) return undefined
   if (typeof email !== 'string' || !emailPattern.test(email)) return undefined
@@ -170,11 +173,14 @@ const providers = ['google', 'github', 'oidc']
 
 /** Sign-in with an external account: authorization code with PKCE, state, nonce with id tokens. */
 export type OAuth = {
-  /** What is configured. */
+  /** The configured providers. */
   providers: string[]
-  /** Where to send the browser. Contract: throws 401 if not configured, 503 if it is away. */
+  /**
+   * The address to redirect the browser to.
+   * Contract: throws 401 if not configured, 503 if the issuer is unreachable.
+   */
   begin: (provider: string, state: string) => Promise<URL>
-  /** Who came back to `url`, whose state is known to be good. Contract: throws 401, 403 or 503. */
+  /** The user that returned to `url` with a verified state. Contract: throws 401, 403 or 503. */
   finish: (provider: string, url: URL, state: string) => Promise<Outsider>
 }
 
@@ -182,7 +188,7 @@ export function createOAuth(config: Config, tokens: Tokens, log: Log): OAuth {
   const found = new Map<string, Promise<Known>>()
   const isOn = config.AUTH_MODE === 'full'
 
-  /** What the issuer publishes of itself, read once; again when that failed. */
+  /** Returns the issuer's published metadata, read once; retried after a failure. */
   async function knownOf(provider: string): Promise<Known> {
     const issuer = issuerOf(config, provider)
     if (!issuer) throw new ApiError('oauth_provider_unknown')
@@ -197,7 +203,7 @@ export function createOAuth(config: Config, tokens: Tokens, log: Log): OAuth {
     })
   }
 
-  /** Neither is stored: both follow from the state, for us alone. */
+  /** Neither is stored: both are derived from the state with a secret of this installation. */
   const verifierOf = (state: string) => tokens.derive('pkce', state)
   const nonceOf = (state: string) => tokens.derive('nonce', state)
 
@@ -219,11 +225,14 @@ export function createOAuth(config: Config, tokens: Tokens, log: Log): OAuth {
       const known = await knownOf(provider)
       const { title } = known.issuer
       const outsider = await identify(known, url, state).catch((error) => {
-        log.warn('a sign-in elsewhere failed', { provider, reason: reasonOf(error) })
+        log.warn('a sign-in with an external account failed', { provider, reason: reasonOf(error) })
         throw new ApiError(isAway(error) ? 'oauth_unavailable' : 'oauth_failed', title)
       })
       if (!outsider) {
-        log.warn('a sign-in elsewhere failed', { provider, reason: 'no verified address' })
+        log.warn('a sign-in with an external account failed', {
+          provider,
+          reason: 'no verified address',
+        })
         throw new ApiError('oauth_failed', title)
       }
       const domain = outsider.email.split('@').at(-1)!.toLowerCase()
@@ -256,7 +265,7 @@ export function createOAuth(config: Config, tokens: Tokens, log: Log): OAuth {
   }
 }
 
-/** An issuer that has been met. */
+/** An issuer with its metadata. */
 type Known = { issuer: Issuer; settings: Settings; configuration: Configuration; secret: Secret }
 
 async function meet(issuer: Issuer, settings: Settings): Promise<Known> {
@@ -267,11 +276,11 @@ async function meet(issuer: Issuer, settings: Settings): Promise<Known> {
 
 type Form = 'client_secret_post' | 'client_secret_basic'
 
-/** How our secret is sent. An issuer supports two forms, but may accept only one. */
+/** How the client secret is sent. An issuer supports two forms, but may accept only one. */
 type Secret = {
   auth: ClientAuth
   form: (configuration: Configuration) => Form
-  /** Contract: false when the issuer takes no other form than `failed`. */
+  /** Contract: false when the issuer supports no other form than `failed`. */
   change: (configuration: Configuration, failed: Form) => boolean
 }
 
@@ -300,16 +309,16 @@ async function createSecret(secret: string): Promise<Secret> {
 
 const isOpenId = ({ scope }: Issuer) => scope.startsWith('openid ')
 
-/** What an error of the client, or of the network below it, says in words of fixed meaning. */
+/** The fields of an error, of the client or the network, whose values have a fixed meaning. */
 type Failure = { code?: unknown; error?: unknown; status?: unknown; cause?: unknown }
 
 const isOtherName = ({ code }: Failure) => code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED'
 
-/** The issuer does not know us by what we showed. */
+/** True when the issuer rejected this client's credentials. */
 const isStranger = ({ error, status }: Failure) =>
   status === 401 || (status !== undefined && error === 'invalid_client')
 
-/** Nothing is wrong with what was asked; nobody answered. */
+/** True when the request may be valid, but the issuer did not answer. */
 function isAway(failure: Failure): boolean {
   const { code, status, cause } = failure
   if (failure instanceof TypeError && cause instanceof Error) return true
@@ -317,14 +326,20 @@ function isAway(failure: Failure): boolean {
   return code === 'OAUTH_TIMEOUT' || (typeof answered === 'number' && answered >= 500)
 }
 
-/** The cause of a failure for the log. Contract: short words and numbers, no third-party text. */
+/**
+ * Returns the cause of a failure for the log.
+ * Contract: short words and numbers, no third-party text.
+ */
 function reasonOf({ code, error, status, cause }: Failure): string {
   const below = cause instanceof Response ? [cause.status] : reasonsBelow(cause ?? {})
   const words = [code, error, status, ...below].map((word) => String(word ?? ''))
   return [...new Set(words.filter((word) => /^[\w.-]{1,64}$/.test(word)))].join(' ') || 'unknown'
 }
 
-/** The cause from the network, a challenge, or a response with an error despite its status 200. */
+/**
+ * Returns the cause from the network, a challenge, or a response with an error despite its status
+ * 200.
+ */
 function reasonsBelow(cause: unknown): unknown[] {
   if (Array.isArray(cause)) return cause.map(({ parameters }) => parameters?.error)
   const { code, cause: deeper } = cause as Failure

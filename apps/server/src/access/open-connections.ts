@@ -4,23 +4,25 @@ import type { Level } from './principal.ts'
 const lookMs = 400
 const expiryMs = 2_000
 
-/** What stays open with a credential: a stream in an organization. */
+/** A connection that depends on a credential: a stream in an organization. */
 export type Opened = {
   credential: string
   orgId: string
-  /** When given, what is open was for who may do just this. */
+  /** Set when the connection requires exactly this level. */
   level?: Level | undefined
 }
 
 type Watch = Opened & { ended: () => void }
 type Means = {
   log: Log
-  /** Learns what changed, and calls `look` when something did. */
+  /** Reads the changes, and calls `look` if there are any. */
   refresh: () => Promise<void>
   stillOpen: (opened: Opened) => Promise<boolean>
 }
 
-/** Closes connections with their credentials. Costs a statement each 400 ms while one is open. */
+/**
+ * Closes connections when their credentials end. Runs a statement every 400 ms while one is open.
+ */
 export function createOpenConnections({ log, refresh, stillOpen }: Means) {
   const watches = new Set<Watch>()
   let timer: NodeJS.Timeout | undefined
@@ -40,21 +42,26 @@ export function createOpenConnections({ log, refresh, stillOpen }: Means) {
     }
   }
 
-  /** Something changed. Contract: a change in the middle of a look makes another one. */
+  /**
+   * Checks all connections after a change.
+   * Contract: a change during a check causes another check.
+   */
   async function look() {
     again = true
     if (looking) return
     looking = true
     await lookAtAll().catch((error) =>
-      log.warn('whether streams may go on is asked again', { error }),
+      log.warn('open streams could not be checked; trying again', { error }),
     )
     looking = false
   }
 
   function tick() {
-    // Tokens end by themselves, without a change that anybody would be told of.
+    // Tokens expire without a recorded change.
     if (performance.now() - lookedAt > expiryMs) void look()
-    refresh().catch((error) => log.warn('whether access changed is asked again', { error }))
+    refresh().catch((error) =>
+      log.warn('changes of access could not be read; trying again', { error }),
+    )
   }
 
   function remove(watch: Watch) {

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { invalidAt } from '../errors.ts'
 import { isWeak } from './weak-passwords.ts'
 
-/** Loaded with the first password: a server without authentication does without. */
+/** Loaded with the first password: a server without authentication never needs it. */
 const argon2 = () => import('@node-rs/argon2')
 
-/** OWASP's least for Argon2id: 19 MiB, two passes; about 30 ms of one core. */
+/** OWASP's minimum for Argon2id: 19 MiB, two passes; about 30 ms of one core. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
 /** Contract: throws 400 at `path` for a weak password. The schema checks its length. */
@@ -23,7 +23,7 @@ export async function hashPassword(password: string): Promise<string> {
 
 let nobody: Promise<string> | undefined
 
-/** True for the account's password. Takes as long without an account or without a password. */
+/** Verifies the password of an account. Takes the same time without an account or a password. */
 export async function verifyPassword(hash: string | null | undefined, password: string) {
   const { verify } = await argon2()
   nobody ??= hashPassword(randomBytes(16).toString('hex'))

@@ -3,37 +3,37 @@ import type { Grants } from '../store/access/session-tokens.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
 import type { LimitedCaller } from './limits.ts'
 
-/** What a caller may do, each including those before it. */
+/** Access levels; each includes the ones before it. */
 export const levels = ['read', 'write', 'admin'] as const
 export type Level = (typeof levels)[number]
 
-/** Who asks. */
+/** The authenticated caller of a request. */
 export type Principal = {
   /** `anonymous`: there is no authentication. `token`: a browser, for one session. */
   kind: 'anonymous' | 'user' | 'key' | 'token'
-  /** Of the user, the key or the token. */
+  /** The id of the user, the key or the token. */
   id: string
   name: string
-  /** The user who signed in, or made the key or the token. */
+  /** The signed-in user, or the user that created the key or the token. */
   userId: string
   orgId: string
   role: Role
   level: Level
-  /** Who signed in: on this device. */
+  /** For a signed-in user: the sign-in on this device. */
   loginId?: string
-  /** A token reaches this session and no other. */
+  /** For a token: its only session. */
   sessionId?: string
-  /** Of a key: its scopes, and the keys through which it was made. */
+  /** For a key: its scopes, and the chain of keys that created it. */
   key?: { scopes: Scope[]; ancestors: string[] }
-  /** What a token may do; other callers have none, and may do what their level says. */
+  /** The grants of a token. Other callers have none: their level decides. */
   grants?: Grants
-  /** Where this node counts their requests. */
+  /** The cached rate-limit buckets of the caller. */
   counted?: LimitedCaller
 }
 
 export const allows = (has: Level, wanted: Level) => levels.indexOf(has) >= levels.indexOf(wanted)
 
-/** Whoever runs the server: what all organizations share is theirs. */
+/** True for the operator of the server and of the resources that all organizations share. */
 export const isOperator = ({ orgId, level }: Pick<Principal, 'orgId' | 'level'>) =>
   orgId === defaultOrganization && level === 'admin'
 
@@ -46,14 +46,17 @@ const levelOfRole: Record<Role, Level> = {
 
 export const levelOf = (role: Role): Level => levelOfRole[role]
 
-/** The access of a key: that of its scopes, at most its maker's of today. Undefined: none. */
+/**
+ * Returns the level of a key: that of its scopes, at most the current level of its owner.
+ * Undefined: none.
+ */
 export function levelOfKey(scopes: Scope[], role: Role): Level | undefined {
   const most = levelOf(role)
   const granted = scopes.includes('*') ? most : levels.findLast((level) => scopes.includes(level))
   return granted === undefined || allows(most, granted) ? granted : most
 }
 
-/** Everybody, where there is no authentication. */
+/** The caller of every request without authentication. */
 export const anonymous: Principal = {
   kind: 'anonymous',
   id: '00000000-0000-0000-0000-000000000000',

@@ -7,24 +7,23 @@ import {
 } from '../store/sessions/organization-usage.ts'
 
 const bytesOfMb = 1_048_576
-/** How long a node goes by what it read, as long as nine tenths are not used up. */
+/** How long a node uses a reading while less than 90 % of the quota is used. */
 const believedMs = 5_000
 const nearShare = 0.9
 const organizationsMax = 10_000
 
 /**
- * What one organization may keep and run. Counts are read every 5 s while they are far from the
- * quota, and at each request once they are near; requests at the same moment may pass it by as many
- * as they are.
+ * The quotas of one organization. Counts are read every 5 s while they are far from the quota, and
+ * at each request once they are near. Concurrent requests may exceed it by their number.
  */
 export type Quotas = {
-  /** Turns at once; null: any number. Checked by the statement that begins one. */
+  /** Concurrent turns; null: any number. Checked by the statement that begins one. */
   turnsMax: number | null
   /** Contract: throws 403 `quota_exceeded`. */
   checkSessions: (db: Db, orgId: string) => Promise<void> | undefined
-  /** `bytes`: what is about to be stored, where that is known to be much. */
+  /** `bytes`: the size about to be stored, for large requests. */
   checkStorage: (db: Db, orgId: string, bytes?: number) => Promise<void> | undefined
-  /** Cached revisions are read again: commits may be lost. */
+  /** Reads all counts again: commits may be lost. */
   forget: () => void
 }
 
@@ -51,7 +50,7 @@ export function createQuotas(config: Config): Quotas {
     return found
   }
 
-  /** `adds`: what this request is about to add to what is known. */
+  /** `adds`: the amount that this request will add to the cached counts. */
   function check(db: Db, orgId: string, { what, isFull, adds }: Checking) {
     const found = known.get(orgId)
     if (found && performance.now() - found.at < believedMs && !isNear(found)) {

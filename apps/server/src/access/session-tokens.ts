@@ -6,9 +6,9 @@ import { levelOf, levelOfKey, type Principal } from './principal.ts'
 import type { Tokens } from './tokens.ts'
 
 /**
- * Grants of a session token, and when they must be read again.
- * Contract: throws 401 when it has ended, or what made it has; its level is never above its maker's
- * level of today.
+ * Reads the grants of a session token, and when they must be read again.
+ * Contract: throws 401 when the token or its creator has ended; its level is never above its
+ * creator's current level.
  */
 export async function readSessionToken(dbOf: (orgId: string) => Db, tokens: Tokens, token: string) {
   const claims = await tokens.read('session', token)

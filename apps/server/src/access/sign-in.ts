@@ -32,19 +32,19 @@ import type { Outsider } from './oauth.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 import { secretHash, type Tokens } from './tokens.ts'
 
-/** From where somebody signs in. */
+/** The origin of a sign-in. */
 export type Visitor = { address: string; user_agent: string | null; request_id: string }
 
-/** What signing in needs. */
+/** The dependencies of sign-in. */
 export type SignIn = {
   config: Config
-  /** The share of unknown callers. */
+  /** The connections of unauthenticated callers. */
   db: TransactingDb
-  /** Of the users of signed tokens. */
+  /** The connections of the users of signed tokens. */
   shares: ConnectionShares
   tokens: Tokens
   limits: Limits
-  /** Told who became a member, once that is committed. */
+  /** Called with a new member once the membership is committed. */
   joined: (orgId: string, userId: string) => void
 }
 
@@ -53,7 +53,7 @@ const attemptsPerEmail = 10
 const attemptsPerAddress = 100
 const signupsPerAddress = 30
 
-/** Whether sign-up without an invitation is open. */
+/** True when sign-up without an invitation is open. */
 export const allowsSignUp = ({ AUTH_MODE: mode, AUTH_DISABLE_SIGNUP: isOff }: Config) =>
   mode === 'full' && !isOff
 
@@ -63,7 +63,10 @@ const isAdmin = (config: Config, email: string) =>
 
 type Password = { email: string; password: string }
 
-/** Contract: throws 401 for every wrong pair alike, after the same time, and 429 after too many. */
+/**
+ * Signs in with a password.
+ * Contract: throws the same 401 after the same time for every wrong pair, and 429 after too many.
+ */
 export async function signInWithPassword(
   signIn: SignIn,
   { email, password }: Password,
@@ -88,7 +91,7 @@ export async function signInWithPassword(
 
 async function accountOf({ config, db }: SignIn, { email, password }: Password, visitor: Visitor) {
   if (isAdmin(config, email)) {
-    // As long as anybody else's.
+    // Takes the same time as a check with an account.
     await verifyPassword(undefined, password)
     return sameText(config.AUTH_ADMIN_PASSWORD!, password)
       ? ensureAdmin(db, email, visitor)
@@ -105,7 +108,7 @@ function sameText(one: string, other: string) {
   return timingSafeEqual(a!, b!)
 }
 
-/** The account of the settings' administrator, who owns the default organization. */
+/** Returns the administrator's account from the settings, the owner of the default organization. */
 async function ensureAdmin(
   database: TransactingDb,
   email: string,
@@ -128,9 +131,9 @@ const strangersPerNetwork = 20
 const strangersPerHour = 1_000
 
 /**
- * Records a failed sign-in in the organizations of the account. One of an unknown address goes to
- * the default organization, for the first in an hour from each network and from all together, so
- * that strangers do not fill its audit log.
+ * Records a failed sign-in in the organizations of the account. Failures of unknown addresses go to
+ * the default organization, once an hour per network and limited in total, so that they cannot fill
+ * its audit log.
  */
 async function recordFailure({ db, limits }: SignIn, email: string, visitor: Visitor) {
   const account = await findAccountByEmail(db, email)
@@ -158,7 +161,7 @@ const addressShape = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 
 type Registration = Password & { name: string; invitation?: string | null | undefined }
 
-/** Makes an account with an organization of its own, or in the one that invited it. */
+/** Creates an account with an organization of its own, or in the one that invited it. */
 export async function register(
   signIn: SignIn,
   { email, password, name, invitation }: Registration,
@@ -174,7 +177,8 @@ export async function register(
     capacity: signupsPerAddress,
     seconds: attemptSeconds,
   })
-  // First the hash and the invitation: neither time nor answer tells a stranger who has an account.
+  // The hash and the invitation come first: neither time nor response reveals whether an account
+  // exists.
   const passwordHash = await hashPassword(password)
   const { account, orgId } = await database.transaction(async (db) => {
     const invited =
@@ -187,7 +191,7 @@ export async function register(
   return openLogin(signIn, account, { visitor, action: 'register', config })
 }
 
-/** Gives a new account its first organization: its id. */
+/** Gives a new account its first organization and returns its id. */
 async function settle(
   db: Db,
   { id, name }: Account,
@@ -215,7 +219,7 @@ export async function signInWithIssuer(
   if (known?.disabled_at) throw new ApiError('account_disabled')
   if (known) return openLogin(signIn, known, { visitor, action: `login_${provider}`, config })
   const account = await admit(signIn, provider, outsider).catch(async (error) => {
-    // Somebody's other window may have been a moment earlier.
+    // A concurrent request of the same user may have created the account.
     const meanwhile = await findByIdentity(db, issuer, subject)
     if (!meanwhile) throw error
     return meanwhile
@@ -223,7 +227,7 @@ export async function signInWithIssuer(
   return openLogin(signIn, account, { visitor, action: `register_${provider}`, config })
 }
 
-/** Makes an account for somebody who comes from an issuer for the first time. */
+/** Creates an account at the first sign-in with an external account. */
 async function admit(
   { config, db: database, joined }: SignIn,
   provider: string,
@@ -235,7 +239,7 @@ async function admit(
   const { account, orgIds } = await database.transaction(async (db) => {
     const made = await createAccount(db, { email, name, authProvider: provider, avatarUrl })
     await addIdentity(db, { provider: issuer, subject, userId: made.id })
-    // The issuer vouches for the address: who invited it means this person.
+    // The issuer verified the address, so its invitations are for this user.
     const invitations = await takeInvitationsOf(db, email)
     for (const { org_id, role } of invitations) await addMember(db, org_id, made.id, role)
     if (invitations.length > 0) {
@@ -293,7 +297,7 @@ const userEntry = (
   ...visitor,
 })
 
-/** Records an action of a person in each of the person's organizations. */
+/** Records an action of a user in each of the user's organizations. */
 async function recordOf(db: Db, account: Account, action: string, visitor: Visitor) {
   const orgIds = (await membershipsOf(db, account.id)).map(({ org_id }) => org_id)
   await recordAudit(db, orgIds, userEntry(account, action, visitor))
@@ -320,7 +324,9 @@ async function signPair(
   }
 }
 
-/** Trades a refresh token for a new pair, once. A second trade, of a copy, ends the sign-in. */
+/**
+ * Exchanges a refresh token for a new pair, once. A second exchange, of a copy, ends the sign-in.
+ */
 export async function refreshLogin(
   signIn: SignIn,
   shown: string,
@@ -376,7 +382,7 @@ type Claim = { userId: string; current: string; visitor: Visitor }
 /**
  * Checks a user's current password.
  * Contract: throws 401 for a wrong one, and counts it as a failed sign-in; `db` is no transaction,
- * so that this is recorded.
+ * so that the failure stays recorded.
  */
 export async function checkCurrentPassword(
   { config, db, limits }: Pick<SignIn, 'config' | 'limits'> & { db: Db },

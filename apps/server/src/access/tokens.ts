@@ -8,7 +8,7 @@ const jose = () => import('jose')
 const algorithm = 'HS256'
 const issuer = 'outlast'
 
-/** What a token is for; it is refused for everything else. */
+/** The purpose of a token; other uses of it are refused. */
 type Kind = 'access' | 'refresh' | 'session'
 
 export type AccessClaims = {
@@ -20,24 +20,26 @@ export type AccessClaims = {
 }
 export type RefreshClaims = { sub: string; sid: string }
 export type SessionClaims = {
-  /** The key or user that made the token, as `key:<id>` or `user:<id>`. */
+  /** The creator of the token, as `key:<id>` or `user:<id>`. */
   sub: string
   org: string
   session: string
   access: 'read' | 'write'
-  /** The id of its row, which holds what it grants. */
+  /** The id of its row, which contains its grants. */
   jti: string
 }
 
 type Claims = { access: AccessClaims; refresh: RefreshClaims; session: SessionClaims }
 export type TokenClaims<K extends Kind> = Claims[K] & { exp: number }
 
-/** Signs what this installation hands out, and knows it again. */
+/** Signs and verifies the tokens of this installation. */
 export type Tokens = {
   sign: <K extends Kind>(kind: K, claims: Claims[K], seconds: number) => Promise<string>
-  /** Contract: undefined for a foreign, changed or other kind of token; `expired` for old ones. */
+  /**
+   * Contract: undefined for a foreign, changed or other kind of token; `expired` for expired ones.
+   */
   read: <K extends Kind>(kind: K, token: string) => Promise<TokenClaims<K> | 'expired' | undefined>
-  /** A text that follows from `text` for those alone who have our key. */
+  /** Derives a text from `text` that cannot be computed without the signing secret. */
   derive: (purpose: string, text: string) => string
 }
 
@@ -85,9 +87,9 @@ async function readSigned<K extends Kind>(kind: K, token: string, secret: Uint8A
 }
 
 /**
- * What tokens are signed with: a secret of its own, else what follows from each master key, so that
- * nobody is signed out by a new one while the previous is kept, and nothing that a dropped one
- * signed is believed.
+ * Returns the secrets that sign tokens: the configured one, else one derived from each master key.
+ * A new master key therefore keeps users signed in while the previous one is configured. Tokens of
+ * a dropped key are refused.
  */
 export function signingSecrets(config: Config, masterKeys: readonly string[]): Uint8Array[] {
   if (config.AUTH_JWT_SECRET !== undefined) return [Buffer.from(config.AUTH_JWT_SECRET)]
@@ -96,5 +98,5 @@ export function signingSecrets(config: Config, masterKeys: readonly string[]): U
   )
 }
 
-/** How secrets that are random anyway stand in the database. */
+/** Hashes random secrets for storage. */
 export const secretHash = (secret: string) => createHash('sha256').update(secret).digest('hex')

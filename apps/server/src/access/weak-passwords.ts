@@ -76,7 +76,7 @@ const signs: Record<string, string> = {
 const plainLetters = (text: string) => text.replace(/[@431!0$57]/g, (sign) => signs[sign]!)
 const withoutEnds = (text: string) => text.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '')
 
-/** The words that a password can be read as: without affixes, and with letters for signs. */
+/** Lists the words that a password resembles: without affixes, and with letters for signs. */
 function readingsOf(lower: string): string[] {
   const bare = withoutEnds(lower)
   return [lower, bare, plainLetters(bare), withoutEnds(plainLetters(lower)), plainLetters(lower)]
@@ -85,7 +85,7 @@ function readingsOf(lower: string): string[] {
 const pieceMin = 3
 const looseMax = 2
 
-/** Length of the longest run or repeated character that begins at a place; 0 for none. */
+/** Returns the length of the longest run or repeated character at a position; 0 for none. */
 function pieceAt(text: string, from: number): number {
   const repeated = /^(.)\1+/u.exec(text.slice(from))?.[0].length ?? 0
   let length = pieceMin
@@ -93,7 +93,7 @@ function pieceAt(text: string, from: number): number {
   return Math.max(repeated, length > pieceMin ? length - 1 : 0)
 }
 
-/** True for runs and repeated characters side by side, with at most two other characters. */
+/** True for adjacent runs and repeated characters, with at most two other characters. */
 function isMadeOfRuns(text: string): boolean {
   let loose = 0
   for (let at = 0; at < text.length; ) {

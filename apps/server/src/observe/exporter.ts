@@ -7,7 +7,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Span, Tracer } from './span.ts'
 
-/** Spans that wait for a receiver that is slow; more are dropped, and counted. */
+/** Limit of spans that wait for a slow receiver; more are dropped, and counted. */
 const queueMax = 20_000
 const batchMax = 512
 const delayMs = 500
@@ -15,7 +15,7 @@ const exportMs = 5_000
 const complaintMs = 60_000
 
 export type Exporter = Tracer & {
-  /** Sends what waits, for as long as one sending may take. */
+  /** Sends the waiting spans, for at most the time of one request. */
   stop: () => Promise<void>
 }
 
@@ -27,9 +27,7 @@ export type ExporterOptions = {
   metrics: Pick<Metrics, 'spans'>
 }
 
-/**
- * Sends spans over OTLP. It is loaded only where somebody wants them: it takes 10 MB.
- */
+/** Sends spans over OTLP. Loaded only when tracing is configured: it takes 10 MB. */
 export function startExporter(options: ExporterOptions): Exporter {
   const { config, version, nodeId, log, metrics } = options
   const resource = resourceFromAttributes({
@@ -82,13 +80,13 @@ export function startExporter(options: ExporterOptions): Exporter {
   }
 }
 
-/** A receiver that is away would fill the log: it is told of once a minute. */
+/** Logs an unreachable receiver at most once a minute. */
 function complainTo(log: Log): void {
   let last = Number.NEGATIVE_INFINITY
   const complain = (message: string) => {
     if (performance.now() - last < complaintMs) return
     last = performance.now()
-    log.warn('traces are not taken', { reason: message.slice(0, 500) })
+    log.warn('traces could not be sent', { reason: message.slice(0, 500) })
   }
   const quiet = () => {}
   const logger = { error: complain, warn: complain, info: quiet, debug: quiet, verbose: quiet }

@@ -9,15 +9,15 @@ import {
 import type { TurnCounts } from '../store/sessions/turn-counts.ts'
 import { createTally } from './tally.ts'
 
-/** What a node looks up when it is read. */
+/** Values that a node reads when its metrics are requested. */
 export type Reading = {
-  /** Undefined while the database does not say: then these are left out, and nothing else. */
+  /** Undefined while the database does not answer: then only these metrics are omitted. */
   turns: TurnCounts | undefined
-  /** Turns that this node runs, and streams that it has open. */
+  /** Turns running and streams open on this node. */
   running: number
   streams: number
   pool: { totalCount: number; idleCount: number; waitingCount: number }
-  /** What waits for a connection before the queue of the pool. */
+  /** Requests and statements that wait ahead of the pool's own queue. */
   waitingForDb: number
 }
 
@@ -25,8 +25,8 @@ const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 const requestSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
 
 /**
- * What a node counts, as Prometheus reads it. Labels have few values: codes and outcomes of ours,
- * and of what users name (models, tools) the first ones that come. No id is ever one.
+ * The metrics of a node in the format of Prometheus. Labels have few values: codes and outcomes,
+ * and of user-defined names (models, tools) the first ones seen. No label contains an id.
  */
 export function createMetrics() {
   const registry = new Registry()
@@ -44,38 +44,55 @@ export function createMetrics() {
 
   return {
     turns: counter('turns_total', 'Turns that ended.', 'outcome', 'code'),
-    turnSeconds: histogram('turn_seconds', 'From the start of a turn to its end.'),
+    turnSeconds: histogram('turn_seconds', 'Time from the start of a turn to its end.'),
     takeovers: counter('takeovers_total', 'Turns taken over from a node that died.'),
     modelCalls: counter(
       'model_calls_total',
-      'Model calls, with all that was tried again as one.',
+      'Model calls; a call and its retries count once.',
       'provider',
       'model',
       'outcome',
     ),
-    modelRetries: counter('model_retries_total', 'Model calls made again, by why.', 'code'),
-    modelCallSeconds: histogram('model_call_seconds', 'Time of a model call.', {
+    modelRetries: counter(
+      'model_retries_total',
+      'Retries of model calls, by the code of their cause.',
+      'code',
+    ),
+    modelCallSeconds: histogram('model_call_seconds', 'Duration of a model call.', {
       labelNames: ['provider', 'model'],
     }),
-    firstTokenSeconds: histogram('time_to_first_token_seconds', 'Until the first text came.', {
-      labelNames: ['provider', 'model'],
-    }),
+    firstTokenSeconds: histogram(
+      'time_to_first_token_seconds',
+      'Time until the first text of a model call.',
+      {
+        labelNames: ['provider', 'model'],
+      },
+    ),
     tokens: counter('tokens_total', 'Tokens used.', 'provider', 'model', 'kind'),
-    cost: counter('cost_dollars_total', 'What calls cost, where it is known.', 'provider', 'model'),
+    cost: counter(
+      'cost_dollars_total',
+      'Cost of model calls with known prices.',
+      'provider',
+      'model',
+    ),
     toolCalls: counter('tool_calls_total', 'Tool calls that ended.', 'tool', 'status'),
     errors: counter('errors_total', 'Requests refused or failed, by error code.', 'code'),
     requests: counter('http_requests_total', 'Requests answered.', 'method', 'route', 'status'),
-    requestSeconds: histogram('http_request_seconds', 'Time of a request; not of streams.', {
-      labelNames: ['route'],
-      buckets: requestSeconds,
-    }),
-    spans: counter('spans_total', 'Spans of traces, by what became of them.', 'outcome'),
+    requestSeconds: histogram(
+      'http_request_seconds',
+      'Duration of a request; streams are not included.',
+      {
+        labelNames: ['route'],
+        buckets: requestSeconds,
+      },
+    ),
+    spans: counter('spans_total', 'Trace spans by outcome.', 'outcome'),
     modelLabel: boundedLabel(100),
     toolLabel: boundedLabel(200),
     tally: createTally(),
 
     contentType: registry.contentType,
-    /** Everything, as text. What watches the process itself begins with the first reader. */
+    /** Returns all metrics as text. Collection of process metrics starts with the first request. */
     text(reading: Reading): Promise<string> {
       if (!collecting) collectDefaultMetrics({ register: registry })
       collecting = true
@@ -87,7 +104,7 @@ export function createMetrics() {
 
 export type Metrics = ReturnType<typeof createMetrics>
 
-/** The first `max` values as they are; whatever comes after them is `other`. */
+/** Passes through the first `max` values; later ones become `other`. */
 function boundedLabel(max: number): (value: string) => string {
   const known = new Set<string>()
   return (value) => {
@@ -98,16 +115,22 @@ function boundedLabel(max: number): (value: string) => string {
   }
 }
 
-/** Gauges that are set at every reading. */
+/** Creates the gauges that are set at every reading. */
 function addGauges(registers: Registry[]): (reading: Reading) => void {
   const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
     new Gauge({ name: `outlast_${name}`, help, labelNames, registers })
-  const own = gauge('turns_running', 'Turns that this node runs.')
+  const own = gauge('turns_running', 'Turns running on this node.')
   const streams = gauge('sse_clients', 'Streams open on this node.')
-  const turns = gauge('turns', 'Turns of all nodes, by what they do.', 'state')
-  const queueAge = gauge('queue_age_seconds', 'How long the oldest turn has waited for a node.')
+  const turns = gauge('turns', 'Turns of all nodes by state.', 'state')
+  const queueAge = gauge(
+    'queue_age_seconds',
+    'How long the oldest queued turn has waited for a node.',
+  )
   const connections = gauge('database_connections', 'Connections for requests and turns.', 'state')
-  const awaiting = gauge('database_awaiting', 'Who waits for one of those connections.')
+  const awaiting = gauge(
+    'database_awaiting',
+    'Requests and statements that wait for one of those connections.',
+  )
 
   return ({ turns: counts, pool, ...reading }) => {
     own.set(reading.running)

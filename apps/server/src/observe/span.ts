@@ -2,7 +2,7 @@ export type SpanKind = 'client' | 'internal'
 
 export type SpanValue = string | number | boolean | string[]
 
-/** One span, as it is given to whoever exports it. Times are ms since 1970. */
+/** One span for the exporter. Times are ms since 1970. */
 export type Span = {
   traceId: string
   spanId: string
@@ -13,16 +13,16 @@ export type Span = {
   endMs: number
   attributes: Record<string, SpanValue>
   events: { name: string; timeMs: number; attributes: Record<string, SpanValue> }[]
-  /** What went wrong, as a code. */
+  /** The error code. */
   error: string | undefined
 }
 
-/** Where spans go. Without tracing there is none. */
+/** The destination of spans. Absent without tracing. */
 export type Tracer = {
   /** Contract: never throws; never waits. */
   export: (spans: readonly Span[]) => void
-  /** What models and tools wrote and read may be in spans. */
+  /** True when spans may contain the input and output of models and tools. */
   withContent: boolean
-  /** Who is told of the trace that a call to them belongs to. */
+  /** The kinds of called servers that receive the trace context. */
   propagatesTo: { models: boolean; mcp: boolean }
 }

@@ -6,12 +6,12 @@ import { countTime, noTimes } from './times.ts'
 
 const minuteMs = 60_000
 const writeMs = 2_000
-/** How long a node that stops waits for a database that is away. */
+/** How long a stopping node waits for an unavailable database. */
 const partingMs = 1_000
-/** What is kept while the database is away. */
+/** Limit of minutes kept while the database is unavailable. */
 const minutesMax = 1_440
 
-/** What this node counts by the minute, for charts of all nodes. */
+/** Counts of this node per minute, for charts of all nodes. */
 export type Tally = ReturnType<typeof createTally>
 
 export function createTally() {
@@ -52,7 +52,7 @@ export function createTally() {
     firstToken(ms: number) {
       countTime(current().first_token_times, ms)
     },
-    /** Writes what has changed. Contract: when it throws, the same is written the next time. */
+    /** Writes changed minutes. Contract: when it throws, the next call writes the same. */
     async write(db: Db, nodeId: string): Promise<void> {
       if (unwritten.size === 0) return
       const writing = unwritten
@@ -74,13 +74,13 @@ export function createTally() {
 
 type Keeping = { tally: Tally; db: Db; nodeId: string; log: Log }
 
-/** Writes the tally every two seconds, and a last time in the end. */
+/** Writes the tally every two seconds, and once more at the end. */
 export function keepTally({ tally, db, nodeId, log }: Keeping) {
   let writing: Promise<void> | undefined
   const write = () => {
     writing ??= tally
       .write(db, nodeId)
-      .catch((error) => log.debug('what was counted is not written yet', { error }))
+      .catch((error) => log.debug('turn counts were not written; trying again', { error }))
       .finally(() => {
         writing = undefined
       })

@@ -1,11 +1,11 @@
 /**
- * The bounds by which times are counted, in ms: 10 ms, each half as long again as the one before,
- * up to 90 minutes. What took longer is counted after the last. Contract: counts are stored by
- * their place, so this list never changes.
+ * The bounds of the duration histogram in ms: 10 ms, each 1.5 times the previous one, up to 90
+ * minutes. Longer durations count in a last bucket.
+ * Contract: counts are stored by position, so this list never changes.
  */
 const boundsMs = Array.from({ length: 34 }, (_, at) => Math.round(10 * 1.5 ** at))
 
-/** How many took how long. */
+/** The number of values in each bucket. */
 export type DurationCounts = number[]
 
 export const noTimes = (): DurationCounts => new Array(boundsMs.length + 1).fill(0)
@@ -16,7 +16,7 @@ export function countTime(times: DurationCounts, ms: number): void {
   times[at] = (times[at] ?? 0) + 1
 }
 
-/** A quantile in ms, as exact as the bounds; null without values. */
+/** Returns a quantile in ms, as exact as the bounds; null without values. */
 export function quantileMs(times: DurationCounts, part: number): number | null {
   const total = times.reduce((sum, count) => sum + count, 0)
   if (total === 0) return null

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 
-/** Where a turn stands in a trace, as W3C Trace Context has it. */
+/** The trace of a turn, in the terms of W3C Trace Context. */
 export type TraceContext = {
   /** 32 hex digits. */
   traceId: string
-  /** The span that the turn's own begins under: the caller's. */
+  /** The parent of the turn's root span: the caller's span. */
   parentId: string | undefined
-  /** False where the caller records nothing: then nobody does. */
+  /** False when the caller does not sample: then no part of the turn is recorded. */
   isSampled: boolean
 }
 
@@ -14,7 +14,9 @@ const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 const lengthMax = 256
 const isZero = (digits: string) => /^0+$/.test(digits)
 
-/** The header in canonical form; undefined if it names no trace: then the turn begins one. */
+/**
+ * Returns the header in canonical form; undefined if it names no trace: then the turn begins one.
+ */
 export function traceparentOf(header: unknown): string | undefined {
   if (typeof header !== 'string' || header.length > lengthMax) return undefined
   const [, version, traceId, spanId, flags, more] = form.exec(header) ?? []
@@ -24,8 +26,9 @@ export function traceparentOf(header: unknown): string | undefined {
 }
 
 /**
- * The trace of a turn: that of whoever sent its message, else one whose id is the turn's. Every
- * node that goes on with the turn finds the same. Contract: pure.
+ * Returns the trace of a turn: that of its message's sender, else one derived from the turn's id.
+ * Every node that resumes the turn finds the same trace.
+ * Contract: pure.
  */
 export function traceOf(turnId: string, traceparent: string | undefined): TraceContext {
   const [, , traceId, parentId, flags] = form.exec(traceparent ?? '') ?? []
@@ -35,16 +38,16 @@ export function traceOf(turnId: string, traceparent: string | undefined): TraceC
   return { traceId, parentId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 }
 }
 
-/** What goes out to whom is called from a span. */
+/** Returns the header for calls that a span makes. */
 export const traceparentFor = ({ traceId, isSampled }: TraceContext, spanId: string) =>
   `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`
 
-/** The 32 digits of one of our ids, or of a dashed UUID. */
+/** Returns the 32 digits of an id of this server, or of a dashed UUID. */
 const digitsOf = (id: string) => id.slice(id.indexOf('_') + 1).replaceAll('-', '')
 
-/** The span of one of our ids, or of a span as events name it: the half that is random. */
+/** Returns the span id of an id, or of a span as events name it: its random half. */
 export const spanIdOf = (id: string) => digitsOf(id).slice(-16)
 
-/** The span of what has no id of its own in the log. */
+/** Derives the span id of a step without an id in the log. */
 export const derivedSpanId = (name: string) =>
   createHash('sha256').update(name).digest('hex').slice(0, 16)
