@@ -66,7 +66,7 @@ const whatToRemove = 'remove SECRETS_ENCRYPTION_KEY_PREVIOUS from the environmen
 
 /** The database of DATABASE_URL, or the embedded one while the work runs. */
 async function withDatabase(config: Config, work: (db: Database) => Promise<number>) {
-  const log = createLog(config.LOG_LEVEL)
+  const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
   const onFatal = (error: Error) => fail(error)
   const { DATABASE_URL, DATA_DIR: dataDir } = config
   const embedded = DATABASE_URL ? undefined : await startEmbedded({ dataDir, log, onFatal })

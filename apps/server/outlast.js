@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * The program `outlast` of the package. Plain JavaScript for any Node from 20, because the caller's
- * Node reads it. When that Node is too old for the server, the command runs again on a newer one:
- * the Node of the repository, or one that is installed from npm once.
+ * The `outlast` program of the package. Plain JavaScript for any Node from 20, because the caller's
+ * Node runs it. On a Node that is too old for the product, it starts the Node that was installed
+ * with the package.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
@@ -17,10 +17,10 @@ const nodeMajor = Number(process.versions.node.split('.')[0])
 const withParent = '--stop-with-parent'
 const parentPollMs = 500
 const here = path.dirname(fileURLToPath(import.meta.url))
-/** In the repository, where types have to be stripped, and not in the package. */
+/** True in the repository, where types have to be stripped; false in the package. */
 const isSource = existsSync(path.join(here, 'src', 'main.ts'))
 
-/** Flags of `serve`, each with its setting: the server reads only its environment. */
+/** Flags of `serve` with their settings: the server reads only its environment. */
 const settings = {
   port: 'PORT',
   host: 'HOST',
@@ -41,34 +41,34 @@ const commands = {
       'database-url': asText,
       'stop-with-parent': asFlag,
     },
-    help: `outlast serve: start the server, with a PostgreSQL of its own unless it is told of one
+    help: `outlast serve: start the server and its embedded PostgreSQL, or use another one
 
-  --port PORT         where it listens (PORT, 9000); 0 takes any free port
-  --host ADDRESS      on which address (HOST, 127.0.0.1)
-  --data-dir FOLDER   where its PostgreSQL keeps everything (DATA_DIR, ./data)
-  --database-url URL  another PostgreSQL instead (DATABASE_URL, which does not
-                      show a password to whoever lists processes)
+  --port PORT         port to listen on (PORT, 9000); 0 takes any free port
+  --host ADDRESS      address to listen on (HOST, 127.0.0.1)
+  --data-dir FOLDER   folder of the embedded PostgreSQL (DATA_DIR, ./data)
+  --database-url URL  another PostgreSQL to use instead (DATABASE_URL, which
+                      does not show the password in the list of processes)
 
-A flag stands for the variable beside it. All other settings are variables too,
-such as AUTH_MODE: see docs/settings.md.
+Each flag sets the environment variable in parentheses. All other settings are
+environment variables only, such as AUTH_MODE: see docs/settings.md.
 `,
   },
   'rotate-keys': {
     start: () => import('../../scripts/rotate-keys.ts'),
     flags: { 'drop-previous': asFlag },
-    help: `outlast rotate-keys: wrap what is sealed under the current master key
+    help: `outlast rotate-keys: seal all secrets with the current master key
 
-  --drop-previous  forget the keys before it, once nothing is sealed with them
+  --drop-previous  delete the previous keys, once no secret is sealed with them
 
-It works on DATA_DIR or DATABASE_URL: see docs/keys.md.
+Works on DATA_DIR or DATABASE_URL: see docs/keys.md.
 `,
   },
 }
 
-/** What this program adds to the commands of the client, for their help. */
+/** The commands that this program adds to those of the client, for their help. */
 const about = {
-  serve: 'start the server, on this machine',
-  'rotate-keys': 'wrap what is sealed under the current master key',
+  serve: 'start the server on this machine',
+  'rotate-keys': 'seal all secrets with the current master key',
 }
 
 function fail(sentence) {
@@ -76,11 +76,8 @@ function fail(sentence) {
   process.exit(2)
 }
 
-const readManifest = () =>
-  JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
-
-/** A Node that runs the server: a package beside us, else one in the user's cache folder. */
-function newerNode() {
+/** Returns the path of the Node that was installed as a package for this platform. */
+function broughtNode() {
   const platform = process.platform === 'win32' ? 'win' : process.platform
   const name = `node-${platform}-${process.arch}`
   const program = path.join('bin', platform === 'win' ? 'node.exe' : 'node')
@@ -93,7 +90,7 @@ function newerNode() {
     if (folder && !existsSync(folder)) install(`${name}@${version}`, folder)
     if (folder && existsSync(folder)) return path.join(folder, 'node_modules', name, program)
     fail(
-      `Outlast needs Node ${nodeMajorMin} or newer; this is ${process.version}. Install it from https://nodejs.org.`,
+      `Node ${nodeMajorMin} or newer is required (this is ${process.version}), and the package ${name} is not installed. Install Node ${nodeMajorMin} from nodejs.org.`,
     )
   }
 }
@@ -126,8 +123,9 @@ function install(wanted, folder) {
 }
 
 /**
- * Runs the same command on another Node and ends as it ends.
- * Contract: it gets a group of its own, so that Ctrl-C in a terminal reaches it once, from here.
+ * Runs the same command on another Node and exits with its code.
+ * Contract: the child has a process group of its own, so that Ctrl-C in a terminal reaches it once,
+ * through this process.
  */
 function runOn(node, args) {
   const child = spawn(node, [fileURLToPath(import.meta.url), ...args], {
@@ -146,7 +144,7 @@ function runOn(node, args) {
   child.once('exit', (code, signal) => process.exit(code ?? 128 + os.constants.signals[signal]))
 }
 
-/** What Node says of features of its own that are new is no news to whoever runs us. */
+/** Hides Node's warnings about experimental features, which users of this program cannot act on. */
 function withoutExperiments() {
   const print = process.listeners('warning')
   process.removeAllListeners('warning')
@@ -155,7 +153,10 @@ function withoutExperiments() {
   })
 }
 
-/** The flags of a command. Ends the process when they are invalid, or when help is asked for. */
+/**
+ * Parses the flags of a command. Ends the process when they are invalid, or after printing the
+ * help.
+ */
 function flagsOf(name, args) {
   const { flags, help } = commands[name]
   try {
@@ -163,9 +164,7 @@ function flagsOf(name, args) {
     const { values } = parseArgs({ args, options })
     if (!values.help) return values
   } catch (error) {
-    fail(
-      `${error.message.split('. To specify')[0]}. \`outlast ${name} --help\` says what there is.`,
-    )
+    fail(`${error.message.split('. To specify')[0]}. Run \`outlast ${name} --help\` for the flags.`)
   }
   process.stdout.write(help)
   process.exit(0)
@@ -179,7 +178,7 @@ async function run(name, given) {
   const args = Object.keys(values).filter((flag) => !Object.hasOwn(settings, flag))
   const words = args.map((flag) => `--${flag}`)
   const isServer = name === 'serve'
-  // npm puts a shell between itself and us, and a signal to npm may end only that.
+  // npm runs a shell between itself and this process, and a signal to npm may end only the shell.
   if (isServer && (process.env.npm_command || nodeMajor < nodeMajorMin)) words.push(withParent)
   if (nodeMajor < nodeMajorMin) return runOn(newerNode(), [name, ...words])
   process.argv.splice(2, Infinity, ...words)
@@ -187,7 +186,7 @@ async function run(name, given) {
   await commands[name].start()
 }
 
-/** A command of the client, which any Node runs once its types are stripped. */
+/** Runs a command of the client, which runs on any Node once its types are stripped. */
 async function runClient(args) {
   if (isSource && nodeMajor < nodeMajorMin) return runOn(newerNode(), args)
   if (isSource) {

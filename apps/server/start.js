@@ -1,22 +1,22 @@
 /**
  * Starts the server. Plain JavaScript, so that Node's compile cache is on before the first
- * TypeScript file is read: from the second start on no type has to be stripped, which saves half of
- * the time and 20 MB.
+ * TypeScript file is read. From the second start on no types have to be stripped, which saves half
+ * of the time and 20 MB.
  */
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Limits the memory that V8 takes for speed: by itself it keeps 128 MB for new objects and lets
- * garbage pile up to several times of what is in use. Node reads these flags only at its start.
+ * Limits V8's memory: its defaults reserve 128 MB for new objects and let garbage grow to several
+ * times the live heap. Node reads these flags only at its start.
  */
 const heapFlags = ['--max-semi-space-size=16', '--heap-growing-percent=50']
 
 const hasOwnLimits = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((flags) =>
   flags.includes('--max-semi-space-size'),
 )
-// A parent with a channel to this process, as in `node --watch`, would lose it. Windows cannot
-// replace a process.
+// A parent with a channel to this process, as in `node --watch`, would lose the channel. Windows
+// cannot replace a process.
 if (!hasOwnLimits && !process.connected && process.platform !== 'win32') {
   const flags = ['--disable-warning=ExperimentalWarning', ...heapFlags, ...process.execArgv]
   const args = [fileURLToPath(import.meta.url), ...process.argv.slice(2)]

@@ -32,7 +32,10 @@ test('explains an invalid URL of several hosts', async () => {
   const cases: [string, RegExp][] = [
     ['postgres://one:5432,two:x/db', /must look like postgres:\/\/user:password@host:5432\/name/],
     ['postgres:///db?host=one,two', /must name several hosts before the path/],
-    ['postgres://one,two/db?target_session_attrs=standby', /needs the server that takes writes/],
+    [
+      'postgres://one,two/db?target_session_attrs=standby',
+      /requires the server that accepts writes/,
+    ],
     ['mysql://one/db', /must be a URL that begins with postgres:\/\//],
   ]
   for (const [url, said] of cases) {

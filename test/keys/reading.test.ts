@@ -134,7 +134,7 @@ test('master keys that do not match stop the start and are not logged', async (t
     [{ SECRETS_ENCRYPTION_KEY: secret }, /SECRETS_ENCRYPTION_KEY must look like/],
     [
       { SECRETS_ENCRYPTION_KEY: '', SECRETS_ENCRYPTION_KEY_PREVIOUS: v2 },
-      /PREVIOUS needs SECRETS_ENCRYPTION_KEY/,
+      /PREVIOUS requires SECRETS_ENCRYPTION_KEY/,
     ],
   ]
   for (const [env, said] of cases) {
@@ -151,12 +151,12 @@ test('refuses to start with another master key than the other nodes', async (t) 
   const first = await startServer(t, { databaseUrl, env: onlyV1 })
   const other = `kek-v1:${Buffer.alloc(32, 9).toString('base64')}`
   const cases: [Record<string, string>, RegExp][] = [
-    [{ SECRETS_ENCRYPTION_KEY: other }, /kek-v1 of this node is another key than the kek-v1/],
-    [{ SECRETS_ENCRYPTION_KEY: v2, SECRETS_ENCRYPTION_KEY_PREVIOUS: other }, /another key than/],
-    [onlyV2, /sealed with master key kek-v1, which this node was not given/],
+    [{ SECRETS_ENCRYPTION_KEY: other }, /kek-v1 of this node differs from the kek-v1/],
+    [{ SECRETS_ENCRYPTION_KEY: v2, SECRETS_ENCRYPTION_KEY_PREVIOUS: other }, /differs from the/],
+    [onlyV2, /sealed with master key kek-v1, which this node does not have/],
     [
       { SECRETS_ENCRYPTION_KEY: '' },
-      /sealed with master key kek-v1, which this node was not given/,
+      /sealed with master key kek-v1, which this node does not have/,
     ],
   ]
   for (const [env, said] of cases) {

@@ -41,33 +41,35 @@ import { seed } from './store/models/seeds.ts'
 const appConnections = 9
 const queueConnections = 4
 const leaseTimeoutMs = 1_000
-/** Longest that a statement of a request or a turn may take. */
+/** Longest time of a statement of a request or a turn. */
 const statementTimeoutMs = 6_000
 
 const manifest = new URL('../package.json', import.meta.url)
 export const version = (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
 
 export type App = {
-  /** Where the server listens, as in `http://127.0.0.1:9000`. */
+  /** The address of the server, such as `http://127.0.0.1:9000`. */
   url: string
-  /** Streams are told first, then turns handed over, then the database stopped. */
+  /** Ends streams, hands over turns, and then stops the database. */
   stop: () => Promise<void>
 }
 
 export type AppOptions = {
-  /** What agents can be given. */
+  /** The capabilities that agents can use. */
   capabilities?: readonly Capability[]
-  /** This node's version for others; nodes of different versions can hand turns to each other. */
+  /**
+   * The version that other nodes see; nodes of different versions can take over each other's turns.
+   */
   version?: string
   /** How often expired rows are deleted. */
   sweepIntervalMs?: number
-  /** Called when the server cannot go on. */
+  /** Called when the server cannot continue. */
   onFatal?: (error: Error) => void
 }
 
-/** Starts all parts of a node, in order; stops those that run when another one fails. */
+/** Starts all parts of a node in order. Stops the started parts when another one fails. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
-  const log = createLog(config.LOG_LEVEL)
+  const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
   const undo: (() => Promise<unknown>)[] = []
   const stopAll = async () => {
     for (const step of undo.splice(0).reverse()) await step()
@@ -97,7 +99,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const { app, streams, close } = await createHttp(node, about)
   undo.push(close)
   const { alone, queuePool: pool } = databases
-  // A node that is alone has no others to compare itself with.
+  // A single node has no other nodes to compare itself with.
   const nodeVersion = starting.version ?? (alone ? version : `${version}+${readBuild()}`)
   const runtime = await startRuntime(node, { version: nodeVersion, pool, alone })
   undo.push(async () => {
@@ -222,10 +224,10 @@ async function masterKeysOf(config: Config, alone: boolean) {
   return readOrCreateMasterKeys(config.DATA_DIR)
 }
 
-/** Drops what was read when the history of the database may have lost commits. */
+/** Drops cached data when the history of the database may have lost commits. */
 function dropOnLoss({ history, db, access, quotas, mcp, bus, log }: Node): void {
   history.onChange(() => {
-    log.warn('PostgreSQL was restarted, restored or failed over: what is remembered is read anew')
+    log.warn('PostgreSQL was restarted, restored or failed over: caches are dropped and read again')
     db.texts.forget()
     access.credentials.forget()
     quotas.forget()
@@ -234,7 +236,7 @@ function dropOnLoss({ history, db, access, quotas, mcp, bus, log }: Node): void 
   })
 }
 
-/** Entries that open more than one service of a host. */
+/** Warns about entries that open more than one service of a host. */
 function warnOfBroad({ PRIVATE_HOSTS_ALLOWED: allowed }: Config, log: Log) {
   const entries = allowed.filter(isBroad).map(({ text }) => text)
   if (entries.length === 0) return
@@ -244,10 +246,12 @@ function warnOfBroad({ PRIVATE_HOSTS_ALLOWED: allowed }: Config, log: Log) {
   )
 }
 
-/** How nodes reach each other. The embedded database has one node, and nobody to tell. */
+/**
+ * Returns the transport of hints between nodes. The embedded database has one node and needs none.
+ */
 async function transportOf({ DATABASE_URL: database, REDIS_URL: redis }: Config) {
   if (redis !== undefined) {
-    // 10 MB of memory that a node without Redis does not need.
+    // Takes 10 MB of memory, which a node without Redis saves.
     const { connectRedis } = await import('./store/bus/redis.ts')
     return (events: TransportEvents) => connectRedis(redis, events)
   }
@@ -257,7 +261,7 @@ async function transportOf({ DATABASE_URL: database, REDIS_URL: redis }: Config)
 
 type Tracing = Omit<ExporterOptions, 'config'> & { config: Config }
 
-/** Nobody pays for traces that nobody wants: what sends them is not loaded then. */
+/** Starts the exporter of traces. Its code is loaded only when tracing is configured. */
 async function tracerOf({ config, ...options }: Tracing) {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = config
   if (endpoint === undefined) return undefined

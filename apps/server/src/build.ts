@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** The code of the server and what it shares with clients, in the repository or the package. */
+/**
+ * The code of the server and the code that it shares with clients, in the repository or the
+ * package.
+ */
 const places = ['./', '../migrations/', '../../../packages/contract/src/']
 const digits = 8
 
 let known: string | undefined
 
 /**
- * Names the code that runs here: nodes of one release number may run different code while it is
- * developed. Returns 8 hexadecimal digits, the same for the same files wherever they are.
+ * Identifies the running code: nodes of one release number may run different code during
+ * development. Returns 8 hexadecimal digits, the same for the same files in any location.
  */
 export function readBuild(): string {
   known ??= hashOfCode()

@@ -11,7 +11,7 @@ test('unset and empty variables have defaults', () => {
   assert.match(config.DATA_DIR, /data$/)
 })
 
-test('a wrong value is one line that names the setting', () => {
+test('an invalid value is reported in one line that names the setting', () => {
   const wrong: Record<string, string>[] = [
     { PORT: 'http' },
     { PORT: '70000' },
@@ -68,7 +68,7 @@ test('previous master keys are a list', () => {
   assert.deepEqual(previous, keys)
 })
 
-test('a secret that cannot be read is not repeated', () => {
+test('the error for an invalid secret does not contain it', () => {
   const secret = 'kek-v1:bm90IDMyIGJ5dGVz'
   assert.throws(
     () => readConfig({ SECRETS_ENCRYPTION_KEY: secret }),
@@ -76,7 +76,7 @@ test('a secret that cannot be read is not repeated', () => {
   )
 })
 
-test('without authentication an open address must be meant', () => {
+test('an open address without authentication requires ALLOW_OPEN_ACCESS', () => {
   for (const HOST of ['0.0.0.0', '::', '192.168.1.4', 'example.com', '127.evil.com', '127.1']) {
     assert.throws(() => readConfig({ HOST }), /HOST .*ALLOW_OPEN_ACCESS/)
     assert.equal(readConfig({ HOST, ALLOW_OPEN_ACCESS: 'true' }).HOST, HOST)

@@ -1,6 +1,6 @@
 import type { Config } from './config.ts'
 
-/** Logs JSON lines to stderr: an event and its subject. Never a secret, never a message's text. */
+/** The log of a node, written to stderr. Contract: contains no secrets and no text of messages. */
 export type Log = {
   debug: (what: string, about?: object) => void
   info: (what: string, about?: object) => void
@@ -9,20 +9,31 @@ export type Log = {
 }
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
+type LogLevel = (typeof levels)[number]
 
-export function createLog(level: Config['LOG_LEVEL']): Log {
+/** Creates a log. `auto` writes text to a terminal and JSON lines elsewhere. */
+export function createLog(
+  level: Config['LOG_LEVEL'],
+  format: Config['LOG_FORMAT'] = 'auto',
+  stderr: Pick<NodeJS.WriteStream, 'isTTY' | 'write'> = process.stderr,
+): Log {
   const least = levels.indexOf(level)
-  const at = (name: (typeof levels)[number]) => {
+  const isText = format === 'text' || (format === 'auto' && stderr.isTTY)
+  const lineOf = isText ? textLine : jsonLine
+  const at = (name: LogLevel) => {
     if (levels.indexOf(name) < least) return () => {}
     return (what: string, about: object = {}) => {
-      const line = { time: new Date().toISOString(), level: name, msg: what, ...plain(about) }
-      process.stderr.write(`${JSON.stringify(line)}\n`)
+      stderr.write(`${lineOf(name, what, about)}\n`)
     }
   }
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-/** Errors as objects that JSON can show. */
+function jsonLine(level: LogLevel, what: string, about: object): string {
+  return JSON.stringify({ time: new Date().toISOString(), level, msg: what, ...plain(about) })
+}
+
+/** Converts errors to objects that JSON can represent. */
 function plain(about: object) {
   return Object.fromEntries(
     Object.entries(about).map(([key, value]) => [
@@ -33,3 +44,28 @@ function plain(about: object) {
     ]),
   )
 }
+
+const levelWidth = 5
+
+/**
+ * Formats a line such as `12:30:05 WARN  Redis is unavailable error="connect ECONNREFUSED"`. At
+ * level `error`, the stack of an error follows on lines of its own.
+ */
+function textLine(level: LogLevel, what: string, about: object): string {
+  const time = new Date().toTimeString().slice(0, '12:30:05'.length)
+  const fields = Object.entries(about).map(([name, value]) => `${name}=${textOf(value)}`)
+  const line = [time, level.toUpperCase().padEnd(levelWidth), what, ...fields].join(' ')
+  if (level !== 'error') return line
+  const errors = Object.values(about).filter((value) => value instanceof Error)
+  return [line, ...errors.map(({ stack }) => printable(stack ?? ''))].join('\n')
+}
+
+/** A word as it is; other values as JSON. */
+function textOf(value: unknown): string {
+  const shown = value instanceof Error ? value.message : value
+  if (typeof shown === 'string' && /^[\w.:/@-]+$/.test(shown)) return shown
+  return JSON.stringify(shown) ?? 'undefined'
+}
+
+/** Replaces control characters other than line breaks, which could change a terminal. */
+const printable = (text: string) => text.replace(/[^\P{Cc}\n]/gu, '\u{fffd}')

@@ -5,7 +5,7 @@ import { createLog } from './log.ts'
 import { EmbeddedError } from './store/embedded.ts'
 import { DatabaseUnusableError } from './store/unusable.ts'
 
-/** Failures that a sentence explains; a stack would only hide it. */
+/** Errors with a complete explanation in their message; a stack would hide it. */
 const explained = [ConfigError, EmbeddedError, DatabaseUnusableError]
 
 function say(line: string) {
@@ -23,9 +23,10 @@ const isAddressError = (error: unknown) =>
 
 function sentenceOf(error: NodeJS.ErrnoException & { port?: number; address?: string }): string {
   if (error.code === 'EADDRINUSE') {
-    return `PORT ${error.port} on ${error.address} is in use by another program. Set PORT to a free one.`
+    return `PORT ${error.port} on ${error.address} is in use by another program. Set PORT to a free port.`
   }
-  if (error.code === 'EADDRNOTAVAIL') return `HOST ${error.address} is no address of this machine.`
+  if (error.code === 'EADDRNOTAVAIL')
+    return `HOST ${error.address} is not an address of this machine.`
   return error.message
 }
 
@@ -34,7 +35,7 @@ function stopOnSignals(app: App) {
   const stop = async (signal: NodeJS.Signals) => {
     if (asked) process.exit(130)
     asked = true
-    say(`${signal}: finishing what runs; once more to stop at once.`)
+    say(`${signal}: finishing running work. Send it again to stop at once.`)
     await app.stop()
     process.exit(0)
   }
@@ -46,19 +47,19 @@ function stopOnSignals(app: App) {
 const lastMs = 10_000
 
 /**
- * The last resort for errors that no code handled. A rejected promise leaves everything else as it
- * was: it is logged, and the node goes on. After an exception nothing is known of the state of the
- * process: it is logged, turns are handed over, and the node ends with exit code 1.
+ * Handles errors that no other code handled. A rejected promise is logged, and the node continues.
+ * After an exception the state of the process is undefined: the error is logged, turns are handed
+ * over, and the node exits with code 1.
  */
-function handleStrays({ LOG_LEVEL, SHUTDOWN_GRACE_MS }: Config, started: () => App | undefined) {
-  const log = createLog(LOG_LEVEL)
+function handleStrays(config: Config, started: () => App | undefined) {
+  const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
   let ending = false
   process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }))
   process.on('uncaughtException', async (error) => {
     log.error('uncaught exception', { error })
     if (ending) return
     ending = true
-    setTimeout(() => process.exit(1), SHUTDOWN_GRACE_MS + lastMs)
+    setTimeout(() => process.exit(1), config.SHUTDOWN_GRACE_MS + lastMs)
     await started()
       ?.stop()
       .catch(() => {})
@@ -66,16 +67,20 @@ function handleStrays({ LOG_LEVEL, SHUTDOWN_GRACE_MS }: Config, started: () => A
   })
 }
 
-/** Who may call, in words. */
+/** Describes the access to the server for the banner. */
 function accessOf({ AUTH_MODE, AUTH_BASE_URL, HOST }: Config, url: string): string {
   if (AUTH_MODE !== 'none') {
-    return `AUTH_MODE=${AUTH_MODE}: people sign in at ${AUTH_BASE_URL ?? url}/, programs show a key`
+    return `AUTH_MODE=${AUTH_MODE}: users sign in at ${AUTH_BASE_URL ?? url}/, programs send an API key`
   }
-  const who = isLoopback(HOST) ? 'everybody on this machine' : `EVERYBODY who reaches ${HOST}`
-  return `AUTH_MODE=none: ${who} may do everything`
+  const who = isLoopback(HOST)
+    ? 'every program on this machine'
+    : `EVERY CLIENT THAT REACHES ${HOST}`
+  return `AUTH_MODE=none: ${who} has full access`
 }
 
-/** What to type next, in another terminal: as this server was started, so is its client. */
+/**
+ * Returns the command to run next in another terminal, in the form in which the server was started.
+ */
 function clientCommand({ AUTH_MODE, PORT }: Config, url: string): string {
   const { npm_lifecycle_event: script, npm_command: npm } = process.env
   const start =
@@ -86,7 +91,10 @@ function clientCommand({ AUTH_MODE, PORT }: Config, url: string): string {
 
 const parentMs = 500
 
-/** `npm start` puts a shell between itself and us, and a signal to npm ends only the shell. */
+/**
+ * Watches for the end of the parent: `npm start` runs a shell between itself and this process, and
+ * a signal to npm ends only the shell.
+ */
 function watchParent(gone: () => void) {
   const parent = process.ppid
   const timer = setInterval(() => {

@@ -13,7 +13,7 @@ import {
 const [v1, v2] = [newMasterKey(), newMasterKey('kek-v2')]
 const place = 'a row'
 
-test('what is sealed opens again, and twice the same looks different', () => {
+test('opens a sealed text, and seals the same text differently each time', () => {
   const secrets = createSecrets([v1])
   const [one, two] = [secrets.seal('sk-123', place), secrets.seal('sk-123', place)]
   assert.notEqual(one, two)
@@ -21,14 +21,14 @@ test('what is sealed opens again, and twice the same looks different', () => {
   assert.deepEqual([secrets.open(one, place), secrets.open(two, place)], ['sk-123', 'sk-123'])
 })
 
-test('the first master key seals, each opens what it sealed', () => {
+test('seals with the first master key, and opens with any of them', () => {
   const old = createSecrets([v1]).seal('sk-123', place)
   const secrets = createSecrets([v2, v1])
   assert.equal(secrets.open(old, place), 'sk-123')
   assert.equal(JSON.parse(secrets.seal('x', place)).key_id, 'kek-v2')
 })
 
-test('an unknown master key is named, another one of the same name opens nothing', () => {
+test('names an unknown master key, and opens nothing with another key of the same id', () => {
   const sealed = createSecrets([v1]).seal('sk-123', place)
   assert.throws(
     () => createSecrets([v2]).open(sealed, place),
@@ -37,7 +37,7 @@ test('an unknown master key is named, another one of the same name opens nothing
   assert.throws(() => createSecrets([newMasterKey()]).open(sealed, place), SealedTextError)
 })
 
-test('an envelope that was changed, cut, moved or called older opens nothing', () => {
+test('does not open an envelope that was changed, cut, moved or given an older version', () => {
   const secrets = createSecrets([v1])
   const sealed = secrets.seal('sk-123', place)
   const envelope = JSON.parse(sealed)
@@ -69,7 +69,7 @@ test('a new master key wraps the data key again and leaves the rest', () => {
   assert.equal(secrets.renew(renewed, place), undefined)
 })
 
-/** As they were before they were bound to a place. */
+/** Seals like versions that did not bind envelopes to a place. */
 function sealUnbound(text: string, masterKey: string) {
   const encrypt = (key: Buffer, nonce: Buffer, plain: Buffer) => {
     const cipher = createCipheriv('aes-256-gcm', key, nonce)
@@ -99,11 +99,11 @@ test('an envelope of version 1 opens, and is bound to its place when it is renew
   }
 })
 
-test('master keys that do not fit together are told apart by id and by key', () => {
+test('detects conflicting master keys by id and by key', () => {
   assert.equal(problemOfMasterKeys([v2, v1]), undefined)
   assert.equal(problemOfMasterKeys([v1, newMasterKey()]), 'two keys have the id kek-v1')
   const copy = v1.replace('kek-v1', 'kek-v3')
   assert.equal(problemOfMasterKeys([v2, v1, copy]), 'kek-v1 and kek-v3 are the same key')
   const many = Array.from({ length: 9 }, (_, index) => newMasterKey(`k${index}`))
-  assert.equal(problemOfMasterKeys(many), '8 keys are the most')
+  assert.equal(problemOfMasterKeys(many), 'at most 8 keys are allowed')
 })

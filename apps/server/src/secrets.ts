@@ -4,10 +4,10 @@ const algorithm = 'aes-256-gcm'
 const nonceBytes = 12
 const authTagLength = 16
 
-/** What stands in answers for what is only ever written. */
+/** The value in responses for write-only fields. */
 export const mask = '********'
 
-/** More than anybody needs at once; each is tried on a token that nobody signed. */
+/** Limit, because every key is tried on a token with an invalid signature. */
 export const masterKeysMax = 8
 const masterKeyShape = /^[\w.-]{1,64}:[A-Za-z0-9+/]{43}=$/
 
@@ -28,7 +28,7 @@ export class SealedTextError extends Error {
   override name = 'SealedTextError'
 }
 
-/** The text was sealed with a master key that this server was not given. */
+/** The text was sealed with a master key that this server does not have. */
 export class UnknownMasterKeyError extends SealedTextError {
   override name = 'UnknownMasterKeyError'
   readonly keyId: string
@@ -40,18 +40,17 @@ export class UnknownMasterKeyError extends SealedTextError {
 }
 
 /**
- * Encrypts what must not be readable in a copy of the database. A text belongs to a `place`, any
- * words that name the row and column it stands in: an envelope that was copied to another one does
- * not open there. A text that is sent to an address belongs to a `destination` too: it does not
- * open for another one.
+ * Encrypts texts that a copy of the database must not reveal. A text is bound to a `place`, which
+ * names its row and column: a copied envelope does not open in another place. A text that is sent
+ * to an address is also bound to that `destination`.
  */
 export type Secrets = {
   seal: (text: string, place: string, destination?: string) => string
   /** Contract: throws UnknownMasterKeyError, or SealedTextError for a changed or moved envelope. */
   open: (envelope: string, place: string, destination?: string) => string
-  /** The envelope to store instead; undefined when it is current. Throws what `open` does. */
+  /** Returns the envelope to store instead; undefined when it is current. Throws as `open` does. */
   renew: (envelope: string, place: string, destination?: string) => string | undefined
-  /** An unbound envelope with a destination, under its own key. Throws as `open` does. */
+  /** Binds an unbound envelope to a destination, under its own key. Throws as `open` does. */
   bind: (envelope: string, place: string, destination: string) => string | undefined
 }
 
@@ -65,9 +64,9 @@ export const masterKeyId = (masterKey: string) => masterKey.slice(0, masterKey.i
 export const masterKeyBytes = (masterKey: string) =>
   Buffer.from(masterKey.slice(masterKey.indexOf(':') + 1), 'base64')
 
-/** What is wrong with master keys that are to be used together; undefined when nothing is. */
+/** Returns why master keys cannot be used together; undefined when they can. */
 export function problemOfMasterKeys(masterKeys: readonly string[]): string | undefined {
-  if (masterKeys.length > masterKeysMax) return `${masterKeysMax} keys are the most`
+  if (masterKeys.length > masterKeysMax) return `at most ${masterKeysMax} keys are allowed`
   const ids = masterKeys.map(masterKeyId)
   const twice = ids.find((id, index) => ids.indexOf(id) !== index)
   if (twice !== undefined) return `two keys have the id ${twice}`
@@ -78,10 +77,10 @@ export function problemOfMasterKeys(masterKeys: readonly string[]): string | und
 }
 
 /**
- * Envelopes: each text under a data key of its own, the data key under a master key, so that a new
- * master key means wrapping short keys again and no text. The first master key seals, the one that
- * an envelope names opens it.
- * Contract: there is one master key at least.
+ * Creates envelopes: each text is encrypted with a data key of its own, and the data key with a
+ * master key. A new master key therefore re-encrypts short keys and no texts. The first master key
+ * seals; the one that an envelope names opens it.
+ * Contract: there is at least one master key.
  */
 export function createSecrets(masterKeys: readonly string[]): Secrets {
   const keys = new Map(masterKeys.map((key) => [masterKeyId(key), masterKeyBytes(key)]))
@@ -114,7 +113,8 @@ export function createSecrets(masterKeys: readonly string[]): Secrets {
       return plain
     },
     renew(text, place, destination) {
-      // Opened even if it stays as it is: whoever is about to drop a master key wants to know.
+      // Opened even if it needs no change: before a master key is dropped, every text must prove to
+      // open.
       const plain = secrets.open(text, place, destination)
       const envelope = parse(text)
       if (envelope.version === 1) return secrets.seal(plain, place, destination)
@@ -134,7 +134,7 @@ export function createSecrets(masterKeys: readonly string[]): Secrets {
   return secrets
 }
 
-/** Nobody without the master key can make one. */
+/** A keyed hash, which cannot be computed without the master key. */
 const boundTo = (dek: Buffer, place: string, destination: string) =>
   createHmac('sha256', dek).update(`${destination}\n${place}`).digest('base64')
 
@@ -149,19 +149,19 @@ function openWith(
     return { dek, plain: decrypt(box, Buffer.from(ciphertext, 'base64')).toString() }
   } catch (cause) {
     throw new SealedTextError(
-      `it was changed or moved, or sealed with another master key called ${key_id}`,
+      `it was changed or moved, or sealed with another master key with the id ${key_id}`,
       { cause },
     )
   }
 }
 
-/** The master key that an envelope names; undefined for what is none. */
+/** Returns the id of the master key that an envelope names; undefined for invalid envelopes. */
 export const envelopeKeyId = (envelope: string) => readJson(envelope)?.key_id
 
 function parse(text: string): Envelope {
   const envelope = readJson(text)
   if (envelope && [1, 2].includes(envelope.version)) return envelope
-  throw new SealedTextError('it is no envelope that this version knows')
+  throw new SealedTextError('it is not an envelope that this version supports')
 }
 
 function readJson(text: string): Envelope | undefined {
@@ -172,7 +172,7 @@ function readJson(text: string): Envelope | undefined {
   }
 }
 
-/** What a text is encrypted with; `place` is authenticated with it. */
+/** The input of an encryption; `place` is authenticated with it. */
 type Box = { key: Buffer; nonce: Buffer; place: string }
 
 function wrap(key: Buffer, dek: Buffer) {

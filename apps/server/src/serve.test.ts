@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCommand, startCommand, temporaryFolder } from '../../../test/process.ts'
@@ -14,7 +14,7 @@ const command = (...args: string[]) => ({
   env: { PATH: process.env.PATH!, DATA_DIR: '/nonexistent' },
 })
 
-test('flags of serve stand for settings, and its first lines say what to know', async (t) => {
+test('serve takes settings as flags, and its first lines show address, data, access and the next command', async (t) => {
   const database = await createTestDatabase(t)
   const server = await startCommand(
     command('serve', '--port', '0', '--database-url', database, '--host=127.0.0.1'),
@@ -28,19 +28,36 @@ test('flags of serve stand for settings, and its first lines say what to know', 
   assert.equal(await server.stop(), 0)
   assert.deepEqual(taken, {
     code: 1,
-    output: `outlast: PORT ${port} on 127.0.0.1 is in use by another program. Set PORT to a free one.\n`,
+    output: `outlast: PORT ${port} on 127.0.0.1 is in use by another program. Set PORT to a free port.\n`,
   })
   const lines = server.output().split('\n')
   assert.match(lines[0]!, /^Outlast \d+\.\d+\.\d+ is ready after .* s: http:\/\/127\.0\.0\.1:\d+$/)
   assert.deepEqual(lines.slice(1, 5), [
     '  data    DATABASE_URL',
-    '  access  AUTH_MODE=none: everybody on this machine may do everything',
+    '  access  AUTH_MODE=none: every program on this machine has full access',
     `  docs    ${server.url}/docs`,
     `  next    outlast chat --url ${server.url}`,
   ])
 })
 
-test('serve says what there is, and what is wrong, before it starts anything', async () => {
+const hasScript = existsSync('/usr/bin/script')
+
+test('a start on a terminal prints no JSON', { skip: !hasScript }, async (t) => {
+  const database = await createTestDatabase(t)
+  const serve = `${process.execPath} ${program} serve --port 0 --database-url ${database}`
+  const server = await startCommand({
+    program: '/usr/bin/script',
+    args: ['-qec', serve, '/dev/null'],
+    env: { PATH: process.env.PATH!, PRIVATE_HOSTS_ALLOWED: '127.0.0.1' },
+  })
+  await server.stop()
+  const lines = server.output().split('\r\n')
+  assert.match(lines[0]!, /^\d\d:\d\d:\d\d WARN {2}PRIVATE_HOSTS_ALLOWED has entries .* entries=\[/)
+  assert.match(lines[1]!, /^Outlast \d+\.\d+\.\d+ is ready after/)
+  assert.match(lines[5]!, /^ {2}next /)
+})
+
+test('serve prints its help, and refuses invalid flags before it starts anything', async () => {
   for (const args of [
     ['serve', '--help'],
     ['help', 'serve'],
@@ -50,7 +67,7 @@ test('serve says what there is, and what is wrong, before it starts anything', a
     assert.match(output, /--data-dir FOLDER .*DATA_DIR/)
   }
   for (const [args, sentence, exit] of [
-    [['serve', '--prot', '1'], /^outlast: Unknown option '--prot'\. `outlast serve --help`/, 2],
+    [['serve', '--prot', '1'], /^outlast: Unknown option '--prot'\. Run `outlast serve --help`/, 2],
     [['serve', 'now'], /^outlast: Unexpected argument 'now'/, 2],
     [['serve', '--port'], /^outlast: .*argument missing/, 2],
     [['serve', '--port', '99999'], /^outlast: PORT must be/, 1],
@@ -63,7 +80,7 @@ test('serve says what there is, and what is wrong, before it starts anything', a
   }
 })
 
-test('a folder of data that cannot be made, or that another server has, is told in a sentence', async (t) => {
+test('serve refuses in one sentence a data folder that cannot be created or is in use', async (t) => {
   const { folder } = await temporaryFolder(t)
   const release = lockDataDir(folder)
   t.after(release)

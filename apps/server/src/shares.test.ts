@@ -5,7 +5,7 @@ import { createShares, type ShareLimits } from './shares.ts'
 const limits: ShareLimits = { slots: 2, slotsEach: 2, waitingMax: 10, waitingEachMax: 10 }
 const busy = () => new Error('busy')
 
-/** Work of owners that ends on demand; `begun` has the owners in the order of service. */
+/** Work of owners that ends on demand; `begun` lists the owners in the order of service. */
 function gated(given: Partial<typeof limits> = {}) {
   const clock = { ms: 0 }
   const shares = createShares({ ...limits, ...given }, busy, () => clock.ms)
@@ -20,7 +20,7 @@ function gated(given: Partial<typeof limits> = {}) {
       },
       signal,
     )
-  /** Ends the oldest work, and lets what follows begin. */
+  /** Ends the oldest work, and starts the next. */
   const endOne = async () => {
     ends.shift()!()
     await new Promise(setImmediate)
@@ -28,7 +28,7 @@ function gated(given: Partial<typeof limits> = {}) {
   return { begun, start, endOne, clock }
 }
 
-test('owners that wait take turns, whatever the number of their requests', async () => {
+test('waiting owners take turns, regardless of the number of their requests', async () => {
   const { begun, start, endOne } = gated()
   for (const owner of ['a', 'a', 'a', 'a', 'a', 'b', 'c']) void start(owner)
   for (let n = 0; n < 5; n += 1) await endOne()
@@ -84,7 +84,7 @@ test('a signal ends the waiting, and the next one is served', async () => {
   assert.deepEqual(begun, ['a', 'c'])
 })
 
-test('work that waits too long is refused, and what came later still waits its time', async () => {
+test('refuses work that waits too long, while later work still waits its time', async () => {
   const { begun, start, endOne, clock } = gated({ slots: 1, waitMs: 20 })
   const late: string[] = []
   const wait = (owner: string) => start(owner).catch(({ message }) => late.push(owner + message))
@@ -99,7 +99,7 @@ test('work that waits too long is refused, and what came later still waits its t
   assert.deepEqual(begun, ['a', 'c'])
 })
 
-test('a wait whose time ends while waits are checked is refused, without a warning of a negative timeout', async (t) => {
+test('refuses a wait that expires during the check of waits, without a warning of a negative timeout', async (t) => {
   const warnings: string[] = []
   const warned = ({ name }: Error) => void warnings.push(name)
   process.on('warning', warned)
@@ -118,7 +118,7 @@ test('a wait whose time ends while waits are checked is refused, without a warni
   assert.deepEqual(warnings, [])
 })
 
-test('work that fails gives its slot back', async () => {
+test('work that fails frees its slot', async () => {
   const shares = createShares({ ...limits, slots: 1 }, busy)
   await assert.rejects(shares.run('a', () => Promise.reject(new Error('broken'))))
   assert.equal(await shares.run('a', async () => 'done'), 'done')

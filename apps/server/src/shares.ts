@@ -2,7 +2,7 @@ export type ShareLimits = {
   /** Pieces of work that run at once, of all owners and of one. */
   slots: number
   slotsEach: number
-  /** Slots that other work holds, which comes first. Whoever frees one calls `serve`. */
+  /** Slots in use by other work with priority. That work calls `serve` when it frees a slot. */
   heldByOthers?: () => number
   /** Pieces of work that wait for a slot, of all owners and of one. */
   waitingMax: number
@@ -11,21 +11,21 @@ export type ShareLimits = {
   waitMs?: number
 }
 
-/** A resource of this node that its owners, organizations as a rule, use side by side. */
+/** A resource of this node that its owners, usually organizations, share. */
 export type Shares = {
   /**
-   * Runs work when a slot is free for its owner. Of owners that wait, the one that used the least
-   * slot time lately is served first; owners of quick work take turns, whatever the number of their
+   * Runs work when a slot is free for its owner. Of waiting owners, the one with the least recent
+   * slot time is served first; owners of quick work take turns, regardless of the number of their
    * requests.
-   * Contract: throws what `busy` makes when too much waits already or the wait was too long, and
-   * the signal's reason when it aborts before a slot is free; `work` has not begun then.
+   * Contract: throws the error of `busy` when too much work waits or the wait was too long, and the
+   * signal's reason when it aborts before a slot is free; `work` has not started then.
    */
   run: <T>(owner: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
   /** Takes a slot as `run` does; the result frees it. */
   slot: (owner: string, signal?: AbortSignal) => Slot | Promise<Slot>
-  /** Begins work that waits when a slot is free for it. */
+  /** Starts waiting work when a slot is free for it. */
   serve: () => void
-  /** How many slots are taken, and how much work waits for one. */
+  /** The number of taken slots, and of waiting pieces of work. */
   taken: () => number
   waiting: () => number
 }
@@ -35,15 +35,15 @@ export type Slot = () => void
 
 type Waiter = { until: number; begin: () => void; giveUp: (reason: unknown) => void }
 
-/** Slot time of one owner: `ms` up to the time `at`, of which older time counts less. */
+/** Slot time of one owner: `ms` up to the time `at`; older time counts less. */
 type Use = { running: number; ms: number; at: number }
 
 const halfLifeMs = 10_000
-/** Uses that differ by less are equal. */
+/** Uses that differ by less count as equal. */
 const quantumMs = 250
 const idleOwnersMax = 1_000
 
-/** Divides `slots` fairly between owners. `busy` makes the error for work that cannot wait. */
+/** Divides `slots` fairly between owners. `busy` creates the error for work that cannot wait. */
 export function createShares(
   limits: ShareLimits,
   busy: () => Error,
@@ -51,7 +51,7 @@ export function createShares(
 ): Shares {
   const { waitingMax, waitingEachMax, waitMs } = limits
   const uses = createUses(limits, now)
-  /** The owner that was served last is the last. */
+  /** In the order of service: the owner that was served last is the last. */
   const waiting = new Map<string, Waiter[]>()
   let waitingCount = 0
   let timer: NodeJS.Timeout | undefined
@@ -107,7 +107,10 @@ export function createShares(
     })
   }
 
-  /** All waits are equally long, so the first of an owner is over first: one timer is enough. */
+  /**
+   * Refuses expired waits. All waits are equally long, so the first of an owner expires first and
+   * one timer is enough.
+   */
   function giveUpLate() {
     timer = undefined
     let next = Number.POSITIVE_INFINITY
@@ -141,12 +144,12 @@ async function runIn<T>(slot: Slot | Promise<Slot>, work: () => Promise<T>): Pro
   }
 }
 
-/** The slots in use, and how much slot time each owner used lately. */
+/** Tracks the slots in use and the recent slot time of each owner. */
 function createUses({ slots, slotsEach, heldByOthers = () => 0 }: ShareLimits, now: () => number) {
   const uses = new Map<string, Use>()
   let used = 0
 
-  /** Brings the slot time of an owner up to now. */
+  /** Updates the slot time of an owner to now. */
   function useOf(owner: string): Use {
     const at = now()
     const use = uses.get(owner) ?? { running: 0, ms: 0, at }
@@ -179,7 +182,7 @@ function createUses({ slots, slotsEach, heldByOthers = () => 0 }: ShareLimits, n
       if (use.running === 0 && use.ms < quantumMs) uses.delete(owner)
       else if (uses.size > idleOwnersMax) forgetIdle()
     },
-    /** The owner that used least; of those that are equal, the first. */
+    /** Returns the owner with the least slot time; the first of several equal ones. */
     least(owners: Iterable<string>): string | undefined {
       let next: string | undefined
       let least = Number.POSITIVE_INFINITY

@@ -5,7 +5,7 @@ const previewGraphemes = 200
 const previewLengthMax = 8_192
 const segmenter = new Intl.Segmenter()
 
-/** The beginning of a text: at most 200 graphemes and 8,192 code units, then `…`. */
+/** Returns the beginning of a text: at most 200 graphemes and 8,192 code units, then `…`. */
 export function textPreview(text: string): string {
   if (text.length <= previewGraphemes) return text
   let count = 0
@@ -18,7 +18,7 @@ export function textPreview(text: string): string {
   return text.length > previewLengthMax ? `${text.slice(0, end)}…` : text
 }
 
-/** What a text column can hold: PostgreSQL refuses NUL. */
+/** Replaces NUL, which PostgreSQL refuses in text columns. */
 export const withoutNul = (text: string) => text.replaceAll('\0', '\u{fffd}')
 
 const restLength = 512 * 1024

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 export type Host = {
   /** In lower case. An IPv6 address has no brackets. */
   name: string
-  /** Without a port: undefined. */
+  /** Undefined without a port. */
   port: number | undefined
 }
 
@@ -23,7 +23,7 @@ export function parseHost(text: string): Host | undefined {
 /**
  * True for a host that only this machine can reach: `localhost`, `::1`, or an IPv4 address of
  * 127.0.0.0/8.
- * Contract: exact. A name that only begins like an address belongs to its registrant.
+ * Contract: exact. A name that only begins like an address is an ordinary domain name.
  */
 export const isLoopback = (name: string): boolean =>
   name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'))

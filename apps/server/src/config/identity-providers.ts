@@ -1,6 +1,6 @@
 import { httpUrl, optionalText, type Setting, words } from './readers.ts'
 
-/** Who may sign people in beside the server itself. */
+/** External identity providers for sign-in. */
 export const identityProviders = {
   AUTH_GOOGLE_CLIENT_ID: { about: 'Sign-in with Google: client id', ...optionalText() },
   AUTH_GOOGLE_CLIENT_SECRET: {
@@ -9,11 +9,12 @@ export const identityProviders = {
     ...optionalText(),
   },
   AUTH_GOOGLE_REDIRECT_URI: {
-    about: 'Where Google sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/google`',
+    about:
+      'Address that Google redirects to after sign-in; unset: `AUTH_BASE_URL` + `/v1/auth/callback/google`',
     ...httpUrl(),
   },
   AUTH_GOOGLE_ALLOWED_DOMAINS: {
-    about: 'Domains, separated by commas, whose addresses may sign in with Google; unset: all',
+    about: 'Domains whose email addresses may sign in with Google, separated by commas; unset: all',
     ...words(),
   },
   AUTH_GITHUB_CLIENT_ID: { about: 'Sign-in with GitHub: client id', ...optionalText() },
@@ -23,19 +24,20 @@ export const identityProviders = {
     ...optionalText(),
   },
   AUTH_GITHUB_REDIRECT_URI: {
-    about: 'Where GitHub sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/github`',
+    about:
+      'Address that GitHub redirects to after sign-in; unset: `AUTH_BASE_URL` + `/v1/auth/callback/github`',
     ...httpUrl(),
   },
   AUTH_GITHUB_ALLOWED_DOMAINS: {
-    about: 'Domains whose addresses may sign in with GitHub; unset: all',
+    about: 'Domains whose email addresses may sign in with GitHub, separated by commas; unset: all',
     ...words(),
   },
   AUTH_GITHUB_URL: {
-    about: 'A GitHub Enterprise Server instead of github.com',
+    about: 'Address of a GitHub Enterprise Server to use instead of github.com',
     ...httpUrl(),
   },
   AUTH_OIDC_ISSUER: {
-    about: 'Sign-in with any OpenID Connect issuer: its address, over https unless it is loopback',
+    about: 'Sign-in with an OpenID Connect issuer: its address, over https unless it is loopback',
     ...httpUrl(),
   },
   AUTH_OIDC_CLIENT_ID: { about: 'Sign-in with that issuer: client id', ...optionalText() },
@@ -45,11 +47,13 @@ export const identityProviders = {
     ...optionalText(),
   },
   AUTH_OIDC_REDIRECT_URI: {
-    about: 'Where the issuer sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/oidc`',
+    about:
+      'Address that the issuer redirects to after sign-in; unset: `AUTH_BASE_URL` + `/v1/auth/callback/oidc`',
     ...httpUrl(),
   },
   AUTH_OIDC_ALLOWED_DOMAINS: {
-    about: 'Domains whose addresses may sign in with that issuer; unset: all',
+    about:
+      'Domains whose email addresses may sign in with that issuer, separated by commas; unset: all',
     ...words(),
   },
 } satisfies Record<string, Setting<unknown>>

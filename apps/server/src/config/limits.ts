@@ -1,39 +1,39 @@
 import { wholeNumber } from './readers.ts'
 
-/** Settings of what callers and organizations may use and store, and for how long it is kept. */
+/** Limits of callers and organizations, and retention periods. */
 export const limitSettings = {
   RATE_LIMIT_KEY: {
-    about: 'Requests a minute for each API key; 0: no limit. Limits hold with authentication only',
+    about:
+      'Requests per minute of one API key; 0: no limit. Rate limits apply only with authentication',
     ...wholeNumber(6_000, 0, 1_000_000_000),
   },
   RATE_LIMIT_USER: {
-    about: 'Requests a minute for each user who signed in, and for each session token',
+    about: 'Requests per minute of one signed-in user, and of one session token; 0: no limit',
     ...wholeNumber(1_200, 0, 1_000_000_000),
   },
   RATE_LIMIT_ORG: {
-    about: 'Requests a minute for each organization',
+    about: 'Requests per minute of one organization; 0: no limit',
     ...wholeNumber(30_000, 0, 1_000_000_000),
   },
   RATE_LIMIT_ADDRESS: {
-    about: 'Requests a minute from each address (of IPv6: each /64)',
+    about: 'Requests per minute from one address (IPv6: one /64); 0: no limit',
     ...wholeNumber(12_000, 0, 1_000_000_000),
   },
   CONNECTIONS_PER_ADDRESS: {
-    about:
-      'Connections from one address that have not signed in yet, while authentication is on; 0: no limit',
+    about: 'Unauthenticated connections from one address while authentication is on; 0: no limit',
     ...wholeNumber(512, 0, 1_000_000),
   },
   QUOTA_SESSIONS: {
-    about: 'Sessions of one organization; 0: no limit. Quotas hold with authentication only',
+    about: 'Sessions of one organization; 0: no limit. Quotas apply only with authentication',
     ...wholeNumber(1_000_000, 0, 1_000_000_000),
   },
   QUOTA_TURNS: {
-    about: 'Turns that one organization runs at once; 0: no limit',
+    about: 'Concurrent turns of one organization; 0: no limit',
     ...wholeNumber(200, 0, 1_000_000),
   },
   QUOTA_STORAGE_MB: {
     about:
-      'Megabytes that sessions, agents, prompts and stored answers of one organization take; 0: no limit',
+      'Storage in megabytes of the sessions, agents, prompts and stored responses of one organization; 0: no limit',
     ...wholeNumber(10_240, 0, 1_000_000_000),
   },
   API_KEYS_MAX: {
@@ -49,7 +49,7 @@ export const limitSettings = {
     ...wholeNumber(1_000, 0, 1_000_000_000),
   },
   SESSION_TOKENS_MAX: {
-    about: 'Session tokens of one session that have not expired; 0: no limit',
+    about: 'Unexpired session tokens of one session; 0: no limit',
     ...wholeNumber(1_000, 0, 1_000_000_000),
   },
   ORGANIZATIONS_PER_USER: {
@@ -58,37 +58,38 @@ export const limitSettings = {
   },
   STREAMS_PER_CREDENTIAL: {
     about:
-      'Streams that one user, key or session token has open on a node at once; 0: no limit. Limits hold with authentication only',
+      'Open streams per node of one user, key or session token; 0: no limit. Applies only with authentication',
     ...wholeNumber(500, 0, 1_000_000),
   },
   STREAMS_PER_ORGANIZATION: {
-    about: 'Streams that one organization has open on a node at once; 0: no limit',
+    about: 'Open streams per node of one organization; 0: no limit',
     ...wholeNumber(2_000, 0, 1_000_000),
   },
   SCHEDULES_MAX: {
-    about: 'Schedules of one organization, with authentication or without; 0: no limit',
+    about: 'Schedules of one organization; 0: no limit. Applies with and without authentication',
     ...wholeNumber(1_000, 0, 1_000_000_000),
   },
   SCHEDULE_INTERVAL_MIN_SECONDS: {
-    about: 'Shortest interval that a new schedule expression may have; with authentication only',
+    about:
+      'Shortest interval in seconds of a new schedule expression. Applies only with authentication',
     ...wholeNumber(60, 1, 86_400),
   },
   SCHEDULE_EXECUTIONS_DAYS: {
-    about: 'How long executions of schedules are kept once they are over',
+    about: 'Days that ended executions of schedules are kept',
     ...wholeNumber(30, 1, 36_500),
   },
   RETENTION_DAYS: {
     about:
-      'Days without activity after which idle sessions are deleted, and age at which failed turns and audit entries are; 0: never. Organizations and agents may override it. See [retention](retention.md)',
+      'Days without activity after which idle sessions are deleted, and age in days at which failed turns and audit entries are deleted; 0: never. Organizations and agents can override it. See [retention](retention.md)',
     ...wholeNumber(0, 0, 36_500),
   },
   AUDIT_RETENTION_DAYS_MIN: {
     about:
-      'Days that audit entries are kept at least, whatever `RETENTION_DAYS` and organizations say; organizations cannot set a shorter `retention_days`',
+      'Minimum number of days that audit entries are kept. Overrides shorter values of `RETENTION_DAYS`; organizations cannot set a shorter `retention_days`',
     ...wholeNumber(30, 1, 36_500),
   },
   AUDIT_RETENTION_DAYS_MAX: {
-    about: 'Days after which audit entries are deleted in every organization; 0: no limit',
+    about: 'Maximum number of days that audit entries are kept in every organization; 0: no limit',
     ...wholeNumber(400, 0, 36_500),
   },
 }

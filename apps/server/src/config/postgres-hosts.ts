@@ -1,15 +1,18 @@
 const shape = /^(postgres(?:ql)?:\/\/(?:[^@/?]*@)?)([^/?]+)(.*)$/
-/** What a node needs is the one server that takes writes, so that these mean the same. */
+/** A node requires the one server that accepts writes, so these values are equivalent. */
 const attributes = ['any', 'primary', 'read-write']
 
-/** One URL for each host of a URL of PostgreSQL: `postgres://user@one:5432,two:5433/name`. */
+/**
+ * Splits a PostgreSQL URL with several hosts (`postgres://user@one:5432,two:5433/name`) into one
+ * URL per host.
+ */
 export function hostUrls(url: string): string[] {
   const [, before, hosts, after] = shape.exec(url) ?? []
   if (hosts === undefined) return [url]
   return hosts.split(',').map((host) => `${before}${host}${after}`)
 }
 
-/** What is wrong with a URL of PostgreSQL; undefined when nothing is. */
+/** Returns why a PostgreSQL URL is invalid; undefined for a valid one. */
 export function problemOfPostgresUrl(url: string): string | undefined {
   if (!/^postgres(ql)?:\/\//.test(url)) {
     return 'must be a URL that begins with postgres:// or postgresql://'
@@ -23,7 +26,7 @@ export function problemOfPostgresUrl(url: string): string | undefined {
   }
   const wanted = parameters.get('target_session_attrs')
   if (wanted !== null && !attributes.includes(wanted)) {
-    return `has target_session_attrs=${wanted}, but a node needs the server that takes writes: use read-write`
+    return `has target_session_attrs=${wanted}, but a node requires the server that accepts writes: use read-write`
   }
   return undefined
 }

@@ -1,17 +1,20 @@
 import { isIP } from 'node:net'
 
-/** What the server fetches for others. `web_fetch` includes `curl` in `virtual_bash`. */
+/**
+ * The purposes for which the server fetches addresses named by users. `web_fetch` includes `curl`
+ * in `virtual_bash`.
+ */
 export const purposes = ['provider', 'mcp', 'web_fetch', 'image'] as const
 export type Purpose = (typeof purposes)[number]
 
 /** One entry of PRIVATE_HOSTS_ALLOWED. Undefined: every purpose, every port. */
 export type PrivateHost = {
-  /** The entry as it was written. */
+  /** The unparsed entry. */
   text: string
   purpose: Purpose | undefined
   host: string
   port: number | undefined
-  /** `default`: the default organization only. `*`: every organization. Else the ID of one. */
+  /** `default`: the default organization only. `*`: every organization. Else the id of one. */
   organization: string
 }
 
@@ -19,7 +22,7 @@ const shape =
   /^(?:([a-z_]+)=)?(\[[0-9a-f:.]+\]|[^\s[\]:@=/]+|[0-9a-f:]*:[0-9a-f:.]*:[0-9a-f:.]*?)(?::(\d{1,5}))?(?:@(\*|org_[0-9a-f]{32}))?$/
 const portMax = 65_535
 
-/** Reads `[purpose=]host[:port][@organization]`. Contract: throws a message about the setting. */
+/** Parses `[purpose=]host[:port][@organization]`. Contract: throws a message about the setting. */
 export function readPrivateHost(text: string): PrivateHost {
   const [, purpose, address = '', port, organization = 'default'] = shape.exec(text) ?? []
   const host = address.replace(/^\[|\]$/g, '').toLowerCase()
@@ -40,6 +43,6 @@ export function readPrivateHost(text: string): PrivateHost {
   }
 }
 
-/** True for an entry that opens every port of a host, or opens it for every purpose. */
+/** True for an entry without a port or without a purpose. */
 export const isBroad = ({ purpose, port }: PrivateHost) =>
   purpose === undefined || port === undefined

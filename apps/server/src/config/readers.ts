@@ -1,4 +1,4 @@
-/** Readers of settings and their defaults. Each `read` throws the form that the text must have. */
+/** Readers of settings and their defaults. Each `read` throws a message with the required form. */
 
 import { isIP } from 'node:net'
 import { isMasterKey } from '../secrets.ts'
@@ -6,7 +6,7 @@ import { type Host, parseHost } from './host.ts'
 import { problemOfPostgresUrl } from './postgres-hosts.ts'
 import { type PrivateHost, readPrivateHost } from './private-hosts.ts'
 
-/** An environment variable: its purpose, its default as text, and its reader. */
+/** An environment variable: its description, its default as text, and its reader. */
 export type Setting<T> = {
   about: string
   shown: string
@@ -170,7 +170,7 @@ export const secretText = (lengthMin: number) => ({
   },
 })
 
-/** `name=value` pairs as OpenTelemetry writes them: what is special in them is percent-encoded. */
+/** Parses `name=value` pairs in OpenTelemetry's form, with percent-encoded special characters. */
 export const keyValues = ({ secret }: { secret?: true }) => ({
   shown: '',
   ...(secret && { secret }),
@@ -185,13 +185,13 @@ function readPair(pair: string): [name: string, value: string] {
   try {
     if (name !== undefined && value !== undefined) return [name, decodeURIComponent(value)]
   } catch {
-    // What cannot be decoded is as wrong as what has no name. It may be a secret, so it is not
-    // repeated.
+    // An undecodable pair is as invalid as one without a name. The message omits it: it may be a
+    // secret.
   }
   throw new Error('must list name=value pairs, separated by commas')
 }
 
-/** Words of a list, none of them as `none`. */
+/** A list of words, empty for `none`. */
 export const someOf = <const T extends string>(fallback: T[], values: readonly T[]) => ({
   shown: fallback.join(','),
   read(text: string | undefined): T[] {
