@@ -243,8 +243,14 @@ test('configuration errors are in the log, without secrets', async (t) => {
   const unlucky = browserAt(mistaken)
   expectRefused(await signInElsewhere(unlucky, sub), 401, 'oauth_failed')
   const log = lines.join('')
-  assert.match(log, /"a sign-in with an external account failed","provider":"oidc","reason":"[^"]*invalid_client/)
-  assert.match(log, /"a sign-in with an external account failed","provider":"oidc","reason":"[^"]*invalid_grant/)
+  assert.match(
+    log,
+    /"a sign-in with an external account failed","provider":"oidc","reason":"[^"]*invalid_client/,
+  )
+  assert.match(
+    log,
+    /"a sign-in with an external account failed","provider":"oidc","reason":"[^"]*invalid_grant/,
+  )
   const audit = await browser.open(`${base}/v1/audit-log`)
   assert.equal(audit.status, 200)
   const [ours, theirs] = [[...browser.seen, ...unlucky.seen].join('\n'), issuer.handedOut]

@@ -70,7 +70,7 @@ test('a config of lists, objects and limits is a form, and its secret is written
   await labelled(page, 'Key').fill(secret)
   await card.getByText('How often. 1 to 9.').waitFor()
   await labelled(page, 'Attempts').fill('12')
-  await card.getByText('must be <= 9').waitFor()
+  await card.getByText('must be between 1 and 9').waitFor()
   await labelled(page, 'Attempts').fill('3')
   await labelled(page, 'Mode').click()
   await page.getByRole('option', { name: 'loud' }).click()

@@ -86,7 +86,7 @@ test('a name that is taken, a header that is none and an empty field are told wh
   await dialog.getByRole('button', { name: 'Add', exact: true }).click()
   await expectMarked(
     dialog.getByLabel('Name'),
-    `There is an MCP server called ${known!.name} already.`,
+    `An MCP server named ${known!.name} already exists.`,
   )
   await dialog.getByLabel('Name').fill('tracker')
   await dialog.getByRole('button', { name: 'Add a header' }).click()
@@ -106,7 +106,7 @@ test('a name that is taken, a header that is none and an empty field are told wh
     await page.getByText('It has not run yet.').waitFor()
     await page.goto(`${server.url}/schedules/new`)
   }
-  await expectMarked(page.getByLabel('Name'), 'There is a schedule Morning report already.')
+  await expectMarked(page.getByLabel('Name'), 'A schedule named Morning report already exists.')
 
   await page.goto(`${server.url}/agents/new`)
   await page.getByRole('textbox', { name: 'Description' }).fill('At the door.')

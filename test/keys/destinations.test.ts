@@ -42,7 +42,7 @@ test("changes a provider's origin or type only with its key in the same request"
       'secret_needed_again',
     )
     assert.deepEqual(details, [
-      { path: 'api_key', message: 'must be sent again: the address changes' },
+      { path: 'api_key', message: 'must be sent again because the address changes' },
     ])
   }
   assert.deepEqual((await server.call('GET', path)).body, before)

@@ -86,7 +86,7 @@ test('secrets of sessions are sealed again with the keys of providers', async (t
   const answers = await useTools(t, second, session.id, get('a'), get('b\nc'), get('lost'), forget)
   assert.deepEqual(
     answers.map((answer) => answer.value ?? answer.deleted ?? answer),
-    ['hush', 'hush', 'The secret cannot be opened: master key kek-v0 is not configured.', true],
+    ['hush', 'hush', 'The secret cannot be decrypted: master key kek-v0 is not configured.', true],
   )
   await second.stop()
   const done = await rotateKeys({ ...both, DATABASE_URL: databaseUrl })

@@ -1,21 +1,24 @@
 import type { ErrorDetail, ErrorResponse } from '@outlast/contract'
 
-/** Every error that the API answers with: `[status, sentence]`, `%s` filled in by who throws it. */
+/** All errors of the API: `[status, sentence]`. The thrower supplies `%s`. */
 export const catalogue = {
-  invalid_request: [400, 'The request is not valid: %s'],
+  invalid_request: [400, 'Invalid request: %s'],
   too_many_parameters: [400, 'A query must have at most %s parameters.'],
   invalid_json: [400, 'The body is not valid JSON.'],
-  invalid_id: [400, 'Invalid %s ID'],
-  unknown_event_id: [400, 'The id names no event of this session.'],
+  invalid_id: [400, 'Invalid %s'],
+  unknown_event_id: [400, 'The session has no event with this ID.'],
   unknown_sequence: [400, 'The session has no event %s.'],
   invalid_cron: [400, 'Invalid cron expression: %s'],
   invalid_target_type: [400, "Invalid target type. Must be 'workflow' or 'activity'"],
-  session_widens_agent: [400, 'A session can only narrow what its agent allows: see %s.'],
-  capability_unknown: [400, 'There is no capability %s.'],
+  session_widens_agent: [400, 'A session cannot exceed the settings of its agent: see %s.'],
+  capability_unknown: [
+    400,
+    'Capability %s does not exist. GET /v1/capabilities lists all capabilities.',
+  ],
   model_unavailable: [400, 'Model %s does not exist or is disabled.'],
-  secret_needed_again: [400, 'Another address needs its secrets again in the same request: %s.'],
-  mcp_server_exists: [400, 'There is an MCP server called %s already.'],
-  mcp_servers_full: [400, 'An organization may have %s MCP servers.'],
+  secret_needed_again: [400, 'A new address requires its secrets in the same request: %s.'],
+  mcp_server_exists: [400, 'An MCP server named %s already exists.'],
+  mcp_servers_full: [400, 'An organization can have at most %s MCP servers.'],
   encryption_not_configured: [400, 'Encryption not configured. Cannot store API key.'],
   invalid_path: [400, 'Invalid path: %s'],
   reserved_path: [400, "Paths starting with '_' are reserved for system actions"],
@@ -30,9 +33,12 @@ export const catalogue = {
   file_readonly: [400, 'Cannot modify readonly file: %s'],
   invalid_base64: [400, 'The content is not valid base64.'],
   invalid_regex: [400, 'Invalid regex: %s'],
-  secrets_unavailable: [400, 'Secrets cannot be kept here: the server has no master key.'],
-  secret_unreadable: [400, 'The secret cannot be opened: %s.'],
-  invalid_agent_file: [400, 'The file cannot be read as an agent: %s'],
+  secrets_unavailable: [
+    400,
+    'Secrets cannot be stored: the server has no master key. Set SECRETS_ENCRYPTION_KEY.',
+  ],
+  secret_unreadable: [400, 'The secret cannot be decrypted: %s.'],
+  invalid_agent_file: [400, 'The file is not a valid agent: %s'],
   system_prompt_required: [
     400,
     'System prompt is required (provide in front matter or as markdown body)',
@@ -52,21 +58,24 @@ export const catalogue = {
   invalid_organization_id: [401, 'Invalid organization ID format'],
   oauth_provider_unknown: [401, 'Unknown OAuth provider'],
   oauth_not_configured: [401, '%s OAuth not configured'],
-  oauth_failed: [401, 'The sign-in at %s did not succeed. Try again.'],
-  oauth_state_invalid: [401, 'This sign-in was not begun here, is over, or was used before.'],
+  oauth_failed: [401, 'The sign-in with %s failed. Try again.'],
+  oauth_state_invalid: [
+    401,
+    'This sign-in has expired, was used before, or was not started here. Sign in again.',
+  ],
   registration_disabled: [403, 'Registration is disabled'],
   password_registration_disabled: [403, 'Password registration is disabled'],
-  password_login_disabled: [403, 'Signing in with a password is disabled.'],
+  password_login_disabled: [403, 'Sign-in with a password is disabled.'],
   account_disabled: [403, 'This account is disabled. Ask the operator of the server.'],
-  email_not_allowed: [403, 'Only people with an address at an allowed domain may sign in.'],
-  forbidden: [403, 'This needs %s access.'],
+  email_not_allowed: [403, 'Only users with an email address at an allowed domain may sign in.'],
+  forbidden: [403, 'This requires %s access.'],
   not_granted: [403, 'The session token does not grant %s.'],
-  users_only: [403, 'Only a user who signed in may do this, not a key or a token.'],
-  keys_nested_too_deep: [403, 'At most %s keys may be between a key and its user.'],
-  user_mismatch: [403, 'Another user is signed in than the one in the Outlast-User header.'],
+  users_only: [403, 'This requires a signed-in user, not a key or a token.'],
+  keys_nested_too_deep: [403, 'A key can have at most %s keys between itself and its user.'],
+  user_mismatch: [403, 'The signed-in user is not the one in the Outlast-User header.'],
   retention_too_short: [
     400,
-    'retention_days of an organization must be 0 or at least %s, because audit entries are kept for as long. Set shorter days on agents.',
+    '`retention_days` of an organization must be 0 or at least %s, the minimum for audit entries. Set a shorter retention on agents.',
   ],
   quota_exceeded: [403, 'The organization has reached its quota of %s.'],
   host_not_allowed: [
@@ -82,8 +91,11 @@ export const catalogue = {
   file_not_found: [404, 'File not found: %s'],
   path_not_found: [404, 'Path not found: %s'],
   source_not_found: [404, 'Source not found: %s'],
-  route_not_found: [404, 'There is nothing at %s.'],
-  method_not_allowed: [405, '%s is not possible here.'],
+  route_not_found: [404, 'The path %s does not exist.'],
+  method_not_allowed: [
+    405,
+    '%s is not supported here. The Allow header lists the supported methods.',
+  ],
   request_timeout: [408, 'The request took too long to arrive.'],
   grep_timeout: [408, 'The search did not end within %s s. Search in fewer files.'],
   agent_in_use: [
@@ -91,76 +103,76 @@ export const catalogue = {
     'Agent %s is active or has sessions. Archive it and delete its sessions first.',
   ],
   agent_archived: [409, 'Agent %s is archived. Restore it to start sessions.'],
-  session_busy: [409, 'The session runs a turn, and on_busy is reject.'],
-  session_not_idle: [409, 'The session runs a turn. Try again when it is idle.'],
-  turn_not_failed: [409, 'Only a turn that failed for good can be tried again.'],
-  turn_retried: [409, 'The turn was tried again already: see %s.'],
+  session_busy: [409, 'The session is running a turn, and on_busy is reject.'],
+  session_not_idle: [409, 'The session is running a turn. Try again when it is idle.'],
+  turn_not_failed: [409, 'Only a failed turn can be retried.'],
+  turn_retried: [409, 'The turn was already retried: see %s.'],
   legal_hold: [409, 'Session %s is under a legal hold. An administrator must release it first.'],
-  tool_call_not_waiting: [409, 'The session does not wait for a result of the tool call %s.'],
-  approval_not_pending: [409, 'Nobody is asked about the tool call %s any more.'],
-  schedule_exists: [409, 'There is a schedule %s already.'],
+  tool_call_not_waiting: [409, 'Tool call %s is not waiting for a result.'],
+  approval_not_pending: [409, 'Tool call %s is not awaiting approval.'],
+  schedule_exists: [409, 'A schedule named %s already exists.'],
   file_exists: [409, 'File already exists at path: %s'],
   destination_exists: [409, 'Destination already exists: %s'],
   model_exists: [409, 'The provider already has a model %s.'],
   mcp_tools_changed: [
     409,
-    'The list of tools is not the one of this tools_hash. Read the server again.',
+    '`tools_hash` does not match the current list of tools. Read the server again.',
   ],
   model_in_use: [409, 'The model is in use: %s.'],
-  models_not_listed: [409, 'Providers of type %s list no models: add them by hand.'],
-  provider_without_key: [409, 'The provider has no key: give it one, or a base_url of your own.'],
-  provider_without_models: [409, 'The provider has no model: add one, or sync its models.'],
+  models_not_listed: [409, 'Providers of type %s cannot list models. Add models manually.'],
+  provider_without_key: [
+    409,
+    'The provider has no key. Set `api_key`, or a `base_url` of your own.',
+  ],
+  provider_without_models: [409, 'The provider has no model. Add one, or sync its models.'],
   account_protected: [
     409,
     'Neither your own account nor that of AUTH_ADMIN_EMAIL can be disabled or deleted.',
   ],
   organization_protected: [409, 'The default organization cannot be deleted.'],
-  last_owner: [409, 'An organization needs an owner: make somebody else one first.'],
-  authentication_off: [
-    409,
-    'Without authentication there are no users, keys and members: see AUTH_MODE.',
-  ],
-  storage_full: [409, 'A session may keep %s, and this one does: delete some first.'],
-  idempotency_key_reused: [409, 'This Idempotency-Key was used with another request body.'],
+  last_owner: [409, 'An organization must have at least one owner. Assign another owner first.'],
+  authentication_off: [409, 'Users, keys and members require authentication: see AUTH_MODE.'],
+  storage_full: [409, 'A session can store at most %s. Delete some first.'],
+  idempotency_key_reused: [409, 'This Idempotency-Key was already used with another request body.'],
   idempotency_in_progress: [409, 'The first request with this Idempotency-Key is still running.'],
   history_changed: [
     409,
     'The event was lost when the database failed over or was restored. Resume from resume.since_id.',
   ],
-  changed_meanwhile: [412, '%s was changed meanwhile: read it again.'],
+  changed_meanwhile: [412, '%s was changed meanwhile. Read it again.'],
   body_too_large: [413, 'The body is larger than %s bytes.'],
   body_too_complex: [413, 'The body has more than %s values. Send large data as text.'],
-  file_too_large: [413, 'A file may have %s bytes at most.'],
-  session_files_full: [413, 'The files of a session may not be more than %s.'],
-  fork_too_long: [413, 'At most %s events can be copied into a fork: name an earlier one.'],
-  value_too_large: [413, 'What is kept under a name may have %s bytes at most.'],
+  file_too_large: [413, 'A file can have at most %s bytes.'],
+  session_files_full: [413, 'The files of a session cannot exceed %s.'],
+  fork_too_long: [413, 'A fork can copy at most %s events. Name an earlier event.'],
+  value_too_large: [413, 'A stored value can have at most %s bytes.'],
   unsupported_media_type: [415, 'The Content-Type must be application/json.'],
   rate_limited: [429, 'Too many requests. Try again in %s s.'],
   too_many_attempts: [429, 'Too many attempts. Try again in %s s.'],
-  too_many_uploads: [429, 'Too many bytes are being sent at once. Try again.'],
+  too_many_uploads: [429, 'Too many bytes are being uploaded at once. Try again.'],
   schedule_limit: [429, 'Schedule limit exceeded: max %s schedules'],
-  too_many_turns: [429, 'The organization runs as many turns at once as it may. Try again.'],
-  too_many_streams: [429, '%s has as many streams open as it may. Close one and try again.'],
-  too_many_connections: [429, 'Too many connections from this address that have not signed in.'],
+  too_many_turns: [429, 'The organization is running its maximum number of turns. Try again.'],
+  too_many_streams: [429, '%s has reached its limit of open streams. Close one and try again.'],
+  too_many_connections: [429, 'Too many unauthenticated connections from this address.'],
   headers_too_large: [431, 'The request headers are too large.'],
   internal_error: [500, 'Internal server error'],
   provider_failed: [502, 'The provider did not list its models: %s'],
   oauth_unavailable: [503, '%s cannot be reached. Try again.'],
   database_unavailable: [503, 'The database cannot be reached. Try again.'],
   grep_busy: [503, 'Too many searches at once. Try again.'],
-  session_changing: [503, 'The session changes too fast to be answered. Try again.'],
+  session_changing: [503, 'The session changes too fast for this request. Try again.'],
   shutting_down: [503, 'The server is shutting down. Try again.'],
 } as const satisfies Record<string, readonly [status: number, sentence: string]>
 
 export type ErrorCode = keyof typeof catalogue
 
-/** An answer from 400 on, thrown from anywhere below a request. */
+/** An error response (status 400 or higher). Any code below a request can throw it. */
 export class ApiError extends Error {
   override name = 'ApiError'
   readonly code: ErrorCode
   readonly status: number
   readonly details: ErrorDetail[] | undefined
-  /** Seconds after which it may be tried again. */
+  /** Seconds after which the caller may retry. */
   readonly retryAfter: number | undefined
   /** With `history_changed`: the last event that the caller's history shares with the log. */
   readonly resume: ErrorResponse['resume']
@@ -187,16 +199,30 @@ export class ApiError extends Error {
   }
 }
 
-/** A request that breaks a rule at one place. */
+/** Creates the error for an invalid value at one path. */
 export function invalidAt(path: string, message: string) {
-  return new ApiError('invalid_request', `${path} ${message}`, [{ path, message }])
+  return invalidFields([{ path, message }])
 }
 
-/** An address changed without the secrets that are sent there. `paths`: the missing fields. */
+/** Creates the error for invalid values; its sentence is about the first one. */
+export function invalidFields(details: ErrorDetail[]) {
+  const { path, message } = details[0]!
+  const sentence = `${path === '' ? 'the body' : `\`${path}\``} ${message}`
+  return new ApiError('invalid_request', sentence.replace(/[^.]$/, '$&.'), details)
+}
+
+/** Creates the error for an id of the wrong form. `noun`: its resource, `example`: a valid id. */
+export const invalidId = (noun: string, example: string) =>
+  new ApiError('invalid_id', `${noun} ID: it must look like ${example}.`)
+
+/**
+ * Creates the error for an address that changed without the secrets sent to it. `paths`: the
+ * missing fields.
+ */
 export function secretNeeded(paths: readonly string[]) {
   const details = paths.map((path) => ({
     path,
-    message: 'must be sent again: the address changes',
+    message: 'must be sent again because the address changes',
   }))
   return new ApiError('secret_needed_again', paths.join(', '), details)
 }

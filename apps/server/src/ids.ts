@@ -1,11 +1,11 @@
 import { createHash, randomFillSync } from 'node:crypto'
 import { idPrefixes, type Noun } from '@outlast/contract'
-import { ApiError } from './errors.ts'
+import { ApiError, invalidId } from './errors.ts'
 
 /** How far the database's clock is ahead of this machine's. */
 let aheadMs = 0
 
-/** Adopts the database's clock; `uncertainMs` is how much of it may be the network's. */
+/** Adopts the database's clock; `uncertainMs` is the part that network delay may explain. */
 export function followDatabaseClock(shownMs: number, uncertainMs: number): void {
   const measuredMs = shownMs - Date.now()
   if (Math.abs(measuredMs - aheadMs) > uncertainMs) aheadMs = measuredMs
@@ -17,7 +17,9 @@ export const databaseNow = () => Date.now() + aheadMs
 const pool = Buffer.alloc(4096)
 let used = pool.length
 
-/** 74 random bits behind 48 bits of time, with the marks of a UUIDv7, as 32 hex digits. */
+/**
+ * 74 random bits after 48 bits of time, with the version and variant of a UUIDv7, as 32 hex digits.
+ */
 function uuid7(): string {
   if (used + 10 > pool.length) {
     randomFillSync(pool)
@@ -28,7 +30,7 @@ function uuid7(): string {
   return marked(databaseNow(), random)
 }
 
-/** Time in ms and 20 hex digits, with the marks of a UUIDv7. */
+/** Time in ms and 20 hex digits, with the version and variant of a UUIDv7. */
 function marked(time: number, digits: string): string {
   const variant = ((Number.parseInt(digits[3]!, 16) & 0x3) | 0x8).toString(16)
   return `${hex(time, 12)}7${digits.slice(0, 3)}${variant}${digits.slice(4, 19)}`
@@ -38,22 +40,22 @@ const hex = (value: number | bigint, digits: number) => value.toString(16).padSt
 
 export const newId = (noun: Noun) => `${idPrefixes[noun]}_${uuid7()}`
 
-/** The id of what has none of its own: the same whenever its time and what it is called are. */
+/** Derives an id from a time and a name: the same input gives the same id. */
 export function derivedId(noun: Noun, ts: string, name: string): string {
   const digits = createHash('sha256').update(name).digest('hex')
   return `${idPrefixes[noun]}_${marked(Date.parse(ts), digits)}`
 }
 
-/** The id as a dashed UUID, as some fields on the wire want it. */
+/** Converts an id to the dashed UUID that some fields on the wire require. */
 export function uuidOf(id: string): string {
   const digits = id.slice(id.indexOf('_') + 1)
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
-/** What users and keys are called: a dashed UUID. */
+/** Creates the id of a user or key: a dashed UUID. */
 export const newUuid = () => uuidOf(uuid7())
 
-/** A span of a trace: a dashed UUID. */
+/** Creates the id of a trace span: a dashed UUID. */
 export const newSpanId = () => uuidOf(uuid7())
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -61,14 +63,16 @@ const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** Contract: returns `text` when it is a dashed UUID, else throws 400 `invalid_id`. */
 export function parseUuid(what: string, text: string): string {
   if (uuidPattern.test(text)) return text
-  throw new ApiError('invalid_id', what)
+  throw invalidId(what, '01933b5a-0000-7000-8000-000000000001')
 }
 
 const titles: Partial<Record<Noun, string>> = {
-  provider: 'provider',
-  model: 'model',
+  exec: 'execution',
   mcp_server: 'MCP server',
+  session_token: 'session token',
+  audit: 'audit entry',
 }
+const exampleDigits = '0123456789abcdef0123456789abcdef'
 const patterns = Object.fromEntries(
   Object.entries(idPrefixes).map(([noun, prefix]) => [
     noun,
@@ -79,19 +83,19 @@ const patterns = Object.fromEntries(
 /** Contract: returns `text` when it is an id of the noun, else throws 400 `invalid_id`. */
 export function parseId(noun: Noun, text: string): string {
   if (patterns[noun].test(text)) return text
-  throw new ApiError('invalid_id', titles[noun] ?? noun)
+  throw invalidId(titles[noun] ?? noun, `${idPrefixes[noun]}_${exampleDigits}`)
 }
 
 /**
- * Where an event stands: `sequence` of the stored event, and for a live delta `offset`, the UTF-16
- * units of the running message (thinking and answer, in order of arrival) that a client has when it
- * has seen it.
+ * The position of an event: `sequence` of the stored event, and for a live delta `offset`, the
+ * number of UTF-16 units of the running message (thinking and answer, in order of arrival) that a
+ * client has after it.
  */
 export type EventPosition = { sequence: number; offset: number }
 
 const sessionMarks = new Map<string, bigint>()
 
-/** 21 bits that tell the sessions apart whose event ids get mixed up. */
+/** A hash of 21 bits that detects event ids of another session. */
 function sessionMark(sessionId: string): bigint {
   const known = sessionMarks.get(sessionId)
   if (known !== undefined) return known
@@ -104,10 +108,10 @@ function sessionMark(sessionId: string): bigint {
 const offsetMax = 0x3fffff
 
 /**
- * The id of an event: 48 bits of time, then 21 bits of its session, 31 of sequence and 22 of
- * offset, around the marks of a UUIDv7. The time is that of the stored event at `sequence`, also
- * for what comes inside a message: it tells the event from another one at the same place, after
- * commits were lost.
+ * Creates the id of an event: 48 bits of time, then 21 bits of its session, 31 of sequence and 22
+ * of offset, around the version and variant bits of a UUIDv7. The time is that of the stored event
+ * at `sequence`, also for deltas of a message. It distinguishes the event from another one at the
+ * same sequence after commits were lost.
  */
 export function eventId(sessionId: string, ts: string | number, at: EventPosition): string {
   const time = typeof ts === 'number' ? ts : Date.parse(ts)
@@ -120,20 +124,23 @@ export function eventId(sessionId: string, ts: string | number, at: EventPositio
   return `event_${hex(time, 12)}7${hex(top, 3)}${hex(0x8000000000000000n | low, 16)}`
 }
 
-/** When the event was stored by which the position of an id is known, in ms since 1970. */
+/** Returns when the stored event of an id's position was stored, in ms since 1970. */
 export const timeOf = (id: string) => Number.parseInt(id.slice(timeAt, timeAt + 12), 16)
 
 const timeAt = 'event_'.length
 
-/** The id of the same event for a client that is so far inside the running message around it. */
+/** Returns the id of the same event for a client at an offset of the running message around it. */
 export function idInside(sessionId: string, id: string, offset: number): string {
   const { sequence } = eventPosition(sessionId, id)
   return eventId(sessionId, timeOf(id), { sequence, offset })
 }
 
-/** The position of a client after this event. Contract: 400 when the id is not of this session. */
+/**
+ * Returns the position of a client after this event.
+ * Contract: 400 when the id is not of this session.
+ */
 export function eventPosition(sessionId: string, id: string): EventPosition {
-  if (!/^event_[0-9a-f]{32}$/.test(id)) throw new ApiError('invalid_id', 'event')
+  if (!/^event_[0-9a-f]{32}$/.test(id)) throw invalidId('event', `event_${exampleDigits}`)
   const digits = id.slice('event_'.length)
   if (/^0+$/.test(digits)) return { sequence: 0, offset: 0 }
   const top = BigInt(`0x${digits.slice(13, 16)}`)

@@ -126,7 +126,7 @@ test('refuses an unknown capability by name', () => {
   assert.deepEqual(
     refusal(() => checkUses(list, [use('base'), use('nope')])),
     {
-      error: 'There is no capability nope.',
+      error: 'Capability nope does not exist. GET /v1/capabilities lists all capabilities.',
       code: 'capability_unknown',
       details: [{ path: 'capabilities/1/ref', message: 'is not the id of a capability' }],
     },
@@ -230,7 +230,10 @@ test('merges the session’s config over the agent’s, in the agent’s order',
 test('leaves out a capability whose config a later version refuses', () => {
   const { prompt, tools, left } = put([use('voice', { tone: 5 }), use('silent')])
   assert.deepEqual([prompt, [...tools.keys()]], ['Be kind.', ['one']])
-  assert.match(left[0]!.error!, /config of the agent for voice is invalid \(tone must be string/)
+  assert.match(
+    left[0]!.error!,
+    /config of the agent for voice is not valid \(tone must be a string/,
+  )
 })
 
 test('keeps the first of several tools with one name', () => {
@@ -251,10 +254,10 @@ test('explains invalid arguments in one sentence', () => {
   const multiply = assemble(builtins, agent).tools.get('multiply')!
   assert.equal(checkToolInput(multiply, { a: 1, b: 2 }), undefined)
   const cases: [unknown, string][] = [
-    [{}, 'the input needs a, b'],
-    [{ a: '1', b: 2 }, 'a must be number'],
-    [{ a: 1, b: 2, c: 3 }, 'the input does not accept c'],
-    [null, 'the input must be object'],
+    [{}, 'the input needs a, b, such as {"a":1,"b":1}'],
+    [{ a: '1', b: 2 }, 'a must be a number'],
+    [{ a: 1, b: 2, c: 3 }, 'the input does not take c'],
+    [null, 'the input must be an object such as {"a":1,"b":1}'],
   ]
   for (const [input, problem] of cases) {
     assert.equal(checkToolInput(multiply, input), `Invalid arguments for multiply: ${problem}.`)

@@ -1,5 +1,5 @@
 import type { CapabilityInfo, ClientTool, ErrorDetail, Preview } from '@outlast/contract'
-import { ApiError, invalidAt } from '../errors.ts'
+import { ApiError, invalidAt, invalidFields } from '../errors.ts'
 import {
   type Applied,
   appliedOf,
@@ -89,8 +89,7 @@ function checkConfig(capability: Capability, config: unknown, path: string): voi
     path: path + problem.path,
     message: problem.message,
   }))
-  const [first] = details
-  if (first) throw new ApiError('invalid_request', `${first.path} ${first.message}`, details)
+  if (details.length > 0) throw invalidFields(details)
   checkApproval(capability, config as Record<string, unknown>, path)
 }
 

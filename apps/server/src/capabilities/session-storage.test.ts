@@ -137,7 +137,7 @@ test('refuses too long names and values with a sentence', async (t) => {
   const said = [
     /^Invalid arguments for set_value: key /,
     /^Invalid arguments for set_value: key /,
-    /key must not have more than 255 characters/,
+    /key must have (between 1 and|at most) 255 characters/,
     /name cannot hold NUL/,
     /value cannot hold NUL/,
     /The value has 65537 bytes; the maximum is 65536/,
@@ -170,7 +170,7 @@ test('a session stores 1,000 values, and existing ones can be replaced', async (
     ['delete_value', { key: 'k1' }],
     ['set_value', { key: 'one more', value: 'x' }],
   )
-  const full = 'A session may keep 1000 values, and this one does: delete some first.'
+  const full = 'A session can store at most 1000 values. Delete some first.'
   assert.deepEqual(
     answers.map((answer) => answer.stored ?? answer.deleted ?? answer),
     [true, full, true, true, true, true],
@@ -226,7 +226,7 @@ test('an envelope copied to another name or session cannot be decrypted', async 
       where session_id = '${session.id}'`,
   )
   const moved =
-    'The secret cannot be opened: it was changed or moved, or sealed with another master key called kek-v1.'
+    'The secret cannot be decrypted: it was changed or moved, or sealed with another master key with the id kek-v1.'
   const get = (id: string, name: string) => useTools(t, server, id, ['get_secret', { name }])
   assert.deepEqual(await get(session.id, 'b'), [moved])
   assert.deepEqual(await get(other.id, 'a'), [moved])
@@ -266,7 +266,7 @@ test('without a master key values work, and secrets report that they are unavail
     ['get_secret', { name: 'a' }],
     ['set_value', { key: 'a', value: 'x' }],
   )
-  const none = 'Secrets cannot be kept here: the server has no master key.'
+  const none = 'Secrets cannot be stored: the server has no master key. Set SECRETS_ENCRYPTION_KEY.'
   assert.deepEqual(answers, [none, none, { key: 'a', stored: true }])
   await bare.stop()
 })

@@ -1,12 +1,16 @@
-import { withoutControls } from '@outlast/contract'
 import type { TObject } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
+import { Settings } from 'typebox/system'
+import { messageOf } from './problem-message.ts'
+import { reduceUnions } from './union-errors.ts'
 
 /** A schema violation. `path` is empty for the value itself, else as in `/timezone`. */
 export type Problem = { path: string; message: string }
 
 const problemsMax = 10
+// The default of 8 would cut the errors of a union before they can be reduced.
+Settings.Set({ maxErrors: 64 })
 const validators = new WeakMap<TObject, Validator>()
 
 /** Validates `value`; returns its problems. Each schema object is compiled once. */
@@ -22,10 +26,14 @@ export function problemsOf(schema: TObject, value: unknown): Problem[] {
   if (validator.Check(value)) return []
   const errors = validator.Errors(value)
   const saying = errors.filter(says)
-  // Only the first errors are reported. They may all be about extra fields: an invalid value never
-  // has an empty list.
-  const told = saying.length > 0 ? saying : errors
-  return told.slice(0, problemsMax).map(problemOf)
+  // Of many errors only the first are told, which may all be fields too many: never nothing for
+  // what does not fit.
+  const told = reduceUnions(saying.length > 0 ? saying : errors)
+  const problems = told.map((error) => ({
+    path: error.instancePath,
+    message: messageOf(error, schema),
+  }))
+  return withoutRepeats(problems).slice(0, problemsMax)
 }
 
 type Shape = { maxItems?: number; properties?: Record<string, Shape>; anyOf?: Shape[] }
@@ -40,7 +48,7 @@ function tooLongIn(schema: Shape, value: unknown, path: string): Problem | undef
   if (Array.isArray(value)) {
     const { maxItems = value.length } = schema
     if (value.length <= maxItems) return undefined
-    return { path, message: `must not have more than ${maxItems} items` }
+    return { path, message: `must have at most ${maxItems} items` }
   }
   for (const [name, shape] of Object.entries(schema.properties ?? {})) {
     const found = tooLongIn(shape, (value as Record<string, unknown>)[name], `${path}/${name}`)
@@ -52,32 +60,12 @@ function tooLongIn(schema: Shape, value: unknown, path: string): Problem | undef
 /** An extra field is reported twice: at its own path, and by the object that refuses it. */
 const says = (error: TLocalizedValidationError) => error.keyword !== 'boolean'
 
-function problemOf(error: TLocalizedValidationError): Problem {
-  return { path: error.instancePath, message: messageOf(error) }
-}
-
-function messageOf(error: TLocalizedValidationError): string {
-  switch (error.keyword) {
-    case 'required':
-      return `needs ${error.params.requiredProperties.join(', ')}`
-    case 'additionalProperties':
-      return `does not accept ${error.params.additionalProperties.join(', ')}`
-    case 'format':
-      return `is not a known ${error.params.format.replaceAll('-', ' ')}`
-    case 'boolean':
-      return 'is not accepted'
-    case 'enum':
-      return `must be one of ${error.params.allowedValues.join(', ')}`
-    case 'minLength':
-      return error.params.limit === 1 ? 'must not be empty' : error.message
-    case 'pattern':
-      return String(error.params.pattern).includes(withoutControls)
-        ? 'must not contain control characters'
-        : error.message
-    default:
-      return error.message
-  }
-}
+/** The pattern and the format of a field may have the same message. */
+const withoutRepeats = (problems: readonly Problem[]) =>
+  problems.filter(
+    ({ path, message }, at) =>
+      problems.findIndex((one) => one.path === path && one.message === message) === at,
+  )
 
 /** Joins problems to the rest of a sentence. */
 export const explainProblems = (problems: readonly Problem[], whole = 'the input') =>

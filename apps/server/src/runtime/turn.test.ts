@@ -214,7 +214,7 @@ test('the model reads errors of failed tools, unknown tools and invalid argument
   const errors = Object.fromEntries(outcomes.map(({ tool_name, error }) => [tool_name, error]))
   assert.equal(errors.divide, 'Cannot divide by zero')
   assert.equal(errors.levitate, 'Tool definition not found: levitate')
-  assert.match(errors.add!, /a must be number/)
+  assert.match(errors.add!, /a must be a number/)
   assert.equal(dataOf(events, 'act.completed').error_count, 3)
   const messages = await server.call('GET', `/v1/sessions/${session.id}/messages`)
   const results = messages.body.data.filter((m: { role: string }) => m.role === 'tool_result')

@@ -209,7 +209,7 @@ test('refuses an entry that is not a host with its path', async () => {
     const { status, body } = await server.call('POST', '/v1/agents', fields)
     assert.equal(status, 400, entry)
     assert.equal(body.details[0].path, `capabilities/0/config/blocked_domains/${at}`)
-    assert.match(body.details[0].message, /is not a known domain/)
+    assert.match(body.details[0].message, /must be a domain such as example.com/)
   }
 })
 

@@ -76,7 +76,7 @@ function problemOf(error: FastifyError, bodyLimit: number): ApiError {
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const code = unreadable[error.code ?? '']
-  refuseConnection(socket, code ?? 'invalid_request', 'it is not HTTP.')
+  refuseConnection(socket, code ?? 'invalid_request', 'the data is not HTTP.')
 }
 
 const unreadable: Record<string, ErrorCode> = {

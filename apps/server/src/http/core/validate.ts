@@ -1,6 +1,6 @@
 import type { Static, TObject } from 'typebox'
 import { problemsOf } from '../../capabilities/validation.ts'
-import { ApiError, invalidAt } from '../../errors.ts'
+import { type ApiError, invalidAt, invalidFields } from '../../errors.ts'
 
 /** Bodies as they are; what stands in a query is text, and is read as the type it should have. */
 export function validator(schema: TObject, httpPart: string | undefined) {
@@ -22,8 +22,7 @@ function misfit(schema: TObject, value: unknown): ApiError | undefined {
   const problems = problemsOf(schema, value)
   if (problems.length === 0) return undefined
   const details = problems.map(({ path, message }) => ({ path: path.slice(1), message }))
-  const about = details.map(({ path, message }) => `${path || 'the body'} ${message}`)[0]
-  return new ApiError('invalid_request', about, details)
+  return invalidFields(details)
 }
 
 /** Fields that the schema does not name are ignored: no handler ever sees them. */

@@ -47,7 +47,7 @@ export function guardBrowsers(app: FastifyInstance, config: Config): void {
     reply.header('x-request-id', request.id)
     if (request.url.startsWith('/v1/')) reply.header('cache-control', 'no-store')
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
-      return done(new ApiError('invalid_request', 'it names no Host.'))
+      return done(new ApiError('invalid_request', 'the Host header is missing.'))
     }
     if (isAllowed !== undefined && request.headers.host !== goodHost) {
       if (!isAllowed(hostOf(request))) return done(new ApiError('host_not_allowed'))

@@ -13,7 +13,7 @@ import {
   levelOf,
   type Principal,
 } from '../../access/principal.ts'
-import { ApiError } from '../../errors.ts'
+import { ApiError, invalidId } from '../../errors.ts'
 import type { Node } from '../../runtime/node.ts'
 import { findOrganization } from '../../store/access/organizations.ts'
 import { unknownCallers } from '../../store/connection-shares.ts'
@@ -184,7 +184,7 @@ function wantedOrganization({ params, headers, query }: FastifyRequest): string 
   const { org_id: inPath } = params as { org_id?: string }
   if (inPath !== undefined) {
     if (organizationId.test(inPath)) return inPath
-    throw new ApiError('invalid_id', 'organization')
+    throw invalidId('organization', 'org_0123456789abcdef0123456789abcdef')
   }
   const given = headers['x-org-id'] ?? (query as { org_id?: unknown } | undefined)?.org_id
   if (given === undefined || given === '') return undefined

@@ -34,7 +34,7 @@ test('retries a time that the quota refuses, and runs it once there is room', as
   const { id } = await createSchedule(server, { target: sending(idle) })
   const { status, error } = await trigger(server, id)
   assert.equal(status, 'pending')
-  assert.match(error!, /as many turns/)
+  assert.match(error!, /maximum number of turns/)
   await server.call('POST', `/v1/sessions/${busy}/cancel`)
   const now = `update schedule_executions set retry_at = now() where schedule_id = '${id}'`
   await runSql(server.databaseUrl, now)
@@ -57,7 +57,7 @@ test('an execution fails after its last attempt and leaves nothing behind', asyn
   await runSql(server.databaseUrl, now)
   const [execution] = await untilOver(server, id, 1)
   assert.equal(execution!.status, 'failed')
-  assert.match(execution!.error!, /as many turns/)
+  assert.match(execution!.error!, /maximum number of turns/)
   assert.equal(await count(), before)
 })
 

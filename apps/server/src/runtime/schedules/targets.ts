@@ -7,7 +7,7 @@ import {
   StartSessionInput,
 } from '@outlast/contract'
 import { problemsOf } from '../../capabilities/validation.ts'
-import { ApiError, invalidAt } from '../../errors.ts'
+import { ApiError, invalidAt, invalidFields } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { Db } from '../../store/database.ts'
 import { findAgent } from '../../store/models/agents.ts'
@@ -55,8 +55,7 @@ function checkFit(schema: Parameters<typeof problemsOf>[0], value: unknown, at: 
   const problems = problemsOf(schema, value)
   if (problems.length === 0) return
   const details = problems.map(({ path, message }) => ({ path: at + path, message }))
-  const { path, message } = details[0]!
-  throw new ApiError('invalid_request', `${path} ${message}`, details)
+  throw invalidFields(details)
 }
 
 function checkSize(path: string, json: string, kbMax: number) {

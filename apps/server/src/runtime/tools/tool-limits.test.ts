@@ -201,7 +201,7 @@ test('truncates a result that exceeds the file limit and continues the turn', as
   assert.equal(body.size_bytes, 1_048_576)
   await use('floods', { size: 1_000_000 })
   const full = JSON.parse(textOf(await use('floods', { size: 900_000 })))
-  assert.deepEqual(full.not_kept, 'The files of a session may not be more than 2097152 bytes.')
+  assert.deepEqual(full.not_kept, 'The files of a session cannot exceed 2097152 bytes.')
 })
 
 test('repeating the same call ends the turn with a reason, and another call resets the count', async (t) => {

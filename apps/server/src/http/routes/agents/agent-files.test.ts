@@ -174,7 +174,7 @@ describe('a file that is clearly meant as one and broken is refused with the pla
       assert.equal(detail.line, line, JSON.stringify(answer.body))
       if (column !== undefined) assert.equal(detail.column, column, JSON.stringify(answer.body))
       const said = `line ${detail.line}, column ${detail.column}: ${detail.message}`
-      assert.equal(answer.body.error, `The file cannot be read as an agent: ${said}`)
+      assert.equal(answer.body.error, `The file is not a valid agent: ${said}`)
     })
   }
 })

@@ -289,7 +289,10 @@ test('an id that is none is 400, an unknown one 404', async (t) => {
     for (const id of ['1', 'agent_1', newId('session'), `${unknown}0`, 'agent_%00', `${upper}Z`]) {
       const answer = await call(method, `/v1/agents/${id}`, body)
       refused(answer, 'invalid_id')
-      assert.equal(answer.body.error, 'Invalid agent ID')
+      assert.equal(
+        answer.body.error,
+        'Invalid agent ID: it must look like agent_0123456789abcdef0123456789abcdef.',
+      )
     }
     if (method === 'PUT') continue
     const answer = await call(method, `/v1/agents/${unknown}`, body)

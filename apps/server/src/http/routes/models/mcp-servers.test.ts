@@ -194,7 +194,10 @@ test('what no server can be is refused where it stands, at its making and later'
 test('an id that is none is 400', async () => {
   for (const id of ['x', `mcp_${'A'.repeat(32)}`, `model_${'0'.repeat(32)}`]) {
     const { status, body } = await server.call('GET', `${path}/${id}`)
-    assert.deepEqual([status, body.error], [400, 'Invalid MCP server ID'])
+    assert.deepEqual(
+      [status, body.error],
+      [400, 'Invalid MCP server ID: it must look like mcp_0123456789abcdef0123456789abcdef.'],
+    )
   }
 })
 

@@ -309,7 +309,10 @@ test('an id that is none is 400, an unknown one 404', async (t) => {
     for (const id of ['1', provider, 'model_%00']) {
       const answer = await call(method, `/v1/llm-models/${id}`, body)
       refused(answer, 'invalid_id')
-      assert.equal(answer.body.error, 'Invalid model ID')
+      assert.equal(
+        answer.body.error,
+        'Invalid model ID: it must look like model_0123456789abcdef0123456789abcdef.',
+      )
     }
     const answer = await call(method, `/v1/llm-models/${newId('model')}`, body)
     refused(answer, 'not_found')

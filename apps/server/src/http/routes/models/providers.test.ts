@@ -215,7 +215,10 @@ test('an id that is none is 400, an unknown one 404', async (t) => {
     for (const id of ['1', newId('model'), 'prov_01933b5a000070008000000000000001']) {
       const answer = await call(method, `/v1/llm-providers/${id}`, body)
       refused(answer, 'invalid_id')
-      assert.equal(answer.body.error, 'Invalid provider ID')
+      assert.equal(
+        answer.body.error,
+        'Invalid provider ID: it must look like provider_0123456789abcdef0123456789abcdef.',
+      )
     }
     const answer = await call(method, `/v1/llm-providers/${newId('provider')}`, body)
     refused(answer, 'not_found')

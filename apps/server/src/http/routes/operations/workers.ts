@@ -10,7 +10,7 @@ import {
 } from '@outlast/contract'
 import { isOperator } from '../../../access/principal.ts'
 import type { Config } from '../../../config.ts'
-import { ApiError } from '../../../errors.ts'
+import { ApiError, invalidId } from '../../../errors.ts'
 import { quantileMs } from '../../../observe/times.ts'
 import type { Db } from '../../../store/database.ts'
 import {
@@ -91,7 +91,7 @@ export function workerRoutes({ app, node }: Api): void {
         response: { 200: Worker, '4xx': ErrorResponse },
       },
       async handler({ params, db, committed }) {
-        if (!nodeId.test(params.worker_id)) throw new ApiError('invalid_id', 'worker')
+        if (!nodeId.test(params.worker_id)) throw invalidId('worker', 'node_0123456789abcdef')
         const worker = await setDraining(db, params.worker_id, draining)
         if (!worker) throw new ApiError('not_found', 'Worker')
         committed.push(() => node.bus.look(worker.id))
