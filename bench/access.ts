@@ -9,7 +9,7 @@ const throughputMin = 0.9
 /** Runs of one server differ by as much. */
 const sameMin = 0.95
 
-/** Limits that are counted and told as in earnest, but not reached. */
+/** Limits that are counted and exchanged as in production, but not reached. */
 const limits = {
   RATE_LIMIT_KEY: '1000000',
   RATE_LIMIT_USER: '1000000',
@@ -40,7 +40,7 @@ async function measure(few: string, many: string, options: Options): Promise<Rep
     ] as const
     const crowded = [crowd.url, requests(100_000, 10)] as const
     const few = await compare({ open: asOpen, closed: asFew, crowd: crowded }, options)
-    // Only then: what a node remembers of so many callers weighs on all that it does.
+    // Measured last: the caches of so many callers slow down all other work of a node.
     const all = await compare({ closed: asFew, all: [crowd.url, requests(100_000)] }, options)
     return report(few, all, residentMb(crowd.pid) - residentMb(closed.pid))
   } finally {
@@ -52,13 +52,13 @@ async function measure(few: string, many: string, options: Options): Promise<Rep
 
 const digits = (text: string) => `md5(${text})`
 const keySql = `'evr_' || ${digits(`'a' || n`)} || ${digits(`'b' || n`)}`
-/** Everybody's organization has a session too; asked for at the same cost to the client. */
+/** Every organization also has a session with this id, which has the same cost for the client. */
 const openPath = `/v1/sessions/session_${'0'.repeat(31)}1`
 const openRequest = () => ({ path: openPath })
 
 type Crowd = { organizations: number; keys: number }
 
-/** Organizations with a session each, and keys spread over them. */
+/** Creates organizations with a session each, and keys spread over them. */
 async function fill(url: string, { organizations, keys }: Crowd) {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -103,7 +103,7 @@ async function fill(url: string, { organizations, keys }: Crowd) {
 
 const keyTexts = new Map<number, { key: string; tail: string }[]>()
 
-/** Requests that rotate through some keys of a server with so many, for their sessions. */
+/** Returns requests that rotate through the first `used` of `has` keys, for their sessions. */
 function requests(has: number, used = has): Asked {
   let n = 0
   return () => {
@@ -122,10 +122,10 @@ async function compare<Name extends string>(cases: Record<Name, Case>, options: 
     number[]
   >
   for (let run = 0; run <= runsOf(options) * roundsPerRun; run++) {
-    // There and back, so that what changes with time changes nothing.
+    // In alternating order, so that a drift over time does not favor a server.
     for (const name of run % 2 === 0 ? names : names.toReversed()) {
       const [url, asked] = cases[name]
-      // The first run warms up; all keys pass once in it.
+      // The first run warms up; it uses every key once.
       const ms = run === 0 && name === 'all' ? forMs * 12 : forMs
       const { perSecond } = await loadFor(url, asked, { connections, forMs: ms })
       if (run > 0) measured[name].push(perSecond)

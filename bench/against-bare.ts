@@ -15,7 +15,7 @@ const connections = 16
 /** Rounds in which two servers answered the same request, one after the other. */
 export type Pair = { ours: Load; bare: Load }
 
-/** Loads our server and a bare one with the same GET, in turns. */
+/** Loads our server and a minimal one with the same GET, in turns. */
 export async function compareLoads(
   [ours, bare]: [ours: string, bare: string],
   path: string,

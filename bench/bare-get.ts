@@ -1,6 +1,6 @@
 /**
- * What `GET /v1/sessions/{id}` costs with nothing around it: Fastify, and the columns of a session
- * by primary key, on connections like ours. Takes DATABASE_URL, PORT and ORG_ID.
+ * Serves `GET /v1/sessions/{id}` without any other work: Fastify, and the columns of a session by
+ * primary key, on connections with our settings. Takes DATABASE_URL, PORT and ORG_ID.
  */
 import Fastify from 'fastify'
 import { createPool } from '../apps/server/src/store/database.ts'

@@ -1,7 +1,7 @@
 /**
- * Serves the first page of sessions with nothing around it: `node:http`, one prepared statement
+ * Serves the first page of sessions without any other work: `node:http`, one prepared statement
  * that selects the columns of the newest 20 sessions and their total, and `JSON.stringify` of the
- * answer that we give. Takes DATABASE_URL, PORT and ORG_ID.
+ * same response as ours. Takes DATABASE_URL, PORT and ORG_ID.
  */
 import http from 'node:http'
 import { createPool } from '../apps/server/src/store/database.ts'
@@ -21,7 +21,10 @@ from sessions where org_id = $1 order by created_at desc, id desc limit ${limit}
 
 type Row = SessionRow & { total: number }
 
-/** A session as in our answers; the sessions of this benchmark use no cache and cost nothing. */
+/**
+ * A session in the form of our responses; the sessions of this benchmark use no cache and have no
+ * cost.
+ */
 const sessionOf = (row: Row) => ({
   id: row.id,
   organization_id: row.org_id,

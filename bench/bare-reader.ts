@@ -1,6 +1,6 @@
 /**
- * The AI SDK with nothing around it, in a process of its own, a child of `deltas.ts`: it opens
- * streams of a vendor as our server does, and notes when which words came.
+ * Reads streams of a vendor with the AI SDK and no other code, in a child process of `deltas.ts`.
+ * Opens them as our server does, and records when each word arrived.
  */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { createListener, type Heard } from './spoken.ts'

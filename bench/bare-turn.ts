@@ -1,6 +1,6 @@
 /**
- * A text turn with nothing around it: Fastify and `pg` run the very statements of our turns, write
- * the very rows that a turn of ours wrote, and tell followers in this process. No validation, no
+ * Runs a text turn without any other work: Fastify and `pg` run the same statements as our turns,
+ * write the same rows as a recorded turn, and notify followers in this process. No validation, no
  * fold, no model, no positions. Takes DATABASE_URL (a database of its own), PORT, and TURN: the
  * rows of a recorded turn as JSON.
  */

@@ -15,7 +15,7 @@ import { startOutlast, withDataDir } from './servers.ts'
 const echoMaxMs = 20
 const blockedMaxMs = 20
 
-/** Keeps a processor busy until its time is up. */
+/** Keeps a processor busy until its timeout. */
 const endless = { command: "sed ':a;s/x/xx/g;ba' <<< x", timeout_ms: 4_000 }
 
 /** Calls of `bash` in turns: their time, and the loop's delay beside an endless one. */
@@ -55,12 +55,12 @@ async function createShellAgent(url: string): Promise<string> {
 
 type Completed = { data: { duration_ms: number } }
 
-/** A session whose model calls the tool as it is told. */
+/** Opens a session whose model calls the tool with a given input. */
 async function openShell(url: string, agentId: string) {
   const client = await openClient(url, agentId)
   return {
     close: client.close,
-    /** How long the call took of the turn, and the whole turn, in ms. */
+    /** Returns the time of the call and of the whole turn, in ms. */
     async run(input: object) {
       const script = [{ tool_calls: [{ name: 'bash', arguments: input }] }, { text: 'done' }]
       const turnMs = await client.turn(`llmsim-script: ${JSON.stringify(script)}`)

@@ -10,7 +10,7 @@ const listMaxMs = 300
 const sessions = 20
 const program = fileURLToPath(new URL('../dist/outlast/apps/server/outlast.js', import.meta.url))
 
-/** The Node that npm runs on, which may be older than the one that the package brings. */
+/** The Node that npm runs on, which may be older than the one in the package. */
 const nodes = [...new Set([process.env.npm_node_execpath ?? process.execPath, process.execPath])]
 
 /** Time of the built package's command line from start to end, beside an idle Node. */
@@ -48,7 +48,7 @@ async function fill(url: string) {
   }
 }
 
-/** How long the server takes for what the command asks it. */
+/** Measures how long the server takes for the command's request. */
 async function answerMs(url: string, runs: number): Promise<number> {
   const times: number[] = []
   for (let run = 0; run < runs; run++) {
@@ -63,7 +63,7 @@ type Measured = { url: string; serverMs: number; runs: number }
 
 function measure(node: string, { url, serverMs, runs }: Measured): Row[] {
   const times = { nothing: [] as number[], help: [] as number[], list: [] as number[] }
-  // In turn, so that a machine that becomes slower meanwhile does so for all three.
+  // In turn, so that a machine that slows down affects all three.
   for (let run = 0; run < runs; run++) {
     times.nothing.push(lastingMs(node, ['-e', '0']))
     times.help.push(lastingMs(node, [program, '--help']))
@@ -95,7 +95,7 @@ function measure(node: string, { url, serverMs, runs }: Measured): Row[] {
   ]
 }
 
-/** From the start of a process to its end. Contract: throws when it fails. */
+/** Returns the time from the start of a process to its end. Contract: throws when it fails. */
 function lastingMs(node: string, args: string[]): number {
   const begun = performance.now()
   const { status, stderr } = spawnSync(node, args, { stdio: ['ignore', 'ignore', 'pipe'] })

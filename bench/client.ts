@@ -2,7 +2,7 @@ import http from 'node:http'
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 200 })
 
-/** One request with a JSON body; throws unless it succeeds. */
+/** Sends one request with a JSON body; throws unless it succeeds. */
 export function call<T>(url: string, method: string, path: string, body?: object): Promise<T> {
   const text = body === undefined ? undefined : JSON.stringify(body)
   const headers = text && {
@@ -28,12 +28,12 @@ export function call<T>(url: string, method: string, path: string, body?: object
   })
 }
 
-/** A client that talks to one session and follows it on one stream. */
+/** A client that posts to one session and follows it on one stream. */
 export type Client = {
   sessionId: string
   /** From the POST to `session.idled` on the stream, in ms. */
   turn: (text: string) => Promise<number>
-  /** How long the latest POST took, in ms. */
+  /** Duration of the latest POST, in ms. */
   postMs: () => number
   close: () => void
 }
@@ -60,12 +60,12 @@ export async function openClient(url: string, agentId: string): Promise<Client> 
 }
 
 export type Followed = {
-  /** Time from the start of `send` until both it and the next mark are there, in ms. */
+  /** Time from the start of `send` until both it and the next mark are complete, in ms. */
   until: (send: () => Promise<unknown>) => Promise<number>
   close: () => void
 }
 
-/** Follows a stream of text that says `mark` whenever something is over. */
+/** Follows a stream of text in which `mark` ends each unit. */
 export async function follow(url: string, mark: string): Promise<Followed> {
   let over = () => {}
   let broken = (_error: Error) => {}
@@ -105,7 +105,7 @@ function stream(url: string): Promise<http.IncomingMessage> {
   })
 }
 
-/** An agent that only talks, unless `fields` say more. */
+/** Creates an agent without tools, unless `fields` add some. */
 export async function createAgent(url: string, fields: object = {}): Promise<string> {
   const agent = { name: 'Ada', system_prompt: 'You are Ada. Answer in a sentence.', ...fields }
   return (await call<{ id: string }>(url, 'POST', '/v1/agents', agent)).id

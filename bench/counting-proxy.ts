@@ -3,28 +3,28 @@ import { startEmbedded } from '../apps/server/src/store/embedded.ts'
 import { startPostgresProxy } from '../test/postgres-proxy.ts'
 import { withDataDir } from './servers.ts'
 
-/** Statements that a proxy saw, by name or first words. */
+/** Statements that a proxy counted, by name or first words. */
 export type Counts = { total: number; byLabel: Map<string, number> }
 
 export type CountingProxy = {
   port: number
-  /** What was counted since the last call. */
+  /** Returns the counts since the last call. */
   take: () => Counts
   close: () => Promise<void>
 }
 
 export type CountedDatabase = {
-  /** Of a server whose statements are to be counted. */
+  /** Settings of a server whose statements are counted. */
   env: Record<string, string>
   proxy: CountingProxy
-  /** Past the proxy. */
+  /** The URL without the proxy. */
   directUrl: string
 }
 
-/** No checkpoint falls into a measurement: after one, PostgreSQL writes whole pages. */
+/** Prevents checkpoints during a measurement: after one, PostgreSQL writes whole pages. */
 const settings = { checkpoint_timeout: '1h', max_wal_size: '8GB' }
 
-/** Runs `work` beside a new PostgreSQL that is reached through a counting proxy. */
+/** Runs `work` with a new PostgreSQL behind a counting proxy. */
 export function withCountedDatabase<T>(work: (database: CountedDatabase) => Promise<T>) {
   return withDataDir(async (dataDir) => {
     const log = createLog('warn')
@@ -46,7 +46,7 @@ function fail(error: Error): never {
   throw error
 }
 
-/** Stands between a server and its PostgreSQL and counts what is executed there. */
+/** Starts a proxy between a server and its PostgreSQL that counts statements. */
 async function startCountingProxy(postgresPort: number): Promise<CountingProxy> {
   let counts: Counts = { total: 0, byLabel: new Map() }
   const { port, close } = await startPostgresProxy(`postgres://127.0.0.1:${postgresPort}`, {

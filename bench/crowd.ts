@@ -1,8 +1,8 @@
 import { median, ms, percentile } from './figures.ts'
 
 /**
- * One side of a conversation: `turn` takes its ms from sending a message until its turn has ended,
- * of which the server took `postMs` to accept the message.
+ * One conversation. `turn` returns the ms from sending a message until its turn has ended; `postMs`
+ * is the part that the server took to accept the message.
  */
 export type Talker = {
   turn: (text: string) => Promise<number>
@@ -10,15 +10,15 @@ export type Talker = {
   close: () => void
 }
 
-/** How many clients, each with sessions and streams of its own, and for how long. */
+/** The number of clients, each with sessions and streams of its own, and the duration. */
 export type Crowd = { clients: number; forMs: number }
 
-/** What a crowd got done. */
+/** The throughput and latencies of a crowd. */
 export type Result = {
   perSecond: number
   p50: number
   p99: number
-  /** Of accepting a message; not a number where no request does only that. */
+  /** Time to accept a message; NaN for peers without such a request. */
   postP50: number
   postP99: number
 }
@@ -26,7 +26,10 @@ export type Result = {
 /** Longest conversation: a turn reads its session's log, so its time depends on the length. */
 const turnsMax = 50
 
-/** Clients talk in parallel, as fast as they are answered. The clock starts once all connect. */
+/**
+ * Runs clients in parallel, each as fast as its requests are answered. The clock starts once all
+ * are connected.
+ */
 export async function measureCrowd(
   open: () => Promise<Talker>,
   { clients, forMs }: Crowd,
@@ -48,7 +51,7 @@ export const resultOf = (latencies: number[], tookMs: number, posts: number[] = 
   postP99: posts.length > 0 ? percentile(posts, 0.99) : Number.NaN,
 })
 
-/** The median of each figure. */
+/** Returns the median of each figure. */
 export function mediansOf(results: Result[]): Result {
   const of = (key: keyof Result) => median(results.map((result) => result[key]))
   const [perSecond, p50, p99] = [of('perSecond'), of('p50'), of('p99')]
@@ -62,7 +65,7 @@ type Conversing = {
   posts: number[]
 }
 
-/** One client: when a conversation has become long, it begins another. */
+/** Runs one client, which begins another conversation when one has become long. */
 async function converse(first: Talker, { open, until, latencies, posts }: Conversing) {
   let talker = first
   for (let n = 1; performance.now() < until; n++) {

@@ -12,7 +12,7 @@ export async function withConnection<T>(url: string, work: (client: pg.Client) =
   }
 }
 
-/** The rows of one statement, on a connection of its own. */
+/** Returns the rows of one statement, on a connection of its own. */
 export function queryRows<T>(url: string, text: string, values: unknown[] = []): Promise<T[]> {
   return withConnection(url, async (client) => (await client.query(text, values)).rows as T[])
 }

@@ -1,6 +1,6 @@
 /**
- * Clients of streams in a process of their own, a child of `deltas.ts`: each follows a session
- * until its turn has ended, and notes when which words came.
+ * Follows sessions in a child process of `deltas.ts`, each until its turn has ended, and records
+ * when each word arrived.
  */
 import { connect } from 'node:net'
 import { createListener, type Heard } from './spoken.ts'
@@ -30,7 +30,7 @@ process.on('disconnect', () => process.exit(0))
 
 const tell = (answer: ClientsAnswer) => process.send!(answer)
 
-/** A client as thin as can be, so that it is the server that is measured. */
+/** A minimal client, so that the benchmark measures the server. */
 function follow(port: number, path: string): Following {
   const listener = createListener()
   const connected = Promise.withResolvers<void>()

@@ -22,22 +22,22 @@ import type { Said, VendorAnswer, VendorOrder } from './pacing-vendor.ts'
 import { busyMs, type Server, startOutlast, withDataDir } from './servers.ts'
 import { type Heard, windowWaits } from './spoken.ts'
 
-/** What we may add to what the bare AI SDK takes, beyond the window of a delta. */
+/** The delay that the server may add to that of the bare AI SDK, beyond the window of a delta. */
 const addedMaxMs = { p50: 5, p99: 25 }
 const wordsPerSecond = 50
 const crowds = [1, 50, 500]
 
 /**
- * How long a word takes from a vendor's byte to our delta on SSE, and how long to the bare AI SDK.
+ * Delay of a word from a vendor's byte to our delta on SSE, and to the bare AI SDK.
  *
- * Most streams say 50 words a second, of which most wait for the delta that carries them. Beside
- * every twenty of them one says 10 a second: its words come further apart than deltas, and none
- * waits.
+ * Most streams send 50 words a second, most of which wait for the delta that carries them. For
+ * every twenty of them, one stream sends 10 a second: its words are further apart than deltas, and
+ * none waits.
  */
 export function deltas(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {
     const server = await startOutlast({
-      // As many turns at once as there are streams; nothing else differs from the defaults.
+      // As many concurrent turns as there are streams; all other settings are defaults.
       env: { DATA_DIR: dataDir, WORKER_SLOTS: '600' },
       nodeArgs: profiled(options),
     })
@@ -60,8 +60,9 @@ const child = (file: string) =>
 
 type Bench = { server: Server; vendor: ChildProcess; clients: ChildProcess; reader: ChildProcess }
 type Crowd = { fast: number; slow: number }
-/** What one side heard of one crowd. */
-/** `busyUs`: processor time of whoever read, for each word. */
+/**
+ * The words that one side received from one crowd. `busyUs`: processor time of the reader per word.
+ */
 type Run = { fast: Heard[]; slow: Heard[]; vendorLateMs: number; busyUs: number }
 type Pair = { ours: Run; bare: Run }
 
@@ -97,7 +98,7 @@ async function measure(bench: Bench, options: Options): Promise<Report> {
 }
 
 const notes = [
-  'A word carries the time at which the vendor said it, by the clock that all processes of a machine share. Vendor, clients and the bare AI SDK are processes of their own on the same cores. The bare AI SDK reads such streams as our server does, and hands them to nobody. Beside every 20 streams of 50 words a second is one of 10, whose words wait for no delta. The window is what the words of a stream would have waited had nothing taken any time. Every reply was compared with what was said.',
+  'Each word contains the time at which the vendor sent it, by the clock that all processes of a machine share. Vendor, clients and the bare AI SDK are processes of their own on the same cores. The bare AI SDK reads such streams as our server does, without followers. For every 20 streams of 50 words a second there is one of 10, whose words wait for no delta. The window is the time that the words of a stream would wait if all other work took no time. Every reply was compared with the sent text.',
 ]
 
 async function ask<Order extends object, Answer>(who: ChildProcess, order: Order): Promise<Answer> {
@@ -135,7 +136,7 @@ async function askOurs(
     ClientsOrder,
     Extract<ClientsAnswer, { differing: number }>
   >(clients, { report: true })
-  if (differing > 0) throw new Error(`${differing} replies differ from what was streamed.`)
+  if (differing > 0) throw new Error(`${differing} replies differ from the sent text.`)
   return runOf(vendor, heard, busyMs(server.pid) - before)
 }
 
@@ -151,7 +152,7 @@ async function askBare(
   return runOf(vendor, heard, busyMs(reader.pid!) - before)
 }
 
-/** Contract: throws when a text was not heard as it was said. */
+/** Contract: throws when a received text differs from the sent one. */
 async function runOf(vendor: ChildProcess, heard: Heard[], busyMs: number): Promise<Run> {
   const { said, lateMs } = await ask<VendorOrder, { said: Said[]; lateMs: number[] }>(vendor, {
     report: true,
@@ -162,7 +163,7 @@ async function runOf(vendor: ChildProcess, heard: Heard[], busyMs: number): Prom
       .filter((one) => one.pace === pace)
       .map(({ hash }) => {
         const found = byHash.get(hash)
-        if (!found) throw new Error('A text was not heard as it was said.')
+        if (!found) throw new Error('A received text differs from the sent one.')
         return found
       })
   return {
@@ -179,7 +180,7 @@ const latencies = ({ said, heard }: Heard) =>
 const all = (texts: Heard[]) => texts.flatMap(latencies)
 const waits = (texts: Heard[]) => texts.flatMap(({ said }) => windowWaits(said, livePauseMs))
 
-/** Words said in one quarter of the time of a run, and how late they came. */
+/** Returns the delays of words that were sent in one quarter of a run. */
 function quarter(texts: Heard[], which: 0 | 3): number[] {
   const begun = Math.min(...texts.map(({ said }) => said[0]!))
   const ended = Math.max(...texts.map(({ said }) => said.at(-1)!))
@@ -190,7 +191,7 @@ function quarter(texts: Heard[], which: 0 | 3): number[] {
   )
 }
 
-/** Words a second, while all streams say some. */
+/** Words per second, while all streams send some. */
 function rateOf(texts: Heard[], clock: 'said' | 'heard'): number {
   const from = Math.max(...texts.map((text) => text[clock][0]!))
   const to = Math.min(...texts.map((text) => text[clock].at(-1)!))
@@ -209,7 +210,7 @@ function shown({ ours, bare }: Pair): string {
     `at once ${both(all(ours.slow))}; bare ${both(all(bare.slow))}`,
     `every word ${both(all(ours.fast))}; window ${both(waits(ours.fast))}; bare ${both(all(bare.fast))}`,
     `first quarter ${both(quarter(ours.fast, 0))}, last ${both(quarter(ours.fast, 3))}`,
-    `${rateOf(ours.fast, 'said').toFixed(0)} said a second, ${rateOf(ours.fast, 'heard').toFixed(0)} heard`,
+    `${rateOf(ours.fast, 'said').toFixed(0)} sent per second, ${rateOf(ours.fast, 'heard').toFixed(0)} received`,
     `${ours.busyUs.toFixed(0)} µs of a processor a word, bare ${bare.busyUs.toFixed(0)} µs`,
     `vendor late by ${ms(ours.vendorLateMs)}, for bare ${ms(bare.vendorLateMs)}`,
   ].join('\n    ')
@@ -251,9 +252,9 @@ function paceRows(pairs: Pair[]): Row[] {
   const grown = (share: Share) => `${share} ${late(3, share)} against ${late(0, share)}`
   return [
     {
-      what: 'words heard, of those said',
+      what: 'words received, of those sent',
       goal: '',
-      measured: `${rate('heard')} of ${rate('said')} a second`,
+      measured: `${rate('heard')} of ${rate('said')} per second`,
     },
     {
       what: 'all words with the window, last quarter against first',

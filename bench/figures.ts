@@ -1,22 +1,22 @@
-/** What one benchmark says: a heading, and a row for each goal. */
+/** The result of one benchmark: a heading, and a row for each goal. */
 export type Report = { title: string; rows: Row[]; notes?: string[] }
 
 export type Row = {
   what: string
   goal: string
   measured: string
-  /** Against the other server, or the smaller case, of the same run. */
+  /** Relative to the other server, or the smaller case, of the same run. */
   ratio?: string
-  /** Absent for what is told for information. */
+  /** Absent for rows without a goal. */
   met?: boolean
 }
 
 export type Options = {
-  /** Fewer runs, less data. Its figures show that the benchmark works, not our speed. */
+  /** Fewer runs, less data. Its figures only show that the benchmark works. */
   quick: boolean
-  /** Where our server leaves a CPU profile of its whole life. */
+  /** The folder for a CPU profile of our server's whole life. */
   profileDir: string | undefined
-  /** A server to measure instead of our own: any that speaks our contract. Only for `turn`. */
+  /** A server to measure instead of our own, with the same contract. Only for `turn`. */
   url: string | undefined
 }
 
@@ -36,7 +36,7 @@ export const ms = (value: number) => `${value.toFixed(1)} ms`
 export const mb = (value: number) => `${value.toFixed(0)} MB`
 export const seconds = (valueMs: number) => `${(valueMs / 1000).toFixed(2)} s`
 
-/** The median ratio of runs that were measured side by side, and how far they lay apart. */
+/** Returns the median ratio of runs that were measured side by side, and their spread. */
 export function ratios(ours: readonly number[], theirs: readonly number[]) {
   const each = ours.map((value, run) => value / theirs[run]!)
   const shown = `${median(each).toFixed(2)} (${Math.min(...each).toFixed(2)} to ${Math.max(...each).toFixed(2)})`
@@ -59,7 +59,7 @@ export function markdown({ title, rows, notes = [] }: Report): string {
   ].join('\n')
 }
 
-/** Says on the terminal how far a benchmark is. */
+/** Reports the progress of a benchmark on the terminal. */
 export function progress(line: string) {
   process.stderr.write(`  ${line}\n`)
 }

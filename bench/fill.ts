@@ -5,7 +5,7 @@ export const organizationId = 'org_00000000000000000000000000000001'
 /** Agents by number: `agent_…0001` is the busy one. */
 export const agentId = (n: number) => `agent_${n.toString(16).padStart(32, '0')}`
 const agentCount = 50
-/** Of the first sessions three of five are the busy agent's, so that it has 500 pages early. */
+/** Three of five of the first sessions are the busy agent's, so that it has 500 pages early. */
 const busyUpTo = 20_000
 
 export async function addAgents(client: pg.Client) {
@@ -17,7 +17,7 @@ export async function addAgents(client: pg.Client) {
   )
 }
 
-/** Adds sessions as they are after a turn, each a second younger than the one before. */
+/** Adds sessions in the state after a turn, each a second younger than the previous one. */
 export async function addSessions(client: pg.Client, count: number) {
   await client.query(
     `

@@ -33,7 +33,7 @@ export function fork(options: Options): Promise<Report> {
   })
 }
 
-/** A session after one turn. */
+/** Returns a session after one turn. */
 async function talk(url: string, agent: string): Promise<string> {
   const client = await openClient(url, agent)
   await client.turn('What do you know of the sea? '.repeat(20))
@@ -41,7 +41,7 @@ async function talk(url: string, agent: string): Promise<string> {
   return client.sessionId
 }
 
-/** Tells the turn again and again, until there are as many events as there should be. */
+/** Repeats the turn until the log has the required number of events. */
 function lengthen(url: string, sessionId: string) {
   return queryRows(
     url,
@@ -89,7 +89,7 @@ type Served = { url: string; pid: number; inspector: Inspector }
 type Asked = { sessionId: string; query: string }
 type Export = Asked & { bytes: number; tookMs: number[]; grewMb: number; delayMs: number }
 
-/** How fast an export is, what the server holds of it meanwhile, and how late its loop is. */
+/** Measures the speed of an export, the server's memory for it, and the delay of its loop. */
 async function measure(
   { url, pid, inspector }: Served,
   asked: Asked,

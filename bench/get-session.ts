@@ -5,12 +5,12 @@ import { databaseUrl, startBare, startOutlast, withDataDir } from './servers.ts'
 
 const organization = 'org_00000000000000000000000000000001'
 
-/** Our `GET /v1/sessions/{id}` against a bare handler on the same database. */
+/** Our `GET /v1/sessions/{id}` against a minimal handler on the same database. */
 export function getSession(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {
     const program = { env: { DATA_DIR: dataDir }, nodeArgs: profiled(options) }
-    // A server serves from data that an earlier start made; what that first start leaves on the
-    // heap is not the question.
+    // A server normally starts with existing data; what creating it leaves on the heap is not
+    // measured.
     await (await startOutlast(program)).stop()
     const ours = await startOutlast(program)
     const url = databaseUrl(dataDir)

@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './servers.ts'
 
-/** Looks into a Node process that was started with `nodeArgs`. */
+/** Inspects a Node process that was started with `nodeArgs`. */
 export type Inspector = {
   nodeArgs: string[]
-  /** Collects garbage, and gives what is left on the heap and in buffers beside it, in MB. */
+  /** Collects garbage, and returns the size of the heap and external buffers, in MB. */
   heapMb: () => Promise<number>
-  /** The value of an expression in that process. */
+  /** Evaluates an expression in that process. */
   evaluate: <T>(expression: string) => Promise<T>
 }
 
@@ -28,7 +28,7 @@ export async function createInspector(): Promise<Inspector> {
     nodeArgs: [`--inspect=127.0.0.1:${port}`, '--inspect-publish-uid=http'],
     heapMb: () =>
       connected(async (socket) => {
-        // What the first collection sets free may hold more.
+        // Objects that the first collection frees may hold others.
         for (let n = 0; n < 2; n++) await ask(socket, 'HeapProfiler.collectGarbage')
         const { usedSize, backingStorageSize = 0 } = await ask<Usage>(
           socket,
@@ -65,7 +65,7 @@ function ask<T>(socket: WebSocket, method: string, params: object = {}): Promise
   })
 }
 
-/** The longest time that the server's loop was late while `work` went on. */
+/** Returns the longest delay of the server's loop during `work`. */
 export async function longestDelay(
   inspector: Inspector,
   work: () => Promise<unknown>,
@@ -79,7 +79,9 @@ export async function longestDelay(
   return (await inspector.evaluate<number>('delays.disable(), delays.max')) / 1e6
 }
 
-/** Most processor time of the server's thread between two samples during `work`, in ms. */
+/**
+ * Returns the most processor time of the server's thread between two samples during `work`, in ms.
+ */
 export async function longestTask(
   inspector: Inspector,
   work: () => Promise<unknown>,

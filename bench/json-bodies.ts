@@ -6,7 +6,7 @@ import { startOutlast, withDataDir } from './servers.ts'
 const blockedMaxMs = 50
 const sizeBytes = 8 * 1024 * 1024 - 1024
 
-/** Bodies of 8 MiB, by what fills them. */
+/** Bodies of 8 MiB, by their content. */
 const bodies: Record<string, () => string> = {
   'empty parts': () => `{"message":{"content":[${'{},'.repeat(sizeBytes / 3)}{}]}}`,
   'one text': () => messageOf('x'.repeat(sizeBytes)),
@@ -19,7 +19,7 @@ const bodies: Record<string, () => string> = {
 const messageOf = (text: string, more = '') =>
   `{"message":{"content":[{"type":"text","text":"${text}"}]}${more}}`
 
-/** A body is parsed and validated before its session is looked for: no turn adds to the figures. */
+/** A body is parsed and validated before its session is looked up: no turn adds to the figures. */
 const noSession = `session_${'0'.repeat(32)}`
 
 /** The loop's delay from a message of 8 MiB until it is validated, and from a turn with one. */
@@ -46,7 +46,7 @@ export function jsonBodies(options: Options): Promise<Report> {
       const what = 'longest delay of the loop: a turn with 8 MiB of quotes, and its stream'
       rows.push({ what, goal: '', measured: shown })
       const note =
-        'Of processor time: the longest task of the loop, whatever else runs on the machine.'
+        'Of processor time: the longest task of the loop, independent of other load on the machine.'
       return { title: 'Large bodies of JSON', rows, notes: [note] }
     } finally {
       await server.stop()
@@ -66,7 +66,7 @@ async function measure({ inspector, runs }: Measured, work: () => Promise<void>)
   return { delayMs, shown: `${ms(delayMs)} (${ms(median(tasks))} of processor time)` }
 }
 
-/** Each quote is two bytes of JSON. */
+/** Each quote takes two bytes of JSON. */
 async function turnOfQuotes(url: string): Promise<void> {
   const client = await openClient(url, assistant)
   await client.turn('"'.repeat(sizeBytes / 2 - 1024))

@@ -32,7 +32,7 @@ const pages = [
 
 type Target = { url: string; client: pg.Client; dataDir: string }
 
-/** Pages of 20 sessions: a server with few and one with many, asked in turns. */
+/** Pages of 20 sessions: a server with few and one with many, in turns. */
 export function listSessions(options: Options): Promise<Report> {
   return withServer({}, (small) =>
     withServer({ nodeArgs: profiled(options) }, (large) => compare(small, large, options)),
@@ -78,7 +78,7 @@ async function compare(small: Target, large: Target, options: Options): Promise<
   }
 }
 
-/** The first page under load, beside a bare server of the same pages. */
+/** Loads the first page, beside a minimal server of the same pages. */
 async function loadPage({ url, dataDir }: Target, options: Options): Promise<Pair[]> {
   const env = { DATABASE_URL: databaseUrl(dataDir), ORG_ID: organizationId }
   const bare = await startBare('bare-list.ts', { env })
@@ -87,7 +87,7 @@ async function loadPage({ url, dataDir }: Target, options: Options): Promise<Pai
 
 type P95 = { small: number[]; large: number[] }
 
-/** The p95 of each page, run by run, the two servers one after the other. */
+/** Returns the p95 of each page per run, the two servers one after the other. */
 async function timePages(small: Target, large: Target, options: Options, about: string) {
   for (const { url, client } of [small, large]) {
     await client.query('checkpoint')

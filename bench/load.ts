@@ -1,12 +1,12 @@
 import { connect, type Socket } from 'node:net'
 
-/** What a load gave: answers a second, and how long each took in ms. */
+/** The result of a load: responses per second, and the latency of each in ms. */
 export type Load = { perSecond: number; latencies: number[] }
 
-/** What to ask for: always the same path, or each time another one, with a credential. */
+/** The requests to send: always the same path, or a new one each time, with a credential. */
 export type Asked = string | (() => { path: string; authorization?: string })
 
-/** Asks over and over, on some connections, one request after the other on each. */
+/** Sends requests for some time on several connections, one after the other on each. */
 export async function loadFor(
   url: string,
   asked: Asked,
@@ -23,7 +23,7 @@ export async function loadFor(
   return { perSecond: latencies.length / ((performance.now() - begun) / 1000), latencies }
 }
 
-/** Asks for one path some times, on one connection. */
+/** Requests one path `times` times, on one connection. */
 export async function askTimes(url: string, path: string, times: number): Promise<number[]> {
   const latencies: number[] = []
   await ask(url, path, { latencies, more: () => latencies.length < times })
@@ -44,7 +44,7 @@ function requestOf(
   return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${credential}\r\n`
 }
 
-/** A client as thin as can be, so that two servers are compared and not two clients. */
+/** A minimal client, so that the benchmark compares servers and not clients. */
 function ask(url: string, asked: Asked, { latencies, more }: Asking): Promise<void> {
   const { hostname, port, host } = new URL(url)
   const next =

@@ -1,7 +1,7 @@
 /**
- * Does the time of a failed sign-in tell whether an e-mail is known? Prints the medians for a wrong
- * password, an unknown e-mail and the administrator of the settings, and their ratio to each other:
- * `node bench/login-timing.ts`.
+ * Measures whether the time of a failed sign-in reveals that an email address has an account.
+ * Prints the medians for a wrong password, an unknown address and the administrator of the
+ * settings, and their ratios: `node bench/login-timing.ts`.
  */
 import { startOutlast, withDataDir } from './servers.ts'
 
@@ -32,7 +32,7 @@ async function main() {
   })
 }
 
-/** A fresh account for every few attempts: ten wrong passwords lock one. */
+/** A new account for every few attempts: ten wrong passwords lock one. */
 async function measure(url: string): Promise<Map<Kind, number[]>> {
   const times = new Map<Kind, number[]>()
   let made = 0

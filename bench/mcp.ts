@@ -67,7 +67,7 @@ async function openBare(url: string) {
 
 type Completed = { data: { duration_ms: number; success: boolean } }
 
-/** A session whose model calls the tool as it is told. */
+/** Opens a session whose model calls the tool with a given input. */
 async function openOurs(url: string, mcpUrl: string) {
   const server = { name: 'everything', url: mcpUrl }
   const { id } = await call<{ id: string }>(url, 'POST', '/v1/mcp-servers', server)
@@ -78,7 +78,7 @@ async function openOurs(url: string, mcpUrl: string) {
   const client = await openClient(url, agentId)
   return {
     close: client.close,
-    /** How long the call took of the turn, and the whole turn, in ms. */
+    /** Returns the time of the call and of the whole turn, in ms. */
     async run() {
       const script = [{ tool_calls: [{ name, arguments: input }] }, { text: 'done' }]
       const turnMs = await client.turn(`llmsim-script: ${JSON.stringify(script)}`)
@@ -93,7 +93,7 @@ async function openOurs(url: string, mcpUrl: string) {
 
 type Times = { bare: number[]; ours: number[]; turns: number[] }
 
-/** Durations in the log are whole milliseconds: their mean says more than their median. */
+/** Durations in the log are whole milliseconds: their mean is more exact than their median. */
 const mean = (values: readonly number[]) =>
   values.reduce((sum, value) => sum + value, 0) / values.length
 

@@ -3,10 +3,10 @@ import http, { type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { call } from './client.ts'
 
-/** Says a reply, piece by piece; the reply is over when it returns. */
+/** Writes a reply in pieces; the reply ends when it returns. */
 export type Speaker = (say: (text: string) => void) => Promise<void> | void
 
-/** A model on the wire, for what our simulated one cannot say. */
+/** A model server, for replies that our simulated model cannot produce. */
 export type Model = { baseUrl: string; close: () => Promise<void> }
 
 /** Serves a model as vendors of Chat Completions do. The speaker answers every request. */
@@ -47,7 +47,7 @@ async function answer(response: ServerResponse, speaker: Speaker) {
   response.end('data: [DONE]\n\n')
 }
 
-/** Tells a server of ours about such a model. Returns an agent that has it. */
+/** Adds such a model to an Outlast server. Returns an agent with it. */
 export async function agentOn(url: string, { baseUrl }: Pick<Model, 'baseUrl'>): Promise<string> {
   const provider = { name: 'Bench', provider_type: 'openai_completions', base_url: baseUrl }
   const { id } = await call<{ id: string }>(url, 'POST', '/v1/llm-providers', provider)
@@ -56,7 +56,7 @@ export async function agentOn(url: string, { baseUrl }: Pick<Model, 'baseUrl'>):
 
 const simulatedProvider = 'provider_01933b5a000070008000000000000003'
 
-/** An agent on a simulated model, whose name says how it behaves. */
+/** Creates an agent on a simulated model, whose name determines its behavior. */
 export const agentOnSimulated = (url: string, name: string) =>
   agentWith(url, simulatedProvider, name)
 

@@ -1,7 +1,6 @@
 /**
- * A vendor in a process of its own, a child of `deltas.ts`: in each of its streams a model says
- * words at a pace, and in each word when it was said. No stream begins before all that are expected
- * are open.
+ * Runs a vendor in a child process of `deltas.ts`. In each of its streams a model sends words at a
+ * pace; each word contains its time. No stream begins before all expected streams are open.
  */
 import { startModel } from './model.ts'
 import { hashOf, spokenWord } from './spoken.ts'
@@ -12,7 +11,7 @@ export type VendorAnswer =
   | { baseUrls: Record<string, string> }
   | { expected: number }
   | { said: Said[]; lateMs: number[] }
-/** A text that was said, and at which of the paces. */
+/** A text that was sent, and its pace. */
 export type Said = { pace: string; hash: string }
 
 type Speech = {
@@ -25,7 +24,7 @@ type Speech = {
 }
 
 const tickMs = 1
-/** Streams begin within so long, so that their words do not come at the same moments. */
+/** Streams begin within this time, so that their words do not coincide. */
 const spreadMs = 1_000
 
 let expected = 0
@@ -86,14 +85,14 @@ function tick() {
   if (speaking.length > 0) setTimeout(tick, tickMs)
 }
 
-/** A word that is late does not put off those after it: the pace is kept. */
+/** Sends the next word. A late word does not delay the following ones: the pace is kept. */
 function sayNext(speech: Speech, now: number) {
   lateMs.push(now - speech.nextAt)
   const word = spokenWord()
   speech.text += word
   speech.say(word)
   speech.left -= 1
-  // Never twice alike: else words and windows would fall into step.
+  // Pauses vary: else words and windows would synchronize.
   speech.nextAt += speech.pauseMs * (0.75 + Math.random() / 2)
   if (speech.left === 0) speech.over()
 }

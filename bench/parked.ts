@@ -23,12 +23,12 @@ const settleMs = 2_000
 /** Turns before the measurement, so that the memory of the first ones is not counted. */
 const early = 200
 const lanes = 32
-/** Longest poll interval of an idle server: counts run from one look to the next. */
+/** Longest poll interval of an idle server: counts run from one poll to the next. */
 const pollMs = 5_000
 
 type Size = { turns: number; samples: number; idleMs: number }
 
-/** What a server is like while so many turns wait. */
+/** The state of a server while this many turns wait. */
 type Figures = {
   heapMb: number
   residentMb: number
@@ -37,7 +37,9 @@ type Figures = {
   answerMs: number
 }
 
-/** Cost of turns that wait for their client: against none on fresh servers, and while they come. */
+/**
+ * Cost of turns that wait for their client: against none on fresh servers, and while they arrive.
+ */
 export function parked(options: Options): Promise<Report> {
   const size: Size = options.quick
     ? { turns: 2_000, samples: 20, idleMs: 2 * pollMs }
@@ -98,7 +100,7 @@ async function textTurns({ server, agentId }: Bench, samples: number): Promise<n
   return median(times.slice(early))
 }
 
-/** From the request that brings a result until the turn has begun its next model call. */
+/** From the request with a result until the turn has begun its next model call. */
 async function answers({ server: { url }, agentId }: Bench, samples: number): Promise<number> {
   const times: number[] = []
   for (let n = 0; n < samples + early; n++) {
@@ -118,7 +120,7 @@ const script = [
   { text: 'Thanks.' },
 ]
 
-/** A turn that will wait for its client; the path of its session. */
+/** Begins a turn that will wait for its client; returns the path of its session. */
 async function beginTurn(url: string, agent_id: string): Promise<string> {
   const { id } = await call<{ id: string }>(url, 'POST', '/v1/sessions', { agent_id })
   const text = `llmsim-script: ${JSON.stringify(script)}`
@@ -135,7 +137,7 @@ async function untilParked(url: string, path: string) {
   }
 }
 
-/** Bytes on the heap that a server keeps of each turn that it has parked. */
+/** Heap bytes that a server keeps for each parked turn. */
 async function growth(bench: Bench, turns: number): Promise<number> {
   const { inspector } = bench
   const before = await inspector.heapMb()
@@ -200,7 +202,7 @@ function report({ turns, samples }: Size, { none, many, heapBytes }: Measured): 
       times('from an answer until its turn has begun the next model call', 'answerMs'),
     ],
     notes: [
-      `Times are medians of ${samples}. Both servers had as many turns before they were looked at.`,
+      `Times are medians of ${samples}. Both servers had as many turns before the measurement.`,
     ],
   }
 }

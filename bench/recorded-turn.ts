@@ -1,7 +1,7 @@
 import type { NewEvent } from '../apps/server/src/store/sessions/turns.ts'
 import { queryRows } from './database.ts'
 
-/** The rows that a text turn of ours wrote, by the statement that wrote them. */
+/** The rows that a text turn of ours wrote, by statement. */
 export type RecordedTurn = {
   input: NewEvent
   begin: NewEvent[]

@@ -1,10 +1,10 @@
 /**
- * Runs benchmarks and prints what they measured as Markdown: all of them, or those named.
+ * Runs all benchmarks, or the named ones, and prints their results as Markdown.
  *
  *     npm run bench
  *     npm run bench -- turn get-session --quick
- *     npm run bench -- turn --profile=DIR        leaves a CPU profile of our server there
- *     npm run bench -- turn --url=http://HOST    measures that server, whoever made it
+ *     npm run bench -- turn --profile=DIR        writes a CPU profile of our server to DIR
+ *     npm run bench -- turn --url=http://HOST    measures that server
  */
 import os from 'node:os'
 import { access } from './access.ts'
@@ -80,7 +80,7 @@ function optionOf(option: string): string | undefined {
   return args.find((arg) => arg.startsWith(begin))?.slice(begin.length)
 }
 
-// Only an exit that Node makes itself tells the servers that were started.
+// Only an exit by Node itself runs the handlers that stop the servers.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
 const say = (text: string) => process.stdout.write(`${text}\n`)

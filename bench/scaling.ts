@@ -9,10 +9,12 @@ import { type Server, startOutlast, withDataDir } from './servers.ts'
 const ratioMin = 1.7
 const slots = 8
 const modelMs = 300
-/** More than all slots of both workers, so that none of them is ever without a turn. */
+/** More than all slots of both workers, so that both always have turns. */
 const clients = 32
 
-/** One node that serves, and one or two that run turns, most of whose time is the model's. */
+/**
+ * One node that serves, and one or two that run turns, which spend most of their time in the model.
+ */
 export function scaling(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {
     const log = createLog('warn')

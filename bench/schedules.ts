@@ -6,16 +6,16 @@ import { ms, type Options, percentile, progress, type Report } from './figures.t
 import { startOutlast } from './servers.ts'
 
 const schedulesCount = 10_000
-/** One of so many sessions is written to by each schedule. */
+/** Each schedule writes to one of this many sessions. */
 const sessionsCount = 1_000
 const dueEachSecond = 100
 const lateMaxMs = 1_000
 const idleMax = 2
-/** Schedules that come due in the same second, and how long it may take to start them all. */
+/** Schedules that are due in the same second, and the time limit to start them all. */
 const burstCount = 5_000
 const burstMaxMs = 60_000
 
-/** How late schedules run, and what looking for them costs when none is due. */
+/** Lateness of schedules, and the cost of polling when none is due. */
 export function schedules({ quick }: Options): Promise<Report> {
   const forSeconds = quick ? 10 : 60
   const idleMs = quick ? 5_000 : 20_000
@@ -33,7 +33,7 @@ export function schedules({ quick }: Options): Promise<Report> {
   })
 }
 
-/** Statements of the scheduler in a second. */
+/** Statements of the scheduler per second. */
 async function countIdle(proxy: CountingProxy, forMs: number): Promise<number> {
   await sleep(2_000)
   proxy.take()
@@ -43,7 +43,7 @@ async function countIdle(proxy: CountingProxy, forMs: number): Promise<number> {
   return ours.reduce((sum, [, count]) => sum + count, 0) / (forMs / 1_000)
 }
 
-/** Schedules with a message each to one of the sessions; none is due until released. */
+/** Creates schedules with a message each to one of the sessions; none is due until released. */
 async function fill(url: string, databaseUrl: string) {
   const agent_id = await createAgent(url)
   const sessions: string[] = []
@@ -93,7 +93,7 @@ async function runFor(databaseUrl: string, forSeconds: number): Promise<number[]
   return rows.map(({ late }) => late)
 }
 
-/** Lets 5,000 schedules come due in one second; returns the ms until the last one starts. */
+/** Makes 5,000 schedules due in one second; returns the ms until the last one starts. */
 async function runBurst(databaseUrl: string): Promise<number> {
   const [{ at }] = (await queryRows(
     databaseUrl,

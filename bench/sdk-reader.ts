@@ -1,12 +1,11 @@
 /**
- * Reads streams in a process of its own, a child of `sdk-stream.ts`: with the SDK, or by hand as
- * somebody would who knows the format. Tells how long it took, and how long it kept a processor
- * busy.
+ * Reads streams in a child process of `sdk-stream.ts`: with the SDK, or with a hand-written parser
+ * of the format. Reports the elapsed and the processor time.
  */
 import { createOutlast } from '../packages/sdk/src/index.ts'
 
 export type ReadOrder = { how: 'sdk' | 'hand'; url: string; sessionIds: string[]; last: string }
-/** `units` is what the events hold, so that both ways are seen to read the same. */
+/** `units` is the size of the events, to show that both ways read the same. */
 export type ReadAnswer = { events: number; units: number; wallMs: number; cpuMs: number }
 
 type Count = Pick<ReadAnswer, 'events' | 'units'>

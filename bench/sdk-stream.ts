@@ -21,7 +21,7 @@ import type { ReadAnswer, ReadOrder } from './sdk-reader.ts'
 import { databaseUrl, startOutlast, withDataDir } from './servers.ts'
 
 const ratioMax = 1.1
-/** The event that ends the read: of a history its last one, the only one of its type. */
+/** The event that ends the read: the last one of a history, the only one of its type. */
 const last = 'turn.failed'
 const wordPauseMs = 50
 
@@ -29,7 +29,7 @@ type Size = { events: number; sessions: number; words: number }
 const full: Size = { events: 100_000, sessions: 100, words: 100 }
 const small: Size = { events: 10_000, sessions: 20, words: 20 }
 
-/** Cost of the SDK over reading by hand: for a long history, and for live text. */
+/** Cost of the SDK over a hand-written reader: for a long history, and for live text. */
 export function sdkStream(options: Options): Promise<Report> {
   const size = options.quick ? small : full
   return withDataDir(async (dataDir) => {
@@ -52,7 +52,7 @@ export function sdkStream(options: Options): Promise<Report> {
   })
 }
 
-/** A session of repeated turns with two tools, with `size.events` events and one more. */
+/** Creates a session of repeated turns with two tools, with `size.events` events and one more. */
 async function longSession(url: string, { database, size }: { database: string; size: Size }) {
   const client = await openClient(url, assistant)
   await client.turn(twoTools)
@@ -109,7 +109,7 @@ async function history(
   }
 }
 
-/** The bytes of a stream up to the end of its last event. */
+/** Returns the bytes of a stream up to the end of its last event. */
 async function record(url: string): Promise<Buffer> {
   const chunks: Buffer[] = []
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
@@ -124,7 +124,7 @@ async function record(url: string): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** Serves recorded bytes as fast as they are read, whatever it is asked for. */
+/** Serves recorded bytes as fast as they are read, for any request. */
 async function startReplay(bytes: Buffer) {
   const server = http.createServer((_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
@@ -144,7 +144,7 @@ async function startReplay(bytes: Buffer) {
   }
 }
 
-/** Sessions that all say the same words at the same time. */
+/** Sessions that all stream the same words at the same time. */
 async function live(reader: ChildProcess, { url, options, size }: Reading): Promise<Row[]> {
   const model = await startModel(async (say) => {
     for (let n = 0; n < size.words; n++) {
@@ -163,7 +163,7 @@ async function live(reader: ChildProcess, { url, options, size }: Reading): Prom
       )
       return read
     })
-    const name = `${size.sessions} sessions that say ${size.words} words at 20 a second`
+    const name = `${size.sessions} sessions that stream ${size.words} words at 20 a second`
     return [row(`${name}: processor`, pairs, 'cpuMs')]
   } finally {
     await model.close()
@@ -193,7 +193,7 @@ async function alternate(
   return pairs
 }
 
-/** Both ways in turn, in changing order, after each had a run to warm up. */
+/** Measures both ways in alternating order, each after a run to warm up. */
 async function pairsOf(options: Options, read: (how: ReadOrder['how']) => Promise<ReadAnswer>) {
   const pairs: Pairs = { sdk: [], hand: [] }
   await read('sdk')

@@ -12,13 +12,15 @@ const main = fileURLToPath(new URL('../apps/server/start.js', import.meta.url))
 const readyMsMax = 60_000
 const pauseMs = 5
 
-/** A child process that serves HTTP. `readyMs`: from its start to the first 200 of its health. */
+/**
+ * A child process that serves HTTP. `readyMs`: from its start to the first 200 of its health check.
+ */
 export type Server = {
   url: string
   pid: number
   readyMs: number
   stop: () => Promise<void>
-  /** Ends it with -9: nothing is finished, nothing said. */
+  /** Ends it with -9, without a shutdown. */
   kill: () => Promise<void>
 }
 
@@ -28,10 +30,10 @@ export type Program = {
   nodeArgs?: string[]
 }
 
-/** Our server, as `npm start` runs it. */
+/** Starts our server, as `npm start` does. */
 export const startOutlast = (program: Program = {}) => startNode(main, program)
 
-/** A server of this directory to compare with. */
+/** Starts a server of this directory to compare with. */
 export const startBare = (file: string, program: Program = {}) =>
   startNode(fileURLToPath(new URL(file, import.meta.url)), program)
 
@@ -55,11 +57,11 @@ export type Command = {
   env: NodeJS.ProcessEnv
   port: number
   cwd?: string
-  /** What answers 200 once the server is ready. */
+  /** A path that returns 200 once the server is ready. */
   health?: string
-  /** True for a program that starts others, which end with it only when all are told. */
+  /** True for a program with child processes, which all need the signal. */
   family?: boolean
-  /** Takes what the program says; without it, only its errors are shown. */
+  /** Receives the program's output; without it, only its errors are shown. */
   logFile?: string
 }
 
@@ -81,7 +83,7 @@ export async function startServer({
     if (family) signalGroup(child.pid!, name)
     else child.kill(name)
   }
-  // Whatever becomes of the benchmark, no server outlives it.
+  // No server outlives the benchmark, even after a failure.
   const endWithUs = () => signal('SIGTERM')
   process.once('exit', endWithUs)
   child.once('exit', () => process.off('exit', endWithUs))
@@ -104,7 +106,7 @@ export async function startServer({
 const hasEnded = ({ exitCode, signalCode }: ChildProcess) =>
   exitCode !== null || signalCode !== null
 
-/** A group that is gone already is no reason to fail. */
+/** Signals a process group. Ignores one that has already ended. */
 function signalGroup(pid: number, name: NodeJS.Signals) {
   try {
     process.kill(-pid, name)
@@ -126,7 +128,7 @@ async function untilReady(child: ChildProcess, health: string) {
   throw new Error('A server did not become ready.')
 }
 
-/** The environment without our settings and without databases or vendors. */
+/** Returns the environment without our settings, databases and vendors. */
 function cleanEnvironment() {
   return Object.fromEntries(
     Object.entries(process.env).filter(
@@ -146,7 +148,7 @@ export function freePort(): Promise<number> {
   })
 }
 
-/** Runs `work` with a DATA_DIR that is gone afterwards. */
+/** Runs `work` with a temporary DATA_DIR. */
 export async function withDataDir<T>(work: (dataDir: string) => Promise<T>): Promise<T> {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'outlast-bench-'))
   try {
@@ -156,14 +158,14 @@ export async function withDataDir<T>(work: (dataDir: string) => Promise<T>): Pro
   }
 }
 
-/** Where the embedded PostgreSQL of a running server is reached. */
+/** Returns the URL of the embedded PostgreSQL of a running server. */
 export function databaseUrl(dataDir: string, name = 'outlast'): string {
   const password = readFileSync(path.join(dataDir, 'postgres.password'), 'utf8').trim()
   const pidFile = readFileSync(path.join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')
   return `postgres://postgres:${password}@127.0.0.1:${pidFile.split('\n')[3]}/${name}`
 }
 
-/** Memory of a process that is in RAM, in MB. */
+/** Resident memory of a process, in MB. */
 export function residentMb(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
@@ -176,6 +178,6 @@ export function busyMs(pid: number): number {
     .slice(stat.lastIndexOf(')') + 2)
     .split(' ')
     .slice(11, 13)
-  // The kernel counts in hundredths of a second, whatever the machine.
+  // The kernel counts in hundredths of a second on every machine.
   return (Number(user) + Number(system)) * 10
 }

@@ -16,7 +16,7 @@ process.on('message', async (order: ReaderOrder | 'report') => {
 })
 process.on('disconnect', () => process.exit(0))
 
-/** Resolves when the connection is made. One that reads begins again when it is closed. */
+/** Resolves when the connection is made. A reading client reconnects when it is closed. */
 function follow(order: ReaderOrder): Promise<void> {
   const { port, path, reads } = order
   return new Promise((resolve) => {

@@ -61,7 +61,7 @@ export function slowReaders({ quick }: Options): Promise<Report> {
 const createSession = async ({ url }: Server, agent_id: string) =>
   (await call<{ id: string }>(url, 'POST', '/v1/sessions', { agent_id })).id
 
-/** Stores events as turns would: 20 MB of them. */
+/** Stores 20 MB of events as turns would. */
 async function lengthen(url: string, sessionId: string) {
   await queryRows(
     url,
@@ -78,7 +78,7 @@ async function lengthen(url: string, sessionId: string) {
   progress(`a session of ${((eventsCount * eventBytes) / 1e6).toFixed(0)} MB`)
 }
 
-/** Posts a message every 20 ms; returns how long each took to be accepted, in ms. */
+/** Posts a message every 20 ms; returns the ms until each was accepted. */
 async function posts({ url }: Server, sessionId: string, forMs: number): Promise<number[]> {
   const took: number[] = []
   const end = performance.now() + forMs
@@ -95,7 +95,10 @@ async function posts({ url }: Server, sessionId: string, forMs: number): Promise
 
 type Clients = { server: Server; sessionId: string; count: number; reads: boolean }
 
-/** Runs `work` while clients in another process are connected; returns what they read, too. */
+/**
+ * Runs `work` while clients in another process are connected; returns the amount that they read,
+ * too.
+ */
 async function withClients<T>({ server, ...clients }: Clients, work: () => Promise<T>) {
   const child = fork(fileURLToPath(new URL('slow-reader-clients.ts', import.meta.url)), {
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -117,7 +120,7 @@ async function withClients<T>({ server, ...clients }: Clients, work: () => Promi
   }
 }
 
-/** After a collection of garbage: `heldMb` is the heap and the buffers beside it. */
+/** Memory after a garbage collection: `heldMb` is the heap and external buffers. */
 async function settledMemory(server: Server, inspector: Inspector) {
   await sleep(settleMs)
   const memory = { heldMb: await inspector.heapMb(), residentMb: residentMb(server.pid) }
@@ -160,7 +163,7 @@ function report({ quiet, reading, bytes, ...idle }: Measured): Report {
       { what: 'read by them meanwhile', goal: '', measured: `${(bytes / 1e6).toFixed(0)} MB` },
     ],
     notes: [
-      'Clients run in a process of their own on the same cores. Memory is looked at after a collection of garbage.',
+      'Clients run in a process of their own on the same cores. Memory is measured after a garbage collection.',
     ],
   }
 }

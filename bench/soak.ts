@@ -4,11 +4,12 @@ import { createInspector, type Inspector } from './inspect.ts'
 import { residentMb, type Server, startOutlast, withDataDir } from './servers.ts'
 
 const clients = 16
-/** Turns of one session. */
+/** Turns per session. */
 const turnsEach = 50
 const residentMaxMb = 250
 /**
- * What the second half may add, which is as much as two measurements of the same server differ by.
+ * Limit of the growth in the second half: the difference between two measurements of the same
+ * server.
  */
 const growthMaxMb = 10
 
@@ -39,7 +40,7 @@ async function measure(server: Server, inspector: Inspector, turns: number): Pro
   return measured
 }
 
-/** Memory as it is: no garbage is collected for it. */
+/** Returns the current memory, without a garbage collection. */
 async function memoryOf({ pid }: Server, { evaluate }: Inspector, turns: number): Promise<Memory> {
   const used = await evaluate<NodeJS.MemoryUsage>('process.memoryUsage()')
   const mebibytes = (bytes: number) => bytes / 1024 / 1024

@@ -1,22 +1,22 @@
 import { createHash } from 'node:crypto'
 
-/** µs on the clock that all processes of a machine share. */
+/** Returns µs on the clock that all processes of a machine share. */
 export function nowUs(): number {
   const [seconds, nanoseconds] = process.hrtime()
   return seconds * 1_000_000 + Math.round(nanoseconds / 1000)
 }
 
-/** A word that says when it was said. */
+/** Returns a word that contains the current time. */
 export const spokenWord = () => `@${nowUs()} `
 
-/** When the words of a text were said, in µs. */
+/** Returns the send times of the words of a text, in µs. */
 export const saidIn = (text: string) =>
   [...text.matchAll(/@(\d+) /g)].map(([, said]) => Number(said))
 
 /** One text from a model: when each of its words was sent and when it arrived, in µs. */
 export type Heard = { said: Float64Array; heard: Float64Array; hash: string }
 
-/** Takes a text in parts. */
+/** Parses a text that arrives in parts. */
 export function createListener() {
   const said: number[] = []
   const heard: number[] = []
@@ -46,8 +46,8 @@ export function createListener() {
 export const hashOf = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /**
- * How long each word would wait for a delta if nothing took any time: the first goes out at once,
- * then what there is, at most once in `windowMs`. In ms.
+ * Returns how long each word would wait for a delta if all other work took no time. The first word
+ * is sent at once, later ones together at most once per `windowMs`. In ms.
  */
 export function windowWaits(said: Float64Array, windowMs: number): number[] {
   const waits: number[] = []

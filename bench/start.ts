@@ -21,7 +21,7 @@ const idleMs = 10_000
 
 type Run = { firstMs: number; firstMb: number; againMs: number; againMb: number; usedMb: number }
 
-/** How long a server takes to be ready, and how much memory its Node process holds. */
+/** Time until a server is ready, and the memory of its Node process. */
 export async function start(options: Options): Promise<Report> {
   const runs: Run[] = []
   for (let run = 1; run <= runsOf(options); run++) {
@@ -35,7 +35,7 @@ export async function start(options: Options): Promise<Report> {
   return report(runs)
 }
 
-/** An own compile cache, so that the first start finds it empty, as after an install. */
+/** Uses a separate compile cache, so that the first start finds it empty, as after an install. */
 async function startTwice(dataDir: string, options: Options): Promise<Run> {
   const env = {
     DATA_DIR: path.join(dataDir, 'data'),

@@ -51,7 +51,7 @@ async function measure(bench: Bench, { quick }: Options): Promise<Report> {
     notes: [
       `A text turn: ${text.labels}.`,
       `A turn with two tools: ${tools.labels}.`,
-      'Counted on the wire, between a server with `DATABASE_URL` and its PostgreSQL, BEGIN and COMMIT included. A server with `DATABASE_URL` may have peers, which it tells by NOTIFY; one on its embedded PostgreSQL runs no `notify`.',
+      'Counted on the wire, between a server with `DATABASE_URL` and its PostgreSQL, BEGIN and COMMIT included. A server with `DATABASE_URL` may have peers, which it notifies by NOTIFY; one on its embedded PostgreSQL runs no `notify`.',
     ],
   }
 }
@@ -111,7 +111,7 @@ async function walPosition({ client }: Bench): Promise<number> {
 
 type Sample = { statements: number; wal: number; ms: number }
 
-/** One session, turn after turn: the cost of turns around the tenth and of the last ones. */
+/** Runs many turns in one session: the cost of turns around the tenth and of the last ones. */
 async function longSession(bench: Bench, { agentId, last }: { agentId: string; last: number }) {
   const client = await openClient(bench.url, agentId)
   const samples: Sample[] = []

@@ -1,13 +1,13 @@
 /**
- * Many clients of streams in a process of their own: a child of `streams.ts`, which tells it what
- * to follow and is told when all are connected, and how far behind the model they were.
+ * Runs many clients of streams in a child process of `streams.ts`, which sends the sessions to
+ * follow. Reports when all are connected, and their delay behind the model.
  */
 import { connect } from 'node:net'
 
 export type Order = { follow: { port: number; paths: string[] } } | { report: true }
 export type Answer = { connected: number } | { behindMs: number[]; broken: number }
 
-/** What a model writes into its words: when it said them. */
+/** The time that a model writes into its words. */
 const stamp = /@(\d{13})/g
 const deltaBegin = 'event: output.message.delta\n'
 const connected = 'event: connected\n'

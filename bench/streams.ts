@@ -14,7 +14,7 @@ const p99MaxMs = 250
 const perConnectionMaxKb = 40
 const wordPauseMs = 50
 const settleMs = 2_000
-/** A server, or a client process, needs so many files besides its connections. */
+/** Files that a server or client process needs besides its connections. */
 const filesBesides = 500
 
 type Size = { clients: number; streaming: number; words: number }
@@ -29,8 +29,7 @@ export function streams(options: Options): Promise<Report> {
     const inspector = await createInspector()
     const model = await startModel(speaker(size.words))
     const server = await startOutlast({
-      // As many turns at once as there are sessions that stream; nothing else differs from the
-      // defaults.
+      // As many concurrent turns as there are streaming sessions; all other settings are defaults.
       env: { DATA_DIR: dataDir, WORKER_SLOTS: String(size.streaming) },
       nodeArgs: [...inspector.nodeArgs, ...profiled(options)],
     })
@@ -57,7 +56,7 @@ function requireFiles(count: number) {
   }
 }
 
-/** Says a word every 50 ms, and in each when it was said. */
+/** Sends a word with its time every 50 ms. */
 const speaker =
   (words: number) =>
   async (say: (text: string) => void): Promise<void> => {
@@ -74,7 +73,7 @@ async function measure(bench: Bench, size: Size): Promise<Report> {
   const { server, clients } = bench
   const agentId = await agentOn(server.url, bench.model)
   const sessionIds = await createSessions(server.url, agentId, size.streaming + size.clients)
-  // What answers and turns leave behind once, whoever comes first, is no cost of a connection.
+  // Memory that the first requests and turns take once is not a cost of connections.
   const early = sessionIds.splice(0, size.streaming)
   await order(clients, { follow: follow(server, early.slice(0, 1)) })
   await converse(server, early)
@@ -88,7 +87,7 @@ async function measure(bench: Bench, size: Size): Promise<Report> {
   return report(size, { heard, before, connected, after })
 }
 
-/** One turn in each session, all at once. */
+/** Runs one turn in each session, all at once. */
 async function converse({ url }: Server, sessionIds: string[]) {
   await Promise.all(sessionIds.map((id) => post(url, id)))
   await untilIdle(url, sessionIds)
@@ -153,7 +152,8 @@ function report(size: Size, { heard, before, connected, after }: Measured): Repo
   const { behindMs, broken } = heard
   const said = size.streaming * size.words
   if (broken > 0) throw new Error(`${broken} streams ended.`)
-  if (behindMs.length !== said) throw new Error(`${behindMs.length} of ${said} words were heard.`)
+  if (behindMs.length !== said)
+    throw new Error(`${behindMs.length} of ${said} words were received.`)
   const p99 = percentile(behindMs, 0.99)
   const each = (key: keyof Memory, then: Memory) =>
     ((then[key] - before[key]) * 1024) / size.clients
@@ -180,7 +180,7 @@ function report(size: Size, { heard, before, connected, after }: Measured): Repo
       row('heap of a connection, after streaming', 'heapMb', after),
     ],
     notes: [
-      `The model is a server of its own that says ${1000 / wordPauseMs} words a second in each session and in each word when it was said; ${said.toLocaleString('en')} words were heard. Deltas are told at most every 50 ms, which is part of the delay. Model and clients are other processes on the same cores.`,
+      `The model is a server of its own that sends ${1000 / wordPauseMs} words a second in each session, each with its time; ${said.toLocaleString('en')} words were received. Deltas are sent at most every 50 ms, which is part of the delay. Model and clients are other processes on the same cores.`,
     ],
   }
 }

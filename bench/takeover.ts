@@ -13,14 +13,19 @@ const elsewhereMaxMs = 3_000
 const againMaxMs = 2_000
 /** Longer than any run takes: no turn ends by itself. */
 const model = 'llmsim-echo-ttft-120000'
-/** Room for all turns on one node, and no wait for models that nobody will hear. */
+/**
+ * Enough slots for all turns on one node, and no wait for model calls without a reader at shutdown.
+ */
 const settings = { WORKER_SLOTS: '128', SHUTDOWN_GRACE_MS: '100' }
-/** Age of a node when the other dies. It judges no node before its own lease is known. */
+/** Age of a node when the other one dies. It judges no node before its own lease is old enough. */
 const settledMs = 4_000
 const lookMs = 10
 const patienceMs = 60_000
 
-/** How long turns stand still when their node is killed, on another node and on the same one. */
+/**
+ * How long turns pause when their node is killed: until another node, or the restarted one, resumes
+ * them.
+ */
 export async function takeover(options: Options): Promise<Report> {
   const elsewhere: number[] = []
   const again: number[] = []
@@ -42,7 +47,7 @@ export async function takeover(options: Options): Promise<Report> {
       row('from ready, on the same one', again, againMaxMs),
     ],
     notes: [
-      `A turn goes on when its new owner has appended its next event, which is the intent to ask the model again. All turns of ${runsOf(options)} runs.`,
+      `A turn has resumed when its new owner has appended its next event, the intent to call the model again. All turns of ${runsOf(options)} runs.`,
     ],
   }
 }
@@ -50,7 +55,7 @@ export async function takeover(options: Options): Promise<Report> {
 const shown = (waitsMs: number[]) =>
   `p50 ${seconds(percentile(waitsMs, 0.5))}, p99 ${seconds(percentile(waitsMs, 0.99))}, longest ${seconds(Math.max(...waitsMs))}`
 
-/** Two nodes on one database; the one that has all the turns is killed. */
+/** Two nodes on one database; the one with all the turns is killed. */
 async function killOneOfTwo(dataDir: string): Promise<number[]> {
   const log = createLog('warn')
   const embedded = await startEmbedded({ dataDir, log, onFatal: fail })
@@ -117,7 +122,7 @@ async function fillWithTurns({ url }: Server, client: pg.Client): Promise<Sequen
   throw new Error('Turns did not begin.')
 }
 
-/** How long after a moment each session got its next event, in ms. */
+/** Returns the ms from a moment until each session got its next event. */
 async function waitsFor(client: pg.Client, before: Sequences, sinceMs: number): Promise<number[]> {
   const waitsMs = new Map<string, number>()
   while (waitsMs.size < before.size) {
@@ -129,7 +134,7 @@ async function waitsFor(client: pg.Client, before: Sequences, sinceMs: number): 
       if (sequence > before.get(id)! && !waitsMs.has(id)) waitsMs.set(id, now - sinceMs)
     }
     if (now - sinceMs > patienceMs) {
-      throw new Error(`${before.size - waitsMs.size} of ${turns} turns did not go on.`)
+      throw new Error(`${before.size - waitsMs.size} of ${turns} turns did not resume.`)
     }
     await sleep(lookMs)
   }

@@ -17,12 +17,12 @@ import {
 import { busyMs, residentMb, type Server, startOutlast, withDataDir } from './servers.ts'
 
 const costMax = 1.1
-/** Short turns at measuring, and many: what else the machine does then meets both. */
+/** Short measurements, and many, so that other load on the machine affects both servers. */
 const forMs = 1_500
 const crowds = [1, 8]
 
 type Measured = Result & {
-  /** Time that the server's process kept processors busy for one turn, in ms. */
+  /** Processor time of the server's process for one turn, in ms. */
   busyMs: number
 }
 
@@ -50,7 +50,7 @@ export async function tracing(options: Options): Promise<Report> {
   }
 }
 
-/** Takes what it is sent, as fast as it comes, and counts its bytes. */
+/** Starts a receiver that reads at full speed and counts bytes. */
 async function startReceiver() {
   let bytes = 0
   const server = createServer((request, response) => {
@@ -90,7 +90,7 @@ async function compare({ plain, traced, receiver }: Servers, options: Options): 
   for (const clients of crowds) {
     const results: { plain: Measured; traced: Measured }[] = []
     for (let run = 1; run <= pairs; run++) {
-      // Whoever is second finds the machine as the first has left it.
+      // Alternates, because the second server finds the machine in the state that the first left.
       const order = run % 2 ? (['plain', 'traced'] as const) : (['traced', 'plain'] as const)
       const pair = {} as Record<'plain' | 'traced', Measured>
       for (const who of order) pair[who] = await measure(targets[who], { clients, forMs })
@@ -108,9 +108,9 @@ async function compare({ plain, traced, receiver }: Servers, options: Options): 
   })
   const sent = (receiver.bytes() / 1_048_576).toFixed(1)
   const notes = [
-    `The receiver got ${sent} MB. Busy is what the process of the server took, in all.`,
+    `The receiver got ${sent} MB. Busy is the total processor time of the server's process.`,
   ]
-  return { title: 'What traces cost a text turn', rows, notes }
+  return { title: 'Cost of traces for a text turn', rows, notes }
 }
 
 async function measure(

@@ -10,14 +10,17 @@ const settleMs = 1_500
 /** Turns before the measurement, so that the memory of the first ones is not counted. */
 const early = 200
 
-/** What was said in a session before: so many turns, in each of which the user says so much. */
+/**
+ * The messages of a session before the measurement: the number of turns, and the length of each
+ * message.
+ */
 type History = { turns: number; textLength: number }
 const none: History = { turns: 0, textLength: 0 }
 const long: History = { turns: 5, textLength: 20_000 }
 const historyKb = ({ turns, textLength }: History) => (turns * textLength) / 1024
 
 type Memory = { heapMb: number; residentMb: number }
-/** KB a turn. */
+/** KB per turn. */
 type Cost = { heapKb: number; residentKb: number }
 type Size = { few: number; many: number }
 
@@ -42,10 +45,10 @@ function costOf(history: History, size: Size, options: Options): Promise<Cost> {
     const inspector = await createInspector()
     const gate = createGate()
     const model = await startModel(gate.speak)
-    // As many turns at once as there are sessions; nothing else differs from the defaults.
+    // As many concurrent turns as there are sessions; all other settings are defaults.
     const env = { DATA_DIR: dataDir, WORKER_SLOTS: String(size.many) }
     try {
-      // The server that is measured has not seen any of the sessions.
+      // The measured server has no session in its caches.
       const first = await startOutlast({ env })
       const agentId = await agentOn(first.url, model)
       const sessionIds = await createSessions(first.url, agentId, size.many + early)
@@ -90,7 +93,7 @@ async function measure(
   return { heapKb: each('heapMb'), residentKb: each('residentMb') }
 }
 
-/** A model that stops in the middle of its replies while the gate is closed. */
+/** A model that pauses in the middle of its replies while the gate is closed. */
 function createGate() {
   let opened = Promise.withResolvers<void>()
   opened.resolve()
@@ -168,7 +171,7 @@ function report({ few, many }: Size, costs: { small: Cost; large: Cost }[]): Rep
       withHistory('resident memory', 'residentKb'),
     ],
     notes: [
-      'Each turn has a session, a stored message, an open connection to its model and half of a reply; nobody follows it. The server was started on sessions that it had not seen.',
+      'Each turn has a session, a stored message, an open connection to its model and half of a reply, without followers. The server was started on existing sessions.',
     ],
   }
 }

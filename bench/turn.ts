@@ -84,7 +84,7 @@ const measure = ({ url, agentId }: Target, crowd: Crowd): Promise<Result> =>
 
 const crowds = [1, 8, 64]
 
-/** The same turn on a server that somebody else started. */
+/** Measures the same turn on a server that is already running. */
 async function turnAt(url: string, options: Options): Promise<Report> {
   const target = { url, agentId: await createAgent(url) }
   const forMs = forMsOf(options)

@@ -22,7 +22,7 @@ export function duplicatedEffects(_session: SessionEvidence, effects: Effects): 
     .map(([call, own]) => `unsafe call ${call} had ${own.length} effects`)
 }
 
-/** What a successful call says it did stands in the ledger. */
+/** The ledger contains the effect that a successful call reports. */
 export function wrongSuccesses(session: SessionEvidence, effects: Effects): string[] {
   const own = byCall(effects)
   return ofType(logOf(session), 'tool.completed')
@@ -38,7 +38,7 @@ export function wrongSuccesses(session: SessionEvidence, effects: Effects): stri
     })
 }
 
-/** A call keeps its key at every attempt, and shares it with no other. */
+/** A call keeps its key at every attempt, and shares it with no other call. */
 export function unkeyedEffects(_session: SessionEvidence, effects: Effects): string[] {
   const changing = [...byCall(effects)]
     .filter(([, own]) => new Set(own.map(({ key }) => key)).size > 1)

@@ -28,17 +28,16 @@ function about(json: string | undefined): string {
   return `${type} (${sequence})`
 }
 
-/** The running message as a client puts it together; since when it runs. */
+/** The running message as a client assembles it; `since`: its start. */
 type Running = { text: string; thinking: string; touched: boolean; since: number }
 
 const nothing = (since: number): Running => ({ text: '', thinking: '', touched: false, since })
 
 /**
- * A client that puts deltas together has the final text when the message is complete, whatever
- * connections and nodes they came over. `output.message.started` begins anew. A client that saw no
- * delta at all has nothing to say. Where a turn was cancelled while its node was hit, nobody else
- * may have heard the end of the text, or its followers not: there one is the beginning of the
- * other.
+ * A client that assembles deltas has the final text when the message is complete, over any
+ * connections and nodes. `output.message.started` resets the text. A client without a delta is not
+ * checked. Where a turn was cancelled during a fault of its node, the followers or the log may lack
+ * the end of the text: there one text is the beginning of the other.
  */
 export function textsThatDiffer(
   session: SessionEvidence,

@@ -2,15 +2,15 @@ import type { Event } from '@outlast/contract'
 import { failureKinds } from '../apps/server/src/providers/failure.ts'
 import type { SessionEvidence } from './evidence.ts'
 
-/** The log at the end; empty when no node gave it. */
+/** Returns the log at the end; empty when no node returned it. */
 export const logOf = ({ logs }: Pick<SessionEvidence, 'logs'>): Event[] => logs[0]?.events ?? []
 
-/** Events of one type, typed by it. */
+/** Returns events of one type, typed by it. */
 export function ofType<T extends Event['type']>(events: readonly Event[], type: T) {
   return events.filter((event) => event.type === type) as Event<T>[]
 }
 
-/** The text parts of a message. */
+/** Returns the text parts of a message. */
 export function textOf({ content }: { content: { type: string; text?: string }[] }): string {
   return content.map((part) => (part.type === 'text' ? (part.text ?? '') : '')).join('')
 }
@@ -48,7 +48,7 @@ export function differingLogs(session: SessionEvidence): string[] {
     .map(({ node }) => `${node} and ${first.node} do not give the same log`)
 }
 
-/** Compares every form in which an event was seen with how it stands in the log. */
+/** Compares every observed form of an event with its form in the log. */
 export function changedEvents(session: SessionEvidence): string[] {
   const final = new Map(logOf(session).map((event) => [event.sequence, JSON.stringify(event)]))
   return [...session.copies].flatMap(([sequence, forms]) =>
@@ -68,13 +68,15 @@ export function earlyIdles({ idles }: SessionEvidence): string[] {
     .filter(({ lastType }) => lastType !== 'session.idled')
     .map(
       ({ node, lastType, lastSequence }) =>
-        `the session said idle, and then its log at ${node} ended with ${lastType} (${lastSequence})`,
+        `the session was reported idle, and then its log at ${node} ended with ${lastType} (${lastSequence})`,
     )
 }
 
 export function standstills({ stalledMs }: SessionEvidence): string[] {
   if (stalledMs <= standstillMsMax) return []
-  return [`it stood still for ${(stalledMs / 1000).toFixed(1)} s while a node could have gone on`]
+  return [
+    `it made no progress for ${(stalledMs / 1000).toFixed(1)} s while a node could have run it`,
+  ]
 }
 
 export function notIdle(session: SessionEvidence): string[] {
@@ -85,7 +87,7 @@ export function notIdle(session: SessionEvidence): string[] {
   return last?.type === 'session.idled' ? wrong : [...wrong, `its log ends with ${last?.type}`]
 }
 
-/** A reply is what a script says, or the beginning of it where it was broken off. */
+/** A reply is a text of a script, or its beginning where it was interrupted. */
 export function unknownTexts(session: SessionEvidence): string[] {
   const { texts } = session
   const known = new Set([...texts, apology, scriptIsOver, ''])
@@ -93,5 +95,5 @@ export function unknownTexts(session: SessionEvidence): string[] {
   return whole
     .map(({ data, sequence }) => ({ text: textOf(data.message), sequence }))
     .filter(({ text }) => !known.has(text) && ![...texts].some((full) => full.startsWith(text)))
-    .map(({ text, sequence }) => `message ${sequence} says what no script holds: ${short(text)}`)
+    .map(({ text, sequence }) => `message ${sequence} has a text of no script: ${short(text)}`)
 }

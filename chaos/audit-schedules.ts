@@ -3,7 +3,7 @@ import { isOver } from './schedules.ts'
 
 const secondMs = 1_000
 
-/** Each second is there once, from the first to the last, and has come to its end. */
+/** Each second occurs once, from the first to the last, and has ended. */
 export function wrongTicks({ executions }: ScheduleEvidence): string[] {
   const times = executions.map(({ scheduled_at }) => Date.parse(scheduled_at))
   const uneven = times.slice(1).flatMap((time, index) => {
@@ -16,7 +16,7 @@ export function wrongTicks({ executions }: ScheduleEvidence): string[] {
   return [...uneven, ...open.map(({ id, status }) => `execution ${id} is still ${status}`)]
 }
 
-/** Each execution has stored its message, once; the session has no other. */
+/** Each execution has stored its message, once; the session has no other message. */
 export function wrongTickMessages({ executions, messages }: ScheduleEvidence): string[] {
   const counts = Map.groupBy(messages, (id) => id)
   const uneven = executions.flatMap(({ id, status }) => {

@@ -5,7 +5,7 @@ import type { Posted, SessionEvidence } from './evidence.ts'
 const ends = ['turn.completed', 'turn.failed', 'turn.cancelled'] as const
 type End = Event<(typeof ends)[number]>
 
-/** What a log says about one turn. */
+/** The events of one turn in a log. */
 type TurnInLog = {
   id: string
   input: string | undefined
@@ -16,7 +16,7 @@ type TurnInLog = {
   asked: number
 }
 
-/** The turns of a log, by id. */
+/** Returns the turns of a log, by id. */
 function turnsOf(events: readonly Event[]): TurnInLog[] {
   const named = events.filter(({ context }) => context.turn_id !== undefined)
   const inputs = new Map(
@@ -59,9 +59,7 @@ export function lostMessages(session: SessionEvidence): string[] {
       : [`message ${post.marker}, answered with ${post.status}, stands ${found.length} times`]
   })
   const extra = inputs.length - accepted(session).length
-  return extra > 0
-    ? [...wrong, `${extra} messages stand in the log that nobody was told of`]
-    : wrong
+  return extra > 0 ? [...wrong, `the log contains ${extra} messages that no client posted`] : wrong
 }
 
 export function changedMessages(session: SessionEvidence): string[] {
@@ -70,11 +68,11 @@ export function changedMessages(session: SessionEvidence): string[] {
     const event = inputs.get(sequence)
     if (event?.data.message.id === id && textOf(event!.data.message).startsWith(`${marker} `))
       return []
-    return [`message ${marker} was accepted as ${id} at ${sequence}; there stands another`]
+    return [`message ${marker} was accepted as ${id} at ${sequence}; another message is there`]
   })
 }
 
-/** Ids of the messages that a model was newly given, with the turn that gave them. */
+/** Returns the ids of the messages that each turn newly sent to a model. */
 function givenMessages(events: readonly Event[]) {
   return ofType(events, 'llm.generation').flatMap(({ data, context }) =>
     data.messages.map(({ id }) => ({ id, turn: context.turn_id })),
@@ -82,8 +80,8 @@ function givenMessages(events: readonly Event[]) {
 }
 
 /**
- * A message is answered when a model saw it in a turn that ended. It ended with a reason when the
- * turn that it began or came into was cancelled, or failed after a model had been asked with it.
+ * A message is answered when a model received it in a turn that ended. It ended with a reason in
+ * two cases: the turn that it began or joined was cancelled, or failed after a model call with it.
  */
 export function unansweredMessages(session: SessionEvidence): string[] {
   const events = logOf(session)
@@ -124,7 +122,7 @@ export function doubleAnswers(session: SessionEvidence): string[] {
 
 const ownTurn = ({ onBusy }: Posted) => onBusy === 'queue' || onBusy === 'interrupt'
 
-/** Such a message begins a turn, unless it ended with one; no earlier turn shows it to a model. */
+/** Such a message begins a turn, unless it ended with one; no earlier turn sends it to a model. */
 export function sharedTurns(session: SessionEvidence): string[] {
   const events = logOf(session)
   const turns = new Map(turnsOf(events).map((turn) => [turn.id, turn]))
@@ -136,7 +134,7 @@ export function sharedTurns(session: SessionEvidence): string[] {
       const told = given
         .filter((one) => one.id === id)
         .map(({ turn }) => turns.get(turn ?? '')!)
-        // When its own turn ended without a reply, it is history to a later one.
+        // When its own turn ended without a reply, it is history for a later one.
         .filter((turn) => !owners.has(id) || turn.from < sequence)
       return told.map((turn) => `message ${marker} (${onBusy}) was answered by ${turn.id}`)
     })
@@ -169,7 +167,7 @@ export function askedAgain(session: SessionEvidence): string[] {
   })
 }
 
-/** One start and one outcome for each requested call, except where the turn failed in between. */
+/** Each requested call has one start and one outcome, except where the turn failed in between. */
 export function unevenCalls(session: SessionEvidence): string[] {
   const events = logOf(session)
   const failed = new Set(ofType(events, 'turn.failed').map(({ data }) => data.turn_id))

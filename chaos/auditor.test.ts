@@ -5,7 +5,7 @@ import { audit, checks, scheduleChecks, tooLittle } from './auditor.ts'
 import type { Evidence, SessionEvidence } from './evidence.ts'
 import { delta, evidenceOf, forge, inputId, legalEffects, legalLog } from './forged.ts'
 
-/** The legal log with other events in place of those of a type. */
+/** Returns the legal log with other events in place of those of a type. */
 const replacing = (type: string, replace: (event: Event) => Event[]) =>
   legalLog().flatMap((event) => (event.type === type ? replace(event) : [event]))
 const without = (type: string) => replacing(type, () => [])
@@ -38,7 +38,7 @@ const message = (text: string) =>
     {},
   )
 
-/** For each promise, what it looks like when it is broken. */
+/** For each promise, evidence in which it is broken. */
 const broken: Record<string, Evidence[]> = {
   'sequences without gap or repeat': [
     changed(({ logs }) => logs[0]!.events.splice(4, 1)),
@@ -163,7 +163,7 @@ test('there is a broken log for every promise', () => {
 })
 
 for (const [check, logs] of Object.entries(broken)) {
-  test(`the auditor sees when broken: ${check}`, () => {
+  test(`the auditor detects a broken promise: ${check}`, () => {
     for (const [index, evidence] of logs.entries()) {
       const found = audit(evidence).map((violation) => violation.check)
       assert.ok(found.includes(check), `log ${index + 1} of ${check}; found: ${found}`)
@@ -171,7 +171,7 @@ for (const [check, logs] of Object.entries(broken)) {
   })
 }
 
-test('what a node did wrong by itself is a violation', () => {
+test('a fault of a node without an injected cause is a violation', () => {
   const evidence = evidenceOf(legalLog())
   evidence.mishaps.push({ what: 'node 1 ended by itself', times: 2 })
   const violation = { check: 'nodes behave', session: undefined }
@@ -194,7 +194,7 @@ test('a cancelled turn ends the messages that came into it, and no others', () =
   assert.doesNotMatch(what!, new RegExp(inputId))
 })
 
-test('text that only a dead node had told may be missing from a cancelled turn, and from no other', () => {
+test('text that only a dead node had sent may be missing from a cancelled turn, and from no other', () => {
   const told = (end: Event, faults: Evidence['faults']) => {
     const log = replacing('turn.completed', () => [end])
     const evidence = evidenceOf(log, ({ followed: [one] }) => {
@@ -215,7 +215,7 @@ test('text that only a dead node had told may be missing from a cancelled turn, 
   assert.equal(told(completed, [kill]), 1)
 })
 
-test('a run in which too little happened means nothing', () => {
+test('a run without enough events is not valid', () => {
   assert.deepEqual(tooLittle({ kills: 2, cancels: 0 }, { kills: 2, cancels: 1, resumes: 1 }), [
     'only 0 cancels, at least 1 are needed',
     'only 0 resumes, at least 1 are needed',
@@ -228,7 +228,7 @@ const tick = (second: number, status = 'completed') => ({
   status,
 })
 
-test('a time of a schedule that is missing, doubled or without its one message is told', () => {
+test('reports a scheduled time that is missing, doubled or without its one message', () => {
   const told = (ticks: ReturnType<typeof tick>[], messages = ticks.map(({ id }) => id)) => {
     const schedule = { id: 'x', sessionId: 'y', messages, executions: ticks as never }
     const schedules = [schedule]

@@ -25,17 +25,19 @@ import {
 import type { Evidence, FaultDone, ScheduleEvidence, SessionEvidence } from './evidence.ts'
 import type { Effect } from './ledger.ts'
 
-/** A promise that was broken, in words. */
+/** A broken promise, in words. */
 export type Violation = { check: string; session: string | undefined; what: string }
 
-/** A session's evidence against a promise: empty if it was kept. `effects` are the session's. */
+/**
+ * Checks a session's evidence against a promise: empty if it was kept. `effects` are the session's.
+ */
 export type Check = (
   session: SessionEvidence,
   effects: readonly Effect[],
   faults: readonly FaultDone[],
 ) => string[]
 
-/** Every promise that is looked into, by its name in reports. */
+/** All promises that are checked, by their names in reports. */
 export const checks: Record<string, Check> = {
   'sequences without gap or repeat': brokenSequences,
   'no gap at any time': pagesWithGaps,
@@ -62,13 +64,13 @@ export const checks: Record<string, Check> = {
   'idle at the end': notIdle,
 }
 
-/** The same of schedules. */
+/** The same for schedules. */
 export const scheduleChecks: Record<string, (schedule: ScheduleEvidence) => string[]> = {
   'each time of a schedule once': wrongTicks,
   'each execution has one message': wrongTickMessages,
 }
 
-/** Looks into everything. Contract: pure. */
+/** Checks all evidence. Contract: pure. */
 export function audit({ sessions, schedules, effects, mishaps, faults }: Evidence): Violation[] {
   const bySession = Map.groupBy(effects, ({ session }) => session)
   const known = new Set(sessions.map(({ id }) => id))
@@ -88,7 +90,7 @@ export function audit({ sessions, schedules, effects, mishaps, faults }: Evidenc
   )
   const foreign = effects
     .filter(({ session }) => !known.has(session))
-    .map(({ session }) => `an effect names session ${session}, which nobody made`)
+    .map(({ session }) => `an effect names session ${session}, which no client created`)
   return [
     ...found,
     ...ofSchedules,
@@ -101,10 +103,10 @@ export function audit({ sessions, schedules, effects, mishaps, faults }: Evidenc
   ]
 }
 
-/** What must have happened for a run to mean anything. */
+/** The minimum counts of events for a valid run. */
 export type Minimum = Record<string, number>
 
-/** What did not happen often enough. Contract: pure. */
+/** Returns the counts below their minimum. Contract: pure. */
 export function tooLittle(counts: Readonly<Record<string, number>>, minimum: Minimum): string[] {
   return Object.entries(minimum)
     .filter(([name, least]) => (counts[name] ?? 0) < least)

@@ -26,33 +26,33 @@ export type ChaosOptions = {
   roles: readonly Role[]
   sessions: number
   faults: Iterable<Fault>
-  /** No new fault after this. */
+  /** No new fault after this time. */
   lastsMs: number
-  /** What must have happened. The load goes on for it, for a while, when the faults are over. */
+  /** The minimum counts. The load continues for a while after the faults to reach them. */
   minimum: Minimum
   /** True: our own PostgreSQL has a synchronous standby. */
   hasStandby?: boolean
-  /** A server to use instead of one of our own. */
+  /** A server to use instead of our own. */
   databaseUrl?: string | undefined
-  /** Where logs and ledger are left. */
+  /** The folder for logs and the ledger. */
   keepIn?: string | undefined
   say: (line: string) => void
   signal: AbortSignal
 }
 
-/** Longest time for what was begun to end, once nothing goes wrong any more. */
+/** Longest time for started work to end after the last fault. */
 const settleMsMax = 60_000
 const pauseMs = 200
-/** Beside the sessions that somebody talks to. */
+/** In addition to the sessions with clients. */
 const schedulesCount = 2
 const followerNames = ['follower a', 'follower b'] as const
 
 const ledgerIn = (folder: string) => path.join(folder, 'ledger.jsonl')
 
 /**
- * Runs nodes under load, lets things go wrong, and audits what came of it.
- * Contract: ends everything that it started, whether it returns or throws; throws when `signal`
- * ends it.
+ * Runs nodes under load, injects faults, and audits the outcome.
+ * Contract: ends all processes that it started, whether it returns or throws; throws when `signal`
+ * aborts it.
  */
 export async function runChaos(options: ChaosOptions): Promise<Outcome> {
   const undo: (() => Promise<unknown>)[] = []
@@ -113,7 +113,7 @@ async function run(running: Running): Promise<Outcome> {
   }
 }
 
-/** Sessions, their clients and followers, and faults meanwhile; `end` ends them. */
+/** Opens sessions with clients and followers, and injects faults meanwhile; `end` ends them. */
 async function putUnderLoad(running: Running, evidence: Evidence, end: () => void) {
   const { seed, cluster, signal, say, lastsMs } = running
   const { doors } = cluster
@@ -138,18 +138,18 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
     const enough = () => isEnough
     const own = { client: clientFor(name), random: randomOf(seed, 'talk', index) }
     return talk({ session, name, doors, enough, signal, ...own }).catch((error) => {
-      // Who is ended in the middle of a message has nothing to say.
+      // An abort in the middle of a message is not an error.
       if (!signal.aborted) throw error
     })
   })
   const talked = Promise.all(talking)
-  // It is looked at further down.
+  // Awaited below.
   talked.catch(() => {})
   const untilMs = performance.now() + lastsMs
   await makeFaults({ ...running, mishaps, untilMs, done: evidence.faults })
   await untilEnough(running, evidence)
   isEnough = true
-  say('no more faults; what was begun comes to its end')
+  say('no more faults; waiting for started work to end')
   await Promise.race([talked, sleep(settleMsMax, undefined, { signal })])
   await readTheEnd(running, { client, evidence, followers })
   await readSchedules(client, evidence.schedules, { signal, forMs: settleMsMax })
@@ -157,7 +157,7 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   await Promise.all([watching, talked, ...followers.map((follower) => follower.ended)])
 }
 
-/** What was seen of the sessions that something is wrong with, beside the logs of the nodes. */
+/** Stores the evidence of sessions with violations, beside the logs of the nodes. */
 function keepBroken(folder: string, { sessions }: Evidence, violations: Violation[]) {
   const ids = new Set(violations.map(({ session }) => session))
   for (const { id, logs, followed, posted } of sessions.filter((session) => ids.has(session.id))) {
@@ -195,7 +195,7 @@ async function untilEnough({ minimum, signal, folder }: Running, evidence: Evide
 
 type End = { client: Client; evidence: Evidence; followers: Follower[] }
 
-/** Every node's log of every session, and time for the followers to get to its end. */
+/** Reads every node's log of every session, and gives followers time to reach its end. */
 async function readTheEnd({ cluster, signal }: Running, { client, evidence, followers }: End) {
   for (const session of evidence.sessions) {
     const path = `/v1/sessions/${session.id}`

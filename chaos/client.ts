@@ -9,11 +9,13 @@ export type Answer = { status: number; body: any; node: string }
 
 export type Ask = { method: 'GET' | 'POST'; path: string; body?: object; key?: string }
 
-/** Asks whichever node it likes, as a client with a list of addresses would. */
+/** Sends requests to random nodes, as a client with a list of addresses would. */
 export type Client = {
-  /** One request to one node. Undefined: no answer, or one that says to try again. */
+  /** Sends one request to one node. Undefined: no response, or one that permits a retry. */
   tryOnce: (ask: Ask, node?: ClusterNode) => Promise<Answer | undefined>
-  /** Repeats the request at any node until the answer is certain. Throws when `signal` ends it. */
+  /**
+   * Repeats the request at any node until the answer is certain. Throws when `signal` aborts it.
+   */
   insist: (ask: Ask) => Promise<Answer>
 }
 
@@ -83,7 +85,7 @@ function bodyOf(text: string): any {
   return text === '' ? undefined : JSON.parse(text)
 }
 
-/** Reads a session's log at a node and records each event's form. Undefined: no answer. */
+/** Reads a session's log at a node and records each event's form. Undefined: no response. */
 export async function readEvents(
   client: Client,
   session: SessionEvidence,

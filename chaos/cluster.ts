@@ -8,7 +8,7 @@ import { type FaultyProxy, startProxy } from './proxy.ts'
 
 export type Role = 'all' | 'api' | 'worker'
 
-/** One node: a process that comes and goes on a port that stays. */
+/** One node: a process that is restarted on the same port. */
 export type ClusterNode = {
   name: string
   role: Role
@@ -19,19 +19,19 @@ export type ClusterNode = {
   kill: () => Promise<void>
   stop: () => void
   continue: () => void
-  /** SIGTERM; true when it ended by itself with exit code 0. */
+  /** SIGTERM; true when it exited with code 0. */
   end: () => Promise<boolean>
 }
 
 export type Cluster = {
   nodes: ClusterNode[]
-  /** Those that answer requests. */
+  /** The nodes that answer requests. */
   doors: ClusterNode[]
   /** True while a node that runs turns is up and reaches the database. */
   isAble: () => boolean
-  /** Said by whoever takes the database away. */
+  /** Set by the fault that makes the database unavailable. */
   database: { isUp: boolean }
-  /** What nodes did by themselves and should not have. */
+  /** Unexpected behavior of nodes without an injected cause. */
   mishaps: Mishap[]
   stop: () => Promise<void>
 }
@@ -39,7 +39,7 @@ export type Cluster = {
 export type ClusterOptions = {
   roles: readonly Role[]
   databaseUrl: string
-  /** Where the ledger and the logs of the nodes are. */
+  /** The folder of the ledger and the logs of the nodes. */
   folder: string
 }
 
@@ -48,7 +48,7 @@ const endMsMax = 30_000
 const startsMax = 5
 const restartMs = 1_000
 
-/** Nodes with a proxy each between them and the database; none runs yet. */
+/** Creates nodes, each with a proxy between it and the database; none runs yet. */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const nodes: ClusterNode[] = []
   const mishaps: Mishap[] = []
@@ -105,13 +105,13 @@ async function openNode(
 
 type Kept = {
   launch: () => ChildProcess
-  /** It ended by itself. It is restarted, as a supervisor would do. */
+  /** It ended unexpectedly. It is restarted, as a supervisor would do. */
   onEnd: () => void
-  /** What it said before it ended. */
+  /** Its last output before it ended. */
   lastWords: () => string
 }
 
-/** A process that is started, stopped, continued and ended, again and again. */
+/** A process that is started, stopped, continued and ended repeatedly. */
 function keepProcess({ launch: begin, onEnd, lastWords }: Kept) {
   let child: ChildProcess | undefined
   let leaving: ChildProcess | undefined
@@ -138,7 +138,7 @@ function keepProcess({ launch: begin, onEnd, lastWords }: Kept) {
     restart = setTimeout(() => start().catch(() => {}), restartMs)
   }
 
-  /** True when it ended by itself, with exit code 0. */
+  /** True when it exited with code 0. */
   async function leave(signal: NodeJS.Signals) {
     clearTimeout(restart)
     const told = child
@@ -187,7 +187,7 @@ function launch(env: NodeJS.ProcessEnv, ledger: string, logFile: string): ChildP
   const log = openSync(logFile, 'a')
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file, ledger], {
     env,
-    // A group of its own: Ctrl-C reaches us alone, and we end it.
+    // A process group of its own: Ctrl-C reaches only this process, which ends it.
     detached: true,
     stdio: ['ignore', 'pipe', log],
   })

@@ -1,6 +1,6 @@
 import pg from 'pg'
 
-/** Connections of ours that take the places of others. */
+/** Connections that take the slots of others. */
 export type TakenConnections = {
   /** Opens connections until the server refuses one. */
   fill: () => Promise<void>

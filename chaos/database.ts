@@ -10,11 +10,11 @@ import { FlagError } from './flags.ts'
 /** The PostgreSQL of a run. */
 export type RunDatabase = {
   url: string
-  /** Ends it by the signal; it restarts by itself. Undefined if the node is not ours. */
+  /** Ends it by the signal; it restarts by itself. Undefined if the server is not ours. */
   end: ((signal: 'SIGINT' | 'SIGKILL') => Promise<void>) | undefined
   /** Undefined when there is none. */
   standby: Standby | undefined
-  /** Connections that are open may have to be cut before they notice. */
+  /** Open connections may have to be cut before they notice. */
   setReadOnly: (isReadOnly: boolean) => Promise<void>
   /** True when all of its connections may be used up. */
   isOurs: boolean
@@ -22,15 +22,15 @@ export type RunDatabase = {
 }
 
 export type Standby = {
-  /** The primary is killed, the standby takes its place, and the address leads there. */
+  /** Kills the primary; the standby takes its place, and the address leads there. */
   promote: () => Promise<void>
-  /** Makes a new standby for the new primary. */
+  /** Creates a new standby for the new primary. */
   replace: () => Promise<void>
 }
 
 const pauseMs = 50
 
-/** A PostgreSQL of our own in a folder. */
+/** Starts a PostgreSQL of our own in a folder. */
 export async function ownDatabase(folder: string): Promise<RunDatabase> {
   const dataDir = path.join(folder, 'database')
   let broken: Error | undefined
@@ -57,7 +57,7 @@ export async function ownDatabase(folder: string): Promise<RunDatabase> {
   }
 }
 
-/** Of a whole server; open connections follow. */
+/** Sets it for a whole server; open connections follow. */
 export async function setServerReadOnly(url: string, isReadOnly: boolean): Promise<void> {
   await queryRows(url, `alter system ${readOnlySetting(isReadOnly)}`)
   await queryRows(url, 'select pg_reload_conf()')
@@ -73,7 +73,7 @@ async function isReachable(url: string) {
   )
 }
 
-/** A database of its own on somebody's server, gone after the run. */
+/** Creates a database on an existing server, dropped after the run. */
 export async function databaseAt(serverUrl: string): Promise<RunDatabase> {
   const name = `outlast_chaos_${randomBytes(6).toString('hex')}`
   await queryRows(serverUrl, `create database ${name}`).catch((error: Error) => {

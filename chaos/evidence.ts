@@ -6,36 +6,36 @@ export type OnBusy = 'steer' | 'queue' | 'interrupt' | 'reject'
 
 /** A message that was posted until the answer was certain. */
 export type Posted = {
-  /** Stands in the text of the message, and in no other. */
+  /** A unique text in this message. */
   marker: string
   onBusy: OnBusy | undefined
   status: number
-  /** Of the accepted message. */
+  /** The id of the accepted message. */
   id: string | undefined
   sequence: number | undefined
 }
 
-/** What a client saw that followed a session, over all of its connections. */
+/** The events that a follower of a session received, over all of its connections. */
 export type Followed = { name: string; seen: Seen[]; connections: number; resumes: number }
-/** One event as it stood on the stream, and on which of the connections. */
+/** One event as the stream contained it, and the number of the connection. */
 export type Seen = { id: string; json: string; connection: number }
 
-/** The log after a sequence, read during the run. `known`: how far it was seen before. */
+/** The log after a sequence, read during the run. `known`: how far it was read before. */
 export type Glimpse = { node: string; after: number; known: number; sequences: number[] }
 
-/** What stood last in the log when the session had just said that it was idle. */
+/** The last event in the log right after the session was reported idle. */
 export type IdleSeen = { node: string; lastType: string; lastSequence: number }
 
 export type SessionEvidence = {
   id: string
-  /** The log at the end, as each node gave it. */
+  /** The log at the end, as each node returned it. */
   logs: { node: string; events: Event[] }[]
   statusAtEnd: string
-  /** Every form of an event that was seen, by sequence: its JSON, and where it was seen first. */
+  /** Every observed form of an event, by sequence: its JSON, and where it was observed first. */
   copies: Map<number, Map<string, string>>
-  /** The last sequence that anybody saw. */
+  /** The last sequence that any reader observed. */
   known: number
-  /** How many events of each type were seen. */
+  /** The number of observed events of each type. */
   types: Record<string, number>
   posted: Posted[]
   /** Cancels that were answered with `cancelled`. */
@@ -45,9 +45,11 @@ export type SessionEvidence = {
   idles: IdleSeen[]
   /** Longest time without a new event while the turn should run and a node was able to run it. */
   stalledMs: number
-  /** Texts that the scripts of this session's model hold. */
+  /** Texts in the scripts of this session's model. */
   texts: Set<string>
-  /** False when the scripted model breaks calls: then an `attempt` proves nothing of nodes. */
+  /**
+   * False when the scripted model breaks calls: then an `attempt` is no sign of a node's failure.
+   */
   modelIsSound: boolean
 }
 
@@ -56,7 +58,7 @@ export type Mishap = { what: string; times: number }
 
 export type FaultDone = { kind: FaultKind; node: number | undefined; at: number; endedAt: number }
 
-/** A schedule that is due each second, and what came of it by the end, oldest first. */
+/** A schedule that is due each second, and its executions at the end, oldest first. */
 export type ScheduleEvidence = {
   id: string
   sessionId: string
@@ -65,7 +67,7 @@ export type ScheduleEvidence = {
   messages: string[]
 }
 
-/** All that an auditor has. */
+/** All input of the auditor. */
 export type Evidence = {
   sessions: SessionEvidence[]
   schedules: ScheduleEvidence[]
@@ -95,7 +97,7 @@ export function newSession(id: string, modelIsSound: boolean): SessionEvidence {
 
 export type Copy = { sequence: number; type: string; json: string; where: string }
 
-/** Remembers how a stored event looked. */
+/** Records an observed form of a stored event. */
 export function addCopy(session: SessionEvidence, { sequence, type, json, where }: Copy): void {
   const { copies, types } = session
   const known = copies.get(sequence)

@@ -9,16 +9,16 @@ export type FaultsOptions = {
   cluster: Cluster
   database: RunDatabase
   faults: Iterable<Fault>
-  /** No new one after this. */
+  /** No new fault after this time. */
   untilMs: number
   mishaps: Mishap[]
-  /** Where each is noted once it is over. */
+  /** Receives each fault once it has ended. */
   done: FaultDone[]
   say: (line: string) => void
   signal: AbortSignal
 }
 
-/** Injects faults one after the other; each is over, and every node back, before the next. */
+/** Injects faults one after the other; each has ended, and every node is back, before the next. */
 export async function makeFaults(options: FaultsOptions): Promise<void> {
   const { faults, untilMs, signal, say, done } = options
   for (const fault of faults) {

@@ -9,7 +9,7 @@ import { isGood, markdown, type Outcome } from './report.ts'
 const begun = Date.parse('2026-01-01T00:00:00.000Z')
 const turn = { turn_id: `turn_${'1'.padStart(32, '0')}` }
 
-/** A log whose model is asked again `ms` after it was asked. */
+/** Returns a log whose model is called again `ms` after the first call. */
 function askedAgainAfter(ms: number): Event[] {
   const again = forge('output.message.started', { ...turn, attempt: 2 })
   return [
@@ -43,7 +43,7 @@ test('percentiles of a list, and of none', () => {
   assert.equal(percentile([], 0.5), undefined)
 })
 
-test('a report says whether the run was good, and what was broken in words', () => {
+test('a report contains the verdict of the run, and the broken promises in words', () => {
   const evidence = { ...evidenceOf(legalLog()), faults: [fault('kill', 0)] }
   const counts = countsOf(evidence)
   assert.deepEqual([counts.events, counts['completed turns'], counts.kills], [22, 1, 1])

@@ -2,10 +2,10 @@ import { logOf, ofType } from './audit-log.ts'
 import type { Evidence, FaultDone, SessionEvidence } from './evidence.ts'
 import type { FaultKind } from './plan.ts'
 
-/** How often each thing happened. The names are those of the report and of a minimum. */
+/** Counts by the names of the report and of a minimum. */
 export type Counts = Record<string, number>
 
-/** Which faults are counted under which name. */
+/** The faults that are counted under each name. */
 export const countedFaults: Readonly<Record<string, readonly FaultKind[]>> = {
   kills: ['kill', 'kill_all'],
   stops: ['stop'],
@@ -20,7 +20,7 @@ export const countedFaults: Readonly<Record<string, readonly FaultKind[]>> = {
 
 type Countable = Pick<Evidence, 'sessions' | 'effects' | 'faults'>
 
-/** Contract: pure; may be asked while the run goes on. */
+/** Contract: pure; may be called during the run. */
 export function countsOf({ sessions, effects, faults }: Countable): Counts {
   const sum = (count: (session: SessionEvidence) => number) =>
     sessions.reduce((total, session) => total + count(session), 0)
@@ -50,13 +50,13 @@ export function countsOf({ sessions, effects, faults }: Countable): Counts {
   }
 }
 
-/** Times in ms from a fault to the first event of the node that went on. */
+/** Times in ms from a fault to the first event of the node that resumed the turn. */
 export type Takeovers = { afterKill: number[]; afterStop: number[] }
 
 /**
- * Takeovers as logs show them: a model asked again, or a tool told as interrupted, in a silence
- * that holds one fault.
- * Contract: pure; looks at sessions only whose model never breaks a call by itself.
+ * Finds takeovers in logs: a repeated model call, or a tool reported as interrupted, in a silence
+ * with exactly one fault.
+ * Contract: pure; uses only sessions whose model never breaks a call.
  */
 export function takeoversOf({ sessions, faults }: Pick<Evidence, 'sessions' | 'faults'>) {
   const takeovers: Takeovers = { afterKill: [], afterStop: [] }
@@ -76,7 +76,10 @@ function listFor({ afterKill, afterStop }: Takeovers, { kind }: FaultDone) {
   return kind === 'stop' ? afterStop : undefined
 }
 
-/** When events came that only another attempt writes, each with the time of the one before. */
+/**
+ * Returns when events arrived that only another attempt writes, each with the time of the previous
+ * event.
+ */
 function takenOver(session: SessionEvidence): [number, number][] {
   const events = logOf(session)
   const interrupted = new Set(
@@ -92,7 +95,7 @@ function takenOver(session: SessionEvidence): [number, number][] {
   })
 }
 
-/** The value below which a part of a list lies; undefined of an empty one. */
+/** Returns the percentile of a list; undefined for an empty one. */
 export function percentile(values: readonly number[], part: number): number | undefined {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]

@@ -12,16 +12,16 @@ export type Flags = {
 
 export const usage = `npm run chaos -- [--minutes N] [--seed N] [--faults NAMES] [--database-url URL] [--keep FOLDER]
 
-  --minutes N         how long things go wrong, 5 by default
-  --seed N            what goes wrong, and when; random by default, printed first and last
+  --minutes N         minutes of injected faults, 5 by default
+  --seed N            seed of the plan of faults; random by default, printed first and last
   --faults NAMES      only these faults, separated by commas; all by default:
                       ${faultKinds.slice(0, 8).join(', ')},
                       ${faultKinds.slice(8).join(', ')}
-  --database-url URL  a PostgreSQL server to make a database on; it is not restarted. Without it the run
-                      has one of its own with a synchronous standby, which is restarted and killed
-  --keep FOLDER       where the logs of the nodes and the ledger are left`
+  --database-url URL  a PostgreSQL server to create a database on; it is not restarted. Without it the
+                      run has one of its own with a synchronous standby, which is restarted and killed
+  --keep FOLDER       folder for the logs of the nodes and the ledger`
 
-/** A flag cannot be used. The message says which, and why. */
+/** An invalid flag. The message names the flag and the reason. */
 export class FlagError extends Error {
   override name = 'FlagError'
 }

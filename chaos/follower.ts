@@ -20,7 +20,7 @@ export type Follower = {
   ended: Promise<void>
 }
 
-/** Follows a session until the signal, on one node after the other, resuming where it left off. */
+/** Follows a session until the signal, on one node after the other, resuming at the last event. */
 export function startFollower(name: string, options: FollowerOptions): Follower {
   const { random, doors, session, signal } = options
   const followed: Followed = { name, seen: [], connections: 0, resumes: 0 }
@@ -71,7 +71,7 @@ export function startFollower(name: string, options: FollowerOptions): Follower 
   return { at: () => at, ended: follow() }
 }
 
-/** By the query or by the header; who has seen nothing begins at the beginning. */
+/** Resumes by the query or by the header; without an event, from the beginning. */
 function resumption(random: Random, last: string | undefined): [string, Record<string, string>] {
   if (last === undefined) return ['', {}]
   if (random.fraction() < 0.5) return [`?since_id=${last}`, {}]

@@ -10,7 +10,7 @@ export const inputId = id('message', 1)
 const replyIds = [id('message', 2), id('message', 3)] as const
 const ts = '2026-01-01T00:00:00.000Z'
 
-/** An event that nobody stored; `sequence` is given by its place in the log. */
+/** Creates a forged event; `sequence` is set by its place in the log. */
 export function forge<T extends EventType>(
   type: T,
   data: EventDataOf<T>,
@@ -51,7 +51,7 @@ const outcome = (name: string): EventDataOf<'tool.completed'> => ({
 const asks = [call('safe'), call('unsafe')]
 const step = { success: true, has_tool_calls: false, tool_call_count: 0 }
 
-/** The log of a turn with two tools, as it should be. */
+/** Returns a correct log of a turn with two tools. */
 export function legalLog(): Event[] {
   const [first, second] = replyIds
   const parts = asks.map((one) => ({ type: 'tool_call', ...one }))

@@ -8,7 +8,7 @@ import {
   ToolError,
 } from '../apps/server/src/capabilities/capability.ts'
 
-/** One effect that a tool had. `id` is new for each. */
+/** One effect of a tool. `id` is unique. */
 export type Effect = {
   id: string
   key: string
@@ -32,9 +32,8 @@ const input = Type.Object(
 )
 
 /**
- * Tools whose effects go to a file outside the database, one line each.
- * Contract: an effect that is in the file stays there, whatever becomes of the process; a line is
- * written whole.
+ * Tools that write their effects to a file outside the database, one line each.
+ * Contract: a written effect survives the end of the process; a line is written atomically.
  */
 export function ledgerCapability(file: string) {
   const tool = (replay: Effect['replay']) =>

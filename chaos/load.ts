@@ -5,7 +5,7 @@ import type { OnBusy, SessionEvidence } from './evidence.ts'
 import { inTurn, type Random } from './random.ts'
 import { errorKinds, messageOf, type ScriptKind, soundKinds, stepsOf, textsOf } from './script.ts'
 
-/** What somebody does with a session once a message is in. */
+/** The client's action after its message was accepted. */
 type Habit = 'wait' | 'cancel' | OnBusy
 
 const habits: readonly Habit[] = [
@@ -22,12 +22,15 @@ export type TalkOptions = {
   client: Client
   doors: readonly ClusterNode[]
   random: Random
-  /** No new message any more; what was begun is ended. */
+  /** True when no new message may be sent; started turns still end. */
   enough: () => boolean
   signal: AbortSignal
 }
 
-/** A client of one session: posts messages, cancels, interrupts, waits until it is idle. */
+/**
+ * Runs a client of one session: it posts messages, cancels, interrupts, and waits until the session
+ * is idle.
+ */
 export async function talk(options: TalkOptions): Promise<void> {
   const { session, random, signal } = options
   const kinds = inTurn(random, session.modelIsSound ? soundKinds : [...soundKinds, ...errorKinds])
@@ -68,7 +71,7 @@ async function postWhileBusy(
   options: TalkOptions,
   { number, onBusy, kind }: { number: number; onBusy: OnBusy; kind: ScriptKind },
 ) {
-  // The default is what most people use, without naming it.
+  // Half of the time, the default is used without naming it, as most clients do.
   const named = onBusy === 'steer' && options.random.fraction() < 0.5 ? undefined : onBusy
   const marker = markerOf(options.name, number, 'b')
   await post(options, { marker, kind, ...(named && { onBusy: named }) })
@@ -83,7 +86,10 @@ async function cancel({ session, client, name }: TalkOptions, number: number) {
   if (body.status === 'cancelled') session.cancelled += 1
 }
 
-/** Waits until one node says so, then looks at the log on another: the end of it must be there. */
+/**
+ * Waits until one node reports idle, then reads the log on another node, which must contain the
+ * end.
+ */
 async function untilIdle({ session, client, doors, random, signal }: TalkOptions) {
   for (;;) {
     const answer = await client.tryOnce({ method: 'GET', path: `/v1/sessions/${session.id}` })

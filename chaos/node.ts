@@ -1,5 +1,5 @@
 /**
- * A node of a chaos run: the product as `npm start` starts it, with one capability more.
+ * Runs a node of a chaos run: the product as `npm start` starts it, with one additional capability.
  *
  *     node chaos/node.ts <file of the ledger>
  */

@@ -20,7 +20,7 @@ test('the same names make the same messages', () => {
   assert.deepEqual(messages(), messages())
 })
 
-test('a plan soon has every kind, and names only nodes that there are', () => {
+test('a plan soon has every kind, and names only existing nodes', () => {
   const plan = planned(1)
   assert.deepEqual(
     plan.slice(0, 3).map(({ kind }) => kind),
@@ -38,7 +38,7 @@ test('a plan of chosen kinds has each of them and no other', () => {
   assert.deepEqual([...new Set(plan.map(({ kind }) => kind))].sort(), kinds)
 })
 
-test('flags are read; a wrong one is one clear sentence', () => {
+test('reads flags, and refuses an invalid one in one sentence', () => {
   assert.deepEqual(readFlags(['--minutes', '0.5', '--seed', '7']), {
     minutes: 0.5,
     seed: 7,

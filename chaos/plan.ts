@@ -19,16 +19,16 @@ export const faultKinds = [
 
 export type FaultKind = (typeof faultKinds)[number]
 
-/** One thing that goes wrong, for `ms`, and how long everybody is left alone after it. */
+/** One fault that lasts `ms`, and the pause after it. */
 export type Fault = {
   kind: FaultKind
-  /** Which node, or undefined: all of them. */
+  /** The number of the node; undefined: all nodes. */
   node: number | undefined
   ms: number
   pauseMs: number
 }
 
-/** How often each kind comes, in a round. */
+/** How often each kind occurs in a round. */
 const round: readonly FaultKind[] = [
   ...(['kill', 'kill', 'kill', 'kill', 'kill_all'] as const),
   ...(['stop', 'stop', 'stop', 'deploy'] as const),
@@ -38,7 +38,10 @@ const round: readonly FaultKind[] = [
   ...(['stall', 'stall', 'slow'] as const),
 ]
 
-/** Shortest and longest. A lease lapses after 1.5 s: a node is stopped for less and for more. */
+/**
+ * Shortest and longest duration. A lease expires after 1.5 s: a node is stopped for less and for
+ * more.
+ */
 const lengthsMs: Record<FaultKind, readonly [number, number]> = {
   kill: [0, 3_000],
   kill_all: [0, 1_500],
@@ -56,7 +59,7 @@ const lengthsMs: Record<FaultKind, readonly [number, number]> = {
   slow: [1_000, 6_000],
 }
 
-/** What happens to the database itself, not on the way to it. */
+/** Faults of the database itself, not of the connection to it. */
 const databaseFaults: readonly FaultKind[] = [
   ...(['database_restart', 'database_kill', 'failover'] as const),
   ...(['read_only', 'connection_limit'] as const),
@@ -64,13 +67,13 @@ const databaseFaults: readonly FaultKind[] = [
 
 const everybody = new Set<FaultKind>(['kill_all', 'deploy', ...databaseFaults])
 
-/** What comes first: the shortest run has some of everything. */
+/** The first faults, so that even the shortest run has each category. */
 const opening: readonly FaultKind[] = ['kill', 'database_kill', 'stop', 'cut']
 
 export type PlanOptions = { nodes: number; kinds?: readonly FaultKind[] }
 
 /**
- * What goes wrong, without end: faults of the given kinds, by default of all.
+ * Generates an endless plan of faults of the given kinds, by default of all.
  * Contract: pure; the same seed, nodes and kinds give the same plan.
  */
 export function* planOf(
@@ -113,7 +116,7 @@ const verbs: Record<FaultKind, string> = {
   slow: 'the database slow',
 }
 
-/** A fault as people read it. */
+/** Describes a fault for reports. */
 export function describeFault({ kind, node, ms }: Fault): string {
   const who = node === undefined ? 'all nodes' : `node ${node + 1}`
   const length = ms > 0 ? ` for ${(ms / 1000).toFixed(1)} s` : ''

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { startProxy } from './proxy.ts'
 
-test('a slow proxy delivers everything in order, also while it passes what it held back', async (t) => {
+test('a slow proxy delivers all data in order, also while it sends the data that it held back', async (t) => {
   const database = createServer()
   database.listen(0, '127.0.0.1')
   await once(database, 'listening')
@@ -27,7 +27,7 @@ test('a slow proxy delivers everything in order, also while it passes what it he
     while (received.length < text.length) await once(client, 'data')
     assert.equal(received, text)
   }
-  /** Resolves when the proxy has read the text: all of this is one process. */
+  /** Resolves when the proxy has read the text: client and proxy share this process. */
   const send = async (text: string) => {
     await new Promise((resolve) => server.write(text, resolve))
     for (let turns = 0; turns < 3; turns += 1) await nextTurn()

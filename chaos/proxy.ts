@@ -1,29 +1,29 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** Stands between one node and PostgreSQL. */
+/** A proxy between one node and PostgreSQL. */
 export type FaultyProxy = {
   port: number
-  /** True while what comes is passed on, however slowly. */
+  /** True while data passes, even slowly. */
   passes: () => boolean
-  /** Connections that stand break; new ones are made. */
+  /** Breaks open connections; new ones are accepted. */
   cut: () => void
-  /** Every connection breaks, and no new one is made until `pass`. */
+  /** Breaks every connection, and accepts no new one until `pass`. */
   refuse: () => void
-  /** What the database answers is thrown away until `pass`, which breaks the connections. */
+  /** Discards the database's responses until `pass`, which breaks the connections. */
   loseAnswers: () => void
-  /** Nothing gets through and nobody is told; what was held back arrives after `pass`. */
+  /** Holds all data back without an error until `pass`, which delivers it. */
   stall: () => void
-  /** Everything arrives, in order, but late, until `pass`. */
+  /** Delivers all data in order, but late, until `pass`. */
   slow: () => void
   pass: () => void
   close: () => Promise<void>
 }
 
-/** Of each direction, so that a statement takes at least twice as long. */
+/** In each direction, so that a statement takes at least twice as long. */
 const latencyMs = 60
 
-/** A TCP proxy on loopback that can be told to fail. */
+/** Starts a TCP proxy on loopback that can inject faults. */
 export async function startProxy(target: { host: string; port: number }): Promise<FaultyProxy> {
   let mode: 'pass' | 'refuse' | 'lose' | 'stall' | 'slow' = 'pass'
   const pairs = new Set<[Socket, Socket]>()
@@ -94,7 +94,7 @@ export async function startProxy(target: { host: string; port: number }): Promis
 
 type Delays = {
   isSlow: () => boolean
-  /** Of each direction that holds something back: writes it. */
+  /** One function per direction with held data, which writes it. */
   delayed: Set<() => void>
 }
 

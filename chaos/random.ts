@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** Numbers that look random and are the same for the same seed. */
+/** Pseudorandom numbers that are the same for the same seed. */
 export type Random = {
   /** From 0 to below 1. */
   fraction: () => number
@@ -10,7 +10,7 @@ export type Random = {
   shuffled: <T>(list: readonly T[]) => T[]
 }
 
-/** An independent source for each list of names: use of one does not change another. */
+/** Creates an independent source for each list of names: use of one does not change another. */
 export function randomOf(...names: (string | number)[]): Random {
   const words = createHash('sha256').update(JSON.stringify(names)).digest()
   let state = words.readUInt32LE(0)
@@ -33,7 +33,7 @@ export function randomOf(...names: (string | number)[]): Random {
   }
 }
 
-/** Goes through a list in a new order each time: whatever stands in it comes, soon. */
+/** Iterates over a list in a new order each round, so that every element occurs soon. */
 export function* inTurn<T>(random: Random, list: readonly T[]): Generator<T, never> {
   for (;;) yield* random.shuffled(list)
 }

@@ -3,7 +3,7 @@ import type { Violation } from './auditor.ts'
 import type { FaultDone } from './evidence.ts'
 import { type Counts, percentile, type Takeovers } from './figures.ts'
 
-/** All that a run has to say. */
+/** The outcome of a run. */
 export type Outcome = {
   seed: number
   seconds: number
@@ -12,13 +12,13 @@ export type Outcome = {
   longestStandstillMs: number
   faults: FaultDone[]
   violations: Violation[]
-  /** What did not happen often enough. */
+  /** The counts that are too low. */
   missing: string[]
 }
 
 const violationsMax = 50
 
-/** True when nothing was broken and enough happened for that to mean something. */
+/** True when no promise was broken and enough events occurred for a valid run. */
 export const isGood = ({ violations, missing }: Outcome) =>
   violations.length === 0 && missing.length === 0
 
@@ -31,37 +31,37 @@ export function problemsOf({ violations, missing }: Outcome): string[] {
 const inWords = ({ check, session, what }: Violation) =>
   `${check}: ${what}${session ? ` (${session})` : ''}`
 
-/** A run as a page of `docs/reports/`. */
+/** Formats a run as a page of `docs/reports/`. */
 export function markdown(outcome: Outcome, command: string): string {
   const { seed, seconds, counts, takeovers, longestStandstillMs, violations, missing } = outcome
   const verdict = isGood(outcome)
     ? 'Nothing was lost, doubled or changed.'
-    : `${violations.length} violations; ${missing.length} things happened too seldom.`
+    : `${violations.length} violations; ${missing.length} counts are too low.`
   return `# Chaos, seed ${seed}: ${isGood(outcome) ? 'passed' : 'FAILED'}
 
-${verdict} What is checked, and how, stands in [chaos](../chaos.md).
+${verdict} The checks are described in [chaos](../chaos.md).
 
 \`${command}\`, ${new Date().toISOString().slice(0, 10)}, ${Math.round(seconds)} s, Node ${process.versions.node},
 ${os.availableParallelism()} cores for nodes, PostgreSQL, clients and auditor together.
 
-| What | How often |
+| Event | Count |
 |---|---|
 ${Object.entries(counts)
   .map(([name, count]) => `| ${name} | ${count} |`)
   .join('\n')}
 
-| Time until another node had gone on | Times | p50 | p99 | Longest |
+| Time until another node resumed | Count | p50 | p99 | Longest |
 |---|---|---|---|---|
 ${takeoverRow('after kill -9', takeovers.afterKill)}
 ${takeoverRow('after SIGSTOP', takeovers.afterStop)}
 
-Longest time that a session stood still while a node could have gone on: ${inSeconds(longestStandstillMs)}.
+Longest time that a session made no progress while a node could have run it: ${inSeconds(longestStandstillMs)}.
 
-## What was broken
+## Violations
 
-${bullets(problemsOf(outcome), 'Nothing.')}
+${bullets(problemsOf(outcome), 'None.')}
 
-## What went wrong on purpose
+## Injected faults
 
 ${faultTable(outcome.faults)}
 `
@@ -75,7 +75,7 @@ function takeoverRow(name: string, values: readonly number[]): string {
   return `| ${name} | ${values.length} | ${parts.join(' | ')} |`
 }
 
-/** What stands in backticks or angle brackets in a violation is shown as it is. */
+/** Text in backticks or angle brackets in a violation is shown unchanged. */
 const bullets = (lines: readonly string[], none: string) =>
   lines.length === 0 ? none : lines.map((line) => `- ${line.replaceAll('<', '&lt;')}`).join('\n')
 
@@ -85,5 +85,5 @@ function faultTable(faults: readonly FaultDone[]): string {
     const lengths = list.map(({ at, endedAt }) => endedAt - at)
     return `| ${kind.replaceAll('_', ' ')} | ${list.length} | ${inSeconds(percentile(lengths, 0.5))} | ${inSeconds(percentile(lengths, 1))} |`
   })
-  return ['| Fault | Times | Median length | Longest |', '|---|---|---|---|', ...rows].join('\n')
+  return ['| Fault | Count | Median length | Longest |', '|---|---|---|---|', ...rows].join('\n')
 }

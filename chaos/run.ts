@@ -1,5 +1,5 @@
 /**
- * Lets things go wrong on purpose, and checks that nothing is lost, doubled or changed by it.
+ * Injects faults, and checks that nothing is lost, doubled or changed.
  *
  *     npm run chaos -- --minutes 5 --seed 7
  */
@@ -19,7 +19,7 @@ const reports = fileURLToPath(new URL('../docs/reports/', import.meta.url))
 
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
-/** What a minute must bring at least, on a slow machine too. */
+/** Minimum counts per minute, also on a slow machine. */
 const perMinute = {
   'completed turns': 60,
   'cancelled turns': 4,
@@ -29,7 +29,7 @@ const perMinute = {
   kills: 1,
 }
 
-/** What must have come at least once, or more often, in a run of any length. */
+/** Minimum counts for a run of any length. */
 const once = { stops: 1, 'database restarts': 1, 'broken connections': 1, cancels: 1 }
 
 /** Contract: a fault that was not chosen has no minimum. */
@@ -47,13 +47,13 @@ function canHappen(name: string, chosen: readonly FaultKind[]) {
   return kinds === undefined || kinds.some((kind) => chosen.includes(kind))
 }
 
-/** The first signal ends the run and what it started; the second ends us at once. */
+/** The first signal ends the run and its processes; the second ends this process at once. */
 function untilInterrupted(): AbortSignal {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (interrupted.signal.aborted) process.exit(interruptedCode)
-      say(`${signal}: stopping what was started; nothing is audited`)
+      say(`${signal}: stopping all processes; nothing is audited`)
       interrupted.abort()
     })
   }

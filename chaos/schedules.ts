@@ -7,7 +7,7 @@ const path = '/v1/durable/schedules'
 const pageSize = 100
 const pauseMs = 500
 
-/** Schedules that send a message each second, each to a session without other clients. */
+/** Creates schedules that send a message each second, each to a session without other clients. */
 export async function openSchedules(client: Client, count: number): Promise<ScheduleEvidence[]> {
   const about = { name: 'Clock', system_prompt: 'Be brief.' }
   const agent = await client.insist({
@@ -35,7 +35,7 @@ export async function openSchedules(client: Client, count: number): Promise<Sche
   )
 }
 
-/** Pauses them, waits until what they began is over, and reads what came of it. */
+/** Pauses the schedules, waits until their executions have ended, and reads the results. */
 export async function readSchedules(
   client: Client,
   schedules: ScheduleEvidence[],

@@ -12,7 +12,7 @@ type Step = {
   error?: { message: string; status?: number; after_characters?: number; fail_attempts?: number }
 }
 
-/** What a message makes the model do. */
+/** The effect of a message on the model. */
 export type ScriptKind =
   | 'text'
   | 'thinking'
@@ -40,7 +40,7 @@ export const soundKinds: readonly ScriptKind[] = [
 ]
 export const errorKinds: readonly ScriptKind[] = ['refused_once', 'broken_once', 'refused']
 
-/** The steps of a message. Every text holds the marker, so that it can be told from every other. */
+/** Returns the steps of a message. Every text contains the marker, which makes it unique. */
 export function stepsOf(kind: ScriptKind, marker: string, random: Random): Step[] {
   const text = (part: number, words = 8) => wordsOf(`${marker}.${part}`, words)
   const effect = (replay: 'safe' | 'unsafe', more: object = {}): Call => ({
@@ -81,7 +81,7 @@ const broken = (after_characters: number) => ({
 const wordsOf = (name: string, count: number) =>
   Array.from({ length: count }, (_, index) => `${name}-${index + 1}`).join(' ')
 
-/** A message that makes the simulated model follow the steps. */
+/** Returns a message that makes the simulated model run the steps. */
 export const messageOf = (marker: string, steps: Step[]) =>
   `${marker} llmsim-script: ${JSON.stringify(steps)}`
 

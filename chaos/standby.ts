@@ -10,7 +10,7 @@ import { type RunDatabase, setServerReadOnly } from './database.ts'
 const startsMax = 100
 const pauseMs = 50
 
-/** A PostgreSQL of our own with a synchronous standby, behind one address. */
+/** Starts a PostgreSQL of our own with a synchronous standby, behind one address. */
 export async function databaseWithStandby(): Promise<RunDatabase> {
   const undo: (() => unknown)[] = []
   const after = (work: () => unknown) => void undo.push(work)

@@ -5,14 +5,17 @@ import type { SessionEvidence } from './evidence.ts'
 import type { Random } from './random.ts'
 
 const pollMs = 500
-/** A whole log is long: it is read at every so many looks. */
+/** A whole log is long: it is read only once in this many checks. */
 const looksAWhole = 4
-/** More between two looks is our own machine being slow: it says nothing about the nodes. */
+/**
+ * A longer gap between two checks means that this machine is slow: it does not count against the
+ * nodes.
+ */
 const gapMsMax = 1_000
 
 /**
- * Looks at all sessions again and again until the signal: how long each has stood still although it
- * is active and a node could have gone on. Reads a log now and then, too.
+ * Checks all sessions repeatedly until the signal: how long each active session made no progress
+ * while a node could have run it. Reads a log occasionally, too.
  */
 export async function watch(
   sessions: readonly SessionEvidence[],

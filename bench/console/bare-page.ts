@@ -1,6 +1,6 @@
 /**
- * What the console's list costs with nothing around it: a page of the same rows that is sent whole,
- * with a script of a few lines that answers a click. Takes PORT.
+ * Serves a minimal version of the console's list: a page of the same rows that is sent whole, with
+ * a script of a few lines that answers a click. Takes PORT.
  */
 import http from 'node:http'
 

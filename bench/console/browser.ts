@@ -6,7 +6,7 @@ import { openProfile, openTab, startBrowser } from '../../test/browser/browser.t
 const probe = fileURLToPath(new URL('probe.js', import.meta.url))
 const viewport = { width: 1280, height: 800 }
 
-/** A Chromium, for as long as `work` takes. */
+/** Starts a Chromium, for the duration of `work`. */
 export async function withBrowser<T>(work: (browser: Browser) => Promise<T>): Promise<T> {
   Object.assign(process.env, chromiumSettings())
   return withHook(async (hook) => work(await startBrowser(hook)))
@@ -19,7 +19,10 @@ export type Tab = {
   busyMs: () => Promise<number>
 }
 
-/** A tab of a new profile, so that nothing is cached. A page with errors is no measurement. */
+/**
+ * Opens a tab of a new profile, so that nothing is cached. A page with errors invalidates the
+ * measurement.
+ */
 export function withTab<T>(
   browser: Browser,
   url: string,
@@ -54,11 +57,11 @@ async function withHook<T>(work: (hook: Hook) => Promise<T>): Promise<T> {
   }
 }
 
-/** All that was said is there, which may be nothing. */
+/** Waits until all messages are shown, of which there may be none. */
 export const untilRead = (page: Page) =>
   page.locator('[role=log][aria-busy=false]').waitFor({ state: 'attached' })
 
-/** The conversation is drawn. */
+/** Waits until the conversation is drawn. */
 export async function untilLoaded(page: Page): Promise<void> {
   await untilRead(page)
   await page.locator('[role=log] .line').first().waitFor()

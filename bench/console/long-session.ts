@@ -16,7 +16,7 @@ const total = parts.reduce((sum, { price, count }) => sum + price * count, 0)
 \`\`\`
 `
 
-/** Each turn: two parallel tools, another one, and an answer with all of Markdown. */
+/** Each turn: two parallel tools, another one, and an answer with every kind of Markdown. */
 const script = [
   {
     thinking: 'Both can be asked at once.',
@@ -29,7 +29,7 @@ const script = [
   { text: answer },
 ]
 
-/** A session with at least so many events: turns with tools and Markdown. */
+/** Creates a session with at least `events` events: turns with tools and Markdown. */
 export async function longSession(server: Where, title: string, events: number): Promise<string> {
   const agent = await createAgent(server.url, {
     system_prompt: `llmsim-script: ${JSON.stringify(script)}`,

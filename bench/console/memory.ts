@@ -3,10 +3,13 @@ import { mb, type Options, progress, type Row, runsOf } from '../figures.ts'
 import { residentMb } from '../servers.ts'
 import { type Tab, untilLoaded, withTab } from './browser.ts'
 
-/** What a tab holds, after garbage was collected. */
+/** The memory of a tab after a garbage collection. */
 type Held = { heapMb: number; nodes: number; processMb: number }
 
-/** A tab that goes from the list to a session and back, repeatedly: its memory, and what stays. */
+/**
+ * Memory of a tab that goes from the list to a session and back repeatedly, and the part that
+ * stays.
+ */
 export async function memory(
   browser: Browser,
   url: string,
@@ -48,7 +51,7 @@ const told = ({ heapMb, nodes, processMb }: Held) =>
   `${mb(heapMb)}, ${nodes.toLocaleString('en')} nodes, process ${mb(processMb)}`
 
 async function holds(browser: Browser, { devtools }: Tab): Promise<Held> {
-  // What the first collection sets free may hold more.
+  // Objects that the first collection frees may hold others.
   for (let n = 0; n < 2; n += 1) await devtools.send('HeapProfiler.collectGarbage')
   const { usedSize } = await devtools.send('Runtime.getHeapUsage')
   const { nodes } = await devtools.send('Memory.getDOMCounters')

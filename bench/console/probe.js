@@ -1,9 +1,9 @@
-/** Runs in each page before its own code, and measures what a person would notice. */
+/** Runs in each page before its own code, and measures what a user would notice. */
 {
   const rowBox = '.session-row input[type=checkbox]'
   const rowSelected = '.session-row[data-selected=true]'
 
-  /** Calls back once what is in the document now has been painted. */
+  /** Calls back once the current content of the document has been painted. */
   function whenPainted(work) {
     requestAnimationFrame(() => {
       const { port1, port2 } = new MessageChannel()
@@ -24,7 +24,7 @@
     })
   }
 
-  /** The first drawn row is clicked; the list answers when it is drawn selected. */
+  /** Clicks the first drawn row; the list has answered when the row is drawn as selected. */
   const answered = new Promise((resolve) => {
     watch(() => {
       const box = document.querySelector(rowBox)
@@ -42,7 +42,7 @@
     })
   })
 
-  /** The browser tells it some time after. */
+  /** The browser reports it some time later. */
   const painted = new Promise((resolve) => {
     new PerformanceObserver((list) => {
       const paint = list.getEntriesByName('first-contentful-paint')[0]
@@ -74,7 +74,7 @@
 
   const words = []
 
-  /** Notes when each numbered word of the newest reply was painted, until the last one was. */
+  /** Records when each numbered word of the newest reply was painted, until the last one. */
   const wordsUntil = (last) =>
     new Promise((resolve) => {
       let shown = -1

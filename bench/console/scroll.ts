@@ -6,7 +6,7 @@ const framesMin = 50
 const speedPx = 4_000
 const wayPx = 12_000
 
-/** What is scrolled, and where: an address, and its part that scrolls. */
+/** A page to scroll: an address, and its scrolling part. */
 type Place = { what: string; url: string; part: string }
 
 type Frames = {
@@ -14,11 +14,11 @@ type Frames = {
   frames: number[]
   /** Tasks that took 50 ms or longer. */
   longMs: number[]
-  /** Of its processor. */
+  /** Processor time of the page. */
   busyMs: number
 }
 
-/** Smoothness of a page while the wheel turns: its own frames, and what delayed them. */
+/** Smoothness of a page while the wheel turns: its own frames, and the causes of delays. */
 export async function scroll(browser: Browser, urls: Urls, options: Options): Promise<Row[]> {
   const places: Place[] = [
     { what: 'a bare page of 1,000 rows', url: urls.bare, part: '#scroll' },
@@ -53,13 +53,13 @@ export async function scroll(browser: Browser, urls: Urls, options: Options): Pr
 export type Urls = {
   bare: string
   list: string
-  /** How many sessions the list has. */
+  /** The number of sessions in the list. */
   listOf: string
-  /** By the number of their events. */
+  /** Sessions by their number of events. */
   sessions: Record<string, string>
 }
 
-/** Up, and down again, as a wheel does it. */
+/** Scrolls up and down again, as a wheel does. */
 async function turn({ page, devtools, busyMs }: Tab, { url, part }: Place): Promise<Frames> {
   if (url.includes('/sessions/')) await untilLoaded(page)
   const box = page.locator(part)

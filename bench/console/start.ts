@@ -20,13 +20,15 @@ type Started = { paintMs: number; answeredMs: number; busyMs: number }
 
 export type Urls = {
   list: string
-  /** A session in which nothing was said, and one in which much was. */
+  /** A session without messages, and a long one. */
   fresh: string
   long: string
   bare: string
 }
 
-/** The list from a cold cache, in turn with a bare page of such rows: first paint, first click. */
+/**
+ * The list from a cold cache, in turn with a minimal page of such rows: first paint, first click.
+ */
 export async function start(browser: Browser, urls: Urls, options: Options): Promise<Row[]> {
   const runs = { ours: [] as Started[], bare: [] as Started[], readMs: [] as number[] }
   for (let run = 0; run <= runsOf(options) * 2; run += 1) {
@@ -35,7 +37,7 @@ export async function start(browser: Browser, urls: Urls, options: Options): Pro
     const readMs = await withTab(browser, urls.long, ({ page }) =>
       page.evaluate<number>('probe.conversationShown()'),
     )
-    // The first is also the first of the browser.
+    // The first run is also the first of the browser.
     if (run === 0) continue
     runs.bare.push(bare)
     runs.ours.push(ours)

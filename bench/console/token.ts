@@ -40,7 +40,7 @@ export async function tokens(
 
 type Seen = { word: number; at: number }
 
-/** Each word is seen with the first frame that shows it or one after it. */
+/** A word counts as seen with the first frame that shows it or a later word. */
 function lateness(sent: ReadonlyMap<number, number>, seen: readonly Seen[]): number[] {
   return [...sent].flatMap(([word, at]) => {
     const frame = seen.find((one) => one.word >= word)
@@ -48,14 +48,16 @@ function lateness(sent: ReadonlyMap<number, number>, seen: readonly Seen[]): num
   })
 }
 
-/** Numbered words in paragraphs, with some of what Markdown has. */
+/** Numbered words in paragraphs, with some Markdown. */
 const replyOf = (count: number) =>
   Array.from({ length: count }, (_, n) => {
     const word = n % 7 === 0 ? `**w${n}**` : `w${n}`
     return n % 40 === 39 ? `${word}\n\n` : `${word} `
   }).join('')
 
-/** When the server sent each word, by its deltas. Followers receive them at the same time. */
+/**
+ * Records when the server sent each word, by its deltas. Followers receive them at the same time.
+ */
 async function converse(url: string, id: string, words: number): Promise<Map<number, number>> {
   const outlast = createOutlast({ url })
   let after_sequence = 0

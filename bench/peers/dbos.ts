@@ -8,7 +8,7 @@ import { answer, type Peer, type TurnKind } from './peer.ts'
 /**
  * A workflow of one recorded step where our turn calls a model once, and of four where it calls a
  * model twice and two tools in between. No session, no stream. POST /load calls it in its own
- * process, POST /turn for who asks.
+ * process, POST /turn for an HTTP client.
  */
 const program = `
 import { DBOS } from '@dbos-inc/dbos-sdk'
@@ -61,7 +61,7 @@ process.on('SIGTERM', () => process.exit(0))
 
 /**
  * Starts DBOS on a database of its own, and measures it in two ways: the engine alone, called in
- * its own process, and the same behind as little HTTP as there can be, asked by clients like ours.
+ * its own process, and the same behind a minimal HTTP server with clients like ours.
  */
 export async function startDbos(databaseUrl: string): Promise<[alone: Peer, served: Peer]> {
   const cwd = await install({

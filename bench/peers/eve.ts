@@ -7,10 +7,12 @@ import { freePort, startServer } from '../servers.ts'
 import { bin, install, peerEnvironment } from './install.ts'
 import { answer, type Peer, type TurnKind } from './peer.ts'
 
-/** eve takes from a file what it exports as default; no file of ours exports anything so. */
+/**
+ * eve reads the default export of each file. A constant, because our own files may not contain one.
+ */
 const asDefault = 'export default'
 
-/** Asks for both tools when the newest message wants them and has not got their results yet. */
+/** Requests both tools when the newest message needs them and their results are missing. */
 const agent = `
 import { defineAgent } from 'eve'
 import { mockModel } from 'eve/evals'
@@ -102,7 +104,7 @@ async function open(url: string, kind: TurnKind): Promise<Talker> {
   return { turn: (text) => stream.until(() => say(text)), close: stream.close }
 }
 
-/** A session that was only just created is not ready to hear. */
+/** Retries: a new session does not accept messages at once. */
 async function insist(send: () => Promise<unknown>) {
   for (let attempt = 1; ; attempt++) {
     try {

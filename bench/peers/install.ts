@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { progress } from '../figures.ts'
 
-/** What a peer is made of: exact versions from npm, and files of ours. */
+/** The parts of a peer: exact versions from npm, and files of ours. */
 export type Recipe = {
   name: string
   packages: Record<string, string>
@@ -18,8 +18,8 @@ export type Recipe = {
 const commandMsMax = 480_000
 
 /**
- * A folder with an installed peer, made at first use and kept below the temporary folder of the
- * system, under a name that follows from the recipe.
+ * Returns a folder with an installed peer. The first use creates it in the system's temporary
+ * folder, under a name that derives from the recipe.
  */
 export async function install(recipe: Recipe): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify(recipe)).digest('hex').slice(0, 12)
@@ -31,7 +31,7 @@ export async function install(recipe: Recipe): Promise<string> {
   try {
     await fill(unfinished, recipe)
     await rename(unfinished, folder)
-    // A build may have written where it stands, so it runs where it will be used.
+    // A build may have stored its own path, so it runs where it will be used.
     for (const [program, ...args] of recipe.build ?? []) {
       await runIn(folder, { program: bin(program!), args, env: peerEnvironment() })
     }
@@ -55,12 +55,12 @@ async function fill(folder: string, { name, packages, files }: Recipe) {
   await runIn(folder, { program: 'npm', args, env: npmEnvironment() })
 }
 
-/** Where npm put a program of an installed package, seen from the folder of the peer. */
+/** Returns the path of an installed package's program, relative to the folder of the peer. */
 export const bin = (program: string) => path.join('node_modules', '.bin', program)
 
 type Command = { program: string; args: string[]; env: NodeJS.ProcessEnv }
 
-/** Runs a program to its end; throws with what it said unless that was well. */
+/** Runs a program to its end; throws with its output unless it succeeded. */
 function runIn(cwd: string, { program, args, env }: Command): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd, env, timeout: commandMsMax })
@@ -78,7 +78,10 @@ function runIn(cwd: string, { program, args, env }: Command): Promise<void> {
   })
 }
 
-/** The caller's environment, for proxies and certificates, without our npm's script variables. */
+/**
+ * Returns the caller's environment, for proxies and certificates, without our npm's script
+ * variables.
+ */
 function npmEnvironment() {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')),
@@ -94,8 +97,8 @@ const quiet = {
 }
 
 /**
- * What a peer may know of our environment: where programs are, and nothing of npm's, of ours or of
- * any vendor's. It runs on the Node that runs us, and tells nobody that it runs.
+ * Returns a minimal environment for peers: the path of programs, and no variables of npm, Outlast
+ * or any vendor. A peer runs on the current Node, without telemetry.
  */
 export function peerEnvironment(more: Record<string, string> = {}): Record<string, string> {
   const { PATH = '', HOME = os.homedir() } = process.env

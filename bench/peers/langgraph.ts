@@ -45,7 +45,7 @@ const settings = {
   env: {},
 }
 
-/** Starts the dev server of LangGraph.js, which keeps everything in memory. */
+/** Starts the dev server of LangGraph.js, which keeps all data in memory. */
 export async function startLanggraph(): Promise<Peer> {
   const cwd = await install({
     name: 'langgraph',
@@ -75,7 +75,7 @@ export async function startLanggraph(): Promise<Peer> {
   }
 }
 
-/** From the POST of a run until its answer, which comes when it has ended. */
+/** From the POST of a run until its response, which is sent when the run has ended. */
 async function open(url: string, kind: TurnKind): Promise<Talker> {
   const { thread_id } = await call<{ thread_id: string }>(url, 'POST', '/threads', {})
   return {

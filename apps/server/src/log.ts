@@ -2,10 +2,10 @@ import type { Config } from './config.ts'
 
 /** The log of a node, written to stderr. Contract: contains no secrets and no text of messages. */
 export type Log = {
-  debug: (what: string, about?: object) => void
-  info: (what: string, about?: object) => void
-  warn: (what: string, about?: object) => void
-  error: (what: string, about?: object) => void
+  debug: (message: string, about?: object) => void
+  info: (message: string, about?: object) => void
+  warn: (message: string, about?: object) => void
+  error: (message: string, about?: object) => void
 }
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
@@ -22,15 +22,15 @@ export function createLog(
   const lineOf = isText ? textLine : jsonLine
   const at = (name: LogLevel) => {
     if (levels.indexOf(name) < least) return () => {}
-    return (what: string, about: object = {}) => {
-      stderr.write(`${lineOf(name, what, about)}\n`)
+    return (message: string, about: object = {}) => {
+      stderr.write(`${lineOf(name, message, about)}\n`)
     }
   }
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-function jsonLine(level: LogLevel, what: string, about: object): string {
-  return JSON.stringify({ time: new Date().toISOString(), level, msg: what, ...plain(about) })
+function jsonLine(level: LogLevel, message: string, about: object): string {
+  return JSON.stringify({ time: new Date().toISOString(), level, msg: message, ...plain(about) })
 }
 
 /** Converts errors to objects that JSON can represent. */
@@ -51,10 +51,10 @@ const levelWidth = 5
  * Formats a line such as `12:30:05 WARN  Redis is unavailable error="connect ECONNREFUSED"`. At
  * level `error`, the stack of an error follows on lines of its own.
  */
-function textLine(level: LogLevel, what: string, about: object): string {
+function textLine(level: LogLevel, message: string, about: object): string {
   const time = new Date().toTimeString().slice(0, '12:30:05'.length)
   const fields = Object.entries(about).map(([name, value]) => `${name}=${textOf(value)}`)
-  const line = [time, level.toUpperCase().padEnd(levelWidth), what, ...fields].join(' ')
+  const line = [time, level.toUpperCase().padEnd(levelWidth), message, ...fields].join(' ')
   if (level !== 'error') return line
   const errors = Object.values(about).filter((value) => value instanceof Error)
   return [line, ...errors.map(({ stack }) => printable(stack ?? ''))].join('\n')

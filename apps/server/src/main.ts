@@ -72,10 +72,10 @@ function accessOf({ AUTH_MODE, AUTH_BASE_URL, HOST }: Config, url: string): stri
   if (AUTH_MODE !== 'none') {
     return `AUTH_MODE=${AUTH_MODE}: users sign in at ${AUTH_BASE_URL ?? url}/, programs send an API key`
   }
-  const who = isLoopback(HOST)
+  const callers = isLoopback(HOST)
     ? 'every program on this machine'
     : `EVERY CLIENT THAT REACHES ${HOST}`
-  return `AUTH_MODE=none: ${who} has full access`
+  return `AUTH_MODE=none: ${callers} has full access`
 }
 
 /**

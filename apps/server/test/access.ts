@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Call, caller, type HttpAnswer, type ServerOptions, startServer } from './server.ts'
 
-/** Calls with a credential: a key, a token, or any other header. */
+/** Calls the API with a credential: a key, a token, or any other header. */
 export function callerWith(
   url: string,
   authorization: string,
@@ -17,7 +17,7 @@ export function callerWith(
 export const adminEmail = 'admin@example.com'
 export const adminPassword = 'correct horse battery'
 
-/** A server on which everybody must say who they are. */
+/** Starts a server with AUTH_MODE=full, on which every caller must authenticate. */
 export function startGuarded(t: Pick<TestContext, 'after'>, options: ServerOptions = {}) {
   return startServer(t, {
     ...options,
@@ -40,7 +40,7 @@ export function expectStatus(answer: HttpAnswer, status: number, code?: string) 
 
 let people = 0
 
-/** A person with an organization of their own; `call` calls as they do. */
+/** Registers a user with an organization of their own; `call` sends requests as this user. */
 export async function registerPerson(server: Server, fields: object = {}) {
   people += 1
   const email = `person${people}@example.com`
@@ -71,14 +71,14 @@ export async function signInAdmin(server: Server) {
   return { tokens, bearer, call: callerWith(server.url, bearer) }
 }
 
-/** A key of a person's, and how to call with it. */
+/** Creates a key of a user; `call` sends requests with it. */
 export async function createKey(server: Server, person: { call: Call }, fields: object = {}) {
   const answer = await person.call('POST', '/v1/auth/api-keys', { name: 'Test', ...fields })
   const { id, key } = expectStatus(answer, 201)
   return { id: id as string, key: key as string, call: callerWith(server.url, key) }
 }
 
-/** Another person in a person's organization. */
+/** Adds another user to a user's organization. */
 export async function addMember(server: Server, owner: Person, role: string) {
   people += 1
   const email = `person${people}@example.com`
@@ -87,7 +87,7 @@ export async function addMember(server: Server, owner: Person, role: string) {
   return registerPerson(server, { email, invitation: token })
 }
 
-/** Asks until the answer has the status; a revocation takes up to half a second. */
+/** Repeats a request until its response has the status; a revocation takes up to half a second. */
 export async function untilStatus(ask: () => Promise<HttpAnswer>, status: number) {
   for (;;) {
     const answer = await ask()

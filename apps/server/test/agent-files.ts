@@ -13,7 +13,7 @@ export const types = {
 }
 export const formats = Object.keys(types) as (keyof typeof types)[]
 
-/** Takes any config, as no capability of ours does. */
+/** Accepts any config, unlike built-in capabilities. */
 const anything = (id: string) =>
   defineCapability({
     id,
@@ -41,10 +41,12 @@ const guarded = defineCapability({
   sessionRules: { key: 'session', url: 'session' },
 })
 
-/** Ours; `free` and `free_too` with any config; `guarded` with a secret `key` in its config. */
+/**
+ * The built-in capabilities; `free` and `free_too` with any config; `guarded` with a secret `key`.
+ */
 export const capabilities = [...builtins, anything('free'), anything('free_too'), guarded]
 
-/** An agent with everything that one can have. */
+/** An agent with all possible fields. */
 export const whole = {
   name: 'Ada',
   description: 'Counts.',
@@ -72,7 +74,7 @@ export const whole = {
 const notYaml =
   /[^\t\n\r\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u
 
-/** What an agent is, whenever it was made and under whatever id. */
+/** Returns the fields of an agent that do not depend on its id and times. */
 export function essence(agent: Agent) {
   const { id: _, harness_id: __, created_at: ___, updated_at: ____, ...rest } = agent
   return rest
@@ -87,7 +89,7 @@ export function refused(
   if (path !== undefined) assert.equal(body.details[0].path, path, about)
 }
 
-/** Files in and out of a server. */
+/** Imports agent files into a server and exports them. */
 export function agentFiles(call: Call) {
   const importFile = (file: string, headers: Record<string, string> = {}) =>
     call('POST', '/v1/agents/import', file, { 'content-type': 'text/plain', ...headers })
@@ -100,7 +102,7 @@ export function agentFiles(call: Call) {
     return body
   }
 
-  /** Exported and imported again, an agent is the same. */
+  /** Asserts that an agent is the same after an export and an import. */
   async function expectRoundTrip(agent: Agent) {
     for (const format of formats) {
       const file = await exportAgent(agent.id, `?format=${format}`)

@@ -9,13 +9,13 @@ import type { Call } from './server.ts'
 
 export type Asked = {
   method: string
-  /** With its query. */
+  /** Includes the query. */
   url: string
   headers: IncomingMessage['headers']
   body: string
 }
 
-/** A vendor's server on loopback that answers as it is told, and keeps what it was asked. */
+/** Starts a vendor's server on loopback that answers with a handler and records the requests. */
 export async function startAnyVendor(
   t: Pick<TestContext, 'after'>,
   answer: (request: Asked, response: ServerResponse) => unknown,
@@ -24,7 +24,7 @@ export async function startAnyVendor(
   const server = createServer(async (incoming, response) => {
     const { method = '', url = '', headers } = incoming
     const body = await readText(incoming).catch(() => undefined)
-    // Whoever broke off in the middle of a request did not make it.
+    // A request that was aborted while it was sent does not count.
     if (body === undefined) return
     const request = { method, url, headers, body }
     asked.push(request)
@@ -46,11 +46,11 @@ export function sendJson(response: ServerResponse, body: unknown, status = 200) 
 
 export const vendorKey = 'sk-discovery-0123456789'
 
-/** A list as compatible servers have it. */
+/** A list of models in the form of compatible servers. */
 export const modelsOf = (ids: unknown[]) =>
   ids.map((id) => ({ id, object: 'model', owned_by: 'me' }))
 
-/** A provider with a key, what its models are, and how to sync them. */
+/** Creates a provider with a key; returns functions to list and sync its models. */
 export async function addProvider(call: Call, base_url: string, fields: object = {}) {
   const body = { name: 'Mine', provider_type: 'openai_completions', base_url, api_key: vendorKey }
   const { id } = expectStatus(await call('POST', '/v1/llm-providers', { ...body, ...fields }), 201)

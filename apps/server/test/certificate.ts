@@ -1,4 +1,4 @@
-/** For 127.0.0.1, signed by itself: nobody vouches for it, and nothing but tests knows it. */
+/** A self-signed certificate for 127.0.0.1, used only by tests. */
 export const selfSigned = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQghzKZ8A55GSvMG7TL

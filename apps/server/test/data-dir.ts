@@ -7,9 +7,12 @@ const run = promisify(execFile)
 
 export const templateFolder = () => path.join(process.env.OUTLAST_TEST_FOLDER!, 'template')
 
-/** A DATA_DIR with a migrated database, as a stopped server leaves it. A new one takes seconds. */
+/**
+ * Copies a DATA_DIR with a migrated database, as a stopped server leaves it. Creating one takes
+ * seconds.
+ */
 export async function copyDataDir(to: string): Promise<void> {
-  // Node's own copy does not keep the owner, who is not root.
+  // Node's copy does not keep the owner, an unprivileged user.
   if (process.platform === 'win32') return cp(templateFolder(), to, { recursive: true })
   await run('cp', ['-a', `${templateFolder()}/.`, to])
 }

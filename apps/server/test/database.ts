@@ -9,7 +9,9 @@ const inUse = '55006'
 const attemptsMax = 200
 const pauseMs = 25
 
-/** A migrated database for a test or a file (`t` of a `before` hook too). Returns its URL. */
+/**
+ * Creates a migrated database for a test or a file (`t` of a `before` hook too). Returns its URL.
+ */
 export async function createTestDatabase(t: Pick<TestContext, 'after'>): Promise<string> {
   const admin = process.env.OUTLAST_TEST_DATABASE_URL
   if (!admin) throw new Error('There is no test database: run this file with `npm test -- <file>`.')
@@ -21,7 +23,7 @@ export async function createTestDatabase(t: Pick<TestContext, 'after'>): Promise
   return url.href
 }
 
-/** PostgreSQL at times copies a template for one client only: the second one retries. */
+/** PostgreSQL sometimes copies a template for one client only: the second one retries. */
 async function copyTemplate(admin: string, name: string) {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -39,12 +41,12 @@ export async function alterDatabase(url: string, change: string): Promise<void> 
   await runSql(process.env.OUTLAST_TEST_DATABASE_URL!, `alter database ${name} ${change}`)
 }
 
-/** One statement on a connection of its own. */
+/** Runs one statement on a connection of its own. */
 export async function runSql(url: string, text: string): Promise<void> {
   await queryRows(url, text)
 }
 
-/** The rows of one statement, on a connection of its own. */
+/** Returns the rows of one statement, on a connection of its own. */
 export async function queryRows<Row extends object>(
   url: string,
   text: string,

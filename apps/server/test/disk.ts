@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { open } from 'node:fs/promises'
 
-/** Mounts a disk of so many MB; returns its removal, undefined if this process may not mount. */
+/** Mounts a disk of `sizeMb`; returns its removal, or undefined if this process may not mount. */
 export function mountDisk(folder: string, sizeMb: number): (() => void) | undefined {
   const options = ['-t', 'tmpfs', '-o', `size=${sizeMb}m`, 'tmpfs', folder]
   if (spawnSync('mount', options).status !== 0) return undefined

@@ -1,7 +1,7 @@
 /**
- * A server reduced to its embedded PostgreSQL, to be killed by tests: `embedded-child.ts
+ * A server reduced to its embedded PostgreSQL, for tests that kill it. `embedded-child.ts
  * <DATA_DIR>` prints one line of JSON, `{ url }` when it runs or `{ error, name }` when it cannot,
- * and stays until it is killed.
+ * and runs until it is killed.
  */
 import { createLog } from '../src/log.ts'
 import { startEmbedded } from '../src/store/embedded.ts'

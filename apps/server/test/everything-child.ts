@@ -1,4 +1,4 @@
-/** The MCP project's reference server as a process: on loopback, at a port that it prints. */
+/** Runs the MCP project's reference server as a process: on loopback, at a port that it prints. */
 import { type AddressInfo, Server } from 'node:net'
 
 const listen = Server.prototype.listen as (...args: unknown[]) => Server

@@ -4,15 +4,15 @@ import { converse, createAgent, createSession, scripted } from './session.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
-/** What one call of `web_fetch` came to: its result, or its error. */
+/** The result or the error of one call of `web_fetch`. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look into results of every shape
 export type Fetched = { result?: any; error?: string }
 
-/** A server whose agents may fetch from 127.0.0.1, and nothing else that is private. */
+/** Starts a server whose agents may fetch from 127.0.0.1, and from no other private address. */
 export const startFetching = (t: Pick<TestContext, 'after'>, env: Record<string, string> = {}) =>
   startServer(t, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1', ...env } })
 
-/** Makes calls of `web_fetch` in parallel in one turn with this config; returns the results. */
+/** Calls `web_fetch` in parallel in one turn with this config; returns the results. */
 export async function fetchInTurn(
   t: TestContext,
   { server, config = {} }: { server: Server; config?: object },

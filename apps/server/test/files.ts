@@ -6,7 +6,10 @@ import { createSession, eventsOf } from './session.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
-/** A server for all tests of a file, with sessions whose files are reached without saying whose. */
+/**
+ * Starts a server for all tests of a file, with sessions whose files are reached without a
+ * credential.
+ */
 export function serverOfFiles(env: Record<string, string> = {}) {
   const cleanups: (() => unknown)[] = []
   const later = { after: (work: () => unknown) => void cleanups.push(work) } as never
@@ -23,7 +26,7 @@ export function serverOfFiles(env: Record<string, string> = {}) {
   }
 }
 
-/** The files of one session. */
+/** Accesses the files of one session. */
 export function door(server: Server, sessionId: string) {
   const base = `/v1/sessions/${sessionId}/fs`
   const call = (method: string, path: string, body?: unknown) =>
@@ -33,7 +36,7 @@ export function door(server: Server, sessionId: string) {
     base,
     call,
     create: (path: string, body: object = {}) => call('POST', path, body),
-    /** What the log says of files, one line a change. */
+    /** Returns the changes of files in the log, one line per change. */
     async told() {
       const events = await eventsOf(server, sessionId, '?types=files.changed')
       return events.flatMap((event) =>

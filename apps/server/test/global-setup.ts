@@ -1,4 +1,7 @@
-/** One embedded PostgreSQL for all test files, with a migrated template that each test copies. */
+/**
+ * Starts one embedded PostgreSQL for all test files, with a migrated template that each test
+ * copies.
+ */
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { serveBrowser } from '../../../test/browser/browser.ts'
@@ -10,7 +13,7 @@ import { migrate } from '../src/store/migrate.ts'
 import { copyDataDir, templateFolder } from './data-dir.ts'
 import { runSql, template } from './database.ts'
 
-/** Nothing here outlives the tests. */
+/** Test data needs no durability. */
 const fast = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
 
 const start = (dataDir: string) =>
@@ -24,7 +27,7 @@ const start = (dataDir: string) =>
     settings: { ...fast, max_connections: '300' },
   })
 
-/** It ends with the runner after the last test; `scripts/test.ts` removes the folder. */
+/** The server ends with the runner after the last test; `scripts/test.ts` removes the folder. */
 export async function globalSetup() {
   await makeTemplateFolder()
   const dataDir = path.join(process.env.OUTLAST_TEST_FOLDER!, 'data')
@@ -45,6 +48,8 @@ async function makeTemplateFolder() {
   await embedded.stop()
 }
 
-/** A test's server opens ten connections, most of whose time hashes the password. */
+/**
+ * A test's server opens ten connections, which spend most of their time on hashing the password.
+ */
 const shortSignIn = (url: string) =>
   `set scram_iterations = 1; alter role postgres password '${new URL(url).password}'`

@@ -12,21 +12,27 @@ import {
   type TurnOutcome,
 } from '../src/runtime/log/state.ts'
 
-/** A tool call of a reply: whether it succeeds, and who has a say in it. */
+/** A tool call of a reply: whether it succeeds, needs approval, or runs on the client. */
 export type Tool = { succeeds: boolean; asks: boolean; isClients: boolean }
 
 /** The script of a run: model output, tool behavior, and messages, answers and cancels. */
 export type World = {
   iterationsMax: number
-  /** One entry a model call: the tools it asks for, none for a final answer, or a failure. */
+  /** One entry per model call: the requested tools, none for a final answer, or a failure. */
   replies: { tools: Tool[]; fails: boolean; compacts: boolean }[]
-  /** How many transactions turns may last. */
+  /** The number of transactions after which a turn times out. */
   overdueAt: number | undefined
-  /** After how many transactions a message arrives, at the latest when the session is idle. */
+  /**
+   * The number of transactions after which a message arrives, at the latest when the session is
+   * idle.
+   */
   arrivals: { at: number; onBusy: 'steer' | 'queue' | 'interrupt' }[]
-  /** Transactions after which an open client call is answered; without more, it expires. */
+  /**
+   * The number of transactions after which an open client call is answered; without an entry, it
+   * expires.
+   */
   answers: { at: number; which: number; how: 'yes' | 'edited' | 'no' | 'expired' }[]
-  /** After how many transactions the turn is cancelled. */
+  /** The numbers of transactions after which the turn is cancelled. */
   cancels: number[]
 }
 
@@ -61,10 +67,10 @@ export const worlds: fc.Arbitrary<World> = fc.record({
   cancels: fc.array(moment, { maxLength: 2 }),
 })
 
-/** The turn that the session's row holds. */
+/** The turn in the session's row. */
 export type Held = { id: string; from: number; input: string }
 
-/** One transaction: the events that it appended, and the turn that the session holds after it. */
+/** One transaction: the events that it appended, and the turn in the session's row after it. */
 type Transaction = { events: LoggedEvent[]; held: Held | undefined }
 export type Log = Transaction[]
 type Drafted = { [T in EventType]: [T, EventDataOf<T>, object?] }[EventType]
@@ -96,7 +102,7 @@ export const within = (held: Held) => ({
 
 let turns = 0
 
-/** A log in which a message has arrived. */
+/** Returns a log in which a message has arrived. */
 export function begun(): Log {
   const log: Log = []
   turns = 0
@@ -104,7 +110,7 @@ export function begun(): Log {
   return log
 }
 
-/** What POST messages does, in one statement. */
+/** Does the same as POST messages, in one statement. */
 function arrive(log: Log, onBusy: World['arrivals'][number]['onBusy']) {
   const held = heldBy(log)
   const id = `message_${typed(log, 'input.message').length + 1}`
@@ -134,7 +140,7 @@ function stateOf(log: Log, held: Held) {
 const outsideCalls = (log: Log, held: Held) =>
   callsOf(stateOf(log, held)).filter((call) => isOutside(call) && !call.outcome)
 
-/** Marks what somebody answered: how much was answered follows from the log, as everything does. */
+/** Marks an answer; the number of answers is derived from the log, like all other state. */
 const answered = { answered: true }
 const answersIn = (log: Log) =>
   log.filter(({ events }) => events.some(({ context }) => 'answered' in context)).length
@@ -143,7 +149,7 @@ const usual = { how: 'expired', which: 0 } as const
 
 type ClientAnswer = Pick<World['answers'][number], 'how' | 'which'>
 
-/** What POST tool-results, POST approvals and the end of their time do, in one transaction. */
+/** Does the same as POST tool-results, POST approvals and their expiry, in one transaction. */
 function answer(log: Log, held: Held, { how, which }: ClientAnswer) {
   const calls = outsideCalls(log, held)
   const { call, stage } = calls[which % calls.length]!
@@ -169,10 +175,12 @@ function answer(log: Log, held: Held, { how, which }: ClientAnswer) {
   write(log, within(held), drafts())
 }
 
-/** Replies in the session's log: a deterministic model's next response depends on nothing else. */
+/**
+ * Counts replies in the session's log: the deterministic model's next response depends only on it.
+ */
 const replied = (log: Log) => typed(log, 'reason.completed').length
 
-/** One turn's runner, as crash-safe as the log makes it: it knows nothing but the log. */
+/** Runs one action of a turn. Its only state is the log, so it is as crash-safe as the log. */
 function perform(log: Log, held: Held, { action, world }: { action: Action; world: World }) {
   if (action.kind === 'begin') {
     const about = { turn_id: held.id, input_message_id: held.input }
@@ -220,7 +228,7 @@ function reason(log: Log, held: Held, { action: { open }, world }: Step<'reason'
 
 const finalReply = { tools: [], fails: false, compacts: false }
 
-/** A summary is asked for and stored; whoever comes after a crash asks again. */
+/** Requests and stores a summary; after a crash it is requested again. */
 function compact(log: Log, held: Held, begun: Drafted[]) {
   const about = { turn_id: held.id, summarized_to: 1 }
   write(log, within(held), [...begun, ['context.compacting', { ...about, input_tokens: 9 }]])
@@ -235,7 +243,7 @@ const callOf = (reply: number, n: number): ToolCall => ({
   arguments: {},
 })
 
-/** The tool that a call is of. */
+/** Returns the tool of a call. */
 export function toolOf({ replies }: World, callId: string): Tool {
   const [, reply, n] = callId.split('_').map(Number)
   return replies[reply!]!.tools[n!]!
@@ -291,7 +299,7 @@ function beginAct(
   ])
 }
 
-/** The intents of calls that may begin. */
+/** Returns the intents of calls that may begin. */
 function beginnings(world: World, calls: readonly ToolCall[]): Drafted[] {
   const theirs = calls.filter(({ id }) => toolOf(world, id).isClients)
   const ours = calls.filter((call) => !theirs.includes(call))
@@ -303,7 +311,7 @@ function beginnings(world: World, calls: readonly ToolCall[]): Drafted[] {
   ]
 }
 
-/** In one statement: the end, and idle or the next turn. */
+/** Ends a turn in one statement: the session becomes idle or begins the next turn. */
 function end(log: Log, held: Held, outcome: TurnOutcome) {
   const state = stateOf(log, held)
   const next = following(state)
@@ -320,7 +328,7 @@ function end(log: Log, held: Held, outcome: TurnOutcome) {
   write(log, { held: then, context: within(held).context }, ended)
 }
 
-/** Runs a session until it rests, from any state of its log. `look` sees each action first. */
+/** Runs a session until it is idle, from any state of its log. `look` gets each action first. */
 export function run(
   log: Log,
   world: World,
@@ -338,7 +346,7 @@ export function run(
   throw new Error('the session never came to rest')
 }
 
-/** Whatever people do at this moment; false when they do nothing. */
+/** Runs the events of the world that are due; false when there are none. */
 function happens(log: Log, world: World): boolean {
   const held = heldBy(log)
   const arrivals = world.arrivals.toSorted((a, b) => a.at - b.at)
@@ -365,7 +373,7 @@ export function start(world: World, look?: Parameters<typeof run>[2]): Log {
   return log
 }
 
-/** Every turn that the session ever held, in order. */
+/** Returns every turn that the session ever had, in order. */
 export function turnsOf(log: Log): Held[] {
   const found = new Map<string, Held>()
   for (const { held } of log) if (held) found.set(held.id, held)

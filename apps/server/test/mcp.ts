@@ -13,13 +13,13 @@ import { createAgent, createSession } from './session.ts'
 
 type After = Pick<TestContext, 'after'>
 
-/** A server whose agents may use MCP servers at 127.0.0.1, and nothing else that is private. */
+/** Starts a server whose agents may use MCP servers at 127.0.0.1, and no other private address. */
 export const startWithMcp = (t: After, env: Record<string, string> = {}) =>
   startServer(t, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1', ...env } })
 
 const everything = fileURLToPath(new URL('everything-child.ts', import.meta.url))
 
-/** The reference server; `stop` ends it as a crash would. */
+/** Starts the reference server; `stop` ends it like a crash. */
 export async function startEverything(t: After) {
   const child: ChildProcess = spawn(process.execPath, [everything], {
     env: { PATH: process.env.PATH },
@@ -50,15 +50,15 @@ export type Rpc = {
   params?: any
 }
 
-/** One message of a client, and the ways to answer it. */
+/** One message of a client, and functions to answer it. */
 export type Exchange = {
   message: Rpc
   request: IncomingMessage
   response: ServerResponse
   answer: (result: object, headers?: Record<string, string>) => void
-  /** An answer in JSON, whatever it is. */
+  /** Sends any value as JSON. */
   send: (body: unknown, status?: number) => void
-  /** Begins a stream of events, and writes messages to it. */
+  /** Begins a stream of events; returns a function that writes messages to it. */
   stream: () => (message: object) => void
 }
 
@@ -74,8 +74,8 @@ export const textTool = (name: string, more: object = {}) => ({
 export const textResult = (text: string) => ({ content: [{ type: 'text', text }] })
 
 /**
- * An MCP server on loopback that does as a test says: `handlers` by method, `GET` and `DELETE` for
- * those. What it has no handler for it answers as a decent server would: it has one tool, `say`.
+ * Starts an MCP server on loopback with `handlers` by method; `GET` and `DELETE` are HTTP methods.
+ * Methods without a handler get the default answers of a server with one tool, `say`.
  */
 export async function startMcp(t: After, handlers: Handlers = {}, host = '127.0.0.1') {
   const asked: Exchange[] = []
@@ -113,7 +113,7 @@ export async function startMcp(t: After, handlers: Handlers = {}, host = '127.0.
   return {
     url: `http://${host}:${(server.address() as AddressInfo).port}/mcp`,
     asked,
-    /** The messages of a method that came so far. */
+    /** The messages of a method received so far. */
     heard: (method: string) => asked.filter(({ message }) => message.method === method),
   }
 }
@@ -139,7 +139,7 @@ function exchangeOf(message: Rpc, request: IncomingMessage, response: ServerResp
 
 type Server = { call: Call; url: string }
 
-/** Adds an MCP server; `ref` is what agents call it. */
+/** Adds an MCP server; agents name it by `ref`. */
 export async function addMcpServer({ call }: Server, url: string, fields: object = {}) {
   const { status, body } = await call('POST', '/v1/mcp-servers', { name: 'tools', url, ...fields })
   assert.equal(status, 201, JSON.stringify(body))
@@ -150,7 +150,7 @@ export async function addMcpServer({ call }: Server, url: string, fields: object
 export const refOf = (id: string) =>
   `mcp:${id.slice('mcp_'.length).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')}`
 
-/** A session whose agent has the tools of an MCP server. */
+/** Creates a session whose agent has the tools of an MCP server. */
 export async function sessionWithMcp(server: Server, ref: string, config?: object) {
   const agent = await createAgent(server, { capabilities: [{ ref, ...(config && { config }) }] })
   return createSession(server, { agent_id: agent.id })

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 type Value = string | number | boolean | Value[]
 type Attributes = Record<string, Value>
 
-/** A span as a receiver of OTLP reads it. Times are nanoseconds since 1970. */
+/** A span as an OTLP receiver reads it. Times are nanoseconds since 1970. */
 export type ReceivedSpan = {
   traceId: string
   spanId: string
@@ -20,11 +20,11 @@ export type ReceivedSpan = {
   events: { name: string; time: bigint; attributes: Attributes }[]
   /** 0 unset, 2 error. */
   status: number
-  /** Of the server that sent it. */
+  /** The resource of the server that sent it. */
   resource: Attributes
 }
 
-/** A receiver of traces over OTLP/HTTP that reads protobuf by itself. */
+/** Starts a receiver of traces over OTLP/HTTP that decodes protobuf without a library. */
 export async function startReceiver(t: Pick<TestContext, 'after'>, status = 200) {
   const spans: ReceivedSpan[] = []
   const headers: IncomingHttpHeaders[] = []
@@ -32,7 +32,7 @@ export async function startReceiver(t: Pick<TestContext, 'after'>, status = 200)
   const server = createServer(async (request, response) => {
     headers.push(request.headers)
     const body = await buffer(request).catch(() => undefined)
-    // Whoever broke off in the middle of a request did not make it.
+    // A request that was aborted while it was sent does not count.
     if (body === undefined) return
     if (request.url === '/v1/traces' && status === 200) spans.push(...spansIn(body))
     response.writeHead(status, { 'content-type': 'application/x-protobuf' }).end()
@@ -59,9 +59,12 @@ export async function startReceiver(t: Pick<TestContext, 'after'>, status = 200)
     url: `http://127.0.0.1:${port}`,
     spans,
     headers,
-    /** Resolves with what is looked for, as soon as it has come. */
+    /** Resolves with the value as soon as it has arrived. */
     until,
-    /** The spans of the trace with a turn's root, root first. All of a turn come at once. */
+    /**
+     * Returns the spans of the trace with a turn's root, root first. All spans of a turn arrive at
+     * once.
+     */
     trace: (turnId: string) =>
       until(() => {
         const root = spans.find(({ attributes }) => attributes['outlast.turn.id'] === turnId)
@@ -79,7 +82,7 @@ const fixed64 = 1
 const bytes = 2
 const fixed32 = 5
 
-/** The fields of a protobuf message by their numbers, each with all of its values. */
+/** Returns the fields of a protobuf message by number, each with all of its values. */
 function fieldsOf(message: Buffer): Fields {
   const fields: Fields = new Map()
   let at = 0

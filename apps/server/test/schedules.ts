@@ -8,7 +8,7 @@ type Server = { call: Call; url: string }
 
 export const schedules = '/v1/durable/schedules'
 export const everySecond = '* * * * * *'
-/** A time that is not near. */
+/** A cron expression that is not due soon. */
 export const rarely = '0 0 29 2 *'
 
 export const sending = (session_id: string, fields: object = {}) => ({
@@ -25,7 +25,7 @@ export const starting = (agent_id: string, fields: object = {}) => ({
 
 let names = 0
 
-/** A schedule that comes to nothing by itself, unless its fields say otherwise. */
+/** Creates a schedule that is not due during the test, unless its fields change that. */
 export async function createSchedule(server: Server, fields: object = {}): Promise<Schedule> {
   names += 1
   const target = 'target' in fields ? fields.target : sending((await createSession(server)).id)
@@ -45,7 +45,7 @@ export async function executionsOf(
   return body.data
 }
 
-/** Waits until there are so many executions that are over, and gives all, oldest first. */
+/** Waits until `count` executions have ended, and returns all, oldest first. */
 export async function untilOver(server: Server, id: string, count: number): Promise<Execution[]> {
   return eventually(async () => {
     const all = (await executionsOf(server, id)).reverse()

@@ -17,10 +17,10 @@ export type Call = (
   headers?: Record<string, string>,
 ) => Promise<HttpAnswer>
 
-/** The master key of servers that are not given another one. */
+/** The default master key of servers in tests. */
 export const masterKey = `kek-v1:${Buffer.alloc(32, 7).toString('base64')}`
 
-/** Calls a server as any client would. A string is sent as it is, everything else as JSON. */
+/** Calls a server like any client. A string is sent unchanged, other bodies as JSON. */
 export function caller(url: string): Call {
   return async (method, path, body, headers = {}) => {
     const response = await fetch(url + path, {
@@ -41,14 +41,14 @@ export function caller(url: string): Call {
 
 export type ServerOptions = AppOptions & {
   env?: Record<string, string>
-  /** Another node on this database, instead of a database of its own. */
+  /** Starts another node on this database, instead of creating a database. */
   databaseUrl?: string
 }
 
-/** Simulated models answer beside those of stand-in vendors, and play the scripts of tests. */
+/** Simulated models are available beside stand-in vendors, and run the scripts of tests. */
 export const simulation = { SIMULATED_MODELS: 'always', SIMULATED_SCRIPTS: 'true' }
 
-/** Servers per database, and how it is dropped. Hooks run in order, the first server's first. */
+/** Servers per database, and how to drop it. Hooks run in order, the first server's first. */
 const inUse = new Map<string, { servers: number; drop: (() => unknown)[] }>()
 
 async function leave(databaseUrl: string) {
@@ -59,7 +59,10 @@ async function leave(databaseUrl: string) {
   for (const drop of use.drop) await drop()
 }
 
-/** A whole server in this process, on its own database, dropped with its last server. */
+/**
+ * Starts a complete server in this process, on its own database, which is dropped with its last
+ * server.
+ */
 export async function startServer(t: Pick<TestContext, 'after'>, options: ServerOptions = {}) {
   const drop: (() => unknown)[] = []
   const later = { after: (work: () => unknown) => drop.push(work) }

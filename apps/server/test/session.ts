@@ -6,7 +6,7 @@ import { follow } from './stream.ts'
 
 type Server = { call: Call; url: string }
 
-/** One step of a scripted model: what it says, which tools it asks for, how it fails. */
+/** One step of a scripted model: its text, its tool calls, or its failure. */
 export type ScriptStep = {
   text?: string
   thinking?: string
@@ -17,7 +17,7 @@ export type ScriptStep = {
   error?: { message: string; status?: number; after_characters?: number; fail_attempts?: number }
 }
 
-/** A message that makes the simulated model follow a script. */
+/** Returns a message that makes the simulated model run a script. */
 export const scripted = (...steps: ScriptStep[]) => `llmsim-script: ${JSON.stringify(steps)}`
 
 export async function createAgent({ call }: Server, fields: object = {}): Promise<Agent> {
@@ -42,7 +42,7 @@ export async function post({ call }: Server, sessionId: string, text: string, fi
   return call('POST', `/v1/sessions/${sessionId}/messages`, { message, ...fields })
 }
 
-/** Posts a message and waits until the session is idle again; gives all that the stream told. */
+/** Posts a message and waits until the session is idle again; returns all events of the stream. */
 export async function converse(t: TestContext, server: Server, sessionId: string, text: string) {
   const before = (await eventsOf(server, sessionId)).at(-1)!.sequence
   const stream = await follow(t, server.url, { sessionId, query: `?after_sequence=${before}` })
@@ -61,18 +61,18 @@ export async function eventsOf({ call }: Server, sessionId: string, query = ''):
 
 export const typesOf = (events: Event[]) => events.map(({ type }) => type)
 
-/** The text of the last agent message. */
+/** Returns the text of the last agent message. */
 export function replyOf(events: Event[]): string {
   const last = events.findLast((event) => event.type === 'output.message.completed')
   const part = last?.data.message.content.find(({ type }) => type === 'text')
   return part?.type === 'text' ? part.text : ''
 }
 
-/** The data of the n-th event of a type. */
+/** Returns the data of the n-th event of a type. */
 export const dataOf = <T extends EventType>(events: Event[], type: T, n = 1) =>
   events.filter((event) => event.type === type)[n - 1]?.data as Event<T>['data']
 
-/** A server, and a session with an agent that calculates. */
+/** Starts a server with a session whose agent calculates. */
 export async function mathSession(t: TestContext) {
   const server = await startServer(t)
   const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })

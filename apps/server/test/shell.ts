@@ -6,7 +6,7 @@ import { converse, createAgent, createSession, dataOf, scripted } from './sessio
 type Arguments = { command: string; working_dir?: string; timeout_ms?: number }
 type Given = { config?: object; options?: ServerOptions }
 
-/** A session that has bash, and what tests do with it. */
+/** Starts a session with bash, and returns functions to use it. */
 export async function shellSession(t: TestContext, { config = {}, options = {} }: Given = {}) {
   const server = await startServer(t, options)
   const capabilities = [{ ref: 'virtual_bash', config }]
@@ -14,7 +14,7 @@ export async function shellSession(t: TestContext, { config = {}, options = {} }
   return { server, agent, ...(await openShell(t, server, agent.id)) }
 }
 
-/** Another session of an agent that has bash. */
+/** Opens another session of an agent with bash. */
 export async function openShell(
   t: TestContext,
   server: Awaited<ReturnType<typeof startServer>>,
@@ -33,7 +33,7 @@ export async function openShell(
   return {
     id,
     turn,
-    /** What a command answers in a turn; its error when it is one. */
+    /** Runs a command in a turn; returns its result or its error. */
     async run(command: string, more: Omit<Arguments, 'command'> = {}) {
       const { result, error } = dataOf(await turn({ command, ...more }), 'tool.completed')
       const [part] = result ?? []

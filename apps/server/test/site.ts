@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 
 export type Page = (request: IncomingMessage, response: ServerResponse) => unknown
 
-/** A site on loopback: 404 without an entry for the path. It records requests. */
+/** Starts a site on loopback: 404 without an entry for the path. It records requests. */
 export async function startSite(
   t: Pick<TestContext, 'after'>,
   pages: Record<string, Page>,
@@ -25,7 +25,7 @@ export async function startSite(
   return { url: `http://${host}:${(server.address() as AddressInfo).port}`, asked }
 }
 
-/** A page that is the same for everybody. */
+/** A page that does not depend on the request. */
 export const page =
   (body: string | Buffer, headers: Record<string, string> = {}, status = 200): Page =>
   (_, response) =>

@@ -29,7 +29,7 @@ function frameOf(text: string): Frame {
 type Hook = Pick<TestContext, 'after'>
 type Listening = { headers?: Record<string, string>; heard?: (frame: Frame) => void }
 
-/** Reads a stream and remembers all that came. `until` waits for the first that fits. */
+/** Reads a stream and records all frames. `until` waits for the first match. */
 async function listen(t: Hook, url: string, { headers = {}, heard = () => {} }: Listening) {
   const closing = new AbortController()
   t.after(() => closing.abort())
@@ -69,7 +69,7 @@ async function listen(t: Hook, url: string, { headers = {}, heard = () => {} }: 
   return { response, frames, until, ended: reading, close: () => closing.abort() }
 }
 
-/** Follows a session and remembers its events. */
+/** Follows a session and records its events. */
 export async function follow(
   t: Hook,
   url: string,
@@ -88,7 +88,7 @@ export async function follow(
   return {
     ...stream,
     events,
-    /** The n-th event of a type. */
+    /** Waits for the n-th event of a type. */
     event: <T extends Event['type']>(type: T, n = 1) =>
       stream.until(
         () => events.filter((event) => event.type === type)[n - 1] as Event<T> | undefined,
@@ -99,7 +99,7 @@ export async function follow(
 // biome-ignore lint/suspicious/noExplicitAny: tests look into data of every shape
 export type NamedEvent = { event: string; data: any }
 
-/** Watches what changes in an organization, and remembers what was told. */
+/** Watches the changes of an organization and records them. */
 export async function watch(
   t: Hook,
   url: string,
@@ -116,7 +116,7 @@ export async function watch(
     told,
     untilTold,
     event: (name: string) => untilTold(({ event }) => event === name),
-    /** A session as it is told once it fits. */
+    /** Waits for a reported session that matches. */
     async session(id: string, fits: (session: Session) => boolean = () => true): Promise<Session> {
       const found = await untilTold(
         ({ event, data }) => event === 'session.changed' && data.id === id && fits(data),

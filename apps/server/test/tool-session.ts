@@ -6,11 +6,11 @@ import { converse, createAgent, createSession, scripted } from './session.ts'
 
 type Server = { call: Call; url: string }
 export type ToolUse = [name: string, input: object]
-/** What the model gets: a result, or the sentence of an error. */
+/** The result of a tool, or the sentence of an error, as the model gets it. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look into results of every shape
 export type ToolAnswer = any
 
-/** A session whose agent has the capability. */
+/** Creates a session whose agent has the capability. */
 export async function sessionWith(server: Server, ref: string, config?: object) {
   const uses: CapabilityUse[] = [{ ref, ...(config && { config }) }]
   const agent = await createAgent(server, { capabilities: uses })
@@ -37,7 +37,7 @@ async function play(t: TestContext, server: Server, sessionId: string, replies: 
   return answers
 }
 
-/** Makes a model use tools one after the other inside a turn; gives what each of them answered. */
+/** Makes a model call tools one after the other in a turn; returns the answer of each call. */
 export const useTools = (t: TestContext, server: Server, sessionId: string, ...uses: ToolUse[]) =>
   play(
     t,
@@ -46,7 +46,7 @@ export const useTools = (t: TestContext, server: Server, sessionId: string, ...u
     uses.map((use) => [use]),
   )
 
-/** The same side by side: all calls of one reply. */
+/** Makes a model call tools in parallel: all calls of one reply. */
 export const useToolsAtOnce = (
   t: TestContext,
   server: Server,

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 import type { Model } from '@outlast/contract'
 import type { Call } from './server.ts'
 
-/** What a model server is sent, as OpenAI's Chat Completions have it. */
+/** A message to a model server in the form of OpenAI's Chat Completions. */
 export type VendorMessage = {
   role: string
   content?: unknown
@@ -21,7 +21,7 @@ export type VendorRequest = {
   number: number
 }
 
-/** A reply, a refusal, or whatever a test does to the response by itself. */
+/** A reply, a refusal, or a function of a test that writes the response. */
 export type VendorAnswer =
   | {
       text?: string
@@ -32,17 +32,17 @@ export type VendorAnswer =
   | { status: number; body?: string; headers?: Record<string, string> }
   | ((response: ServerResponse) => unknown)
 
-/** A model server on loopback that answers as a test wants, and remembers what it was asked. */
+/** Starts a model server on loopback that answers with a handler and records the requests. */
 export async function startVendor(
   t: Pick<TestContext, 'after'>,
   answer: (request: VendorRequest) => VendorAnswer | Promise<VendorAnswer>,
 ) {
   const requests: VendorRequest[] = []
   const server = createServer(async (incoming, response) => {
-    // A server on its hourly round asks for the list of models; this vendor has none.
+    // A server's hourly synchronization requests the list of models; this vendor has none.
     if (incoming.method !== 'POST') return void response.writeHead(404).end()
     const sent = await readText(incoming).catch(() => undefined)
-    // Whoever broke off in the middle of a request did not make it.
+    // A request that was aborted while it was sent does not count.
     if (sent === undefined) return
     const request = {
       body: JSON.parse(sent),
@@ -96,7 +96,7 @@ function sendChunk(response: ServerResponse, chunk: object) {
   response.write(`data: ${JSON.stringify({ ...about, ...chunk })}\n\n`)
 }
 
-/** A model of that server, as the organization's default. */
+/** Adds a model of that server as the organization's default. */
 export async function addVendorModel(
   { call }: { call: Call },
   { url }: Pick<Vendor, 'url'>,
