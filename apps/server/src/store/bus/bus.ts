@@ -206,7 +206,7 @@ function nodesOf(parts: Parts) {
       for (const id of ids) if (!before.includes(id)) parts.nodes.tell(id)
       for (const id of before) if (!ids.includes(id)) parts.nodes.tell(id)
     },
-    /** Announces that this node has subscribers. */
+    /** Announces this node to the others, so that they send hints to it. */
     hello: () => parts.outbox.tell({ kind: 'hello' }),
     stop: async () => parts.transport?.stop(),
 

@@ -69,7 +69,7 @@ export type LeaseTerms = {
 export type Renewal = {
   /** True when turns without a living node are enqueued again. */
   judging: boolean
-  /** Turns that this node has taken or is about to take. */
+  /** Turns that this node has taken, and all turns that it tracks. */
   taken: string[]
   known: string[]
   /** Turns in its name that it does not run: they are enqueued again too. */
