@@ -36,8 +36,8 @@ const nothing = (since: number): Running => ({ text: '', thinking: '', touched: 
 /**
  * A client that assembles deltas has the final text when the message is complete, over any
  * connections and nodes. `output.message.started` resets the text. A client without a delta is not
- * checked. Where a turn was cancelled during a fault of its node, the followers or the log may lack
- * the end of the text: there one text is the beginning of the other.
+ * checked. If a turn was cancelled during a fault of its node, the followers or the log may lack
+ * the end. Then one text must be the beginning of the other.
  */
 export function textsThatDiffer(
   session: SessionEvidence,

@@ -60,8 +60,8 @@ process.on('SIGTERM', () => process.exit(0))
 `
 
 /**
- * Starts DBOS on a database of its own, and measures it in two ways: the engine alone, called in
- * its own process, and the same behind a minimal HTTP server with clients like ours.
+ * Starts DBOS on a database of its own, and measures it in two ways. First the engine alone, called
+ * in its own process; then behind a minimal HTTP server with clients like ours.
  */
 export async function startDbos(databaseUrl: string): Promise<[alone: Peer, served: Peer]> {
   const cwd = await install({

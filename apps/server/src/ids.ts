@@ -87,9 +87,9 @@ export function parseId(noun: Noun, text: string): string {
 }
 
 /**
- * The position of an event: `sequence` of the stored event, and for a live delta `offset`, the
- * number of UTF-16 units of the running message (thinking and answer, in order of arrival) that a
- * client has after it.
+ * The position of a client after an event: `sequence` of the stored event, and for a live delta
+ * `offset`. The offset counts the UTF-16 units of the running message (thinking and answer, in
+ * order of arrival) that the client has.
  */
 export type EventPosition = { sequence: number; offset: number }
 
@@ -108,10 +108,10 @@ function sessionMark(sessionId: string): bigint {
 const offsetMax = 0x3fffff
 
 /**
- * Creates the id of an event: 48 bits of time, then 21 bits of its session, 31 of sequence and 22
- * of offset, around the version and variant bits of a UUIDv7. The time is that of the stored event
- * at `sequence`, also for deltas of a message. It distinguishes the event from another one at the
- * same sequence after commits were lost.
+ * Creates the id of an event. It consists of 48 bits of time, 21 of its session, 31 of sequence and
+ * 22 of offset, around the version and variant bits of a UUIDv7. The time is that of the stored
+ * event at `sequence`, also for deltas of a message. It distinguishes the event from another one at
+ * the same sequence after commits were lost.
  */
 export function eventId(sessionId: string, ts: string | number, at: EventPosition): string {
   const time = typeof ts === 'number' ? ts : Date.parse(ts)

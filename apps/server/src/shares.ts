@@ -15,10 +15,10 @@ export type ShareLimits = {
 export type Shares = {
   /**
    * Runs work when a slot is free for its owner. Of waiting owners, the one with the least recent
-   * slot time is served first; owners of quick work take turns, regardless of the number of their
+   * slot time is served first. Owners of quick work take turns, regardless of the number of their
    * requests.
-   * Contract: throws the error of `busy` when too much work waits or the wait was too long, and the
-   * signal's reason when it aborts before a slot is free; `work` has not started then.
+   * Contract: throws the error of `busy` when too much work waits or the wait was too long. Throws
+   * the signal's reason when it aborts first. In both cases `work` has not started.
    */
   run: <T>(owner: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
   /** Takes a slot as `run` does; the result frees it. */

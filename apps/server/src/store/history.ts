@@ -2,9 +2,9 @@ import type pg from 'pg'
 import { standbyError } from './database-errors.ts'
 
 /**
- * The identity of a database's history: the cluster, its timeline (a promotion begins another), the
- * database, and the start of its server (a restored snapshot or a crash begins another history
- * without a new timeline).
+ * The identity of a database's history: the cluster, its timeline, the database, and the start of
+ * its server. A promotion begins another timeline. A restored snapshot or a crash begins another
+ * history without a new timeline.
  */
 const identityOf = (timeline: string) => `concat_ws(' ', ${timeline},
   (select oid from pg_database where datname = current_database()),

@@ -20,9 +20,8 @@ type Migration = { name: string; text: string; checksum: string }
 
 /**
  * Applies missing migrations in the order of their numbers.
- * Contract: throws DatabaseUnusableError for a database with migrations that this version lacks,
- * for a migration of the same name with another checksum, and for a lock that another session holds
- * for 15 minutes.
+ * Contract: throws DatabaseUnusableError in three cases: this version lacks an applied migration, a
+ * checksum differs, or another session holds a lock for 15 minutes.
  */
 export async function applyMigrations(
   client: pg.Client,

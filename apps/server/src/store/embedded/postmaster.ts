@@ -191,8 +191,8 @@ async function stopChild(child: ChildProcess, exited: Promise<void>) {
 /**
  * Stops the postgres that a killed server left behind, so that a new one can start.
  * Contract: call it with DATA_DIR locked. If the pid in the file now belongs to another process,
- * the file is disowned but keeps the lines that postgres checks to see whether processes of the old
- * postgres still hold its shared memory.
+ * the file is disowned. The lines stay by which postgres detects processes that still hold its old
+ * shared memory.
  */
 export async function stopOrphan(cluster: string): Promise<void> {
   const state = readState(cluster)

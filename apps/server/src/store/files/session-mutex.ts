@@ -3,7 +3,7 @@ const tails = new Map<string, Promise<void>>()
 
 /**
  * Serializes the changes of one session within this node. The row lock of the session would do so
- * too, but a waiting transaction holds a connection: a hundred changes of one session would leave
+ * too, but a waiting transaction holds a connection. A hundred changes of one session would leave
  * no connection to other requests of this node.
  */
 export async function withSessionLock<T>(sessionId: string, work: () => Promise<T>): Promise<T> {

@@ -70,11 +70,11 @@ const batchesMax = 100
 
 /**
  * Deletes texts that were last used 2 days before the oldest session of their organization was
- * created. No event can name one: an event is appended after its session was created, and `used_at`
- * of its texts is at most 24 h older than the append (12 h by the column, 12 h by a node's cache).
- * A fork, whose events are older than itself, updates `used_at` in its statement. A text that is
- * being stored or copied is locked, and skipped. A text that is being deleted is inserted again by
- * the statement that waits for it.
+ * created. No event can name such a text, because an event is appended after its session was
+ * created. `used_at` of its texts is at most 24 h older than the append: 12 h by the column, 12 h
+ * by a node's cache. A fork, whose events are older than itself, updates `used_at` in its
+ * statement. A text that is being stored or copied is locked, and skipped. A text that is being
+ * deleted is inserted again by the statement that waits for it.
  */
 const sweep: Statement = {
   name: 'sweep-texts',

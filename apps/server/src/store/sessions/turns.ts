@@ -80,9 +80,9 @@ export type TakenTurn = UsageRow & {
 }
 
 /**
- * Assigns the turn to this node. Inserts its row in `turns` again where a park that this statement
- * waited for has deleted it: without the row no sweep finds the turn if this node dies. Undefined
- * when the turn has ended, is parked, or belongs to another living node.
+ * Assigns the turn to this node. Inserts its row in `turns` again where a concurrent park has
+ * deleted it: without the row no sweep would find the turn if this node dies. Undefined when the
+ * turn has ended, is parked, or belongs to another living node.
  */
 export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: string) {
   const [taken] = await db.run<TakenTurn>(take, [run.orgId, run.sessionId, run.turnId, nodeId])
