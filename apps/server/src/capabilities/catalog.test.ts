@@ -144,9 +144,9 @@ test('refuses a repeated and an unavailable capability', () => {
 
 test('refuses an invalid config with the path of the field', () => {
   const cases: [unknown, string, RegExp][] = [
-    [{ timezone: 'Mars/Olympus' }, 'capabilities/0/config/timezone', /not a known time zone/],
-    [{ timezone: 5 }, 'capabilities/0/config/timezone', /string/],
-    [{ timezon: 'UTC' }, 'capabilities/0/config', /does not accept timezon/],
+    [{ timezone: 'Mars/Olympus' }, 'capabilities/0/config/timezone', /must be a time zone such as/],
+    [{ timezone: 5 }, 'capabilities/0/config/timezone', /must be a time zone such as/],
+    [{ timezon: 'UTC' }, 'capabilities/0/config', /does not take timezon/],
     ['UTC', 'capabilities/0/config', /object/],
     [[], 'capabilities/0/config', /object/],
   ]

@@ -23,6 +23,7 @@ type SchemaPart = {
 
 const exampleLengthMax = 160
 const depthMax = 8
+const namesMax = 10
 
 /** Meaning of the patterns in our schemas. A test compares them with the schemas. */
 const patternWords: Readonly<Record<string, string>> = {
@@ -82,7 +83,7 @@ export function messageOf(error: TLocalizedValidationError, root: object): strin
     case 'required':
       return missing(schema, error.params.requiredProperties)
     case 'additionalProperties':
-      return `does not take ${error.params.additionalProperties.join(', ')}`
+      return `does not take ${listed(error.params.additionalProperties)}`
     case 'boolean':
       return 'is not taken'
     case 'enum':
@@ -123,6 +124,13 @@ function partAt(root: object, schemaPath: string): SchemaPart {
     part = (part as Record<string, unknown> | undefined)?.[key]
   }
   return (part ?? {}) as SchemaPart
+}
+
+/** The first names of a list, which the caller determines and may be long. */
+function listed(names: readonly string[]): string {
+  const more = names.length - namesMax
+  const shown = names.slice(0, namesMax).join(', ')
+  return more > 0 ? `${shown} and ${more} more` : shown
 }
 
 function rangeOf(min: number | undefined, max: number | undefined): string {

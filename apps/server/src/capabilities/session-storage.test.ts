@@ -137,11 +137,11 @@ test('refuses too long names and values with a sentence', async (t) => {
   const said = [
     /^Invalid arguments for set_value: key /,
     /^Invalid arguments for set_value: key /,
-    /key must have (between 1 and|at most) 255 characters/,
-    /name cannot hold NUL/,
-    /value cannot hold NUL/,
-    /The value has 65537 bytes; the maximum is 65536/,
-    /The value has 65537 bytes; the maximum is 65536/,
+    /key must have between 1 and 255 characters/,
+    /`name` cannot contain NUL/,
+    /`value` cannot contain NUL/,
+    /The value has 65537 bytes; 65536 are the most/,
+    /The value has 65537 bytes; 65536 are the most/,
   ]
   for (const [index, pattern] of said.entries()) assert.match(answers[index], pattern)
   assert.deepEqual(answers.slice(7), [

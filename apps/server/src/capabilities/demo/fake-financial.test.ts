@@ -56,7 +56,7 @@ test('books and lists transactions and updates balances', async (t) => {
   assert.equal(interest.amount, 12.35)
   const missing = 'Account petty not found. There are: operating, savings, payroll'
   assert.equal(unknown, missing)
-  assert.match(negative, /amount must be at least 0/)
+  assert.match(negative, /amount must be between 0 and/)
   assert.equal(all.total_count, 4)
   assert.deepEqual(all.transactions[1], {
     id: 'TXN-002',

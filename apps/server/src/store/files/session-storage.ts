@@ -58,7 +58,7 @@ export function openStorage(of: StorageOf): SessionStorage {
       ...values,
       async set(name, text) {
         checkText(text)
-        if (text.includes('\0')) throw invalidAt('value', 'cannot hold NUL')
+        if (text.includes('\0')) throw invalidAt('value', 'cannot contain NUL')
         await values.set(name, text)
       },
     },
@@ -99,7 +99,7 @@ function checkText(text: string): void {
 
 function checkName(name: string): void {
   if (name === '') throw invalidAt('name', 'must not be empty')
-  if (name.includes('\0')) throw invalidAt('name', 'cannot hold NUL')
+  if (name.includes('\0')) throw invalidAt('name', 'cannot contain NUL')
   // PostgreSQL's characters, not JavaScript's UTF-16 units.
   if ([...name].length > storedNameMax) {
     throw invalidAt('name', `must not have more than ${storedNameMax} characters`)
