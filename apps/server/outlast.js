@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * The `outlast` program of the package. Plain JavaScript for any Node from 20, because the caller's
- * Node runs it. On a Node that is too old for the product, it starts the Node that was installed
- * with the package.
+ * The program `outlast` of the package. Plain JavaScript for any Node from 20, because the caller's
+ * Node reads it. When that Node is too old for the server, the command runs again on a newer one:
+ * the Node of the repository, or one that is installed from npm once.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
@@ -76,8 +76,11 @@ function fail(sentence) {
   process.exit(2)
 }
 
-/** Returns the path of the Node that was installed as a package for this platform. */
-function broughtNode() {
+const readManifest = () =>
+  JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
+
+/** A Node that runs the server: a package beside us, else one in the user's cache folder. */
+function newerNode() {
   const platform = process.platform === 'win32' ? 'win' : process.platform
   const name = `node-${platform}-${process.arch}`
   const program = path.join('bin', platform === 'win' ? 'node.exe' : 'node')
@@ -90,7 +93,7 @@ function broughtNode() {
     if (folder && !existsSync(folder)) install(`${name}@${version}`, folder)
     if (folder && existsSync(folder)) return path.join(folder, 'node_modules', name, program)
     fail(
-      `Node ${nodeMajorMin} or newer is required (this is ${process.version}), and the package ${name} is not installed. Install Node ${nodeMajorMin} from nodejs.org.`,
+      `Outlast needs Node ${nodeMajorMin} or newer; this is ${process.version}. Install it from https://nodejs.org.`,
     )
   }
 }
