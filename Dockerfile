@@ -12,6 +12,7 @@ FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /opt/outlast
 COPY . .
 COPY --from=console /opt/outlast/apps/console/dist apps/console/dist
+COPY --from=console /opt/outlast/apps/server/reference/dist apps/server/reference/dist
 # One install script runs, which links PostgreSQL's libraries: the image's user cannot write there.
 # The base image has the package's Node. node-liblzma is under the LGPL and unused.
 RUN --mount=type=cache,target=/root/.npm \

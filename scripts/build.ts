@@ -23,6 +23,7 @@ const data = [
   'apps/server/package.json',
   'apps/server/migrations',
   'apps/server/catalogue',
+  'apps/server/reference',
   'apps/console/dist',
   'packages/cli/package.json',
 ]

@@ -1,12 +1,13 @@
 /**
- * Builds the console, `apps/console/dist`, unless it is newer than all of its sources. Writes
- * compressed copies of large files beside them.
+ * Builds the pages that the server serves: the console, `apps/console/dist`, unless it is newer than
+ * its sources, and the files of the API reference. Files that browsers load are compressed as well.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { makeReference } from './reference.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const app = path.join(root, 'apps/console')
@@ -48,3 +49,4 @@ function compress(file: string): void {
 }
 
 if (!isFresh()) make()
+await makeReference()

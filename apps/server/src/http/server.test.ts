@@ -146,10 +146,12 @@ test('the documents can be read', async (t) => {
   const { body } = await call('GET', '/api-doc/openapi.json')
   assert.equal(body.openapi, '3.1.0')
   assert.ok(body.components.schemas.Session)
-  const docs = await call('GET', '/docs/')
+  const docs = await call('GET', '/docs')
   assert.equal(docs.status, 200)
-  assert.match(docs.body, /swagger-ui/)
-  assert.match((await call('GET', '/swagger-ui')).headers.get('location')!, /docs/)
+  assert.match(docs.body, /Outlast API/)
+  for (const path of ['/swagger-ui', '/swagger-ui/index.html']) {
+    assert.equal((await call('GET', path)).headers.get('location'), '/docs')
+  }
 })
 
 test('the OpenAPI document has the statuses of conflicts and of headers that are too large', async (t) => {
@@ -161,7 +163,8 @@ test('the OpenAPI document has the statuses of conflicts and of headers that are
   assert.ok(statuses('/v1/sessions/{session_id}/sse', 'get').includes('409'))
   assert.ok(statuses('/v1/auth/register', 'post').includes('404'))
   assert.ok(statuses('/v1/sessions/{session_id}/events', 'get').includes('431'))
-  assert.ok(!statuses('/v1/sessions/{session_id}/events', 'get').includes('409'))
+  assert.ok(statuses('/v1/sessions/{session_id}/events', 'get').includes('409'))
+  assert.ok(!statuses('/v1/sessions/{session_id}/messages', 'get').includes('409'))
 })
 
 test('a worker serves its health and nothing else', async (t) => {

@@ -6,11 +6,11 @@ import type { Node } from '../runtime/node.ts'
 import type { Api } from './core/api.ts'
 import { auditRefusals } from './core/audit-records.ts'
 import { allowAbsentBodies, parseJsonBodies } from './core/body.ts'
-import { documentRoutes } from './core/documents.ts'
 import { answerClientError, answerProblems, answerUnknownRoutes } from './core/problems.ts'
 import { readQuery } from './core/query.ts'
 import { runInUnits } from './core/transaction.ts'
 import { validator } from './core/validate.ts'
+import { referenceRoutes } from './reference/reference.ts'
 import { accountRoutes } from './routes/access/accounts.ts'
 import { apiKeyRoutes } from './routes/access/api-keys.ts'
 import { auditRoutes } from './routes/access/audit.ts'
@@ -81,10 +81,9 @@ export async function createHttp(
   metricsRoutes(api, streams)
   const close = closing(app)
   if (node.config.ROLE === 'worker') return { app, streams, close }
-  const document = await documentRoutes(api)
+  referenceRoutes(api)
   await apiRoutes(api, streams)
   await consoleRoutes(api)
-  document.complete()
   return { app, streams, close }
 }
 

@@ -11,11 +11,9 @@ declare module 'fastify' {
     /** In such a request, work for when the effect is committed, before the answer goes out. */
     committed: (() => void | Promise<void>)[]
   }
-  /** What the OpenAPI document says of a route beside its shapes. */
+  /** Facts for the OpenAPI document. The texts of an operation are in `<noun>.docs.ts`. */
   interface FastifySchema {
     operationId?: string
-    summary?: string
-    tags?: string[]
     /** Types of a body that is text. */
     consumes?: string[]
     /** Types of an answer that is text. */

@@ -15,8 +15,6 @@ import { defaultOrganization } from '../../../store/models/seeds.ts'
 import type { Api } from '../../core/api.ts'
 import { inBatches, sendList } from '../../core/list.ts'
 
-const tags = ['accounts']
-
 type Params = { user_id: string }
 
 /** People of all organizations, for the operator of the server. */
@@ -27,9 +25,6 @@ export function accountRoutes({ app }: Api): void {
     config: { access: 'operator' },
     schema: {
       operationId: 'list_accounts',
-      summary:
-        'List the people of all organizations, newest first. For the operator of the server.',
-      tags,
       querystring: UserQuery,
       response: { 200: AccountPage, '4xx': ErrorResponse },
     },
@@ -46,8 +41,6 @@ export function accountRoutes({ app }: Api): void {
     config: { access: 'operator' },
     schema: {
       operationId: 'update_account',
-      summary: 'Disable or enable an account. Disabling ends all its sign-ins and keys.',
-      tags,
       body: AccountChange,
       response: { 200: Account, '4xx': ErrorResponse },
     },
@@ -65,8 +58,6 @@ export function accountRoutes({ app }: Api): void {
     config: { access: 'operator' },
     schema: {
       operationId: 'delete_account',
-      summary: 'Delete an account, with its memberships, sign-ins, keys and session tokens.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler(request, reply) {
@@ -82,8 +73,6 @@ export function accountRoutes({ app }: Api): void {
     config: { access: 'operator' },
     schema: {
       operationId: 'delete_account_logins',
-      summary: 'End all sign-ins of an account, with the session tokens made by them.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler(request, reply) {

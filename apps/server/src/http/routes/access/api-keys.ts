@@ -18,7 +18,6 @@ import type { Api } from '../../core/api.ts'
 import { inBatches, sendList } from '../../core/list.ts'
 import { checkNumber } from '../../core/number-limit.ts'
 
-const tags = ['auth']
 const prefixLength = keyStart.length + 8
 
 /** Administrators see everybody's keys, others their own. */
@@ -78,8 +77,6 @@ export function apiKeyRoutes({ app, node: { config } }: Api): void {
     url: '/v1/auth/api-keys',
     schema: {
       operationId: 'list_api_keys',
-      summary: "List one's keys, as an administrator all of the organization, newest first.",
-      tags,
       querystring: PageQuery,
       response: { 200: ApiKeyPage, '4xx': ErrorResponse },
     },
@@ -97,9 +94,6 @@ export function apiKeyRoutes({ app, node: { config } }: Api): void {
     config: { access: 'read', answersSecret: true },
     schema: {
       operationId: 'create_api_key',
-      summary:
-        'Create a key, which is shown this once. A key creates keys with at most its own scopes and expiry; they end when it is revoked.',
-      tags,
       body: NewApiKey,
       response: { 201: CreatedApiKey, '4xx': ErrorResponse },
     },
@@ -128,8 +122,6 @@ export function apiKeyRoutes({ app, node: { config } }: Api): void {
     config: { access: 'read' },
     schema: {
       operationId: 'delete_api_key',
-      summary: 'Revoke a key and the keys that it created: within a second, no node accepts them.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler({ params, principal, db: unit }, reply) {

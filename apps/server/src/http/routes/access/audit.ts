@@ -7,8 +7,6 @@ import { auditExport } from '../../core/audit-records.ts'
 import { begun } from '../../core/list.ts'
 import { listed, rangeOf } from '../../core/page.ts'
 
-const tags = ['audit']
-
 /**
  * A query with its times in UTC: PostgreSQL takes fewer offsets and years than RFC 3339 has.
  * Contract: throws 400 for a time outside the years 1 to 9999.
@@ -36,8 +34,6 @@ export function auditRoutes({ app }: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'list_audit_log',
-      summary: 'Who did what to what, from where, when; newest first.',
-      tags,
       querystring: AuditQuery,
       response: { 200: AuditPage, '4xx': ErrorResponse },
     },
@@ -57,8 +53,6 @@ export function auditRoutes({ app }: Api): void {
     exposeHeadRoute: false,
     schema: {
       operationId: 'export_audit_log',
-      summary: 'The audit log as one JSON object a line, newest first.',
-      tags,
       querystring: AuditExportQuery,
       produces: ['application/x-ndjson'],
       response: { '4xx': ErrorResponse },

@@ -32,7 +32,6 @@ import { originOf } from '../../core/audit-entry.ts'
 import { readCookie, setCookie } from '../../security/cookies.ts'
 import { isSameOrigin } from '../../security/guard.ts'
 
-const tags = ['auth']
 const open = { access: 'public', unaudited: true, answersSecret: true } as const
 
 const stateSeconds = 600
@@ -94,8 +93,6 @@ function signInRoutes(app: App, { config, oauth, isOff, signIn, setCookies }: Si
     config: { access: 'public' },
     schema: {
       operationId: 'get_auth_config',
-      summary: 'How people can sign in here.',
-      tags,
       response: { 200: AuthConfig },
     },
     handler: (): AuthConfig => ({
@@ -113,8 +110,6 @@ function signInRoutes(app: App, { config, oauth, isOff, signIn, setCookies }: Si
     config: open,
     schema: {
       operationId: 'login',
-      summary: 'Sign in with a password.',
-      tags,
       body: LoginRequest,
       response: { 200: Tokens, '4xx': ErrorResponse },
     },
@@ -131,8 +126,6 @@ function signInRoutes(app: App, { config, oauth, isOff, signIn, setCookies }: Si
     config: open,
     schema: {
       operationId: 'register',
-      summary: 'Make an account, and sign in.',
-      tags,
       body: RegisterRequest,
       response: { 201: Tokens, '4xx': ErrorResponse },
     },
@@ -154,8 +147,6 @@ function loginRoutes(app: App, { config, isOff, signIn, setCookies }: Signing): 
     config: { ...open, bodyOptional: true },
     schema: {
       operationId: 'refresh',
-      summary: 'Trade a refresh token for a new pair, once.',
-      tags,
       body: RefreshRequest,
       response: { 200: Tokens, '4xx': ErrorResponse },
     },
@@ -175,8 +166,6 @@ function loginRoutes(app: App, { config, isOff, signIn, setCookies }: Signing): 
     schema: {
       operationId: 'logout',
       bare: 200,
-      summary: 'End this sign-in, and remove its cookies.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler(request, reply) {
@@ -200,8 +189,6 @@ function meRoute(app: App): void {
     config: { access: 'signed-in' },
     schema: {
       operationId: 'get_me',
-      summary: 'Who is signed in.',
-      tags,
       response: { 200: Me, '4xx': ErrorResponse },
     },
     async handler({ principal, db }): Promise<Me> {
@@ -230,8 +217,6 @@ function passwordRoute(app: App, { isOff, signIn }: Signing): void {
     config: { access: 'signed-in', answersSecret: true },
     schema: {
       operationId: 'change_password',
-      summary: "Change one's password, and end one's other sign-ins.",
-      tags,
       body: PasswordChange,
       response: { '4xx': ErrorResponse },
     },
@@ -272,8 +257,6 @@ function oauthRoutes(app: App, { config, db, oauth, signIn, setCookies }: Signin
     schema: {
       operationId: 'begin_oauth',
       bare: 302,
-      summary: "Sign in with somebody else's account: sends the browser there.",
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler(request, reply) {
@@ -295,8 +278,6 @@ function oauthRoutes(app: App, { config, db, oauth, signIn, setCookies }: Signin
     schema: {
       operationId: 'finish_oauth',
       bare: 302,
-      summary: 'Where the browser comes back to, signed in.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler(request, reply) {

@@ -25,7 +25,6 @@ import type { Api } from '../../core/api.ts'
 import { inBatches, sendList } from '../../core/list.ts'
 import { checkNumber } from '../../core/number-limit.ts'
 
-const tags = ['orgs']
 const daysDefault = 7
 
 type Params = { org_id: string }
@@ -42,8 +41,6 @@ function openInvitationRoutes({ app, node: { config } }: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'list_invitations',
-      summary: 'List the invitations that nobody has accepted yet, newest first.',
-      tags,
       querystring: PageQuery,
       response: { 200: InvitationPage, '4xx': ErrorResponse },
     },
@@ -61,9 +58,6 @@ function openInvitationRoutes({ app, node: { config } }: Api): void {
     config: { access: 'admin', answersSecret: true },
     schema: {
       operationId: 'create_invitation',
-      summary:
-        'Invite somebody. The token is shown once, for you to pass on; it works for their address only.',
-      tags,
       body: NewInvitation,
       response: { 201: CreatedInvitation, '4xx': ErrorResponse },
     },
@@ -96,8 +90,6 @@ function openInvitationRoutes({ app, node: { config } }: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'delete_invitation',
-      summary: 'Take an invitation back.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler({ params, principal, db: unit }, reply) {
@@ -114,8 +106,6 @@ function acceptRoute({ app }: Api): void {
     config: { access: 'signed-in' },
     schema: {
       operationId: 'accept_invitation',
-      summary: 'Join the organization that invited the address one signed in with.',
-      tags,
       body: AcceptInvitation,
       response: { 200: Organization, '4xx': ErrorResponse },
     },

@@ -9,8 +9,6 @@ import {
 import type { Api } from '../../core/api.ts'
 import { inBatches, sendList } from '../../core/list.ts'
 
-const tags = ['orgs']
-
 type Params = { org_id: string; user_id: string }
 
 export function memberRoutes({ app }: Api): void {
@@ -19,8 +17,6 @@ export function memberRoutes({ app }: Api): void {
     url: '/v1/orgs/:org_id/members',
     schema: {
       operationId: 'list_members',
-      summary: 'List who is a member, and as what; oldest first.',
-      tags,
       querystring: PageQuery,
       response: { 200: MemberPage, '4xx': ErrorResponse },
     },
@@ -38,8 +34,6 @@ export function memberRoutes({ app }: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'update_member',
-      summary: 'Give a member another role. Only owners make owners.',
-      tags,
       body: MemberChange,
       response: { 200: Member, '4xx': ErrorResponse },
     },
@@ -58,8 +52,6 @@ export function memberRoutes({ app }: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'delete_member',
-      summary: 'Take a member out, with their keys.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler({ params, principal, db: unit }, reply) {

@@ -7,8 +7,6 @@ import { deleteOrganization } from '../../../store/organization-deletion.ts'
 import type { Api } from '../../core/api.ts'
 import { inBatches, sendList } from '../../core/list.ts'
 
-const tags = ['orgs']
-
 type Params = { organization_id: string }
 
 /** Organizations of the whole server, for its operator, who need not be a member of them. */
@@ -19,8 +17,6 @@ export function operatorRoutes({ app }: Api): void {
     config: { access: 'operator' },
     schema: {
       operationId: 'list_all_organizations',
-      summary: 'List all organizations, oldest first. For the operator of the server.',
-      tags,
       querystring: PageQuery,
       response: { 200: ServerOrganizationPage, '4xx': ErrorResponse },
     },
@@ -39,9 +35,6 @@ export function operatorRoutes({ app }: Api): void {
     config: { access: 'operator' },
     schema: {
       operationId: 'delete_any_organization',
-      summary:
-        'Delete any organization for good, with all that belongs to it. For the operator of the server.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler(request, reply) {

@@ -25,8 +25,6 @@ import { invitationRoutes } from './invitations.ts'
 import { memberRoutes } from './members.ts'
 import { operatorRoutes, removeOrganization } from './operator-organizations.ts'
 
-const tags = ['orgs']
-
 type Params = { org_id: string }
 
 export function organizationRoutes(api: Api): void {
@@ -44,8 +42,6 @@ function ownOrganizationRoutes({ app, node }: Api): void {
     config: { access: 'signed-in' },
     schema: {
       operationId: 'list_organizations',
-      summary: 'List the organizations that one is a member of.',
-      tags,
       querystring: PageQuery,
       response: { 200: OrganizationPage, '4xx': ErrorResponse },
     },
@@ -72,8 +68,6 @@ function ownOrganizationRoutes({ app, node }: Api): void {
     config: { access: 'signed-in' },
     schema: {
       operationId: 'create_organization',
-      summary: 'Create an organization, and own it.',
-      tags,
       body: NewOrganization,
       response: { 201: Organization, '4xx': ErrorResponse },
     },
@@ -103,8 +97,6 @@ function organizationRoute({ app, node }: Api): void {
     url: '/v1/orgs/:org_id',
     schema: {
       operationId: 'get_organization',
-      summary: 'Get an organization.',
-      tags,
       response: { 200: Organization, '4xx': ErrorResponse },
     },
     handler: ({ principal, db }) => getOrganization(db, principal.orgId, principal.role),
@@ -116,8 +108,6 @@ function organizationRoute({ app, node }: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'update_organization',
-      summary: 'Rename an organization, or change how long it keeps sessions.',
-      tags,
       body: OrganizationChange,
       response: { 200: Organization, '4xx': ErrorResponse },
     },
@@ -141,8 +131,6 @@ function organizationRoute({ app, node }: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'delete_organization',
-      summary: 'Delete an organization for good, with all that belongs to it. For its owners.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler(request, reply) {

@@ -13,7 +13,6 @@ import type { Api } from '../../core/api.ts'
 import { inBatches, sendList } from '../../core/list.ts'
 import { setCookie } from '../../security/cookies.ts'
 
-const tags = ['users']
 const cookieSeconds = 31_536_000
 
 export function userRoutes({ app, node: { config } }: Api): void {
@@ -22,8 +21,6 @@ export function userRoutes({ app, node: { config } }: Api): void {
     url: '/v1/users',
     schema: {
       operationId: 'list_users',
-      summary: 'List the people of the organization, newest first.',
-      tags,
       querystring: UserQuery,
       response: { 200: UserPage, '4xx': ErrorResponse },
     },
@@ -41,8 +38,6 @@ export function userRoutes({ app, node: { config } }: Api): void {
     config: { access: 'signed-in', unaudited: true },
     schema: {
       operationId: 'switch_organization',
-      summary: 'Work in another organization from now on, in this browser.',
-      tags,
       body: SwitchOrganization,
       response: { 200: Organization, '4xx': ErrorResponse },
     },

@@ -10,7 +10,6 @@ import { readAgentFile } from './agent-files/read.ts'
 import { dispositionOf, formats } from './agent-files/write.ts'
 import { checkAgent, checkRoom, postAgent } from './agents.ts'
 
-const tags = ['agents']
 const fileBytesMax = 3 * 1024 * 1024
 
 /** Agents as files. Await it: what reads any body as text is for one route alone. */
@@ -20,8 +19,6 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
     url: '/v1/agents/:agent_id/export',
     schema: {
       operationId: 'export_agent',
-      summary: 'An agent as a file that can be imported: Markdown with front matter, YAML or JSON.',
-      tags,
       querystring: ExportAgentQuery,
       produces: Object.values(formats).map(({ type }) => type),
       response: { '4xx': ErrorResponse },
@@ -44,9 +41,6 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
       bodyLimit: fileBytesMax,
       schema: {
         operationId: 'import_agent',
-        summary:
-          'Create an agent from a file, or replace the one whose id it gives: Markdown with front matter, YAML, JSON, or only a prompt. Any Content-Type will do.',
-        tags,
         consumes: ['text/plain', 'text/markdown', 'application/yaml'],
         response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
       },

@@ -51,8 +51,6 @@ type Choices = {
   tools?: ClientTool[] | null
 }
 
-const tags = ['agents']
-
 type Where = { db: Db; orgId: string }
 
 /** Refuses capabilities and a model that an agent could not work with. */
@@ -158,8 +156,6 @@ function listRoutes({ app, node }: Api): void {
     url: '/v1/agents',
     schema: {
       operationId: 'list_agents',
-      summary: 'List the active agents, or with `include_archived` all, newest first.',
-      tags,
       querystring: AgentQuery,
       response: { 200: AgentPage, '4xx': ErrorResponse },
     },
@@ -181,8 +177,6 @@ function listRoutes({ app, node }: Api): void {
     url: '/v1/agents',
     schema: {
       operationId: 'create_agent',
-      summary: 'Create an agent, or replace the one whose id is given.',
-      tags,
       body: NewAgent,
       response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
     },
@@ -208,8 +202,6 @@ function previewRoute({ app, node }: Api): void {
     config: { access: 'read', unaudited: true },
     schema: {
       operationId: 'preview_agent',
-      summary: 'Show what a model would be given by an agent, without creating it.',
-      tags,
       body: PreviewAgent,
       response: { 200: Preview, '4xx': ErrorResponse },
     },
@@ -250,8 +242,6 @@ function storedRoutes({ app, node }: Api): void {
     url: '/v1/agents/:agent_id',
     schema: {
       operationId: 'get_agent',
-      summary: 'Get an agent, archived or not.',
-      tags,
       response: { 200: Agent, '4xx': ErrorResponse },
     },
     async handler({ params, principal, db }, reply) {
@@ -269,8 +259,6 @@ function storedRoutes({ app, node }: Api): void {
     config: { ifMatch: true },
     schema: {
       operationId: 'put_agent',
-      summary: 'Create an agent under an id, or replace the one that has it.',
-      tags,
       body: NewAgent,
       response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
     },
@@ -296,8 +284,6 @@ function changeRoutes({ app, node }: Api): void {
     config: { ifMatch: true },
     schema: {
       operationId: 'update_agent',
-      summary: 'Change an agent; the status "active" restores it.',
-      tags,
       body: AgentChange,
       response: { 200: Agent, '4xx': ErrorResponse },
     },
@@ -319,9 +305,6 @@ function changeRoutes({ app, node }: Api): void {
     url: '/v1/agents/:agent_id',
     schema: {
       operationId: 'delete_agent',
-      summary:
-        'Archive an agent. Its sessions go on. With `permanent`, delete an archived agent that has no sessions.',
-      tags,
       querystring: DeleteAgentQuery,
       response: { '4xx': ErrorResponse },
     },

@@ -7,8 +7,6 @@ import { findMcpServers, listActiveMcpServers } from '../../../store/models/mcp-
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
 
-const tags = ['capabilities']
-
 export function capabilityRoutes({ app, node }: Api): void {
   const own = node.capabilities.map(describeCapability)
 
@@ -17,8 +15,6 @@ export function capabilityRoutes({ app, node }: Api): void {
     url: '/v1/capabilities',
     schema: {
       operationId: 'list_capabilities',
-      summary: 'List what agents and sessions can be given, by id.',
-      tags,
       querystring: PageQuery,
       response: { 200: CapabilityPage, '4xx': ErrorResponse },
     },
@@ -38,8 +34,6 @@ export function capabilityRoutes({ app, node }: Api): void {
     url: '/v1/capabilities/:capability_id',
     schema: {
       operationId: 'get_capability',
-      summary: 'Get a capability with its tools and the schema of its config.',
-      tags,
       response: { 200: CapabilityInfo, '4xx': ErrorResponse },
     },
     async handler({ params: { capability_id: ref }, principal: { orgId }, db }) {

@@ -40,7 +40,6 @@ import { listed, rangeOf } from '../../core/page.ts'
 
 type Params = { schedule_id: string }
 
-const tags = ['durable']
 const idIn = ({ schedule_id }: Params) => parseUuid('schedule', schedule_id)
 
 export function scheduleRoutes(api: Api): void {
@@ -61,8 +60,6 @@ function listRoutes({ app, node }: Api): void {
     url: '/v1/durable/schedules',
     schema: {
       operationId: 'list_schedules',
-      summary: 'List the schedules, newest first.',
-      tags,
       querystring: ScheduleQuery,
       response: { 200: SchedulePage, '4xx': ErrorResponse },
     },
@@ -77,8 +74,6 @@ function listRoutes({ app, node }: Api): void {
     url: '/v1/durable/schedules',
     schema: {
       operationId: 'create_schedule',
-      summary: 'Let an agent do something by the clock.',
-      tags,
       body: NewSchedule,
       response: { 201: Schedule, '4xx': ErrorResponse },
     },
@@ -99,8 +94,6 @@ function scheduleRoute({ app, node }: Api): void {
     url: '/v1/durable/schedules/:schedule_id',
     schema: {
       operationId: 'get_schedule',
-      summary: 'Get a schedule.',
-      tags,
       response: { 200: Schedule, '4xx': ErrorResponse },
     },
     handler: ({ params, principal, db }) => getSchedule(db, principal.orgId, idIn(params)),
@@ -111,8 +104,6 @@ function scheduleRoute({ app, node }: Api): void {
     url: '/v1/durable/schedules/:schedule_id',
     schema: {
       operationId: 'update_schedule',
-      summary: 'Change a schedule. When it is due next is found anew.',
-      tags,
       body: ScheduleChange,
       response: { 200: Schedule, '4xx': ErrorResponse },
     },
@@ -134,8 +125,6 @@ function scheduleRoute({ app, node }: Api): void {
     url: '/v1/durable/schedules/:schedule_id',
     schema: {
       operationId: 'delete_schedule',
-      summary: 'Delete a schedule with its executions. A turn that one began goes on.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler({ params, principal, db }, reply) {
@@ -148,9 +137,9 @@ function scheduleRoute({ app, node }: Api): void {
 type Routes = Pick<Api, 'app' | 'node'>
 
 function actionRoutes({ app, node }: Routes): void {
-  for (const [action, enabled, summary] of [
-    ['pause', false, 'Pause a schedule: it is not due any more.'],
-    ['resume', true, 'Resume a schedule from now on: what it missed meanwhile is gone.'],
+  for (const [action, enabled] of [
+    ['pause', false],
+    ['resume', true],
   ] as const) {
     app.route<{ Params: Params }>({
       method: 'POST',
@@ -158,8 +147,6 @@ function actionRoutes({ app, node }: Routes): void {
       config: { whenFull: !enabled },
       schema: {
         operationId: `${action}_schedule`,
-        summary,
-        tags,
         response: { 200: Schedule, '4xx': ErrorResponse },
       },
       handler({ params, principal: { orgId }, db }) {
@@ -179,8 +166,6 @@ function actionRoutes({ app, node }: Routes): void {
     url: '/v1/durable/schedules/:schedule_id/trigger',
     schema: {
       operationId: 'trigger_schedule',
-      summary: 'Run a schedule now, paused or not, beside its times.',
-      tags,
       response: { 200: Triggered, '4xx': ErrorResponse },
     },
     async handler({ params, principal: { orgId }, db, committed }) {
@@ -201,8 +186,6 @@ function executionRoutes({ app }: Routes): void {
     url: '/v1/durable/schedules/:schedule_id/executions',
     schema: {
       operationId: 'list_schedule_executions',
-      summary: 'List the executions of a schedule, newest first.',
-      tags,
       querystring: ExecutionQuery,
       response: { 200: ExecutionPage, '4xx': ErrorResponse },
     },
@@ -219,8 +202,6 @@ function executionRoutes({ app }: Routes): void {
     url: '/v1/durable/schedules/:schedule_id/stats',
     schema: {
       operationId: 'get_schedule_stats',
-      summary: 'Count what came of the executions of a schedule.',
-      tags,
       response: { 200: ScheduleStats, '4xx': ErrorResponse },
     },
     async handler({ params, principal: { orgId }, db }) {
@@ -234,8 +215,6 @@ function executionRoutes({ app }: Routes): void {
     url: '/v1/durable/executions/:execution_id',
     schema: {
       operationId: 'get_execution',
-      summary: 'Get an execution of a schedule.',
-      tags,
       response: { 200: Execution, '4xx': ErrorResponse },
     },
     handler: ({ params, principal, db }) =>

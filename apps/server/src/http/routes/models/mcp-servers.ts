@@ -29,7 +29,6 @@ import { createHostShares } from './provider-checks.ts'
 
 type Params = { server_id: string }
 
-const tags = ['mcp-servers']
 const idIn = ({ server_id }: Params) => parseId('mcp_server', server_id)
 
 export function mcpServerRoutes(api: Api): void {
@@ -45,8 +44,6 @@ function listRoutes({ app, node }: Api): void {
     url: '/v1/mcp-servers',
     schema: {
       operationId: 'list_mcp_servers',
-      summary: 'List the MCP servers, newest first.',
-      tags,
       querystring: PageQuery,
       response: { 200: McpServerPage, '4xx': ErrorResponse },
     },
@@ -64,8 +61,6 @@ function listRoutes({ app, node }: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'create_mcp_server',
-      summary: 'Add a server of tools. It is asked for them when they are first needed.',
-      tags,
       body: NewMcpServer,
       response: { 201: McpServer, '4xx': ErrorResponse },
     },
@@ -83,8 +78,6 @@ function serverRoutes({ app, node }: Api): void {
     url: '/v1/mcp-servers/:server_id',
     schema: {
       operationId: 'get_mcp_server',
-      summary: 'Get an MCP server.',
-      tags,
       response: { 200: McpServer, '4xx': ErrorResponse },
     },
     async handler({ params, principal, db }) {
@@ -98,8 +91,6 @@ function serverRoutes({ app, node }: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'update_mcp_server',
-      summary: 'Change an MCP server; "disabled" takes its tools out of use.',
-      tags,
       body: McpServerChange,
       response: { 200: McpServer, '4xx': ErrorResponse },
     },
@@ -123,8 +114,6 @@ function serverRoutes({ app, node }: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'delete_mcp_server',
-      summary: 'Delete an MCP server. Agents and sessions that name it go on without its tools.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler({ params, principal, db }, reply) {
@@ -145,8 +134,6 @@ function testRoute({ app, node }: Api): void {
     config: { access: 'admin', bodyOptional: true },
     schema: {
       operationId: 'test_mcp_server',
-      summary: "List the server's tools anew, and say what is wrong if that fails.",
-      tags,
       response: { 200: McpServerTest, '4xx': ErrorResponse },
     },
     async preHandler(request) {
@@ -171,8 +158,6 @@ function reviewRoute({ app }: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'review_mcp_server',
-      summary: "Confirm the server's list of tools, so that changed ones run as the others do.",
-      tags,
       body: McpToolsReview,
       response: { 200: McpServer, '4xx': ErrorResponse },
     },

@@ -31,8 +31,6 @@ import { checkNumber } from '../../core/number-limit.ts'
 type Params = { id: string }
 type OfProvider = { provider_id: string }
 
-const tags = ['llm-models']
-
 function withProfile(model: ModelWithProvider): ModelWithProvider {
   const profile = profileOf(model.provider_type, model.model_id)
   return profile ? { ...model, profile } : model
@@ -55,8 +53,6 @@ function providerModelRoutesAt({ app }: Api, base: string, hide: boolean): void 
     url: `${base}/:provider_id/models`,
     schema: {
       operationId: 'list_provider_models',
-      summary: 'List all models of a provider, by name.',
-      tags,
       hide,
       querystring: PageQuery,
       response: { 200: ModelPage, '4xx': ErrorResponse },
@@ -76,8 +72,6 @@ function providerModelRoutesAt({ app }: Api, base: string, hide: boolean): void 
     config: { access: 'admin' },
     schema: {
       operationId: 'create_model',
-      summary: 'Add a model to a provider.',
-      tags,
       hide,
       body: NewModel,
       response: { 201: Model, '4xx': ErrorResponse },
@@ -100,8 +94,6 @@ function modelRoutesAt({ app, node: { config } }: Api, base: string, hide: boole
     url: base,
     schema: {
       operationId: 'list_all_models',
-      summary: 'List the models that can be used, by provider and name.',
-      tags,
       hide,
       querystring: ModelQuery,
       response: { 200: ModelWithProviderPage, '4xx': ErrorResponse },
@@ -119,8 +111,6 @@ function modelRoutesAt({ app, node: { config } }: Api, base: string, hide: boole
     url: `${base}/:id`,
     schema: {
       operationId: 'get_model',
-      summary: 'Get a model with its provider.',
-      tags,
       hide,
       response: { 200: ModelWithProvider, '4xx': ErrorResponse },
     },
@@ -135,8 +125,6 @@ function modelRoutesAt({ app, node: { config } }: Api, base: string, hide: boole
     config: { access: 'admin' },
     schema: {
       operationId: 'update_model',
-      summary: 'Change a model, or make it the default.',
-      tags,
       hide,
       body: ModelChange,
       response: { 200: Model, '4xx': ErrorResponse },
@@ -152,8 +140,6 @@ function modelRoutesAt({ app, node: { config } }: Api, base: string, hide: boole
     config: { access: 'admin' },
     schema: {
       operationId: 'delete_model',
-      summary: 'Delete a model, unless it is in use.',
-      tags,
       hide,
       response: { '4xx': ErrorResponse },
     },

@@ -14,7 +14,6 @@ import type { Api } from '../../core/api.ts'
 
 type Params = { id: string }
 
-const tags = ['llm-providers']
 /** Requests that wait for a vendor at once, on this node and of one organization. */
 const hostLimits = { slots: 64, slotsEach: 16, waitingMax: 0, waitingEachMax: 0 }
 const retrySeconds = 5
@@ -44,8 +43,6 @@ function vendorRoutesAt({ app, node }: Api, shares: Shares, { base, hide }: At):
     config: { access: 'admin' },
     schema: {
       operationId: 'sync_models',
-      summary: 'Ask the vendor which models it has, and add those that are new.',
-      tags,
       hide,
       response: { 200: ModelSync, '4xx': ErrorResponse, 502: ErrorResponse },
     },
@@ -69,8 +66,6 @@ function vendorRoutesAt({ app, node }: Api, shares: Shares, { base, hide }: At):
     config: { access: 'admin', bodyOptional: true },
     schema: {
       operationId: 'test_provider',
-      summary: 'Make one tiny call of a model, and say what is wrong if it fails.',
-      tags,
       hide,
       body: ProviderTest,
       response: { 200: ProviderTestResult, '4xx': ErrorResponse },

@@ -31,8 +31,6 @@ import { checkNumber } from '../../core/number-limit.ts'
 
 type Params = { id: string }
 
-const tags = ['llm-providers']
-
 export function providerRoutes(api: Api): void {
   providerRoutesAt(api, '/v1/llm-providers', false)
   providerRoutesAt(api, '/v1/providers', true)
@@ -49,8 +47,6 @@ function listRoutes({ app, node }: Api, base: string, hide: boolean): void {
     url: base,
     schema: {
       operationId: 'list_providers',
-      summary: 'List the providers, newest first.',
-      tags,
       hide,
       querystring: PageQuery,
       response: { 200: ProviderPage, '4xx': ErrorResponse },
@@ -73,8 +69,6 @@ function listRoutes({ app, node }: Api, base: string, hide: boolean): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'create_provider',
-      summary: 'Add a vendor of models, or a model server of your own.',
-      tags,
       hide,
       body: NewProvider,
       response: { 201: Provider, '4xx': ErrorResponse },
@@ -103,8 +97,6 @@ function providerRoute({ app, node }: Api, base: string, hide: boolean): void {
     url: `${base}/:id`,
     schema: {
       operationId: 'get_provider',
-      summary: 'Get a provider.',
-      tags,
       hide,
       response: { 200: Provider, '4xx': ErrorResponse },
     },
@@ -120,8 +112,6 @@ function providerRoute({ app, node }: Api, base: string, hide: boolean): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'update_provider',
-      summary: 'Change a provider; "disabled" takes its models out of use.',
-      tags,
       hide,
       body: ProviderChange,
       response: { 200: Provider, '4xx': ErrorResponse },
@@ -151,8 +141,6 @@ function providerRoute({ app, node }: Api, base: string, hide: boolean): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'delete_provider',
-      summary: 'Delete a provider and its models, unless one of them is in use.',
-      tags,
       hide,
       response: { '4xx': ErrorResponse },
     },

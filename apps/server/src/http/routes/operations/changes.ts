@@ -14,7 +14,6 @@ export function changeRoutes({ app, node }: Api, streams: Streams): void {
     config: { tokenInQuery: true },
     schema: {
       operationId: 'stream_changes',
-      summary: 'What changes in the organization, from now on, as server-sent events.',
       querystring: ChangesQuery,
       produces: ['text/event-stream'],
       response: { '4xx': ErrorResponse },

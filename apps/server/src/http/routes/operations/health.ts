@@ -22,8 +22,6 @@ export function healthRoutes({ app, node, version, stopping }: Api): void {
     config: { always: true },
     schema: {
       operationId: 'health',
-      summary: 'Whether the server runs, and how.',
-      tags: ['health'],
       response: { 200: Health, '4xx': ErrorResponse },
     },
     handler: async () => health(),
@@ -35,8 +33,6 @@ export function healthRoutes({ app, node, version, stopping }: Api): void {
     config: { always: true },
     schema: {
       operationId: 'ready',
-      summary: 'Whether this node can write and run turns now: 200, else 503 with the reason.',
-      tags: ['health'],
       response: { 200: Health, 503: Health },
     },
     async handler(_request, reply) {

@@ -46,8 +46,6 @@ export function metricsRoutes({ app, node }: Api, streams: Streams): void {
     config: { always: true },
     schema: {
       operationId: 'metrics',
-      summary: 'What this node counts, as Prometheus reads it.',
-      tags: ['health'],
       produces: ['text/plain'],
       response: { '4xx': ErrorResponse },
     },

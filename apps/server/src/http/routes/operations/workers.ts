@@ -23,7 +23,6 @@ import { readTurnMinutes } from '../../../store/sessions/turn-minutes.ts'
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
 
-const tags = ['durable']
 const nodeId = /^node_[0-9a-f]{1,32}$/
 
 export function workerRoutes({ app, node }: Api): void {
@@ -32,8 +31,6 @@ export function workerRoutes({ app, node }: Api): void {
     url: '/v1/durable/health',
     schema: {
       operationId: 'get_durable_health',
-      summary: "How the organization's turns are; for operators the nodes too.",
-      tags,
       response: { 200: DurableHealth, '4xx': ErrorResponse },
     },
     async handler({ principal, db }) {
@@ -51,8 +48,6 @@ export function workerRoutes({ app, node }: Api): void {
     config: { access: 'operator' },
     schema: {
       operationId: 'get_turn_history',
-      summary: 'How many turns ended, and how long they took, over the last minutes on all nodes.',
-      tags,
       querystring: TurnHistoryQuery,
       response: { 200: TurnHistory, '4xx': ErrorResponse },
     },
@@ -65,8 +60,6 @@ export function workerRoutes({ app, node }: Api): void {
     config: { access: 'operator' },
     schema: {
       operationId: 'list_workers',
-      summary: 'The nodes that live, and those that did a minute ago.',
-      tags,
       querystring: PageQuery,
       response: { 200: WorkerPage, '4xx': ErrorResponse },
     },
@@ -76,9 +69,9 @@ export function workerRoutes({ app, node }: Api): void {
     },
   })
 
-  for (const [verb, draining, summary] of [
-    ['drain', true, 'Let a node take no new turn; those that it runs go on.'],
-    ['resume', false, 'Let a node take turns again.'],
+  for (const [verb, draining] of [
+    ['drain', true],
+    ['resume', false],
   ] as const) {
     app.route<{ Params: { worker_id: string } }>({
       method: 'POST',
@@ -86,8 +79,6 @@ export function workerRoutes({ app, node }: Api): void {
       config: { access: 'operator' },
       schema: {
         operationId: `${verb}_worker`,
-        summary,
-        tags,
         response: { 200: Worker, '4xx': ErrorResponse },
       },
       async handler({ params, db, committed }) {

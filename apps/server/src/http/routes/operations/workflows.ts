@@ -22,8 +22,6 @@ import { findSequences, findWorkflow, listWorkflows } from '../../../store/sessi
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf, streamList } from '../../core/page.ts'
 
-const tags = ['durable']
-
 type Params = { turn_id: string }
 
 export function workflowRoutes(api: Api): void {
@@ -38,8 +36,6 @@ function readRoutes({ app }: Api): void {
     url: '/v1/durable/workflows',
     schema: {
       operationId: 'list_workflows',
-      summary: 'Turns that are not over, and those that failed for good; newest first.',
-      tags,
       querystring: WorkflowQuery,
       response: { 200: WorkflowPage, '4xx': ErrorResponse },
     },
@@ -54,8 +50,6 @@ function readRoutes({ app }: Api): void {
     url: '/v1/durable/workflows/:turn_id',
     schema: {
       operationId: 'get_workflow',
-      summary: 'A turn that is not over or failed for good, and what it does now.',
-      tags,
       response: { 200: WorkflowDetail, '4xx': ErrorResponse },
     },
     handler: ({ params, principal, db }) => detailOf(db, principal, params.turn_id),
@@ -66,8 +60,6 @@ function readRoutes({ app }: Api): void {
     url: '/v1/durable/workflows/:turn_id/events',
     schema: {
       operationId: 'list_workflow_events',
-      summary: "A turn's message and all that its log says, in order.",
-      tags,
       querystring: PageQuery,
       response: { 200: EventPage, '4xx': ErrorResponse },
     },
@@ -90,8 +82,6 @@ function endRoutes({ app, node }: Api): void {
     config: { unaudited: true, whenFull: true },
     schema: {
       operationId: 'cancel_workflow',
-      summary: 'Cancel this turn, and no other of its session.',
-      tags,
       response: { 200: CancelTurnResponse, '4xx': ErrorResponse },
     },
     async handler({ params, principal, db, committed }) {
@@ -109,8 +99,6 @@ function endRoutes({ app, node }: Api): void {
     url: '/v1/durable/workflows/:turn_id/retry',
     schema: {
       operationId: 'retry_workflow',
-      summary: 'Begin another turn for the message of one that failed for good.',
-      tags,
       response: { 201: WorkflowDetail, '4xx': ErrorResponse },
     },
     async handler({ params, principal, db }, reply) {
@@ -135,8 +123,6 @@ function whyRoute({ app }: Api): void {
     config: { forToken: 'read' },
     schema: {
       operationId: 'explain_session',
-      summary: 'What a session does or waits for, since when and where, in one sentence.',
-      tags,
       response: { 200: Why, '4xx': ErrorResponse },
     },
     async handler({ params, principal: { orgId, kind }, db }) {

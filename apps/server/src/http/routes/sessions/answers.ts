@@ -30,8 +30,6 @@ export function answerRoutes({ app, node }: Api): void {
     },
     schema: {
       operationId: 'submit_tool_results',
-      summary: 'Say what came of tools that the client ran.',
-      tags: ['sessions'],
       body: ToolResults,
       response: { 200: ToolResultsAccepted, '4xx': ErrorResponse },
     },
@@ -56,8 +54,6 @@ export function answerRoutes({ app, node }: Api): void {
     url: '/v1/sessions/:session_id/approvals/:tool_call_id',
     schema: {
       operationId: 'decide_tool_call',
-      summary: 'Allow or deny a tool call that a person has to decide on.',
-      tags: ['sessions'],
       body: Approval,
       response: { 200: ApprovalResponse, '4xx': ErrorResponse },
     },

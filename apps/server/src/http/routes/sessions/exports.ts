@@ -36,8 +36,6 @@ export function exportRoutes({ app, node }: Api): void {
     exposeHeadRoute: false,
     schema: {
       operationId: 'export_session',
-      summary:
-        'A session as one JSON object a line: the session, its events, the names that it keeps something under, its files, and `end`.',
       querystring: ExportSessionQuery,
       produces: ['application/x-ndjson'],
       response: { 404: ErrorResponse, '4xx': ErrorResponse },

@@ -47,7 +47,6 @@ import { checkMatch, tell } from '../../core/if-match.ts'
 import { listed, rangeOf, streamChunks } from '../../core/page.ts'
 
 const bodyBytesMax = 16 * 1024 * 1024
-const tags = ['filesystem']
 
 type Params = { session_id: string; '*'?: string }
 type Changing = Pick<FastifyRequest, 'db' | 'committed' | 'principal'> & { params: Params }
@@ -157,8 +156,6 @@ function readRoutes({ app }: Api): void {
     config: reading,
     schema: {
       operationId: 'get_root',
-      summary: 'List what stands at the root, or with `recursive` all files.',
-      tags,
       querystring: FileQuery,
       response: { 200: FilePage, ...errors },
     },
@@ -172,8 +169,6 @@ function readRoutes({ app }: Api): void {
     config: reading,
     schema: {
       operationId: 'get_path',
-      summary: 'Get a file with its content, or list a directory.',
-      tags,
       querystring: FileQuery,
       response: { 200: Type.Union([SessionFile, FilePage]), ...errors },
     },
@@ -190,8 +185,6 @@ function writeRoutes({ app, node }: Api): void {
     config: { ...writing, allowsNul: true, bodyOptional: true },
     schema: {
       operationId: 'create_path',
-      summary: 'Create a file or a directory, and the directories above it.',
-      tags,
       body: NewFile,
       response: { 201: SessionFile, 409: ErrorResponse, ...errors },
     },
@@ -222,8 +215,6 @@ function writeRoutes({ app, node }: Api): void {
     config: { ...writing, allowsNul: true, ifMatch: true },
     schema: {
       operationId: 'update_path',
-      summary: 'Replace what is in a file, or whether it is read-only.',
-      tags,
       body: FileUpdate,
       response: { 200: SessionFile, ...errors },
     },
@@ -250,8 +241,6 @@ function deleteRoutes({ app, node }: Api): void {
     config: writing,
     schema: {
       operationId: 'delete_path',
-      summary: 'Delete a file, or with `recursive` a directory and all that is in it.',
-      tags,
       querystring: deleteQuery,
       response: { 200: Deleted, ...errors },
     },
@@ -289,8 +278,6 @@ function searchRoutes({ app, node }: Api): void {
     config: reading,
     schema: {
       operationId: 'stat_file',
-      summary: 'Tell about a file or a directory.',
-      tags,
       body: StatFile,
       response: { 200: FileStat, ...errors },
     },
@@ -311,8 +298,6 @@ function searchRoutes({ app, node }: Api): void {
     config: { ...reading, allowsNul: true },
     schema: {
       operationId: 'grep_files',
-      summary: 'Find the lines of text files that match a regular expression.',
-      tags,
       body: Grep,
       response: { 200: GrepPage, ...errors },
     },
@@ -352,8 +337,6 @@ function copyRoutes({ app, node }: Api): void {
     config: writing,
     schema: {
       operationId: 'copy_file',
-      summary: 'Copy a file.',
-      tags,
       body: CopyFile,
       response: { 201: SessionFile, 409: ErrorResponse, ...errors },
     },
@@ -375,8 +358,6 @@ function copyRoutes({ app, node }: Api): void {
     config: writing,
     schema: {
       operationId: 'move_file',
-      summary: 'Move a file, or a directory with all that is in it.',
-      tags,
       body: MoveFile,
       response: { 200: SessionFile, 409: ErrorResponse, ...errors },
     },

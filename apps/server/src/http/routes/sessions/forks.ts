@@ -21,7 +21,6 @@ export function forkRoutes({ app, node }: Api): void {
     config: { unaudited: true, bodyOptional: true },
     schema: {
       operationId: 'fork_session',
-      summary: 'Make a session of its own of what another one was after one of its events.',
       body: NewFork,
       response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },

@@ -26,7 +26,6 @@ import { inBatches, sendList } from '../../core/list.ts'
 import { checkNumber } from '../../core/number-limit.ts'
 
 const secondsDefault = 900
-const tags = ['sessions']
 
 type Params = { session_id: string }
 
@@ -43,9 +42,6 @@ function createRoute({ app, node: { access, config } }: Api): void {
     config: { access: 'read', answersSecret: true, bodyOptional: true },
     schema: {
       operationId: 'create_session_token',
-      summary:
-        'Make a short-lived token with which a browser reads this session, or writes to it too.',
-      tags,
       body: NewSessionToken,
       response: { 201: SessionToken, '4xx': ErrorResponse },
     },
@@ -91,9 +87,6 @@ function storedRoutes({ app }: Api): void {
     url: '/v1/sessions/:session_id/tokens',
     schema: {
       operationId: 'list_session_tokens',
-      summary:
-        'List the tokens of a session that have not expired, newest first; callers that may only read: their own.',
-      tags,
       querystring: PageQuery,
       response: { 200: SessionTokenPage, '4xx': ErrorResponse },
     },
@@ -113,8 +106,6 @@ function storedRoutes({ app }: Api): void {
     config: { access: 'read' },
     schema: {
       operationId: 'delete_session_token',
-      summary: 'Revoke a session token: within a second, no node accepts it.',
-      tags,
       response: { '4xx': ErrorResponse },
     },
     async handler({ params, principal, db: unit }, reply) {

@@ -85,7 +85,6 @@ function readRoutes({ app, node }: Api): void {
     url: '/v1/sessions/:session_id/preview',
     schema: {
       operationId: 'preview_session',
-      summary: 'Show what the next turn of a session would give to a model.',
       response: { 200: Preview, '4xx': ErrorResponse },
     },
     async handler({ params, principal: { orgId }, db }) {

@@ -1,0 +1,154 @@
+import type { RouteOptions } from 'fastify'
+import type { ErrorCode } from '../../errors.ts'
+import { isAuditedRoute } from '../core/audit-entry.ts'
+
+/** Errors of one status that follow from a route, under a name that routes share. */
+export type SharedErrors = { name: string; codes: readonly ErrorCode[] }
+
+export const isPublic = ({ url, config }: RouteOptions) =>
+  !url.startsWith('/v1/') || config?.access === 'public'
+
+const levels = ['read', 'write', 'admin']
+
+/** The access level that a route requires; undefined where another rule applies. */
+function levelOf({ config, method }: RouteOptions): string | undefined {
+  const level = config?.access ?? (method === 'GET' ? 'read' : 'write')
+  return levels.includes(level) ? level : undefined
+}
+
+/** True where the server stores the response under an Idempotency-Key. */
+export const takesKey = ({ method, url, config }: RouteOptions) =>
+  method === 'POST' && !config?.answersSecret && !url.startsWith('/v1/auth/')
+
+const takesBody = ({ schema }: RouteOptions) => Boolean(schema?.body ?? schema?.consumes)
+
+/** The errors that any route with the same settings can answer with, by status. */
+export function sharedErrorsOf(route: RouteOptions): Record<string, SharedErrors> {
+  const { method, url, config } = route
+  const isOpen = isPublic(route)
+  const hasId = url.includes(':')
+  const hasBody = takesBody(route)
+  const shared: Record<string, SharedErrors> = {
+    400: invalid(hasId, hasBody),
+    403: refused(route),
+    429: {
+      name: hasBody ? 'TooManyRequestsWithBody' : 'TooManyRequests',
+      codes: ['rate_limited', 'too_many_connections', ...(hasBody ? uploads : [])],
+    },
+    431: { name: 'HeadersTooLarge', codes: ['headers_too_large'] },
+    500: { name: 'InternalError', codes: ['internal_error'] },
+    503: { name: 'Unavailable', codes: ['database_unavailable', 'shutting_down'] },
+  }
+  if (!isOpen) {
+    shared[401] = unauthenticated(route)
+    shared[404] = { name: 'NotFound', codes: ['not_found'] }
+  }
+  if (takesKey(route)) {
+    shared[409] = {
+      name: 'KeyConflict',
+      codes: ['idempotency_key_reused', 'idempotency_in_progress'],
+    }
+  }
+  if (config?.ifMatch) shared[412] = { name: 'Changed', codes: ['changed_meanwhile'] }
+  if (method !== 'GET') {
+    shared[413] = hasBody
+      ? { name: 'BodyTooLarge', codes: ['body_too_large', 'body_too_complex'] }
+      : { name: 'TooLarge', codes: ['body_too_large'] }
+    shared[415] = { name: 'UnsupportedMediaType', codes: ['unsupported_media_type'] }
+  }
+  return shared
+}
+
+const uploads: readonly ErrorCode[] = ['too_many_uploads']
+
+function invalid(hasId: boolean, hasBody: boolean): SharedErrors {
+  const codes: ErrorCode[] = ['invalid_request', 'too_many_parameters']
+  if (hasId) codes.push('invalid_id')
+  if (hasBody) codes.push('invalid_json')
+  return { name: `Invalid${hasId ? 'Id' : ''}${hasBody ? 'Body' : ''}Request`, codes }
+}
+
+function unauthenticated({ config }: RouteOptions): SharedErrors {
+  const codes: ErrorCode[] = [
+    'unauthenticated',
+    'invalid_token',
+    'invalid_api_key_format',
+    'invalid_api_key',
+    'api_key_expired',
+    'api_key_without_user',
+    'invalid_organization_id',
+  ]
+  if (config?.access !== 'signed-in') codes.push('organization_missing')
+  if (config?.tokenInQuery) codes.push('key_in_query')
+  const kind = config?.tokenInQuery ? 'Stream' : config?.access === 'signed-in' ? 'User' : ''
+  return { name: `Unauthenticated${kind}`, codes }
+}
+
+function refused(route: RouteOptions): SharedErrors {
+  const { config } = route
+  const codes: ErrorCode[] = ['host_not_allowed', 'origin_not_allowed']
+  const parts: string[] = []
+  const add = (part: string, code: ErrorCode) => {
+    parts.push(part)
+    codes.push(code)
+  }
+  if (!isPublic(route)) {
+    codes.push('user_mismatch')
+    const needsLevel =
+      config?.access === 'operator' || !['read', undefined].includes(levelOf(route))
+    if (needsLevel) add('Level', 'forbidden')
+    if (config?.forToken === undefined) add('Token', 'users_only')
+    if (config?.tokenNeeds) add('Grant', 'not_granted')
+    if (takesKey(route) && !config?.whenFull) add('Quota', 'quota_exceeded')
+  } else parts.push('Public')
+  return { name: `Forbidden${parts.join('')}`, codes }
+}
+
+const rolesOf: Record<string, string> = {
+  read: 'any role, or an API key',
+  write: 'the role member, admin or owner, or an API key with the scope `write`',
+  admin: 'the role admin or owner, or an API key with the scope `admin`',
+}
+
+function accessLine(route: RouteOptions): string {
+  const { access } = route.config ?? {}
+  if (isPublic(route)) return '**Access:** public, without credentials.'
+  if (access === 'signed-in') return '**Access:** a signed-in user or an API key.'
+  if (access === 'operator') {
+    return '**Access:** the operator of the server: `admin` in the default organization.'
+  }
+  const level = levelOf(route)!
+  return `**Access:** \`${level}\` (${rolesOf[level]}).`
+}
+
+const grantOf = {
+  files: (level: string) => ` and the grant \`files: ${level}\``,
+  tool_results: () => ' and a tool in its `tool_results`',
+}
+
+function tokenLine({ config }: RouteOptions): string {
+  const { forToken, tokenNeeds } = config ?? {}
+  if (forToken === undefined) return '**Session tokens:** refused with 403 `users_only`.'
+  const grant = tokenNeeds ? grantOf[tokenNeeds](forToken) : ''
+  return `**Session tokens:** accepted for their session with \`access: ${forToken}\`${grant}.`
+}
+
+function retryLine(route: RouteOptions): string[] {
+  if (takesKey(route)) return ['**Retries:** safe with an `Idempotency-Key`.']
+  if (route.method !== 'POST' || isPublic(route)) return []
+  return ['**Retries:** `Idempotency-Key` is ignored, because the response must not be stored.']
+}
+
+/** What of a description follows from the settings of the route, as a Markdown list. */
+export function derivedText(route: RouteOptions): string {
+  const lines = [
+    accessLine(route),
+    ...(isPublic(route) ? [] : [tokenLine(route)]),
+    ...retryLine(route),
+    ...(route.config?.ifMatch
+      ? ['**Concurrent changes:** send `If-Match` to refuse a change of a newer version.']
+      : []),
+    ...(isAuditedRoute(route) ? ['**Audit log:** records the change.'] : []),
+  ]
+  return lines.map((line) => `- ${line}`).join('\n')
+}

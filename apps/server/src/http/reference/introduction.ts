@@ -1,0 +1,127 @@
+import type { TagName } from '../core/docs.ts'
+
+/** The first page of the reference, in Markdown. */
+export const introduction = `
+Durable sessions for AI agents. A session is an append-only log of events. A message starts a turn, which calls a model and tools and appends what happens to the log. A turn survives crashes, deploys and disconnects: another node continues it.
+
+## First request
+
+\`\`\`sh
+curl -s localhost:9000/v1/sessions -H 'content-type: application/json' \\
+  -d '{"agent_id": "agent_01933b5a000070008000000000000101"}'
+\`\`\`
+
+The next steps are \`POST /v1/sessions/{session_id}/messages\` to send a message and \`GET /v1/sessions/{session_id}/sse\` to follow the reply. The samples in TypeScript use the client \`@outlast/sdk\`.
+
+## Authentication
+
+With \`AUTH_MODE=none\` (default, on this machine only) requests need no credentials. Otherwise send one of these:
+
+- \`Authorization: Bearer <API key or token>\`, or an API key alone or after \`ApiKey\`. An API key belongs to one organization.
+- the cookie \`access_token\`, which the browser gets at sign-in. Requests with an effect must then come from a page of the same origin.
+- \`?access_token=<token>\`, on the two event streams only. API keys are refused there, because URLs are logged.
+
+A user who is a member of several organizations names one in the header \`X-Org-Id\`. Resources of other organizations are 404.
+
+Access has three levels: \`read\`, \`write\` and \`admin\`, each including those before it. They follow from the role of a user (viewer: \`read\`; member: \`write\`; admin and owner: \`admin\`) or the scopes of a key. A session token reaches one session and only the operations that say so.
+
+## Retries
+
+Send the header \`Idempotency-Key\` with a POST to retry it safely. For 24 hours a request of the same caller with the same key, path and body returns the stored response with \`Idempotency-Replayed: true\` and has no second effect. Another body is 409 \`idempotency_key_reused\`. Responses from 500 on and 429 are not stored. GET, PUT and DELETE are idempotent.
+
+Errors 429 and 503 have the header \`Retry-After\` in seconds.
+
+## Errors
+
+Every response from 400 on is JSON: \`{"error": "<sentence>", "code": "<code>"}\`, with \`details\` (\`path\` and \`message\`) if properties are invalid. Use \`code\` in programs, because sentences may change. Each operation lists its codes. In addition, any request can be answered with 404 \`route_not_found\`, 405 \`method_not_allowed\` or 408 \`request_timeout\`.
+
+## Lists
+
+Lists have \`data\`, \`total\`, \`offset\` and \`limit\`. \`limit\` and \`offset\` choose a page; a page has at most 100 items.
+
+## Conventions
+
+Bodies are JSON in UTF-8 with at most 2 MiB, unless an operation says otherwise. Times are in RFC 3339 format in UTC. Ids are a prefix and 32 hex digits, or UUIDs. Unknown properties of a body are ignored. Every response has \`X-Request-Id\`, which is the one that the request sent, if any.
+`.trim()
+
+/** What each group of operations is about. */
+export const tagTexts: Record<TagName, string> = {
+  Sessions:
+    'A session is one conversation with an agent: an append-only log with a status. Create one, send messages to it, and follow its events.',
+  Messages: 'Messages start turns. A message is stored before the response returns.',
+  Events:
+    'Everything that happens in a session is an event with a `sequence` without gaps. Read events as a list, or follow them as server-sent events.',
+  'Tool calls':
+    'A turn waits for tool calls that the client runs or a person approves. Waiting uses no process or connection and survives restarts.',
+  'Session tokens':
+    "Short-lived tokens with access to one session, for browsers of your product's users.",
+  Files: 'Each session has files of its own, which tools of the agent and clients read and write.',
+  Agents: 'An agent is a system prompt, a default model, capabilities and client tools.',
+  Capabilities: 'A capability adds tools and prompt text to an agent or a session.',
+  Models: 'Models that sessions can use, with limits and prices.',
+  Providers: 'Model vendors and model servers, with their encrypted API keys.',
+  'MCP servers': 'Remote servers of tools that speak the Model Context Protocol.',
+  Schedules:
+    'A schedule sends a message or starts a session at the times of a cron expression. Each time is an execution.',
+  Authentication: 'Sign-in with a password or an OAuth issuer, tokens, and the current user.',
+  'API keys': 'Keys for programs. A key belongs to one organization and never exceeds its creator.',
+  Users: 'Users of the current organization.',
+  Organizations:
+    'An organization owns everything else. Members have roles; people join by invitation.',
+  Accounts: 'User accounts of the whole server, for its operator.',
+  'Audit log': 'An unchangeable record of changes, sign-ins and exports.',
+  Turns:
+    'Open and failed turns across all sessions, for operators and support. The paths call a turn a workflow.',
+  Nodes: 'Processes of the server that run turns. The paths call a node a worker.',
+}
+
+/** Parameters of paths and headers. Those of queries are described in their schemas. */
+export const parameterTexts: Record<string, string> = {
+  session_id: 'Id of the session.',
+  agent_id: 'Id of the agent.',
+  capability_id:
+    'Id of the capability, such as `current_time`, or `mcp:` and the UUID of an MCP server.',
+  turn_id: 'Id of the turn.',
+  tool_call_id: 'Id of the tool call, as in the event `tool.approval_requested`.',
+  token_id: 'Id of the session token, not the token itself.',
+  path: 'Path of the file or directory, without the first slash. It may contain slashes.',
+  schedule_id: 'Id of the schedule.',
+  execution_id: 'Id of the execution.',
+  provider_id: 'Id of the provider.',
+  server_id: 'Id of the MCP server.',
+  key_id: 'Id of the API key, not the key itself.',
+  user_id: 'Id of the user.',
+  org_id: 'Id of the organization.',
+  organization_id: 'Id of the organization.',
+  invitation_id: 'Id of the invitation, not its token.',
+  worker_id: 'Id of the node.',
+  provider: 'Issuer: `google`, `github` or `oidc`.',
+  'Idempotency-Key':
+    'Makes a retry safe: 1 to 255 visible ASCII characters, unique per request of the caller, valid for 24 hours.',
+  'If-Match':
+    '`ETag` of the version to change. If the resource has changed, the response is 412 `changed_meanwhile`.',
+  'Last-Event-ID':
+    'Id of the last received event, as `since_id`. The query has precedence over this header.',
+}
+
+/** Values in examples of parameters. */
+export const parameterExamples: Record<string, string> = {
+  session_id: 'session_01933b5a000070008000000000000001',
+  agent_id: 'agent_01933b5a000070008000000000000001',
+  capability_id: 'current_time',
+  turn_id: 'turn_01933b5a000070008000000000000001',
+  tool_call_id: 'call_1',
+  token_id: 'token_01933b5a000070008000000000000001',
+  path: 'reports/march.csv',
+  schedule_id: '01933b5a-0000-7000-8000-000000000001',
+  execution_id: '01933b5a-0000-7000-8000-000000000001',
+  provider_id: 'provider_01933b5a000070008000000000000001',
+  server_id: 'mcp_01933b5a000070008000000000000001',
+  key_id: '01933b5a-0000-7000-8000-000000000001',
+  user_id: '01933b5a-0000-7000-8000-000000000001',
+  org_id: 'org_01933b5a000070008000000000000001',
+  organization_id: 'org_01933b5a000070008000000000000001',
+  invitation_id: 'invitation_01933b5a000070008000000000000001',
+  worker_id: 'node_b04bf2b2d6d61250',
+  provider: 'google',
+}

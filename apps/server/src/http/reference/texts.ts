@@ -1,0 +1,55 @@
+import type { OperationDocs } from '../core/docs.ts'
+import { accountDocs } from '../routes/access/accounts.docs.ts'
+import { apiKeyDocs } from '../routes/access/api-keys.docs.ts'
+import { auditDocs } from '../routes/access/audit.docs.ts'
+import { authDocs } from '../routes/access/auth.docs.ts'
+import { invitationDocs } from '../routes/access/invitations.docs.ts'
+import { memberDocs } from '../routes/access/members.docs.ts'
+import { organizationDocs } from '../routes/access/organizations.docs.ts'
+import { userDocs } from '../routes/access/users.docs.ts'
+import { agentFileDocs } from '../routes/agents/agent-files.docs.ts'
+import { agentDocs } from '../routes/agents/agents.docs.ts'
+import { capabilityDocs } from '../routes/agents/capabilities.docs.ts'
+import { scheduleDocs } from '../routes/agents/schedules.docs.ts'
+import { mcpServerDocs } from '../routes/models/mcp-servers.docs.ts'
+import { modelDocs } from '../routes/models/models.docs.ts'
+import { providerDocs } from '../routes/models/providers.docs.ts'
+import { workerDocs } from '../routes/operations/workers.docs.ts'
+import { workflowDocs } from '../routes/operations/workflows.docs.ts'
+import { answerDocs } from '../routes/sessions/answers.docs.ts'
+import { eventDocs } from '../routes/sessions/events.docs.ts'
+import { exportDocs } from '../routes/sessions/exports.docs.ts'
+import { fileDocs } from '../routes/sessions/files.docs.ts'
+import { forkDocs } from '../routes/sessions/forks.docs.ts'
+import { messageDocs } from '../routes/sessions/messages.docs.ts'
+import { sessionTokenDocs } from '../routes/sessions/session-tokens.docs.ts'
+import { sessionDocs } from '../routes/sessions/sessions.docs.ts'
+
+/** The texts of all operations, in the order in which the reference lists them within a tag. */
+export const operationDocs: Readonly<Record<string, OperationDocs>> = {
+  ...sessionDocs,
+  ...forkDocs,
+  ...exportDocs,
+  ...messageDocs,
+  ...eventDocs,
+  ...answerDocs,
+  ...sessionTokenDocs,
+  ...fileDocs,
+  ...agentDocs,
+  ...agentFileDocs,
+  ...capabilityDocs,
+  ...modelDocs,
+  ...providerDocs,
+  ...mcpServerDocs,
+  ...scheduleDocs,
+  ...authDocs,
+  ...apiKeyDocs,
+  ...userDocs,
+  ...organizationDocs,
+  ...memberDocs,
+  ...invitationDocs,
+  ...accountDocs,
+  ...auditDocs,
+  ...workflowDocs,
+  ...workerDocs,
+}

@@ -1,0 +1,71 @@
+import type { DocsTable } from '../../core/docs.ts'
+
+const agent = 'agent_01933b5a000070008000000000000001'
+
+const body = {
+  name: 'Support',
+  system_prompt: 'You answer questions about orders.',
+  capabilities: [{ ref: 'current_time', config: { timezone: 'Europe/Kyiv' } }],
+}
+
+export const agentDocs = {
+  list_agents: {
+    tag: 'Agents',
+    summary: 'List agents',
+    description:
+      'Returns the active agents of the organization, newest first; with `include_archived` also the archived ones. Secrets in the config of capabilities are replaced by `********`. Without `limit` it streams the whole list.',
+    sample: 'const agents = await outlast.agents.list()',
+  },
+  create_agent: {
+    tag: 'Agents',
+    summary: 'Create an agent',
+    description:
+      'Creates an agent: a system prompt, a default model, capabilities and client tools under a name. With `id` it replaces the agent that has this id and returns 200, or creates it under this id. Use `PUT` for the same with `If-Match`. Only callers with `admin` access may change `retention_days`.',
+    errors: ['capability_unknown', 'model_unavailable', 'quota_exceeded', 'forbidden'],
+    request: body,
+    sample:
+      "const agent = await outlast.agents.create({\n  name: 'Support',\n  system_prompt: 'You answer questions about orders.',\n})",
+  },
+  preview_agent: {
+    tag: 'Agents',
+    summary: 'Preview an agent',
+    description:
+      'Returns the system prompt and the tools that a model would get from an agent, without creating the agent and without calling a model. `session` adds what a session with the agent would add. It changes nothing, although it is a POST.',
+    errors: ['capability_unknown', 'model_unavailable', 'session_widens_agent'],
+    request: body,
+    sample:
+      "const preview = await outlast.agents.preview({\n  system_prompt: 'You answer questions about orders.',\n})",
+  },
+  get_agent: {
+    tag: 'Agents',
+    summary: 'Get an agent',
+    description:
+      'Returns an agent, active or archived. Secrets in the config of capabilities are replaced by `********`. The response has an `ETag` for `If-Match`.',
+    sample: `const agent = await outlast.agents.get('${agent}')`,
+  },
+  put_agent: {
+    tag: 'Agents',
+    summary: 'Create or replace an agent',
+    description:
+      'Creates an agent under the id of the path and returns 201, or replaces the one that has it and returns 200. Absent properties return to their defaults, except `retention_days`, which stays. A secret sent as `********` keeps its stored value. Running turns finish with the configuration that they started with. Only callers with `admin` access may change `retention_days`.',
+    errors: ['capability_unknown', 'model_unavailable', 'quota_exceeded', 'forbidden'],
+    request: body,
+    sample: `const agent = await outlast.agents.put('${agent}', {\n  name: 'Support',\n  system_prompt: 'You answer questions about orders.',\n})`,
+  },
+  update_agent: {
+    tag: 'Agents',
+    summary: 'Update an agent',
+    description:
+      'Changes the given properties of an agent. Absent and null properties stay, except `retention_days`, where null inherits the value of the organization. `capabilities`, `tools` and `tags` replace the whole list; a secret sent as `********` keeps its stored value. The status `active` restores an archived agent. Only callers with `admin` access may change `retention_days`.',
+    errors: ['capability_unknown', 'model_unavailable', 'quota_exceeded', 'forbidden'],
+    sample: `const agent = await outlast.agents.update('${agent}', { name: 'Orders' })`,
+  },
+  delete_agent: {
+    tag: 'Agents',
+    summary: 'Archive or delete an agent',
+    description:
+      'Archives an active agent: it starts no new sessions, and its existing sessions continue. With `permanent` it deletes an archived agent that has no sessions; that cannot be undone.',
+    errors: ['agent_in_use'],
+    sample: `await outlast.agents.delete('${agent}')`,
+  },
+} as const satisfies DocsTable
