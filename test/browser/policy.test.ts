@@ -46,7 +46,7 @@ test('the API reference renders within its policy and sends a request to its ser
     .first()
     .click()
   const answer = page.waitForResponse(`${url}/v1/auth/config`)
-  await page.getByRole('button', { name: /^Send/ }).click()
+  await page.getByRole('button', { name: /^Send get request/ }).click()
   assert.equal((await answer).status(), 200)
   assert.deepEqual(complaints, [])
   assert.deepEqual(elsewhere, [])

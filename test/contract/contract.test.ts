@@ -61,7 +61,7 @@ type Operation = {
   errors: number[]
 }
 
-type Content = { content?: Record<string, { schema: JsonSchema }> }
+type Content = { content?: Record<string, { schema: JsonSchema }>; $ref?: string }
 type Served = {
   operationId: string
   parameters: { name: string; in: string; required: boolean; schema: JsonSchema }[]
@@ -70,7 +70,7 @@ type Served = {
 }
 type Document = {
   paths: Record<string, Record<string, Served>>
-  components: { schemas: Record<string, JsonSchema> }
+  components: { schemas: Record<string, JsonSchema>; responses: Record<string, Content> }
 }
 
 const operations = Object.entries(facts.operations as unknown as Record<string, Operation>)
@@ -186,12 +186,17 @@ test('every event type has the data that clients expect', () => {
   }
 })
 
+/** The response that a reference names. */
+const wholeResponse = (response: Content) =>
+  response.$ref ? document.components.responses[response.$ref.split('/').at(-1)!]! : response
+
 test('every error has the body that clients expect', () => {
   const expected = shapeOfFact('ErrorResponse', schemas)
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, { responses }] of Object.entries(methods)) {
-      for (const [status, { content }] of Object.entries(responses)) {
+      for (const [status, response] of Object.entries(responses)) {
         if (Number(status) < 400 || path.startsWith('/health')) continue
+        const { content } = wholeResponse(response)
         const schema = content?.['application/json']?.schema
         assert.ok(schema, `${method} ${path} ${status} has no JSON body`)
         assertFits(`${method} ${path}`, misfits(ours(schema), expected, 'outer', status))

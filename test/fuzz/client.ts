@@ -5,7 +5,9 @@ import { Compile, type Validator } from 'typebox/compile'
 import { catalogue } from '../../apps/server/src/errors.ts'
 
 export type JsonSchema = { [key: string]: unknown }
-type Content = { content?: Record<string, { schema: JsonSchema }> }
+type Content = {
+  content?: Record<string, { schema: JsonSchema; examples?: Record<string, unknown> }>
+}
 
 export type Operation = {
   method: string
@@ -18,17 +20,19 @@ export type Operation = {
 
 type Document = {
   paths: Record<string, Record<string, Omit<Operation, 'method' | 'path'>>>
-  components: { schemas: Record<string, JsonSchema> }
+  components: Record<string, Record<string, unknown>>
 }
 
 /** The operations of an OpenAPI document with resolved references. */
 export function operationsOf(document: Document): Operation[] {
-  const { schemas } = document.components
   function whole(node: unknown): unknown {
     if (Array.isArray(node)) return node.map(whole)
     if (typeof node !== 'object' || node === null) return node
     const { $ref } = node as { $ref?: unknown }
-    if (typeof $ref === 'string') return whole(schemas[$ref.slice($ref.lastIndexOf('/') + 1)])
+    if (typeof $ref === 'string') {
+      const [kind, name] = $ref.split('/').slice(2) as [string, string]
+      return whole(document.components[kind]![name])
+    }
     return Object.fromEntries(Object.entries(node).map(([key, part]) => [key, whole(part)]))
   }
   return Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -123,7 +127,11 @@ export function judge(operation: Operation, sent: Sent, got: Got): void {
   const promised = operation.responses[got.status]
   if (got.status >= 400) {
     judgeError(got)
-    assert.ok(promised || anywhere.test(got.text), `status ${got.status} is not documented`)
+    if (anywhere.test(got.text)) return
+    assert.ok(promised, `status ${got.status} is not documented`)
+    const { code } = JSON.parse(got.text) as { code: string }
+    const codes = promised.content?.['application/json']?.examples ?? {}
+    assert.ok(code in codes, `${code} is not documented`)
     return
   }
   assert.ok(promised, `status ${got.status} is not documented`)

@@ -179,7 +179,7 @@ const places = [
   'v1',
   'api',
   'docs',
-  'docs/static',
+  'docs/scalar.js',
   'docs/json',
   'health',
   'api-doc',

@@ -1,5 +1,3 @@
-import type { DocsTable } from '../../core/docs.ts'
-
 const entry =
   '{"id":"audit_01933b5a000070008000000000000001","action":"delete_agent","actor_type":"user",…}\n'
 
@@ -17,6 +15,7 @@ export const auditDocs = {
     description:
       'Streams the audit entries that match the filters as JSON Lines, newest first. The audit log records the export.',
     response: entry,
-    sample: "const lines = await outlast.audit.export({ since: '2026-11-01T00:00:00.000Z' })",
+    sample:
+      "for await (const entry of outlast.audit.export({ since: '2026-11-01T00:00:00.000Z' })) {\n  console.log(entry)\n}",
   },
 } as const satisfies DocsTable

@@ -1,5 +1,3 @@
-import type { DocsTable } from '../../core/docs.ts'
-
 export const exportDocs = {
   export_session: {
     tag: 'Sessions',
@@ -9,6 +7,6 @@ export const exportDocs = {
     response:
       '{"type":"session","version":1,"session":{…},"agent":{…}}\n{"type":"event","event":{…}}\n{"type":"end","events":42,"stored":0,"files":1}\n',
     sample:
-      "const lines = await outlast.sessions.export('session_01933b5a000070008000000000000001', {\n  files: 'content',\n})",
+      "for await (const line of outlast.sessions.export('session_01933b5a000070008000000000000001')) {\n  console.log(line)\n}",
   },
 } as const satisfies DocsTable
