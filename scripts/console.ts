@@ -1,6 +1,6 @@
 /**
- * Builds the pages that the server serves: the console, `apps/console/dist`, unless it is newer than
- * its sources, and the files of the API reference. Files that browsers load are compressed as well.
+ * Builds the pages that the server serves: the console, `apps/console/dist`, unless it is newer
+ * than its sources, and the files of the API reference. Files that browsers load are compressed.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, statSync, writeFileSync } from 'node:fs'

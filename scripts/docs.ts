@@ -1,5 +1,5 @@
 /** Writes the pages of `docs/` that are made from code: `npm run docs`. A test compares them. */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -15,6 +15,7 @@ import type { Flags } from '../packages/cli/src/core/flags.ts'
 import { globalFlags } from '../packages/cli/src/core/flags.ts'
 import { flagAbout, flagForm } from '../packages/cli/src/core/help.ts'
 import { eventData, liveEventTypes } from '../packages/contract/src/index.ts'
+import { apiPages } from './api-docs.ts'
 import { noticesPage } from './notices.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
@@ -29,6 +30,7 @@ export async function generatedPages(): Promise<Record<string, string>> {
     'docs/capabilities-reference.md': capabilitiesPage(),
     'docs/cli-reference.md': await commandsPage(),
     'THIRD_PARTY_NOTICES.txt': noticesPage(),
+    ...(await apiPages()),
   }
 }
 
@@ -192,6 +194,7 @@ async function commandsPage() {
 
 if (import.meta.main) {
   for (const [file, text] of Object.entries(await generatedPages())) {
+    mkdirSync(path.dirname(path.join(root, file)), { recursive: true })
     writeFileSync(path.join(root, file), text)
     console.log(`wrote ${file}`)
   }

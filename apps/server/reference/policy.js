@@ -1,5 +1,5 @@
-// Makes Scalar's styles fit the Content-Security-Policy: a style element gets the nonce of the page,
-// and a style attribute is set as properties, which the policy allows.
+// Makes Scalar's styles fit the Content-Security-Policy: a style element gets the nonce of the
+// page, and a style attribute is set as properties, which the policy allows.
 const { content: nonce } = document.querySelector('meta[property="csp-nonce"]')
 const createElement = document.createElement.bind(document)
 const { setAttribute } = Element.prototype

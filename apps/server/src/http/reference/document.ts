@@ -99,7 +99,7 @@ function sampleOf({ sample }: OperationDocs): string {
   return [
     "import { createOutlast } from '@outlast/sdk'",
     '',
-    "const outlast = createOutlast({ url: 'http://localhost:9000', apiKey: process.env.OUTLAST_API_KEY })",
+    "const outlast = createOutlast({ url: 'http://localhost:9000', apiKey: 'YOUR_API_KEY' })",
     '',
     sample,
   ].join('\n')

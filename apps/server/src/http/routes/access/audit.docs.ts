@@ -1,3 +1,5 @@
+import type { DocsTable } from '../../core/docs.ts'
+
 const entry =
   '{"id":"audit_01933b5a000070008000000000000001","action":"delete_agent","actor_type":"user",…}\n'
 

@@ -108,7 +108,7 @@ export const authDocs = {
       'oauth_unavailable',
       'authentication_off',
     ],
-    sample: "location.href = outlast.auth.oauthUrl('google')",
+    sample: "const url = outlast.auth.oauthUrl('google')",
   },
   finish_oauth: {
     tag: 'Authentication',

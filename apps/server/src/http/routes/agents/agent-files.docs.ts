@@ -26,6 +26,6 @@ export const agentFileDocs = {
     ],
     request: markdown,
     sample:
-      "const agent = await outlast.agents.import('---\\nname: Support\\n---\\nYou answer questions about orders.')",
+      "const file = '---\\nname: Support\\n---\\nYou answer questions about orders.'\nconst agent = await outlast.agents.import(file)",
   },
 } as const satisfies DocsTable

@@ -1,3 +1,5 @@
+import type { DocsTable } from '../../core/docs.ts'
+
 export const exportDocs = {
   export_session: {
     tag: 'Sessions',

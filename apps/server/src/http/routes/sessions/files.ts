@@ -55,7 +55,14 @@ const forToken = (access: 'read' | 'write') => ({ forToken: access, tokenNeeds: 
 const reading = { ...forToken('read'), access: 'read', unaudited: true } as const
 const writing = { ...forToken('write'), unaudited: true } as const
 const errors = { 400: ErrorResponse, 404: ErrorResponse, '4xx': ErrorResponse }
-const deleteQuery = Type.Object({ recursive: Type.Optional(Type.Boolean()) })
+const deleteQuery = Type.Object({
+  recursive: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description: 'True also deletes a directory that is not empty, with its content.',
+    }),
+  ),
+})
 
 const filesOf = ({ params, principal }: Pick<Changing, 'params' | 'principal'>) => ({
   orgId: principal.orgId,
