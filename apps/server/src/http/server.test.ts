@@ -4,7 +4,7 @@ import test, { type TestContext } from 'node:test'
 import { startServer } from '../../test/server.ts'
 import { createSession } from '../../test/session.ts'
 
-/** Sends bytes, gives what came back until the server closed. */
+/** Sends bytes and returns the response up to the end of the connection. */
 async function raw(url: string, bytes: string): Promise<string> {
   const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
   socket.write(bytes)
@@ -15,7 +15,7 @@ async function raw(url: string, bytes: string): Promise<string> {
 
 const start = async (t: TestContext, env: Record<string, string> = {}) => startServer(t, { env })
 
-test('health tells version, mode and database; ready says 200', async (t) => {
+test('health returns version, mode and database; ready returns 200', async (t) => {
   const { call } = await start(t)
   const { status, body } = await call('GET', '/health')
   assert.equal(status, 200)
@@ -34,7 +34,7 @@ test('every answer carries a request id: the own one when it is a plain word', a
   assert.match(made.headers.get('x-request-id')!, /^req_[0-9a-z]+$/)
 })
 
-test('what goes wrong before a route is JSON too', async (t) => {
+test('an error before routing is JSON too', async (t) => {
   const { call, url } = await start(t)
   const cases: [string, string, unknown, Record<string, string>, number, string][] = [
     ['GET', '/v1/nothing', undefined, {}, 404, 'route_not_found'],

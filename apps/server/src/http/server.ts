@@ -50,7 +50,7 @@ const bodyBytesMax = 2 * 1024 * 1024
 /** Bodies under /v1/auth are read before the caller is known. */
 const signInBytesMax = 16 * 1024
 const headerBytesMax = 16 * 1024
-/** Who sends headers more slowly is no client. */
+/** Slower request heads end the connection. */
 const headersMs = 10_000
 const connectionsCheckMs = 2_000
 const urlParameterMax = 4_096
@@ -117,7 +117,7 @@ function openApp(node: Node): FastifyInstance {
 function setUpBodies(app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema, httpPart }) => validator(schema as TObject, httpPart))
   app.setSerializerCompiler(() => JSON.stringify)
-  // An expectation that nobody knows is ignored, where Node would answer 417 with no body.
+  // Unknown expectations are ignored; Node would answer 417 without a body.
   app.server.on('checkExpectation', (...exchange) => app.server.emit('request', ...exchange))
   parseJsonBodies(app)
   app.addHook('onRoute', (route) => {

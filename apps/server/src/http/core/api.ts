@@ -30,12 +30,12 @@ declare module 'fastify' {
     bodyOptional?: boolean
     /** Also possible at the storage quota, with an Idempotency-Key and its stored response. */
     whenFull?: boolean
-    /** Answers at any time, whatever the state of the server. */
+    /** Answers in every state of the server, also while it stops. */
     always?: boolean
   }
 }
 
-/** What every file of routes is given. */
+/** Dependencies of every route file. */
 export type Api = {
   app: FastifyInstance
   node: Node

@@ -2,7 +2,7 @@ import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 import type { Principal } from '../../access/principal.ts'
 import type { NewAuditEntry } from '../../store/access/audit-log.ts'
 
-/** What a handler knows better about its entry in the audit log than its route. */
+/** Parts of an audit entry that a handler sets in place of those derived from its route. */
 export type AuditNote = {
   orgIds?: string[]
   target?: string
@@ -21,7 +21,7 @@ declare module 'fastify' {
   }
 }
 
-/** What changes something under /v1 is written down, unless its route says otherwise. */
+/** True for requests that change something under /v1, unless the route is `unaudited`. */
 export function isAudited({ routeOptions, method }: FastifyRequest): boolean {
   return isAuditedRoute({ ...routeOptions, method })
 }
@@ -45,7 +45,7 @@ export function originOf(request: FastifyRequest) {
   }
 }
 
-/** Who acted, as the audit log names them. */
+/** The actor of an audit entry. */
 export const actorOf = ({ kind, id, name }: Pick<Principal, 'kind' | 'id' | 'name'>) => ({
   actor_type: kind,
   actor_id: id,
@@ -65,7 +65,7 @@ export function auditEntry(request: FastifyRequest, payload: unknown) {
   return { orgIds: note.orgIds ?? [principal.orgId], entry }
 }
 
-/** The id of what an answer shows. */
+/** The `id` in a JSON response. */
 function idIn(payload: unknown): string | undefined {
   if (typeof payload !== 'string' || !payload.startsWith('{')) return undefined
   const { id } = JSON.parse(payload) as { id?: unknown }

@@ -6,7 +6,7 @@ import { recordAudit } from '../../store/access/audit-log.ts'
 import type { Db } from '../../store/database.ts'
 import { auditEntry } from './audit-entry.ts'
 
-/** Refusals that say what a caller may do, not what the request was like. */
+/** Errors that depend on the access of the caller, not on the request. */
 const refusals = new Set<ErrorCode>(['forbidden', 'users_only'])
 const refusalsPerMinute = 20
 

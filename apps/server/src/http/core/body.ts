@@ -83,7 +83,7 @@ export function allowAbsentBodies(app: FastifyInstance): void {
 
 type BodyNode = { value: unknown; path: string; depth: number }
 
-/** Replaces lone surrogates in all texts of a body, and refuses what cannot be stored. */
+/** Replaces lone surrogates in all texts of a body. Contract: throws 400 for unstorable values. */
 export function storable<T>(body: T, allowsNul = false): T {
   const root = { body }
   const stack: BodyNode[] = [{ value: root, path: '', depth: 0 }]

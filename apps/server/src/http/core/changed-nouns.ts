@@ -3,7 +3,7 @@ import { type Change, changeNouns } from '@outlast/contract'
 type ChangeNoun = Change['noun']
 type NounChange = { noun: ChangeNoun | 'session'; id: string | null }
 
-/** What operations change if their names do not say it. Undefined: nothing that is listed. */
+/** Nouns of operations whose names do not contain them. Undefined: no listed resource changes. */
 const named: Record<string, ChangeNoun | undefined> = {
   create_api_key: 'key',
   delete_api_key: 'key',
@@ -15,29 +15,29 @@ const named: Record<string, ChangeNoun | undefined> = {
   sync_models: 'provider',
   create_session_token: undefined,
   delete_session_token: undefined,
-  // Its handler tells whoever follows it too.
+  // Its handler also notifies followers of the session.
   delete_session: undefined,
   change_password: undefined,
-  // The session's events tell of these.
+  // The events of the session report these.
   decide_tool_call: undefined,
   retry_workflow: undefined,
 }
 
-/** What changes beside the thing itself. */
+/** Second nouns of operations that change two kinds of resources. */
 const besides: Record<string, ChangeNoun> = {
   accept_invitation: 'invitation',
   sync_models: 'model',
   delete_provider: 'model',
 }
 
-/** Of whose things others may not know the ids: users list their own keys only. */
+/** Nouns whose ids are not published: users list only their own keys. */
 const nameless = new Set<string>(['key'])
 
 function nounOf(operation: string): NounChange['noun'] | undefined {
   if (operation in named) return named[operation]
   const word = operation.slice(operation.indexOf('_') + 1)
   const noun = [...changeNouns, 'session' as const].find((one) => one === word)
-  if (!noun) throw new Error(`What ${operation} changes is not known: add it to changed-nouns.ts.`)
+  if (!noun) throw new Error(`${operation} has no changed noun: add it to changed-nouns.ts.`)
   return noun
 }
 

@@ -27,7 +27,7 @@ const forAll = 9
 const forRequests = 5
 const forOne = 4
 
-/** Holds what `statement` locks until the result is called, or the test ends. */
+/** Holds the locks of `statement` until the result is called or the test ends. */
 async function hold(t: TestContext, server: Server, statement: string, values: unknown[] = []) {
   const client = new pg.Client(server.databaseUrl)
   client.on('error', () => {})
@@ -206,7 +206,7 @@ const unknownKey = (number: number) => `evr_${String(number).padStart(64, '0')}`
 
 type Flood = { table: string; ask: (server: Server, number: number) => Promise<HttpAnswer> }
 
-/** Many callers that are not known ask for what reads a table, which is locked. */
+/** Unauthenticated callers send many requests that read a locked table. */
 async function flood(t: TestContext, { table, ask }: Flood) {
   const server = await startGuarded(t)
   const key = await knownKey(server, await registerPerson(server))
@@ -258,7 +258,7 @@ async function floodSignIns(t: TestContext, server: Server) {
   }
 }
 
-test('a flood of sign-ins leaves connections to callers that the node knew before an organization was deleted', async (t) => {
+test('a flood of sign-ins leaves connections to callers that were cached before an organization was deleted', async (t) => {
   const server = await startGuarded(t)
   const [deleting, other] = [await registerPerson(server), await registerPerson(server)]
   const key = await knownKey(server, other)
@@ -271,7 +271,7 @@ test('a flood of sign-ins leaves connections to callers that the node knew befor
   await end()
 })
 
-test('a flood of sign-ins leaves connections to those who renew or end a sign-in', async (t) => {
+test('a flood of sign-ins leaves connections for refreshes and sign-outs', async (t) => {
   const server = await startGuarded(t)
   const { tokens } = await registerPerson(server)
   const end = await floodSignIns(t, server)

@@ -61,7 +61,7 @@ export async function waitTurn(
   return finished
 }
 
-/** An answer as it is kept: whole, or when it is large its ids, and where a message stands. */
+/** The stored form of a response: all of it, or its ids and `sequence` if it is large. */
 export function shortened(payload: unknown): string | null {
   if (typeof payload !== 'string' || payload === '') return null
   if (Buffer.byteLength(payload) <= answerBytesMax) return payload

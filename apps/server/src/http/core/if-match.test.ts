@@ -6,7 +6,7 @@ import { newId } from '../../ids.ts'
 
 const ifMatch = (tag: string | null) => ({ 'if-match': tag! })
 
-test('of two who change what both read, the second is refused and nothing of theirs is written', async (t) => {
+test('refuses the second of two changes to the same version, and writes nothing of it', async (t) => {
   const server = await startServer(t)
   const { call } = server
   const { id, name, system_prompt } = await createAgent(server)
@@ -40,7 +40,7 @@ test('of two who change what both read, the second is refused and nothing of the
   assert.deepEqual([made.status, made.body.code], [412, 'changed_meanwhile'])
 })
 
-test('of many who change one agent at the same moment, one is heard', async (t) => {
+test('accepts one of many concurrent changes to an agent', async (t) => {
   const server = await startServer(t)
   const { id, updated_at } = await createAgent(server)
   const answers = await Promise.all(

@@ -13,14 +13,13 @@ type Versioned = { updated_at: string }
 
 const tagOf = ({ updated_at }: Versioned) => `"${updated_at}"`
 
-/** Tells the version of what is answered. */
+/** Adds the version of the resource to the response, as `ETag`. */
 export const tell = (reply: FastifyReply, versioned: Versioned) =>
   reply.header('etag', tagOf(versioned))
 
 /**
- * Refuses to change what is not as the client read it.
- * Contract: `stored` is locked, so that it stays as it is until the change; throws 412
- * `changed_meanwhile`.
+ * Refuses a change to another version than the one that the client read.
+ * Contract: `stored` is locked until the change; throws 412 `changed_meanwhile`.
  */
 export function checkMatch(
   { headers }: Pick<FastifyRequest, 'headers'>,

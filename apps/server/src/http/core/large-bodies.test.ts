@@ -33,7 +33,7 @@ test('refuses a body with too many values, wherever they are', async (t) => {
   }
 })
 
-test('does not count what is inside of texts', async (t) => {
+test('does not count JSON syntax inside strings', async (t) => {
   const server = await startServer(t)
   const path = `/v1/sessions/${(await createSession(server)).id}/messages`
   for (const words of ['[{,'.repeat(60_000), '\\",'.repeat(60_000), '"[\\\\'.repeat(60_000)]) {
@@ -43,7 +43,7 @@ test('does not count what is inside of texts', async (t) => {
   }
 })
 
-test('names a list that has too many items, not what is wrong with the items', async (t) => {
+test('reports a list with too many items, not errors in its items', async (t) => {
   const server = await startServer(t)
   const path = `/v1/sessions/${(await createSession(server)).id}/messages`
   const message = { content: Array.from({ length: 1_001 }, () => ({})) }

@@ -43,7 +43,7 @@ export async function sendList<T>(
   })
 }
 
-/** Reads the first batch before the answer begins, so that what goes wrong at once is an error. */
+/** Reads the first batch before the response starts, so that an early failure is an error. */
 export async function begun<T>(batches: AsyncIterable<T[]>): Promise<AsyncIterable<string[]>> {
   const iterator = batches[Symbol.asyncIterator]()
   let step = await iterator.next()

@@ -22,7 +22,7 @@ export function listed<T>({ data, ...rest }: Page<T>, { offset, limit }: Range) 
 export type Chunk = { json: string | Buffer; count: number }
 
 type Listed = {
-  /** Known beforehand when the list is only a part; else what is streamed is all there is. */
+  /** Set when only a part of the list is streamed; otherwise the streamed items are counted. */
   total?: number
   offset?: number
 }

@@ -8,21 +8,21 @@ import { isUnavailable } from '../../store/database-errors.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** What is wrong with the request, where its answer says so. */
+    /** The error code of the response, if it is an error. */
     problem?: ErrorCode | undefined
   }
 }
 
 const retryAfterSeconds = 1
 
-/** What Fastify refuses by itself, in our words. */
+/** Our codes for errors that Fastify throws. */
 const ours: Record<string, ErrorCode> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_json',
 }
 
-/** Every answer from 400 on is `{error, code}` in JSON, whatever went wrong and wherever. */
+/** Answers every error as `{error, code}` in JSON. */
 export function answerProblems(app: FastifyInstance, log: Log): void {
   app.decorateReply('problem')
   app.setErrorHandler<FastifyError>((error, request, reply) => {

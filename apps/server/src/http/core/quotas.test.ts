@@ -74,7 +74,7 @@ test('an organization stores as much as it may', async (t) => {
   expectStatus(await post(mine, other.id, 'One more'), 201)
 })
 
-test('files and stored values count, whoever writes them: a client or a tool', async (t) => {
+test('files and stored values count, written by a client or a tool', async (t) => {
   const server = await startGuarded(t, { env: { QUOTA_STORAGE_MB: '1' } })
   const { key, call } = await createKey(server, await registerPerson(server))
   const mine = { url: server.url, call }
@@ -109,7 +109,7 @@ test('files and stored values count, whoever writes them: a client or a tool', a
   expectStatus(await call('PUT', file('more'), { content: 'y' }), 403, 'quota_exceeded')
 })
 
-test('a fork counts as a session, and for what it keeps', async (t) => {
+test('a fork counts as a session and with its stored bytes', async (t) => {
   const server = await startGuarded(t, { env: { QUOTA_SESSIONS: '2', QUOTA_STORAGE_MB: '1' } })
   const { call } = await registerPerson(server)
   const { id } = await createSession({ url: server.url, call })
@@ -174,7 +174,7 @@ test('a session that is being created keeps its agent from being deleted', async
   await creating.connect()
   t.after(() => creating.end())
   await creating.query('begin')
-  // What the creation of a session holds until it is committed.
+  // Locks that the creation of a session holds until it commits.
   await creating.query('select from agents where id = $1 for key share', [id])
   expectStatus(await mine.call('DELETE', `/v1/agents/${id}`), 204)
   const deleting = mine.call('DELETE', `/v1/agents/${id}?permanent=true`)

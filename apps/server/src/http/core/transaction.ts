@@ -28,8 +28,8 @@ const ownerOf = ({ principal }: FastifyRequest) =>
 const held = new WeakMap<FastifyRequest, Held>()
 
 /**
- * What a request changes, the answer that its Idempotency-Key repeats for 24 hours, and what the
- * audit log says of it are stored together or not at all.
+ * Stores the changes of a request, the response for its Idempotency-Key (24 hours) and its audit
+ * entry in one transaction.
  */
 export function runInUnits(app: FastifyInstance, node: Node): void {
   const { bus, shares } = node
@@ -79,7 +79,7 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
   app.addHook('onRoute', (route) => {
     if (route.method === 'GET' || route.method === 'HEAD') return
     checkTold(route)
-    // What a route does before holds no transaction open.
+    // Earlier hooks of a route run outside the transaction.
     route.preHandler = [route.preHandler ?? [], begin].flat()
     route.onSend = end
   })
@@ -107,7 +107,7 @@ async function openClaimed(db: TransactingDb, key: IdempotencyKey | undefined, d
   }
 }
 
-/** An operation of which nobody has said what it changes ends the start, not somebody's request. */
+/** Fails the start, not a request, if an audited operation has no changed noun. */
 function checkTold(route: RouteOptions) {
   if (isAuditedRoute(route)) changesOfOperation(route.schema?.operationId ?? '', null)
 }

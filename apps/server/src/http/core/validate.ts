@@ -2,7 +2,7 @@ import type { Static, TObject } from 'typebox'
 import { problemsOf } from '../../capabilities/validation.ts'
 import { type ApiError, invalidAt, invalidFields } from '../../errors.ts'
 
-/** Bodies as they are; what stands in a query is text, and is read as the type it should have. */
+/** Validates a part of a request. Query values are text and are converted to their types first. */
 export function validator(schema: TObject, httpPart: string | undefined) {
   return (input: unknown) => {
     const value = httpPart === 'querystring' ? convert(schema, input) : input

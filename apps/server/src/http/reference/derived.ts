@@ -139,7 +139,7 @@ function retryLine(route: RouteOptions): string[] {
   return ['**Retries:** `Idempotency-Key` is ignored, because the response must not be stored.']
 }
 
-/** What of a description follows from the settings of the route, as a Markdown list. */
+/** The part of a description that follows from the settings of the route, as a Markdown list. */
 export function derivedText(route: RouteOptions): string {
   const lines = [
     accessLine(route),

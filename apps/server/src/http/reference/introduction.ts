@@ -2,7 +2,7 @@ import type { TagName } from '../core/docs.ts'
 
 /** The first page of the reference, in Markdown. */
 export const introduction = `
-Durable sessions for AI agents. A session is an append-only log of events. A message starts a turn, which calls a model and tools and appends what happens to the log. A turn survives crashes, deploys and disconnects: another node continues it.
+Durable sessions for AI agents. A session is an append-only log of events. A message starts a turn, which calls a model and tools and appends each step to the log. A turn survives crashes, deploys and disconnects: another node continues it.
 
 ## First request
 
@@ -21,9 +21,9 @@ With \`AUTH_MODE=none\` (default, on this machine only) requests need no credent
 - the cookie \`access_token\`, which the browser gets at sign-in. Requests with an effect must then come from a page of the same origin.
 - \`?access_token=<token>\`, on the two event streams only. API keys are refused there, because URLs are logged.
 
-A user who is a member of several organizations names one in the header \`X-Org-Id\`. Resources of other organizations are 404.
+A member of several organizations names one in the header \`X-Org-Id\`. Resources of other organizations are 404.
 
-Access has three levels: \`read\`, \`write\` and \`admin\`, each including those before it. They follow from the role of a user (viewer: \`read\`; member: \`write\`; admin and owner: \`admin\`) or the scopes of a key. A session token reaches one session and only the operations that say so.
+Access has three levels: \`read\`, \`write\` and \`admin\`, each including those before it. They follow from the role of a user (viewer: \`read\`; member: \`write\`; admin and owner: \`admin\`) or the scopes of a key. A session token reaches one session and only the operations that accept session tokens.
 
 ## Retries
 
@@ -41,16 +41,16 @@ Lists have \`data\`, \`total\`, \`offset\` and \`limit\`. \`limit\` and \`offset
 
 ## Conventions
 
-Bodies are JSON in UTF-8 with at most 2 MiB, unless an operation says otherwise. Times are in RFC 3339 format in UTC. Ids are a prefix and 32 hex digits, or UUIDs. Unknown properties of a body are ignored. Every response has \`X-Request-Id\`, which is the one that the request sent, if any.
+Bodies are JSON in UTF-8 with at most 2 MiB, unless an operation has another limit. Times are in RFC 3339 format in UTC. Ids are a prefix and 32 hex digits, or UUIDs. Unknown properties of a body are ignored. Every response has \`X-Request-Id\`, which is the one that the request sent, if any.
 `.trim()
 
-/** What each group of operations is about. */
+/** Description of each group of operations. */
 export const tagTexts: Record<TagName, string> = {
   Sessions:
     'A session is one conversation with an agent: an append-only log with a status. Create one, send messages to it, and follow its events.',
   Messages: 'Messages start turns. A message is stored before the response returns.',
   Events:
-    'Everything that happens in a session is an event with a `sequence` without gaps. Read events as a list, or follow them as server-sent events.',
+    'Each step of a session is an event with a `sequence` without gaps. Read events as a list, or follow them as server-sent events.',
   'Tool calls':
     'A turn waits for tool calls that the client runs or a person approves. Waiting uses no process or connection and survives restarts.',
   'Session tokens':
@@ -67,7 +67,7 @@ export const tagTexts: Record<TagName, string> = {
   'API keys': 'Keys for programs. A key belongs to one organization and never exceeds its creator.',
   Users: 'Users of the current organization.',
   Organizations:
-    'An organization owns everything else. Members have roles; people join by invitation.',
+    'An organization owns all other resources. Members have roles; people join by invitation.',
   Accounts: 'User accounts of the whole server, for its operator.',
   'Audit log': 'An unchangeable record of changes, sign-ins and exports.',
   Turns:

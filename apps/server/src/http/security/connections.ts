@@ -6,9 +6,9 @@ import { refuseConnection } from '../core/problems.ts'
 import type { SignedInSockets } from './principal.ts'
 
 /**
- * Lets no address hold more than some connections on which nobody has signed in. Those of callers
- * who have are not counted: one address may be a product's server with thousands of streams. Nor
- * are those of proxies that are trusted, through which everybody comes.
+ * Limits the unauthenticated connections of an address. Authenticated connections do not count:
+ * one address may be a product's server with thousands of streams. Connections of trusted proxies
+ * do not count, because all clients share them.
  */
 export function limitConnections(server: Server, config: Config): SignedInSockets {
   const { CONNECTIONS_PER_ADDRESS: most, AUTH_MODE: mode } = config
@@ -44,7 +44,7 @@ export function limitConnections(server: Server, config: Config): SignedInSocket
   return { add: release }
 }
 
-/** Words that stand for networks in a list of proxies, as the framework reads them. */
+/** Names of networks in a list of proxies, as the framework defines them. */
 const named: Record<string, string[]> = {
   loopback: ['127.0.0.1/8', '::1/128'],
   linklocal: ['169.254.0.0/16', 'fe80::/10'],

@@ -31,7 +31,7 @@ export function setCookie(
 ): void {
   const secure = isSecure(config, request)
   const { path: place } = cookies[name]
-  // Who calls us under /api is asked for the cookie there.
+  // Clients under /api get a cookie for that path.
   const path = place === '/' || !request.originalUrl.startsWith('/api/') ? place : `/api${place}`
   reply.header(
     'set-cookie',

@@ -1,4 +1,4 @@
-/** Every known form of bad credentials: the response, and what it must not reveal. */
+/** Invalid credentials: the response to each form, and secrets that it must not reveal. */
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import { type TestContext, test } from 'node:test'
@@ -155,7 +155,7 @@ test('two Authorization headers are judged by the first', async () => {
   assert.match(await answerTo(`${head}${bad}${good}`), /^HTTP\/1\.1 401 /)
 })
 
-/** What comes back for a head that ends with `Connection: close`. */
+/** The response to a request head that ends with `Connection: close`. */
 function answerTo(head: string): Promise<string> {
   const { hostname, port } = new URL(server.url)
   return new Promise((resolve, reject) => {
@@ -207,7 +207,7 @@ test('an expiry that comes while a key is in use ends it', async () => {
 
 type Claims = Record<string, unknown>
 
-/** A token of ours as somebody would forge it: the good claims of `person`, changed. */
+/** A forged token: the valid claims of `person`, changed. */
 const forged = (change: Claims, { key = secret, alg = 'HS256' } = {}) =>
   new SignJWT({ ...decodeJwt(person.tokens.access_token), ...change })
     .setProtectedHeader({ alg, typ: 'JWT' })
@@ -297,7 +297,7 @@ test('a sign-in that ended by logout is over for all its tokens', async () => {
   expectRefusal(refreshed, [401, 'invalid_refresh_token'], refresh_token)
 })
 
-test('the tokens of a person who is gone from the database are nobody’s', async () => {
+test('refuses the tokens of a deleted account', async () => {
   const registration = { email: 'gone@example.com', password: 'a long password', name: 'Gone' }
   const { body: tokens } = await server.call('POST', '/v1/auth/register', registration)
   await runSql(server.databaseUrl, `delete from users where email = 'gone@example.com'`)

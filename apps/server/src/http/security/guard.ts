@@ -17,7 +17,7 @@ export function requestId(headers: IncomingHttpHeaders): string {
   return `req_${prefix}${count.toString(36)}`
 }
 
-/** What no page may make of an answer of ours: another type, a frame, a part of itself. */
+/** Headers that keep pages from framing, embedding or reinterpreting a response. */
 export const browserHeaders = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',

@@ -1,4 +1,4 @@
-/** Guessing passwords: what is told to who guesses, and for how long they may. */
+/** Password guessing: the responses, and the limit of attempts. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { expectStatus, registerPerson, signInAdmin, startGuarded } from '../../../test/access.ts'
@@ -51,13 +51,13 @@ for (const known of [true, false]) {
         assert.equal(error, `Too many attempts. Try again in ${seconds} s.`)
       }
     }
-    // Who is signed in already works on, and others are not locked out.
+    // A user with a valid sign-in and other accounts are not locked out.
     expectStatus(await person.call('GET', '/v1/auth/me'), 200)
     await signInAdmin(server)
   })
 }
 
-test('the right password makes the count begin anew', async () => {
+test('a correct password resets the count of attempts', async () => {
   const { email, password } = await registerPerson(server)
   for (let round = 0; round < 2; round++) {
     for (let attempt = 1; attempt < attempts; attempt++) {

@@ -22,21 +22,21 @@ import { isSameOrigin } from './guard.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What the caller showed, for what stays open with it. */
+    /** The credential of the request, which open streams check again. */
     credential: string
   }
   interface FastifyContextConfig {
     /**
-     * What a caller needs: nothing (`public`), to be somebody (`signed-in`, no organization asked),
-     * or a level in an organization, or to be an administrator of the default one (`operator`: what
-     * all organizations share). Without it: `read` for GET, else `write`; outside /v1 nothing.
+     * Required access: none (`public`), an authenticated caller (`signed-in`, without an
+     * organization), a level in an organization, or admin access in the default organization
+     * (`operator`). Default: `read` for GET, else `write`; outside /v1 none.
      */
     access?: 'public' | 'signed-in' | 'operator' | Level
     /** A session token may call it, when it is for the session of the path and allows this. */
     forToken?: 'read' | 'write'
-    /** What the token must have been granted as well, which it is not unless its maker said so. */
+    /** Grant that a session token needs in addition; tokens do not have it by default. */
     tokenNeeds?: TokenNeed
-    /** The token may stand in `?access_token=`, where a browser cannot send headers. */
+    /** Accepts the token in `?access_token=`, for browsers that cannot send headers. */
     tokenInQuery?: boolean
   }
 }
@@ -59,12 +59,12 @@ export function authenticate(app: FastifyInstance, node: Node, signedIn: SignedI
   })
 }
 
-/** Connections on which somebody has shown who they are. */
+/** Authenticated connections. */
 export type SignedInSockets = { add: (socket: FastifyRequest['raw']['socket']) => void }
 
 const isOurs = ({ routeOptions }: FastifyRequest) => routeOptions.url?.startsWith('/v1/') ?? false
 
-/** Without authentication everybody is the same; which organization they mean, they may say. */
+/** Identifies callers without authentication: one principal, and the named organization. */
 function openTo({ shares }: Node) {
   const db = shares(unknownCallers)
   return (request: FastifyRequest): Promise<void> | undefined => {
@@ -96,7 +96,7 @@ function guarded({ config, access }: Node, signedIn: SignedInSockets) {
     limits.take(counted.buckets)
   }
 
-  /** One bucket for who asks, one for their organization. */
+  /** Rate-limit buckets of the caller and of its organization. */
   function bucketsOf({ kind, id, orgId, sessionId }: Principal) {
     const own =
       kind === 'key'
@@ -192,7 +192,7 @@ function wantedOrganization({ params, headers, query }: FastifyRequest): string 
   throw new ApiError('invalid_organization_id')
 }
 
-/** Keys and tokens belong to one organization, whatever else is named. */
+/** Refuses a key or token for another organization than its own. */
 function checkOrganization(request: FastifyRequest, { orgId }: Principal) {
   const wanted = wantedOrganization(request)
   if (wanted !== undefined && wanted !== orgId) throw new ApiError('not_found', 'Organization')

@@ -1,4 +1,4 @@
-/** What a session token may do: what it was granted, and nothing else. */
+/** Session tokens: each grant allows one thing, and the rest is refused. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Event } from '@outlast/contract'
@@ -220,7 +220,7 @@ test('shows a token the conversation without thinking, arguments and results of 
 
 const tool = (name: string) => ({ type: 'client_side', name, description: name })
 
-test('refuses a token that answers for a tool which it was not granted, and records who answered', async (t) => {
+test('refuses a result for a tool that the token was not granted, and records the sender', async (t) => {
   const { key, mine } = await startWithKey(t)
   const agent = await createAgent(mine, { tools: [tool('refund_order'), tool('pick_colour')] })
   const { id } = await createSession(mine, { agent_id: agent.id })

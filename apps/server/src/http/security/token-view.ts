@@ -12,7 +12,7 @@ import type { WireEvent } from '../../store/sessions/events.ts'
 
 type Viewer = Pick<Principal, 'grants'>
 
-/** What a session token sees of an event type: all of it, nothing, or what is left of its data. */
+/** Visibility of an event type for a session token: full, hidden, or with reduced data. */
 type Rule<T extends EventType> =
   | 'shown'
   | 'hidden'
@@ -77,7 +77,7 @@ const hiddenInChat = (Object.keys(chatRules) as EventType[]).filter(
   (type) => chatRules[type] === 'hidden',
 )
 
-/** Event types that a caller never gets: gaps in `sequence` stand for them. */
+/** Event types that are hidden from a caller, which leaves gaps in `sequence`. */
 export function hiddenTypes({ grants }: Viewer): readonly EventType[] {
   if (!grants) return []
   const hidden: EventType[] = grants.view === 'chat' ? hiddenInChat : ['llm.generation']
@@ -113,8 +113,8 @@ export const messageView = ({ grants }: Viewer): ((message: Message) => Message)
   grants?.view === 'chat' ? (message) => chatMessage(message, grants) : (message) => message
 
 /**
- * A session without what it was configured with; of client tools those are left whose calls the
- * token answers. No token shows whether the session is under a legal hold.
+ * Removes the configuration of a session, except the client tools in `tool_results` of the token.
+ * The legal hold is hidden from every token.
  */
 export function sessionView({ grants }: Viewer, whole: Session): Session {
   if (!grants) return whole

@@ -55,16 +55,16 @@ async function rename(sessions: Session[], title: string) {
 
 const readsOf = () => statements.filter((label) => label === 'sessions-by-id').length
 
-/** How often a node may have told in a time. */
+/** Most batches that a node may send in a time. */
 const pausesIn = (ms: number) => Math.ceil(ms / 250) + 2
 
-test('nobody watches: nothing is read', async () => {
+test('reads nothing without a watcher', async () => {
   const sessions = await create(5)
   await rename(sessions, 'Changed')
   assert.equal(readsOf(), 0)
 })
 
-test('a thousand sessions that change are told once in a while each, with few statements', async (t) => {
+test('reports a thousand changing sessions at intervals with few statements', async (t) => {
   const begun = performance.now()
   const streams = [await watch(t, server.url), await watch(t, server.url)]
   const sessions = await create(1_000)
@@ -88,7 +88,7 @@ test('a thousand sessions that change are told once in a while each, with few st
   }
 })
 
-/** A client that reads nothing until it is told to, and then until a frame fits. */
+/** A client that starts to read on request and reads until a frame matches. */
 async function standStill(t: TestContext) {
   const request = http.get(`${server.url}/v1/changes`)
   t.after(() => request.destroy())
@@ -126,7 +126,7 @@ async function renameBefore({ told, until }: Reader, sessions: Session[], title:
   })
 }
 
-test('a reader that stands still gets the newest, or the word to read anew, and no queue without end', async (t) => {
+test('a stalled reader gets the latest state or a reset, and its queue stays bounded', async (t) => {
   const parameters = { description: 'x'.repeat(60_000) }
   const tools = ['ask', 'look', 'wait'].map((name) => ({
     type: 'client_side',
@@ -153,7 +153,7 @@ test('a reader that stands still gets the newest, or the word to read anew, and 
   assert.ok(heard < large.length * rounds, `${heard} of ${large.length * rounds}`)
 })
 
-test('a database that is away ends it with notice; who comes back hears what is new', async (t) => {
+test('a database outage ends the stream with a notice; a new connection gets new changes', async (t) => {
   const mine = await startServer(t)
   const { id } = await createSession(mine)
   const broken = { away: false }

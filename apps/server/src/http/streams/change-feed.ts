@@ -5,17 +5,17 @@ import type { SessionRef, Watcher } from '../../store/bus/bus.ts'
 import { findSessions } from '../../store/sessions/sessions.ts'
 import { frameOf } from './event-stream.ts'
 
-/** What changes is told so often at most, and of each thing once. */
+/** Minimum interval between batches. A batch has one entry per resource. */
 const pauseMs = 250
 /** Sessions that are read at once: each may be large. */
 const sessionsMax = 200
-/** Things that wait to be told. Beyond it readers are told to read everything anew. */
+/** Maximum of pending changes. Beyond it, readers get `reset`. */
 const waitingMax = 10_000
 
-/** Says that something may have changed without having been told. */
+/** Reports that changes may be missing. */
 export const resetFrame = frameOf('reset', '{}')
 
-/** A frame, and what it is about: the newest about a thing is enough. */
+/** A frame with the key of its resource: a newer frame replaces an older one. */
 export type ChangeFrame = { key: string; frame: string }
 
 export type ChangeReader = {
@@ -25,7 +25,7 @@ export type ChangeReader = {
   close: (reason: string) => void
 }
 
-/** What changes, for all who watch on this node. */
+/** Changes for all watchers on this node. */
 export type ChangeFeed = {
   /** Contract: nothing is done, and nothing kept, while there is no reader. */
   add: (reader: ChangeReader) => () => void
@@ -41,8 +41,8 @@ type Waiting = {
 const newWaiting = (): Waiting => ({ sessions: new Map(), deleted: new Map(), changed: new Map() })
 
 /**
- * Gathers what this node hears of changes, and tells it to its readers: at once, then at most once
- * in 250 ms, with one statement for all sessions of all readers.
+ * Collects the changes that reach this node and sends them to its readers: the first at once, then
+ * at most once in 250 ms, with one statement for all sessions of all readers.
  */
 export function createChangeFeed({ bus, db, history, capabilities, log }: Node): ChangeFeed {
   const readers = createReaders()
@@ -52,7 +52,7 @@ export function createChangeFeed({ bus, db, history, capabilities, log }: Node):
   let unwatch: (() => void) | undefined
 
   function begin() {
-    // Whatever happens in the same moment is told together.
+    // Changes of the same moment go out together.
     if (!telling) timer ??= setTimeout(flush, 0)
   }
 
@@ -62,7 +62,7 @@ export function createChangeFeed({ bus, db, history, capabilities, log }: Node):
     try {
       await tellAll()
     } catch (error) {
-      log.warn('changes cannot be told without the database', { error })
+      log.warn('changes are not sent while the database is unavailable', { error })
       for (const reader of readers.all()) reader.close('database_unavailable')
     }
     telling = false
@@ -119,7 +119,7 @@ export function createChangeFeed({ bus, db, history, capabilities, log }: Node):
   }
 }
 
-/** Gathers what is to be told. Once that is too much, readers are told that it was lost. */
+/** Collects pending changes. Above the limit they are dropped, and readers get `reset`. */
 function createWaiting(readers: ReturnType<typeof createReaders>, begin: () => void) {
   let waiting = newWaiting()
   let lost = false

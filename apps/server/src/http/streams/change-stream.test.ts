@@ -1,4 +1,4 @@
-/** Who is told of which changes. */
+/** Visibility of changes by caller. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {
@@ -46,7 +46,7 @@ test('an organization hears of its own things only', async (t) => {
   )
 })
 
-test('nobody else than those who may read gets in', async () => {
+test('refuses callers without read access', async () => {
   const owner = await registerPerson(server)
   const { id } = await createSession(doorOf(owner))
   const made = await owner.call('POST', `/v1/sessions/${id}/tokens`, { access: 'write' })
@@ -60,7 +60,7 @@ test('nobody else than those who may read gets in', async () => {
   expectStatus(foreign, 404, 'not_found')
 })
 
-test('who joins and leaves is told to all, who is invited to administrators', async (t) => {
+test('reports members to all and invitations to administrators', async (t) => {
   const owner = await registerPerson(server)
   const viewer = await addMember(server, owner, 'viewer')
   const toOwner = await watch(t, server.url, as(owner))
@@ -79,7 +79,7 @@ test('who joins and leaves is told to all, who is invited to administrators', as
   assert.ok(nouns.has('member') && !nouns.has('invitation'))
 })
 
-test('keys are told without saying which, and nodes to operators only', async (t) => {
+test('reports keys without ids, and nodes to operators only', async (t) => {
   const person = await registerPerson(server)
   const admin = await signInAdmin(server)
   const toPerson = await watch(t, server.url, as(person))

@@ -6,9 +6,8 @@ import type { Frames } from './event-stream.ts'
 const heldLengthMax = 4_000_000
 
 /**
- * Sends one client what changes in its organization. While it does not read, what it has not got
- * yet waits: of each thing the newest only, and when that is too much, nothing but the word to read
- * everything anew.
+ * Sends one client the changes of its organization. While the client does not read, pending changes
+ * are queued: the latest state of each resource, and above the limit only a `reset`.
  */
 export function followChanges(feed: ChangeFeed, frames: Frames, principal: Principal): void {
   const held = new Map<string, string>()
@@ -34,7 +33,7 @@ export function followChanges(feed: ChangeFeed, frames: Frames, principal: Princ
 
   function hold({ key, frame }: ChangeFrame) {
     heldLength += frame.length - (held.get(key)?.length ?? 0)
-    // Last, also when it was there: what comes of a thing stays in the order in which it happened.
+    // Moved to the end also if it was queued: changes of a resource keep their order.
     held.delete(key)
     held.set(key, frame)
   }
@@ -55,7 +54,7 @@ export function followChanges(feed: ChangeFeed, frames: Frames, principal: Princ
   }
 }
 
-/** Nodes are the operator's, and who was invited is administrators' business. */
+/** Nodes are visible to operators, and invitations to administrators. */
 function hears(principal: Principal, noun: string): boolean {
   if (noun === 'worker') return isOperator(principal)
   return noun !== 'invitation' || principal.level === 'admin'

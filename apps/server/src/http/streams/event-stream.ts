@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Heartbeat } from './heartbeat.ts'
 
-/** What a client has not read yet, in UTF-16 units, beyond which nothing more is written. */
+/** Limit of unread data of a client, in UTF-16 units. Above it nothing more is written. */
 const unreadLengthMax = 16 * 1024
 export const reconnectMs = 100
 /** Between an event and the notice: a common client drops the events that it reads with it. */
@@ -11,13 +11,13 @@ export type FrameOptions = {
   signOfLife: 'comment' | 'event'
   heartbeat: Heartbeat
   cycleMs: number
-  /** A client that takes none of what was written for so long is given up. */
+  /** A client that reads nothing for this long is disconnected. */
   stallMs: number
 }
 
-/** What whoever fills a stream wants to know of it. */
+/** Callbacks for the writer of a stream. */
 export type FrameListener = {
-  /** The client has read what there was. */
+  /** The client has read all frames. */
   drained: () => void
   ended: () => void
 }
@@ -32,7 +32,7 @@ export type Frames = {
   /** The client reads more slowly than is written: more would be a queue without end. */
   isFull: () => boolean
   isOver: () => boolean
-  /** Tells the client why, and ends. */
+  /** Sends the reason to the client and ends the stream. */
   close: (reason: string) => void
 }
 
@@ -46,8 +46,8 @@ const headers = {
 export const frameOf = (event: string, json: string) => `event: ${event}\ndata: ${json}\n\n`
 
 /**
- * Begins to answer with server-sent events: signs of life, an end after a while, an end for whoever
- * reads nothing, and reasons for all of them but the last.
+ * Starts a response of server-sent events with heartbeats. It ends after `cycleMs`, or when the
+ * client reads nothing; the reason is sent in every case but the last.
  */
 export function openFrames(response: ServerResponse, options: FrameOptions): Frames {
   let listener: FrameListener | undefined
@@ -58,7 +58,7 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
   let gathered: string | undefined
 
   const beat = options.signOfLife === 'event' ? frameOf('heartbeat', '{}') : ': heartbeat\n\n'
-  // Behind what it has not read, a client needs no sign of life; it would pass for reading.
+  // A client with unread data gets no heartbeat, which would count as progress.
   const stopBeat = options.heartbeat.add(() => isFull() || write(beat))
   const cycle = setTimeout(() => close('connection_cycle'), options.cycleMs)
 
@@ -66,8 +66,7 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
   write(`event: connected\nretry: ${reconnectMs}\ndata: {"status":"connected"}\n\n`)
   response.on('close', end)
   response.on('error', end)
-  // Told only when nothing was written and nothing taken meanwhile: one that reads slowly is not
-  // meant.
+  // Node calls this only if nothing was written or read for `stallMs`: slow readers are not meant.
   response.setTimeout(options.stallMs, () => {
     if (over || isFull()) response.destroy()
   })

@@ -9,7 +9,7 @@ import { createHeartbeat } from './heartbeat.ts'
 
 export type StreamTerms = {
   signOfLife?: 'comment' | 'event' | undefined
-  /** What the caller may do now; when given, the stream ends once it is not that any more. */
+  /** Access level of the caller. If given, the stream ends when the level changes. */
   level?: Level
 }
 
@@ -17,7 +17,7 @@ export type StreamTerms = {
 export type Streams = {
   /** Starts a stream as the response. Contract: throws `shutting_down` and `too_many_streams`. */
   open: (request: FastifyRequest, reply: FastifyReply, terms: StreamTerms) => Frames
-  /** Closes every stream, after telling each why. */
+  /** Closes every stream with a reason. */
   close: (reason: string) => void
   count: () => number
   /** Reads of stored events for streams of sessions: few at once, organizations in turn. */
@@ -51,8 +51,7 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
     open(request, reply, { signOfLife = 'comment', level }) {
       if (stopping()) throw new ApiError('shutting_down')
       const leave = counts.enter(request.principal)
-      // The framework sends these with its own answers only: what other origins may read is among
-      // them.
+      // The framework sends these only with its own responses; they include the CORS headers.
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) reply.raw.setHeader(name, value)
       }

@@ -32,11 +32,10 @@ const busyPauseMs = 250
 const unverified = -1
 
 /**
- * Sends one client the events of a session, from a position on, for as long as it listens. The
- * position is all there is to a client: whatever happens, what is due next follows from it, so
- * hints may get lost, deltas merge while the client is slow, and nothing comes twice or not at all.
- * When the log does not have the event at the position any more, the stream ends with
- * `history_changed`.
+ * Sends one client the events of a session from a position on, until it disconnects. The next frame
+ * follows from the position alone: hints may get lost, deltas merge while the client is slow, and
+ * each event arrives exactly once. If the log no longer has the event at the position, the stream
+ * ends with `history_changed`.
  */
 export function followSession(node: Node, frames: Frames, options: StreamOptions): void {
   const { position, storedAt } = options
@@ -93,7 +92,7 @@ function followerOf(stream: Stream): Follower {
 const inShare = <T>(stream: Stream, work: (stream: Stream) => Promise<T>) =>
   stream.options.reads.run(stream.options.orgId, () => work(stream))
 
-/** Sends what is due until nothing is, or the client's buffer is full. */
+/** Sends due events until none is left or the client's buffer is full. */
 async function pump(stream: Stream) {
   if (stream.busy || stream.frames.isOver()) return
   stream.busy = true
@@ -123,7 +122,7 @@ function tryLater(stream: Stream) {
   setTimeout(() => void pump(stream), busyPauseMs)
 }
 
-/** Finds out inside which message a client stands that has seen events already. */
+/** Finds the running message at the position of a client that has received events. */
 async function findPlace(stream: Stream) {
   if (stream.frames.isOver()) return
   if (stream.position.sequence > 0) {
@@ -139,7 +138,7 @@ async function findPlace(stream: Stream) {
 
 const isVerified = ({ node, verifiedIn }: Stream) => verifiedIn === node.history.epoch()
 
-/** False when another event, or none, is where the client stands. */
+/** False if the log has another event, or none, at the position of the client. */
 async function verify(stream: Stream) {
   if (stream.frames.isOver()) return true
   const epoch = stream.node.history.epoch()
@@ -158,8 +157,8 @@ async function timeAt(stream: Stream, sequence: number) {
 }
 
 /**
- * Ends a stream whose client saw what was lost. The last event of those before comes once more,
- * so that also a client that knows nothing but its last id resumes behind it.
+ * Ends a stream whose client received lost events. The last common event is sent again, so that a
+ * client that keeps only its last id resumes after it.
  */
 async function endLost(stream: Stream) {
   const { sequence } = stream.position
@@ -173,7 +172,7 @@ async function endLost(stream: Stream) {
   stream.frames.close('history_changed')
 }
 
-/** Who comes late may stand inside a message that another node writes. */
+/** A late client may be inside a message that another node writes. */
 function askOnce(stream: Stream) {
   if (stream.asked) return
   stream.asked = true
@@ -201,8 +200,8 @@ async function catchUpAndRest(stream: Stream) {
 }
 
 /**
- * Sends the next page of stored events. What the client does not take at once is dropped and read
- * again once it reads: its position tells what is due.
+ * Sends the next page of stored events. Events that the client does not take at once are dropped
+ * and read again from its position.
  */
 async function catchUp(stream: Stream) {
   if (stream.frames.isOver()) return
@@ -239,7 +238,7 @@ async function sendPage(stream: Stream, rows: EventRow[], shown: ReadonlyMap<num
         advance(stream, row.type, row.sequence, Date.parse(row.ts))
       }
     })
-    // Until then the connection has said what it took, and others have had their turn.
+    // By then the connection has reported its progress, and other streams have run.
     if (index < rows.length) await setImmediate()
   } while (index < rows.length && !stream.frames.isFull() && !stream.frames.isOver())
   return index

@@ -43,7 +43,7 @@ export type Stream = {
   storedAt: number | undefined
   /** The epoch of the history in which the log was seen to have the event at the position. */
   verifiedIn: number
-  /** The sequence of the `output.message.started` inside which the client stands; 0 for none. */
+  /** Sequence of the `output.message.started` of the running message; 0 for none. */
   running: number
   placed: boolean
   asked: boolean
@@ -59,8 +59,8 @@ export type Completed = {
 }
 
 /**
- * What an event is to the text of the running message. `before_end`: stored together with the
- * reply, before it. Behind the `end`, and the end of its turn, nothing of it may come any more.
+ * Role of an event for the text of the running message. `before_end`: stored with the reply, before
+ * it. After `end` or the end of the turn, no text of the message may be sent.
  */
 const textParts = {
   'input.message': 'ignored',
@@ -119,8 +119,8 @@ export function advance(stream: Stream, type: EventType, sequence: number, time:
 }
 
 /**
- * What of the running message this client has not got, as one delta for each change of kind.
- * Contract: text of another message than the one in which the client stands is never sent.
+ * Sends the text of the running message that the client lacks, as one delta per change of kind.
+ * Contract: never sends text of another message than the one at the position of the client.
  */
 export function sendLive(stream: Stream, message: LiveMessage) {
   if (message.sequence === stream.running) sendText(stream, message)
@@ -145,9 +145,9 @@ function sendDelta(stream: Stream, message: LiveMessage, run: Run) {
 }
 
 /**
- * The reply that ends a message of which the client saw the beginning, and may lack the end: it
- * was slow or away, or nobody was told. Due at the first of the events that are stored with the
- * reply.
+ * The reply that ends a message of which the client has the start and may lack the rest: it was
+ * slow or disconnected, or the text was not published. Due at the first of the events that are
+ * stored with the reply.
  */
 export function replyAt<E extends { type: EventType }>(
   stream: Stream,

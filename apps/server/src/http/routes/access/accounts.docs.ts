@@ -23,7 +23,7 @@ export const accountDocs = {
     tag: 'Accounts',
     summary: 'Delete an account',
     description:
-      'Deletes an account with its memberships, sign-ins, API keys and session tokens, and frees its email address. What the user created stays with the organizations. The last owner of an organization with other members cannot be deleted. The deletion cannot be undone.',
+      'Deletes an account with its memberships, sign-ins, API keys and session tokens, and frees its email address. Resources of the user stay with the organizations. The last owner of an organization with other members cannot be deleted. The deletion cannot be undone.',
     errors: ['authentication_off', 'forbidden', 'account_protected', 'last_owner'],
     sample: `await outlast.accounts.delete('${id}')`,
   },

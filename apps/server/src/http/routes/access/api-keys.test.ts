@@ -21,7 +21,7 @@ async function queryIn(url: string, text: string, values: unknown[] = []) {
   }
 }
 
-test('a key is shown once, and stands nowhere', async (t) => {
+test('shows a key once and stores only its hash', async (t) => {
   const server = await startGuarded(t)
   const person = await registerPerson(server)
   const headers = { 'idempotency-key': 'once' }
@@ -36,7 +36,7 @@ test('a key is shown once, and stands nowhere', async (t) => {
   assert.deepEqual(await queryIn(server.databaseUrl, 'select * from idempotency_keys'), [])
 })
 
-test('the use of a key is remembered', async (t) => {
+test('records the last use of a key', async (t) => {
   const server = await startGuarded(t)
   const person = await registerPerson(server)
   const { id, call } = await createKey(server, person, { expires_in_days: 1 })
@@ -50,7 +50,7 @@ test('the use of a key is remembered', async (t) => {
   }
 })
 
-test('everybody sees their own keys, administrators all; each revokes those', async (t) => {
+test('users list and revoke their own keys, administrators all keys', async (t) => {
   const server = await startGuarded(t)
   const owner = await registerPerson(server)
   const member = await addMember(server, owner, 'member')

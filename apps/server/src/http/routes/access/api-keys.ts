@@ -20,7 +20,7 @@ import { checkNumber } from '../../core/number-limit.ts'
 
 const prefixLength = keyStart.length + 8
 
-/** Administrators see everybody's keys, others their own. */
+/** Administrators see all keys, other callers their own. */
 const whose = ({ orgId, userId, level }: Principal) => ({
   orgId,
   userId: level === 'admin' ? undefined : userId,

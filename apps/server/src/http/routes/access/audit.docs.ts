@@ -8,7 +8,7 @@ export const auditDocs = {
     tag: 'Audit log',
     summary: 'List audit entries',
     description:
-      'Returns a page of the audit log of the organization, newest first: who changed what, from which address and when. Entries cannot be changed. Messages, cancels and new sessions are in the log of the session, not here. Filters combine with AND.',
+      'Returns a page of the audit log of the organization, newest first: each change with its actor, target, address and time. Entries cannot be changed. Messages, cancels and new sessions are in the log of the session, not here. Filters combine with AND.',
     sample: "const entries = await outlast.audit.list({ action: 'delete_agent', limit: 50 })",
   },
   export_audit_log: {

@@ -18,7 +18,7 @@ async function entriesOf({ call }: Pick<Person, 'call'>, query = ''): Promise<Au
   return expectStatus(await call('GET', `/v1/audit-log${query}`), 200).data
 }
 
-test('the log says who did what to what, from where, when', async (t) => {
+test('the log has actor, action, target, address and time', async (t) => {
   const server = await startGuarded(t)
   const person = await registerPerson(server)
   const key = await createKey(server, person, { name: 'Robot' })
@@ -44,7 +44,7 @@ test('the log says who did what to what, from where, when', async (t) => {
   assert.ok(!JSON.stringify(await entriesOf(person)).includes(key.key))
 })
 
-test('what failed is not told as done, and what was repeated not twice', async (t) => {
+test('records neither failed requests nor repeated ones', async (t) => {
   const server = await startGuarded(t)
   const { call } = await registerPerson(server)
   await call('POST', '/v1/agents', { name: '' })
@@ -57,7 +57,7 @@ test('what failed is not told as done, and what was repeated not twice', async (
   assert.deepEqual(actions, ['create_agent', 'register'])
 })
 
-test('failed sign-ins are told to those they concern', async (t) => {
+test('records failed sign-ins in the organizations of the account', async (t) => {
   const server = await startGuarded(t)
   const person = await registerPerson(server)
   const wrong = { email: person.email, password: 'not this one' }
@@ -119,7 +119,7 @@ test('records refused requests and failed current passwords', async (t) => {
   )
 })
 
-test('a caller who is refused again and again does not fill the log', async (t) => {
+test('limits the entries of a caller with repeated refusals', async (t) => {
   const server = await startGuarded(t)
   const owner = await registerPerson(server)
   const key = await createKey(server, owner, { scopes: ['read'] })

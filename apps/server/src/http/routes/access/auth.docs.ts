@@ -78,7 +78,7 @@ export const authDocs = {
     tag: 'Authentication',
     summary: 'Get the current user',
     description:
-      'Returns the user who signed in, or the user who created the API key, with the role in the current organization. Without authentication it returns an anonymous administrator.',
+      'Returns the signed-in user, or the creator of the API key, with the role in the current organization. Without authentication it returns an anonymous administrator.',
     sample: 'const me = await outlast.auth.getMe()',
   },
   change_password: {

@@ -9,7 +9,7 @@ import {
 } from '../../../../test/access.ts'
 import { createAgent } from '../../../../test/session.ts'
 
-test('somebody registers, makes a key, and works with it', async (t) => {
+test('a user registers, creates a key and uses it', async (t) => {
   const server = await startGuarded(t)
   expectStatus(await server.call('GET', '/v1/agents'), 401, 'unauthenticated')
   const person = await registerPerson(server)

@@ -36,7 +36,7 @@ const open = { access: 'public', unaudited: true, answersSecret: true } as const
 
 const stateSeconds = 600
 
-/** What routes of signing in share. */
+/** Dependencies that the sign-in routes share. */
 function signingOf({ node }: Api) {
   const { config, access, bus, shares } = node
   const db = shares(unknownCallers)
@@ -52,7 +52,7 @@ function signingOf({ node }: Api) {
     db,
     oauth: tokens && createOAuth(config, tokens, node.log),
     isOff: config.AUTH_MODE === 'none',
-    /** Contract: throws 409 where there is nobody to sign in. */
+    /** Contract: throws 409 without authentication. */
     signIn() {
       if (config.AUTH_MODE === 'none' || !tokens) throw new ApiError('authentication_off')
       return { config, db, shares, tokens, limits, joined }
@@ -302,7 +302,7 @@ function oauthRoutes(app: App, { config, db, oauth, signIn, setCookies }: Signin
   })
 }
 
-/** A person who comes back from an issuer in vain sees the page, which says why, and not JSON. */
+/** After a failed OAuth sign-in, redirects a browser to the page, which shows the reason. */
 function answerOnPage(error: Error, request: FastifyRequest, reply: FastifyReply) {
   const isPerson = request.headers.accept?.includes('text/html')
   if (!isPerson || !(error instanceof ApiError)) throw error

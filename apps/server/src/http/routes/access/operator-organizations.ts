@@ -9,7 +9,7 @@ import { inBatches, sendList } from '../../core/list.ts'
 
 type Params = { organization_id: string }
 
-/** Organizations of the whole server, for its operator, who need not be a member of them. */
+/** Organizations of the whole server, for its operator. Membership is not required. */
 export function operatorRoutes({ app }: Api): void {
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',

@@ -38,7 +38,7 @@ export const organizationDocs = {
     tag: 'Organizations',
     summary: 'Delete an organization',
     description:
-      'Deletes an organization with everything in it: sessions, agents, keys and members. Only an owner may. The organization becomes unreachable at once, and its rows are deleted in the background. The deletion cannot be undone, and a session under a legal hold prevents it.',
+      'Deletes an organization with all of its sessions, agents, keys and members. Only an owner may. The organization becomes unreachable at once, and its rows are deleted in the background. The deletion cannot be undone, and a session under a legal hold prevents it.',
     errors: ['organization_protected', 'legal_hold'],
     sample: `await outlast.organizations.delete('${organization}')`,
   },
@@ -53,7 +53,7 @@ export const organizationDocs = {
     tag: 'Organizations',
     summary: 'Delete any organization',
     description:
-      'Deletes any organization of the server with everything in it, as `DELETE /v1/orgs/{org_id}` does for its owner. The default organization cannot be deleted.',
+      'Deletes any organization of the server with all of its resources, as `DELETE /v1/orgs/{org_id}` does for its owner. The default organization cannot be deleted.',
     errors: ['organization_protected', 'legal_hold'],
     sample: `await outlast.organizations.deleteAny('${organization}')`,
   },

@@ -13,7 +13,7 @@ import {
 import type { HttpAnswer } from '../../../../test/server.ts'
 import { startServer } from '../../../../test/server.ts'
 
-test('somebody who registers owns an organization with all it needs to begin', async (t) => {
+test('a new account owns an organization with starter resources', async (t) => {
   const server = await startGuarded(t)
   const { call, name, orgId } = await registerPerson(server)
   const { data } = expectStatus(await call('GET', '/v1/orgs'), 200)
@@ -26,7 +26,7 @@ test('somebody who registers owns an organization with all it needs to begin', a
   assert.equal(agents.total, 6)
 })
 
-test('an organization is renamed by its administrators, and nobody else sees it', async (t) => {
+test('administrators rename an organization, which is hidden from other organizations', async (t) => {
   const server = await startGuarded(t)
   const [one, other] = [await registerPerson(server), await registerPerson(server)]
   const path = `/v1/orgs/${one.orgId}`
@@ -61,7 +61,7 @@ test('names of organizations, people and agents hold no control characters', asy
   expectStatus(await call('POST', '/v1/orgs', { name: 'Größe 👩\u200d💻 日本' }), 201)
 })
 
-test('a person with several organizations says which, and can switch', async (t) => {
+test('a member of several organizations names one, and can switch', async (t) => {
   const server = await startGuarded(t)
   const person = await registerPerson(server)
   const second = expectStatus(await person.call('POST', '/v1/orgs', { name: 'Second' }), 201)
@@ -87,7 +87,7 @@ test('a person with several organizations says which, and can switch', async (t)
   }
 })
 
-test('who is invited joins, with an account or without, and once', async (t) => {
+test('an invitation is accepted once, with an account or without', async (t) => {
   const server = await startGuarded(t)
   const [owner, friend] = [await registerPerson(server), await registerPerson(server)]
   const path = `/v1/orgs/${owner.orgId}/invitations`
@@ -118,7 +118,7 @@ test('who is invited joins, with an account or without, and once', async (t) => 
   expectStatus(await server.call('POST', '/v1/auth/login', fields), 401, 'invalid_login')
 })
 
-test('with signup off only who is invited registers', async (t) => {
+test('accepts only invited registrations while sign-up is off', async (t) => {
   const server = await startGuarded(t, { env: { AUTH_DISABLE_SIGNUP: 'true' } })
   const admin = await signInAdmin(server)
   const fields = { email: 'new@example.com', password: 'a long password', name: 'New' }
@@ -131,7 +131,7 @@ test('with signup off only who is invited registers', async (t) => {
   expectStatus(taken, 201)
 })
 
-test('a member who is taken out is out at once, keys and all', async (t) => {
+test('removing a member ends access and keys at once', async (t) => {
   const server = await startGuarded(t)
   const owner = await registerPerson(server)
   const member = await addMember(server, owner, 'member')
@@ -169,7 +169,7 @@ test('the people of an organization are found by name and address', async (t) =>
   }
 })
 
-test('without authentication there are organizations, and nobody to invite', async (t: TestContext) => {
+test('without authentication there are organizations and no invitations', async (t: TestContext) => {
   const { call, url } = await startServer(t)
   const made = expectStatus(await call('POST', '/v1/orgs', { name: 'Tenant' }), 201)
   const inIt = callerWith(url, '', { 'x-org-id': made.id })

@@ -76,7 +76,7 @@ function ownOrganizationRoutes({ app, node }: Api): void {
       if (principal.kind === 'key') throw new ApiError('users_only')
       if (principal.kind === 'user') {
         const count = await countOrganizations(unit, principal.userId)
-        // Who was removed everywhere does not come back by an organization of their own.
+        // A user that was removed from all organizations cannot return by creating one.
         if (count === 0 && !allowsSignUp(node.config)) throw new ApiError('registration_disabled')
         const max = node.config.ORGANIZATIONS_PER_USER
         if (max > 0 && (await countOwned(unit, principal.userId)) >= max) {

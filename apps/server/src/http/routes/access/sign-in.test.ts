@@ -1,4 +1,4 @@
-/** How people come in, and what those get who try to without being asked. */
+/** Sign-up and sign-in, also where they are refused. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -245,7 +245,7 @@ test('an invitation is for one person, once, for some time', async () => {
   expectStatus(await join(late, forLate), 404, 'not_found')
 })
 
-test('who has an account accepts an invitation once, and only their own', async () => {
+test('a user accepts only an invitation to the own address, once', async () => {
   const [owner, guest, stranger] = [
     await registerPerson(server),
     await registerPerson(server),
@@ -297,7 +297,7 @@ test('nothing under /v1/auth is stored for an Idempotency-Key', async () => {
   assert.equal((await query('select 1 from idempotency_keys')).length, 1)
 })
 
-test('refuses a request that names another user than the one who is signed in', async () => {
+test('refuses a request for another user than the signed-in one', async () => {
   const [one, other] = [await registerPerson(server), await registerPerson(server)]
   const { id } = await createSession({ url: server.url, call: one.call })
   const message = { message: { content: [{ type: 'text', text: 'Hello' }] } }

@@ -1,4 +1,4 @@
-/** What `POST /v1/agents/import` makes of files, good and broken. */
+/** Imports of valid and broken agent files. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, type TestContext, test } from 'node:test'
@@ -44,7 +44,7 @@ tools:
     timeout_seconds: 60
 `
 
-test('Markdown with front matter, YAML and JSON make the same agent, whatever the Content-Type', async () => {
+test('Markdown with front matter, YAML and JSON create the same agent with any Content-Type', async () => {
   const texts = [
     `---\n${fields}---\n\nYou are Ada.\n\nYou count.\n`,
     `\n\n---\n${fields}system_prompt: not this\n---\nYou are Ada.\n\nYou count.`,
@@ -231,7 +231,7 @@ test('values that do not fit are refused as when an agent is created, with their
   assert.match(misspelt.body.error, /it is called name\.$/)
 })
 
-test('a file without a prompt is refused in the words that clients know', async () => {
+test('refuses a file without a prompt with the sentence that clients match', async () => {
   const texts = [
     '',
     ' \n',
@@ -277,7 +277,7 @@ test('other routes take JSON alone, as before', async () => {
 })
 
 // The longest takes 0.2 s; quadratic work takes minutes, which is more than a test may.
-test('hostile files of 3 MiB are answered, whatever they are filled with', async () => {
+test('answers hostile files of 3 MiB of any content', async () => {
   const fill = (text: string) => text.repeat((3 * MiB) / text.length - 20)
   const pieces = [
     '- a\n',
@@ -317,7 +317,7 @@ test('hostile files of 3 MiB are answered, whatever they are filled with', async
   }
 })
 
-test('an import is answered once for an Idempotency-Key, and stands in the audit log', async () => {
+test('an import runs once for an Idempotency-Key and is in the audit log', async () => {
   const headers = { 'idempotency-key': 'import-1' }
   const first = await files.importFile('You are once.', headers)
   const again = await files.importFile('You are once.', headers)

@@ -12,7 +12,7 @@ import { checkAgent, checkRoom, postAgent } from './agents.ts'
 
 const fileBytesMax = 3 * 1024 * 1024
 
-/** Agents as files. Await it: what reads any body as text is for one route alone. */
+/** Export and import of agents. Await it: the parser for text bodies applies to one route. */
 export async function agentFileRoutes({ app, node }: Api): Promise<void> {
   app.route<{ Params: { agent_id: string }; Querystring: ExportAgentQuery }>({
     method: 'GET',

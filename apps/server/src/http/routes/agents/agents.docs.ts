@@ -30,7 +30,7 @@ export const agentDocs = {
     tag: 'Agents',
     summary: 'Preview an agent',
     description:
-      'Returns the system prompt and the tools that a model would get from an agent, without creating the agent and without calling a model. `session` adds what a session with the agent would add. It changes nothing, although it is a POST.',
+      'Returns the system prompt and the tools that a model would get from an agent, without creating the agent and without calling a model. `session` adds the capabilities and tools of a session with the agent. It changes nothing, although it is a POST.',
     errors: ['capability_unknown', 'model_unavailable', 'session_widens_agent'],
     request: body,
     sample:

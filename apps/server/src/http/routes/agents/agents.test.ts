@@ -88,7 +88,7 @@ test('an agent is created, read, changed, archived and restored', async (t) => {
   assert.equal((await call('POST', '/v1/sessions', { agent_id: id })).status, 201)
 })
 
-test('what an agent does not have is left out, but tags and capabilities are always lists', async (t) => {
+test('omits absent properties of an agent, but tags and capabilities are always lists', async (t) => {
   const { call } = await startServer(t)
   const { body } = await call('POST', '/v1/agents', { ...ada, description: null, tags: null })
   const fields = ['id', 'harness_id', 'name', 'system_prompt', 'tags', 'capabilities', 'status']
@@ -215,7 +215,7 @@ test('the usage of an agent sums its sessions, and outlives them', async (t) => 
   assert.deepEqual((await call('PATCH', `/v1/agents/${agent.id}`, {})).body.usage, usage)
 })
 
-test('a bad agent is refused, and details say where', async (t) => {
+test('refuses an invalid agent with the places in details', async (t) => {
   const { call } = await startServer(t)
   const { id } = (await call('POST', '/v1/agents', ada)).body
   const disabled = 'model_01933b5a000070008000000000000402'

@@ -97,7 +97,7 @@ const shown = ({ capabilities }: Node, agent: Agent) => masked(capabilities, age
 const send = (node: Node, reply: FastifyReply, agent: Agent) =>
   tell(reply, agent).send(shown(node, agent))
 
-/** With `If-Match` nothing is changed that somebody else changed after it was read. */
+/** With `If-Match`, refuses a change to a version that another request has replaced. */
 async function checkVersion(
   request: Pick<FastifyRequest, 'headers' | 'db' | 'principal'>,
   id: string,
@@ -130,7 +130,7 @@ async function withSecrets<B extends Choices>(
   return { ...body, capabilities: unmasked(capabilities, uses, known?.capabilities ?? []) }
 }
 
-/** What is changed has to go with what stays. */
+/** Checks that changed and unchanged properties can be combined. */
 async function checkTogether(
   { capabilities }: Node,
   { db, orgId }: Where,

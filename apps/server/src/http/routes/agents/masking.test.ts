@@ -41,7 +41,7 @@ async function start(t: Parameters<typeof startServer>[0]) {
   return startServer(t, { capabilities: [...builtins, locked] })
 }
 
-test('a secret in the config of an agent works, and stands masked in every answer', async (t) => {
+test('a secret in the config of an agent works and is masked in every response', async (t) => {
   const server = await start(t)
   const { call } = server
   const agent = await createAgent(server, { capabilities: use({ key: secret, label: 'A' }) })
@@ -82,7 +82,7 @@ test('a secret in the config of an agent works, and stands masked in every answe
   )
 })
 
-test('an agent that is sent back as it was read keeps its secret; nobody else gets one that way', async (t) => {
+test('an agent sent with masked secrets keeps them; another agent gets none', async (t) => {
   const server = await start(t)
   const { call } = server
   const agent = await createAgent(server, { capabilities: use({ key: secret, label: 'A' }) })

@@ -80,7 +80,7 @@ test('a preview shows prompt, tools and model of an agent that need not exist', 
   assert.equal((await call('POST', '/v1/agents/preview', {})).body.system_prompt, '')
 })
 
-test('a preview refuses what creating would refuse, and names the place', async (t) => {
+test('a preview refuses an agent that creation would refuse, and names the place', async (t) => {
   const { call } = await startServer(t, { capabilities })
   const refused = async (body: object) => {
     const answer = await call('POST', '/v1/agents/preview', body)
@@ -111,7 +111,7 @@ test('a preview refuses what creating would refuse, and names the place', async 
   ])
 })
 
-test('the preview of a session is what its next turn gives to the model', async (t) => {
+test('the preview of a session matches the prompt of its next turn', async (t) => {
   const server = await startServer(t, { capabilities })
   const agent = await createAgent(server, {
     system_prompt: 'Be Ada.',
@@ -133,7 +133,7 @@ test('the preview of a session is what its next turn gives to the model', async 
   )
 })
 
-test('what no longer takes effect is said in the preview', async (t) => {
+test('the preview reports settings without effect', async (t) => {
   const first = await startServer(t, { capabilities })
   const agent = await createAgent(first, { capabilities: [{ ref: 'greeter' }] })
   const session = await createSession(first, { agent_id: agent.id })

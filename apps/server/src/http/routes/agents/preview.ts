@@ -16,7 +16,7 @@ type Previewed = {
   models: (string | null | undefined)[]
 }
 
-/** What the next turn would give to a model, put together as it would be. */
+/** The prompt and tools that the next turn would send to a model. */
 export async function agentPreview(
   node: Omit<Node, 'db'> & { db: Db },
   orgId: string,

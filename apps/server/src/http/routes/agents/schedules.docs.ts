@@ -9,7 +9,10 @@ const body = {
   target: {
     type: 'workflow',
     name: 'start_session',
-    input: { agent_id: 'agent_01933b5a000070008000000000000101', text: 'What is new today?' },
+    input: {
+      agent_id: 'agent_01933b5a000070008000000000000101',
+      text: 'Summarize the news of today.',
+    },
   },
 }
 
@@ -24,7 +27,7 @@ export const scheduleDocs = {
     tag: 'Schedules',
     summary: 'Create a schedule',
     description:
-      'Creates a schedule that sends a message to a session or starts a session at the times of a cron expression. The database clock decides when it is due, and the due time survives restarts of every node. The target is checked now and again at each time. The schedule acts for its organization and stays when the user who created it leaves. With authentication, times must be at least `SCHEDULE_INTERVAL_MIN_SECONDS` (default 60) apart.',
+      'Creates a schedule that sends a message to a session or starts a session at the times of a cron expression. The database clock decides when it is due, and the due time survives restarts of every node. The target is checked now and again at each time. The schedule acts for its organization and stays when its creator leaves. With authentication, times must be at least `SCHEDULE_INTERVAL_MIN_SECONDS` (default 60) apart.',
     errors: [
       'invalid_cron',
       'invalid_target_type',
@@ -34,7 +37,7 @@ export const scheduleDocs = {
     ],
     request: body,
     sample:
-      "const schedule = await outlast.schedules.create({\n  name: 'Morning report',\n  cron_expression: '0 9 * * MON-FRI',\n  timezone: 'Europe/Kyiv',\n  target: {\n    type: 'workflow',\n    name: 'start_session',\n    input: { agent_id: 'agent_01933b5a000070008000000000000101', text: 'What is new today?' },\n  },\n})",
+      "const schedule = await outlast.schedules.create({\n  name: 'Morning report',\n  cron_expression: '0 9 * * MON-FRI',\n  timezone: 'Europe/Kyiv',\n  target: {\n    type: 'workflow',\n    name: 'start_session',\n    input: { agent_id: 'agent_01933b5a000070008000000000000101', text: 'Summarize the news of today.' },\n  },\n})",
   },
   get_schedule: {
     tag: 'Schedules',
@@ -69,7 +72,7 @@ export const scheduleDocs = {
     tag: 'Schedules',
     summary: 'Resume a schedule',
     description:
-      'Enables a schedule from now on. Times that passed while it was paused do not run, whatever `catch_up_missed` is.',
+      'Enables a schedule from now on. Times that passed while it was paused do not run, even with `catch_up_missed`.',
     errors: ['invalid_cron'],
     sample: `const schedule = await outlast.schedules.resume('${id}')`,
   },
@@ -77,7 +80,7 @@ export const scheduleDocs = {
     tag: 'Schedules',
     summary: 'Run a schedule now',
     description:
-      'Adds one execution at once, whether the schedule is paused or not and whatever `max_concurrent` allows. The regular times do not change. The response names the execution; poll it with `GET /v1/durable/executions/{execution_id}`. A target that cannot run makes the execution `failed` or `skipped`, not this request.',
+      'Adds one execution at once, also if the schedule is paused or `max_concurrent` is reached. The regular times do not change. The response names the execution; poll it with `GET /v1/durable/executions/{execution_id}`. A target that cannot run makes the execution `failed` or `skipped`, not this request.',
     sample: `const { execution_id } = await outlast.schedules.trigger('${id}')`,
   },
   list_schedule_executions: {

@@ -27,7 +27,7 @@ beforeAll(async (t) => {
 
 const call: typeof server.call = (...given) => server.call(...given)
 
-test('a schedule is created with its defaults, and says when it is due next', async () => {
+test('a schedule is created with its defaults and its next due time', async () => {
   const made = await createSchedule(server, {
     name: 'Leap day',
     cron_expression: rarely,
@@ -178,7 +178,7 @@ const bad: [why: string, fields: () => object, code: string, path: string][] = [
   ['fewer than none', () => ({ max_concurrent: -1 }), 'invalid_request', 'max_concurrent'],
 ]
 
-test('what could not work is refused with its place, at creation and at change', async () => {
+test('refuses an invalid schedule with the place, at creation and at change', async () => {
   const made = await createSchedule(server, { target: sending(sessionId) })
   for (const [why, fields, code, path] of bad) {
     const good = { name: why, cron_expression: rarely, target: sending(sessionId) }
@@ -207,7 +207,7 @@ test('a name is there once', async () => {
   assert.deepEqual([status, body.code], [409, 'schedule_exists'])
 })
 
-test('a change of the clock finds anew when the schedule is due', async () => {
+test('a new expression or time zone recalculates the due time', async () => {
   const { id } = await createSchedule(server, { target: sending(sessionId) })
   const change = { cron_expression: '0 12 1 7 *', timezone: 'America/New_York', name: 'ignored' }
   const changed = await call('PATCH', `${schedules}/${id}`, change)
@@ -250,7 +250,7 @@ test('a schedule that is created paused is never due, but can be triggered', asy
   assert.match(workflow_id!, /^[0-9a-f-]{36}$/)
 })
 
-test('lists are filtered and paged, and refuse what they do not know', async (t) => {
+test('lists are filtered and paged, and refuse unknown values', async (t) => {
   const own = await startServer(t)
   const { id } = await createSession(own)
   const made = []
@@ -297,7 +297,7 @@ const operationsOn = (id: string) =>
     ['GET', '/stats'],
   ].map(([method, path]) => [method!, `${schedules}/${id}${path}`] as const)
 
-test('an id that is no UUID is 400, one that nobody has 404', async () => {
+test('an id that is no UUID is 400, an unknown one 404', async () => {
   for (const [id, status, code] of [
     ['1', 400, 'invalid_id'],
     [nobody.toUpperCase().replace('1933B', '1933B'), 400, 'invalid_id'],
@@ -311,7 +311,7 @@ test('an id that is no UUID is 400, one that nobody has 404', async () => {
   }
 })
 
-test('an organization has as many schedules as the setting says', async (t) => {
+test('limits the schedules of an organization by the setting', async (t) => {
   const own = await startServer(t, { env: { SCHEDULES_MAX: '1' } })
   const { id } = await createSession(own)
   await createSchedule(own, { target: sending(id) })

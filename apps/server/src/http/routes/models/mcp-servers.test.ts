@@ -67,7 +67,7 @@ test('a database begins with one server, which is disabled', async (t) => {
   )
 })
 
-test('a name is taken once in an organization, whoever asks for it', async () => {
+test('a name is unique in an organization under concurrent requests', async () => {
   const { call } = server
   await addMcpServer(server, url, { name: 'taken' })
   const other = await addMcpServer(server, url, { name: 'free' })
@@ -169,7 +169,7 @@ const bad: [object, string][] = [
   [{ status: 'asleep' }, 'status'],
 ]
 
-test('what no server can be is refused where it stands, at its making and later', async () => {
+test('refuses an invalid server with the place, at creation and at change', async () => {
   const { call } = server
   const known = await addMcpServer(server, url, { name: 'known' })
   for (const [fields, at] of bad) {
@@ -302,7 +302,7 @@ test('agents and sessions take servers that are there and active, with a config 
   assert.match(body.error, /which is disabled/)
 })
 
-test('what is deleted later is left out, and the preview says so', async (t) => {
+test('a deleted server is left out, and the preview reports it', async (t) => {
   const { call } = server
   const mcp = await startMcp(t)
   const added = await addMcpServer(server, mcp.url, { name: 'leaving' })

@@ -150,7 +150,7 @@ function testRoute({ app, node }: Api): void {
   })
 }
 
-/** The hash names what the caller has seen: a list that came meanwhile stays unconfirmed. */
+/** The hash names the list that the caller read: a newer list stays unconfirmed. */
 function reviewRoute({ app }: Api): void {
   app.route<{ Params: Params; Body: McpToolsReview }>({
     method: 'POST',

@@ -55,7 +55,7 @@ function sendMany(response: ServerResponse) {
   Readable.from(pieces()).pipe(response)
 }
 
-test('what a vendor makes of names cannot hurt', async (t) => {
+test('hostile model names of a vendor have no effect', async (t) => {
   const odd = ['ok', '', 'a\0b', 'a\nb', 'x'.repeat(256), '\ud800', 'ok', 5, null, 'größe😀']
   const vendor = await startAnyVendor(t, (_, response) =>
     sendJson(response, { data: odd.map((id) => ({ id, name: 'A\0name\ud800' })) }),
@@ -107,7 +107,7 @@ async function drip(response: ServerResponse) {
   }
 }
 
-test('what goes wrong at the vendor is 502 and says what, never the key', async (t) => {
+test('a vendor failure is 502 with the reason and without the key', async (t) => {
   const { call } = await startServer(t, { env: { MODEL_TIMEOUT_MS: '300' } })
   for (const [name, answer, says] of failures) {
     await t.test(name, async (t) => {

@@ -77,7 +77,7 @@ test('a model that is no longer listed is stale until it is again; nothing is de
   assert.deepEqual([(await sync()).stale, (await sync()).discovered], [0, 0])
 })
 
-test('what people have set stays: status, name, favourite, source', async (t) => {
+test('a sync keeps status, name, favorite and source', async (t) => {
   const { call, list, path, sync, models } = await startListed(t, ['alpha', 'manual'])
   const mine = { model_id: 'manual', display_name: 'My own' }
   const { id } = expectStatus(await call('POST', `${path}/models`, mine), 201)
@@ -191,7 +191,7 @@ for (const [provider_type, base, answer, expected] of types) {
   })
 }
 
-test('no transaction waits for a vendor, and two who ask at once both get an answer', async (t) => {
+test('no transaction waits for a vendor, and two concurrent syncs both succeed', async (t) => {
   const asked = Promise.withResolvers<void>()
   const go = Promise.withResolvers<void>()
   let waiting = 0
@@ -228,7 +228,7 @@ test('no transaction waits for a vendor, and two who ask at once both get an ans
   assert.equal(again.headers.get('idempotency-replayed'), 'true')
 })
 
-test('what has no list, or no key for the vendor, is 409', async (t) => {
+test('a provider without a model list or a key is 409', async (t) => {
   const { call } = await startServer(t)
   const seeded = (tail: string) => `/v1/providers/provider_01933b5a0000700080000000000000${tail}`
   for (const tail of ['01', '02']) {
@@ -254,7 +254,7 @@ async function query(connectionString: string, text: string) {
   return rows
 }
 
-/** What the clock does at minute 23 of every hour. */
+/** The sync that runs at minute 23 of every hour. */
 async function runHourly(url: string) {
   await query(url, "select graphile_worker.add_job('hourly', '{}', job_key => 'hourly')")
   const waiting = "select 1 from graphile_worker.jobs where task_identifier = 'hourly'"

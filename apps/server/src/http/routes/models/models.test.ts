@@ -134,7 +134,7 @@ test('a provider has a model once, also when two add it at once', async (t) => {
   assert.equal((await call('POST', elsewhere, echo)).status, 201)
 })
 
-test('a model that the catalogue knows has its profile, by whatever date its name ends', async (t) => {
+test('a model of the catalog has its profile, also with a date at the end of its name', async (t) => {
   const { call } = await startServer(t)
   const { data } = (await call('GET', '/v1/llm-models')).body as { data: ModelWithProvider[] }
   const seededModel = data.find(({ id }) => id === seeded('213'))
@@ -186,7 +186,7 @@ test('there is one default: choosing another clears it, also when many choose at
   assert.deepEqual(await defaults(call), [])
 })
 
-test('the environment chooses the default until somebody does', async (t) => {
+test('the environment chooses the default model until a user does', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   async function defaultsWith(env: Record<string, string>, change?: (call: Call) => unknown) {
     const { call, stop } = await startServer(t, { databaseUrl, env })
@@ -257,7 +257,7 @@ test('a model of a provider that is disabled cannot be chosen', async (t) => {
   refused(await call('POST', '/v1/sessions', session), 'model_unavailable', 'model_id')
 })
 
-test('a model in use is not deleted, and the error says who uses it', async (t) => {
+test('refuses to delete a model in use, and names its users', async (t) => {
   const server = await startServer(t)
   const { call } = server
   const path = `/v1/llm-models/${seeded('402')}`
@@ -279,7 +279,7 @@ test('a model in use is not deleted, and the error says who uses it', async (t) 
   assert.equal((await call('DELETE', path)).status, 204)
 })
 
-test('a bad model is refused, and details say where', async (t) => {
+test('refuses an invalid model with the places in details', async (t) => {
   const { call } = await startServer(t)
   const cases: [fields: object, path: string][] = [
     [{ model_id: '' }, 'model_id'],

@@ -134,7 +134,7 @@ const failures: Failing[] = [
   ],
 ]
 
-test('what is wrong is said, with the words of the vendor and without the key', async (t) => {
+test('reports a failure with the message of the vendor and without the key', async (t) => {
   const { call } = await startServer(t, { env: { MODEL_TIMEOUT_MS: '400' } })
   for (const [name, answer, { kind, status, says }] of failures) {
     await t.test(name, async (t) => {
@@ -166,7 +166,7 @@ test('the call ends with the first piece of the reply', async (t) => {
   await closed
 })
 
-test('a key of another master key is told, of a turn, a test and a look for models alike', async (t) => {
+test('reports a key of another master key in a turn, a test and a sync', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const first = await startServer(t, { databaseUrl })
   const { path } = await addProvider(first.call, `${mock.url}/v1`)

@@ -7,7 +7,7 @@ export const providerDocs = {
     tag: 'Providers',
     summary: 'List providers',
     description:
-      'Returns the model providers of the organization, newest first. API keys are never returned; `api_key_set` tells whether one is stored or set in the environment.',
+      'Returns the model providers of the organization, newest first. API keys are never returned; `api_key_set` is true if one is stored or set in the environment.',
     sample: 'const providers = await outlast.providers.list()',
   },
   create_provider: {

@@ -103,7 +103,7 @@ test('a key goes in encrypted, replaces the old one, and never comes out', async
   assert.doesNotMatch(JSON.stringify(failed.body), /sk-never/)
 })
 
-test('without a master key a provider key is refused, and everything else works', async (t) => {
+test('refuses a provider key without a master key, and accepts other requests', async (t) => {
   const { call } = await startServer(t, { env: { SECRETS_ENCRYPTION_KEY: '' } })
   const answer = await call('POST', '/v1/llm-providers', { ...ollama, api_key: key })
   refused(answer, 'encryption_not_configured')
@@ -132,7 +132,7 @@ test("a key of the environment counts as set, at the vendor's own address only",
   assert.equal(away.body.api_key_set, false)
 })
 
-test('a bad provider is refused, and details say where', async (t) => {
+test('refuses an invalid provider with the places in details', async (t) => {
   const { call } = await startServer(t)
   const { id } = (await call('POST', '/v1/llm-providers', ollama)).body
   const cases: [fields: object, path: string][] = [

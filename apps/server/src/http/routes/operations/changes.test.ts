@@ -1,4 +1,4 @@
-/** What a stream of changes tells of an organization on one node. */
+/** The changes of an organization on one node. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { ChangesQuery, changeNouns, Session } from '@outlast/contract'
@@ -43,7 +43,7 @@ async function done(method: string, path: string, body?: object) {
   assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(answer)}`)
 }
 
-test('it begins with connected and tells nothing of what was before', async (t) => {
+test('starts with connected and sends no earlier change', async (t) => {
   const earlier = await createSession(server)
   const stream = await watch(t, server.url)
   assert.equal(stream.response.headers.get('content-type'), 'text/event-stream; charset=utf-8')
@@ -53,7 +53,7 @@ test('it begins with connected and tells nothing of what was before', async (t) 
   assert.ok(stream.told.every(({ data }) => data.id !== earlier.id))
 })
 
-test('a session is told whole, as GET gives it, when it is made, talks, and is changed', async (t) => {
+test('sends a session as GET returns it when it is created, runs a turn and is changed', async (t) => {
   const stream = await watch(t, server.url)
   const capabilities = [{ ref: 'locked', config: { key: 'hunter2' } }]
   const { id } = await createSession(server, { title: 'Mine', capabilities })
@@ -73,7 +73,7 @@ test('a session is told whole, as GET gives it, when it is made, talks, and is c
   await stream.session(id, ({ updated_at }) => updated_at > renamed.updated_at)
 })
 
-test('a fork is told, and a session that is deleted is told last', async (t) => {
+test('reports a fork, and the deletion of a session last', async (t) => {
   const stream = await watch(t, server.url)
   const { id } = await createSession(server)
   const fork = await make(`/v1/sessions/${id}/fork`, {})
@@ -87,7 +87,7 @@ test('a fork is told, and a session that is deleted is told last', async (t) => 
   assert.equal(stream.told.findLast(({ data }) => data.id === id)?.event, 'session.deleted')
 })
 
-test('whatever else is changed over the API is told by its noun and id', async (t) => {
+test('reports other changes by noun and id', async (t) => {
   const stream = await watch(t, server.url)
   const expectChanges = async (
     noun: (typeof changeNouns)[number],
@@ -127,7 +127,7 @@ test('whatever else is changed over the API is told by its noun and id', async (
   }
 })
 
-test('what is refused, and what is only asked, is no change', async (t) => {
+test('reports neither refused requests nor reads', async (t) => {
   const stream = await watch(t, server.url)
   const { id } = await createAgent(server)
   await stream.changed('agent', id)
@@ -146,7 +146,7 @@ test('what is refused, and what is only asked, is no change', async (t) => {
   assert.deepEqual(ids, [once.id, last.id])
 })
 
-test('a schedule is told when it ran and when that is over, and the session that it wrote to', async (t) => {
+test('reports a schedule when it runs and when the run ends, and its session', async (t) => {
   const stream = await watch(t, server.url)
   const { id: sessionId } = await createSession(server)
   const target = sending(sessionId)
@@ -165,7 +165,7 @@ test('a schedule is told when it ran and when that is over, and the session that
   }
 })
 
-test('models that were synced are told, with their provider', async (t) => {
+test('reports synced models with their provider', async (t) => {
   const vendor = await startAnyVendor(t, (_, response) =>
     sendJson(response, { object: 'list', data: modelsOf(['one']) }),
   )
@@ -195,7 +195,7 @@ test('it shows that it lives, and is closed with notice after its time', async (
   assert.deepEqual(plain.told.at(-1), { event: 'disconnecting', data: cycled })
 })
 
-test('it is counted while it is open, and told of a shutdown', async (t) => {
+test('counts an open stream and sends it a notice of the shutdown', async (t) => {
   const mine = await startServer(t)
   const last = await watch(t, mine.url)
   const metrics = await mine.call('GET', '/metrics')

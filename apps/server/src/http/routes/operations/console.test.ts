@@ -69,7 +69,7 @@ test('every file of the console is served as it was built, with its type', async
   }
 })
 
-test('whatever the page refers to exists', async (t) => {
+test('every file that the page refers to exists', async (t) => {
   const { call } = await startServer(t)
   const page = await call('GET', '/')
   const linked = [...page.body.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path]) => path!)

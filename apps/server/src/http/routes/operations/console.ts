@@ -16,7 +16,7 @@ const types: Record<string, string> = {
   '.woff2': 'font/woff2',
 }
 
-/** Where the console has screens; each is the one page, which looks at the address itself. */
+/** Paths of the console. All return one page, which chooses the screen by its path. */
 const screens = [
   '/',
   '/sessions/*',
@@ -36,8 +36,8 @@ const screens = [
 ]
 
 /**
- * The page loads and calls nothing but this server, runs no inline code and stands in no frame.
- * Styles that its components write carry the nonce that the page was given.
+ * The page loads and calls this server only, runs no inline code and refuses to be framed. Styles
+ * of its components carry the nonce of the page.
  */
 const policyOf = (nonce: string) =>
   [
@@ -60,7 +60,7 @@ const headers = {
   'referrer-policy': 'no-referrer',
 }
 
-/** Their names say what is in them, so they never change. */
+/** Their names contain a hash of their content, so they never change. */
 const forGood = 'public, max-age=31536000, immutable'
 
 type Encoding = 'br' | 'gzip' | 'identity'

@@ -4,7 +4,7 @@ import type { Api } from '../../core/api.ts'
 export function healthRoutes({ app, node, version, stopping }: Api): void {
   const { config } = node
 
-  /** Contract: asks the database nothing, so that it answers at once whatever state that is in. */
+  /** Contract: reads nothing from the database, so that it answers at once during an outage. */
   function health(): Health {
     const reason = node.problem()
     return {

@@ -11,7 +11,7 @@ import { eventually } from '../../../../test/waiting.ts'
 
 const metricsOf = async (call: Call) => String(expectStatus(await call('GET', '/metrics'), 200))
 
-/** What a line says: its number. */
+/** The number on a line. */
 function valueIn(text: string, line: string): number | undefined {
   const found = text.split('\n').find((one) => one.startsWith(`${line} `))
   return found === undefined ? undefined : Number(found.slice(line.length + 1))
@@ -51,7 +51,7 @@ test('turns, model calls, tokens and tools are counted once each', async (t) => 
   assert.doesNotMatch(text, /(session|turn|agent|org|message)_[0-9a-f]{32}/)
 })
 
-test('what runs, waits and listens is shown as it is', async (t) => {
+test('shows running turns, waiting turns and streams', async (t) => {
   const server = await startServer(t)
   const tools = [
     { type: 'client_side', name: 'look', description: 'Looks.', parameters: { type: 'object' } },
@@ -134,7 +134,7 @@ test('names that users make up fill no memory: there are only so many models and
 
 const token = 'a-token-of-16-chars'
 
-/** A request whose Host is somebody else's, as from another machine or through a proxy. */
+/** A request with another Host, as from another machine or through a proxy. */
 async function ask(url: string, headers: Record<string, string>) {
   const request = http.get(`${url}/metrics`, { headers, agent: false })
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {

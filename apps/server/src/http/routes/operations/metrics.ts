@@ -17,7 +17,7 @@ export function countRequests(app: FastifyInstance, metrics: Metrics): void {
     const route = routeOptions.url ?? 'unknown'
     metrics.requests.inc({ method, route, status: reply.statusCode })
     if (reply.problem) metrics.errors.inc({ code: reply.problem })
-    // How long somebody listens is not how long we take.
+    // The duration of a stream is not a response time.
     if (!routeOptions.schema?.produces?.includes('text/event-stream')) {
       metrics.requestSeconds.observe({ route }, reply.elapsedTime / 1_000)
     }
@@ -25,10 +25,10 @@ export function countRequests(app: FastifyInstance, metrics: Metrics): void {
   })
 }
 
-/** `/metrics`, for whoever watches the server. */
+/** `/metrics`, for monitoring. */
 export function metricsRoutes({ app, node }: Api, streams: Streams): void {
   const { config, db, metrics } = node
-  /** Several readers at once are one look at the database. */
+  /** Concurrent readers share one database query. */
   let looking: Promise<TurnCounts | undefined> | undefined
 
   function look() {

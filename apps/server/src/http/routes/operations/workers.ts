@@ -92,7 +92,7 @@ export function workerRoutes({ app, node }: Api): void {
   }
 }
 
-/** Room for the embedded database; nothing where somebody else looks after it. */
+/** Free space of the embedded database; empty for an external one. */
 async function diskOf({ DATABASE_URL, DATA_DIR }: Config): Promise<Pick<DurableHealth, 'disk'>> {
   if (DATABASE_URL !== undefined) return {}
   const found = await statfs(DATA_DIR).catch(() => undefined)

@@ -48,9 +48,9 @@ export const workflowDocs = {
   },
   explain_session: {
     tag: 'Turns',
-    summary: 'Explain what a session does',
+    summary: 'Explain the state of a session',
     description:
-      'Returns in one sentence what a session does or waits for, since when and on which node. Use it to find out why a reply is late. A session token does not see the names of nodes.',
+      'Explains the current step or wait of a session in one sentence, with its start and its node. Use it to find out why a reply is late. A session token does not see the names of nodes.',
     sample:
       "const why = await outlast.sessions.explain('session_01933b5a000070008000000000000001')",
   },

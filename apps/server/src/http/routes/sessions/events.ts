@@ -83,7 +83,7 @@ export async function* eventBatches(db: Db, about: About, { upTo, limit, ...want
 /** Which events a client wants. */
 export type Filter = { types: string[] | undefined; exclude: string[] | undefined }
 
-/** Leaves out what the caller may not see. */
+/** Excludes event types that are hidden from the caller. */
 export const visibleTo = (principal: Principal, filter: Filter): Filter => ({
   ...filter,
   exclude: [...(filter.exclude ?? []), ...hiddenTypes(principal)],

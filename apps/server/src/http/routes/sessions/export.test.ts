@@ -93,7 +93,7 @@ test('it comes as a file of lines that browsers keep', async () => {
   )
 })
 
-test('files come with what is in them when that is asked for', async () => {
+test('exports file contents on request', async () => {
   const { id } = await session()
   const { create, call } = door(server, id)
   const long = 'x"Grüße 😀\n'.repeat(100_000)
@@ -140,7 +140,7 @@ test('no secret is in an export, kept by name or in a config', async (t) => {
   )
   assert.ok(!text.includes(configSecret))
   assert.ok(!text.includes('dek_wrapped'))
-  // The call that set it is in the log, as everybody sees it who may read the session.
+  // The call that set it is in the log, as readers of the session see it.
   const told = text.split('\n').filter((line) => line.includes(secret))
   assert.ok(told.every((line) => line.startsWith('{"type":"event"')))
   assert.ok(!before.text.includes(secret))
@@ -174,7 +174,7 @@ test('an export whose session goes in the middle breaks off, and has no end', as
   assert.ok(!text.includes('"type":"end"'))
 })
 
-test('what cannot be exported is said before the first line', async () => {
+test('reports an error before the first line', async () => {
   const { id } = await session()
   const get = (path: string) => server.call('GET', path)
   expectError(await get(urlOf(`session_${'a'.repeat(32)}`)), [404, 'not_found'])

@@ -26,7 +26,7 @@ import type { Api } from '../../core/api.ts'
 import { auditExport } from '../../core/audit-records.ts'
 import { eventBatches } from './events.ts'
 
-/** Of the lines, not of the server: a reader that knows it can read the file. */
+/** Version of the line format, not of the server. */
 const version = 1
 
 export function exportRoutes({ app, node }: Api): void {
@@ -71,8 +71,8 @@ const lineOf = (line: { type: string; [field: string]: unknown }) => `${JSON.str
 type Exported = { orgId: string; sessionId: string; upTo: number; withBytes: boolean }
 
 /**
- * What follows the session itself, some lines at a time.
- * Contract: throws when something of it is gone, so that what is cut short has no last line.
+ * Yields the lines after the session itself, in batches.
+ * Contract: throws when a part of it is gone, so that an incomplete export has no last line.
  */
 async function* linesOf(db: Db, exported: Exported): AsyncGenerator<string> {
   const { orgId, sessionId, upTo } = exported
@@ -131,7 +131,7 @@ function* contentLine(info: FileInfo, bytes: Buffer | undefined): Generator<Line
   else yield { text: fileLine(withContent(info, bytes)), count: 1 }
 }
 
-/** The line of a long file, in pieces: nobody waits until all of it is JSON. */
+/** Yields the line of a long file in pieces, so that no step blocks the event loop. */
 function* piecesOf(info: FileInfo, bytes: Buffer): Generator<Lines> {
   const encoding = isText(bytes) ? 'text' : 'base64'
   const decoder = new StringDecoder(encoding === 'text' ? 'utf8' : 'base64')

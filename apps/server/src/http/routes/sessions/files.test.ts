@@ -7,7 +7,7 @@ import { follow } from '../../../../test/stream.ts'
 
 const { server, fresh } = serverOfFiles()
 
-test('a file is created, read, replaced and deleted, and the log tells of it', async () => {
+test('creates, reads, replaces and deletes a file, with events in the log', async () => {
   const { sessionId, call, create, told } = await fresh()
   const made = await create('/notes/today.md', { content: 'Grüße' })
   assert.equal(made.status, 201)
@@ -41,7 +41,7 @@ test('a file is created, read, replaced and deleted, and the log tells of it', a
   ])
 })
 
-test('a directory lists directories first, then by path; recursive gives what is below it only', async () => {
+test('lists directories first, then by path; recursive lists all descendants', async () => {
   const { call, create } = await fresh()
   for (const path of ['/b.txt', '/a/z.txt', '/a/b/c.txt', '/é', '/Z', '/a.b', '/a0']) {
     assert.equal((await create(path, { content: path })).status, 201)
@@ -65,7 +65,7 @@ test('a directory lists directories first, then by path; recursive gives what is
   assert.deepEqual((await call('GET', '/')).body.total, 6)
 })
 
-test('what POST refuses, PUT refuses, DELETE refuses', async () => {
+test('POST, PUT and DELETE refuse invalid requests', async () => {
   const { call, create } = await fresh()
   await create('/file', { content: 'x' })
   await create('/dir/inner', { content: 'x' })
@@ -158,7 +158,7 @@ test('files and directories move with all that is in them, and nowhere where som
   assert.deepEqual((await told()).slice(3), ['moved /new/place /a_%'])
 })
 
-test('stat tells of a file, a directory and the root', async () => {
+test('stat returns metadata of a file, a directory and the root', async () => {
   const { call, create } = await fresh()
   await create('/dir/file', { content: 'four' })
   const stat = async (path: string) => call('POST', '/_/stat', { path })
@@ -293,7 +293,7 @@ test('a repeated request with its Idempotency-Key changes nothing again', async 
   assert.equal((await told()).length, 1)
 })
 
-test('a name that is text in disguise is told apart from a binary file', async () => {
+test('a text file with a binary name is recognized as text', async () => {
   const { call, create } = await fresh()
   const put = async (name: string, bytes: Buffer) => {
     await create(name, { content: bytes.toString('base64'), encoding: 'base64' })
@@ -309,7 +309,7 @@ test('a name that is text in disguise is told apart from a binary file', async (
   assert.deepEqual([text.status, text.body.encoding, text.body.size_bytes], [201, 'base64', 3])
 })
 
-test('what is in a directory moves nowhere where its path would be too long or too deep', async () => {
+test('refuses a move that makes a path too long or too deep', async () => {
   const { call, create } = await fresh()
   const long = `/${'x'.repeat(200)}`.repeat(3)
   await create(`/a${long}/file`, { content: 'x' })
@@ -330,7 +330,7 @@ test('a directory that was made read-only can go again', async () => {
   assert.deepEqual((await call('DELETE', '/moved')).body, { deleted: true })
 })
 
-test('many changes of one session that wait leave room for everybody else', async () => {
+test('waiting changes of one session leave connections to other callers', async () => {
   const [held, free] = [await fresh(), await fresh()]
   const client = new pg.Client(server().databaseUrl)
   await client.connect()

@@ -69,7 +69,7 @@ const filesOf = ({ params, principal }: Pick<Changing, 'params' | 'principal'>) 
   sessionId: parseId('session', params.session_id),
 })
 
-/** Makes one change, and tells followers once it is committed. */
+/** Makes one change, and notifies followers after its commit. */
 async function change<T>(node: Node, request: Changing, work: Work<T>) {
   const target = { ...filesOf(request), limits: fileLimits(node.config) }
   const { result, publish } = await changeFiles(request.db, target, work)
@@ -78,8 +78,8 @@ async function change<T>(node: Node, request: Changing, work: Work<T>) {
 }
 
 /**
- * What a body brings, to be stored within the change: so all who hold bytes and a session take
- * the session first, and a change that is refused leaves no bytes.
+ * The content of a body, stored within the change. So every transaction locks the session before
+ * the bytes, and a refused change stores no bytes.
  */
 async function brought(node: Node, { principal, db }: Changing, { content, encoding }: FileUpdate) {
   if (content == null) return { keep: async () => undefined }

@@ -84,7 +84,7 @@ test('a fork has the events of its source under new ids, and the messages under 
   assert.deepEqual(await messagesOf(id), copied, 'and the same when they are read again')
 })
 
-test('title, tags and model of a fork may be others, and source and fork go on apart', async (t) => {
+test('a fork can have another title, tags and model, and continues separately', async (t) => {
   const models = expectStatus(await server.call('GET', '/v1/llm-models'), 200).data
   const source = await session({ title: 'First', tags: ['a'] })
   await converse(t, server, source.id, 'Hello')
@@ -100,7 +100,7 @@ test('title, tags and model of a fork may be others, and source and fork go on a
   assert.equal((await get(source.id)).title, 'First')
 })
 
-test('a fork at an event is what the session was then, whichever way the event is named', async (t) => {
+test('a fork at an event has the state at that event, named by id or sequence', async (t) => {
   const source = await session()
   await converse(t, server, source.id, scripted({ text: 'first reply' }))
   const then = await get(source.id)
@@ -124,7 +124,7 @@ test('a fork at an event is what the session was then, whichever way the event i
   assert.deepEqual(typesOf(await eventsOf(server, fresh.id)), ['session.started'])
 })
 
-test('a fork of a session in the middle of a reply is idle at once, and the reply goes on', async (t) => {
+test('a fork during a reply is idle at once, and the reply continues', async (t) => {
   const source = await session()
   const stream = await follow(t, server.url, { sessionId: source.id })
   await post(server, source.id, scripted({ text: 'word '.repeat(80), tokens_per_second: 100 }))
@@ -272,7 +272,7 @@ test('tokens count once, sessions and bytes for each, and a deleted fork gives i
   await runSql(server.databaseUrl, consistent.replace(/ and .*1;/s, ';'))
 })
 
-test('a stream of a fork tells all of it from the start, and goes on', async (t) => {
+test('a stream of a fork replays all events and continues live', async (t) => {
   const source = await session()
   await converse(t, server, source.id, 'Hello')
   const { id } = await fork(source.id)
@@ -284,7 +284,7 @@ test('a stream of a fork tells all of it from the start, and goes on', async (t)
   assert.deepEqual(told, await eventsOf(server, id))
 })
 
-test('a fork of what is not there, or at what is not there, is refused', async (t) => {
+test('refuses a fork of an unknown session or at an unknown event', async (t) => {
   const [source, other] = [await session(), await session()]
   const told = await converse(t, server, source.id, 'Hello')
   const last = told.at(-1)!
@@ -327,7 +327,7 @@ test('the same Idempotency-Key makes one fork', async (t) => {
   expectError(await ask({ title: 'Other' }), [409, 'idempotency_key_reused'])
 })
 
-test('a fork waits for nobody who has hold of its source', async (t) => {
+test('a fork does not wait for locks on its source', async (t) => {
   const source = await session()
   await converse(t, server, source.id, 'Hello')
   const holder = new pg.Client(server.databaseUrl)
@@ -342,7 +342,7 @@ test('a fork waits for nobody who has hold of its source', async (t) => {
   }
 })
 
-test('whoever writes meanwhile is not held up, and every fork is of one moment', async (t) => {
+test('a fork does not block writers, and has the state of one moment', async (t) => {
   const source = await session()
   const files = door(server, source.id)
   const writing = Promise.all(

@@ -33,7 +33,7 @@ export function forkRoutes({ app, node }: Api): void {
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       if (body.model_id) await checkModel(db, modelScope(node.config, orgId), body.model_id)
       await node.quotas.checkStorage(db, orgId, source.bytes)
-      // Last: the other check may read the counts anew, which do not have this session yet.
+      // Last: the other check may reload the counts, which do not include this session yet.
       await node.quotas.checkSessions(db, orgId)
       const fork = { orgId, sessionId, source, sequence, changes: body }
       const session = await forkSession(node, db, fork)
@@ -50,7 +50,7 @@ async function cutOf(
   { at_sequence, event_id }: NewFork,
 ): Promise<number> {
   if (event_id != null) {
-    if (at_sequence != null) throw invalidAt('event_id', 'cannot stand beside at_sequence')
+    if (at_sequence != null) throw invalidAt('event_id', 'must not be combined with at_sequence')
     return sequenceOf(db, sessionId, event_id)
   }
   if (at_sequence != null && at_sequence > last) {

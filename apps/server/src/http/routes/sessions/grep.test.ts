@@ -95,7 +95,7 @@ test('path_pattern is a glob: about names without a slash, else about whole path
   assert.equal((await found('needle', null)).length, 5)
 })
 
-test('a pattern that is none, or that RE2 does not know, is 400 and says why', async () => {
+test('an invalid or unsupported pattern is 400 with the reason', async () => {
   for (const pattern of [
     '(',
     '[a',
@@ -159,7 +159,7 @@ test('a search that keeps a thread busy holds up no other session', async () => 
   assert.ok([200, 408].includes((await slow).status))
 })
 
-test('a model that searches too much at once is told so', async (t) => {
+test('reports too many concurrent searches to the model', async (t) => {
   const { id } = await sessionWith(server, 'session_file_system')
   await server.call('POST', `/v1/sessions/${id}/fs/a.txt`, { content: 'needle' })
   const uses = Array.from({ length: 120 }, (): ToolUse => ['grep_files', { pattern: 'needle' }])

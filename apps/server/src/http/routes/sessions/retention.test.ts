@@ -126,7 +126,7 @@ test('keeps the retention of an agent that a client replaces without naming it',
   expectStatus(refused, 400, 'invalid_request')
 })
 
-test('keeps sessions that are in use, and tells followers of those that it deletes', async (t) => {
+test('keeps sessions in use, and notifies followers of deleted ones', async (t) => {
   const server = await startSweeping(t, { env: { RETENTION_DAYS: '30' } })
   const tools = [
     { type: 'client_side', name: 'ask', description: 'Asks.', parameters: { type: 'object' } },

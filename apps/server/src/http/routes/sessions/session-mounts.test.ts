@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { startServer } from '../../../../test/server.ts'
 import { createAgent } from '../../../../test/session.ts'
 
-test('sessions with files of capabilities are made by many at once, on two nodes, whatever the order of the files', async (t) => {
+test('concurrent requests on two nodes create sessions with capability files in any order', async (t) => {
   const server = await startServer(t)
   const other = await startServer(t, { databaseUrl: server.databaseUrl })
   const agent = await createAgent(server, { capabilities: [{ ref: 'sample_data' }] })

@@ -36,7 +36,7 @@ const textOf = (events: Event[]) =>
 
 const storedOf = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
 
-test('a stream begins with connected, replays everything, then goes on live', async (t) => {
+test('a stream starts with connected, replays all events and continues live', async (t) => {
   const { server, id } = await session(t)
   await converse(t, server, id, 'one')
   const stream = await follow(t, server.url, { sessionId: id })
@@ -63,7 +63,7 @@ test('a stream begins with connected, replays everything, then goes on live', as
   }
 })
 
-test('who resumes from an event in the middle of a message goes on inside the message', async (t) => {
+test('resuming from an event inside a message continues inside the message', async (t) => {
   const { server, id } = await session(t)
   const cases = [
     ['input.message', () => post(server, id, slow)],
@@ -121,7 +121,7 @@ test('resuming at any event, a delta included, loses nothing and repeats nothing
   }
 })
 
-test('whoever resumes from a delta while the message still runs gets the text after it', async (t) => {
+test('resuming from a delta of a running message returns the text after it', async (t) => {
   const { server, id } = await session(t)
   const first = await follow(t, server.url, { sessionId: id })
   await post(server, id, slow)
@@ -137,7 +137,7 @@ test('whoever resumes from a delta while the message still runs gets the text af
   assert.equal(last.data.accumulated, words)
 })
 
-test('whoever connects in the middle of a message gets one delta with all text so far', async (t) => {
+test('a new client inside a message gets one delta with all text so far', async (t) => {
   const { server, id } = await session(t)
   const early = await follow(t, server.url, { sessionId: id })
   await post(server, id, slow)
@@ -259,7 +259,7 @@ test('a deleted session ends its streams', async (t) => {
   assert.match(stream.frames.at(-1)!.data!, /session_deleted/)
 })
 
-/** A client of a stream that reads only when it is told to. */
+/** A client of a stream that reads only on request. */
 async function openByHand(
   t: TestContext,
   url: string,
@@ -306,7 +306,7 @@ test('a client that reads slowly gets all of an event, however long it takes', a
   }
 })
 
-test('a client that takes nothing of what there is for it is given up', async (t) => {
+test('disconnects a client that reads nothing of pending data', async (t) => {
   const env = { SSE_STALL_MS: '300', SSE_HEARTBEAT_MS: '50', METRICS_TOKEN: metricsToken }
   const { server, id } = await longSession(t, env)
   await openByHand(t, `${server.url}/v1/sessions/${id}/sse`)
@@ -350,7 +350,7 @@ test('a client that is gone before its stream begins counts as no open stream', 
   assert.equal(await openStreams(server.url), 1)
 })
 
-test('a client that does not read gets everything once it does', async (t) => {
+test('a stalled client gets all events once it reads', async (t) => {
   const { server, id } = await session(t)
   const request = http.get(`${server.url}/v1/sessions/${id}/sse`)
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]

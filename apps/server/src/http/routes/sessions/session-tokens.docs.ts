@@ -7,7 +7,7 @@ export const sessionTokenDocs = {
     tag: 'Session tokens',
     summary: 'Create a session token',
     description:
-      'Creates a short-lived token for one session, for a browser of your customer: your server holds the API key, the page gets only the token. The token grants what the request names and nothing else: `read` access and the `chat` view by default. It expires after `expires_in` seconds (default 900, at most 86,400), and earlier if the key or sign-in that created it ends. The response is the only one that contains the token. A caller cannot grant more access than it has.',
+      'Creates a short-lived token for one session, for a browser of your customer: your server holds the API key, the page gets only the token. The token grants only the access that the request names: `read` access and the `chat` view by default. It expires after `expires_in` seconds (default 900, at most 86,400), and earlier if the key or sign-in that created it ends. The response is the only one that contains the token. A caller cannot grant more access than it has.',
     errors: ['encryption_not_configured', 'model_unavailable', 'quota_exceeded', 'forbidden'],
     sample: `const { token } = await outlast.sessions.createToken('${session}', {\n  access: 'write',\n  expires_in: 900,\n})`,
   },

@@ -119,8 +119,8 @@ const endings: Record<string, Ending> = {
     return call('POST', '/v1/auth/password', change)
   },
 }
-for (const [what, end] of Object.entries(endings)) {
-  test(`ends the tokens of a person who ${what}, on every node, and keeps those of their keys`, async (t) => {
+for (const [cause, end] of Object.entries(endings)) {
+  test(`ends the tokens of a user that ${cause}, on every node, and keeps those of their keys`, async (t) => {
     const server = await startGuarded(t)
     const { key, path, person } = await sessionWithKey(server)
     const other = await startGuarded(t, { databaseUrl: server.databaseUrl })

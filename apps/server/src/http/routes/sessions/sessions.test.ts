@@ -85,7 +85,7 @@ test('the status machine, previews, usage and times follow the turns', async (t)
   assert.deepEqual([listed.total, listed.data[0].id], [1, id])
 })
 
-test('what cannot be a session is refused with the place', async (t) => {
+test('refuses an invalid session with the place', async (t) => {
   const server = await startServer(t)
   const agent = await createAgent(server)
   const create = (body: unknown) => server.call('POST', '/v1/sessions', body)
@@ -143,7 +143,7 @@ test('what cannot be a session is refused with the place', async (t) => {
   assert.equal((await server.call('GET', '/v1/sessions')).body.total, 0)
 })
 
-test('an archived agent starts no sessions, and those it has go on', async (t) => {
+test('an archived agent starts no sessions, and its existing ones continue', async (t) => {
   const server = await startServer(t)
   const agent = await createAgent(server)
   const { id } = await createSession(server, { agent_id: agent.id })
@@ -277,7 +277,7 @@ test('a message that is no message is refused, and nothing of it is stored', asy
   assert.equal((await eventsOf(server, id)).length, 1)
 })
 
-test('messages keep what they came with and list with stable tool results', async (t) => {
+test('messages keep their metadata and list with stable tool results', async (t) => {
   const server = await startServer(t)
   const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
   const { id } = await createSession(server, { agent_id: agent.id })

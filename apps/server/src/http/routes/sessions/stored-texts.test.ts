@@ -68,7 +68,7 @@ async function prompted(t: TestContext, options: ServerOptions = {}) {
 const generationOf = (events: Event[]) =>
   JSON.stringify(events.find(({ type }) => type === 'llm.generation')?.data)
 
-/** What another node reads of the prompt that a session's model was given. */
+/** The prompt of a session's model call as another node reads it. */
 async function readElsewhere(t: TestContext, databaseUrl: string, sessionId: string) {
   return generationOf(await eventsOf(await startServer(t, { databaseUrl }), sessionId))
 }

@@ -15,7 +15,7 @@ const sumOf = ({ steps }: TurnHistory) => ({
   failed: steps.reduce((sum, { failed }) => sum + failed, 0),
 })
 
-test('what all nodes counted is told by each, also after the node that counted it is gone', async (t) => {
+test('every node returns the counts of all nodes, also of a node that has ended', async (t) => {
   const one = await startServer(t)
   const two = await startServer(t, { databaseUrl: one.databaseUrl })
   for (const server of [one, two]) {
@@ -43,7 +43,7 @@ test('what all nodes counted is told by each, also after the node that counted i
   }
 })
 
-test('times are told as well as their bounds tell them', () => {
+test('returns quantiles with the precision of their buckets', () => {
   const times = noTimes()
   assert.equal(quantileMs(times, 0.5), null)
   for (let ms = 1; ms <= 10_000; ms += 1) countTime(times, ms)

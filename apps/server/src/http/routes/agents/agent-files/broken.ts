@@ -4,7 +4,7 @@ import { textPreview } from '../../../../text.ts'
 /** A place in a file, as editors count: from 1. */
 export type LineAndColumn = { line: number; column: number }
 
-/** The error about a file that cannot be read as what it clearly is. */
+/** The error for a file of a recognized format that cannot be parsed. */
 export function broken(said: string, { line, column }: LineAndColumn): ApiError {
   const message = textPreview(said)
   return new ApiError('invalid_agent_file', `line ${line}, column ${column}: ${message}`, [

@@ -76,7 +76,7 @@ export function dispositionOf(name: string, ending: string): string {
     : `${plain}; filename*=UTF-8''${encodeURIComponent(exact)}.${ending}`
 }
 
-/** Letters and digits, and one dash for all that stands between them. */
+/** Letters and digits, with one dash for each run of other characters. */
 function slugOf(name: string): string {
   const words = name.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? []
   return [...words.join('-')].slice(0, fileNameMax).join('').replace(/-$/, '')

@@ -23,14 +23,13 @@ const plainText =
 
 export type YamlFile = {
   value: unknown
-  /** Where a key of the mapping stands. */
+  /** Position of a key of the mapping. */
   placeOf: (key: string) => LineAndColumn | undefined
 }
 
 /**
- * Reads one YAML 1.2 document of JSON's values. No aliases: what is written is what there is.
- * Contract: throws `invalid_agent_file` with the place; takes 0.15 s at most for 3 MiB, whatever
- * they hold.
+ * Reads one YAML 1.2 document of JSON values, without aliases.
+ * Contract: throws `invalid_agent_file` with the place; takes at most 0.15 s for any 3 MiB.
  */
 export function readYaml(text: string, firstLine: number): YamlFile {
   const at = (offset: number) => placeIn(text, offset, firstLine)
@@ -112,19 +111,19 @@ function checkKeys({ items }: YAMLMap, at: (offset: number) => LineAndColumn) {
 
 const startOf = (node: Node) => node.range?.[0] ?? 0
 
-/** What YAML refuses, or takes for the end of a line, and JSON does not escape. */
+/** Characters that YAML refuses or treats as a line end, and JSON does not escape. */
 const unwritable = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g
 
-/** Contract: takes a text in which such characters stand in double quotes only. */
+/** Contract: accepts a text that has such characters only inside double quotes. */
 export const escapedIn = (text: string) =>
   text.replace(unwritable, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
-/** Whether a text can stand in a file of YAML as it is. */
+/** True for a text that YAML can contain unquoted. */
 export const isPlainText = (text: string) => plainText.test(text)
 
 /**
  * Contract: reading it again gives the same value, and every character is one that YAML 1.2 takes.
- * Text of several lines stands as it is where YAML can hold it so.
+ * Text of several lines is written as a block where YAML allows it.
  */
 export function writeYaml(value: object): string {
   const document = new Document(value, { aliasDuplicateObjects: false })

@@ -95,7 +95,7 @@ function checkedUrl({ config }: With, { orgId }: McpServerRef, text: string): st
 const headerName = /^[!#$%&'*+.^_`|~0-9a-z-]{1,256}$/i
 const headerValue = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
 const headersLengthMax = 32_768
-/** What the transport says itself, or would be misunderstood on the way. */
+/** Headers that the transport sets itself, or that proxies interpret. */
 const reserved =
   /^(?:host|content-.*|transfer-encoding|connection|keep-alive|proxy-.*|upgrade|te|trailer|expect|accept|accept-encoding|mcp-.*|last-event-id)$/i
 
