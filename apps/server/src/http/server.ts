@@ -58,11 +58,11 @@ const urlParameterMax = 4_096
 export type Http = {
   app: FastifyInstance
   streams: Streams
-  /** Lets answers that are under way go out, for a moment, and closes every connection. */
+  /** Waits briefly for pending responses, then closes every connection. */
   close: () => Promise<void>
 }
 
-/** The HTTP server with every route that this node serves; not listening yet. */
+/** Creates the HTTP server with every route of this node. It does not listen yet. */
 export async function createHttp(
   node: Node,
   { version, stopping }: { version: string; stopping: () => boolean },

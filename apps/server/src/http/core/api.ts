@@ -6,29 +6,29 @@ import type { Db } from '../../store/database.ts'
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal
-    /** Where it reads and writes: the organization's share, or the request's transaction. */
+    /** Database of the request: the share of its organization, or its transaction. */
     db: Db
-    /** In such a request, work for when the effect is committed, before the answer goes out. */
+    /** Work to do after the commit and before the response is sent. */
     committed: (() => void | Promise<void>)[]
   }
   /** Facts for the OpenAPI document. The texts of an operation are in `<noun>.docs.ts`. */
   interface FastifySchema {
     operationId?: string
-    /** Types of a body that is text. */
+    /** Content types of a text body. */
     consumes?: string[]
-    /** Types of an answer that is text. */
+    /** Content types of a text response. */
     produces?: string[]
-    /** The status of an answer without a body, where it is not 204. */
+    /** Status of a response without a body, if it is not 204. */
     bare?: number
-    /** Left out of the document: another name of a route that is in it. */
+    /** Excludes the route from the document: an alias of another route. */
     hide?: boolean
   }
   interface FastifyContextConfig {
-    /** Text in the body may hold NUL. */
+    /** Allows NUL in texts of the body. */
     allowsNul?: boolean
-    /** The body may be left out: it is an empty object then. */
+    /** Treats an absent body as an empty object. */
     bodyOptional?: boolean
-    /** Also possible at the storage quota, with an Idempotency-Key and its stored response. */
+    /** Accepts an Idempotency-Key also at the storage quota. */
     whenFull?: boolean
     /** Answers in every state of the server, also while it stops. */
     always?: boolean
@@ -40,6 +40,6 @@ export type Api = {
   app: FastifyInstance
   node: Node
   version: string
-  /** True from the moment on at which the server takes nothing new. */
+  /** True once the server accepts no new requests. */
   stopping: () => boolean
 }

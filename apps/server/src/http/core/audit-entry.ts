@@ -14,9 +14,9 @@ declare module 'fastify' {
     auditNote: AuditNote | undefined
   }
   interface FastifyContextConfig {
-    /** Not audited: the session's log has it, or the handler writes the entry itself. */
+    /** Writes no audit entry: the session log records it, or the handler does. */
     unaudited?: boolean
-    /** The answer holds a secret that is shown once, and is stored nowhere. */
+    /** The response contains a secret, so it is never stored. */
     answersSecret?: boolean
   }
 }
@@ -35,7 +35,7 @@ export function isAuditedRoute({ method, url, config }: Route): boolean {
 
 const userAgentMax = 300
 
-/** From where a request came. */
+/** Origin of a request. */
 export function originOf(request: FastifyRequest) {
   const { 'user-agent': agent } = request.headers
   return {
@@ -72,7 +72,7 @@ function idIn(payload: unknown): string | undefined {
   return typeof id === 'string' ? id : undefined
 }
 
-/** An address as the audit log has it: some hold a secret in their query. */
+/** A URL without its query, which may contain a secret. */
 export function withoutQuery(address: string): string {
   const url = URL.parse(address)
   return url ? `${url.origin}${url.pathname}` : address

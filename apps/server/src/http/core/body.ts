@@ -6,7 +6,7 @@ import { valueCounter } from './json-size.ts'
 const depthMax = 100
 const pieceBytes = 512 * 1024
 
-/** JSON bodies only: no prototype keys, limited depth, well-formed text. An empty body is none. */
+/** Parses JSON bodies: no prototype keys, limited depth, well-formed text. Empty means absent. */
 export function parseJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
@@ -58,7 +58,7 @@ function checkPrototypes(value: unknown): void {
   }
 }
 
-/** Bodies of any type as text, for the routes of a scope of their own. An empty body is none. */
+/** Parses bodies of any type as text, for the routes of `scope`. Empty means absent. */
 export function parseTextBodies(scope: FastifyInstance): void {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   scope.removeAllContentTypeParsers()
@@ -73,7 +73,7 @@ export function parseTextBodies(scope: FastifyInstance): void {
   })
 }
 
-/** Where a route takes no body as an empty one. */
+/** Replaces an absent body by an empty object on routes with `bodyOptional`. */
 export function allowAbsentBodies(app: FastifyInstance): void {
   app.addHook('preValidation', (request, _reply, done) => {
     if (request.routeOptions.config.bodyOptional) request.body ??= {}

@@ -25,16 +25,16 @@ export function idempotencyKey(request: FastifyRequest, given: string): Idempote
 }
 
 /**
- * Callers whose keys may not collide: a token never shares keys with its maker, but all tokens of a
- * session share theirs, so that a page can repeat a request with a renewed token.
+ * Key space of a caller: a token never shares keys with its creator, but all tokens of a session
+ * share one space, so that a page can repeat a request with a renewed token.
  */
 const keySpaceOf = ({ kind, id, sessionId }: Principal) =>
   kind === 'token' ? `token:${sessionId}` : id
 
-/** Longest that a request waits for another one with its key. */
+/** Maximum wait for another request with the same key. */
 export const keyWaitMs = 5_000
 
-/** Requests of one key pass one at a time on this node, and hold no connection while they wait. */
+/** Serializes requests of one key on this node. A waiting request holds no connection. */
 export async function waitTurn(
   underWay: Map<string, Promise<void>>,
   key: IdempotencyKey,

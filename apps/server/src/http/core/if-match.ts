@@ -3,7 +3,7 @@ import { ApiError } from '../../errors.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** It heeds `If-Match`. */
+    /** Supports `If-Match`. */
     ifMatch?: boolean
   }
 }

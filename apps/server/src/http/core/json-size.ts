@@ -9,8 +9,8 @@ const openBracket = 91
 const openBrace = 123
 
 /**
- * Counts the values of a text of JSON piece by piece, before it is parsed: parsing and validation
- * take time by their number.
+ * Counts the values of a JSON text piece by piece, before it is parsed: the time of parsing and
+ * validation depends on their number.
  * Contract: throws 413 `body_too_complex`; time is linear in the length of the text, and text
  * inside of strings is skipped.
  */

@@ -9,7 +9,7 @@ export type ListSource<T> = {
 
 const batchSize = 500
 
-/** The batches of a list that is short enough to be found by counting rows. */
+/** Reads a short list in batches by offset. */
 export function inBatches<T>(read: (range: Range) => Promise<T[]>): ListSource<T>['batches'] {
   return async function* ({ offset, limit }) {
     for (let at = 0; at < limit; at += batchSize) {
@@ -21,7 +21,7 @@ export function inBatches<T>(read: (range: Range) => Promise<T[]>): ListSource<T
   }
 }
 
-/** A list that is whole unless a `limit` asks for a page of it. */
+/** Sends a page if the query has `limit`, otherwise streams the whole list. */
 export async function sendList<T>(
   reply: FastifyReply,
   query: PageQuery,

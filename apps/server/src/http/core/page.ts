@@ -5,20 +5,20 @@ import type { FastifyReply } from 'fastify'
 export const pageDefault = 20
 export const pageMax = 100
 
-/** Where a page begins and how long it is. */
+/** Offset and size of a page. */
 export type Range = { offset: number; limit: number }
 
-/** A page of a list that is always paginated. */
+/** Range of a list that is always paginated. */
 export function rangeOf({ offset = 0, limit = pageDefault }: PageQuery): Range {
   return { offset, limit: Math.min(limit, pageMax) }
 }
 
-/** A list as clients get it. */
+/** Adds offset and limit to a page. */
 export function listed<T>({ data, ...rest }: Page<T>, { offset, limit }: Range) {
   return { data, ...rest, offset, limit }
 }
 
-/** Items of a list as JSON, with commas between them, and how many there are. */
+/** Items of a list as comma-separated JSON, and their number. */
 export type Chunk = { json: string | Buffer; count: number }
 
 type Listed = {
@@ -29,8 +29,8 @@ type Listed = {
 export type Streamed = Listed & { batches: AsyncIterable<string[]> }
 
 /**
- * Streams a list whose items are JSON already, a batch at a time, so that no list is ever built in
- * memory. The next batch is read when the client has taken the last.
+ * Streams a list of serialized items in batches, so that no list is built in memory. The next batch
+ * is read when the client has read the last.
  */
 export function streamList(reply: FastifyReply, { batches, ...listed }: Streamed) {
   async function* chunks() {

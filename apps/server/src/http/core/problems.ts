@@ -35,7 +35,7 @@ export function answerProblems(app: FastifyInstance, log: Log): void {
   })
 }
 
-/** The caller's trace, where it is in one. */
+/** Trace id of the caller, if it sent one. */
 function traceOfRequest({ headers }: FastifyRequest) {
   const traceparent = traceparentOf(headers.traceparent)
   return traceparent && { trace_id: traceparent.split('-')[1] }
@@ -43,7 +43,7 @@ function traceOfRequest({ headers }: FastifyRequest) {
 
 function withStatus(reply: FastifyReply, { status, code, retryAfter }: ApiError): FastifyReply {
   reply.problem = code
-  // A handler may have prepared an answer of another type, such as an export.
+  // A handler may have set headers for another type, such as an export.
   reply.removeHeader('content-disposition')
   reply.header('content-type', 'application/json; charset=utf-8')
   if (status === 503 || status === 429) reply.header('retry-after', retryAfter ?? retryAfterSeconds)
@@ -51,7 +51,7 @@ function withStatus(reply: FastifyReply, { status, code, retryAfter }: ApiError)
   return reply.code(status)
 }
 
-/** Turns an answer that is about to go out into one about `error`; gives its body. */
+/** Replaces a prepared response by one for `error`. Returns its body. */
 export function answerInstead(reply: FastifyReply, error: unknown): string {
   const problem = problemOf(error as FastifyError, 0)
   withStatus(reply, problem)
@@ -84,7 +84,7 @@ const unreadable: Record<string, ErrorCode> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 }
 
-/** Answers on a connection that has made no request, and ends it. */
+/** Sends an error on a connection without a request and closes it. */
 export function refuseConnection(socket: Socket, code: ErrorCode, about?: string): void {
   const problem = new ApiError(code, about)
   const body = JSON.stringify(problem.body)

@@ -6,7 +6,7 @@ type Query = Record<string, string | string[]>
 export const tooManyParameters: Query = Object.freeze({})
 
 /**
- * Parses a query in linear time: a key's single value is text, several values are a list.
+ * Parses a query in linear time. A single value is a string, repeated values are a list.
  * Contract: returns `tooManyParameters` for more than `parametersMax`, and never throws.
  */
 export function readQuery(text: string): Query {

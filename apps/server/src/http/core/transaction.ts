@@ -21,7 +21,7 @@ import { answerInstead } from './problems.ts'
 /** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
 type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
 
-/** Whose share of the connections a request uses. Unauthenticated callers share one. */
+/** Owner of the connection share of a request. Unauthenticated callers have one share. */
 const ownerOf = ({ principal }: FastifyRequest) =>
   principal?.orgId || principal?.id || unknownCallers
 
@@ -62,8 +62,7 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
     try {
       if (mine) await settle(request, reply, { held: mine, payload, bus })
     } catch (error) {
-      // An error behind an error would be answered in the framework's words, and with the first
-      // one's status.
+      // Otherwise Fastify would answer a second error with its own body and the first status.
       if (reply.statusCode < 400) throw error
       return answerInstead(reply, error)
     }
@@ -85,7 +84,7 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
   })
 }
 
-/** Between two tries to claim a key that a request on another node has. */
+/** Pause between attempts to claim a key that another node holds. */
 const claimPauseMs = 250
 
 /**
@@ -112,7 +111,7 @@ function checkTold(route: RouteOptions) {
   if (isAuditedRoute(route)) changesOfOperation(route.schema?.operationId ?? '', null)
 }
 
-/** The key of a POST whose answer may be stored: one that holds a secret may not. */
+/** The key of a POST, unless its response contains a secret and must not be stored. */
 function givenKey(request: FastifyRequest): IdempotencyKey | undefined {
   const given = request.headers['idempotency-key']
   const { url, config } = request.routeOptions
@@ -131,7 +130,7 @@ async function repeat(request: FastifyRequest, reply: FastifyReply, { answer, ke
   return reply.code(answer.status).send(answer.answer ?? '')
 }
 
-/** Ends the transaction without an effect. */
+/** Rolls the transaction back. */
 async function drop(request: FastifyRequest, done = false) {
   const mine = held.get(request)
   held.delete(request)
@@ -141,7 +140,7 @@ async function drop(request: FastifyRequest, done = false) {
 
 type Settling = { held: Held; payload: unknown; bus: Bus }
 
-/** Commits effect, response and entry; a failed effect keeps the response, our fault nothing. */
+/** Commits changes, response and entry. A 4xx keeps only the response, a 5xx nothing. */
 async function settle(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -25,7 +25,7 @@ function misfit(schema: TObject, value: unknown): ApiError | undefined {
   return invalidFields(details)
 }
 
-/** Fields that the schema does not name are ignored: no handler ever sees them. */
+/** Removes unknown fields, so that no handler receives them. */
 function named({ properties }: TObject, value: unknown) {
   const given = Object.entries(value as object)
   return Object.fromEntries(given.filter(([key]) => Object.hasOwn(properties, key)))

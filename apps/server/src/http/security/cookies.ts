@@ -4,13 +4,13 @@ import { isLoopbackUrl } from '../../config/host.ts'
 import type { Config } from '../../config.ts'
 import { namesLoopback } from './guard.ts'
 
-/** Every cookie that we set: its path, and whether navigation from other sites sends it. */
+/** Cookies of the server: path, and whether a navigation from another site sends the cookie. */
 const cookies = {
   access_token: { path: '/', sameSite: 'lax' },
   refresh_token: { path: '/v1/auth', sameSite: 'strict' },
-  /** Ties an OAuth sign-in to its browser, which may return under a path of a proxy. */
+  /** Binds an OAuth sign-in to its browser, which may return under the path of a proxy. */
   oauth_state: { path: '/', sameSite: 'lax' },
-  /** The organization that a person works in. */
+  /** The organization that the user chose. */
   outlast_org: { path: '/', sameSite: 'lax' },
 } as const
 
@@ -39,7 +39,7 @@ export function setCookie(
   )
 }
 
-/** Browsers come by https, or from this machine. */
+/** True where cookies need https: everywhere but on this machine. */
 function isSecure({ AUTH_BASE_URL: base }: Config, request: FastifyRequest): boolean {
   if (base === undefined) return !namesLoopback(request)
   return base.startsWith('https:') || !isLoopbackUrl(base)

@@ -9,7 +9,7 @@ import { parametersMax, tooManyParameters } from '../core/query.ts'
 const prefix = randomBytes(6).toString('hex')
 let count = 0
 
-/** A client's own request id when it is a plain word, else one of ours. */
+/** The request id that the client sent, if it is a plain word, else a new one. */
 export function requestId(headers: IncomingHttpHeaders): string {
   const given = headers['x-request-id']
   if (typeof given === 'string' && /^[\w.-]{1,128}$/.test(given)) return given

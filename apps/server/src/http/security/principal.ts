@@ -32,7 +32,7 @@ declare module 'fastify' {
      * (`operator`). Default: `read` for GET, else `write`; outside /v1 none.
      */
     access?: 'public' | 'signed-in' | 'operator' | Level
-    /** A session token may call it, when it is for the session of the path and allows this. */
+    /** Access that a token needs for the session in the path. Absent: tokens are refused. */
     forToken?: 'read' | 'write'
     /** Grant that a session token needs in addition; tokens do not have it by default. */
     tokenNeeds?: TokenNeed
@@ -150,7 +150,7 @@ function credentialOf(request: FastifyRequest): string {
   return cookie
 }
 
-/** Proxies log URLs: a short-lived token may be in one, a key without expiry may not. */
+/** Accepts short-lived tokens in a URL, but no API keys, because proxies log URLs. */
 function fromQuery(token: string): string {
   if (token.startsWith(keyStart)) throw new ApiError('key_in_query')
   return token
@@ -171,7 +171,7 @@ function fromHeader(authorization: string): string {
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** Browsers send cookies from any page: a request with an effect must come from ours. */
+/** Refuses a request with an effect that a browser sends with a cookie from another origin. */
 function checkOriginOfCookie(request: FastifyRequest) {
   if (safeMethods.has(request.method)) return
   const { origin, 'sec-fetch-site': site } = request.headers
@@ -217,7 +217,7 @@ async function principalOf(
   return { ...own, orgId: '', role: 'viewer', level: 'read' }
 }
 
-/** The one that a person switched to, or the only one there is. */
+/** The organization that the user switched to, or the only one of the user. */
 async function chosenOrganization(
   credentials: Credentials,
   request: FastifyRequest,
@@ -231,8 +231,8 @@ async function chosenOrganization(
 }
 
 /**
- * Refuses a request that was written for another user. Tabs of a browser share one cookie, so a
- * page that still holds the messages of one user may send them with the cookie of the next.
+ * Refuses a request for another user. Tabs of a browser share one cookie, so a page that still has
+ * messages of one user may send them with the cookie of the next user.
  */
 function checkUser({ headers }: FastifyRequest, { userId }: Principal) {
   const named = headers['outlast-user']

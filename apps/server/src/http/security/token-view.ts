@@ -19,11 +19,11 @@ type Rule<T extends EventType> =
   | ((data: EventDataOf<T>, grants: Grants) => object)
 type Rules = { [T in EventType]: Rule<T> }
 
-/** Arguments are shown of those client tools only whose calls the token answers. */
+/** Removes the arguments of a call, unless the token may answer the tool. */
 const withoutArguments = (call: ToolCall, { tool_results }: Grants): ToolCall =>
   tool_results.includes(call.name) ? call : { ...call, arguments: {} }
 
-/** The view of an end user. A new event type must be decided on here before it compiles. */
+/** Rules of the `chat` view. A new event type does not compile without a rule here. */
 const chatRules = {
   'input.message': 'shown',
   'session.started': 'shown',
@@ -86,7 +86,7 @@ export function hiddenTypes({ grants }: Viewer): readonly EventType[] {
 
 export type EventView = (event: WireEvent) => WireEvent
 
-/** How a caller sees an event that is not hidden from it; undefined: as it is. */
+/** Reduces a visible event for a caller; undefined if the caller sees events in full. */
 export function eventView({ grants }: Viewer): EventView | undefined {
   if (grants?.view !== 'chat') return undefined
   return (event) => {
@@ -97,7 +97,7 @@ export function eventView({ grants }: Viewer): EventView | undefined {
   }
 }
 
-/** A message without thinking, arguments and results of tools. */
+/** Removes thinking, tool arguments and tool results from a message. */
 function chatMessage<M extends EventMessage | Message>(message: M, grants: Grants): M {
   const content = message.content.map((part) => {
     if (part.type === 'tool_result') return { type: part.type, tool_call_id: part.tool_call_id }
@@ -108,7 +108,7 @@ function chatMessage<M extends EventMessage | Message>(message: M, grants: Grant
   return { ...rest, content } as M
 }
 
-/** How a caller sees a message. */
+/** Reduces a message for a caller. */
 export const messageView = ({ grants }: Viewer): ((message: Message) => Message) =>
   grants?.view === 'chat' ? (message) => chatMessage(message, grants) : (message) => message
 

@@ -3,20 +3,20 @@ import type { Config } from '../../config.ts'
 import { ApiError } from '../../errors.ts'
 
 const mebibyte = 1024 * 1024
-/** Bytes of request bodies that are under way at once, and whose requests are not answered yet. */
+/** Limits of the bytes of request bodies whose requests are not answered yet. */
 const bytesMax = { caller: 96 * mebibyte, organization: 192 * mebibyte, node: 512 * mebibyte }
 /** Smaller bodies are bounded by the limits for requests and connections. */
 const smallBytes = 64 * 1024
 
-/** Bodies of these are not read: a declared length would occupy memory while a stream is open. */
+/** Methods whose bodies are refused: a declared length would count while a stream is open. */
 const withoutBody = new Set(['GET', 'HEAD'])
 const node = 'node'
 
 type Owner = { name: string; max: number }
 
 /**
- * Bounds the bodies that callers send at once, by the size that they declare.
- * Contract: a body alone is never refused, nor the first one of an organization; answers 429
+ * Limits the bodies that callers send concurrently, by their declared size.
+ * Contract: never refuses a single body, nor the first one of an organization; answers 429
  * `too_many_uploads` before the body is read.
  */
 export function boundUploads(app: FastifyInstance, config: Config): void {
@@ -44,7 +44,7 @@ export function boundUploads(app: FastifyInstance, config: Config): void {
   })
 }
 
-/** The length of a body, or the most that its route takes where no length is declared. */
+/** The declared length of a body, else the limit of its route. */
 function declaredBytes({ headers, routeOptions }: FastifyRequest): number {
   const { 'content-length': length, 'transfer-encoding': encoding } = headers
   if (encoding !== undefined) return routeOptions.bodyLimit

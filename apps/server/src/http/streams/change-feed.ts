@@ -7,7 +7,7 @@ import { frameOf } from './event-stream.ts'
 
 /** Minimum interval between batches. A batch has one entry per resource. */
 const pauseMs = 250
-/** Sessions that are read at once: each may be large. */
+/** Sessions per read. Each may be large. */
 const sessionsMax = 200
 /** Maximum of pending changes. Beyond it, readers get `reset`. */
 const waitingMax = 10_000
@@ -27,7 +27,7 @@ export type ChangeReader = {
 
 /** Changes for all watchers on this node. */
 export type ChangeFeed = {
-  /** Contract: nothing is done, and nothing kept, while there is no reader. */
+  /** Contract: reads and stores nothing without a reader. */
   add: (reader: ChangeReader) => () => void
 }
 
@@ -160,7 +160,7 @@ function createWaiting(readers: ReturnType<typeof createReaders>, begin: () => v
     watcher,
     lose,
     isDue: () => lost || size() > 0,
-    /** Takes all of it, but of sessions no more than are read at once. */
+    /** Takes all pending changes, with at most one read of sessions. */
     take() {
       const { sessions, deleted, changed } = waiting
       const next = [...sessions].slice(0, sessionsMax)

@@ -2,7 +2,7 @@ import { isOperator, type Principal } from '../../access/principal.ts'
 import { type ChangeFeed, type ChangeFrame, resetFrame } from './change-feed.ts'
 import type { Frames } from './event-stream.ts'
 
-/** A client with so many unsent UTF-16 units when more arrives is too slow. */
+/** Unsent UTF-16 units above which a client counts as slow. */
 const heldLengthMax = 4_000_000
 
 /**

@@ -4,7 +4,7 @@ import type { Heartbeat } from './heartbeat.ts'
 /** Limit of unread data of a client, in UTF-16 units. Above it nothing more is written. */
 const unreadLengthMax = 16 * 1024
 export const reconnectMs = 100
-/** Between an event and the notice: a common client drops the events that it reads with it. */
+/** Pause between an event and the notice: a common client drops events that it reads with it. */
 const apartMs = 100
 
 export type FrameOptions = {
@@ -22,14 +22,14 @@ export type FrameListener = {
   ended: () => void
 }
 
-/** An answer made of server-sent events. */
+/** A response of server-sent events. */
 export type Frames = {
   listen: (listener: FrameListener) => void
   /** Contract: does nothing once the stream is over. */
   write: (frame: string) => void
-  /** Frames that are written in `work` go out as one piece. */
+  /** Sends the frames that `work` writes as one piece. */
   together: (work: () => void) => void
-  /** The client reads more slowly than is written: more would be a queue without end. */
+  /** True for a client with too much unread data, so that its queue stays bounded. */
   isFull: () => boolean
   isOver: () => boolean
   /** Sends the reason to the client and ends the stream. */
@@ -52,7 +52,7 @@ export const frameOf = (event: string, json: string) => `event: ${event}\ndata: 
 export function openFrames(response: ServerResponse, options: FrameOptions): Frames {
   let listener: FrameListener | undefined
   let over = false
-  /** When the latest frame went out. */
+  /** Time of the latest frame. */
   let wroteAt = 0
   let unreadLength = 0
   let gathered: string | undefined

@@ -22,7 +22,7 @@ export function createHeartbeat(periodMs: number): Heartbeat {
 
   return {
     add(beat) {
-      // The slot that was beaten last: the first beat comes after a whole period.
+      // The slot that was served last, so that the first beat comes after a whole period.
       const slot = slots[(next + count - 1) % count]!
       slot.add(beat)
       size += 1

@@ -20,11 +20,11 @@ export type Streams = {
   /** Closes every stream with a reason. */
   close: (reason: string) => void
   count: () => number
-  /** Reads of stored events for streams of sessions: few at once, organizations in turn. */
+  /** Shares of reads for session streams: few at once, organizations in turn. */
   reads: Shares
 }
 
-/** Of the connections of a node to its database, the rest is for requests and turns. */
+/** Database connections for streams; the others are for requests and turns. */
 const readsAtOnce = 2
 const readLimits = {
   slots: readsAtOnce,
@@ -65,8 +65,7 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
         leave()
         streams.delete(frames)
       })
-      // The client may have gone before its stream begins: that event was before there was a
-      // listener.
+      // The client may have disconnected before there was a listener.
       if (reply.raw.destroyed) reply.raw.emit('close')
       return frames
     },

@@ -8,11 +8,12 @@ type Start = Pick<StreamQuery, 'since_id' | 'after_sequence'> & {
   last_event_id: string | string[] | undefined
 }
 
-/** A client's position; `storedAt`, in ms, is when its last event was stored, if known. */
+/** Position of a client. `storedAt`: time of its last event in ms, if it was read. */
 export type Resumed = { position: EventPosition; storedAt: number | undefined }
 
 /**
- * Where a client left off: the query wins over the header, an event over a sequence.
+ * Reads the position of a client. The query has precedence over the header, an event id over a
+ * sequence.
  * Contract: 400 for an event of another session; 409 `history_changed` for one that the log does
  * not have any more.
  */
@@ -32,7 +33,7 @@ export async function resumeFrom(db: Db, sessionId: string, start: Start): Promi
   return { position, storedAt }
 }
 
-/** Ids of deltas that an earlier version gave carry the time at which they were sent. */
+/** Delta ids of earlier versions contain the time of the delta, not that of the event. */
 const isOf = (id: string, { offset }: EventPosition, storedAt: number) =>
   offset === 0 ? timeOf(id) === storedAt : timeOf(id) >= storedAt
 

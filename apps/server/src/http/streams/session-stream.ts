@@ -25,7 +25,7 @@ import {
 } from './session-writer.ts'
 
 const batchSize = 200
-/** A client that keeps up gets larger pages, and one that does not smaller ones. */
+/** Page sizes in bytes: larger for clients that keep up, smaller for slow ones. */
 const pageBytesMin = 32 * 1024
 const pageBytesMax = 128 * 1024
 const busyPauseMs = 250
@@ -244,7 +244,7 @@ async function sendPage(stream: Stream, rows: EventRow[], shown: ReadonlyMap<num
   return index
 }
 
-/** Nothing new: for a client that has just come, the session may have been deleted meanwhile. */
+/** Handles a read without events: the session of a new client may have been deleted. */
 async function checkSession(stream: Stream) {
   const known = await findSequence(stream.node.db, stream.options.orgId, stream.sessionId)
   if (known === undefined) stream.frames.close('session_deleted')

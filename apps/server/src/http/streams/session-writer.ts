@@ -20,11 +20,11 @@ export type StreamOptions = {
   orgId: string
   sessionId: string
   position: EventPosition
-  /** When the event at the position was stored, in ms; undefined: not known yet. */
+  /** Time of the event at the position in ms; undefined if it was not read yet. */
   storedAt: number | undefined
   types: string[] | undefined
   exclude: string[] | undefined
-  /** How the client sees an event, where that is not as it is. */
+  /** Reduces events for the client, if it must not see all of them. */
   view?: EventView | undefined
   /** Live events that the client wants. */
   deltas: readonly LiveKind[]
@@ -41,7 +41,7 @@ export type Stream = {
   options: StreamOptions
   position: EventPosition
   storedAt: number | undefined
-  /** The epoch of the history in which the log was seen to have the event at the position. */
+  /** Epoch of the history in which the event at the position was found in the log. */
   verifiedIn: number
   /** Sequence of the `output.message.started` of the running message; 0 for none. */
   running: number
@@ -53,7 +53,7 @@ export type Stream = {
   pageBytes: number
 }
 
-/** The data of `output.message.completed`, as far as it is text. */
+/** The text parts of the data of `output.message.completed`. */
 export type Completed = {
   message: { thinking?: string; content: { type: string; text?: string }[] }
 }
@@ -95,10 +95,10 @@ const textParts = {
   'session.idled': 'ignored',
 } satisfies Record<EventType, 'start' | 'before_end' | 'end' | 'turn_end' | 'ignored'>
 
-/** Behind it no place inside a message is left. */
+/** True for events after which no position inside a message is left. */
 const endsText = (type: EventType) => textParts[type] === 'start' || textParts[type] === 'end'
 
-/** An event in the middle of a message must not cost a resuming client its position in it. */
+/** Sends an event. Inside a message its id keeps the position in that message for a resume. */
 export function send(stream: Stream, event: WireEvent) {
   const { type, id, json } = stream.options.view?.(event) ?? event
   const { offset } = stream.position
@@ -107,7 +107,7 @@ export function send(stream: Stream, event: WireEvent) {
   stream.frames.write(`event: ${type}\nid: ${place}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
 }
 
-/** Past a stored event; the place inside the running message is lost only with that message. */
+/** Advances past a stored event. The position in the running message ends with that message. */
 export function advance(stream: Stream, type: EventType, sequence: number, time: number) {
   if (sequence <= stream.position.sequence) return
   stream.storedAt = time

@@ -17,7 +17,7 @@ import { inBatches, sendList } from '../../core/list.ts'
 
 type Params = { user_id: string }
 
-/** People of all organizations, for the operator of the server. */
+/** Accounts of all organizations, for the operator of the server. */
 export function accountRoutes({ app }: Api): void {
   app.route<{ Querystring: UserQuery }>({
     method: 'GET',

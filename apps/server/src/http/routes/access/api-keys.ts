@@ -26,7 +26,7 @@ const whose = ({ orgId, userId, level }: Principal) => ({
   userId: level === 'admin' ? undefined : userId,
 })
 
-/** Users manage their keys; a key needs admin access for that: else it could outlive itself. */
+/** Requires a user or a key with admin access: other keys could outlive themselves. */
 function checkKeeper({ kind, level }: Principal) {
   if (kind === 'anonymous') throw new ApiError('authentication_off')
   if (kind === 'key' && level !== 'admin') throw new ApiError('forbidden', 'admin')
@@ -47,7 +47,7 @@ function scopesOf(wanted: Scope[] | null | undefined, { level, key }: Principal)
 
 const ancestorsMax = 10
 
-/** The key that makes another one. Contract: throws 403 for the last of a chain. */
+/** The creating key. Contract: throws 403 at the maximum depth of a chain. */
 function parentOf({ id, key }: Principal): string | null {
   if (!key) return null
   if (key.ancestors.length < ancestorsMax) return id

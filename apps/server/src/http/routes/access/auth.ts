@@ -208,7 +208,7 @@ function meRoute(app: App): void {
 }
 
 function passwordRoute(app: App, { isOff, signIn }: Signing): void {
-  /** Of new passwords. */
+  /** Hashes of new passwords by request. */
   const hashes = new WeakMap<FastifyRequest, string>()
 
   app.route<{ Body: PasswordChange }>({
@@ -220,8 +220,7 @@ function passwordRoute(app: App, { isOff, signIn }: Signing): void {
       body: PasswordChange,
       response: { '4xx': ErrorResponse },
     },
-    // Before the transaction: neither the hashes nor the count of attempts keep a connection from
-    // others.
+    // Before the transaction, so that hashing and counting attempts hold no connection.
     async preHandler(request) {
       const { body, principal, db } = request
       if (principal.kind !== 'user') throw new ApiError(isOff ? 'authentication_off' : 'users_only')
@@ -309,7 +308,7 @@ function answerOnPage(error: Error, request: FastifyRequest, reply: FastifyReply
   return reply.redirect(`/?sign_in=${error.code}`)
 }
 
-/** A browser's refresh token. A request from another site must not carry it or have an effect. */
+/** The refresh token of a browser's cookie; undefined for requests from another site. */
 function refreshCookie(request: FastifyRequest): string | undefined {
   const { origin } = request.headers
   if (origin !== undefined && !isSameOrigin(origin, request)) return undefined

@@ -44,7 +44,7 @@ export function operatorRoutes({ app }: Api): void {
   })
 }
 
-/** Starts an organization's deletion. The default organization's audit log has the caller. */
+/** Starts the deletion of an organization. The audit log of the default one records the caller. */
 export async function removeOrganization(request: FastifyRequest, id: string): Promise<void> {
   const name = await deleteOrganization(request.db, id)
   request.auditNote = { orgIds: [defaultOrganization], target: id, details: { name } }

@@ -60,7 +60,7 @@ export async function checkAgent(
   { capabilities, default_model_id: model, tools }: Choices,
 ): Promise<void> {
   const uses = capabilities ?? []
-  // In the transaction that it is one with: none waits for a second connection.
+  // Uses the transaction of the request, so that none waits for a second connection.
   const clientTools = checkClientTools(tools)
   const list = await capabilitiesFor({ ...node, db }, orgId, { uses, clientTools })
   checkUses(list, uses)
@@ -106,7 +106,7 @@ async function checkVersion(
   checkMatch(request, `Agent ${id}`, await lockAgent(request.db, request.principal.orgId, id))
 }
 
-/** A body whose masked secrets are replaced by the agent's; refused if it could not work. */
+/** Replaces masked secrets by stored ones and checks the result. */
 async function checked<B extends Choices>(
   node: Node,
   where: Where,

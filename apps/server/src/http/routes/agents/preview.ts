@@ -12,7 +12,7 @@ type Previewed = {
   agentUses: readonly CapabilityUse[]
   sessionUses: readonly CapabilityUse[]
   clientTools: readonly ClientTool[]
-  /** Models that may be asked, in order; the organization's default is behind them all. */
+  /** Candidate models in order; the default of the organization comes last. */
   models: (string | null | undefined)[]
 }
 

@@ -266,7 +266,7 @@ async function changesOf(where: Where, held: Schedule, body: ScheduleChange) {
   const { enabled, ...clock } = { ...held, ...change } as Schedule
   const isNewClock = change.cron_expression !== undefined || change.timezone !== undefined
   const isAnew = isNewClock || enabled !== held.enabled
-  // A paused schedule's new clock has to be one too.
+  // A new expression of a paused schedule must be valid too.
   const interval = isNewClock ? where.intervalSeconds : 1
   const next = isNewClock || (isAnew && enabled) ? await nextOf(where.db, clock, interval) : null
   return {

@@ -123,7 +123,7 @@ function serverRoutes({ app, node }: Api): void {
   })
 }
 
-/** It asks the server before its transaction begins, so that none waits for a stranger. */
+/** Calls the server before the transaction begins, so that no transaction waits for it. */
 function testRoute({ app, node }: Api): void {
   const shares = createHostShares()
   const results = new WeakMap<FastifyRequest, McpServerTest>()

@@ -14,7 +14,7 @@ import type { Api } from '../../core/api.ts'
 
 type Params = { id: string }
 
-/** Requests that wait for a vendor at once, on this node and of one organization. */
+/** Limits of concurrent vendor requests, per node and per organization. */
 const hostLimits = { slots: 64, slotsEach: 16, waitingMax: 0, waitingEachMax: 0 }
 const retrySeconds = 5
 

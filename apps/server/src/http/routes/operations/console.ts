@@ -52,7 +52,7 @@ const policyOf = (nonce: string) =>
     "frame-ancestors 'none'",
   ].join('; ')
 
-/** Where the page has its nonce. */
+/** Placeholder of the nonce in the page. */
 const noncePlace = '__NONCE__'
 
 const headers = {
@@ -67,7 +67,7 @@ type Encoding = 'br' | 'gzip' | 'identity'
 
 const suffixes: Record<Encoding, string> = { br: '.br', gzip: '.gz', identity: '' }
 
-/** The built console, from memory. Contract: without a build there is none, and all else works. */
+/** Serves the built console from memory. Contract: does nothing without a build. */
 export async function consoleRoutes({ app }: Api): Promise<void> {
   if (!existsSync(path.join(folder, 'index.html'))) return
   const names = (await readdir(folder, { recursive: true })).map((name) =>

@@ -10,7 +10,7 @@ import type { Api } from '../../core/api.ts'
 import { namesLoopback } from '../../security/guard.ts'
 import type { Streams } from '../../streams/open-streams.ts'
 
-/** Counts every answer by its route: never by its URL, of which there is no end. */
+/** Counts responses by route. URLs would make the number of series unbounded. */
 export function countRequests(app: FastifyInstance, metrics: Metrics): void {
   app.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions } = request

@@ -164,7 +164,7 @@ async function detailOf(db: Db, principal: Principal, turnId: string): Promise<W
   return { ...workflow, why }
 }
 
-/** Why a turn is not tried again, once it was not. */
+/** The reason for which a retry was refused. */
 async function refusal(db: Db, principal: Principal, { turn_id, session_id }: Workflow) {
   const { retried_as } = await getWorkflow(db, principal, turn_id)
   if (retried_as !== null) return new ApiError('turn_retried', retried_as)

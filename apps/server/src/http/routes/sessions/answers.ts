@@ -70,7 +70,7 @@ export function answerRoutes({ app, node }: Api): void {
   })
 }
 
-/** One result a call. Contract: throws 400. */
+/** Refuses two results for one call. Contract: throws 400. */
 export function checkIds(callIds: readonly string[], path = 'tool_results'): void {
   const twice = callIds.findIndex((id, index) => callIds.indexOf(id) !== index)
   if (twice >= 0) throw invalidAt(`${path}/${twice}/tool_call_id`, `repeats ${callIds[twice]}`)

@@ -59,7 +59,7 @@ type About = {
   orgId: string
   sessionId: string
   whole: boolean
-  /** How the caller sees an event, where that is not as it is. */
+  /** Reduces events for the caller, if it must not see all of them. */
   view?: EventView | undefined
 }
 type Wanted = Partial<Filter> & { after: number; upTo: number; limit: number }
@@ -80,7 +80,7 @@ export async function* eventBatches(db: Db, about: About, { upTo, limit, ...want
   }
 }
 
-/** Which events a client wants. */
+/** Event types that a client requests or excludes. */
 export type Filter = { types: string[] | undefined; exclude: string[] | undefined }
 
 /** Excludes event types that are hidden from the caller. */

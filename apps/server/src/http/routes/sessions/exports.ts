@@ -96,7 +96,7 @@ async function* linesOf(db: Db, exported: Exported): AsyncGenerator<string> {
   yield lineOf({ type: 'end', events, stored: names.length, files })
 }
 
-/** Some lines, or a piece of one, which counts where it begins. */
+/** Lines, or a piece of one line; a line counts with its first piece. */
 type Lines = { text: string; count: number }
 
 const fileLine = (file: FileInfo | SessionFile) => lineOf({ type: 'file', file })

@@ -320,7 +320,7 @@ function searchRoutes({ app, node }: Api): void {
   })
 }
 
-/** The bytes that a body means. Contract: throws 400 `invalid_base64`. */
+/** Decodes the content of a body. Contract: throws 400 `invalid_base64`. */
 function bytesOf(content: string, encoding: string | null | undefined): Buffer {
   if (encoding !== 'base64') return Buffer.from(content)
   const text = content.replace(/[\r\n]/g, '')
@@ -330,7 +330,7 @@ function bytesOf(content: string, encoding: string | null | undefined): Buffer {
   return bytes
 }
 
-/** In linear time, which `/=+$/` is not. */
+/** Removes padding in linear time; `/=+$/` is not linear. */
 function withoutPadding(base64: string): string {
   let end = base64.length
   while (base64[end - 1] === '=') end -= 1

@@ -11,7 +11,7 @@ import { sequenceOf } from '../../../store/sessions/events.ts'
 import { getForkSource } from '../../../store/sessions/forks.ts'
 import type { Api } from '../../core/api.ts'
 
-/** More would not be copied within the time that a statement has. */
+/** Maximum of events that one statement copies within its time limit. */
 const eventsMax = 200_000
 
 export function forkRoutes({ app, node }: Api): void {

@@ -1,7 +1,7 @@
 import { ApiError } from '../../../../errors.ts'
 import { textPreview } from '../../../../text.ts'
 
-/** A place in a file, as editors count: from 1. */
+/** Line and column in a file, from 1. */
 export type LineAndColumn = { line: number; column: number }
 
 /** The error for a file of a recognized format that cannot be parsed. */
@@ -19,7 +19,7 @@ export function placeIn(text: string, offset: number, firstLine: number): LineAn
   return { line: firstLine + linesIn(before), column: offset - lineStart + 1 }
 }
 
-/** How many lines end in a text. Stops counting after `most`. */
+/** Counts the line ends in a text, up to `most`. */
 export function linesIn(text: string, most = Number.POSITIVE_INFINITY): number {
   let lines = 0
   for (let at = text.indexOf('\n'); at >= 0 && lines <= most; at = text.indexOf('\n', at + 1)) {

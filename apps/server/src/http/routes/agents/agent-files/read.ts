@@ -19,8 +19,8 @@ const similarKeysMax = 100
 /**
  * Reads an agent out of a file: Markdown with front matter, JSON, YAML, or else text that is its
  * prompt.
- * Contract: gives the fields of a new agent, their values not yet checked; throws 400 with the
- * place for a file that is clearly one of the first three, and broken.
+ * Contract: returns the fields of a new agent without checking their values; throws 400 with the
+ * place for a broken file of one of the first three formats.
  */
 export function readAgentFile(file: string): Values {
   const begin = file.lastIndexOf('\n', file.search(/\S/)) + 1
@@ -34,7 +34,7 @@ export function readAgentFile(file: string): Values {
   )
 }
 
-/** Text as a file carries it: without space around it, and with the line breaks of Unix. */
+/** Trims a text and normalizes its line breaks. */
 export const fileText = (text: string) => text.replaceAll('\r\n', '\n').trim()
 
 function fromFrontMatter(text: string, firstLine: number): Values | undefined {
@@ -124,7 +124,7 @@ function agentOf(values: Values, body: string, placeOf?: YamlFile['placeOf']): V
   return agent
 }
 
-/** Skips keys of other programs; misspelt keys of ours would be lost silently. */
+/** Ignores keys of other programs, and refuses misspelled keys of agents. */
 function refuseMisspelt(values: Values, placeOf?: YamlFile['placeOf']) {
   for (const key of Object.keys(values).slice(0, similarKeysMax)) {
     const meant = keys.includes(key) ? undefined : keys.find((one) => plain(one) === plain(key))

@@ -53,7 +53,7 @@ function writeFields(fields: Fields): string {
   return countValues(fields, valuesMax) > valuesMax ? toJson(fields) : writeYaml(fields)
 }
 
-/** How many values are in a value, itself included. Stops counting after `most`. */
+/** Counts a value and the values inside it, up to `most`. */
 function countValues(value: unknown, most: number): number {
   if (typeof value !== 'object' || value === null) return 1
   let count = 1

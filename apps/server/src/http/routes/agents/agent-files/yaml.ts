@@ -71,8 +71,7 @@ function parse(text: string, at: (offset: number) => LineAndColumn) {
     // It would compare every key with every other.
     uniqueKeys: false,
   })
-  // An unknown tag is only a warning to the parser; to us it is a value that we would not
-  // understand.
+  // The parser only warns of an unknown tag; its value cannot be interpreted.
   const [problem] = [...document.errors, ...document.warnings]
   if (problem) throw sayWhere(problem, at)
   const { yaml } = document.directives

@@ -6,7 +6,7 @@ import { listOtherNames } from '../../../../store/models/mcp-servers.ts'
 /**
  * Refuses a name whose tools could be mistaken for those of another server: tools are called
  * `mcp_<server>__<tool>`.
- * Contract: throws 400. A name that another server has is left to the database.
+ * Contract: throws 400. The database checks that names are unique.
  */
 export async function checkServerName(
   db: Db,
