@@ -1,5 +1,5 @@
 /** Writes the pages of `docs/` that are made from code: `npm run docs`. A test compares them. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
