@@ -180,7 +180,7 @@ test('the program runs by its path on the Node of the caller, and forwards signa
   await eventually(() => isGone(second))
   const unknown = await runCommand({ ...place, program, args: ['serv'] })
   assert.equal(unknown.code, 2)
-  assert.match(unknown.output, /There is no command serv\. Did you mean serve\?/)
+  assert.match(unknown.output, /Unknown command `serv`\. Did you mean `serve`\?/)
 })
 
 /** PATH has Node alone: no shell, npm or Node 24. */

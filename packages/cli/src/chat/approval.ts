@@ -5,20 +5,20 @@ import { exactJson } from '../output/width.ts'
 import type { Edited } from './editor.ts'
 import type { Tell } from './tell.ts'
 
-/** Asks for a line. `initial`: text to start from. */
+/** Reads a line. `initial`: text to edit. */
 export type Ask = (prompt: string, initial?: string) => Promise<string>
 
 export type Asking = {
   tell: Tell
   ask: Ask
   say: (text: string) => void
-  /** Changes a text in an editor; undefined where none is set. */
+  /** Edits a text in an editor. Undefined without one. */
   edit?: ((text: string) => Edited) | undefined
 }
 
 type Arguments = Record<string, unknown>
 
-const choices = 'a: allow, d: deny, e: change the arguments, l: later'
+const choices = 'a: allow, d: deny, e: edit the arguments, l: later'
 const words = {
   allow: ['a', 'allow', 'y', 'yes'],
   deny: ['d', 'deny', 'n', 'no'],
@@ -27,16 +27,15 @@ const words = {
 } satisfies Words
 
 /**
- * Asks the user to decide on a tool call. Undefined: not now.
- * Contract: approves only after a typed word that says so; changed arguments are shown and need a
- * word of their own.
+ * Asks the user to decide on a tool call. Undefined: later.
+ * Contract: approves only after a typed word. Edited arguments are shown and need a second word.
  */
 export async function decide(
   { name, arguments: args }: Pick<ToolCall, 'name' | 'arguments'>,
   asking: Asking,
 ): Promise<Approval | undefined> {
   const { ask, say, tell } = asking
-  say(tell.line('?', `${name} needs somebody's consent`, '', 'bold'))
+  say(tell.line('?', `${name} needs your approval`, '', 'bold'))
   say(tell.whole(args))
   say(tell.prose(choices, 'dim'))
   for (;;) {
@@ -44,7 +43,7 @@ export async function decide(
     if (word === 'allow') return { decision: 'approve' }
     if (word === 'later') return undefined
     if (word === 'deny') {
-      const reason = (await ask('why not › ')).trim()
+      const reason = (await ask('reason › ')).trim()
       return { decision: 'deny', ...(reason !== '' && { reason }) }
     }
     if (word === 'edit') {
@@ -52,7 +51,7 @@ export async function decide(
       if (changed && (await isAllowed(changed, asking))) {
         return { decision: 'approve', arguments: changed }
       }
-      say(tell.prose('Nothing is decided yet.', 'dim'))
+      say(tell.prose('Not decided yet.', 'dim'))
     }
     say(tell.prose(choices, 'dim'))
   }
@@ -68,7 +67,7 @@ async function isAllowed(args: Arguments, { ask, say, tell }: Asking): Promise<b
   }
 }
 
-/** The arguments as the user changed them; undefined if they are unusable or unchanged. */
+/** Edits the arguments. Undefined if they are invalid or unchanged. */
 async function changedBy(args: Arguments, { ask, say, edit, tell }: Asking) {
   const given: Edited = edit
     ? edit(`${exactJson(args, 2)}\n`)

@@ -14,8 +14,8 @@ type Reader<T extends EventType> = (event: Event<T>) => void
 type Waiting = { call: ToolCall; sequence: number; over: AbortController; isAsked: boolean }
 
 /**
- * Calls of a session that wait for somebody's consent, asked about one after the other. `answer`:
- * undefined leaves a call for later. A call that was decided on elsewhere is not asked about.
+ * Asks about the calls of a session that wait for approval, one after the other. `answer`: undefined
+ * leaves a call for later. A call that another client decided on is skipped.
  */
 export function createConsents(
   { outlast, sessionId }: { outlast: Outlast; sessionId: string },
@@ -89,7 +89,7 @@ export function createConsents(
       const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
       if (typeof read === 'function') read(event)
     },
-    /** Asks once more about what was left for later; gives how many there are. */
+    /** Asks again about the calls that were left for later. Returns their number. */
     again(): number {
       for (const one of waiting.values()) ask(one)
       return waiting.size

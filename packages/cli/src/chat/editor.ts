@@ -5,10 +5,10 @@ import path from 'node:path'
 import type { Io } from '../core/io.ts'
 import type { Reader } from './reader.ts'
 
-/** The text as an editor changed it, or why there is none. */
+/** The edited text, or the reason why there is none. */
 export type Edited = { text: string } | { problem: string }
 
-/** Changes a text in the editor that VISUAL or EDITOR names; undefined where neither does. */
+/** Edits a text in the editor of VISUAL or EDITOR. Undefined without one. */
 export function editorOf({ env }: Io, reader: Reader) {
   const editor = env.VISUAL || env.EDITOR
   if (!editor || process.platform === 'win32') return undefined
@@ -28,7 +28,7 @@ type Editing = { editor: string; file: string; text: string }
 
 /** Contract: returns a text only if the editor exited with 0 and changed the file. */
 function edited({ editor, file, text }: Editing, reader: Reader): Edited {
-  // The variable may hold flags as well, as in `code --wait`: a shell reads it.
+  // A shell runs the command, which may have flags, as in `code --wait`.
   const args = ['-c', `${editor} "$1"`, 'sh', file]
   const ended = reader.aside(() => spawnSync('/bin/sh', args, { stdio: 'inherit' }))
   const { status, signal, error } = ended
@@ -36,11 +36,11 @@ function edited({ editor, file, text }: Editing, reader: Reader): Edited {
   if (signal) return { problem: `The editor was ended by ${signal}.` }
   if (status !== 0) return { problem: `The editor failed with exit code ${status}.` }
   const after = textOf(file)
-  if (after === undefined) return { problem: 'The file of the editor cannot be read.' }
+  if (after === undefined) return { problem: 'The edited file cannot be read.' }
   if (after !== text) return { text: after }
   return {
     problem:
-      'The editor changed nothing. One with a window of its own needs a flag to wait, as in `code --wait`.',
+      'The editor changed nothing. An editor with its own window needs a flag to wait, as in `code --wait`.',
   }
 }
 

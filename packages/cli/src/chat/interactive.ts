@@ -1,6 +1,7 @@
 import type { Agent, Controls, Event, OnBusy, Session, ToolCall } from '@outlast/sdk'
 import type { Context } from '../core/command.ts'
 import { exitCodes, sentencesOf } from '../core/failure.ts'
+import { findResource, kinds } from '../core/resources.ts'
 import { oneLine } from '../output/width.ts'
 import { decide } from './approval.ts'
 import { editorOf } from './editor.ts'
@@ -14,14 +15,14 @@ import {
   latestMessages,
   messageOf,
   newSession,
-  nobody,
+  noApprover,
   type Start,
 } from './start.ts'
 import { agentOf, nameOf } from './target.ts'
 import { createTell, type Tell, textIn } from './tell.ts'
 import { createView, type View } from './view.ts'
 
-/** A conversation as it stands. */
+/** State of a conversation. */
 type Chat = {
   context: Context
   start: Start
@@ -32,15 +33,15 @@ type Chat = {
   surface: Surface
   controls: Controls | undefined
   agent: Agent | undefined
-  /** Nothing before the first message of a new session. */
+  /** Undefined before the first message of a new session. */
   place: SessionFollower | undefined
-  /** Ctrl-C was pressed once, with nothing to take away. */
+  /** Ctrl-C was pressed once on an empty line. */
   isWarned: boolean
   isOver: boolean
   finish: (code: number) => void
 }
 
-/** A conversation at a terminal, until whoever types leaves. */
+/** Runs a conversation at a terminal until the user exits. */
 export async function converse(context: Context, start: Start): Promise<number> {
   const { outlast, signal } = context
   const controls = await controlsOf(context, start)
@@ -106,7 +107,9 @@ async function begin(chat: Chat, session: Session | undefined): Promise<void> {
   const { context, reader } = chat
   chat.agent ??= await agentOf(context, undefined, (agents) => choice(chat, agents))
   reader.hide()
-  chat.view.beside(chat.tell.line('∙', nameOf(chat.agent), '/help, Ctrl-D leaves', 'dim'))
+  chat.view.beside(
+    chat.tell.line('∙', nameOf(chat.agent), '/help for commands, Ctrl-D to exit', 'dim'),
+  )
   if (session) await resume(chat, session)
   else prompt(chat)
 }
@@ -114,7 +117,7 @@ async function begin(chat: Chat, session: Session | undefined): Promise<void> {
 async function choice(chat: Chat, agents: readonly Agent[]): Promise<Agent> {
   for (const [at, agent] of agents.entries()) chat.view.beside(`${at + 1} ${nameOf(agent)}`)
   for (;;) {
-    const answer = (await chat.reader.ask('which agent (1) › ', chat.context.signal)).trim()
+    const answer = (await chat.reader.ask('agent (1) › ', chat.context.signal)).trim()
     const found = agents[Number(answer === '' ? 1 : answer) - 1]
     if (found) return found
   }
@@ -133,10 +136,17 @@ function show(chat: Chat, event: Event | undefined): void {
   prompt(chat)
 }
 
-/** Says something between what the agent says. */
+/** Prints notes between the messages of the agent. */
 function say(chat: Chat, ...lines: string[]): void {
   chat.reader.hide()
   for (const line of lines) chat.view.beside(chat.tell.prose(line, 'dim'))
+  prompt(chat)
+}
+
+/** Prints lines whose columns are aligned. */
+function list(chat: Chat, lines: readonly string[]): void {
+  chat.reader.hide()
+  for (const line of lines) chat.view.beside(chat.tell.colored(line, 'dim'))
   prompt(chat)
 }
 
@@ -148,7 +158,7 @@ function sayError(chat: Chat, error: unknown): void {
   prompt(chat)
 }
 
-/** Goes on in a session, from its latest exchange on. */
+/** Continues a session from its latest exchange. */
 async function resume(chat: Chat, session: Session): Promise<void> {
   const messages = await latestMessages(chat.context.outlast, session.id)
   const last = messages.filter(({ role }) => role === 'user').at(-1) ?? messages[0]
@@ -166,7 +176,7 @@ function follow(chat: Chat, session: Session, after_sequence: number): SessionFo
 async function consent(chat: Chat, call: ToolCall, signal: AbortSignal) {
   const { start, reader, view, tell, context } = chat
   if (start.consent === 'all') return { decision: 'approve' as const }
-  if (start.consent === 'none') return { decision: 'deny' as const, reason: nobody }
+  if (start.consent === 'none') return { decision: 'deny' as const, reason: noApprover }
   const decision = await decide(call, {
     tell,
     ask: (text, initial) => reader.ask(text, signal, initial),
@@ -176,7 +186,7 @@ async function consent(chat: Chat, call: ToolCall, signal: AbortSignal) {
     },
     edit: editorOf(context.io, reader),
   })
-  if (!decision) say(chat, 'Left for later: /approve asks again.')
+  if (!decision) say(chat, 'Left for later. /approve asks again.')
   return decision
 }
 
@@ -205,7 +215,7 @@ async function enter(chat: Chat, entry: string): Promise<void> {
 
 function cancel(chat: Chat): void {
   if (chat.place?.isRunning()) chat.place.cancel()
-  else say(chat, 'No turn runs.')
+  else say(chat, 'No turn is running.')
 }
 
 function interrupt(chat: Chat): void {
@@ -214,7 +224,7 @@ function interrupt(chat: Chat): void {
   else if (place?.isRunning() || chat.isWarned) leave(chat, exitCodes.interrupted)
   else {
     chat.isWarned = true
-    say(chat, 'Ctrl-C again leaves. /help says what there is.')
+    say(chat, 'Press Ctrl-C again to exit. /help lists commands.')
   }
 }
 
@@ -226,8 +236,8 @@ function leave(chat: Chat, code: number): void {
   screen.release()
   screen.passing()
   screen.freshLine()
-  if (place?.isRunning()) screen.aside('The turn goes on without you.')
-  if (place) screen.aside(`\`outlast chat --session ${place.id}\` goes on.`)
+  if (place?.isRunning()) screen.aside('The turn continues in the background.')
+  if (place) screen.aside(`Continue with \`outlast chat --session ${place.id}\`.`)
   place?.close()
   finish(code)
 }
@@ -244,23 +254,28 @@ function steeringOf(chat: Chat): Steering {
       if (name !== undefined) chat.agent = await agentOf(context, name)
       chat.place?.close()
       chat.place = undefined
-      say(chat, `A new session with ${nameOf(chat.agent!)} begins with what you say.`)
+      say(chat, `Your next message starts a new session with ${nameOf(chat.agent!)}.`)
     },
-    async goTo(id) {
+    async goTo(text) {
+      const { id } = await findResource(kinds.SESSION!, text, context)
       const session = await outlast.sessions.get(id, { signal })
       chat.agent = await outlast.agents.get(session.agent_id, { signal })
       await resume(chat, session)
     },
+    isAgent: (id) => chat.agent?.id === id,
+    modelId: () => chat.controls?.model_id ?? undefined,
+    list: (lines) => list(chat, lines),
+    columns: () => chat.screen.columns(),
     async setModel(name) {
       const { model_id: _, ...rest } = chat.controls ?? {}
       const chosen = name && (await controlsOf(context, { model: name, effort: undefined }))
       chat.controls = { ...rest, ...(chosen || {}) }
-      say(chat, name ? `${oneLine(name)} answers from now on.` : 'The usual model answers.')
+      say(chat, name ? `Model: ${oneLine(name)}.` : 'Model: the default.')
     },
     setEffort(effort) {
       const { reasoning: _, ...rest } = chat.controls ?? {}
       chat.controls = { ...rest, ...(effort !== undefined && { reasoning: { effort } }) }
-      say(chat, effort === undefined ? 'The usual effort.' : `Effort: ${oneLine(effort)}.`)
+      say(chat, effort === undefined ? 'Effort: the default.' : `Effort: ${oneLine(effort)}.`)
     },
     queue: (text) => send(chat, text, 'queue'),
     cancel: () => cancel(chat),

@@ -1,6 +1,6 @@
 import type { Approval, Event, OutlastError, Session, ToolCall } from '@outlast/sdk'
 import type { Context } from '../core/command.ts'
-import { historyChanged, tellConnection } from '../core/connection.ts'
+import { historyChanged, reportConnection } from '../core/connection.ts'
 import { exitCodes, sentencesOf } from '../core/failure.ts'
 import { canAsk } from '../input/prompt.ts'
 import { oneLine } from '../output/width.ts'
@@ -9,13 +9,13 @@ import { createConsents } from './consents.ts'
 import { editorOf } from './editor.ts'
 import { createReader, type Reader } from './reader.ts'
 import { createScreen, type Screen } from './screen.ts'
-import { controlsOf, hasLinks, messageOf, newSession, nobody, type Start } from './start.ts'
+import { controlsOf, hasLinks, messageOf, newSession, noApprover, type Start } from './start.ts'
 import { agentOf, nameOf } from './target.ts'
 import { createTell, type Tell } from './tell.ts'
 import { discardTyped } from './typed-ahead.ts'
 import { createView } from './view.ts'
 
-/** One message and what comes of it: the answer on stdout, everything beside it on stderr. */
+/** Sends one message. Prints the answer to stdout and all other text to stderr. */
 export async function oneShot(context: Context, start: Start, text: string): Promise<number> {
   const { outlast, signal, out } = context
   const controls = await controlsOf({ outlast, signal }, start)
@@ -27,7 +27,7 @@ export async function oneShot(context: Context, start: Start, text: string): Pro
     ownId: stored.id,
   })
   if (start.session === undefined && out.mode === 'text') {
-    out.note(`\`outlast chat --session ${session.id}\` goes on.`)
+    out.note(`Continue with \`outlast chat --session ${session.id}\`.`)
   }
   return code
 }
@@ -83,7 +83,7 @@ async function watch(
     }
     code = exitCodes.interrupted
     screen.passing()
-    out.note('Cancelling. Ctrl-C again leaves at once; the turn may then go on.')
+    out.note('Cancelling. Press Ctrl-C again to exit at once; the turn may then continue.')
     outlast.sessions.cancelTurn(session.id).catch((error: OutlastError) => {
       for (const sentence of sentencesOf(error, context.url)) out.note(sentence)
       over.abort()
@@ -94,8 +94,8 @@ async function watch(
     { outlast, sessionId: session.id },
     { answer: asker.answer, say: (error) => out.note(sentencesOf(error, context.url).join('\n')) },
   )
-  const onConnection = tellConnection({
-    say: (text) => out.mode !== 'quiet' && screen.aside(tell.prose(text, 'dim')),
+  const onConnection = reportConnection({
+    notify: (text) => out.mode !== 'quiet' && screen.aside(tell.prose(text, 'dim')),
     change: (isOpen) => out.mode === 'text' && screen.passing(isOpen ? undefined : 'reconnecting…'),
   })
   signal.addEventListener('abort', interrupt)
@@ -107,7 +107,7 @@ async function watch(
       onConnection,
       onHistoryChanged(resume) {
         out.note(historyChanged(resume))
-        // The message itself is lost: nothing will answer it.
+        // The message is lost, so there will be no answer.
         if (resume.sequence <= after) leave(exitCodes.failed)
       },
     })
@@ -138,7 +138,7 @@ type Asker = {
   sessionId: string
 }
 
-/** Who decides on calls: what the command line says, somebody at the terminal, or nobody. */
+/** Decides on tool calls: by the flag, or by the user at a terminal. */
 function askerOf(context: Context, { start, interrupt, screen, tell, leave, sessionId }: Asker) {
   const { io, out } = context
   const isAskable = canAsk(io) && out.mode === 'text'
@@ -160,14 +160,16 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
 
   async function answer(call: ToolCall, signal: AbortSignal): Promise<Approval | undefined> {
     if (start.consent === 'all') return { decision: 'approve' }
-    if (start.consent === 'none') return { decision: 'deny', reason: nobody }
+    if (start.consent === 'none') return { decision: 'deny', reason: noApprover }
     if (!isAskable) {
-      out.note(oneLine(`${call.name} needs consent, and nobody can be asked here. The turn waits:`))
       out.note(
-        `\`outlast sessions approve ${sessionId} ${oneLine(call.id)}\` allows it, \`deny\` denies it,`,
+        oneLine(`${call.name} needs approval, and there is no terminal to ask on. The turn waits.`),
       )
       out.note(
-        `\`outlast chat --session ${sessionId}\` asks. --approve all or none decides beforehand.`,
+        `Approve it with \`outlast sessions approve ${sessionId} ${oneLine(call.id)}\`, or deny it with \`deny\`.`,
+      )
+      out.note(
+        `\`outlast chat --session ${sessionId}\` asks for the decision. --approve all or none decides in advance.`,
       )
       leave(exitCodes.failed)
       return undefined

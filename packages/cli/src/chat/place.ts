@@ -1,13 +1,13 @@
 import type { Approval, Event, NewMessage, Outlast, Resume, Session, ToolCall } from '@outlast/sdk'
-import { historyChanged, tellConnection } from '../core/connection.ts'
+import { historyChanged, reportConnection } from '../core/connection.ts'
 import { createConsents } from './consents.ts'
 
 /** The session that is talked in. */
 export type SessionFollower = ReturnType<typeof createPlace>
 
-/** What shows a session. */
+/** Shows a session to the user. */
 export type Surface = {
-  /** Shows an event, or nothing, and after it whether it is somebody's turn to say something. */
+  /** Shows an event, if any, and the prompt if the user may type. */
   show: (event?: Event) => void
   passing: (text?: string) => void
   say: (text: string) => void
@@ -18,17 +18,17 @@ export type Surface = {
 
 type Talk = { outlast: Outlast; session: Session; after_sequence: number }
 
-/** Follows a session from an event on, and says what is typed in it. */
+/** Follows a session from an event on, and sends typed messages to it. */
 export function createPlace(
   { outlast, session, after_sequence }: Talk,
   { show, passing, say, fail, consent }: Surface,
 ) {
   const { id } = session
   const over = new AbortController()
-  /** Messages that were typed here stand there already. */
+  /** Ids of messages typed here, which are already on the screen. */
   const typed = new Set<string>()
   const sending = new Set<Promise<unknown>>()
-  // What is in the past ends as what happens now does: with an event that says so.
+  // Stored turns end like live ones, with an event.
   let isRunning = session.status !== 'started'
   let isCancelling = false
   const consents = createConsents(
@@ -54,8 +54,8 @@ export function createPlace(
   }
 
   async function read(): Promise<void> {
-    const onConnection = tellConnection({
-      say,
+    const onConnection = reportConnection({
+      notify: say,
       change(isOpen) {
         passing(isOpen ? undefined : 'reconnecting…')
         if (isOpen) show()
@@ -80,7 +80,7 @@ export function createPlace(
     id,
     isRunning: () => isRunning,
     isCancelling: () => isCancelling,
-    /** Contract: throws what the call throws; as far as known, the message is not stored then. */
+    /** Contract: throws the error of the request. The message is then probably not stored. */
     async send(message: NewMessage, signal: AbortSignal) {
       const wasRunning = isRunning
       isRunning = true

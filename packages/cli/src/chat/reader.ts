@@ -10,11 +10,11 @@ type Handlers = {
   onInterrupt: () => void
   /** Ctrl-D, or the terminal is gone. */
   onEnd: () => void
-  /** Somebody types: nobody else may write. */
+  /** The user is typing: other output must wait. */
   onTyping: (isTyping: boolean) => void
 }
 
-/** What stdin can do besides when it is a terminal. */
+/** Additional methods of stdin on a terminal. */
 type Raw = Io['stdin'] & { setRawMode?: (isRaw: boolean) => void }
 
 type Key = { name?: string; ctrl?: boolean }
@@ -43,8 +43,8 @@ type Reading = {
 }
 
 /**
- * Lines that somebody types, with a history. A line that ends in `\`, and lines that are pasted,
- * are one entry. Where no prompt is shown one appears with the first key.
+ * Reads typed lines, with a history. A line that ends in `\` and the next one are one entry, as are
+ * pasted lines. Without a prompt, the first key shows one.
  */
 export function createReader(
   { stdin, output }: { stdin: Raw; output: Io['stdout'] },
@@ -65,9 +65,9 @@ export function createReader(
   })
   return {
     isAsking: () => it.question !== undefined,
-    /** Asks for an entry, or once more what is asked already. */
+    /** Prompts for an entry, or repeats the current question. */
     show: (text?: string) => show(it, text),
-    /** Takes the prompt away, so that something can be written. Who types goes on. */
+    /** Removes the prompt for other output. The typed text is kept. */
     hide: () => hide(it),
     /** Contract: rejects with the signal's reason. */
     ask: (text: string, signal: AbortSignal, initial?: string) => ask(it, text, signal, initial),

@@ -80,7 +80,7 @@ export function createScreen(
     freshLine: () => perform(() => endLine(stdout)),
     /** A line that goes again as soon as there is anything else. */
     passing: (text?: string) => perform(() => pass(text)),
-    /** From here on what is written may be taken back. */
+    /** Begins output that can be removed later. */
     mark: () =>
       perform(() => {
         endLine(stdout)
@@ -89,7 +89,7 @@ export function createScreen(
       }),
     /** Erases text since the mark; where that cannot be, prints `instead` that it is void. */
     takeBack: (instead: string) => perform(() => takeBack(instead)),
-    /** Somebody else writes on the terminal now. */
+    /** Pauses output while the user types. */
     hold() {
       if (writing.isHeld()) return
       endPassing()

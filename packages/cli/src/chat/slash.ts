@@ -1,17 +1,25 @@
 import type { Outlast } from '@outlast/sdk'
+import { aligned } from '../core/help.ts'
+import { nearest } from '../core/suggest.ts'
 import { sizeText } from '../output/progress.ts'
-import { oneLine } from '../output/width.ts'
+import { oneLine, wrap } from '../output/width.ts'
 
-/** What slash commands can do with the conversation that they are said in. */
+/** Actions of slash commands on their conversation. */
 export type Steering = {
   outlast: Outlast
   signal: AbortSignal
-  /** Lines between what the agent says. */
+  /** Prints notes between the messages of the agent. */
   say: (...lines: string[]) => void
+  /** Prints lines whose columns are aligned. */
+  list: (lines: readonly string[]) => void
+  columns: () => number
   sessionId: () => string | undefined
-  /** A new session, with the next message; of another agent when one is named. */
+  /** Starts a new session with the next message, of another agent if one is named. */
   renew: (agent?: string) => Promise<void>
   goTo: (sessionId: string) => Promise<void>
+  isAgent: (id: string) => boolean
+  /** Model of the next messages. Undefined: the default. */
+  modelId: () => string | undefined
   setModel: (name: string | undefined) => Promise<void>
   setEffort: (level: string | undefined) => void
   queue: (text: string) => Promise<void>
@@ -20,48 +28,95 @@ export type Steering = {
   leave: () => void
 }
 
-type Slash = { about: string; run: (steering: Steering, rest: string) => Promise<void> | void }
-
-const slashes: Record<string, Slash> = {
-  help: { about: 'this list', run: (steering) => help(steering) },
-  new: { about: 'a new session', run: ({ renew }) => renew() },
-  session: {
-    about: '[ID] which session this is, or another one',
-    run: ({ sessionId, goTo, say }, id) =>
-      id === '' ? say(sessionId() ?? 'The session begins with the first message.') : goTo(id),
-  },
-  agent: {
-    about: 'AGENT a new session with this agent',
-    run: ({ renew, say }, name) => (name === '' ? say('Which? /agent NAME') : renew(name)),
-  },
-  model: {
-    about: '[MODEL] the model from now on; without a name the usual one',
-    run: ({ setModel }, name) => setModel(name === '' ? undefined : name),
-  },
-  effort: {
-    about: '[LEVEL] how hard it thinks from now on',
-    run: ({ setEffort }, level) => setEffort(level === '' ? undefined : level),
-  },
-  files: { about: '[PATH] files of the session', run: files },
-  queue: {
-    about: 'MESSAGE for a turn of its own after this one',
-    run: ({ queue, say }, text) => (text === '' ? say('What? /queue MESSAGE') : queue(text)),
-  },
-  approve: {
-    about: 'asks about calls that were left for later',
-    run({ askAgain, say }) {
-      if (askAgain() === 0) say('No call waits for consent.')
-    },
-  },
-  cancel: { about: 'ends the turn, as Ctrl-C does', run: ({ cancel }) => cancel() },
-  exit: { about: 'leaves, as Ctrl-D does', run: ({ leave }) => leave() },
+type Slash = {
+  argument?: string
+  about: string
+  run: (steering: Steering, rest: string) => Promise<void> | void
 }
 
-function help({ say }: Steering): void {
-  say(
-    ...Object.entries(slashes).map(([name, { about }]) => `/${name} ${about}`),
-    'A line that ends in \\ goes on in the next one. What you say while the agent works reaches it at its next step.',
-  )
+const slashes: Record<string, Slash> = {
+  help: { about: 'list the commands', run: (steering) => help(steering) },
+  new: { about: 'start a new session', run: ({ renew }) => renew() },
+  session: {
+    argument: '[ID]',
+    about: 'show the session id, or switch to another session',
+    run: ({ sessionId, goTo, say }, id) =>
+      id === '' ? say(sessionId() ?? 'The first message starts the session.') : goTo(id),
+  },
+  agent: {
+    argument: '[AGENT]',
+    about: 'list the agents, or start a session with another one',
+    run: (steering, name) => (name === '' ? agents(steering) : steering.renew(name)),
+  },
+  model: {
+    argument: '[MODEL]',
+    about: 'list the models, or use another one; `default` resets it',
+    run: (steering, name) =>
+      name === '' ? models(steering) : steering.setModel(name === 'default' ? undefined : name),
+  },
+  effort: {
+    argument: '[LEVEL]',
+    about: 'set the reasoning effort, or reset it',
+    run: ({ setEffort }, level) => setEffort(level === '' ? undefined : level),
+  },
+  files: { argument: '[PATH]', about: 'list the files of the session', run: files },
+  queue: {
+    argument: 'MESSAGE',
+    about: 'send a message after the running turn',
+    run: ({ queue, say }, text) =>
+      text === '' ? say('/queue needs a message: /queue MESSAGE') : queue(text),
+  },
+  approve: {
+    about: 'decide on calls that were left for later',
+    run({ askAgain, say }) {
+      if (askAgain() === 0) say('No call waits for approval.')
+    },
+  },
+  cancel: { about: 'cancel the turn, like Ctrl-C', run: ({ cancel }) => cancel() },
+  exit: { about: 'exit, like Ctrl-D', run: ({ leave }) => leave() },
+}
+
+function help({ list, columns }: Steering): void {
+  const rows = Object.entries(slashes).map(([name, { argument, about }]): [string, string] => [
+    argument === undefined ? `/${name}` : `/${name} ${argument}`,
+    about,
+  ])
+  const most = columns()
+  list([
+    ...aligned(rows, most),
+    ...wrap('A line that ends in \\ continues on the next line.', most),
+    ...wrap('The agent reads a message that you send during a turn at its next step.', most),
+  ])
+}
+
+const listedMax = 100
+
+/** Lists the agents. `*` marks the current one. */
+async function agents({ outlast, signal, columns, list, isAgent }: Steering): Promise<void> {
+  const { data } = await outlast.agents.list({ limit: listedMax }, { signal })
+  const rows = data.map(({ id, name, description }): [string, string] => [
+    `${isAgent(id) ? '*' : ' '} ${oneLine(name)}`,
+    oneLine(description ?? ''),
+  ])
+  list([...aligned(rows, columns()), ...wrap('/agent NAME starts a session.', columns())])
+}
+
+/** Lists the active models. `*` marks the one of the next message. */
+async function models({ outlast, signal, columns, list, modelId }: Steering): Promise<void> {
+  const { data } = await outlast.models.list({ limit: listedMax }, { signal })
+  const chosen = modelId()
+  const isCurrent = (id: string, is_default: boolean) =>
+    chosen === undefined ? is_default : id === chosen
+  const rows = data
+    .filter(({ status }) => status === 'active')
+    .map(({ id, display_name, provider_name, is_default }): [string, string] => [
+      `${isCurrent(id, is_default) ? '*' : ' '} ${oneLine(display_name)}`,
+      oneLine(`${provider_name ?? ''}${is_default ? ' (default)' : ''}`),
+    ])
+  list([
+    ...aligned(rows, columns()),
+    ...wrap('/model NAME uses a model, /model default the default of the agent.', columns()),
+  ])
 }
 
 async function files({ outlast, sessionId, say, signal }: Steering, path: string): Promise<void> {
@@ -70,14 +125,18 @@ async function files({ outlast, sessionId, say, signal }: Steering, path: string
   const lines = list.map(({ path, is_directory, size_bytes }) =>
     oneLine(is_directory ? `${path}/` : `${path} (${sizeText(size_bytes)})`),
   )
-  say(...(lines.length > 0 ? lines : ['There are no files.']))
+  say(...(lines.length > 0 ? lines : ['No files.']))
 }
 
-/** Contract: throws what a call to the server throws. */
+/** Runs a slash command. Contract: throws the errors of its requests. */
 export async function perform(steering: Steering, entry: string): Promise<void> {
   const [, name = '', rest = ''] = /^\/(\S*)\s*([\s\S]*)$/.exec(entry)!
   const isShort = (known: string) => known === name || (name === 'quit' && known === 'exit')
   const found = Object.keys(slashes).find(isShort)
   if (found) await slashes[found]!.run(steering, rest.trim())
-  else steering.say(oneLine(`There is no /${name}. /help says what there is.`))
+  else {
+    const near = nearest(name, Object.keys(slashes))
+    const advice = near === undefined ? '' : ` Did you mean /${near}?`
+    steering.say(oneLine(`Unknown command /${name}.${advice} /help lists commands.`))
+  }
 }

@@ -3,7 +3,7 @@ import { UsageError } from '../core/failure.ts'
 import type { Io } from '../core/io.ts'
 import { modelOf } from './target.ts'
 
-/** What the command line says about a conversation. */
+/** Options of a conversation on the command line. */
 export type Start = {
   agent: string | undefined
   session: string | undefined
@@ -15,22 +15,23 @@ export type Start = {
   isVerbose: boolean
 }
 
-/** Why a call is denied that nobody was asked about. */
-export const nobody = 'Nobody is there to ask.'
+/** Reason of a denial by `--approve none`. */
+export const noApprover = 'No user is available to approve this call.'
 
 export type Consent = (typeof consents)[number]
 export const consents = ['ask', 'all', 'none'] as const
 
-/** Contract: throws a UsageError when flags of a new session stand with one that exists. */
+/** Contract: throws a UsageError for flags of a new session together with an existing one. */
 export function checkStart({ session, agent, title, tags }: Start): void {
   if (session === undefined) return
-  if (agent !== undefined) throw new UsageError('A session has its agent: leave --agent out.')
+  if (agent !== undefined)
+    throw new UsageError('--agent cannot be combined with --session, which has its agent.')
   if (title !== undefined || tags.length > 0) {
-    throw new UsageError('--title and --tag are for a new session.')
+    throw new UsageError('--title and --tag cannot be combined with --session.')
   }
 }
 
-/** What every message asks of its turn. */
+/** Builds the controls of every message. */
 export async function controlsOf(
   calls: { outlast: Outlast; signal: AbortSignal },
   { model, effort }: Pick<Start, 'model' | 'effort'>,
@@ -61,14 +62,14 @@ export const messageOf = (text: string, controls?: Controls, on_busy?: OnBusy): 
   ...(on_busy && { on_busy }),
 })
 
-/** The latest messages of a session, in their order. */
+/** Reads the latest messages of a session, in their order. */
 export async function latestMessages(outlast: Outlast, id: string): Promise<Message[]> {
   const limit = 100
   const { total } = await outlast.messages.list(id, { limit: 1 })
   return (await outlast.messages.list(id, { limit, offset: Math.max(0, total - limit) })).data
 }
 
-/** Terminals that are known to show links one can click. */
+/** Whether the terminal is one that supports links. */
 export const hasLinks = ({ env }: Io): boolean =>
   /^(iTerm\.app|WezTerm|vscode|ghostty|Hyper|rio)$/.test(env.TERM_PROGRAM ?? '') ||
   Number(env.VTE_VERSION ?? 0) >= 5000 ||

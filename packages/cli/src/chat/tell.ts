@@ -8,7 +8,7 @@ const widthWithoutTerminal = 500
 
 export type Tell = ReturnType<typeof createTell>
 
-/** Sentences about what happens beside the answers, a line each. */
+/** Formats notes beside the answers. */
 export function createTell({
   columns,
   hasColors,
@@ -22,7 +22,7 @@ export function createTell({
     hasColors ? paint({ text, style: look(...looks) }) : text
   const width = () => Math.min(columns(), widthWithoutTerminal)
 
-  /** One line: a mark, words that count, and as much of the rest as there is room for. */
+  /** Formats a line: a mark, words, and as much of the rest as fits. */
   function line(mark: string, words: string, rest = '', ...looks: Look[]): string {
     const text = oneLine(`${mark} ${words}${rest === '' ? '' : ` ${rest}`}`)
     return colored(cut(text, width()), ...looks)
@@ -31,7 +31,7 @@ export function createTell({
   const whole = (value: unknown) =>
     indented(typeof value === 'string' ? value : exactJson(value, 2))
 
-  /** Sentences, wrapped at words. */
+  /** Wraps a text at words. */
   function prose(text: string, ...looks: Look[]): string {
     const wrap = createWrap(columns())
     wrap.begin([])
@@ -50,12 +50,12 @@ export function createTell({
     callEnded(data: EventDataOf<'tool.completed'>): string {
       const { tool_name, success, status, error, result, duration_ms } = data
       const time = duration(duration_ms)
-      const said = success ? textIn(result ?? []) : `${status}: ${error ?? 'failed'}`
+      const outcome = success ? textIn(result ?? []) : `${status}: ${error ?? 'failed'}`
       const head = time ? `${tool_name} ${time}` : tool_name
       const mark = success ? '✓' : '✗'
       const looks: Look[] = success ? ['dim'] : ['red']
-      if (isVerbose) return `${line(mark, head, '', ...looks)}\n${whole(said)}`
-      return line(mark, head, said, ...looks)
+      if (isVerbose) return `${line(mark, head, '', ...looks)}\n${whole(outcome)}`
+      return line(mark, head, outcome, ...looks)
     },
   }
 }
@@ -65,11 +65,11 @@ const shortOf = (value: unknown) => {
   return text === '{}' ? '' : text
 }
 
-/** What a result says, its texts joined; of other parts what they are. */
+/** Joins the texts of a result. Other parts are replaced by their type. */
 export const textIn = (parts: readonly ContentPart[]) =>
   parts.map((part) => (part.type === 'text' ? part.text : `[${part.type}]`)).join(' ')
 
-/** Lines below another one. */
+/** Indents lines. */
 const indented = (text: string) =>
   text
     .split('\n')

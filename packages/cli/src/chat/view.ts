@@ -7,9 +7,9 @@ import { type Tell, textIn } from './tell.ts'
 export type View = ReturnType<typeof createView>
 
 /**
- * How answers are shown. `streamed`: as they come, on a terminal. `whole`: when they are there, so
- * that nothing has to be taken back from whatever reads them; what is said before tools are called
- * is no answer and stands beside.
+ * Output of answers. `streamed`: as they arrive, on a terminal. `whole`: when they are complete, so
+ * that a reader never gets text of a failed attempt. Text before tool calls is a note, not an
+ * answer.
  */
 export type Answers = 'streamed' | 'whole'
 
@@ -20,13 +20,13 @@ export type ViewOptions = {
   hasColors: boolean
   hasLinks: boolean
   isVerbose: boolean
-  /** Nothing but answers. */
+  /** Prints answers only. */
   isQuiet: boolean
 }
 
 type Show<T extends EventType> = (data: EventDataOf<T>) => void
 
-/** What is done with each type of event. */
+/** Action for each type of event. */
 type Shows = { [T in EventType]: Show<T> | 'ignored' }
 
 type Reply = { renderer: Renderer; text: string }
@@ -34,17 +34,17 @@ type Reply = { renderer: Renderer; text: string }
 type Viewing = ViewOptions & {
   reply: Reply | undefined
   thinking: string
-  /** Whether a blank line stands above. */
+  /** Whether the line above is blank. */
   isApart: boolean
   answer: string
   hasAnswered: boolean
-  /** The latest thing that was said, and what the vendor of the model said of its failure. */
+  /** Text of the latest reply, and the provider's reason of a failure. */
   latest: string
   reason: string
   cancelled: string
 }
 
-/** Shows the events of a session, one after the other, as a conversation. */
+/** Shows the events of a session as a conversation. */
 export function createView(options: ViewOptions) {
   const view: Viewing = {
     ...options,
@@ -65,7 +65,7 @@ export function createView(options: ViewOptions) {
     },
     beside: (text: string) => beside(view, text),
     apart: () => apart(view),
-    /** Somebody else has written above. */
+    /** Other output was written above. */
     below() {
       view.isApart = false
     },
@@ -106,7 +106,7 @@ function drop(view: Viewing): void {
   if (!view.reply) return
   view.reply = undefined
   view.isApart = true
-  view.screen.takeBack(view.tell.line('↻', 'the view.reply broke off, here it is again', '', 'dim'))
+  view.screen.takeBack(view.tell.line('↻', 'the reply was interrupted and restarts', '', 'dim'))
 }
 
 function complete(view: Viewing, { message }: EventDataOf<'output.message.completed'>): void {
@@ -156,7 +156,7 @@ function thought(view: Viewing, text: string): void {
   else if (text.trim() !== '') beside(view, view.tell.line('✻', text.trim(), '', 'dim'))
 }
 
-function said(view: Viewing, { message }: EventDataOf<'input.message'>): void {
+function showInput(view: Viewing, { message }: EventDataOf<'input.message'>): void {
   if (message.role === 'tool_result') return
   const lines = harmless(textIn(message.content)).split('\n')
   view.screen.freshLine()
@@ -194,7 +194,7 @@ const endOf = (
   )
 
 const showsOf = (view: Viewing): Shows => ({
-  'input.message': (data) => said(view, data),
+  'input.message': (data) => showInput(view, data),
   'session.started': 'ignored',
   'session.activated': () => endCancelled(view),
   'turn.started': 'ignored',
@@ -205,7 +205,7 @@ const showsOf = (view: Viewing): Shows => ({
   'context.compacting': () =>
     beside(
       view,
-      view.tell.line('∙', 'the conversation is long: its beginning is summed up', '', 'dim'),
+      view.tell.line('∙', 'summarizing the beginning of the long conversation', '', 'dim'),
     ),
   'context.compacted': 'ignored',
   'output.message.started': ({ attempt = 1 }) => {
@@ -227,7 +227,7 @@ const showsOf = (view: Viewing): Shows => ({
   'tool.call_requested': ({ tool_calls }) => {
     for (const { name, arguments: args } of tool_calls)
       beside(view, view.tell.callStarted(name, args))
-    view.screen.passing('waiting for the program that runs this')
+    view.screen.passing('waiting for the client that runs this tool')
   },
   'tool.started': ({ tool_call }) =>
     beside(view, view.tell.callStarted(tool_call.name, tool_call.arguments)),
@@ -240,7 +240,7 @@ const showsOf = (view: Viewing): Shows => ({
     if (view.isVerbose) beside(view, endOf(view, data))
   },
   'turn.failed': (data) => failed(view, data),
-  // What was said so far comes after it, and is shown before it.
+  // The reply so far arrives after this event and is shown before it.
   'turn.cancelled': ({ reason = '' }) => {
     view.cancelled = view.tell.line('∙', 'cancelled', reason, 'dim')
   },

@@ -1,13 +1,14 @@
 import { defineCommand, type Noun } from '../core/command.ts'
 import { deletion } from '../input/deletion.ts'
+import { findRow } from '../input/find-row.ts'
 import { listFlags, take } from '../output/list.ts'
-import { ago } from '../output/time.ts'
+import { ago, moment } from '../output/time.ts'
 
 const list = defineCommand({
-  summary: 'accounts of all organizations, for the operator of the server',
+  summary: 'list the accounts of all organizations',
   flags: {
     ...listFlags,
-    search: { type: 'string', value: 'TEXT', about: 'a part of the name or e-mail address' },
+    search: { type: 'string', value: 'TEXT', about: 'part of the name or e-mail address' },
   },
   async run({ outlast, out, signal }, { flags }) {
     const search = flags.search === undefined ? {} : { search: flags.search }
@@ -26,8 +27,24 @@ const list = defineCommand({
   },
 })
 
+const get = defineCommand({
+  summary: 'show an account',
+  positionals: ['<account>'],
+  async run({ outlast, out, signal }, { words }) {
+    const id = words[0]!
+    const account = await findRow(outlast.accounts.list({}, { signal }), 'account', id)
+    await out.item(account, {
+      ID: account.id,
+      'E-mail': account.email,
+      Name: account.name,
+      Disabled: moment(account.disabled_at) ?? 'no',
+      Created: moment(account.created_at),
+    })
+  },
+})
+
 const enable = defineCommand({
-  summary: 'lets a disabled account sign in again',
+  summary: 'enable a disabled account',
   positionals: ['<account>'],
   async run({ outlast, out, signal }, { words }) {
     const account = await outlast.accounts.update(words[0]!, { disabled: false }, { signal })
@@ -37,8 +54,9 @@ const enable = defineCommand({
 
 export const accounts: Noun = {
   list,
+  get,
   disable: deletion({
-    summary: 'ends all sign-ins and keys of an account and refuses new sign-ins',
+    summary: 'disable an account and end its sign-ins and keys',
     positional: '<account>',
     question: (id) => `Disable account ${id} and end its sign-ins and keys?`,
     sentence: (id) => `Disabled account ${id}.`,
@@ -46,14 +64,14 @@ export const accounts: Noun = {
   }),
   enable,
   'sign-out': deletion({
-    summary: 'ends all sign-ins of an account; its keys stay',
+    summary: 'end all sign-ins of an account; its keys stay',
     positional: '<account>',
     question: (id) => `End all sign-ins of account ${id}?`,
     sentence: (id) => `Ended all sign-ins of account ${id}.`,
     remove: (outlast, id, options) => outlast.accounts.endLogins(id, options),
   }),
   delete: deletion({
-    summary: 'deletes an account with its memberships, sign-ins and keys',
+    summary: 'delete an account with its memberships, sign-ins and keys',
     positional: '<account>',
     question: (id) => `Delete account ${id}?`,
     sentence: (id) => `Deleted account ${id}.`,

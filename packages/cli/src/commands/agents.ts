@@ -14,10 +14,10 @@ const refsOf = ({ capabilities }: Pick<Agent, 'capabilities'>) =>
   capabilities?.map(({ ref }) => ref).join(', ')
 
 const list = defineCommand({
-  summary: 'every agent that is not archived',
+  summary: 'list agents that are not archived',
   flags: {
     ...listFlags,
-    archived: { type: 'boolean', about: 'archived agents too' },
+    archived: { type: 'boolean', about: 'include archived agents' },
   },
   async run({ outlast, out, signal }, { flags }) {
     const more = flags.archived && { include_archived: true }
@@ -31,7 +31,7 @@ const list = defineCommand({
         { title: 'CAPABILITIES', value: refsOf, isFlexible: true },
         { title: 'UPDATED', value: ({ updated_at }) => ago(updated_at), isExtra: true },
       ],
-      { empty: 'There is no agent yet. `outlast agents create` makes one.' },
+      { empty: 'No agents yet. `outlast agents create` creates one.' },
     )
   },
 })
@@ -42,7 +42,7 @@ async function show({ out }: Context, agent: Agent): Promise<void> {
     Name: agent.name,
     Description: agent.description,
     Status: agent.status,
-    Model: agent.default_model_id ?? 'the default one',
+    Model: agent.default_model_id ?? 'the default model',
     Capabilities: () => refsOf(agent),
     'Client tools': () => agent.tools?.map(({ name }) => name).join(', '),
     Tags: () => agent.tags?.join(', '),
@@ -57,7 +57,7 @@ async function show({ out }: Context, agent: Agent): Promise<void> {
 }
 
 const get = defineCommand({
-  summary: 'one agent, with its prompt',
+  summary: 'show an agent with its system prompt',
   positionals: ['<agent>'],
   async run(context, { words }) {
     const { outlast, signal } = context
@@ -66,10 +66,10 @@ const get = defineCommand({
 })
 
 const create = defineCommand({
-  summary: 'makes an agent, of a file or of flags',
-  more: 'A file is Markdown with front matter, YAML or JSON, as `outlast agents export` writes it; - is stdin.\nFlags win over what the file says.',
+  summary: 'create an agent from a file or flags',
+  more: 'The file is Markdown with front matter, YAML or JSON, as `outlast agents export` writes it. - is stdin.\nFlags override the file.',
   flags: {
-    file: { type: 'string', short: 'f', value: 'FILE', about: 'the agent as a file' },
+    file: { type: 'string', short: 'f', value: 'FILE', about: 'file of the agent' },
     ...agentFlags,
   },
   async run(context, { flags }) {
@@ -84,21 +84,21 @@ const create = defineCommand({
 })
 
 const update = defineCommand({
-  summary: 'changes what the flags say, and leaves the rest',
-  more: "--tag and --capability replace the whole list; --tag '' empties it.",
+  summary: 'update the fields of the flags',
+  more: "--tag and --capability replace the whole list. --tag '' makes it empty.",
   positionals: ['<agent>'],
   flags: {
     ...agentFlags,
     'retention-days': {
       type: 'string',
       value: 'DAYS',
-      about: 'days that its idle sessions are kept; 0 (forever) or inherit',
+      about: 'retention of its idle sessions; 0 is unlimited; or inherit',
     },
     status: {
       type: 'string',
       choices: ['active', 'archived'],
       value: 'STATUS',
-      about: 'brings it back, or archives it',
+      about: 'archive it, or make it active',
     },
   },
   async run({ outlast, out, signal }, { words, flags }) {
@@ -117,16 +117,16 @@ const update = defineCommand({
 })
 
 const exportAgent = defineCommand({
-  summary: 'an agent as a file',
+  summary: 'export an agent as a file',
   positionals: ['<agent>'],
   flags: {
     format: {
       type: 'string',
       choices: ['markdown', 'yaml', 'json'],
       value: 'FORMAT',
-      about: 'the form (markdown)',
+      about: 'format (markdown)',
     },
-    output: { type: 'string', short: 'o', value: 'FILE', about: 'where to; else stdout' },
+    output: { type: 'string', short: 'o', value: 'FILE', about: 'output file (stdout)' },
   },
   async run({ outlast, out, signal }, { words, flags }) {
     const { format, output } = flags
@@ -138,7 +138,7 @@ const exportAgent = defineCommand({
 })
 
 const importAgent = defineCommand({
-  summary: 'makes an agent of a file; with the id of one that exists, replaces it',
+  summary: 'create an agent from a file, or replace the agent of its id',
   positionals: ['<file>'],
   async run(context, { words }) {
     const { outlast, out, signal } = context
@@ -148,8 +148,8 @@ const importAgent = defineCommand({
 })
 
 const preview = defineCommand({
-  summary: 'what a model would be given: prompt, tools, model',
-  more: 'Of an agent that exists, of one that flags describe, or of both together.',
+  summary: 'show the prompt, tools and model of a call',
+  more: 'For an existing agent, for an agent of flags, or for both combined.',
   positionals: ['[agent]'],
   flags: agentFlags,
   async run({ outlast, out, signal }, { words, flags }) {
@@ -168,17 +168,17 @@ export const agents: Noun = {
   create,
   update,
   delete: deletion({
-    summary: 'archives an agent: its sessions stay',
+    summary: 'archive an agent; its sessions stay',
     positional: '<agent>',
-    question: (id) => `Archive agent ${id}?`,
+    question: (label) => `Archive agent ${label}?`,
     sentence: (id) =>
-      `Archived agent ${id}. \`outlast agents update ${id} --status active\` brings it back.`,
+      `Archived agent ${id}. \`outlast agents update ${id} --status active\` restores it.`,
     remove: (outlast, id, options) => outlast.agents.delete(id, options),
   }),
   purge: deletion({
-    summary: 'deletes an archived agent that has no sessions',
+    summary: 'delete an archived agent without sessions',
     positional: '<agent>',
-    question: (id) => `Delete agent ${id} for good?`,
+    question: (label) => `Permanently delete agent ${label}?`,
     sentence: (id) => `Deleted agent ${id}.`,
     remove: (outlast, id, options) => outlast.agents.purge(id, options),
   }),

@@ -6,18 +6,18 @@ import { saveStream } from '../output/save.ts'
 import { ago } from '../output/time.ts'
 
 const filters = {
-  action: { type: 'string', value: 'ACTION', about: 'an operation, as in delete_agent' },
-  actor: { type: 'string', value: 'ID', about: 'done by this user or key' },
-  target: { type: 'string', value: 'ID', about: 'done to this' },
-  since: { type: 'string', value: 'TIME', about: 'from then on, as in 2026-01-31T00:00:00Z' },
-  until: { type: 'string', value: 'TIME', about: 'until then' },
+  action: { type: 'string', value: 'ACTION', about: 'operation, as in delete_agent' },
+  actor: { type: 'string', value: 'ID', about: 'id of the user or key' },
+  target: { type: 'string', value: 'ID', about: 'id of the changed resource' },
+  since: { type: 'string', value: 'TIME', about: 'earliest time, as in 2026-01-31T00:00:00Z' },
+  until: { type: 'string', value: 'TIME', about: 'latest time' },
 } as const satisfies Flags
 
 const queryOf = ({ action, actor, target, since, until }: Given<typeof filters>) =>
   given({ action, actor_id: actor, target, since, until })
 
 const list = defineCommand({
-  summary: 'who did what to what, the newest first',
+  summary: 'list audit events, the newest first',
   flags: { ...listFlags, ...filters },
   async run({ outlast, out, signal }, { flags }) {
     const query = queryOf(flags)
@@ -27,7 +27,7 @@ const list = defineCommand({
       [
         { title: 'WHEN', value: ({ created_at }) => ago(created_at) },
         {
-          title: 'WHO',
+          title: 'ACTOR',
           value: (row) => row.actor_name ?? row.actor_id ?? row.actor_type,
           isFlexible: true,
         },
@@ -35,15 +35,15 @@ const list = defineCommand({
         { title: 'TARGET', value: ({ target }) => target },
         { title: 'FROM', value: ({ address }) => address, isExtra: true },
       ],
-      { empty: 'Nothing was written down.' },
+      { empty: 'No audit events match.' },
     )
   },
 })
 
 const exportAudit = defineCommand({
-  summary: 'all of it as JSON lines, to a file or stdout',
+  summary: 'export audit events as JSON lines',
   flags: {
-    output: { type: 'string', short: 'o', value: 'FILE', about: 'where to; else stdout' },
+    output: { type: 'string', short: 'o', value: 'FILE', about: 'output file (stdout)' },
     ...filters,
   },
   async run(context, { flags }) {

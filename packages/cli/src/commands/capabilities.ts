@@ -4,14 +4,14 @@ import { listFlags, listIn, take } from '../output/list.ts'
 import { schemaRows } from '../output/schema.ts'
 
 const list = defineCommand({
-  summary: 'what agents and sessions can be given',
+  summary: 'list the capabilities for agents and sessions',
   flags: {
     ...listFlags,
     status: {
       type: 'string',
       choices: ['available', 'coming_soon', 'deprecated', 'all'],
       value: 'STATUS',
-      about: 'in this state (available)',
+      about: 'status (available)',
     },
   },
   async run({ outlast, out, signal }, { flags }) {
@@ -26,7 +26,7 @@ const list = defineCommand({
         { title: 'STATUS', value: ({ status }) => status },
         { title: 'CATEGORY', value: ({ category }) => category, isFlexible: true },
       ],
-      { empty: 'There is none in this state.' },
+      { empty: 'No capabilities with this status.' },
     )
   },
 })
@@ -36,7 +36,7 @@ async function* only<T>(rows: AsyncIterable<T>, isWanted: (row: T) => boolean) {
 }
 
 const get = defineCommand({
-  summary: 'one capability: its tools, and what its config may say',
+  summary: 'show a capability, its tools and its config',
   positionals: ['<capability>'],
   async run(context, { words }) {
     const { outlast, out, signal } = context
@@ -47,7 +47,7 @@ const get = defineCommand({
       Description: capability.description,
       Status: capability.status,
       Category: capability.category,
-      'Brings along': () => capability.dependencies?.join(', '),
+      'Depends on': () => capability.dependencies?.join(', '),
     })
     if (out.mode === 'text') await showParts(context, capability)
   },
@@ -62,7 +62,7 @@ async function showParts({ out }: Context, capability: CapabilityInfo): Promise<
       tools,
       [
         { title: 'TOOL', value: ({ name }) => name },
-        { title: 'WHAT IT DOES', value: ({ description }) => description, isFlexible: true },
+        { title: 'DESCRIPTION', value: ({ description }) => description, isFlexible: true },
       ],
       { empty: '' },
     )
@@ -76,13 +76,13 @@ async function showParts({ out }: Context, capability: CapabilityInfo): Promise<
         { title: 'CONFIG', value: ({ name }) => name },
         { title: 'TYPE', value: ({ type }) => type, isFlexible: true },
         { title: 'DEFAULT', value: ({ byDefault }) => byDefault },
-        { title: 'WHAT IT IS FOR', value: ({ about }) => about, isFlexible: true },
+        { title: 'DESCRIPTION', value: ({ about }) => about, isFlexible: true },
       ],
       { empty: '' },
     )
   }
   if (!system_prompt) return
-  await out.line('\nWhat it adds to the prompt:\n')
+  await out.line('\nAdded to the system prompt:\n')
   await out.text(system_prompt)
 }
 

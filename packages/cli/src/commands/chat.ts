@@ -3,7 +3,7 @@ import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import { readInput } from '../input/prompt.ts'
 
-/** The message from the command line or stdin; undefined to prompt at a terminal. */
+/** Reads the message of the command line or stdin. Undefined: chat at the terminal. */
 async function given(context: Context, words: readonly string[]): Promise<string | undefined> {
   const isAtTerminal = context.io.stdin.isTTY === true
   const parts: string[] = []
@@ -12,28 +12,32 @@ async function given(context: Context, words: readonly string[]): Promise<string
   }
   if (parts.length === 0) return undefined
   const text = parts.join(' ')
-  if (text.trim() === '') throw new UsageError('There is nothing to say: the message is empty.')
+  if (text.trim() === '') throw new UsageError('The message is empty.')
   return text
 }
 
 export const chat: Noun = {
   '': defineCommand({
-    summary: 'talk to an agent; with a message, one exchange (`-` reads it from stdin)',
+    summary: 'chat with an agent; with a message, one exchange (`-` reads stdin)',
     positionals: ['[message…]'],
     flags: {
-      agent: { type: 'string', short: 'a', value: 'AGENT', about: 'whom to talk to: id or name' },
-      session: { type: 'string', short: 's', value: 'ID', about: 'goes on with this session' },
-      model: { type: 'string', short: 'm', value: 'MODEL', about: 'which model: id or name' },
-      effort: { type: 'string', value: 'LEVEL', about: 'how hard the model thinks' },
+      agent: { type: 'string', short: 'a', value: 'AGENT', about: 'agent to use (id or name)' },
+      session: { type: 'string', short: 's', value: 'SESSION', about: 'session to continue' },
+      model: { type: 'string', short: 'm', value: 'MODEL', about: 'model to use (id or name)' },
+      effort: { type: 'string', value: 'LEVEL', about: 'reasoning effort' },
       title: { type: 'string', value: 'TEXT', about: 'title of the new session' },
       tag: { type: 'string', multiple: true, value: 'TAG', about: 'tag of the new session' },
       approve: {
         type: 'string',
         choices: consents,
-        value: 'WHOM',
-        about: 'who decides on tools that need consent (ask)',
+        value: 'MODE',
+        about: 'decision on tool calls that need approval (ask)',
       },
-      verbose: { type: 'boolean', short: 'v', about: 'arguments, results and thinking whole' },
+      verbose: {
+        type: 'boolean',
+        short: 'v',
+        about: 'print arguments, results and thinking whole',
+      },
     },
     async run(context, { words, flags }) {
       const start: Start = {
@@ -52,7 +56,7 @@ export const chat: Noun = {
         return (await import('../chat/one-shot.ts')).oneShot(context, start, text)
       }
       if (!context.io.stdout.isTTY || context.out.mode !== 'text') {
-        throw new UsageError('Say something: `outlast chat MESSAGE`, or through stdin.')
+        throw new UsageError('A message is required: `outlast chat MESSAGE`, or stdin.')
       }
       return (await import('../chat/interactive.ts')).converse(context, start)
     },

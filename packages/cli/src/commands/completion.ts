@@ -3,7 +3,7 @@ import { type Shell, scripts } from '../core/completion-scripts.ts'
 
 const command = (shell: Shell, place: string) =>
   defineCommand({
-    summary: `the script for ${shell}`,
+    summary: `print the completion script for ${shell}`,
     more: place,
     async run({ out }) {
       await out.write(scripts[shell])

@@ -11,13 +11,13 @@ const secondsMax = 3_600
 
 export const doctor: Noun = {
   '': defineCommand({
-    summary: 'look at everything between here and the server, and say what to do',
+    summary: 'check the connection and the server, and suggest fixes',
     flags: {
-      session: { type: 'string', value: 'ID', about: 'listen to the stream of this session' },
+      session: { type: 'string', value: 'ID', about: 'session for the stream check' },
       'streams-for': {
         type: 'string',
         value: 'SECONDS',
-        about: 'how long a stream has to stay open (until it shows that it lives)',
+        about: 'time that the stream must stay open (until its first heartbeat)',
       },
     },
     async run({ profile, out, io, signal }, { flags }) {
@@ -52,20 +52,20 @@ function secondsOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const seconds = Number(text)
   if (/^\d+$/.test(text) && seconds >= 1 && seconds <= secondsMax) return seconds
-  throw new UsageError(`--streams-for takes seconds, from 1 to ${secondsMax}.`)
+  throw new UsageError(`--streams-for must be a number of seconds from 1 to ${secondsMax}.`)
 }
 
-/** What is being looked at, on a terminal, until it was. */
+/** Shows the running check on a terminal. */
 function waitingLine({ stderr }: Io) {
   let isShown = false
   const clear = () => {
     if (isShown) stderr.write('\r\x1b[K')
     isShown = false
   }
-  const show = (what: string) => {
+  const show = (check: string) => {
     clear()
     if (!stderr.isTTY) return
-    stderr.write(`Whether ${what} …`.slice(0, (stderr.columns ?? 80) - 1))
+    stderr.write(`Checking whether ${check} …`.slice(0, (stderr.columns ?? 80) - 1))
     isShown = true
   }
   return { show, clear }

@@ -1,6 +1,6 @@
 import type { Event, EventType, Resume } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
-import { historyChanged, tellConnection } from '../core/connection.ts'
+import { historyChanged, reportConnection } from '../core/connection.ts'
 import { UsageError } from '../core/failure.ts'
 import { columnsOf } from '../core/io.ts'
 import { lineOf } from '../output/event-line.ts'
@@ -17,15 +17,18 @@ type Wanted = {
   untilIdle: boolean
 }
 
-/** Several, each given as a flag of its own or with commas. */
+/** Splits the values of a repeated flag at commas. */
 const split = (given: readonly string[]) =>
   given.flatMap((text) => text.split(',')).filter((name) => name !== '') as EventType[]
 
-/** What the server is asked for: with `untilIdle` also what tells whether a turn runs. */
+/** Builds the query. `untilIdle` adds the events that begin and end turns. */
 function queryOf({ types, exclude, untilIdle }: Wanted) {
   const wanted = types.length > 0 && untilIdle ? [...new Set([...types, ...ends])] : types
-  const left = untilIdle ? exclude.filter((type) => !ends.includes(type)) : exclude
-  return { ...(wanted.length > 0 && { types: wanted }), ...(left.length > 0 && { exclude: left }) }
+  const excluded = untilIdle ? exclude.filter((type) => !ends.includes(type)) : exclude
+  return {
+    ...(wanted.length > 0 && { types: wanted }),
+    ...(excluded.length > 0 && { exclude: excluded }),
+  }
 }
 
 async function print({ out, io }: Context, wanted: Wanted, event: Event): Promise<void> {
@@ -36,7 +39,7 @@ async function print({ out, io }: Context, wanted: Wanted, event: Event): Promis
   return out.line(out.mode === 'quiet' ? event.id : lineOf(event, columnsOf(io.stdout)))
 }
 
-/** Prints stored events. Returns the last sequence, and whether the session is busy after it. */
+/** Prints stored events. Returns the last sequence, and whether the session is then busy. */
 async function printStored(context: Context, wanted: Wanted) {
   const { outlast, signal } = context
   const { sessionId, after_sequence } = wanted
@@ -58,10 +61,10 @@ async function isActive({ outlast, signal }: Context, sessionId: string): Promis
 
 async function follow(context: Context, wanted: Wanted, after_sequence: number): Promise<void> {
   const { outlast, signal, out } = context
-  const onConnection = tellConnection({
-    say: (text) => out.note(text),
+  const onConnection = reportConnection({
+    notify: (text) => out.note(text),
     change(isOpen) {
-      if (!isOpen && out.mode === 'text') out.note('The connection is lost: trying again.')
+      if (!isOpen && out.mode === 'text') out.note('Connection lost, reconnecting.')
     },
   })
   const onHistoryChanged = (resume: Resume) => out.note(historyChanged(resume))
@@ -73,25 +76,27 @@ async function follow(context: Context, wanted: Wanted, after_sequence: number):
 }
 
 function sequenceOf(text = '0'): number {
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError('--after takes the sequence of an event.')
+  if (!/^\d{1,9}$/.test(text))
+    throw new UsageError('--after must be the sequence number of an event.')
   return Number(text)
 }
 
 export const events: Noun = {
   '': defineCommand({
-    summary: 'what happened in a session, and with --follow what happens',
+    summary: 'print the events of a session; --follow adds new ones',
+    aliases: ['list'],
     positionals: ['<session>'],
     flags: {
-      follow: { type: 'boolean', short: 'f', about: 'goes on until Ctrl-C' },
+      follow: { type: 'boolean', short: 'f', about: 'print new events until Ctrl-C' },
       until: {
         type: 'string',
         choices: ['idle'],
-        value: 'WHEN',
-        about: 'with --follow: goes on until no turn runs',
+        value: 'STATE',
+        about: 'print new events until no turn runs',
       },
-      types: { type: 'string', multiple: true, value: 'TYPE', about: 'only these' },
-      exclude: { type: 'string', multiple: true, value: 'TYPE', about: 'all but these' },
-      after: { type: 'string', value: 'SEQUENCE', about: 'what comes after this event' },
+      types: { type: 'string', multiple: true, value: 'TYPE', about: 'only these types' },
+      exclude: { type: 'string', multiple: true, value: 'TYPE', about: 'all except these types' },
+      after: { type: 'string', value: 'SEQUENCE', about: 'only events after this one' },
     },
     async run(context, { words, flags }) {
       const wanted: Wanted = {

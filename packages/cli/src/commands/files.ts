@@ -8,17 +8,17 @@ import { sizeText } from '../output/progress.ts'
 import { oneLine } from '../output/width.ts'
 
 const dryRun = {
-  'dry-run': { type: 'boolean', about: 'only says what would be done' },
+  'dry-run': { type: 'boolean', about: 'print the actions without running them' },
 } as const satisfies Flags
 
 const recursive = {
-  recursive: { type: 'boolean', short: 'r', about: 'with all that is below' },
+  recursive: { type: 'boolean', short: 'r', about: 'include subdirectories' },
 } as const satisfies Flags
 
-const notThere = (file: string) => new UsageError(`${file} is not there.`)
+const notThere = (file: string) => new UsageError(`${file} does not exist.`)
 
-const ls = defineCommand({
-  summary: 'files of a session, with sizes and dates',
+const list = defineCommand({
+  summary: 'list the files of a session',
   positionals: ['<session>', '[path]'],
   flags: recursive,
   async run({ outlast, out, signal }, { words, flags }) {
@@ -37,13 +37,14 @@ const ls = defineCommand({
         { title: 'CHANGED', value: ({ updated_at }) => `${updated_at.slice(0, 19)}Z` },
         { title: 'PATH', value: ({ path, is_directory }) => path + (is_directory ? '/' : '') },
       ],
-      { empty: 'There are no files.' },
+      { empty: 'No files.' },
     )
   },
 })
 
-const cat = defineCommand({
-  summary: 'what is in a file, byte for byte',
+const get = defineCommand({
+  summary: 'print a file byte for byte',
+  aliases: ['cat'],
   positionals: ['<session>', '<path>'],
   async run({ outlast, out, io, signal }, { words }) {
     const place = remotePath(words[1]!)
@@ -51,14 +52,18 @@ const cat = defineCommand({
     if (out.mode === 'json') return out.json(file)
     const bytes = bytesOf(file)
     if (io.stdout.isTTY && file.encoding === 'base64') {
-      throw new UsageError(`${place} is no text (${sizeText(bytes.length)}): send it into a file.`)
+      throw new UsageError(
+        `${place} is not text (${sizeText(bytes.length)}). Redirect the output to a file.`,
+      )
     }
     await out.write(bytes)
   },
 })
 
 const push = defineCommand({
-  summary: 'sends files and directories; the last word is where to, `/` at its end: into it',
+  summary: 'upload files and directories; the last argument is the target',
+  more: 'Without a target, files go to the root. A target that ends in / is the parent directory.',
+  aliases: ['create', 'update'],
   positionals: ['<session>', '<local>', '[more… to]'],
   flags: dryRun,
   async run(context, { words: [sessionId, ...words], flags }) {
@@ -66,31 +71,31 @@ const push = defineCommand({
     const { report } = await import('../files/transfer.ts')
     const isDryRun = flags['dry-run']
     const outcome = await push(context, { sessionId: sessionId!, words, isDryRun })
-    return report(context, outcome, isDryRun ? 'would be sent' : 'sent')
+    return report(context, outcome, isDryRun ? 'would be uploaded' : 'uploaded')
   },
 })
 
 const pull = defineCommand({
-  summary:
-    'fetches a file, or a directory with all that is in it; `/` at the end of where to: into it',
+  summary: 'download a file or a directory with its contents',
+  more: 'The default target is the current directory. A target that ends in / is the parent directory.',
   positionals: ['<session>', '<path>', '[local]'],
-  flags: { force: { type: 'boolean', about: 'replaces files that exist' }, ...dryRun },
+  flags: { force: { type: 'boolean', about: 'replace existing files' }, ...dryRun },
   async run(context, { words: [sessionId, from, to = './'], flags }) {
     const { pull } = await import('../files/pull.ts')
     const { report } = await import('../files/transfer.ts')
     const { force: isForced, 'dry-run': isDryRun } = flags
     const pulling = { sessionId: sessionId!, from: from!, to, isDryRun, isForced }
     const outcome = await pull(context, pulling)
-    const code = await report(context, outcome, isDryRun ? 'would be fetched' : 'fetched')
+    const code = await report(context, outcome, isDryRun ? 'would be downloaded' : 'downloaded')
     if (outcome.hasConflicts) context.out.note('Nothing was written.')
-    if (outcome.hidden.length > 0) context.out.note('Hidden, since a name begins with a dot:')
+    if (outcome.hidden.length > 0) context.out.note('Hidden files, whose names begin with a dot:')
     for (const file of outcome.hidden) context.out.note(`  ${oneLine(file)}`)
     return code
   },
 })
 
-const rm = defineCommand({
-  summary: 'deletes files; a directory with something in it needs -r',
+const remove = defineCommand({
+  summary: 'delete files; a directory that is not empty needs -r',
   positionals: ['<session>', '<path>', '[more…]'],
   flags: { ...recursive, ...yesFlag },
   async run({ outlast, out, io, signal }, { words: [sessionId, ...paths], flags }) {
@@ -103,7 +108,7 @@ const rm = defineCommand({
       const { deleted } = await outlast.files.delete(sessionId!, place, query, { signal })
       if (deleted) await out.line(out.mode === 'json' ? JSON.stringify(place) : oneLine(place))
       else {
-        out.note(`${oneLine(place)} is not there.`)
+        out.note(`${oneLine(place)} does not exist.`)
         code = exitCodes.failed
       }
     }
@@ -111,8 +116,9 @@ const rm = defineCommand({
   },
 })
 
-const mv = defineCommand({
-  summary: 'moves a file or a directory; into a directory it keeps its name',
+const move = defineCommand({
+  summary: 'move a file or a directory; in a directory it keeps its name',
+  aliases: ['mv'],
   positionals: ['<session>', '<from>', '<to>'],
   async run({ outlast, out, signal }, { words: [sessionId, from, to] }) {
     const src_path = remotePath(from!)
@@ -129,7 +135,8 @@ const mv = defineCommand({
 })
 
 const grep = defineCommand({
-  summary: 'lines that match an expression of RE2, in files that a glob names',
+  summary: 'print lines that match an RE2 expression, in the files of a glob',
+  aliases: ['search'],
   positionals: ['<session>', '<pattern>', '[glob]'],
   async run({ outlast, out, signal }, { words: [sessionId, pattern, path_pattern] }) {
     const body = { pattern: pattern!, ...(path_pattern !== undefined && { path_pattern }) }
@@ -146,4 +153,4 @@ const grep = defineCommand({
   },
 })
 
-export const files: Noun = { ls, cat, push, pull, rm, mv, grep }
+export const files: Noun = { list, get, push, pull, delete: remove, move, grep }

@@ -1,100 +1,104 @@
 import type { Noun } from '../core/command.ts'
 
-/** What stands in the help before anything is loaded. */
+/** A noun before it is loaded. In a summary, the words after a colon are verbs. */
 export type Entry = { summary: string; load: () => Promise<Noun> }
 
-/** Every noun, in the order of the help. Each is loaded on use, so that the start is quick. */
+/** All nouns in the order of the help. They are loaded on use, for a fast start. */
 export const nouns: Record<string, Entry> = {
   chat: {
-    summary: 'talk to an agent, here or in one line',
+    summary: 'chat with an agent, interactively or with one message',
     load: async () => (await import('./chat.ts')).chat,
   },
   agents: {
-    summary: 'who works: make, show, change, import and export agents',
+    summary: 'agents: list, get, create, update, delete, import, export',
     load: async () => (await import('./agents.ts')).agents,
   },
   sessions: {
-    summary: 'conversations: start, show, fork, export, cancel',
+    summary: 'sessions: list, get, log, create, update, delete, fork, cancel, approve',
     load: async () => (await import('./sessions.ts')).sessions,
   },
   messages: {
-    summary: 'what was said in a session; send something',
+    summary: 'messages of a session: list, get, send',
     load: async () => (await import('./messages.ts')).messages,
   },
   events: {
-    summary: 'what happened in a session, and what happens',
+    summary: 'print the events of a session, or follow them',
     load: async () => (await import('./events.ts')).events,
   },
   files: {
-    summary: 'files of a session: list, read, send, fetch, search',
+    summary: 'files of a session: list, get, push, pull, delete, move, grep',
     load: async () => (await import('./files.ts')).files,
   },
   providers: {
-    summary: 'vendors and servers of models',
+    summary: 'model providers: list, get, create, update, delete, test',
     load: async () => (await import('./providers.ts')).providers,
   },
   models: {
-    summary: 'models that agents can use',
+    summary: 'models: list, get, create, update, delete',
     load: async () => (await import('./models.ts')).models,
   },
   capabilities: {
-    summary: 'what agents can be given: tools and prompts',
+    summary: 'tools and prompts for agents: list, get',
     load: async () => (await import('./capabilities.ts')).capabilities,
   },
   mcp: {
-    summary: 'MCP servers, whose tools agents can use',
+    summary: 'MCP servers: list, get, create, update, delete, test, review',
     load: async () => (await import('./mcp.ts')).mcp,
   },
   schedules: {
-    summary: 'what agents do by the clock',
+    summary: 'scheduled messages: list, get, create, update, delete, pause, resume',
     load: async () => (await import('./schedules.ts')).schedules,
   },
   workflows: {
-    summary: 'turns that run, wait, or failed for good',
+    summary: 'turns that are open or failed: list, get, cancel, retry',
     load: async () => (await import('./workflows.ts')).workflows,
   },
   workers: {
-    summary: 'nodes: how they do, drain and resume them',
+    summary: 'nodes of the server: list, get, drain, resume, health',
     load: async () => (await import('./workers.ts')).workers,
   },
   accounts: {
-    summary: 'people on this server: disable, sign out, delete; for its operator',
+    summary: 'user accounts, for the operator: list, get, disable, enable, delete',
     load: async () => (await import('./accounts.ts')).accounts,
   },
   audit: {
-    summary: 'who did what to what',
+    summary: 'audit log: list, export',
     load: async () => (await import('./audit.ts')).audit,
   },
+  open: {
+    summary: 'open the console in the browser, at a session or an agent',
+    load: async () => (await import('./open.ts')).open,
+  },
   login: {
-    summary: 'save a server and a key for it',
+    summary: 'sign in to a server and save it as a profile',
     load: async () => (await import('./login.ts')).login,
   },
   logout: {
-    summary: 'forget that key, and end it',
+    summary: 'remove the saved key of a profile and revoke it',
     load: async () => (await import('./logout.ts')).logout,
   },
   status: {
-    summary: 'which server, as whom, in which organization',
+    summary: 'show the server, the user and the organization in use',
     load: async () => (await import('./status.ts')).status,
   },
   doctor: {
-    summary: 'look at everything between here and the server, and say what to do',
+    summary: 'check the connection and the server, and suggest fixes',
     load: async () => (await import('./doctor.ts')).doctor,
   },
   profiles: {
-    summary: 'saved servers: list, use, delete',
+    summary: 'saved servers: list, get, use, delete',
     load: async () => (await import('./profiles.ts')).profiles,
   },
   keys: {
-    summary: 'API keys: list, make, end them',
+    summary: 'API keys: list, get, create, delete',
     load: async () => (await import('./keys.ts')).keys,
   },
   orgs: {
-    summary: 'organizations: choose one, members, invitations',
+    summary: 'organizations: list, get, create, update, delete, select, members, invite',
     load: async () => (await import('./orgs.ts')).orgs,
   },
   completion: {
-    summary: 'let your shell complete commands and ids',
+    summary: 'print the completion script of a shell: bash, zsh, fish',
     load: async () => (await import('./completion.ts')).completion,
   },
 }

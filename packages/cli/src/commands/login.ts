@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
-import type { AuthConfig, Outlast } from '@outlast/sdk'
+import { type AuthConfig, type Outlast, OutlastError } from '@outlast/sdk'
 import { clientOf } from '../core/client.ts'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
-import { UsageError } from '../core/failure.ts'
+import { SignInRefused, UsageError } from '../core/failure.ts'
 import {
   type Credentials,
   checkUrl,
@@ -21,23 +21,23 @@ const daysDefault = 90
 
 export const login: Noun = {
   '': defineCommand({
-    summary: 'saves a server and a key for it',
-    more: 'Asks for what is missing. A password is used once, to make a key for this machine, and not kept.\nWithout a terminal: outlast login URL --with-token < key.txt',
+    summary: 'sign in to a server and save it as a profile',
+    more: 'Prompts for missing values. A password is used once, to create a key for this machine, and is not saved.\nWithout a terminal: outlast login URL --with-token < key.txt',
     positionals: ['[url]'],
     flags: {
-      'with-token': { type: 'boolean', about: 'reads an API key from stdin' },
-      email: { type: 'string', value: 'E-MAIL', about: 'signs in with a password' },
+      'with-token': { type: 'boolean', about: 'read an API key from stdin' },
+      email: { type: 'string', value: 'E-MAIL', about: 'sign in with a password' },
       scopes: {
         type: 'string',
         multiple: true,
         choices: ['read', 'write', 'admin', '*'],
         value: 'SCOPE',
-        about: 'what the key that it makes may do (*)',
+        about: 'permission of the new key (*)',
       },
       'expires-in-days': {
         type: 'string',
         value: 'DAYS',
-        about: `how long the key that it makes works (${daysDefault})`,
+        about: `lifetime of the new key (${daysDefault})`,
       },
     },
     async run(context, { words, flags }) {
@@ -55,10 +55,10 @@ export const login: Noun = {
       const who = profile.api_key ? ` as ${await nameOf(profile, signal)}` : ''
       const sentence = profile.api_key
         ? `Signed in to ${url}${who}.`
-        : `Saved ${url}; it needs no signing in.`
+        : `Saved ${url}. It needs no sign-in.`
       await out.done({ id: name, url, org_id: profile.org_id ?? null }, sentence)
-      if (until) out.note(`The key ends on ${until}: \`outlast login\` makes another one.`)
-      out.note(`Profile ${name} is in use; it is kept in ${credentialsFile(io)}.`)
+      if (until) out.note(`The key expires on ${until}. \`outlast login\` renews it.`)
+      out.note(`Profile ${name} is in use. It is saved in ${credentialsFile(io)}.`)
     },
   }),
 }
@@ -68,7 +68,7 @@ async function nameOf(profile: Profile, signal: AbortSignal): Promise<string> {
   return email || name
 }
 
-/** Revokes the profile's earlier login key if this one may; else it stays in the list of keys. */
+/** Revokes the profile's earlier key of a login. Without permission that key stays listed. */
 async function endKey(before: Profile | undefined, now: Profile, signal: AbortSignal) {
   const isSame = before && new URL(before.url).origin === new URL(now.url).origin
   if (!isSame || !before.key_id || before.key_id === now.key_id) return
@@ -78,14 +78,14 @@ async function endKey(before: Profile | undefined, now: Profile, signal: AbortSi
 }
 
 async function urlOf({ io, given }: Context, word: string | undefined): Promise<string> {
-  const said = word || given.url || io.env.OUTLAST_URL
-  const url = said || (canAsk(io) && (await ask(io, `Server [${urlDefault}]: `))) || urlDefault
+  const address = word || given.url || io.env.OUTLAST_URL
+  const url = address || (canAsk(io) && (await ask(io, `Server [${urlDefault}]: `))) || urlDefault
   const whole = /^[a-z]+:\/\//i.test(url) ? url : `https://${url}`
   checkUrl(whole)
   return whole.replace(/\/+$/, '')
 }
 
-/** The profile of that server, or a new one that is called as its host. */
+/** Name of the server's profile, or of a new one. */
 function nameFor({ profiles, current_profile }: Credentials, url: string): string {
   const { origin, host } = new URL(url)
   const names = [current_profile, ...Object.keys(profiles)]
@@ -108,7 +108,7 @@ type SigningIn = {
   }
 }
 
-/** `until`: when the key ends that was made. */
+/** `until`: the expiry time of a new key. */
 type SignedIn = Omit<Profile, 'url'> & { until?: string }
 
 async function signIn(
@@ -120,7 +120,9 @@ async function signIn(
   if (flags['with-token']) return checkedKey(context, url, (await readInput(context)).trim())
   if (given['api-key']) return checkedKey(context, url, given['api-key'])
   if (!canAsk(io)) {
-    throw new UsageError('Nobody can be asked here: give a key on stdin with --with-token.')
+    throw new UsageError(
+      'There is no terminal for a password. Pass a key on stdin with --with-token.',
+    )
   }
   const email = flags.email ?? (await emailOf(context, url, config))
   if (email !== '') return withPassword(context, { url, server, email, flags })
@@ -131,18 +133,27 @@ async function emailOf({ io, out }: Context, url: string, config: AuthConfig): P
   if (config.oauth_providers?.length > 0) {
     const names = config.oauth_providers.join(' or ')
     out.note(
-      `Who signs in with ${names} makes a key at ${url}/docs (POST /v1/auth/api-keys) and pastes it here.`,
+      `To sign in with ${names}, create a key at ${url}/docs (POST /v1/auth/api-keys) and paste it here.`,
     )
   }
   if (!config.password_auth_enabled) return ''
   return ask(io, 'E-mail (empty: paste an API key): ')
 }
 
-/** Contract: rejects with what the server says when it does not take the key. */
+/** Checks a key. Contract: throws SignInRefused for a key that the server refuses. */
 async function checkedKey({ signal }: Context, url: string, api_key: string): Promise<SignedIn> {
-  if (api_key === '') throw new UsageError('There was no key.')
-  await clientOf({ url, api_key }).auth.getMe({ signal })
+  if (api_key === '') throw new UsageError('The key is empty.')
+  await clientOf({ url, api_key })
+    .auth.getMe({ signal })
+    .catch(
+      refusedAs(`${url} does not accept this API key. It may be mistyped, expired or revoked.`),
+    )
   return { api_key }
+}
+
+/** Replaces a 401, whose usual advice is to sign in. */
+const refusedAs = (sentence: string) => (error: unknown) => {
+  throw error instanceof OutlastError && error.status === 401 ? new SignInRefused(sentence) : error
 }
 
 async function withPassword(
@@ -153,7 +164,9 @@ async function withPassword(
   const expires_in_days = countIfGiven(flags['expires-in-days'], '--expires-in-days') ?? daysDefault
   const scopes = flags.scopes.length > 0 ? { scopes: flags.scopes as ['read'] } : {}
   const password = await ask(io, 'Password: ', { isSecret: true })
-  const { access_token } = await server.auth.login({ email, password }, { signal })
+  const { access_token } = await server.auth
+    .login({ email, password }, { signal })
+    .catch(refusedAs(`Wrong e-mail address or password for ${url}. Nothing was saved.`))
   const org_id = await orgFor(context, clientOf({ url, api_key: access_token }))
   const user = clientOf({ url, api_key: access_token, org_id })
   const name = `outlast on ${hostname()}`
@@ -163,15 +176,16 @@ async function withPassword(
   return { api_key: made.key, key_id: made.id, org_id, ...(until && { until }) }
 }
 
-/** The organization that the key shall belong to. */
+/** Selects the organization of the new key. */
 async function orgFor({ io, given, signal }: Context, user: Outlast): Promise<string> {
   if (given.org) return given.org
   const { data } = await user.organizations.list({ limit: 100 }, { signal })
-  if (data.length === 0) throw new UsageError('You are in no organization.')
+  if (data.length === 0) throw new UsageError('You are not a member of an organization.')
   if (data.length === 1) return data[0]!.id
   for (const [at, { name }] of data.entries()) io.stderr.write(`${at + 1}  ${oneLine(name)}\n`)
   const answer = await ask(io, `Which organization? [1-${data.length}] `)
   const chosen = data[Number(answer) - 1]
-  if (!chosen) throw new UsageError(`${answer} is none of them.`)
+  if (!chosen)
+    throw new UsageError(`${JSON.stringify(answer)} is not a number from 1 to ${data.length}.`)
   return chosen.id
 }

@@ -9,7 +9,7 @@ import { duration, moment } from '../output/time.ts'
 import { oneLine } from '../output/width.ts'
 
 const list = defineCommand({
-  summary: 'servers of tools',
+  summary: 'list MCP servers',
   flags: listFlags,
   async run({ outlast, out, signal }, { flags }) {
     const rows = take((page) => outlast.mcpServers.list(page, { signal }), flags)
@@ -25,13 +25,13 @@ const list = defineCommand({
           value: ({ status, tools_error }) => (tools_error ? 'unavailable' : status),
         },
       ],
-      { empty: 'There is no MCP server yet. `outlast mcp create` adds one.' },
+      { empty: 'No MCP servers yet. `outlast mcp create` adds one.' },
     )
   },
 })
 
 const get = defineCommand({
-  summary: 'one server',
+  summary: 'show an MCP server',
   positionals: ['<server>'],
   async run({ outlast, out, signal }, { words }) {
     const server = await outlast.mcpServers.get(words[0]!, { signal })
@@ -46,7 +46,7 @@ const get = defineCommand({
       Tools: server.tool_count,
       'Tools listed': moment(server.tools_listed_at),
       'New or changed': server.changed_tools && oneLine(server.changed_tools.join(', ')),
-      'What is wrong': server.tools_error,
+      Error: server.tools_error,
       Created: moment(server.created_at),
       Updated: moment(server.updated_at),
     })
@@ -54,30 +54,30 @@ const get = defineCommand({
 })
 
 const serverFlags = {
-  description: { type: 'string', value: 'TEXT', about: 'what it is for' },
+  description: { type: 'string', value: 'TEXT', about: 'description' },
   header: {
     type: 'string',
     multiple: true,
     value: 'NAME:VALUE',
-    about: 'a header of its requests; no place for secrets, lists of processes show it',
+    about: 'header of its requests; not for secrets, which process lists show',
   },
   ...vendorKeyFlag,
 } as const
 
-/** Contract: throws a UsageError for what is no header. */
+/** Contract: throws a UsageError for an invalid header. */
 function headersOf(lines: readonly string[]): Record<string, string> | undefined {
   if (lines.length === 0) return undefined
   return Object.fromEntries(
     lines.map((line) => {
       const at = line.indexOf(':')
-      if (at < 1) throw new UsageError(`--header ${line}: say it as Name: value.`)
+      if (at < 1) throw new UsageError(`--header ${line} must have the form Name: value.`)
       return [line.slice(0, at).trim(), line.slice(at + 1).trim()]
     }),
   )
 }
 
 const create = defineCommand({
-  summary: 'adds a server by its URL',
+  summary: 'add an MCP server by its URL',
   positionals: ['<name>', '<address>'],
   flags: serverFlags,
   async run(context, { words, flags }) {
@@ -91,18 +91,18 @@ const create = defineCommand({
     const server = await outlast.mcpServers.create(body, { signal })
     await out.done(
       server,
-      `Created MCP server ${server.id} (${server.name}). \`outlast mcp test\` looks whether it answers.`,
+      `Created MCP server ${server.id} (${server.name}). \`outlast mcp test\` tests it.`,
     )
   },
 })
 
 const update = defineCommand({
-  summary: 'changes what the flags say; another address needs key and headers again',
-  more: 'Headers are replaced all together.',
+  summary: 'update an MCP server; a new address needs key and headers again',
+  more: '--header replaces all headers.',
   positionals: ['<server>'],
   flags: {
-    name: { type: 'string', value: 'NAME', about: 'its name' },
-    address: { type: 'string', value: 'URL', about: 'where it is' },
+    name: { type: 'string', value: 'NAME', about: 'name' },
+    address: { type: 'string', value: 'URL', about: 'URL' },
     ...serverFlags,
     ...stateFlags,
   },
@@ -120,7 +120,7 @@ const update = defineCommand({
 })
 
 const test = defineCommand({
-  summary: 'lists its tools, or says what is wrong',
+  summary: 'connect and list its tools',
   positionals: ['<server>'],
   async run({ outlast, out, signal }, { words }) {
     const result = await outlast.mcpServers.test(words[0]!, { signal })
@@ -129,14 +129,14 @@ const test = defineCommand({
     const time = duration(latency_ms)
     const sentence = ok
       ? `It works: ${tools.length} tools${time ? ` after ${time}` : ''}.`
-      : `It does not work: ${message ?? 'no reason was given'}`
+      : `It does not work: ${message ?? 'no reason'}`
     await out.done({ ...result, id: words[0]! }, sentence)
     if (out.mode === 'text' && tools.length > 0) {
       await out.list(
         tools,
         [
           { title: 'TOOL', value: ({ name }) => name },
-          { title: 'WHAT IT DOES', value: ({ description }) => description, isFlexible: true },
+          { title: 'DESCRIPTION', value: ({ description }) => description, isFlexible: true },
         ],
         { empty: '' },
       )
@@ -147,7 +147,7 @@ const test = defineCommand({
 })
 
 const review = defineCommand({
-  summary: 'confirms the tools that are new or changed',
+  summary: 'confirm new or changed tools',
   positionals: ['<server>'],
   flags: yesFlag,
   async run({ outlast, out, io, signal }, { words, flags }) {
@@ -175,9 +175,9 @@ export const mcp: Noun = {
   create,
   update,
   delete: deletion({
-    summary: 'takes a server away; agents lose its tools',
+    summary: 'delete an MCP server; agents lose its tools',
     positional: '<server>',
-    question: (id) => `Delete MCP server ${id}?`,
+    question: (label) => `Delete MCP server ${label}?`,
     sentence: (id) => `Deleted MCP server ${id}.`,
     remove: (outlast, id, options) => outlast.mcpServers.delete(id, options),
   }),

@@ -1,26 +1,35 @@
 import type { Event, Message, SendOptions } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { exitCodes, UsageError } from '../core/failure.ts'
+import { findResource, type Kind, prefixed } from '../core/resources.ts'
 import { listIfGiven } from '../input/capability-flags.ts'
+import { findRow } from '../input/find-row.ts'
 import { readInput } from '../input/prompt.ts'
 import { listFlags, take } from '../output/list.ts'
-import { ago } from '../output/time.ts'
-import { oneLine } from '../output/width.ts'
+import { ago, moment } from '../output/time.ts'
+import { cut, exactJson, oneLine } from '../output/width.ts'
 
-/** What a message says, in a few words. */
+/** Columns of a message in a table, also without a terminal. */
+const textColumnsMax = 100
+/** Characters of a message that can be visible in a table. */
+const charactersMax = 1_000
+
+/** Summarizes a message for a table. */
 function shortText({ content = [] }: Message): string {
-  return content
+  const text = content
     .map((part) => {
-      if (part.type === 'text') return part.text
+      if (part.type === 'text') return part.text.slice(0, charactersMax)
       if (part.type === 'tool_call') return `calls ${part.name}`
       if (part.type === 'tool_result') return part.error ?? JSON.stringify(part.result)
       return `(${part.type})`
     })
     .join(' ')
+  return cut(oneLine(text.slice(0, charactersMax)), textColumnsMax)
 }
 
 const list = defineCommand({
-  summary: 'the messages of a session, the oldest first',
+  summary: 'list the messages of a session, the oldest first',
+  more: 'Long texts are cut. `outlast sessions log` prints the conversation, --json whole messages.',
   positionals: ['<session>'],
   flags: listFlags,
   async run({ outlast, out, signal }, { words, flags }) {
@@ -33,33 +42,73 @@ const list = defineCommand({
         { title: 'TEXT', value: shortText, isFlexible: true },
         { title: 'CREATED', value: ({ created_at }) => ago(created_at), isExtra: true },
       ],
-      { empty: 'Nothing was said yet. `outlast messages send` says something.' },
+      { empty: 'No messages yet. `outlast messages send` sends one.' },
     )
   },
 })
 
+/** The whole text of a message, a paragraph for each part. */
+const wholeText = ({ content = [] }: Message) =>
+  content
+    .map((part) => {
+      if (part.type === 'text') return part.text
+      if (part.type === 'tool_call') return `${part.name} ${exactJson(part.arguments, 2)}`
+      if (part.type === 'tool_result') return part.error ?? exactJson(part.result, 2)
+      return `(${part.type})`
+    })
+    .join('\n\n')
+
+const messageKind = (session: string): Kind => ({
+  noun: 'message',
+  listing: `outlast messages list ${session}`,
+  isId: prefixed('message'),
+  namesOf: () => [],
+  list: ({ messages }, page, options) => messages.list(session, page, options),
+})
+
+const get = defineCommand({
+  summary: 'show a message whole',
+  positionals: ['<session>', '<message>'],
+  async run({ outlast, out, signal }, { words }) {
+    const [session, text] = words as [string, string]
+    const { id } = await findResource(messageKind(session), text, { outlast, signal })
+    const found = await findRow(outlast.messages.list(session, {}, { signal }), 'message', id)
+    await out.item(found, {
+      ID: found.id,
+      Role: found.role,
+      Sequence: found.sequence,
+      Tags: () => found.tags?.join(', '),
+      Created: moment(found.created_at),
+    })
+    if (out.mode === 'text') await out.text(`\n${wholeText(found)}`)
+  },
+})
+
 const send = defineCommand({
-  summary: 'says something; the text comes from the words or from stdin',
-  more: 'With --wait it prints the answer when the turn is over. Ctrl-C stops waiting, not the turn.',
+  summary: 'send a message; the text comes from the arguments or stdin',
+  more: '--wait prints the answer at the end of the turn. Ctrl-C stops waiting, not the turn.',
+  aliases: ['create'],
   positionals: ['<session>', '[text…]'],
   flags: {
-    wait: { type: 'boolean', short: 'w', about: 'waits for the answer and prints it' },
+    wait: { type: 'boolean', short: 'w', about: 'wait for the answer and print it' },
     'on-busy': {
       type: 'string',
       choices: ['steer', 'queue', 'interrupt', 'reject'],
-      value: 'WHAT',
-      about: 'what becomes of it while a turn runs (steer)',
+      value: 'MODE',
+      about: 'delivery while a turn runs (steer)',
     },
-    model: { type: 'string', short: 'm', value: 'MODEL', about: 'the model of this turn' },
-    effort: { type: 'string', value: 'EFFORT', about: 'how much it should think' },
-    tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'a tag' },
+    model: { type: 'string', short: 'm', value: 'MODEL', about: 'model of the turn (id or name)' },
+    effort: { type: 'string', value: 'EFFORT', about: 'reasoning effort' },
+    tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'tag' },
   },
   async run(context, { words, flags }) {
     const { outlast, out, signal } = context
     const [id, ...rest] = words
     const given = rest.length > 0 && rest.join(' ') !== '-' ? rest.join(' ') : undefined
     const text = given ?? (await readInput(context)).replace(/\n$/, '')
-    if (text.trim() === '') throw new UsageError('There is no text: say it, or give it on stdin.')
+    if (text.trim() === '') {
+      throw new UsageError('The message is empty. Pass the text as an argument or on stdin.')
+    }
     const controls = {
       ...(flags.model && { model_id: flags.model }),
       ...(flags.effort && { reasoning: { effort: flags.effort } }),
@@ -77,17 +126,17 @@ const send = defineCommand({
   },
 })
 
-/** What a turn needs from somebody else before it goes on. */
+/** Describes an event that makes the turn wait. */
 function waitOf(event: Event): string | undefined {
   if (event.type === 'tool.approval_requested') {
-    return `The turn waits for somebody to allow or deny ${event.data.tool_call.name}.`
+    return `The turn waits for approval of ${event.data.tool_call.name}.`
   }
   if (event.type !== 'tool.call_requested') return undefined
   const names = event.data.tool_calls.map(({ name }) => name)
   return `The turn waits for a client that runs ${names.join(', ')}.`
 }
 
-/** Sends and prints the answer. What the turn waits for meanwhile is told. */
+/** Sends a message and prints the answer. Notes report when the turn waits. */
 async function answered(
   { outlast, out, signal }: Context,
   id: string,
@@ -106,4 +155,4 @@ async function answered(
   return exitCodes.failed
 }
 
-export const messages: Noun = { list, send }
+export const messages: Noun = { list, get, send }

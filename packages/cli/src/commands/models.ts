@@ -9,23 +9,23 @@ import { moment } from '../output/time.ts'
 type Row = Omit<ModelWithProvider, 'provider_name' | 'provider_type'> & { provider_name?: string }
 
 function marksOf({ is_default, is_favorite, is_stale }: Row): string {
-  const marks = [is_default && 'default', is_favorite && 'favourite', is_stale && 'gone']
+  const marks = [is_default && 'default', is_favorite && 'favorite', is_stale && 'stale']
   return marks.filter(Boolean).join(', ')
 }
 
 const list = defineCommand({
-  summary: 'the models that agents can use',
+  summary: 'list models',
   flags: {
     ...listFlags,
-    provider: { type: 'string', short: 'p', value: 'PROVIDER', about: 'of this provider' },
-    favorites: { type: 'boolean', about: 'favourites only' },
+    provider: { type: 'string', short: 'p', value: 'PROVIDER', about: 'provider (id or name)' },
+    favorites: { type: 'boolean', about: 'favorites only' },
     source: {
       type: 'string',
       choices: ['manual', 'discovered', 'predefined'],
       value: 'SOURCE',
-      about: 'where it is known from',
+      about: 'source of the model',
     },
-    'with-stale': { type: 'boolean', about: 'also those that their vendor no longer lists' },
+    'with-stale': { type: 'boolean', about: 'include models that the vendor no longer lists' },
   },
   async run({ outlast, out, signal }, { flags }) {
     const query = {
@@ -50,7 +50,7 @@ const list = defineCommand({
         { title: 'STATUS', value: ({ status }) => status },
         { title: 'MARKS', value: marksOf },
       ],
-      { empty: 'There is no model. `outlast providers create` adds a vendor with its models.' },
+      { empty: 'No models. `outlast providers create` adds a provider with its models.' },
     )
   },
 })
@@ -58,7 +58,7 @@ const list = defineCommand({
 const dollars = (amount: number | undefined) => (amount === undefined ? '-' : `$${amount}`)
 
 const get = defineCommand({
-  summary: 'one model, with what is known of it',
+  summary: 'show a model with its limits and prices',
   positionals: ['<model>'],
   async run({ outlast, out, signal }, { words }) {
     const model = await outlast.models.get(words[0]!, { signal })
@@ -66,18 +66,18 @@ const get = defineCommand({
     await out.item(model, {
       ID: model.id,
       Name: model.display_name,
-      'Name at its vendor': model.model_id,
+      'Vendor name': model.model_id,
       Provider: `${model.provider_name ?? '-'} (${model.provider_id})`,
       Status: model.status,
       Marks: marksOf(model),
       Source: model.source,
-      Context: limits && `${limits.context} tokens, ${limits.output} of them for the answer`,
-      'A million tokens':
+      Context: limits && `${limits.context} tokens, at most ${limits.output} of output`,
+      'Price per 1M tokens':
         cost &&
-        `${dollars(cost.input)} in, ${dollars(cost.output)} out, ${dollars(cost.cache_read)} cached`,
-      Takes: () => modalities?.input?.join(', '),
+        `${dollars(cost.input)} input, ${dollars(cost.output)} output, ${dollars(cost.cache_read)} cached`,
+      Input: () => modalities?.input?.join(', '),
       Efforts: () => reasoning_effort?.values?.map(({ value }) => value).join(', '),
-      'Knows until': knowledge,
+      'Knowledge cutoff': knowledge,
       Created: moment(model.created_at),
       Updated: moment(model.updated_at),
     })
@@ -85,10 +85,10 @@ const get = defineCommand({
 })
 
 const modelFlags = {
-  'display-name': { type: 'string', value: 'NAME', about: 'how people call it' },
-  default: { type: 'boolean', about: 'the one for agents that name none' },
-  favorite: { type: 'boolean', about: 'a favourite' },
-  'no-favorite': { type: 'boolean', about: 'no favourite' },
+  'display-name': { type: 'string', value: 'NAME', about: 'display name' },
+  default: { type: 'boolean', about: 'make it the default model' },
+  favorite: { type: 'boolean', about: 'mark as favorite' },
+  'no-favorite': { type: 'boolean', about: 'remove the mark' },
 } as const satisfies Flags
 
 const fieldsOf = (flags: Given<typeof modelFlags>) => ({
@@ -99,7 +99,7 @@ const fieldsOf = (flags: Given<typeof modelFlags>) => ({
 })
 
 const create = defineCommand({
-  summary: 'adds a model by the name that its vendor gives it',
+  summary: 'add a model by its vendor name',
   positionals: ['<name>'],
   flags: {
     provider: {
@@ -107,7 +107,7 @@ const create = defineCommand({
       short: 'p',
       value: 'PROVIDER',
       isNeeded: true,
-      about: 'who has it',
+      about: 'provider of the model (id or name)',
     },
     ...modelFlags,
   },
@@ -120,10 +120,10 @@ const create = defineCommand({
 })
 
 const update = defineCommand({
-  summary: 'changes what the flags say',
+  summary: 'update a model',
   positionals: ['<model>'],
   flags: {
-    'vendor-name': { type: 'string', value: 'NAME', about: 'how its vendor calls it' },
+    'vendor-name': { type: 'string', value: 'NAME', about: 'vendor name' },
     ...modelFlags,
     ...stateFlags,
   },
@@ -144,9 +144,9 @@ export const models: Noun = {
   create,
   update,
   delete: deletion({
-    summary: 'takes a model away',
+    summary: 'delete a model',
     positional: '<model>',
-    question: (id) => `Delete model ${id}?`,
+    question: (label) => `Delete model ${label}?`,
     sentence: (id) => `Deleted model ${id}.`,
     remove: (outlast, id, options) => outlast.models.delete(id, options),
   }),

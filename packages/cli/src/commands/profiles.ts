@@ -1,5 +1,5 @@
 import { defineCommand, type Noun } from '../core/command.ts'
-import { exitCodes, UsageError } from '../core/failure.ts'
+import { exitCodes, NotFoundError } from '../core/failure.ts'
 import {
   type Credentials,
   credentialsFile,
@@ -9,13 +9,17 @@ import {
 import { yesFlag } from '../input/deletion.ts'
 import { confirmed } from '../input/prompt.ts'
 
-/** Contract: throws a UsageError for a name that there is not. */
+/** Contract: throws a NotFoundError for an unknown name. */
 function checkName({ profiles }: Credentials, name: string): void {
-  if (!Object.hasOwn(profiles, name)) throw new UsageError(`There is no profile ${name}.`)
+  if (Object.hasOwn(profiles, name)) return
+  const names = Object.keys(profiles).join(', ')
+  throw new NotFoundError(
+    `Profile ${name} not found. ${names ? `There are: ${names}.` : 'None is saved.'}`,
+  )
 }
 
 const list = defineCommand({
-  summary: 'saved servers; keys are not shown',
+  summary: 'list saved servers, without their keys',
   async run({ io, out }) {
     const { profiles, current_profile } = readCredentials(io)
     const rows = Object.entries(profiles).map(([name, { url, api_key, org_id }]) => ({
@@ -34,13 +38,35 @@ const list = defineCommand({
         { title: 'ORGANIZATION', value: ({ org_id }) => org_id },
         { title: 'IN USE', value: ({ is_current }) => (is_current ? 'yes' : '') },
       ],
-      { empty: `Nothing is saved in ${credentialsFile(io)}. \`outlast login\` saves a server.` },
+      { empty: `No profiles in ${credentialsFile(io)}. \`outlast login\` creates one.` },
+    )
+  },
+})
+
+const get = defineCommand({
+  summary: 'show a saved server, without its key',
+  positionals: ['<profile>'],
+  async run({ io, out }, { words }) {
+    const name = words[0]!
+    const credentials = readCredentials(io)
+    checkName(credentials, name)
+    const { url, api_key, org_id = null } = credentials.profiles[name]!
+    const is_current = name === credentials.current_profile
+    await out.item(
+      { id: name, url, api_key_set: api_key !== undefined, org_id, is_current },
+      {
+        Name: name,
+        URL: url,
+        Key: api_key === undefined ? 'none' : 'saved',
+        Organization: org_id,
+        'In use': is_current ? 'yes' : 'no',
+      },
     )
   },
 })
 
 const use = defineCommand({
-  summary: 'talks to this one from now on',
+  summary: 'make a profile the current one',
   positionals: ['<profile>'],
   async run({ io, out }, { words }) {
     const name = words[0]!
@@ -49,30 +75,30 @@ const use = defineCommand({
     writeCredentials(io, { ...credentials, current_profile: name })
     await out.done(
       { id: name },
-      `Profile ${name} (${credentials.profiles[name]!.url}) is in use now.`,
+      `Profile ${name} (${credentials.profiles[name]!.url}) is now in use.`,
     )
   },
 })
 
 const remove = defineCommand({
-  summary: 'forgets a server; a key goes on to work, `outlast logout` ends it',
+  summary: 'delete a profile; `outlast logout` also revokes its key',
   positionals: ['<profile>'],
   flags: yesFlag,
   async run({ io, out }, { words, flags }) {
     const name = words[0]!
     const credentials = readCredentials(io)
     checkName(credentials, name)
-    if (!(await confirmed(io, `Forget profile ${name}?`, flags.yes))) return exitCodes.failed
+    if (!(await confirmed(io, `Delete profile ${name}?`, flags.yes))) return exitCodes.failed
     writeCredentials(io, without(credentials, name))
-    await out.done({ id: name, deleted: true }, `Forgot profile ${name}.`)
+    await out.done({ id: name, deleted: true }, `Deleted profile ${name}.`)
   },
 })
 
-/** Contract: removing the current profile leaves none: the next one must be chosen explicitly. */
+/** Contract: without the current profile there is none until the user selects one. */
 function without({ profiles, current_profile }: Credentials, name: string): Credentials {
   const { [name]: _gone, ...rest } = profiles
   const isKept = current_profile !== undefined && current_profile !== name
   return { profiles: rest, ...(isKept && { current_profile }) }
 }
 
-export const profiles: Noun = { list, use, delete: remove }
+export const profiles: Noun = { list, get, use, delete: remove }

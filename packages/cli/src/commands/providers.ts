@@ -19,7 +19,7 @@ const types = [
 const keyText = ({ api_key_set }: Pick<Provider, 'api_key_set'>) => (api_key_set ? 'set' : 'none')
 
 const list = defineCommand({
-  summary: 'vendors and servers of models',
+  summary: 'list model providers',
   flags: listFlags,
   async run({ outlast, out, signal }, { flags }) {
     const rows = take((page) => outlast.providers.list(page, { signal }), flags)
@@ -33,13 +33,13 @@ const list = defineCommand({
         { title: 'STATUS', value: ({ status }) => status },
         { title: 'SYNCED', value: ({ last_synced_at }) => ago(last_synced_at), isExtra: true },
       ],
-      { empty: 'There is no provider yet. `outlast providers create` adds one.' },
+      { empty: 'No providers yet. `outlast providers create` adds one.' },
     )
   },
 })
 
 const get = defineCommand({
-  summary: 'one provider',
+  summary: 'show a provider',
   positionals: ['<provider>'],
   async run({ outlast, out, signal }, { words }) {
     const provider = await outlast.providers.get(words[0]!, { signal })
@@ -58,16 +58,16 @@ const get = defineCommand({
 })
 
 const providerFlags = {
-  name: { type: 'string', value: 'NAME', about: 'its name' },
-  'base-url': { type: 'string', value: 'URL', about: 'where its API is, if not at the vendor' },
+  name: { type: 'string', value: 'NAME', about: 'name' },
+  'base-url': { type: 'string', value: 'URL', about: 'URL of its API (the vendor)' },
   ...vendorKeyFlag,
 } as const
 
 const create = defineCommand({
-  summary: 'adds a vendor or a server of models',
-  more: 'As in: outlast providers create --type openai --api-key-stdin < key.txt',
+  summary: 'add a model provider',
+  more: 'Example: outlast providers create --type openai --api-key-stdin < key.txt',
   flags: {
-    type: { type: 'string', choices: types, isNeeded: true, value: 'TYPE', about: 'its API' },
+    type: { type: 'string', choices: types, isNeeded: true, value: 'TYPE', about: 'API type' },
     ...providerFlags,
   },
   async run(context, { flags }) {
@@ -84,7 +84,7 @@ const create = defineCommand({
 })
 
 const update = defineCommand({
-  summary: 'changes what the flags say; another address needs the key again',
+  summary: 'update a provider; a new URL needs the key again',
   positionals: ['<provider>'],
   flags: { ...providerFlags, ...stateFlags },
   async run(context, { words, flags }) {
@@ -100,9 +100,11 @@ const update = defineCommand({
 })
 
 const test = defineCommand({
-  summary: 'makes one tiny call and says what is wrong',
+  summary: 'test a provider with one small model call',
   positionals: ['<provider>'],
-  flags: { model: { type: 'string', short: 'm', value: 'MODEL', about: 'with this model' } },
+  flags: {
+    model: { type: 'string', short: 'm', value: 'MODEL', about: 'model of the call (id or name)' },
+  },
   async run({ outlast, out, signal }, { words, flags }) {
     const body = given({ model_id: flags.model })
     const result = await outlast.providers.test(words[0]!, body, { signal })
@@ -110,19 +112,19 @@ const test = defineCommand({
     const time = duration(latency_ms)
     const sentence = ok
       ? `It works: ${model} answered${time ? ` after ${time}` : ''}.`
-      : `It does not work: ${message ?? 'no reason was given'}`
+      : `It does not work: ${message ?? 'no reason'}`
     await out.done({ ...result, id: words[0]! }, sentence)
     return ok ? exitCodes.ok : exitCodes.failed
   },
 })
 
 const syncModels = defineCommand({
-  summary: 'asks the vendor which models it has',
+  summary: 'update the list of models from the vendor',
   positionals: ['<provider>'],
   async run({ outlast, out, signal }, { words }) {
     const result = await outlast.providers.syncModels(words[0]!, { signal })
     const { total, discovered, stale } = result
-    const sentence = `It has ${total} models: ${discovered} are new here, ${stale} are gone.`
+    const sentence = `${total} models: ${discovered} new, ${stale} no longer listed.`
     await out.done({ ...result, id: words[0]! }, sentence)
   },
 })
@@ -133,9 +135,9 @@ export const providers: Noun = {
   create,
   update,
   delete: deletion({
-    summary: 'deletes a provider with its models',
+    summary: 'delete a provider with its models',
     positional: '<provider>',
-    question: (id) => `Delete provider ${id} with its models?`,
+    question: (label) => `Delete provider ${label} with its models?`,
     sentence: (id) => `Deleted provider ${id}.`,
     remove: (outlast, id, options) => outlast.providers.delete(id, options),
   }),

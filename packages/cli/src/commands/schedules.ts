@@ -7,14 +7,14 @@ import { listFlags, take } from '../output/list.ts'
 import { ago, duration, moment } from '../output/time.ts'
 
 const stateOf = ({ enabled, paused_reason }: Schedule) =>
-  enabled ? 'active' : paused_reason ? 'paused by itself' : 'paused'
+  enabled ? 'active' : paused_reason ? 'paused by the server' : 'paused'
 
 const list = defineCommand({
-  summary: 'what happens by the clock',
+  summary: 'list scheduled messages',
   flags: {
     ...listFlags,
-    active: { type: 'boolean', about: 'those that are not paused' },
-    paused: { type: 'boolean', about: 'those that are' },
+    active: { type: 'boolean', about: 'active schedules only' },
+    paused: { type: 'boolean', about: 'paused schedules only' },
   },
   async run({ outlast, out, signal }, { flags }) {
     const { active, paused } = flags
@@ -30,19 +30,19 @@ const list = defineCommand({
         { title: 'STATE', value: stateOf },
         { title: 'NEXT', value: ({ next_trigger_at }) => ago(next_trigger_at), isExtra: true },
       ],
-      { empty: 'There is no schedule here. `outlast schedules create` makes one.' },
+      { empty: 'No schedules match. `outlast schedules create` creates one.' },
     )
   },
 })
 
 type Input = { session_id?: string; agent_id?: string; text?: string; message?: unknown }
 
-/** What it does, in a sentence. */
+/** Describes the target of a schedule. */
 function targetText({ target }: Schedule): string {
   const { session_id, agent_id, text, message } = (target?.input ?? {}) as Input
-  const said = text ?? (typeof message === 'string' ? message : JSON.stringify(message))
-  const where = agent_id ? `starts a session of ${agent_id}` : `in ${session_id ?? '-'}`
-  return `${where}: ${said ?? '-'}`
+  const content = text ?? (typeof message === 'string' ? message : JSON.stringify(message))
+  const where = agent_id ? `new session of ${agent_id}` : `session ${session_id ?? '-'}`
+  return `${where}: ${content ?? '-'}`
 }
 
 async function show({ out }: Context, schedule: Schedule): Promise<void> {
@@ -51,21 +51,21 @@ async function show({ out }: Context, schedule: Schedule): Promise<void> {
     Name: schedule.name,
     Description: schedule.description,
     When: `${schedule.cron_expression} (${schedule.timezone})`,
-    'What it does': () => targetText(schedule),
+    Message: () => targetText(schedule),
     State: stateOf(schedule),
-    'Why paused': schedule.paused_reason,
+    'Reason of the pause': schedule.paused_reason,
     Next: moment(schedule.next_trigger_at),
     Last: moment(schedule.last_triggered_at),
-    'Missed times': schedule.catch_up_missed
-      ? `are made up for${schedule.max_catch_up == null ? '' : `, ${schedule.max_catch_up} at most`}`
-      : 'are let go',
-    'Turns at once': schedule.max_concurrent,
+    'Missed runs': schedule.catch_up_missed
+      ? `run later${schedule.max_catch_up == null ? '' : `, at most ${schedule.max_catch_up}`}`
+      : 'are skipped',
+    'Concurrent runs': schedule.max_concurrent,
     Created: moment(schedule.created_at),
   })
 }
 
 const get = defineCommand({
-  summary: 'one schedule',
+  summary: 'show a schedule',
   positionals: ['<schedule>'],
   async run(context, { words }) {
     const { outlast, signal } = context
@@ -74,10 +74,10 @@ const get = defineCommand({
 })
 
 const create = defineCommand({
-  summary: 'makes a schedule that says something to an agent',
-  more: "As in: outlast schedules create report --cron '0 9 * * MON-FRI' --timezone Europe/Kyiv \\\n  --agent AGENT --message 'What is new today?'",
+  summary: 'create a schedule that sends a message to an agent',
+  more: "Example: outlast schedules create report --cron '0 9 * * MON-FRI' --timezone Europe/Kyiv \\\n  --agent AGENT --message 'What is new today?'",
   positionals: ['<name>'],
-  flags: { ...scheduleFlags, paused: { type: 'boolean', about: 'paused to begin with' } },
+  flags: { ...scheduleFlags, paused: { type: 'boolean', about: 'create it paused' } },
   async run({ outlast, out, signal }, { words, flags }) {
     const body = newSchedule(words[0]!, flags, flags.paused)
     const schedule = await outlast.schedules.create(body, { signal })
@@ -90,8 +90,8 @@ const create = defineCommand({
 })
 
 const update = defineCommand({
-  summary: 'changes what the flags say',
-  more: 'What it does is replaced whole: say --agent or --session together with --message.',
+  summary: 'update a schedule',
+  more: 'The target is replaced whole: pass --agent or --session together with --message.',
   positionals: ['<schedule>'],
   flags: scheduleFlags,
   async run({ outlast, out, signal }, { words, flags }) {
@@ -101,7 +101,7 @@ const update = defineCommand({
   },
 })
 
-/** A verb that needs the id alone. */
+/** Defines a verb whose only argument is the schedule. */
 const simple = (
   summary: string,
   act: (outlast: Outlast, id: string, signal: AbortSignal) => Promise<Schedule>,
@@ -117,17 +117,20 @@ const simple = (
   })
 
 const trigger = defineCommand({
-  summary: 'runs it now, beside its times',
+  summary: 'run it now, in addition to its times',
   positionals: ['<schedule>'],
   async run({ outlast, out, signal }, { words }) {
     const { execution_id } = await outlast.schedules.trigger(words[0]!, { signal })
     const answer = { id: execution_id, execution_id }
-    await out.done(answer, `It runs: execution ${execution_id}. \`outlast schedules runs\` tells.`)
+    await out.done(
+      answer,
+      `Started execution ${execution_id}. \`outlast schedules runs\` shows the result.`,
+    )
   },
 })
 
 const runs = defineCommand({
-  summary: 'its times and what came of them, the newest first',
+  summary: 'list the runs of a schedule, the newest first',
   positionals: ['<schedule>'],
   flags: {
     ...listFlags,
@@ -135,7 +138,7 @@ const runs = defineCommand({
       type: 'string',
       choices: ['pending', 'running', 'completed', 'failed', 'skipped'],
       value: 'STATUS',
-      about: 'in this state',
+      about: 'status of the run',
     },
   },
   async run({ outlast, out, signal }, { words, flags }) {
@@ -153,23 +156,23 @@ const runs = defineCommand({
         { title: 'TOOK', value: ({ duration_ms }) => duration(duration_ms), isExtra: true },
         { title: 'ERROR', value: ({ error }) => error, isFlexible: true },
       ],
-      { empty: 'It has not run.' },
+      { empty: 'No runs match.' },
     )
   },
 })
 
 const stats = defineCommand({
-  summary: 'how its times went',
+  summary: 'show statistics of its runs',
   positionals: ['<schedule>'],
   async run({ outlast, out, signal }, { words }) {
     const given = await outlast.schedules.getStats(words[0]!, { signal })
     await out.item(given, {
       Runs: given.total_executions,
-      'Went well': given.successful_executions,
+      Succeeded: given.successful_executions,
       Failed: given.failed_executions,
       Skipped: given.skipped_executions,
-      'Took on average': duration(given.avg_duration_ms),
-      'The last one': given.last_execution_status,
+      'Average duration': duration(given.avg_duration_ms),
+      'Last run': given.last_execution_status,
     })
   },
 })
@@ -180,19 +183,19 @@ export const schedules: Noun = {
   create,
   update,
   delete: deletion({
-    summary: 'deletes a schedule with what is known of its runs',
+    summary: 'delete a schedule and its runs',
     positional: '<schedule>',
-    question: (id) => `Delete schedule ${id}?`,
+    question: (label) => `Delete schedule ${label}?`,
     sentence: (id) => `Deleted schedule ${id}.`,
     remove: (outlast, id, options) => outlast.schedules.delete(id, options),
   }),
   pause: simple(
-    'lets its times pass',
+    'pause the schedule',
     (outlast, id, signal) => outlast.schedules.pause(id, { signal }),
     ({ id }) => `Paused schedule ${id}.`,
   ),
   resume: simple(
-    'goes on from now',
+    'resume it',
     (outlast, id, signal) => outlast.schedules.resume(id, { signal }),
     ({ id, next_trigger_at }) => `Resumed schedule ${id}, due ${ago(next_trigger_at) ?? 'never'}.`,
   ),

@@ -1,50 +1,64 @@
 import type { NewSession, Session } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
+import { UsageError } from '../core/failure.ts'
 import type { Flags } from '../core/flags.ts'
+import { findResource, type Kind, prefixed } from '../core/resources.ts'
 import { capabilityFlag, listIfGiven, usesOf } from '../input/capability-flags.ts'
 import { changeOf, given } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
+import { failedSessions, waitingSessions } from '../input/session-filters.ts'
 import { countIfGiven, listFlags, take } from '../output/list.ts'
 import { showPreview } from '../output/preview.ts'
 import { saveStream } from '../output/save.ts'
 import { ago, moment } from '../output/time.ts'
 import { usageText } from '../output/usage.ts'
+import { oneLine } from '../output/width.ts'
+import { log } from './session-log.ts'
 
-const waitsFor = { tool_results: 'waits for the client', approval: 'waits for approval' }
+const waitsFor = { tool_results: 'waiting for the client', approval: 'waiting for approval' }
 
 const stateOf = ({ status, waiting_for }: Session) =>
-  waiting_for ? (waitsFor[waiting_for.type] ?? 'waits') : status
+  waiting_for ? (waitsFor[waiting_for.type] ?? 'waiting') : status
 
 const titleOf = ({ title, preview }: Session) => title ?? preview
 
 const list = defineCommand({
-  summary: 'sessions, the newest first',
+  summary: 'list sessions, the newest first',
   flags: {
     ...listFlags,
-    agent: { type: 'string', short: 'a', value: 'AGENT', about: 'of this agent' },
+    agent: { type: 'string', short: 'a', value: 'AGENT', about: 'agent (id or name)' },
     status: {
       type: 'string',
-      choices: ['started', 'active', 'idle'],
+      choices: ['started', 'active', 'idle', 'waiting', 'failed'],
       value: 'STATUS',
-      about: 'in this state',
+      about: 'status',
     },
-    tag: { type: 'string', short: 't', value: 'TAG', about: 'with this tag' },
-    search: { type: 'string', short: 's', value: 'TEXT', about: 'with this in title or preview' },
-    held: { type: 'boolean', about: 'under a legal hold' },
+    tag: { type: 'string', short: 't', value: 'TAG', about: 'tag' },
+    search: { type: 'string', short: 's', value: 'TEXT', about: 'text in the title or preview' },
+    held: { type: 'boolean', about: 'sessions under a legal hold' },
   },
   async run({ outlast, out, signal }, { flags }) {
     const { agent, status, tag, search, held } = flags
-    const query = { agent_id: agent, status, tag, search, ...(held && { legal_hold: true }) }
-    const rows = take((page) => outlast.sessions.list({ ...query, ...page }, { signal }), flags)
+    const filters = { agent_id: agent, tag, search, ...(held && { legal_hold: true }) }
+    const calls = { outlast, signal }
+    const rows =
+      status === 'waiting'
+        ? waitingSessions(calls, filters, flags)
+        : status === 'failed'
+          ? failedSessions(calls, filters, flags)
+          : take(
+              (page) => outlast.sessions.list({ ...filters, status, ...page }, { signal }),
+              flags,
+            )
     await out.list(
       rows,
       [
         { title: 'ID', value: ({ id }) => id },
         { title: 'TITLE', value: titleOf, isFlexible: true },
-        { title: 'STATUS', value: stateOf },
+        { title: 'STATUS', value: (row) => (status === 'failed' ? 'failed' : stateOf(row)) },
         { title: 'CREATED', value: ({ created_at }) => ago(created_at), isExtra: true },
       ],
-      { empty: 'There is no session here. `outlast chat` starts one.' },
+      { empty: 'No sessions match. `outlast chat` starts one.' },
     )
   },
 })
@@ -56,14 +70,14 @@ async function show({ out }: Context, session: Session): Promise<void> {
     Title: session.title,
     Agent: session.agent_id,
     Status: stateOf(session),
-    Model: session.model_id ?? 'the default one',
+    Model: session.model_id ?? 'the default model',
     Capabilities: () => session.capabilities?.map(({ ref }) => ref).join(', '),
     Tags: () => session.tags?.join(', '),
     'First message': session.preview,
     'Latest reply': session.output_preview,
-    'Copy of': forked_from && `${forked_from.session_id} up to ${forked_from.sequence}`,
+    'Fork of': forked_from && `${forked_from.session_id} up to event ${forked_from.sequence}`,
     'Legal hold': session.legal_hold ? 'yes' : undefined,
-    Used: usageText(session.usage),
+    Usage: usageText(session.usage),
     Created: moment(session.created_at),
     Started: moment(session.started_at),
     Finished: moment(session.finished_at),
@@ -71,7 +85,7 @@ async function show({ out }: Context, session: Session): Promise<void> {
 }
 
 const get = defineCommand({
-  summary: 'one session',
+  summary: 'show a session',
   positionals: ['<session>'],
   async run(context, { words }) {
     const { outlast, signal } = context
@@ -80,18 +94,24 @@ const get = defineCommand({
 })
 
 const namingFlags = {
-  title: { type: 'string', value: 'TEXT', about: 'its title' },
-  tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'a tag' },
+  title: { type: 'string', value: 'TEXT', about: 'title' },
+  tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'tag' },
 } as const satisfies Flags
 
 const modelFlag = {
-  model: { type: 'string', short: 'm', value: 'MODEL', about: 'the model of its turns' },
+  model: { type: 'string', short: 'm', value: 'MODEL', about: 'model of its turns (id or name)' },
 } as const satisfies Flags
 
 const create = defineCommand({
-  summary: 'starts a session; `outlast messages send` says something there',
+  summary: 'create a session; `outlast messages send` sends a message to it',
   flags: {
-    agent: { type: 'string', short: 'a', value: 'AGENT', isNeeded: true, about: 'with whom' },
+    agent: {
+      type: 'string',
+      short: 'a',
+      value: 'AGENT',
+      isNeeded: true,
+      about: 'agent to use (id or name)',
+    },
     ...namingFlags,
     ...modelFlag,
     ...capabilityFlag,
@@ -110,7 +130,7 @@ const create = defineCommand({
 })
 
 const update = defineCommand({
-  summary: 'changes title or tags',
+  summary: 'update the title or tags',
   positionals: ['<session>'],
   flags: namingFlags,
   async run({ outlast, out, signal }, { words, flags }) {
@@ -132,11 +152,11 @@ const holding = (legal_hold: boolean, summary: string, sentence: string) =>
   })
 
 const fork = defineCommand({
-  summary: 'makes a copy, whole or up to an event',
+  summary: 'copy a session, whole or up to an event',
   positionals: ['<session>'],
   flags: {
-    at: { type: 'string', value: 'SEQUENCE', about: 'the number of the last event to copy' },
-    event: { type: 'string', value: 'EVENT', about: 'the id of that event instead' },
+    at: { type: 'string', value: 'SEQUENCE', about: 'sequence number of the last event to copy' },
+    event: { type: 'string', value: 'EVENT', about: 'id of that event, instead of --at' },
     ...namingFlags,
     ...modelFlag,
   },
@@ -149,16 +169,16 @@ const fork = defineCommand({
       tags: listIfGiven(flags.tag),
     }
     const session = await outlast.sessions.fork(words[0]!, body, { signal })
-    await out.done(session, `Created session ${session.id}, a copy of ${words[0]}.`)
+    await out.done(session, `Created session ${session.id}, a fork of ${words[0]}.`)
   },
 })
 
 const exportSession = defineCommand({
-  summary: 'everything of a session as JSON lines, to a file or stdout',
+  summary: 'export a session as JSON lines',
   positionals: ['<session>'],
   flags: {
-    output: { type: 'string', short: 'o', value: 'FILE', about: 'where to; else stdout' },
-    'with-files': { type: 'boolean', about: 'with what is in its files' },
+    output: { type: 'string', short: 'o', value: 'FILE', about: 'output file (stdout)' },
+    'with-files': { type: 'boolean', about: 'include the contents of files' },
   },
   async run(context, { words, flags }) {
     const { outlast, signal } = context
@@ -169,7 +189,7 @@ const exportSession = defineCommand({
 })
 
 const cancel = defineCommand({
-  summary: 'ends the turn that runs',
+  summary: 'cancel the running turn',
   positionals: ['<session>'],
   async run({ outlast, out, signal }, { words }) {
     const id = words[0]!
@@ -180,7 +200,7 @@ const cancel = defineCommand({
 })
 
 const why = defineCommand({
-  summary: 'what a session does or waits for, in one sentence',
+  summary: 'explain the state of a session in one sentence',
   positionals: ['<session>'],
   async run({ outlast, out, signal }, { words }) {
     const answer = await outlast.sessions.explain(words[0]!, { signal })
@@ -189,22 +209,43 @@ const why = defineCommand({
 })
 
 const preview = defineCommand({
-  summary: 'what the model would be given at the next turn',
+  summary: 'show the prompt and tools of the next model call',
   positionals: ['<session>'],
   async run({ outlast, out, signal }, { words }) {
     await showPreview(out, await outlast.sessions.preview(words[0]!, { signal }))
   },
 })
 
-/** Decides on a call that waits for that. */
+/**
+ * Selects a waiting call: by its id, the beginning of its id, or its tool. Without a text, the only
+ * one. A text without a match is sent as it is: the server answers.
+ * Contract: throws a UsageError if several calls match.
+ */
+function callOf({ waiting_for }: Session, text: string | undefined): string {
+  const calls = (waiting_for?.calls ?? []).filter(({ type }) => type === 'approval')
+  const isMatch = ({ tool_call_id: id, tool_name }: (typeof calls)[number]) =>
+    text === undefined || id.startsWith(text) || tool_name === text
+  const exact = calls.filter(({ tool_call_id: id }) => id === text)
+  const found = exact.length > 0 ? exact : calls.filter(isMatch)
+  if (found.length === 1) return found[0]!.tool_call_id
+  if (found.length === 0 && text !== undefined) return text
+  if (found.length === 0) throw new UsageError('No tool call of this session waits for approval.')
+  const lines = found.map(
+    ({ tool_call_id: id, tool_name }) => `  ${oneLine(`${id}  ${tool_name}`)}`,
+  )
+  throw new UsageError([`${found.length} calls wait for approval. Name one:`, ...lines].join('\n'))
+}
+
+/** Defines a verb that decides on a tool call. */
 const decision = (decision: 'approve' | 'deny', summary: string, sentence: string) =>
   defineCommand({
     summary,
-    more: '`outlast sessions get SESSION --json` names the calls that wait, in waiting_for.',
-    positionals: ['<session>', '<call>'],
-    flags: { reason: { type: 'string', value: 'TEXT', about: 'why; the model is told' } },
+    more: 'Without a call, the only waiting one. `outlast sessions log` shows the calls that wait.',
+    positionals: ['<session>', '[call]'],
+    flags: { reason: { type: 'string', value: 'TEXT', about: 'reason, which the model sees' } },
     async run({ outlast, out, signal }, { words, flags }) {
-      const [id, call] = words as [string, string]
+      const id = words[0]!
+      const call = await callOf(await outlast.sessions.get(id, { signal }), words[1])
       const body = { decision, ...given({ reason: flags.reason }) }
       const answer = await outlast.sessions.decideToolCall(id, call, body, { signal })
       await out.done({ id, ...answer }, `${sentence} ${call}.`)
@@ -212,34 +253,39 @@ const decision = (decision: 'approve' | 'deny', summary: string, sentence: strin
   })
 
 const token = defineCommand({
-  summary: 'makes a token that reaches this session only, for a browser',
+  summary: 'create a token for this session only, for browsers',
   positionals: ['<session>'],
   flags: {
     access: {
       type: 'string',
       choices: ['read', 'write'],
       value: 'ACCESS',
-      about: 'what it may do',
+      about: 'access to the session',
     },
-    'expires-in': { type: 'string', value: 'SECONDS', about: 'how long it works' },
-    model: { type: 'string', multiple: true, value: 'MODEL', about: 'a model it may choose (id)' },
+    'expires-in': { type: 'string', value: 'SECONDS', about: 'lifetime in seconds' },
+    model: {
+      type: 'string',
+      multiple: true,
+      value: 'MODEL',
+      about: 'model that it may select (id or name)',
+    },
     'tool-result': {
       type: 'string',
       multiple: true,
       value: 'TOOL',
-      about: 'a client tool whose calls it may answer',
+      about: 'client tool whose calls it may answer',
     },
     view: {
       type: 'string',
       choices: ['chat', 'full'],
       value: 'VIEW',
-      about: 'chat, or full: also arguments and results of tools',
+      about: 'full includes arguments and results of tools',
     },
     files: {
       type: 'string',
       choices: ['none', 'read', 'write'],
       value: 'FILES',
-      about: 'what it may do with files (none)',
+      about: 'access to files (none)',
     },
   },
   async run({ outlast, out, signal }, { words, flags }) {
@@ -249,12 +295,12 @@ const token = defineCommand({
     const made = await outlast.sessions.createToken(words[0]!, body, { signal })
     if (out.mode === 'json') return out.json(made)
     await out.line(made.token)
-    out.note(`Token ${made.id} may ${made.access} until ${moment(made.expires_at)}.`)
+    out.note(`Token ${made.id} has ${made.access} access until ${moment(made.expires_at)}.`)
   },
 })
 
 const tokens = defineCommand({
-  summary: 'tokens of a session that have not expired',
+  summary: 'list the unexpired tokens of a session',
   positionals: ['<session>'],
   flags: listFlags,
   async run({ outlast, out, signal }, { words, flags }) {
@@ -268,17 +314,26 @@ const tokens = defineCommand({
         { title: 'FILES', value: ({ files }) => files },
         { title: 'EXPIRES', value: ({ expires_at }) => ago(expires_at), isExtra: true },
       ],
-      { empty: 'The session has no token.' },
+      { empty: 'No tokens.' },
     )
   },
 })
 
+const tokenKind = (session: string): Kind => ({
+  noun: 'token',
+  listing: `outlast sessions tokens ${session}`,
+  isId: prefixed('token'),
+  namesOf: () => [],
+  list: ({ sessions }, page, options) => sessions.listTokens(session, page, options),
+})
+
 const revokeToken = defineCommand({
-  summary: 'revokes a token of a session',
-  positionals: ['<session>', '<token id>'],
+  summary: 'revoke a token of a session',
+  positionals: ['<session>', '<token>'],
   flags: {},
   async run({ outlast, out, signal }, { words }) {
-    const [session, id] = words as [string, string]
+    const [session, text] = words as [string, string]
+    const { id } = await findResource(tokenKind(session), text, { outlast, signal })
     await outlast.sessions.revokeToken(session, id, { signal })
     await out.done({ id, revoked: true }, `Revoked token ${id}.`)
   },
@@ -287,28 +342,25 @@ const revokeToken = defineCommand({
 export const sessions: Noun = {
   list,
   get,
+  log,
   create,
   update,
   fork,
   export: exportSession,
   cancel,
   delete: deletion({
-    summary: 'deletes a session with all that it holds',
+    summary: 'delete a session with its messages and files',
     positional: '<session>',
-    question: (id) => `Delete session ${id} with its messages and files?`,
+    question: (label) => `Delete session ${label} with its messages and files?`,
     sentence: (id) => `Deleted session ${id}.`,
     remove: (outlast, id, options) => outlast.sessions.delete(id, options),
   }),
-  hold: holding(
-    true,
-    'places a legal hold: the session cannot be deleted',
-    'Placed a legal hold on',
-  ),
-  release: holding(false, 'releases the legal hold', 'Released the legal hold on'),
+  hold: holding(true, 'place a legal hold, which prevents deletion', 'Placed a legal hold on'),
+  release: holding(false, 'release the legal hold', 'Released the legal hold on'),
   why,
   preview,
-  approve: decision('approve', 'lets a call run that waits for approval', 'Allowed'),
-  deny: decision('deny', 'refuses such a call', 'Denied'),
+  approve: decision('approve', 'approve a tool call that waits for approval', 'Approved'),
+  deny: decision('deny', 'deny a tool call that waits for approval', 'Denied'),
   token,
   tokens,
   'revoke-token': revokeToken,

@@ -4,7 +4,7 @@ import { currentName } from '../core/profiles.ts'
 
 export const status: Noun = {
   '': defineCommand({
-    summary: 'which server, as whom, in which organization',
+    summary: 'show the server, the user and the organization in use',
     async run({ outlast, out, url, profile, io, given, signal }) {
       const health = await outlast.health.get({ signal })
       const me = await outlast.auth.getMe({ signal })
@@ -25,7 +25,7 @@ export const status: Noun = {
           Server: url,
           Version: health.version,
           Database: health.database,
-          'Signing in': health.auth_mode === 'None' ? 'not needed' : 'needed',
+          'Sign-in': health.auth_mode === 'None' ? 'not required' : 'required',
           User: `${me.name ?? '-'}${me.email ? ` (${me.email})` : ''}`,
           Roles: () => me.roles?.join(', '),
           Organization: org ? `${org.name} (${org.id})` : org_id,

@@ -1,13 +1,14 @@
 import type { Outlast, Worker } from '@outlast/sdk'
 import { defineCommand, type Noun } from '../core/command.ts'
+import { findRow } from '../input/find-row.ts'
 import { listFlags, listIn, take } from '../output/list.ts'
-import { ago } from '../output/time.ts'
+import { ago, moment } from '../output/time.ts'
 
 const stateOf = ({ alive, draining }: Worker) =>
-  !alive ? 'gone' : draining ? 'draining' : 'working'
+  !alive ? 'dead' : draining ? 'draining' : 'working'
 
 const list = defineCommand({
-  summary: 'the nodes: processes of this server on one database',
+  summary: 'list the nodes: processes of this server on one database',
   flags: listFlags,
   async run({ outlast, out, signal }, { flags }) {
     const rows = take((page) => outlast.workers.list(page, { signal }), flags)
@@ -23,12 +24,12 @@ const list = defineCommand({
         { title: 'VERSION', value: ({ version }) => version },
         { title: 'STARTED', value: ({ started_at }) => ago(started_at), isExtra: true },
       ],
-      { empty: 'There is no node.' },
+      { empty: 'No nodes.' },
     )
   },
 })
 
-/** A verb that needs the id alone. */
+/** Defines a verb whose only argument is the node. */
 const simple = (
   summary: string,
   act: (outlast: Outlast, id: string, signal: AbortSignal) => Promise<Worker>,
@@ -43,8 +44,23 @@ const simple = (
     },
   })
 
+const get = defineCommand({
+  summary: 'show a node',
+  positionals: ['<worker>'],
+  async run({ outlast, out, signal }, { words }) {
+    const worker = await findRow(outlast.workers.list({}, { signal }), 'worker', words[0]!)
+    await out.item(worker, {
+      ID: worker.id,
+      State: stateOf(worker),
+      Turns: `${worker.used_slots ?? '-'} of ${worker.slots ?? '-'} slots`,
+      Version: worker.version,
+      Started: moment(worker.started_at),
+    })
+  },
+})
+
 const health = defineCommand({
-  summary: 'how the nodes do, and what waits',
+  summary: 'show the health of the nodes and the queue',
   async run({ outlast, out, signal }) {
     const state = await outlast.workers.getHealth({ signal })
     const { workers } = state
@@ -54,7 +70,7 @@ const health = defineCommand({
       Running: state.running,
       Waiting: state.waiting,
       Failed: state.failed,
-      'Oldest in the queue': ago(state.oldest_queued_at),
+      'Oldest queued': ago(state.oldest_queued_at),
       ...(workers && {
         Nodes: `${workers.alive} alive, ${workers.draining} draining`,
         Slots: `${workers.used_slots} of ${workers.slots} used`,
@@ -66,13 +82,14 @@ const health = defineCommand({
 
 export const workers: Noun = {
   list,
+  get,
   drain: simple(
-    'lets a node end what it runs and take no more',
+    'finish the turns of a node and assign no new ones',
     (outlast, id, signal) => outlast.workers.drain(id, { signal }),
-    ({ id }) => `Node ${id} takes no more turns.`,
+    ({ id }) => `Node ${id} is draining.`,
   ),
   resume: simple(
-    'lets it take turns again',
+    'let a drained node take turns again',
     (outlast, id, signal) => outlast.workers.resume(id, { signal }),
     ({ id }) => `Node ${id} takes turns again.`,
   ),

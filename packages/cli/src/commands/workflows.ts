@@ -4,18 +4,18 @@ import { listFlags, take } from '../output/list.ts'
 import { ago, moment } from '../output/time.ts'
 
 const list = defineCommand({
-  summary: 'turns that run, wait, or failed for good',
+  summary: 'list turns that are queued, running, waiting or failed',
   flags: {
     ...listFlags,
     status: {
       type: 'string',
       choices: ['queued', 'running', 'waiting', 'failed'],
       value: 'STATUS',
-      about: 'in this state',
+      about: 'status of the turn',
     },
-    session: { type: 'string', short: 's', value: 'SESSION', about: 'of this session' },
-    agent: { type: 'string', short: 'a', value: 'AGENT', about: 'of this agent' },
-    node: { type: 'string', value: 'WORKER', about: 'on this node' },
+    session: { type: 'string', short: 's', value: 'SESSION', about: 'session of the turn' },
+    agent: { type: 'string', short: 'a', value: 'AGENT', about: 'agent of the turn (id or name)' },
+    node: { type: 'string', value: 'WORKER', about: 'node of the turn' },
   },
   async run({ outlast, out, signal }, { flags }) {
     const { status, session, agent, node } = flags
@@ -30,13 +30,13 @@ const list = defineCommand({
         { title: 'TRIES', value: ({ tries }) => tries, isExtra: true },
         { title: 'ERROR', value: ({ error }) => error, isFlexible: true },
       ],
-      { empty: 'No turn runs or waits here.', idOf: ({ turn_id }) => turn_id },
+      { empty: 'No turns match.', idOf: ({ turn_id }) => turn_id },
     )
   },
 })
 
 const get = defineCommand({
-  summary: 'one turn, and why it is as it is',
+  summary: 'show a turn and the reason of its state',
   positionals: ['<turn>'],
   async run({ outlast, out, signal }, { words }) {
     const turn = await outlast.workflows.get(words[0]!, { signal })
@@ -48,36 +48,36 @@ const get = defineCommand({
         Agent: turn.agent_id,
         Status: turn.status,
         Since: moment(turn.since),
-        Why: turn.why?.sentence,
+        Reason: turn.why?.sentence,
         Node: turn.node,
         Attempts: turn.attempts,
         Error: turn.error,
         'Error code': turn.error_code,
-        'Tried again as': turn.retried_as,
+        'Retried as': turn.retried_as,
       },
     )
   },
 })
 
 const cancel = defineCommand({
-  summary: 'ends a turn',
+  summary: 'cancel a turn',
   positionals: ['<turn>'],
   async run({ outlast, out, signal }, { words }) {
     const id = words[0]!
     const answer = await outlast.workflows.cancel(id, { signal })
     await out.done(
       { id, ...answer },
-      answer.status === 'no_op' ? 'It does not run any more.' : `Cancelled turn ${id}.`,
+      answer.status === 'no_op' ? 'The turn is already over.' : `Cancelled turn ${id}.`,
     )
   },
 })
 
 const retry = defineCommand({
-  summary: 'a new turn for the message of one that failed for good',
+  summary: 'start a new turn for the message of a failed one',
   positionals: ['<turn>'],
   async run({ outlast, out, signal }, { words }) {
     const turn = await outlast.workflows.retry(words[0]!, { signal })
-    await out.done({ id: turn.turn_id, ...turn }, `Turn ${turn.turn_id} tries again.`)
+    await out.done({ id: turn.turn_id, ...turn }, `Started turn ${turn.turn_id}.`)
   },
 })
 

@@ -8,7 +8,7 @@ type Values = Record<string, string | boolean | string[] | undefined>
 
 export type Parsed = { words: string[]; flags: Values; global: GlobalFlags }
 
-/** Reads the words and flags of a command. Contract: throws a UsageError with the fault. */
+/** Parses the arguments and flags of a command. Contract: throws a UsageError with the cause. */
 export function parse(
   args: readonly string[],
   { flags, positionals }: Pick<Command, 'flags' | 'positionals'>,
@@ -35,16 +35,16 @@ function parsed(args: readonly string[], options: Flags) {
   }
 }
 
-/** What Node says of a bad flag, without its advice for programmers. */
+/** Rewrites Node's error for an invalid flag, without its advice for programmers. */
 function sentenceOf({ code, message }: Error & { code?: string }, options: Flags): string {
   const name = /'(?:-\w, )?(--?[^'\s=]+)/.exec(message)?.[1] ?? ''
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
     const known = Object.keys(options).map((one) => `--${one}`)
-    return `There is no flag ${name} here.${didYouMean(name, known)}`
+    return `Unknown flag ${name}.${didYouMean(name, known)}`
   }
   const flag = options[name.replace(/^-+/, '')]
   if (flag?.type === 'boolean') return `${name} takes no value.`
-  if (flag) return `${name} needs a value; one that begins with a dash as ${name}=VALUE.`
+  if (flag) return `${name} needs a value. Write a value that begins with a dash as ${name}=VALUE.`
   return message.split('\n')[0]!
 }
 
@@ -54,7 +54,7 @@ function checkCount(words: readonly string[], positionals: Command['positionals'
   if (missing >= 0) throw new UsageError(`${needed[missing]} is missing.`)
   const isOpen = positionals.at(-1)?.includes('…')
   if (words.length > positionals.length && !isOpen) {
-    throw new UsageError(`What is ${JSON.stringify(words[positionals.length])}?`)
+    throw new UsageError(`Unexpected argument ${JSON.stringify(words[positionals.length])}.`)
   }
 }
 
@@ -65,6 +65,6 @@ function checkValue(name: string, { isNeeded, choices }: Flags[string], value: V
   if (!choices || value === undefined) return
   const wrong = [value].flat().find((one) => !choices.includes(String(one)))
   if (wrong !== undefined) {
-    throw new UsageError(`--${name} takes ${choices.join(', ')}, not ${wrong}.`)
+    throw new UsageError(`--${name} must be one of ${choices.join(', ')}, not ${wrong}.`)
   }
 }

@@ -1,7 +1,7 @@
 import { createOutlast, type Outlast } from '@outlast/sdk'
 import type { Profile } from './profiles.ts'
 
-/** The client of a server that signs in as the profile says. */
+/** Creates a client for the server and credentials of a profile. */
 export function clientOf({ url, api_key, org_id }: Profile): Outlast {
   return createOutlast({
     url,

@@ -4,7 +4,10 @@ import type { Flag, Flags, GlobalFlags } from './flags.ts'
 import type { Io } from './io.ts'
 import type { Profile } from './profiles.ts'
 
-/** A word after the command's name. `<name>` is required, `[name]` optional, `…` takes the rest. */
+/**
+ * An argument after the command's name. `<name>` is required, `[name]` optional, `…` takes the
+ * rest. The name of a resource, as in `<agent>`, accepts its id, a part of the id, or its name.
+ */
 export type Positional = `<${string}>` | `[${string}]`
 
 export type Given<F extends Flags> = {
@@ -17,29 +20,32 @@ export type Given<F extends Flags> = {
 
 type Value<F extends Flag> = F extends { choices: readonly (infer C)[] } ? C : string
 
-/** What a command works with. */
+/** The surroundings of a running command. */
 export type Context = {
   /**
-   * The server of the chosen profile; nothing is sent before it is used. The saved profiles are
-   * read when one of these three is looked at, so that commands which need none work whatever is in
-   * that file.
+   * Client of the chosen profile's server. The saved profiles are read on the first use of
+   * `outlast`, `url` or `profile`, so that other commands work with a broken file.
    */
   readonly outlast: Outlast
   readonly url: string
   readonly profile: Profile
-  /** The flags that every command has, as they were given. */
+  /** Values of the global flags on the command line. */
   given: GlobalFlags
   out: Output
   io: Io
   /** Aborted by Ctrl-C. */
   signal: AbortSignal
+  /** Describes a resource of the command line: `Support (agent_…)` if it was named, else its id. */
+  labelOf: (id: string) => string
 }
 
-/** One command. What `run` resolves to is the exit code; nothing: 0. */
+/** One command. `run` resolves to the exit code; undefined means 0. */
 export type Command<F extends Flags = Flags> = {
   summary: string
-  /** What its help says besides: lines, such as an example. */
+  /** Further lines of its help, such as an example. */
   more?: string
+  /** Other names of the verb. The common ones (`ls`, `show`, `view`, `rm`) need no entry. */
+  aliases?: readonly string[]
   positionals: readonly Positional[]
   flags: F
   run: (
@@ -57,5 +63,5 @@ export function defineCommand<const F extends Flags>(
   return { positionals: [], flags: {}, ...command } as unknown as Command
 }
 
-/** A noun and its verbs; the verb `''` is what the noun does alone. */
+/** A noun and its verbs. The verb `''` is the command of the noun alone. */
 export type Noun = Record<string, Command>

@@ -1,9 +1,9 @@
 export type Shell = 'bash' | 'zsh' | 'fish'
 
 /**
- * What each shell runs when Tab is pressed: it asks the program itself, `__complete` and the words
- * before the cursor, the last of which is being typed. The program answers with a line each: the
- * word, a tab, what it is.
+ * Completion script of each shell. Tab runs `outlast __complete` with the words before the cursor;
+ * the last one is incomplete. The program prints a line for each candidate: the word, a tab, and a
+ * description.
  */
 export const scripts: Record<Shell, string> = {
   bash: `_outlast() {

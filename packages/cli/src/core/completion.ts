@@ -1,5 +1,4 @@
 import { parseArgs } from 'node:util'
-import type { CallOptions, List, Outlast } from '@outlast/sdk'
 import { nouns } from '../commands/index.ts'
 import { oneLine } from '../output/width.ts'
 import { clientOf } from './client.ts'
@@ -10,18 +9,19 @@ import { type GlobalFlags, globalFlags } from './flags.ts'
 import type { Extra } from './help.ts'
 import type { Io } from './io.ts'
 import { profileOf, readCredentials } from './profiles.ts'
+import { kinds, placeholderOf } from './resources.ts'
 
-/** What may stand at the cursor, and what that is. */
+/** A word for the cursor's position, and its description. */
 type Candidate = readonly [word: string, about: string]
 
-/** Who presses Tab does not wait for a slow server. */
+/** Timeout of requests to the server: completion must not block the shell. */
 const serverMsMax = 700
 const idsMax = 50
 
 /**
- * Prints what may stand where the last of the words is being typed: a line each, the word, a tab,
- * what it is.
- * Contract: whatever is wrong, it prints less, and never complains.
+ * Prints the candidates for the last, incomplete word: a line each, with the word, a tab, and a
+ * description.
+ * Contract: after an error it prints fewer candidates, and no message.
  */
 export async function complete(
   words: readonly string[],
@@ -53,11 +53,11 @@ async function candidatesFor(
   if (flag?.choices) return flag.choices.map((choice) => [choice, flag.about])
   if (flag) return valuesOf(flag.value ?? '', server)
   if (typed.startsWith('-')) return flagsOf(flags)
-  if (!found) return [...nounsOf(), ...Object.entries(extra), ['help', 'say what there is']]
+  if (!found) return [...nounsOf(), ...Object.entries(extra), ['help', 'print help']]
   const { noun, command, rest } = found
   if (!command) return Object.entries(noun).map(([verb, { summary }]) => [verb, summary])
   const positional = command.positionals[wordsAmong(rest, flags)] ?? ''
-  return valuesOf(positional.toUpperCase(), server)
+  return valuesOf(positional, server)
 }
 
 const nounsOf = () => Object.entries(nouns).map(([name, { summary }]): Candidate => [name, summary])
@@ -70,13 +70,13 @@ const flagNamed = (arg: string, flags: Flags): Flag | undefined =>
     ? flags[arg.slice(2)]
     : Object.values(flags).find(({ short }) => short !== undefined && arg === `-${short}`)
 
-/** The flag whose value is being typed. */
+/** Finds the flag whose value is incomplete. */
 function flagAtEnd(before: readonly string[], flags: Flags): Flag | undefined {
   const flag = flagNamed(before.at(-1) ?? '', flags)
   return flag?.type === 'string' ? flag : undefined
 }
 
-/** How many of the arguments are neither flags nor their values. */
+/** Counts the arguments that are neither flags nor values of flags. */
 function wordsAmong(args: readonly string[], flags: Flags): number {
   let count = 0
   for (let at = 0; at < args.length; at += 1) {
@@ -88,49 +88,25 @@ function wordsAmong(args: readonly string[], flags: Flags): number {
 
 type Server = { before: readonly string[]; io: Io; signal: AbortSignal }
 
-/** The values for `AGENT`, `<agent>` and the like, from the server or the file of profiles. */
+/** Reads the values of a placeholder such as `AGENT` from the server or the saved profiles. */
 async function valuesOf(placeholder: string, { before, io, signal }: Server) {
-  const kind = placeholder.replace(/[^A-Z]/g, '')
+  const kind = placeholderOf(placeholder)
   if (kind === 'PROFILE') {
     const { profiles } = readCredentials(io)
     return Object.entries(profiles).map(([name, { url }]): Candidate => [name, url])
   }
-  const listOf = Object.hasOwn(lists, kind) ? lists[kind] : undefined
-  if (!listOf) return []
+  const found = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
+  if (!found) return []
   const profile = profileOf(io, globalsIn(before))
   const options = { signal, timeoutMs: serverMsMax, retriesMax: 0 }
-  const { data } = await listOf(clientOf(profile), { limit: idsMax }, options)
-  return data.map(
-    (row): Candidate => [row.id, row.name ?? row.display_name ?? row.title ?? row.preview ?? ''],
-  )
+  const { data } = await found.list(clientOf(profile), { limit: idsMax }, options)
+  return data.map((row): Candidate => {
+    const id = found.idOf ? found.idOf(row) : row.id
+    return [id ?? '', found.namesOf(row).find(Boolean) ?? row.title ?? row.preview ?? '']
+  })
 }
 
-type Row = {
-  id: string
-  name?: string
-  display_name?: string
-  title?: string | null
-  preview?: string | null
-}
-
-/** Where ids come from, by what stands for them in the help. */
-const lists: Record<
-  string,
-  (outlast: Outlast, page: { limit: number }, options: CallOptions) => List<Row>
-> = {
-  AGENT: ({ agents }, page, options) => agents.list(page, options),
-  SESSION: ({ sessions }, page, options) => sessions.list(page, options),
-  PROVIDER: ({ providers }, page, options) => providers.list(page, options),
-  MODEL: ({ models }, page, options) => models.list(page, options),
-  CAPABILITY: ({ capabilities }, page, options) => capabilities.list(page, options),
-  SERVER: ({ mcpServers }, page, options) => mcpServers.list(page, options),
-  SCHEDULE: ({ schedules }, page, options) => schedules.list(page, options),
-  KEY: ({ apiKeys }, page, options) => apiKeys.list(page, options),
-  ORG: ({ organizations }, page, options) => organizations.list(page, options),
-  WORKER: ({ workers }, page, options) => workers.list(page, options),
-}
-
-/** Flags of every command among the words, as far as they are whole. */
+/** Parses the complete global flags among the words. */
 function globalsIn(words: readonly string[]): GlobalFlags {
   const { values } = parseArgs({
     args: [...words],

@@ -2,31 +2,32 @@ import { isOutlastError, type OutlastError } from '@outlast/sdk'
 
 type State = { isOpen: boolean; error?: OutlastError }
 
-const keptBack =
-  'Nothing comes of the stream, as behind a proxy that keeps it back: events come late, and answers whole. `outlast doctor` looks.'
+const buffered =
+  'The stream is open but sends nothing. A proxy may buffer it: events are late and answers arrive whole. `outlast doctor` finds the cause.'
 
 /**
- * Tells of the connection of a stream. `say`: once, that it is there but brings nothing. `change`:
- * that it was lost or is there again; a server that closes one as planned is back at once.
+ * Reports the state of a stream's connection. `notify` is called once, for a stream that sends
+ * nothing. `change` is called when the connection is lost or restored. A planned reconnect is not
+ * reported.
  */
-export function tellConnection({
-  say,
+export function reportConnection({
+  notify,
   change,
 }: {
-  say: (text: string) => void
+  notify: (text: string) => void
   change: (isOpen: boolean) => void
 }) {
-  let isTold = false
+  let isNotified = false
   return ({ isOpen, error }: State): void => {
     if (!isOpen && !error) return
-    if (!isTold && isOutlastError(error, 'timeout')) {
-      isTold = true
-      say(keptBack)
+    if (!isNotified && isOutlastError(error, 'timeout')) {
+      isNotified = true
+      notify(buffered)
     }
     change(isOpen)
   }
 }
 
-/** What a person reads when the server lost events that are on the screen. */
+/** Message for a server that lost events which are already printed. */
 export const historyChanged = ({ sequence }: { sequence: number }) =>
-  `The server lost events when its database failed over or was restored. What came after event ${sequence} is not in the log any more.`
+  `The server lost events when its database failed over or was restored. Events after ${sequence} are no longer in the log.`

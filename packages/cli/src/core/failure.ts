@@ -1,16 +1,16 @@
 import { OutlastError } from '@outlast/sdk'
 import { manyLines } from '../output/width.ts'
 
-/** What the process ends with. */
+/** Exit codes of the process. */
 export const exitCodes = {
   ok: 0,
-  /** The server refused, or a turn failed. */
+  /** The server refused the request, or a turn failed. */
   failed: 1,
-  /** The command line itself is wrong. */
+  /** The command line is wrong. */
   usage: 2,
   /** No Outlast server answered. */
   unreachable: 3,
-  /** No key, a wrong one, or one that may not do this. */
+  /** The key is missing, wrong, or lacks a permission. */
   denied: 4,
   notFound: 5,
   interrupted: 130,
@@ -21,13 +21,25 @@ export class UsageError extends Error {
   override name = 'UsageError'
 }
 
-/** Somebody pressed Ctrl-C at a question. */
+/** No resource matches a name or a part of an id. */
+export class NotFoundError extends Error {
+  override name = 'NotFoundError'
+}
+
+/** The server refused a password or a key during `outlast login`. */
+export class SignInRefused extends Error {
+  override name = 'SignInRefused'
+}
+
+/** Ctrl-C at a question. */
 export class Interrupted extends Error {
   override name = 'Interrupted'
 }
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return exitCodes.usage
+  if (error instanceof NotFoundError) return exitCodes.notFound
+  if (error instanceof SignInRefused) return exitCodes.denied
   if (error instanceof Interrupted) return exitCodes.interrupted
   if (!(error instanceof OutlastError)) return exitCodes.failed
   const { status, code } = error
@@ -36,26 +48,40 @@ export function exitCodeOf(error: unknown): number {
   return status === 404 ? exitCodes.notFound : exitCodes.failed
 }
 
-/** What people read about a failure: what is wrong, where, and what to do. */
+/** Describes a failure for people: the cause, the fields, and the fix. */
 export function sentencesOf(error: unknown, url: string): string[] {
-  const message = manyLines(error instanceof Error ? error.message : String(error))
+  const message = manyLines(inWords(error instanceof Error ? error.message : String(error)))
   if (!(error instanceof OutlastError)) return [message]
-  const details = error.details.map((one) => manyLines(`  ${one.path}: ${one.message}`))
+  const details = error.details.map((one) => manyLines(`  ${one.path}: ${inWords(one.message)}`))
   return [message, ...details, ...adviceFor(error, url)]
 }
+
+const idPattern = /^\^(\w+)_\[0-9a-f\]\{32\}\$$/
+const uuidPattern = /^\^\[0-9a-f\]\{8\}-/
+
+/** Replaces the regular expressions of validation errors with a description. */
+const inWords = (message: string) =>
+  message.replace(
+    /must match (?:the )?pattern "?(\S+?)"?(?=$|[\s,;]|\.$)/g,
+    (_, pattern: string) => {
+      const prefix = idPattern.exec(pattern)?.[1]
+      if (prefix) return `must be an id: ${prefix}_ and 32 hexadecimal digits`
+      return uuidPattern.test(pattern) ? 'must be a UUID' : 'has an invalid format'
+    },
+  )
 
 function adviceFor({ code, status }: OutlastError, url: string): string[] {
   if (code === 'connection_failed' || code === 'timeout') {
     const place = url === '' ? '' : ` at ${url}`
     return [
-      `Is the server running${place}? \`outlast serve\` starts one; --url names another; \`outlast doctor\` looks.`,
+      `Is the server running${place}? \`outlast serve\` starts a server, --url selects another one, \`outlast doctor\` finds the cause.`,
     ]
   }
   if (code === 'not_outlast')
-    return [`Is ${url || 'this'} the address of an Outlast server? \`outlast doctor\` looks.`]
+    return [`Is ${url || 'this'} the URL of an Outlast server? \`outlast doctor\` finds the cause.`]
   if (code === 'secret_needed_again')
-    return ['Give the key with --api-key-stdin and all headers with --header in the same command.']
+    return ['Repeat the key with --api-key-stdin and all headers with --header in this command.']
   if (status === 401)
-    return ['Sign in with `outlast login`, or give a key with --api-key or OUTLAST_API_KEY.']
+    return ['Sign in with `outlast login`, or pass a key in OUTLAST_API_KEY or --api-key.']
   return []
 }

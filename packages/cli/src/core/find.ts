@@ -2,9 +2,10 @@ import { nouns } from '../commands/index.ts'
 import type { Command, Noun } from './command.ts'
 import { UsageError } from './failure.ts'
 import { globalFlags } from './flags.ts'
-import { didYouMean } from './suggest.ts'
+import { nearest } from './suggest.ts'
+import { allVerbs, verbForSynonym, verbNamed } from './verbs.ts'
 
-/** A command and what stands around it; without `command` only its noun was said. */
+/** A command with its noun and arguments. `command` is undefined if only the noun was given. */
 export type FoundCommand = {
   name: string
   noun: Noun
@@ -13,9 +14,9 @@ export type FoundCommand = {
 }
 
 /**
- * The command that is meant; nothing when no noun is. Global flags may stand before it.
- * `others`: commands that are not of this package.
- * Contract: throws a UsageError for a noun or a verb that there is not.
+ * Finds the command of a command line. Undefined if there is no noun. Global flags may precede it.
+ * `others`: commands of other packages.
+ * Contract: throws a UsageError for an unknown noun or verb.
  */
 export async function find(
   args: readonly string[],
@@ -24,29 +25,46 @@ export async function find(
   const [first, second] = wordsOf(args)
   if (first === undefined) return undefined
   const name = args[first]!
-  const noun = await nounOf(name, others)
-  const verb = second !== undefined && Object.hasOwn(noun, args[second]!) ? args[second]! : ''
+  const word = second === undefined ? '' : args[second]!
+  const noun = await nounOf(name, { verb: word, others })
+  const found = word === '' ? undefined : verbNamed(noun, word)
+  const verb = found ?? ''
   const command = Object.hasOwn(noun, verb) ? noun[verb] : undefined
-  if (!command && second !== undefined) throw noVerb(name, args[second]!, Object.keys(noun))
-  const used = new Set(verb === '' ? [first] : [first, second])
+  if (!command && second !== undefined) throw unknownVerb(name, word, noun)
+  const used = new Set(found === undefined ? [first] : [first, second])
   const rest = args.filter((_, at) => !used.has(at))
   return { name: verb === '' ? name : `${name} ${verb}`, noun, command, rest }
 }
 
-async function nounOf(name: string, others: readonly string[]): Promise<Noun> {
+type Surroundings = { verb: string; others: readonly string[] }
+
+async function nounOf(name: string, { verb, others }: Surroundings): Promise<Noun> {
   const entry = Object.hasOwn(nouns, name) ? nouns[name] : undefined
   if (entry) return entry.load()
-  if (others.includes(name)) throw new UsageError(`${name} must be the first word.`)
-  const advice = didYouMean(name, [...Object.keys(nouns), ...others])
-  throw new UsageError(`There is no command ${name}.${advice} \`outlast --help\` lists them.`)
+  if (others.includes(name)) throw new UsageError(`\`${name}\` must be the first word.`)
+  const advice = await adviceFor(name, { verb, others })
+  throw new UsageError(`Unknown command \`${name}\`.${advice} \`outlast --help\` lists commands.`)
 }
 
-function noVerb(name: string, verb: string, verbs: readonly string[]): UsageError {
-  const advice = didYouMean(verb, verbs, `${name} `)
-  return new UsageError(`${name} has no ${verb}.${advice} It has ${verbs.join(', ')}.`)
+/** Suggests the nearest noun, or the two words in the other order. */
+async function adviceFor(name: string, { verb, others }: Surroundings): Promise<string> {
+  const isSwapped = Object.hasOwn(nouns, verb) && verbNamed(await nouns[verb]!.load(), name)
+  if (isSwapped) return suggestion(`${verb} ${name}`)
+  const noun = nearest(name, [...Object.keys(nouns), ...others])
+  return suggestion(noun)
 }
 
-/** Where the words stand that are no flags and no values of global flags. */
+const suggestion = (found: string | undefined) =>
+  found === undefined ? '' : ` Did you mean \`${found}\`?`
+
+function unknownVerb(name: string, word: string, noun: Noun): UsageError {
+  const verb = nearest(word, allVerbs(noun)) ?? verbForSynonym(noun, word)
+  const advice = suggestion(verb && `${name} ${verb}`)
+  const verbs = Object.keys(noun).join(', ')
+  return new UsageError(`Unknown command \`${name} ${word}\`.${advice} Verbs of ${name}: ${verbs}.`)
+}
+
+/** Positions of the arguments that are neither flags nor values of global flags. */
 export function wordsOf(args: readonly string[]): number[] {
   const words: number[] = []
   for (let at = 0; at < args.length && args[at] !== '--'; at += 1) {

@@ -4,9 +4,12 @@ export type Flag = {
   short?: string
   /** May be given more than once. */
   multiple?: boolean
-  /** The word for the value in the help. `AGENT` and the like are completed with ids. */
+  /**
+   * Placeholder of the value in the help. `AGENT` and the other kinds of resources are completed
+   * with ids, and accept names and parts of ids.
+   */
   value?: string
-  /** The only values that there are. */
+  /** The allowed values. */
   choices?: readonly string[]
   isNeeded?: boolean
   about: string
@@ -14,16 +17,16 @@ export type Flag = {
 
 export type Flags = Record<string, Flag>
 
-/** Flags of every command. */
+/** Global flags. */
 export const globalFlags = {
-  url: { type: 'string', value: 'URL', about: 'where the server is (OUTLAST_URL)' },
-  'api-key': { type: 'string', value: 'KEY', about: 'how to sign in (better: OUTLAST_API_KEY)' },
-  profile: { type: 'string', value: 'PROFILE', about: 'a saved server and key (OUTLAST_PROFILE)' },
-  org: { type: 'string', value: 'ORG', about: 'the organization to work in (OUTLAST_ORG)' },
-  json: { type: 'boolean', about: 'answer in JSON' },
-  quiet: { type: 'boolean', short: 'q', about: 'answer with ids only' },
-  'no-color': { type: 'boolean', about: 'no colours (NO_COLOR)' },
-  help: { type: 'boolean', short: 'h', about: 'say what there is' },
+  url: { type: 'string', value: 'URL', about: 'URL of the server (OUTLAST_URL)' },
+  'api-key': { type: 'string', value: 'KEY', about: 'API key (OUTLAST_API_KEY is safer)' },
+  profile: { type: 'string', value: 'PROFILE', about: 'saved server and key (OUTLAST_PROFILE)' },
+  org: { type: 'string', value: 'ORG', about: 'organization to use (OUTLAST_ORG)' },
+  json: { type: 'boolean', about: 'print JSON' },
+  quiet: { type: 'boolean', short: 'q', about: 'print ids only' },
+  'no-color': { type: 'boolean', about: 'no colors (NO_COLOR)' },
+  help: { type: 'boolean', short: 'h', about: 'print help' },
 } as const satisfies Flags
 
 export type GlobalFlags = {

@@ -2,9 +2,9 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 
 /**
- * Makes a folder, and those above it.
- * Contract: throws what the system says. Not by Node's `recursive`, which never ends where nobody
- * can make a folder, as in /proc.
+ * Creates a folder and its parents.
+ * Contract: throws the system's error. Node's `recursive` is not used: it never ends in places that
+ * refuse new folders, such as /proc.
  */
 export function makeFolder(folder: string, mode = 0o777): void {
   try {

@@ -3,12 +3,14 @@ import { pad, widthOf, wrap } from '../output/width.ts'
 import type { Command, Noun } from './command.ts'
 import type { Flag, Flags } from './flags.ts'
 import { globalFlags } from './flags.ts'
+import { aliasesOf } from './verbs.ts'
 
 const indent = '  '
-/** What an explanation should have beside its name; on less it stands below. */
+/** Columns for a description beside its name. With fewer it is printed below. */
 const aboutMin = 24
 
-function aligned(rows: readonly (readonly [string, string])[], most: number): string[] {
+/** Lays out names and descriptions in two columns. */
+export function aligned(rows: readonly (readonly [string, string])[], most: number): string[] {
   const width = Math.max(0, ...rows.map(([name]) => widthOf(name)))
   const left = most - width - 2 * indent.length
   if (left < aboutMin) {
@@ -24,39 +26,47 @@ function aligned(rows: readonly (readonly [string, string])[], most: number): st
   )
 }
 
-/** A flag as it is written, with what stands for its value. */
+/** Formats a flag with its letter and the placeholder of its value. */
 export function flagForm(name: string, { short, value, type, multiple }: Flag): string {
   const letter = short ? `-${short}, ` : ''
   return `${letter}--${name}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}${multiple ? ' …' : ''}`
 }
 
-/** What a flag is for, with its choices. */
+/** Describes a flag and its choices. */
 export const flagAbout = ({ about, choices, isNeeded }: Flag) =>
-  `${about}${choices ? `: ${choices.join(', ')}` : ''}${isNeeded ? ' (needed)' : ''}`
+  `${about}${choices ? `: ${choices.join(', ')}` : ''}${isNeeded ? ' (required)' : ''}`
 
 const flagRows = (flags: Flags): [string, string][] =>
   Object.entries(flags).map(([name, flag]) => [flagForm(name, flag), flagAbout(flag)])
 
-/** Commands that are not of this package and stand in its help. */
+/** Commands of other packages that the help lists. */
 export type Extra = Record<string, string>
 
 const globalRows = (most: number) => [
-  ...wrap('Flags of every command:', most),
+  ...wrap('Global flags:', most),
   ...aligned(flagRows(globalFlags), most),
 ]
 
 export function generalHelp(extra: Extra, most: number): string {
   const rows = Object.entries(nouns).map(([name, { summary }]): [string, string] => [name, summary])
   return textOf([
-    ...wrap('Durable agent sessions: talk to agents, and see to the server they work on.', most),
+    ...wrap('Durable sessions for AI agents: chat with agents and manage their server.', most),
     '',
-    ...wrap('outlast COMMAND [VERB] [WORDS] [FLAGS]', most),
+    ...wrap('outlast COMMAND [VERB] [ARGUMENTS] [FLAGS]', most),
     '',
     ...aligned([...Object.entries(extra), ...rows], most),
     '',
     ...globalRows(most),
     '',
-    ...wrap('`outlast COMMAND --help` says more, `outlast --version` which version this is.', most),
+    ...wrap(
+      'An argument such as <agent> is an id, the beginning of an id, or a name. Sessions have no names.',
+      most,
+    ),
+    '',
+    ...wrap(
+      '`outlast COMMAND --help` describes a command. `outlast --version` prints the version.',
+      most,
+    ),
   ])
 }
 
@@ -65,19 +75,27 @@ export function nounHelp(name: string, noun: Noun, most: number): string {
     ['outlast', name, verb, ...positionals].filter((word) => word !== '').join(' '),
     summary,
   ])
-  return textOf(aligned(verbs, most))
+  const others = Object.entries(noun).flatMap(([verb, command]) => {
+    const aliases = aliasesOf(verb, command)
+    return aliases.length === 0 ? [] : [`${aliases.join(', ')} = ${verb === '' ? name : verb}`]
+  })
+  const notes = others.length === 0 ? [] : ['', ...wrap(`Aliases: ${others.join('; ')}.`, most)]
+  return textOf([...aligned(verbs, most), ...notes])
 }
 
-/** An example, which is indented, stays as it is. */
+/** Wraps a line. Indented lines are examples and keep their form. */
 const wrapped = (line: string, most: number) =>
   line.startsWith(indent) ? [line] : wrap(line, most)
 
 export function commandHelp(name: string, command: Command, most: number): string {
   const { summary, positionals, flags, more } = command
   const own = flagRows(flags)
+  const [noun, verb = ''] = name.split(' ')
+  const aliases = aliasesOf(verb, command).map((alias) => `\`outlast ${noun} ${alias}\``)
   return textOf([
     ...wrap(`outlast ${[name, ...positionals].join(' ')}: ${summary}`, most),
     ...(more ? ['', ...more.split('\n').flatMap((line) => wrapped(line, most))] : []),
+    ...(aliases.length > 0 ? ['', ...wrap(`Also: ${aliases.join(', ')}.`, most)] : []),
     ...(own.length > 0 ? ['', ...aligned(own, most)] : []),
     '',
     ...globalRows(most),

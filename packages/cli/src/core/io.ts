@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 
-/** What a command reads from and writes to. */
+/** Streams and environment of a command. */
 export type Io = {
   stdin: Readable & { isTTY?: boolean }
   stdout: Writable & { isTTY?: boolean; columns?: number; rows?: number }
@@ -10,7 +10,7 @@ export type Io = {
 
 const columnsDefault = 80
 
-/** How many columns a line may have; without a terminal there is no limit. */
+/** Columns of a line. Without a terminal there is no limit. */
 export const columnsOf = ({ isTTY, columns }: Io['stdout']) =>
   isTTY ? columns || columnsDefault : Infinity
 

@@ -6,14 +6,14 @@ import type { GlobalFlags } from './flags.ts'
 import { makeFolder } from './folder.ts'
 import type { Io } from './io.ts'
 
-/** A server and its sign-in. `key_id`: of a key from `outlast login`; `outlast logout` ends it. */
+/** A server and its credentials. `key_id`: a key of `outlast login`, which `outlast logout` revokes. */
 export type Profile = { url: string; api_key?: string; org_id?: string; key_id?: string }
 
 export type Credentials = { current_profile?: string; profiles: Record<string, Profile> }
 
 const urlDefault = 'http://localhost:9000'
 
-/** Where credentials are kept: OUTLAST_CONFIG_DIR, else the platform's place for settings. */
+/** Path of the credentials: in OUTLAST_CONFIG_DIR, else in the platform's folder for settings. */
 export function credentialsFile({ env }: Io): string {
   const given = env.OUTLAST_CONFIG_DIR
   if (given) return path.join(given, 'credentials.json')
@@ -26,8 +26,9 @@ export function credentialsFile({ env }: Io): string {
 }
 
 /**
- * What was saved; nothing where nothing was. A file that others can read is told and mended.
- * Contract: throws a UsageError when the file cannot be read as that.
+ * Reads the saved profiles. Without a file there are none. If other users can read the file, it
+ * becomes private and a warning is printed.
+ * Contract: throws a UsageError for an unreadable or invalid file.
  */
 export function readCredentials(io: Io): Credentials {
   const file = credentialsFile(io)
@@ -38,14 +39,14 @@ export function readCredentials(io: Io): Credentials {
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return { profiles: {} }
-    const why = error instanceof SyntaxError ? 'it is no JSON' : (error as Error).message
+    const why = error instanceof SyntaxError ? 'it is not valid JSON' : (error as Error).message
     throw new UsageError(
-      `${file} cannot be used: ${why}. Mend or remove it, or give --url and a key.`,
+      `${file} cannot be used: ${why}. Repair or remove it, or pass --url and a key.`,
     )
   }
 }
 
-/** Contract: never throws with a part of the file in its message: a key may stand there. */
+/** Contract: no error contains a part of the file, which may be a key. */
 function checked(given: Partial<Credentials> | null): Credentials {
   const { current_profile, profiles } = given ?? {}
   if (typeof profiles !== 'object' || profiles === null) throw new Error('it has no profiles')
@@ -64,11 +65,11 @@ function makePrivate({ stderr }: Io, file: string): void {
   if (process.platform === 'win32' || (statSync(file).mode & isOthers) === 0) return
   chmodSync(file, 0o600)
   stderr.write(
-    `${file} could be read by others of this machine. It is yours alone now; if somebody may have read it, make new keys.\n`,
+    `Other users of this machine could read ${file}. It is private now. If a user may have read it, create new keys.\n`,
   )
 }
 
-/** Contract: the file is replaced whole, and nobody else can read it, at no moment. */
+/** Contract: the file is replaced atomically and is private at every moment. */
 export function writeCredentials(io: Io, credentials: Credentials): void {
   const file = credentialsFile(io)
   const draft = `${file}.${process.pid}`
@@ -86,17 +87,17 @@ export function writeCredentials(io: Io, credentials: Credentials): void {
   }
 }
 
-/** The server to talk to: flags win over the environment, and that over the saved profile. */
+/** Selects the server: flags override the environment, which overrides the saved profile. */
 export function profileOf(io: Io, flags: GlobalFlags): Profile {
   const { env } = io
   const name = flags.profile || env.OUTLAST_PROFILE || undefined
   const given = flags.url || env.OUTLAST_URL || undefined
   const givenKey = flags['api-key'] || env.OUTLAST_API_KEY || undefined
-  // Where all is said, the file is not needed, and need not be in order.
+  // A complete server and key need no file, which may be broken.
   const saved = given && givenKey && !name ? undefined : savedProfile(io, name)
   const url = given ?? saved?.url ?? urlDefault
   checkUrl(url)
-  // A key goes to no server but the one that it was saved for.
+  // A saved key is sent only to the server that it was saved for.
   const isSaved = saved && new URL(saved.url).origin === new URL(url).origin
   const api_key = givenKey ?? (isSaved ? saved.api_key : undefined)
   const org_id = (flags.org || env.OUTLAST_ORG) ?? (isSaved ? saved.org_id : undefined)
@@ -105,21 +106,23 @@ export function profileOf(io: Io, flags: GlobalFlags): Profile {
   return { url, ...(api_key && { api_key }), ...(org_id && { org_id }) }
 }
 
-/** Contract: throws a UsageError for what is no address of a server. */
+/** Contract: throws a UsageError for an invalid server URL. */
 export function checkUrl(url: string): void {
   const isWeb = URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
-  if (!isWeb) throw new UsageError(`${url} is no URL that begins with http:// or https://.`)
+  if (!isWeb) throw new UsageError(`${url} is not a URL that begins with http:// or https://.`)
   const { username, password, search, hash } = new URL(url)
   if (username || password) {
-    throw new UsageError('A URL with a user or a password is not taken: give a key with --api-key.')
+    throw new UsageError('A URL must not contain a user or password. Pass a key with --api-key.')
   }
-  if (search || hash) throw new UsageError(`${url} has a ? or a #, which no server's address has.`)
+  if (search || hash) throw new UsageError(`${url} must not contain ? or #.`)
 }
 
-/** Contract: throws a UsageError, without the value, for what no header can carry. */
-function checkHeader(value: string | undefined, what: string): void {
+/** Contract: throws a UsageError, without the value, for a value that no header can carry. */
+function checkHeader(value: string | undefined, name: string): void {
   if (value === undefined || /^[\x21-\x7e]+$/.test(value)) return
-  throw new UsageError(`${what} has blanks or letters that none has: was it copied whole?`)
+  throw new UsageError(
+    `${name} contains spaces or invalid characters. Check that it was copied completely.`,
+  )
 }
 
 function savedProfile(io: Io, name: string | undefined): Profile | undefined {
@@ -128,11 +131,13 @@ function savedProfile(io: Io, name: string | undefined): Profile | undefined {
   if (wanted === undefined) return undefined
   const found = Object.hasOwn(profiles, wanted) ? profiles[wanted] : undefined
   if (!found && name)
-    throw new UsageError(`There is no profile ${name}. \`outlast login\` makes one.`)
+    throw new UsageError(
+      `Profile ${name} not found. \`outlast login\` creates profiles, \`outlast profiles list\` lists them.`,
+    )
   return found
 }
 
-/** The name under which the profile in use is saved, if it is. */
+/** Name of the profile in use, if it is saved. */
 export function currentName(io: Io, flags: GlobalFlags): string | undefined {
   return flags.profile || io.env.OUTLAST_PROFILE || readCredentials(io).current_profile
 }

@@ -3,18 +3,19 @@ import { parse } from './arguments.ts'
 import { clientOf } from './client.ts'
 import type { Context } from './command.ts'
 import { exitCodeOf, exitCodes, Interrupted, sentencesOf } from './failure.ts'
-import { find } from './find.ts'
+import { type FoundCommand, find } from './find.ts'
 import type { GlobalFlags } from './flags.ts'
 import { commandHelp, type Extra, generalHelp, nounHelp } from './help.ts'
 import { columnsOf, type Io } from './io.ts'
 import { type Profile, profileOf } from './profiles.ts'
+import { needsResolving, resolveArguments } from './resources.ts'
 
 type Surroundings = { signal: AbortSignal; extra?: Extra }
 
 /**
- * Runs one command line and says with which code the process should end.
- * `extra`: commands that whoever calls this runs by itself, for the help.
- * Contract: never throws; what went wrong stands on stderr.
+ * Runs one command line. Returns the exit code of the process.
+ * `extra`: commands that the caller runs itself, for the help.
+ * Contract: never throws; errors are printed to stderr.
  */
 export async function run(
   args: readonly string[],
@@ -29,18 +30,12 @@ export async function run(
     }
     const isHelp = args[0] === 'help'
     const other = isHelp ? args[1] : undefined
-    if (other && Object.hasOwn(extra, other)) return say(io, `outlast ${other}: ${extra[other]}\n`)
-    const found = await find(isHelp ? args.slice(1) : args, Object.keys(extra))
-    if (!found) return say(io, generalHelp(extra, columnsOf(io.stdout)))
-    const { name, noun, command, rest } = found
-    if (!command) {
-      const code = isHelp || rest.some(isHelpFlag) ? exitCodes.ok : exitCodes.usage
-      return say(io, nounHelp(name, noun, columnsOf(io.stdout)), code)
+    if (other && Object.hasOwn(extra, other)) {
+      return print(io, `outlast ${other}: ${extra[other]}\n`)
     }
-    const { words, flags, global } = parse(isHelp ? ['--help'] : rest, command)
-    if (global.help) return say(io, commandHelp(name, command, columnsOf(io.stdout)))
-    const context = contextOf(global, { io, signal, at })
-    return (await command.run(context, { words, flags: flags as never })) ?? exitCodes.ok
+    const found = await find(isHelp ? args.slice(1) : args, Object.keys(extra))
+    if (!found) return print(io, generalHelp(extra, columnsOf(io.stdout)))
+    return await perform(found, { isHelp, io, signal, at })
   } catch (error) {
     if (signal.aborted || error instanceof Interrupted) return exitCodes.interrupted
     for (const [index, text] of sentencesOf(error, at.url).entries()) {
@@ -50,18 +45,41 @@ export async function run(
   }
 }
 
+type Running = { isHelp: boolean; io: Io; signal: AbortSignal; at: { url: string } }
+
+async function perform(
+  { name, noun, command, rest }: FoundCommand,
+  { isHelp, io, signal, at }: Running,
+): Promise<number> {
+  const columns = columnsOf(io.stdout)
+  if (!command) {
+    const code = isHelp || rest.some(isHelpFlag) ? exitCodes.ok : exitCodes.usage
+    return print(io, nounHelp(name, noun, columns), code)
+  }
+  const { words, flags, global } = parse(isHelp ? ['--help'] : rest, command)
+  if (global.help) return print(io, commandHelp(name, command, columns))
+  const labels = new Map<string, string>()
+  const context = contextOf(global, { io, signal, at, labels })
+  let input = { words, flags }
+  if (needsResolving(command, input)) {
+    const resolved = await resolveArguments(context, command, input)
+    for (const [id, label] of resolved.labels) labels.set(id, label)
+    input = resolved
+  }
+  return (await command.run(context, input as never)) ?? exitCodes.ok
+}
+
 const isHelpFlag = (arg: string) => arg === '--help' || arg === '-h'
 
-function say(io: Io, text: string, code: number = exitCodes.ok): number {
+function print(io: Io, text: string, code: number = exitCodes.ok): number {
   io.stdout.write(text)
   return code
 }
 
-/** `at` is told the server's address, for what is said of a failure. */
-function contextOf(
-  given: GlobalFlags,
-  { io, signal, at }: { io: Io; signal: AbortSignal; at: { url: string } },
-): Context {
+type Parts = Omit<Running, 'isHelp'> & { labels: ReadonlyMap<string, string> }
+
+/** `at` receives the URL of the server, for error messages. */
+function contextOf(given: GlobalFlags, { io, signal, at, labels }: Parts): Context {
   const mode: Mode = given.json ? 'json' : given.quiet ? 'quiet' : 'text'
   let profile: Profile | undefined
   let outlast: Context['outlast'] | undefined
@@ -70,6 +88,7 @@ function contextOf(
     signal,
     given,
     out: createOutput(io, { mode, noColor: given['no-color'] === true }),
+    labelOf: (id) => (labels.has(id) ? `${labels.get(id)} (${id})` : id),
     get profile() {
       profile ??= profileOf(io, given)
       at.url = profile.url

@@ -1,4 +1,4 @@
-/** The word that was probably meant, if one is near enough. */
+/** Finds the candidate that is nearest to a mistyped word, if one is near enough. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const most = Math.max(1, Math.floor(word.length / 3))
   let best: { candidate: string; distance: number } | undefined
@@ -10,13 +10,13 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best?.candidate
 }
 
-/** The same as an end of a sentence, or nothing. */
+/** Formats the nearest candidate as a question, or as an empty text. */
 export function didYouMean(word: string, candidates: Iterable<string>, before = ''): string {
   const found = nearest(word, candidates)
   return found === undefined ? '' : ` Did you mean ${before}${found}?`
 }
 
-/** How many letters must be put in, taken out, replaced or swapped with their neighbour. */
+/** Edit distance: insertions, deletions, replacements and swaps of neighboring letters. */
 function distanceOf(from: string, to: string): number {
   let [earlier, before]: number[][] = [[], Array.from({ length: to.length + 1 }, (_, at) => at)]
   for (let row = 1; row <= from.length; row += 1) {

@@ -4,17 +4,17 @@ import { UsageError } from '../core/failure.ts'
 import type { Flags } from '../core/flags.ts'
 import { capabilityFlag, listIfGiven, usesOf } from './capability-flags.ts'
 
-/** What can be said of an agent on the command line. */
+/** Flags for the fields of an agent. */
 export const agentFlags = {
-  name: { type: 'string', value: 'NAME', about: 'its name' },
-  'system-prompt': { type: 'string', value: 'TEXT', about: 'what it is told to be' },
-  description: { type: 'string', value: 'TEXT', about: 'what it is for' },
-  model: { type: 'string', short: 'm', value: 'MODEL', about: 'the model of its sessions' },
-  tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'a tag' },
+  name: { type: 'string', value: 'NAME', about: 'name of the agent' },
+  'system-prompt': { type: 'string', value: 'TEXT', about: 'system prompt' },
+  description: { type: 'string', value: 'TEXT', about: 'description' },
+  model: { type: 'string', short: 'm', value: 'MODEL', about: 'default model (id or name)' },
+  tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'tag' },
   ...capabilityFlag,
 } as const satisfies Flags
 
-/** The fields that were given, and no others. */
+/** Fields of the flags on the command line. */
 export function agentFields(flags: Given<typeof agentFlags>): Partial<NewAgent> {
   const { name, description, model } = flags
   const prompt = flags['system-prompt']
@@ -30,18 +30,17 @@ export function agentFields(flags: Given<typeof agentFlags>): Partial<NewAgent> 
   }
 }
 
-/** Contract: throws a UsageError for an agent without name or prompt. */
+/** Contract: throws a UsageError for an agent without a name or prompt. */
 export function preparedAgent({ name, system_prompt, ...rest }: Partial<NewAgent>): NewAgent {
   if (!name || !system_prompt) {
-    throw new UsageError('An agent needs --name and --system-prompt, or a file: -f FILE.')
+    throw new UsageError('An agent needs --name and --system-prompt, or a file with -f FILE.')
   }
   return { name, system_prompt, ...rest }
 }
 
 /**
- * Makes an agent of a file, with fields that win over it. JSON is put together here. Other files
- * are the server's to read: there the fields are looked at before the file is sent, and are a
- * change that follows it.
+ * Creates an agent from a file. The fields override the file. JSON is merged here. The server parses
+ * other formats: the fields are validated before the import and applied by a second request.
  */
 export async function agentOfFile(
   { outlast, signal }: Context,

@@ -8,7 +8,7 @@ export const capabilityFlag = {
     short: 'c',
     multiple: true,
     value: 'REF[=JSON]',
-    about: 'a capability, with its config as JSON',
+    about: 'capability, with its config as JSON',
   },
 } as const satisfies Flags
 
@@ -25,11 +25,11 @@ function useOf(text: string): CapabilityUse {
     return { ref, config: JSON.parse(text.slice(at + 1)) }
   } catch {
     throw new UsageError(
-      `--capability ${ref}: what follows = must be JSON, as in ${ref}='{"a": 1}'.`,
+      `--capability ${ref}: the config after = must be JSON, as in ${ref}='{"a": 1}'.`,
     )
   }
 }
 
-/** A list by a repeated flag; undefined without it. One empty value makes the list empty. */
+/** List of a repeated flag, undefined without it. One empty value makes an empty list. */
 export const listIfGiven = (given: readonly string[]) =>
   given.length === 0 ? undefined : given.filter((one) => one !== '')

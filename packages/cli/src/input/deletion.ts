@@ -5,16 +5,14 @@ import type { Flags } from '../core/flags.ts'
 import { confirmed } from './prompt.ts'
 
 export const yesFlag = {
-  yes: { type: 'boolean', short: 'y', about: 'do not ask' },
+  yes: { type: 'boolean', short: 'y', about: 'do not ask for confirmation' },
 } as const satisfies Flags
 
-/**
- * The verb of a noun that takes a thing away: asks, does it, says so.
- */
+/** Defines a verb that removes a resource after a confirmation. */
 export function deletion(about: {
   summary: string
   positional: Positional
-  question: (id: string) => string
+  question: (label: string) => string
   sentence: (id: string) => string
   remove: (outlast: Outlast, id: string, options: CallOptions) => Promise<unknown>
 }) {
@@ -22,9 +20,9 @@ export function deletion(about: {
     summary: about.summary,
     positionals: [about.positional],
     flags: yesFlag,
-    async run({ outlast, out, io, signal }, { words, flags }) {
+    async run({ outlast, out, io, signal, labelOf }, { words, flags }) {
       const id = words[0]!
-      if (!(await confirmed(io, about.question(id), flags.yes))) return exitCodes.failed
+      if (!(await confirmed(io, about.question(labelOf(id)), flags.yes))) return exitCodes.failed
       await about.remove(outlast, id, { signal })
       await out.done({ id, deleted: true }, about.sentence(id))
     },

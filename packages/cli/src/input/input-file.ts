@@ -3,7 +3,7 @@ import type { Context } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import { readInput } from './prompt.ts'
 
-/** The text of a file, `-` for stdin. Contract: throws a UsageError when it cannot be read. */
+/** Reads a file, or stdin for `-`. Contract: throws a UsageError for an unreadable file. */
 export async function readText(context: Pick<Context, 'io' | 'signal'>, file: string) {
   if (file === '-') return readInput(context)
   return readFile(file, 'utf8').catch((error) => {
@@ -11,7 +11,7 @@ export async function readText(context: Pick<Context, 'io' | 'signal'>, file: st
   })
 }
 
-/** Contract: throws a UsageError when it cannot be written. */
+/** Contract: throws a UsageError for a file that cannot be written. */
 export async function writeText(file: string, text: string): Promise<void> {
   await writeFile(file, text).catch((error) => {
     throw new UsageError(`${file} cannot be written: ${whyOf(error)}.`)
@@ -19,16 +19,16 @@ export async function writeText(file: string, text: string): Promise<void> {
 }
 
 const reasons: Record<string, string> = {
-  ENOENT: 'it is not there',
+  ENOENT: 'it does not exist',
   EISDIR: 'it is a directory',
   ENOTDIR: 'a part of its path is a file',
-  EACCES: 'this is not allowed',
-  EPERM: 'this is not allowed',
-  EROFS: 'nothing can be written there',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk is full',
   ENAMETOOLONG: 'its name is too long',
 }
 
-/** What a file system refuses, in words. */
+/** Describes an error of the file system. */
 export const whyOf = ({ code, message }: NodeJS.ErrnoException) => reasons[code ?? ''] ?? message

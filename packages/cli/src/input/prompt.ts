@@ -5,16 +5,15 @@ import { Interrupted, UsageError } from '../core/failure.ts'
 import type { Io } from '../core/io.ts'
 import { manyLines } from '../output/width.ts'
 
-/** Whether somebody can be asked. */
+/** Whether a user can answer a question. */
 export const canAsk = ({ stdin, stderr }: Io) => stdin.isTTY === true && stderr.isTTY === true
 
-/** What can be answered, and with which words. */
+/** Possible answers, each with its words. */
 export type Words = Record<string, readonly string[]>
 
 /**
- * Which answer a typed line is.
- * Contract: the only place where a line becomes an answer. A line that is none of the words, an
- * empty one above all, is no answer.
+ * Maps a typed line to an answer.
+ * Contract: the only place where a line becomes an answer. Other words and empty lines are none.
  */
 export function wordOf<W extends Words>(line: string, words: W): keyof W | undefined {
   const typed = line.trim().toLowerCase()
@@ -52,32 +51,34 @@ export function ask(
 /** Asks before an irreversible action. Contract: throws a UsageError without a terminal. */
 export async function confirmed(io: Io, question: string, isSure: boolean): Promise<boolean> {
   if (isSure) return true
-  if (!canAsk(io)) throw new UsageError(`${question} Say --yes: nobody can be asked here.`)
+  if (!canAsk(io))
+    throw new UsageError(`${question} Pass --yes: there is no terminal for a confirmation.`)
   const answer = await ask(io, `${question} [y/N] `)
   if (wordOf(answer, { yes: ['y', 'yes'] }) === 'yes') return true
-  io.stderr.write('Nothing was done.\n')
+  io.stderr.write('Nothing was changed.\n')
   return false
 }
 
 /**
- * Asks for a name before something that cannot be undone. Contract: only the whole name confirms;
- * throws a UsageError where nobody can be asked.
+ * Asks for a name before an irreversible action.
+ * Contract: only the whole name confirms. Throws a UsageError without a terminal.
  */
 export async function confirmedByName(
   io: Io,
   { question, name, isSure }: { question: string; name: string; isSure: boolean },
 ): Promise<boolean> {
   if (isSure) return true
-  if (!canAsk(io)) throw new UsageError(`${question} Say --yes: nobody can be asked here.`)
+  if (!canAsk(io))
+    throw new UsageError(`${question} Pass --yes: there is no terminal for a confirmation.`)
   const answer = await ask(io, `${question} Type its name to confirm: `)
   if (answer === name.trim()) return true
-  io.stderr.write('The name does not match. Nothing was done.\n')
+  io.stderr.write('The name does not match. Nothing was changed.\n')
   return false
 }
 
 const bytesMax = 16 * 1024 * 1024
 
-/** All of stdin as text. Contract: throws a UsageError when there is more than 16 MiB. */
+/** Reads stdin as text. Contract: throws a UsageError above 16 MiB. */
 export async function readInput({ io, signal }: Pick<Context, 'io' | 'signal'>): Promise<string> {
   const { stdin } = io
   const parts: Buffer[] = []
@@ -86,20 +87,20 @@ export async function readInput({ io, signal }: Pick<Context, 'io' | 'signal'>):
   for await (const part of stdin) {
     const bytes = Buffer.from(part)
     size += bytes.length
-    if (size > bytesMax) throw new UsageError('There is more than 16 MiB on stdin.')
+    if (size > bytesMax) throw new UsageError('stdin has more than 16 MiB.')
     parts.push(bytes)
   }
   return Buffer.concat(parts).toString()
 }
 
-/** A secret from a prompt, else all of stdin. Contract: throws a UsageError when it is empty. */
+/** Reads a secret from a prompt or stdin. Contract: throws a UsageError for an empty one. */
 export async function readSecret(
   context: Pick<Context, 'io' | 'signal'>,
-  what: string,
+  name: string,
 ): Promise<string> {
   const secret = canAsk(context.io)
-    ? await ask(context.io, `${what}: `, { isSecret: true })
+    ? await ask(context.io, `${name}: `, { isSecret: true })
     : (await readInput(context)).trim()
-  if (secret === '') throw new UsageError(`There was no ${what} on stdin.`)
+  if (secret === '') throw new UsageError(`The ${name} is empty.`)
   return secret
 }

@@ -6,31 +6,47 @@ import { countIfGiven } from '../output/list.ts'
 import { listIfGiven } from './capability-flags.ts'
 import { given } from './change.ts'
 
-/** What can be said of a schedule on the command line. */
+/** Flags for the fields of a schedule. */
 export const scheduleFlags = {
-  cron: { type: 'string', value: 'EXPRESSION', about: "when, as in '0 9 * * MON-FRI'" },
-  timezone: { type: 'string', value: 'ZONE', about: 'in which time zone (UTC)' },
-  agent: { type: 'string', short: 'a', value: 'AGENT', about: 'starts a session of this agent' },
-  session: { type: 'string', short: 's', value: 'SESSION', about: 'or says it in this session' },
-  message: { type: 'string', short: 'm', value: 'TEXT', about: 'what is said' },
-  title: { type: 'string', value: 'TEXT', about: 'title of the sessions that it starts' },
-  tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'a tag of those' },
+  cron: { type: 'string', value: 'EXPRESSION', about: "cron expression, as in '0 9 * * MON-FRI'" },
+  timezone: { type: 'string', value: 'ZONE', about: 'time zone (UTC)' },
+  agent: {
+    type: 'string',
+    short: 'a',
+    value: 'AGENT',
+    about: 'agent of the new session (id or name)',
+  },
+  session: {
+    type: 'string',
+    short: 's',
+    value: 'SESSION',
+    about: 'existing session, instead of --agent',
+  },
+  message: { type: 'string', short: 'm', value: 'TEXT', about: 'text of the message' },
+  title: { type: 'string', value: 'TEXT', about: 'title of the new sessions' },
+  tag: {
+    type: 'string',
+    short: 't',
+    multiple: true,
+    value: 'TAG',
+    about: 'tag of the new sessions',
+  },
   'on-busy': {
     type: 'string',
     choices: ['queue', 'reject'],
-    value: 'WHAT',
-    about: 'what becomes of a message while a turn runs',
+    value: 'MODE',
+    about: 'delivery while a turn runs',
   },
-  description: { type: 'string', value: 'TEXT', about: 'what it is for' },
-  'catch-up': { type: 'boolean', about: 'makes up for times that were missed' },
-  'no-catch-up': { type: 'boolean', about: 'lets them go' },
-  'max-catch-up': { type: 'string', value: 'N', about: 'how many of them at most' },
-  'max-concurrent': { type: 'string', value: 'N', about: 'how many of its turns at once' },
+  description: { type: 'string', value: 'TEXT', about: 'description' },
+  'catch-up': { type: 'boolean', about: 'run missed times later' },
+  'no-catch-up': { type: 'boolean', about: 'skip missed times' },
+  'max-catch-up': { type: 'string', value: 'N', about: 'maximum number of missed runs' },
+  'max-concurrent': { type: 'string', value: 'N', about: 'maximum number of concurrent runs' },
 } as const satisfies Flags
 
 type Flagged = Given<typeof scheduleFlags>
 
-/** The fields that were given but what it does. */
+/** Fields of the flags, without the target. */
 function fieldsOf(flags: Flagged) {
   return {
     ...given({
@@ -45,11 +61,11 @@ function fieldsOf(flags: Flagged) {
   }
 }
 
-/** What it does. Contract: throws a UsageError when that is not said whole. */
+/** Builds the target. Contract: throws a UsageError for an incomplete one. */
 function targetOf(flags: Flagged): NewSchedule['target'] {
   const { agent, session, message, title } = flags
   if ((agent === undefined) === (session === undefined)) {
-    throw new UsageError('Say one of --agent and --session.')
+    throw new UsageError('Pass either --agent or --session.')
   }
   if (!message) throw new UsageError('--message is missing.')
   const tags = listIfGiven(flags.tag)
@@ -66,7 +82,7 @@ export function newSchedule(name: string, flags: Flagged, isDisabled: boolean): 
   return { name, ...fields, target: targetOf(flags), ...(isDisabled && { enabled: false }) }
 }
 
-/** Contract: what it does is replaced whole, or left. */
+/** Contract: the target is replaced whole or stays unchanged. */
 export function scheduleChange(flags: Flagged): ScheduleChange {
   const { agent, session, message, title } = flags
   const isTarget =

@@ -4,10 +4,13 @@ import { readSecret } from './prompt.ts'
 
 /** How a third-party key is passed: never as an argument, which process lists show. */
 export const vendorKeyFlag = {
-  'api-key-stdin': { type: 'boolean', about: 'reads its API key from stdin; asks on a terminal' },
+  'api-key-stdin': {
+    type: 'boolean',
+    about: 'read its API key from stdin, or prompt on a terminal',
+  },
 } as const satisfies Flags
 
-/** That key, as a field of what is sent. */
+/** Reads the key as a field of the request. */
 export async function vendorKey(
   context: Context,
   flags: Given<typeof vendorKeyFlag>,
@@ -15,7 +18,7 @@ export async function vendorKey(
   if (flags['api-key-stdin']) return { api_key: await readSecret(context, 'API key') }
   if (context.given['api-key'] !== undefined) {
     context.out.note(
-      'Note: --api-key signs you in to Outlast. Another key is read with --api-key-stdin.',
+      'Note: --api-key signs you in to Outlast. --api-key-stdin reads a third-party key.',
     )
   }
   return {}

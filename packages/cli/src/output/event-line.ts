@@ -3,7 +3,7 @@ import { cut, oneLine, pad } from './width.ts'
 
 type About<T extends EventType> = (data: EventDataOf<T>) => unknown
 
-/** What matters most of each type of event; the others say enough by their type. */
+/** Main detail of each event type. */
 const matters: { [T in EventType]: About<T> | 'ignored' } = {
   'input.message': ({ message, on_busy }) =>
     `${message.role}: ${textOf(message)}${on_busy ? ` (${on_busy})` : ''}`,
@@ -61,12 +61,12 @@ const callOf = ({ name, arguments: args }: { name: string; arguments: unknown })
   `${name} ${JSON.stringify(args)}`
 
 const narrow = 60
-/** Ids are whole in any case, so that they can be used. */
+/** Ids are never cut, so that they can be copied. */
 const isId = (text: string) => /^[a-z]+_[0-9a-f]{32}$/.test(text)
 const sequenceWidth = 5
 const typeWidth = 24
 
-/** An event in a line; where there is little room what matters stands in a second one. */
+/** Formats an event as a line. On a narrow terminal the detail is a second line. */
 export function lineOf(event: Event, columns: number): string {
   const about = matters[event.type] as About<EventType> | 'ignored' | undefined
   const detail = oneLine(String(typeof about === 'function' ? (about(event.data) ?? '') : ''))

@@ -3,20 +3,20 @@ import { UsageError } from '../core/failure.ts'
 import type { Flags } from '../core/flags.ts'
 import type { Rows } from './output.ts'
 
-/** Flags of every command that lists. */
+/** Flags of commands that print a list. */
 export const listFlags = {
-  limit: { type: 'string', short: 'n', value: 'N', about: 'how many at most (20)' },
-  all: { type: 'boolean', about: 'every one' },
+  limit: { type: 'string', short: 'n', value: 'N', about: 'maximum number of rows (20)' },
+  all: { type: 'boolean', about: 'print all rows' },
 } as const satisfies Flags
 
 const limitDefault = 20
-/** How many the server gives at once. */
+/** Page size limit of the server. */
 const pageMax = 100
 
 const mostOf = (flags: Given<typeof listFlags>) =>
   flags.all ? Infinity : countOf(flags.limit ?? String(limitDefault), '--limit')
 
-/** The first items of a list, at most the requested number; `hint` has whether there are more. */
+/** Takes the first items of a list. `hint` reports whether there are more. */
 export function take<T>(
   listOf: (page: { limit: number }) => AsyncIterable<T>,
   flags: Given<typeof listFlags>,
@@ -34,22 +34,22 @@ export function take<T>(
   }
   return {
     [Symbol.asyncIterator]: rows,
-    hint: () => (hasMore ? `There are more: --limit ${most * 5} or --all shows them.` : undefined),
+    hint: () => (hasMore ? `There are more. Use --limit ${most * 5} or --all.` : undefined),
   }
 }
 
-/** Contract: throws a UsageError for what is no whole number from `least` on. */
+/** Contract: throws a UsageError for a text that is not a whole number of at least `least`. */
 export function countOf(text: string, flag: string, least = 1): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) < least) {
-    throw new UsageError(`${flag} takes a whole number from ${least} on.`)
+    throw new UsageError(`${flag} must be a whole number of at least ${least}.`)
   }
   return Number(text)
 }
 
-/** The same for a flag that need not be given. */
+/** The same for an optional flag. */
 export const countIfGiven = (text: string | undefined, flag: string, least = 1) =>
   text === undefined ? undefined : countOf(text, flag, least)
 
-/** A list inside a response; none if a server of another version sends something else. */
+/** Reads a list of a response. Empty if a server of another version sends another type. */
 export const listIn = <T>(value: readonly T[] | null | undefined): readonly T[] =>
   Array.isArray(value) ? value : []

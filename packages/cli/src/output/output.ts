@@ -3,12 +3,12 @@ import { harmless } from './style.ts'
 import { type Column, type Field, fieldLines, tableOf } from './table.ts'
 import { exactJson, manyLines } from './width.ts'
 
-/** How a command answers: `text` for people, `json` for programs, `quiet` with ids only. */
+/** Output format: `text` for people, `json` for programs, `quiet` for ids only. */
 export type Mode = 'text' | 'json' | 'quiet'
 
 export type Fields = Record<string, Field>
 
-/** What comes row by row; `hint` is told to people after the last one. */
+/** Rows of a list. `hint`: a note for people after the last row. */
 export type Rows<T> = AsyncIterable<T> & { hint?: () => string | undefined }
 
 export type Output = ReturnType<typeof createOutput>
@@ -26,7 +26,7 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
   const shownText = (bytes: string | Uint8Array) =>
     harmless(typeof bytes === 'string' ? bytes : decoder.decode(bytes, { stream: true }))
 
-  /** Writes, and waits while whoever reads is slower. */
+  /** Writes, and waits for a slow reader. */
   async function write(text: string | Uint8Array): Promise<void> {
     if (text.length === 0 || stdout.destroyed) return
     if (stdout.write(text)) return
@@ -52,34 +52,34 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
   return {
     mode,
     colors,
-    /** Raw bytes, for programs. A terminal gets text that cannot move its cursor. */
+    /** Writes raw bytes. A terminal gets text without control sequences. */
     write: (bytes: string | Uint8Array) => write(stdout.isTTY ? shownText(bytes) : bytes),
-    /** A line that cannot move a cursor: it may come from the server. */
+    /** Writes text of the server as lines without control sequences. */
     line,
-    /** A line with colours of ours, whose other parts were cleaned before. */
+    /** Writes a line with colors. The caller has removed control sequences from its texts. */
     painted,
-    /** Tells people what happened; programs do not see it. */
+    /** Prints a note for people to stderr. */
     note(text: string) {
       if (mode !== 'quiet') stderr.write(`${manyLines(text)}\n`)
     },
-    /** One JSON value; `isLine` for those of a stream, one a line. */
+    /** Prints a JSON value. `isLine`: on one line, for streams. */
     json: (value: unknown, isLine = false) => line(exactJson(value, isLine ? 0 : 2)),
-    /** A text of many lines that came from the server. */
+    /** Prints a text of many lines from the server. */
     text: (text: string) => line(String(text).replace(/\n+$/, '')),
-    /** One thing: its fields, its JSON, or its id. */
+    /** Prints a resource: its fields, JSON, or id. */
     async item<T extends object>(value: T, fields: Fields, title?: string): Promise<void> {
       if (mode === 'json') return this.json(value)
       if (mode === 'quiet') return quietly(value)
       if (title) await line(title)
       for (const text of fieldLines(Object.entries(fields), columnsOf(stdout))) await line(text)
     },
-    /** What was done, in a sentence; the JSON of what came of it, or its id. */
+    /** Reports an action: a sentence, or the JSON or id of its result. */
     async done<T extends object>(value: T, sentence: string): Promise<void> {
       if (mode === 'json') return this.json(value)
       if (mode === 'quiet') return quietly(value)
       return line(sentence)
     },
-    /** A list: a table, a JSON array, or ids. Only a table waits for the last item. */
+    /** Prints a list: a table, a JSON array, or ids. Only a table waits for the last row. */
     async list<T extends object>(
       rows: Rows<T> | readonly T[],
       columns: readonly Column<T>[],
@@ -102,7 +102,7 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
   }
 }
 
-/** A JSON array, written as its values come. */
+/** Writes a JSON array value by value. */
 async function writeArray(
   rows: AsyncIterable<unknown> | Iterable<unknown>,
   write: (text: string) => Promise<void>,

@@ -2,13 +2,13 @@ import type { Preview } from '@outlast/sdk'
 import { listIn } from './list.ts'
 import type { Output } from './output.ts'
 
-/** What a model would be given, for people to look at. */
+/** Prints the prompt and tools of the next model call. */
 export async function showPreview(out: Output, preview: Preview): Promise<void> {
   if (out.mode === 'json') return out.json(preview)
   const { model, system_prompt } = preview
   const tools = listIn(preview.tools)
   await out.item(preview, {
-    Model: model ? `${model.model_id} (${model.id})` : 'none: a turn would fail',
+    Model: model ? `${model.model_id} (${model.id})` : 'none (a turn would fail)',
     Capabilities: () => preview.capabilities.map(({ ref }) => ref).join(', '),
     Tools: tools.length,
   })
@@ -21,7 +21,7 @@ export async function showPreview(out: Output, preview: Preview): Promise<void> 
         { title: 'TOOL', value: ({ name }) => name },
         { title: 'POLICY', value: ({ policy }) => policy },
         { title: 'FROM', value: ({ capability_id }) => capability_id ?? 'the client' },
-        { title: 'WHAT IT DOES', value: ({ description }) => description, isFlexible: true },
+        { title: 'DESCRIPTION', value: ({ description }) => description, isFlexible: true },
       ],
       { empty: '', idOf: ({ name }) => name },
     )

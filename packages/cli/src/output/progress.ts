@@ -2,7 +2,7 @@ import type { Io } from '../core/io.ts'
 
 const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
 
-/** A size as people say it: `512 bytes`, `1.5 MiB`. */
+/** Formats a size: `512 bytes`, `1.5 MiB`. */
 export function sizeText(bytes: number): string {
   let at = 0
   let size = bytes
@@ -12,7 +12,7 @@ export function sizeText(bytes: number): string {
 
 const everyMs = 100
 
-/** Progress of long work, on one rewritten line of a terminal; nothing elsewhere. */
+/** Shows progress on one rewritten line of a terminal. Without a terminal it prints nothing. */
 export function progressOf({ stderr }: Io, what: string) {
   let shownAt = -Infinity
   return {

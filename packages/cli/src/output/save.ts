@@ -5,7 +5,7 @@ import { UsageError } from '../core/failure.ts'
 import { whyOf } from '../input/input-file.ts'
 import { progressOf, sizeText } from './progress.ts'
 
-/** Writes a stream to a file or stdout. Contract: after a failure the file is as it was before. */
+/** Writes a stream to a file or stdout. Contract: after a failure the file is unchanged. */
 export async function saveStream(
   { io, out, signal }: Pick<Context, 'io' | 'out' | 'signal'>,
   parts: AsyncIterable<Uint8Array>,
@@ -54,7 +54,7 @@ async function writeParts(
   }
 }
 
-/** Contract: rejects with the signal's reason as soon as it is aborted, even while idle. */
+/** Contract: rejects with the signal's reason on abort, even without new parts. */
 async function* untilAborted<T>(parts: AsyncIterable<T>, signal: AbortSignal) {
   const stopped = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })

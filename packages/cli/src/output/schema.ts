@@ -14,13 +14,13 @@ export type SchemaRow = { name: string; type: string; byDefault?: string; about?
 
 const depthMax = 4
 
-/** The fields that a JSON Schema knows, one a row; those of an object within are `outer.inner`. */
+/** Lists the fields of a JSON Schema. Nested fields are named `outer.inner`. */
 export function schemaRows(schema: unknown, before = '', depth = 0): SchemaRow[] {
   const { properties = {}, required = [] } = (schema ?? {}) as Schema
   return Object.entries(properties).flatMap(([name, field]) => {
     const row: SchemaRow = { name: before + name, type: typeOf(field) }
     if (field.default !== undefined) row.byDefault = JSON.stringify(field.default)
-    else if (required.includes(name)) row.byDefault = '(needed)'
+    else if (required.includes(name)) row.byDefault = '(required)'
     if (field.description) row.about = field.description
     const inner = depth < depthMax ? schemaRows(field, `${before}${name}.`, depth + 1) : []
     return [row, ...inner]

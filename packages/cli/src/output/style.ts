@@ -1,4 +1,4 @@
-/** How a piece of text looks: codes of SGR, and where a click leads. */
+/** Style of a text: SGR codes, and the target of a link. */
 export type Style = { codes: readonly number[]; href?: string }
 
 export type Piece = { text: string; style: Style }
@@ -16,7 +16,7 @@ export const styled = ({ codes, href }: Style, ...looks: Look[]): Style => ({
 
 export const look = (...looks: Look[]): Style => styled(plain, ...looks)
 
-/** The text with its style, which ends with the text and does not affect later output. */
+/** Formats a text with its style, which does not affect later output. */
 export function paint({ text, style: { codes, href } }: Piece): string {
   if (text === '') return ''
   const colored = codes.length === 0 ? text : `\x1b[${codes.join(';')}m${text}\x1b[0m`
@@ -24,9 +24,9 @@ export function paint({ text, style: { codes, href } }: Piece): string {
 }
 
 /**
- * Text of a server or model for a terminal: line breaks and tabs stay, nothing else that could move
- * a cursor or turn the direction of the text does.
- * Contract: goes by single characters, so that it does not matter where a stream is cut.
+ * Removes the characters that move a cursor or change the text direction, for text of a server or
+ * model. Line breaks and tabs stay.
+ * Contract: works on single characters, so a stream can be cut anywhere.
  */
 export const harmless = (text: string) =>
   text.replace(/[\u2028\u2029]/g, '\n').replace(/[\u202a-\u202e\u2066-\u2069]|[^\P{Cc}\n\t]/gu, '')

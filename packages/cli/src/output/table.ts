@@ -3,9 +3,9 @@ import { cut, oneLine, pad, widthOf } from './width.ts'
 export type Column<T> = {
   title: string
   value: (row: T) => Shown
-  /** Takes what space is left, and is cut first. Ids are never cut. */
+  /** Takes the remaining space and is cut first. Ids are never cut. */
   isFlexible?: boolean
-  /** Left out where there is little room. */
+  /** Left out on narrow terminals. */
   isExtra?: boolean
 }
 
@@ -13,21 +13,21 @@ export type Shown = string | number | boolean | null | undefined
 
 const gap = '  '
 const flexibleMin = 8
-/** The same while there are columns that can be left out. */
+/** The same while a column can be left out. */
 const flexibleMinWithExtras = 16
-/** What a value should have beside its name; on less it stands below. */
+/** Columns for a value beside its name. With fewer it is printed below. */
 const valueMin = 16
 
-/** A value for display; a server of another version may send other types than expected. */
+/** Formats a value. A server of another version may send an unexpected type. */
 const shown = (value: unknown) => {
   if (value === undefined || value === null || value === '') return '-'
   return oneLine(typeof value === 'object' ? JSON.stringify(value) : String(value))
 }
 
-/** A value, or how to get it where that may not go well. */
+/** A value, or a function that may fail to compute it. */
 export type Field = Shown | (() => Shown)
 
-/** Names and values, aligned; below each other where the terminal is too narrow for that. */
+/** Lays out names and values side by side, or below each other on a narrow terminal. */
 export function fieldLines(fields: readonly (readonly [string, Field])[], most: number): string[] {
   const width = Math.max(0, ...fields.map(([name]) => widthOf(name)))
   const texts = fields.map(([name, field]) => {
@@ -41,9 +41,8 @@ export function fieldLines(fields: readonly (readonly [string, Field])[], most: 
 }
 
 /**
- * A table, no wider than the terminal. Columns that are extra are left out where the others would
- * have little room; where not even ids fit beside each other, each row is a block of lines, and
- * there is no head.
+ * Lays out a table that is no wider than the terminal. Extra columns are left out if the others
+ * have too little space. If not even ids fit, each row is a block of lines without a head.
  */
 export function tableOf<T>(
   rows: readonly T[],
@@ -85,7 +84,7 @@ function linesOf<T>(kept: readonly number[], { columns, cells, widths }: Laid<T>
   return { head: lineOf(columns.map(({ title }) => title)), lines: cells.map(lineOf) }
 }
 
-/** Contract: where something else came than is looked into, there is no value. */
+/** Contract: a value of an unexpected type is undefined. */
 function cellOf<T>(value: (row: T) => Shown, row: T): Shown {
   try {
     return value(row)
@@ -110,7 +109,7 @@ function blocksOf<T>(cells: readonly string[][], columns: readonly Column<T>[], 
 
 type Room = { isFlexible: (at: number) => boolean; least: number; most: number }
 
-/** Takes from the widest flexible column, until the table fits or all are at their least. */
+/** Shrinks the widest flexible column until the table fits or all have their minimum. */
 function fitted(whole: readonly number[], { isFlexible, least, most }: Room): number[] {
   const widths = [...whole]
   for (;;) {

@@ -9,7 +9,7 @@ const units = [
 
 type Given = string | null | undefined
 
-/** A moment as people say it: `3 minutes ago`, `in 2 hours`. Nothing for what is no moment. */
+/** Formats a relative time: `3 minutes ago`, `in 2 hours`. Undefined for an invalid time. */
 export function ago(time: Given, nowMs = Date.now()): string | undefined {
   const ms = time ? Date.parse(time) : Number.NaN
   if (Number.isNaN(ms)) return undefined
@@ -22,13 +22,13 @@ export function ago(time: Given, nowMs = Date.now()): string | undefined {
   return seconds < 0 ? `${words} ago` : `in ${words}`
 }
 
-/** A moment to the second, and how far away it is. */
+/** Formats a time in seconds, with its distance from now. */
 export function moment(time: Given, nowMs?: number): string | undefined {
   const far = ago(time, nowMs)
   return far && `${new Date(time!).toISOString().slice(0, 19)}Z (${far})`
 }
 
-/** Milliseconds as people say them: `250 ms`, `1.5 s`, `2 min 5 s`. */
+/** Formats milliseconds: `250 ms`, `1.5 s`, `2 min 5 s`. */
 export function duration(ms: number | null | undefined): string | undefined {
   if (typeof ms !== 'number') return undefined
   if (ms < 1_000) return `${Math.round(ms)} ms`

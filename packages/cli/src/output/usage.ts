@@ -1,6 +1,6 @@
 import type { TokenUsage } from '@outlast/sdk'
 
-/** Tokens and, where it is known, what they cost. */
+/** Formats tokens and their cost, if it is known. */
 export function usageText(usage: TokenUsage | null | undefined): string | undefined {
   if (!usage) return undefined
   const { input_tokens, output_tokens, cost_usd } = usage
