@@ -8,10 +8,9 @@ const rowsDefault = 24
 const columnsDefault = 80
 
 /**
- * What a conversation is written on: answers to stdout, everything beside them to `aside`. It knows
- * where the cursor of a terminal is, so that a passing line can go again, and what was said of a
- * reply that broke.
- * Contract: where there is no terminal, or one without colours, the cursor is never moved.
+ * Output of a conversation: answers go to stdout, other text to `aside`. Tracks the cursor of the
+ * terminal, so that passing lines and interrupted replies can be erased.
+ * Contract: without a terminal or without colors the cursor is never moved.
  */
 export function createScreen(
   { stdout }: Pick<Io, 'stdout'>,
@@ -87,7 +86,7 @@ export function createScreen(
         cursor.rows = stdout.isTTY ? 0 : undefined
         marked = columns()
       }),
-    /** Erases text since the mark; where that cannot be, prints `instead` that it is void. */
+    /** Erases the text since the mark. If that is impossible, prints `instead`. */
     takeBack: (instead: string) => perform(() => takeBack(instead)),
     /** Pauses output while the user types. */
     hold() {
@@ -98,7 +97,7 @@ export function createScreen(
       cursor.rows = undefined
       writing.hold()
     },
-    /** The cursor is at the beginning of a line again: what has waited is written. */
+    /** Resumes output. The cursor is at the beginning of a line. */
     release() {
       cursor.column = 0
       writing.release()
@@ -106,11 +105,11 @@ export function createScreen(
   }
 }
 
-/** Where the cursor of a terminal is after what was written. */
+/** Position of the terminal's cursor after the output. */
 function createCursor(columns: () => number) {
   return {
     column: 0,
-    /** Rows since the mark; undefined where nothing can be taken back. */
+    /** Rows since the mark; undefined if nothing can be erased. */
     rows: undefined as number | undefined,
     advance(text: string): void {
       for (const [at, part] of withoutSequences(text).split('\n').entries()) {
@@ -127,7 +126,7 @@ function createCursor(columns: () => number) {
   }
 }
 
-/** Writes at once, or after somebody has typed. */
+/** Writes at once, or after the user has finished typing. */
 function createWriting() {
   let waiting: (() => void)[] | undefined
   return {

@@ -52,9 +52,9 @@ export const login: Noun = {
       const profiles = { ...credentials.profiles, [name]: profile }
       writeCredentials(io, { current_profile: name, profiles })
       await endKey(credentials.profiles[name], profile, signal)
-      const who = profile.api_key ? ` as ${await nameOf(profile, signal)}` : ''
+      const user = profile.api_key ? ` as ${await nameOf(profile, signal)}` : ''
       const sentence = profile.api_key
-        ? `Signed in to ${url}${who}.`
+        ? `Signed in to ${url}${user}.`
         : `Saved ${url}. It needs no sign-in.`
       await out.done({ id: name, url, org_id: profile.org_id ?? null }, sentence)
       if (until) out.note(`The key expires on ${until}. \`outlast login\` renews it.`)

@@ -75,7 +75,7 @@ const get = defineCommand({
 
 const create = defineCommand({
   summary: 'create a schedule that sends a message to an agent',
-  more: "Example: outlast schedules create report --cron '0 9 * * MON-FRI' --timezone Europe/Kyiv \\\n  --agent AGENT --message 'What is new today?'",
+  more: "Example: outlast schedules create report --cron '0 9 * * MON-FRI' --timezone Europe/Kyiv \\\n  --agent AGENT --message 'Summarize the news of today.'",
   positionals: ['<name>'],
   flags: { ...scheduleFlags, paused: { type: 'boolean', about: 'create it paused' } },
   async run({ outlast, out, signal }, { words, flags }) {

@@ -6,15 +6,15 @@ const check = 'access'
 const soonMs = 7 * 86_400_000
 const keysMax = 1_000
 
-/** Who the server takes us for, and what we may do. */
+/** Checks the identity and the permissions of the key. */
 export async function checkAccess(visit: Visit, { auth_mode }: Health): Promise<Finding> {
   const { profile, outlast, signal } = visit
   if (/^none$/i.test(auth_mode)) return open(visit)
   if (!profile.api_key) {
-    const advice = '`outlast login` signs in; a key may also stand in OUTLAST_API_KEY.'
+    const advice = 'Sign in with `outlast login`, or set OUTLAST_API_KEY.'
     return wrong(
       check,
-      `The server wants to know who calls (${auth_mode}), and there is no key.`,
+      `The server requires a key (AUTH_MODE ${auth_mode}), and there is none.`,
       advice,
     )
   }
@@ -30,8 +30,12 @@ export async function checkAccess(visit: Visit, { auth_mode }: Health): Promise<
 function open({ url, profile }: Visit): Finding {
   if (!isHere(url.hostname)) {
     const sentence =
-      'Everybody who reaches this address may do everything: there is no authentication.'
-    return warning(check, sentence, 'Set AUTH_MODE on the server, unless something in front asks.')
+      'The server has no authentication: every client that reaches this address has full access.'
+    return warning(
+      check,
+      sentence,
+      'Set AUTH_MODE on the server, unless a proxy authenticates clients.',
+    )
   }
   const ignored = profile.api_key ? ' Yours is ignored.' : ''
   return ok(check, `No key is needed on this machine.${ignored}`)
@@ -39,7 +43,7 @@ function open({ url, profile }: Visit): Finding {
 
 const isHere = (host: string) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(host)
 
-/** What the server tells of this key; nothing of a token, and to keys that may not look. */
+/** Finds the record of this key. Undefined for a token and without permission. */
 async function ownKey({ outlast, signal }: Visit, secret: string): Promise<ApiKey | undefined> {
   try {
     let looked = 0
@@ -59,42 +63,43 @@ async function ownKey({ outlast, signal }: Visit, secret: string): Promise<ApiKe
 type Known = { visit: Visit; key: ApiKey | undefined }
 
 function knownAs({ email, roles, organization_id }: Me, { visit, key }: Known): Finding {
-  const scopes = key && !key.scopes.includes('*') ? `, and the key ${key.scopes.join(', ')}` : ''
+  const scopes =
+    key && !key.scopes.includes('*') ? `; scopes of the key: ${key.scopes.join(', ')}` : ''
   const where = organization_id ? ` in ${organization_id}` : ''
-  const who = `You are ${email}${where}, who may act as ${roles.join(', ') || 'nobody'}${scopes}.`
+  const user = `Signed in as ${email}${where} with the roles ${roles.join(', ') || 'none'}${scopes}.`
   if (!organization_id) {
-    return warning(check, who, 'Name an organization with --org: most commands need one.')
+    return warning(check, user, 'Select an organization with --org. Most commands need one.')
   }
   const leftMs = key?.expires_at ? Date.parse(key.expires_at) - Date.now() : Infinity
   if (leftMs < soonMs) {
     return warning(
       check,
-      `${who} The key ends in ${lasting(leftMs)}.`,
-      'Make a new one: `outlast keys create`.',
+      `${user} The key expires in ${lasting(leftMs)}.`,
+      'Create a new key: `outlast keys create`.',
     )
   }
   if (visit.url.protocol === 'http:' && !isHere(visit.url.hostname)) {
-    const advice = 'Put TLS in front of the server, and say https:// in --url.'
-    return warning(check, `${who} The key goes over the network in the clear.`, advice)
+    const advice = 'Terminate TLS in front of the server and use https:// in --url.'
+    return warning(check, `${user} The key is sent unencrypted.`, advice)
   }
-  return ok(check, who)
+  return ok(check, user)
 }
 
 const keyAdvice =
-  '`outlast login` saves another one; OUTLAST_API_KEY and --api-key win over what is saved.'
+  '`outlast login` saves another key. OUTLAST_API_KEY and --api-key override the saved one.'
 
 function refused(error: unknown): Finding {
   if (!(error instanceof OutlastError)) throw error
   const { status, code, message } = error
   if (code === 'api_key_expired') return wrong(check, 'The key has expired.', keyAdvice)
   if (code === 'users_only') {
-    return wrong(check, 'What is given as a key is a token for one session.', keyAdvice)
+    return wrong(check, 'The key is a token for one session.', keyAdvice)
   }
   if (code === 'not_found') {
     return wrong(
       check,
       'The key does not belong to the organization of --org.',
-      'Leave --org and OUTLAST_ORG out, or use a key of it.',
+      'Remove --org and OUTLAST_ORG, or use a key of that organization.',
     )
   }
   if (status === 401 && code !== 'not_outlast') {

@@ -9,7 +9,7 @@ const limitMs = 5_000
 const certificateDaysMin = 14
 const dayMs = 86_400_000
 
-/** Whether the name leads somewhere, something listens there, and its certificate is good. */
+/** Checks the host name, the port and the TLS certificate. */
 export async function checkAddress({ url, signal }: Visit): Promise<Finding> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const place = { host, port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80) }
@@ -33,7 +33,7 @@ export async function checkAddress({ url, signal }: Visit): Promise<Finding> {
 
 type HostAndPort = { host: string; port: number }
 
-/** A connection that is closed again; with TLS, after its certificate was looked at. */
+/** Opens a connection and closes it. With TLS, the certificate is checked first. */
 function opened(place: HostAndPort, isTls: boolean): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = isTls
@@ -55,7 +55,7 @@ class TimeLimit extends Error {
   readonly code = 'ETIMEDOUT'
 }
 
-/** Contract: rejects with a TimeLimit if it takes too long, with the signal's reason if aborted. */
+/** Contract: rejects with a TimeLimit after the timeout, and with the signal's reason on abort. */
 async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let stop = () => {}
   const limit = new Promise<never>((_resolve, reject) => {
@@ -70,7 +70,7 @@ async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return Promise.race([work, limit]).finally(() => stop())
 }
 
-/** When the certificate of a connection ends, in ms of the epoch. */
+/** Expiry of a connection's certificate, in ms since the epoch. */
 function expiryOf(socket: Socket | TLSSocket): number | undefined {
   if (!('getPeerCertificate' in socket)) return undefined
   const { valid_to } = socket.getPeerCertificate()
@@ -80,18 +80,18 @@ function expiryOf(socket: Socket | TLSSocket): number | undefined {
 type CheckedAddress = HostAndPort & { address: string; tookMs: number; expires: number | undefined }
 
 function found({ host, port, address, tookMs, expires }: CheckedAddress): Finding {
-  const name = address === host ? host : `${host} is ${address}, which`
-  const listens = `${name} takes connections at port ${port} (${lasting(tookMs)})`
+  const name = address === host ? host : `${host} (${address})`
+  const listens = `${name} accepts connections on port ${port} (${lasting(tookMs)})`
   if (expires === undefined) return ok(check, `${listens}.`)
   const leftMs = expires - Date.now()
   if (leftMs < certificateDaysMin * dayMs) {
     return warning(
       check,
-      `${listens}; its certificate ends in ${lasting(leftMs)}.`,
-      'Renew it: what renews it by itself seems not to.',
+      `${listens}. Its certificate expires in ${lasting(leftMs)}.`,
+      'Renew the certificate. Automatic renewal seems to fail.',
     )
   }
-  return ok(check, `${listens}; its certificate is good for ${lasting(leftMs)}.`)
+  return ok(check, `${listens}. Its certificate is valid for ${lasting(leftMs)}.`)
 }
 
 const codeOf = (error: unknown) =>
@@ -99,41 +99,41 @@ const codeOf = (error: unknown) =>
 
 function noSuchHost(host: string, code: string): Finding {
   if (code === 'ENOTFOUND') {
-    return wrong(
-      check,
-      `There is no host ${host}.`,
-      'Check how it is spelled: --url or OUTLAST_URL.',
-    )
+    return wrong(check, `Host not found: ${host}.`, 'Check the spelling in --url or OUTLAST_URL.')
   }
-  return wrong(check, `Looking up ${host} failed: ${code}.`, 'Does this machine have a network?')
+  return wrong(
+    check,
+    `The DNS lookup of ${host} failed: ${code}.`,
+    'Check the network of this machine.',
+  )
 }
 
 const certificateAdvice: Record<string, string> = {
   CERT_HAS_EXPIRED: 'Renew the certificate on the server.',
-  CERT_NOT_YET_VALID: 'Set the clock of this machine, or wait.',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'Use the name that the certificate is for in --url.',
+  CERT_NOT_YET_VALID: 'Set the clock of this machine.',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'Use the host name of the certificate in --url.',
 }
 const authorityAdvice =
-  'If its authority is your own, name its certificate in NODE_EXTRA_CA_CERTS; do not turn the check off.'
+  'For a certificate authority of your own, set NODE_EXTRA_CA_CERTS. Do not disable the check.'
 
 function noConnection(place: string, error: unknown): Finding {
   const code = codeOf(error)
   const { message } = error as Error
   if (code === 'ECONNREFUSED') {
-    const advice = '`outlast serve` starts a server on this machine; --url names one elsewhere.'
-    return wrong(check, `Nothing listens at ${place}.`, advice)
+    const advice = '`outlast serve` starts a server on this machine. --url selects another server.'
+    return wrong(check, `No server listens at ${place}.`, advice)
   }
   if (code === 'ETIMEDOUT') {
-    const advice = 'Is the machine on, and does a firewall let this port through?'
+    const advice = 'Check that the machine runs and that no firewall blocks the port.'
     return wrong(check, `${place} does not answer within ${lasting(limitMs)}.`, advice)
   }
   if (/^(EPROTO|ERR_SSL_|ECONNRESET)/.test(code)) {
-    const advice = 'Use http:// in --url, or the port at which TLS is spoken.'
-    return wrong(check, `${place} does not speak TLS.`, advice)
+    const advice = 'Use http:// in --url, or the port of TLS.'
+    return wrong(check, `${place} does not use TLS.`, advice)
   }
   if (/CERT|SIGNATURE|ISSUER|SIGNED/.test(code)) {
     const advice = certificateAdvice[code] ?? authorityAdvice
-    return wrong(check, `The certificate of ${place} is not to be trusted: ${message}.`, advice)
+    return wrong(check, `The certificate of ${place} is not trusted: ${message}.`, advice)
   }
   return wrong(check, `No connection to ${place}: ${message}.`, 'Check --url or OUTLAST_URL.')
 }

@@ -9,16 +9,15 @@ import { checkStream, type Listening } from './stream.ts'
 import type { Visit } from './visit.ts'
 
 /**
- * Everything that can be looked at, from the near to the far. What stands on something that is
- * wrong is not looked at.
- * Contract: each check has a time limit; throws only the visit's reason when that is aborted.
+ * Runs all checks, from this machine to the server. A failed check ends the ones that depend on it.
+ * Contract: each check has a time limit. Throws only the signal's reason, on abort.
  */
 export async function* examine(
   visit: Visit,
   listening: Listening,
 ): AsyncGenerator<Finding, void, undefined> {
   yield checkSettings(visit)
-  visit.waiting(`something listens at ${visit.url.host}`)
+  visit.waiting(`a server listens at ${visit.url.host}`)
   const address = await checkAddress(visit)
   yield address
   if (address.verdict === 'wrong') return
@@ -41,7 +40,7 @@ export async function* examine(
   yield await checkStream(visit, listening)
 }
 
-/** Whether these findings say that no Outlast server answers. */
+/** Whether no Outlast server answers. */
 export const isUnreachable = (findings: readonly Finding[]) =>
   findings.some(
     ({ check, verdict }) => verdict === 'wrong' && (check === 'address' || check === 'server'),

@@ -2,7 +2,7 @@ import { OutlastError } from '@outlast/sdk'
 
 export type Verdict = 'ok' | 'warning' | 'wrong'
 
-/** What a check found, in one sentence; `advice` says what to do about what is not ok. */
+/** Result of a check, in one sentence. `advice`: the fix of a problem. */
 export type Finding = { check: string; verdict: Verdict; sentence: string; advice?: string }
 
 export const ok = (check: string, sentence: string): Finding => ({ check, verdict: 'ok', sentence })
@@ -26,23 +26,24 @@ export function failed(check: string, error: unknown): Finding {
   if (!(error instanceof OutlastError)) throw error
   const { status, code, message, requestId } = error
   if (status === 429)
-    return warning(check, `Not looked at: ${ended(message)}`, 'Wait a minute and look again.')
-  if (status === 403) return ok(check, `Not looked at, since this key may not: ${ended(message)}`)
-  const logs = requestId ? `The server's log says more, at request ${requestId}.` : 'Look again.'
+    return warning(check, `Not checked: ${ended(message)}`, 'Wait a minute and try again.')
+  if (status === 403)
+    return ok(check, `Not checked, because the key has no permission: ${ended(message)}`)
+  const logs = requestId ? `The server's log has details of request ${requestId}.` : 'Try again.'
   const advice = code === 'not_outlast' ? proxyAdvice : logs
   return wrong(check, ended(message), advice)
 }
 
 export const proxyAdvice =
-  'A proxy in front answers some requests by itself: let everything under /v1 through to the server.'
+  'A proxy answers some requests itself. It must forward all of /v1 to the server.'
 
-/** The text with one full stop at its end. */
+/** Ends a text with one period. */
 export const ended = (text: string) => text.replace(/\.?$/, '.')
 
 /** `1 turn`, `2 turns`. */
 export const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
 
-/** A time in words: `350 ms`, `2.0 s`, `3 days`. */
+/** Formats a duration: `350 ms`, `2.0 s`, `3 days`. */
 export function lasting(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`

@@ -1,22 +1,22 @@
 import type { Visit } from './visit.ts'
 
-/** What came of one connection to a stream. All times are from the request on, in ms. */
+/** Record of one connection to a stream. All times are in ms since the request. */
 export type Heard = {
   status: number
   contentType: string
   encoding: string
-  /** What an answer that is no stream says, or the beginning of it. */
-  said: string
+  /** Beginning of a response that is not a stream. */
+  body: string
   headersMs?: number
   /** The first byte of the stream. */
   firstMs?: number
-  /** How often something came that the server sends to show that it lives. */
+  /** Number of heartbeats. */
   signs: number
-  /** The most of these that came in one piece. */
+  /** Maximum number of heartbeats in one chunk. */
   signsAtOnce: number
-  /** The end of the connection, unless we ended it. */
+  /** End of the connection, unless the client ended it. */
   endedMs?: number
-  /** The server said that it was about to close. */
+  /** The server announced that it would close the connection. */
   isPlanned: boolean
 }
 
@@ -24,18 +24,18 @@ export type Patience = {
   headersMs: number
   /** From the headers to the first byte. */
   firstMs: number
-  /** How long to listen at most; `isWhole`: also when a sign of life has come. */
+  /** Maximum time. `isWhole`: use all of it, also after a heartbeat. */
   totalMs: number
   isWhole: boolean
 }
 
-/** Follows a session's stream as a program and records times. Contract: rejects only if aborted. */
+/** Follows a session's stream and records times. Contract: rejects only on abort. */
 export async function listen(visit: Visit, sessionId: string, patience: Patience): Promise<Heard> {
   const heard: Heard = {
     status: 0,
     contentType: '',
     encoding: '',
-    said: '',
+    body: '',
     signs: 0,
     signsAtOnce: 0,
     isPlanned: false,
@@ -59,7 +59,7 @@ export async function listen(visit: Visit, sessionId: string, patience: Patience
     waitFor(patience.firstMs)
     describe(heard, response)
     if (!isStream(heard)) {
-      if (heard.status !== 200) heard.said = (await response.text()).slice(0, saidMax)
+      if (heard.status !== 200) heard.body = (await response.text()).slice(0, bodyMax)
       return heard
     }
     for await (const bytes of response.body!) {
@@ -80,7 +80,7 @@ export async function listen(visit: Visit, sessionId: string, patience: Patience
   return heard
 }
 
-const saidMax = 2_000
+const bodyMax = 2_000
 const decoder = new TextDecoder()
 
 export const isStream = ({ status, contentType }: Heard) =>
@@ -103,7 +103,7 @@ function describe(heard: Heard, { status, headers }: Response): void {
   heard.encoding = headers.get('content-encoding') ?? ''
 }
 
-/** One piece of the stream: comments are signs of life, and so are events. */
+/** Records a chunk of the stream. Comments and events count as heartbeats. */
 function note(heard: Heard, text: string): void {
   const signs = text.match(/^(:|event: (?!connected|disconnecting))/gm)?.length ?? 0
   heard.signs += signs

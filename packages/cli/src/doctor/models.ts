@@ -6,7 +6,7 @@ const check = 'models'
 const providersMax = 20
 const testMs = 30_000
 
-/** Whether each configured provider answers, and whether there is a default model. */
+/** Checks each configured provider, and the default model. */
 export async function* checkModels(visit: Visit): AsyncGenerator<Finding, void, undefined> {
   const { outlast, signal } = visit
   try {
@@ -16,10 +16,10 @@ export async function* checkModels(visit: Visit): AsyncGenerator<Finding, void, 
     if (vendors.length === 0) yield onlySimulated(ready.length > 0)
     for (const provider of vendors.slice(0, providersMax)) {
       visit.waiting(`${provider.name} answers`)
-      yield await tried(visit, provider)
+      yield await testOf(visit, provider)
     }
     if (vendors.length > providersMax) {
-      yield ok(check, `${vendors.length - providersMax} more providers were not tried.`)
+      yield ok(check, `${vendors.length - providersMax} more providers were not tested.`)
     }
     yield await checkDefault(visit)
   } catch (error) {
@@ -33,40 +33,43 @@ const isSetUp = ({ api_key_set, base_url, provider_type }: Provider) =>
 
 function onlySimulated(isThere: boolean): Finding {
   const advice =
-    'Give a vendor its key: `outlast providers update`, or DEFAULT_OPENAI_API_KEY and the like on the server.'
+    'Set an API key with `outlast providers update`, or in a variable such as DEFAULT_OPENAI_API_KEY of the server.'
   return isThere
-    ? warning(check, 'Only the simulated model answers, which knows nothing.', advice)
-    : warning(check, 'No provider of models is set up.', advice)
+    ? warning(check, 'Only the simulated model is configured.', advice)
+    : warning(check, 'No model provider is configured.', advice)
 }
 
-async function tried({ outlast, signal }: Visit, provider: Provider): Promise<Finding> {
+async function testOf({ outlast, signal }: Visit, provider: Provider): Promise<Finding> {
   const { id, name } = provider
   try {
-    return told(name, await outlast.providers.test(id, {}, { signal, timeoutMs: testMs }))
+    return tested(name, await outlast.providers.test(id, {}, { signal, timeoutMs: testMs }))
   } catch (error) {
     signal.throwIfAborted()
     const finding = failed(check, error)
     if (finding.verdict !== 'wrong') return finding
-    const advice = `Look at it with \`outlast providers get ${id}\`.`
+    const advice = `\`outlast providers get ${id}\` shows its configuration.`
     return wrong(check, `${name}: ${finding.sentence}`, advice)
   }
 }
 
-function told(name: string, { ok: isOk, model, latency_ms, message }: ProviderTestResult): Finding {
+function tested(
+  name: string,
+  { ok: isOk, model, latency_ms, message }: ProviderTestResult,
+): Finding {
   if (isOk) return ok(check, `${name} answers with ${model} (${lasting(latency_ms ?? 0)}).`)
-  const advice = 'Check its key, its base_url and whether the server may reach it.'
-  return wrong(check, `${name} with ${model}: ${ended(message ?? 'it failed')}`, advice)
+  const advice = 'Check its key, its base_url and the network of the server.'
+  return wrong(check, `${name} with ${model}: ${ended(message ?? 'no reason')}`, advice)
 }
 
 async function checkDefault({ outlast, signal }: Visit): Promise<Finding> {
-  const advice = 'Choose one: `outlast models update ID --default`.'
+  const advice = 'Select one with `outlast models update MODEL --default`.'
   for await (const model of outlast.models.list({}, { signal })) {
     if (!model.is_default) continue
     const name = `${model.model_id} of ${model.provider_name}`
     if (model.status !== 'active') {
       return wrong(check, `The default model is disabled: ${name}.`, advice)
     }
-    return ok(check, `${name} is the default.`)
+    return ok(check, `The default model is ${name}.`)
   }
-  return warning(check, 'No model is the default: who names none gets no answer.', advice)
+  return warning(check, 'There is no default model. Turns without a model fail.', advice)
 }

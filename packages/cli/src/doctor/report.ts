@@ -8,10 +8,10 @@ const verdictWidth = 'warning'.length
 const checkWidth = 'settings'.length
 const gap = '  '
 const column = verdictWidth + gap.length + checkWidth + gap.length
-/** Narrower than this, what was found stands below its name. */
+/** Minimum columns for a finding beside its name. With fewer it is printed below. */
 const columnsMin = 50
 
-/** The lines that tell a person of one finding. */
+/** Formats a finding for people. */
 export function linesOf(finding: Finding, stdout: Io['stdout'], hasColor: boolean): string[] {
   const { check, verdict, sentence, advice } = finding
   const columns = columnsOf(stdout)
@@ -27,12 +27,12 @@ export function linesOf(finding: Finding, stdout: Io['stdout'], hasColor: boolea
   return [`${head}${gap}${pad(check, checkWidth)}${gap}${lines[0]}`, ...indented.slice(1)]
 }
 
-/** The last line: how it stands, all in all. */
+/** Formats the summary line. */
 export function summaryOf(findings: readonly Finding[]): string {
   const count = (wanted: Verdict) => findings.filter(({ verdict }) => verdict === wanted).length
   const [wrongs, warnings] = [count('wrong'), count('warning')]
-  const told = warnings > 0 ? counted(warnings, 'warning') : ''
-  if (wrongs === 0) return told === '' ? 'All is well.' : `Nothing is wrong; ${told}.`
-  const is = wrongs === 1 ? '1 thing is wrong' : `${wrongs} things are wrong`
-  return told === '' ? `${is}.` : `${is}; ${told}.`
+  const noted = warnings > 0 ? counted(warnings, 'warning') : ''
+  if (wrongs === 0) return noted === '' ? 'All checks passed.' : `No problems, ${noted}.`
+  const problems = counted(wrongs, 'problem')
+  return noted === '' ? `${problems}.` : `${problems}, ${noted}.`
 }

@@ -6,82 +6,92 @@ import type { Visit } from './visit.ts'
 const skewMsMax = 30_000
 const slowMs = 2_000
 
-/** What answers at the address; `health` only if that is Outlast. */
+/** Checks the server at the address. `health` is set only for Outlast. */
 export async function checkServer(visit: Visit): Promise<{ finding: Finding; health?: Health }> {
   const check = 'server'
   const { outlast, url, signal } = visit
   try {
     const health = await outlast.health.get({ signal })
-    if (typeof health?.version !== 'string') return { finding: stranger('something else') }
+    if (typeof health?.version !== 'string') return { finding: stranger('unexpected JSON') }
     return { finding: answered(health, visit.latest()!.tookMs), health }
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof OutlastError)) throw error
     const { code, message, status } = error
     if (code === 'not_outlast') {
-      return { finding: movedTo(url, visit.latest()!.response) ?? stranger(whatCame(visit)) }
+      return { finding: movedTo(url, visit.latest()!.response) ?? stranger(responseOf(visit)) }
     }
     if (code === 'timeout') {
-      const advice = 'The server is overloaded or stands still: look at its log, or start it again.'
-      return { finding: wrong(check, `Connected, and then: ${message}`, advice) }
+      const advice = 'The server is overloaded or blocked. Check its log, or restart it.'
+      return {
+        finding: wrong(
+          check,
+          `The server accepts connections but does not respond: ${message}`,
+          advice,
+        ),
+      }
     }
-    if (status === 429) return { finding: wrong(check, message, 'Wait a minute and look again.') }
-    const advice = 'Is something else than Outlast at this port? --url names another address.'
+    if (status === 429) return { finding: wrong(check, message, 'Wait a minute and try again.') }
+    const advice = 'Another program may use this port. --url selects another server.'
     return { finding: wrong(check, message, advice) }
   }
 }
 
 function answered({ version }: Health, tookMs: number): Finding {
   const check = 'server'
-  const sentence = `Outlast ${version} answers within ${lasting(tookMs)}.`
+  const sentence = `Outlast ${version} responded in ${lasting(tookMs)}.`
   if (tookMs < slowMs) return ok(check, sentence)
-  return warning(check, sentence, 'That is slow: is the server, or the way to it, overloaded?')
+  return warning(
+    check,
+    sentence,
+    'The response is slow. The server or the network may be overloaded.',
+  )
 }
 
-function stranger(what: string): Finding {
+function stranger(received: string): Finding {
   const advice =
-    'Is --url the address of Outlast itself? A sign-in page, a proxy or another program may stand there.'
-  return wrong('server', `Something else than Outlast answers: ${what}.`, advice)
+    'Check that --url is the URL of Outlast, and not of a sign-in page, a proxy or another program.'
+  return wrong('server', `The response is not from Outlast: ${received}.`, advice)
 }
 
-function whatCame(visit: Visit): string {
+function responseOf(visit: Visit): string {
   const { response } = visit.latest()!
   const type = response.headers.get('content-type') ?? 'no content type'
   return `${response.status} with ${type}`
 }
 
-/** Somebody who sends everybody elsewhere: nothing follows, so that no key gets there. */
+/** Detects a redirect to another origin. It is not followed, so that no key is sent there. */
 function movedTo(url: URL, { status, headers }: Response): Finding | undefined {
   const location = headers.get('location') ?? ''
   if (status < 300 || status >= 400 || !URL.canParse(location, url.href)) return undefined
   const { origin } = new URL(location, url)
   if (origin === url.origin) return undefined
-  const advice = `If Outlast is there, say --url ${origin}: keys and what is sent do not follow a redirect.`
-  return wrong('server', `${url.origin} sends everybody to ${origin}.`, advice)
+  const advice = `If Outlast runs there, use --url ${origin}. Requests with keys do not follow redirects.`
+  return wrong('server', `${url.origin} redirects to ${origin}.`, advice)
 }
 
 export async function checkDatabase(visit: Visit, { database }: Health): Promise<Finding> {
   const check = 'database'
   if (database !== 'ok') {
     const advice =
-      'Look at PostgreSQL and at DATABASE_URL of the server. It goes on by itself when that is back.'
+      'Check PostgreSQL and DATABASE_URL of the server. The server recovers when the database is back.'
     return wrong(check, 'The server cannot reach its database.', advice)
   }
   return (await visit.outlast.health.isReady({ signal: visit.signal }))
-    ? ok(check, 'The database is there, and the server takes requests.')
-    : wrong(check, 'The server is being stopped.', 'Wait for the next one, or start it.')
+    ? ok(check, 'The database is reachable, and the server accepts requests.')
+    : wrong(check, 'The server is shutting down.', 'Wait for its restart, or start it.')
 }
 
-/** Another major or minor version may say things that this client does not know. */
+/** Compares versions: another major or minor version may have an unknown format. */
 export function checkVersion({ version }: Health): Finding {
   const check = 'version'
   const own = clientVersion()
   const short = (text: string) => text.split('.').slice(0, 2).map(Number)
   const [ours, theirs] = [short(own), short(version)]
   if (ours.join('.') === theirs.join('.'))
-    return ok(check, `Client and server are of ${own.split('.').slice(0, 2).join('.')}.`)
+    return ok(check, `Client and server have version ${own.split('.').slice(0, 2).join('.')}.`)
   const isOlder = ours[0]! < theirs[0]! || (ours[0] === theirs[0] && ours[1]! < theirs[1]!)
-  const sentence = `This client is ${own}, the server ${version}.`
+  const sentence = `The client has version ${own}, the server ${version}.`
   return warning(
     check,
     sentence,
@@ -91,18 +101,22 @@ export function checkVersion({ version }: Health): Finding {
   )
 }
 
-/** Tokens end by the clock, so the clocks should agree. */
+/** Compares clocks, which decide when tokens expire. */
 export function checkClock(visit: Visit): Finding {
   const check = 'clock'
   const { response, at, tookMs } = visit.latest()!
-  const said = Date.parse(response.headers.get('date') ?? '')
-  if (Number.isNaN(said)) {
-    return warning(check, 'The answer has no date.', proxyAdvice)
+  const serverTime = Date.parse(response.headers.get('date') ?? '')
+  if (Number.isNaN(serverTime)) {
+    return warning(check, 'The response has no date.', proxyAdvice)
   }
-  // The header has whole seconds: half of one is what it lacks on average.
-  const skewMs = said + 500 - (at - tookMs / 2)
+  // The header has whole seconds, so it is 500 ms behind on average.
+  const skewMs = serverTime + 500 - (at - tookMs / 2)
   if (Math.abs(skewMs) <= skewMsMax) return ok(check, 'The clocks of client and server agree.')
   const way = skewMs > 0 ? 'ahead of' : 'behind'
   const sentence = `The server's clock is ${lasting(Math.abs(skewMs))} ${way} this machine's.`
-  return warning(check, sentence, 'Let NTP set both: tokens and expiry times go wrong otherwise.')
+  return warning(
+    check,
+    sentence,
+    'Synchronize both clocks with NTP. Otherwise tokens expire at the wrong time.',
+  )
 }

@@ -5,14 +5,14 @@ import type { Visit } from './visit.ts'
 
 const check = 'stream'
 const patience = { headersMs: 4_000, firstMs: 3_000 }
-/** A little more than the servers' pause between signs of life. */
+/** Slightly more than the heartbeat interval of servers. */
 const totalMsDefault = 12_000
 const lateMs = 1_000
 const atOnceMax = 2
 
 export type Listening = { sessionId?: string | undefined; seconds?: number | undefined }
 
-/** Whether a stream passes the proxies before the server: at once, unchanged, and for long. */
+/** Checks that proxies pass a stream on at once, unchanged, and without a timeout. */
 export async function checkStream(
   visit: Visit,
   { sessionId, seconds }: Listening,
@@ -20,12 +20,8 @@ export async function checkStream(
   try {
     const session = await sessionFor(visit, sessionId)
     if (!session) {
-      const advice = 'Make an agent, or name a session with --session.'
-      return warning(
-        check,
-        'There is no session to listen to, and no agent to make one of.',
-        advice,
-      )
+      const advice = 'Create an agent, or pass a session with --session.'
+      return warning(check, 'There is no session, and no agent to create one with.', advice)
     }
     const totalMs = seconds === undefined ? totalMsDefault : seconds * 1000
     visit.waiting(`a stream stays open, for up to ${totalMs / 1000} s`)
@@ -43,7 +39,7 @@ export async function checkStream(
 
 type Borrowed = { id: string; remove: () => Promise<void> }
 
-/** The named session; else a temporary one; else, for callers without write access, any. */
+/** Selects the named session, else a temporary one, else, without write access, any session. */
 async function sessionFor(
   { outlast, signal }: Visit,
   named: string | undefined,
@@ -56,7 +52,7 @@ async function sessionFor(
     if (agent) {
       const body = { agent_id: agent.id, title: 'outlast doctor' }
       const { id } = await outlast.sessions.create(body, { signal })
-      // Also after Ctrl-C: nothing is left behind.
+      // The session is also deleted after Ctrl-C.
       return { id, remove: () => outlast.sessions.delete(id).catch(() => {}) }
     }
   } catch (error) {
@@ -67,10 +63,10 @@ async function sessionFor(
 }
 
 const buffering =
-  'Let the proxy pass on each piece at once: `proxy_buffering off` in nginx, `flush_interval -1` in Caddy; see docs/reverse-proxy.md.'
+  'Disable buffering in the proxy: `proxy_buffering off` in nginx, `flush_interval -1` in Caddy. See docs/operations.md.'
 const cutting =
-  'Let the proxy wait longer for the next piece: 60 s, and 15 s at the least; see docs/reverse-proxy.md.'
-const compressing = 'Compress everything but text/event-stream.'
+  'Raise the read timeout of the proxy to 60 s, at least 15 s. See docs/operations.md.'
+const compressing = 'Exclude text/event-stream from compression.'
 
 function judge(heard: Heard, asked: Patience): Finding {
   const { headersMs, firstMs, endedMs, signs, encoding } = heard
@@ -78,23 +74,19 @@ function judge(heard: Heard, asked: Patience): Finding {
     return endedMs === undefined
       ? wrong(
           check,
-          `Requests are answered, but a stream does not begin within ${lasting(asked.headersMs)}: something in front waits for its end.`,
+          `Requests succeed, but no stream begins within ${lasting(asked.headersMs)}. A proxy buffers the whole response.`,
           buffering,
         )
-      : wrong(check, 'The connection broke before the stream began.', cutting)
+      : wrong(check, 'The connection closed before the stream began.', cutting)
   }
   if (!isStream(heard)) return noStream(heard)
   if (endedMs !== undefined && !heard.isPlanned) {
-    return wrong(
-      check,
-      `The stream was cut after ${lasting(endedMs)}, and not by the server.`,
-      cutting,
-    )
+    return wrong(check, `The stream was cut after ${lasting(endedMs)}, not by the server.`, cutting)
   }
   if (firstMs === undefined) {
     return wrong(
       check,
-      `A stream begins, but nothing comes for ${lasting(asked.firstMs)}: something in front gathers what the server sends.`,
+      `The stream begins, but no data arrives for ${lasting(asked.firstMs)}. A proxy buffers it.`,
       buffering,
     )
   }
@@ -102,62 +94,61 @@ function judge(heard: Heard, asked: Patience): Finding {
   if (isSlow && encoding) {
     return wrong(
       check,
-      `The stream is compressed (${encoding}), and comes late and in lumps.`,
+      `The stream is compressed (${encoding}) and arrives late, in large chunks.`,
       compressing,
     )
   }
   if (isSlow) {
     return warning(
       check,
-      `The stream comes late and in lumps, the first piece after ${lasting(firstMs)}.`,
+      `The stream arrives late, in large chunks, the first one after ${lasting(firstMs)}.`,
       buffering,
     )
   }
   if (signs === 0 && !heard.isPlanned) {
     return warning(
       check,
-      `The stream began after ${lasting(firstMs)}, and then said nothing for ${lasting(asked.totalMs)}.`,
+      `The stream began after ${lasting(firstMs)} and then had no data for ${lasting(asked.totalMs)}.`,
       `${buffering} Or SSE_HEARTBEAT_MS of the server is longer.`,
     )
   }
   if (encoding) {
-    return warning(check, `Something in front compresses the stream (${encoding}).`, compressing)
+    return warning(check, `A proxy compresses the stream (${encoding}).`, compressing)
   }
   return ok(check, healthy(heard, asked))
 }
 
 function healthy({ firstMs, isPlanned, endedMs }: Heard, { totalMs, isWhole }: Patience): string {
-  const begun = `A stream began after ${lasting(firstMs!)}`
-  if (isPlanned)
-    return `${begun}, and the server closed it as planned after ${lasting(endedMs ?? 0)}.`
+  const begun = `The stream began after ${lasting(firstMs!)}`
+  if (isPlanned) return `${begun}. The server closed it as planned after ${lasting(endedMs ?? 0)}.`
   return isWhole
-    ? `${begun}, and was still alive after ${lasting(totalMs)}.`
-    : `${begun}, and shows that it lives.`
+    ? `${begun} and was alive after ${lasting(totalMs)}.`
+    : `${begun} and sends heartbeats.`
 }
 
-/** Something else than a stream came in its place. */
-function noStream({ status, contentType, said }: Heard): Finding {
+/** Describes a response that is not a stream. */
+function noStream({ status, contentType, body }: Heard): Finding {
   if (status === 200) {
-    const sentence = `The stream comes as ${contentType}, and so no client takes it for one.`
+    const sentence = `The stream arrives as ${contentType}, which clients refuse.`
     return wrong(
       check,
       sentence,
-      'Something in front changes it: let it pass text/event-stream as it is.',
+      'A proxy changes the content type. It must forward text/event-stream unchanged.',
     )
   }
-  return failed(check, asError(status, said))
+  return failed(check, asError(status, body))
 }
 
-function asError(status: number, said: string): OutlastError {
+function asError(status: number, body: string): OutlastError {
   try {
-    const { code, error } = JSON.parse(said)
+    const { code, error } = JSON.parse(body)
     if (typeof code === 'string' && typeof error === 'string') {
       return new OutlastError(code, ended(error), { status })
     }
   } catch {
-    // What is no JSON is not the server's.
+    // A body that is not JSON is from a proxy.
   }
-  return new OutlastError('not_outlast', `The stream's request was answered with ${status}.`, {
+  return new OutlastError('not_outlast', `The request for the stream returned ${status}.`, {
     status,
   })
 }

@@ -2,21 +2,21 @@ import { createOutlast, type Outlast } from '@outlast/sdk'
 import type { Io } from '../core/io.ts'
 import type { Profile } from '../core/profiles.ts'
 
-/** What the checks look at, and what they are asked to do. */
+/** Server and surroundings of the checks. */
 export type Visit = {
   url: URL
   profile: Profile
   io: Io
   signal: AbortSignal
-  /** Calls once, with a time limit, so that what fails for a moment is seen. */
+  /** Client with a timeout and without retries, so that short failures are visible. */
   outlast: Outlast
   /** The latest answer to `outlast`. */
   latest: () => Seen | undefined
-  /** Tells a person at a terminal what is being waited for. */
-  waiting: (what: string) => void
+  /** Shows the current step at a terminal. */
+  waiting: (step: string) => void
 }
 
-/** An answer: when it was there, and how long that took. */
+/** A response, the time of its arrival, and its duration. */
 export type Seen = { response: Response; at: number; tookMs: number }
 
 const timeoutMs = 10_000

@@ -1,32 +1,31 @@
 import { lstatSync, readdirSync, realpathSync } from 'node:fs'
 import path from 'node:path'
 
-/** Code points that file systems leave out of a name, and invisible ones. */
+/** Code points that file systems ignore in names, and invisible ones. */
 const unseen = /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]/gu
 const turning = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u
 
-/** A name as file systems compare it: HFS+ ignores code points, NTFS and APFS ignore case. */
+/** Normalizes a name as file systems do: HFS+ ignores code points, NTFS and APFS ignore case. */
 const folded = (name: string) =>
   name.normalize('NFKC').replace(unseen, '').toUpperCase().toLowerCase()
 
-/** As Git checks it: trailing dots, spaces and streams of NTFS, Windows' short name of `.git`. */
+/** Forms of `.git`: with trailing dots, spaces or NTFS streams, and the short name of Windows. */
 const gitName = /^(?:\.git|git~\d+)[. ]*(?::|$)/
-/** Names that Windows opens as devices, whatever follows a dot. */
+/** Names that Windows opens as devices, with any extension. */
 const deviceName = /^(?:con|prn|aux|nul|clock\$|conin\$|conout\$|com\d|lpt\d) *(?:[.:]|$)/
 
-/** Why no file of this name is written; undefined when there is no reason. */
+/** Reason to refuse a file of this name. Undefined if it is allowed. */
 export function nameProblem(name: string, platform: string = process.platform): string | undefined {
   const plain = folded(name)
-  if (['', '.', '..'].includes(plain) || /[/\\\0]/.test(name))
-    return 'its name is not possible here'
+  if (['', '.', '..'].includes(plain) || /[/\\\0]/.test(name)) return 'its name is invalid here'
   if (gitName.test(plain)) return 'nothing is written to .git'
   if (deviceName.test(plain)) return 'Windows reserves its name'
   if (turning.test(name)) return 'its name has control characters'
   const isOfWindows = platform === 'win32' && /[<>:"|?*]|[. ]$/.test(name)
-  return isOfWindows ? 'its name is not possible here' : undefined
+  return isOfWindows ? 'its name is invalid here' : undefined
 }
 
-/** Git takes a directory with these names for a repository, and obeys the settings in it. */
+/** Whether Git treats a directory with these names as a repository and uses its settings. */
 function isRepository(names: ReadonlySet<string>): boolean {
   const hasStore = names.has('objects') && names.has('refs')
   return names.has('head') && (hasStore || names.has('commondir'))
@@ -40,7 +39,7 @@ const namesIn = (folder: string): string[] => {
   }
 }
 
-/** Directories that these file names would turn into Git repositories below `folder`. */
+/** Directories below `folder` that these files would turn into Git repositories. */
 export function repositoriesBelow(
   folder: string,
   files: readonly (readonly string[])[],
@@ -56,7 +55,7 @@ export function repositoriesBelow(
   return new Set([...children].flatMap(([at, names]) => (isRepository(names) ? [at] : [])))
 }
 
-/** Whether a folder is Git's own: `.git` itself, or a repository without a work tree. */
+/** Whether a folder is `.git`, or a repository without a work tree. */
 export function isInsideGit(folder: string): boolean {
   for (let at = realPlace(path.resolve(folder)); ; at = path.dirname(at)) {
     if (gitName.test(folded(path.basename(at)))) return true
@@ -65,7 +64,7 @@ export function isInsideGit(folder: string): boolean {
   }
 }
 
-/** Where a path leads, also when its end is not there yet. */
+/** Resolves the links of a path whose end may not exist yet. */
 function realPlace(file: string): string {
   if (path.dirname(file) === file) return file
   if (lstatSync(file, { throwIfNoEntry: false })) {

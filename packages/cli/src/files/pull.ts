@@ -15,11 +15,11 @@ export type Pulling = {
   from: string
   to: string
   isDryRun: boolean
-  /** Replace files that exist. */
+  /** Replace existing files. */
   isForced: boolean
 }
 
-/** `hidden`: written files that most listings omit, since a name begins with a dot. */
+/** `hidden`: written files whose names begin with a dot, which most listings omit. */
 export type PullOutcome = TransferResult & { hidden: string[]; hasConflicts: boolean }
 
 /**
@@ -62,7 +62,7 @@ export async function pull(context: Context, pulling: Pulling): Promise<PullOutc
   }
 }
 
-/** Something of the session and where it goes: `names` below `folder`. */
+/** A file or directory of the session and its target: `names` below `folder`. */
 type Item = {
   remote: Pulled
   folder: string
@@ -77,9 +77,9 @@ const isHidden = ({ remote, names }: Item) =>
 async function itemsOf(remote: Remote, { from, to }: Pulling): Promise<Item[]> {
   const base = remotePath(from)
   const found = base === '/' ? { path: '/', is_directory: true } : await findPath(remote, base)
-  if (!found) throw new OutlastError('path_not_found', `${base} is not there.`, { status: 404 })
-  // A directory becomes the one that is named, so that the same command again does the same; the
-  // root has no name.
+  if (!found) throw new OutlastError('path_not_found', `${base} does not exist.`, { status: 404 })
+  // A directory becomes the target, so that a repeated command has the same result. The root has
+  // no name.
   const isInside = to.endsWith('/') || (!found.is_directory && (await isFolder(to)))
   const isRenamed = !found.is_directory && !isInside
   const folder = isRenamed ? path.dirname(to) : to
@@ -100,7 +100,7 @@ async function itemsOf(remote: Remote, { from, to }: Pulling): Promise<Item[]> {
   }))
 }
 
-/** Contract: gives a reason for every name that would lead elsewhere, whatever the server says. */
+/** Contract: refuses every name that leads outside of the folder, for any server response. */
 function problemOf(folder: string, names: readonly string[], repositories: ReadonlySet<string>) {
   const problems = names.map((name) => nameProblem(name))
   const isInRepository = names.some((_, at) =>
@@ -108,7 +108,7 @@ function problemOf(folder: string, names: readonly string[], repositories: Reado
   )
   return (
     problems.find((problem) => problem !== undefined) ??
-    (isInRepository ? 'Git would take its directory for a repository' : undefined)
+    (isInRepository ? 'Git would treat its directory as a repository' : undefined)
   )
 }
 
@@ -129,7 +129,7 @@ const namesBelow = (base: string, file: string) =>
     .split('/')
     .filter((name) => name !== '')
 
-/** The work to do: none for equal files. Contract: throws if it is impossible or forbidden. */
+/** Plans the work: none for equal files. Contract: throws if it is impossible or forbidden. */
 async function look(
   { outlast, sessionId, signal }: Remote,
   { remote, target, problem }: Item,
@@ -140,8 +140,8 @@ async function look(
   const known = await lstat(target).catch(() => undefined)
   if (!known) return 'done' as const
   if (remote.is_directory && known.isDirectory()) return 'same' as const
-  if (known.isDirectory()) throw new Error('there is a directory of its name')
-  if (remote.is_directory) throw new Error('there is a file of its name')
+  if (known.isDirectory()) throw new Error('a directory has its name')
+  if (remote.is_directory) throw new Error('a file has its name')
   if (known.isFile() && known.size === remote.size_bytes) {
     const bytes = bytesOf(await outlast.files.read(sessionId, remote.path, { signal }))
     if (bytes.equals(await readFile(target))) return 'same' as const
@@ -151,7 +151,7 @@ async function look(
   throw new Error(existsAlready)
 }
 
-const existsAlready = 'it exists already, and --force would replace it'
+const existsAlready = 'it already exists (--force replaces it)'
 
 async function fetchOne(
   { outlast, sessionId, signal }: Remote,
@@ -174,7 +174,7 @@ const isDirectory = (file: string) =>
     () => false,
   )
 
-/** Makes folders one below the other. Contract: goes through no link. */
+/** Creates nested folders. Contract: follows no link. */
 async function makeFolders(folder: string, names: readonly string[]): Promise<void> {
   makeFolder(folder)
   let at = folder
@@ -194,11 +194,11 @@ let drafts = 0
 type Writing = { file: string; bytes: Buffer; isForced: boolean }
 
 /**
- * Contract: the file is there whole or not at all. A link in its place is replaced, not followed.
- * Unless forced, nothing is replaced, also not what came into its place meanwhile.
+ * Contract: the file is written completely or not at all. A link in its place is replaced, not
+ * followed. Without force, no file is replaced, not even one that was created meanwhile.
  */
 async function writeWhole({ file, bytes, isForced }: Writing, signal: AbortSignal): Promise<void> {
-  if (await isDirectory(file)) throw new Error('there is a directory of its name')
+  if (await isDirectory(file)) throw new Error('a directory has its name')
   const draft = path.join(path.dirname(file), `.outlast-${process.pid}-${++drafts}`)
   try {
     await writeFile(draft, bytes, { flag: 'wx', signal })
@@ -209,7 +209,7 @@ async function writeWhole({ file, bytes, isForced }: Writing, signal: AbortSigna
   }
 }
 
-/** Gives a file its name if nothing has it. */
+/** Gives a file its name if the name is free. */
 async function putInPlace(draft: string, file: string): Promise<void> {
   try {
     await link(draft, file)

@@ -8,14 +8,14 @@ import { oneLine } from '../output/width.ts'
 import { bytesOf, contentOf, findPath, type Remote, remotePath, within } from './remote.ts'
 import { reasonOf, type TransferResult, transfer, type Work } from './transfer.ts'
 
-/** What a request can carry at most; the server's own limit may be lower, and it says so. */
+/** Size limit of a request. The server's own limit may be lower; it then returns an error. */
 const sizeBytesMax = 12 * 1024 * 1024
 const entriesMax = 100_000
 
-/** A file or an empty directory of this machine, and where it goes. */
+/** A local file or empty directory, and its target. */
 type Source = { local: string; remote: string; isDirectory: boolean }
 
-/** Sends files and directories recursively. The last word is the target; `/`: into it. */
+/** Uploads files and directories. The last word is the target. With `/` at its end it is the parent. */
 export async function push(
   context: Context,
   {
@@ -31,12 +31,12 @@ export async function push(
   const isMany = locals.length > 1 || target.endsWith('/')
   const isKnown = isMany || (await isFolder(remote, target))
   const sources: Source[] = []
-  const leave = (file: string, why: string) => out.note(`${oneLine(file)} is left out: ${why}.`)
+  const leave = (file: string, why: string) => out.note(`Skipped ${oneLine(file)}: ${why}.`)
   for (const local of locals) {
     const name = path.basename(path.resolve(local))
     const source = await sourceOf(local)
     const isContent = /(^|[/\\])\.$/.test(local)
-    // A directory is what it is sent to, so that the same command again does the same.
+    // A directory becomes the target, so that a repeated command has the same result.
     const isInside = source.isDirectory ? isMany && !isContent : isKnown
     await collect(
       sources,
@@ -54,7 +54,7 @@ async function isFolder(remote: Remote, target: string): Promise<boolean> {
   return place === '/' || ((await findPath(remote, place))?.is_directory ?? false)
 }
 
-/** What somebody names is taken as what it leads to; links further inside are not followed. */
+/** Follows a link that is named on the command line, but no links below it. */
 async function sourceOf(local: string): Promise<Omit<Source, 'remote'>> {
   try {
     const real = await realpath(local)
@@ -69,7 +69,8 @@ async function collect(
   { local, remote, isDirectory }: Source,
   leave: (file: string, why: string) => void,
 ): Promise<void> {
-  if (sources.length >= entriesMax) throw new UsageError(`These are more than ${entriesMax} files.`)
+  if (sources.length >= entriesMax)
+    throw new UsageError(`More than ${entriesMax} files cannot be uploaded at once.`)
   if (!isDirectory) {
     sources.push({ local, remote, isDirectory })
     return
@@ -81,7 +82,7 @@ async function collect(
     if (entry.isFile() || entry.isDirectory()) {
       const next = { local: file, remote: within(remote, entry.name) }
       await collect(sources, { ...next, isDirectory: entry.isDirectory() }, leave)
-    } else leave(file, entry.isSymbolicLink() ? 'it is a link' : 'it is no file')
+    } else leave(file, entry.isSymbolicLink() ? 'it is a link' : 'it is not a file')
   }
 }
 
@@ -145,9 +146,9 @@ async function sendFile(
 async function readLocal(file: string): Promise<Buffer> {
   const { size } = await lstat(file)
   if (size > sizeBytesMax) {
-    throw new Error(`it is too large: ${(size / 1024 / 1024).toFixed(1)} MiB, 10 MiB are possible`)
+    throw new Error(`it is too large: ${(size / 1024 / 1024).toFixed(1)} MiB, the limit is 10 MiB`)
   }
-  // It may have become a link since it was looked at.
+  // It may have become a link meanwhile.
   const handle = await open(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
   try {
     return await handle.readFile()

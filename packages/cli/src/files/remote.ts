@@ -8,10 +8,10 @@ import {
   type SessionFile,
 } from '@outlast/sdk'
 
-/** Files of one session. */
+/** Files of a session. */
 export type Remote = { outlast: Outlast; sessionId: string; signal: AbortSignal }
 
-/** An absolute path, without a slash at its end. */
+/** Normalizes a path: absolute, without a slash at its end. */
 export const remotePath = (given: string): string => {
   const names = given.split('/').filter((name) => name !== '')
   return `/${names.join('/')}`
@@ -19,7 +19,7 @@ export const remotePath = (given: string): string => {
 
 export const within = (folder: string, name: string) => path.posix.join(folder, name)
 
-/** What is at a path; undefined: nothing. */
+/** Finds the file or directory of a path. Undefined if there is none. */
 export async function findPath(
   { outlast, sessionId, signal }: Remote,
   file: string,
@@ -35,7 +35,7 @@ export async function findPath(
 export const bytesOf = ({ content, encoding }: SessionFile): Buffer =>
   Buffer.from(content ?? '', encoding === 'base64' ? 'base64' : 'utf8')
 
-/** Text as it is where it is text, else in base64. */
+/** Encodes bytes as text if they are UTF-8, else as base64. */
 export function contentOf(bytes: Buffer): Pick<NewFile, 'content' | 'encoding'> {
   const isText = isUtf8(bytes) && !bytes.includes(0)
   return isText

@@ -4,7 +4,7 @@ import { columnsOf } from '../core/io.ts'
 import { whyOf } from '../input/input-file.ts'
 import { cut, oneLine } from '../output/width.ts'
 
-/** A file on its way. `path` is what people read: the one that it gets. */
+/** A file to transfer. `path`: its new path, for messages. */
 export type Work = { path: string; run: (signal: AbortSignal) => Promise<'done' | 'same'> }
 
 export type Failure = { path: string; error: string }
@@ -12,7 +12,7 @@ export type TransferResult = { done: string[]; same: string[]; failed: Failure[]
 
 const atOnce = 4
 
-/** What went wrong, in words. */
+/** Describes an error. */
 export const reasonOf = (error: unknown): string =>
   isOfFile(error) ? whyOf(error) : sentencesOf(error, '')[0]!
 
@@ -20,9 +20,8 @@ const isOfFile = (error: unknown): error is NodeJS.ErrnoException =>
   typeof (error as NodeJS.ErrnoException).syscall === 'string'
 
 /**
- * Does the work, some of it at once, with a bar on a terminal. What fails does not keep the rest
- * from being done.
- * Contract: rejects with the signal's reason, when what was begun is over.
+ * Runs the work in parallel, with a progress bar on a terminal. A failure does not stop the rest.
+ * Contract: rejects with the signal's reason on abort, after the running work has ended.
  */
 export async function transfer(context: Context, works: readonly Work[]): Promise<TransferResult> {
   const { signal } = context
@@ -69,7 +68,7 @@ function barOf({ io: { stderr }, out }: Context, total: number) {
   }
 }
 
-/** Says what came of it. `verb`: what was done to the files, or would be. */
+/** Prints the result. `verb`: the action on the files, as in `uploaded`. */
 export async function report(
   { out, io }: Context,
   { done, same, failed }: TransferResult,
@@ -82,7 +81,7 @@ export async function report(
   }
   const parts = [
     `${done.length} ${verb}`,
-    same.length > 0 && `${same.length} the same already`,
+    same.length > 0 && `${same.length} unchanged`,
     failed.length > 0 && `${failed.length} failed`,
   ]
   out.note(`${parts.filter(Boolean).join(', ')}.`)

@@ -1,4 +1,4 @@
-/** What a line is, from how it begins. `rest` is its text, `indent` how far it is moved in. */
+/** Kind of a line, by its beginning. `rest`: its text. `indent`: its indentation. */
 export type Block =
   | { kind: 'blank' }
   | { kind: 'rule' }
@@ -8,7 +8,7 @@ export type Block =
   | { kind: 'item'; indent: number; mark: string; rest: string }
   | { kind: 'text'; indent: number; rest: string }
 
-/** What a line may still become as long as nothing but this has come of it. */
+/** Beginnings of a line that do not decide its kind yet. */
 const beginnings = [
   /^\s*$/,
   /^ {0,3}#{1,6}\s*$/,
@@ -18,7 +18,7 @@ const beginnings = [
   /^\s*(`{3,}[^`]*|~{3,}.*)$/,
 ]
 
-/** Contract: undefined until it is certain; of a whole line it always is. */
+/** Detects the kind of a line. Contract: undefined while undecided, never for a complete line. */
 export function blockOf(line: string, isComplete: boolean): Block | undefined {
   if (!isComplete && beginnings.some((beginning) => beginning.test(line))) return undefined
   return wholeLine(line) ?? begun(line)

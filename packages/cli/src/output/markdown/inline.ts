@@ -9,12 +9,12 @@ type Inline = {
   isComplete: boolean
   /** The character before the text. */
   before: string
-  /** Whether the terminal knows links; else the address is shown. */
+  /** Whether the terminal supports links. Otherwise the URL is printed. */
   hasLinks: boolean
 }
 
 type InlineMatch = { pieces: Piece[]; end: number }
-/** What stands at a place: something, a character like others, or what only more text can tell. */
+/** Result at a position: a match, a literal character, or undecided without more text. */
 type Decision = InlineMatch | 'literal' | 'undecided'
 
 const isWord = (character: string | undefined) =>
@@ -86,7 +86,7 @@ function escaped(text: string, at: number, { style, isComplete }: Inline): Decis
   return { pieces: [{ text: next, style }], end: at + 2 }
 }
 
-/** Where the code that begins here ends: at its closing run of backticks. */
+/** Finds the end of inline code: its closing run of backticks. */
 function endOfCode(text: string, at: number): number {
   const length = runAt(text, at)
   for (let end = at + length; ; ) {
@@ -119,7 +119,7 @@ function emphasis(text: string, at: number, how: Inline): Decision {
   if (length > (mark === '~' ? 2 : 3) || isBlank(after)) return 'literal'
   if (mark === '~' && length !== 2) return 'literal'
   if (mark === '_' && isWord(how.before)) return 'literal'
-  // A product such as 2*3*4 is meant more often than an italic digit.
+  // `2*3*4` is more often a product than an italic digit.
   if (mark === '*' && length === 1 && /[0-9A-Za-z]/.test(how.before)) return 'literal'
   const outer = length === 3 ? 1 : length
   const end = endOfEmphasis(text, at, how.isComplete)
@@ -129,7 +129,7 @@ function emphasis(text: string, at: number, how: Inline): Decision {
   return { pieces: whole(content, how, styled(how.style, name)), end }
 }
 
-/** Where what is open is closed again. Three marks are italics around bold. */
+/** Finds the closing mark. Three marks are italics around bold. */
 function endOfEmphasis(text: string, from: number, isComplete: boolean) {
   const mark = text[from]!
   const first = runAt(text, from)
@@ -159,7 +159,7 @@ function endOfEmphasis(text: string, from: number, isComplete: boolean) {
 const isClosing = (text: string, at: number, after: string | undefined) =>
   !isBlank(text[at - 1]) && (text[at] !== '_' || !isWord(after))
 
-/** Takes what a run of marks closes off the list of what is open; gives how many marks are left. */
+/** Closes open marks with a run of marks. Returns the number of remaining marks. */
 function closed(open: number[], length: number, isClosing: boolean): number {
   let left = length
   while (isClosing && open.length > 0 && open.at(-1)! <= left) left -= open.pop()!
@@ -229,7 +229,7 @@ function endOfLabel(text: string, from: number): number {
   return -1
 }
 
-/** `![label](url)`: what it would show, as a link. */
+/** `![label](url)`: an image, printed as a link. */
 function image(text: string, at: number, how: Inline): Decision {
   if (at + 1 === text.length) return how.isComplete ? 'literal' : 'undecided'
   return text[at + 1] === '[' ? link(text, at + 1, how) : 'literal'

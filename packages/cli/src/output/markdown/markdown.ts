@@ -4,13 +4,13 @@ import { inline } from './inline.ts'
 import { sidesOf, tableLines } from './table.ts'
 import { createWrap, lastGrapheme } from './wrap.ts'
 
-/** Text on its way to the terminal: what it gives is to be written at once. */
+/** Incremental renderer. The caller writes each returned text at once. */
 export type Renderer = {
   write: (text: string) => string
   end: () => string
 }
 
-/** Text as it is, but for what could move a cursor. */
+/** Passes text on without control characters. */
 export const createPlain = (): Renderer => ({ write: harmless, end: () => '' })
 
 const ruleColumnsMax = 60
@@ -24,18 +24,16 @@ type Writing = {
   wrap: ReturnType<typeof createWrap>
   held: string
   line: string
-  /** Set while the text of a line is on its way. */
+  /** Set while the text of a line is incomplete. */
   current: { style: Style; before: string } | undefined
   fence: Fence | undefined
   rows: string[]
 }
 
 /**
- * Markdown as a terminal shows it, while it comes: words as soon as they are whole, marks as soon
- * as it is certain what they are, code line by line, tables when they end. Line breaks stay where
- * they are.
- * Contract: what was given out is never taken back, and how the text is cut into portions changes
- * nothing of what is seen.
+ * Renders Markdown for a terminal while it arrives: words when complete, marks when unambiguous, code
+ * line by line, tables at their end. Line breaks are kept.
+ * Contract: output is never revised, and it does not depend on how the text is cut into chunks.
  */
 export function createMarkdown({
   columns,
@@ -119,7 +117,7 @@ function codeLine(it: Writing, depth: number, rest: string): void {
   it.wrap.endLine()
 }
 
-/** Begins the line whose text is read from now on, and gives that text. */
+/** Begins the line of a block. Returns its text. */
 function begin(it: Writing, block: Block, depth: number): string {
   const before = bars(depth)
   const open = (style: Style, first: Piece[], following: Piece[], rest: string) => {
@@ -142,7 +140,7 @@ function begin(it: Writing, block: Block, depth: number): string {
   return open(plain, first, first, rest)
 }
 
-/** Contract: true if the line is consumed, false if its text is read, undefined for more. */
+/** Contract: true if the line is consumed, false if its text follows, undefined if undecided. */
 function start(it: Writing, isComplete: boolean): boolean | undefined {
   const quote = /^(?: {0,3}>)+ ?/.exec(it.line)?.[0] ?? ''
   if (!isComplete && /^[ >]*$/.test(it.line)) return undefined
@@ -184,7 +182,7 @@ function startBlock(it: Writing, block: Block, depth: number, text: string): boo
   return false
 }
 
-/** The line has grown; `isComplete` when no more of it comes. */
+/** Renders the line as far as it is decided. `isComplete`: the line has ended. */
 function grow(it: Writing, isComplete: boolean): void {
   if (!it.current && start(it, isComplete) !== false) return
   const { pieces, consumed } = inline(it.line, {

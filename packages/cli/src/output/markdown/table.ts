@@ -2,7 +2,7 @@ import { look, type Piece, plain } from '../style.ts'
 import { pad, widthOf } from '../width.ts'
 import { inline } from './inline.ts'
 
-/** Where the cells of a row stand: left, right or in the middle of their columns. */
+/** Alignment of the cells of a column. */
 type Side = 'left' | 'right' | 'middle'
 
 type Cell = readonly Piece[]
@@ -10,7 +10,7 @@ type Cell = readonly Piece[]
 const edge: Piece = { text: ' │ ', style: look('dim') }
 const widthOfCell = (cell: Cell) => cell.reduce((width, { text }) => width + widthOf(text), 0)
 
-/** The columns' sides, when a line is the one below the head of a table. */
+/** Parses the alignments of the line below a table's head. Undefined for other lines. */
 export function sidesOf(line: string): Side[] | undefined {
   const cells = cellsOf(line)
   if (!cells.every((cell) => /^:?-+:?$/.test(cell))) return undefined
@@ -27,7 +27,7 @@ function cellsOf(line: string): string[] {
   return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'))
 }
 
-/** The lines of a table: in columns if they fit, else row by row with column names. */
+/** Lays out a table in columns or, if it is too wide, row by row with column names. */
 export function tableLines(
   lines: readonly string[],
   { columns, hasLinks }: { columns: number; hasLinks: boolean },
@@ -63,7 +63,7 @@ function placed(cell: Cell, width: number, side: Side): Piece[] {
   return [blank(before), ...cell, blank(space - before)]
 }
 
-/** A row that is too wide: a line a cell. */
+/** Lays out a wide row with a line for each cell. */
 const record = (row: readonly Cell[], head: readonly Cell[]): Piece[][] => [
   ...row.map((cell, at) => [...(head[at] ?? []), { text: ': ', style: plain }, ...cell]),
   [],

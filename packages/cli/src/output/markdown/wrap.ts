@@ -3,10 +3,10 @@ import { widthOf } from '../width.ts'
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
-/** How much of a text's end more text could still change: its last grapheme, no line break. */
+/** Length of the last grapheme, which more text could change. 0 after a line break. */
 export function lastGrapheme(text: string): number {
   if (text === '' || text.endsWith('\n')) return 0
-  // Half of a character says nothing of whether it belongs to what stands before it.
+  // Half of a surrogate pair cannot be assigned to the grapheme before it.
   const half = /[\ud800-\udbff]$/.test(text) ? 1 : 0
   const known = text.length - half
   if (known === 0) return half
@@ -19,9 +19,9 @@ const widthOfPieces = (pieces: readonly Piece[]) =>
   pieces.reduce((width, { text }) => width + widthOf(text), 0)
 
 /**
- * Lays words out in lines of at most so many columns, each word as soon as it is whole.
- * Contract: what was given out is never changed. A word that is wider than a line goes on in the
- * next one; between wide characters a line may end anywhere.
+ * Wraps words to a width, each word when it is complete.
+ * Contract: output is never revised. A word wider than a line continues on the next one. A line may
+ * break between any two wide characters.
  */
 export function createWrap(columns: number) {
   let done: Piece[] = []
@@ -72,7 +72,7 @@ export function createWrap(columns: number) {
   }
 
   return {
-    /** Begins a line, and says how those begin that it goes on in. */
+    /** Begins a line. `following`: the beginning of its continuation lines. */
     begin(first: readonly Piece[], following: readonly Piece[] = first) {
       hanging = following
       put(first)
@@ -81,7 +81,7 @@ export function createWrap(columns: number) {
     text({ text, style }: Piece) {
       for (const { segment } of graphemes.segment(text)) take(segment, style)
     },
-    /** A line as it is, however wide: the terminal breaks it, and it can be copied whole. */
+    /** Writes a line of any width unwrapped, so that it can be copied whole. */
     raw({ text, style }: Piece) {
       emit({ text, style })
     },
@@ -92,7 +92,7 @@ export function createWrap(columns: number) {
       column = 0
       start = 0
     },
-    /** What there is to write since the last time. */
+    /** Returns the output since the last call. */
     flush(): string {
       const text = done.map(paint).join('')
       done = []
