@@ -218,7 +218,7 @@ test('the first five minutes: install, read the help, serve, chat, run the docto
   assert.equal(doctor.code, 0, doctor.output)
   assert.match(doctor.output, /^ok +disk/m)
   assert.match(doctor.output, /^ok +stream/m)
-  assert.match(doctor.output, /Nothing is wrong; 1 warning\.\n$/)
+  assert.match(doctor.output, /No problems, 1 warning\.\n$/)
 })
 
 test('the client of the package runs on the Node of the caller, in any folder, without a warning', async () => {

@@ -98,7 +98,7 @@ test('a file of any form makes the same agent, and flags win over it', async () 
 test('a mistake in a file or in flags leaves nothing behind', async () => {
   const before = await agentsThere()
   const wrong: [string[], string, RegExp][] = [
-    [['-f', '/nowhere/a.md'], '', /\/nowhere\/a\.md cannot be read: it is not there/],
+    [['-f', '/nowhere/a.md'], '', /\/nowhere\/a\.md cannot be read: it does not exist/],
     [['-f', folder], '', /it is a directory/],
     [['-f', '-'], '---\nname: Clock\n', /line 1/],
     [['-f', '-', '--capability', 'nothing'], files['a.md'], /nothing/],
@@ -127,7 +127,7 @@ test('an exported agent can be imported', async () => {
   }
 })
 
-test('a preview tells prompt, tools and model of an agent that need not exist', async () => {
+test('previews the prompt, tools and model of an agent that need not exist', async () => {
   const preview = await cli(['agents', 'preview', '--system-prompt', 'Be kind.', '-c', 'test_math'])
   assert.match(preview.stdout, /multiply +auto +test_math/)
   assert.match(preview.stdout, /Be kind\./)

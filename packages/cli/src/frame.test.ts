@@ -24,7 +24,7 @@ beforeAll(async (t) => {
 
 const here = (...args: string[]) => [...args, '--url', url]
 
-test('every command says what it does, what its flags are, and fits 80 and 20 columns', async () => {
+test('the help of every command has its arguments and flags, and fits 80 and 20 columns', async () => {
   for (const [name, { load }] of Object.entries(nouns)) {
     for (const [verb, { flags, positionals }] of Object.entries(await load())) {
       const words = [name, verb].filter((word) => word !== '')
@@ -41,7 +41,7 @@ test('every command says what it does, what its flags are, and fits 80 and 20 co
   }
 })
 
-test('`help NOUN` says the same as `NOUN --help`, and a noun alone is a mistake that says it too', async () => {
+test('`help NOUN` equals `NOUN --help`, and a noun alone prints it with exit code 2', async () => {
   const asked = await outlast(['help', 'agents'])
   assert.deepEqual([asked.code, asked.stderr], [0, ''])
   assert.deepEqual(await outlast(['agents', '-h']), asked)
@@ -50,27 +50,32 @@ test('`help NOUN` says the same as `NOUN --help`, and a noun alone is a mistake 
   assert.deepEqual(await outlast(['agents', 'create', '--help']), verb)
 })
 
-test('commands that are not of the client stand in its help too', async () => {
+test('lists the commands of other packages in the help', async () => {
   assert.match((await outlast(['help'])).stdout, /^ {2}serve +\w/m)
   assert.match((await outlast(['help', 'serve'])).stdout, /^outlast serve: /)
-  assert.match((await outlast(['--json', 'serve'])).stderr, /serve must be the first word/)
+  assert.match((await outlast(['--json', 'serve'])).stderr, /`serve` must be the first word/)
 })
 
-test('a word that is not known is answered with the nearest one that is', async () => {
+test('suggests the nearest word for an unknown one', async () => {
   const wrong: [string[], RegExp][] = [
-    [['agnets', 'list'], /Did you mean agents\?/],
-    [['agents', 'lsit'], /Did you mean agents list\?/],
+    [['agnets', 'list'], /Did you mean `agents`\?/],
+    [['agents', 'lsit'], /Unknown command `agents lsit`\. Did you mean `agents list`\?/],
+    [['list', 'sessions'], /Did you mean `sessions list`\?/],
+    [['sessions', 'remove'], /Did you mean `sessions delete`\?/],
     [['agents', 'list', '--limti', '3'], /Did you mean --limit\?/],
     [['agents', 'list', '--limit'], /--limit needs a value/],
     [['agents', 'list', '--limit', '-3'], /--limit needs a value/],
     [['agents', 'list', '--json=1'], /--json takes no value/],
-    [['agents', 'list', '--limit', '0'], /whole number from 1/],
-    [['agents', 'list', 'more'], /What is "more"\?/],
+    [['agents', 'list', '--limit', '0'], /--limit must be a whole number of at least 1/],
+    [['agents', 'list', 'more'], /Unexpected argument "more"/],
     [['agents', 'get'], /<agent> is missing/],
     [['agents', 'get', ''], /<agent> is missing/],
     [['sessions', 'create'], /--agent is missing/],
-    [['sessions', 'list', '--status', 'busy'], /--status takes started, active, idle/],
-    [['help', 'nothing'], /There is no command nothing/],
+    [
+      ['sessions', 'list', '--status', 'busy'],
+      /--status must be one of started, active, idle, waiting, failed/,
+    ],
+    [['help', 'nothing'], /Unknown command `nothing`/],
   ]
   for (const [args, sentence] of wrong) {
     const { code, stdout, stderr } = await runHere(here(...args))
@@ -80,16 +85,16 @@ test('a word that is not known is answered with the nearest one that is', async 
   }
 })
 
-test('`--version` says the version', async () => {
+test('`--version` prints the version', async () => {
   assert.match((await outlast(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/)
 })
 
-test('flags of every command may stand before it', async () => {
+test('accepts global flags before the command', async () => {
   const { code, stdout } = await runHere(['--url', url, '-q', 'sessions', 'list', '-n', '2'])
   assert.deepEqual([code, stdout.trim().split('\n').length], [0, 2])
 })
 
-test('a table fits the terminal, ids whole, and says when there is more', async () => {
+test('fits a table to the terminal with whole ids, and reports further rows', async () => {
   const { stdout, stderr } = await runHere(here('sessions', 'list', '--all'), { columns: 80 })
   const lines = stdout.trimEnd().split('\n')
   assert.equal(lines.length, 26)
@@ -117,13 +122,13 @@ test('at 20 columns a table is a block of lines for each row', async () => {
   assert.match(blocks[0]!, /^ID:\nsession_[0-9a-f]{32}\nTITLE:\nn23\n/)
 })
 
-test('what a server says cannot colour or move anything', async () => {
+test('removes control sequences from server texts', async () => {
   const { stdout } = await runHere(here('sessions', 'get', session))
   assert.doesNotMatch(stdout, /\x1b/)
   assert.match(stdout, /你好/)
 })
 
-test('colours are for terminals, and can be refused', async () => {
+test('prints colors only on terminals, and none with --no-color or NO_COLOR', async () => {
   const color = /\x1b\[/
   const args = here('sessions', 'list')
   assert.match((await runHere(args, { columns: 80 })).stdout, color)

@@ -22,7 +22,7 @@ beforeAll(async (t) => {
 })
 
 const stack = /\n {4}at |node:internal|UnhandledPromise|\[object /
-/** What could move a cursor or turn colours on. */
+/** Sequences that could move a cursor or turn colors on. */
 const control = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/
 
 const controlOrBidi = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]/
@@ -130,7 +130,7 @@ describe('what answers is not, or not quite, the server', { concurrency: true },
     await againstAll(await startHttp(t, ({ socket }) => socket.destroy()), [3])
   })
 
-  test('nobody', async () => againstAll('http://127.0.0.1:1', [3]))
+  test('no server at the address', async () => againstAll('http://127.0.0.1:1', [3]))
 })
 
 test('names, exports and JSON of a server cannot move the cursor of a terminal', async (t) => {
@@ -178,21 +178,21 @@ test('names, exports and JSON of a server cannot move the cursor of a terminal',
   assert.equal(piped.stdout, hostile)
 })
 
-test('an exchange goes on over a proxy that cuts every stream', async (t) => {
+test('completes an exchange through a proxy that cuts every stream', async (t) => {
   const cut = await startProxy(t, url, cutsAfter(100))
   const { code, stdout } = await runHere(['chat', 'hello', '--quiet', '--url', cut])
   assert.equal(code, 0)
   assert.notEqual(stdout.trim(), '')
 })
 
-test('arguments of every kind are refused in words, and a key is never said again', async () => {
+test('refuses invalid arguments in words, and never prints a key', async () => {
   const secret = 'evr_secret\nsecond'
   for (const [args, code] of [
-    [['agents', 'get', 'x'.repeat(100_000)], 1],
-    [['agents', 'get', '\0'], 1],
-    [['agents', 'get', '\ufffd\ud800'], 1],
+    [['agents', 'get', 'x'.repeat(100_000)], 5],
+    [['agents', 'get', '\0'], 5],
+    [['agents', 'get', '\ufffd\ud800'], 5],
     [['agents', 'get', ''], 2],
-    [['agents', 'get', '..'], 1],
+    [['agents', 'get', '..'], 5],
     [['agents', 'create', '-f', '/nonexistent/\0'], 2],
     [['agents', 'create', '-f', '/'], 2],
     [['files', 'push', session, '/nonexistent/file'], 2],

@@ -25,7 +25,7 @@ const made = async (args: string[], input = '') => {
   return JSON.parse(stdout)
 }
 
-test('a provider gets its key from stdin or a question that shows nothing, never from a word', async () => {
+test('reads the key of a provider from stdin or a hidden prompt, never from an argument', async () => {
   const create = ['providers', 'create', '--type', 'openai', '--name', 'Mine', '--api-key-stdin']
   const provider = await made(create, 'sk-secret\n')
   assert.deepEqual([provider.name, provider.api_key_set], ['Mine', true])
@@ -62,7 +62,7 @@ test('a model is added, marked, turned off and taken away', async () => {
   )
   assert.match(
     (await cli(['models', 'list', '--favorites'])).stdout,
-    /New +OpenAI +active +favourite/,
+    /New +OpenAI +active +favorite/,
   )
   const update = ['models', 'update', model.id, '--no-favorite', '--disable']
   const changed = await made(update)
@@ -74,7 +74,7 @@ test('a model is added, marked, turned off and taken away', async () => {
   assert.equal((await cli(['models', 'get', model.id])).code, 5)
 })
 
-test('a capability tells its tools and what its config may say', async () => {
+test('shows the tools and the config of a capability', async () => {
   const { stdout } = await cli(['capabilities', 'get', 'current_time'])
   assert.match(stdout, /^get_current_time +/m)
   assert.match(stdout, /^timezone +string/m)
@@ -111,7 +111,7 @@ test('mcp review shows the tools that changed, and confirms them', async (t) => 
   assert.equal((await made(['mcp', 'get', id])).changed_tools, undefined)
 })
 
-test('a schedule is made of friendly flags, and its runs are told', async () => {
+test('creates a schedule from flags, and lists its runs', async () => {
   const when = ['--cron', '0 9 * * MON-FRI', '--timezone', 'Europe/Kyiv', '--catch-up']
   const what = ['--agent', agent, '--message', 'Hello', '--title', 'Daily', '--max-catch-up', '3']
   const schedule = await made(['schedules', 'create', 'report', ...when, ...what])
@@ -134,7 +134,7 @@ test('a schedule is made of friendly flags, and its runs are told', async () => 
     return list.length > 0 && list
   })
   assert.equal(runs[0]!.id, execution_id)
-  assert.match((await cli(['schedules', 'stats', id])).stdout, /Went well +1\n/)
+  assert.match((await cli(['schedules', 'stats', id])).stdout, /Succeeded +1\n/)
   const wrong = [
     ['--cron', '0 9 * * *', '--message', 'x'],
     ['--cron', '0 9 * * *', '--message', 'x', '--agent', agent, '--session', 'y'],
@@ -148,7 +148,7 @@ test('a schedule is made of friendly flags, and its runs are told', async () => 
   assert.equal((await cli(['schedules', 'delete', id, '-y'])).code, 0)
 })
 
-test('nodes, turns and the audit log can be looked at', async () => {
+test('shows nodes, turns and the audit log', async () => {
   const nodes: { id: string }[] = await made(['workers', 'list'])
   const { id } = nodes[0]!
   assert.equal((await made(['workers', 'drain', id])).draining, true)

@@ -61,7 +61,7 @@ test('a server that leaves fields out shows as dashes', async (t) => {
   assert.match(stdout, /^thing_1 +- +- +- +-$/m)
 })
 
-test('words that this version does not know are shown as they are', async (t) => {
+test('prints unknown values of newer servers unchanged', async (t) => {
   const odd = {
     id: 'thing_1',
     name: { text: 'an object' },
@@ -91,7 +91,7 @@ test('words that this version does not know are shown as they are', async (t) =>
   assert.match(stdout, /hibernating/)
 })
 
-test('what is no Outlast server is code 3, and says where it looked', async (t) => {
+test('exits with 3 for another server, and prints its URL', async (t) => {
   const page = await serve(t, (_request, response) => {
     response.setHeader('content-type', 'text/html')
     response.end('<html>\u001b[2J Sign in</html>')
@@ -101,7 +101,7 @@ test('what is no Outlast server is code 3, and says where it looked', async (t) 
   assert.ok(stderr.includes(page))
 })
 
-test('what a server says about a mistake cannot move the cursor either', async (t) => {
+test('removes control sequences from server errors', async (t) => {
   const url = await serve(t, (_request, response) => {
     response.writeHead(400, { 'content-type': 'application/json' })
     const details = [{ path: 'a\u001b[2J', message: 'b\u0007' }]

@@ -68,7 +68,7 @@ test('a session is started, talked in, copied, found and deleted', async () => {
   assert.deepEqual([gone.code, gone.stdout], [5, ''])
 })
 
-test('messages come from words or stdin, and are listed in one line each', async () => {
+test('sends messages from arguments or stdin, and lists each in one line', async () => {
   const id = await idOf(['sessions', 'create', '-a', agent])
   const sent = await cli(['messages', 'send', id], 'first line\nsecond line\n')
   assert.match(sent.stdout, /^Sent message message_[0-9a-f]{32}\.\n$/)
@@ -94,7 +94,7 @@ test('with --wait the answer alone is on stdout, whole as JSON', async () => {
   assert.match(answer.turnId, /^turn_/)
 })
 
-test('a call that needs approval is told to who waits, and decided on from elsewhere', async () => {
+test('reports a call that waits for approval, which another client decides on', async () => {
   const config = 'current_time={"requires_approval": true}'
   const id = await idOf(['sessions', 'create', '-a', agent, '-c', config])
   const waiting = cli(['messages', 'send', id, 'What time is it?', '--wait'])
@@ -102,12 +102,12 @@ test('a call that needs approval is told to who waits, and decided on from elsew
     const { waiting_for } = await made(['sessions', 'get', id])
     return waiting_for?.tool_call_ids[0] as string | undefined
   })
-  assert.match((await cli(['sessions', 'list'])).stdout, /waits for approval/)
+  assert.match((await cli(['sessions', 'list'])).stdout, /waiting for approval/)
   const denied = await cli(['sessions', 'deny', id, call, '--reason', 'Not now.'])
   assert.match(denied.stdout, new RegExp(`^Denied ${call}`))
   const { code, stderr } = await waiting
   assert.equal(code, 0)
-  assert.match(stderr, /waits for somebody to allow or deny get_current_time/)
+  assert.match(stderr, /waits for approval of get_current_time/)
   assert.equal((await cli(['sessions', 'approve', id, call])).code, 1)
 })
 
@@ -125,7 +125,7 @@ test('an export is the same in a file and on stdout, and a failed one leaves no 
   for (const line of lines.trimEnd().split('\n')) JSON.parse(line)
   const nowhere = await cli(['sessions', 'export', id, '-o', path.join(folder, 'no/where')])
   assert.equal(nowhere.code, 2)
-  assert.match(nowhere.stderr, /cannot be written: it is not there/)
+  assert.match(nowhere.stderr, /cannot be written: it does not exist/)
   const unknown = `session_${'0'.repeat(32)}`
   assert.equal((await cli(['sessions', 'export', unknown, '-o', file])).code, 5)
   assert.equal(readFileSync(file, 'utf8'), lines)

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { run } from '../src/core/run.ts'
 import type { Ended } from './program.ts'
 
-/** What somebody at the terminal types when a question ends with this text. */
+/** Keys that the user types when a question ends with this text. */
 export type Answers = readonly (readonly [question: string, typed: string])[]
 
 type Terminal = PassThrough & { isTTY?: boolean; columns?: number }
@@ -17,9 +17,9 @@ export type Here = {
 }
 
 /**
- * Runs a command line in this process to its end: as `outlast`, without the time that a process
- * takes to start. With `columns` at a terminal, where `answers` are typed when they are asked for;
- * else between pipes, and `input` is what stdin brings.
+ * Runs a command line in this process to its end, without the start time of a process. With `columns`
+ * it runs at a terminal, where `answers` are typed. Otherwise it runs between pipes, and `input` is
+ * the content of stdin.
  */
 export async function runHere(args: readonly string[], options: Here = {}): Promise<Ended> {
   const { columns, env = {}, input = '', answers = [] } = options
@@ -53,5 +53,5 @@ export async function runHere(args: readonly string[], options: Here = {}): Prom
   return { code, stdout: out.toString(), stderr: err.toString() }
 }
 
-/** What is read of a text on a terminal. */
+/** Visible text on a terminal. */
 const plain = (text: string) => text.replace(/\x1b\[[\d;?]*[A-Za-z]/g, '')

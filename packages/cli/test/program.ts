@@ -26,7 +26,7 @@ export function startOutlast(args: readonly string[], { env = {}, input = '' }: 
     child,
     said,
     ended,
-    /** Waits until it has said this. */
+    /** Waits for this output. */
     async says(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<void> {
       while (!pattern.test(said[stream])) await once(child[stream], 'data')
     },

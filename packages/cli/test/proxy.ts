@@ -19,10 +19,10 @@ export async function startHttp(t: Later, listener: Listener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** What a proxy does with the answer to a stream's request. */
+/** Behavior of a proxy for the response of a stream. */
 export type StreamFault = (answer: IncomingMessage, outgoing: ServerResponse) => void
 
-/** A proxy in front of a server that passes everything on as it is, but for streams. */
+/** A proxy that forwards all requests unchanged, except streams. */
 export function startProxy(t: Later, target: string, fault: StreamFault): Promise<string> {
   return startHttp(t, (incoming, outgoing) => {
     const { method, url = '/', headers } = incoming
@@ -45,7 +45,7 @@ export function startProxy(t: Later, target: string, fault: StreamFault): Promis
 export const passHead = ({ statusCode = 500, headers }: IncomingMessage, to: ServerResponse) =>
   to.writeHead(statusCode, headers)
 
-/** Keeps everything until the answer is whole, the head too. */
+/** Buffers the whole response, with its head. */
 export const buffers: StreamFault = (answer, outgoing) => {
   const kept: Buffer[] = []
   answer.on('data', (piece) => kept.push(piece))
@@ -67,7 +67,7 @@ export const cutsAfter =
     setTimeout(() => outgoing.destroy(), ms)
   }
 
-/** Passes on what it has got at long intervals. */
+/** Forwards buffered data at long intervals. */
 export const inLumps =
   (ms: number): StreamFault =>
   (answer, outgoing) => {
@@ -78,7 +78,7 @@ export const inLumps =
     outgoing.on('close', () => clearInterval(timer))
   }
 
-/** Says that it is something else. */
+/** Changes the content type. */
 export const asType =
   (type: string): StreamFault =>
   (answer, outgoing) => {

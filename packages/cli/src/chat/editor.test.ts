@@ -47,7 +47,7 @@ async function asked(t: TestContext, env: Record<string, string> = {}) {
   const decisions = () => eventsOf(server, id, '?types=tool.approval_resolved')
   return {
     ...terminal,
-    /** Leaves, and says what was decided. */
+    /** Exits, and returns the decision. */
     async decided() {
       terminal.type('\x04')
       await terminal.ended
@@ -69,7 +69,7 @@ async function editorOf(t: TestContext, script: string): Promise<string> {
 }
 
 describe('an editor that did not change the arguments decides nothing', { concurrency: 2 }, () => {
-  for (const [what, script, told] of [
+  for (const [behavior, script, message] of [
     ['fails', 'exit 1', /The editor failed with exit code 1\./],
     ['fails after a change', `sed -i s/before/after/ "$1"; exit 3`, /exit code 3\./],
     ['is ended by a signal', 'kill -9 $$', /The editor was ended by SIGKILL|exit code 137\./],
@@ -77,17 +77,15 @@ describe('an editor that did not change the arguments decides nothing', { concur
     ['returns before its window is closed', 'sleep 1 & exit 0', /The editor changed nothing\./],
     ['saves the file as it was', 'cp "$1" "$1.x"; mv "$1.x" "$1"', /The editor changed nothing\./],
     ['only indents', `sed -i 's/^ */      /' "$1"`, /The arguments are unchanged\./],
-    ['removes the file', 'rm "$1"', /The file of the editor cannot be read\./],
+    ['removes the file', 'rm "$1"', /The edited file cannot be read\./],
     ['empties the file', ': > "$1"', /The arguments are not valid JSON/],
     ['leaves half of a JSON', 'echo \'{"path":\' > "$1"', /The arguments are not valid JSON/],
     ['writes a list', 'echo "[]" > "$1"', /The arguments must be a JSON object\./],
   ] as const) {
-    test(`one that ${what}`, async (t) => {
+    test(`an editor that ${behavior} decides nothing`, async (t) => {
       const { type, sees, decided } = await asked(t, { EDITOR: await editorOf(t, script) })
       type('e\r')
-      await sees(
-        new RegExp(`${told.source}[\\s\\S]*Nothing is decided yet[\\s\\S]*${question.source}`),
-      )
+      await sees(new RegExp(`${message.source}[\\s\\S]*Not decided yet[\\s\\S]*${question.source}`))
       assert.equal(await decided(), 0)
     })
   }
@@ -95,7 +93,7 @@ describe('an editor that did not change the arguments decides nothing', { concur
   test('one that does not exist', async (t) => {
     const { type, sees, decided } = await asked(t, { EDITOR: 'no-such-editor' })
     type('e\r')
-    await sees(/not found[\s\S]*exit code 127\.[\s\S]*Nothing is decided yet[\s\S]*a\/d\/e\/l › ?$/)
+    await sees(/not found[\s\S]*exit code 127\.[\s\S]*Not decided yet[\s\S]*a\/d\/e\/l › ?$/)
     assert.equal(await decided(), 0)
   })
 })
@@ -109,7 +107,7 @@ test('changed arguments are shown, and a "no" decides nothing', async (t) => {
   type('\r')
   await sees(/y\/n ›\n+.*y\/n › ?$/)
   type('n\r')
-  await sees(/Nothing is decided yet[\s\S]*a\/d\/e\/l › ?$/)
+  await sees(/Not decided yet[\s\S]*a\/d\/e\/l › ?$/)
   assert.equal(await decided(), 0)
 })
 
@@ -164,7 +162,7 @@ test('an empty line and Ctrl-C approve nothing', async (t) => {
   assert.equal(await cancelled.decided(), 0)
 })
 
-/** A session in which a call is going to wait for consent as soon as its model has said enough. */
+/** A session whose call will wait for approval at the end of the reply. */
 async function slowlyAsking(seconds = 2) {
   const { id } = await createSession(server, { agent_id: agentId })
   const text = 'word '.repeat(20 * seconds)
@@ -175,7 +173,7 @@ async function slowlyAsking(seconds = 2) {
 
 const decisionsOf = (id: string) => eventsOf(server, id, '?types=tool.approval_resolved')
 
-test('what is typed when the terminal goes away, without Enter, approves nothing', async (t) => {
+test('approves nothing for text without Enter when the terminal closes', async (t) => {
   const { id } = await createSession(server, { agent_id: agentId })
   await post(server, id, request)
   const { type, sees, hangUp, code } = atTerminal(t, ['chat', '-s', id, '--url', server.url])
@@ -210,7 +208,7 @@ test('lines that were typed ahead of an exchange answer none of its questions', 
   terminal.type('y\ny')
   await terminal.sees(question)
   terminal.type('d\r')
-  await terminal.sees(/why not › ?$/)
+  await terminal.sees(/reason › ?$/)
   terminal.type('no\r')
   await terminal.sees(/✗ write_file/)
   await terminal.ended

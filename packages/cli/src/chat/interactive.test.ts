@@ -42,7 +42,7 @@ async function idle(sessionId: string, count = 1) {
 
 const sessionIn = (text: string) => /--session (session_[0-9a-f]{32})/.exec(text)![1]!
 
-test('a conversation: an answer in Markdown, tools in their lines, and Ctrl-D says how to go on', async (t) => {
+test('renders answers as Markdown and tools as lines, and Ctrl-D prints how to continue', async (t) => {
   const { type, sees, code, shown, raw } = chat(t, ['-a', agentId])
   await sees(/^›$/m)
   type(`${scripted({ text: '# Title\n\n- **one**\n- two' })}\r`)
@@ -50,10 +50,10 @@ test('a conversation: an answer in Markdown, tools in their lines, and Ctrl-D sa
   assert.ok(raw().includes('\x1b[1mone\x1b[0m'))
   type('\x04')
   assert.equal(await code, 0)
-  assert.match(shown(), /`outlast chat --session session_[0-9a-f]{32}` goes on\.\n?$/)
+  assert.match(shown(), /Continue with `outlast chat --session session_[0-9a-f]{32}`\.\n?$/)
 })
 
-test('a session is gone on with from its latest exchange on, with what was said in the history', async (t) => {
+test('continues a session from its latest exchange, with its messages in the history', async (t) => {
   const { id } = await createSession(server, { agent_id: agentId })
   await post(server, id, 'first thing')
   await idle(id)
@@ -74,7 +74,7 @@ test('twenty columns are enough', async (t) => {
   const { type, sees, shown } = chat(t, ['-a', agentId], { columns: 20 })
   await sees(/^›$/m)
   type('/agent Clerk\r')
-  await sees(/A new session/)
+  await sees(/starts a new session/)
   const text = '日本語のとても長い文 and a long line of words'
   const step = { text, tool_calls: [{ name: 'list_directory', arguments: { path: '/' } }] }
   type(`${scripted(step, { text: 'end of it' })}\r`)
@@ -83,7 +83,7 @@ test('twenty columns are enough', async (t) => {
   type('\x04')
 })
 
-test('a message that is typed while the turn runs reaches it, and what is typed is not written over', async (t) => {
+test('sends a message to the running turn, and output does not overwrite typed text', async (t) => {
   const { id } = await createSession(server, { agent_id: agentId })
   const { type, sees, code } = chat(t, ['-s', id])
   await sees(/^›$/m)
@@ -102,7 +102,7 @@ test('a message that is typed while the turn runs reaches it, and what is typed 
   assert.equal(await code, 0)
 })
 
-test('Ctrl-C takes away what is typed, cancels a turn, and pressed twice leaves', async (t) => {
+test('Ctrl-C clears the line, cancels a turn, and exits when pressed twice', async (t) => {
   const { type, sees, shown, code } = chat(t, ['-a', agentId])
   await sees(/^›$/m)
   type('something')
@@ -115,7 +115,7 @@ test('Ctrl-C takes away what is typed, cancels a turn, and pressed twice leaves'
   type('\x03')
   await sees(/word\n∙ cancelled.*\n\n› ?$/)
   type('\x03')
-  await sees(/Ctrl-C again leaves/)
+  await sees(/Press Ctrl-C again to exit/)
   type('\x03')
   assert.equal(await code, 130)
   await idle(sessionIn(shown()))
@@ -130,7 +130,7 @@ test('calls that need consent are shown whole and decided one after the other', 
   type('a\r')
   await sees(/"content": "two"\n[\s\S]*a\/d\/e\/l › ?$/)
   type('d\r')
-  await sees(/why not › ?$/)
+  await sees(/reason › ?$/)
   type('not this one\r')
   await sees(/"content": "three"\n[\s\S]*a\/d\/e\/l › ?$/)
   type('e\r')
@@ -194,24 +194,26 @@ test('slash commands: help, session, new, files, and one that there is not', asy
   const { type, sees, code } = chat(t, ['-a', agentId])
   await sees(/^›$/m)
   type('/help\r')
-  await sees(/\n\/help this list\n\/new a new session\n[\s\S]*step\.\n\n› ?$/)
+  await sees(
+    /\n {2}\/help {12}list the commands\n {2}\/new {13}start a new session\n[\s\S]*step\.\n\n› ?$/,
+  )
   type('/fly\r')
-  await sees(/There is no \/fly/)
+  await sees(/Unknown command \/fly/)
   type('/session\r')
-  await sees(/begins with the first message/)
+  await sees(/first message starts the session/)
   type('hello\r')
   await sees(/“hello”[\s\S]*› ?$/)
   type('/files\r')
-  await sees(/There are no files/)
+  await sees(/No files\./)
   type('/model no-such\r')
-  await sees(/There is no model no-such/)
+  await sees(/No model has the name or id "no-such/)
   type('/new\r')
-  await sees(/A new session with Ada/)
+  await sees(/starts a new session with\s+Ada/)
   type('/exit\r')
   assert.equal(await code, 0)
 })
 
-test('a turn that fails says why, and the conversation goes on', async (t) => {
+test('prints the reason of a failed turn and continues the conversation', async (t) => {
   const { type, sees } = chat(t, ['-a', agentId])
   await sees(/^›$/m)
   type(`${scripted({ error: { message: 'no eggs\x1b[2J', status: 400 } })}\r`)
@@ -221,11 +223,11 @@ test('a turn that fails says why, and the conversation goes on', async (t) => {
   type('\x04')
 })
 
-test('without --agent one is chosen from a list, and what is queued gets a turn of its own', async (t) => {
+test('offers a list of agents without --agent, and runs a queued message in its own turn', async (t) => {
   const { type, sees, code, shown } = chat(t, [])
-  await sees(/1 Clerk\n2 Ada\n[\s\S]*which agent \(1\) › ?$/)
+  await sees(/1 Clerk\n2 Ada\n[\s\S]*agent \(1\) › ?$/)
   type('9\r')
-  await sees(/which agent \(1\) › 9\n+which agent \(1\) › ?$/)
+  await sees(/agent \(1\) › 9\n+agent \(1\) › ?$/)
   type('2\r')
   await sees(/∙ Ada [\s\S]*\n› ?$/)
   type(`${scripted({ text: `${'word '.repeat(30)}end`, tokens_per_second: 30 })}\r`)

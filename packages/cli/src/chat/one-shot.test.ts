@@ -36,12 +36,12 @@ const writing = scripted(
 )
 const slow = scripted({ text: `${'word '.repeat(200)}end`, tokens_per_second: 20 })
 
-test('the answer is on stdout, tool calls and how to go on are beside it', async () => {
+test('prints the answer to stdout, and tool calls and the next command to stderr', async () => {
   const { code, stdout, stderr } = await chat('--agent', 'assistant', 'What is 2 + 3?')
   assert.deepEqual([code, stdout], [0, '2 + 3 = 5. (simulated)\n'])
   assert.match(
     stderr,
-    /→ add \{"a":2,"b":3\}\n✓ add \d+ ms \{.*5\}\n`outlast chat --session session_/,
+    /→ add \{"a":2,"b":3\}\n✓ add \d+ ms \{.*5\}\nContinue with `outlast chat --session session_/,
   )
 })
 
@@ -51,7 +51,7 @@ test('a session is gone on with, and its agent is not asked for again', async ()
   assert.deepEqual((await eventsOf(server, id, '?types=input.message')).length, 1)
   const { code, stderr } = await chat('-s', id, '-a', 'Ada', 'hello')
   assert.equal(code, 2)
-  assert.match(stderr, /leave --agent out/)
+  assert.match(stderr, /--agent cannot be combined with --session/)
 })
 
 test('--json tells every event as a line, --quiet only the answer', async () => {
@@ -73,7 +73,7 @@ test('the message comes through stdin as well, beside words or alone', async () 
   assert.match(await say('3 + 3?', 'What is', '-'), /= 6/)
   const { code, stderr } = await chat()
   assert.equal(code, 2)
-  assert.match(stderr, /nothing to say/)
+  assert.match(stderr, /The message is empty/)
 })
 
 test('a turn that fails is code 1, with what the vendor said and no answer', async () => {
@@ -92,7 +92,7 @@ test('an agent or a model that is not there is said', async () => {
   ]) {
     const { code, stderr } = await chat(...args, 'hello')
     assert.equal(code, 2, args.join(' '))
-    assert.match(stderr, /There is no (agent|model)|--approve takes/)
+    assert.match(stderr, /No (agent|model) has the name|--approve must be/)
   }
 })
 
@@ -100,7 +100,7 @@ test('without a terminal no call is allowed unless the command line says so', as
   const { id } = await clerk()
   const asked = await chat('-a', id, writing)
   assert.deepEqual([asked.code, asked.stdout], [1, ''])
-  assert.match(asked.stderr, /write_file needs consent, and nobody can be asked/)
+  assert.match(asked.stderr, /write_file needs approval, and there is no terminal/)
   assert.doesNotMatch(asked.stderr, /✓ write_file/)
   const [, approve] = /`outlast (sessions approve .+?)` allows it/.exec(asked.stderr)!
   assert.equal((await runHere([...approve!.split(' '), '--url', server.url])).code, 0)
@@ -148,11 +148,11 @@ test('behind a proxy that keeps streams back the answer comes all the same, and 
   const url = await startProxy(t, server.url, gathers)
   const now = Date.now
   const begun = now()
-  // A clock that runs quickly: nobody waits for ten seconds.
+  // A clock that runs quickly: the test need not wait 10 s.
   t.mock.method(Date, 'now', () => begun + 100 * (now() - begun))
   const said = await runHere(['chat', '-a', 'assistant', 'What is 2 + 3?', '--url', url])
   assert.deepEqual([said.code, said.stdout], [0, '2 + 3 = 5. (simulated)\n'])
-  assert.match(said.stderr, /behind a proxy that keeps it back[\s\S]*`outlast doctor` looks/)
+  assert.match(said.stderr, /A proxy may buffer it[\s\S]*`outlast doctor` finds the cause/)
 })
 
 test('a new session has its title and tags, and a message its model and effort', async () => {

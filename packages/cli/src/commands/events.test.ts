@@ -20,7 +20,7 @@ beforeAll(async (t) => {
 
 const events = (...args: string[]) => runHere(['events', ...args, '--url', server.url])
 
-test('stored events are a line each, with what matters of them', async () => {
+test('prints each stored event as a line with its main detail', async () => {
   const { code, stdout } = await events(sessionId)
   assert.equal(code, 0)
   const lines = stdout.trimEnd().split('\n')
@@ -29,7 +29,7 @@ test('stored events are a line each, with what matters of them', async () => {
   assert.doesNotMatch(stdout, /\x1b/)
 })
 
-test('types, what is left out, and where to begin', async () => {
+test('filters by types and excluded types, and begins after an event', async () => {
   const typesOf = async (...args: string[]) => {
     const { stdout } = await events(sessionId, '--json', ...args)
     return stdout
@@ -56,7 +56,7 @@ test('a mistake in the command line is code 2, a session that there is not is 5'
   assert.equal((await events()).code, 2)
 })
 
-test('--follow tells what happens, as it happens, until Ctrl-C', async () => {
+test('--follow prints new events until Ctrl-C', async () => {
   const { id } = await createSession(server)
   const running = startOutlast(['events', id, '--follow', '--json', '--url', server.url])
   await running.says('stdout', /session\.started/)
@@ -75,7 +75,7 @@ test('--follow tells what happens, as it happens, until Ctrl-C', async () => {
   )
 })
 
-test('on a narrow terminal what matters stands below, and nothing is wider', async (t) => {
+test('prints the detail below the type on a narrow terminal, within its width', async (t) => {
   const { code, shown } = atTerminal(t, ['events', sessionId, '--url', server.url], { columns: 20 })
   assert.equal(await code, 0)
   assert.match(shown(), /^2 input\.message\n {2}user: hello/m)

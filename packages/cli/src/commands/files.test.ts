@@ -32,7 +32,7 @@ async function folderOf(t: TestContext) {
   return { folder, local }
 }
 
-test('a folder is sent and fetched back byte for byte; what is the same is left', async (t) => {
+test('uploads and downloads a folder byte for byte, and skips unchanged files', async (t) => {
   const { id } = await createSession(server)
   const { folder, local } = await folderOf(t)
   const pushed = await files('push', id, local)
@@ -40,8 +40,8 @@ test('a folder is sent and fetched back byte for byte; what is the same is left'
     [pushed.code, pushed.stdout],
     [0, '/stuff/sub/bytes.bin\n/stuff/sub/empty\n/stuff/text.md\n'],
   )
-  assert.match(pushed.stderr, /link is left out: it is a link\.\n3 sent\.$/m)
-  assert.match((await files('push', id, local)).stderr, /0 sent, 3 the same already\./)
+  assert.match(pushed.stderr, /link: it is a link\.\n3 uploaded\.$/m)
+  assert.match((await files('push', id, local)).stderr, /0 uploaded, 3 unchanged\./)
   const out = path.join(folder, 'out')
   assert.equal((await files('pull', id, '/stuff', out)).code, 0)
   assert.deepEqual((await readdir(out, { recursive: true })).sort(), [
@@ -52,7 +52,7 @@ test('a folder is sent and fetched back byte for byte; what is the same is left'
   ])
   assert.deepEqual(await readFile(path.join(out, 'sub/bytes.bin')), binary)
   assert.equal(await readFile(path.join(out, 'text.md'), 'utf8'), '\ufeffgrüß\r\ndich\n')
-  assert.match((await files('pull', id, '/stuff', out)).stderr, /^0 fetched, 4 the same/)
+  assert.match((await files('pull', id, '/stuff', out)).stderr, /^0 downloaded, 4 unchanged/)
 })
 
 test('the last word is where to, and a slash at its end means into it', async (t) => {
@@ -68,11 +68,11 @@ test('the last word is where to, and a slash at its end means into it', async (t
     '/flat/sub/bytes.bin\n/flat/sub/empty\n',
   )
   const dry = await files('push', id, text, '/dry.md', '--dry-run')
-  assert.match(dry.stderr, /1 would be sent/)
+  assert.match(dry.stderr, /1 would be uploaded/)
   assert.equal((await files('cat', id, '/dry.md')).code, 5)
 })
 
-test('what cannot be sent is told, the rest is sent, and the code is 1', async (t) => {
+test('reports files that cannot be uploaded, uploads the rest, and exits with 1', async (t) => {
   const { id } = await createSession(server)
   const { local } = await folderOf(t)
   await writeFile(path.join(local, 'big'), Buffer.alloc(11 * 1024 * 1024))
@@ -125,7 +125,7 @@ test('files are listed, searched, moved and deleted', async (t) => {
   assert.equal((await files('ls', id, '-q')).stdout, '/stuff\n')
 })
 
-/** A server that lies about its files. `hangs`: it never answers a request with this in its URL. */
+/** A server with false file lists. `hangs`: requests with this in their URL get no response. */
 function lyingServer(t: TestContext, paths: string[], hangs?: { at: string; reached: () => void }) {
   return startHttp(t, (request, response) => {
     request.resume()
@@ -159,7 +159,7 @@ test('Ctrl-C ends a fetch and a sending at once, and no draft of a file is left'
   )
 })
 
-test('whatever a server says, nothing is written outside of the folder', async (t) => {
+test('writes no file outside of the folder for any server response', async (t) => {
   const { folder } = await temporaryFolder(t)
   const target = path.join(folder, 'in')
   await mkdir(target)
@@ -179,7 +179,7 @@ test('whatever a server says, nothing is written outside of the folder', async (
   const args = ['files', 'pull', 'session_1', '/', target, '--url', url]
   const refused = await runHere(args)
   assert.deepEqual([refused.code, refused.stdout], [1, ''])
-  assert.match(refused.stderr, /in\/file: it exists already[\s\S]*Nothing was written\./)
+  assert.match(refused.stderr, /in\/file: it already exists[\s\S]*Nothing was written\./)
   assert.deepEqual((await readdir(target)).sort(), ['file', 'link'])
   const { code, stdout, stderr } = await runHere([...args, '--force'])
   assert.equal(code, 1, stderr)
@@ -206,7 +206,7 @@ async function sessionWith(t: TestContext, contents: Record<string, string>) {
 
 const run = promisify(execFile)
 
-test('files of a session never get into .git, and Git runs nothing that they say', async (t) => {
+test('writes no file into .git, and Git runs no settings of a session', async (t) => {
   const command = (folder: string) =>
     `[core]\n\tfsmonitor = "touch '${folder}/taken'; false"\n\tworktree = ${folder}\n`
   const { folder } = await temporaryFolder(t)
@@ -227,7 +227,7 @@ test('files of a session never get into .git, and Git runs nothing that they say
   const pulled = await files('pull', id, '/', folder, '--force')
   assert.equal(pulled.code, 1)
   assert.match(pulled.stderr, /nothing is written to \.git/)
-  assert.match(pulled.stderr, /bare\/config: Git would take its directory for a repository/)
+  assert.match(pulled.stderr, /bare\/config: Git would treat its directory as a repository/)
   assert.equal(await readFile(path.join(folder, '.git/config'), 'utf8'), before)
   await git('status')
   await git('-C', 'sub', 'status')
@@ -276,13 +276,13 @@ test('a file that exists is replaced with --force only, and files that begin wit
   for (const more of [[], ['--dry-run']]) {
     const kept = await files('pull', id, '/', folder, ...more)
     assert.deepEqual([kept.code, kept.stdout], [1, ''])
-    assert.match(kept.stderr, /^\S+\/mine\.txt: it exists already, and --force would replace it$/m)
-    assert.match(kept.stderr, /1 the same already, 1 failed\.\nNothing was written\.\n$/)
+    assert.match(kept.stderr, /^\S+\/mine\.txt: it already exists \(--force replaces it\)$/m)
+    assert.match(kept.stderr, /1 unchanged, 1 failed\.\nNothing was written\.\n$/)
     assert.deepEqual(await entries(), ['mine.txt', 'same.txt'])
   }
   const forced = await files('pull', id, '/', folder, '--force')
   assert.equal(forced.code, 0)
-  assert.match(forced.stderr, /3 fetched[\s\S]*Hidden[^\n]*:\n {2}\S+\/\.bashrc\n$/)
+  assert.match(forced.stderr, /3 downloaded[\s\S]*Hidden[^\n]*:\n {2}\S+\/\.bashrc\n$/)
   assert.equal(await readFile(path.join(folder, 'mine.txt'), 'utf8'), 'theirs')
   assert.deepEqual(await entries(), ['.bashrc', 'mine.txt', 'new.txt', 'same.txt'])
 })

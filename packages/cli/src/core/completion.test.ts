@@ -27,7 +27,7 @@ beforeAll(async (t) => {
   chmodSync(path.join(folder, 'outlast'), 0o755)
 })
 
-/** What bash would offer for lines with the cursor at their end, one list a line. */
+/** Candidates of bash for lines with the cursor at their end, a list for each line. */
 async function inBash(lines: readonly string[]): Promise<string[][]> {
   const asks = lines.map(
     (line) =>
@@ -74,13 +74,15 @@ test('the script of bash registers itself, and no script runs anything when it i
   assert.deepEqual([stderr, /-F _outlast outlast/.test(stdout)], ['', true])
 })
 
-test('what is offered fits the place', async () => {
+test('offers candidates that fit the position', async () => {
   assert.deepEqual(await offered(['help', 'prof']), ['profiles'])
   assert.ok((await offered(['help', 'agents', ''])).includes('create'))
   assert.deepEqual(await offered(['sessions', 'list', '--status', '']), [
     'started',
     'active',
     'idle',
+    'waiting',
+    'failed',
   ])
   assert.deepEqual(await offered(['agents', 'get', 'agent_1', '']), [])
   assert.deepEqual(await offered(['agents', 'create', '--name', '']), [])

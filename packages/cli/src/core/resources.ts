@@ -1,5 +1,5 @@
 import type { CallOptions, List, Outlast } from '@outlast/sdk'
-import { oneLine } from '../output/width.ts'
+import { cut, exactJson, oneLine } from '../output/width.ts'
 import type { Command, Context } from './command.ts'
 import { NotFoundError, UsageError } from './failure.ts'
 import { nearest } from './suggest.ts'
@@ -147,6 +147,8 @@ const listedMax = 10
 const isSame = (a: string | null | undefined, b: string) => a?.toLowerCase() === b.toLowerCase()
 const idOf = (kind: Kind, row: Row) => (kind.idOf ?? (({ id }: Row) => id))(row) ?? ''
 const bare = (id: string) => id.replace(/^[a-z]+_(?=[0-9a-f])/, '')
+/** Quotes a text for a message, in at most 60 columns. */
+const quoted = (text: string) => exactJson(cut(oneLine(text), 60))
 const titleOf = (kind: Kind, row: Row) =>
   oneLine(kind.namesOf(row).find(Boolean) ?? row.title ?? row.preview ?? '')
 
@@ -208,9 +210,9 @@ export async function findResource(
 function ambiguous(kind: Kind, text: string, found: readonly Row[]): UsageError {
   const lines = found
     .slice(0, listedMax)
-    .map((row) => `  ${idOf(kind, row)}  ${titleOf(kind, row)}`)
+    .map((row) => `  ${oneLine(idOf(kind, row))}  ${titleOf(kind, row)}`)
   const more = found.length > listedMax ? [`  and ${found.length - listedMax} more`] : []
-  const head = `${found.length} ${kind.noun}s match ${JSON.stringify(text)}. Use more of the id:`
+  const head = `${found.length} ${kind.noun}s match ${quoted(text)}. Use more of the id:`
   return new UsageError([head, ...lines.map((line) => line.trimEnd()), ...more].join('\n'))
 }
 
@@ -226,8 +228,8 @@ function notFound(kind: Kind, text: string, { rows, isWhole }: Search): NotFound
   const meant = near && names.find((name) => isSame(name, near))
   const hasNames = names.length > 0
   const sentences = [
-    `No ${kind.noun} has the ${hasNames ? 'name or id' : 'id'} ${JSON.stringify(text)}.`,
-    meant && `Did you mean ${JSON.stringify(meant)}?`,
+    `No ${kind.noun} has the ${hasNames ? 'name or id' : 'id'} ${quoted(text)}.`,
+    meant && `Did you mean ${quoted(meant)}?`,
     hasNames && `There are: ${shortened(names)}.`,
     !isWhole && `Only the newest ${searchedMax} were searched.`,
     `\`${kind.listing}\` lists ${kind.noun}s.`,

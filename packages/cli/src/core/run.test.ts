@@ -10,21 +10,21 @@ beforeAll(async (t) => {
   ;({ url } = await startServer(t as TestContext))
 })
 
-test('a list that is empty says what to do; programs get an empty one', async () => {
+test('prints a hint for an empty list, and an empty array for programs', async () => {
   const { code, stdout, stderr } = await outlast(['sessions', 'list', '--url', url])
   assert.deepEqual([code, stdout], [0, ''])
   assert.match(stderr, /outlast chat/)
   assert.equal((await outlast(['sessions', 'list', '--json', '--url', url])).stdout, '[]\n')
 })
 
-test('what is wrong with a command line is said, with the exit code 2', async () => {
+test('prints the mistake in a command line and exits with 2', async () => {
   for (const args of [['nothing'], ['agents', 'fly'], ['agents', 'list', '--fly']]) {
     const { code, stderr } = await outlast(args)
     assert.deepEqual([code, /^outlast: /.test(stderr)], [2, true], args.join(' '))
   }
 })
 
-test('a server that is not there is code 3, and the sentence says how to start one', async () => {
+test('exits with 3 without a server, and prints how to start one', async () => {
   const { code, stderr } = await outlast(['agents', 'list', '--url', 'http://127.0.0.1:9'])
   assert.equal(code, 3)
   assert.match(stderr, /outlast serve/)

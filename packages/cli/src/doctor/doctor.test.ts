@@ -29,7 +29,7 @@ beforeAll(async (t) => {
 type Way = (args: string[], options: { env: Record<string, string> }) => Promise<Ended>
 type DoctorFinding = { check: string; verdict: string; sentence: string; advice?: string }
 
-/** What the doctor finds: how it ends, what is not well, and each check by its name. */
+/** Result of the doctor: exit code, problems, and each check by name. */
 async function examined(args: string[], env: Record<string, string> = {}, way: Way = runHere) {
   const ended = await way(['doctor', '--json', ...args], { env })
   assert.equal(ended.stderr, '')
@@ -47,9 +47,9 @@ const healthy = (t: Pick<TestContext, 'after'>, version: string, headers: object
   })
 
 describe('the way to the server', { concurrency: true }, () => {
-  test('nobody at the address, and no such host, are code 3', async () => {
+  test('exits with 3 for an address without a server and for an unknown host', async () => {
     for (const [url, sentence] of [
-      ['http://127.0.0.1:9', /Nothing listens/],
+      ['http://127.0.0.1:9', /No server listens/],
       ['http://nowhere.invalid', /nowhere\.invalid/],
     ] as const) {
       const { code, last } = await examined(['--url', url])
@@ -58,7 +58,7 @@ describe('the way to the server', { concurrency: true }, () => {
     }
   })
 
-  test('a certificate that nobody vouches for is named, and one that is vouched for is not', async (t) => {
+  test('reports a certificate that is not trusted, and accepts a trusted one', async (t) => {
     const server = createServer(selfSigned, (_incoming, outgoing) => outgoing.end('{}'))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -69,7 +69,7 @@ describe('the way to the server', { concurrency: true }, () => {
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
     const unknown = await examined(['--url', url])
     assert.deepEqual([unknown.code, unknown.last.check], [3, 'address'])
-    assert.match(unknown.last.sentence, /not to be trusted/)
+    assert.match(unknown.last.sentence, /is not trusted/)
     assert.match(unknown.last.advice!, /NODE_EXTRA_CA_CERTS/)
 
     const folder = mkdtempSync(path.join(tmpdir(), 'outlast-'))
@@ -78,20 +78,20 @@ describe('the way to the server', { concurrency: true }, () => {
     writeFileSync(file, selfSigned.cert)
     const trusted = await examined(['--url', url], { NODE_EXTRA_CA_CERTS: file }, outlast)
     assert.equal(trusted.of('address').verdict, 'ok')
-    assert.match(trusted.of('address').sentence, /certificate is good for/)
+    assert.match(trusted.of('address').sentence, /certificate is valid for/)
   })
 
-  test('http spoken to as if it were https is told', async () => {
+  test('reports https requests to an http port', async () => {
     const { code, last } = await examined(['--url', guarded.url.replace('http:', 'https:')])
     assert.equal(code, 3)
-    assert.match(last.sentence, /does not speak TLS/)
+    assert.match(last.sentence, /does not use TLS/)
   })
 
   test('a page, an empty answer and too many requests are not taken for the server', async (t) => {
     for (const [status, type, body, sentence] of [
-      [200, 'text/html', '<html>', /Something else than Outlast answers: 200 with text\/html/],
-      [200, 'application/json', '{}', /Something else/],
-      [404, 'text/plain', 'no', /Something else than Outlast answers: 404/],
+      [200, 'text/html', '<html>', /not from Outlast: 200 with text\/html/],
+      [200, 'application/json', '{}', /not from Outlast/],
+      [404, 'text/plain', 'no', /not from Outlast: 404/],
       [429, 'application/json', '{"error":"Too many.","code":"rate_limited"}', /Too many\.$/],
     ] as const) {
       const url = await startHttp(t, (_incoming, outgoing) => {
@@ -103,7 +103,7 @@ describe('the way to the server', { concurrency: true }, () => {
     }
   })
 
-  test('a server of another version is a warning that says which side to change', async (t) => {
+  test('warns about a server of another version, and names the side to upgrade', async (t) => {
     for (const [version, advice] of [
       ['0.0.9', /Upgrade the server/],
       ['0.2.0', /Install version 0\.2\.0/],
@@ -123,7 +123,7 @@ describe('the way to the server', { concurrency: true }, () => {
     assert.match(of('clock').sentence, /\d+(\.\d)? \w+ behind/)
   })
 
-  test('a database that is away is told, and nothing that needs it is looked at', async (t) => {
+  test('reports an unreachable database, and skips the checks that need it', async (t) => {
     const proxy = await startPostgresProxy(await createTestDatabase(t))
     t.after(proxy.close)
     const { url } = await startServer(t, { databaseUrl: proxy.url })
@@ -138,24 +138,24 @@ describe('the way to the server', { concurrency: true }, () => {
   })
 })
 
-test('a key that administers sees everything, and is not shown', async () => {
+test('runs all checks with an administrator key, without printing the key', async () => {
   const { key } = await createKey(guarded, admin)
   const { of, stdout } = await examined(['--url', guarded.url], { OUTLAST_API_KEY: key })
   assert.match(of('access').sentence, /admin@example\.com in org_/)
-  assert.match(of('nodes').sentence, /^1 node lives/)
+  assert.match(of('nodes').sentence, /^1 node is alive/)
   assert.equal(of('stream').verdict, 'ok')
   assert.ok(!stdout.includes(key))
 })
 
 describe('who asks', { concurrency: true }, () => {
-  test('no key, a wrong one and one that has expired are told apart', async () => {
+  test('distinguishes a missing, a wrong and an expired key', async () => {
     const { id, key } = await createKey(guarded, admin)
     await runSql(
       guarded.databaseUrl,
       `update api_keys set expires_at = now() - interval '1 day' where id = '${id}'`,
     )
     for (const [secret, sentence] of [
-      [undefined, /there is no key/],
+      [undefined, /there is none/],
       [`evr_${'0'.repeat(64)}`, /Invalid API key\.$/],
       ['rubbish', /refuses the key/],
       [key, /expired/],
@@ -187,12 +187,12 @@ describe('who asks', { concurrency: true }, () => {
     const { key } = await createKey(guarded, admin, { expires_in_days: 2 })
     const { of } = await examined(['--url', guarded.url], { OUTLAST_API_KEY: key })
     assert.equal(of('access').verdict, 'warning')
-    assert.match(of('access').sentence, /ends in/)
+    assert.match(of('access').sentence, /expires in/)
   })
 })
 
 describe('what the server works with', { concurrency: true }, () => {
-  test('a provider that fails is wrong, with what its vendor said', async (t) => {
+  test('reports a failing provider with the error of its vendor', async (t) => {
     const { url, call } = await startServer(t, { env: { SSE_HEARTBEAT_MS: '200' } })
     const vendor = await startHttp(t, (_incoming, outgoing) => {
       outgoing.writeHead(401, { 'content-type': 'application/json' })
@@ -212,7 +212,7 @@ describe('what the server works with', { concurrency: true }, () => {
     assert.ok(!stdout.includes('sk-no'))
   })
 
-  test('a node that drains is told, and that nobody takes turns', async (t) => {
+  test('reports a draining node, and that no node takes turns', async (t) => {
     const { url, call } = await startServer(t, { env: { SSE_HEARTBEAT_MS: '200' } })
     const [{ id }] = (await call('GET', '/v1/durable/workers')).body.data
     await call('POST', `/v1/durable/workers/${id}/drain`)
@@ -233,7 +233,7 @@ test('keys that others may read do not stay so in silence; settings that cannot 
   assert.ok(/chmod 600/.test(stdout) || (statSync(file).mode & 0o077) === 0, stdout)
   const below = path.join(file, 'folder')
   const lost = await examined(['--url', 'http://127.0.0.1:9'], { OUTLAST_CONFIG_DIR: below })
-  assert.match(lost.of('settings').sentence, /cannot be written/)
+  assert.match(lost.of('settings').sentence, /is not writable/)
 })
 
 test('people get a line for each check and a last one, programs one value, --quiet only names', async (t) => {
@@ -244,7 +244,7 @@ test('people get a line for each check and a last one, programs one value, --qui
   const { code, stdout } = await runHere(args, { env })
   assert.equal(code, 3)
   assert.match(stdout, /^ok {7}settings {2}\S/)
-  assert.match(stdout, /\nwrong {4}address {3}Nothing listens.*\n {19}→ .*\n1 thing is wrong\.\n$/)
+  assert.match(stdout, /\nwrong {4}address {3}No server listens.*\n {19}→ .*\n1 problem\.\n$/)
   assert.equal((await runHere([...args, '--quiet'], { env })).stdout, 'address\n')
   const usage = await runHere([...args, '--streams-for', '0'])
   assert.equal(usage.code, 2)

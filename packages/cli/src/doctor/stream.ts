@@ -1,4 +1,6 @@
 import { OutlastError } from '@outlast/sdk'
+import { NotFoundError } from '../core/failure.ts'
+import { findResource, kinds } from '../core/resources.ts'
 import { ended, type Finding, failed, lasting, ok, warning, wrong } from './finding.ts'
 import { type Heard, isStream, listen, type Patience } from './listen.ts'
 import type { Visit } from './visit.ts'
@@ -33,6 +35,9 @@ export async function checkStream(
     }
   } catch (error) {
     visit.signal.throwIfAborted()
+    if (error instanceof NotFoundError) {
+      return wrong(check, error.message, 'Pass another session with --session.')
+    }
     return failed(check, error)
   }
 }
@@ -45,8 +50,10 @@ async function sessionFor(
   named: string | undefined,
 ): Promise<Borrowed | undefined> {
   const keep = async () => {}
-  if (named !== undefined)
-    return { id: (await outlast.sessions.get(named, { signal })).id, remove: keep }
+  if (named !== undefined) {
+    const { id } = await findResource(kinds.SESSION!, named, { outlast, signal })
+    return { id: (await outlast.sessions.get(id, { signal })).id, remove: keep }
+  }
   const [agent] = (await outlast.agents.list({ limit: 1 }, { signal })).data
   try {
     if (agent) {

@@ -18,7 +18,7 @@ const rows = fc.array(
   fc.record({ id: fc.stringMatching(/^[a-f0-9]{8}$/), name: words, text: words, age: fc.nat() }),
   { minLength: 1, maxLength: 5 },
 )
-/** An id, two flexible columns at their least, and what stands between them. */
+/** An id, two flexible columns at their minimum, and the gaps between them. */
 const narrowest = 8 + 2 * 8 + 2 * 2
 
 test('a table is never wider than the terminal, and its ids are whole', () => {
@@ -43,7 +43,7 @@ test('without a terminal nothing is cut', () => {
   )
 })
 
-test('where an id has no room beside the rest, a row is a block that holds everything', () => {
+test('prints a row as a block with all values if an id does not fit', () => {
   const row = { id: 'a'.repeat(38), name: 'Ada', text: '', age: 3 }
   const { head, lines } = tableOf([row, row], columns, 40)
   const block = [`ID    ${row.id}`, 'NAME  Ada', 'TEXT  -', 'AGE   3']

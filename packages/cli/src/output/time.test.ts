@@ -5,7 +5,7 @@ import { ago, duration, moment } from './time.ts'
 const now = Date.parse('2026-03-01T12:00:00Z')
 const at = (seconds: number) => new Date(now + seconds * 1000).toISOString()
 
-test('moments are told as people tell them', () => {
+test('formats relative times', () => {
   const told = [0, -1, -59, -180, -7_200, -86_400, -40 * 86_400, -800 * 86_400, 90].map((seconds) =>
     ago(at(seconds), now),
   )
@@ -23,10 +23,10 @@ test('moments are told as people tell them', () => {
   assert.equal(moment(at(-60), now), '2026-03-01T11:59:00Z (1 minute ago)')
 })
 
-test('what is no moment has no words', () => {
+test('returns undefined for an invalid time', () => {
   for (const given of [undefined, null, '', 'soon']) assert.equal(ago(given, now), undefined)
 })
 
-test('durations are told in the unit that fits', () => {
+test('formats durations in a fitting unit', () => {
   assert.deepEqual([12, 1_540, 125_000].map(duration), ['12 ms', '1.5 s', '2 min 5 s'])
 })

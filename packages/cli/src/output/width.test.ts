@@ -8,7 +8,7 @@ const texts = fc.array(fc.constantFrom(...pieces), { maxLength: 30 }).map((all) 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 const graphemesOf = (text: string) => [...graphemes.segment(text)].map(({ segment }) => segment)
 
-test('what is cut never takes more columns, and no character is cut in two', () => {
+test('cuts to the width, never through a character', () => {
   fc.assert(
     fc.property(texts, fc.integer({ min: 0, max: 40 }), (text, columns) => {
       const short = cut(text, columns)
@@ -20,7 +20,7 @@ test('what is cut never takes more columns, and no character is cut in two', () 
   )
 })
 
-test('what is padded has the columns, or is as it was', () => {
+test('pads to the width, and leaves wider texts unchanged', () => {
   fc.assert(
     fc.property(texts, fc.integer({ min: 0, max: 80 }), (text, columns) => {
       const padded = pad(text, columns)
@@ -45,7 +45,7 @@ test('wrapping loses no word, and a line is longer only when its word is', () =>
   )
 })
 
-test('nothing that a server says moves the cursor, rings or turns the direction of text', () => {
+test('removes characters that move the cursor, ring, or change the text direction', () => {
   const bad = '\x1b]0;title\x07\x1b[2J\x9b2Jred\r\b\u202eabc\u2066\x1b'
   const control = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/
   fc.assert(

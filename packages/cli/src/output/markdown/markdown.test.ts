@@ -126,13 +126,13 @@ test('what only looks like a mark is shown as it is', () => {
   }
 })
 
-test('long lines are wrapped at words, and go on under their beginning', () => {
+test('wraps long lines at words, with aligned continuation lines', () => {
   shows('1. The quick brown fox jumps', ['1. The quick', '   brown fox', '   jumps'], 14)
   shows('> The quick brown fox', ['│ The quick', '│ brown fox'], 12)
   shows('日本語のとても長い文', ['日本語のと', 'ても長い文'], 10)
 })
 
-test('code stands in a frame, line by line as it is', () => {
+test('prints code unchanged in a frame', () => {
   const rule = '─'.repeat(40)
   const head = `── js ${'─'.repeat(34)}`
   shows('```js\nconst a = **1**\n  b\n```\nend', [head, 'const a = **1**', '  b', rule, 'end'])
@@ -147,7 +147,7 @@ test('a table has columns where it fits, else a line a cell', () => {
   shows('| no table\nat all', ['| no table', 'at all'])
 })
 
-test('links can be clicked where the terminal knows how, else their address is shown', () => {
+test('prints links as links if the terminal supports them, else with their URL', () => {
   const text = '[docs](https://a.b/c_(d) "title") <https://x.y> [bad](javascript:alert(1))'
   const columns = 80
   assert.match(
