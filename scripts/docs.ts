@@ -160,7 +160,7 @@ function capabilitiesPage() {
 
 const flagTable = (flags: Flags) =>
   table(
-    ['Flag', 'Purpose'],
+    ['Flag', 'Description'],
     Object.entries(flags).map(([name, flag]) => [code(flagForm(name, flag)), flagAbout(flag)]),
   )
 
@@ -185,8 +185,8 @@ async function commandsPage() {
   }
   return page(
     'Commands',
-    'Every command of the program `outlast` that calls a server, from its `--help`. Start with [the command line](cli.md).',
-    '## Flags of every command',
+    'Every command of the program `outlast` that talks to a server, as `--help` prints it. [The command line](cli.md) is the introduction.',
+    '## Global flags',
     flagTable(globalFlags),
     ...parts,
   )

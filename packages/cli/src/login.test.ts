@@ -111,13 +111,19 @@ test('the key of a login expires after 90 days or as the flags set, with their s
   assert.equal((await typed([...args, '--expires-in-days', 'x'], answers)).code, 2)
 })
 
-test('a wrong password is code 4, and nothing is saved', async (t) => {
-  const { typed, file } = newPlace(t)
-  const { code } = await typed(
+test('a wrong password or key exits with 4, saves nothing, and does not suggest a login', async (t) => {
+  const { typed, piped, file } = newPlace(t)
+  const { code, stderr } = await typed(
     ['login', server.url, '--email', person.email],
     [['Password:', 'not this one\r']],
   )
   assert.equal(code, 4)
+  assert.match(stderr, /Wrong e-mail address or password for http/)
+  assert.doesNotMatch(stderr, /outlast login/)
+  const token = await piped(['login', server.url, '--with-token'], 'evr_wrong\n')
+  assert.equal(token.code, 4)
+  assert.match(token.stderr, /does not accept this API key/)
+  assert.doesNotMatch(token.stderr, /outlast login/)
   assert.throws(() => statSync(file))
 })
 

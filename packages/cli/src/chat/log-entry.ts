@@ -5,7 +5,7 @@ import { textIn } from './tell.ts'
 export type LogEntry = { at: string; sequence: number | undefined } & (
   | { kind: 'user' | 'agent'; text: string; thinking?: string }
   | { kind: 'tool_call'; id: string; name: string; arguments: unknown; is_for_client: boolean }
-  | { kind: 'tool_result'; id: string; data: EventDataOf<'tool.completed'> }
+  | ({ kind: 'tool_result' } & EventDataOf<'tool.completed'>)
   | { kind: 'approval_requested'; id: string; name: string; arguments: unknown }
   | {
       kind: 'approval_resolved'
@@ -85,7 +85,7 @@ const readers: { [T in EventType]: Read<T> | 'ignored' } = {
   'tool.started': ({ tool_call: { id, name, arguments: args } }) => [
     { kind: 'tool_call', id, name, arguments: args, is_for_client: false },
   ],
-  'tool.completed': (data) => [{ kind: 'tool_result', id: data.tool_call_id, data }],
+  'tool.completed': (data) => [{ kind: 'tool_result', ...data }],
   'tool.progress': 'ignored',
   'act.completed': 'ignored',
   'files.changed': ({ changes }) =>

@@ -2,7 +2,7 @@ import type { Context } from '../core/command.ts'
 import { columnsOf } from '../core/io.ts'
 import { createMarkdown } from '../output/markdown/markdown.ts'
 import { harmless, look, paint } from '../output/style.ts'
-import { oneLine, withoutSequences } from '../output/width.ts'
+import { oneLine, widthOf, withoutSequences } from '../output/width.ts'
 import type { LogEntry } from './log-entry.ts'
 import { hasLinks } from './start.ts'
 import { createTell } from './tell.ts'
@@ -45,10 +45,19 @@ export function createTranscriptPrinter(
   const wrapped = (text: string, ...looks: Parameters<typeof look>) =>
     tell.prose(oneLine(text), ...looks).split('\n')
 
+  /** Lines of a typed message. Only lines that are wider than the terminal are wrapped. */
+  const typed = (text: string) =>
+    harmless(text)
+      .trimEnd()
+      .split('\n')
+      .flatMap((line) =>
+        isTerminal && widthOf(line) > columns() ? tell.prose(line).split('\n') : [line],
+      )
+
   function contentOf(entry: LogEntry): string[] {
     switch (entry.kind) {
       case 'user':
-        return [...headed('User', entry), ...harmless(entry.text).trimEnd().split('\n')]
+        return [...headed('User', entry), ...typed(entry.text)]
       case 'agent': {
         const thinking =
           isVerbose && entry.thinking ? [tell.colored(tell.whole(entry.thinking), 'dim')] : []
@@ -59,7 +68,7 @@ export function createTranscriptPrinter(
       case 'tool_call':
         return [tell.callStarted(entry.name, entry.arguments)]
       case 'tool_result':
-        return [tell.callEnded(entry.data)]
+        return [tell.callEnded(entry)]
       case 'approval_requested':
         return [tell.line('?', `${entry.name} needs approval`, JSON.stringify(entry.arguments))]
       case 'approval_resolved': {

@@ -10,9 +10,12 @@ import { ago, moment } from '../output/time.ts'
 import { cut, exactJson, oneLine } from '../output/width.ts'
 
 /** Columns of a message in a table, also without a terminal. */
-const textColumnsMax = 100
+const textColumnsMax = 80
 /** Characters of a message that can be visible in a table. */
 const charactersMax = 1_000
+
+const resultText = (result: unknown) =>
+  typeof result === 'string' ? result : JSON.stringify(result)
 
 /** Summarizes a message for a table. */
 function shortText({ content = [] }: Message): string {
@@ -20,7 +23,7 @@ function shortText({ content = [] }: Message): string {
     .map((part) => {
       if (part.type === 'text') return part.text.slice(0, charactersMax)
       if (part.type === 'tool_call') return `calls ${part.name}`
-      if (part.type === 'tool_result') return part.error ?? JSON.stringify(part.result)
+      if (part.type === 'tool_result') return part.error ?? resultText(part.result)
       return `(${part.type})`
     })
     .join(' ')
@@ -53,7 +56,10 @@ const wholeText = ({ content = [] }: Message) =>
     .map((part) => {
       if (part.type === 'text') return part.text
       if (part.type === 'tool_call') return `${part.name} ${exactJson(part.arguments, 2)}`
-      if (part.type === 'tool_result') return part.error ?? exactJson(part.result, 2)
+      if (part.type === 'tool_result')
+        return (
+          part.error ?? (typeof part.result === 'string' ? part.result : exactJson(part.result, 2))
+        )
       return `(${part.type})`
     })
     .join('\n\n')

@@ -78,7 +78,7 @@ export const log = defineCommand({
       count += 1
       if (entry.kind === 'approval_requested') waiting.set(entry.id, entry.name)
       if (entry.kind === 'approval_resolved') waiting.delete(entry.id)
-      if (entry.kind === 'tool_result') waiting.delete(entry.id)
+      if (entry.kind === 'tool_result') waiting.delete(entry.tool_call_id)
       if (out.mode === 'json') return out.json(entry, true)
       if (out.mode === 'quiet') return out.line(event.id)
       for (const text of printer.linesOf(entry)) await out.painted(text)
