@@ -40,7 +40,7 @@ const files = {
     '{"name": "Clock", "tags": ["demo"], "capabilities": [{"ref": "noop"}], "system_prompt": "You tell the time."}',
 }
 
-test('an agent is made of flags, changed, archived and brought back', async () => {
+test('creates an agent from flags, updates, archives and restores it', async () => {
   const flags = ['--name', 'Ada', '--system-prompt', 'Be brief.', '-t', 'a', '-t', 'b']
   const config = ['-c', 'noop', '-c', 'current_time={"timezone": "Europe/Kyiv"}']
   const agent = await made(['agents', 'create', ...flags, ...config])
@@ -78,7 +78,7 @@ test('an agent is made of flags, changed, archived and brought back', async () =
   assert.match((await cli(['agents', 'get', agent.id])).stderr, /not found/)
 })
 
-test('a file of any form makes the same agent, and flags win over it', async () => {
+test('creates the same agent from every file format, and flags override it', async () => {
   for (const [name, text] of Object.entries(files)) {
     const file = fileOf(name, text)
     const plain = await made(['agents', 'create', '-f', file])
@@ -95,7 +95,7 @@ test('a file of any form makes the same agent, and flags win over it', async () 
   }
 })
 
-test('a mistake in a file or in flags leaves nothing behind', async () => {
+test('creates no agent for a mistake in a file or flags', async () => {
   const before = await agentsThere()
   const wrong: [string[], string, RegExp][] = [
     [['-f', '/nowhere/a.md'], '', /\/nowhere\/a\.md cannot be read: it does not exist/],
@@ -115,7 +115,7 @@ test('a mistake in a file or in flags leaves nothing behind', async () => {
   assert.equal(await agentsThere(), before)
 })
 
-test('an exported agent can be imported', async () => {
+test('imports an exported agent', async () => {
   const agent = await made(['agents', 'create', '-f', fileOf('b.md', files['a.md'])])
   for (const format of ['markdown', 'yaml', 'json']) {
     const file = path.join(folder, `out.${format}`)
@@ -140,7 +140,7 @@ test('previews the prompt, tools and model of an agent that need not exist', asy
   )
 })
 
-test('the program reads a file from a pipe and prints the id alone when asked', async () => {
+test('reads a file from a pipe, and prints only the id with --quiet', async () => {
   const env = { OUTLAST_URL: server.url }
   const args = ['agents', 'create', '-f', '-', '--quiet']
   const { code, stdout, stderr } = await outlast(args, { env, input: files['a.md'] })

@@ -58,7 +58,7 @@ test('lists the commands of other packages in the help', async () => {
 
 test('suggests the nearest word for an unknown one', async () => {
   const wrong: [string[], RegExp][] = [
-    [['agnets', 'list'], /Did you mean `agents`\?/],
+    [['agnets', 'list'], /Did you mean `agents list`\?/],
     [['agents', 'lsit'], /Unknown command `agents lsit`\. Did you mean `agents list`\?/],
     [['list', 'sessions'], /Did you mean `sessions list`\?/],
     [['sessions', 'remove'], /Did you mean `sessions delete`\?/],
@@ -106,7 +106,7 @@ test('fits a table to the terminal with whole ids, and reports further rows', as
   assert.match(first.stderr, /--limit 100 or --all/)
 })
 
-test('the tables of a new server fit 80 columns', async () => {
+test('fits the tables of a new server to 80 columns', async () => {
   for (const noun of ['agents', 'sessions', 'providers', 'models', 'capabilities', 'mcp']) {
     const { stdout } = await runHere(here(noun, 'list'), { columns: 80, env: { NO_COLOR: '1' } })
     const [head, ...rows] = stdout.trimEnd().split('\n')
@@ -115,7 +115,7 @@ test('the tables of a new server fit 80 columns', async () => {
   }
 })
 
-test('at 20 columns a table is a block of lines for each row', async () => {
+test('prints a row as a block of lines at 20 columns', async () => {
   const { stdout } = await runHere(here('sessions', 'list', '--limit', '2'), { columns: 20 })
   const blocks = stdout.trimEnd().split('\n\n')
   assert.equal(blocks.length, 2)
@@ -141,7 +141,7 @@ test('prints colors only on terminals, and none with --no-color or NO_COLOR', as
   for (const { stdout } of plain) assert.doesNotMatch(stdout, color)
 })
 
-test('a long list is one JSON array, and its ids one a line', async () => {
+test('prints a long list as one JSON array, and its ids one per line', async () => {
   const json = await outlast(here('sessions', 'list', '--all', '--json'))
   const ids = await outlast(here('sessions', 'list', '--all', '--quiet'))
   const rows: { id: string }[] = JSON.parse(json.stdout)

@@ -40,7 +40,7 @@ async function shell(line: string, env: Record<string, string> = {}) {
   return { code, stdout, stderr }
 }
 
-describe('streams that are closed, full or read by nobody', { concurrency: 2 }, () => {
+describe('output streams that are closed, full or not read', { concurrency: 2 }, () => {
   for (const [line, code] of [
     ['outlast agents list <&-', 0],
     ['outlast agents list >&-', 0],
@@ -58,7 +58,7 @@ describe('streams that are closed, full or read by nobody', { concurrency: 2 }, 
     })
   }
 
-  test('a home that is not there, none at all, and a language without letters', async () => {
+  test('runs without a home folder, and with the C locale', async () => {
     const homes: Record<string, string>[] = [{ HOME: '/dev/null' }, {}, { LC_ALL: 'C', HOME: '' }]
     for (const env of homes) {
       const { code, stdout } = await shell('outlast agents list --quiet', env)
@@ -101,7 +101,7 @@ const answering =
 
 const evil = '\\u001b]0;title\\u0007\\u001b[31mred\\u009b2J'
 
-describe('what answers is not, or not quite, the server', { concurrency: true }, () => {
+describe('responses of broken or other servers', { concurrency: true }, () => {
   for (const [what, codes, listener] of [
     ['a page', [3], answering(200, 'text/html', '<html>\x1b[31m')],
     ['a page of a proxy', [3], answering(404, 'text/html', '<h1>no</h1>')],
@@ -126,14 +126,14 @@ describe('what answers is not, or not quite, the server', { concurrency: true },
     test(what, async (t) => againstAll(await startHttp(t, listener), codes))
   }
 
-  test('a server that hangs up', async (t) => {
+  test('a server that closes connections', async (t) => {
     await againstAll(await startHttp(t, ({ socket }) => socket.destroy()), [3])
   })
 
   test('no server at the address', async () => againstAll('http://127.0.0.1:1', [3]))
 })
 
-test('names, exports and JSON of a server cannot move the cursor of a terminal', async (t) => {
+test('removes control sequences from names, exports and JSON of a server', async (t) => {
   const hostile = 'a\x1b]0;title\x07\x1b[2J\x9b2J\u202eb'
   const organization = { id: 'org_1', name: hostile, role: 'owner', created_at: '2026-01-01' }
   const answers: Record<string, unknown> = {
@@ -214,7 +214,7 @@ test('refuses invalid arguments in words, and never prints a key', async () => {
   assert.doesNotMatch(stderr, /hush/)
 })
 
-test('the doctor fits a terminal 20 columns wide, but for words that are longer', async () => {
+test('fits the doctor to 20 columns, except for longer words', async () => {
   const { stdout } = await runHere(['doctor', '--url', url], { columns: 20 })
   assert.match(stdout, /stream/)
   const wide = stdout

@@ -72,7 +72,7 @@ test('signing in with a password creates a key for this machine, which logout re
   assert.match(refused.stderr, /outlast login/)
 })
 
-test('signing in again ends the key of before', async (t) => {
+test('signing in again revokes the earlier key', async (t) => {
   const { typed, saved } = newPlace(t)
   const args = ['login', server.url, '--email', person.email]
   const ids: string[] = []
@@ -127,13 +127,13 @@ test('a wrong password or key exits with 4, saves nothing, and does not suggest 
   assert.throws(() => statSync(file))
 })
 
-test('Ctrl-C at a question ends with 130', async (t) => {
+test('exits with 130 after Ctrl-C at a question', async (t) => {
   const { typed } = newPlace(t)
   const args = ['login', server.url, '--email', person.email]
   assert.equal((await typed(args, [['Password:', '\u0003']])).code, 130)
 })
 
-test('only a typed yes confirms: not an empty line, another word, Ctrl-C, Ctrl-D or a lost terminal', async (t) => {
+test('only a typed yes confirms, not an empty line, another word, Ctrl-C, Ctrl-D or a closed terminal', async (t) => {
   const { piped, saved, file } = newPlace(t)
   await piped(['login', server.url, '--with-token'], person.tokens.access_token)
   for (const [typed, expected] of [
@@ -157,7 +157,7 @@ test('only a typed yes confirms: not an empty line, another word, Ctrl-C, Ctrl-D
   }
 })
 
-test('a key comes from stdin where there is no terminal, and is never printed', async (t) => {
+test('reads a key from stdin without a terminal, and never prints it', async (t) => {
   const { piped, saved } = newPlace(t)
   const { key } = await createKey(server, person)
   const asked = await piped(['login', server.url])
@@ -175,7 +175,7 @@ test('a key comes from stdin where there is no terminal, and is never printed', 
   ])
 })
 
-test('a server that needs no key is saved with its URL alone', async (t) => {
+test('saves only the URL of a server without authentication', async (t) => {
   const { piped, saved } = newPlace(t)
   const open = await startServer(t)
   assert.equal((await piped(['login', open.url])).code, 0)
@@ -194,7 +194,7 @@ test('a server that needs no key is saved with its URL alone', async (t) => {
   assert.equal((await piped(['agents', 'list', '--profile', 'default'])).code, 2)
 })
 
-test('a saved key goes to no other origin', async (t) => {
+test('sends a saved key to no other origin', async (t) => {
   const { piped } = newPlace(t)
   const { key } = await createKey(server, person)
   await piped(['login', server.url, '--with-token'], key)
@@ -266,7 +266,7 @@ test('selects an organization for later commands', async (t) => {
   assert.equal((await piped(['orgs', 'remove-member', guest.id, '--yes'])).code, 0)
 })
 
-test('an organization is deleted after its name was typed, or with --yes', async (t) => {
+test('deletes an organization after its name is typed, or with --yes', async (t) => {
   const { piped, file } = newPlace(t)
   await piped(['login', server.url, '--with-token'], person.tokens.access_token)
   const make = async (name: string) =>
@@ -293,7 +293,7 @@ test('an organization is deleted after its name was typed, or with --yes', async
   assert.equal((await piped(['orgs', 'delete', other, '--yes'])).code, 5)
 })
 
-test('the operator lists and deletes organizations of others', async (t) => {
+test('the operator lists and deletes all organizations', async (t) => {
   const { piped } = newPlace(t)
   const guarded = await startGuarded(t)
   const { orgId } = await registerPerson(guarded, { name: 'Owner' })
@@ -306,7 +306,7 @@ test('the operator lists and deletes organizations of others', async (t) => {
   assert.equal((await piped(['orgs', 'delete', orgId, '--operator', '--yes'])).code, 5)
 })
 
-test('a key is shown once, alone with --quiet, and ends when it is deleted', async (t) => {
+test('prints a key once, alone with --quiet, and revokes it on deletion', async (t) => {
   const { piped } = newPlace(t)
   const login = ['login', server.url, '--with-token', '--org', person.orgId]
   assert.equal((await piped(login, person.tokens.access_token)).code, 0)

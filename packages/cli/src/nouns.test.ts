@@ -42,7 +42,7 @@ test('reads the key of a provider from stdin or a hidden prompt, never from an a
   assert.equal((await cli(['providers', 'delete', provider.id, '--yes'])).code, 0)
 })
 
-test('a provider that does not work is code 1 with the reason', async () => {
+test('exits with 1 and the reason for a provider that does not work', async () => {
   const providers: { id: string; provider_type: string }[] = await made(['providers', 'list'])
   const of = (type: string) => providers.find(({ provider_type }) => provider_type === type)!.id
   const well = await cli(['providers', 'test', of('llmsim')])
@@ -52,7 +52,7 @@ test('a provider that does not work is code 1 with the reason', async () => {
   assert.match(stdout, /^It does not work: .*key/)
 })
 
-test('a model is added, marked, turned off and taken away', async () => {
+test('creates, marks, disables and deletes a model', async () => {
   const [provider] = await made(['providers', 'list'])
   const create = ['models', 'create', 'gpt-new', '-p', provider.id, '--display-name', 'New']
   const model = await made([...create, '--favorite'])
@@ -83,7 +83,7 @@ test('shows the tools and the config of a capability', async () => {
   assert.deepEqual(await made(['capabilities', 'list', '--status', 'coming_soon']), [])
 })
 
-test('an MCP server is added, tested, changed and taken away', async (t) => {
+test('creates, tests, updates and deletes an MCP server', async (t) => {
   const { url } = await startMcp(t)
   const header = ['--header', 'x-team: blue', '--api-key-stdin']
   const mcp = await made(['mcp', 'create', 'tools', url, ...header], 'secret')

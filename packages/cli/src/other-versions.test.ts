@@ -54,7 +54,7 @@ async function everyCommandSurvives(url: string): Promise<void> {
   }
 }
 
-test('a server that leaves fields out shows as dashes', async (t) => {
+test('prints dashes for fields that a server omits', async (t) => {
   const url = await serve(t, json({ data: [{ id: 'thing_1' }, {}], total: 2, offset: 0, limit: 2 }))
   await everyCommandSurvives(url)
   const { stdout } = await runHere(['agents', 'list'], { env: { OUTLAST_URL: url } })

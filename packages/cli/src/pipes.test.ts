@@ -26,7 +26,7 @@ async function serve(t: TestContext, listener: Listener) {
   return { server, url: `http://127.0.0.1:${port}` }
 }
 
-test('Ctrl-C while a server is silent ends with 130 and no word', async (t) => {
+test('exits with 130 and no output after Ctrl-C while a server is silent', async (t) => {
   const { server, url } = await serve(t, () => {})
   const { child, stderr, ended } = start(['agents', 'list', '--url', url])
   await once(server, 'request')
@@ -35,7 +35,7 @@ test('Ctrl-C while a server is silent ends with 130 and no word', async (t) => {
   assert.equal(await stderr, '')
 })
 
-test('Ctrl-C in the middle of an export ends with 130', async (t) => {
+test('exits with 130 after Ctrl-C during an export', async (t) => {
   const { url } = await serve(t, (_request, response) => {
     response.setHeader('content-type', 'application/x-ndjson')
     response.write('{"type":"session"}\n')
@@ -47,7 +47,7 @@ test('Ctrl-C in the middle of an export ends with 130', async (t) => {
   assert.equal(await stderr, '')
 })
 
-test('Ctrl-C while text is read from stdin ends with 130', async (t) => {
+test('exits with 130 after Ctrl-C while reading stdin', async (t) => {
   const { url } = await serve(t, () => {})
   const { child, ended } = start(['messages', 'send', 'x', '--url', url])
   await running(child)
@@ -59,7 +59,7 @@ test('Ctrl-C while text is read from stdin ends with 130', async (t) => {
 const running = (child: ChildProcess) =>
   new Promise<void>((resolve) => child.stdin!.write('x'.repeat(1_000_000), () => resolve()))
 
-test('a reader that goes away, as `head` does, is no error', async (t) => {
+test('accepts a reader that closes the pipe, as `head` does', async (t) => {
   const rows = Array.from({ length: 100 }, (_, at) => ({
     id: `agent_${at}`,
     name: 'x'.repeat(5_000),

@@ -29,7 +29,7 @@ const made = async (args: string[]) => {
 
 const idOf = async (args: string[]) => (await cli([...args, '--quiet'])).stdout.trim()
 
-test('a session is started, talked in, copied, found and deleted', async () => {
+test('creates, uses, forks, finds and deletes a session', async () => {
   const id = await idOf(['sessions', 'create', '-a', agent, '--title', 'Sums', '-t', 'mine'])
   const answer = await cli(['messages', 'send', id, 'What', 'is', '6 times 7?', '--wait'])
   assert.equal(answer.code, 0)
@@ -83,7 +83,7 @@ test('sends messages from arguments or stdin, and lists each in one line', async
   assert.deepEqual([empty.code, empty.stdout], [2, ''])
 })
 
-test('with --wait the answer alone is on stdout, whole as JSON', async () => {
+test('--wait prints only the answer to stdout, and the whole result as JSON', async () => {
   const id = await idOf(['sessions', 'create', '-a', agent])
   const args = ['messages', 'send', id, '--wait', '--url', url]
   const { code, stdout, stderr } = await outlast([...args, '--quiet'], { input: 'Hello there' })
@@ -111,7 +111,7 @@ test('reports a call that waits for approval, which another client decides on', 
   assert.equal((await cli(['sessions', 'approve', id, call])).code, 1)
 })
 
-test('an export is the same in a file and on stdout, and a failed one leaves no file', async (t) => {
+test('exports the same to a file and to stdout, and no file after a failure', async (t) => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-export-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const id = await idOf(['sessions', 'create', '-a', agent])

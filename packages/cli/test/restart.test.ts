@@ -9,7 +9,7 @@ import { atTerminal } from './terminal.ts'
 const text = `${Array.from({ length: 60 }, (_, at) => `word${at}`).join(' ')} end.`
 const slow = scripted({ text, tokens_per_second: 30 })
 
-test('a server that is killed and comes back in the middle of an answer: it is shown once and whole', async (t) => {
+test('shows an answer once and whole when the server is killed and restarted', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const env = { DATABASE_URL: databaseUrl, SECRETS_ENCRYPTION_KEY: `kek-v1:${'A'.repeat(43)}=` }
   const first = await startProcess(env)

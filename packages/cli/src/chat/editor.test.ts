@@ -68,7 +68,7 @@ async function editorOf(t: TestContext, script: string): Promise<string> {
   return file
 }
 
-describe('an editor that did not change the arguments decides nothing', { concurrency: 2 }, () => {
+describe('editors without a valid change', { concurrency: 2 }, () => {
   for (const [behavior, script, message] of [
     ['fails', 'exit 1', /The editor failed with exit code 1\./],
     ['fails after a change', `sed -i s/before/after/ "$1"; exit 3`, /exit code 3\./],
@@ -90,7 +90,7 @@ describe('an editor that did not change the arguments decides nothing', { concur
     })
   }
 
-  test('one that does not exist', async (t) => {
+  test('a missing editor decides nothing', async (t) => {
     const { type, sees, decided } = await asked(t, { EDITOR: 'no-such-editor' })
     type('e\r')
     await sees(/not found[\s\S]*exit code 127\.[\s\S]*Not decided yet[\s\S]*a\/d\/e\/l › ?$/)
@@ -100,7 +100,7 @@ describe('an editor that did not change the arguments decides nothing', { concur
 
 const change = `sed -i s/before/after/ "$1"`
 
-test('changed arguments are shown, and a "no" decides nothing', async (t) => {
+test('shows changed arguments, and "no" decides nothing', async (t) => {
   const { type, sees, decided } = await asked(t, { VISUAL: await editorOf(t, change) })
   type('e\r')
   await sees(/"content": "after"[\s\S]*y\/n › ?$/)
@@ -111,7 +111,7 @@ test('changed arguments are shown, and a "no" decides nothing', async (t) => {
   assert.equal(await decided(), 0)
 })
 
-test('changed arguments are used after an explicit "yes"', async (t) => {
+test('uses changed arguments after an explicit "yes"', async (t) => {
   const { type, sees, decided, content } = await asked(t, { EDITOR: await editorOf(t, change) })
   type('e\r')
   await sees(confirmation)
@@ -121,7 +121,7 @@ test('changed arguments are used after an explicit "yes"', async (t) => {
   assert.equal(await content(), 'after')
 })
 
-test('without an editor, arguments changed in the line need an explicit "yes" too', async (t) => {
+test('requires an explicit "yes" for arguments that are changed in the line', async (t) => {
   const { type, sees, decided, content } = await asked(t)
   type('e\r')
   await sees(/arguments › \{"path":"\/a","content":"before"\}$/)
@@ -137,7 +137,7 @@ test('without an editor, arguments changed in the line need an explicit "yes" to
   assert.equal(await content(), 'line')
 })
 
-test('keys that are typed while an editor has the terminal answer no question', async (t) => {
+test('ignores keys that are typed while an editor has the terminal', async (t) => {
   const { folder } = await temporaryFolder(t)
   const go = path.join(folder, 'go')
   const script = `echo open; while [ ! -e '${go}' ]; do sleep 0.05; done; ${change}`
@@ -151,7 +151,7 @@ test('keys that are typed while an editor has the terminal answer no question', 
   assert.equal(await decided(), 0)
 })
 
-test('an empty line and Ctrl-C approve nothing', async (t) => {
+test('approves nothing for an empty line or Ctrl-C', async (t) => {
   const empty = await asked(t)
   empty.type('\r')
   await empty.sees(/a\/d\/e\/l ›\n[\s\S]*a\/d\/e\/l › ?$/)
@@ -185,7 +185,7 @@ test('approves nothing for text without Enter when the terminal closes', async (
   assert.equal((await decisionsOf(id)).length, 0)
 })
 
-test('a line that was begun before the question was shown is a message, not an answer', async (t) => {
+test('sends a line that was begun before the question as a message', async (t) => {
   const id = await slowlyAsking()
   const { type, sees } = atTerminal(t, ['chat', '-s', id, '--url', server.url])
   await sees(/^word/m)
@@ -203,7 +203,7 @@ test('a line that was begun before the question was shown is a message, not an a
   await sees(/✓ write_file/)
 })
 
-test('lines that were typed ahead of an exchange answer none of its questions', async (t) => {
+test('ignores lines that were typed before an exchange', async (t) => {
   const terminal = onPty(t, ['chat', '-a', agentId, request, '--url', server.url])
   terminal.type('y\ny')
   await terminal.sees(question)

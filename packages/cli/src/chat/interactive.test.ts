@@ -70,7 +70,7 @@ test('continues a session from its latest exchange, with its messages in the his
   assert.equal(await code, 0)
 })
 
-test('twenty columns are enough', async (t) => {
+test('works at 20 columns', async (t) => {
   const { type, sees, shown } = chat(t, ['-a', agentId], { columns: 20 })
   await sees(/^›$/m)
   type('/agent Clerk\r')
@@ -121,7 +121,7 @@ test('Ctrl-C clears the line, cancels a turn, and exits when pressed twice', asy
   await idle(sessionIn(shown()))
 })
 
-test('calls that need consent are shown whole and decided one after the other', async (t) => {
+test('shows calls that need approval whole, and asks about one after the other', async (t) => {
   const { type, sees, code, shown } = chat(t, ['-a', clerkId])
   await sees(/^›$/m)
   const calls = [write('/a', 'one'), write('/b', 'two'), write('/c', 'three')]
@@ -146,7 +146,7 @@ test('calls that need consent are shown whole and decided one after the other', 
   assert.equal((await server.call('GET', `${path}/b`)).status, 404)
 })
 
-test('a call can be left for later, and is asked about again', async (t) => {
+test('leaves a call for later and asks again', async (t) => {
   const { type, sees, code } = chat(t, ['-a', clerkId])
   await sees(/^›$/m)
   type(`${scripted({ tool_calls: [write('/a', 'x')] }, { text: 'Written.' })}\r`)
@@ -161,7 +161,7 @@ test('a call can be left for later, and is asked about again', async (t) => {
   assert.equal(await code, 0)
 })
 
-test('a reply that is asked for again is shown once', async (t) => {
+test('shows a repeated reply once', async (t) => {
   const { type, sees, shown } = chat(t, ['-a', agentId])
   await sees(/^›$/m)
   const error = { message: 'gone', after_characters: 24, fail_attempts: 1 }
@@ -171,7 +171,7 @@ test('a reply that is asked for again is shown once', async (t) => {
   type('\x04')
 })
 
-test('several lines are one message: continued by \\ or pasted', async (t) => {
+test('reads lines that are pasted or continued by \\ as one message', async (t) => {
   const { id } = await createSession(server, { agent_id: agentId })
   const { type, sees } = chat(t, ['-s', id])
   await sees(/^›$/m)
@@ -190,7 +190,7 @@ test('several lines are one message: continued by \\ or pasted', async (t) => {
   type('\x04')
 })
 
-test('slash commands: help, session, new, files, and one that there is not', async (t) => {
+test('runs slash commands, and suggests one for an unknown word', async (t) => {
   const { type, sees, code } = chat(t, ['-a', agentId])
   await sees(/^›$/m)
   type('/help\r')

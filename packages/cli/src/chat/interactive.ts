@@ -263,7 +263,7 @@ function steeringOf(chat: Chat): Steering {
       await resume(chat, session)
     },
     isAgent: (id) => chat.agent?.id === id,
-    modelId: () => chat.controls?.model_id ?? undefined,
+    modelId: () => chat.controls?.model_id ?? chat.agent?.default_model_id ?? undefined,
     list: (lines) => list(chat, lines),
     columns: () => chat.screen.columns(),
     async setModel(name) {

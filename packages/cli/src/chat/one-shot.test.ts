@@ -45,7 +45,7 @@ test('prints the answer to stdout, and tool calls and the next command to stderr
   )
 })
 
-test('a session is gone on with, and its agent is not asked for again', async () => {
+test('continues a session with its own agent', async () => {
   const { id } = await createSession(server)
   assert.equal((await chat('-s', id, 'What', 'is', '1 + 1?')).code, 0)
   assert.deepEqual((await eventsOf(server, id, '?types=input.message')).length, 1)
@@ -54,7 +54,7 @@ test('a session is gone on with, and its agent is not asked for again', async ()
   assert.match(stderr, /--agent cannot be combined with --session/)
 })
 
-test('--json tells every event as a line, --quiet only the answer', async () => {
+test('--json prints every event as a line, --quiet only the answer', async () => {
   const { stdout } = await chat('--json', '-a', 'assistant', 'What is 2 + 3?')
   const types = stdout
     .trimEnd()
@@ -66,7 +66,7 @@ test('--json tells every event as a line, --quiet only the answer', async () => 
   assert.deepEqual(quiet, { code: 0, stdout: '2 + 3 = 5. (simulated)\n', stderr: '' })
 })
 
-test('the message comes through stdin as well, beside words or alone', async () => {
+test('reads the message from stdin, alone or beside arguments', async () => {
   const say = async (input: string, ...words: string[]) =>
     (await runHere(['chat', '-qa', 'assistant', ...words, '--url', server.url], { input })).stdout
   assert.match(await say('What is 2 + 2?\n'), /= 4/)
@@ -76,7 +76,7 @@ test('the message comes through stdin as well, beside words or alone', async () 
   assert.match(stderr, /The message is empty/)
 })
 
-test('a turn that fails is code 1, with what the vendor said and no answer', async () => {
+test('exits with 1 and the error of the provider for a failed turn', async () => {
   const { code, stdout, stderr } = await chat(
     scripted({ error: { message: 'no eggs', status: 400 } }),
   )
@@ -84,7 +84,7 @@ test('a turn that fails is code 1, with what the vendor said and no answer', asy
   assert.match(stderr, /The turn failed \(llm_error\): .*no eggs/)
 })
 
-test('an agent or a model that is not there is said', async () => {
+test('reports an unknown agent or model', async () => {
   for (const args of [
     ['-a', 'Nobody'],
     ['-m', 'no-model'],
@@ -96,7 +96,7 @@ test('an agent or a model that is not there is said', async () => {
   }
 })
 
-test('without a terminal no call is allowed unless the command line says so', async () => {
+test('allows no call without a terminal, except with --approve', async () => {
   const { id } = await clerk()
   const asked = await chat('-a', id, writing)
   assert.deepEqual([asked.code, asked.stdout], [1, ''])
@@ -111,7 +111,7 @@ test('without a terminal no call is allowed unless the command line says so', as
   assert.match(denied.stderr, /write_file was denied[\s\S]*✗ write_file/)
 })
 
-test('Ctrl-C cancels the turn, and waits until it is over', async () => {
+test('Ctrl-C cancels the turn and waits for its end', async () => {
   const { id } = await createSession(server)
   const running = startOutlast(['chat', '-v', '-s', id, slow, '--url', server.url])
   await eventually(async () =>
@@ -123,7 +123,7 @@ test('Ctrl-C cancels the turn, and waits until it is over', async () => {
   assert.equal((await eventsOf(server, id)).at(-1)!.type, 'session.idled')
 })
 
-test('Ctrl-C twice leaves at once', async () => {
+test('a second Ctrl-C exits at once', async () => {
   const { id } = await createSession(server)
   const running = startOutlast(['chat', '-s', id, slow, '--url', server.url])
   await eventually(async () =>
@@ -135,7 +135,7 @@ test('Ctrl-C twice leaves at once', async () => {
   assert.equal(await running.ended, 130)
 })
 
-test('a reader that goes away is no error', async () => {
+test('accepts a reader that closes the pipe', async () => {
   const { id } = await createSession(server)
   const running = startOutlast(['chat', '--json', '-s', id, slow, '--url', server.url])
   await running.says('stdout', /turn\.started/)
@@ -144,7 +144,7 @@ test('a reader that goes away is no error', async () => {
   assert.equal(running.said.stderr, '')
 })
 
-test('behind a proxy that keeps streams back the answer comes all the same, and it is said why late', async (t) => {
+test('prints the answer behind a buffering proxy, with the reason of the delay', async (t) => {
   const url = await startProxy(t, server.url, gathers)
   const now = Date.now
   const begun = now()
@@ -155,7 +155,7 @@ test('behind a proxy that keeps streams back the answer comes all the same, and 
   assert.match(said.stderr, /A proxy may buffer it[\s\S]*`outlast doctor` finds the cause/)
 })
 
-test('a new session has its title and tags, and a message its model and effort', async () => {
+test('sets title and tags of a new session, and model and effort of a message', async () => {
   const { data } = (await server.call('GET', '/v1/models')).body
   const model = data.find(({ model_id }: { model_id: string }) => model_id === 'llmsim-default')
   const about = ['--title', 'Sums', '--tag', 'a', '--tag', 'b', '-m', model.model_id]

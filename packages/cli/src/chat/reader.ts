@@ -6,7 +6,7 @@ export type Reader = ReturnType<typeof createReader>
 
 type Handlers = {
   onEntry: (text: string) => void
-  /** Ctrl-C where nothing was typed that it would take away. */
+  /** Ctrl-C on an empty line. */
   onInterrupt: () => void
   /** Ctrl-D, or the terminal is gone. */
   onEnd: () => void

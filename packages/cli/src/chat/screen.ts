@@ -66,7 +66,7 @@ export function createScreen(
   }
 
   return {
-    /** How wide a line may be: one column stays free, as terminals differ there. */
+    /** Width of a line. One column stays free, because terminals wrap differently. */
     columns: () => (terminal ? columns() - 1 : Infinity),
     answer: (text: string) => perform(() => write(stdout, text)),
     /** A line of its own. */
@@ -77,7 +77,7 @@ export function createScreen(
       }),
     /** The cursor goes to the beginning of a line. */
     freshLine: () => perform(() => endLine(stdout)),
-    /** A line that goes again as soon as there is anything else. */
+    /** Prints a temporary line, which the next output erases. */
     passing: (text?: string) => perform(() => pass(text)),
     /** Begins output that can be removed later. */
     mark: () =>

@@ -11,7 +11,7 @@ export function discardTyped({ fd, isTTY }: Io['stdin'] & { fd?: number }): void
     const bytes = Buffer.alloc(4096)
     while (readSync(terminal, bytes) > 0);
   } catch {
-    // Nothing is left, or there is no terminal to read from.
+    // No input is left, or there is no terminal.
   } finally {
     if (terminal !== undefined) closeSync(terminal)
   }

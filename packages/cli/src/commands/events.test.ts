@@ -49,7 +49,7 @@ test('filters by types and excluded types, and begins after an event', async () 
   ])
 })
 
-test('a mistake in the command line is code 2, a session that there is not is 5', async () => {
+test('exits with 2 for a mistake in the command line, and with 5 for an unknown session', async () => {
   assert.equal((await events(sessionId, '--after', 'x')).code, 2)
   assert.equal((await events(sessionId, '--until', 'noon')).code, 2)
   assert.equal((await events(`session_${'0'.repeat(32)}`)).code, 5)

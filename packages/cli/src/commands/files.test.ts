@@ -55,7 +55,7 @@ test('uploads and downloads a folder byte for byte, and skips unchanged files', 
   assert.match((await files('pull', id, '/stuff', out)).stderr, /^0 downloaded, 4 unchanged/)
 })
 
-test('the last word is where to, and a slash at its end means into it', async (t) => {
+test('uses the last argument as the target, or as its parent with a slash at the end', async (t) => {
   const { id } = await createSession(server)
   const { local } = await folderOf(t)
   const text = path.join(local, 'text.md')
@@ -89,7 +89,7 @@ test('reports files that cannot be uploaded, uploads the rest, and exits with 1'
   assert.equal((await files('push', id, '/no/such')).code, 2)
 })
 
-test('cat gives bytes to a pipe, text to a terminal, and no escape sequences', async (t) => {
+test('get prints bytes to a pipe, and text without escape sequences to a terminal', async (t) => {
   const { id } = await createSession(server)
   const { local, folder } = await folderOf(t)
   await writeFile(path.join(folder, 'esc.txt'), 'a\x1b[2Jb\n')
@@ -105,7 +105,7 @@ test('cat gives bytes to a pipe, text to a terminal, and no escape sequences', a
   assert.match((await files('cat', id, '/stuff')).stderr, /\/stuff is a directory/)
 })
 
-test('files are listed, searched, moved and deleted', async (t) => {
+test('lists, searches, moves and deletes files', async (t) => {
   const { id } = await createSession(server)
   const { local } = await folderOf(t)
   await files('push', id, local)
@@ -138,7 +138,7 @@ function lyingServer(t: TestContext, paths: string[], hangs?: { at: string; reac
   })
 }
 
-test('Ctrl-C ends a fetch and a sending at once, and no draft of a file is left', async (t) => {
+test('Ctrl-C ends transfers at once, without partial files', async (t) => {
   const { folder, local } = await folderOf(t)
   const target = path.join(folder, 'out')
   for (const [args, at] of [
@@ -239,7 +239,7 @@ test('writes no file into .git, and Git runs no settings of a session', async (t
   }
 })
 
-test('names that some system takes for .git, for a device or for another name are refused', async (t) => {
+test('refuses names that a system treats as .git, a device or another name', async (t) => {
   const { folder } = await temporaryFolder(t)
   const target = path.join(folder, 'in')
   const names = [
@@ -263,7 +263,7 @@ test('names that some system takes for .git, for a device or for another name ar
   )
 })
 
-test('a file that exists is replaced with --force only, and files that begin with a dot are listed', async (t) => {
+test('replaces existing files only with --force, and lists files that begin with a dot', async (t) => {
   const { id, folder } = await sessionWith(t, {
     '/.bashrc': 'evil',
     '/mine.txt': 'theirs',
@@ -287,7 +287,7 @@ test('a file that exists is replaced with --force only, and files that begin wit
   assert.deepEqual(await entries(), ['.bashrc', 'mine.txt', 'new.txt', 'same.txt'])
 })
 
-test('a file can be fetched under another name, once', async (t) => {
+test('downloads a file under another name, once', async (t) => {
   const { id, folder } = await sessionWith(t, { '/a.txt': 'a', '/b.txt': 'b' })
   const target = path.join(folder, 'sub/other.txt')
   assert.equal((await files('pull', id, '/a.txt', target)).stdout, `${target}\n`)
@@ -295,7 +295,7 @@ test('a file can be fetched under another name, once', async (t) => {
   assert.equal(await readFile(target, 'utf8'), 'a')
 })
 
-test('progress is a bar on a terminal that goes again', async (t) => {
+test('shows a temporary progress bar on a terminal', async (t) => {
   const { id } = await createSession(server)
   const { local } = await folderOf(t)
   const terminal = atTerminal(t, ['files', 'push', id, local, '--url', server.url], { columns: 40 })

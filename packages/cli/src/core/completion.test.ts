@@ -68,7 +68,7 @@ test('bash completes nouns, verbs, flags and ids of a server', async () => {
   assert.ok(ids.every((id) => /^agent_[0-9a-f]{32}$/.test(id)))
 })
 
-test('the script of bash registers itself, and no script runs anything when it is read', () => {
+test('registers the bash script, which runs no other command', () => {
   const script = `${scripts.bash}\ncomplete -p outlast`
   const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], { encoding: 'utf8' })
   assert.deepEqual([stderr, /-F _outlast outlast/.test(stdout)], ['', true])
@@ -89,7 +89,7 @@ test('offers candidates that fit the position', async () => {
   assert.deepEqual(await offered(['nothing', '']), [])
 })
 
-test('ids are offered where a flag or a word takes one', async () => {
+test('offers ids for flags and arguments that take one', async () => {
   const places: [string[], RegExp][] = [
     [['sessions', 'create', '-a', ''], /^agent_/],
     [['--json', 'sessions', 'create', '-t', 'x', '--agent', ''], /^agent_/],
@@ -105,7 +105,7 @@ test('ids are offered where a flag or a word takes one', async () => {
   }
 })
 
-test('names of profiles are offered, and a broken file offers nothing', async () => {
+test('offers profile names, and none from a broken file', async () => {
   const file = path.join(folder, 'credentials.json')
   writeFileSync(file, '{"profiles": {"home": {"url": "http://localhost:1"}}}', { mode: 0o600 })
   const env = { OUTLAST_CONFIG_DIR: folder }
@@ -115,7 +115,7 @@ test('names of profiles are offered, and a broken file offers nothing', async ()
   assert.deepEqual(await offered(['profiles', 'use', ''], env), [])
 })
 
-test('a server that does not answer soon, or at all, offers nothing', async (t) => {
+test('offers no ids without a fast response of the server', async (t) => {
   const silent = createServer(() => {})
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
   t.after(() => silent.close().closeAllConnections())

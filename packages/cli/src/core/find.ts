@@ -51,7 +51,8 @@ async function adviceFor(name: string, { verb, others }: Surroundings): Promise<
   const isSwapped = Object.hasOwn(nouns, verb) && verbNamed(await nouns[verb]!.load(), name)
   if (isSwapped) return suggestion(`${verb} ${name}`)
   const noun = nearest(name, [...Object.keys(nouns), ...others])
-  return suggestion(noun)
+  const loaded = noun && Object.hasOwn(nouns, noun) ? await nouns[noun]!.load() : {}
+  return suggestion(noun && verbNamed(loaded, verb) ? `${noun} ${verb}` : noun)
 }
 
 const suggestion = (found: string | undefined) =>

@@ -150,7 +150,7 @@ const bare = (id: string) => id.replace(/^[a-z]+_(?=[0-9a-f])/, '')
 /** Quotes a text for a message, in at most 60 columns. */
 const quoted = (text: string) => exactJson(cut(oneLine(text), 60))
 const titleOf = (kind: Kind, row: Row) =>
-  oneLine(kind.namesOf(row).find(Boolean) ?? row.title ?? row.preview ?? '')
+  cut(oneLine(kind.namesOf(row).find(Boolean) ?? row.title ?? row.preview ?? ''), 60)
 
 /** Whether an id begins with the text, which may lack the type, as in `01a2`. */
 function beginsWith(id: string, text: string): boolean {

@@ -46,7 +46,7 @@ const healthy = (t: Pick<TestContext, 'after'>, version: string, headers: object
     outgoing.end(JSON.stringify(health))
   })
 
-describe('the way to the server', { concurrency: true }, () => {
+describe('the connection to the server', { concurrency: true }, () => {
   test('exits with 3 for an address without a server and for an unknown host', async () => {
     for (const [url, sentence] of [
       ['http://127.0.0.1:9', /No server listens/],
@@ -87,7 +87,7 @@ describe('the way to the server', { concurrency: true }, () => {
     assert.match(last.sentence, /does not use TLS/)
   })
 
-  test('a page, an empty answer and too many requests are not taken for the server', async (t) => {
+  test('rejects a page, an empty response and a rate limit as the server', async (t) => {
     for (const [status, type, body, sentence] of [
       [200, 'text/html', '<html>', /not from Outlast: 200 with text\/html/],
       [200, 'application/json', '{}', /not from Outlast/],
@@ -116,7 +116,7 @@ describe('the way to the server', { concurrency: true }, () => {
     assert.equal((await examined(['--url', await healthy(t, '0.1.7')])).of('version').verdict, 'ok')
   })
 
-  test('a clock that is wrong is a warning', async (t) => {
+  test('warns about a wrong clock', async (t) => {
     const date = new Date(Date.now() - 90_000).toUTCString()
     const { of } = await examined(['--url', await healthy(t, '0.1.0', { date })])
     assert.equal(of('clock').verdict, 'warning')
@@ -147,7 +147,7 @@ test('runs all checks with an administrator key, without printing the key', asyn
   assert.ok(!stdout.includes(key))
 })
 
-describe('who asks', { concurrency: true }, () => {
+describe('access', { concurrency: true }, () => {
   test('distinguishes a missing, a wrong and an expired key', async () => {
     const { id, key } = await createKey(guarded, admin)
     await runSql(
@@ -169,7 +169,7 @@ describe('who asks', { concurrency: true }, () => {
     }
   })
 
-  test('a key that only reads tries no provider, and listens to a session that is there', async () => {
+  test('tests no provider with a read-only key, and follows an existing session', async () => {
     const agent = (await admin.call('GET', '/v1/agents')).body.data[0].id
     await admin.call('POST', '/v1/sessions', { agent_id: agent })
     const vendor = { name: 'Vendor', provider_type: 'openai', api_key: 'sk-nothing' }
@@ -183,7 +183,7 @@ describe('who asks', { concurrency: true }, () => {
     await admin.call('DELETE', `/v1/llm-providers/${id}`)
   })
 
-  test('a key that ends soon is a warning', async () => {
+  test('warns about a key that expires soon', async () => {
     const { key } = await createKey(guarded, admin, { expires_in_days: 2 })
     const { of } = await examined(['--url', guarded.url], { OUTLAST_API_KEY: key })
     assert.equal(of('access').verdict, 'warning')
@@ -191,7 +191,7 @@ describe('who asks', { concurrency: true }, () => {
   })
 })
 
-describe('what the server works with', { concurrency: true }, () => {
+describe('providers and nodes', { concurrency: true }, () => {
   test('reports a failing provider with the error of its vendor', async (t) => {
     const { url, call } = await startServer(t, { env: { SSE_HEARTBEAT_MS: '200' } })
     const vendor = await startHttp(t, (_incoming, outgoing) => {
@@ -223,7 +223,7 @@ describe('what the server works with', { concurrency: true }, () => {
   })
 })
 
-test('keys that others may read do not stay so in silence; settings that cannot be written are a warning', async (t) => {
+test('warns about keys that other users can read, and about settings that are not writable', async (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'outlast-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const file = path.join(folder, 'credentials.json')
@@ -236,7 +236,7 @@ test('keys that others may read do not stay so in silence; settings that cannot 
   assert.match(lost.of('settings').sentence, /is not writable/)
 })
 
-test('people get a line for each check and a last one, programs one value, --quiet only names', async (t) => {
+test('prints a line for each check and a summary, one value as JSON, and names with --quiet', async (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'outlast-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const args = ['doctor', '--url', 'http://127.0.0.1:9']

@@ -29,15 +29,15 @@ async function streamOf(url: string, ...more: string[]) {
   return { code, verdict, sentence: sentence!, advice }
 }
 
-test('a stream that comes at once and lives is well, and no session is left behind', async () => {
+test('accepts a healthy stream, and deletes the temporary session', async () => {
   const before = (await server.call('GET', '/v1/sessions')).body.total
   const { verdict, sentence } = await streamOf(server.url)
   assert.equal(verdict, 'ok', sentence)
   assert.equal((await server.call('GET', '/v1/sessions')).body.total, before)
 })
 
-describe('what stands between', { concurrency: true }, () => {
-  test('the stream of a session that is named is listened to for as long as was asked', async () => {
+describe('proxies', { concurrency: true }, () => {
+  test('follows the stream of a named session for the given time', async () => {
     const agent = (await server.call('GET', '/v1/agents')).body.data[0].id
     const { id } = (await server.call('POST', '/v1/sessions', { agent_id: agent })).body
     const { verdict, sentence } = await streamOf(server.url, '--session', id, '--streams-for', '1')
@@ -47,7 +47,7 @@ describe('what stands between', { concurrency: true }, () => {
     assert.deepEqual([unknown.code, unknown.sentence], [1, 'Session not found.'])
   })
 
-  test('a server that closes a stream as planned does not cut it', async (t) => {
+  test('accepts a stream that the server closes as planned', async (t) => {
     const other = await startServer(t, { env: { SSE_HEARTBEAT_MS: '200', SSE_CYCLE_MS: '300' } })
     const { verdict, sentence } = await streamOf(other.url, '--streams-for', '5')
     assert.equal(verdict, 'ok')
@@ -55,8 +55,8 @@ describe('what stands between', { concurrency: true }, () => {
   })
 
   for (const [behavior, fault, sentence, advice] of [
-    ['keeps a stream until its end', buffers, /no stream begins within/, /proxy_buffering off/],
-    ['gathers pieces of a stream', gathers, /no data arrives for/, /proxy_buffering off/],
+    ['buffers a whole stream', buffers, /no stream begins within/, /proxy_buffering off/],
+    ['buffers chunks of a stream', gathers, /no data arrives for/, /proxy_buffering off/],
     ['changes the type of a stream', asType('text/plain'), /arrives as text\/plain/, /unchanged/],
     ['cuts a stream', cutsAfter(1_000), /cut after \d/, /read timeout/],
   ] as const) {
@@ -69,7 +69,7 @@ describe('what stands between', { concurrency: true }, () => {
     })
   }
 
-  test('a proxy that passes a stream on in lumps is a warning', async (t) => {
+  test('warns about a proxy that forwards a stream in large chunks', async (t) => {
     const url = await startProxy(t, server.url, inLumps(1_500))
     const { verdict, sentence } = await streamOf(url)
     assert.equal(verdict, 'warning')

@@ -23,7 +23,7 @@ export type Pulling = {
 export type PullOutcome = TransferResult & { hidden: string[]; hasConflicts: boolean }
 
 /**
- * Fetches a file, or a directory with all that is in it. `/` at the end of where to: into it.
+ * Downloads a file, or a directory with its contents. A target with `/` at its end is the parent.
  * Contract: without `isForced` no file is replaced; if one would have to be, nothing is written at
  * all.
  */

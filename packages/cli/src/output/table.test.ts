@@ -21,7 +21,7 @@ const rows = fc.array(
 /** An id, two flexible columns at their minimum, and the gaps between them. */
 const narrowest = 8 + 2 * 8 + 2 * 2
 
-test('a table is never wider than the terminal, and its ids are whole', () => {
+test('fits tables to the terminal with whole ids', () => {
   fc.assert(
     fc.property(rows, fc.integer({ min: narrowest, max: 120 }), (given, most) => {
       const { head, lines } = tableOf(given, columns, most)
@@ -32,7 +32,7 @@ test('a table is never wider than the terminal, and its ids are whole', () => {
   )
 })
 
-test('without a terminal nothing is cut', () => {
+test('cuts nothing without a terminal', () => {
   fc.assert(
     fc.property(rows, (given) => {
       const { lines } = tableOf(given, columns, Infinity)
@@ -50,7 +50,7 @@ test('prints a row as a block with all values if an id does not fit', () => {
   assert.deepEqual([head, lines], [undefined, [...block, '', ...block]])
 })
 
-test('a value that cannot be had is a dash', () => {
+test('prints a dash for a missing value', () => {
   const nothing = undefined as unknown as { name: string }
   const fields = [
     ['Name', () => nothing.name],

@@ -30,12 +30,12 @@ test('pads to the width, and leaves wider texts unchanged', () => {
   )
 })
 
-test('a wide character takes two columns, a joined one no more', () => {
+test('counts two columns for wide and joined characters', () => {
   const widths = { a: 1, 'e\u0301': 1, 你: 2, '👩‍👩‍👧': 2, '🇺🇦': 2, '\x1b[1mbold\x1b[22m': 4 }
   for (const [text, width] of Object.entries(widths)) assert.equal(widthOf(text), width, text)
 })
 
-test('wrapping loses no word, and a line is longer only when its word is', () => {
+test('wraps without losing words, and exceeds the width only for a longer word', () => {
   fc.assert(
     fc.property(texts, fc.integer({ min: 1, max: 20 }), (text, columns) => {
       const lines = wrap(text, columns)

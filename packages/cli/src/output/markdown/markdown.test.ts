@@ -60,7 +60,7 @@ function cut(text: string, places: readonly number[]): string[] {
   return [...ends, text.length].map((end, at) => text.slice(at === 0 ? 0 : ends[at - 1], end))
 }
 
-test('however a stream is cut, the same is seen', () => {
+test('renders the same for every split of a stream', () => {
   fc.assert(
     fc.property(
       source,
@@ -75,7 +75,7 @@ test('however a stream is cut, the same is seen', () => {
   )
 })
 
-test('every letter of the text is seen, in its order', () => {
+test('prints every letter of the text in order', () => {
   const letters = (text: string) => text.match(/[\p{L}\p{N}]/gu)?.join('')
   const source = fc.array(
     words.filter((word) => !word.startsWith('\x1b')),
@@ -90,7 +90,7 @@ test('every letter of the text is seen, in its order', () => {
   )
 })
 
-test('no line is wider than the terminal, but code', () => {
+test('prints no line wider than the terminal, except code', () => {
   fc.assert(
     fc.property(source, fc.constantFrom(12, 19, 79), (text, columns) => {
       const code = text.replaceAll(/`+|\||>/g, '')
@@ -102,7 +102,7 @@ test('no line is wider than the terminal, but code', () => {
   )
 })
 
-test('a word is shown as soon as it is whole, a mark as soon as its end is there', () => {
+test('prints a word when it is complete, and marked text at its closing mark', () => {
   const { write } = createMarkdown({ columns: 40 })
   const given = ['The an', 'swer is **4', '2** or', ' `4', '3`', ' maybe', '.\n'].map((text) =>
     stripVTControlCharacters(write(text)),
@@ -110,7 +110,7 @@ test('a word is shown as soon as it is whole, a mark as soon as its end is there
   assert.deepEqual(given, ['The', ' answer is', ' 42', ' or', '', ' 43', ' maybe.\n'])
 })
 
-test('headings, emphasis, code, lists, quotes and rules', () => {
+test('renders headings, emphasis, code, lists, quotes and rules', () => {
   shows('# A *b*\n__c__ `d*e*` ~~f~~ \\*g\\*\n***', ['A b', 'c d*e* f *g*', '─'.repeat(40)])
   shows('- one\n  - two\n10. ten', ['• one', '  • two', '10. ten'])
   shows('> said\n>> more\n\nend', ['│ said', '│ │ more', '', 'end'])
@@ -120,7 +120,7 @@ test('headings, emphasis, code, lists, quotes and rules', () => {
   )
 })
 
-test('what only looks like a mark is shown as it is', () => {
+test('prints characters that are not marks unchanged', () => {
   for (const text of ['2*3*4', 'a_b_c', '**open', 'x * y * z', '[x] y', 'a < b', '#tag', '`open']) {
     shows(text, [text])
   }
@@ -139,7 +139,7 @@ test('prints code unchanged in a frame', () => {
   shows('```js\nnever closed', [head, 'never closed', rule])
 })
 
-test('a table has columns where it fits, else a line a cell', () => {
+test('prints a table in columns, or a line for each cell if it is too wide', () => {
   const table = '| Name | Price |\n|:--|--:|\n| 苹果 | 3 |\n| **Pear** | 12.50 |\n\nend'
   shows(table, ['Name │ Price', '─────┼──────', '苹果 │     3', 'Pear │ 12.50', '', 'end'])
   const stacked = ['Name: 苹果', 'Price: 3', '', 'Name: Pear', 'Price:', '12.50', '', '', 'end']
@@ -159,7 +159,7 @@ test('prints links as links if the terminal supports them, else with their URL',
   assert.ok(!raw.includes(']8;;javascript'))
 })
 
-test('escape sequences of the text reach no terminal', () => {
+test('removes escape sequences from the text', () => {
   const text = 'a\x1b[2Jb\x1b]0;title\x07c\u009b1md\r\x00'
   assert.equal(rendered([...text], { columns: 40 }), 'a[2Jb]0;titlec1md\n')
 })
