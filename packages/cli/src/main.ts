@@ -3,8 +3,8 @@ import type { Extra } from './core/help.ts'
 import { run } from './core/run.ts'
 
 /**
- * Runs the process. Ctrl-C ends the command, a second Ctrl-C ends the process at once. A reader that
- * closes the pipe, as `head` does, is no error. A full disk is an error.
+ * Runs the process. Ctrl-C ends the command, a second Ctrl-C ends the process at once. A reader
+ * that closes the pipe, as `head` does, is no error. A full disk is an error.
  */
 export async function main(args: readonly string[], extra: Extra = {}): Promise<void> {
   const { stdin, stdout, stderr } = process

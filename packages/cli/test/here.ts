@@ -17,9 +17,9 @@ export type Here = {
 }
 
 /**
- * Runs a command line in this process to its end, without the start time of a process. With `columns`
- * it runs at a terminal, where `answers` are typed. Otherwise it runs between pipes, and `input` is
- * the content of stdin.
+ * Runs a command line in this process to its end, without the start time of a process. With
+ * `columns` it runs at a terminal, where `answers` are typed. Otherwise it runs between pipes, and
+ * `input` is the content of stdin.
  */
 export async function runHere(args: readonly string[], options: Here = {}): Promise<Ended> {
   const { columns, env = {}, input = '', answers = [] } = options

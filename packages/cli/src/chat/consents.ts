@@ -14,8 +14,8 @@ type Reader<T extends EventType> = (event: Event<T>) => void
 type Waiting = { call: ToolCall; sequence: number; over: AbortController; isAsked: boolean }
 
 /**
- * Asks about the calls of a session that wait for approval, one after the other. `answer`: undefined
- * leaves a call for later. A call that another client decided on is skipped.
+ * Asks about the calls of a session that wait for approval, one after the other. `answer`:
+ * undefined leaves a call for later. A call that another client decided on is skipped.
  */
 export function createConsents(
   { outlast, sessionId }: { outlast: Outlast; sessionId: string },

@@ -1,6 +1,6 @@
 import type { Outlast } from '@outlast/sdk'
-import { aligned } from '../core/help.ts'
 import { nearest } from '../core/suggest.ts'
+import { aligned } from '../output/aligned.ts'
 import { sizeText } from '../output/progress.ts'
 import { oneLine, wrap } from '../output/width.ts'
 

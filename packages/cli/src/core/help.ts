@@ -1,30 +1,10 @@
 import { nouns } from '../commands/index.ts'
-import { pad, widthOf, wrap } from '../output/width.ts'
+import { aligned, indent } from '../output/aligned.ts'
+import { wrap } from '../output/width.ts'
 import type { Command, Noun } from './command.ts'
 import type { Flag, Flags } from './flags.ts'
 import { globalFlags } from './flags.ts'
 import { aliasesOf } from './verbs.ts'
-
-const indent = '  '
-/** Columns for a description beside its name. With fewer it is printed below. */
-const aboutMin = 24
-
-/** Lays out names and descriptions in two columns. */
-export function aligned(rows: readonly (readonly [string, string])[], most: number): string[] {
-  const width = Math.max(0, ...rows.map(([name]) => widthOf(name)))
-  const left = most - width - 2 * indent.length
-  if (left < aboutMin) {
-    return rows.flatMap(([name, about]) => [
-      indent + name,
-      ...wrap(about, most - 2 * indent.length).map((line) => indent + indent + line),
-    ])
-  }
-  return rows.flatMap(([name, about]) =>
-    wrap(about, left).map(
-      (line, at) => `${indent}${pad(at === 0 ? name : '', width)}${indent}${line}`,
-    ),
-  )
-}
 
 /** Formats a flag with its letter and the placeholder of its value. */
 export function flagForm(name: string, { short, value, type, multiple }: Flag): string {

@@ -6,7 +6,7 @@ import type { GlobalFlags } from './flags.ts'
 import { makeFolder } from './folder.ts'
 import type { Io } from './io.ts'
 
-/** A server and its credentials. `key_id`: a key of `outlast login`, which `outlast logout` revokes. */
+/** A server and its credentials. `key_id`: a key of `outlast login`, for `outlast logout`. */
 export type Profile = { url: string; api_key?: string; org_id?: string; key_id?: string }
 
 export type Credentials = { current_profile?: string; profiles: Record<string, Profile> }

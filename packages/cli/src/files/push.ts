@@ -15,7 +15,7 @@ const entriesMax = 100_000
 /** A local file or empty directory, and its target. */
 type Source = { local: string; remote: string; isDirectory: boolean }
 
-/** Uploads files and directories. The last word is the target. With `/` at its end it is the parent. */
+/** Uploads files and directories. The last word is the target, or its parent if it ends in `/`. */
 export async function push(
   context: Context,
   {

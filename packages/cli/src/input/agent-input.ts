@@ -39,8 +39,8 @@ export function preparedAgent({ name, system_prompt, ...rest }: Partial<NewAgent
 }
 
 /**
- * Creates an agent from a file. The fields override the file. JSON is merged here. The server parses
- * other formats: the fields are validated before the import and applied by a second request.
+ * Creates an agent from a file. The fields override the file. JSON is merged here. The server
+ * parses other formats: the fields are validated before the import and applied by a second request.
  */
 export async function agentOfFile(
   { outlast, signal }: Context,

@@ -31,8 +31,8 @@ type Writing = {
 }
 
 /**
- * Renders Markdown for a terminal while it arrives: words when complete, marks when unambiguous, code
- * line by line, tables at their end. Line breaks are kept.
+ * Renders Markdown for a terminal while it arrives: words when complete, marks when unambiguous,
+ * code line by line, tables at their end. Line breaks are kept.
  * Contract: output is never revised, and it does not depend on how the text is cut into chunks.
  */
 export function createMarkdown({
