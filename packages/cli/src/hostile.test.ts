@@ -134,13 +134,14 @@ describe('responses of broken or other servers', { concurrency: true }, () => {
 })
 
 test('removes control sequences from names, exports and JSON of a server', async (t) => {
+  const agent = `agent_${'0'.repeat(32)}`
   const hostile = 'a\x1b]0;title\x07\x1b[2J\x9b2J\u202eb'
   const organization = { id: 'org_1', name: hostile, role: 'owner', created_at: '2026-01-01' }
   const answers: Record<string, unknown> = {
     '/v1/auth/config': { mode: 'full', password_auth_enabled: true, oauth_providers: [] },
     '/v1/auth/login': { access_token: 'token' },
     '/v1/orgs': { data: [organization, organization], total: 2, offset: 0, limit: 100 },
-    '/v1/agents/a': { id: 'a', name: hostile, system_prompt: hostile, capabilities: [] },
+    [`/v1/agents/${agent}`]: { id: agent, name: hostile, system_prompt: hostile, capabilities: [] },
   }
   const url = await startHttp(t, (incoming, outgoing) => {
     incoming.resume()
@@ -162,10 +163,10 @@ test('removes control sequences from names, exports and JSON of a server', async
   await login.sees(/1 {2}a[\s\S]*Which organization\? \[1-2\] ?$/)
   clean(login.raw(), 'login')
   for (const args of [
-    ['agents', 'export', 'a'],
-    ['sessions', 'export', 'a'],
-    ['agents', 'get', 'a'],
-    ['agents', 'get', 'a', '--json'],
+    ['agents', 'export', agent],
+    ['sessions', 'export', `session_${'0'.repeat(32)}`],
+    ['agents', 'get', agent],
+    ['agents', 'get', agent, '--json'],
     ['orgs', 'list'],
     ['orgs', 'list', '--json'],
   ]) {
@@ -174,7 +175,7 @@ test('removes control sequences from names, exports and JSON of a server', async
     assert.match(ended.raw(), /a.*b/s, args.join(' '))
     clean(ended.raw(), args.join(' '))
   }
-  const piped = await runHere(['agents', 'export', 'a', '--url', url])
+  const piped = await runHere(['agents', 'export', agent, '--url', url])
   assert.equal(piped.stdout, hostile)
 })
 

@@ -137,7 +137,16 @@ test('creates a schedule from flags, and lists its runs', async () => {
   assert.match((await cli(['schedules', 'stats', id])).stdout, /Succeeded +1\n/)
   const wrong = [
     ['--cron', '0 9 * * *', '--message', 'x'],
-    ['--cron', '0 9 * * *', '--message', 'x', '--agent', agent, '--session', 'y'],
+    [
+      '--cron',
+      '0 9 * * *',
+      '--message',
+      'x',
+      '--agent',
+      agent,
+      '--session',
+      `session_${'0'.repeat(32)}`,
+    ],
     ['--agent', agent, '--message', 'x'],
   ]
   for (const args of wrong) {

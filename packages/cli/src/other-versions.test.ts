@@ -19,8 +19,31 @@ const json =
     response.end(JSON.stringify(body))
   }
 
-/** Every command that only looks, with a word for each of its words. */
-async function lookingCommands(): Promise<string[][]> {
+const digits = '0'.repeat(32)
+const uuid = '00000000-0000-7000-8000-000000000000'
+
+/** A complete id for each positional argument. */
+const ids: Record<string, string> = {
+  '<agent>': `agent_${digits}`,
+  '<session>': `session_${digits}`,
+  '<message>': `message_${digits}`,
+  '<provider>': `provider_${digits}`,
+  '<model>': `model_${digits}`,
+  '<server>': `mcp_${digits}`,
+  '<schedule>': uuid,
+  '<key>': uuid,
+  '<account>': uuid,
+  '<org>': `org_${digits}`,
+  '<worker>': `node_${digits}`,
+  '<turn>': `turn_${digits}`,
+  '<capability>': 'mcp:x',
+}
+
+/** Commands that search a list for the id. */
+const searching = ['accounts get', 'keys get', 'workers get', 'messages get']
+
+/** Every command that only reads, with an argument for each of its words. */
+async function readingCommands(): Promise<string[][]> {
   const verbs = [
     'list',
     'get',
@@ -37,7 +60,9 @@ async function lookingCommands(): Promise<string[][]> {
     if (name === 'profiles') continue
     for (const [verb, { positionals }] of Object.entries(await load())) {
       if (!verbs.includes(verb) && name !== 'status') continue
-      const words = positionals.filter((word) => word.startsWith('<')).map(() => 'x')
+      const words = positionals
+        .filter((word) => word.startsWith('<'))
+        .map((word) => ids[word] ?? 'x')
       all.push([name, verb, ...words].filter((word) => word !== ''))
     }
   }
@@ -45,12 +70,13 @@ async function lookingCommands(): Promise<string[][]> {
 }
 
 async function everyCommandSurvives(url: string): Promise<void> {
-  for (const args of await lookingCommands()) {
+  for (const args of await readingCommands()) {
     const { code, stderr } = await runHere([...args, '--org', 'org_1'], {
       columns: 80,
       env: { OUTLAST_URL: url },
     })
-    assert.equal(code, 0, `${args.join(' ')}: ${stderr}`)
+    const expected = searching.includes(args.slice(0, 2).join(' ')) ? 5 : 0
+    assert.equal(code, expected, `${args.join(' ')}: ${stderr}`)
   }
 }
 

@@ -25,11 +25,14 @@ test('prints messages, tools, errors and times of a session', async () => {
   })
   const call = { name: 'write_file', arguments: { path: '/a', content: 'x'.repeat(400) } }
   await send(id, scripted({ tool_calls: [call] }, { text: markdown }))
-  await send(id, scripted({ error: { message: 'no eggs' } }))
+  await send(id, scripted({ error: { message: 'no eggs', status: 400 } }))
   const { code, stdout, stderr } = await cli('sessions', 'log', id)
   assert.deepEqual([code, stderr], [0, ''])
   assert.match(stdout, /^User {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\nllmsim-script/)
-  assert.match(stdout, /\n→ write_file \{"path":"\/a","content":"x+…\n✓ write_file \d+ ms /)
+  assert.match(
+    stdout,
+    /\n→ write_file \{"path":"\/a","content":"x+…\n∙ files: created \/a\n✓ write_file \d+ ms /,
+  )
   assert.match(stdout, /\n\nAda {2}[\d-]+ [\d:]+Z\n# Report\n\n- \*\*one\*\*/)
   assert.match(stdout, /\n✗ The turn failed \(llm_error\)/)
   assert.doesNotMatch(stdout, /\x1b/)
@@ -102,9 +105,9 @@ test('--follow prints new entries, and --json one entry per line', async (t) => 
 
 test('--status failed lists sessions whose last turn failed', async () => {
   const failed = await createSession(server, { tags: ['broken'] })
-  await send(failed.id, scripted({ error: { message: 'no eggs' } }))
+  await send(failed.id, scripted({ error: { message: 'no eggs', status: 400 } }))
   const recovered = await createSession(server)
-  await send(recovered.id, scripted({ error: { message: 'no eggs' } }))
+  await send(recovered.id, scripted({ error: { message: 'no eggs', status: 400 } }))
   await send(recovered.id, 'hello')
   const { stdout } = await cli('sessions', 'list', '--status', 'failed', '--all')
   assert.match(stdout, new RegExp(`^${failed.id} .* failed `, 'm'))

@@ -121,8 +121,6 @@ test('accepts names and unique parts of ids in arguments and flags', async () =>
   const daily = ['--cron', '0 9 * * *', '--agent', 'Support Desk', '--message', 'Hello']
   const schedule = await idOf('schedules', 'create', 'daily', ...daily)
   assert.equal(await idOf('schedules', 'get', 'daily'), schedule)
-  const key = JSON.parse((await cli('keys', 'create', 'ci', '--json')).stdout)
-  assert.equal(await idOf('keys', 'get', 'ci'), key.id)
   const mcp = await idOf('mcp', 'create', 'tracker', 'https://tracker.example.com/mcp')
   assert.equal(await idOf('mcp', 'get', 'tracker'), mcp)
   const asked = { env: { OUTLAST_URL: url }, columns: 80, answers: [['[y/N]', 'n\r']] as const }

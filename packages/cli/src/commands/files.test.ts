@@ -125,6 +125,8 @@ test('lists, searches, moves and deletes files', async (t) => {
   assert.equal((await files('ls', id, '-q')).stdout, '/stuff\n')
 })
 
+const sessionId = `session_${'0'.repeat(32)}`
+
 /** A server with false file lists. `hangs`: requests with this in their URL get no response. */
 function lyingServer(t: TestContext, paths: string[], hangs?: { at: string; reached: () => void }) {
   return startHttp(t, (request, response) => {
@@ -142,8 +144,8 @@ test('Ctrl-C ends transfers at once, without partial files', async (t) => {
   const { folder, local } = await folderOf(t)
   const target = path.join(folder, 'out')
   for (const [args, at] of [
-    [['pull', 'session_1', '/', target], 'slow'],
-    [['push', 'session_1', local], 'bytes.bin'],
+    [['pull', sessionId, '/', target], 'slow'],
+    [['push', sessionId, local], 'bytes.bin'],
   ] as const) {
     const interrupted = new AbortController()
     const hangs = { at, reached: () => interrupted.abort() }
@@ -176,7 +178,7 @@ test('writes no file outside of the folder for any server response', async (t) =
     '/./d',
     '/e\\..\\f',
   ])
-  const args = ['files', 'pull', 'session_1', '/', target, '--url', url]
+  const args = ['files', 'pull', sessionId, '/', target, '--url', url]
   const refused = await runHere(args)
   assert.deepEqual([refused.code, refused.stdout], [1, ''])
   assert.match(refused.stderr, /in\/file: it already exists[\s\S]*Nothing was written\./)
@@ -251,7 +253,7 @@ test('refuses names that a system treats as .git, a device or another name', asy
   const good = ['.gitignore', 'git', '.github', 'console', 'com10', 'grüß 👩\u200d💻.txt', 'git~']
   const paths = [...names, ...good].flatMap((name) => [`/${name}`, `/${name}-/${name}/x`])
   const url = await lyingServer(t, paths)
-  const ended = await runHere(['files', 'pull', 's_1', '/', target, '--url', url, '--json'])
+  const ended = await runHere(['files', 'pull', sessionId, '/', target, '--url', url, '--json'])
   assert.equal(ended.code, 1)
   const { done, failed } = JSON.parse(ended.stdout)
   assert.equal(failed.length, 2 * names.length)

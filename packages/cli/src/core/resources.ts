@@ -144,13 +144,21 @@ const searchedMax = 2_000
 /** Names or candidates that an error lists at most. */
 const listedMax = 10
 
-const isSame = (a: string | null | undefined, b: string) => a?.toLowerCase() === b.toLowerCase()
-const idOf = (kind: Kind, row: Row) => (kind.idOf ?? (({ id }: Row) => id))(row) ?? ''
+const isSame = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
+
+/** A server of another version may send other types than text. */
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+const namesIn = (kind: Kind, row: Row): string[] => kind.namesOf(row).filter(isText)
+function idOf(kind: Kind, row: Row): string {
+  const id = kind.idOf ? kind.idOf(row) : row.id
+  return isText(id) ? id : ''
+}
+
 const bare = (id: string) => id.replace(/^[a-z]+_(?=[0-9a-f])/, '')
 /** Quotes a text for a message, in at most 60 columns. */
 const quoted = (text: string) => exactJson(cut(oneLine(text), 60))
 const titleOf = (kind: Kind, row: Row) =>
-  cut(oneLine(kind.namesOf(row).find(Boolean) ?? row.title ?? row.preview ?? ''), 60)
+  cut(oneLine([...namesIn(kind, row), row.title, row.preview].find(isText) ?? ''), 60)
 
 /** Whether an id begins with the text, which may lack the type, as in `01a2`. */
 function beginsWith(id: string, text: string): boolean {
@@ -189,8 +197,8 @@ export async function findResource(
 ): Promise<{ id: string; name?: string }> {
   if (kind.isId.test(text)) return { id: text }
   const { rows, isWhole } = await search(kind, text, calls)
-  const named = rows.filter((row) => kind.namesOf(row).some((name) => isSame(name, text)))
-  const exact = named.filter((row) => kind.namesOf(row).includes(text))
+  const named = rows.filter((row) => namesIn(kind, row).some((name) => isSame(name, text)))
+  const exact = named.filter((row) => namesIn(kind, row).includes(text))
   const active = named.filter(({ status }) => status !== 'archived')
   const groups = [
     rows.filter((row) => idOf(kind, row) === text),
@@ -219,7 +227,7 @@ function ambiguous(kind: Kind, text: string, found: readonly Row[]): UsageError 
 function notFound(kind: Kind, text: string, { rows, isWhole }: Search): NotFoundError {
   const names = rows
     .filter(({ status }) => status !== 'archived')
-    .map((row) => oneLine(kind.namesOf(row).find(Boolean) ?? ''))
+    .map((row) => oneLine(namesIn(kind, row)[0] ?? ''))
     .filter((name) => name !== '')
   const near = nearest(
     text.toLowerCase(),
