@@ -64,7 +64,7 @@ const push = defineCommand({
   summary: 'upload files and directories; the last argument is the target',
   more: 'Without a target, files go to the root. A target that ends in / is the parent directory.',
   aliases: ['create', 'update'],
-  positionals: ['<session>', '<local>', '[more… to]'],
+  positionals: ['<session>', '<local>', '[more… target]'],
   flags: dryRun,
   async run(context, { words: [sessionId, ...words], flags }) {
     const { push } = await import('../files/push.ts')

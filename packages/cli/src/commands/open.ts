@@ -30,7 +30,7 @@ export const open: Noun = {
   '': defineCommand({
     summary: 'open the console in the browser, at a session or an agent',
     more: 'Prints the URL. Without a browser, and with --print, it only prints the URL. BROWSER selects the program.',
-    positionals: ['[id or name]'],
+    positionals: ['[session or agent]'],
     flags: { print: { type: 'boolean', about: 'only print the URL' } },
     async run(context, { words, flags }) {
       const { io, out, url } = context
