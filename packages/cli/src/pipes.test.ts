@@ -35,12 +35,14 @@ test('exits with 130 and no output after Ctrl-C while a server is silent', async
   assert.equal(await stderr, '')
 })
 
+const session = `session_${'0'.repeat(32)}`
+
 test('exits with 130 after Ctrl-C during an export', async (t) => {
   const { url } = await serve(t, (_request, response) => {
     response.setHeader('content-type', 'application/x-ndjson')
     response.write('{"type":"session"}\n')
   })
-  const { child, stderr, ended } = start(['sessions', 'export', 'x', '--url', url])
+  const { child, stderr, ended } = start(['sessions', 'export', session, '--url', url])
   await once(child.stdout!, 'data')
   child.kill('SIGINT')
   assert.equal((await ended)[0], 130)
@@ -49,7 +51,7 @@ test('exits with 130 after Ctrl-C during an export', async (t) => {
 
 test('exits with 130 after Ctrl-C while reading stdin', async (t) => {
   const { url } = await serve(t, () => {})
-  const { child, ended } = start(['messages', 'send', 'x', '--url', url])
+  const { child, ended } = start(['messages', 'send', session, '--url', url])
   await running(child)
   child.kill('SIGINT')
   assert.equal((await ended)[0], 130)

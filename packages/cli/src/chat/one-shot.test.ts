@@ -85,13 +85,13 @@ test('exits with 1 and the error of the provider for a failed turn', async () =>
 })
 
 test('reports an unknown agent or model', async () => {
-  for (const args of [
-    ['-a', 'Nobody'],
-    ['-m', 'no-model'],
-    ['--approve', 'maybe'],
-  ]) {
-    const { code, stderr } = await chat(...args, 'hello')
-    assert.equal(code, 2, args.join(' '))
+  for (const [flag, value, expected] of [
+    ['-a', 'Nobody', 5],
+    ['-m', 'no-model', 5],
+    ['--approve', 'maybe', 2],
+  ] as const) {
+    const { code, stderr } = await chat(flag, value, 'hello')
+    assert.equal(code, expected, flag)
     assert.match(stderr, /No (agent|model) has the name|--approve must be/)
   }
 })
@@ -102,7 +102,7 @@ test('allows no call without a terminal, except with --approve', async () => {
   assert.deepEqual([asked.code, asked.stdout], [1, ''])
   assert.match(asked.stderr, /write_file needs approval, and there is no terminal/)
   assert.doesNotMatch(asked.stderr, /✓ write_file/)
-  const [, approve] = /`outlast (sessions approve .+?)` allows it/.exec(asked.stderr)!
+  const [, approve] = /Approve it with `outlast (sessions approve .+?)`/.exec(asked.stderr)!
   assert.equal((await runHere([...approve!.split(' '), '--url', server.url])).code, 0)
   const allowed = await chat('-a', id, '--approve', 'all', writing)
   assert.deepEqual([allowed.code, allowed.stdout], [0, 'It is **done**.\n'])

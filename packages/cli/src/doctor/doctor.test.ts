@@ -177,7 +177,7 @@ describe('access', { concurrency: true }, () => {
     const { key } = await createKey(guarded, admin, { scopes: ['read'] })
     const { findings, of } = await examined(['--url', guarded.url], { OUTLAST_API_KEY: key })
     assert.ok(
-      findings.some(({ check, sentence }) => check === 'models' && /Not looked at/.test(sentence)),
+      findings.some(({ check, sentence }) => check === 'models' && /Not checked/.test(sentence)),
     )
     assert.equal(of('stream').verdict, 'ok')
     await admin.call('DELETE', `/v1/llm-providers/${id}`)
