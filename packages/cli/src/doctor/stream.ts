@@ -70,9 +70,9 @@ async function sessionFor(
 }
 
 const buffering =
-  'Disable buffering in the proxy: `proxy_buffering off` in nginx, `flush_interval -1` in Caddy. See docs/operations.md.'
+  'Disable buffering in the proxy: `proxy_buffering off` in nginx, `flush_interval -1` in Caddy. See docs/reverse-proxy.md.'
 const cutting =
-  'Raise the read timeout of the proxy to 60 s, at least 15 s. See docs/operations.md.'
+  'Raise the read timeout of the proxy to 60 s, at least 15 s. See docs/reverse-proxy.md.'
 const compressing = 'Exclude text/event-stream from compression.'
 
 function judge(heard: Heard, asked: Patience): Finding {
