@@ -8,8 +8,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const server = 'http://localhost:9000'
 
 /**
- * What so many screens share is one file, which comes with the first of them: small files of their
- * own take more bytes together, and a request each.
+ * Bundles modules that at least 8 screens share into one file. Separate small files need more
+ * bytes in total, and one request each.
  */
 const shared = { name: 'shared', minShareCount: 8 }
 
@@ -18,12 +18,12 @@ const screens = globSync('src/**/*.tsx', { cwd: root })
   .map((file) => readFileSync(path.join(root, file), 'utf8'))
   .join()
 
-/** `displayName` and the like are for tools of developers and for other themes. */
+/** `displayName` and similar fields are used only by developer tools and other themes. */
 const forTools = /^\w+\.(?:displayName|classes|varsResolver) = .*;$/gm
-/** `Menu.Sub` and the like. Mantine itself uses such names in Menubar and RingProgress only. */
+/** Compound parts such as `Menu.Sub`. Mantine itself uses them in Menubar and RingProgress only. */
 const parts = /^((?:ActionIcon|AppShell|Button|Menu|Tooltip)\.[A-Z]\w+) = .*;$/gm
 
-/** Takes from components what no screen uses, so that it is not in the page. */
+/** Removes unused static fields and compound parts of components from the bundle. */
 const withoutUnused = {
   name: 'without-unused',
   transform: (code: string, id: string) =>
@@ -34,7 +34,7 @@ const withoutUnused = {
       : undefined,
 }
 
-/** Vite wants its settings as the default export. */
+/** Vite requires a default export. */
 export default defineConfig({
   plugins: [react(), withoutUnused],
   define: { __VERSION__: JSON.stringify(version) },

@@ -1,4 +1,4 @@
-// Before anything is drawn: light or dark, as somebody chose here, else as the system has it.
+// Sets the color scheme before the first paint: the stored choice, or the system's preference.
 const chosen = localStorage.getItem('mantine-color-scheme-value')
 const system = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'
 document.documentElement.dataset.mantineColorScheme =

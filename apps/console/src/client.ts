@@ -2,18 +2,18 @@ import { createOutlast } from '@outlast/sdk'
 import { QueryClient, type QueryKey } from '@tanstack/react-query'
 import { fetchSignedIn } from './login/login.ts'
 
-/** The server that this page came from; the browser's cookies say who calls. */
+/** The client for the server of this page. It authenticates with the browser's cookies. */
 export const outlast = createOutlast({ url: location.origin, fetch: fetchSignedIn })
 
 export const queryClient = new QueryClient({
   defaultOptions: {
-    // The client makes calls again by itself.
+    // The client retries calls itself.
     queries: { retry: false, staleTime: 5_000 },
-    // Offline they fail at once and say so, instead of waiting where a reload loses them.
+    // Offline they fail at once. A paused mutation would be lost by a reload.
     mutations: { retry: false, networkMode: 'always' },
   },
 })
 
-/** Fetches queries with these keys again: active ones now, others when they are next used. */
+/** Invalidates queries: active ones refetch now, others on their next use. */
 export const invalidate = (...keys: QueryKey[]) =>
   Promise.all(keys.map((queryKey) => queryClient.invalidateQueries({ queryKey })))

@@ -1,14 +1,14 @@
 import { OutlastError } from '@outlast/sdk'
 
-/** What a person reads about a failure. */
+/** Returns the message of an error. */
 export const sentenceOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)
 
-/** The same of a decision or an answer, which may have arrived although no answer came back. */
+/** Returns the message of a failed decision or result. It may have reached the server. */
 export const sendFailureOf = (error: unknown): string =>
   error instanceof OutlastError && error.status === 0
-    ? `The server did not confirm this, so try again. ${error.message}`
+    ? `The server did not confirm this. Try again. ${error.message}`
     : `Not sent. ${sentenceOf(error)}`
 
-/** The HTTP status of an answer that was a failure. */
+/** Returns the HTTP status of an error. */
 export const statusOf = (error: unknown) => (error as { status?: number } | null)?.status

@@ -9,9 +9,9 @@ import { queryClient } from './client.ts'
 import { router } from './router.tsx'
 import { theme } from './theme.ts'
 
-/** Styles that components write need it, since the page allows no others. */
+/** The nonce for styles of components. The content security policy allows no others. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')!.content
-// What keeps the page from scrolling below a dialog asks for it here.
+// The scroll lock of dialogs reads the nonce from here.
 Object.assign(globalThis, { __webpack_nonce__: nonce })
 
 createRoot(document.getElementById('root')!).render(

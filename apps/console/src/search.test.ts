@@ -25,7 +25,7 @@ for (const [name, read, given, expected] of [
   ['the audit log', search.readSettingsSearch, { tab: 'audit', since: 'day' }, undefined],
   ['a tab that does not exist', search.readSettingsSearch, { tab: 'root' }, {}],
 ] as const) {
-  test(`the address of ${name} is read`, () => {
+  test(`reads the URL of ${name}`, () => {
     assert.deepEqual(known(read(given)), expected ?? given)
   })
 }

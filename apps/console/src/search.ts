@@ -10,7 +10,7 @@ const oneOf =
 type Readers = Record<string, (value: unknown) => unknown>
 type Read<Fields extends Readers> = { [Name in keyof Fields]?: ReturnType<Fields[Name]> }
 
-/** Reads what an address has after its question mark. What it may not have there is undefined. */
+/** Reads the query of a URL. Invalid values become undefined. */
 const reader =
   <Fields extends Readers>(fields: Fields) =>
   (given: Record<string, unknown>) => {
@@ -26,19 +26,19 @@ export const readSessionsSearch = reader({
   status: oneOf(['started', 'active', 'idle']),
   agent: text,
   tag: text,
-  /** A new session is being made. */
+  /** The form for a new session is open. */
   new: flag,
 })
 
 export const readSessionSearch = reader({
   panel: oneOf(panels),
-  /** A message that a link names. */
+  /** The message that a link points to. */
   message: text,
-  /** A turn that the timeline shows. */
+  /** The turn in the timeline. */
   turn: text,
-  /** The file that is open. */
+  /** The open file. */
   file: text,
-  /** Of the events: which types, separated by commas, and a text in them. */
+  /** Filters of the events: types, separated by commas, and a text. */
   types: text,
   find: text,
 })
@@ -46,11 +46,11 @@ export const readSessionSearch = reader({
 export const readAgentsSearch = reader({ search: text, importing: flag })
 
 export const readAgentSearch = reader({
-  /** What stands beside the editor. */
+  /** The panel beside the editor. */
   side: oneOf(['playground', 'preview']),
   /** The session of the playground. */
   session: text,
-  /** A capability to begin with. */
+  /** A capability to add. */
   add: text,
 })
 
@@ -62,7 +62,7 @@ export const readProvidersSearch = reader({
   provider: text,
   takes: oneOf(['image', 'audio', 'video']),
   favorites: flag,
-  /** Models that are disabled or stale, too. */
+  /** Includes disabled and stale models. */
   all: flag,
   new: flag,
 })
@@ -78,7 +78,7 @@ export const readOperationsSearch = reader({
   tab: oneOf(['overview', 'turns', 'nodes']),
   status: oneOf(workflowStatuses),
   agent: text,
-  /** How far back charts of all nodes go. */
+  /** Time range of the charts, in minutes. */
   minutes: oneOf([60, 360, 1_440]),
 })
 

@@ -1,6 +1,6 @@
 import { Anchor, createTheme, Menu, Modal } from '@mantine/core'
 
-/** The page never scrolls, so no lock is needed; a lock's styles violate the page's policy. */
+/** Disables the scroll lock. The page never scrolls, and lock styles violate its policy. */
 const still = { lockScroll: false }
 
 export const theme = createTheme({
@@ -10,12 +10,12 @@ export const theme = createTheme({
   defaultRadius: 'md',
   respectReducedMotion: true,
   components: {
-    // Links stand in the middle of text, where their colour alone does not tell them.
+    // Links appear inside text, where color alone does not mark them.
     Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }),
     Modal: Modal.extend({
       defaultProps: { ...still, closeButtonProps: { 'aria-label': 'Close' } },
     }),
-    // A menu may hold nothing but items.
+    // A menu may contain only items.
     Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
     Drawer: { defaultProps: still },
     Badge: { defaultProps: { tt: 'none', fw: 500 } },

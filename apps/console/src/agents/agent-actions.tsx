@@ -19,7 +19,7 @@ const formats = [
 
 type Format = (typeof formats)[number]
 
-/** What can be done with a whole agent. */
+/** Export, duplication and archiving of an agent. */
 export function AgentActions({ agent }: { agent: Agent }) {
   const [isArchiving, setArchiving] = useState(false)
   const navigate = useNavigate()
@@ -45,7 +45,7 @@ export function AgentActions({ agent }: { agent: Agent }) {
     <>
       <Menu position="bottom-end">
         <Menu.Target>
-          <ActionIcon variant="default" size="md" aria-label="More of this agent">
+          <ActionIcon variant="default" size="md" aria-label="More actions">
             ⋯
           </ActionIcon>
         </Menu.Target>
@@ -58,7 +58,7 @@ export function AgentActions({ agent }: { agent: Agent }) {
           ))}
           <Menu.Divider />
           <Menu.Item onClick={() => navigate({ to: '/', search: { agent: agent.id } })}>
-            Its sessions
+            View sessions
           </Menu.Item>
           <Menu.Item onClick={() => copy.mutate()}>Duplicate</Menu.Item>
           {agent.status === 'active' && (
@@ -79,7 +79,7 @@ function Archive({ agent: { id, name }, close }: { agent: Agent; close: () => vo
   return (
     <Confirm
       title={`Archive ${name}?`}
-      verb="Archive"
+      verb="Archive agent"
       close={close}
       act={async () => {
         await outlast.agents.delete(id)
@@ -91,13 +91,13 @@ function Archive({ agent: { id, name }, close }: { agent: Agent; close: () => vo
         navigate({ to: '/agents' })
       }}
     >
-      It leaves the list, and no new session can be begun with it. Its sessions go on. It can be
-      brought back at its address.
+      The agent is hidden from the list and cannot start new sessions. Existing sessions continue.
+      You can restore the agent on its page.
     </Confirm>
   )
 }
 
-/** Of an archived agent: a way back. */
+/** Restores an archived agent. */
 export function Restore({ agent }: { agent: Agent }) {
   const restore = useMutation({
     mutationFn: () => outlast.agents.update(agent.id, { status: 'active' }),
@@ -108,7 +108,7 @@ export function Restore({ agent }: { agent: Agent }) {
   })
   return (
     <Alert color="gray" title="This agent is archived">
-      No new session can be begun with it.
+      It cannot start new sessions.
       {restore.isError && ` ${sentenceOf(restore.error)}`}
       <div>
         <Button
@@ -118,7 +118,7 @@ export function Restore({ agent }: { agent: Agent }) {
           loading={restore.isPending}
           onClick={() => restore.mutate()}
         >
-          Bring it back
+          Restore agent
         </Button>
       </div>
     </Alert>

@@ -3,7 +3,7 @@ import { Alert, Button, Group, Modal, Text } from '@mantine/core'
 import { useHotkeys } from '@mantine/hooks'
 import type { Agent } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
-import { useBlocker, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { Link, useBlocker, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { sentenceOf, statusOf } from '../errors.ts'
 import { ChangedMeanwhile } from '../form/use-save-form.ts'
@@ -18,21 +18,32 @@ import { agentDraft, emptyDraft } from './draft.ts'
 import { Problems } from './problems.ts'
 import { type AgentForm, useAgentForm } from './use-agent-form.ts'
 
-/** One agent: its editor, and beside it a conversation or what a model would be given. */
+/** One agent: its editor, and a playground or a prompt preview beside it. */
 export function AgentScreen() {
   const { agentId } = useParams({ from: '/agents/$agentId' })
   const agent = useQuery(agentQuery(agentId))
   if (agent.data) return <Editor key={agentId} stored={agent.data} />
   if (!agent.isError) return null
   if (statusOf(agent.error) === 404) {
-    return <Empty title="This agent is not there.">The address is not right.</Empty>
+    return (
+      <Screen title="Agent">
+        <Empty title="Agent not found">
+          Check the link, or choose an agent from the list.
+          <div>
+            <Button component={Link} to="/agents" mt="sm" size="xs">
+              View agents
+            </Button>
+          </div>
+        </Empty>
+      </Screen>
+    )
   }
   return <Failure error={agent.error} retry={agent.refetch} />
 }
 
 export const NewAgentScreen = () => <Editor stored={undefined} />
 
-/** With the capability that the address says to add. */
+/** Returns the initial changes: the capability that the URL adds. */
 function firstOf(stored: Agent | undefined, ref: string | undefined) {
   const uses = stored?.capabilities ?? emptyDraft.uses
   if (!ref || uses.some((use) => use.ref === ref)) return {}
@@ -45,8 +56,7 @@ function Editor({ stored }: { stored: Agent | undefined }) {
   const navigate = useNavigate()
   const { isDirty, base } = form
 
-  // What was just created goes to its own address, once nothing that was written since would be
-  // lost by it.
+  // A created agent gets its own URL, once navigation loses no later changes.
   const createdId = stored || isDirty ? undefined : base?.id
   useEffect(() => {
     if (!createdId) return
@@ -68,7 +78,7 @@ function Editor({ stored }: { stored: Agent | undefined }) {
               disabled={!isDirty}
               loading={form.isSaving}
             >
-              {base ? 'Save' : 'Create'}
+              {base ? 'Save changes' : 'Create agent'}
             </Button>
             {base && <AgentActions agent={base} />}
           </>
@@ -83,7 +93,7 @@ function Editor({ stored }: { stored: Agent | undefined }) {
             aria-label="Agent"
             onSubmit={form.onSubmit}
           >
-            <Told form={form} />
+            <Notices form={form} />
             <Basics form={form} />
             <Prompt form={form} />
             <CapabilityUses form={form} />
@@ -97,11 +107,11 @@ function Editor({ stored }: { stored: Agent | undefined }) {
   )
 }
 
-/** What went wrong is seen wherever one was in the form. */
+/** Scrolls to an error from anywhere in the form. */
 const intoSight = (element: HTMLElement | null) => element?.scrollIntoView({ block: 'nearest' })
 
-/** What one should know of the agent before writing on. */
-function Told({ form }: { form: AgentForm }) {
+/** Notices above the form: archived, changed by another user, not saved. */
+function Notices({ form }: { form: AgentForm }) {
   const [isComparing, setComparing] = useState(false)
   const { base, draft, origin, theirs, error, choose } = form
   const isConflict = error instanceof ChangedMeanwhile
@@ -110,17 +120,17 @@ function Told({ form }: { form: AgentForm }) {
       {base?.status === 'archived' && <Restore agent={base} />}
       {theirs && (
         <Alert
-          key={isConflict ? 'refused' : 'told'}
+          key={isConflict ? 'refused' : 'notified'}
           ref={isConflict ? intoSight : null}
           color="yellow"
           role="alert"
-          title="Somebody else changed this agent meanwhile"
+          title="Another user changed this agent"
         >
-          {isConflict && 'Nothing was saved. '}
-          What you wrote is kept here until you choose.
+          {isConflict && 'Your changes were not saved. '}
+          Your draft stays here until you resolve the conflict.
           <div>
             <Button size="xs" mt="xs" onClick={() => setComparing(true)}>
-              See the difference
+              Review changes
             </Button>
           </div>
         </Alert>
@@ -138,7 +148,7 @@ function Told({ form }: { form: AgentForm }) {
         />
       )}
       {error !== null && !(isConflict && theirs) && (
-        <Alert ref={intoSight} color="red" role="alert" title="It was not saved">
+        <Alert ref={intoSight} color="red" role="alert" title="Agent not saved">
           {sentenceOf(error)}
         </Alert>
       )}
@@ -146,7 +156,7 @@ function Told({ form }: { form: AgentForm }) {
   )
 }
 
-/** Asks before what was changed is lost. */
+/** Asks before unsaved changes are lost. */
 function Leaving({ isDirty }: { isDirty: boolean }) {
   const { status, proceed, reset } = useBlocker({
     shouldBlockFn: ({ current, next }) => isDirty && current.pathname !== next.pathname,
@@ -157,16 +167,16 @@ function Leaving({ isDirty }: { isDirty: boolean }) {
     <Modal
       opened={status === 'blocked'}
       onClose={() => reset?.()}
-      title="Leave without saving?"
+      title="Discard unsaved changes?"
       centered
     >
-      <Text size="sm">What you changed here was not saved, and is lost when you leave.</Text>
+      <Text size="sm">Your changes are lost when you leave this page.</Text>
       <Group justify="flex-end" gap="xs" mt="lg">
         <Button variant="default" onClick={() => reset?.()}>
-          Stay
+          Keep editing
         </Button>
         <Button color="red" onClick={() => proceed?.()}>
-          Leave
+          Discard changes
         </Button>
       </Group>
     </Modal>

@@ -6,7 +6,7 @@ import type { AgentForm } from './use-agent-form.ts'
 
 export type Side = 'playground' | 'preview'
 
-/** What stands beside the editor; on a phone in its place. */
+/** Switches between editor, playground and preview. On a phone they replace each other. */
 export function Sides({ isNew }: { isNew: boolean }) {
   const { side } = useSearch({ strict: false })
   const navigate = useNavigate()
@@ -14,7 +14,7 @@ export function Sides({ isNew }: { isNew: boolean }) {
     navigate({ to: '.', search: (before: object) => ({ ...before, side: next }), replace: true })
   const shown = side ?? standardOf(isNew)
   return (
-    <nav className="agent-sides" aria-label="Beside the editor">
+    <nav className="agent-sides" aria-label="Side panel">
       <button
         type="button"
         className="only-narrow"
@@ -44,7 +44,7 @@ export function Aside({ form: { base, isDirty, preview } }: { form: AgentForm })
   const { side } = useSearch({ strict: false })
   const shown = side ?? standardOf(!base)
   return (
-    <aside className="agent-aside" aria-label="Beside the editor">
+    <aside className="agent-aside" aria-label="Side panel">
       {shown === 'preview' ? (
         <PreviewPanel
           preview={preview.data}
@@ -54,7 +54,7 @@ export function Aside({ form: { base, isDirty, preview } }: { form: AgentForm })
       ) : base ? (
         <Playground agentId={base.id} isDirty={isDirty} />
       ) : (
-        <Empty title="Nobody to talk to yet">Create the agent first, then try it here.</Empty>
+        <Empty title="No agent to test yet">Create the agent, then test it here.</Empty>
       )}
     </aside>
   )

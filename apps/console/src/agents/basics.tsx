@@ -8,7 +8,7 @@ import type { AgentForm } from './use-agent-form.ts'
 
 export type AgentFormProps = { form: Pick<AgentForm, 'draft' | 'change' | 'text'> }
 
-/** Who an agent is: name, description, model, tags. */
+/** Name, description, model and tags. */
 export function Basics({ form }: AgentFormProps) {
   const { draft, change, text } = form
   return (
@@ -33,7 +33,7 @@ export function Basics({ form }: AgentFormProps) {
         <TagsInput
           size="sm"
           label="Tags"
-          placeholder={draft.tags.length === 0 ? 'Enter after each' : ''}
+          placeholder={draft.tags.length === 0 ? 'Press Enter after each tag' : ''}
           maxTags={50}
           value={draft.tags}
           onChange={(tags) => change({ tags })}
@@ -58,7 +58,7 @@ function ModelChoice({ form: { draft, change } }: AgentFormProps) {
     <Select
       size="sm"
       label="Model"
-      placeholder="The default"
+      placeholder="Default model"
       clearable
       searchable
       limit={200}
@@ -114,24 +114,24 @@ const toolExample = `[
 
 /** Tools that the client runs. */
 export function ClientTools({ form }: AgentFormProps) {
-  const said = useProblem('tools', true)
+  const problem = useProblem('tools', true)
   const { tools } = form.draft
   return (
     <details className="config-part" open={tools !== ''}>
-      <summary>Tools of the client</summary>
+      <summary>Client tools</summary>
       <Text size="xs" c="dimmed">
-        A JSON list of tools that your program runs: the turn waits for what it says came of a call.
+        A JSON list of tools that your program runs. The turn waits for their results.
       </Text>
       <Textarea
         size="xs"
-        aria-label="Tools of the client, as JSON"
+        aria-label="Client tools (JSON)"
         placeholder={toolExample}
         autosize
         minRows={8}
         maxRows={24}
         spellCheck={false}
         {...form.text('tools')}
-        error={jsonProblem(tools) ?? said}
+        error={jsonProblem(tools) ?? problem}
         classNames={{ input: 'code-input' }}
       />
     </details>

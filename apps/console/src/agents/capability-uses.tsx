@@ -10,7 +10,7 @@ import { JsonField } from './json-field.tsx'
 import { isBelow, Problems, useProblem } from './problems.ts'
 import type { Schema } from './schema.ts'
 
-/** What an agent can do: capabilities in their order, each with its config. */
+/** The capabilities of an agent in order, each with its configuration. */
 export function CapabilityUses({ form: { draft, change } }: AgentFormProps) {
   const { uses } = draft
   const known = useQuery(capabilitiesQuery)
@@ -53,14 +53,14 @@ export function CapabilityUses({ form: { draft, change } }: AgentFormProps) {
       ))}
       <Select
         size="sm"
-        aria-label="Add a capability"
-        placeholder="Add a capability"
+        aria-label="Add capability"
+        placeholder="Add capability"
         searchable
         data={free.map(({ id, name }) => ({ value: id, label: name }))}
         value={null}
         onChange={(ref) => ref && set([...uses, { ref }])}
-        nothingFoundMessage="No capability is called so"
-        error={known.isError && 'The catalogue cannot be read now.'}
+        nothingFoundMessage="No capabilities match"
+        error={known.isError && 'Could not load the capability catalog.'}
       />
     </fieldset>
   )
@@ -72,7 +72,7 @@ type CardProps = {
   isLast: boolean
   capability: CapabilityInfo | undefined
   isLoaded: boolean
-  /** Its name and its form are on their way: the place is kept. */
+  /** Its name and form are loading. */
   isComing: boolean
   change: (use: CapabilityUse) => void
   remove: () => void
@@ -102,7 +102,7 @@ function UseCard(props: CardProps) {
           {name}{' '}
           {isLoaded && !capability && (
             <Badge size="xs" color="red" variant="light">
-              not there
+              not found
             </Badge>
           )}
         </Text>
@@ -123,7 +123,7 @@ function UseCard(props: CardProps) {
 
 type SmallProps = { label: string; isDisabled?: boolean; onClick: () => void; children: ReactNode }
 
-/** A button without an effect here stays focusable: it keeps the focus after a move to the end. */
+/** A small button. Stays focusable when disabled, so that it keeps the focus after a move. */
 const Small = ({ label, isDisabled = false, onClick, children }: SmallProps) => (
   <ActionIcon
     size="sm"
@@ -157,15 +157,15 @@ function Config({ use, at, capability, change }: ConfigProps) {
         open={isOpen || hasProblem}
         onToggle={({ currentTarget }) => setOpen(currentTarget.open)}
       >
-        <summary>Config</summary>
+        <summary>Configuration</summary>
         {hasForm && !isJson ? (
           <ConfigFields schema={schema} path={path} value={use.config} onChange={set} />
         ) : (
-          <JsonField label="Config, as JSON" path={path} value={use.config} onChange={set} />
+          <JsonField label="Configuration (JSON)" path={path} value={use.config} onChange={set} />
         )}
         {hasForm && (
           <button type="button" className="as-json" onClick={() => setJson(!isJson)}>
-            {isJson ? 'Edit in a form' : 'Edit as JSON'}
+            {isJson ? 'Edit as form' : 'Edit as JSON'}
           </button>
         )}
       </details>
@@ -177,7 +177,7 @@ const isNothing = (config: unknown) =>
   config === undefined ||
   (typeof config === 'object' && config !== null && Object.keys(config).length === 0)
 
-/** What is wrong with a use, but with no field of its form. */
+/** Problems of a capability that no field of its form shows. */
 function Loose({ at, schema, isJson }: { at: number; schema: Schema; isJson: boolean }) {
   const path = `capabilities/${at}`
   const own = [useProblem(path), useProblem(`${path}/ref`)]

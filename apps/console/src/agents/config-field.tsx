@@ -5,7 +5,7 @@ import { JsonField } from './json-field.tsx'
 import { useProblem } from './problems.ts'
 import { type Fields, kindOf, labelOf, type Schema, withField, withoutNull } from './schema.ts'
 
-/** The control that asks for what a schema describes. */
+/** The form control for a schema. */
 export function ConfigField({ schema: given, ...rest }: FieldProps) {
   const schema = withoutNull(given)
   const field = { ...rest, schema }
@@ -64,7 +64,7 @@ function ConfigObject({ name, schema, path, value, onChange }: FieldProps) {
   )
 }
 
-/** A list of anything that has parts of its own. */
+/** A list of objects or lists. */
 function ConfigList({ name, schema, path, value, onChange }: FieldProps) {
   const error = useProblem(path)
   const list = Array.isArray(value) ? value : []
@@ -92,10 +92,10 @@ function ConfigList({ name, schema, path, value, onChange }: FieldProps) {
             size="compact-xs"
             variant="subtle"
             color="gray"
-            aria-label={`Remove ${label} ${at + 1}`}
+            aria-label={`Remove item ${at + 1} of ${label}`}
             onClick={() => set(list.toSpliced(at, 1))}
           >
-            Remove
+            Remove item
           </Button>
         </div>
       ))}
@@ -104,10 +104,10 @@ function ConfigList({ name, schema, path, value, onChange }: FieldProps) {
           size="compact-xs"
           variant="default"
           disabled={isFull}
-          aria-label={`Add to ${label}`}
+          aria-label={`Add item to ${label}`}
           onClick={() => set([...list, emptyOf(items)])}
         >
-          Add
+          Add item
         </Button>
       </Group>
     </fieldset>

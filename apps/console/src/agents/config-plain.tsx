@@ -16,18 +16,18 @@ import { kindOf, labelOf, type Schema, valueLimits } from './schema.ts'
 export type FieldProps = {
   name: string
   schema: Schema
-  /** Where it is in what is sent. */
+  /** Path in the request body. */
   path: string
-  /** Undefined: not given. */
+  /** Undefined: not set. */
   value: unknown
   onChange: (value: unknown) => void
   isRequired?: boolean
 }
 
-/** Text that is longer than this has lines. */
+/** Longer texts get a field with several lines. */
 const lineMax = 500
 
-/** The control of a value that has no parts of its own. */
+/** The form control for a value without nested fields. */
 export function Plain({ name, schema, path, value, onChange, isRequired = false }: FieldProps) {
   const kind = kindOf(schema)
   const error = useProblem(path, kind === 'some of' || kind === 'texts')
@@ -60,7 +60,7 @@ export function Plain({ name, schema, path, value, onChange, isRequired = false 
         <NumberInput
           {...about}
           {...boundsOf(schema)}
-          // What is out of bounds is said, not changed.
+          // Values out of bounds are reported, not changed.
           clampBehavior="none"
           value={typeof value === 'number' ? value : ''}
           onChange={(next) => onChange(typeof next === 'number' ? next : undefined)}
@@ -104,7 +104,7 @@ type LineProps = {
   change: (next: string) => void
 }
 
-/** One text: a secret, one with lines, or a line. */
+/** A text field: secret, multi-line or single-line. */
 function Line({ schema, about, text, change }: LineProps) {
   const props = {
     ...about,
@@ -120,10 +120,9 @@ function Line({ schema, about, text, change }: LineProps) {
 function boundsOf(schema: Schema) {
   const { description = '', minimum, maximum } = schema
   const limits = valueLimits(schema)
-  const isStated = description.includes(limits)
-  const said = limits && !isStated && `${limits[0]!.toUpperCase()}${limits.slice(1)}.`
+  const range = limits && !description.includes(limits) && `Range: ${limits}.`
   return {
-    description: [description, said].filter(Boolean).join(' '),
+    description: [description, range].filter(Boolean).join(' '),
     ...(minimum !== undefined && { min: minimum }),
     ...(maximum !== undefined && { max: maximum }),
   }
@@ -133,10 +132,10 @@ function placeholderOf({ default: standard, examples }: Schema): string {
   if (standard !== undefined) {
     return Array.isArray(standard) ? standard.join(', ') : String(standard)
   }
-  return examples?.[0] === undefined ? '' : `As in ${String(examples[0])}`
+  return examples?.[0] === undefined ? '' : `For example, ${String(examples[0])}`
 }
 
-/** None, all, or those that are named. */
+/** Chooses none, all, or a list of names. */
 export function AllOrSome({ name, schema, path, value, onChange }: FieldProps) {
   const error = useProblem(path, true)
   const kind = Array.isArray(value) ? 'some' : value === true ? 'all' : 'none'
@@ -147,9 +146,9 @@ export function AllOrSome({ name, schema, path, value, onChange }: FieldProps) {
         label={labelOf(name, schema)}
         description={withCode(schema.description)}
         data={[
-          { value: 'none', label: 'No' },
+          { value: 'none', label: 'None' },
           { value: 'all', label: 'All' },
-          { value: 'some', label: 'Only these' },
+          { value: 'some', label: 'Selected' },
         ]}
         value={kind}
         allowDeselect={false}
@@ -161,8 +160,8 @@ export function AllOrSome({ name, schema, path, value, onChange }: FieldProps) {
         <TagsInput
           size="xs"
           mt={4}
-          aria-label={`${labelOf(name, schema)}: which`}
-          placeholder="Names, each ended with Enter"
+          aria-label={`${labelOf(name, schema)}: names`}
+          placeholder="Press Enter after each name"
           value={(value as unknown[]).map(String)}
           onChange={onChange}
           error={error}

@@ -12,7 +12,7 @@ import {
 import { lineDiff } from './line-diff.ts'
 
 type ConflictProps = {
-  /** What both began with. */
+  /** The version that both edits started from. */
   base: AgentDraft
   mine: AgentDraft
   theirs: AgentDraft
@@ -22,17 +22,17 @@ type ConflictProps = {
 
 type Side = 'mine' | 'theirs'
 
-/** Somebody else saved the agent: field by field, whose shall it be? */
+/** Resolves a conflict with another user's version, field by field. */
 export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
   const differing = fields.filter((field) => !isSameField(mine, theirs, field))
   const first = (field: Field): Side => (isSameField(mine, base, field) ? 'theirs' : 'mine')
   const [sides, setSides] = useState<Partial<Record<Field, Side>>>({})
   const sideOf = (field: Field) => sides[field] ?? first(field)
   return (
-    <Modal opened onClose={close} title="Somebody else changed this agent" size="xl" centered>
+    <Modal opened onClose={close} title="Another user changed this agent" size="xl" centered>
       <Text size="sm" mb="md">
-        Lines with + are yours, lines with − are theirs. Choose what stays; nothing is saved before
-        you save it.
+        Lines with + are yours. Lines with − are from the other user. Choose a version of each
+        field. Nothing is saved until you save the agent.
       </Text>
       {differing.map((field) => (
         <section key={field} className="conflict" aria-label={labels[field]}>
@@ -42,7 +42,7 @@ export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
             </Text>
             <SegmentedControl
               size="xs"
-              aria-label={`Whose ${labels[field].toLowerCase()}`}
+              aria-label={`Version of ${labels[field].toLowerCase()}`}
               data={[
                 { value: 'mine', label: 'Mine' },
                 { value: 'theirs', label: 'Theirs' },
@@ -56,13 +56,13 @@ export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
       ))}
       <Group justify="flex-end" gap="xs" mt="md">
         <Button variant="default" onClick={close}>
-          Not now
+          Decide later
         </Button>
         <Button variant="default" onClick={() => choose(theirs)}>
-          Take all of theirs
+          Use all of theirs
         </Button>
         <Button onClick={() => choose(chosenOf(mine, theirs, (field) => sideOf(field) === 'mine'))}>
-          Go on with these
+          Use selection
         </Button>
       </Group>
     </Modal>
@@ -75,7 +75,7 @@ function Difference({ theirs, mine }: { theirs: string; mine: string }) {
   return (
     <pre className="difference">
       {lineDiff(theirs, mine).map(({ kind, text }, at) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines stand where they stand
+        // biome-ignore lint/suspicious/noArrayIndexKey: lines do not move
         <span key={at} data-kind={kind}>
           {marks[kind]} {text}
           {'\n'}

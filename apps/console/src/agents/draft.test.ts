@@ -11,32 +11,32 @@ const agent = {
 } as unknown as Agent
 const draft = drafts.agentDraft(agent)
 
-test('an agent that is saved as it was read stays what it was', () => {
+test('saving an unchanged agent sends the same values', () => {
   assert.deepEqual(drafts.agentBody(draft), {
     ...{ name: 'Porter', system_prompt: 'Open.', tags: ['a'] },
     ...{ capabilities: agent.capabilities, tools: agent.tools },
   })
 })
 
-test('what is empty is not sent', () => {
+test('omits empty fields', () => {
   const body = { name: '', system_prompt: '', tags: [], capabilities: [] }
   assert.deepEqual(drafts.agentBody(drafts.agentDraft(undefined)), body)
 })
 
-test('tools that are no JSON are not sent', () => {
+test('refuses to send tools that are not valid JSON', () => {
   assert.equal(drafts.jsonProblem(' '), undefined)
   assert.equal(drafts.jsonProblem('[]'), undefined)
   assert.ok(drafts.jsonProblem('[{'))
-  assert.throws(() => drafts.agentBody({ ...draft, tools: '[{' }), /no JSON/)
+  assert.throws(() => drafts.agentBody({ ...draft, tools: '[{' }), /not valid JSON/)
 })
 
-test('a preview has no secrets, and no name that is empty', () => {
+test('a preview omits secrets and an empty name', () => {
   const { name, capabilities } = drafts.previewBodyOf({ ...draft, name: '' })
   assert.equal(name, undefined)
   assert.deepEqual(capabilities, [{ ref: 'everything', config: { words: ['a'] } }])
 })
 
-test('of two sides each field is the one that was chosen', () => {
+test('merges two versions by the chosen fields', () => {
   const theirs = { ...draft, name: 'Guard', prompt: 'Close.' }
   const chosen = drafts.chosenOf(draft, theirs, (field) => field === 'prompt')
   assert.deepEqual(chosen, { ...draft, name: 'Guard' })
@@ -47,5 +47,5 @@ for (const [name, file] of [
   ['The  Porter (2)!', 'the-porter-2.md'],
   ['…', 'agent.md'],
 ] as const) {
-  test(`the file of "${name}" is ${file}`, () => assert.equal(drafts.fileNameOf(name, 'md'), file))
+  test(`exports "${name}" as ${file}`, () => assert.equal(drafts.fileNameOf(name, 'md'), file))
 }

@@ -1,6 +1,6 @@
 import type { Agent, CapabilityUse, ClientTool, NewAgent, PreviewAgent } from '@outlast/sdk'
 
-/** An agent as it stands in the editor. */
+/** An agent in the editor. */
 export type AgentDraft = {
   name: string
   description: string
@@ -8,7 +8,7 @@ export type AgentDraft = {
   modelId: string | null
   tags: string[]
   uses: CapabilityUse[]
-  /** Tools of the client, as JSON. */
+  /** Client tools as JSON. */
   tools: string
 }
 
@@ -22,7 +22,7 @@ export const labels: Record<Field, string> = {
   modelId: 'Model',
   tags: 'Tags',
   uses: 'Capabilities',
-  tools: 'Tools of the client',
+  tools: 'Client tools',
 }
 
 export const emptyDraft: AgentDraft = {
@@ -51,18 +51,18 @@ export function agentDraft(agent: Agent | undefined): AgentDraft {
 export const isSameField = (one: AgentDraft, other: AgentDraft, field: Field) =>
   textOf(one, field) === textOf(other, field)
 
-/** A field as a person compares it. */
+/** Returns a field as text for comparison. */
 export function textOf(draft: AgentDraft, field: Field): string {
   const value = draft[field]
   if (field === 'tags') return draft.tags.join('\n')
   return typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value, null, 2)
 }
 
-/** What the API is sent. What is empty is left out. Throws where the tools are no JSON. */
+/** Returns the request body without empty fields. Throws if the tools are not valid JSON. */
 export function agentBody(draft: AgentDraft): NewAgent {
   const { name, description, prompt, modelId, tags, uses, tools } = draft
   const problem = jsonProblem(tools)
-  if (problem) throw new Error(`The tools of the client are no JSON: ${problem}`)
+  if (problem) throw new Error(`Client tools are not valid JSON: ${problem}`)
   return {
     name,
     system_prompt: prompt,
@@ -74,17 +74,17 @@ export function agentBody(draft: AgentDraft): NewAgent {
   }
 }
 
-/** In the place of a secret, which the server tells nobody. */
+/** The server sends this instead of a secret. */
 const mask = '********'
 
-/** Capabilities without the secrets that only the stored agent has. */
+/** Removes masked secrets. Only the stored agent has their values. */
 export const withoutMasked = (uses: readonly CapabilityUse[]): CapabilityUse[] =>
   uses.map((use) => {
     const known = Object.entries(use.config ?? {}).filter(([, value]) => value !== mask)
     return use.config ? { ...use, config: Object.fromEntries(known) } : use
   })
 
-/** Why the tools are no JSON, if they are not. */
+/** Returns the JSON error of a text, if any. */
 export function jsonProblem(text: string): string | undefined {
   if (text.trim() === '') return undefined
   try {
@@ -95,13 +95,13 @@ export function jsonProblem(text: string): string | undefined {
   }
 }
 
-/** What a preview is sent: a name may be missing, and secrets are. */
+/** Returns the request body of a preview, without secrets and without an empty name. */
 export function previewBodyOf(draft: AgentDraft): PreviewAgent {
   const { name, ...rest } = agentBody(draft)
   return { ...rest, capabilities: withoutMasked(draft.uses), ...(name !== '' && { name }) }
 }
 
-/** Fields of both sides: of each the one that was chosen, else of who changed it. */
+/** Merges two versions: each field comes from `mine` or `theirs`. */
 export const chosenOf = (
   mine: AgentDraft,
   theirs: AgentDraft,
@@ -111,7 +111,7 @@ export const chosenOf = (
     fields.map((field) => [field, (isMine(field) ? mine : theirs)[field]]),
   ) as AgentDraft
 
-/** The name of a file that holds an agent. */
+/** Returns the file name of an exported agent. */
 export function fileNameOf(name: string, ending: string): string {
   const words = name.toLowerCase().match(/[a-z0-9]+/g) ?? ['agent']
   return `${words.join('-')}.${ending}`

@@ -18,12 +18,12 @@ for (const [search, found] of [
   ['agent', false],
   ['nothing', false],
 ] as const) {
-  test(`"${search}" finds ${found ? 'an' : 'no'} agent`, () => {
+  test(`a search for "${search}" finds ${found ? 'the' : 'no'} agent`, () => {
     assert.equal(isAgentFound(agent as Agent, search), found)
   })
 }
 
-test('a capability is found by its names, its description and its tools', () => {
+test('finds a capability by name, description and tools', () => {
   const found = (search: string) => isCapabilityFound(capability as CapabilityInfo, search)
   assert.deepEqual(['weather', 'invented', 'forecast', 'nothing'].map(found), [
     ...[true, true, true, false],

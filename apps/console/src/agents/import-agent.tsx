@@ -7,7 +7,7 @@ import { sentenceOf } from '../errors.ts'
 import { agentKeys } from '../queries/keys.ts'
 import { problemsOf } from './use-agent-form.ts'
 
-/** An agent from a file: chosen, dropped or pasted. */
+/** Imports an agent from a file that is chosen, dropped or pasted. */
 export function ImportAgent({ close }: { close: () => void }) {
   const [text, setText] = useState('')
   const navigate = useNavigate()
@@ -24,10 +24,10 @@ export function ImportAgent({ close }: { close: () => void }) {
     setText(await file.text())
   }
   return (
-    <Modal opened onClose={close} title="Import an agent" size="lg" centered>
+    <Modal opened onClose={close} title="Import agent" size="lg" centered>
       <Textarea
         label="File"
-        description="Markdown with front matter, YAML, JSON, or only a prompt. Drop a file here, or paste. One whose id exists here replaces that agent."
+        description="Markdown with front matter, YAML, JSON or a plain prompt. Drop a file here or paste its text. A file with the ID of an existing agent replaces that agent."
         autosize
         minRows={10}
         maxRows={20}
@@ -51,7 +51,7 @@ export function ImportAgent({ close }: { close: () => void }) {
         <FileButton onChange={take} accept=".md,.markdown,.yaml,.yml,.json,.txt">
           {(props) => (
             <Button variant="default" {...props}>
-              Choose a file
+              Choose file
             </Button>
           )}
         </FileButton>
@@ -60,7 +60,7 @@ export function ImportAgent({ close }: { close: () => void }) {
           loading={bring.isPending}
           onClick={() => bring.mutate()}
         >
-          Import
+          Import agent
         </Button>
       </Group>
     </Modal>
@@ -70,7 +70,7 @@ export function ImportAgent({ close }: { close: () => void }) {
 function Refused({ error }: { error: unknown }) {
   const problems = problemsOf(error)
   return (
-    <Alert color="red" mt="md" role="alert" title="It was not imported">
+    <Alert color="red" mt="md" role="alert" title="Agent not imported">
       {problems.length === 0 && sentenceOf(error)}
       {problems.map(({ path, message, line, column }) => (
         <div key={`${path} ${message}`}>

@@ -12,16 +12,16 @@ type JsonProps = {
 
 const written = (value: unknown) => (value === undefined ? '' : JSON.stringify(value, null, 2))
 
-/** A value as JSON. What is no JSON is told here, and keeps its form from being sent. */
+/** A JSON field. Invalid JSON is reported here and prevents the form from being submitted. */
 export function JsonField({ label, description, path, value, onChange }: JsonProps) {
   const [text, setText] = useState(() => written(value))
   const [problem, setProblem] = useState('')
-  const said = useProblem(path, true)
+  const serverProblem = useProblem(path, true)
   const area = useRef<HTMLTextAreaElement>(null)
-  const told = useRef(value)
+  const published = useRef(value)
   useEffect(() => {
-    if (JSON.stringify(told.current) === JSON.stringify(value)) return
-    told.current = value
+    if (JSON.stringify(published.current) === JSON.stringify(value)) return
+    published.current = value
     setText(written(value))
   }, [value])
   useEffect(() => area.current?.setCustomValidity(problem), [problem])
@@ -31,7 +31,7 @@ export function JsonField({ label, description, path, value, onChange }: JsonPro
     try {
       const read = next.trim() === '' ? undefined : JSON.parse(next)
       setProblem('')
-      told.current = read
+      published.current = read
       onChange(read)
     } catch (error) {
       setProblem((error as Error).message)
@@ -44,7 +44,7 @@ export function JsonField({ label, description, path, value, onChange }: JsonPro
       size="xs"
       label={label}
       description={description}
-      error={problem || said}
+      error={problem || serverProblem}
       value={text}
       onChange={({ currentTarget }) => change(currentTarget.value)}
       autosize

@@ -14,12 +14,12 @@ for (const [before, after, lines] of [
   ['a\nb\nc\nd', 'b\nx\nd', ['-a', ' b', '-c', '+x', ' d']],
   ['', 'a', ['-', '+a']],
 ] as const) {
-  test(`from ${JSON.stringify(before)} to ${JSON.stringify(after)}`, () => {
+  test(`compares ${JSON.stringify(before)} with ${JSON.stringify(after)}`, () => {
     assert.deepEqual(diff(before, after), lines)
   })
 }
 
-test('texts that are too long to compare are all gone and all added', () => {
+test('shows texts that are too long as removed and added', () => {
   const text = (word: string) =>
     Array.from({ length: 2_100 }, (_, at) => `${word} ${at}`).join('\n')
   const kinds = lineDiff(text('a'), text('b')).map(({ kind }) => kind)

@@ -1,9 +1,9 @@
 export type DiffLine = { kind: 'same' | 'added' | 'gone'; text: string }
 
-/** Beyond so many cells a table of common lines costs too much. */
+/** Size limit of the table of common lines. */
 const cellsMax = 4_000_000
 
-/** A line diff of two texts. Contract: pure; texts that are too long are all removed and added. */
+/** Compares two texts by lines. Contract: pure. Texts that are too long are removed and added. */
 export function lineDiff(before: string, after: string): DiffLine[] {
   const one = before.split('\n')
   const other = after.split('\n')
@@ -43,7 +43,7 @@ function middle(one: string[], other: string[]): DiffLine[] {
   return lines
 }
 
-/** How many lines the rests of both have in common, from each pair of places. */
+/** Returns the number of common lines of both rests, for each pair of positions. */
 function commonOf(one: string[], other: string[]): Uint32Array {
   const width = other.length + 1
   const table = new Uint32Array((one.length + 1) * width)

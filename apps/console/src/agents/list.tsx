@@ -12,7 +12,7 @@ import { Words } from '../shell/words.tsx'
 import { isAgentFound } from './found.ts'
 import { ImportAgent } from './import-agent.tsx'
 
-/** Every agent, the newest first. */
+/** All agents, newest first. */
 export function AgentList() {
   const { search = '', importing = false } = useSearch({ from: '/agents' })
   const navigate = useNavigate({ from: '/agents' })
@@ -27,7 +27,7 @@ export function AgentList() {
       actions={
         <>
           <Button size="xs" variant="default" onClick={() => open(true)}>
-            Import
+            Import agent
           </Button>
           <Button size="xs" renderRoot={(props) => <Link to="/agents/new" {...props} />}>
             New agent
@@ -49,10 +49,10 @@ export function AgentList() {
       </Group>
       {agents.isError && <Failure error={agents.error} retry={agents.refetch} />}
       {agents.isSuccess && found.length === 0 && (
-        <Empty title={all.length === 0 ? 'There is no agent yet.' : 'No agent is like that.'}>
+        <Empty title={all.length === 0 ? 'No agents yet' : 'No agents match'}>
           {all.length === 0
-            ? 'An agent is a prompt, a model and capabilities under a name. Make one, or import a file.'
-            : 'Look for other words.'}
+            ? 'An agent has a prompt, a model and capabilities. Create one, or import a file.'
+            : 'Change or clear the search text.'}
         </Empty>
       )}
       <Rows agents={found} />
@@ -117,4 +117,4 @@ function Row({
 }
 
 const countOf = (count: number) =>
-  count === 0 ? 'no capabilities' : count === 1 ? '1 capability' : `${count} capabilities`
+  count === 0 ? 'No capabilities' : count === 1 ? '1 capability' : `${count} capabilities`

@@ -8,9 +8,9 @@ import { SideTalk } from './talk.tsx'
 
 type PlaygroundProps = { agentId: string; isDirty: boolean }
 
-/** A session with the agent beside its editor. It survives a reload and is listed like others. */
+/** A session beside the editor. It survives a reload and appears in the session list. */
 export function Playground({ agentId, isDirty }: PlaygroundProps) {
-  // An agent that was created just now is still at the address of a new one.
+  // An agent that was just created may still have the URL of a new one.
   const { session } = useSearch({ strict: false })
   const navigate = useNavigate()
   const go = (id: string | undefined) =>
@@ -19,7 +19,9 @@ export function Playground({ agentId, isDirty }: PlaygroundProps) {
     <section className="playground" aria-label="Playground">
       <Group className="playground-bar" gap="xs" justify="space-between">
         <Text size="xs" c={isDirty ? 'orange' : 'dimmed'} role="status">
-          {isDirty ? 'It talks as it was saved. Save to try your changes.' : 'It talks as saved.'}
+          {isDirty
+            ? 'Using the saved version. Unsaved changes are not applied.'
+            : 'Using the saved version.'}
         </Text>
         {session && (
           <Group gap={4}>
@@ -30,7 +32,7 @@ export function Playground({ agentId, isDirty }: PlaygroundProps) {
                 <Link to="/sessions/$sessionId" params={{ sessionId: session }} {...props} />
               )}
             >
-              Open
+              Open session
             </Button>
             <Button size="compact-xs" variant="subtle" onClick={() => go(undefined)}>
               New session
@@ -61,17 +63,17 @@ function Opening({ agentId, go }: { agentId: string; go: (id: string) => void })
     <>
       <div className="scroll">
         <div className="empty">
-          <Text fw={600}>Try it here</Text>
+          <Text fw={600}>Test the agent</Text>
           <Text size="sm" c="dimmed">
-            Say something, and see what it answers and which tools it uses. A new session is made
-            for it, with the tag “playground”.
+            Send a message to see its reply and its tool calls. This creates a session with the tag
+            “playground”.
           </Text>
         </div>
       </div>
       <div className="composer">
         <Textarea
           aria-label="First message"
-          placeholder="Write to the agent"
+          placeholder="Message the agent"
           autosize
           minRows={1}
           maxRows={8}

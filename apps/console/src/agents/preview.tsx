@@ -5,12 +5,12 @@ import { sentenceOf } from '../errors.ts'
 
 type PreviewProps = { preview: Preview | undefined; error: unknown; isFetching: boolean }
 
-/** What a model would be given by the agent as it stands. */
+/** The model, prompt and tools of the current draft. */
 export function PreviewPanel({ preview, error, isFetching }: PreviewProps) {
   return (
     <section className="scroll preview" aria-label="Preview" aria-busy={isFetching}>
       {error != null && (
-        <Alert color="red" role="alert" title="It could not work like this">
+        <Alert color="red" role="alert" title="This configuration is invalid">
           {sentenceOf(error)}
         </Alert>
       )}
@@ -39,7 +39,7 @@ function Given({ preview, isOld }: { preview: Preview; isOld: boolean }) {
             </Text>
           </>
         ) : (
-          'None can be used: a turn would fail. Add a key under Models.'
+          'No usable model. Turns would fail. Add an API key under Models.'
         )}
       </Text>
       <h2>
@@ -57,15 +57,15 @@ function Given({ preview, isOld }: { preview: Preview; isOld: boolean }) {
       </h2>
       {tools.length === 0 && (
         <Text size="sm" c="dimmed">
-          It can only talk.
+          No tools
         </Text>
       )}
       {tools.map((tool) => (
-        <ToolDetails key={tool.name} tool={tool} from={tool.capability_id ?? 'the client'} />
+        <ToolDetails key={tool.name} tool={tool} from={tool.capability_id ?? 'client'} />
       ))}
       {capabilities.length > 0 && (
         <Text size="xs" c="dimmed" mt="xs">
-          In effect: {capabilities.map(({ ref }) => ref).join(', ')}
+          Active capabilities: {capabilities.map(({ ref }) => ref).join(', ')}
         </Text>
       )}
     </div>

@@ -1,10 +1,10 @@
 import type { ErrorDetail } from '@outlast/sdk'
 import { createContext, useContext } from 'react'
 
-/** What the server says is wrong, and where. */
+/** Validation problems that the server reports. */
 export const Problems = createContext<readonly ErrorDetail[]>([])
 
-/** What is wrong at a path; of a field that shows everything below it, also there. */
+/** Returns the problem at a path. `isWhole`: includes problems of nested paths. */
 export function useProblem(path: string, isWhole = false): string | undefined {
   const problems = useContext(Problems)
   const here = problems.filter((one) => one.path === path || (isWhole && isBelow(one.path, path)))

@@ -31,25 +31,25 @@ for (const [schema, kind, type] of [
   [{}, 'json', 'any'],
   [{ type: 'hologram' }, 'json', 'hologram'],
 ] as [Schema, string, string][]) {
-  test(`${JSON.stringify(schema)} is asked for as ${kind}`, () => {
+  test(`renders ${JSON.stringify(schema)} as ${kind}`, () => {
     assert.deepEqual([kindOf(schema), typeOf(schema)], [kind, type])
   })
 }
 
-test('a schema that also allows null is asked for without it', () => {
+test('removes null from a nullable schema', () => {
   const nullable = { description: 'Which.', anyOf: [{ type: 'string' }, { type: 'null' }] }
   assert.deepEqual(withoutNull(nullable), { description: 'Which.', type: 'string' })
   const several = { anyOf: [{ type: 'string' }, { type: 'integer' }, { type: 'null' }] }
   assert.equal(withoutNull(several), several)
 })
 
-test('a name is shown in words, limits are shown where there are any', () => {
+test('formats names as words, and limits if there are any', () => {
   assert.equal(labelOf('bytes_max', {}), 'Bytes max')
   assert.equal(labelOf('a', { title: 'the title' }), 'The title')
   assert.deepEqual([valueLimits({ minimum: 3 }), valueLimits({})], ['3 or more', ''])
 })
 
-test('a field is set, or taken away', () => {
+test('sets or removes a field', () => {
   assert.deepEqual(withField({ a: 1 }, 'b', 2), { a: 1, b: 2 })
   assert.deepEqual(withField({ a: 1, b: 2 }, 'b', undefined), { a: 1 })
   assert.deepEqual(withField(undefined, 'a', 1), { a: 1 })

@@ -1,4 +1,4 @@
-/** As much of JSON Schema as forms are made of. */
+/** The part of JSON Schema that forms support. */
 export type Schema = {
   type?: string | string[]
   enum?: unknown[]
@@ -33,7 +33,7 @@ type Kind =
 
 const isTexts = ({ type, items }: Schema) => type === 'array' && items?.type === 'string'
 
-/** A schema without the `null` that it also allows. */
+/** Removes `null` from a nullable schema. */
 export function withoutNull(schema: Schema): Schema {
   const variants = schema.anyOf ?? schema.oneOf
   const rest = variants?.filter(({ type }) => type !== 'null')
@@ -45,7 +45,7 @@ export function withoutNull(schema: Schema): Schema {
   return { ...about, ...only }
 }
 
-/** Which control asks for a value; `json` where none is made for it. */
+/** Returns the control for a schema. `json`: no specific control. */
 export function kindOf(schema: Schema): Kind {
   const { type, items, properties, anyOf } = schema
   if (schema.enum?.every(isPlain)) return 'one of'
@@ -64,20 +64,23 @@ export function kindOf(schema: Schema): Kind {
 
 const isPlain = (value: unknown) => typeof value === 'string'
 
-/** A name in words: `bytes_max` is "Bytes max". */
+/** Formats a name as words: `bytes_max` becomes "Bytes max". */
 export function labelOf(name: string, { title }: Schema): string {
   const words = (title ?? name).replaceAll('_', ' ')
   return words.slice(0, 1).toUpperCase() + words.slice(1)
 }
 
-/** Between which numbers one has to be, in a few words; nothing where any will do. */
+const number = new Intl.NumberFormat('en', { maximumFractionDigits: 20 })
+
+/** Describes the limits of a number. Empty without limits. */
 export function valueLimits({ minimum, maximum }: Schema): string {
-  if (minimum !== undefined && maximum !== undefined) return `${minimum} to ${maximum}`
-  if (minimum !== undefined) return `${minimum} or more`
-  return maximum === undefined ? '' : `at most ${maximum}`
+  if (minimum !== undefined && maximum !== undefined)
+    return `${number.format(minimum)} to ${number.format(maximum)}`
+  if (minimum !== undefined) return `${number.format(minimum)} or more`
+  return maximum === undefined ? '' : `at most ${number.format(maximum)}`
 }
 
-/** What a value may be, in a few words. */
+/** Describes the type of a value. */
 export function typeOf(schema: Schema): string {
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ')
   if (schema.const !== undefined) return JSON.stringify(schema.const)
@@ -91,7 +94,7 @@ export function typeOf(schema: Schema): string {
 
 export type Fields = Record<string, unknown>
 
-/** What an object holds, with one of its values set; undefined takes it away. */
+/** Returns a copy of an object with one field set. Undefined removes the field. */
 export function withField(object: unknown, name: string, value: unknown): Fields {
   const { [name]: _before, ...rest } = (object ?? {}) as Fields
   return value === undefined ? rest : { ...(object as Fields), [name]: value }

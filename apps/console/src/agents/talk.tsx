@@ -11,7 +11,7 @@ import { SessionPlace } from '../sessions/conversation/session-place.tsx'
 import { useTranscript } from '../sessions/conversation/use-transcript.ts'
 import { Failure } from '../shell/screen.tsx'
 
-/** A conversation beside something else. */
+/** A conversation in a side panel. */
 export function SideTalk({ sessionId }: { sessionId: string }) {
   const { transcript, events, isLoaded, error } = useTranscript(sessionId)
   const session = useQuery(sessionQuery(sessionId)).data

@@ -11,7 +11,7 @@ const previewAfterMs = 400
 
 export type AgentForm = ReturnType<typeof useAgentForm>
 
-/** An agent in the editor, and the prompt and tools that it results in. */
+/** Manages the draft of an agent and its prompt preview. */
 export function useAgentForm(stored: Agent | undefined, first: Partial<AgentDraft> = {}) {
   const form = useSaveForm({
     stored,

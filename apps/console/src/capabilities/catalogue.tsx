@@ -14,7 +14,7 @@ import { Words } from '../shell/words.tsx'
 import { SchemaTable } from './schema-table.tsx'
 import { ToolDetails } from './tool.tsx'
 
-/** Everything that agents can be given. What is looked for and opened is in the address. */
+/** The capability catalog. Filters and the open entry are in the URL. */
 export function Catalogue() {
   const { search = '', category, open } = useSearch({ from: '/capabilities' })
   const navigate = useNavigate({ from: '/capabilities' })
@@ -49,7 +49,7 @@ export function Catalogue() {
       {all.isError && <Failure error={all.error} retry={all.refetch} />}
       <div className="scroll">
         {all.isSuccess && found.length === 0 && (
-          <Empty title="No capability is like that.">Look for other words.</Empty>
+          <Empty title="No capabilities match">Change or clear the filters.</Empty>
         )}
         {found.map((one) => (
           <Entry
@@ -111,28 +111,23 @@ function Entry({ capability, isOpen, toggle }: EntryProps) {
 }
 
 const countOf = (count: number) =>
-  count === 0 ? 'no tools' : count === 1 ? '1 tool' : `${count} tools`
+  count === 0 ? 'No tools' : count === 1 ? '1 tool' : `${count} tools`
 
 function Opened({ capability }: { capability: CapabilityInfo }) {
   const { id, system_prompt, tool_definitions = [], config_schema, dependencies = [] } = capability
   return (
     <div className="capability-body">
       {capability.status === 'available' && <UseInAgent id={id} />}
-      {dependencies.length > 0 && (
-        <Text size="sm">It brings {dependencies.join(', ')} with it.</Text>
-      )}
+      {dependencies.length > 0 && <Text size="sm">Also adds {dependencies.join(', ')}.</Text>}
       {tool_definitions.length > 0 && <h2>Tools</h2>}
       {tool_definitions.map((tool) => (
         <ToolDetails key={tool.name} tool={tool} />
       ))}
-      <h2>Config</h2>
-      <SchemaTable
-        schema={(config_schema ?? {}) as Schema}
-        empty="There is nothing to configure."
-      />
+      <h2>Configuration</h2>
+      <SchemaTable schema={(config_schema ?? {}) as Schema} empty="No settings" />
       {system_prompt && (
         <details>
-          <summary>What it adds to the prompt</summary>
+          <summary>Prompt text</summary>
           <pre className="prompt">{system_prompt}</pre>
         </details>
       )}
@@ -148,14 +143,14 @@ function UseInAgent({ id }: { id: string }) {
     <Menu position="bottom-start">
       <Menu.Target>
         <Button size="xs" variant="light">
-          Use in an agent
+          Add to agent
         </Button>
       </Menu.Target>
       <Menu.Dropdown className="long-menu">
         <Menu.Item
           renderRoot={(props) => <Link to="/agents/new" search={{ add: id }} {...props} />}
         >
-          A new agent
+          New agent
         </Menu.Item>
         <Menu.Divider />
         {agents.data?.data.slice(0, offeredMax).map((agent) => (

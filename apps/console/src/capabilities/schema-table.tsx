@@ -2,7 +2,7 @@ import { Text } from '@mantine/core'
 import { type Schema, typeOf } from '../agents/schema.ts'
 import { withCode } from '../shell/with-code.tsx'
 
-/** What an object may hold, readable: names, types, what they mean. */
+/** The fields of a schema: names, types and descriptions. */
 export function SchemaTable({ schema, empty }: { schema: Schema; empty: string }) {
   const fields = Object.entries(schema.properties ?? {})
   if (fields.length === 0) {
@@ -23,7 +23,7 @@ export function SchemaTable({ schema, empty }: { schema: Schema; empty: string }
                 ? nestedType(one)
                 : typeOf(one)}
               {schema.required?.includes(name) && ', required'}
-              {one.default !== undefined && `, without it ${JSON.stringify(one.default)}`}
+              {one.default !== undefined && `, default ${JSON.stringify(one.default)}`}
             </Text>
           </dt>
           <dd>
@@ -44,7 +44,7 @@ function Nested({ schema }: { schema: Schema }) {
     <details>
       <summary>
         <Text span size="xs">
-          Its fields
+          Fields
         </Text>
       </summary>
       <SchemaTable schema={inner} empty="" />

@@ -5,7 +5,7 @@ import { SchemaTable } from './schema-table.tsx'
 
 type Tool = Pick<ToolDefinition, 'name' | 'description' | 'policy'> & { parameters: object }
 
-/** A tool as a model is told of it. Opened, it shows what it takes. */
+/** A tool definition with its description and parameters. */
 export function ToolDetails({ tool, from }: { tool: Tool; from?: string | undefined }) {
   return (
     <details className="tool-details">
@@ -13,7 +13,7 @@ export function ToolDetails({ tool, from }: { tool: Tool; from?: string | undefi
         <code>{tool.name}</code>
         {tool.policy === 'requires_approval' && (
           <Badge size="xs" color="yellow" variant="light">
-            asks first
+            requires approval
           </Badge>
         )}
         {from && (
@@ -25,7 +25,7 @@ export function ToolDetails({ tool, from }: { tool: Tool; from?: string | undefi
       <Text size="sm" className="as-written">
         {tool.description}
       </Text>
-      <SchemaTable schema={tool.parameters as Schema} empty="It takes nothing." />
+      <SchemaTable schema={tool.parameters as Schema} empty="No parameters" />
     </details>
   )
 }

@@ -11,20 +11,20 @@ for (const [bytes, words] of [
   [1_048_576, '1.0 MB'],
   [5 * 1024 ** 4, '5120 GB'],
 ] as const) {
-  test(`${bytes} bytes are ${words}`, () => assert.equal(sizeOf(bytes), words))
+  test(`formats ${bytes} bytes as ${words}`, () => assert.equal(sizeOf(bytes), words))
 }
 
-test('content is text, or base64 of bytes', () => {
+test('decodes text and base64', () => {
   assert.deepEqual([...bytesOf({ content: 'é', encoding: 'text' })], [0xc3, 0xa9])
   assert.deepEqual([...bytesOf({ content: '/wA=', encoding: 'base64' })], [255, 0])
 })
 
-test('an image is known by the end of its name', () => {
+test('detects an image by its file extension', () => {
   assert.equal(imageTypeOf('a.b.JPG'), 'image/jpeg')
   assert.equal(imageTypeOf('drawing.svg'), undefined)
   assert.equal(imageTypeOf('png'), 'image/png')
 })
 
-test('a path has a parent', () => {
+test('returns the parent of a path', () => {
   assert.deepEqual(['/a/b.txt', '/a'].map(parentOf), ['/a', ''])
 })

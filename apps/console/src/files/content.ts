@@ -13,7 +13,7 @@ const imageTypes: Record<string, string> = {
   webp: 'image/webp',
 }
 
-/** The type of an image, by the end of its name; undefined for all else. */
+/** Returns the media type of an image by file extension. Undefined for other files. */
 export const imageTypeOf = (name: string) => imageTypes[name.split('.').at(-1)!.toLowerCase()]
 
 const units = ['B', 'KB', 'MB', 'GB'] as const

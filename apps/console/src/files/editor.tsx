@@ -10,7 +10,7 @@ type About = { sessionId: string; file: SessionFile }
 
 const draftOf = (file: SessionFile | undefined) => ({ content: file?.content ?? '' })
 
-/** A concurrent change is neither lost nor hidden: it is shown before anything is overwritten. */
+/** A text editor for a file. Concurrent changes are shown before they are overwritten. */
 export function Editor({ sessionId, file }: About) {
   const { path, is_readonly } = file
   const { queryKey, ...query } = fileQuery(sessionId, path)
@@ -53,11 +53,11 @@ export function Editor({ sessionId, file }: About) {
       />
       <Group className="panel-line" justify="space-between">
         <span role="status">
-          {is_readonly ? 'Read-only' : form.isDirty ? 'Not saved yet' : 'As it is stored'}
+          {is_readonly ? 'Read-only' : form.isDirty ? 'Unsaved changes' : 'Saved'}
         </span>
         <Problem error={!form.theirs && form.error} />
         <Button size="xs" disabled={!isSaveable} loading={form.isSaving} onClick={form.submit}>
-          Save
+          Save file
         </Button>
       </Group>
     </>
@@ -66,13 +66,13 @@ export function Editor({ sessionId, file }: About) {
 
 function Changed({ take, write }: { take: () => void; write: () => void }) {
   return (
-    <Alert color="yellow" m="xs" role="alert" title="The file was changed meanwhile.">
+    <Alert color="yellow" m="xs" role="alert" title="This file was changed in the meantime">
       <Group gap="xs">
         <Button size="compact-xs" variant="default" onClick={take}>
-          Take what is there
+          Load new version
         </Button>
         <Button size="compact-xs" color="red" onClick={write}>
-          Write mine over it
+          Overwrite with mine
         </Button>
       </Group>
     </Alert>

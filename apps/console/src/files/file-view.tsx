@@ -15,10 +15,10 @@ import { saveBlob } from './save.ts'
 
 type About = { sessionId: string; path: string; show: (path: string | undefined) => void }
 
-/** What is longer is not for an editor in a page. */
+/** Larger files are shown read-only and cut. */
 const editableMax = 1024 * 1024
 
-/** A file that is open. */
+/** The open file. */
 export function FileView({ sessionId, path, show }: About) {
   const file = useQuery(fileQuery(sessionId, path))
   return (
@@ -33,8 +33,8 @@ export function FileView({ sessionId, path, show }: About) {
 function NotRead({ error, retry }: { error: unknown; retry: () => unknown }) {
   if (statusOf(error) !== 404) return <Failure error={error} retry={retry} />
   return (
-    <Alert color="yellow" m="sm" role="alert" title="This file is not there any more.">
-      It was deleted or has another name now.
+    <Alert color="yellow" m="sm" role="alert" title="File not found">
+      It was deleted or renamed.
     </Alert>
   )
 }
@@ -49,7 +49,7 @@ function Content({ sessionId, file }: { sessionId: string; file: SessionFile }) 
     )
   }
   if (file.encoding === 'base64') {
-    return <Text className="file-body">This file is not text. Download it to look into it.</Text>
+    return <Text className="file-body">This file is binary. Download it to view its content.</Text>
   }
   if (file.size_bytes > editableMax) {
     return <pre className="file-body">{file.content?.slice(0, editableMax)}</pre>
@@ -87,8 +87,8 @@ function Tools({ sessionId, path, file, show }: About & { file: SessionFile | un
       </Button>
       {asked === 'rename' && (
         <NameForm
-          title="Rename the file"
-          action="Rename"
+          title="Rename file"
+          action="Rename file"
           initial={path}
           close={close}
           submit={async (to) => {
@@ -100,14 +100,14 @@ function Tools({ sessionId, path, file, show }: About & { file: SessionFile | un
       {asked === 'delete' && (
         <Confirm
           title={`Delete ${path}?`}
-          verb="Delete"
+          verb="Delete file"
           close={close}
           act={async () => {
             await outlast.files.delete(sessionId, path)
             await left(undefined)
           }}
         >
-          The file is gone for good, for the agent too.
+          The file is deleted for you and for the agent. This cannot be undone.
         </Confirm>
       )}
     </Group>

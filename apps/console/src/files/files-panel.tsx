@@ -12,7 +12,7 @@ import { FileView } from './file-view.tsx'
 import { NameForm } from './name-form.tsx'
 import { Tree } from './tree.tsx'
 
-/** The files of a session: a tree, and what is in the one that is open. */
+/** The files of a session: a tree, and the open file. */
 export function FilesPanel({ sessionId }: { sessionId: string }) {
   const { file } = useSearch({ from: '/sessions/$sessionId' })
   const navigate = useNavigate({ from: '/sessions/$sessionId' })
@@ -24,8 +24,8 @@ export function FilesPanel({ sessionId }: { sessionId: string }) {
     <>
       <Making sessionId={sessionId} show={show} />
       {files.data?.length === 0 && (
-        <Empty title="There are no files.">
-          What the agent writes and what you upload is here, and stays as long as the session.
+        <Empty title="No files yet">
+          Files that the agent writes or you upload appear here. They are deleted with the session.
         </Empty>
       )}
       <div className="files">
@@ -60,7 +60,7 @@ function Making({ sessionId, show }: MakingProps) {
       <FileButton multiple onChange={(files) => send.mutate(files)}>
         {(props) => (
           <Button {...props} size="xs" variant="default" loading={send.isPending}>
-            Upload
+            Upload files
           </Button>
         )}
       </FileButton>
@@ -68,7 +68,7 @@ function Making({ sessionId, show }: MakingProps) {
       {isNaming && (
         <NameForm
           title="New file"
-          action="Create"
+          action="Create file"
           initial="/"
           close={() => setNaming(false)}
           submit={async (path) => {

@@ -10,7 +10,7 @@ type Naming = {
   submit: (path: string) => Promise<void>
 }
 
-/** Asks for the path of a file. It stays open with what is wrong until it is right, or left. */
+/** Asks for the path of a file. It stays open until the path is valid or the user cancels. */
 export function NameForm({ title, action, initial, close, submit }: Naming) {
   const form = useSaveForm<{ path: string }, void>({
     draftOf: () => ({ path: initial }),
@@ -22,7 +22,7 @@ export function NameForm({ title, action, initial, close, submit }: Naming) {
     <FormModal form={form} title={title} verb={action} button={{ disabled: !isPath }} close={close}>
       <TextInput
         label="Path"
-        description="Folders on the way are made."
+        description="Missing folders are created."
         {...form.text('path')}
         data-autofocus
       />

@@ -1,4 +1,4 @@
-/** Gives a file to the person at the browser. */
+/** Downloads a file in the browser. */
 export function saveBlob(blob: Blob, name: string): void {
   const address = URL.createObjectURL(blob)
   const link = document.createElement('a')
@@ -8,7 +8,7 @@ export function saveBlob(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(address), 60_000)
 }
 
-/** The same of JSON lines that the server sends piece by piece. */
+/** Downloads JSON Lines that the server streams. */
 export async function saveLines(pieces: AsyncIterable<Uint8Array>, name: string): Promise<void> {
   const known: BlobPart[] = []
   for await (const piece of pieces) known.push(piece as BlobPart)

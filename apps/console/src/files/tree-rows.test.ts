@@ -14,12 +14,12 @@ const files = ['/', '/z.md', '/a.md', '/notes', '/notes/today.md', '/notes/old',
 const rows = (...closed: string[]) =>
   rowsOf(files.map(file), new Set(closed)).map(({ path }) => path)
 
-test('folders come first, each right before its content', () => {
+test('lists folders first, each before its content', () => {
   const [old, inOld] = ['/notes/old', '/notes/old/x.md']
   assert.deepEqual(rows(), ['/notes', old, inOld, '/notes/today.md', '/a.md', '/z.md'])
 })
 
-test('a closed folder hides what is in it', () => {
+test('hides the content of a closed folder', () => {
   assert.deepEqual(rows('/notes'), ['/notes', '/a.md', '/z.md'])
   assert.deepEqual(rows('/notes/old'), [
     '/notes',

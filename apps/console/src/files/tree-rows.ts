@@ -1,7 +1,7 @@
 import type { FileInfo } from '@outlast/sdk'
 import { parentOf } from './content.ts'
 
-/** Each folder before its content, folders first; without the content of closed folders. */
+/** Returns the visible rows: folders first, each before its content, without closed content. */
 export function rowsOf(files: readonly FileInfo[], closed: ReadonlySet<string>): FileInfo[] {
   const inside = new Map<string, FileInfo[]>()
   for (const file of files) {

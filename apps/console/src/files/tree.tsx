@@ -16,7 +16,7 @@ type TreeProps = {
   show: (path: string) => void
 }
 
-/** Files in their folders. The arrow keys go up and down, open and close. */
+/** The file tree. Arrow keys move, expand and collapse. */
 export function Tree({ files, chosen, show }: TreeProps) {
   const [closed, setClosed] = useKept<ReadonlySet<string>>('closed folders', new Set())
   const rows = useMemo(() => rowsOf(files, closed), [files, closed])

@@ -4,7 +4,7 @@ import { isConflict, isNewer, rebase } from './draft-state.ts'
 
 const origin = { name: 'Porter', tags: ['a'], prompt: 'Open.' }
 
-test('a draft keeps its changes, and has what is stored in all other fields', () => {
+test('a rebased draft keeps changed fields and takes the stored value of all others', () => {
   const draft = { ...origin, name: 'Doorkeeper' }
   const stored = { ...origin, name: 'Guard', tags: ['a', 'b'] }
   assert.deepEqual(rebase(draft, origin, stored), { ...stored, name: 'Doorkeeper' })
@@ -12,11 +12,11 @@ test('a draft keeps its changes, and has what is stored in all other fields', ()
   assert.deepEqual(rebase(draft, origin, origin), draft)
 })
 
-test('a list is compared by its content', () => {
+test('compares lists by content', () => {
   assert.deepEqual(rebase({ tags: ['a'] }, { tags: ['a'] }, { tags: ['b'] }), { tags: ['b'] })
 })
 
-test('there is a conflict when both sides changed, and not to the same', () => {
+test('reports a conflict when both sides changed to different values', () => {
   const mine = { ...origin, name: 'Doorkeeper' }
   const theirs = { ...origin, prompt: 'Close.' }
   assert.equal(isConflict(mine, origin, theirs), true)
@@ -25,7 +25,7 @@ test('there is a conflict when both sides changed, and not to the same', () => {
   assert.equal(isConflict(mine, origin, { ...mine }), false)
 })
 
-test('an older version does not take the place of what was saved after it', () => {
+test('an older version does not replace a newer one', () => {
   const [older, newer] = [{ updated_at: '2026-01-01' }, { updated_at: '2026-01-02' }]
   assert.equal(isNewer(newer, older), true)
   assert.equal(isNewer(older, newer), false)

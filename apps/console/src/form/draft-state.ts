@@ -1,7 +1,7 @@
-/** A form's record as it was read, and its draft. */
+/** The record that a form edits, and the draft. */
 export type DraftState<Draft, Stored> = { base: Stored | undefined; draft: Draft }
 
-/** Long texts are compared as they are: a prompt or a file may have a mebibyte. */
+/** Compares strings directly, without JSON: a prompt or a file may have 1 MiB. */
 const isSameValue = (one: unknown, other: unknown) =>
   one === other || (typeof one === 'object' && JSON.stringify(one) === JSON.stringify(other))
 

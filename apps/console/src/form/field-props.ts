@@ -7,8 +7,8 @@ type Fields<Draft> = {
 }
 
 /**
- * Props for the inputs of a form, by the name of a draft's field. `paths`: where the API reports
- * problems of the field, in addition to its name.
+ * Returns props for the inputs of a form by draft field. `paths`: error paths of the API that
+ * belong to the field, in addition to its name.
  */
 export function fieldProps<Draft extends object>({ draft, put, problem }: Fields<Draft>) {
   const field = <Name extends keyof Draft & string>(name: Name, paths: string[]) => ({
@@ -21,13 +21,13 @@ export function fieldProps<Draft extends object>({ draft, put, problem }: Fields
       onChange: ({ currentTarget }: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) =>
         put(name, currentTarget.value),
     }),
-    /** For a select that always has a value. */
+    /** For a select without an empty value. */
     choice: <Name extends keyof Draft & string>(name: Name, ...paths: string[]) => ({
       ...field(name, paths),
       allowDeselect: false,
       onChange: (value: string | null) => value !== null && put(name, value),
     }),
-    /** For a whole number that may be empty. */
+    /** For an optional integer. */
     number: <Name extends keyof Draft & string>(name: Name, ...paths: string[]) => ({
       ...field(name, paths),
       allowDecimal: false,

@@ -12,16 +12,16 @@ type Submitted = {
 
 type FormModalProps = Omit<ModalProps, 'opened' | 'onClose'> & {
   form: Submitted
-  /** The label of the button. */
+  /** The label of the submit button. */
   verb: string
   close: () => void
   children: ReactNode
-  /** Next to the button. */
+  /** Rendered before the submit button. */
   more?: ReactNode
   button?: { color?: string; disabled?: boolean }
 }
 
-/** A form in a dialog. A click outside closes it only while nothing was changed. */
+/** A form in a dialog. A click outside closes it only while the draft is unchanged. */
 export function FormModal({ form, verb, close, children, more, button, ...modal }: FormModalProps) {
   return (
     <Modal opened onClose={close} closeOnClickOutside={!form.isDirty} centered {...modal}>
@@ -41,7 +41,7 @@ export function FormModal({ form, verb, close, children, more, button, ...modal 
   )
 }
 
-/** Why a form was not saved, unless its fields show it. Contract: rendered after the fields. */
+/** The save error, without problems that fields show. Contract: rendered after the fields. */
 export const Refused = ({
   form: { error, shown },
 }: {

@@ -12,16 +12,16 @@ const invalid = problem('Invalid.', {
   ],
 })
 const taken = problem('There is one already.', { code: 'mcp_server_exists' })
-const marked = 'Nothing was saved: see what is marked above.'
+const marked = 'Not saved. Fix the marked fields above.'
 
-test('a field has the problem at its path, or of its code', () => {
+test('returns the problem of a field by path or by error code', () => {
   assert.equal(problemAt(invalid, 'name', 'mcp_server_exists'), 'must not be empty')
   assert.equal(problemAt(taken, 'name', 'mcp_server_exists'), 'There is one already.')
   assert.equal(problemAt(invalid, 'url'), undefined)
   assert.equal(problemAt(null, 'name'), undefined)
 })
 
-test('the summary says what no field says', () => {
+test('the summary lists only problems that no field shows', () => {
   assert.deepEqual(summaryOf(invalid, ['name', 'headers/a b']), { title: marked, others: [] })
   assert.deepEqual(summaryOf(taken, ['mcp_server_exists']), { title: marked, others: [] })
   assert.deepEqual(summaryOf(taken, []), { title: 'There is one already.', others: [] })

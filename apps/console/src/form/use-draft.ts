@@ -2,17 +2,17 @@ import { useEffect, useRef, useState } from 'react'
 import { type DraftState, isConflict, isNewer, rebase } from './draft-state.ts'
 
 export type DraftOptions<Draft, Stored> = {
-  /** The record that the form edits, as the cache has it now. Undefined: a new record. */
+  /** The cached record that the form edits. Undefined: a new record. */
   stored?: Stored | undefined
   /** Contract: pure. */
   draftOf: (stored: Stored | undefined) => Draft
-  /** Changes with which the form begins. */
+  /** Initial changes of the draft. */
   first?: Partial<Draft>
 }
 
 /**
- * The draft of a form. Later versions of its record are merged into it field by field; with `asks`,
- * a conflicting version waits in `theirs` until the user chooses.
+ * Holds the draft of a form. Merges later versions of the record field by field. With `asks`, a
+ * conflicting version is returned as `theirs` until the user resolves the conflict.
  */
 export function useFormDraft<Draft extends object, Stored>(
   { stored, draftOf, first }: DraftOptions<Draft, Stored>,
@@ -22,7 +22,7 @@ export function useFormDraft<Draft extends object, Stored>(
     base: stored,
     draft: { ...draftOf(stored), ...first },
   }))
-  // Changed before the next render, so that a save in the same tick has the change.
+  // Updated before the next render, so that a save in the same tick includes the change.
   const latest = useRef(state)
   const set = (next: DraftState<Draft, Stored>) => {
     latest.current = next
@@ -32,7 +32,7 @@ export function useFormDraft<Draft extends object, Stored>(
   const isOvertaken = isNewer(stored, state.base)
   const isAsking = asks && isOvertaken && isConflict(state.draft, origin, draftOf(stored))
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the rest follows from these
+  // biome-ignore lint/correctness/useExhaustiveDependencies: other values derive from these
   useEffect(() => {
     const { base, draft } = latest.current
     if (!isOvertaken || isAsking || !isNewer(stored, base)) return

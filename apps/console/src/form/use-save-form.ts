@@ -6,31 +6,30 @@ import { fieldProps } from './field-props.ts'
 import { problemAt } from './problems.ts'
 import { type DraftOptions, useFormDraft } from './use-draft.ts'
 
-/** Another user saved the same record after it was read here. */
+/** Another user saved the record after this page read it. */
 export class ChangedMeanwhile extends Error {
   override name = 'ChangedMeanwhile'
 }
 
 type SaveOptions<Draft, Stored> = DraftOptions<Draft, Stored> & {
-  /** Contract: sends its arguments; changes since then belong to a later call. */
+  /** Contract: sends exactly its arguments. Later changes belong to the next call. */
   save: (draft: Draft, base: Stored | undefined) => Promise<Stored>
   onSaved?: (saved: Stored) => unknown
-  /** Reads the record after `save` failed with `changed_meanwhile`: the user decides conflicts. */
+  /** Reads the record after `save` failed with `changed_meanwhile`. The user resolves conflicts. */
   read?: (base: Stored) => Promise<Stored>
 }
 
 export type SaveForm<Draft extends object, Stored> = ReturnType<typeof useSaveForm<Draft, Stored>>
 
 /**
- * The state of a form: its draft, its save, and the problems that the server reports. Keeps all
- * changes: those made while the form saves stay in the draft, and versions of other users are
- * merged field by field.
+ * Manages the draft of a form, its save, and the problems that the server reports. Changes made
+ * during a save stay in the draft. Versions of other users are merged field by field.
  */
 export function useSaveForm<Draft extends object, Stored>(options: SaveOptions<Draft, Stored>) {
   const { latest, set, ...state } = useFormDraft(options, options.read !== undefined)
   const isSaving = useRef(false)
   const saving = useMutation({
-    // A draft may hold a secret: the cache drops it with the form.
+    // A draft may hold a secret, so the cache drops it when the form unmounts.
     gcTime: 0,
     async mutationFn(sent: DraftState<Draft, Stored>) {
       const saved = await saveOnce(sent, options)
@@ -55,7 +54,7 @@ export function useSaveForm<Draft extends object, Stored>(options: SaveOptions<D
     saving.mutate(latest.current)
   }
 
-  /** Paths whose problems a field shows, in this render. */
+  /** Error paths that fields display in this render. */
   const shown: string[] = []
   function problem(...paths: string[]) {
     shown.push(...paths)
@@ -77,7 +76,7 @@ export function useSaveForm<Draft extends object, Stored>(options: SaveOptions<D
     isSaving: saving.isPending,
     error: saving.error,
     change: (fields: Partial<Draft>) => put(fields),
-    /** Continues from the stored version with a draft that the user chose. */
+    /** Continues from the stored version with the chosen draft. */
     choose: (draft: Draft) => put(draft, options.stored),
     submit,
     onSubmit(event: SyntheticEvent) {
@@ -88,8 +87,8 @@ export function useSaveForm<Draft extends object, Stored>(options: SaveOptions<D
 }
 
 /**
- * Saves a draft. After a version conflict it reads the record: it may have this draft, when a
- * response was lost, or differ only in fields that the form does not show.
+ * Saves a draft. Reads the record after a version conflict: a lost response may have stored this
+ * draft, or only fields outside the form may differ.
  */
 async function saveOnce<Draft extends object, Stored>(
   { base, draft }: DraftState<Draft, Stored>,
@@ -102,6 +101,6 @@ async function saveOnce<Draft extends object, Stored>(
     const now = await read(base)
     if (isSame(draft, draftOf(now))) return now
     if (isSame(draftOf(base), draftOf(now))) return save(draft, now)
-    throw new ChangedMeanwhile('Somebody else changed it meanwhile.')
+    throw new ChangedMeanwhile('Another user changed this in the meantime.')
   }
 }

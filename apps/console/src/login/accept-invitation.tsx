@@ -4,14 +4,14 @@ import { Confirm } from '../shell/confirm.tsx'
 import { findInvitation, forgetInvitation } from './invitation.ts'
 import { switchTo } from './login.ts'
 
-/** Asks somebody who is signed in and came by an invitation whether to join. */
+/** Asks a signed-in user with an invitation whether to join. */
 export function AcceptInvitation({ email }: { email: string }) {
   const [token, setToken] = useState(findInvitation)
   if (!token) return null
   return (
     <Confirm
-      title="You are invited"
-      verb="Join"
+      title="Join organization?"
+      verb="Join organization"
       keep="Not now"
       color="indigo"
       close={() => {
@@ -24,8 +24,8 @@ export function AcceptInvitation({ email }: { email: string }) {
         await switchTo(id)
       }}
     >
-      Join the organization that invited you, as {email}? You switch to it, and can switch back in
-      the settings.
+      You join the organization that invited you as {email} and switch to it. You can switch back in
+      Settings.
     </Confirm>
   )
 }

@@ -6,7 +6,7 @@ import { Failure } from '../shell/screen.tsx'
 import { switchTo } from './login.ts'
 import { requestSignOut } from './sign-out.ts'
 
-/** Who is a member of several organizations says in which one to work in this browser. */
+/** Asks a member of several organizations which one to open in this browser. */
 export function ChooseOrganization() {
   const organizations = useQuery(organizationsQuery)
   const go = useMutation({ mutationFn: switchTo })
@@ -24,7 +24,9 @@ export function ChooseOrganization() {
           <Failure error={organizations.error} retry={organizations.refetch} />
         )}
         {organizations.data?.length === 0 && (
-          <Text size="sm">You belong to none any more. Ask somebody for an invitation.</Text>
+          <Text size="sm">
+            You are not a member of any organization. Ask an administrator for an invitation.
+          </Text>
         )}
         {organizations.data?.map(({ id, name, role }) => (
           <Button

@@ -1,22 +1,22 @@
-/** In an address: the token of an invitation. */
+/** URL parameter with the token of an invitation. */
 const parameter = 'invitation'
 const key = 'outlast.invitation'
 
-/** What the address said when the page was opened; the router keeps only what it knows. */
+/** The URL parameters at page load. The router drops unknown ones. */
 const arrived = new URLSearchParams(location.search)
 
-// It has to outlast a sign-in elsewhere.
+// The token must survive a redirect to an external sign-in.
 const given = arrived.get(parameter)
 if (given) sessionStorage.setItem(key, given)
 
-/** With which word a sign-in elsewhere sent the browser back, if it did not succeed. */
+/** The error code of a failed external sign-in. */
 export const signInProblem = arrived.get('sign_in')
 
-/** The invitation with which somebody came, until it is used or refused. */
+/** Returns the pending invitation token, until it is accepted or declined. */
 export const findInvitation = (): string | null => sessionStorage.getItem(key)
 
 export const forgetInvitation = (): void => sessionStorage.removeItem(key)
 
-/** What an invited person opens. */
+/** Returns the link of an invitation. */
 export const linkOf = (token: string): string =>
   `${location.origin}/?${new URLSearchParams({ [parameter]: token })}`

@@ -1,27 +1,27 @@
 import { useSyncExternalStore } from 'react'
 import { deleteEntries } from '../sessions/composer/outbox-store.ts'
 
-/** With these words an answer says that nobody is signed in, or not any more. */
-const nobodyCodes = new Set(['unauthenticated', 'invalid_token'])
+/** Error codes of a request without a valid sign-in. */
+const signedOutCodes = new Set(['unauthenticated', 'invalid_token'])
 
 let asking: { promise: Promise<void>; done: () => void } | undefined
 let renewing: Promise<void> | undefined
-let personId: string | undefined
+let userId: string | undefined
 const watchers = new Set<() => void>()
 
-/** Tells the other tabs that somebody signed in or out: what they show may be another's. */
+/** Notifies other tabs of a sign-in or sign-out. They may show data of another user. */
 const tabs = new BroadcastChannel('outlast.login')
 tabs.addEventListener('message', ({ data }) => {
-  // What was written and not sent is a part of what was shown.
+  // Unsent text belongs to the previous user.
   if (data === 'out') sessionStorage.clear()
   location.reload()
 })
 
-function tell() {
+function notify() {
   for (const watch of watchers) watch()
 }
 
-/** Whether a person is asked to sign in now. */
+/** Returns whether the sign-in form is shown. */
 export const useAsking = () =>
   useSyncExternalStore(
     (watch) => {
@@ -32,9 +32,10 @@ export const useAsking = () =>
   )
 
 /**
- * The platform's `fetch`, with a new sign-in when one is needed, after which the request is
- * repeated. The page keeps its state.
- * Contract: the server refuses a request of this page once the browser's cookie is another user's.
+ * Like `fetch`, but asks for a new sign-in when needed and then retries the request. The page keeps
+ * its state.
+ * Contract: the server refuses a request of this page once the browser's cookie belongs to another
+ * user.
  */
 export async function fetchSignedIn(
   input: RequestInfo | URL,
@@ -45,7 +46,7 @@ export async function fetchSignedIn(
   if (response.status !== 401 && response.status !== 403) return response
   const code = await codeOf(response)
   if (code === 'user_mismatch') await becomeAnother()
-  if (!nobodyCodes.has(code)) return response
+  if (!signedOutCodes.has(code)) return response
   renewing ??= renew().finally(() => {
     renewing = undefined
   })
@@ -54,9 +55,9 @@ export async function fetchSignedIn(
 }
 
 function withUser(init: RequestInit = {}): RequestInit {
-  if (personId === undefined) return init
+  if (userId === undefined) return init
   const headers = new Headers(init.headers)
-  headers.set('outlast-user', personId)
+  headers.set('outlast-user', userId)
   return { ...init, headers }
 }
 
@@ -72,7 +73,7 @@ async function codeOf(response: Response): Promise<string> {
 async function becomeAnother(): Promise<never> {
   sessionStorage.clear()
   location.reload()
-  // What the other person was about to do is not done.
+  // Requests of the previous user are not sent.
   return new Promise<never>(() => {})
 }
 
@@ -80,16 +81,16 @@ async function renew(): Promise<void> {
   if (await alone(renewLogin)) return
   await ask()
   tabs.postMessage('in')
-  const before = personId
+  const before = userId
   const { id } = await (await fetch('/v1/auth/me')).json()
   if (before !== undefined && before !== id) await becomeAnother()
 }
 
-/** A refresh token is good once, so only one tab uses it; the others find themselves signed in. */
+/** Renews the sign-in. A refresh token works once, so only one tab uses it. */
 const renewLogin = async () =>
   (await fetch('/v1/auth/me')).ok || (await fetch('/v1/auth/refresh', { method: 'POST' })).ok
 
-/** Contract: a browser without locks has no cookies either: plain http to another machine. */
+/** Runs work in one tab at a time. Contract: a browser without locks has no sign-in cookies. */
 const alone = (work: () => Promise<boolean>): Promise<boolean> =>
   navigator.locks ? navigator.locks.request('outlast.login', work) : work()
 
@@ -100,33 +101,33 @@ function ask(): Promise<void> {
       done = resolve
     })
     asking = { promise, done }
-    tell()
+    notify()
   }
   return asking.promise
 }
 
-/** Somebody signed in: what waited goes on. */
+/** Continues the requests that waited for the sign-in. */
 export function signedIn(): void {
   asking?.done()
   asking = undefined
-  tell()
+  notify()
 }
 
-/** Whose page this is from now on. */
+/** Sets the user of this page. */
 export function remember(id: string): void {
-  personId = id
+  userId = id
 }
 
-/** Nothing of what was shown stays, in any tab. */
+/** Signs out and clears all tabs. */
 export async function signOut(): Promise<void> {
   await fetch('/v1/auth/logout', { method: 'POST' })
-  if (personId !== undefined) await deleteEntries(personId)
+  if (userId !== undefined) await deleteEntries(userId)
   tabs.postMessage('out')
   sessionStorage.clear()
   location.assign('/')
 }
 
-/** Works in another organization from now on: nothing of the one before stays, in any tab. */
+/** Switches to another organization and clears all tabs. */
 export async function switchTo(organizationId: string): Promise<void> {
   const response = await fetchSignedIn('/v1/users/me/switch-org', {
     method: 'POST',
@@ -137,7 +138,7 @@ export async function switchTo(organizationId: string): Promise<void> {
   leaveOrganization()
 }
 
-/** Reloads the page in every tab after the organization that it shows was changed or deleted. */
+/** Reloads all tabs after their organization was changed or deleted. */
 export function leaveOrganization(): void {
   tabs.postMessage('out')
   sessionStorage.clear()

@@ -28,28 +28,26 @@ const providerNames: Record<string, string> = {
   oidc: 'single sign-on',
 }
 
-/** Why a sign-in elsewhere did not succeed, as the address says when one comes back. */
+/** Messages for error codes of an external sign-in. */
 const sentences: Record<string, string> = {
-  email_not_allowed: 'Your address is not at a domain that may sign in here.',
-  email_taken: 'Your address has an account here already: sign in the way you did before.',
-  registration_disabled: 'Only who is invited may sign in here for the first time.',
-  oauth_unavailable: 'The other service cannot be reached. Try again.',
+  email_not_allowed: 'The domain of your email address is not allowed to sign in.',
+  email_taken: 'An account with your email address exists. Sign in the way you did before.',
+  registration_disabled: 'New accounts need an invitation. Ask an administrator for one.',
+  oauth_unavailable: 'The sign-in service is not available. Try again.',
 }
 
-const broughtBack = (): string =>
-  signInProblem === null
-    ? ''
-    : (sentences[signInProblem] ?? 'Signing in did not succeed. Try again.')
+const redirectProblem = (): string =>
+  signInProblem === null ? '' : (sentences[signInProblem] ?? 'Sign-in failed. Try again.')
 
-/** It is told once, not again after a reload. */
-function forgetBroughtBack(): void {
+/** Removes the error code from the URL, so that a reload does not show it again. */
+function removeRedirectProblem(): void {
   const address = new URL(location.href)
   if (!address.searchParams.has('sign_in')) return
   address.searchParams.delete('sign_in')
   history.replaceState(history.state, '', address)
 }
 
-/** Stands in the place of everything else until somebody is signed in. */
+/** Replaces the page until a user has signed in. */
 export function SignIn() {
   const config = useQuery(authConfigQuery)
   useEffect(() => {
@@ -71,10 +69,10 @@ export function SignIn() {
   )
 }
 
-/** How one can sign in here. */
+/** The available sign-in methods. */
 function Ways({ config }: { config: AuthConfig }) {
   const { password_auth_enabled, oauth_providers } = config
-  const [problem, setProblem] = useState(broughtBack)
+  const [problem, setProblem] = useState(redirectProblem)
   return (
     <>
       {password_auth_enabled ? (
@@ -124,7 +122,7 @@ function ByPassword({ config: { signup_enabled }, problem, setProblem }: ByPassw
   const [invitation] = useState(findInvitation)
   const [isNew, setNew] = useState(invitation !== null)
   const [isBusy, setBusy] = useState(false)
-  useEffect(forgetBroughtBack, [])
+  useEffect(removeRedirectProblem, [])
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
@@ -154,8 +152,8 @@ function ByPassword({ config: { signup_enabled }, problem, setProblem }: ByPassw
       {invitation && (
         <Text size="sm" c="dimmed" mb="sm">
           {isNew
-            ? 'You are invited. Use the address that the invitation was made for.'
-            : 'You are invited: sign in, and you are asked whether to join.'}
+            ? 'You have an invitation. Use the email address that was invited.'
+            : 'You have an invitation. Sign in to join the organization.'}
         </Text>
       )}
       <Stack gap="sm">
@@ -163,7 +161,7 @@ function ByPassword({ config: { signup_enabled }, problem, setProblem }: ByPassw
         <TextInput
           name="email"
           type="email"
-          label="E-mail"
+          label="Email"
           autoComplete="email"
           required
           autoFocus
@@ -177,10 +175,18 @@ function ByPassword({ config: { signup_enabled }, problem, setProblem }: ByPassw
         />
         {problem && <Problem>{problem}</Problem>}
         <Button type="submit" loading={isBusy}>
-          {isNew ? 'Create the account' : 'Sign in'}
+          {isNew ? 'Create account' : 'Sign in'}
         </Button>
         {(signup_enabled || invitation) && (
-          <Anchor component="button" type="button" size="sm" onClick={() => setNew(!isNew)}>
+          <Anchor
+            component="button"
+            type="button"
+            size="sm"
+            onClick={() => {
+              setProblem('')
+              setNew(!isNew)
+            }}
+          >
             {isNew ? 'Sign in instead' : 'Create an account'}
           </Anchor>
         )}

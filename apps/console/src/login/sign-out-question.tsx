@@ -3,7 +3,7 @@ import { useOutboxState } from '../sessions/composer/outbox-state.ts'
 import { Confirm } from '../shell/confirm.tsx'
 import { signOut } from './login.ts'
 
-/** Asks before messages that the server does not have are deleted. */
+/** Asks before unsent messages are deleted. */
 export function SignOutQuestion({ close }: { close: () => void }) {
   const [count] = useState(useOutboxState().stored.length)
   return (

@@ -10,7 +10,7 @@ function setAsked(value: boolean) {
   for (const listener of listeners) listener()
 }
 
-/** Signs out, after a question when that deletes messages that the server does not have. */
+/** Signs out. Asks first when unsent messages would be deleted. */
 export function requestSignOut(): void {
   if (outboxState().stored.length > 0) setAsked(true)
   else void signOut()
@@ -23,7 +23,7 @@ function watch(listener: () => void) {
   }
 }
 
-/** Whether a user is asked, and what ends the question. */
+/** Returns whether the question is shown, and a function that closes it. */
 export const useSignOutRequest = () => ({
   isAsked: useSyncExternalStore(watch, () => isAsked),
   close: () => setAsked(false),

@@ -10,7 +10,7 @@ const AcceptInvitation = lazy(() =>
   import('./accept-invitation.tsx').then((all) => ({ default: all.AcceptInvitation })),
 )
 
-/** What somebody who has just come is asked: whether to join, else where to work. */
+/** Asks a new arrival to accept an invitation or to choose an organization. */
 export function Welcome() {
   const { data: me } = useQuery(meQuery)
   if (!me) return null

@@ -48,7 +48,7 @@ html
 The *end*.
 `.repeat(3)
 
-test('a text that grows by a few characters at a time has the blocks of the whole text', () => {
+test('incremental parsing yields the blocks of the whole text', () => {
   const shape = (blocks: readonly { type: string; raw: string }[]) =>
     blocks.map(({ type, raw }) => ({ type, raw }))
   for (const step of [1, 7, 40]) {
@@ -61,7 +61,7 @@ test('a text that grows by a few characters at a time has the blocks of the whol
   }
 })
 
-test('of a text that grows most blocks stay the same objects', () => {
+test('keeps most block objects when a text grows', () => {
   const before = blocksOf(text, noBlocks)
   const after = blocksOf(`${text}More.`, before)
   const same = after.blocks.filter((block, at) => block === before.blocks[at])

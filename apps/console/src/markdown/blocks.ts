@@ -4,13 +4,13 @@ export type Blocks = { text: string; blocks: readonly Token[] }
 
 export const noBlocks: Blocks = { text: '', blocks: [] }
 
-/** More text can change the last block or join it to the one before. Blank lines are blocks. */
+/** Blocks that later text can change or merge. Blank lines are blocks. */
 const openBlocks = 4
 
 /**
- * The blocks of a text; of one that grew, most are those of before.
- * Contract: pure. A link whose address stands far below it is one only when the whole text is read
- * at once.
+ * Parses a text into blocks. Reuses most blocks of the text before it grew.
+ * Contract: pure. A reference link whose definition follows much later is recognized only when the
+ * whole text is parsed at once.
  */
 export function blocksOf(text: string, before: Blocks): Blocks {
   if (before.blocks.length <= openBlocks || !text.startsWith(before.text)) {

@@ -3,14 +3,14 @@ import { useClipboard } from '@mantine/hooks'
 import { type ReactNode, useEffect, useState } from 'react'
 import { Icon } from '../shell/icon.tsx'
 
-/** What is longer stays without colours, so that no text makes the page slow. */
+/** Longer code is not highlighted, because it would slow down the page. */
 const lengthMax = 30_000
 
-/** Code, with a button that copies it. The colours come when their code is there. */
+/** Code with a copy button. Highlighting is applied after its module is loaded. */
 export function CodeBlock({ text, language }: { text: string; language?: string | undefined }) {
   const { copy, copied } = useClipboard({ timeout: 1_500 })
   const name = language?.split(/\s/)[0] ?? ''
-  const coloured = useColours(text, name)
+  const highlighted = useHighlighting(text, name)
   const label = copied ? 'Copied' : 'Copy code'
   return (
     <div className="code-block">
@@ -29,29 +29,29 @@ export function CodeBlock({ text, language }: { text: string; language?: string 
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must reach it */}
       <pre tabIndex={0}>
-        <code>{coloured ?? text}</code>
+        <code>{highlighted ?? text}</code>
       </pre>
     </div>
   )
 }
 
-type Coloured = { text: string; name: string; nodes: ReactNode }
+type Highlighted = { text: string; name: string; nodes: ReactNode }
 
-function useColours(text: string, name: string): ReactNode {
-  const [coloured, setColoured] = useState<Coloured>()
+function useHighlighting(text: string, name: string): ReactNode {
+  const [highlighted, setHighlighted] = useState<Highlighted>()
   useEffect(() => {
     if (name === '' || text.length > lengthMax) return
     let isGone = false
     import('./highlight.tsx').then(
       ({ highlight }) => {
-        if (!isGone) setColoured({ text, name, nodes: highlight(text, name) })
+        if (!isGone) setHighlighted({ text, name, nodes: highlight(text, name) })
       },
-      // Without colours it is code all the same.
+      // The code stays readable without highlighting.
       () => {},
     )
     return () => {
       isGone = true
     }
   }, [text, name])
-  return coloured?.text === text && coloured.name === name ? coloured.nodes : undefined
+  return highlighted?.text === text && highlighted.name === name ? highlighted.nodes : undefined
 }

@@ -5,7 +5,7 @@ const lowlight = createLowlight(common)
 
 type Node = ReturnType<typeof lowlight.highlight>['children'][number]
 
-/** Code as elements with classes; undefined for a language that is not known. */
+/** Returns highlighted code as elements. Undefined for an unknown language. */
 export function highlight(text: string, language: string): ReactNode {
   if (!lowlight.registered(language)) return undefined
   return lowlight.highlight(language, text).children.map(shown)

@@ -6,8 +6,8 @@ import { CodeBlock } from './code-block.tsx'
 import { RemoteImage } from './remote-image.tsx'
 
 /**
- * Text of a model as elements. Nothing in it can become HTML: what looks like a tag is shown as it
- * was written. While text grows only its last blocks are rendered again.
+ * Renders the Markdown of a model. Tags are shown as text and never become HTML. While the text
+ * grows, only its last blocks render again.
  */
 export function Markdown({ text, isGrowing = false }: { text: string; isGrowing?: boolean }) {
   const before = useRef<Blocks>(noBlocks)
@@ -32,7 +32,7 @@ const Block = memo(
 
 const all = (tokens: Token[] | undefined): ReactNode =>
   tokens?.map((token, at) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: they stand in the order of the text
+    // biome-ignore lint/suspicious/noArrayIndexKey: they keep the order of the text
     <Fragment key={at}>{shown(token)}</Fragment>
   ))
 
@@ -81,7 +81,7 @@ function shown(token: Token): ReactNode {
   }
 }
 
-/** The lexer escapes plain text for HTML, which nothing here is. */
+/** Reverts the HTML escaping of the lexer. React escapes text itself. */
 function unescaped(text: string): string {
   return text
     .replaceAll('&lt;', '<')
@@ -102,7 +102,7 @@ function linkOf({ href, tokens }: Tokens.Link): ReactNode {
 
 function listOf({ ordered, start, items }: Tokens.List): ReactNode {
   const entries = items.map((item, at) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: they stand in the order of the text
+    // biome-ignore lint/suspicious/noArrayIndexKey: they keep the order of the text
     <li key={at}>
       {item.task && <input type="checkbox" checked={item.checked ?? false} readOnly disabled />}
       {all(item.tokens)}
@@ -124,7 +124,7 @@ function tableOf({ header, rows }: Tokens.Table): ReactNode {
       </thead>
       <tbody>
         {rows.map((row, at) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: they stand in the order of the text
+          // biome-ignore lint/suspicious/noArrayIndexKey: they keep the order of the text
           <tr key={at}>
             {row.map((cell, column) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: columns do not move

@@ -7,11 +7,11 @@ const stored = {
   ...{ name: 'tracker', url: 'https://mcp.example.com/mcp', headers: { 'X-Team': '********' } },
 } as unknown as McpServer
 
-test('a server that is saved as it was read keeps its headers and its key', () => {
+test('saving an unchanged server keeps its headers and its key', () => {
   assert.deepEqual(mcpServerBody(mcpServerDraft(stored)), { ...stored, description: '' })
 })
 
-test('headers without a name are not sent, a key that was written is', () => {
+test('omits headers without a name and sends a new key', () => {
   const { headers, ...draft } = mcpServerDraft(stored)
   const more = [
     { key: 1, name: ' X-More ', value: 'a' },
@@ -22,18 +22,18 @@ test('headers without a name are not sent, a key that was written is', () => {
   assert.equal(body.api_key, 'k')
 })
 
-test('a further row has a key of its own', () => {
+test('a new row has a unique key', () => {
   assert.deepEqual([nextKey([]), nextKey(mcpServerDraft(stored).headers)], [0, 1])
 })
 
-test('the key stays with the host', () => {
+test('detects a change of the host', () => {
   const moves = (url: string) => isElsewhere(stored, { url })
   assert.equal(moves(' https://mcp.example.com/other '), false)
   assert.equal(moves('https://elsewhere.example.com/mcp'), true)
   assert.equal(moves('no address'), true)
 })
 
-test('an address of this machine or its network is known', () => {
+test('detects private addresses', () => {
   const local = ['http://localhost:1', 'https://127.0.0.1', 'http://10.0.0.1', 'http://[::1]/']
   assert.ok(local.every(isOnThisMachine))
   assert.equal(isOnThisMachine('https://mcp.example.com/?q=http://localhost'), false)

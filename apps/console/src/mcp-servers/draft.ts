@@ -3,10 +3,10 @@ import type { McpServer, NewMcpServer } from '@outlast/sdk'
 /** `key` identifies a row of the form, since its name can change. */
 export type Header = { key: number; name: string; value: string }
 
-/** An MCP server as it is in its form. */
+/** An MCP server in its form. */
 export type McpServerDraft = Pick<McpServer, 'name' | 'url'> & {
   description: string
-  /** Only ever written. */
+  /** Write-only. */
   api_key: string
   headers: Header[]
 }
@@ -24,7 +24,7 @@ export const mcpServerDraft = (stored: McpServer | undefined): McpServerDraft =>
 export const nextKey = (headers: readonly Header[]) =>
   1 + Math.max(-1, ...headers.map(({ key }) => key))
 
-/** The body of a request: without an unchanged key, and without headers that have no name. */
+/** Returns the request body, without an unchanged key and without unnamed headers. */
 export function mcpServerBody({
   name,
   url,
@@ -44,7 +44,7 @@ export function mcpServerBody({
 
 const originOf = (url: string) => URL.parse(url)?.origin
 
-/** Whether a draft is of another host, which the stored key may not be sent to. */
+/** Returns whether a draft has another host. The stored key may not be sent there. */
 export const isElsewhere = (stored: McpServer, draft: Pick<McpServerDraft, 'url'>) =>
   originOf(stored.url) !== originOf(draft.url.trim())
 

@@ -7,7 +7,7 @@ import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { ServerEntry } from './server-entry.tsx'
 import { ServerForm } from './server-form.tsx'
 
-/** Every MCP server of the organization, the newest first. */
+/** All MCP servers of the organization, newest first. */
 export function McpServersScreen() {
   const { new: isNew } = useSearch({ from: '/mcp-servers' })
   const navigate = useNavigate({ from: '/mcp-servers' })
@@ -20,7 +20,7 @@ export function McpServersScreen() {
       actions={
         mayChange && (
           <Button size="xs" onClick={() => open(true)}>
-            Add a server
+            Add server
           </Button>
         )
       }
@@ -28,9 +28,9 @@ export function McpServersScreen() {
       {isNew && <ServerForm close={() => open(false)} />}
       {servers.isError && <Failure error={servers.error} retry={servers.refetch} />}
       {servers.data?.length === 0 && (
-        <Empty title="There is no MCP server yet.">
-          A server that speaks the Model Context Protocol over HTTP gives its tools to your agents.
-          Add its address, test it, then choose it among the capabilities of an agent.
+        <Empty title="No MCP servers yet">
+          An MCP server provides tools to your agents over HTTP. Add its URL, test it, then add it
+          to an agent as a capability.
         </Empty>
       )}
       <ul className="entries scroll" aria-label="MCP servers">

@@ -14,11 +14,11 @@ import { MoreMenu } from '../shell/more-menu.tsx'
 import { isOnThisMachine } from './draft.ts'
 import { ServerForm } from './server-form.tsx'
 
-/** How a server is, as far as it is known. */
+/** Returns the last known state of a server. */
 function stateOf({ status, tools_error, tools_listed_at }: McpServer): [StateKind, string] {
   if (status === 'disabled') return ['off', 'disabled']
-  if (tools_error) return ['bad', 'down']
-  return tools_listed_at ? ['good', 'works'] : ['off', 'not asked yet']
+  if (tools_error) return ['bad', 'unavailable']
+  return tools_listed_at ? ['good', 'connected'] : ['off', 'not tested']
 }
 
 export function ServerEntry({ server }: { server: McpServer }) {
@@ -47,7 +47,7 @@ export function ServerEntry({ server }: { server: McpServer }) {
             <State kind={kind}>{word}</State>
             {api_key_set && (
               <Badge size="xs" variant="light" color="gray">
-                key set
+                API key set
               </Badge>
             )}
             {headerCount > 0 && (
@@ -87,14 +87,14 @@ export function ServerEntry({ server }: { server: McpServer }) {
       {opened === 'delete' && (
         <Confirm
           title={`Delete ${name}?`}
-          verb="Delete"
+          verb="Delete server"
           close={close}
           act={async () => {
             await outlast.mcpServers.delete(id)
             mcpServersChanged()
           }}
         >
-          {description} Agents that name it go on without its tools.
+          {description} Agents that use this server continue without its tools.
         </Confirm>
       )}
     </>
@@ -132,9 +132,9 @@ function Changed({ server }: { server: McpServer }) {
   if (!tools_hash || !changed) return null
   return (
     <div>
-      <State kind="bad">Changed since reviewed: {changed.join(', ')}</State>
+      <State kind="bad">Changed since review: {changed.join(', ')}</State>
       <Text size="sm" c="dimmed">
-        Where an agent asks for approval of tools of this server, these require it too.
+        If an agent requires approval for tools of this server, these tools require it too.
       </Text>
       {mayConfirm && (
         <Button
@@ -151,16 +151,16 @@ function Changed({ server }: { server: McpServer }) {
   )
 }
 
-/** Why its tools cannot be had, and what may help. */
+/** Why the tools cannot be listed, with a fix. */
 function Down({ message, url }: { message: string; url: string }) {
   return (
     <div>
-      <State kind="bad">Its tools cannot be listed</State>
+      <State kind="bad">Could not list tools</State>
       <Text size="sm">{message}</Text>
       <Text size="sm" c="dimmed">
         {isOnThisMachine(url)
-          ? 'Check that it runs. Private addresses are only called when PRIVATE_HOSTS_ALLOWED names their host and port.'
-          : 'Check its URL, key and headers. Turns go on without its tools until it is back.'}
+          ? 'Check that the server is running. Private addresses must be listed in PRIVATE_HOSTS_ALLOWED with host and port.'
+          : 'Check the URL, API key and headers. Until the server is available, turns continue without its tools.'}
       </Text>
     </div>
   )
@@ -168,12 +168,12 @@ function Down({ message, url }: { message: string; url: string }) {
 
 function Tested({ result, url }: { result: McpServerTest; url: string }) {
   const { ok, message, latency_ms, server, tools, warnings } = result
-  if (!ok) return <Down message={message ?? 'It did not say why.'} url={url} />
+  if (!ok) return <Down message={message ?? 'The server gave no reason.'} url={url} />
   const { name, version } = (server ?? {}) as { name?: string; version?: string }
   return (
     <div>
       <State kind="good">
-        It works: {[name, version].filter(Boolean).join(' ')} listed{' '}
+        Connected: {[name, version].filter(Boolean).join(' ')} listed{' '}
         {tools.length === 1 ? '1 tool' : `${tools.length} tools`} in {latency_ms} ms.
       </State>
       {warnings.map((warning) => (

@@ -14,7 +14,7 @@ import {
   nextKey,
 } from './draft.ts'
 
-/** Adds a server, or changes one. Keys and the values of headers are only ever written. */
+/** Creates or changes a server. Keys and header values are write-only. */
 export function ServerForm({ stored, close }: { stored?: McpServer; close: () => void }) {
   const form = useSaveForm({
     stored,
@@ -33,12 +33,12 @@ export function ServerForm({ stored, close }: { stored?: McpServer; close: () =>
     <FormModal
       form={form}
       title={stored ? stored.name : 'New MCP server'}
-      verb={stored ? 'Save' : 'Add'}
+      verb={stored ? 'Save server' : 'Add server'}
       close={close}
     >
       <TextInput
         label="Name"
-        description="Models see its tools as mcp_name__tool."
+        description="Tool names have the form mcp_name__tool."
         required
         maxLength={255}
         {...form.text('name', 'mcp_server_exists')}
@@ -57,10 +57,10 @@ export function ServerForm({ stored, close }: { stored?: McpServer; close: () =>
         required={needsKey}
         description={
           needsKey
-            ? 'Another address needs the key and the values of headers again.'
+            ? 'The host changed. Enter the key and the header values again.'
             : stored?.api_key_set
-              ? 'One is set. What you write here takes its place.'
-              : 'Sent as a bearer token. It is stored encrypted and never shown again.'
+              ? 'A key is set. A new value replaces it.'
+              : 'Sent as a bearer token. Stored encrypted and never shown again.'
         }
         autoComplete="off"
         maxLength={8192}
@@ -83,7 +83,7 @@ function Headers({ form }: { form: SaveForm<McpServerDraft, McpServer> }) {
         Headers
       </Text>
       <Text size="xs" c="dimmed" mb={4}>
-        Sent with every request. Values are kept encrypted and shown as ********.
+        Sent with every request. Values are stored encrypted and shown as ********.
       </Text>
       <Stack gap={6}>
         {headers.map(({ key, name, value }) => (
@@ -125,7 +125,7 @@ function Headers({ form }: { form: SaveForm<McpServerDraft, McpServer> }) {
             form.change({ headers: [...headers, { key: nextKey(headers), name: '', value: '' }] })
           }
         >
-          Add a header
+          Add header
         </Button>
       )}
     </div>

@@ -1,12 +1,12 @@
 export const width = 400
 export const height = 120
 const top = 8
-/** How wide a single value is. */
+/** Width of a single value. */
 const dot = 3
 
 export const yOf = (part: number) => height - 1 - part * (height - 1 - top)
 
-/** Looks in which nothing is known leave a gap; a single one between two is a dot. */
+/** Returns an SVG path. Unknown values leave a gap. A single value between gaps is a dot. */
 export function pathOf(values: readonly (number | undefined)[], most: number): string {
   const step = width / Math.max(1, values.length - 1)
   let isDrawing = false

@@ -4,21 +4,21 @@ export type ChartLine = {
   name: string
   color: string
   values: readonly (number | undefined)[]
-  /** What stands beside its name, where that is not the latest value. */
+  /** Text beside the name. Default: the latest value. */
   now?: string
 }
 
-/** Lines over time, from the first look on the left to the latest on the right. */
+/** A line chart over time, oldest value on the left. */
 export function Chart({
   title,
   lines,
-  say,
+  format,
   span,
 }: {
   title: string
   lines: readonly ChartLine[]
-  say: (value: number) => string
-  /** How long it covers, for a person. */
+  format: (value: number) => string
+  /** Description of the time range. */
   span: string
 }) {
   const most = Math.max(
@@ -27,14 +27,14 @@ export function Chart({
   )
   const latest = lines.map(
     ({ name, values, now }) =>
-      `${name} ${now ?? (last(values) === undefined ? '–' : say(last(values)!))}`,
+      `${name} ${now ?? (last(values) === undefined ? '–' : format(last(values)!))}`,
   )
   return (
     <figure className="ops-chart">
       <figcaption>
         {title}
         <span>
-          {most === Number.MIN_VALUE ? '' : `up to ${say(most)}, `}
+          {most === Number.MIN_VALUE ? '' : `max ${format(most)}, `}
           {span}
         </span>
       </figcaption>

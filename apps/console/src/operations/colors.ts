@@ -1,4 +1,4 @@
-/** Of lines in charts. */
+/** Colors of chart lines. */
 export const colors = {
   blue: 'var(--mantine-color-blue-5)',
   green: 'var(--mantine-color-green-6)',

@@ -16,7 +16,7 @@ const spans = [
 
 type Step = TurnHistory['steps'][number]
 
-/** What all nodes together did, as they counted it. */
+/** Throughput and latency of all nodes. */
 export function History() {
   const { minutes = 60 } = useSearch({ from: '/operations' })
   const navigate = useNavigate({ from: '/operations' })
@@ -27,7 +27,7 @@ export function History() {
         <h2>All nodes</h2>
         <SegmentedControl
           size="xs"
-          aria-label="How far back"
+          aria-label="Time range"
           data={spans.map((one) => ({ value: String(one.minutes), label: one.label }))}
           value={String(minutes)}
           onChange={(value) =>
@@ -48,10 +48,11 @@ export function History() {
 }
 
 function Charts({ history: { steps, step_seconds } }: { history: TurnHistory }) {
-  const span = `in steps of ${durationOf(step_seconds * 1_000)}`
+  const span = `${durationOf(step_seconds * 1_000).replace('.0 s', ' s')} per point`
   const counted = (name: 'completed' | 'failed' | 'cancelled', color: string): ChartLine => {
     const total = steps.reduce((sum, step) => sum + step[name], 0)
-    return { name, color, values: steps.map((step) => step[name]), now: String(total) }
+    const label = name === 'cancelled' ? 'canceled' : name
+    return { name: label, color, values: steps.map((step) => step[name]), now: String(total) }
   }
   const timed = (name: string, color: string, pick: (step: Step) => number | null): ChartLine => ({
     name,
@@ -63,7 +64,7 @@ function Charts({ history: { steps, step_seconds } }: { history: TurnHistory }) 
       <Chart
         title="Throughput and failures"
         span={span}
-        say={String}
+        format={String}
         lines={[
           counted('completed', colors.green),
           counted('failed', colors.red),
@@ -71,21 +72,21 @@ function Charts({ history: { steps, step_seconds } }: { history: TurnHistory }) 
         ]}
       />
       <Chart
-        title="How long turns take"
+        title="Turn duration"
         span={span}
-        say={durationOf}
+        format={durationOf}
         lines={[
-          timed('half below', colors.blue, (step) => step.turn_p50_ms),
-          timed('95 % below', colors.violet, (step) => step.turn_p95_ms),
+          timed('p50', colors.blue, (step) => step.turn_p50_ms),
+          timed('p95', colors.violet, (step) => step.turn_p95_ms),
         ]}
       />
       <Chart
-        title="Until a model's first token"
+        title="Time to first token"
         span={span}
-        say={durationOf}
+        format={durationOf}
         lines={[
-          timed('half below', colors.blue, (step) => step.first_token_p50_ms),
-          timed('95 % below', colors.violet, (step) => step.first_token_p95_ms),
+          timed('p50', colors.blue, (step) => step.first_token_p50_ms),
+          timed('p95', colors.violet, (step) => step.first_token_p95_ms),
         ]}
       />
     </div>

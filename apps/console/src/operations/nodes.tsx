@@ -10,13 +10,13 @@ import { Refusal } from '../shell/confirm.tsx'
 import { Entry, State, type StateKind } from '../shell/entry.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
 
-/** The processes of this server. All organizations share them, so only operators see them. */
+/** The nodes of this server. All organizations share them, so only operators see them. */
 export function Nodes() {
   const workers = useQuery(workersQuery)
   if (statusOf(workers.error) === 403) {
     return (
-      <Empty title="Nodes are for operators.">
-        All organizations share them: administrators of the default organization see them here.
+      <Empty title="Only operators can see nodes">
+        All organizations share the nodes. Administrators of the default organization can see them.
       </Empty>
     )
   }
@@ -33,12 +33,12 @@ export function Nodes() {
 }
 
 const stateOf = ({ alive, draining }: Worker): [StateKind, string] =>
-  alive ? (draining ? ['warn', 'draining'] : ['good', 'alive']) : ['bad', 'gone']
+  alive ? (draining ? ['warn', 'draining'] : ['good', 'online']) : ['bad', 'offline']
 
 function Node({ node }: { node: Worker }) {
   const { id, role, version, slots, used_slots, alive, draining, lease_until, started_at } = node
-  const readAnew = () => invalidate(workerKeys.all)
-  const resume = useMutation({ mutationFn: () => outlast.workers.resume(id), onSuccess: readAnew })
+  const refresh = () => invalidate(workerKeys.all)
+  const resume = useMutation({ mutationFn: () => outlast.workers.resume(id), onSuccess: refresh })
   const [kind, word] = stateOf(node)
   return (
     <Entry
@@ -61,15 +61,16 @@ function Node({ node }: { node: Worker }) {
           <ActButton act={resume}>Resume</ActButton>
         ) : (
           <AskButton
-            say="Drain"
+            label="Drain"
             title={`Drain ${id}?`}
+            verb="Drain node"
             act={async () => {
               await outlast.workers.drain(id)
-              readAnew()
+              refresh()
             }}
           >
-            It takes no new turn; those that it runs go on. When it is the only node, new turns wait
-            until it is resumed.
+            The node takes no new turns. Running turns continue. If it is the only node, new turns
+            wait until you resume it.
           </AskButton>
         ))
       }

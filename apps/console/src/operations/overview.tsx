@@ -9,7 +9,7 @@ import { colors } from './colors.ts'
 import { History } from './history.tsx'
 import { type HealthSample, useHealth } from './use-health.ts'
 
-/** The state of the server: now, while the page was open, and further back for all nodes. */
+/** Server health now, since the page was opened, and the history of all nodes. */
 export function Overview() {
   const { current, seen } = useHealth()
   if (!current.data) {
@@ -25,7 +25,7 @@ export function Overview() {
         <Chart
           title="Turns"
           span={span}
-          say={String}
+          format={String}
           lines={[
             { name: 'running', color: colors.blue, values: seen.map(({ running }) => running) },
             { name: 'queued', color: colors.orange, values: seen.map(({ queued }) => queued) },
@@ -33,18 +33,17 @@ export function Overview() {
           ]}
         />
         <Chart
-          title="Age of the queue"
+          title="Oldest queued turn"
           span={span}
-          say={durationOf}
-          lines={[{ name: 'oldest', color: colors.orange, values: seen.map(ageOf) }]}
+          format={durationOf}
+          lines={[{ name: 'age', color: colors.orange, values: seen.map(ageOf) }]}
         />
       </div>
       {current.data.workers ? (
         <History />
       ) : (
         <Text size="sm" c="dimmed" px="md" pb="md">
-          How much all nodes do and how long it takes is for operators: all organizations share
-          them.
+          Only operators can see throughput and latency, because all organizations share the nodes.
         </Text>
       )}
     </div>
@@ -55,20 +54,20 @@ const ageOf = ({ oldest_queued_at, atMs }: HealthSample) =>
   oldest_queued_at ? Math.max(0, atMs - Date.parse(oldest_queued_at)) : 0
 
 function spanOf(list: readonly { atMs: number }[]): string {
-  if (list.length < 2) return 'from now on'
-  return `the last ${durationOf(list.at(-1)!.atMs - list[0]!.atMs)}`
+  if (list.length < 2) return 'collecting data'
+  return `last ${durationOf(list.at(-1)!.atMs - list[0]!.atMs)}`
 }
 
 function Banner({ health: { status, problems } }: { health: DurableHealth }) {
   if (status === 'ok') {
     return (
       <p className="ops-well" role="status">
-        <State kind="good">Everything works</State>
+        <State kind="good">Healthy</State>
       </p>
     )
   }
   return (
-    <Alert color="red" m="md" mb={0} role="alert" title="Something is wrong">
+    <Alert color="red" m="md" mb={0} role="alert" title="Problems detected">
       {problems.map((problem) => (
         <div key={problem}>{problem}</div>
       ))}

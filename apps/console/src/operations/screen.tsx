@@ -11,12 +11,12 @@ const tabs = [
   { tab: 'nodes', label: 'Nodes' },
 ] as const
 
-/** What runs the turns, and how it does. */
+/** Health, turns and nodes of the server. */
 export function OperationsScreen() {
   const { tab = 'overview' } = useSearch({ from: '/operations' })
   return (
     <Screen title="Operations">
-      <Tabs label="Parts of operations" tabs={tabs} current={tab} />
+      <Tabs label="Operations views" tabs={tabs} current={tab} />
       {tab === 'overview' && <Overview />}
       {tab === 'turns' && <Turns />}
       {tab === 'nodes' && <Nodes />}

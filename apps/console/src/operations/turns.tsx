@@ -23,7 +23,7 @@ const kinds: Record<Workflow['status'], StateKind> = {
 }
 const shownMax = 100
 
-/** Turns that run, wait, or failed for good. */
+/** Turns that are queued, running, waiting or failed. */
 export function Turns() {
   const { status, agent } = useSearch({ from: '/operations' })
   const navigate = useNavigate({ from: '/operations' })
@@ -57,9 +57,9 @@ export function Turns() {
       {turns.isError && <Failure error={turns.error} retry={turns.refetch} />}
       <div className="scroll">
         {turns.data?.data.length === 0 && (
-          <Empty title="No turn is like that.">
-            What runs, what waits for a node, a person or a client, and what failed for good is
-            listed here. Turns that completed are in their sessions.
+          <Empty title={status || agent ? 'No turns match' : 'No open turns'}>
+            Queued, running, waiting and failed turns appear here. Completed turns are in their
+            sessions.
           </Empty>
         )}
         <ul className="entries" aria-label="Turns">
@@ -69,8 +69,8 @@ export function Turns() {
         </ul>
         {turns.data && turns.data.total > shownMax && (
           <p className="filter-bar">
-            {shownMax} of {turns.data.total_capped ? 'more than ' : ''}
-            {turns.data.total} are shown.
+            Showing {shownMax} of {turns.data.total_capped ? 'more than ' : ''}
+            {turns.data.total} turns.
           </p>
         )}
       </div>
@@ -89,14 +89,14 @@ function Turn({ turn }: { turn: Workflow }) {
           <Link to="/sessions/$sessionId" params={{ sessionId: session_id }}>
             {names.get(agent_id) ?? agent_id}
           </Link>
-          <State kind={kinds[status]}>{cancelled ? 'being cancelled' : status}</State>
+          <State kind={kinds[status]}>{cancelled ? 'canceling' : status}</State>
         </>
       }
       about={
         <>
           <Ago at={since} />
           {node && ` · on ${node}`}
-          {attempts > 1 && ` · taken ${attempts} times`} · <code>{turn_id}</code>
+          {attempts > 1 && ` · ${attempts} attempts`} · <code>{turn_id}</code>
           {error && <div>{error}</div>}
         </>
       }
@@ -107,15 +107,15 @@ function Turn({ turn }: { turn: Workflow }) {
 
 function Acts({ turn: { turn_id, status, cancelled, retried_as } }: { turn: Workflow }) {
   const mayWrite = useMay('member')
-  const readAnew = () => invalidate(workflowKeys.all)
+  const refresh = () => invalidate(workflowKeys.all)
   const retry = useMutation({
     mutationFn: () => outlast.workflows.retry(turn_id),
-    onSuccess: readAnew,
+    onSuccess: refresh,
   })
   if (!mayWrite) return null
   if (status === 'failed') {
     return retried_as ? (
-      <State kind="off">tried again</State>
+      <State kind="off">retried</State>
     ) : (
       <>
         <ActButton act={retry}>Retry</ActButton>
@@ -125,16 +125,17 @@ function Acts({ turn: { turn_id, status, cancelled, retried_as } }: { turn: Work
   }
   return (
     <AskButton
-      say="Cancel"
+      label="Cancel"
       disabled={cancelled}
       title="Cancel this turn?"
-      verb="Cancel the turn"
+      verb="Cancel turn"
+      keep="Keep running"
       act={async () => {
         await outlast.workflows.cancel(turn_id)
-        readAnew()
+        refresh()
       }}
     >
-      What it has done so far stays in its session.
+      Results so far stay in the session.
     </AskButton>
   )
 }

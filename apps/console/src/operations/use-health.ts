@@ -3,23 +3,23 @@ import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { queueHealthQuery } from '../queries/workers.ts'
 
-/** A quarter of an hour. */
-const keptMax = 300
+/** 15 minutes of samples, one every 3 s. */
+const samplesMax = 300
 
 export type HealthSample = DurableHealth & { atMs: number }
 
-/** What was seen so far, the latest last, kept while the page is open. */
-let kept: readonly HealthSample[] = []
+/** Samples since the page was loaded, oldest first. */
+let samples: readonly HealthSample[] = []
 
-/** Looks every few seconds while somebody looks at it. */
+/** Samples the server health while a component uses it. */
 export function useHealth() {
   const current = useQuery(queueHealthQuery)
-  const [seen, setSeen] = useState(kept)
+  const [seen, setSeen] = useState(samples)
   const { data, dataUpdatedAt: atMs } = current
   useEffect(() => {
-    if (!data || kept.at(-1)?.atMs === atMs) return
-    kept = [...kept, { ...data, atMs }].slice(-keptMax)
-    setSeen(kept)
+    if (!data || samples.at(-1)?.atMs === atMs) return
+    samples = [...samples, { ...data, atMs }].slice(-samplesMax)
+    setSeen(samples)
   }, [data, atMs])
   return { current, seen }
 }

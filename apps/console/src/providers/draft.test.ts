@@ -8,7 +8,7 @@ const stored = (provider_type: ProviderType, base_url?: string) =>
   ({ id: 'p', name: 'Mine', provider_type, ...(base_url && { base_url }) }) as Provider
 
 for (const { type, label } of vendors) {
-  test(`a provider of type ${type} is sent without what is empty`, () => {
+  test(`omits empty fields of a provider of type ${type}`, () => {
     const draft = { ...providerDraft(undefined), provider_type: type }
     assert.deepEqual(providerBody(draft), { name: label, provider_type: type })
     const filled = { ...draft, name: ' Mine ', base_url: ' https://example.com ', api_key: 'k' }
@@ -18,7 +18,7 @@ for (const { type, label } of vendors) {
   })
 }
 
-test('a key that is stored is not in the form', () => {
+test('the form does not contain the stored key', () => {
   const draft = providerDraft({ ...stored('openai'), api_key_set: true } as Provider)
   assert.equal(draft.api_key, '')
 })
@@ -31,11 +31,11 @@ for (const [from, provider_type, base_url, moves] of [
   [stored('openai', 'https://a.example.com'), 'openai', 'https://b.example.com', true],
   [stored('openai', 'https://a.example.com'), 'anthropic', ' ', false],
 ] as const) {
-  test(`from ${from.base_url ?? from.provider_type} to ${base_url || provider_type}`, () => {
+  test(`${moves ? 'moves' : 'keeps'} the address from ${from.base_url ?? from.provider_type} to ${base_url || provider_type}`, () => {
     assert.equal(movesFrom(from, { provider_type, base_url }), moves)
   })
 }
 
-test('a type of a newer server has a name', () => {
+test('an unknown provider type is shown by its name', () => {
   assert.equal(vendorOf('oracle' as ProviderType).label, 'oracle')
 })

@@ -1,12 +1,12 @@
 import type { NewProvider, Provider, ProviderType } from '@outlast/sdk'
 import { vendorOf } from './vendors.ts'
 
-/** A provider as it is in its form. */
+/** A provider in its form. */
 export type ProviderDraft = {
   name: string
   provider_type: ProviderType
   base_url: string
-  /** Only ever written. */
+  /** Write-only. */
   api_key: string
 }
 
@@ -17,7 +17,7 @@ export const providerDraft = (stored: Provider | undefined): ProviderDraft => ({
   api_key: '',
 })
 
-/** What the API is sent. What is empty is left out. */
+/** Returns the request body without empty fields. */
 export function providerBody({
   name,
   provider_type,
@@ -32,7 +32,7 @@ export function providerBody({
   }
 }
 
-/** True for an address that the stored key may not be sent to. */
+/** Returns whether a draft has another address. The stored key may not be sent there. */
 export function movesFrom(
   stored: Provider,
   draft: Pick<ProviderDraft, 'provider_type' | 'base_url'>,

@@ -13,27 +13,27 @@ const model = (more: object = {}) =>
 
 for (const [about, listed, filters, isShown] of [
   ['an active model', model(), {}, true],
-  ['a disabled one', model({ status: 'disabled' }), {}, false],
-  ['a disabled one of all', model({ status: 'disabled' }), { all: true }, true],
-  ['a stale one', model({ is_stale: true }), {}, false],
-  ['one of another provider', model(), { provider: 'other' }, false],
-  ['one found by its id', model(), { search: 'GRIND-' }, true],
-  ['one not found', model(), { search: 'crush' }, false],
-  ['one that is no favorite', model(), { favorites: true }, false],
-  ['one that is not known to take images', model(), { takes: 'image' }, false],
+  ['a disabled model', model({ status: 'disabled' }), {}, false],
+  ['a disabled model with the filter for all', model({ status: 'disabled' }), { all: true }, true],
+  ['a stale model', model({ is_stale: true }), {}, false],
+  ['a model of another provider', model(), { provider: 'other' }, false],
+  ['a model that matches by id', model(), { search: 'GRIND-' }, true],
+  ['a model that does not match', model(), { search: 'crush' }, false],
+  ['a model that is not a favorite', model(), { favorites: true }, false],
+  ['a model without known image input', model(), { takes: 'image' }, false],
   [
-    'one that takes images',
+    'a model with image input',
     model({ profile: { modalities: { input: ['text', 'image'] } } }),
     { takes: 'image' },
     true,
   ],
 ] as const) {
-  test(`${about} is ${isShown ? '' : 'not '}listed`, () => {
+  test(`${isShown ? 'lists' : 'hides'} ${about}`, () => {
     assert.equal(isListed(listed, filters), isShown)
   })
 }
 
-test('the default comes first, then favorites, then by provider and name', () => {
+test('sorts the default first, then favorites, then by provider and name', () => {
   const names = [
     model({ display_name: 'D', provider_name: 'B' }),
     model({ display_name: 'C', provider_name: 'A' }),
@@ -46,17 +46,17 @@ test('the default comes first, then favorites, then by provider and name', () =>
   )
 })
 
-test('a profile is shown in short', () => {
+test('summarizes a profile', () => {
   const profile = {
     limits: { context: 1_048_576, output: 65_536 },
     modalities: { input: ['text', 'image'], output: ['text'] },
     ...{ reasoning: true, tool_call: true, cost: { input: 3, output: 15 } },
   } as unknown as ModelProfile
-  assert.equal(modelLimits(profile), '1 M context, 66 k out')
-  assert.equal(abilitiesOf(profile), 'image, thinking, tools')
+  assert.equal(modelLimits(profile), '1M context, 66K output')
+  assert.equal(abilitiesOf(profile), 'image, reasoning, tools')
   assert.equal(pricesOf(profile), '$3 / $15')
   assert.deepEqual(
     [modelLimits(undefined), abilitiesOf(undefined), pricesOf(undefined)],
-    [...['', '', 'price unknown']],
+    [...['', '', 'Price unknown']],
   )
 })

@@ -2,7 +2,7 @@ import type { ModelProfile } from '@outlast/sdk'
 import type { ListedModel } from '../queries/models.ts'
 import type { ProvidersSearch } from '../search.ts'
 
-/** Whether a model is in a list with these filters. */
+/** Returns whether a model matches the filters. */
 export const isListed = (
   model: ListedModel,
   { search = '', provider, takes, favorites, all }: ProvidersSearch,
@@ -15,7 +15,7 @@ export const isListed = (
 
 const rank = ({ is_default, is_favorite }: ListedModel) => (is_default ? 0 : is_favorite ? 1 : 2)
 
-/** The default first, then favourites, then by provider and name. */
+/** Sorts the default first, then favorites, then by provider and name. */
 export const byRank = (one: ListedModel, other: ListedModel) =>
   rank(one) - rank(other) ||
   one.provider_name.localeCompare(other.provider_name) ||
@@ -23,21 +23,21 @@ export const byRank = (one: ListedModel, other: ListedModel) =>
 
 const thousands = (tokens: number) =>
   tokens >= 1_000_000
-    ? `${Number((tokens / 1_000_000).toFixed(1))} M`
-    : `${Math.round(tokens / 1_000)} k`
+    ? `${Number((tokens / 1_000_000).toFixed(1))}M`
+    : `${Math.round(tokens / 1_000)}K`
 
 export const modelLimits = (profile: ModelProfile | undefined) =>
   profile?.limits
-    ? `${thousands(profile.limits.context)} context, ${thousands(profile.limits.output)} out`
+    ? `${thousands(profile.limits.context)} context, ${thousands(profile.limits.output)} output`
     : ''
 
 export function abilitiesOf(profile: ModelProfile | undefined): string {
   if (!profile) return ''
   const input = profile.modalities?.input.filter((one) => one !== 'text') ?? []
-  return [...input, profile.reasoning && 'thinking', profile.tool_call && 'tools']
+  return [...input, profile.reasoning && 'reasoning', profile.tool_call && 'tools']
     .filter(Boolean)
     .join(', ')
 }
 
 export const pricesOf = (profile: ModelProfile | undefined) =>
-  profile?.cost ? `$${profile.cost.input} / $${profile.cost.output}` : 'price unknown'
+  profile?.cost ? `$${profile.cost.input} / $${profile.cost.output}` : 'Price unknown'

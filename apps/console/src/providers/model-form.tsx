@@ -7,7 +7,7 @@ import { modelKeys } from '../queries/keys.ts'
 
 const emptyDraft = { model_id: '', display_name: '' }
 
-/** Adds a model that its vendor does not list. */
+/** Adds a model that the provider does not list. */
 export function ModelForm({ provider, close }: { provider: Provider; close: () => void }) {
   const form = useSaveForm<typeof emptyDraft, Model>({
     draftOf: () => emptyDraft,
@@ -22,10 +22,10 @@ export function ModelForm({ provider, close }: { provider: Provider; close: () =
     },
   })
   return (
-    <FormModal form={form} title={`A model of ${provider.name}`} verb="Add" close={close}>
+    <FormModal form={form} title={`Add model to ${provider.name}`} verb="Add model" close={close}>
       <TextInput
-        label="Model"
-        description="As the vendor calls it."
+        label="Model ID"
+        description="The ID that the provider uses."
         required
         maxLength={255}
         {...form.text('model_id', 'model_exists')}
@@ -33,7 +33,7 @@ export function ModelForm({ provider, close }: { provider: Provider; close: () =
       />
       <TextInput
         label="Name"
-        description="As people see it here."
+        description="The name shown in Outlast."
         placeholder={form.draft.model_id}
         maxLength={255}
         {...form.text('display_name')}

@@ -13,7 +13,7 @@ import { Words } from '../shell/words.tsx'
 import { byRank, isListed } from './listed.ts'
 import { ModelRow } from './model-row.tsx'
 
-/** Models that can be used, and, where asked for, those of one's providers that cannot. */
+/** Loads usable models. `isAll`: also disabled and stale models. */
 function useListed(isAll: boolean) {
   const usable = useQuery(modelsQuery)
   const providers = useQuery(providersQuery)
@@ -65,33 +65,33 @@ export function ModelList() {
         />
         <FilterSelect
           w={130}
-          label="Takes"
-          any="Takes anything"
+          label="Input type"
+          any="Any input type"
           data={[
-            { value: 'image', label: 'Takes images' },
-            { value: 'audio', label: 'Takes sound' },
-            { value: 'video', label: 'Takes video' },
+            { value: 'image', label: 'Image input' },
+            { value: 'audio', label: 'Audio input' },
+            { value: 'video', label: 'Video input' },
           ]}
           value={filters.takes}
           onChange={(takes) => set({ takes: takes })}
         />
         <Checkbox
           size="xs"
-          label="Favourites"
+          label="Favorites"
           checked={filters.favorites ?? false}
           onChange={({ currentTarget }) => set({ favorites: currentTarget.checked || undefined })}
         />
         <Checkbox
           size="xs"
-          label="Disabled and stale too"
+          label="Show disabled"
           checked={filters.all ?? false}
           onChange={({ currentTarget }) => set({ all: currentTarget.checked || undefined })}
         />
       </Group>
       {failed && <Failure error={failed.error} retry={failed.refetch} />}
       {usable.isSuccess && found.length === 0 && (
-        <Empty title="No model is like that.">
-          Look for other words, or add a provider and sync its models.
+        <Empty title="No models match">
+          Change the filters, or add a provider and sync its models.
         </Empty>
       )}
       <Rows models={found} />

@@ -10,7 +10,7 @@ import { Confirm, Failed } from '../shell/confirm.tsx'
 import { MoreMenu } from '../shell/more-menu.tsx'
 import { abilitiesOf, modelLimits, pricesOf } from './listed.ts'
 
-/** A model on one line: names, what fits, what it costs for a million tokens. */
+/** One model: names, limits, and prices per million tokens. */
 export function ModelRow({ model }: { model: ListedModel }) {
   const { id, display_name, model_id, provider_name, is_default, is_favorite, profile } = model
   const mayChange = useMay('admin')
@@ -23,7 +23,7 @@ export function ModelRow({ model }: { model: ListedModel }) {
     <div className="model-row" data-off={isOff || model.is_stale}>
       <UnstyledButton
         className="star"
-        aria-label={`${display_name} is a favourite`}
+        aria-label={`Favorite ${display_name}`}
         aria-pressed={is_favorite}
         disabled={!mayChange}
         onClick={() => change.mutate({ is_favorite: !is_favorite })}
@@ -59,7 +59,7 @@ export function ModelRow({ model }: { model: ListedModel }) {
       </div>
       <div className="model-cell">
         <div>{pricesOf(profile)}</div>
-        <div className="dim">{profile?.cost && 'in / out, 1 M tokens'}</div>
+        <div className="dim">{profile?.cost && 'input / output per 1M tokens'}</div>
       </div>
       {mayChange ? <Actions model={model} change={change.mutate} /> : <span />}
       <Failed of={[change]} />
@@ -82,7 +82,7 @@ function Actions({ model, change }: ActionsProps) {
         remove={() => setDeleting(true)}
       >
         {!is_default && status === 'active' && (
-          <Menu.Item onClick={() => change({ is_default: true })}>Make it the default</Menu.Item>
+          <Menu.Item onClick={() => change({ is_default: true })}>Set as default</Menu.Item>
         )}
         <Menu.Item onClick={() => change({ status: status === 'active' ? 'disabled' : 'active' })}>
           {status === 'active' ? 'Disable' : 'Enable'}
@@ -91,14 +91,15 @@ function Actions({ model, change }: ActionsProps) {
       {isDeleting && (
         <Confirm
           title={`Delete ${display_name}?`}
-          verb="Delete"
+          verb="Delete model"
           close={() => setDeleting(false)}
           act={async () => {
             await outlast.models.delete(id)
             invalidate(modelKeys.all)
           }}
         >
-          If its vendor still lists it, the next sync brings it back: disable it to keep it away.
+          If the provider still lists this model, the next sync adds it again. Disable it to hide
+          it.
         </Confirm>
       )}
     </>

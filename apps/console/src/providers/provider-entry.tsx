@@ -17,14 +17,14 @@ import { vendorOf } from './vendors.ts'
 
 type Opened = 'edit' | 'delete' | 'model' | undefined
 
-/** One provider: whether it works, and what can be done with it. */
+/** One provider: state, actions, and the result of the last action. */
 export function ProviderEntry({ provider }: { provider: Provider }) {
   const { id, name, provider_type, base_url, api_key_set, status, last_synced_at } = provider
   const [opened, setOpened] = useState<Opened>()
   const mayChange = useMay('admin')
   const acts = useActs(id)
   const close = () => setOpened(undefined)
-  // A server of one's own may want none.
+  // A self-hosted server may need no key.
   const needsKey = !base_url
   return (
     <>
@@ -38,7 +38,7 @@ export function ProviderEntry({ provider }: { provider: Provider }) {
             <State kind={status === 'active' ? 'good' : 'off'}>{status}</State>
             {provider_type !== 'llmsim' && (
               <Badge size="xs" variant="light" color={api_key_set || !needsKey ? 'gray' : 'yellow'}>
-                {api_key_set ? 'key set' : 'no key'}
+                {api_key_set ? 'API key set' : 'no API key'}
               </Badge>
             )}
           </>
@@ -49,7 +49,7 @@ export function ProviderEntry({ provider }: { provider: Provider }) {
             {base_url && ` · ${base_url}`}
             {last_synced_at && (
               <>
-                {' · models listed '}
+                {' · models synced '}
                 <Ago at={last_synced_at} />
               </>
             )}
@@ -62,7 +62,7 @@ export function ProviderEntry({ provider }: { provider: Provider }) {
               <ActButton act={acts.sync}>Sync models</ActButton>
               <MoreMenu name={name} remove={() => setOpened('delete')}>
                 <Menu.Item onClick={() => setOpened('edit')}>Edit</Menu.Item>
-                <Menu.Item onClick={() => setOpened('model')}>Add a model by name</Menu.Item>
+                <Menu.Item onClick={() => setOpened('model')}>Add model</Menu.Item>
                 <Menu.Item onClick={() => acts.toggle.mutate(status)}>
                   {status === 'active' ? 'Disable' : 'Enable'}
                 </Menu.Item>
@@ -75,9 +75,9 @@ export function ProviderEntry({ provider }: { provider: Provider }) {
       {opened === 'edit' && <ProviderForm stored={provider} close={close} />}
       {opened === 'model' && <ModelForm provider={provider} close={close} />}
       {opened === 'delete' && (
-        <Confirm title={`Delete ${name}?`} verb="Delete" act={acts.remove} close={close}>
-          Its models and its key are gone with it. One that an agent or a session names cannot be
-          deleted: disable it instead.
+        <Confirm title={`Delete ${name}?`} verb="Delete provider" act={acts.remove} close={close}>
+          Its models and API key are deleted. If an agent or a session uses one of its models,
+          disable the provider instead.
         </Confirm>
       )}
     </>
@@ -103,7 +103,7 @@ function useActs(id: string) {
   }
 }
 
-/** What came of the last thing that was done. */
+/** The result of the last action. */
 function Outcome({ acts: { test, sync, toggle } }: { acts: ReturnType<typeof useActs> }) {
   const error = test.error ?? sync.error ?? toggle.error
   if (!error && !test.data && !sync.data) return null
@@ -124,13 +124,13 @@ function Tested({
   if (ok) {
     return (
       <State kind="good">
-        It works: {model} answered after {latency_ms} ms.
+        Connected: {model} responded in {latency_ms} ms.
       </State>
     )
   }
   return (
     <div>
-      <State kind="bad">{model} did not answer</State>
+      <State kind="bad">{model} did not respond</State>
       <Text size="sm">{message}</Text>
       {kind && hints[kind] && (
         <Text size="sm" c="dimmed">
@@ -141,21 +141,21 @@ function Tested({
   )
 }
 
-/** What to do about each kind of failure. */
+/** Fixes for each kind of failure. */
 const hints: Record<string, string> = {
-  bad_key: 'Open Edit and give it a key that is valid.',
-  no_credit: "Top up the account at the vendor's, then test again.",
-  rate_limited: 'Wait a little, then test again.',
-  overloaded: 'Wait a little, then test again.',
-  no_such_model: 'Sync the models, or disable the one that is gone.',
-  network: 'Check the base URL, and whether this machine reaches it.',
-  timeout: 'Check the base URL, and whether this machine reaches it.',
-  not_configured: 'Open Edit and give it a key or a base URL.',
-  key_unreadable: 'The master key has changed: open Edit and enter the key again.',
+  bad_key: 'Choose Edit and enter a valid API key.',
+  no_credit: 'Add credit to the account at the provider, then test again.',
+  rate_limited: 'Wait a moment, then test again.',
+  overloaded: 'Wait a moment, then test again.',
+  no_such_model: 'Sync the models, or disable the missing model.',
+  network: 'Check the base URL and the network connection of the server.',
+  timeout: 'Check the base URL and the network connection of the server.',
+  not_configured: 'Choose Edit and enter an API key or a base URL.',
+  key_unreadable: 'The master key has changed. Choose Edit and enter the API key again.',
 }
 
 function syncSentence({ discovered, total, stale, truncated }: ModelSync): string {
-  const found = `${total} listed, ${discovered} new`
+  const found = `${total} models listed, ${discovered} new`
   const gone = stale === 0 ? '' : `, ${stale} no longer listed`
-  return `${found}${gone}.${truncated ? ' There are more than are kept.' : ''}`
+  return `${found}${gone}.${truncated ? ' The list was cut: it has more models than can be stored.' : ''}`
 }

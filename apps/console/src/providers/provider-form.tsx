@@ -9,7 +9,7 @@ import { vendorOf, vendors } from './vendors.ts'
 
 const choices = vendors.map(({ type, label }) => ({ value: type, label }))
 
-/** Adds a provider, or changes one. A key is only ever written. */
+/** Creates or changes a provider. Its key is write-only. */
 export function ProviderForm({ stored, close }: { stored?: Provider; close: () => void }) {
   const form = useSaveForm({
     stored,
@@ -24,14 +24,14 @@ export function ProviderForm({ stored, close }: { stored?: Provider; close: () =
     },
   })
   const vendor = vendorOf(form.draft.provider_type)
-  // It can be changed, not taken away.
+  // It can be changed, but not removed.
   const hasAddress = stored?.base_url !== undefined
   const moves = stored?.api_key_set === true && movesFrom(stored, form.draft)
   return (
     <FormModal
       form={form}
       title={stored ? stored.name : 'New provider'}
-      verb={stored ? 'Save' : 'Add'}
+      verb={stored ? 'Save provider' : 'Add provider'}
       close={close}
     >
       <Select
@@ -55,8 +55,8 @@ export function ProviderForm({ stored, close }: { stored?: Provider; close: () =
               vendor.needsAddress
                 ? undefined
                 : hasAddress
-                  ? `The vendor's own is ${vendor.address}.`
-                  : 'Only for a proxy of your own.'
+                  ? `The provider's default is ${vendor.address}.`
+                  : 'Only needed for a proxy.'
             }
             placeholder={vendor.address}
             required={vendor.needsAddress || hasAddress}
@@ -68,10 +68,10 @@ export function ProviderForm({ stored, close }: { stored?: Provider; close: () =
             required={moves}
             description={
               moves
-                ? 'Another address needs the key again.'
+                ? 'The address changed. Enter the key again.'
                 : stored?.api_key_set
-                  ? 'One is set. What you write here takes its place.'
-                  : 'It is stored encrypted and never shown again.'
+                  ? 'A key is set. A new value replaces it.'
+                  : 'Stored encrypted and never shown again.'
             }
             autoComplete="off"
             maxLength={8192}

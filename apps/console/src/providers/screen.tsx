@@ -14,7 +14,7 @@ const tabs = [
   { tab: 'providers', label: 'Providers' },
 ] as const
 
-/** Who has models, and which. */
+/** Models and their providers. */
 export function ProvidersScreen() {
   const { tab = 'models', new: isNew } = useSearch({ from: '/providers' })
   const navigate = useNavigate({ from: '/providers' })
@@ -27,7 +27,7 @@ export function ProvidersScreen() {
       actions={
         mayChange && (
           <Button size="xs" onClick={() => open(true)}>
-            Add a provider
+            Add provider
           </Button>
         )
       }
@@ -46,8 +46,8 @@ function ProviderList() {
   if (providers.isError) return <Failure error={providers.error} retry={providers.refetch} />
   if (providers.data?.data.length === 0) {
     return (
-      <Empty title="There is no provider yet.">
-        A provider is a vendor of models, or a model server of your own: its address and a key.
+      <Empty title="No providers yet">
+        A provider is a model vendor or your own model server. Add one with its API key.
       </Empty>
     )
   }

@@ -3,7 +3,7 @@ import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
 import { agentKeys } from './keys.ts'
 
-/** Every agent that is not archived, the newest first. */
+/** All agents that are not archived, newest first. */
 export const agentsQuery = queryOptions({
   queryKey: agentKeys.lists,
   queryFn: async ({ signal }) => await outlast.agents.list({}, { signal }),
@@ -15,7 +15,7 @@ export const agentQuery = (id: string) =>
     queryFn: ({ signal }) => outlast.agents.get(id, { signal }),
   })
 
-/** The prompt and tools that a draft results in. */
+/** The prompt and tools of an unsaved draft. */
 export const agentPreviewQuery = (draft: unknown, bodyOf: () => PreviewAgent) =>
   queryOptions({
     queryKey: [...agentKeys.all, 'preview', draft],
@@ -30,7 +30,7 @@ export const useAgent = (id: string | undefined) =>
 
 type Named = { id: string; name: string }
 
-/** Names of agents by id, as far as they are known. */
+/** Returns the loaded agent names by id. */
 export const useAgentNames = (): ReadonlyMap<string, string> =>
   useQuery({ ...agentsQuery, select: namesOf }).data ?? noNames
 
@@ -38,7 +38,7 @@ const noNames: ReadonlyMap<string, string> = new Map()
 const namesOf = ({ data }: { data: Named[] }): ReadonlyMap<string, string> =>
   new Map(data.map(({ id, name }) => [id, name]))
 
-/** Agents as the options of a select. */
+/** Returns agents as select options. */
 export const useAgentChoices = () => useQuery({ ...agentsQuery, select: choicesOf }).data ?? []
 
 const choicesOf = ({ data }: { data: Named[] }) =>

@@ -1,7 +1,7 @@
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
 
-/** Keys of the files of a session. */
+/** Query key prefix for the files of a session. */
 export const fileKeys = (sessionId: string) => ['files', sessionId]
 
 export const fileTreeQuery = (sessionId: string) =>

@@ -1,4 +1,4 @@
-/** Keys of a noun's queries: `all` of them, its `lists`, and `one` with everything below it. */
+/** Query keys of a noun: `all` is the common prefix, `lists` its lists, `one(id)` one resource. */
 const keysOf = (noun: string) => ({
   all: [noun],
   lists: [noun, 'list'],

@@ -4,23 +4,23 @@ import { outlast } from '../client.ts'
 import { remember } from '../login/login.ts'
 import { meKeys } from './keys.ts'
 
-/** How people sign in here. */
+/** The sign-in methods of the server. */
 export const authConfigQuery = queryOptions({
   queryKey: ['auth-config'],
   queryFn: async ({ signal }) => await outlast.auth.getConfig({ signal }),
   staleTime: 60_000,
 })
 
-/** The user of every request to a server without authentication. */
-export const nobody = { id: '00000000-0000-0000-0000-000000000000', organization_id: null }
+/** The anonymous user of a server without authentication. */
+export const anonymous = { id: '00000000-0000-0000-0000-000000000000', organization_id: null }
 
-/** Who is signed in; null where nobody has to be. */
+/** The signed-in user. Null when authentication is off. */
 export const meQuery = queryOptions({
   queryKey: meKeys.all,
   async queryFn() {
     const { mode } = await outlast.auth.getConfig()
     if (mode === 'none') {
-      remember(nobody.id)
+      remember(anonymous.id)
       return null
     }
     const me = await outlast.auth.getMe()
@@ -31,7 +31,7 @@ export const meQuery = queryOptions({
 
 const order: readonly Role[] = ['viewer', 'member', 'admin', 'owner']
 
-/** Whether who is here has a role; without accounts everybody has each. Until it is known: no. */
+/** Returns whether the user has a role. True without accounts, false until the user is loaded. */
 export function useMay(role: Role): boolean {
   const { data } = useQuery(meQuery)
   if (data === undefined) return false

@@ -5,16 +5,16 @@ import { modelKeys } from './keys.ts'
 
 const modelsMax = 1_000
 
-/** Models that can be used, with what the catalogue knows of them. */
+/** Usable models with their catalog profiles. */
 export const modelsQuery = queryOptions({
   queryKey: modelKeys.lists,
   queryFn: async ({ signal }) => (await outlast.models.list({ limit: modelsMax }, { signal })).data,
 })
 
-/** A model in the list; `profile` is known of those that can be used. */
+/** A model in the list. Only usable models have a `profile`. */
 export type ListedModel = Model & Pick<ModelWithProvider, 'provider_name' | 'profile'>
 
-/** Every model of some providers, those that are disabled too. */
+/** All models of the given providers, including disabled ones. */
 export const allModelsQuery = (providers: readonly Provider[]) =>
   queryOptions({
     queryKey: [...modelKeys.lists, 'of', ...providers.map(({ id }) => id)],

@@ -3,11 +3,11 @@ import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
 import { scheduleKeys } from './keys.ts'
 
-/** Every schedule, the newest first. */
+/** All schedules, newest first. */
 export const schedulesQuery = queryOptions({
   queryKey: scheduleKeys.lists,
   queryFn: async ({ signal }) => (await outlast.schedules.list({}, { signal })).data,
-  // Executions change with their sessions; the schedule itself does not.
+  // Runs change with their sessions, without a change of the schedule.
   refetchInterval: 10_000,
 })
 

@@ -3,15 +3,15 @@ import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
 import { sessionKeys } from './keys.ts'
 
-/** Keys of the pages of all lists, each followed by its filter and its number. */
+/** Query key prefix of list pages. The filter and the page number follow. */
 export const sessionPageKeys = [...sessionKeys.lists, 'page']
 
-/** Which sessions are listed. */
+/** Filters of the session list. */
 export type SessionFilter = Pick<SessionQuery, 'search' | 'status' | 'agent_id' | 'tag'>
 
 export const pageSize = 50
 
-/** One page of a list. Those that no screen shows are dropped. */
+/** One page of a list. Pages that are not shown are dropped after 60 s. */
 export const sessionPageQuery = (filter: SessionFilter, number: number) =>
   queryOptions({
     queryKey: [...sessionPageKeys, filter, number],
@@ -23,7 +23,7 @@ export const sessionPageQuery = (filter: SessionFilter, number: number) =>
       ),
   })
 
-/** The newest sessions; with a text, those that contain it. */
+/** The newest sessions, optionally filtered by a search text. */
 export const newestSessionsQuery = (limit: number, search = '') =>
   queryOptions({
     queryKey: [...sessionKeys.lists, 'newest', limit, search],
@@ -38,14 +38,14 @@ export const sessionQuery = (id: string) =>
     queryFn: ({ signal }) => outlast.sessions.get(id, { signal }),
   })
 
-/** The prompt and the tools that the next turn gives the model. */
+/** The prompt and tools of the next model call. */
 export const sessionPreviewQuery = (id: string) =>
   queryOptions({
     queryKey: [...sessionKeys.one(id), 'preview'],
     queryFn: ({ signal }) => outlast.sessions.preview(id, { signal }),
   })
 
-/** What a session does or waits for, kept up to date. */
+/** The current state of a session and its reason. */
 export const whyQuery = (id: string) =>
   queryOptions({
     queryKey: [...sessionKeys.one(id), 'why'],

@@ -11,14 +11,14 @@ export const workersQuery = queryOptions({
   refetchInterval: ({ state }) => (state.error ? false : everyMs),
 })
 
-/** How the queue and the nodes are now. */
+/** The current health of the queue and the nodes. */
 export const queueHealthQuery = queryOptions({
   queryKey: [...workerKeys.all, 'health'],
   queryFn: async ({ signal }) => await outlast.workers.getHealth({ signal }),
   refetchInterval: everyMs,
 })
 
-/** What all nodes together did. The last hour shows each turn as it comes. */
+/** Turn statistics of all nodes. The last hour is refreshed every 3 s. */
 export const turnHistoryQuery = (minutes: number) =>
   queryOptions({
     queryKey: [...workerKeys.all, 'history', minutes],

@@ -3,7 +3,7 @@ import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
 import { workflowKeys } from './keys.ts'
 
-/** Turns that run, wait, or failed for good. */
+/** Turns that are queued, running, waiting or failed. */
 export const workflowsQuery = (query: WorkflowQuery) =>
   queryOptions({
     queryKey: [...workflowKeys.lists, query],

@@ -26,20 +26,20 @@ for (const [expression, words] of [
   ['15 0 9 * * *', 'At 09:00 and second 15 every day'],
   ['0 0 9 1 1 * 2030', 'At 09:00 on day 1 in January of 2030'],
 ] as const) {
-  test(`${expression} is "${words}"`, () => assert.equal(inWords(expression), words))
+  test(`describes ${expression} as "${words}"`, () => assert.equal(inWords(expression), words))
 }
 
-test('the next times are those of the time zone', () => {
+test('computes the next times in the time zone', () => {
   const times = nextTimes('0 9 1 1 *', 'Europe/Kyiv')
   assert.equal(times.length, 5)
   for (const time of times) assert.match(time.toISOString(), /-01-01T07:00:00.000Z$/)
 })
 
 for (const [expression, problem] of [
-  ['* * *', /^It has 3 fields, not 5, 6 or 7\.$/],
+  ['* * *', / This one has 3\.$/],
   ['61 * * * *', /Invalid value for minute: 61/],
 ] as const) {
-  test(`${expression} is no expression`, () => {
+  test(`rejects ${expression}`, () => {
     assert.throws(() => nextTimes(expression, 'UTC'), { message: problem })
   })
 }

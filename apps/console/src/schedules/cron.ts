@@ -2,10 +2,11 @@ import { Cron } from 'croner'
 
 const nextCount = 5
 
-/** Next times of an expression, as on the server. Throws a sentence if it is invalid. */
+/** Returns the next times of an expression, like the server. Throws if it is invalid. */
 export function nextTimes(expression: string, timezone: string): Date[] {
   const count = expression.trim().split(/\s+/).length
-  if (count < 5 || count > 7) throw new Error(`It has ${count} fields, not 5, 6 or 7.`)
+  if (count < 5 || count > 7)
+    throw new Error(`A cron expression has 5, 6 or 7 fields. This one has ${count}.`)
   const cron = new Cron(expression.trim(), {
     timezone,
     paused: true,
@@ -30,7 +31,7 @@ const months = [
   'December',
 ]
 
-/** A part of an expression in words, by the names that its numbers have. */
+/** Describes a field of an expression by the names of its numbers. */
 function namesOf(field: string, names: readonly string[], from: number): string {
   return field
     .split(',')
@@ -67,7 +68,7 @@ const stepOf = (field: string) => /^(?:\*|0)\/(\d+)$/.exec(field)?.[1]
 const every = (step: string, unit: string) =>
   step === '1' ? `every ${unit}` : `every ${step} ${unit}s`
 
-/** `9-17` means the whole of hour 17, too. */
+/** `9-17` includes all of hour 17. */
 function hoursOf(hour: string): string {
   const [, from, to] = /^(\d+)-(\d+)$/.exec(hour) ?? []
   return from && to
@@ -75,7 +76,7 @@ function hoursOf(hour: string): string {
     : `in hours ${hour}`
 }
 
-/** When within a day. */
+/** Describes the time of day. */
 function timeOf(second: string, minute: string, hour: string): string {
   const seconds = second === '0' || second === '00' ? '' : ` and second ${second}`
   if (second === '*') return 'every second'
@@ -101,7 +102,7 @@ function dayOf(day: string): string {
   return nearest ? `on the workday nearest to day ${nearest}` : `on day ${day}`
 }
 
-/** An expression in plain words, so that one sees whether it says what one means. */
+/** Describes an expression in words. */
 export function inWords(expression: string): string {
   const fields = expression.trim().split(/\s+/)
   if (fields.length === 5) fields.unshift('0')

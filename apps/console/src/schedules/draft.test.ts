@@ -13,13 +13,13 @@ const stored = (name: string, input: object, more: object = {}) =>
 
 const starts = stored('start_session', { agent_id: 'agent_1', text: 'Hello', title: 'Kept' })
 
-test('a schedule that is saved as it was read stays what it was', () => {
+test('saving an unchanged schedule sends the same values', () => {
   const { target, max_concurrent } = scheduleBody(scheduleDraft(starts), starts)
   assert.deepEqual(target, starts.target)
   assert.equal(max_concurrent, undefined)
 })
 
-test('what the form does not show is of one kind of target only', () => {
+test('drops hidden target fields when the kind of target changes', () => {
   const draft = {
     ...scheduleDraft(starts),
     doing: 'send_message' as const,
@@ -33,7 +33,7 @@ test('what the form does not show is of one kind of target only', () => {
   })
 })
 
-test('a message that is more than a text stays until a text takes its place', () => {
+test('keeps a rich message until a text replaces it', () => {
   const message = { content: [{ type: 'text', text: 'Rich' }] }
   const rich = stored('send_message', { session_id: 'session_1', message })
   const draft = scheduleDraft(rich)
@@ -43,7 +43,7 @@ test('a message that is more than a text stays until a text takes its place', ()
   assert.deepEqual(inputOf('Plain'), { session_id: 'session_1', on_busy: 'queue', text: 'Plain' })
 })
 
-test('numbers that are empty are not sent', () => {
+test('omits empty numbers', () => {
   const draft = {
     ...scheduleDraft(undefined),
     name: ' Daily ',

@@ -1,7 +1,7 @@
 import type { NewSchedule, Schedule } from '@outlast/sdk'
 import type { SaveForm } from '../form/use-save-form.ts'
 
-/** A schedule as it is in its form. */
+/** A schedule in its form. */
 export type ScheduleDraft = {
   name: string
   cron: string
@@ -32,7 +32,7 @@ const emptyDraft: ScheduleDraft = {
   concurrentMax: '',
 }
 
-/** What a schedule does, as its target says. */
+/** The input of a schedule's target. */
 type Doing = {
   agent_id?: string
   session_id?: string
@@ -62,21 +62,21 @@ export function scheduleDraft(stored: Schedule | undefined): ScheduleDraft {
   }
 }
 
-/** Whether the message is more than a text. The form keeps it unless a text replaces it. */
+/** Returns whether the message has parts. The form keeps it unless a text replaces it. */
 export const isRich = ({ text, message }: Doing) =>
   text === undefined && typeof message === 'object'
 
-/** What the API is sent. What the form does not show of a target stays. */
+/** Returns the request body. Keeps target fields that the form does not show. */
 export function scheduleBody(draft: ScheduleDraft, stored: Schedule | undefined): NewSchedule {
   const before = stored ? doingOf(stored) : {}
   const { text: _text, message, agent_id: _agent, session_id: _session, ...others } = before
   const { on_busy: _busy, ...rest } = others
-  const said = draft.text === '' && isRich(before) ? { message } : { text: draft.text }
+  const content = draft.text === '' && isRich(before) ? { message } : { text: draft.text }
   const kept = stored?.target.name === draft.doing ? rest : {}
   const input =
     draft.doing === 'start_session'
-      ? { ...kept, agent_id: draft.agentId, ...said }
-      : { ...kept, session_id: draft.sessionId.trim(), on_busy: draft.onBusy, ...said }
+      ? { ...kept, agent_id: draft.agentId, ...content }
+      : { ...kept, session_id: draft.sessionId.trim(), on_busy: draft.onBusy, ...content }
   return {
     name: draft.name.trim(),
     cron_expression: draft.cron.trim(),

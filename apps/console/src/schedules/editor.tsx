@@ -22,7 +22,7 @@ export function NewScheduleScreen() {
   )
 }
 
-/** Makes a schedule, or changes one; its name is for good. */
+/** Creates or changes a schedule. Its name cannot change. */
 export function ScheduleForm({ stored }: { stored?: Schedule }) {
   const navigate = useNavigate()
   const form = useSaveForm({
@@ -52,14 +52,14 @@ export function ScheduleForm({ stored }: { stored?: Schedule }) {
       <When form={form} />
       <div>
         <Text size="sm" fw={500} mb={4}>
-          What it does
+          Action
         </Text>
         <SegmentedControl
           size="xs"
-          aria-label="What it does"
+          aria-label="Action"
           data={[
-            { value: 'start_session', label: 'Starts a session' },
-            { value: 'send_message', label: 'Sends a message to one' },
+            { value: 'start_session', label: 'Start a session' },
+            { value: 'send_message', label: 'Message a session' },
           ]}
           value={form.draft.doing}
           onChange={(doing) => form.change({ doing: doing as ScheduleDraft['doing'] })}
@@ -76,10 +76,10 @@ export function ScheduleForm({ stored }: { stored?: Schedule }) {
       />
       {form.draft.doing === 'send_message' && (
         <Select
-          label="While the session works"
+          label="If the session is busy"
           data={[
-            { value: 'queue', label: 'The message waits for its turn' },
-            { value: 'reject', label: 'This time is skipped' },
+            { value: 'queue', label: 'Queue the message' },
+            { value: 'reject', label: 'Skip this run' },
           ]}
           {...form.choice('onBusy')}
         />
@@ -88,7 +88,7 @@ export function ScheduleForm({ stored }: { stored?: Schedule }) {
       <Refused form={form} />
       <Group>
         <Button type="submit" loading={form.isSaving}>
-          {stored ? 'Save' : 'Create'}
+          {stored ? 'Save schedule' : 'Create schedule'}
         </Button>
       </Group>
     </form>

@@ -12,7 +12,7 @@ import { inWords } from './cron.ts'
 import { doingOf } from './draft.ts'
 import { ScheduleActs } from './schedule-acts.tsx'
 
-/** What is done by the clock, the newest first. */
+/** All schedules, newest first. */
 export function ScheduleList() {
   const schedules = useQuery(schedulesQuery)
   const mayWrite = useMay('member')
@@ -29,9 +29,9 @@ export function ScheduleList() {
     >
       {schedules.isError && <Failure error={schedules.error} retry={schedules.refetch} />}
       {schedules.data?.length === 0 && (
-        <Empty title="There is no schedule yet.">
-          A schedule starts a session of an agent, or sends a message to one, by the clock: a report
-          every morning, a look at the mail every hour.
+        <Empty title="No schedules yet">
+          A schedule starts a session or sends a message at set times, for example a report every
+          morning. Create one with New schedule.
         </Empty>
       )}
       <ul className="entries scroll" aria-label="Schedules">
@@ -72,36 +72,36 @@ function Row({ schedule }: { schedule: Schedule }) {
   )
 }
 
-/** When it is due next, or why it is not. */
+/** The next run, or why there is none. */
 export function Due({ schedule }: { schedule: Schedule }) {
   const { enabled, next_trigger_at, paused_reason } = schedule
   if (!enabled) {
     return (
       <State kind={paused_reason ? 'warn' : 'off'}>
-        paused{paused_reason && `: ${paused_reason}`}
+        {paused_reason ? `paused: ${paused_reason}` : 'paused'}
       </State>
     )
   }
-  if (!next_trigger_at) return <State kind="off">not due any more</State>
+  if (!next_trigger_at) return <State kind="off">no more runs</State>
   return (
     <State kind="good">
       <span>
-        next run <Ago at={next_trigger_at} />
+        Next run <Ago at={next_trigger_at} />
       </span>
     </State>
   )
 }
 
-/** Whom it talks to. */
+/** The target of a schedule. */
 export function Target({ schedule }: { schedule: Schedule }) {
   const names = useAgentNames()
   const { agent_id, session_id } = doingOf(schedule)
   if (session_id) {
     return (
       <>
-        sends a message to{' '}
+        sends a message to a{' '}
         <Link to="/sessions/$sessionId" params={{ sessionId: session_id }}>
-          its session
+          session
         </Link>
       </>
     )
@@ -109,7 +109,7 @@ export function Target({ schedule }: { schedule: Schedule }) {
   if (!agent_id) return <>{schedule.target.name}</>
   return (
     <>
-      starts a session of{' '}
+      starts a session with{' '}
       <Link to="/agents/$agentId" params={{ agentId: agent_id }}>
         {names.get(agent_id) ?? agent_id}
       </Link>

@@ -6,7 +6,7 @@ import { useMay } from '../queries/me.ts'
 import { ActButton } from '../shell/act-button.tsx'
 import { Failed } from '../shell/confirm.tsx'
 
-/** Runs a schedule now; stops and starts its clock. */
+/** Runs, pauses or resumes a schedule. */
 export function ScheduleActs({ schedule: { id, enabled } }: { schedule: Schedule }) {
   const mayWrite = useMay('member')
   const onSuccess = () => {

@@ -25,7 +25,7 @@ const tabs = [
   { tab: 'edit', label: 'Edit' },
 ] as const
 
-/** One schedule: when it is due, what came of each time. */
+/** One schedule: next run, run history, and editor. */
 export function ScheduleScreen() {
   const { scheduleId } = useParams({ from: '/schedules/$scheduleId' })
   const { tab = 'history' } = useSearch({ from: '/schedules/$scheduleId' })
@@ -35,7 +35,7 @@ export function ScheduleScreen() {
   if (!data) return null
   return (
     <Screen title={data.name} actions={<ScheduleActs schedule={data} />}>
-      {mayWrite && <Tabs label="Parts of the schedule" tabs={tabs} current={tab} />}
+      {mayWrite && <Tabs label="Schedule views" tabs={tabs} current={tab} />}
       {tab === 'edit' && mayWrite ? (
         <div className="scroll">
           <ScheduleForm key={data.id} stored={data} />
@@ -54,18 +54,18 @@ function Ending({ schedule: { id, name } }: { schedule: Schedule }) {
     <div className="manage-form">
       <Group>
         <AskButton
-          say="Delete this schedule"
+          label="Delete schedule"
           variant="light"
           color="red"
           title={`Delete ${name}?`}
-          verb="Delete"
+          verb="Delete schedule"
           act={async () => {
             await outlast.schedules.delete(id)
             invalidate(scheduleKeys.lists)
             navigate({ to: '/schedules' })
           }}
         >
-          Its history goes with it. Sessions that it started stay, and turns that run go on.
+          Its run history is deleted. Sessions that it started stay, and running turns continue.
         </AskButton>
       </Group>
     </div>
@@ -110,17 +110,19 @@ function History({ schedule }: { schedule: Schedule }) {
       </Group>
       {executions.isError && <Failure error={executions.error} retry={executions.refetch} />}
       {executions.data?.data.length === 0 && (
-        <Empty title="It has not run yet.">
-          Each of its times will be here, with its session. Run it now to see what it does.
+        <Empty title={status ? 'No runs match' : 'No runs yet'}>
+          {status
+            ? 'Choose another status.'
+            : 'Each run appears here with its session. Run the schedule now to test it.'}
         </Empty>
       )}
-      <ul className="entries" aria-label="Executions">
+      <ul className="entries" aria-label="Runs">
         {executions.data?.data.map((one) => (
           <ExecutionRow key={one.id} execution={one} />
         ))}
       </ul>
       {executions.data && executions.data.total > shownMax && (
-        <p className="filter-bar">The latest {shownMax} are shown.</p>
+        <p className="filter-bar">Showing the latest {shownMax} runs.</p>
       )}
     </div>
   )
@@ -141,7 +143,7 @@ function ExecutionRow({ execution }: { execution: Execution }) {
       side={
         session_id && (
           <Link to="/sessions/$sessionId" params={{ sessionId: session_id }}>
-            Session
+            View session
           </Link>
         )
       }

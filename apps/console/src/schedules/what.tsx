@@ -4,7 +4,7 @@ import { useAgentChoices } from '../queries/agents.ts'
 import { newestSessionsQuery } from '../queries/sessions.ts'
 import type { ScheduleFormProps } from './draft.ts'
 
-/** Whom it talks to. */
+/** Chooses the agent or the session. */
 export const ScheduleTalk = ({ form }: ScheduleFormProps) =>
   form.draft.doing === 'start_session' ? <AgentChoice form={form} /> : <SessionChoice form={form} />
 
@@ -31,7 +31,7 @@ function SessionChoice({ form }: ScheduleFormProps) {
     <>
       <Select
         label="Recent sessions"
-        placeholder="Choose one, or give its id below"
+        placeholder="Choose one, or enter its ID below"
         searchable
         clearable
         data={sessions.map(({ id, title }) => ({ value: id, label: title || id }))}
@@ -39,7 +39,7 @@ function SessionChoice({ form }: ScheduleFormProps) {
         onChange={(chosen) => form.change({ sessionId: chosen ?? '' })}
       />
       <TextInput
-        label="Session"
+        label="Session ID"
         required
         placeholder="session_…"
         {...form.text('sessionId', 'target/input/session_id')}
@@ -48,20 +48,20 @@ function SessionChoice({ form }: ScheduleFormProps) {
   )
 }
 
-/** What happens when it is late, or still busy with an earlier time. */
+/** Options for missed and concurrent runs. */
 export function Late({ form }: ScheduleFormProps) {
   const { catchUp } = form.draft
   return (
     <>
       <Checkbox
-        label="Catch up on times that were missed while the server was away"
+        label="Run missed times after server downtime"
         checked={catchUp}
         onChange={({ currentTarget }) => form.change({ catchUp: currentTarget.checked })}
       />
       <Group align="flex-end" grow preventGrowOverflow={false}>
         {catchUp && (
           <NumberInput
-            label="Catch up at most"
+            label="Max catch-up runs"
             placeholder="100"
             min={0}
             max={100}
@@ -69,8 +69,8 @@ export function Late({ form }: ScheduleFormProps) {
           />
         )}
         <NumberInput
-          label="At once at most"
-          description="A time that comes while so many are not over is skipped."
+          label="Max concurrent runs"
+          description="Extra runs are skipped."
           placeholder="100"
           min={0}
           {...form.number('concurrentMax', 'max_concurrent')}

@@ -3,7 +3,7 @@ import { useMemo } from 'react'
 import { inWords, nextTimes } from './cron.ts'
 import type { ScheduleFormProps } from './draft.ts'
 
-/** Names of today, which some browsers know by those of before only. */
+/** Current names that some browsers list only by their old names. */
 const renamed = [
   'Africa/Asmara',
   'America/Argentina/Buenos_Aires',
@@ -30,11 +30,11 @@ const usual = [
   ['0 9 1 * *', 'Monthly'],
 ] as const
 
-/** When it is due: the expression, what it means, and when that is next. */
+/** The cron expression, its description, and the next times. */
 export function When({ form }: ScheduleFormProps) {
   const { cron, timezone } = form.draft
   const expression = form.text('cron', 'cron_expression')
-  const { times, problem } = useMemo(() => lookAt(cron, timezone), [cron, timezone])
+  const { times, problem } = useMemo(() => preview(cron, timezone), [cron, timezone])
   return (
     <div>
       <Group align="flex-start" gap="sm" grow preventGrowOverflow={false}>
@@ -67,13 +67,13 @@ export function When({ form }: ScheduleFormProps) {
         ))}
       </Group>
       {!problem && (
-        <div role="status" aria-label="When it runs">
+        <div role="status" aria-label="Next runs">
           <Text size="sm" mt="xs">
             {inWords(cron)}, {timezone}
           </Text>
           <Text size="xs" c="dimmed" component="ol" m={0} pl="lg">
             {times.map((time) => (
-              <li key={time.toISOString()}>{said(time, timezone)}</li>
+              <li key={time.toISOString()}>{localTimeOf(time, timezone)}</li>
             ))}
           </Text>
         </div>
@@ -82,7 +82,7 @@ export function When({ form }: ScheduleFormProps) {
   )
 }
 
-const said = (time: Date, timeZone: string) =>
+const localTimeOf = (time: Date, timeZone: string) =>
   time.toLocaleString('en-GB', {
     timeZone,
     weekday: 'short',
@@ -94,10 +94,10 @@ const said = (time: Date, timeZone: string) =>
     second: '2-digit',
   })
 
-function lookAt(cron: string, timezone: string): { times: Date[]; problem?: string } {
+function preview(cron: string, timezone: string): { times: Date[]; problem?: string } {
   try {
     const times = nextTimes(cron, timezone)
-    return times.length > 0 ? { times } : { times, problem: 'There is no such time any more.' }
+    return times.length > 0 ? { times } : { times, problem: 'This expression has no future times.' }
   } catch (error) {
     return { times: [], problem: (error as Error).message.replace(/^CronPattern: /, '') }
   }

@@ -26,7 +26,7 @@ import { useTabSign } from './tab-sign.ts'
 
 const Panel = lazy(() => import('./panels/panel.tsx').then(({ Panel }) => ({ default: Panel })))
 
-/** One conversation, live. */
+/** One session, updated live. */
 export function SessionScreen() {
   const { sessionId } = useParams({ from: '/sessions/$sessionId' })
   return (
@@ -69,7 +69,7 @@ function Live({ sessionId }: { sessionId: string }) {
         <div className="session" data-panel={panel}>
           <section
             className="session-main"
-            aria-label="Conversation and message"
+            aria-label="Conversation and composer"
             onDragOver={(event) => event.preventDefault()}
             onDrop={(event: DragEvent) => {
               event.preventDefault()
@@ -79,7 +79,7 @@ function Live({ sessionId }: { sessionId: string }) {
             <LossNotice losses={followed.losses} />
             {isLoaded && !isConnected && (
               <div className="offline" role="status">
-                The connection is lost. This page goes on by itself when it is back.
+                Connection lost. Reconnecting…
               </div>
             )}
             <Conversation
@@ -109,15 +109,15 @@ function Live({ sessionId }: { sessionId: string }) {
   )
 }
 
-/** Until the user has read it: after a failover of the database what was shown last may be gone. */
+/** Shown until dismissed: a database failover may have lost the latest events. */
 function LossNotice({ losses }: { losses: number }) {
   const [read, setRead] = useState(0)
   if (losses === read) return null
   return (
     <div className="offline" role="status">
-      The server lost recent events; the conversation was reloaded.{' '}
+      The server lost recent events. The conversation was reloaded.{' '}
       <Button size="compact-xs" variant="default" onClick={() => setRead(losses)}>
-        Close
+        Dismiss
       </Button>
     </div>
   )
@@ -126,7 +126,7 @@ function LossNotice({ losses }: { losses: number }) {
 const labelOf = (name: string) => name.slice(0, 1).toUpperCase() + name.slice(1)
 
 function stateOf({ transcript: { status, waitingFor } }: Followed): [StateKind, string] {
-  if (waitingFor.length > 0) return ['warn', 'waits for you']
+  if (waitingFor.length > 0) return ['warn', 'waiting for you']
   return status === 'active' ? ['busy', 'active'] : ['off', 'idle']
 }
 
@@ -145,9 +145,9 @@ function AgentLink({ id }: { id: string | undefined }) {
   )
 }
 
-/** On a phone a panel stands in the place of the conversation, elsewhere beside it. */
+/** Tabs of the session. On a phone a panel replaces the conversation. */
 const Tabs = memo(() => (
-  <nav className="session-tabs" aria-label="Views of the session">
+  <nav className="session-tabs" aria-label="Session views">
     {[undefined, ...panels].map((name) => (
       <Link
         key={name ?? 'conversation'}
@@ -162,10 +162,10 @@ const Tabs = memo(() => (
   </nav>
 ))
 
-/** However much happens, no more often than this. */
+/** Minimum interval between refetches. */
 const freshMs = 500
 
-/** Refetches the data of a session that its log does not have when the log says that it changed. */
+/** Refetches session data and files when the log reports a change. */
 function useFresh(sessionId: string, { isLoaded, ...followed }: Followed) {
   const stateAt = useThrottledValue(followed.stateAt, freshMs)
   const filesAt = useThrottledValue(followed.filesAt, freshMs)
@@ -183,11 +183,11 @@ function Gone({ error, outgoing }: { error: unknown; outgoing: readonly Outgoing
   }
   return (
     <Screen title="Session">
-      <Empty title="This session is not there.">
-        Somebody deleted it, or the address is not right.
+      <Empty title="Session not found">
+        It may have been deleted.
         <div>
           <Button component={Link} to="/" mt="sm" size="xs">
-            All sessions
+            View sessions
           </Button>
         </div>
       </Empty>

@@ -4,12 +4,12 @@ import { healthQuery } from '../queries/health.ts'
 import { Failure } from '../shell/screen.tsx'
 
 const modes: Record<string, string> = {
-  none: 'none: everybody who reaches this port may do everything, without an account',
-  admin: "admin: the administrator of the server's settings signs in; programs have keys",
-  full: 'full: people sign in with accounts of their own; programs have keys',
+  none: 'Off (none). Every client that can reach this port has full access.',
+  admin: 'Administrator (admin). One account from the server settings. Programs use API keys.',
+  full: 'Accounts (full). Users have their own accounts. Programs use API keys.',
 }
 
-/** What server this is. */
+/** Version and configuration of the server. */
 export function About() {
   const health = useQuery(healthQuery)
   if (health.isError) return <Failure error={health.error} retry={health.refetch} />

@@ -15,7 +15,7 @@ import { exactTimeOf } from '../shell/times.ts'
 import { Words } from '../shell/words.tsx'
 import { type AuditFilters, queryOf } from './audit-query.ts'
 
-/** Who did what to what, from where, when; the latest first. */
+/** The audit log: action, actor, target, address and time, newest first. */
 export function Audit() {
   const filters = useSearch({ from: '/settings' })
   const { action, target, since } = filters
@@ -37,14 +37,14 @@ export function Audit() {
         />
         <Words
           label="Target"
-          placeholder="Id of what it was done to"
+          placeholder="ID of the changed resource"
           value={target}
           onChange={(value) => set({ target: value })}
           className="grows"
         />
         <FilterSelect
           w={130}
-          label="When"
+          label="Time range"
           any="Any time"
           data={[
             { value: 'day', label: 'Last 24 hours' },
@@ -58,9 +58,9 @@ export function Audit() {
       </Group>
       {entries.isError && <Failure error={entries.error} retry={entries.refetch} />}
       {entries.isSuccess && list.length === 0 && (
-        <Empty title="Nothing like that was done.">
-          Everything that changes something is written down here, and cannot be changed. Messages
-          and sessions have logs of their own.
+        <Empty title={action || target || since ? 'No audit events match' : 'No audit events yet'}>
+          Every change is recorded here and cannot be edited. Messages and sessions have their own
+          logs.
         </Empty>
       )}
       <ul className="entries" aria-label="Audit log">
@@ -76,7 +76,7 @@ export function Audit() {
             loading={entries.isFetchingNextPage}
             onClick={() => entries.fetchNextPage()}
           >
-            Show earlier ones
+            Load more
           </Button>
         </Group>
       )}
@@ -91,7 +91,7 @@ function Export({ filters }: { filters: AuditFilters }) {
   })
   return (
     <>
-      <ActButton act={save}>Export</ActButton>
+      <ActButton act={save}>Export log</ActButton>
       {save.isError && <Refusal error={save.error} />}
     </>
   )

@@ -8,7 +8,7 @@ import { organizationKeys } from '../queries/keys.ts'
 
 type Props = { organization: Organization; isHere: boolean; close: () => void }
 
-/** Asks for the name of an organization before it is deleted for good. */
+/** Asks for the name of an organization before deletion. */
 export function DeleteOrganization({ organization: { id, name }, isHere, close }: Props) {
   const form = useSaveForm<{ typed: string }, void>({
     draftOf: () => ({ typed: '' }),
@@ -24,21 +24,21 @@ export function DeleteOrganization({ organization: { id, name }, isHere, close }
     <FormModal
       form={form}
       title={`Delete ${name}?`}
-      verb="Delete"
+      verb="Delete organization"
       button={{ color: 'red', disabled: !isNamed }}
       more={
         <Button variant="default" onClick={close}>
-          Keep
+          Cancel
         </Button>
       }
       close={close}
     >
       <Text size="sm">
-        All its sessions, files, agents, schedules, keys and members are deleted, with its audit
-        log. This cannot be undone.
+        All sessions, files, agents, schedules, keys, members and the audit log of this organization
+        are deleted. This cannot be undone.
       </Text>
       <TextInput
-        label="Type the name of the organization"
+        label="Enter the organization name to confirm"
         autoComplete="off"
         {...form.text('typed')}
         data-autofocus

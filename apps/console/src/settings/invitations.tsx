@@ -13,7 +13,7 @@ import { Entry } from '../shell/entry.tsx'
 import { Once } from '../shell/once.tsx'
 import { useRoles } from './roles.ts'
 
-/** Who is invited and has not come yet. */
+/** Pending invitations. */
 export function Invitations({ orgId }: { orgId: string }) {
   const invitations = useQuery(invitationsQuery(orgId))
   if (!invitations.data?.length) return null
@@ -39,20 +39,21 @@ function Row({ orgId, invitation }: { orgId: string; invitation: Invitation }) {
       }
       about={
         <>
-          ends <Ago at={expires_at} />
+          expires <Ago at={expires_at} />
         </>
       }
       side={
         <AskButton
-          say="Withdraw"
-          aria-label={`Withdraw the invitation of ${email}`}
-          title="Withdraw the invitation?"
+          label="Revoke"
+          aria-label={`Revoke the invitation for ${email}`}
+          title="Revoke this invitation?"
+          verb="Revoke invitation"
           act={async () => {
             await outlast.organizations.deleteInvitation(orgId, id)
             invalidate(invitationKeys.all)
           }}
         >
-          The link that {email} was given works no longer.
+          The invitation link for {email} stops working.
         </AskButton>
       }
     />
@@ -61,7 +62,7 @@ function Row({ orgId, invitation }: { orgId: string; invitation: Invitation }) {
 
 const emptyDraft = { email: '', role: 'member' as Role }
 
-/** Invites an address. The link is shown once, and nobody else mails it. */
+/** Creates an invitation. Its link is shown once and not emailed. */
 export function Invite({ orgId, close }: { orgId: string; close: () => void }) {
   const roles = useRoles()
   const form = useSaveForm<typeof emptyDraft, CreatedInvitation>({
@@ -73,17 +74,17 @@ export function Invite({ orgId, close }: { orgId: string; close: () => void }) {
   if (form.saved) {
     return (
       <Once
-        title={`The invitation of ${form.saved.email}`}
-        about="Pass this link on: it is not mailed, not shown again, and good once, for this address only."
+        title={`Invitation for ${form.saved.email}`}
+        about="Copy this link and send it to the new member. It is not emailed and not shown again. It works once, for this email address only."
         secret={linkOf(form.saved.token)}
         close={close}
       />
     )
   }
   return (
-    <FormModal form={form} title="Invite somebody" verb="Make the invitation" close={close}>
+    <FormModal form={form} title="Invite member" verb="Create invitation" close={close}>
       <TextInput
-        label="E-mail"
+        label="Email"
         type="email"
         required
         maxLength={254}

@@ -14,7 +14,7 @@ import { Entry, State } from '../shell/entry.tsx'
 import { Once } from '../shell/once.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
 
-/** Keys with which programs call. */
+/** API keys for programs. */
 export function ApiKeys() {
   const [isNew, setNew] = useState(false)
   const mayWrite = useMay('member')
@@ -22,7 +22,7 @@ export function ApiKeys() {
   return (
     <>
       <Group className="filter-bar" justify="space-between">
-        <span className="entry-about">A key never does more than who made it may do.</span>
+        <span className="entry-about">A key never has more permissions than its creator.</span>
         {mayWrite && (
           <Button size="xs" onClick={() => setNew(true)}>
             New key
@@ -32,8 +32,8 @@ export function ApiKeys() {
       {isNew && <NewKey close={() => setNew(false)} />}
       {keys.isError && <Failure error={keys.error} retry={keys.refetch} />}
       {keys.data?.length === 0 && (
-        <Empty title="There is no key yet.">
-          Programs call with a key, in the header Authorization.
+        <Empty title="No API keys yet">
+          Programs send a key in the Authorization header. Create one with New key.
         </Empty>
       )}
       <ul className="entries" aria-label="API keys">
@@ -46,10 +46,10 @@ export function ApiKeys() {
 }
 
 const scopeWords: Record<Scope, string> = {
-  read: 'reads',
-  write: 'reads and writes',
-  admin: 'administers',
-  '*': 'all that I may do',
+  read: 'Read',
+  write: 'Read and write',
+  admin: 'Administer',
+  '*': 'All my permissions',
 }
 
 function Key({ apiKey }: { apiKey: ApiKey }) {
@@ -67,7 +67,7 @@ function Key({ apiKey }: { apiKey: ApiKey }) {
       }
       about={
         <>
-          {scopes.map((scope) => (scope === '*' ? 'all' : scope)).join(', ')} · made{' '}
+          {scopes.map((scope) => (scope === '*' ? 'all permissions' : scope)).join(', ')} · created{' '}
           <Ago at={created_at} />
           {last_used_at ? (
             <>
@@ -79,7 +79,7 @@ function Key({ apiKey }: { apiKey: ApiKey }) {
           )}
           {expires_at && !isOver && (
             <>
-              {' · ends '}
+              {' · expires '}
               <Ago at={expires_at} />
             </>
           )}
@@ -87,15 +87,16 @@ function Key({ apiKey }: { apiKey: ApiKey }) {
       }
       side={
         <AskButton
-          say="Delete"
+          label="Delete"
           aria-label={`Delete ${name}`}
           title={`Delete ${name}?`}
+          verb="Delete key"
           act={async () => {
             await outlast.apiKeys.delete(id)
             invalidate(apiKeyKeys.all)
           }}
         >
-          Programs that call with it are refused from now on.
+          Requests with this key are refused immediately.
         </AskButton>
       }
     />
@@ -104,10 +105,10 @@ function Key({ apiKey }: { apiKey: ApiKey }) {
 
 const lives = [
   { value: '', label: 'Never' },
-  { value: '7', label: 'In a week' },
+  { value: '7', label: 'In 7 days' },
   { value: '30', label: 'In 30 days' },
   { value: '90', label: 'In 90 days' },
-  { value: '365', label: 'In a year' },
+  { value: '365', label: 'In 1 year' },
 ]
 
 const emptyDraft = { name: '', scope: '*' as Scope, days: '90' }
@@ -127,8 +128,8 @@ function NewKey({ close }: { close: () => void }) {
   if (form.saved) {
     return (
       <Once
-        title={`The key ${form.saved.name}`}
-        about="Copy it now: it is not shown again."
+        title={`API key ${form.saved.name}`}
+        about="Copy this key now. It is not shown again."
         secret={form.saved.key}
         close={close}
       />
@@ -138,21 +139,21 @@ function NewKey({ close }: { close: () => void }) {
     (one) => one !== 'admin' || mayAdminister,
   )
   return (
-    <FormModal form={form} title="New key" verb="Make the key" close={close}>
+    <FormModal form={form} title="New API key" verb="Create key" close={close}>
       <TextInput
         label="Name"
-        placeholder="What it is for"
+        placeholder="For example, CI pipeline"
         required
         maxLength={255}
         {...form.text('name')}
         data-autofocus
       />
       <Select
-        label="What it may do"
+        label="Permissions"
         data={scopes.map((value) => ({ value, label: scopeWords[value] }))}
         {...form.choice('scope')}
       />
-      <Select label="Ends" data={lives} {...form.choice('days')} />
+      <Select label="Expires" data={lives} {...form.choice('days')} />
     </FormModal>
   )
 }

@@ -14,7 +14,7 @@ import { Failure } from '../shell/screen.tsx'
 import { Invitations, Invite } from './invitations.tsx'
 import { useRoles } from './roles.ts'
 
-/** Who belongs to the organization, and who is invited. */
+/** Members and pending invitations of the organization. */
 export function Members() {
   const { data: me } = useQuery(meQuery)
   const [isInviting, setInviting] = useState(false)
@@ -26,11 +26,11 @@ export function Members() {
     <>
       <Group className="filter-bar" justify="space-between">
         <span className="entry-about">
-          A viewer reads, a member writes too, an admin also administers, an owner makes owners.
+          Viewers read. Members also write. Admins also manage settings. Owners also assign owners.
         </span>
         {mayAdminister && (
           <Button size="xs" onClick={() => setInviting(true)}>
-            Invite
+            Invite member
           </Button>
         )}
       </Group>
@@ -52,10 +52,10 @@ function Row({ orgId, member, isMe }: RowProps) {
   const { user_id, name, email, role, created_at } = member
   const roles = useRoles()
   const mayChange = useMay('admin') && roles.includes(role)
-  const readAnew = () => invalidate(memberKeys.all)
+  const refresh = () => invalidate(memberKeys.all)
   const change = useMutation({
     mutationFn: (next: Role) => outlast.organizations.updateMember(orgId, user_id, { role: next }),
-    onSuccess: readAnew,
+    onSuccess: refresh,
   })
   return (
     <Entry
@@ -68,7 +68,7 @@ function Row({ orgId, member, isMe }: RowProps) {
       }
       about={
         <>
-          {email} · since <Ago at={created_at} />
+          {email} · joined <Ago at={created_at} />
         </>
       }
       side={
@@ -84,16 +84,18 @@ function Row({ orgId, member, isMe }: RowProps) {
               onChange={(next) => next && next !== role && change.mutate(next as Role)}
             />
             <AskButton
-              say="Remove"
+              label="Remove"
               aria-label={`Remove ${name}`}
               title={`Remove ${name}?`}
+              verb="Remove member"
               act={async () => {
                 await outlast.organizations.deleteMember(orgId, user_id)
-                readAnew()
+                refresh()
               }}
             >
-              {isMe ? 'You lose access at once. ' : ''}
-              Their keys of this organization end. What they made stays, also their schedules.
+              {isMe ? 'You lose access immediately. ' : ''}
+              API keys of this member in the organization stop working. Agents, sessions and
+              schedules of the member stay.
             </AskButton>
           </>
         ) : (

@@ -15,14 +15,14 @@ import { Entry, State } from '../shell/entry.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { DeleteOrganization } from './delete-organization.tsx'
 
-/** Organizations that one belongs to. */
+/** Organizations of the user. */
 export function Organizations() {
   const [isNew, setNew] = useState(false)
   const organizations = useQuery(organizationsQuery)
   return (
     <>
       <Group className="filter-bar" justify="space-between">
-        <span className="entry-about">Nothing is shared between organizations.</span>
+        <span className="entry-about">Organizations share no data.</span>
         <Button size="xs" onClick={() => setNew(true)}>
           New organization
         </Button>
@@ -30,7 +30,7 @@ export function Organizations() {
       {isNew && (
         <Naming
           title="New organization"
-          verb="Create"
+          verb="Create organization"
           save={(name) => outlast.organizations.create({ name })}
           close={() => setNew(false)}
         />
@@ -61,12 +61,12 @@ function Row({ organization }: { organization: Organization }) {
         name={
           <>
             {name}
-            {isHere && <State kind="good">you are here</State>}
+            {isHere && <State kind="good">current</State>}
           </>
         }
         about={
           <>
-            {role} · made <Ago at={created_at} />
+            {role} · created <Ago at={created_at} />
           </>
         }
         side={
@@ -111,7 +111,7 @@ function Row({ organization }: { organization: Organization }) {
       {isNaming && (
         <Naming
           title={`Rename ${name}`}
-          verb="Rename"
+          verb="Rename organization"
           before={name}
           save={(next) => outlast.organizations.update(id, { name: next })}
           close={() => setNaming(false)}

@@ -6,7 +6,7 @@ import { useSaveForm } from '../form/use-save-form.ts'
 import { requestSignOut } from '../login/sign-out.ts'
 import { authConfigQuery, meQuery } from '../queries/me.ts'
 
-/** Who one is, and one's password. */
+/** The user's account and password. */
 export function Profile() {
   const { data: me } = useQuery(meQuery)
   const { data: config } = useQuery(authConfigQuery)
@@ -16,11 +16,11 @@ export function Profile() {
       <section className="section">
         <h2>{me.name}</h2>
         <dl className="facts-list">
-          <dt>E-mail</dt>
+          <dt>Email</dt>
           <dd>{me.email}</dd>
           <dt>Role</dt>
-          <dd>{me.roles.join(', ') || 'none: choose an organization first'}</dd>
-          <dt>Id</dt>
+          <dd>{me.roles.join(', ') || 'None. Choose an organization first.'}</dd>
+          <dt>ID</dt>
           <dd>
             <code>{me.id}</code>
           </dd>
@@ -45,7 +45,7 @@ function Password() {
   return (
     <section className="section" aria-label="Password">
       <h2>Password</h2>
-      <p>Changing it ends your sign-ins in other browsers.</p>
+      <p>A new password signs you out of other browsers.</p>
       <form onSubmit={form.onSubmit}>
         <Stack gap="sm" maw={360}>
           <PasswordInput
@@ -53,7 +53,7 @@ function Password() {
             autoComplete="current-password"
             required
             {...form.text('current_password')}
-            error={isWrong && 'This is not your password.'}
+            error={isWrong && 'Current password is incorrect.'}
           />
           <PasswordInput
             label="New password"
@@ -67,12 +67,12 @@ function Password() {
           <Refused form={form} />
           {form.isSaved && (
             <Text size="sm" role="status">
-              It is changed.
+              Password changed.
             </Text>
           )}
           <div>
             <Button size="xs" type="submit" loading={form.isSaving}>
-              Change the password
+              Change password
             </Button>
           </div>
         </Stack>

@@ -1,7 +1,7 @@
 import type { Role } from '@outlast/sdk'
 import { useMay } from '../queries/me.ts'
 
-/** Roles that who is here may give: only owners make owners. */
+/** Returns the roles that the user may assign. Only owners assign owners. */
 export function useRoles(): readonly Role[] {
   const isOwner = useMay('owner')
   return isOwner ? ['viewer', 'member', 'admin', 'owner'] : ['viewer', 'member', 'admin']

@@ -21,7 +21,7 @@ const tabs = [
 
 const withoutAccounts = ['audit', 'about']
 
-/** Who may do what here, and what was done. */
+/** Account, keys, members, organizations and audit log. */
 export function SettingsScreen() {
   const config = useQuery(authConfigQuery)
   const me = useQuery(meQuery)
@@ -37,7 +37,7 @@ export function SettingsScreen() {
   const tab = search.tab ?? offered[0]!.tab
   return (
     <Screen title="Settings">
-      <Tabs label="Parts of the settings" tabs={offered} current={tab} />
+      <Tabs label="Settings sections" tabs={offered} current={tab} />
       <div className="scroll">
         {!offered.some((one) => one.tab === tab) ? (
           <NotHere isOff={isOff} />
@@ -58,10 +58,10 @@ export function SettingsScreen() {
 
 const NotHere = ({ isOff }: { isOff: boolean }) =>
   isOff ? (
-    <Empty title="There are no accounts here.">
-      Authentication is off: everybody who reaches this port may do everything. Start the server
-      with AUTH_MODE=admin or AUTH_MODE=full to have people, keys and roles.
+    <Empty title="Authentication is off">
+      Every client that can reach this port has full access. Start the server with AUTH_MODE=admin
+      or AUTH_MODE=full to use accounts, API keys and roles.
     </Empty>
   ) : (
-    <Empty title="This is for administrators.">Ask one of your organization.</Empty>
+    <Empty title="Administrators only">Ask an administrator of your organization for access.</Empty>
   )

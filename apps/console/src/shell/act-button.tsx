@@ -4,7 +4,7 @@ import { Confirm } from './confirm.tsx'
 
 type ActProps = { act: { isPending: boolean; mutate: () => void }; children: ReactNode }
 
-/** Does something at once. */
+/** A button that runs an action without confirmation. */
 export const ActButton = ({ act, children }: ActProps) => (
   <Button size="xs" variant="default" loading={act.isPending} onClick={() => act.mutate()}>
     {children}
@@ -12,26 +12,34 @@ export const ActButton = ({ act, children }: ActProps) => (
 )
 
 type AskProps = ButtonProps & {
-  /** What the button says. */
-  say: string
+  /** The label of the button. */
+  label: string
   'aria-label'?: string
   title: string
   verb?: string
+  /** The label of the button that closes the dialog. */
+  keep?: string
   act: () => Promise<unknown>
-  /** What follows from it. */
+  /** The consequences of the action. */
   children: ReactNode
 }
 
-/** Asks first, and then does it. */
-export function AskButton({ say, title, verb = say, act, children, ...button }: AskProps) {
+/** A button that runs an action after confirmation. */
+export function AskButton({ label, title, verb, keep, act, children, ...button }: AskProps) {
   const [isAsking, setAsking] = useState(false)
   return (
     <>
       <Button size="xs" variant="default" onClick={() => setAsking(true)} {...button}>
-        {say}
+        {label}
       </Button>
       {isAsking && (
-        <Confirm title={title} verb={verb} act={act} close={() => setAsking(false)}>
+        <Confirm
+          title={title}
+          verb={verb ?? label}
+          {...(keep && { keep })}
+          act={act}
+          close={() => setAsking(false)}
+        >
           {children}
         </Confirm>
       )}

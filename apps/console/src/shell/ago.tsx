@@ -3,7 +3,7 @@ import { agoOf, exactTimeOf } from './times.ts'
 
 const tickMs = 30_000
 
-/** How long ago something was, kept up to date; the exact time shows under the pointer. */
+/** A relative time, updated every 30 s. The exact time is in its tooltip. */
 export function Ago({ at }: { at: string }) {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {

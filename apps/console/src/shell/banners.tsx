@@ -6,7 +6,7 @@ import { UnsentBanner } from './unsent-banner.tsx'
 
 const againMs = 60_000
 
-/** Notices that matter on every screen: no connection, or a page of another version. */
+/** Notices on every screen: offline, unsent messages, or a new server version. */
 export function Banners() {
   const { online } = useNetwork()
   const health = useQuery({
@@ -17,18 +17,15 @@ export function Banners() {
   const isOld = health.data !== undefined && health.data.version !== __VERSION__
   return (
     <div role="status">
-      {!online && (
-        <div className="banner">You are offline. What is shown may be old until you are back.</div>
-      )}
+      {!online && <div className="banner">You are offline. This page may be out of date.</div>}
       <UnsentBanner />
       {isOld && (
         <div className="banner">
           <span>
-            The server has another version now, {health.data.version}; this page is of {__VERSION__}
-            .
+            The server now runs version {health.data.version}. This page is version {__VERSION__}.
           </span>
           <Button size="compact-xs" variant="default" onClick={() => location.reload()}>
-            Reload
+            Reload page
           </Button>
         </div>
       )}

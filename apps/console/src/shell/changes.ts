@@ -20,10 +20,10 @@ import {
 import { sessionQuery } from '../queries/sessions.ts'
 import { forgetListed, keepListed } from '../sessions/list/list-pages.ts'
 
-/** After an error that the client does not mend by itself. */
+/** Delay after an error that the client does not retry. */
 const againMs = 30_000
 
-/** Keys of each noun, and of other lists that depend on it. */
+/** Query keys of each noun, followed by those of dependent nouns. */
 const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]> = {
   agent: [agentKeys],
   provider: [providerKeys, modelKeys],
@@ -38,9 +38,8 @@ const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]>
 }
 
 /**
- * Keeps what is shown true while the page is open: one connection tells what changes in the
- * organization. Where it is lost everything is fetched again once it is back; until then screens
- * are fetched when they are opened.
+ * Keeps cached data up to date through one stream of the organization's changes. After a lost
+ * connection all data is fetched again. Until then screens fetch when they open.
  */
 export function useChanges(): void {
   useEffect(() => {
@@ -51,9 +50,9 @@ export function useChanges(): void {
 }
 
 /**
- * Of all tabs one has the connection and tells the others: a browser has few to a server. When it
- * is closed the next one takes over. Contract: where a browser has no locks, over http to another
- * machine, each tab has its own.
+ * Shares one connection between all tabs, because a browser limits connections per server. When the
+ * leading tab closes, another tab takes over. Contract: without browser locks (plain HTTP to another
+ * host) each tab has its own connection.
  */
 async function share(signal: AbortSignal): Promise<void> {
   if (!navigator.locks) return follow(take, signal)
@@ -68,13 +67,13 @@ async function share(signal: AbortSignal): Promise<void> {
   await navigator.locks.request('outlast.changes', { signal }, lead).catch(() => {})
 }
 
-/** Tells what the server tells, until the signal. */
-async function follow(tell: (change: ChangeEvent) => void, signal: AbortSignal): Promise<void> {
+/** Passes changes of the server to `onChange` until the signal aborts. */
+async function follow(onChange: (change: ChangeEvent) => void, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      for await (const change of outlast.changes.stream({ signal })) tell(change)
+      for await (const change of outlast.changes.stream({ signal })) onChange(change)
     } catch {
-      // Something else answers, or the person may not read here: that can change.
+      // Another service answers, or the user lacks permission. Both can change.
       if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, againMs))
     }
   }
@@ -98,7 +97,7 @@ function sessionDeleted({ id }: { id: string }): void {
 }
 
 function nounChanged({ noun, id }: Change): void {
-  // A newer server may have nouns that this page does not know.
+  // A newer server may have unknown nouns.
   const [own, ...others] = keysOfNoun[noun] ?? []
   if (!own) return
   const changed = id === null ? [own.all] : [own.lists, own.one(id)]

@@ -3,11 +3,11 @@ import { useMutation } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { summaryOf } from '../form/problems.ts'
 
-/** Asks before an irreversible action. Contract: `close` is also called when it was done. */
+/** Asks before an irreversible action. Contract: `close` is also called after success. */
 export function Confirm({
   title,
   verb,
-  keep = 'Keep',
+  keep = 'Cancel',
   color = 'red',
   act,
   close,
@@ -41,7 +41,7 @@ export function Confirm({
   )
 }
 
-/** An error of the server: its sentence, and each invalid field that no other element shows. */
+/** A server error: its message, and each invalid field that no other element shows. */
 export function Refusal({ error, shown = [] }: { error: unknown; shown?: readonly string[] }) {
   const { title, others } = summaryOf(error, shown)
   return (
@@ -57,7 +57,7 @@ export function Refusal({ error, shown = [] }: { error: unknown; shown?: readonl
 
 type Done = { error: unknown; reset: () => void }
 
-/** Says why the last of some mutations failed, where its button has no room for it. */
+/** Shows the error of failed mutations in a dialog. */
 export function Failed({ of }: { of: readonly Done[] }) {
   const error = of.find((one) => one.error)?.error
   if (!error) return null
@@ -65,7 +65,7 @@ export function Failed({ of }: { of: readonly Done[] }) {
     for (const { reset } of of) reset()
   }
   return (
-    <Modal opened onClose={close} title="That did not work" centered>
+    <Modal opened onClose={close} title="Action failed" centered>
       <Refusal error={error} />
     </Modal>
   )

@@ -3,14 +3,16 @@ import type { ReactNode } from 'react'
 
 export type StateKind = 'good' | 'busy' | 'warn' | 'bad' | 'off'
 
-/** A word of how something is, with its colour. */
+/** A status with its color. Text begins with a capital letter. */
 export const State = ({ kind, children }: { kind: StateKind; children: ReactNode }) => (
   <span className="state" data-kind={kind}>
-    {children}
+    {typeof children === 'string' ? capitalized(children) : children}
   </span>
 )
 
-/** A line of a list: name, facts, actions, and the result of the last action. */
+const capitalized = (text: string) => text.slice(0, 1).toUpperCase() + text.slice(1)
+
+/** A list item: name, facts, actions, and the result of the last action. */
 export function Entry({
   name,
   about,
@@ -22,7 +24,7 @@ export function Entry({
   about?: ReactNode
   side?: ReactNode
   below?: ReactNode
-  /** What screen readers call it. */
+  /** The accessible name. */
   label: string
 }) {
   return (

@@ -2,14 +2,14 @@ import { Select, type SelectProps } from '@mantine/core'
 
 type FilterSelectProps<Value extends string> = Pick<SelectProps, 'searchable' | 'limit' | 'w'> & {
   label: string
-  /** What it says while it filters nothing. */
+  /** Placeholder without a filter. */
   any: string
   data: readonly (Value | { value: Value; label: string })[]
   value: Value | undefined
   onChange: (value: Value | undefined) => unknown
 }
 
-/** A choice among what is listed, which can be taken away again. */
+/** A clearable select that filters a list. */
 export const FilterSelect = <Value extends string>(props: FilterSelectProps<Value>) => {
   const { label, any, value, onChange, ...rest } = props
   return (

@@ -1,11 +1,11 @@
 import { useEffect } from 'react'
 
-/** Layers over the screen are drawn below these and hold the focus while they are open. */
+/** Portals that contain dialogs and menus. They trap the focus while open. */
 const layers = '[data-portal]'
 
 /**
- * When a dialog goes and the focus with it, the focus is again where it was before. Components do
- * that by themselves only where a dialog is told to close, not where it is just taken away.
+ * Restores the focus after a dialog unmounts. Mantine restores it only when a dialog closes through
+ * its `opened` prop, not when it is unmounted.
  */
 export function useFocusReturn(): void {
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** Lines of 24 × 24, drawn in the colour of the text. */
+/** Line icons on a 24 × 24 grid, drawn in the text color. */
 const paths = {
   agent: 'M5 8h14v11H5zM12 4v4M9 12.5v2M15 12.5v2M2.5 12v4M21.5 12v4',
   attach:
@@ -35,7 +35,7 @@ const paths = {
 
 export type IconName = keyof typeof paths
 
-/** Contract: says nothing to a screen reader; what it stands in has a name. */
+/** An icon. Contract: hidden from screen readers. Its parent has an accessible name. */
 export function Icon({ name, size = 16 }: { name: IconName; size?: number }) {
   return (
     <svg

@@ -3,21 +3,21 @@ import { Fragment } from 'react'
 import { places } from './places.ts'
 
 const keys: [string[], string][] = [
-  [['Ctrl', 'K'], 'Search, go anywhere, begin anything (⌘ K on a Mac)'],
-  [['?'], 'This list'],
-  [['/'], 'Search on this screen'],
+  [['Ctrl', 'K'], 'Search or run a command (⌘ K on a Mac)'],
+  [['?'], 'Show keyboard shortcuts'],
+  [['/'], 'Focus the search field'],
   [['n'], 'New session'],
   ...places.map(({ key, label }): [string[], string] => [['g', key], `Go to ${label}`]),
-  [['j'], 'Next of a list; k: the one before'],
-  [['x'], 'Select in a list; with Shift, all on the way'],
-  [['Enter'], 'Open, or send a message; with Shift, a new line'],
-  [['Esc'], 'Close what is open'],
+  [['j', 'k'], 'Next or previous list item'],
+  [['x'], 'Select a list item, with Shift a range'],
+  [['Enter'], 'Open, or send the message. With Shift, add a line'],
+  [['Esc'], 'Close a dialog or menu'],
 ]
 
-/** The keys that work, in a dialog. */
+/** The dialog of keyboard shortcuts. */
 export function ShortcutKeys({ close }: { close: () => void }) {
   return (
-    <Modal opened onClose={close} title="Keys" centered>
+    <Modal opened onClose={close} title="Keyboard shortcuts" centered>
       <dl className="keys">
         {keys.map(([pressed, what]) => (
           <Fragment key={what}>

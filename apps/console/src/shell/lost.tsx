@@ -3,15 +3,15 @@ import { Link } from '@tanstack/react-router'
 import { sentenceOf } from '../errors.ts'
 import { Empty, Screen } from './screen.tsx'
 
-/** At an address where nothing is. */
+/** The page for unknown URLs. */
 export function NotFound() {
   return (
-    <Screen title="Not found">
-      <Empty title="There is nothing at this address.">
-        It may have been moved, or the link is not whole.
+    <Screen title="Page not found">
+      <Empty title="No page at this URL">
+        The link may be incomplete or out of date.
         <div>
           <Button component={Link} to="/" mt="sm" size="xs">
-            All sessions
+            View sessions
           </Button>
         </div>
       </Empty>
@@ -21,16 +21,16 @@ export function NotFound() {
 
 type BrokenProps = { error: unknown; reset: () => void }
 
-/** In the place of a screen that failed; what is around it goes on. */
+/** Replaces a screen that threw an error. The menu keeps working. */
 export function Broken({ error, reset }: BrokenProps) {
   return (
-    <Screen title="This screen failed">
-      <Empty title="This screen failed">
+    <Screen title="This page failed to load">
+      <Empty title="This page failed to load">
         <p role="alert">{sentenceOf(error)}</p>
-        <p>A part may be missing because the server was updated: then a reload helps.</p>
+        <p>If the server was updated, reload the page.</p>
         <Group gap="xs" justify="center">
           <Button size="xs" onClick={() => location.reload()}>
-            Reload
+            Reload page
           </Button>
           <Button size="xs" variant="default" onClick={reset}>
             Try again

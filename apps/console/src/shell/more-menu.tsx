@@ -3,11 +3,11 @@ import type { ReactNode } from 'react'
 
 type MoreProps = ActionIconProps & { name: string; remove: () => void; children: ReactNode }
 
-/** What else can be done with something, to its deletion. */
+/** The menu of further actions for a resource. Deletion comes last. */
 export const MoreMenu = ({ name, remove, children, ...icon }: MoreProps) => (
   <Menu position="bottom-end">
     <Menu.Target>
-      <ActionIcon variant="default" size={30} aria-label={`More of ${name}`} {...icon}>
+      <ActionIcon variant="default" size={30} aria-label={`More actions for ${name}`} {...icon}>
         ⋯
       </ActionIcon>
     </Menu.Target>

@@ -1,7 +1,7 @@
 import './manage.css'
 import { Button, CopyButton, Modal, Text } from '@mantine/core'
 
-/** Something that is shown this once only. */
+/** A secret that is shown only once. */
 export function Once({
   title,
   about,

@@ -14,11 +14,16 @@ type Choice = { id: string; icon: IconName; label: string; kind: string; act: ()
 const shownMax = { agents: 6, sessions: 8 }
 const pauseMs = 150
 
-type PaletteProps = { close: () => void; show: (overlay: Overlay) => void }
+export type PaletteProps = {
+  close: () => void
+  show: (overlay: Overlay) => void
+  /** Text that was typed before the palette was loaded. */
+  initial: string
+}
 
-/** One field for everything: places, what can be begun, agents, sessions by their words. */
-export function Palette({ close, show }: PaletteProps) {
-  const [text, setText] = useState('')
+/** The command palette: actions, screens, agents and sessions. */
+export function Palette({ close, show, initial }: PaletteProps) {
+  const [text, setText] = useState(initial)
   const [at, setAt] = useState(0)
   const choices = useChoices(text.trim(), show)
   const chosen = Math.min(at, Math.max(0, choices.length - 1))
@@ -51,13 +56,13 @@ export function Palette({ close, show }: PaletteProps) {
       padding="xs"
       size="lg"
       yOffset="12dvh"
-      attributes={{ content: { 'aria-label': 'Search and go' } }}
+      attributes={{ content: { 'aria-label': 'Search or run a command' } }}
     >
       <TextInput
         ref={focusAtOnce}
         data-autofocus
-        placeholder="Where to, or what about?"
-        aria-label="Search and go"
+        placeholder="Search or run a command"
+        aria-label="Search or run a command"
         role="combobox"
         aria-expanded
         aria-autocomplete="list"
@@ -77,7 +82,7 @@ export function Palette({ close, show }: PaletteProps) {
   )
 }
 
-/** The dialog gives the focus a moment later, when the first letters may have been typed. */
+/** Focuses the field at once. The dialog would do it later, after the first keys were typed. */
 function focusAtOnce(field: HTMLInputElement | null) {
   field?.focus({ preventScroll: true })
 }
@@ -89,12 +94,12 @@ type ChoicesProps = {
   list: React.RefObject<HTMLDivElement | null>
 }
 
-/** Keys are taken by the field, which keeps the focus. */
+/** The list of results. The field keeps the focus and handles the keys. */
 function Choices({ choices, chosenId, take, list }: ChoicesProps) {
   return (
-    <div className="palette-list" id="palette" role="listbox" aria-label="Found" ref={list}>
+    <div className="palette-list" id="palette" role="listbox" aria-label="Results" ref={list}>
       {choices.map((choice) => (
-        // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys
+        // biome-ignore lint/a11y/useKeyWithClickEvents: the field handles the keys
         // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus
         <div
           key={choice.id}
@@ -124,19 +129,19 @@ function useChoices(text: string, show: (overlay: Overlay) => void): Choice[] {
 function useActions(show: (overlay: Overlay) => void): Choice[] {
   const { navigate } = useRouter()
   const action = (id: string, label: string, act: () => unknown): Choice => ({
-    ...{ id, label, act, icon: 'plus', kind: 'Do' },
+    ...{ id, label, act, icon: 'plus', kind: 'Action' },
   })
   return [
     action('new-session', 'New session', () => navigate({ to: '/', search: { new: true } })),
     action('new-agent', 'New agent', () => navigate({ to: '/agents/new' })),
-    { ...action('keys', 'Keys', () => show('keys')), icon: 'gear' },
+    { ...action('keys', 'Keyboard shortcuts', () => show('keys')), icon: 'gear' },
   ]
 }
 
 function usePlaces(): Choice[] {
   const { navigate } = useRouter()
   return places.map(({ to, label, icon }) => ({
-    ...{ id: `place-${label.replaceAll(' ', '-')}`, label, icon, kind: 'Go to' },
+    ...{ id: `place-${label.replaceAll(' ', '-')}`, label, icon, kind: 'Navigate' },
     act: () => navigate({ href: to }),
   }))
 }
@@ -150,13 +155,13 @@ function useAgentChoices(): Choice[] {
   }))
 }
 
-/** The newest that have the words in them. */
+/** The newest sessions that match the text. */
 function useSessionChoices(text: string): Choice[] {
   const { navigate } = useRouter()
   const [search] = useDebouncedValue(text, pauseMs)
   const { data } = useQuery(newestSessionsQuery(shownMax.sessions, search))
   return (data?.data ?? []).map(({ id, title, preview }) => ({
-    ...{ id, label: title ?? preview ?? 'A session without words', icon: 'session' },
+    ...{ id, label: title ?? preview ?? 'Untitled session', icon: 'session' },
     kind: 'Session',
     act: () => navigate({ to: '/sessions/$sessionId', params: { sessionId: id } }),
   }))

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { requestSignOut } from '../login/sign-out.ts'
 import { meQuery } from '../queries/me.ts'
 
-/** Who is signed in; nothing where nobody has to be. */
+/** The account menu. Without accounts, only the version. */
 export function Person() {
   const person = useQuery(meQuery)
   if (!person.data) {
@@ -17,7 +17,7 @@ export function Person() {
   return (
     <Menu position="top-start" width={220}>
       <Menu.Target>
-        <UnstyledButton className="account" aria-label={`Account of ${name}`}>
+        <UnstyledButton className="account" aria-label={`Account menu for ${name}`}>
           <i aria-hidden="true" data-letter={name.slice(0, 1).toUpperCase()} />
           <span>{name}</span>
         </UnstyledButton>

@@ -10,7 +10,7 @@ for (const [path, place] of [
   ['/agentsmith', undefined],
   ['/settings/nowhere', '/settings'],
 ] as const) {
-  test(`${path} is ${place ? `below ${place}` : 'nowhere'}`, () => {
+  test(`${path} belongs to ${place ?? 'no menu entry'}`, () => {
     assert.equal(places.find(({ to }) => isAt(path, to))?.to, place)
   })
 }

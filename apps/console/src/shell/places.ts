@@ -1,4 +1,4 @@
-/** Where one can go, in the order of the menu. `key`: pressed after `g`. */
+/** Menu entries in order. `key`: the shortcut after `g`. */
 export const places = [
   { to: '/', label: 'Sessions', key: 's', icon: 'session' },
   { to: '/agents', label: 'Agents', key: 'a', icon: 'agent' },
@@ -10,7 +10,7 @@ export const places = [
   { to: '/settings', label: 'Settings', key: 'e', icon: 'gear' },
 ] as const
 
-/** Whether a path is at a place or below it. */
+/** Returns whether a path is at or below a menu entry. */
 export const isAt = (path: string, to: string) =>
   to === '/'
     ? path === '/' || path.startsWith('/sessions/')

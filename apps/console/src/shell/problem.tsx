@@ -1,12 +1,12 @@
 import { Text } from '@mantine/core'
 import { sentenceOf } from '../errors.ts'
 
-type ProblemProps = { error: unknown; say?: (error: unknown) => string }
+type ProblemProps = { error: unknown; toText?: (error: unknown) => string }
 
-/** Why something failed, in its place; nothing where it did not. */
-export const Problem = ({ error, say = sentenceOf }: ProblemProps) =>
+/** An inline error message, or nothing without an error. */
+export const Problem = ({ error, toText = sentenceOf }: ProblemProps) =>
   error ? (
     <Text size="sm" c="red" role="alert">
-      {say(error)}
+      {toText(error)}
     </Text>
   ) : null

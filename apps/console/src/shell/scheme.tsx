@@ -4,17 +4,17 @@ import { Icon } from './icon.tsx'
 const schemes = [
   { name: 'light', label: 'Light', icon: 'sun' },
   { name: 'dark', label: 'Dark', icon: 'moon' },
-  { name: 'auto', label: 'As the system', icon: 'screen' },
+  { name: 'auto', label: 'System', icon: 'screen' },
 ] as const
 
-/** Light or dark, stored in this browser; public/scheme.js reads it before anything is drawn. */
+/** Chooses the color scheme and stores it in this browser. public/scheme.js reads it first. */
 export function Scheme() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const { icon } = schemes.find(({ name }) => name === colorScheme) ?? schemes[2]
   return (
     <Menu position="top-end">
       <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" aria-label="Light or dark">
+        <ActionIcon variant="subtle" color="gray" aria-label="Color theme">
           <Icon name={icon} />
         </ActionIcon>
       </Menu.Target>

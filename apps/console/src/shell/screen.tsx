@@ -6,7 +6,7 @@ import { sentenceOf } from '../errors.ts'
 import { Icon } from './icon.tsx'
 import { isAt, places } from './places.ts'
 
-/** A screen: its name, what can be done with all of it, and what scrolls below. */
+/** A screen: title, actions, and scrollable content. */
 export function Screen({
   title,
   tabTitle = title,
@@ -14,7 +14,7 @@ export function Screen({
   children,
 }: {
   title: string
-  /** What the browser's tab says; default: the title. */
+  /** Title of the browser tab. Default: `title`. */
   tabTitle?: string
   actions?: ReactNode
   children: ReactNode
@@ -36,7 +36,7 @@ export function Screen({
   )
 }
 
-/** On a phone, where the menu is closed: the way up from what lies deeper. */
+/** A link to the parent screen, on phones only. */
 function Back() {
   const { pathname } = useLocation()
   const place = places.find(({ to }) => isAt(pathname, to))
@@ -54,7 +54,7 @@ function Back() {
   )
 }
 
-/** What went wrong, and a way to try again. */
+/** An error with a retry button. */
 export function Failure({ error, retry }: { error: unknown; retry?: () => unknown }) {
   return (
     <Alert color="red" m="md" role="alert" title={sentenceOf(error)}>
@@ -67,7 +67,7 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => unknow
   )
 }
 
-/** Nothing is here yet: what it would be, and how to make the first. */
+/** An empty state: what is missing, and the next step. */
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="empty">

@@ -16,12 +16,12 @@ import { Person } from './person.tsx'
 import { isAt, places } from './places.ts'
 import { Scheme } from './scheme.tsx'
 import { type Overlay, useShortcuts } from './shortcuts.ts'
+import { usePalette } from './use-palette.ts'
 
-const Palette = lazy(() => import('./palette.tsx').then((all) => ({ default: all.Palette })))
 const SignIn = lazy(() => import('../login/sign-in.tsx').then((all) => ({ default: all.SignIn })))
 const Keys = lazy(() => import('./keys.tsx').then((all) => ({ default: all.ShortcutKeys })))
 
-/** What surrounds every screen: where one can go, who is signed in, light or dark. */
+/** The frame of every screen: menu, banners, account menu, overlays. */
 export function Shell() {
   useChanges()
   useOutbox()
@@ -31,6 +31,7 @@ export function Shell() {
   const [isOpen, { toggle, close }] = useDisclosure()
   const [overlay, setOverlay] = useState<Overlay>()
   useWindowEvent('keydown', ({ key }) => key === 'Escape' && !overlay && close())
+  const { Palette, typed } = usePalette(overlay === 'palette')
   useShortcuts({ show: setOverlay, isOff: isAsking })
   const closeOverlay = () => setOverlay(undefined)
   return (
@@ -73,7 +74,9 @@ export function Shell() {
         </AppShell>
         {signOutRequest.isAsked && <SignOutQuestion close={signOutRequest.close} />}
         <Suspense>
-          {overlay === 'palette' && <Palette close={closeOverlay} show={setOverlay} />}
+          {overlay === 'palette' && Palette && (
+            <Palette close={closeOverlay} show={setOverlay} initial={typed.current} />
+          )}
           {overlay === 'keys' && <Keys close={closeOverlay} />}
         </Suspense>
       </div>
@@ -90,7 +93,7 @@ function Sidebar({ onGo, search }: { onGo: () => void; search: () => void }) {
       </Group>
       <UnstyledButton className="sidebar-search" onClick={search}>
         <Icon name="search" size={14} />
-        <span>Search and go</span>
+        <span>Search</span>
         <kbd>{modifier} K</kbd>
       </UnstyledButton>
       <div className="sidebar-places">

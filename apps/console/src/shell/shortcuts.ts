@@ -2,19 +2,19 @@ import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef } from 'react'
 import { places } from './places.ts'
 
-/** What can be laid over any screen. */
+/** An overlay that opens on any screen. */
 export type Overlay = 'palette' | 'keys' | undefined
 
 type Taking = {
   show: (overlay: Overlay) => void
-  /** Whether keys do nothing now. */
+  /** Disables all shortcuts. */
   isOff: boolean
 }
 
-/** For so long a letter belongs to the `g` before it. */
+/** Maximum time between `g` and the letter after it. */
 const pairMs = 1_500
 
-/** The keys that work on every screen; the page of `?` names them. */
+/** Handles the shortcuts of every screen. The dialog behind `?` lists them. */
 export function useShortcuts({ show, isOff }: Taking): void {
   const navigate = useNavigate()
   const wentAt = useRef(0)
@@ -50,7 +50,7 @@ export function useShortcuts({ show, isOff }: Taking): void {
   }, [navigate, show, isOff])
 }
 
-/** Whether a key is meant for something else: text, or what is laid over the screen. */
+/** Returns whether a text field, dialog or menu handles the key. */
 function isTaken(target: EventTarget | null): boolean {
   if (document.querySelector('[role="dialog"], [role="menu"]')) return true
   const element = target as HTMLElement

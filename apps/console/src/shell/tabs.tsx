@@ -1,7 +1,7 @@
 import './manage.css'
 import { Link } from '@tanstack/react-router'
 
-/** The parts of a screen, each with its own address. */
+/** Tabs of a screen, each with its own URL. */
 export function Tabs<Tab extends string>({
   label,
   tabs,

@@ -22,12 +22,12 @@ for (const [ms, words] of [
   [day, 'tomorrow'],
   [-40 * day, '40 days ago'],
 ] as const) {
-  test(`a time ${ms} ms from now is "${words}"`, () => {
+  test(`formats a time ${ms} ms from now as "${words}"`, () => {
     assert.equal(agoOf(new Date(now + ms).toISOString(), now), words)
   })
 }
 
-test('times in a sentence become those of the user, to the second', () => {
+test('converts times in a sentence to the local time zone', () => {
   const at = '2026-03-10T12:00:01.5Z'
   assert.match(exactTimeOf(at), /^\d+ Mar 2026, \d\d:\d\d:01$/)
   assert.equal(

@@ -6,11 +6,11 @@ const units = [
 
 const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
 
-/** A time to the second, as it is where the person is. */
+/** Formats a time in the local time zone, to the second. */
 export const exactTimeOf = (at: string) => exact.format(new Date(at))
 
 const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
-/** How long ago something was, in words. */
+/** Formats a time relative to now. */
 export function agoOf(at: string, now: number): string {
   const ms = Date.parse(at) - now
   for (const [unit, size] of units) {
@@ -21,5 +21,5 @@ export function agoOf(at: string, now: number): string {
 
 const instant = /\d{4}-\d\d-\d\dT[\d:.]+Z/g
 
-/** A sentence with its times as the person at the browser tells them. */
+/** Converts the times in a sentence to the local time zone. */
 export const withLocalTimes = (sentence: string) => sentence.replace(instant, exactTimeOf)

@@ -3,7 +3,7 @@ import { Link, useLocation } from '@tanstack/react-router'
 import { type Outgoing, useUnsent } from '../sessions/composer/outbox.ts'
 import { Unsent } from '../sessions/composer/outgoing.tsx'
 
-/** Unsent messages that the screen does not show: those of no session yet, or of another one. */
+/** Unsent messages that the screen does not show: of new sessions, and of other sessions. */
 export function UnsentBanner() {
   const unsent = useUnsent()
   const { pathname } = useLocation()
@@ -38,7 +38,7 @@ export function UnsentBanner() {
               />
             )}
           >
-            Show
+            View session
           </Anchor>
         </div>
       )}

@@ -1,2 +1,2 @@
-/** The version that this page was built from; Vite puts it in. */
+/** The version of this page. Vite inserts it. */
 declare const __VERSION__: string

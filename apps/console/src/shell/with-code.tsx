@@ -1,6 +1,6 @@
 import { Fragment, type ReactNode } from 'react'
 
-/** A sentence of a schema: what stands in backticks is code. */
+/** Renders the text of a schema. Parts in backticks become code. */
 export function withCode(text: string | undefined): ReactNode {
   return text?.split('`').map((part, at) =>
     // biome-ignore lint/suspicious/noArrayIndexKey: parts of a sentence do not move

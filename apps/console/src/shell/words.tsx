@@ -12,7 +12,7 @@ type WordsProps = {
   className?: string
 }
 
-/** Text that takes effect when one stops writing. */
+/** A text filter that applies 250 ms after the last key. */
 export function Words({
   label,
   placeholder,
@@ -22,7 +22,7 @@ export function Words({
   className,
 }: WordsProps) {
   const [text, setText] = useState(value ?? '')
-  const tell = useDebouncedCallback((now: string) => onChange(now.trim() || undefined), 250)
+  const publish = useDebouncedCallback((now: string) => onChange(now.trim() || undefined), 250)
   useEffect(
     () => setText((before) => (before.trim() === (value ?? '') ? before : (value ?? ''))),
     [value],
@@ -36,7 +36,7 @@ export function Words({
       value={text}
       onChange={({ currentTarget }) => {
         setText(currentTarget.value)
-        tell(currentTarget.value)
+        publish(currentTarget.value)
       }}
       {...(className && { className })}
     />

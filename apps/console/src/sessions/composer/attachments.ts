@@ -5,14 +5,14 @@ import { type Attachment, nameOfCopy } from './content.ts'
 
 const imageTypes = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
 const mib = 1024 * 1024
-/** A message may have 8 MiB, and base64 makes four bytes of three. */
+/** A message may have 8 MiB, and base64 turns 3 bytes into 4. */
 const imagesBytesMax = 5 * mib
 const fileBytesMax = 10 * mib
 const attachmentsMax = 20
 
 let keys = 0
 
-/** The content of a file in base64. */
+/** Returns the content of a file in base64. */
 export const base64Of = (file: Blob): Promise<string> =>
   new Promise((resolve, reject) => {
     const reader = new FileReader()
@@ -21,9 +21,9 @@ export const base64Of = (file: Blob): Promise<string> =>
     reader.readAsDataURL(file)
   })
 
-/** Puts a file into the session under its name, or one like it where that is taken. */
+/** Uploads a file to the session. Appends a number when its name is taken. */
 export async function upload(sessionId: string, folder: string, file: File): Promise<string> {
-  if (file.size > fileBytesMax) throw new Error(`${file.name} has more than 10 MiB.`)
+  if (file.size > fileBytesMax) throw new Error(`${file.name} is larger than 10 MiB.`)
   const content = await base64Of(file)
   for (let copy = 1; ; copy++) {
     const path = `${folder}/${nameOfCopy(file.name, copy)}`
@@ -36,7 +36,7 @@ export async function upload(sessionId: string, folder: string, file: File): Pro
   }
 }
 
-/** Files that were pasted, dropped or chosen for the next message. */
+/** Manages files that were pasted, dropped or chosen for the next message. */
 export function useAttachments(sessionId: string) {
   const [all, setAll] = useState<readonly Attachment[]>([])
   const change = (key: number, part: Partial<Attachment>) =>
@@ -64,7 +64,7 @@ export function useAttachments(sessionId: string) {
       const isImage = imageTypes.has(file.type)
       if (isImage) imagesBytes += file.size
       if (isImage && imagesBytes > imagesBytesMax) {
-        const problem = 'The images of a message may have 5 MiB together.'
+        const problem = 'The images of a message can have at most 5 MiB in total.'
         setAll((before) => [...before, { ...one, state: 'failed', problem }])
         continue
       }
@@ -73,14 +73,14 @@ export function useAttachments(sessionId: string) {
     }
     if (taken.length < files.length) {
       keys += 1
-      const problem = `A message may have ${attachmentsMax} attachments.`
+      const problem = `A message can have at most ${attachmentsMax} attachments.`
       const left = { key: keys, name: `${files.length - taken.length} more`, sizeBytes: 0 }
       setAll((before) => [...before, { ...left, state: 'failed', problem }])
     }
   }
 
   const remove = (key: number) => setAll((before) => before.filter((one) => one.key !== key))
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what it does depends on these alone
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the functions depend only on these
   return useMemo(() => ({ all, add, remove, clear: () => setAll([]) }), [all, sessionId])
 }
 

@@ -28,8 +28,8 @@ type Composing = {
 }
 
 /**
- * Where a person writes. While the agent works a message steers it, waits for its own turn, or
- * interrupts. A reply that streams does not draw it again.
+ * The message composer. While a turn runs, a message joins the turn, is queued after it, or
+ * interrupts it. A streaming reply does not re-render the composer.
  */
 export const Composer = memo((composing: Composing) => {
   const { session, sessionId, isActive, attachments } = composing
@@ -49,7 +49,7 @@ export const Composer = memo((composing: Composing) => {
       <Attached attachments={attachments} />
       <Textarea
         aria-label="Message"
-        placeholder="Write to the agent"
+        placeholder="Message the agent"
         autosize
         minRows={1}
         maxRows={10}
@@ -86,7 +86,7 @@ export const Composer = memo((composing: Composing) => {
       </Group>
       {sending.isSaving && (
         <div className="unstored" role="status">
-          <span>Sending. This browser cannot store the message: keep this page open.</span>
+          <span>Sending. This browser cannot store the message. Keep this page open.</span>
         </div>
       )}
       {sending.problem !== '' && (
@@ -99,7 +99,7 @@ export const Composer = memo((composing: Composing) => {
   )
 })
 
-/** On a phone the keyboard would come up before anybody has read anything. */
+/** False on phones: focusing the field would open the on-screen keyboard. */
 const hasKeyboard = () => matchMedia('(hover: hover)').matches
 
 type SendingProps = {
@@ -115,33 +115,48 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
       {isActive && (
         <>
           <Button
-            size="xs"
+            size="compact-sm"
             variant="subtle"
             color="red"
-            aria-label="Cancel the turn"
+            {...named('Cancel turn')}
             onClick={cancel}
           >
             Cancel
           </Button>
-          <Button size="xs" variant="default" disabled={isDisabled} onClick={() => send('queue')}>
-            Queue
-          </Button>
           <Button
-            size="xs"
+            size="compact-sm"
             variant="default"
             disabled={isDisabled}
+            {...named('Stop and send')}
             onClick={() => send('interrupt')}
           >
-            Interrupt
+            Stop and send
+          </Button>
+          <Button
+            size="compact-sm"
+            variant="default"
+            disabled={isDisabled}
+            {...named('Send after this turn')}
+            onClick={() => send('queue')}
+          >
+            Send after
           </Button>
         </>
       )}
-      <Button size="xs" disabled={isDisabled} onClick={() => send('steer')}>
-        {isActive ? 'Steer' : 'Send'}
+      <Button
+        size={isActive ? 'compact-sm' : 'xs'}
+        disabled={isDisabled}
+        {...(isActive && named('Send now (joins the running turn)'))}
+        onClick={() => send('steer')}
+      >
+        {isActive ? 'Send now' : 'Send'}
       </Button>
     </Group>
   )
 }
+
+/** The full label of a button whose visible text is short, so that four fit on a phone. */
+const named = (label: string) => ({ 'aria-label': label, title: label })
 
 function Attached({ attachments: { all, remove } }: { attachments: Attachments }) {
   if (all.length === 0) return null

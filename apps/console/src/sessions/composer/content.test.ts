@@ -17,10 +17,10 @@ for (const [given, copy, name] of [
   ['__init__.py', 1, 'init__.py'],
   ['_', 1, 'file'],
 ] as const) {
-  test(`copy ${copy} of ${given} is ${name}`, () => assert.equal(nameOfCopy(given, copy), name))
+  test(`names copy ${copy} of ${given} ${name}`, () => assert.equal(nameOfCopy(given, copy), name))
 }
 
-test('a message is its text, the paths of its files, and its images', () => {
+test('a message consists of its text, the paths of its files, and its images', () => {
   const files = [attached({ path: '/attachments/a.csv' }), attached({ path: '/attachments/b.csv' })]
   const text = 'Look\n\nAttached file: /attachments/a.csv\nAttached file: /attachments/b.csv'
   assert.deepEqual(contentOf(' Look ', [...files, attached({ image })]), [

@@ -1,19 +1,19 @@
 import type { InputContentPart } from '@outlast/sdk'
 
-/** What goes along with a message. */
+/** An attachment of a message. */
 export type Attachment = {
   key: number
   name: string
   sizeBytes: number
   state: 'reading' | 'ready' | 'failed'
-  /** An image goes in the message itself. */
+  /** Images are sent inside the message. */
   image?: { base64: string; media_type: string }
-  /** Any other file goes to the session, here. */
+  /** Path of any other file in the session. */
   path?: string
   problem?: string
 }
 
-/** The message that text and attachments are. Contract: all attachments are ready. */
+/** Builds the content of a message. Contract: all attachments are ready. */
 export function contentOf(text: string, attachments: readonly Attachment[]): InputContentPart[] {
   const files = attachments.flatMap(({ path }) => (path ? [`Attached file: ${path}`] : []))
   const words = [text.trim(), files.join('\n')].filter((part) => part !== '').join('\n\n')
@@ -23,7 +23,7 @@ export function contentOf(text: string, attachments: readonly Attachment[]): Inp
   return [...(words === '' ? [] : [{ type: 'text' as const, text: words }]), ...images]
 }
 
-/** The name under which a file is stored; where it is taken, that of a further copy. */
+/** Returns the name under which a copy of a file is stored. The first copy keeps its name. */
 export function nameOfCopy(given: string, copy: number): string {
   const name = given.replaceAll('/', '-').replace(/^_+/, '') || 'file'
   const dot = name.lastIndexOf('.')

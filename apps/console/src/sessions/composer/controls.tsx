@@ -11,7 +11,7 @@ type Choosing = {
   change: (part: Partial<MessageDraft>) => void
 }
 
-/** The model and the effort of the next message; without a choice those of session and agent. */
+/** Chooses model and effort of the next message. Default: those of the session, then the agent. */
 export function ControlsChoice({ session, draft: { modelId, effort }, change }: Choosing) {
   const models = useQuery({ ...modelsQuery, staleTime: 60_000 }).data ?? []
   const agent = useAgent(session?.agent_id).data
@@ -27,7 +27,7 @@ export function ControlsChoice({ session, draft: { modelId, effort }, change }: 
         placeholder={own ? own.display_name : 'Model'}
         searchable
         clearable
-        nothingFoundMessage="There is no such model."
+        nothingFoundMessage="No models match"
         data={models
           .filter(({ status }) => status === 'active')
           .map(({ id, display_name, provider_name }) => ({
@@ -56,7 +56,7 @@ export function ControlsChoice({ session, draft: { modelId, effort }, change }: 
 
 const isUsual = ({ is_default }: ModelWithProvider) => is_default
 
-/** What a model knows; of one that the catalogue does not know, what most know. */
+/** Returns the efforts of a model. Models outside the catalog get the common ones. */
 function effortsOf(model: ModelWithProvider | undefined) {
   if (!model?.profile) return ['low', 'medium', 'high'].map((value) => ({ value, label: value }))
   const { values } = model.profile.reasoning_effort ?? { values: [] }

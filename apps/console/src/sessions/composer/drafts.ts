@@ -1,6 +1,6 @@
 import { useState } from 'react'
 
-/** What somebody has written and not sent, and what the next message asks for. */
+/** The unsent text of a session, and the controls of its next message. */
 export type MessageDraft = { text: string; modelId: string | null; effort: string | null }
 
 const empty: MessageDraft = { text: '', modelId: null, effort: null }
@@ -14,7 +14,7 @@ function read(sessionId: string): MessageDraft {
   }
 }
 
-/** Contract: what is too long for the browser to keep is not kept, and nothing else happens. */
+/** Stores a draft. Contract: never throws. A draft that exceeds the browser's quota is dropped. */
 export function writeDraft(sessionId: string, draft: Partial<MessageDraft>): void {
   const whole = { ...empty, ...draft }
   try {
@@ -22,7 +22,7 @@ export function writeDraft(sessionId: string, draft: Partial<MessageDraft>): voi
       sessionStorage.removeItem(nameOf(sessionId))
     } else sessionStorage.setItem(nameOf(sessionId), JSON.stringify(whole))
   } catch {
-    // The tab has what was written as long as it is open.
+    // The draft stays in memory while the tab is open.
   }
 }
 
@@ -30,7 +30,7 @@ export type ChangeDraft = (
   part: Partial<MessageDraft> | ((before: MessageDraft) => Partial<MessageDraft>),
 ) => void
 
-/** What was written after the text that was sent. */
+/** Returns the text that was typed after the sent part. */
 export const withoutSent = (text: string, sent: string) =>
   text.startsWith(sent) ? text.slice(sent.length) : text
 
@@ -40,7 +40,7 @@ export function removeSent(sessionId: string, sent: string): void {
   writeDraft(sessionId, { ...draft, text: withoutSent(draft.text, sent) })
 }
 
-/** The draft of a session, still there after a reload of the tab. */
+/** Holds the draft of a session. It survives a reload of the tab. */
 export function useMessageDraft(sessionId: string) {
   const [draft, setDraft] = useState(() => read(sessionId))
   const change: ChangeDraft = (part) =>

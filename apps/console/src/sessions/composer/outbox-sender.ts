@@ -12,10 +12,10 @@ import {
 } from './outbox-state.ts'
 import { listEntries, type OutboxEntry, updateEntry } from './outbox-store.ts'
 
-/** A message may have 8 MiB, and a connection may be slow. */
+/** Long enough for a message of 8 MiB on a slow connection. */
 const attemptTimeoutMs = 120_000
 const lockTimeoutMs = 150_000
-/** `randomUUID` needs a secure origin; a console in a private network may be on plain http. */
+/** `randomUUID` needs a secure origin. A console in a private network may use plain HTTP. */
 export const newKey = () =>
   Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-')
 
@@ -23,7 +23,7 @@ const running = new Set<string>()
 const requested = new Set<string>()
 const wakers = new Set<() => void>()
 
-/** Sends what waits: a loop per lane until nothing waits there. Pauses between attempts end. */
+/** Sends waiting entries: one loop per lane until it is empty. Ends pauses between attempts. */
 export function sendWaiting(): void {
   for (const wake of wakers) wake()
   for (const entry of outboxState().stored) {
@@ -50,8 +50,8 @@ async function emptyLane(lane: string): Promise<void> {
 }
 
 /**
- * Of all tabs one sends at a time. Contract: a tab that was suspended with the lock delays the
- * others, and stops none; two attempts at once are one message, because they have one key.
+ * Runs work in one tab at a time. Contract: a tab that was suspended with the lock delays the others
+ * by at most 150 s. Two concurrent attempts store one message, because they share a key.
  */
 async function inOneTab<T>(lane: string, work: () => Promise<T>): Promise<T> {
   if (!navigator.locks) return work()
@@ -83,7 +83,7 @@ async function sendFirst(lane: string): Promise<SendResult> {
     if (isKeyExpired(entry)) await updateEntry(entry.id, () => ({ state: 'expired' }))
     else await attempt(entry)
     await publishOutboxChange()
-    // A session that was created is a lane of its own; and where one request succeeds, others may.
+    // A created session has its own lane. After a success, stalled lanes may succeed as well.
     sendWaiting()
     return { kind: 'sent' }
   } catch (error) {
@@ -92,7 +92,7 @@ async function sendFirst(lane: string): Promise<SendResult> {
   }
 }
 
-/** Contract: throws what another attempt may mend. */
+/** Sends an entry. Contract: throws only temporary errors. */
 async function attempt(entry: OutboxEntry): Promise<void> {
   try {
     await (entry.session ? createSession(entry) : createMessage(entry))
@@ -124,14 +124,14 @@ export async function postSession({ session, ...entry }: Posted, retriesMax: num
   return id
 }
 
-/** The key goes into the log, so that a page that reads it knows which of its messages arrived. */
+/** Posts a message. Its key is stored in the log, so that pages can match delivered messages. */
 export async function postMessage({ body, sessionId, ...entry }: Posted, retriesMax: number) {
   const metadata = { ...body.metadata, client_message_id: entry.key }
   const options = { ...optionsOf(entry), retriesMax }
   await outlast.messages.create(sessionId!, { ...body, metadata }, options)
 }
 
-/** The server refuses the request when another user has signed in meanwhile. */
+/** Names the user, so that the server refuses the request after another user has signed in. */
 const optionsOf = ({ key, userId, orgId }: Pick<OutboxEntry, 'key' | 'userId' | 'orgId'>) => ({
   idempotencyKey: key,
   timeoutMs: attemptTimeoutMs,

@@ -16,9 +16,9 @@ let readsBegun = 0
 let newestRead = 0
 const listeners = new Set<() => void>()
 
-/** Tells the other tabs of this browser that the stored entries changed. */
+/** Notifies other tabs of this browser about changed entries. */
 const tabs = new BroadcastChannel('outlast.outbox')
-/** Sessions that were created for entries, by id of the entry. */
+/** Created sessions by entry id. */
 const createdSessions = new Map<number, string>()
 
 /** Entries of one lane are sent in order, one at a time. */
@@ -44,14 +44,14 @@ export function onOutboxChange(listener: () => void): () => void {
   }
 }
 
-/** Confirmed messages of a session are not shown any more, be they in its events or not. */
+/** Removes the confirmed messages of a session, whether or not its events contain them. */
 export function forgetConfirmed(sessionId: string): void {
   setOutboxState({ confirmed: state.confirmed.filter((one) => one.sessionId !== sessionId) })
 }
 
 export const useOutboxState = () => useSyncExternalStore(onOutboxChange, outboxState)
 
-/** Reads the stored entries. A read that ends after a later one changes nothing. */
+/** Reads the stored entries. Ignores a read that ends after a later one. */
 export async function readOutbox(): Promise<void> {
   if (userId === undefined) return
   readsBegun += 1
@@ -62,7 +62,7 @@ export async function readOutbox(): Promise<void> {
   setOutboxState({ stored })
 }
 
-/** Reads the entries again after a change, in every tab. */
+/** Reads the entries again in every tab. */
 export async function publishOutboxChange(): Promise<void> {
   tabs.postMessage({})
   await readOutbox()

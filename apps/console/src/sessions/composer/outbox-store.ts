@@ -8,20 +8,20 @@ export type OutboxEntry = {
   orgId: string | null
   /** Idempotency-Key of every attempt, and the message's `client_message_id`. */
   key: string
-  /** When the key was made. The server forgets a key after 24 hours. */
+  /** Creation time of the key. The server drops a key after 24 hours. */
   keyedAt: number
   /** The session to create first. */
   session: NewSession | null
   /** Null until that session exists. */
   sessionId: string | null
   body: NewMessage
-  /** `waiting` is sent without asking. `failed` and `expired` need a decision by the user. */
+  /** `waiting` is sent automatically. `failed` and `expired` need a decision by the user. */
   state: 'waiting' | 'failed' | 'expired'
   problem: string | null
 }
 
 const storeName = 'outbox'
-/** A browser whose storage hangs must not keep a message in the composer for ever. */
+/** Limits how long a browser with hanging storage keeps a message in the composer. */
 const timeoutMs = 5_000
 
 let opened: Promise<IDBDatabase> | undefined
@@ -55,12 +55,12 @@ type Work<T> = (store: IDBObjectStore, finish: (value: T) => void) => void
 
 /**
  * Runs one transaction. Contract: resolves after the browser has flushed it to disk; rejects when
- * the browser refuses storage, is out of space or does not answer in time.
+ * the browser refuses storage, is out of space or does not respond within 5 s.
  */
 async function transact<T>(mode: IDBTransactionMode, initial: T, work: Work<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('The storage does not respond.')), timeoutMs)
+    timer = setTimeout(() => reject(new Error('The browser storage does not respond.')), timeoutMs)
   })
   const done = open().then(
     (database) =>
@@ -94,7 +94,7 @@ export const listEntries = (userId: string): Promise<OutboxEntry[]> =>
 
 type Change = (entry: OutboxEntry) => Partial<OutboxEntry> | 'delete'
 
-/** Changes or deletes an entry in one transaction. An entry that is gone stays gone. */
+/** Changes or deletes an entry in one transaction. Ignores a deleted entry. */
 export const updateEntry = (id: number, change: Change): Promise<void> =>
   transact('readwrite', undefined, (store) => {
     const request = store.get(id)
@@ -107,7 +107,7 @@ export const updateEntry = (id: number, change: Change): Promise<void> =>
     }
   })
 
-/** Deletes all entries of a user. Contract: a browser that stores nothing has nothing to delete. */
+/** Deletes all entries of a user. Contract: does nothing without browser storage. */
 export async function deleteEntries(userId: string): Promise<void> {
   const entries = await listEntries(userId).catch(() => [])
   await Promise.all(entries.map(({ id }) => updateEntry(id, () => 'delete')))

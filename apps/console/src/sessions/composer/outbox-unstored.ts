@@ -7,16 +7,15 @@ const retriesMax = 8
 const contentOf = ({ body, session, sessionId }: Entry) =>
   JSON.stringify([body, session, sessionId])
 
-/** What failed last, by its content: sent again it has the same key. */
+/** Failed entries by content. A retry reuses the key. */
 const failed = new Map<string, Entry>()
 
 const warn = (event: BeforeUnloadEvent) => event.preventDefault()
 let underWay = 0
 
 /**
- * Sends an entry of a browser that stores nothing, and returns the id of its session. Until it
- * resolves the text has to stay where it was written, and the browser asks before it closes the
- * page.
+ * Sends an entry without browser storage and returns its session id. Contract: the caller keeps the
+ * text until this resolves. The browser asks before it closes the page.
  */
 export async function sendUnstored(given: Entry): Promise<string> {
   const content = contentOf(given)

@@ -2,7 +2,7 @@ import type { Event, NewMessage, NewSession } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo } from 'react'
 import { queryClient } from '../../client.ts'
-import { meQuery, nobody } from '../../queries/me.ts'
+import { anonymous, meQuery } from '../../queries/me.ts'
 import { isKeyExpired } from './outbox-rules.ts'
 import { newKey, sendWaiting } from './outbox-sender.ts'
 import {
@@ -22,19 +22,19 @@ import {
 import { addEntry, type OutboxEntry, updateEntry } from './outbox-store.ts'
 import { sendUnstored } from './outbox-unstored.ts'
 
-/** An entry as a page shows it. `isStalled`: the last attempt failed, others follow. */
+/** An entry as a page shows it. `isStalled`: the last attempt failed and is retried. */
 export type Outgoing = OutboxEntry & { isStalled: boolean }
 
-/** Sends what the user has left in this browser, and what comes, as long as the page is open. */
+/** Sends stored and new messages of the user while the page is open. */
 export function useOutbox(): void {
   const { data: me } = useQuery(meQuery)
-  const userId = me === null ? nobody.id : me?.id
+  const userId = me === null ? anonymous.id : me?.id
   useEffect(() => {
     if (userId !== undefined) open(userId)
   }, [userId])
 }
 
-/** Contract: once in a page. A page that becomes another user's is loaded again. */
+/** Contract: runs once per page. The page reloads when the user changes. */
 function open(userId: string): void {
   if (outboxUserId() !== undefined) return
   const readAndSend = () => void readOutbox().then(sendWaiting, () => {})
@@ -49,12 +49,12 @@ type Accepted = Pick<OutboxEntry, 'body' | 'session' | 'sessionId'>
 
 async function entryOf(accepted: Accepted): Promise<Omit<OutboxEntry, 'id'>> {
   const { id: userId, organization_id: orgId } =
-    (await queryClient.ensureQueryData(meQuery)) ?? nobody
+    (await queryClient.ensureQueryData(meQuery)) ?? anonymous
   const identity = { userId, orgId, key: newKey(), keyedAt: Date.now() }
   return { ...identity, ...accepted, state: 'waiting', problem: null }
 }
 
-/** Stores an entry and returns its id. Undefined when this browser stores nothing. */
+/** Stores an entry and returns its id. Undefined when the browser has no storage. */
 async function store(entry: Omit<OutboxEntry, 'id'>): Promise<number | undefined> {
   let id: number
   try {
@@ -68,9 +68,9 @@ async function store(entry: Omit<OutboxEntry, 'id'>): Promise<number | undefined
 }
 
 /**
- * Accepts a message: once this resolves it is sent, whatever becomes of the page.
- * Contract: where the browser stores nothing it resolves when the server has the message, and
- * rejects when it refuses.
+ * Accepts a message. Once this resolves the message is delivered, even if the page is closed.
+ * Contract: without browser storage it resolves when the server has the message, and rejects when
+ * the server refuses it.
  */
 export async function acceptMessage(sessionId: string, body: NewMessage): Promise<void> {
   const entry = await entryOf({ body, sessionId, session: null })
@@ -79,9 +79,9 @@ export async function acceptMessage(sessionId: string, body: NewMessage): Promis
 }
 
 /**
- * Accepts a session with its first message. Resolves with the id of the session once the server has
- * created it, rejects when the server refuses: the form of the signal has the text then, the outbox
- * does not. Without the form it does.
+ * Accepts a session with its first message. Resolves with the session id once the server has created
+ * it, and rejects when the server refuses. After a refusal the form keeps the text and the outbox
+ * drops it. When `form` is aborted, the outbox keeps it.
  */
 export async function acceptSession(
   session: NewSession,
@@ -110,7 +110,7 @@ const sessionOf = (entryId: number, form: AbortSignal) =>
     else look()
   })
 
-/** A user has looked at a message that was not sent and wants it sent. */
+/** Sends a failed or expired message again at the user's request. */
 export async function sendAgain(entryId: number): Promise<void> {
   await updateEntry(entryId, (entry) => {
     const renewed = isKeyExpired(entry) ? { key: newKey(), keyedAt: Date.now() } : {}
@@ -125,7 +125,7 @@ export async function discard(entryId: number): Promise<void> {
   await publishOutboxChange()
 }
 
-/** Messages of a session that its events do not contain. An event confirms its message. */
+/** Returns messages of a session that its events do not contain yet. */
 export function useOutgoing(sessionId: string, events: readonly Event[]): readonly Outgoing[] {
   const { stored, confirmed, stalled } = useOutboxState()
   const mine = useMemo(() => {
@@ -160,7 +160,7 @@ function arrivedKeys(entries: readonly OutboxEntry[], events: readonly Event[]) 
   return keys
 }
 
-/** Messages of the organization that are not on their way. */
+/** Returns messages of the organization whose delivery failed or is stalled. */
 export function useUnsent(): readonly Outgoing[] {
   const { stored, stalled } = useOutboxState()
   const orgId = useQuery(meQuery).data?.organization_id ?? null

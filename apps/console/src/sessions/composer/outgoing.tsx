@@ -20,7 +20,7 @@ export function OutgoingMessage({ outgoing }: { outgoing: Outgoing }) {
   )
 }
 
-/** Why a message was not sent, and what a user may do about it. */
+/** Shows why a message was not sent, with actions. */
 export function Unsent({ outgoing }: { outgoing: Outgoing }) {
   const { id, state } = outgoing
   const isWaiting = state === 'waiting'
@@ -36,7 +36,7 @@ export function Unsent({ outgoing }: { outgoing: Outgoing }) {
           </Button>
         )}
         <Button size="compact-xs" variant="default" onClick={() => discard(id)}>
-          Discard
+          Discard message
         </Button>
       </Group>
     </div>
@@ -45,14 +45,14 @@ export function Unsent({ outgoing }: { outgoing: Outgoing }) {
 
 function reasonOf({ state, problem }: Outgoing): string {
   if (state === 'failed') return `Not sent. ${problem}`
-  if (state === 'expired') return 'Not sent. More than a day has passed since it was written.'
-  return 'Not sent yet. The message is stored in this browser. An open console sends it when the server responds.'
+  if (state === 'expired') return 'Not sent. The message is more than a day old.'
+  return 'Not sent yet. The message is stored in this browser. Any open console page sends it when the server responds.'
 }
 
-/** Beside a form whose session the server has not created. */
+/** Shown while the server has not created the session of a form. */
 export const StalledNote = () => (
   <Text size="sm" c="dimmed" role="status">
-    The server does not respond. The message is stored in this browser. An open console creates the
-    session when the server responds.
+    The server does not respond. The message is stored in this browser. Any open console page
+    creates the session when the server responds.
   </Text>
 )

@@ -16,8 +16,8 @@ type Written = {
 }
 
 /**
- * Sends what is written. The composer is emptied once the message is stored, and keeps what was
- * typed meanwhile; where that is sent too, it follows.
+ * Sends the draft. Clears the composer once the message is stored, and keeps text that was typed
+ * in the meantime. A second send is performed after the first.
  */
 export function useSending(written: Written) {
   const latest = useRef(written)
@@ -51,7 +51,7 @@ export function useSending(written: Written) {
     else void save(onBusy)
   }
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: runs after the text before was sent
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs after the previous send
   useEffect(() => {
     const onBusy = next.current
     if (isSaving || !onBusy) return

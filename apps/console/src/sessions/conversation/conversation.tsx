@@ -18,29 +18,29 @@ const linesOf = (transcript: Transcript, outgoing: readonly Outgoing[]): Line[] 
   ...outgoing.map((one) => ({ key: one.key, outgoing: one })),
 ]
 
-/** Of a long conversation a word changes one section. */
+/** Lines by section. A streamed word changes only one section of a long conversation. */
 const known = new WeakMap<Section, Line[]>()
 
 function linesOfSection(section: Section): Line[] {
   const lines =
     known.get(section) ??
-    section.filter((item, at) => isSeen(item) && !isSaidNext(item, section[at + 1])).map(lineOf)
+    section.filter((item, at) => isVisible(item) && !isRepeated(item, section[at + 1])).map(lineOf)
   known.set(section, lines)
   return lines
 }
 
 const lineOf = (item: TranscriptItem): Line => ({ key: keyOf(item), item })
 
-/** A model may give the calls of two turns the same id. */
+/** Includes the turn: a model may reuse a call id in another turn. */
 const keyOf = (item: TranscriptItem) =>
   item.kind === 'tool_call' ? `${item.turnId} ${item.key}` : item.key
 
-/** A reply that only called tools said nothing. */
-const isSeen = (item: TranscriptItem) =>
+/** False for a reply that only called tools. */
+const isVisible = (item: TranscriptItem) =>
   item.kind !== 'agent_message' || item.isStreaming || item.text !== '' || item.thinking !== ''
 
-/** What a failed turn told the person is why it failed, which the notice says. */
-const isSaidNext = (item: TranscriptItem, next: TranscriptItem | undefined) =>
+/** True for a message that repeats the error of the failure notice after it. */
+const isRepeated = (item: TranscriptItem, next: TranscriptItem | undefined) =>
   item.kind === 'agent_message' &&
   next?.kind === 'notice' &&
   next.type === 'turn.failed' &&
@@ -53,15 +53,15 @@ type Shown = {
   transcript: Transcript
   outgoing: readonly Outgoing[]
   isLoaded: boolean
-  /** A message that somebody's link names. */
+  /** The message that a link points to. */
   messageId: string | undefined
 }
 
-/** The conversation; only visible rows are drawn. It stays at its end while the user is there. */
+/** The virtualized conversation. It follows new rows while the user is at its end. */
 export function Conversation({ transcript, outgoing, isLoaded, messageId }: Shown) {
   const box = useRef<HTMLDivElement>(null)
   const { sections } = transcript
-  // biome-ignore lint/correctness/useExhaustiveDependencies: lines follow from the sections alone
+  // biome-ignore lint/correctness/useExhaustiveDependencies: lines derive from the sections only
   const lines = useMemo(() => linesOf(transcript, outgoing), [sections, outgoing])
   const keys = useKeys(lines)
   const virtual = useVirtualizer({
@@ -87,7 +87,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
     messageId,
   )
   const lastSent = outgoing.at(-1)?.key
-  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls to a message that was sent
+  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls to a new outgoing message
   useLayoutEffect(() => {
     if (lastSent) virtual.scrollToEnd()
   }, [lastSent])
@@ -117,7 +117,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
         {isLoaded && lines.length === 0 && <Beginning />}
         {!isLoaded && (
           <div className="on-its-way">
-            <Loader size="sm" aria-label="The conversation is on its way" />
+            <Loader size="sm" aria-label="Loading conversation" />
           </div>
         )}
       </section>
@@ -130,7 +130,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
           leftSection={<Icon name="down" />}
           onClick={() => virtual.scrollToEnd()}
         >
-          {news ? 'New messages' : 'To the end'}
+          {news ? 'New messages' : 'Jump to latest'}
         </Button>
       )}
     </div>
@@ -151,7 +151,7 @@ function Shown({ line, messageId }: { line: Line; messageId: string | undefined 
 const isOf = (item: TranscriptItem | undefined, messageId: string) =>
   item !== undefined && 'id' in item && item.id === messageId
 
-/** The same ones as long as nothing comes or goes: for others every place is worked out anew. */
+/** Returns a stable array while no row is added or removed: a new one remeasures all rows. */
 function useKeys(lines: readonly Line[]): readonly string[] {
   const kept = useRef<readonly string[]>([])
   const isSame =
@@ -160,17 +160,17 @@ function useKeys(lines: readonly Line[]): readonly string[] {
   return kept.current
 }
 
-/** Where one is when the conversation opens, and when another of its messages is asked for. */
+/** Scrolls when the conversation opens, and when another message is linked. */
 function useFirstPlace(isBegun: boolean, go: () => void, messageId: string | undefined) {
   const latest = useRef(go)
   latest.current = go
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another message is another place
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs again for another message
   useLayoutEffect(() => {
     if (isBegun) latest.current()
   }, [isBegun, messageId])
 }
 
-/** Undefined at the end; else whether something came since one left it. */
+/** Undefined at the end. Otherwise, whether rows were added since the user scrolled away. */
 function useNews(count: number, isAtEnd: boolean): boolean | undefined {
   const [seen, setSeen] = useState(count)
   useEffect(() => {
@@ -181,9 +181,9 @@ function useNews(count: number, isAtEnd: boolean): boolean | undefined {
 
 function Beginning() {
   return (
-    <Empty title="This conversation has not begun.">
-      Write the first message below. Every step that the agent takes is shown here as it happens,
-      and kept.
+    <Empty title="No messages yet">
+      Send the first message below. Every step of the agent appears here as it happens and is
+      stored.
     </Empty>
   )
 }

@@ -16,5 +16,5 @@ for (const [ms, words] of [
   [86_400_000, '1 d'],
   [90_000_000, '1 d 1 h'],
 ] as const) {
-  test(`${ms} ms are ${words}`, () => assert.equal(durationOf(ms), words))
+  test(`formats ${ms} ms as ${words}`, () => assert.equal(durationOf(ms), words))
 }

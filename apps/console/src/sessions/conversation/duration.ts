@@ -4,11 +4,11 @@ const units = [
   ['min', 60_000],
 ] as const
 
-/** How long something took, as a person says it: `340 ms`, `2.1 s`, `3 min 5 s`, `2 h 10 min`. */
+/** Formats a duration: `340 ms`, `2.1 s`, `3 min 5 s`, `2 h 10 min`. */
 export function durationOf(exactMs: number): string {
   if (exactMs < 1_000) return `${Math.round(exactMs)} ms`
   if (exactMs < 59_950) return `${(exactMs / 1_000).toFixed(1)} s`
-  // What rounds to 60.0 s is a minute.
+  // 59.95 s would round to 60.0 s.
   const ms = Math.max(exactMs, 60_000)
   const at = units.findIndex(([, size]) => ms >= size)
   const [unit, size] = units[at]!

@@ -17,7 +17,7 @@ const events = [
   event(8, 'input.message', 'asked again'),
 ]
 
-test('a fork from a reply has the end of its turn', () => {
+test('a fork from a reply includes the end of its turn', () => {
   assert.equal(sequenceAfter(events, 'replied'), 7)
   assert.equal(sequenceAfter(events.slice(0, 4), 'replied'), 4)
   assert.equal(sequenceAfter(events, 'asked again'), 8)
@@ -28,6 +28,6 @@ test('a fork before a message ends with the event before it', () => {
   assert.equal(sequenceBefore(events, 'asked'), 0)
 })
 
-test('a message that no event has cannot be forked from', () => {
+test('refuses to fork from a message that no event contains', () => {
   assert.throws(() => sequenceAfter(events, 'streams still'), /not stored yet/)
 })

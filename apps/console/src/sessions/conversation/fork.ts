@@ -1,6 +1,6 @@
 import type { Event, EventType } from '@outlast/sdk'
 
-/** These close the step that a reply stands in: with them a fork has the turn as it ended. */
+/** Events that close the step of a reply. A fork includes them, so that its turn is complete. */
 const closing = {
   'input.message': 'ignored',
   'session.started': 'ignored',
@@ -40,18 +40,18 @@ function indexOf(events: readonly Event[], messageId: string): number {
       (type === 'input.message' || type === 'output.message.completed') &&
       data.message.id === messageId,
   )
-  if (at === -1) throw new Error('This message is not stored yet.')
+  if (at === -1) throw new Error('This message is not stored yet. Try again in a moment.')
   return at
 }
 
-/** The last event of a fork that has a reply. */
+/** Returns the last event of a fork that includes a reply. */
 export function sequenceAfter(events: readonly Event[], messageId: string): number {
   let at = indexOf(events, messageId)
   while (at + 1 < events.length && closing[events[at + 1]!.type] === 'closes') at += 1
   return events[at]!.sequence!
 }
 
-/** The last event of a fork that has everything before a message. */
+/** Returns the last event of a fork that ends before a message. */
 export function sequenceBefore(events: readonly Event[], messageId: string): number {
   return events[indexOf(events, messageId)]!.sequence! - 1
 }

@@ -15,28 +15,28 @@ import { LongText } from './long-text.tsx'
 import { MessageActions } from './message-actions.tsx'
 import { Picture } from './picture.tsx'
 
-/** One item of a conversation; drawn again only when it changed. */
+/** One item of a conversation. Re-renders only when the item changed. */
 export const Item = memo(({ item }: { item: TranscriptItem }) => {
   switch (item.kind) {
     case 'user_message':
-      return <Said item={item} />
+      return <UserBubble item={item} />
     case 'agent_message':
-      return <Answered item={item} />
+      return <AgentReply item={item} />
     case 'tool_call':
       return <ToolCard item={item} />
     case 'notice':
-      return <Told item={item} />
+      return <NoticeLine item={item} />
   }
 })
 
-function Said({ item: { id, content, text, isQueued } }: { item: UserMessage }) {
+function UserBubble({ item: { id, content, text, isQueued } }: { item: UserMessage }) {
   return (
     <div className="said">
       <div className="message user">
         <UserParts name={id} content={content} />
         {isQueued && (
           <Text size="xs" c="dimmed">
-            Waits for its turn
+            Queued until the current turn ends
           </Text>
         )}
       </div>
@@ -47,7 +47,7 @@ function Said({ item: { id, content, text, isQueued } }: { item: UserMessage }) 
 
 type Part = UserMessage['content'][number] | InputContentPart
 
-/** What a message of a person holds. `name` is the message's. */
+/** The parts of a user's message. `name` identifies the message. */
 export function UserParts({ name, content }: { name: string; content: readonly Part[] }) {
   return content.map((part, at) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: parts of a message do not move
@@ -61,10 +61,10 @@ function UserPart({ name, part }: { name: string; part: Part }) {
   return <Code block>{JSON.stringify(part, null, 2)}</Code>
 }
 
-/** Beyond this, Markdown is not worth the time that it takes. */
+/** Longer texts are shown plain, because rendering Markdown takes too long. */
 const markdownLengthMax = 100_000
 
-function Answered({
+function AgentReply({
   item: { key, id, text, thinking, isStreaming, attempt },
 }: {
   item: AgentMessage
@@ -81,11 +81,11 @@ function Answered({
           text !== '' && <Markdown text={text} isGrowing={isStreaming} />
         )}
         {isStreaming && text === '' && (
-          <Loader type="dots" size="sm" aria-label="The agent answers" />
+          <Loader type="dots" size="sm" aria-label="The agent is replying" />
         )}
         {isStreaming && attempt > 1 && (
           <Text size="xs" c="dimmed">
-            Asked again: attempt {attempt}
+            Retrying: attempt {attempt}
           </Text>
         )}
       </div>
@@ -115,29 +115,27 @@ function Thinking({ name, text, isThinking }: ThinkingProps) {
   )
 }
 
-function Told({ item }: { item: Notice }): ReactElement {
+function NoticeLine({ item }: { item: Notice }): ReactElement {
   switch (item.type) {
     case 'turn.failed':
       return (
-        <Alert color="red" mb="md" role="note" title="The turn failed">
+        <Alert color="red" mb="md" role="note" title="Turn failed">
           <LongText name={item.key} text={item.data.error} />
         </Alert>
       )
     case 'turn.cancelled':
       return (
-        <Line
-          text={item.data.reason ? `Cancelled: ${item.data.reason}` : 'The turn was cancelled.'}
-        />
+        <Line text={item.data.reason ? `Turn canceled: ${item.data.reason}` : 'Turn canceled.'} />
       )
     case 'context.compacted':
-      return <Line text="What came before was summarized for the model." />
+      return <Line text="Earlier messages were summarized for the model." />
     case 'mcp.unavailable':
       return (
         <Alert
           color="yellow"
           mb="md"
           role="note"
-          title={`The tools of ${item.data.name} could not be reached`}
+          title={`Tools of ${item.data.name} are unavailable`}
         >
           <LongText name={item.key} text={item.data.error} />
         </Alert>
@@ -148,7 +146,7 @@ function Told({ item }: { item: Notice }): ReactElement {
           color="yellow"
           mb="md"
           role="note"
-          title={`The capability ${item.data.capability_id} was left out`}
+          title={`Capability ${item.data.capability_id} is unavailable`}
         >
           <LongText name={item.key} text={item.data.error} />
         </Alert>

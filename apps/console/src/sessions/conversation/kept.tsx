@@ -2,13 +2,13 @@ import { createContext, type ReactNode, useContext, useState } from 'react'
 
 const Kept = createContext(new Map<string, unknown>())
 
-/** What parts of a screen remember while they are out of sight and therefore not drawn. */
+/** Keeps the state of virtualized parts of a screen while they are not rendered. */
 export function Keeping({ children }: { children: ReactNode }) {
   const [kept] = useState(() => new Map<string, unknown>())
   return <Kept value={kept}>{children}</Kept>
 }
 
-/** State that is still there when its component comes back under the same name. */
+/** Like `useState`, but the value is kept by name after the component unmounts. */
 export function useKept<T>(name: string, initial: T) {
   const kept = useContext(Kept)
   const [value, setValue] = useState<T>(() => (kept.has(name) ? (kept.get(name) as T) : initial))

@@ -2,10 +2,10 @@ import { Button } from '@mantine/core'
 import { useKept } from './kept.tsx'
 
 const lengthMax = 8_000
-/** A browser lays out several chunks faster than one block, and skips those out of sight. */
+/** A browser lays out several chunks faster than one block, and skips invisible chunks. */
 const chunkLength = 16_000
 
-/** Text as it is; of a long one the beginning, until somebody wants all. */
+/** Plain text. Long texts are cut until the user expands them. */
 export function LongText({ name, text }: { name: string; text: string }) {
   const [isWhole, setWhole] = useKept(`whole ${name}`, false)
   if (text.length <= lengthMax) return <div className="plain">{text}</div>
@@ -24,7 +24,7 @@ export function LongText({ name, text }: { name: string; text: string }) {
 function Chunks({ text }: { text: string }) {
   const count = Math.ceil(text.length / chunkLength)
   return Array.from({ length: count }, (_, at) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: chunks stand in the order of the text
+    // biome-ignore lint/suspicious/noArrayIndexKey: chunks keep the order of the text
     <div key={at} className="chunk">
       {text.slice(at * chunkLength, (at + 1) * chunkLength)}
     </div>

@@ -13,11 +13,11 @@ import { usePlace } from './session-place.tsx'
 type About = {
   messageId: string
   text: string
-  /** The fork goes on before the message, which becomes its draft. */
+  /** The fork ends before the message, and the message becomes its draft. */
   isBefore?: boolean
 }
 
-/** What can be done with a message: seen under the pointer and with the keyboard. */
+/** Actions for a message. Visible on hover and keyboard focus. */
 export function MessageActions({ messageId, text, isBefore = false }: About) {
   const { sessionId, eventsNow } = usePlace()
   const navigate = useNavigate()
@@ -52,7 +52,7 @@ export function CopyAction({ label, icon, text }: { label: string; icon: IconNam
   const { copy, copied, error } = useClipboard({ timeout: 1_500 })
   return (
     <Action
-      label={error ? 'The browser does not allow it here' : copied ? 'Copied' : label}
+      label={error ? 'The browser blocked copying' : copied ? 'Copied' : label}
       icon={copied ? 'check' : icon}
       onClick={() => copy(text)}
     />

@@ -8,16 +8,16 @@ type ImagePart = {
   media_type?: string | null
 }
 
-/** Only these are images that cannot do anything else. */
+/** Image types without active content. */
 const harmless = /^data:image\/(png|jpeg|gif|webp);base64,/
 
-/** Where the image is, of one that came along. */
+/** Returns the data URL of an embedded image. */
 function sourceOf({ url, base64, media_type }: ImagePart): string | undefined {
   const source = base64 ? `data:${media_type ?? 'image/png'};base64,${base64}` : (url ?? '')
   return harmless.test(source) ? source : undefined
 }
 
-/** An image of a message or result: an error if it cannot be shown, on request if remote. */
+/** An image of a message or result. A remote image loads on request. */
 export function Picture({ part, name = 'Image' }: { part: ImagePart; name?: string }) {
   const { url, base64 } = part
   const [isBroken, setBroken] = useState(false)
@@ -26,7 +26,7 @@ export function Picture({ part, name = 'Image' }: { part: ImagePart; name?: stri
   if (!source || isBroken) {
     return (
       <div className="broken">
-        <Icon name="close" /> This image cannot be shown.
+        <Icon name="close" /> Image could not be displayed
       </div>
     )
   }

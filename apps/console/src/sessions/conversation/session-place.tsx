@@ -3,11 +3,11 @@ import { createContext, useContext } from 'react'
 
 export type OpenSession = {
   sessionId: string
-  /** The stored events, as of when it is asked. */
+  /** Returns the events that are stored at the time of the call. */
   eventsNow: () => readonly Event[]
 }
 
-/** The session of a part of the screen. The object is stable, so that items are not redrawn. */
+/** The session of a part of the screen. The object is stable, so that items do not re-render. */
 export const SessionPlace = createContext<OpenSession>({ sessionId: '', eventsNow: () => [] })
 
 export const usePlace = () => useContext(SessionPlace)

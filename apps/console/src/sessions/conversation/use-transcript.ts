@@ -15,17 +15,17 @@ import { forgetConfirmed } from '../composer/outbox-state.ts'
 
 export type Followed = {
   transcript: Transcript
-  /** The stored ones. */
+  /** Stored events only. */
   events: readonly Event[]
   /** Sequence of the last event that changed files, and of the last with the session's status. */
   filesAt: number
   stateAt: number
-  /** How often the server lost events that were shown. */
+  /** Number of times that the server lost events that were shown. */
   losses: number
-  /** The stored past is there. */
+  /** The stored events are loaded. */
   isLoaded: boolean
   isConnected: boolean
-  /** Why it is not followed any more. */
+  /** The error that ended the stream. */
   error: unknown
 }
 
@@ -40,7 +40,7 @@ const nothing: Followed = {
   error: undefined,
 }
 
-/** What is not as it was before after an event: the session, or its files. */
+/** The data that an event type changes: the session, or its files. */
 const changedBy = {
   'input.message': 'ignored',
   'session.started': 'ignored',
@@ -74,10 +74,10 @@ const changedBy = {
   'session.idled': 'state',
 } satisfies Record<EventType, 'state' | 'files' | 'ignored'>
 
-/** Long enough for a server that is started anew. */
+/** Enough for a server restart. */
 const retriesMax = 30
 
-/** A session from its first event on. However many events arrive, it renders once a frame. */
+/** Follows a session from its first event. Renders at most once per frame. */
 export function useTranscript(sessionId: string): Followed {
   const [followed, setFollowed] = useState(nothing)
 
@@ -91,7 +91,7 @@ export function useTranscript(sessionId: string): Followed {
       frame ||= requestAnimationFrame(() => {
         frame = 0
         const next = now.events.length === events.length ? now : { ...now, events: [...events] }
-        // Drawn in this very frame: else it would be on the screen with the next one.
+        // Renders in this frame. Otherwise the change would appear one frame later.
         flushSync(() => setFollowed(next))
       })
     }
@@ -108,26 +108,26 @@ export function useTranscript(sessionId: string): Followed {
       if (isOpen) sendWaiting()
     }
 
-    /** Shows what is left in the log; the stream goes on with what took the place of the rest. */
+    /** Drops events that the log no longer contains. The stream sends their replacements. */
     const onHistoryChanged = ({ sequence: last }: Resume) => {
       events = events.filter(({ sequence = 0 }) => sequence <= last)
       const transcript = events.reduce(addEvent, emptyTranscript)
       forgetConfirmed(sessionId)
       queryClient.invalidateQueries()
-      // `events: []` makes the next frame copy them, even if as many have come again by then.
+      // `events: []` forces a copy in the next frame, even if the count is equal by then.
       show({ transcript, events: [], filesAt: 0, stateAt: 0, losses: now.losses + 1 })
     }
 
     async function follow() {
       const { signal } = leaving
       let { transcript } = nothing
-      let told = {}
+      let changes = {}
       for await (const event of outlast.events.list(sessionId, {}, { signal, retriesMax })) {
         transcript = addEvent(transcript, event)
-        told = { ...told, ...take(event) }
+        changes = { ...changes, ...take(event) }
       }
-      show({ transcript, ...told, isLoaded: true })
-      // By the id the server notices when the log is not the one that was read.
+      show({ transcript, ...changes, isLoaded: true })
+      // The id lets the server detect that its log differs from the one that was read.
       const since_id = events.at(-1)?.id
       const options = { signal, since_id, onConnection, onHistoryChanged }
       for await (const event of outlast.events.stream(sessionId, options)) {

@@ -14,20 +14,20 @@ const session = (more: object = {}) =>
 const page = (...created: string[]) =>
   ({ data: created.map((created_at) => session({ created_at })) }) as Page<Session>
 
-test('a session that is newer than the first page may belong to it', () => {
+test('a session newer than the first page may belong to it', () => {
   assert.equal(mayBelong(session(), {}, page('2026-01-01')), true)
   assert.equal(mayBelong(session(), {}, page()), true)
   assert.equal(mayBelong(session(), {}, page('2026-01-03')), false)
   assert.equal(mayBelong(session(), {}, undefined), false)
 })
 
-test('a change may bring an older session into a filter', () => {
+test('an updated older session may match a filter', () => {
   for (const filter of [{ status: 'idle' as const }, { tag: 'urgent' }, { search: 'rome' }]) {
     assert.equal(mayBelong(session(), filter, page('2026-01-03')), true)
   }
 })
 
-test('a session that the filter leaves out does not belong', () => {
+test('a session that the filter excludes does not belong', () => {
   const first = page('2026-01-01')
   for (const filter of [{ agent_id: 'b' }, { status: 'active' as const }, { tag: 'other' }]) {
     assert.equal(mayBelong(session(), filter, first), false)

@@ -1,7 +1,7 @@
 import type { Page, Session } from '@outlast/sdk'
 import type { SessionFilter } from '../../queries/sessions.ts'
 
-/** Whether a list that does not show a session may have to. The first page has the newest. */
+/** Returns whether a session may be missing from a list. The first page has the newest sessions. */
 export function mayBelong(
   session: Session,
   filter: SessionFilter,

@@ -11,14 +11,14 @@ const statuses = [
   { value: 'idle', label: 'Idle' },
 ] as const
 
-/** What is listed. All of it is in the address. */
+/** Filters of the list, stored in the URL. */
 export function SessionFilters() {
   const { search, status, agent, tag } = useSearch({ from: '/' })
   const navigate = useNavigate({ from: '/' })
   const choices = [...useAgentChoices()]
   const set = (change: SessionsSearch) =>
     navigate({ search: (before) => ({ ...before, ...change }), replace: true })
-  // An agent that is archived still has its sessions.
+  // Sessions of archived agents stay listed.
   if (agent && !choices.some(({ value }) => value === agent)) {
     choices.push({ value: agent, label: 'Archived agent' })
   }
@@ -26,7 +26,7 @@ export function SessionFilters() {
     <Group className="session-filters" gap="xs" role="search" aria-label="Sessions">
       <Words
         label="Search"
-        placeholder="Search titles and first words"
+        placeholder="Search titles and first messages"
         value={search}
         onChange={(text) => set({ search: text })}
         className="session-search"

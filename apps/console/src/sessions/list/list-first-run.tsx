@@ -8,7 +8,7 @@ import { Failure } from '../../shell/screen.tsx'
 
 const shownMax = 6
 
-/** There is no session yet: what one is, and how to have the first. */
+/** Empty state of the list: explains sessions and starts the first one. */
 export function FirstRun() {
   const agents = useQuery(agentsQuery)
   const navigate = useNavigate()
@@ -20,11 +20,11 @@ export function FirstRun() {
     <div className="scroll">
       <div className="first-run">
         <Text fw={600} size="lg">
-          Talk to an agent
+          Start your first session
         </Text>
         <Text size="sm" c="dimmed">
-          A session is one conversation. Every step is kept as it happens, and goes on after a
-          restart. Choose whom to talk to:
+          A session is one conversation with an agent. Outlast stores every step, so a session
+          continues after a restart. Choose an agent:
         </Text>
         {agents.isError && <Failure error={agents.error} retry={agents.refetch} />}
         <div className="first-agents">
@@ -39,22 +39,22 @@ export function FirstRun() {
                 {name}
               </Text>
               <Text component="span" size="xs" c="dimmed" lineClamp={2}>
-                {description ?? 'An agent of yours.'}
+                {description ?? 'No description'}
               </Text>
             </UnstyledButton>
           ))}
         </div>
         <Problem error={begin.error} />
         <Text size="sm" c="dimmed">
-          Until a vendor's key is set a simulated model answers.{' '}
+          Without an API key, a built-in simulated model answers.{' '}
           <Anchor component={Link} to="/providers" size="sm">
-            Add a key
+            Add an API key
           </Anchor>{' '}
-          for real ones, or{' '}
+          to use real models, or{' '}
           <Anchor component={Link} to="/agents" size="sm">
-            make an agent
-          </Anchor>{' '}
-          of your own.
+            create an agent
+          </Anchor>
+          .
         </Text>
       </div>
     </div>

@@ -13,11 +13,11 @@ type List = {
 
 const steps: Record<string, number> = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }
 
-/** Keys of a list: j, k and arrows move, x selects, Shift selects a range; Enter opens the link. */
+/** Handles list keys: j, k and arrows move, x selects, Shift extends a range, Enter opens. */
 export function useListKeys(list: List) {
   const now = useRef(list)
   now.current = list
-  /** Where one is, and where a range begins. */
+  /** The focused row, and the first row of a range. */
   const at = useRef({ cursor: -1, from: -1 })
   const focusSoon = useFocus(list)
 
@@ -70,7 +70,7 @@ const between = (one: number, other: number) => {
   return Array.from({ length: Math.abs(one - other) + 1 }, (_, at) => first + at)
 }
 
-/** Keys that are meant for something else: text, a choice, a menu, a dialog. */
+/** Returns whether a text field, select, menu or dialog handles the key. */
 function isElsewhere(target: EventTarget | null): boolean {
   if (document.querySelector('[role="dialog"]')) return true
   const element = target as HTMLElement
@@ -79,7 +79,7 @@ function isElsewhere(target: EventTarget | null): boolean {
   return element.isContentEditable || element.tagName === 'TEXTAREA'
 }
 
-/** Brings a row into sight and focuses it, when it is drawn. */
+/** Scrolls to a row and focuses it after it is rendered. */
 function useFocus({ box, scroll }: List) {
   const wanted = useRef(-1)
   const now = useRef(scroll)

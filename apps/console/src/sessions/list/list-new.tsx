@@ -8,7 +8,7 @@ import { useBegin } from '../composer/begin.ts'
 import { StalledNote } from '../composer/outgoing.tsx'
 
 type NewProps = {
-  /** The agent that is thought of first. */
+  /** The preselected agent. */
   agentId: string | undefined
   close: () => void
 }
@@ -43,7 +43,7 @@ export function NewSession({ agentId, close }: NewProps) {
           />
           <Textarea
             label="First message"
-            description="May be left empty."
+            description="Optional"
             autosize
             minRows={3}
             maxRows={10}
@@ -65,7 +65,7 @@ export function NewSession({ agentId, close }: NewProps) {
               {begin.isPending ? 'Close' : 'Cancel'}
             </Button>
             <Button type="submit" loading={begin.isPending} disabled={!agent}>
-              Begin
+              Start session
             </Button>
           </Group>
         </Stack>

@@ -6,13 +6,13 @@ import { mayBelong } from './belongs.ts'
 
 const pages = { queryKey: sessionPageKeys }
 
-/** However much happens, lists are read anew no more often. */
+/** Minimum interval between refetches of the lists. */
 const refreshMs = 1_000
 
 let timer: ReturnType<typeof setTimeout> | undefined
 let refreshedAt = 0
 
-/** Reads the lists anew, soon. */
+/** Schedules a refetch of the lists. */
 function refresh(): void {
   if (timer) return
   const pauseMs = Math.max(100, refreshedAt + refreshMs - Date.now())
@@ -23,7 +23,7 @@ function refresh(): void {
   }, pauseMs)
 }
 
-/** Updates a changed session where it is listed, and refetches lists that may have to list it. */
+/** Updates a changed session in cached pages, and refetches lists that may be missing it. */
 export function keepListed(session: Session): void {
   let isOdd = false
   for (const [key, page] of queryClient.getQueriesData<Page<Session>>(pages)) {
@@ -41,7 +41,7 @@ export function keepListed(session: Session): void {
   if (isOdd) refresh()
 }
 
-/** A session is gone: so it is from the lists. */
+/** Refetches the lists that contain a deleted session. */
 export function forgetListed(id: string): void {
   const known = queryClient.getQueriesData<Page<Session>>(pages)
   const isListed = known.some(([, page]) => page?.data.some((one) => one.id === id))

@@ -13,17 +13,17 @@ type RowProps = {
   index: number
   agentName: string | undefined
   isSelected: boolean
-  /** It came while somebody looked. */
+  /** Created while the list was open. */
   isNew: boolean
-  /** Messages of it that this browser has and the server does not. */
+  /** Number of messages stored only in this browser. */
   unsentCount: number
   select: (index: number, isRange: boolean) => void
 }
 
-/** One session of the list. Kept plain: while a user scrolls, several are created in each frame. */
+/** One session of the list. Kept simple: scrolling renders several rows per frame. */
 export const Row = memo(
   ({ session, index, agentName, isSelected, isNew, unsentCount, select }: RowProps) => {
-    const name = session.title ?? session.preview ?? 'No message yet'
+    const name = session.title ?? session.preview ?? 'No messages yet'
     const [kind, word] = stateOf(session)
     return (
       <div className="session-row" data-selected={isSelected} data-new={isNew}>
@@ -70,7 +70,7 @@ export const Row = memo(
   },
 )
 
-/** A row whose session is on its way. */
+/** Placeholder for a row that is loading. */
 export const RowToCome = () => (
   <div className="session-row to-come" aria-hidden="true">
     <span />

@@ -11,19 +11,19 @@ import { useListKeys } from './list-keys.ts'
 import { Row, RowToCome, rowHeight } from './list-row.tsx'
 import { useTallScroll } from './list-scroll.ts'
 
-/** A session that came up so lately is new to who looks. */
+/** Sessions are marked as new for this long after their creation. */
 const newMs = 10_000
 
 type RowsProps = {
   filter: SessionFilter
-  /** How many there are, as far as the server counted. */
+  /** Number of sessions that the server counted. `isMore`: there are more. */
   total: { count: number; isMore: boolean }
   onTotal: (total: { count: number; isMore: boolean }) => void
   selected: ReadonlySet<string>
   select: (ids: readonly string[], isSelected: boolean) => void
 }
 
-/** All rows of a list. Only visible rows are drawn, and only their pages are kept. */
+/** Virtualized rows of a list. Only pages of visible rows stay in the cache. */
 export function Rows({ filter, total, onTotal, selected, select }: RowsProps) {
   const box = useRef<HTMLDivElement>(null)
   const count = total.count + (total.isMore ? pageSize : 0)
@@ -85,7 +85,7 @@ function isNew({ created_at }: Session, openedAt: number): boolean {
   return at > openedAt && Date.now() - at < newMs
 }
 
-/** The pages of the visible rows. During fast scrolling nothing is requested. */
+/** Loads the pages of the visible rows. Requests are debounced during fast scrolling. */
 function useWindow(filter: SessionFilter, { first, last }: { first: number; last: number }) {
   const wanted = `${Math.floor(first / pageSize)} ${Math.floor(Math.max(first, last) / pageSize)}`
   const [span] = useDebouncedValue(wanted, 80, { leading: true })
@@ -121,7 +121,7 @@ type Scroll = ReturnType<typeof useTallScroll>
 
 /**
  * Keeps the visible rows in place when rows above them are added or removed. At the top of the
- * list, new rows are shown at once. True while there are new rows above the visible ones.
+ * list, new rows appear at once. Returns whether there are new rows above the visible ones.
  */
 function useAnchor(scroll: Scroll, known: ReadonlyMap<number, Session>): boolean {
   const anchor = useRef<{ id: string; index: number }>(undefined)

@@ -1,6 +1,6 @@
 import { type RefObject, useCallback, useLayoutEffect, useRef, useState } from 'react'
 
-/** Browsers draw nothing below some 17 million pixels. */
+/** Browsers render nothing below about 17 million pixels. */
 const heightMax = 8_000_000
 const settledMs = 120
 const spare = 8
@@ -8,8 +8,8 @@ const spare = 8
 type Shown = { first: number; last: number; shift: number; isAtTop: boolean }
 
 /**
- * Scrolls any number of rows of one height. A browser limits the height of a box. In a longer list,
- * short scrolls move row by row, and a long one moves to the position of the scrollbar.
+ * Scrolls any number of rows of equal height. A browser limits the height of a box. In a longer
+ * list, short scrolls move row by row, and long scrolls move to the position of the scrollbar.
  */
 export function useTallScroll(
   box: RefObject<HTMLElement | null>,
@@ -33,7 +33,7 @@ export function useTallScroll(
     setShown((before) => (isSame(before, next) ? before : next))
   }, [box, count, rowHeight])
 
-  /** Goes to a place in the whole, from its top. */
+  /** Scrolls to an offset from the top of the whole list, in pixels. */
   const moveTo = useCallback(
     (top: number) => {
       const element = box.current

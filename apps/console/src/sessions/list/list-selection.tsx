@@ -7,7 +7,7 @@ import { sentenceOf } from '../../errors.ts'
 import { sessionKeys } from '../../queries/keys.ts'
 import type { SessionFilter } from '../../queries/sessions.ts'
 
-/** So many can be selected at once. */
+/** Maximum number of selected sessions. */
 const selectedMax = 10_000
 const atOnce = 6
 
@@ -19,7 +19,7 @@ type SelectionProps = {
   clear: () => void
 }
 
-/** How many there are; with a selection, what can be done with it. */
+/** Shows the number of sessions, or the actions for the selection. */
 export function SelectionBar({ filter, total, selected, select, clear }: SelectionProps) {
   const [isAsking, setAsking] = useState(false)
   const all = useMutation({
@@ -57,10 +57,10 @@ export function SelectionBar({ filter, total, selected, select, clear }: Selecti
             </Button>
           )}
           <Button size="compact-xs" variant="subtle" color="gray" onClick={clear}>
-            Clear
+            Clear selection
           </Button>
           <Button size="compact-xs" variant="light" color="red" onClick={() => setAsking(true)}>
-            Delete
+            Delete sessions
           </Button>
         </>
       )}
@@ -90,7 +90,7 @@ type DeleteProps = {
   close: () => void
 }
 
-/** Deletes what is selected, whose selection goes with it: `ids` are those that are left. */
+/** Deletes the selected sessions. `ids`: the sessions that remain. */
 function DeleteSessions({ ids: left, select, close }: DeleteProps) {
   const [all] = useState(left)
   const stopping = useRef(new AbortController())
@@ -116,8 +116,8 @@ function DeleteSessions({ ids: left, select, close }: DeleteProps) {
   return (
     <Modal opened onClose={stop} title={`Delete ${words}?`} centered>
       <Text size="sm">
-        Their messages, events and files go with them, and turns that run are ended. This cannot be
-        undone.
+        {all.length === 1 ? 'Its' : 'Their'} messages, events and files are deleted, and running
+        turns are stopped. This cannot be undone.
       </Text>
       {deleting.isPending && (
         <Progress
@@ -131,10 +131,14 @@ function DeleteSessions({ ids: left, select, close }: DeleteProps) {
       )}
       <Group justify="flex-end" mt="lg" gap="xs">
         <Button variant="default" onClick={stop}>
-          {isDeleting ? 'Stop' : deleting.isIdle ? 'Keep' : 'Close'}
+          {isDeleting ? 'Stop' : deleting.isIdle ? 'Cancel' : 'Close'}
         </Button>
         <Button color="red" loading={deleting.isPending} onClick={() => deleting.mutate()}>
-          {deleting.data ? 'Delete the rest' : 'Delete'}
+          {deleting.data
+            ? 'Delete remaining'
+            : all.length === 1
+              ? 'Delete session'
+              : 'Delete sessions'}
         </Button>
       </Group>
     </Modal>
@@ -143,13 +147,12 @@ function DeleteSessions({ ids: left, select, close }: DeleteProps) {
 
 const numberOf = (ids: readonly string[]) => ids.length.toLocaleString('en')
 
-/** What became of a deletion that did not come to its end. */
+/** Reports an incomplete deletion. */
 function Left({ done, of, error }: { done: number; of: number; error: unknown }) {
   const left = of - done
   return (
     <Alert color={error === undefined ? 'yellow' : 'red'} mt="md" role="alert">
-      {done} of {of} {done === 1 ? 'was' : 'were'} deleted. {left} {left === 1 ? 'is' : 'are'} still
-      there, and selected.
+      {done} of {of} sessions deleted. {left} {left === 1 ? 'remains' : 'remain'} selected.
       {error !== undefined && ` ${sentenceOf(error)}`}
     </Alert>
   )
@@ -158,8 +161,8 @@ function Left({ done, of, error }: { done: number; of: number; error: unknown })
 type Deleting = { signal: AbortSignal; onDone: (id: string) => void }
 
 /**
- * A few at a time. One that is gone already is as good as deleted. What is under way when it is
- * stopped is waited for, so that what became of it is known.
+ * Deletes sessions, 6 at a time. A session that no longer exists counts as deleted. After an abort
+ * it waits for pending requests, so that the count is exact.
  */
 async function deleteAll(ids: readonly string[], { signal, onDone }: Deleting) {
   const rest = ids.values()
@@ -173,7 +176,7 @@ async function deleteAll(ids: readonly string[], { signal, onDone }: Deleting) {
       } catch (caught) {
         if (!isOutlastError(caught, 'not_found')) {
           error = caught
-          // Without a server the others would fail as well.
+          // Without a connection, all other requests fail as well.
           if (isOutlastError(caught) && caught.status === 0) return
           continue
         }

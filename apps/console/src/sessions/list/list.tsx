@@ -1,7 +1,7 @@
 import './list.css'
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo, useState } from 'react'
 import { type SessionFilter, sessionPageQuery } from '../../queries/sessions.ts'
 import { Empty, Failure, Screen } from '../../shell/screen.tsx'
@@ -11,7 +11,7 @@ import { NewSession } from './list-new.tsx'
 import { Rows } from './list-rows.tsx'
 import { SelectionBar } from './list-selection.tsx'
 
-/** All sessions, the newest first, as they are now. */
+/** All sessions, newest first, updated live. */
 export function SessionList() {
   const { search, status, agent, tag, new: isMaking = false } = useSearch({ from: '/' })
   const navigate = useNavigate({ from: '/' })
@@ -61,7 +61,16 @@ function Listed({ filter }: { filter: SessionFilter }) {
   if (first.data.data.length === 0 && first.data.total === 0) {
     if (Object.keys(filter).length === 0) return <FirstRun />
     return (
-      <Empty title="There is no such session.">Take a filter away, or look for other words.</Empty>
+      <Empty title="No sessions match">
+        <Button
+          size="xs"
+          variant="default"
+          mt="sm"
+          renderRoot={(props) => <Link to="/" {...props} />}
+        >
+          Clear filters
+        </Button>
+      </Empty>
     )
   }
   const total = counted ?? { count: first.data.total, isMore: first.data.total_capped ?? false }

@@ -14,20 +14,20 @@ for (const [used, words] of [
   [usage(2_000_000, 0, 12.3), '2M tokens · $12'],
   [usage(1, 1, 0), '2 tokens'],
 ] as const) {
-  test(`${JSON.stringify(used)} is "${words}"`, () => assert.equal(spentOf(used), words))
+  test(`shows ${JSON.stringify(used)} as "${words}"`, () => assert.equal(spentOf(used), words))
 }
 
-test('a session says what it waits for, else what it does', () => {
+test('the state of a session is its wait, else its status', () => {
   const state = (status: string, type?: string) =>
     stateOf({ status, ...(type && { waiting_for: { type } }) } as unknown as Session)[1]
-  assert.equal(state('active', 'approval'), 'waits for approval')
-  assert.equal(state('active', 'tool_results'), 'waits for its client')
+  assert.equal(state('active', 'approval'), 'needs approval')
+  assert.equal(state('active', 'tool_results'), 'waiting for client')
   assert.deepEqual(
     ['active', 'started', 'idle', 'hibernating'].map((one) => state(one)),
     [...['active', 'new', 'idle', 'hibernating']],
   )
 })
 
-test('a line has no Markdown', () => {
+test('removes Markdown from a one-line preview', () => {
   assert.equal(plain('## **All** of `it`\n# 1 # 2'), 'All of it\n1 # 2')
 })

@@ -1,19 +1,19 @@
 import type { Session } from '@outlast/sdk'
 import type { StateKind } from '../../shell/entry.tsx'
 
-/** What a session does, and for whom it waits. */
+/** Returns the state of a session for the list. A pending wait comes before the status. */
 export function stateOf({
   status,
   waiting_for,
 }: Pick<Session, 'status' | 'waiting_for'>): [StateKind, string] {
-  if (waiting_for?.type === 'approval') return ['warn', 'waits for approval']
-  if (waiting_for) return ['warn', 'waits for its client']
+  if (waiting_for?.type === 'approval') return ['warn', 'needs approval']
+  if (waiting_for) return ['warn', 'waiting for client']
   if (status === 'active') return ['busy', 'active']
-  // Any other as it is called: a newer server may know more.
+  // Unknown statuses of a newer server are shown as they are.
   return ['off', status === 'started' ? 'new' : status]
 }
 
-/** What is said in one line needs no Markdown. */
+/** Removes Markdown from a one-line preview. */
 export const plain = (text: string) => text.replace(/\*\*|`|^#+ /gm, '')
 
 const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })

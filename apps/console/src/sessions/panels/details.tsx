@@ -21,7 +21,7 @@ import { withLocalTimes } from '../../shell/times.ts'
 import { CopyAction } from '../conversation/message-actions.tsx'
 import { PromptPreview } from './preview.tsx'
 
-/** Everything that is known of a session beside its conversation. */
+/** State, metadata, prompt preview and settings of a session. */
 export function DetailsPanel({ sessionId }: { sessionId: string }) {
   const { data: session, error, refetch } = useQuery(sessionQuery(sessionId))
   if (error) return <Failure error={error} retry={refetch} />
@@ -38,7 +38,7 @@ export function DetailsPanel({ sessionId }: { sessionId: string }) {
   )
 }
 
-/** What it does or waits for, in one sentence, kept up to date. */
+/** The current state of the session and its reason. Updated live. */
 function Why({ sessionId }: { sessionId: string }) {
   const { data, error } = useQuery(whyQuery(sessionId))
   if (error) return <Failure error={error} />
@@ -85,7 +85,7 @@ function Editing({ session }: { session: Session }) {
         <Refused form={form} />
         <Group justify="flex-end">
           <Button size="xs" type="submit" disabled={!form.isDirty} loading={form.isSaving}>
-            Save
+            Save changes
           </Button>
         </Group>
       </Stack>
@@ -105,7 +105,7 @@ function Facts({ session }: { session: Session }) {
     <dl className="facts">
       <Fact name="Session">
         <code>{id}</code>
-        <CopyAction label="Copy the session's id" icon="copy" text={id} />
+        <CopyAction label="Copy session ID" icon="copy" text={id} />
       </Fact>
       <Fact name="Agent">
         <Anchor
@@ -117,18 +117,18 @@ function Facts({ session }: { session: Session }) {
           {agent?.name ?? '…'}
         </Anchor>{' '}
         <code>{agent_id}</code>
-        <CopyAction label="Copy the agent's id" icon="copy" text={agent_id} />
+        <CopyAction label="Copy agent ID" icon="copy" text={agent_id} />
       </Fact>
       <Fact name="Model">
-        {model ? `${model.display_name} · ${model.provider_name}` : 'none'}
-        {!model_id && (agent?.default_model_id ? ', as its agent says' : ', the default')}
+        {model ? `${model.display_name} · ${model.provider_name}` : 'None'}
+        {!model_id && (agent?.default_model_id ? ' (agent default)' : ' (default)')}
       </Fact>
       <Fact name="Capabilities">
         {[...(agent?.capabilities ?? []), ...capabilities].map(({ ref }) => ref).join(', ') ||
-          'none'}
+          'None'}
       </Fact>
       {tools.length > 0 && (
-        <Fact name="Tools of its client">{tools.map(({ name }) => name).join(', ')}</Fact>
+        <Fact name="Client tools">{tools.map(({ name }) => name).join(', ')}</Fact>
       )}
       {forked_from && (
         <Fact name="Forked from">
@@ -142,9 +142,9 @@ function Facts({ session }: { session: Session }) {
               />
             )}
           >
-            another session
-          </Anchor>
-          , at event {forked_from.sequence}
+            Source session
+          </Anchor>{' '}
+          at event {forked_from.sequence}
         </Fact>
       )}
       <Fact name="Created">
@@ -161,7 +161,7 @@ const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
   </div>
 )
 
-/** Administrators switch the hold; others see it. */
+/** Shows the legal hold. Only administrators can change it. */
 function LegalHold({ session }: { session: Session }) {
   const mayHold = useMay('admin')
   const save = useMutation({
@@ -195,17 +195,18 @@ function Ending({ session: { id: sessionId, legal_hold } }: { session: Session }
   return (
     <>
       <Group gap="xs">
-        <ActButton act={save}>Export as JSON lines</ActButton>
+        <ActButton act={save}>Export as JSON Lines</ActButton>
         <AskButton
-          say="Delete the session"
+          label="Delete session"
           title="Delete this session?"
-          verb="Delete"
+          verb="Delete session"
           act={remove}
           variant="light"
           color="red"
           disabled={legal_hold ?? false}
         >
-          Its conversation, events and files are gone for good. A turn that runs is ended.
+          Its messages, events and files are deleted, and a running turn is stopped. This cannot be
+          undone.
         </AskButton>
       </Group>
       <Problem error={save.error} />

@@ -10,7 +10,7 @@ import { Json } from '../tools/json.tsx'
 
 const rowHeight = 30
 
-/** The log of the session as it is stored, and what comes to it. */
+/** The stored event log of the session. Updated live. */
 export function EventsPanel({ events }: { events: readonly Event[] }) {
   const { types, find } = useSearch({ from: '/sessions/$sessionId' })
   const [isFollowing, setFollowing] = useState(true)
@@ -36,13 +36,13 @@ export function EventsPanel({ events }: { events: readonly Event[] }) {
         </span>
         <Checkbox
           size="xs"
-          label="Follow"
+          label="Follow new events"
           checked={isFollowing}
           onChange={({ currentTarget }) => setFollowing(currentTarget.checked)}
         />
       </Group>
       {shown.length === 0 ? (
-        <Empty title="No event is like that." />
+        <Empty title="No events match">Change the search text or the event types.</Empty>
       ) : (
         <Rows events={shown} isFollowing={isFollowing} />
       )}
@@ -68,8 +68,8 @@ function Filters({ present, chosen }: { present: string[]; chosen: string[] }) {
     <Group className="panel-tools" gap="xs" align="flex-start">
       <TextInput
         size="xs"
-        aria-label="Find in events"
-        placeholder="Find in events"
+        aria-label="Search events"
+        placeholder="Search events"
         defaultValue={find}
         onChange={({ currentTarget }) => look(currentTarget.value)}
         flex={1}
@@ -77,7 +77,7 @@ function Filters({ present, chosen }: { present: string[]; chosen: string[] }) {
       />
       <MultiSelect
         size="xs"
-        aria-label="Types"
+        aria-label="Event types"
         placeholder={chosen.length === 0 ? 'All types' : undefined}
         data={[...new Set([...present, ...chosen])]}
         value={chosen}
@@ -108,7 +108,7 @@ function Rows({ events, isFollowing }: { events: readonly Event[]; isFollowing: 
     followOnAppend: isFollowing,
     scrollEndThreshold: rowHeight * 2,
   })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: goes to the end once
+  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls to the end once
   useEffect(() => {
     if (isFollowing) virtual.scrollToEnd()
   }, [isFollowing])
@@ -165,7 +165,7 @@ function Row({ event }: { event: Event }) {
             mt={4}
             onClick={() => navigate({ search: (before) => ({ ...before, types: type }) })}
           >
-            Only {type}
+            Show only {type}
           </Button>
         </div>
       )}

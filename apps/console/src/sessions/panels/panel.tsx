@@ -10,7 +10,7 @@ import { UsagePanel } from './usage.tsx'
 
 type About = { name: PanelName; events: readonly Event[]; sessionId: string }
 
-/** What stands beside the conversation; drawn again when an event was stored. */
+/** The panel beside the conversation. Re-renders when an event is stored. */
 export const Panel = memo(({ name, events, sessionId }: About) => {
   switch (name) {
     case 'timeline':

@@ -1,3 +1,3 @@
-/** What can stand beside a conversation, in the order of its tabs. */
+/** The panels of a session, in tab order. */
 export const panels = ['timeline', 'events', 'files', 'usage', 'details'] as const
 export type PanelName = (typeof panels)[number]

@@ -6,14 +6,14 @@ import { Icon } from '../../shell/icon.tsx'
 import { Failure } from '../../shell/screen.tsx'
 import { Json } from '../tools/json.tsx'
 
-/** The prompt and the tools that the next turn gives the model. */
+/** The prompt and tools of the next model call. */
 export function PromptPreview({ sessionId }: { sessionId: string }) {
   const [isOpen, { toggle }] = useDisclosure()
   return (
     <div>
       <UnstyledButton className="fold" aria-expanded={isOpen} onClick={toggle}>
         <Icon name="chevron" size={14} />
-        What the model is given
+        Model input preview
       </UnstyledButton>
       <Collapse expanded={isOpen}>{isOpen && <Given sessionId={sessionId} />}</Collapse>
     </div>

@@ -13,7 +13,7 @@ const spanHeight = 26
 const zoomMax = 64
 const tickMs = 250
 
-/** What every turn did over time: all turns in short, and one of them step by step. */
+/** All turns as bars, and the steps of the chosen turn over time. */
 export function TimelinePanel({ events }: { events: readonly Event[] }) {
   const { turn: turnId } = useSearch({ from: '/sessions/$sessionId' })
   const turns = useMemo(() => turnsOf(events), [events])
@@ -21,8 +21,8 @@ export function TimelinePanel({ events }: { events: readonly Event[] }) {
   const nowMs = useNow(turns.at(-1)?.endMs === undefined && turns.length > 0)
   if (!turn) {
     return (
-      <Empty title="No turn yet.">
-        A message starts a turn. Its model calls, tools and waits are shown here over time.
+      <Empty title="No turns yet">
+        Send a message to start a turn. Its model calls, tool calls and waits appear here.
       </Empty>
     )
   }
@@ -34,7 +34,7 @@ export function TimelinePanel({ events }: { events: readonly Event[] }) {
   )
 }
 
-/** The time, as long as something goes on. */
+/** The current time. Updates while a turn is running. */
 function useNow(isRunning: boolean): number {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {
@@ -60,7 +60,7 @@ function Turns({ turns, chosen, nowMs }: TurnsProps) {
     estimateSize: () => turnHeight,
     overscan: 8,
   })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: on another choice only
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only for another choice
   useEffect(() => {
     virtual.scrollToIndex(turns.findIndex(({ id }) => id === chosen))
   }, [chosen, turns.length])
@@ -94,12 +94,19 @@ function Turns({ turns, chosen, nowMs }: TurnsProps) {
   )
 }
 
+const statusWords: Record<Turn['status'], string> = {
+  running: 'running',
+  completed: 'completed',
+  failed: 'failed',
+  cancelled: 'canceled',
+}
+
 function countsOf(turn: Turn, nowMs: number): string {
   const count = (kind: Span['kind'], one: string, more = `${one}s`) => {
     const found = turn.spans.filter((span) => span.kind === kind).length
     return found === 0 ? [] : [`${found} ${found === 1 ? one : more}`]
   }
-  const parts = [turn.status, durationOf(lengthOf(turn, nowMs))]
+  const parts = [statusWords[turn.status], durationOf(lengthOf(turn, nowMs))]
   return [
     ...parts,
     ...count('model', 'model call'),
@@ -149,7 +156,11 @@ function Steps({ turn, nowMs }: { turn: Turn; nowMs: number }) {
         </div>
       </section>
       <div className="panel-line step-told" role="status">
-        {shown ? <Told span={shown} turn={turn} nowMs={nowMs} /> : 'Point at a step to read more.'}
+        {shown ? (
+          <StepDetails span={shown} turn={turn} nowMs={nowMs} />
+        ) : (
+          'Select a step for details.'
+        )}
       </div>
     </>
   )
@@ -183,12 +194,12 @@ const tickSteps = [
   ...[1, 2, 3, 6, 12].map((count) => count * hour),
 ]
 
-/** Lines at round times. */
+/** Tick lines at round times. */
 function Ticks({ ms, zoom }: { ms: number; zoom: number }) {
   const least = ms / (4 * zoom)
   const step = tickSteps.find((one) => one >= least) ?? Math.ceil(least / day) * day
   return Array.from({ length: Math.ceil(ms / step) }, (_, at) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: ticks stand where they stand
+    // biome-ignore lint/suspicious/noArrayIndexKey: ticks do not move
     <div key={at} className="tick" style={{ left: `${((at * step) / ms) * 100}%` }}>
       {at === 0 ? '0' : durationOf(at * step).replace('.0 ', ' ')}
     </div>
@@ -230,7 +241,7 @@ function Step({ span, turn, nowMs, top, show }: StepProps) {
 }
 
 function outcomeOf({ kind, error }: Span): string {
-  if (kind === 'retry') return ', broke off'
+  if (kind === 'retry') return ', interrupted'
   if (kind === 'takeover') return ', taken over'
   return error ? ', failed' : ''
 }
@@ -239,17 +250,17 @@ const roomAfter = 0.6
 const roomBefore = 0.4
 const isOn = (from: number, to: number) => to >= roomAfter && from <= roomBefore
 
-/** After its bar, before it, or on it: wherever there is room. */
+/** Places the name after, before or on its bar, depending on the room. */
 function namePlace(from: number, to: number) {
   if (isOn(from, to)) return { left: `calc(${from * 100}% + 8px)` }
   if (to < roomAfter) return { left: `calc(${to * 100}% + 8px)` }
   return { right: `calc(${(1 - from) * 100}% + 8px)` }
 }
 
-function Told({ span, turn, nowMs }: { span: Span; turn: Turn; nowMs: number }) {
+function StepDetails({ span, turn, nowMs }: { span: Span; turn: Turn; nowMs: number }) {
   const { name, startMs, error, details } = span
   const parts = [
-    `after ${durationOf(startMs - turn.startMs)}`,
+    `started after ${durationOf(startMs - turn.startMs)}`,
     `took ${durationOf(lengthOf(span, nowMs))}`,
     ...details,
   ]

@@ -7,20 +7,20 @@ import {
   turnStepsOf,
 } from '@outlast/sdk'
 
-/** `retry` and `takeover`: what broke off and was begun anew, at the same node or at another. */
+/** `retry` and `takeover`: attempts that were interrupted and restarted on the same or another node. */
 export type SpanKind = 'wait' | 'model' | 'tool' | 'summary' | 'retry' | 'takeover'
 
-/** Something that took its time within a turn. */
+/** A step within a turn. */
 export type Span = {
   key: string
   kind: SpanKind
   name: string
   startMs: number
-  /** Undefined while it goes on. */
+  /** Undefined while it runs. */
   endMs: number | undefined
-  /** What went wrong. */
+  /** Error message of a failed step. */
   error?: string | undefined
-  /** For a person who wants to know more. */
+  /** Facts for the details line. */
   details: string[]
 }
 
@@ -38,7 +38,7 @@ export type Turn = {
   error?: string | undefined
 }
 
-/** The turns of a log and their steps, in order. Contract: pure; a truncated log has open spans. */
+/** Returns the turns of a log with their steps. Contract: pure. A truncated log has open spans. */
 export const turnsOf = (events: readonly Event[]): Turn[] =>
   turnStepsOf(events).map((turn, index) => ({
     id: turn.turnId,
@@ -64,7 +64,7 @@ const modelsOf = ({ steps }: TurnSteps) => [
   ...new Set(steps.filter(({ kind }) => kind === 'model').map(nameOf)),
 ]
 
-/** What a turn used so far; its end reports the sum of what came before. */
+/** Returns the usage of a turn. Its end event has the sum of all model calls before it. */
 function usageOf({ ended, steps }: TurnSteps): TokenUsage | undefined {
   const generations = steps.flatMap((step) => (step.kind === 'model' ? (step.ended ?? []) : []))
   const known = ended?.data.usage
@@ -84,7 +84,7 @@ function added(one: TokenUsage, other: TokenUsage): TokenUsage {
   }
 }
 
-/** The turn begins where the queue ends. */
+/** Returns the spans of a turn, without the time in the queue. */
 const spansOf = (turn: TurnSteps): Span[] =>
   turn.steps
     .filter(({ kind }) => kind !== 'queue')
@@ -95,8 +95,8 @@ const spansOf = (turn: TurnSteps): Span[] =>
     .map(({ span }) => span)
 
 const brokenOff = {
-  retry: 'Broke off and was begun anew',
-  takeover: 'Its node was lost: another took over',
+  retry: 'Interrupted and retried',
+  takeover: 'The node was lost. Another node took over',
 } as const
 
 function spanOf(turn: TurnSteps, step: TurnStep, at: number): Span {
@@ -124,21 +124,21 @@ function kindOf({ kind }: TurnStep): SpanKind {
 function nameOf(step: TurnStep): string {
   switch (step.kind) {
     case 'queue':
-      return 'Waits for a node'
+      return 'Waiting for a node'
     case 'model':
       return step.model ?? 'Model'
     case 'summary':
-      return 'Summarizes what came before'
+      return 'Summarizing earlier messages'
     case 'tool':
       return step.call.name
     case 'client_tool':
-      return `${step.call.name} waits for a client`
+      return `${step.call.name}: waiting for client`
     case 'approval':
-      return `${step.call.name} waits to be allowed`
+      return `${step.call.name}: waiting for approval`
   }
 }
 
-/** How a step ended. A cancelled turn ends before what was under way does. */
+/** Returns the outcome of a step. A cancelled turn may end before its running steps. */
 function outcomeOf(turn: TurnSteps, step: TurnStep): Pick<Span, 'details' | 'error'> {
   const { ended } = step
   switch (ended?.type) {
@@ -161,8 +161,8 @@ type Generated = NonNullable<Extract<TurnStep, { kind: 'model' }>['ended']>
 function generationOf({ data: { metadata } }: Generated) {
   const { usage, time_to_first_token_ms: first, success, error } = metadata
   const details = [
-    ...(first === undefined ? [] : [`First text after ${first} ms`]),
-    ...(usage ? [`${usage.input_tokens} tokens in, ${usage.output_tokens} out`] : []),
+    ...(first === undefined ? [] : [`first token after ${first} ms`]),
+    ...(usage ? [`${usage.input_tokens} input tokens, ${usage.output_tokens} output tokens`] : []),
   ]
   return { details, ...(!success && { error: error ?? 'failed' }) }
 }

@@ -8,17 +8,17 @@ const bars = 60
 const width = 600
 const height = 180
 
-/** A few turns in a row, as one bar. */
+/** One bar of the chart: one or more consecutive turns. */
 type Bar = { from: number; to: number; input: number; output: number; cost: number | undefined }
 
-/** Tokens and cost of the session over its turns. */
+/** Tokens and cost of the session by turn. */
 export function UsagePanel({ events }: { events: readonly Event[] }) {
   const turns = useMemo(() => turnsOf(events).filter(({ usage }) => usage), [events])
   const list = useMemo(() => barsOf(turns), [turns])
   if (turns.length === 0) {
     return (
-      <Empty title="Nothing is used yet.">
-        What models count is here after the first turn: tokens, and cost where prices are known.
+      <Empty title="No usage yet">
+        Tokens and cost appear here after the first turn. Cost needs a model with known prices.
       </Empty>
     )
   }
@@ -63,11 +63,11 @@ function Totals({ turns }: { turns: readonly Turn[] }) {
   const ms = turns.reduce((all, { startMs, endMs = startMs }) => all + endMs - startMs, 0)
   const rows = [
     ['Turns', number.format(turns.length)],
-    ['Tokens in', number.format(sum(turns, ({ input_tokens }) => input_tokens))],
-    ['From cache', number.format(sum(turns, (usage) => usage.cache_read_tokens))],
-    ['Tokens out', number.format(sum(turns, ({ output_tokens }) => output_tokens))],
+    ['Input tokens', number.format(sum(turns, ({ input_tokens }) => input_tokens))],
+    ['Cached input', number.format(sum(turns, (usage) => usage.cache_read_tokens))],
+    ['Output tokens', number.format(sum(turns, ({ output_tokens }) => output_tokens))],
     ['Cost', dollars(costOf(turns))],
-    ['Time', durationOf(ms)],
+    ['Duration', durationOf(ms)],
   ]
   return (
     <dl className="totals">
@@ -102,7 +102,7 @@ function Chart({ list }: { list: readonly Bar[] }) {
           />
         ))}
         {list.map((bar, at) => (
-          // biome-ignore lint/a11y/noStaticElementInteractions: the table below has it
+          // biome-ignore lint/a11y/noStaticElementInteractions: the table below has the same data
           <g key={bar.from} onMouseEnter={() => setShown(bar)}>
             <rect className="hit" x={at * step} y={0} width={step} height={height} />
             <rect
@@ -124,9 +124,9 @@ function Chart({ list }: { list: readonly Bar[] }) {
         <CostLine list={list} step={step} />
       </svg>
       <figcaption>
-        <span className="legend input">in</span>
-        <span className="legend output">out</span>
-        {costs && <span className="legend cost">cost so far</span>}
+        <span className="legend input">Input</span>
+        <span className="legend output">Output</span>
+        {costs && <span className="legend cost">Cumulative cost</span>}
         {shown && <span>{sentenceOf(shown)}</span>}
       </figcaption>
     </figure>
@@ -134,9 +134,9 @@ function Chart({ list }: { list: readonly Bar[] }) {
 }
 
 const sentenceOf = ({ from, to, input, output, cost }: Bar) =>
-  `Turn ${from === to ? from : `${from}–${to}`}: ${number.format(input)} in, ${number.format(output)} out, ${dollars(cost)}`
+  `Turn ${from === to ? from : `${from}–${to}`}: ${number.format(input)} input, ${number.format(output)} output, ${dollars(cost)}`
 
-/** What the session cost up to each bar, where that is known. */
+/** The cumulative cost up to each bar, if known. */
 function CostLine({ list, step }: { list: readonly Bar[]; step: number }) {
   const whole = list.reduce((all, { cost = 0 }) => all + cost, 0)
   if (whole === 0) return null
@@ -155,14 +155,14 @@ function Table({ turns }: { turns: readonly Turn[] }) {
   return (
     <table className="usage">
       <caption>
-        {turns.length > rowsMax ? `The latest ${rowsMax} turns` : 'Every turn, the latest first'}
+        {turns.length > rowsMax ? `Latest ${rowsMax} turns` : 'All turns, newest first'}
       </caption>
       <thead>
         <tr>
           <th scope="col">Turn</th>
           <th scope="col">Model</th>
-          <th scope="col">In</th>
-          <th scope="col">Out</th>
+          <th scope="col">Input</th>
+          <th scope="col">Output</th>
           <th scope="col">Cost</th>
         </tr>
       </thead>

@@ -1,15 +1,65 @@
+import type { Why } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
 import { whyQuery } from '../../queries/sessions.ts'
-import { withLocalTimes } from '../../shell/times.ts'
+import { Ago } from '../../shell/ago.tsx'
+import { durationOf } from '../conversation/duration.ts'
 
 type LineProps = { sessionId: string; isActive: boolean }
 
-/** The same in one line, for a turn that takes long. It keeps its place while it is empty. */
+/** The current step of a running turn, in one line. It keeps its height while it is empty. */
 export function WhyLine({ sessionId, isActive }: LineProps) {
   const { data } = useQuery({ ...whyQuery(sessionId), enabled: isActive })
+  const words = isActive && data && wordsOf(data)
   return (
     <div className="why-line" role="status">
-      {isActive && data && <span>{withLocalTimes(data.sentence)}</span>}
+      {words && (
+        <span>
+          {words}
+          <Elapsed since={data.since} />
+          {data.until && (
+            <>
+              {' · until '}
+              <Ago at={data.until} />
+            </>
+          )}
+        </span>
+      )}
     </div>
   )
+}
+
+/** Whole seconds since a time. Hidden from screen readers, which would announce every second. */
+function Elapsed({ since }: { since: string }) {
+  const [now, setNow] = useState(Date.now)
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1_000)
+    return () => clearInterval(timer)
+  }, [])
+  const seconds = Math.floor((now - Date.parse(since)) / 1_000)
+  if (seconds < 1) return null
+  return <span aria-hidden="true">, {durationOf(seconds * 1_000).replace('.0 s', ' s')}</span>
+}
+
+/** Describes a running turn without node names. Unknown states show the sentence of the server. */
+export function wordsOf(why: Why): string {
+  const { state, model, attempt, tools, ahead, sentence } = why
+  const names = tools.join(', ')
+  const words: Record<Why['state'], string> = {
+    idle: '',
+    failed: '',
+    queued: ahead ? `Queued behind ${ahead === 1 ? '1 turn' : `${ahead} turns`}` : 'Queued',
+    starting: 'Starting the turn',
+    calls_model: `Waiting for ${model ?? 'the model'}${attempt && attempt > 1 ? `, attempt ${attempt}` : ''}`,
+    waits_for_retry: `Waiting to retry ${model ?? 'the model'}`,
+    compacts: 'Summarizing earlier messages',
+    runs_tools: `Running ${names}`,
+    between_steps: 'Preparing the next step',
+    waits_for_client: `Waiting for the client to run ${names}`,
+    waits_for_approval: `Waiting for approval of ${names}`,
+    waits_for_database: 'Waiting for the database',
+    node_gone: 'Server lost. Another one is taking over',
+    cancelling: 'Canceling the turn',
+  }
+  return words[state] ?? sentence
 }

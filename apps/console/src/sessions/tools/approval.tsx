@@ -12,7 +12,7 @@ import { objectIn } from './arguments.ts'
 import { focusCard } from './card-focus.ts'
 import { Json } from './json.tsx'
 
-/** A call that awaits approval, possibly with other arguments; a denial's reason is sent. */
+/** Asks for a decision on a tool call. Arguments can be edited, and a denial can have a reason. */
 export function ApprovalForm({ call }: { call: ToolCallItem }) {
   const { sessionId } = usePlace()
   const [edited, setEdited] = useKept<string | undefined>(`arguments ${call.id}`, undefined)
@@ -27,21 +27,21 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
     focusCard(form.current!)
     decide.mutate(approval)
   }
-  const allow = () => answer({ decision: 'approve', ...(changed && { arguments: changed }) })
+  const approve = () => answer({ decision: 'approve', ...(changed && { arguments: changed }) })
   return (
     <div ref={form} className="approval">
       <Text size="sm" fw={600}>
-        May the agent do this?
+        Approve this tool call?
       </Text>
       {call.approval?.expiresAt && (
         <Text size="xs" c="dimmed">
-          Without a decision it is denied <Ago at={call.approval.expiresAt} />.
+          Denied automatically <Ago at={call.approval.expiresAt} />.
         </Text>
       )}
       <Arguments call={call} edited={edited} edit={setEdited} isWrong={isWrong} />
       <Group gap="xs">
-        <Button size="xs" onClick={allow} loading={decide.isPending} disabled={isWrong}>
-          {changed ? 'Allow with these arguments' : 'Allow'}
+        <Button size="xs" onClick={approve} loading={decide.isPending} disabled={isWrong}>
+          {changed ? 'Approve with edits' : 'Approve'}
         </Button>
         <Button
           size="xs"
@@ -50,7 +50,7 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
             setEdited(edited === undefined ? JSON.stringify(call.arguments, null, 2) : undefined)
           }
         >
-          {edited === undefined ? 'Edit arguments' : 'Leave them as they were'}
+          {edited === undefined ? 'Edit arguments' : 'Discard edits'}
         </Button>
       </Group>
       <Denial
@@ -58,7 +58,7 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
         isBusy={decide.isPending}
         deny={(reason) => answer({ decision: 'deny', ...(reason && { reason }) })}
       />
-      <Problem error={decide.error} say={sendFailureOf} />
+      <Problem error={decide.error} toText={sendFailureOf} />
     </div>
   )
 }
@@ -82,7 +82,7 @@ function Arguments({ call, edited, edit, isWrong }: ArgumentsProps) {
       maxRows={16}
       value={edited}
       onChange={({ currentTarget }) => edit(currentTarget.value)}
-      error={isWrong && 'This is no JSON object.'}
+      error={isWrong && 'Enter a JSON object.'}
       classNames={{ input: 'mono' }}
     />
   )
@@ -100,7 +100,7 @@ function Denial({ call, isBusy, deny }: DenialProps) {
       <TextInput
         size="xs"
         aria-label="Reason"
-        placeholder="Reason, which the agent reads"
+        placeholder="Reason (sent to the agent)"
         value={reason}
         onChange={({ currentTarget }) => setReason(currentTarget.value)}
         flex={1}

@@ -8,7 +8,7 @@ for (const [given, gist] of [
   [{ list: [1, 2], nested: { a: 1 }, none: null }, '2 items, {…}, {…}'],
   [{ long: 'x'.repeat(500) }, 'x'.repeat(120)],
 ] as const) {
-  test(`the gist of ${JSON.stringify(given).slice(0, 40)}`, () => assert.equal(gistOf(given), gist))
+  test(`summarizes ${JSON.stringify(given).slice(0, 40)}`, () => assert.equal(gistOf(given), gist))
 }
 
 for (const [text, value] of [
@@ -17,15 +17,16 @@ for (const [text, value] of [
   ['null', undefined],
   ['nonsense', undefined],
 ] as const) {
-  test(`${text} is ${value ? 'an' : 'no'} object`, () => assert.deepEqual(objectIn(text), value))
+  test(`parses ${text} as ${value ? 'an' : 'no'} object`, () =>
+    assert.deepEqual(objectIn(text), value))
 }
 
-test('an answer goes as JSON where it is that, else as text', () => {
+test('a client result is sent as JSON if it parses, else as text', () => {
   assert.deepEqual(answerOf('{"weather":"fine"}'), { value: { weather: 'fine' }, isJson: true })
   assert.deepEqual(answerOf('fine'), { value: 'fine', isJson: false })
 })
 
-test('only a list of tasks is a checklist', () => {
+test('shows only a valid list of tasks as a checklist', () => {
   const todos = [{ content: 'Look', status: 'completed' }]
   assert.deepEqual(todosOf('write_todos', { todos }), todos)
   assert.equal(todosOf('other', { todos }), undefined)

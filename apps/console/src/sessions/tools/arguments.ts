@@ -8,7 +8,7 @@ export type Todo = {
 
 const todoStatuses = new Set(['pending', 'in_progress', 'completed'])
 
-/** The list of a `write_todos`, if its arguments are one. A model may have written anything. */
+/** Returns the tasks of a `write_todos` call, if its arguments are valid. */
 export function todosOf(name: string, { todos }: Record<string, unknown>): Todo[] | undefined {
   if (name !== 'write_todos' || !Array.isArray(todos)) return undefined
   const isTodo = (one: unknown): one is Todo =>
@@ -23,7 +23,7 @@ export function todosOf(name: string, { todos }: Record<string, unknown>): Todo[
 
 const gistLengthMax = 120
 
-/** The arguments in a few words. */
+/** Returns a one-line summary of arguments. */
 export const gistOf = (given: ToolCallItem['arguments']) =>
   Object.values(given)
     .map((value) => (typeof value === 'string' ? value.slice(0, gistLengthMax) : shortOf(value)))
@@ -33,7 +33,7 @@ export const gistOf = (given: ToolCallItem['arguments']) =>
 const shortOf = (value: unknown) =>
   Array.isArray(value) ? `${value.length} items` : typeof value === 'object' ? '{…}' : String(value)
 
-/** An object that a text is as JSON. */
+/** Parses a text as a JSON object. */
 export function objectIn(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text)
@@ -44,7 +44,7 @@ export function objectIn(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** What a person answers for a client: JSON where the text is that, else the text. */
+/** Parses a result that a user enters for the client: JSON if valid, else text. */
 export function answerOf(text: string): { value: unknown; isJson: boolean } {
   try {
     return { value: JSON.parse(text), isJson: true }

@@ -1,6 +1,6 @@
 /**
- * Puts the focus on the head of the card that an element is in: what asks for an answer there is
- * gone when it has one, and a keyboard user continues from there.
+ * Focuses the head of the card that contains an element. The form in the card disappears after the
+ * answer, and keyboard users continue from the head.
  */
 export function focusCard(element: Element): void {
   element.closest('.tool')?.querySelector<HTMLElement>('.tool-head')?.focus({ preventScroll: true })

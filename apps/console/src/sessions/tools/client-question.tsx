@@ -14,37 +14,37 @@ import { Json } from './json.tsx'
 
 type ClientResult = { result: unknown } | { error: string }
 
-/** A tool that a client is to run. Whoever reads this may answer in its place. */
+/** A tool call for the client. The user can enter a result instead. */
 export function ClientQuestion({ call }: { call: ToolCallItem }) {
   const { sessionId } = usePlace()
   const [text, setText] = useKept(`answer ${call.id}`, '')
   const answer = useMutation({
-    mutationFn: (said: ClientResult) =>
+    mutationFn: (result: ClientResult) =>
       outlast.sessions.submitToolResults(sessionId, {
-        tool_results: [{ tool_call_id: call.id, ...said }],
+        tool_results: [{ tool_call_id: call.id, ...result }],
       }),
   })
   const { value, isJson } = answerOf(text)
   const isEmpty = text.trim() === ''
   const form = useRef<HTMLDivElement>(null)
-  function send(said: ClientResult) {
+  function send(result: ClientResult) {
     focusCard(form.current!)
-    answer.mutate(said)
+    answer.mutate(result)
   }
   return (
     <div ref={form} className="approval">
       <Text size="sm" fw={600}>
-        A client is to run this tool. You can answer in its place.
+        Waiting for the client to run this tool. You can also enter a result here.
       </Text>
       {call.expiresAt && (
         <Text size="xs" c="dimmed">
-          Without an answer the agent goes on <Ago at={call.expiresAt} />.
+          The agent continues without a result <Ago at={call.expiresAt} />.
         </Text>
       )}
       <Json name={`asks ${call.id}`} label="Arguments" value={call.arguments} />
       <Textarea
         label="Result"
-        description={isEmpty ? 'Text, or JSON.' : isJson ? 'Goes as JSON.' : 'Goes as text.'}
+        description={isEmpty ? 'Text or JSON' : isJson ? 'Sent as JSON' : 'Sent as text'}
         autosize
         minRows={2}
         maxRows={12}
@@ -59,7 +59,7 @@ export function ClientQuestion({ call }: { call: ToolCallItem }) {
           loading={answer.isPending}
           onClick={() => send({ result: value })}
         >
-          Send the result
+          Send result
         </Button>
         <Button
           size="xs"
@@ -69,10 +69,10 @@ export function ClientQuestion({ call }: { call: ToolCallItem }) {
           loading={answer.isPending}
           onClick={() => send({ error: text })}
         >
-          Send as an error
+          Send as error
         </Button>
       </Group>
-      <Problem error={answer.error} say={sendFailureOf} />
+      <Problem error={answer.error} toText={sendFailureOf} />
     </div>
   )
 }

@@ -2,19 +2,19 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cut, jsonOf, parsed } from './json-text.ts'
 
-test('a value is laid out as JSON, whatever it is', () => {
+test('formats any value as JSON', () => {
   assert.equal(jsonOf({ a: [1] }), '{\n  "a": [\n    1\n  ]\n}')
   assert.equal(jsonOf(undefined), 'undefined')
 })
 
-test('a text is JSON when it is a list or an object of a size that can be read', () => {
+test('parses only lists and objects below the size limit', () => {
   assert.deepEqual(parsed(' [1]'), [1])
   assert.equal(parsed('42'), undefined)
   assert.equal(parsed('{no'), undefined)
   assert.equal(parsed(`["${'x'.repeat(1_000_000)}"]`), undefined)
 })
 
-test('a long text is cut at a line or at a length', () => {
+test('cuts a long text by lines or by length', () => {
   assert.equal(cut('short'), 'short')
   const lines = Array.from({ length: 30 }, (_, at) => `line ${at}`)
   assert.equal(cut(lines.join('\n')), `${lines.slice(0, 24).join('\n')}…`)

@@ -2,10 +2,10 @@ const linesMax = 24
 const lengthMax = 4_000
 const parsedMax = 1_000_000
 
-/** A value as JSON that a person can read. */
+/** Formats a value as indented JSON. */
 export const jsonOf = (value: unknown) => JSON.stringify(value, null, 2) ?? 'undefined'
 
-/** What a text is as JSON, where it looks like a list or an object. */
+/** Parses a text that looks like a JSON list or object. */
 export function parsed(text: string): unknown {
   if (text.length >= parsedMax || !/^\s*[[{]/.test(text)) return undefined
   try {
@@ -15,7 +15,7 @@ export function parsed(text: string): unknown {
   }
 }
 
-/** The beginning of a text that is long. */
+/** Cuts a text to 24 lines or 4,000 characters. */
 export function cut(text: string): string {
   const lines = text.slice(0, lengthMax).split('\n', linesMax + 1)
   const short = lines.slice(0, linesMax).join('\n')

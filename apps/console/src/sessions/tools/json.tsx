@@ -4,18 +4,18 @@ import { useKept } from '../conversation/kept.tsx'
 import { CopyAction } from '../conversation/message-actions.tsx'
 import { cut, jsonOf, parsed } from './json-text.ts'
 
-/** Colours beyond this cost more than they tell. */
-const coloursMax = 60_000
+/** Longer texts are not highlighted, because it takes too long. */
+const colorsMax = 60_000
 
-/** A value as readable JSON; long values are folded. `name` is unique in the session. */
+/** A value as formatted JSON. Long values are folded. `name` is unique in the session. */
 export const Json = memo(
   ({ name, value, label }: { name: string; value: unknown; label?: string }) => (
     <Folded name={name} label={label} text={jsonOf(value)} isJson />
   ),
 )
 
-/** What a tool said: JSON laid out when it is that, else as it is. */
-export const Said = memo(
+/** The text result of a tool. JSON is formatted. */
+export const ResultText = memo(
   ({ name, text, label }: { name: string; text: string; label?: string }) => {
     const value = parsed(text)
     return (
@@ -39,10 +39,10 @@ function Folded({ name, label, text, isJson }: FoldedProps) {
     <div className="json">
       <div className="json-head">
         <span>{label}</span>
-        <CopyAction label={`Copy ${label?.toLowerCase() ?? 'it'}`} icon="copy" text={text} />
+        <CopyAction label={`Copy ${label?.toLowerCase() ?? 'value'}`} icon="copy" text={text} />
       </div>
       <Code block tabIndex={0}>
-        {isJson && shown.length < coloursMax ? coloured(shown) : shown}
+        {isJson && shown.length < colorsMax ? highlighted(shown) : shown}
       </Code>
       {short !== text && (
         <Button size="compact-xs" variant="default" mt={4} onClick={() => setWhole(!isWhole)}>
@@ -55,7 +55,7 @@ function Folded({ name, label, text, isJson }: FoldedProps) {
 
 const token = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 
-function coloured(text: string) {
+function highlighted(text: string) {
   const parts = []
   let end = 0
   for (const found of text.matchAll(token)) {

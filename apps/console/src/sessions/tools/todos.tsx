@@ -5,12 +5,12 @@ import type { Todo } from './arguments.ts'
 const icons = { pending: 'circle', in_progress: 'half', completed: 'check' } as const
 const words = { pending: 'To do', in_progress: 'In progress', completed: 'Done' } as const
 
-/** `name` is the call's. */
+/** A list of tasks. `name` identifies the call. */
 export function Todos({ name, todos }: { name: string; todos: readonly Todo[] }) {
   return (
     <ul className="todos" aria-label="Tasks">
       {todos.map(({ content, activeForm, status }, at) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a call's list does not change
+        // biome-ignore lint/suspicious/noArrayIndexKey: the list of a call does not change
         <li key={at} className={status}>
           <span role="img" aria-label={words[status]}>
             <Icon name={icons[status]} />

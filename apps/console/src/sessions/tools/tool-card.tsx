@@ -8,7 +8,7 @@ import { useKept } from '../conversation/kept.tsx'
 import { LongText } from '../conversation/long-text.tsx'
 import { Picture } from '../conversation/picture.tsx'
 import { gistOf, todosOf } from './arguments.ts'
-import { Json, Said } from './json.tsx'
+import { Json, ResultText } from './json.tsx'
 import { Todos } from './todos.tsx'
 
 const ApprovalForm = lazy(() =>
@@ -18,7 +18,7 @@ const ClientQuestion = lazy(() =>
   import('./client-question.tsx').then((all) => ({ default: all.ClientQuestion })),
 )
 
-/** A tool that the agent called: in one line, and all of it when it is opened. */
+/** A tool call: one line, with details when expanded. */
 export function ToolCard({ item }: { item: ToolCallItem }) {
   const { id, name, status, durationMs, error, approval } = item
   const [isOpen, setOpen] = useKept(`call ${id}`, false)
@@ -42,13 +42,13 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
         </span>
       </UnstyledButton>
       {todos && status !== 'failed' && <Todos name={id} todos={todos} />}
-      {status === 'running' && item.progress && <HowFar {...item.progress} />}
+      {status === 'running' && item.progress && <Progress {...item.progress} />}
       {error && (
         <div className="tool-error">
           <LongText name={`error ${id}`} text={error} />
         </div>
       )}
-      {approval && !asks && <Decided approval={approval} />}
+      {approval && !asks && <Decision approval={approval} />}
       <Suspense>
         {asks && <ApprovalForm call={item} />}
         {status === 'waiting' && item.isForClient && !asks && <ClientQuestion call={item} />}
@@ -59,11 +59,11 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
 }
 
 const words = {
-  waiting: 'waits',
+  waiting: 'waiting',
   running: 'running',
   done: 'done',
   failed: 'failed',
-  cancelled: 'cancelled',
+  cancelled: 'canceled',
 } as const
 
 function Mark({ status }: Pick<ToolCallItem, 'status'>) {
@@ -76,9 +76,9 @@ function Mark({ status }: Pick<ToolCallItem, 'status'>) {
   )
 }
 
-type Far = NonNullable<ToolCallItem['progress']>
+type ProgressProps = NonNullable<ToolCallItem['progress']>
 
-function HowFar({ progress, total, message }: Far) {
+function Progress({ progress, total, message }: ProgressProps) {
   return (
     <div className="how-far">
       {total !== undefined && total > 0 && (
@@ -89,17 +89,17 @@ function HowFar({ progress, total, message }: Far) {
   )
 }
 
-function Decided({
+function Decision({
   approval: { state, reason, decidedBy },
 }: {
   approval: NonNullable<ToolCallItem['approval']>
 }) {
   const by = decidedBy?.name ? ` by ${decidedBy.name}` : ''
   const sentences = {
-    requested: 'Nobody decided on it.',
-    approved: `Allowed${by}.`,
+    requested: 'No decision was made.',
+    approved: `Approved${by}.`,
     denied: `Denied${by}${reason ? `: ${reason}` : '.'}`,
-    expired: 'Nobody decided in time.',
+    expired: 'Expired without a decision.',
   }
   return <div className="decided">{sentences[state]}</div>
 }
@@ -112,7 +112,7 @@ function Inside({ item: { id, arguments: given, result } }: { item: ToolCallItem
         const name = `${id} result ${at}`
         if (part.type === 'image') return <Picture key={name} part={part} name="Result" />
         if (part.type === 'text')
-          return <Said key={name} name={name} label="Result" text={part.text} />
+          return <ResultText key={name} name={name} label="Result" text={part.text} />
         return <Json key={name} name={name} label="Result" value={part} />
       })}
     </div>
