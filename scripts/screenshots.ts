@@ -1,6 +1,6 @@
 /**
- * Takes the pictures of the console in docs/images: real nodes, a vendor that says what is written
- * for it, a Chromium. Nothing of the caller's environment or data is seen. It takes a minute.
+ * Takes the console screenshots in docs/images with real nodes, a scripted vendor and a Chromium.
+ * The environment and data of the caller do not appear. It takes about a minute.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -23,7 +23,7 @@ type Picture = {
   path: (world: World) => string
   scheme?: 'light' | 'dark'
   size?: { width: number; height: number }
-  /** What is done on the page before, and what it waits for. */
+  /** Prepares the page before the screenshot. */
   prepare: (page: Page) => Promise<unknown>
 }
 
@@ -36,12 +36,12 @@ const pictures: readonly Picture[] = [
   {
     name: 'sessions',
     path: () => '/',
-    prepare: (page) => page.getByText('waits for approval').waitFor(),
+    prepare: (page) => page.getByText('needs approval').waitFor(),
   },
   {
     name: 'approval',
     path: session(refund),
-    prepare: (page) => page.getByRole('button', { name: 'Allow', exact: true }).waitFor(),
+    prepare: (page) => page.getByRole('button', { name: 'Approve', exact: true }).waitFor(),
   },
   {
     name: 'timeline-dark',
@@ -50,10 +50,10 @@ const pictures: readonly Picture[] = [
     async prepare(page) {
       await page.getByRole('button', { name: /^Turn 1/ }).click()
       await page
-        .getByRole('button', { name: /, broke off/ })
+        .getByRole('button', { name: /, interrupted/ })
         .first()
         .hover()
-      await page.getByText('Broke off and was begun anew').waitFor()
+      await page.getByText('Interrupted and retried').waitFor()
     },
   },
   {
@@ -65,7 +65,7 @@ const pictures: readonly Picture[] = [
     name: 'agent',
     path: ({ agentIds }) => `/agents/${agentIds.support}?side=preview`,
     async prepare(page) {
-      await page.getByText('asks first').waitFor()
+      await page.getByText('requires approval').waitFor()
       await page.getByText('Task Management').waitFor()
     },
   },
@@ -74,7 +74,7 @@ const pictures: readonly Picture[] = [
     path: session(refund),
     scheme: 'dark',
     size: phone,
-    prepare: (page) => page.getByRole('button', { name: 'Allow', exact: true }).waitFor(),
+    prepare: (page) => page.getByRole('button', { name: 'Approve', exact: true }).waitFor(),
   },
   {
     name: 'operations',
@@ -83,7 +83,7 @@ const pictures: readonly Picture[] = [
   },
 ]
 
-/** Its own clock runs ahead, so that the page has looked for minutes. */
+/** Advances the clock of the page, so that its charts cover minutes. */
 async function lookOften(page: Page) {
   await page.clock.install()
   await page.reload()
@@ -133,5 +133,5 @@ try {
 } finally {
   await browser.close()
 }
-// What the vendor still says is for nobody.
+// Does not wait for replies that the vendor still streams.
 process.exit()

@@ -1,4 +1,4 @@
-/** The agents of the pictures. */
+/** The agents of the screenshots. */
 import type { NewAgent } from '@outlast/contract'
 
 const at = '2026-11-02T09:00:00Z'
@@ -18,10 +18,10 @@ const payment = (id: string, date: string) => ({
 export const agents = {
   support: {
     name: 'Support',
-    description: 'Answers customers, and puts right what went wrong with their invoices.',
+    description: 'Answers customers and fixes problems with their invoices.',
     system_prompt: `You answer customers of Tidewater, a shop system for small makers.
 
-Look before you write: the customer, their open tickets, their payments. Plan with a task list when there is more than one thing to do. Money leaves the house only when a person has allowed it, so say in one sentence why it should.
+Before you reply, read the customer record, open tickets and payments. Plan with a task list when there is more than one step. Every payout needs approval, so give the reason in one sentence.
 
 Write short, friendly replies. Name amounts and dates. Never promise what you have not done.`,
     tags: ['customers'],
@@ -43,10 +43,10 @@ Write short, friendly replies. Name amounts and dates. Never promise what you ha
   },
   research: {
     name: 'Research',
-    description: 'Finds things out from files and figures, and writes down where it has them from.',
-    system_prompt: `You find things out for the engineers of Tidewater.
+    description: 'Analyzes files and figures, and writes reports with sources.',
+    system_prompt: `You do research for the engineers of Tidewater.
 
-Plan with a task list. Compute every figure with bash instead of guessing it, and keep the command. Write what you found to /reports, with a table and one sentence that somebody in a hurry can read.`,
+Plan with a task list. Compute every figure with bash instead of guessing it, and keep the command. Write your results to /reports, with a table and a summary in one sentence.`,
     tags: ['engineering'],
     capabilities: [
       { ref: 'stateless_todo_list' },
@@ -56,17 +56,16 @@ Plan with a task list. Compute every figure with bash instead of guessing it, an
   },
   releases: {
     name: 'Release Notes',
-    description: 'Reads what was merged and writes what users should know.',
+    description: 'Writes release notes for users from merged changes.',
     system_prompt:
-      'You write release notes for users from lists of changes. Leave out what they cannot see.',
+      'You write release notes for users from lists of changes. Leave out internal changes.',
     tags: ['engineering'],
     capabilities: [{ ref: 'session_file_system' }],
   },
   onCall: {
     name: 'On Call',
-    description: 'Looks at machines and metrics when something is slow.',
-    system_prompt:
-      'You help whoever is on call. Look at the machines first, then say what you would do.',
+    description: 'Checks machines and metrics during incidents.',
+    system_prompt: 'You help the engineer on call. Check the machines first, then suggest a fix.',
     tags: ['engineering'],
     capabilities: [
       { ref: 'fake_aws', config: { requires_approval: ['aws_stop_ec2_instance'] } },

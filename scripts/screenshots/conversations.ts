@@ -1,4 +1,4 @@
-/** What people say in the pictures, and what agents do about it. */
+/** The conversations of the screenshots. */
 import type { AgentName } from './agents.ts'
 import type { Exchange, Reply } from './vendor.ts'
 
@@ -6,10 +6,10 @@ export type Conversation = {
   agent: AgentName
   title: string
   tags: readonly string[]
-  /** So long ago it began. */
+  /** Age of the session. */
   minutesAgo: number
   exchanges: readonly Exchange[]
-  /** How it is when pictures are taken; default: over. */
+  /** State of the session during the screenshots. Default: all turns are completed. */
   state?: 'waits' | 'works'
 }
 
@@ -25,7 +25,7 @@ const todos = (done: number, list: readonly (readonly [string, string])[]) => ({
 
 const refundPlan = [
   ['Find the customer and the payments', 'Finding the customer and the payments'],
-  ['Pay the second payment back', 'Paying the second payment back'],
+  ['Refund the second payment', 'Refunding the second payment'],
   ['Note it and write to the customer', 'Writing to the customer'],
 ] as const
 
@@ -37,12 +37,12 @@ export const refund: Conversation = {
   state: 'waits',
   exchanges: [
     {
-      said: 'Ines Carvalho writes that her card was charged twice this month. Is she right? If so, pay her back.',
+      said: 'Ines Carvalho writes that her card was charged twice this month. Is she right? If so, refund her.',
       replies: [
         {
           thinking:
             'I need her record first, then the payments of this month. Two payments on one day for the same plan would settle it.',
-          text: 'I look up Ines and her payments first.',
+          text: 'First I look up Ines and her payments.',
           calls: [
             todos(0, refundPlan),
             { name: 'crm_search_customers', arguments: { query: 'carvalho' } },
@@ -55,14 +55,14 @@ export const refund: Conversation = {
           ...{ waitMs: 400, inputTokens: 3_380, outputTokens: 96 },
         },
         {
-          text: `She is right: the Pro plan was paid twice on 3 November.
+          text: `She is right. The Pro plan was charged twice on November 3.
 
 | Payment | Date | Amount |
 |---|---|---|
 | \`TXN-311\` | 2026-11-03 | $49.00 |
 | \`TXN-312\` | 2026-11-03 | $49.00 |
 
-I would pay **$49.00** back for \`TXN-312\`.`,
+I suggest a refund of **$49.00** for \`TXN-312\`.`,
           calls: [
             {
               name: 'finance_create_transaction',
@@ -80,7 +80,7 @@ I would pay **$49.00** back for \`TXN-312\`.`,
 }
 
 const latencyPlan = [
-  ['Look at the measurements', 'Looking at the measurements'],
+  ['Read the measurements', 'Reading the measurements'],
   ['Compute p50 and p95 of both releases', 'Computing p50 and p95 of both releases'],
   ['Write the report', 'Writing the report'],
 ] as const
@@ -92,7 +92,7 @@ const report = `# Latency of 4.2 against 4.1
 | 4.1 | 41 ms | 118 ms |
 | 4.2 | 39 ms | 96 ms |
 
-4.2 answers the slowest requests 19 % faster; the median hardly moved.
+p95 of 4.2 is 19% lower. The median is almost unchanged.
 `
 
 const percentile = `for r in 4.1 4.2; do
@@ -107,12 +107,12 @@ export const latency: Conversation = {
   minutesAgo: 26,
   exchanges: [
     {
-      said: 'The measurements of both releases are in /data. Did 4.2 become faster? Write a short report.',
+      said: 'The measurements of both releases are in /data. Is 4.2 faster? Write a short report.',
       replies: [
         {
           thinking:
-            'Two files, one number a line. Percentiles need sorting; awk will do. Look at the files first.',
-          text: 'I look at the measurements first.',
+            'Two files with one number per line. Percentiles need sorting, which awk can do. First I check the files.',
+          text: 'First I read the measurements.',
           calls: [
             todos(0, latencyPlan),
             { name: 'bash', arguments: { command: 'wc -l /data/*.txt && head -3 /data/4.2.txt' } },
@@ -132,7 +132,7 @@ export const latency: Conversation = {
           ...{ waitMs: 800, inputTokens: 2_790, outputTokens: 231 },
         },
         {
-          text: `Yes, where it matters: **p95 fell from 118 ms to 96 ms**, by 19 %. The median hardly moved.
+          text: `Yes. **p95 fell from 118 ms to 96 ms**, by 19%. The median is almost unchanged.
 
 \`\`\`bash
 sort -n /data/4.2.txt | awk '{ a[NR] = $1 } END { print a[int(NR * .95)] }'
@@ -151,7 +151,7 @@ The report is in \`/reports/4.2.md\`.`,
           ...{ waitMs: 400, inputTokens: 3_240, outputTokens: 41 },
         },
         {
-          text: '4 000 requests: 2 000 of each release.',
+          text: '4,000 requests, 2,000 for each release.',
           ...{ waitMs: 300, tokensPerSecond: 50, inputTokens: 3_330, outputTokens: 24 },
         },
       ],
@@ -172,7 +172,7 @@ const short = (
   [said, text]: readonly [said: string, text: string],
 ): Conversation => ({ agent, title, minutesAgo, tags, exchanges: [answer(said, text)] })
 
-/** A long one: what models count grows with it. */
+/** A long conversation with growing token counts. */
 export const weekly: Conversation = {
   agent: 'releases',
   title: 'Release notes of 4.2',
@@ -180,8 +180,8 @@ export const weekly: Conversation = {
   minutesAgo: 95,
   exchanges: Array.from({ length: 26 }, (_, at) =>
     answer(
-      `Change ${at + 1} of 26: what would a user say about it?`,
-      at % 4 === 2 ? 'Nothing: it cannot be seen. Left out.' : 'Added a line under **Improved**.',
+      `Change ${at + 1} of 26: how does a user notice it?`,
+      at % 4 === 2 ? 'Not at all. Left out.' : 'Added a line under **Improved**.',
       { inputTokens: 1_800 + at * 640 + (at % 5) * 420, outputTokens: 260 + ((at * 7) % 9) * 110 },
     ),
   ),
@@ -195,15 +195,15 @@ const slow: Conversation = {
   state: 'works',
   exchanges: [
     {
-      said: 'Checkout takes four seconds in eu-west since noon. What is different?',
+      said: 'Checkout has taken four seconds in eu-west since noon. Which change caused it?',
       replies: [
         {
-          text: 'I look at the machines and their load.',
+          text: 'I check the machines and their load.',
           calls: [{ name: 'aws_list_ec2_instances', arguments: {} }],
           ...{ waitMs: 300, inputTokens: 2_400, outputTokens: 96 },
         },
         {
-          text: 'The machines are well; I compare the load of the last hours with yesterday, and the databases after that, before I say anything about a cause.',
+          text: 'The machines are healthy. Next I compare the load of the last hours with yesterday, then the databases, before I name a cause.',
           ...{ waitMs: 200, tokensPerSecond: 0.1, inputTokens: 2_900, outputTokens: 300 },
         },
       ],
@@ -234,7 +234,7 @@ export const conversations: readonly Conversation[] = [
     ['orders'],
     [
       'Where is order 5512? It should have come on Friday.',
-      'It left the warehouse on Thursday and is in Porto since this morning. I told the customer.',
+      'It left the warehouse on Thursday and reached Porto this morning. I informed the customer.',
     ],
   ),
   short(
@@ -265,7 +265,7 @@ export const conversations: readonly Conversation[] = [
     ['billing'],
     [
       'A customer needs the VAT number on an invoice of October.',
-      'I noted the number and made the invoice anew; it is attached to the ticket.',
+      'I added the number and reissued the invoice. It is attached to the ticket.',
     ],
   ),
   broken,
@@ -285,7 +285,7 @@ export const conversations: readonly Conversation[] = [
     71,
     ['account'],
     [
-      'Somebody lost the phone with the second factor.',
+      'A customer lost the phone with the second factor.',
       'I sent a recovery link to the address on file and asked for the last invoice first.',
     ],
   ),
@@ -322,7 +322,7 @@ export const conversations: readonly Conversation[] = [
   ),
   short(
     'releases',
-    'What changed in the API in 4.1?',
+    'API changes in 4.1',
     1_500,
     ['release'],
     [

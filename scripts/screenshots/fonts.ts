@@ -1,4 +1,4 @@
-/** Common fonts: Inter and JetBrains Mono of Debian, unpacked below node_modules. */
+/** Fonts for screenshots: Inter and JetBrains Mono from Debian, unpacked below node_modules. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -10,7 +10,7 @@ const settings = path.join(kept, 'fonts.conf')
 const prefer = (family: string, font: string) =>
   `<alias binding="same"><family>${family}</family><prefer><family>${font}</family></prefer></alias>`
 
-/** What Chromium is told of them. Contract: where they cannot be had, those of this machine do. */
+/** Returns font settings for Chromium. Contract: falls back to the fonts of this machine. */
 export function fontSettings(): Record<string, string> {
   if (!existsSync(settings) && !fetchFonts()) return {}
   return { FONTCONFIG_FILE: settings }
@@ -21,7 +21,7 @@ function fetchFonts(): boolean {
   const names = ['fonts-inter', 'fonts-jetbrains-mono']
   const { status } = spawnSync('apt-get', ['download', ...names], { cwd: kept, stdio: 'ignore' })
   if (status !== 0) {
-    console.error('Inter and JetBrains Mono cannot be had: the letters are those of this machine.')
+    console.error('Could not download Inter and JetBrains Mono. Using the fonts of this machine.')
     return false
   }
   const packages = readdirSync(kept).filter((name) => name.endsWith('.deb'))

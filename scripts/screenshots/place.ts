@@ -1,4 +1,4 @@
-/** The scene of screenshots: nodes on their own database, and a vendor, removed afterwards. */
+/** The setup of screenshots: nodes with a temporary database, and a scripted vendor. */
 import pg from 'pg'
 import { createLog } from '../../apps/server/src/log.ts'
 import { countTime, noTimes } from '../../apps/server/src/observe/times.ts'
@@ -10,7 +10,7 @@ import { makeWorld, type World } from './world.ts'
 
 const nodes = 3
 
-/** Runs `work` at the address of a node, in a world that is there already. */
+/** Runs `work` with the URL of a node and its prepared data. */
 export function withPlace<T>(work: (url: string, world: World) => Promise<T>): Promise<T> {
   return withDataDir(async (dataDir) => {
     await using stack = new AsyncDisposableStack()
@@ -22,11 +22,11 @@ export function withPlace<T>(work: (url: string, world: World) => Promise<T>): P
     })
     stack.defer(embedded.stop)
     const vendor = await startVendor(conversations.flatMap(({ exchanges }) => exchanges))
-    // It would first end the reply that takes minutes.
+    // Not awaited: it would first finish a reply that takes minutes.
     stack.defer(() => void vendor.stop())
     const env = {
       DATABASE_URL: embedded.url,
-      // One turn is not over.
+      // One turn is still running.
       SHUTDOWN_GRACE_MS: '500',
       SECRETS_ENCRYPTION_KEY: `kek-v1:${Buffer.alloc(32, 1).toString('base64')}`,
     }
@@ -42,7 +42,7 @@ export function withPlace<T>(work: (url: string, world: World) => Promise<T>): P
   })
 }
 
-/** As if everything had not begun just now. */
+/** Backdates sessions and turn statistics. */
 async function moveBack(url: string, { sessions }: World) {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -59,7 +59,7 @@ async function moveBack(url: string, { sessions }: World) {
   }
 }
 
-/** The hour before, as another node would have counted it. */
+/** Inserts turn statistics of the last hour, as if another node had counted them. */
 async function countHour(client: pg.Client) {
   for (let minutesAgo = 59; minutesAgo > 0; minutesAgo--) {
     const completed = Math.round(

@@ -1,14 +1,14 @@
-/** Pictures of screens in few bytes: their colours, of which a screen has few, in a palette. */
+/** Compresses screenshots by reducing them to a color palette. */
 import { crc32, deflateSync, inflateSync } from 'node:zlib'
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
 const paletteMax = 128
-/** Squared, as in `distance`. Surfaces of a screen differ by little, and none may be lost. */
+/** Squared, as in `distance`. Small, because similar surfaces of a screen must stay distinct. */
 const distanceMin = 40
 
 type Pixels = { width: number; height: number; rgb: Uint8Array }
 
-/** The picture with at most 128 colors. Contract: takes Chromium's PNG, 8 bits, not interlaced. */
+/** Reduces a PNG to 128 colors. Contract: takes Chromium's PNG, 8 bits, not interlaced. */
 export function smaller(png: Buffer): Buffer {
   const pixels = decode(png)
   const palette = paletteOf(pixels.rgb)
@@ -36,7 +36,7 @@ function decode(png: Buffer): Pixels {
 
 type Form = { width: number; height: number; channels: number }
 
-/** Each line is written as differences from what is left of it and above it. */
+/** Reverts PNG filters, which store each line as differences from neighboring pixels. */
 function unfiltered(raw: Buffer, { width, height, channels }: Form): Uint8Array {
   const lineLength = width * channels
   const rgb = new Uint8Array(width * height * 3)
@@ -75,8 +75,8 @@ const colorAt = (rgb: Uint8Array, at: number) =>
   (rgb[at]! << 16) | (rgb[at + 1]! << 8) | rgb[at + 2]!
 
 /**
- * For each colour its place in a palette: the most frequent ones that differ enough for an eye, so
- * that a dot of a few pixels keeps its colour, and of others the nearest.
+ * Returns a palette and the palette index of each color. The palette has the most frequent colors
+ * that differ visibly, so that small dots keep their color. Other colors use the nearest entry.
  */
 function paletteOf(rgb: Uint8Array) {
   const counts = new Map<number, number>()
@@ -103,7 +103,7 @@ function nearest(palette: readonly number[], color: number): number {
   return best
 }
 
-/** The square of it. */
+/** Returns the squared distance of two colors. */
 function distance(one: number, other: number): number {
   const [red, green, blue] = [16, 8, 0].map(
     (bits) => ((one >> bits) & 255) - ((other >> bits) & 255),
@@ -121,7 +121,7 @@ function encode({ width, height, rgb }: Pixels, { palette, places }: ReturnType<
   const header = Buffer.alloc(13)
   header.writeUInt32BE(width, 0)
   header.writeUInt32BE(height, 4)
-  // 8 bits a place, in a palette.
+  // 8 bits per pixel, palette colors.
   header.set([8, 3, 0, 0, 0], 8)
   const colors = Buffer.from(palette.flatMap((one) => [one >> 16, (one >> 8) & 255, one & 255]))
   return Buffer.concat([

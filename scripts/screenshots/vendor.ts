@@ -1,4 +1,4 @@
-/** A vendor for pictures: it speaks as Anthropic does, and says what the world wrote for it. */
+/** A scripted vendor for screenshots with the API of Anthropic. */
 import { type ChatCompletionRequest, LLMock } from '@copilotkit/aimock'
 
 /** One reply of a model. */
@@ -6,7 +6,7 @@ export type Reply = {
   thinking?: string
   text?: string
   calls?: { name: string; arguments: object }[]
-  /** Until the first token; default: none. */
+  /** Delay of the first token. Default: none. */
   waitMs?: number
   tokensPerSecond?: number
   inputTokens?: number
@@ -17,7 +17,7 @@ export type Reply = {
   refusal?: string
 }
 
-/** What a person says, and every reply until the model has no more to do. */
+/** A user message and all replies of its turn. */
 export type Exchange = { said: string; replies: readonly Reply[] }
 
 export async function startVendor(exchanges: readonly Exchange[]) {
@@ -62,7 +62,7 @@ function teach(vendor: LLMock, { said, at, reply }: { said: string; at: number; 
   )
 }
 
-/** Whether a request wants the reply at this place of an exchange. */
+/** Returns whether a request needs the reply at this index of an exchange. */
 function isAt({ messages }: ChatCompletionRequest, said: string, at: number): boolean {
   const last = messages.findLastIndex(
     ({ role, content }) => role === 'user' && textOf(content) !== '',

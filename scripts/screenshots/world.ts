@@ -1,4 +1,4 @@
-/** A small company's day, for pictures: agents, sessions, schedules, servers, providers. */
+/** Data of a small company for screenshots: agents, sessions, schedules, servers, providers. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from '@outlast/contract'
 import { createOutlast, type Outlast } from '@outlast/sdk'
@@ -7,13 +7,13 @@ import { type Conversation, conversations, latency } from './conversations.ts'
 
 export type World = { sessions: ReadonlyMap<string, Session>; agentIds: Record<AgentName, string> }
 
-/** Contract: all finite work is over; the rest waits for a person, or the agent works. */
+/** Creates all data. Contract: all turns are completed except waiting and running ones. */
 export async function makeWorld(url: string, vendorUrl: string): Promise<World> {
   const outlast = createOutlast({ url })
   await addProviders(outlast, vendorUrl)
   const agentIds = await addAgents(outlast)
   const sessions = new Map<string, Session>()
-  // One after the other, the oldest first: a list shows them as they came.
+  // Sequentially, oldest first: lists sort by creation time.
   for (const conversation of conversations.toReversed()) {
     sessions.set(conversation.title, await hold(outlast, agentIds, conversation))
   }
@@ -60,7 +60,7 @@ async function hold(
   if (conversation === latency) await addMeasurements(outlast, session.id)
   for (const { said } of exchanges) {
     const turn = outlast.session(session).send(said)
-    // One of them fails, as it should.
+    // One turn fails on purpose.
     if (!state) await turn.catch(() => {})
     else turn.catch(() => {})
   }
@@ -68,7 +68,7 @@ async function hold(
   return session
 }
 
-/** Milliseconds, one a line, in no order. */
+/** Returns durations in milliseconds, one per line, unsorted. */
 function measurements(p50: number, p95: number): string {
   const count = 2_000
   const at = (part: number) => {
@@ -91,7 +91,12 @@ async function addMeasurements(outlast: Outlast, sessionId: string) {
 
 async function addSchedules(outlast: Outlast, agentIds: World['agentIds']) {
   const plans = [
-    ['Morning report', 'research', '0 8 * * MON-FRI', 'What changed in orders since yesterday?'],
+    [
+      'Morning report',
+      'research',
+      '0 8 * * MON-FRI',
+      'Summarize the changes in orders since yesterday.',
+    ],
     [
       'Unanswered tickets',
       'support',

@@ -1,4 +1,4 @@
-/** A Chromium for tests. Where its program is, `npm test` says. */
+/** A Chromium for tests. `npm test` sets its path. */
 import assert from 'node:assert/strict'
 import {
   type Browser,
@@ -8,7 +8,7 @@ import {
   type Page,
 } from 'playwright-core'
 
-/** Against what never comes: many times what a loaded machine takes. */
+/** Timeout of all waits: many times the duration on a loaded machine. */
 const waitMsMax = 90_000
 
 type Hook = { after: (work: () => unknown) => void }
@@ -21,7 +21,7 @@ function launchOptions(flags: string[] = []) {
     ...env
   } = process.env
   if (!executablePath) {
-    throw new Error('There is no Chromium: run this file with `npm test -- <file>`.')
+    throw new Error('No Chromium found. Run this file with `npm test -- <file>`.')
   }
   return {
     executablePath,
@@ -35,13 +35,13 @@ function launchOptions(flags: string[] = []) {
   }
 }
 
-/** The browser of the whole run, as `startBrowser` finds it. */
+/** Starts the browser that all test files of a run share. */
 export async function serveBrowser(): Promise<string> {
   const server = await chromium.launchServer(launchOptions())
   return server.wsEndpoint()
 }
 
-/** The run's browser, whose profiles go after the test; with `flags`, a browser of its own. */
+/** Connects to the shared browser. With `flags`, launches a separate one. */
 export async function startBrowser(t: Hook, flags: string[] = []): Promise<Browser> {
   const shared = process.env.OUTLAST_TEST_BROWSER
   const browser =
@@ -52,7 +52,7 @@ export async function startBrowser(t: Hook, flags: string[] = []): Promise<Brows
   return browser
 }
 
-/** A browser of its own whose profile stays in a folder. */
+/** Launches a separate browser with a persistent profile. */
 export async function openPersistent(t: Hook, folder: string): Promise<BrowserContext> {
   const context = await chromium.launchPersistentContext(folder, launchOptions())
   t.after(() => context.close())
@@ -60,10 +60,10 @@ export async function openPersistent(t: Hook, folder: string): Promise<BrowserCo
   return context
 }
 
-/** What a page said that a person would never see: errors in code, and what its policy forbade. */
+/** A page with its errors and violations of its content security policy. */
 export type Watched = { page: Page; complaints: string[] }
 
-/** A person's profile of the browser: cookies of their own. */
+/** Opens a browser profile with separate cookies. */
 export async function openProfile(t: Hook, browser: Browser, options: BrowserContextOptions = {}) {
   const context = await browser.newContext(options)
   t.after(() => context.close())
@@ -71,7 +71,7 @@ export async function openProfile(t: Hook, browser: Browser, options: BrowserCon
   return context
 }
 
-/** A tab whose complaints are kept. A refusal by the server's status is none. */
+/** Opens a tab and records its errors, except failed responses of the server. */
 export async function openTab(context: BrowserContext, url: string): Promise<Watched> {
   const page = await context.newPage()
   const complaints: string[] = []
@@ -88,16 +88,16 @@ export async function signIn(
   page: Page,
   { email, password }: Record<'email' | 'password', string>,
 ) {
-  await page.getByLabel('E-mail').fill(email)
+  await page.getByLabel('Email').fill(email)
   await page.getByRole('textbox', { name: 'Password' }).fill(password)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await account(page).waitFor()
 }
 
-/** What stands for who is signed in: their name. */
-const account = (page: Page) => page.getByRole('button', { name: /^Account of / })
+/** Locates the account menu. */
+const account = (page: Page) => page.getByRole('button', { name: /^Account menu for / })
 
-/** Whose page it is, as it says itself. */
+/** Returns the name of the signed-in user, as shown on the page. */
 export async function whoIn(page: Page): Promise<string | null> {
   return account(page).textContent()
 }
@@ -107,14 +107,14 @@ export async function signOut(page: Page) {
   await page.getByRole('menuitem', { name: 'Sign out' }).click()
 }
 
-/** Begins a session with the first agent. */
+/** Starts a session with the first agent. */
 export async function beginSession(page: Page) {
   await page.getByRole('button', { name: 'New session' }).click()
-  await page.getByRole('button', { name: 'Begin', exact: true }).click()
+  await page.getByRole('button', { name: 'Start session', exact: true }).click()
   await page.waitForURL(/\/sessions\//)
 }
 
-/** Sends a message in the page's session, or a new one, and waits for the answer. */
+/** Sends a message in the page's session, or in a new one, and waits for the reply. */
 export async function talk(page: Page, text: string) {
   if (!new URL(page.url()).pathname.startsWith('/sessions/')) await beginSession(page)
   await page.getByLabel('Message', { exact: true }).fill(text)
@@ -123,10 +123,10 @@ export async function talk(page: Page, text: string) {
   await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
 }
 
-/** The value of an expression in a page. */
+/** Evaluates an expression in a page. */
 export const valueIn = <T>(page: Page, expression: string) => page.evaluate<T>(expression)
 
-/** Waits until something holds, and says what it was instead. */
+/** Retries an assertion until it holds. After the timeout it throws the last error. */
 export async function eventually(look: () => Promise<void>, timeoutMs = waitMsMax) {
   const end = performance.now() + timeoutMs
   for (;;) {

@@ -21,13 +21,13 @@ beforeAll(async (t) => {
   evil = await startEvilSite(hook)
 })
 
-/** Another origin on our host, whose requests carry all cookies, and another site, with some. */
+/** Another origin on the same host (all cookies), and another site (some cookies). */
 const sites = {
   'another port of our host': () => evil.url,
   'another site': () => evil.otherSite,
 }
 
-/** A user signed in by browser, with an agent and a session, and another site's page open in it. */
+/** Registers a user with an agent and a session, and opens a page of another site. */
 async function victimAt(t: Parameters<typeof openProfile>[0], site: string) {
   const person = await registerPerson(server)
   const as = { url: server.url, call: person.call }
@@ -45,7 +45,7 @@ async function victimAt(t: Parameters<typeof openProfile>[0], site: string) {
 
 type Victim = Awaited<ReturnType<typeof victimAt>>
 
-/** All that the victim owns, as text. */
+/** Returns all resources of the victim as text. */
 async function belongingsOf({ person, session }: Victim) {
   const paths = ['/v1/agents', '/v1/sessions', `/v1/sessions/${session.id}/events`]
   const lists = ['/v1/auth/api-keys', '/v1/users/me']
@@ -60,7 +60,7 @@ const agentBody = JSON.stringify({ name: 'Mallory', system_prompt: 'Obey.' })
 const simple = ['text/plain', 'application/x-www-form-urlencoded']
 const json = { 'content-type': 'application/json' }
 
-/** Requests that a page can send without being asked first, and some that need a preflight. */
+/** Simple requests of a page, and some that need a preflight. */
 function requestsAt({ agent, session }: Victim): [string, object][] {
   const agents = '/v1/agents'
   const cancel = `/v1/sessions/${session.id}/cancel`
@@ -83,11 +83,11 @@ function requestsAt({ agent, session }: Victim): [string, object][] {
   ]
 }
 
-/** What an answer may look like to the page that asked: not there, or opaque. */
+/** Responses that the attacking page may see: failed or opaque. */
 const unreadable = /^(failed|opaque 0 )$/
 
 for (const [where, address] of Object.entries(sites)) {
-  test(`a page at ${where} cannot act as who is signed in`, async (t) => {
+  test(`a page at ${where} cannot act as the signed-in user`, async (t) => {
     const victim = await victimAt(t, address())
     const earlier = await belongingsOf(victim)
     for (const [path, options] of requestsAt(victim)) {
@@ -98,7 +98,7 @@ for (const [where, address] of Object.entries(sites)) {
     await stillSignedIn(victim)
   })
 
-  test(`a page at ${where} cannot read as who is signed in`, async (t) => {
+  test(`a page at ${where} cannot read as the signed-in user`, async (t) => {
     const victim = await victimAt(t, address())
     const { page, session } = victim
     for (const path of ['/v1/agents', '/v1/users/me', '/v1/auth/me', '/api-doc/openapi.json']) {
@@ -131,7 +131,7 @@ for (const [where, address] of Object.entries(sites)) {
   }
 }
 
-/** A form whose text is JSON when it is sent as text/plain. */
+/** Submits a form whose body is valid JSON when sent as text/plain. */
 async function submitForm(page: Page, path: string, enctype: string) {
   const body = '{"name":"Mallory","system_prompt":"Obey.","description":"="}'
   const answered = page.waitForResponse((response) => response.url() === server.url + path)
@@ -147,7 +147,7 @@ async function stillSignedIn({ profile, person }: Victim) {
   assert.equal(me.name, person.name)
 }
 
-test('a link from another site arrives signed in, and does nothing but read', async (t) => {
+test('a link from another site opens signed in and only reads', async (t) => {
   const victim = await victimAt(t, evil.otherSite)
   const earlier = await belongingsOf(victim)
   await victim.page.evaluate(`location.href = ${JSON.stringify(`${server.url}/`)}`)
@@ -156,7 +156,7 @@ test('a link from another site arrives signed in, and does nothing but read', as
   assert.equal(await belongingsOf(victim), earlier)
 })
 
-test('nobody is signed in as somebody else by another site', async (t) => {
+test('another site cannot sign a user in', async (t) => {
   const thief = await registerPerson(server)
   const profile = await openProfile(t, browser)
   const login = JSON.stringify({ email: thief.email, password: thief.password })

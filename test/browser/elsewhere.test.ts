@@ -17,7 +17,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0
 }
 
-/** Sends a form as the issuer's page would. */
+/** Submits a form like the issuer's page. */
 async function submit(page: Page, name: string, value: string) {
   const left = page.waitForNavigation()
   await page.evaluate(`{
@@ -32,7 +32,7 @@ async function submit(page: Page, name: string, value: string) {
   await left
 }
 
-/** A server and its issuer, at host names that do not share cookies. */
+/** Starts a server and its issuer at host names that do not share cookies. */
 async function startBoth(t: TestContext, settings: Record<string, string> = {}) {
   const port = await freePort()
   const base = `http://localhost:${port}`
@@ -49,7 +49,7 @@ async function signInAt(page: Page, issuer: { url: string }, sub: string) {
   await submit(page, 'agree', 'yes')
 }
 
-test('a person signs in at an issuer on another site and comes back to a page that works', async (t) => {
+test('signs in at an external issuer and returns to a working page', async (t) => {
   const { base, issuer } = await startBoth(t)
   const { sub, name } = newPerson(issuer)
   const profile = await openProfile(t, await startBrowser(t))
@@ -65,11 +65,11 @@ test('a person signs in at an issuer on another site and comes back to a page th
   assert.deepEqual(complaints, [])
 })
 
-test('who comes back in vain reads why, once', async (t) => {
+test('shows the reason of a failed external sign-in once', async (t) => {
   const { base, issuer } = await startBoth(t, { AUTH_OIDC_ALLOWED_DOMAINS: 'elsewhere.test' })
   const { sub } = newPerson(issuer)
   const { page } = await openTab(await openProfile(t, await startBrowser(t)), base)
   await signInAt(page, issuer, sub)
-  await page.getByText('Your address is not at a domain that may sign in here.').waitFor()
+  await page.getByText('The domain of your email address is not allowed to sign in.').waitFor()
   assert.equal(page.url(), `${base}/`)
 })

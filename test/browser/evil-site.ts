@@ -1,4 +1,4 @@
-/** Somebody else's web site, which wants to act as a person who is signed in with us. */
+/** A malicious website that tries to act as a signed-in user. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -7,7 +7,7 @@ type Hook = { after: (work: () => unknown) => void }
 
 const html = '<!doctype html><title>Kittens</title><body><script src="/attack.js"></script>'
 
-/** What the site's pages can do. Each attack resolves to what came of it, as the page can tell. */
+/** Attacks of the site's pages. Each resolves to the outcome that the page can observe. */
 const attacks = `
 const outcome = (request) => request.then(
   async (response) => response.type + ' ' + response.status + ' ' + (await response.text()),

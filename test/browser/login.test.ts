@@ -35,7 +35,7 @@ beforeAll(async (t) => {
 
 const message = (page: Page) => page.getByLabel('Message', { exact: true })
 
-/** A page of a person whose browser is signed in. */
+/** Opens a page of a signed-in user. */
 async function arrive(t: TestContext, at: Server) {
   const person = await registerPerson(at)
   const profile = await openProfile(t, browser)
@@ -47,10 +47,10 @@ async function arrive(t: TestContext, at: Server) {
   return { person, profile, page, complaints }
 }
 
-/** The browser drops an expired token; the page would have renewed it before. */
+/** Drops the access token, like a browser after its expiry. */
 const expire = (profile: BrowserContext) => profile.clearCookies({ name: 'access_token' })
 
-/** How often a page renews its sign-in, from now on, and with what success. */
+/** Records the status of every renewal of the sign-in. */
 function renewalsOf(page: Page) {
   const statuses: number[] = []
   page.on('response', (response) => {
@@ -59,7 +59,7 @@ function renewalsOf(page: Page) {
   return statuses
 }
 
-test('a conversation goes on when the access token is over', async (t) => {
+test('continues a conversation after the access token expired', async (t) => {
   const { profile, page, complaints } = await arrive(t, server)
   await talk(page, 'Good morning')
   const renewals = renewalsOf(page)
@@ -69,7 +69,7 @@ test('a conversation goes on when the access token is over', async (t) => {
   assert.deepEqual(complaints, [])
 })
 
-test('a stream that begins anew when the access token is over goes on where it was', async (t) => {
+test('resumes a stream after the access token expired', async (t) => {
   const env = { SSE_CYCLE_MS: '1500' }
   const { profile, page, complaints } = await arrive(t, await startGuarded(t, { env }))
   await talk(page, 'Good morning')
@@ -92,7 +92,7 @@ test('a stream that begins anew when the access token is over goes on where it w
   assert.deepEqual(complaints, [])
 })
 
-test('a page that opens with an access token that is over renews it once', async (t) => {
+test('renews an expired access token once when a page opens', async (t) => {
   const { profile, page } = await arrive(t, server)
   const renewals = renewalsOf(page)
   await expire(profile)
@@ -102,7 +102,7 @@ test('a page that opens with an access token that is over renews it once', async
   assert.deepEqual(renewals, [200])
 })
 
-test('tabs that find it over at the same moment renew it one after the other', async (t) => {
+test('tabs renew an expired access token one after the other', async (t) => {
   const { person, profile, page } = await arrive(t, server)
   const tabs = [page]
   for (let tab = 2; tab <= 4; tab += 1) {
@@ -125,14 +125,14 @@ test('tabs that find it over at the same moment renew it one after the other', a
   assert.ok(actions.includes('register') && !actions.includes('refresh_token_reused'))
 })
 
-/** Ends the sign-in of a profile from somewhere else. */
+/** Ends the sign-in of a profile from another client. */
 async function endSignIn(profile: BrowserContext) {
   const cookies = await profile.cookies()
   const { value } = cookies.find(({ name }) => name === 'access_token')!
   expectStatus(await callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout'), 200)
 }
 
-test('a message for which one must sign in again is sent after that', async (t) => {
+test('sends a message after a required new sign-in', async (t) => {
   const { person, profile, page } = await arrive(t, server)
   await talk(page, 'Good morning')
   await endSignIn(profile)
@@ -145,7 +145,7 @@ test('a message for which one must sign in again is sent after that', async (t) 
   assert.equal(await page.locator('.message.user').count(), 2)
 })
 
-test('who signs in where another was sees and sends nothing of theirs', async (t) => {
+test('a new user of the browser neither sees nor sends text of the previous user', async (t) => {
   const { profile, page } = await arrive(t, server)
   const next = await registerPerson(server)
   await talk(page, 'Good morning')
@@ -153,20 +153,20 @@ test('who signs in where another was sees and sends nothing of theirs', async (t
   await message(page).fill('My secret')
   await message(page).press('Enter')
   await page.getByRole('textbox', { name: 'Password' }).waitFor()
-  await page.getByLabel('E-mail').fill(next.email)
+  await page.getByLabel('Email').fill(next.email)
   await page.getByRole('textbox', { name: 'Password' }).fill(next.password)
   const reloaded = page.waitForEvent('load')
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await reloaded
   await page.getByText(next.name, { exact: true }).waitFor()
-  await page.getByText('This session is not there.').waitFor()
+  await page.getByText('It may have been deleted.').waitFor()
   assert.equal(await page.getByText('Good morning').count(), 0)
   assert.equal(await page.getByText('My secret').count(), 0)
   assert.doesNotMatch(await valueIn(page, 'JSON.stringify(sessionStorage)'), /My secret/)
   assert.equal((await next.call('GET', '/v1/sessions')).body.total, 0)
 })
 
-test('who signs out in one tab is signed out in all', async (t) => {
+test('signing out in one tab signs out all tabs', async (t) => {
   const { profile, page } = await arrive(t, server)
   const { page: other } = await openTab(profile, server.url)
   await talk(other, 'Good morning')
@@ -175,10 +175,10 @@ test('who signs out in one tab is signed out in all', async (t) => {
   assert.equal(await other.getByText('Good morning').count(), 0)
 })
 
-test('a wrong password is said so in place, and the right one helps', async (t) => {
+test('shows a wrong password in the form and accepts the right one', async (t) => {
   const { page } = await openTab(await openProfile(t, browser), server.url)
   const person = await registerPerson(server)
-  await page.getByLabel('E-mail').fill(person.email)
+  await page.getByLabel('Email').fill(person.email)
   await page.getByRole('textbox', { name: 'Password' }).fill('not the password')
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await page.getByText('Invalid email or password').waitFor()
@@ -186,13 +186,13 @@ test('a wrong password is said so in place, and the right one helps', async (t) 
   assert.equal(await page.getByRole('textbox', { name: 'Password' }).count(), 0)
 })
 
-test('a person makes an account where signup is on, and finds no way to where it is off', async (t) => {
+test('creates an account when signup is on, and hides it when signup is off', async (t) => {
   const { page } = await openTab(await openProfile(t, browser), server.url)
   await page.getByRole('button', { name: 'Create an account' }).click()
   await page.getByLabel('Name').fill('Ada')
-  await page.getByLabel('E-mail').fill('ada@example.com')
+  await page.getByLabel('Email').fill('ada@example.com')
   await page.getByRole('textbox', { name: 'Password' }).fill('analytical engine')
-  await page.getByRole('button', { name: 'Create the account' }).click()
+  await page.getByRole('button', { name: 'Create account' }).click()
   await page.getByText('Ada', { exact: true }).waitFor()
   const closed = await startGuarded(t, { env: { AUTH_MODE: 'admin' } })
   const { page: other } = await openTab(await openProfile(t, browser), closed.url)
@@ -201,7 +201,7 @@ test('a person makes an account where signup is on, and finds no way to where it
   await signIn(other, { email: adminEmail, password: adminPassword })
 })
 
-test('every issuer has a button that goes there', async (t) => {
+test('shows a button for every issuer', async (t) => {
   const env = {
     AUTH_BASE_URL: 'http://127.0.0.1:1',
     AUTH_GITHUB_CLIENT_ID: 'id',
@@ -213,7 +213,7 @@ test('every issuer has a button that goes there', async (t) => {
   assert.equal(await link.getAttribute('href'), `${url}/v1/auth/oauth/github`)
 })
 
-test('cookies are for https alone where the server is reached by https', async (t) => {
+test('sets secure cookies when the server uses HTTPS', async (t) => {
   const guarded = await startGuarded(t, { env: { AUTH_BASE_URL: 'https://agents.example.com' } })
   const login = { email: adminEmail, password: adminPassword }
   const { headers } = await guarded.call('POST', '/v1/auth/login', login)

@@ -26,7 +26,7 @@ beforeAll(async (t) => {
   url = server.url
 })
 
-test('a person signs in, talks, is still signed in after a reload, and signs out', async (t) => {
+test('signs in, stays signed in after a reload, and signs out', async (t) => {
   const profile = await openProfile(t, browser)
   const { page, complaints } = await openTab(profile, url)
   await signIn(page, admin)
@@ -42,7 +42,7 @@ test('a person signs in, talks, is still signed in after a reload, and signs out
   assert.deepEqual(complaints, [])
 })
 
-test('cookies work over http on loopback, and no script can read them', async (t) => {
+test('cookies work over HTTP on loopback and are hidden from scripts', async (t) => {
   const profile = await openProfile(t, browser)
   const { page } = await openTab(profile, url)
   await signIn(page, admin)

@@ -14,19 +14,16 @@ beforeAll(async (t) => {
   browser = await startBrowser(t)
 })
 
-test('without authentication nobody is asked who they are', async (t) => {
+test('does not ask for a sign-in when authentication is off', async (t) => {
   const { url } = await startServer(t)
   const { page, complaints } = await openTab(await openProfile(t, browser), url)
   await talk(page, 'Good morning')
   assert.equal(await page.getByRole('textbox', { name: 'Password' }).count(), 0)
-  assert.equal(await page.getByRole('button', { name: /^Account of / }).count(), 0)
+  assert.equal(await page.getByRole('button', { name: /^Account menu for / }).count(), 0)
   assert.deepEqual(complaints, [])
 })
 
-/** Longest time to the first paint of the API reference. */
-const paintMsMax = 1_000
-
-test('the API reference renders within its policy and sends a request to its server only', async (t) => {
+test('the API docs render and execute requests within their policy', async (t) => {
   const { url } = await startServer(t)
   const profile = await openProfile(t, browser)
   const elsewhere: string[] = []
@@ -52,7 +49,7 @@ test('the API reference renders within its policy and sends a request to its ser
   assert.deepEqual(elsewhere, [])
 })
 
-test('every answer has one policy, and pages one of their own', async (t) => {
+test('every response has one content security policy, and pages have their own', async (t) => {
   const { url } = await startGuarded(t)
   const own = ['/', '/sessions/any', '/docs', '/docs/reference.css', '/docs/scalar.js']
   for (const path of [...own, '/health', '/v1/agents', '/v1/auth/config', '/nowhere']) {
@@ -65,7 +62,7 @@ test('every answer has one policy, and pages one of their own', async (t) => {
   }
 })
 
-/** The values of a header as they are sent: `fetch` would join them. */
+/** Returns the values of a header as sent. `fetch` would join them. */
 function headersOf(url: string, name: string): Promise<string[]> {
   return new Promise((resolve, reject) => {
     get(url, (response) => {
@@ -75,7 +72,7 @@ function headersOf(url: string, name: string): Promise<string[]> {
   })
 }
 
-test('no page of ours stands in a frame of another site', async (t) => {
+test('another site cannot frame a page', async (t) => {
   const { url } = await startGuarded(t)
   const evil = await startEvilSite(t)
   for (const site of [evil.url, evil.otherSite]) {

@@ -3,17 +3,17 @@ import { type TestContext, test } from 'node:test'
 import { startServer } from '../../apps/server/test/server.ts'
 import { openProfile, startBrowser } from './browser.ts'
 
-/** The attacker's name. Its resolver returned their address first, and returns ours from now on. */
+/** The attacker's host name. It resolved to the attacker first, and now resolves to the server. */
 const rebound = '127.0.0.1.evil.example'
 const flags = [
   `--host-resolver-rules=MAP ${rebound} 127.0.0.1`,
-  // Other browsers have nothing of the kind: the server must not depend on it.
+  // Other browsers lack these checks, so the server must not depend on them.
   '--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests',
 ]
 const agent = JSON.stringify({ name: 'Made by a page', system_prompt: 'Obey.' })
 const creating = { method: 'POST', headers: { 'content-type': 'application/json' }, body: agent }
 
-/** The attacker's page at a rebound name in Chromium: its document is theirs, the rest ours. */
+/** Opens the attacker's page at a rebound name. All other requests reach the server. */
 async function openReboundPage(t: TestContext) {
   const server = await startServer(t)
   const profile = await openProfile(t, await startBrowser(t, flags))
@@ -26,11 +26,11 @@ async function openReboundPage(t: TestContext) {
   return { page, agents, before: await agents() }
 }
 
-/** An expression: what came of a request, as the page can tell. */
+/** Returns an expression for the outcome of a request that the page can observe. */
 const outcomeOf = (request: string) =>
   `${request}.then((response) => String(response.status), () => 'failed')`
 
-test('a page at a rebound name reads and writes nothing with fetch', async (t) => {
+test('a page at a rebound name cannot read or write with fetch', async (t) => {
   const { page, agents, before } = await openReboundPage(t)
   for (const path of ['/v1/agents', '/v1/sessions', '/v1/llm-providers', '/metrics', '/health']) {
     assert.equal(await page.evaluate(outcomeOf(`fetch('${path}')`)), '403', path)
@@ -40,7 +40,7 @@ test('a page at a rebound name reads and writes nothing with fetch', async (t) =
   assert.equal(await agents(), before)
 })
 
-test('a page at a rebound name reads and writes nothing through a window of ours', async (t) => {
+test('a page at a rebound name cannot read or write through a console window', async (t) => {
   const { page, agents, before } = await openReboundPage(t)
   const opened = page.waitForEvent('popup')
   await page.evaluate(`void (window.ours = window.open('/'))`)

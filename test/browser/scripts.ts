@@ -2,7 +2,7 @@ import http from 'node:http'
 import type { Page } from 'playwright-core'
 import { valueIn } from './browser.ts'
 
-/** How many bytes of JavaScript a page has loaded until now, as gzip makes them. */
+/** Returns the bytes of JavaScript that a page has loaded, after gzip. */
 export async function scriptBytes(page: Page): Promise<number> {
   const loaded = `performance.getEntriesByType('resource').map(({ name }) => name)`
   const names = new Set(await valueIn<string[]>(page, loaded))

@@ -13,7 +13,7 @@ beforeAll(async (t) => {
   browser = await startBrowser(t)
 })
 
-/** A product whose page may call the API from one of two addresses, and a customer's session. */
+/** Starts a product with two origins, one of which may call the API, and a session. */
 async function startProduct(t: Parameters<typeof startEvilSite>[0]) {
   const site = await startEvilSite(t)
   const server = await startGuarded(t, { env: { CORS_ALLOWED_ORIGINS: site.otherSite } })
@@ -30,7 +30,7 @@ async function startProduct(t: Parameters<typeof startEvilSite>[0]) {
 
 type Streamed = { seen: string[]; end: string }
 
-test('an EventSource with a session token streams to an allowed origin, and to no other', async (t) => {
+test('an EventSource with a session token streams only to an allowed origin', async (t) => {
   const { site, as, id, tokenFor, sse } = await startProduct(t)
   const url = sse(await tokenFor({ access: 'read' }))
   const profile = await openProfile(t, browser)
@@ -46,7 +46,7 @@ test('an EventSource with a session token streams to an allowed origin, and to n
   assert.deepEqual(refused, { seen: [], end: 'failed' })
 })
 
-test('a page of an allowed origin writes with a token that may, and with no other', async (t) => {
+test('a page of an allowed origin writes only with a write token', async (t) => {
   const { site, server, id, tokenFor } = await startProduct(t)
   const { page } = await openTab(await openProfile(t, browser), site.otherSite)
   const say = async (token: string) =>
@@ -64,7 +64,7 @@ test('a page of an allowed origin writes with a token that may, and with no othe
   assert.match(await say('no-token'), /^cors 401 /)
 })
 
-test('a token that is over or is changed streams nothing', async (t) => {
+test('an invalid, empty or foreign token streams nothing', async (t) => {
   const { site, tokenFor, sse, server } = await startProduct(t)
   const { page } = await openTab(await openProfile(t, browser), site.otherSite)
   const good = await tokenFor({ access: 'read' })

@@ -18,7 +18,7 @@ import { fill } from './world.ts'
 let browser: Browser
 let server: Awaited<ReturnType<typeof startGuarded>>
 let world: World
-/** In which the administrator is signed in. */
+/** The browser profile of the administrator. */
 let profile: BrowserContext
 
 beforeAll(async (t) => {
@@ -36,7 +36,7 @@ const wide = { width: 1280, height: 800 }
 const phone = { width: 375, height: 740 }
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 
-/** With reduced motion and axe-core, which the policy of a page would block later. */
+/** Opens a profile with reduced motion and axe-core. The page's policy would block it later. */
 async function openExaminedProfile(t: TestContext) {
   const options = { reducedMotion: 'reduce', viewport: wide } as const
   const opened = await openProfile(t, browser, options)
@@ -46,7 +46,7 @@ async function openExaminedProfile(t: TestContext) {
 
 const openExamined = async (t: TestContext) => openTab(await openExaminedProfile(t), server.url)
 
-/** Faults of a selected part of a page in light, in dark and on a phone. */
+/** Returns problems of a part of a page in light mode, in dark mode and on a phone. */
 async function findings(page: Page, part = 'body'): Promise<string[]> {
   const moves = await page.evaluate<string[]>(movesIn)
   const inLight = await examined(page, part, rules)
@@ -82,7 +82,7 @@ async function look(page: Page, { at, act, shows, part }: Look): Promise<string[
 }
 
 for (const [name, looksOf] of Object.entries(looks)) {
-  test(`${name} can be read in light and dark, heard, and used on a phone`, async (t) => {
+  test(`${name}: readable in light and dark, accessible, and usable on a phone`, async (t) => {
     const { page, complaints } = await openTab(profile, server.url)
     t.after(() => page.close())
     const found: string[] = []
@@ -92,7 +92,7 @@ for (const [name, looksOf] of Object.entries(looks)) {
   })
 }
 
-test('so can what somebody sees who comes for the first time', async (t) => {
+test('sign-in and first run are readable, accessible and usable on a phone', async (t) => {
   const person = await registerPerson(server)
   const { page, complaints } = await openExamined(t)
   const found = await look(page, { shows: 'Password' })
@@ -100,14 +100,14 @@ test('so can what somebody sees who comes for the first time', async (t) => {
   found.push(...(await look(page, { act: register, shows: 'At least 8 characters.' })))
   await page.getByRole('button', { name: 'Sign in instead' }).click()
   await signIn(page, person)
-  found.push(...(await look(page, { shows: 'Talk to an agent' })))
-  const invited: Look = { at: '/?invitation=some', shows: /^Join the/, part: '[role=dialog]' }
+  found.push(...(await look(page, { shows: 'Start your first session' })))
+  const invited: Look = { at: '/?invitation=some', shows: /^You join/, part: '[role=dialog]' }
   found.push(...(await look(page, invited)))
   assert.deepEqual(found, [])
   assert.deepEqual(complaints, [])
 })
 
-test('on a phone the menu is there when it is asked for, and only then', async (t) => {
+test('shows the menu on a phone only after it is opened', async (t) => {
   const { page, complaints } = await openExamined(t)
   await signIn(page, await registerPerson(server))
   await page.setViewportSize(phone)

@@ -19,7 +19,7 @@ beforeAll(async (t) => {
 const optional = Type.Optional
 const modes = Type.Unsafe<string>({ type: 'string', enum: ['calm', 'loud'] })
 
-/** A capability whose config has all that a form is made for. */
+/** A capability whose configuration needs every kind of form control. */
 const everything = defineCapability({
   id: 'everything',
   name: 'Everything',
@@ -57,7 +57,7 @@ const start = (t: TestContext) => startServer(t, { capabilities: [...builtins, e
 const labelled = (page: Page, label: string) =>
   page.getByRole('region', { name: 'Everything' }).getByLabel(label, { exact: true })
 
-test('a config of lists, objects and limits is a form, and its secret is written and never shown', async (t) => {
+test('renders a configuration of lists, objects and limits as a form, and never shows its secret', async (t) => {
   const server = await start(t)
   const { page, complaints } = await openTab(
     await openProfile(t, browser),
@@ -66,9 +66,9 @@ test('a config of lists, objects and limits is a form, and its secret is written
   await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Porter')
   await page.getByRole('textbox', { name: 'System prompt' }).fill('You open doors.')
   const card = page.getByRole('region', { name: 'Everything' })
-  await card.getByText('Config').click()
+  await card.getByText('Configuration').click()
   await labelled(page, 'Key').fill(secret)
-  await card.getByText('How often. 1 to 9.').waitFor()
+  await card.getByText('How often. Range: 1 to 9.').waitFor()
   await labelled(page, 'Attempts').fill('12')
   await card.getByText('must be between 1 and 9').waitFor()
   await labelled(page, 'Attempts').fill('3')
@@ -76,13 +76,13 @@ test('a config of lists, objects and limits is a form, and its secret is written
   await page.getByRole('option', { name: 'loud' }).click()
   await labelled(page, 'Words').fill('open')
   await page.keyboard.press('Enter')
-  await card.getByRole('button', { name: 'Add to Doors' }).click()
+  await card.getByRole('button', { name: 'Add item to Doors' }).click()
   await card.getByRole('textbox', { name: 'Name', exact: true }).fill('front')
   await labelled(page, 'Lock').check()
   await card.getByText('Place').click()
   await card.getByText('House').click()
   await labelled(page, 'Street').fill('Mill Lane')
-  await page.getByText('It could not work like this').waitFor({ state: 'detached' })
+  await page.getByText('This configuration is invalid').waitFor({ state: 'detached' })
   await page.getByRole('button', { name: 'Create' }).click()
   await page.waitForURL(/\/agents\/agent_/)
   const id = new URL(page.url()).pathname.split('/').at(-1)!
@@ -97,33 +97,36 @@ test('a config of lists, objects and limits is a form, and its secret is written
   const stored = async () => (await server.call('GET', `/v1/agents/${id}`)).body.capabilities
   assert.deepEqual(await stored(), [{ ref: 'everything', config }])
 
-  // What is kept stands for the secret, and is no secret that could not work.
+  // The mask replaces the stored secret and is not validated.
   await page.goto(`${server.url}/agents/${id}?side=preview`)
-  await page.getByRole('region', { name: 'Preview' }).getByText('It can only talk.').waitFor()
+  await page
+    .getByRole('region', { name: 'Preview' })
+    .getByText('No tools', { exact: true })
+    .waitFor()
   assert.equal(await labelled(page, 'Key').inputValue(), '********')
   assert.equal((await page.content()).includes(secret), false)
-  assert.equal(await page.getByText('It could not work like this').count(), 0)
+  assert.equal(await page.getByText('This configuration is invalid').count(), 0)
   await labelled(page, 'Street').fill('Mill Road')
   await page.getByRole('button', { name: 'Save' }).click()
   const place = { house: { street: 'Mill Road' } }
-  // The button is disabled from the click on, so it does not tell when the agent is stored.
+  // The button is disabled during the save, so it does not show when the agent is stored.
   await eventually(async () =>
     assert.deepEqual(await stored(), [{ ref: 'everything', config: { ...config, place } }]),
   )
   await page.getByRole('button', { name: 'Save', disabled: true }).waitFor()
 
-  await page.getByRole('button', { name: 'More of this agent' }).click()
+  await page.getByRole('button', { name: 'More actions' }).click()
   await page.getByRole('menuitem', { name: 'Duplicate' }).click()
   await page.getByRole('heading', { name: 'Porter copy' }).waitFor()
   assert.equal(await labelled(page, 'Key').inputValue(), '')
   assert.deepEqual(complaints, [])
 })
 
-/** Names of the capabilities, in their order. */
+/** Returns the names of the capabilities in order. */
 const orderOf = (page: Page) =>
   page.locator('.use').evaluateAll((all) => all.map((one) => one.getAttribute('aria-label')))
 
-test('capabilities are ordered by mouse and keys, and every kind of file brings an agent back', async (t) => {
+test('reorders capabilities by mouse and keyboard, and imports every export format', async (t) => {
   const server = await startServer(t)
   const capabilities = ['current_time', 'test_math', 'test_weather'].map((ref) => ({ ref }))
   const { id } = await createAgent(server, { name: 'Porter', capabilities })
@@ -145,7 +148,7 @@ test('capabilities are ordered by mouse and keys, and every kind of file brings 
     assert.equal(focused, 'Move Test Math up')
   })
   await page.keyboard.press('Control+s')
-  await page.getByText('It talks as saved.').waitFor()
+  await page.getByText('Using the saved version.').waitFor()
 
   for (const [format, sign] of [
     ['Markdown', '---\n'],
@@ -153,14 +156,14 @@ test('capabilities are ordered by mouse and keys, and every kind of file brings 
   ] as const) {
     await page.goto(url)
     const download = page.waitForEvent('download')
-    await page.getByRole('button', { name: 'More of this agent' }).click()
+    await page.getByRole('button', { name: 'More actions' }).click()
     await page.getByRole('menuitem', { name: format }).click()
     const file = await text(await (await download).createReadStream())
     assert.ok(file.startsWith(sign), file)
     await page.goto(`${server.url}/agents?importing=true`)
-    const dialog = page.getByRole('dialog', { name: 'Import an agent' })
+    const dialog = page.getByRole('dialog', { name: 'Import agent' })
     await dialog.getByLabel('File').fill(file.replace('Porter', `Porter of ${format}`))
-    await dialog.getByRole('button', { name: 'Import', exact: true }).click()
+    await dialog.getByRole('button', { name: 'Import agent', exact: true }).click()
     await page.getByRole('heading', { name: `Porter of ${format}` }).waitFor()
     await eventually(async () =>
       assert.deepEqual(await orderOf(page), ['Test Math', 'Test Weather', 'Current Time']),

@@ -18,12 +18,12 @@ beforeAll(async (t) => {
 const field = (page: Page, name: string) => page.getByRole('textbox', { name, exact: true })
 
 async function add(page: Page, name: string) {
-  await page.getByRole('combobox', { name: 'Add a capability' }).fill(name)
+  await page.getByRole('combobox', { name: 'Add capability' }).fill(name)
   await page.getByRole('option', { name, exact: true }).click()
   return page.getByRole('region', { name, exact: true })
 }
 
-test('an agent is made of two capabilities, told what is wrong with it, tried and exported', async (t) => {
+test('creates an agent with two capabilities, shows its problems, tests and exports it', async (t) => {
   const { page, complaints } = await openTab(await openProfile(t, browser), `${server.url}/agents`)
   await page.getByRole('link', { name: 'New agent' }).click()
   await field(page, 'Name').fill('Forecaster')
@@ -31,19 +31,19 @@ test('an agent is made of two capabilities, told what is wrong with it, tried an
   const clock = await add(page, 'Current Time')
   const weather = await add(page, 'Test Weather')
 
-  // What the server says of a config is shown at its field, while one writes.
-  await clock.getByText('Config').click()
-  await clock.getByLabel('Default time zone').fill('Nowhere/Atall')
-  await page.getByText('It could not work like this').waitFor()
-  assert.equal(await clock.getByLabel('Default time zone').getAttribute('aria-invalid'), 'true')
-  await clock.getByLabel('Default time zone').fill('Europe/Kyiv')
-  await weather.getByText('Config').click()
+  // Problems that the server reports appear at their field while the user types.
+  await clock.getByText('Configuration').click()
+  await clock.getByLabel('Timezone').fill('Nowhere/Atall')
+  await page.getByText('This configuration is invalid').waitFor()
+  assert.equal(await clock.getByLabel('Timezone').getAttribute('aria-invalid'), 'true')
+  await clock.getByLabel('Timezone').fill('Europe/Kyiv')
+  await weather.getByText('Configuration').click()
   await weather.getByRole('combobox', { name: 'Units' }).click()
   await page.getByRole('option', { name: 'fahrenheit' }).click()
   const preview = page.getByRole('region', { name: 'Preview' })
   await preview.getByText('get_forecast', { exact: true }).waitFor()
   await preview.getByText('You tell the weather.').waitFor()
-  await page.getByText('It could not work like this').waitFor({ state: 'detached' })
+  await page.getByText('This configuration is invalid').waitFor({ state: 'detached' })
   await weather.getByRole('button', { name: 'Move Test Weather up' }).click()
   await page.getByRole('button', { name: 'Create' }).click()
 
@@ -67,26 +67,26 @@ test('an agent is made of two capabilities, told what is wrong with it, tried an
 
   const file = await exported(page, 'YAML')
   await page.getByRole('link', { name: 'Agents' }).click()
-  await page.getByRole('button', { name: 'Import' }).click()
-  const dialog = page.getByRole('dialog', { name: 'Import an agent' })
+  await page.getByRole('button', { name: 'Import agent' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Import agent' })
   await dialog.getByLabel('File').fill(file.replace(/units: .*/, 'units: ['))
-  await dialog.getByRole('button', { name: 'Import', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Import agent', exact: true }).click()
   await dialog.getByText(/^Line \d+/).waitFor()
   await dialog.getByLabel('File').fill(file.replace('Forecaster', 'Another'))
-  await dialog.getByRole('button', { name: 'Import', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Import agent', exact: true }).click()
   await page.getByRole('heading', { name: 'Another' }).waitFor()
-  await page.getByRole('region', { name: 'Test Weather' }).getByText('Config').waitFor()
+  await page.getByRole('region', { name: 'Test Weather' }).getByText('Configuration').waitFor()
   assert.deepEqual(complaints, [])
 })
 
 async function exported(page: Page, format: string): Promise<string> {
   const download = page.waitForEvent('download')
-  await page.getByRole('button', { name: 'More of this agent' }).click()
+  await page.getByRole('button', { name: 'More actions' }).click()
   await page.getByRole('menuitem', { name: format }).click()
   return await text(await (await download).createReadStream())
 }
 
-test('two tabs edit one agent: the second is told, compares and chooses', async (t) => {
+test('shows a conflict between two tabs and lets the user resolve it', async (t) => {
   const { id } = await createAgent(server, { name: 'Porter', description: 'At the door.' })
   const profile = await openProfile(t, browser)
   const url = `${server.url}/agents/${id}`
@@ -98,18 +98,18 @@ test('two tabs edit one agent: the second is told, compares and chooses', async 
   await field(one, 'Description').fill('Behind the door.')
   await one.getByRole('button', { name: 'Save' }).click()
 
-  await other.getByText('Somebody else changed this agent meanwhile').waitFor()
+  await other.getByText('Another user changed this agent').waitFor()
   await other.getByRole('button', { name: 'Save' }).click()
-  await other.getByText('Nothing was saved.').waitFor()
-  await other.getByRole('button', { name: 'See the difference' }).click()
+  await other.getByText('Your changes were not saved.').waitFor()
+  await other.getByRole('button', { name: 'Review changes' }).click()
   const prompt = other.getByRole('region', { name: 'System prompt' })
   await prompt.getByText('+ You open doors.').waitFor()
   await prompt.getByText('− You close doors.').waitFor()
-  await other.getByRole('button', { name: 'Go on with these' }).click()
+  await other.getByRole('button', { name: 'Use selection' }).click()
   assert.equal(await field(other, 'Description').inputValue(), 'Behind the door.')
   assert.equal(await field(other, 'System prompt').inputValue(), 'You open doors.')
   await other.getByRole('button', { name: 'Save' }).click()
-  // Where nothing is being changed, what others save is there at once.
+  // A form without changes shows versions of other users at once.
   await one.getByRole('heading', { name: 'Doorkeeper' }).waitFor()
   await one.waitForFunction(
     `[...document.querySelectorAll('textarea')].some(({ value }) => value === 'You open doors.')`,
@@ -117,7 +117,7 @@ test('two tabs edit one agent: the second is told, compares and chooses', async 
   assert.deepEqual(complaints, [])
 })
 
-test('what was not saved is not lost by leaving, and an archived agent comes back', async (t) => {
+test('asks before unsaved changes are discarded, and restores an archived agent', async (t) => {
   const { id } = await createAgent(server, { name: 'Gatekeeper' })
   const { page, complaints } = await openTab(
     await openProfile(t, browser),
@@ -125,29 +125,29 @@ test('what was not saved is not lost by leaving, and an archived agent comes bac
   )
   await page.getByRole('button', { name: /Test Weather/ }).click()
   await page.getByText('get_forecast', { exact: true }).click()
-  await page.getByRole('button', { name: 'Use in an agent' }).click()
+  await page.getByRole('button', { name: 'Add to agent' }).click()
   await page.getByRole('menuitem', { name: 'Gatekeeper' }).click()
   await page.getByRole('region', { name: 'Test Weather' }).waitFor()
   await page.getByRole('link', { name: 'Sessions' }).click()
-  const dialog = page.getByRole('dialog', { name: 'Leave without saving?' })
-  await dialog.getByRole('button', { name: 'Stay' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Discard unsaved changes?' })
+  await dialog.getByRole('button', { name: 'Keep editing' }).click()
   await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByText('It talks as saved.').waitFor()
+  await page.getByText('Using the saved version.').waitFor()
   const { body } = await server.call('GET', `/v1/agents/${id}`)
   assert.deepEqual(body.capabilities, [{ ref: 'test_weather' }])
 
-  await page.getByRole('button', { name: 'More of this agent' }).click()
+  await page.getByRole('button', { name: 'More actions' }).click()
   await page.getByRole('menuitem', { name: 'Archive' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Archive' }).click()
   await page.getByRole('link', { name: /^Assistant/ }).waitFor()
   await page.getByRole('link', { name: /^Gatekeeper/ }).waitFor({ state: 'detached' })
   await page.goto(`${server.url}/agents/${id}`)
-  await page.getByRole('button', { name: 'Bring it back' }).click()
+  await page.getByRole('button', { name: 'Restore agent' }).click()
   await page.getByText('This agent is archived').waitFor({ state: 'detached' })
   assert.deepEqual(complaints, [])
 })
 
-test('what is written while an agent is created or saved stays, and is saved next', async (t) => {
+test('keeps changes made while an agent is created or saved', async (t) => {
   const profile = await openProfile(t, browser)
   const { page, complaints } = await openTab(profile, `${server.url}/agents/new`)
   const save = page.getByRole('button', { name: 'Save' })
@@ -182,7 +182,7 @@ test('what is written while an agent is created or saved stays, and is saved nex
   assert.deepEqual(complaints, [])
 })
 
-/** No change of an agent reaches the server until the returned function is called. */
+/** Holds changes of agents until the returned function is called. */
 async function holdWrites(page: Page) {
   const { promise, resolve } = Promise.withResolvers<void>()
   await page.route(/\/v1\/agents(\/agent_\w+)?$/, async (route) => {

@@ -32,7 +32,7 @@ const write = (id: string, path: string) => ({
   },
 })
 
-/** The console on a phone, at a session whose turn waits for a person, and then for its client. */
+/** Opens a session on a phone whose turn waits for approvals, then for a client. */
 async function openWaiting(t: TestContext) {
   const look = { type: 'client_side', name: 'look_outside', description: 'Looks.' }
   const { id: agent_id } = await createAgent(server, {
@@ -53,14 +53,14 @@ async function openWaiting(t: TestContext) {
 const answers = (page: Page, path: string) => {
   const card = toolOf(page, path)
   const button = (name: string) => card.getByRole('button', { name, exact: true })
-  return { card, allow: button('Allow'), deny: button('Deny') }
+  return { card, approve: button('Approve'), deny: button('Deny') }
 }
 
-test('on a phone, a person allows one call and denies another, and sees what the agent waits for', async (t) => {
+test('approves one call and denies another on a phone', async (t) => {
   const { id, page, complaints, log } = await openWaiting(t)
   const [first, second] = [answers(page, '/allowed.txt'), answers(page, '/denied.txt')]
-  await page.getByText('waits for you', { exact: true }).waitFor()
-  for (const button of [first.allow, second.deny]) {
+  await page.getByText('Waiting for you', { exact: true }).waitFor()
+  for (const button of [first.approve, second.deny]) {
     await button.scrollIntoViewIfNeeded()
     const box = (await button.boundingBox())!
     assert.ok(box.height >= 40 && box.width >= 40, JSON.stringify(box))
@@ -71,52 +71,49 @@ test('on a phone, a person allows one call and denies another, and sees what the
 
   await second.deny.tap()
   await second.card.getByText(/^Denied by /).waitFor()
-  assert.equal(await second.allow.count(), 0)
-  await first.allow.tap()
-  await first.card.getByText(/^Allowed by /).waitFor()
-  await toolOf(page, 'look_outside').getByRole('button', { name: 'Send the result' }).waitFor()
+  assert.equal(await second.approve.count(), 0)
+  await first.approve.tap()
+  await first.card.getByText(/^Approved by /).waitFor()
+  await toolOf(page, 'look_outside').getByRole('button', { name: 'Send result' }).waitFor()
   const tool_results = [{ tool_call_id: 'call_3', result: 'blue' }]
   await server.call('POST', `/v1/sessions/${id}/tool-results`, { tool_results })
   await log.getByText('All done.', { exact: true }).waitFor()
   await page.reload()
   await second.card.getByText(/^Denied by /).waitFor()
-  assert.equal(await first.allow.count(), 0)
+  assert.equal(await first.approve.count(), 0)
   assert.deepEqual(complaints, [])
 })
 
-test('what somebody else decided shows at once, and a decision that comes too late is refused', async (t) => {
+test('shows decisions of other users at once and refuses a late decision', async (t) => {
   const { id, page, complaints } = await openWaiting(t)
   const [first, second] = [answers(page, '/allowed.txt'), answers(page, '/denied.txt')]
-  await second.allow.waitFor()
+  await second.approve.waitFor()
   const decide = (callId: string, decision: string) =>
     server.call('POST', `/v1/sessions/${id}/approvals/${callId}`, { decision })
   assert.equal((await decide('call_1', 'deny')).status, 200)
   await first.card.getByText(/^Denied by /).waitFor()
-  assert.equal(await first.allow.count(), 0)
+  assert.equal(await first.approve.count(), 0)
 
-  // Somebody else is faster by a moment.
+  // Another user decides just before.
   await page.route('**/approvals/**', async (route) => {
     await decide('call_2', 'deny')
     await route.continue()
   })
-  await second.allow.tap()
+  await second.approve.tap()
   await second.card.getByText(/^Denied by /).waitFor()
   const events = await eventsOf(server, id)
   assert.equal(events.filter(({ type }) => type === 'tool.approval_resolved').length, 2)
   assert.deepEqual(complaints, [])
 })
 
-test('says at once that a decision was not confirmed offline, and takes it again', async (t) => {
+test('reports an unconfirmed decision while offline and accepts a retry', async (t) => {
   const { page, profile } = await openWaiting(t)
-  const { card, allow } = answers(page, '/allowed.txt')
-  await allow.waitFor()
+  const { card, approve } = answers(page, '/allowed.txt')
+  await approve.waitFor()
   await profile.setOffline(true)
-  await allow.click()
-  await card
-    .getByRole('alert')
-    .getByText('The server did not confirm this, so try again.')
-    .waitFor()
+  await approve.click()
+  await card.getByRole('alert').getByText('The server did not confirm this. Try again.').waitFor()
   await profile.setOffline(false)
-  await allow.click()
-  await allow.waitFor({ state: 'detached' })
+  await approve.click()
+  await approve.waitFor({ state: 'detached' })
 })

@@ -30,10 +30,10 @@ beforeAll(async (t) => {
   world = await startWorld(t as never)
 })
 
-/** What would run where text became HTML; `place` says where it was written. */
+/** HTML that would run a script. `place` names the text that contains it. */
 const evil = (place: string) =>
   `${place}<script>ran=1</script><img src=x onerror=ran=1><svg onload=ran=1></svg>"'><iframe srcdoc="<script>parent.ran=1</script>">`
-/** Where there is room for little. */
+/** The same for short fields. */
 const short = (place: string) => `${place}<img src=x onerror=ran=1>`
 
 const markdown = [
@@ -50,7 +50,7 @@ const markdown = [
 
 const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="parent.ran=1"/>')
 
-/** Elements that only HTML in a text could have made. */
+/** Elements that only injected HTML can create. */
 const planted = [
   '#root script',
   'body script',
@@ -77,7 +77,7 @@ async function assertHarmless(page: Page, where: string) {
   assert.equal(await valueIn(page, 'window.ran'), undefined, where)
 }
 
-/** Each screen, once it shows what was written. */
+/** Opens each screen and waits for its text. */
 async function walk(page: Page, url: string, screens: Record<string, string>) {
   for (const [address, text] of Object.entries(screens)) {
     await page.goto(url + address)
@@ -86,7 +86,7 @@ async function walk(page: Page, url: string, screens: Record<string, string>) {
   }
 }
 
-/** A tab that no text may make talk to anybody but its server. */
+/** Opens a tab and records all hosts that it contacts. */
 async function openWatched(...[profile, url]: Parameters<typeof openTab>) {
   const opened = await openTab(profile, url)
   const asked = new Set<string>()
@@ -95,7 +95,7 @@ async function openWatched(...[profile, url]: Parameters<typeof openTab>) {
   return { ...opened, asked }
 }
 
-/** A server on which everything that has a text has one of these. */
+/** Starts a server with HTML in every text field. */
 async function startWorld(t: TestContext) {
   const server = await startWithMcp(t)
   const content = [
@@ -111,7 +111,7 @@ async function startWorld(t: TestContext) {
     name: 'tracker',
     description: evil('of a server'),
   })
-  // Its list is kept: no turn is without it, however busy the machine.
+  // Stores its list of tools, so that turns have them on a busy machine.
   const { body: tested } = await server.call('POST', `${tracker.path}/test`)
   assert.equal(tested.ok, true, JSON.stringify(tested))
   const gone = await addMcpServer(server, 'http://127.0.0.1:9/mcp', { name: short('gone') })
@@ -184,9 +184,9 @@ async function startWorld(t: TestContext) {
   return { server, id, waiting, agent_id, schedule }
 }
 
-test('HTML in what people, models and tools say is text in a session, and nothing of it runs', async (t) => {
+test('shows HTML from users, models and tools as text in a session', async (t) => {
   const { server, id } = world
-  // High enough for all of the conversation, of which only what is in sight is drawn.
+  // High enough to render the whole conversation.
   const profile = await openProfile(t, browser, { viewport: { width: 1280, height: 6_000 } })
   const { page, complaints, asked } = await openWatched(profile, `${server.url}/sessions/${id}`)
   const log = page.getByRole('log')
@@ -195,7 +195,7 @@ test('HTML in what people, models and tools say is text in a session, and nothin
   await log.locator('.thought', { hasText: 'in thinking<script>' }).waitFor()
   await log
     .getByText(/^pixel/)
-    .or(log.getByText('Load the image “pixel”'))
+    .or(log.getByText('Load image “pixel”'))
     .waitFor()
   await assertHarmless(page, 'a reply')
   for (const [name, text] of [
@@ -210,16 +210,16 @@ test('HTML in what people, models and tools say is text in a session, and nothin
     await assertHarmless(page, name)
     await card.getByRole('button').first().click()
   }
-  await log.getByText('This image cannot be shown.').nth(1).waitFor()
+  await log.getByText('Image could not be displayed').nth(1).waitFor()
   await log.getByText('[Image: javascript:ran=1]').waitFor()
-  await log.getByRole('button', { name: 'Load the image from evil.invalid' }).waitFor()
+  await log.getByRole('button', { name: 'Load image from evil.invalid' }).waitFor()
   await assertHarmless(page, 'a result')
   for (const panel of ['Timeline', 'Events', 'Files', 'Usage', 'Details']) {
     await openPanel(page, panel)
     await page.getByRole('region', { name: panel, exact: true }).waitFor()
     await assertHarmless(page, panel)
   }
-  await page.getByRole('button', { name: 'What the model is given' }).click()
+  await page.getByRole('button', { name: 'Model input preview' }).click()
   await page.getByText('in a prompt<script>').first().waitFor()
   await assertHarmless(page, 'the prompt')
   await openPanel(page, 'Files')
@@ -230,7 +230,7 @@ test('HTML in what people, models and tools say is text in a session, and nothin
   assert.deepEqual(complaints, [])
 })
 
-test('HTML in names and descriptions is text on every screen, and nothing of it runs', async (t) => {
+test('shows HTML in names and descriptions as text on every screen', async (t) => {
   const { server, waiting, agent_id, schedule } = world
   const profile = await openProfile(t, browser)
   const { page, complaints, asked } = await openWatched(profile, server.url)
@@ -261,7 +261,7 @@ test('HTML in names and descriptions is text on every screen, and nothing of it 
   await mine.getByRole('button', { name: 'Test' }).click()
   await mine.getByText('of a vendor<script>').first().waitFor()
   await page.keyboard.press('Control+k')
-  await page.getByRole('combobox', { name: 'Search and go' }).fill('agent<img')
+  await page.getByRole('combobox', { name: 'Search or run a command' }).fill('agent<img')
   await page.getByRole('option', { name: 'agent<img' }).first().waitFor()
   await assertHarmless(page, 'the palette')
 
@@ -269,7 +269,7 @@ test('HTML in names and descriptions is text on every screen, and nothing of it 
   assert.deepEqual(complaints, [])
 })
 
-test('HTML in the names of people, organizations and keys is text, and nothing of it runs', async (t) => {
+test('shows HTML in names of users, organizations and keys as text', async (t) => {
   const server = await startGuarded(t)
   const person = await registerPerson(server, { name: short('person') })
   const { call, orgId } = person
@@ -289,7 +289,7 @@ test('HTML in the names of people, organizations and keys is text, and nothing o
     '/settings?tab=audit': 'person<img',
     '/?invitation=%3Cimg%20src=x%20onerror=ran=1%3E': 'person<img',
     '/?sign_in=%3Cimg%20src=x%20onerror=ran=1%3E': 'person<img',
-    '/settings/%3Cimg%20src=x%20onerror=ran=1%3E': 'There is nothing at this address.',
+    '/settings/%3Cimg%20src=x%20onerror=ran=1%3E': 'No page at this URL',
   })
   expectStatus(await callerWith(server.url, person.bearer)('GET', '/v1/auth/me'), 200)
   assert.deepEqual([...asked], [new URL(server.url).host])

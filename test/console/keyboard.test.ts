@@ -19,7 +19,7 @@ const focused = (page: Page) =>
     `document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent`,
   )
 
-/** Whether one sees what has the focus: by a line around it, or by the edge of a field. */
+/** Returns whether the focus is visible: by an outline, or by the border of a field. */
 const isSeen = (page: Page) =>
   page.evaluate<boolean>(`(() => {
     const one = document.activeElement
@@ -31,23 +31,23 @@ const isSeen = (page: Page) =>
     return isOther
   })()`)
 
-/** Goes on with Tab until something has the focus, and sees where one is at each step. */
+/** Presses Tab until an element has the focus. Asserts a visible focus at each step. */
 async function tabTo(page: Page, name: string, key = 'Tab') {
   const passed: string[] = []
   while (passed.length < stopsMax) {
     await page.keyboard.press(key)
     const now = await focused(page)
-    assert.ok(await isSeen(page), `one does not see the focus of ${now}`)
+    assert.ok(await isSeen(page), `the focus of ${now} is not visible`)
     if (now === name) return
     passed.push(now)
   }
-  assert.fail(`${name} is not reached, but ${passed.join(', ')}`)
+  assert.fail(`${name} is not reached. Passed: ${passed.join(', ')}`)
 }
 
 const isFocused = (page: Page, name: string) =>
   eventually(async () => assert.equal(await focused(page), name))
 
-test('by keyboard alone somebody finds a session, talks, looks at its panels and answers it; the focus is seen and comes back', async (t) => {
+test('uses a session, its panels and an approval by keyboard, with visible and restored focus', async (t) => {
   const server = await startServer(t)
   const { id: agent_id } = await createAgent(server, {
     capabilities: [{ ref: 'session_file_system', config: { requires_approval: ['write_file'] } }],
@@ -68,10 +68,10 @@ test('by keyboard alone somebody finds a session, talks, looks at its panels and
   const call = { name: 'write_file', arguments: { path: '/rome.txt', content: 'Sunny' } }
   await keyboard.insertText(scripted({ tool_calls: [call] }, { text: 'It is written.' }))
   await press('Enter')
-  await page.getByRole('log').getByText('May the agent do this?').waitFor()
+  await page.getByRole('log').getByText('Approve this tool call?').waitFor()
 
   await press('Control+k')
-  await page.getByRole('dialog', { name: 'Search and go' }).waitFor()
+  await page.getByRole('dialog', { name: 'Search or run a command' }).waitFor()
   await press('Escape')
   await isFocused(page, 'Message')
   for (const panel of ['Details', 'Usage', 'Files', 'Events', 'Timeline']) {
@@ -81,16 +81,16 @@ test('by keyboard alone somebody finds a session, talks, looks at its panels and
     await isFocused(page, panel)
   }
   await press('?')
-  await page.getByRole('dialog', { name: 'Keys' }).waitFor()
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
   await press('Escape')
   await isFocused(page, 'Timeline')
 
-  await tabTo(page, 'Allow')
+  await tabTo(page, 'Approve')
   await press('Enter')
   await page.getByRole('log').getByText('It is written.', { exact: true }).waitFor()
-  await page.getByText('Allowed by').or(page.getByText('Allowed.')).first().waitFor()
+  await page.getByText('Approved by').or(page.getByText('Approved.')).first().waitFor()
   assert.match(await focused(page), /^write_file/)
-  // What came is told to who hears the page, once it is whole.
+  // Screen readers get the complete reply once.
   await page
     .getByRole('status')
     .getByText('It is written.', { exact: true })

@@ -21,13 +21,13 @@ beforeAll(async (t) => {
   server = await startServer(t as never)
 })
 
-/** A text of more than a megabyte whose end is not to be missed. */
+/** A text of more than 1 MiB with a recognizable end. */
 const long = (name: string) =>
   `${`${name} has words `.repeat(1_048_576 / (name.length + 11))}and the end of ${name}`
 
 const everything = /^Show all 1,0\d\d,\d\d\d characters$/
 
-test('texts of a megabyte are shown in short, and whole when somebody asks', async (t) => {
+test('cuts texts of 1 MiB and expands them on request', async (t) => {
   const { id: agent_id } = await createAgent(server, {
     capabilities: [{ ref: 'session_file_system' }],
   })
@@ -61,7 +61,7 @@ test('texts of a megabyte are shown in short, and whole when somebody asks', asy
   await log.getByRole('button', { name: 'Thinking' }).click()
   await log.locator('.thought').getByRole('button', { name: everything }).waitFor()
   await openPanel(page, 'Events')
-  await page.getByRole('textbox', { name: 'Find in events' }).fill('and the end of thought')
+  await page.getByRole('textbox', { name: 'Search events' }).fill('and the end of thought')
   await page.getByText(/^[1-9] of \d+ events$/).waitFor()
   assert.deepEqual(complaints, [])
 })
@@ -69,7 +69,7 @@ test('texts of a megabyte are shown in short, and whole when somebody asks', asy
 const turns = 5
 const callsEach = 1_000
 
-test('a session of 5,000 tool calls opens at its end, and every call can be reached', async (t) => {
+test('opens a session of 5,000 tool calls at its end and can scroll to every call', async (t) => {
   const { id: agent_id } = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
   const { id } = await createSession(server, { agent_id })
   for (let turn = 0; turn < turns; turn++) {
@@ -93,7 +93,7 @@ test('a session of 5,000 tool calls opens at its end, and every call can be reac
   await first.getByRole('button').first().click()
   await first.getByText('"b"').first().waitFor()
   await openPanel(page, 'Events')
-  await page.getByRole('textbox', { name: 'Find in events' }).fill('"a":4999,')
+  await page.getByRole('textbox', { name: 'Search events' }).fill('"a":4999,')
   await page.getByText(/^[1-9] of 1\d,?\d{3} events$/).waitFor()
   await say(page, 'Still there?')
   await log.getByText('You said “Still there?”').waitFor()

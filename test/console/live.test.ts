@@ -1,4 +1,4 @@
-/** The console follows what others do, whoever is signed in. */
+/** The console shows changes of other clients, with and without accounts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
@@ -33,7 +33,7 @@ beforeAll(async (t) => {
 const row = (page: Page, text: string) =>
   page.getByRole('list', { name: 'Sessions' }).getByRole('listitem').filter({ hasText: text })
 
-/** Keeps what tabs tell each other of changes. It is gone when the page is loaded anew. */
+/** Records the changes that tabs publish to each other, until the page reloads. */
 const listenIn = (page: Page) =>
   page.evaluate(`
     window.told = []
@@ -42,7 +42,7 @@ const listenIn = (page: Page) =>
     undefined
   `)
 
-test('a page hears of who is signed in only, from the moment of signing in to the end of it', async (t) => {
+test('streams only changes of the signed-in user, from sign-in to sign-out', async (t) => {
   const token = 'a-token-of-16-chars'
   const server = await startGuarded(t, { env: { METRICS_TOKEN: token } })
   const [one, other] = [await registerPerson(server), await registerPerson(server)]
@@ -55,7 +55,7 @@ test('a page hears of who is signed in only, from the moment of signing in to th
   }
   const expectStreams = (count: number) =>
     eventually(async () => assert.equal(await streams(), count))
-  /** Something happens to both, and the page is told of the one. */
+  /** Creates a session of each user. Asserts that the page receives only its own. */
   async function expectToHear(page: Page, who: Person, { but, of }: { but: Person; of: string }) {
     const foreign = await make(but, 'A foreign one')
     await make(who, of)
@@ -73,7 +73,7 @@ test('a page hears of who is signed in only, from the moment of signing in to th
   await expectStreams(1)
   await expectToHear(page, one, { but: other, of: 'The first' })
 
-  // The login ends elsewhere: so does the stream, and the page asks who is there.
+  // The sign-in ends elsewhere. The stream ends as well, and the page asks for a sign-in.
   const { value } = (await profile.cookies()).find(({ name }) => name === 'access_token')!
   const logout = callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout')
   expectStatus(await logout, 200)
@@ -94,7 +94,7 @@ test('a page hears of who is signed in only, from the moment of signing in to th
   assert.deepEqual(complaints, [])
 })
 
-test('what another browser begins, renames and deletes is shown, filtered or not, and after a restart', async (t) => {
+test('shows sessions that another browser creates, renames and deletes, also filtered and after a restart', async (t) => {
   const DATABASE_URL = await createTestDatabase(t)
   const server = await startProcess({ DATABASE_URL })
   t.after(server.crash)
@@ -107,7 +107,7 @@ test('what another browser begins, renames and deletes is shown, filtered or not
   const expectInBoth = async (text: string, state: 'visible' | 'detached' = 'visible') => {
     for (const { page } of [all, filtered]) await row(page, text).waitFor({ state })
   }
-  await filtered.page.getByText('There is no such session.').waitFor()
+  await filtered.page.getByText('No sessions match').waitFor()
 
   await talk(other, 'The streets of Rome')
   await expectInBoth('The streets of Rome')
@@ -119,7 +119,7 @@ test('what another browser begins, renames and deletes is shown, filtered or not
   await server.crash()
   const again = await startProcess({ DATABASE_URL, PORT: new URL(server.url).port })
   t.after(again.crash)
-  await other.getByRole('button', { name: 'Delete the session' }).click()
+  await other.getByRole('button', { name: 'Delete session' }).click()
   await other.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
   await expectInBoth('Rome, renamed', 'detached')
   await other.waitForURL((address) => address.pathname === '/')

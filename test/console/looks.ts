@@ -2,12 +2,12 @@ import type { Page } from 'playwright-core'
 
 type Act = (page: Page) => Promise<unknown>
 
-/** A view: an address or an action at the one before; what shows that it is there; and where. */
+/** A view: a URL or an action on the previous view, a text that it shows, and a part of it. */
 export type Look = {
   at?: string
   act?: Act
   shows: string | RegExp
-  /** A selector: what is around it was looked at before. */
+  /** Selector of the part to examine. Its surroundings were examined before. */
   part?: string
 }
 
@@ -48,87 +48,87 @@ const select: Act = (page) =>
 const openFile: Act = (page) => page.getByRole('treeitem', { name: 'today.md' }).click()
 const makeKey: Act = async (page) => {
   await page.getByRole('dialog').getByLabel('Name').fill('Another')
-  await press('Make the key')(page)
+  await press('Create key')(page)
 }
 const openConfig =
   (name: string): Act =>
   (page) =>
-    page.getByRole('region', { name, exact: true }).getByText('Config').click()
+    page.getByRole('region', { name, exact: true }).getByText('Configuration').click()
 
-/** Every screen, panel, tab and dialog of whoever may do everything, by what they are of. */
+/** Every screen, panel, tab and dialog of an administrator, by subject. */
 export const looks = {
   sessions: () => [
-    { at: '/', shows: /^waits for/ },
-    { act: keys('Control+k'), shows: 'Go to', part: dialog },
-    { act: then(close, keys('?')), shows: 'Search on this screen', part: dialog },
-    { act: then(close, press('Light or dark')), shows: 'As the system', part: menu },
-    { act: then(close, press(/^Account of/)), shows: 'Sign out', part: menu },
+    { at: '/', shows: /^Needs approval/ },
+    { act: keys('Control+k'), shows: 'Navigate', part: dialog },
+    { act: then(close, keys('?')), shows: 'Focus the search field', part: dialog },
+    { act: then(close, press('Color theme')), shows: 'System', part: menu },
+    { act: then(close, press(/^Account menu for/)), shows: 'Sign out', part: menu },
     { act: then(close, press('New session')), shows: 'First message', part: dialog },
     { act: then(close, select), shows: '1 selected', part: 'main' },
-    { act: press('Delete'), shows: /^Delete this session/, part: dialog },
-    { at: '/?search=nothing', shows: 'There is no such session.', part: 'main' },
-    { at: '/settings/nowhere/at/all', shows: 'There is nothing at this address.' },
+    { act: press('Delete sessions'), shows: /^Delete this session/, part: dialog },
+    { at: '/?search=nothing', shows: 'No sessions match', part: 'main' },
+    { at: '/settings/nowhere/at/all', shows: 'No page at this URL' },
   ],
   'a conversation': ({ sessionId }) => [
-    { at: `/sessions/${sessionId}`, shows: 'May the agent do this?' },
+    { at: `/sessions/${sessionId}`, shows: 'Approve this tool call?' },
     {
       act: then(press('Thinking'), press(/^divide/)),
       shows: 'What would be good?',
       part: '[role=log]',
     },
-    { act: press('Edit arguments'), shows: 'Leave them as they were', part: '.approval' },
-    { at: '/sessions/session_00000000000000000000000000000000', shows: /not there/ },
+    { act: press('Edit arguments'), shows: 'Discard edits', part: '.approval' },
+    { at: '/sessions/session_00000000000000000000000000000000', shows: 'Session not found' },
   ],
   'the panels of a session': ({ sessionId }) => [
     { at: `/sessions/${sessionId}?panel=timeline`, shows: /^Turn 2: /, part: panel },
-    { act: then(go('Events'), press(/session.activated/)), shows: /^Only /, part: panel },
-    { act: then(go('Files'), openFile), shows: 'As it is stored', part: panel },
+    { act: then(go('Events'), press(/session.activated/)), shows: /^Show only /, part: panel },
+    { act: then(go('Files'), openFile), shows: 'Saved', part: panel },
     { act: press('New file'), shows: 'Create', part: dialog },
-    { act: then(close, go('Usage')), shows: 'Every turn, the latest first', part: panel },
-    { act: then(go('Details'), press(/^What the model/)), shows: 'write_todos', part: panel },
-    { act: press('Delete the session'), shows: 'files are gone for good', part: dialog },
+    { act: then(close, go('Usage')), shows: 'All turns, newest first', part: panel },
+    { act: then(go('Details'), press('Model input preview')), shows: 'write_todos', part: panel },
+    { act: press('Delete session'), shows: /events and files are deleted/, part: dialog },
   ],
   agents: ({ agentId }) => [
     { at: '/agents', shows: 'Stands at the door.' },
-    { act: press('Import'), shows: 'Import an agent', part: dialog },
+    { act: press('Import agent'), shows: 'Choose file', part: dialog },
     { at: '/agents/new', shows: 'Create', part: 'main' },
     {
       at: `/agents/${agentId}`,
       act: then(openConfig('Current Time'), openConfig('File System')),
-      shows: 'Try it here',
+      shows: 'Test the agent',
       part: 'main',
     },
-    { act: press('More of this agent'), shows: 'Duplicate', part: menu },
+    { act: press('More actions'), shows: 'Duplicate', part: menu },
     { act: choose('Archive'), shows: 'Archive Porter?', part: dialog },
     { act: then(close, press('Preview')), shows: 'get_current_time', part: '.agent-aside' },
-    { at: '/capabilities?open=test_weather', shows: 'Use in an agent' },
+    { at: '/capabilities?open=test_weather', shows: 'Add to agent' },
   ],
   models: () => [
     { at: '/providers', shows: 'grind-1' },
     { at: '/providers?tab=providers', act: press('Test'), shows: 'Mill' },
-    { act: press('Add a provider'), shows: 'New provider', part: dialog },
+    { act: press('Add provider'), shows: 'New provider', part: dialog },
     { at: '/mcp-servers', shows: 'tracker' },
-    { act: press('Add a server'), shows: 'New MCP server', part: dialog },
+    { act: press('Add server'), shows: 'New MCP server', part: dialog },
   ],
   operations: ({ scheduleId }) => [
     { at: '/schedules', shows: 'Morning report' },
     { at: '/schedules/new', shows: 'Create', part: 'main' },
     { at: `/schedules/${scheduleId}`, shows: 'completed', part: 'main' },
-    { act: go('Edit'), shows: 'Delete this schedule', part: 'main' },
-    { act: press('Delete this schedule'), shows: /^Delete Morning report/, part: dialog },
-    { at: '/operations', shows: 'Everything works' },
+    { act: go('Edit'), shows: 'Delete schedule', part: 'main' },
+    { act: press('Delete schedule'), shows: /^Delete Morning report/, part: dialog },
+    { at: '/operations', shows: 'Healthy' },
     { act: go('Turns'), shows: 'failed', part: 'main' },
-    { act: go('Nodes'), shows: 'alive', part: 'main' },
+    { act: go('Nodes'), shows: 'online', part: 'main' },
     { act: press('Drain'), shows: /^Drain /, part: dialog },
   ],
   settings: () => [
     { at: '/settings', shows: 'Sign out in all tabs' },
     { act: go('API keys'), shows: 'Robot', part: 'main' },
-    { act: press('New key'), shows: 'What it may do', part: dialog },
+    { act: press('New key'), shows: 'Permissions', part: dialog },
     { act: makeKey, shows: 'Copy', part: dialog },
     { act: then(close, go('Members')), shows: 'guest@example.com', part: 'main' },
-    { act: press('Invite'), shows: 'Invite somebody', part: dialog },
-    { act: then(close, go('Organizations')), shows: 'you are here', part: 'main' },
+    { act: press('Invite member'), shows: 'Create invitation', part: dialog },
+    { act: then(close, go('Organizations')), shows: 'Current', part: 'main' },
     { act: go('Audit log'), shows: 'create_agent', part: 'main' },
     { act: go('About'), shows: 'Version', part: 'main' },
   ],

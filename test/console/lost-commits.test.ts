@@ -1,4 +1,4 @@
-/** A page recovers by itself when the database comes back with less than it had. */
+/** A page recovers automatically when the database lost commits. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
@@ -15,7 +15,7 @@ beforeAll(async (t) => {
   browser = await startBrowser(t)
 })
 
-test('drops the events that the server lost, shows what took their place, and says so', async (t) => {
+test('drops events that the server lost, shows their replacements and a notice', async (t) => {
   const database = await startLosingDatabase(t)
   const server = await startProcess({ DATABASE_URL: database.url })
   t.after(server.crash)
@@ -32,12 +32,12 @@ test('drops the events that the server lost, shows what took their place, and sa
 
   await say(page, 'The third')
   await log.getByText('You said “The third”').waitFor()
-  const notice = page.getByText('The server lost recent events; the conversation was reloaded.')
+  const notice = page.getByText('The server lost recent events. The conversation was reloaded.')
   await notice.waitFor()
   await log.getByText('The lost one').first().waitFor({ state: 'detached' })
   assert.equal(await log.getByText('You said “The first”').count(), 1)
   assert.equal(await page.locator('.outgoing').count(), 0)
-  await page.getByRole('button', { name: 'Close' }).click()
+  await page.getByRole('button', { name: 'Dismiss' }).click()
   await notice.waitFor({ state: 'detached' })
   await eventually(async () => {
     const said = (await eventsOf(server, id)).flatMap((event) =>

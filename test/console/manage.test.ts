@@ -14,7 +14,7 @@ beforeAll(async (t) => {
   browser = await startBrowser(t)
 })
 
-/** A vendor of two models that knows one key, and says OK. */
+/** Starts a vendor with two models that accepts one key and replies "OK". */
 const startMill = (t: TestContext) =>
   startAnyVendor(t, ({ url, headers }, response) => {
     if (headers.authorization !== `Bearer ${vendorKey}`) {
@@ -29,63 +29,63 @@ const startMill = (t: TestContext) =>
     response.end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`)
   })
 
-test('a provider is added, told what is wrong with it, mended and synced, and its model made the default', async (t) => {
+test('adds, tests, fixes and syncs a provider, and sets its model as default', async (t) => {
   const vendor = await startMill(t)
   const server = await startServer(t)
   const { page, complaints } = await openTab(
     await openProfile(t, browser),
     `${server.url}/providers`,
   )
-  await page.getByRole('button', { name: 'Add a provider' }).click()
+  await page.getByRole('button', { name: 'Add provider' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByRole('combobox', { name: 'Type' }).click()
   await page.getByRole('option', { name: /^Chat Completions/ }).click()
   await dialog.getByLabel('Name').fill('Mill')
   await dialog.getByLabel('Base URL').fill(`${vendor.url}/v1`)
   await dialog.getByLabel('API key').fill('wrong')
-  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Add provider', exact: true }).click()
 
   const mill = page.getByRole('listitem', { name: 'Mill' })
-  await mill.getByText('key set').waitFor()
-  await mill.getByRole('button', { name: 'More of Mill' }).click()
-  await page.getByRole('menuitem', { name: 'Add a model by name' }).click()
-  await dialog.getByLabel('Model').fill('grind-1')
-  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await mill.getByText('API key set').waitFor()
+  await mill.getByRole('button', { name: 'More actions for Mill' }).click()
+  await page.getByRole('menuitem', { name: 'Add model' }).click()
+  await dialog.getByLabel('Model ID').fill('grind-1')
+  await dialog.getByRole('button', { name: 'Add model', exact: true }).click()
   await dialog.waitFor({ state: 'detached' })
   await mill.getByRole('button', { name: 'Test' }).click()
-  await mill.getByText('grind-1 did not answer').waitFor()
-  await mill.getByText('Open Edit and give it a key that is valid.').waitFor()
+  await mill.getByText('grind-1 did not respond').waitFor()
+  await mill.getByText('Choose Edit and enter a valid API key.').waitFor()
 
-  await mill.getByRole('button', { name: 'More of Mill' }).click()
+  await mill.getByRole('button', { name: 'More actions for Mill' }).click()
   await page.getByRole('menuitem', { name: 'Edit' }).click()
   assert.equal(await dialog.getByLabel('API key').inputValue(), '')
   await dialog.getByLabel('API key').fill(vendorKey)
   await dialog.getByRole('button', { name: 'Save' }).click()
   await dialog.waitFor({ state: 'detached' })
   await mill.getByRole('button', { name: 'Test' }).click()
-  await mill.getByText(/^It works: grind-1 answered/).waitFor()
+  await mill.getByText(/^Connected: grind-1 responded/).waitFor()
   await mill.getByRole('button', { name: 'Sync models' }).click()
-  await mill.getByText('2 listed, 1 new.').waitFor()
+  await mill.getByText('2 models listed, 1 new.').waitFor()
 
   await mill.getByRole('link', { name: 'Mill' }).click()
   await page.waitForURL(/provider=/)
   const model = page.getByRole('listitem', { name: 'grind-1' })
-  await model.getByRole('button', { name: 'grind-1 is a favourite' }).click()
+  await model.getByRole('button', { name: 'Favorite grind-1' }).click()
   await page.locator('.star[aria-pressed=true]').waitFor()
-  await model.getByRole('button', { name: 'More of grind-1' }).click()
-  await page.getByRole('menuitem', { name: 'Make it the default' }).click()
+  await model.getByRole('button', { name: 'More actions for grind-1' }).click()
+  await page.getByRole('menuitem', { name: 'Set as default' }).click()
   await model.getByText('default').waitFor()
   const other = page.getByRole('listitem', { name: 'grind-2' })
-  await other.getByRole('button', { name: 'More of grind-2' }).click()
+  await other.getByRole('button', { name: 'More actions for grind-2' }).click()
   await page.getByRole('menuitem', { name: 'Disable' }).click()
   await other.waitFor({ state: 'detached' })
-  await page.getByLabel('Disabled and stale too').check()
+  await page.getByLabel('Show disabled').check()
   await other.getByText('disabled').waitFor()
   assert.match(page.url(), /all=true/)
   assert.deepEqual(complaints, [])
 })
 
-test('tools of an MCP server that changed are shown, and confirmed', async (t) => {
+test('shows changed tools of an MCP server until they are confirmed', async (t) => {
   const tools = [textTool('say')]
   const mcp = await startMcp(t, { 'tools/list': ({ answer }) => answer({ tools }) })
   const server = await startWithMcp(t)
@@ -97,17 +97,17 @@ test('tools of an MCP server that changed are shown, and confirmed', async (t) =
   const tracker = page.getByRole('listitem', { name: 'tracker' })
   const test = tracker.getByRole('button', { name: 'Test' })
   await test.click()
-  await tracker.getByText(/^It works/).waitFor()
+  await tracker.getByText(/^Connected/).waitFor()
   tools.push(textTool('shout'))
   await test.click()
-  const changed = tracker.getByText('Changed since reviewed: shout')
+  const changed = tracker.getByText('Changed since review: shout')
   await changed.waitFor()
   await tracker.getByRole('button', { name: 'Confirm tools' }).click()
   await changed.waitFor({ state: 'detached' })
   assert.deepEqual(complaints, [])
 })
 
-test('an MCP server is added and tested, its tools are seen, and what is wrong with one that is down', async (t) => {
+test('adds and tests an MCP server, lists its tools, and explains an unavailable one', async (t) => {
   const mcp = await startMcp(t)
   const server = await startWithMcp(t)
   await addMcpServer(server, 'http://127.0.0.1:9/mcp', { name: 'gone' })
@@ -115,49 +115,49 @@ test('an MCP server is added and tested, its tools are seen, and what is wrong w
     await openProfile(t, browser),
     `${server.url}/mcp-servers`,
   )
-  await page.getByRole('button', { name: 'Add a server' }).click()
+  await page.getByRole('button', { name: 'Add server' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('tracker')
   await dialog.getByLabel('URL').fill(mcp.url)
-  await dialog.getByRole('button', { name: 'Add a header' }).click()
+  await dialog.getByRole('button', { name: 'Add header' }).click()
   await dialog.getByLabel('Header', { exact: true }).fill('X-Team')
   await dialog.getByLabel('Value of X-Team').fill('a secret colour')
-  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Add server', exact: true }).click()
 
   const tracker = page.getByRole('listitem', { name: 'tracker' })
   await tracker.getByText('1 header').waitFor()
   await tracker.getByRole('button', { name: 'Test' }).click()
-  await tracker.getByText(/^It works: decent 1\.0\.0 listed 1 tool/).waitFor()
+  await tracker.getByText(/^Connected: decent 1\.0\.0 listed 1 tool/).waitFor()
   await tracker.getByText('mcp_tracker__say').click()
   await tracker.getByText('word', { exact: true }).waitFor()
   assert.equal(mcp.heard('tools/list')[0]!.request.headers['x-team'], 'a secret colour')
 
-  // What is kept of a header is not shown, and stays when something else is changed.
-  await tracker.getByRole('button', { name: 'More of tracker' }).click()
+  // The stored value of a header is masked, and stays when other fields change.
+  await tracker.getByRole('button', { name: 'More actions for tracker' }).click()
   await page.getByRole('menuitem', { name: 'Edit' }).click()
   assert.equal(await dialog.getByLabel('Value of X-Team').inputValue(), '********')
   await dialog.getByLabel('Description').fill('Issues of the team')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await tracker.getByText('Issues of the team').waitFor()
   await tracker.getByRole('button', { name: 'Test' }).click()
-  await tracker.getByText(/^It works/).waitFor()
+  await tracker.getByText(/^Connected/).waitFor()
   assert.equal(mcp.heard('tools/list').at(-1)!.request.headers['x-team'], 'a secret colour')
 
   const gone = page.getByRole('listitem', { name: 'gone' })
   await gone.getByRole('button', { name: 'Test' }).click()
-  await gone.getByText('Its tools cannot be listed').waitFor()
-  await gone.getByText(/Check that it runs/).waitFor()
-  await gone.getByRole('button', { name: 'More of gone' }).click()
+  await gone.getByText('Could not list tools').waitFor()
+  await gone.getByText(/Check that the server is running/).waitFor()
+  await gone.getByRole('button', { name: 'More actions for gone' }).click()
   await page.getByRole('menuitem', { name: 'Disable' }).click()
   await gone.getByText('disabled').waitFor()
-  await gone.getByRole('button', { name: 'More of gone' }).click()
+  await gone.getByRole('button', { name: 'More actions for gone' }).click()
   await page.getByRole('menuitem', { name: 'Delete' }).click()
   await dialog.getByRole('button', { name: 'Delete' }).click()
   await gone.waitFor({ state: 'detached' })
   assert.deepEqual(complaints, [])
 })
 
-test('a schedule is made, says when it runs, runs now, and is paused; operations tell of it', async (t) => {
+test('creates, previews, runs and pauses a schedule, and shows its turn in operations', async (t) => {
   const server = await startServer(t)
   const { page, complaints } = await openTab(
     await openProfile(t, browser),
@@ -170,7 +170,7 @@ test('a schedule is made, says when it runs, runs now, and is paused; operations
   await page.getByLabel('Cron expression').fill('0 9 1 JAN *')
   await page.getByRole('combobox', { name: 'Time zone' }).fill('Europe/Kyiv')
   await page.getByRole('option', { name: 'Europe/Kyiv' }).click()
-  const when = page.getByRole('status', { name: 'When it runs' })
+  const when = page.getByRole('status', { name: 'Next runs' })
   await when.getByText('At 09:00 on day 1 in January, Europe/Kyiv').waitFor()
   assert.equal(await when.getByRole('listitem').count(), 5)
   await page.getByRole('combobox', { name: 'Agent' }).click()
@@ -191,23 +191,23 @@ test('a schedule is made, says when it runs, runs now, and is paused; operations
   await page.getByText('What is new today?').first().waitFor()
 
   await page.getByRole('link', { name: 'Operations' }).click()
-  await page.getByText('Everything works').waitFor()
-  // What all nodes counted, whoever looks from wherever.
+  await page.getByText('Healthy').waitFor()
+  // Statistics of all nodes, from any node.
   await page.getByRole('img', { name: /^Throughput and failures: completed 1, / }).waitFor()
-  await page.getByRole('img', { name: /^How long turns take: half below \d/ }).waitFor()
+  await page.getByRole('img', { name: /^Turn duration: p50 \d/ }).waitFor()
   await page.getByText('24 hours').click()
   await page.waitForURL(/minutes=1440/)
-  await page.getByText('in steps of 12 min').first().waitFor()
+  await page.getByText('12 min per point').first().waitFor()
   await page.getByRole('link', { name: 'Nodes' }).click()
   await page.getByRole('button', { name: 'Drain' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Drain' }).click()
   await page.getByText('draining').waitFor()
   await page.getByRole('button', { name: 'Resume' }).click()
-  await page.getByText('alive').waitFor()
+  await page.getByText('online').waitFor()
   assert.deepEqual(complaints, [])
 })
 
-test('an edit of a schedule stays when somebody else pauses it, and both are stored', async (t) => {
+test('keeps an edit of a schedule when another user pauses it', async (t) => {
   const server = await startServer(t)
   const { id: agent_id } = await createAgent(server)
   const { body: schedule } = await server.call('POST', '/v1/durable/schedules', {
@@ -228,7 +228,7 @@ test('an edit of a schedule stays when somebody else pauses it, and both are sto
   assert.equal(await page.getByLabel('Cron expression').inputValue(), '0 10 1 1 *')
   assert.equal(await message.inputValue(), 'Good morning')
   await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByText('It has not run yet.').waitFor()
+  await page.getByText('No runs yet').waitFor()
   const { body } = await server.call('GET', address)
   assert.deepEqual(
     [body.target.input.text, body.cron_expression, body.enabled],

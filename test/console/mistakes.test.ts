@@ -14,9 +14,9 @@ beforeAll(async (t) => {
   server = await startServer(t as never)
 })
 
-const elsewhere = 'Nothing was saved: see what is marked above.'
+const elsewhere = 'Not saved. Fix the marked fields above.'
 
-/** A field says itself what is wrong with it. */
+/** Asserts that a field shows its problem and is marked as invalid. */
 async function expectMarked(field: Locator, sentence: string) {
   const form = field.page().locator('form')
   await form.getByText(sentence).waitFor()
@@ -24,11 +24,11 @@ async function expectMarked(field: Locator, sentence: string) {
   assert.equal(await field.getAttribute('aria-invalid'), 'true')
 }
 
-/** With an own address, a wrong one, and none; unit tests cover the requests of each type. */
+/** With a custom, an invalid and no base URL. Unit tests cover the requests of each type. */
 const types = ['OpenAI', 'Anthropic', 'Simulated']
 
 async function openForm(page: Page, type: string) {
-  await page.getByRole('button', { name: 'Add a provider' }).click()
+  await page.getByRole('button', { name: 'Add provider' }).click()
   const dialog = page.getByRole('dialog', { name: 'New provider' })
   await dialog.getByRole('combobox', { name: 'Type' }).click()
   await page.getByRole('option', { name: new RegExp(`^${type}`) }).click()
@@ -36,7 +36,7 @@ async function openForm(page: Page, type: string) {
   return dialog
 }
 
-test('providers are added, and an address that is none is told at its field', async (t) => {
+test('adds providers and shows an invalid URL at its field', async (t) => {
   const { page, complaints } = await openTab(
     await openProfile(t, browser),
     `${server.url}/providers?tab=providers`,
@@ -44,7 +44,7 @@ test('providers are added, and an address that is none is told at its field', as
   for (const type of types) {
     const dialog = await openForm(page, type)
     const address = dialog.getByLabel('Base URL')
-    const add = dialog.getByRole('button', { name: 'Add', exact: true })
+    const add = dialog.getByRole('button', { name: 'Add provider', exact: true })
     if (type !== 'Simulated') {
       await address.fill(type === 'Anthropic' ? 'example.com' : 'https://models.example.com/v1')
       await dialog.getByLabel('API key').fill('a-key-of-somebody')
@@ -58,15 +58,15 @@ test('providers are added, and an address that is none is told at its field', as
     await page.getByRole('listitem', { name: `My ${type}`, exact: true }).waitFor()
   }
 
-  // An address can be changed back to the vendor's own.
+  // The URL can be changed back to the default.
   const own = page.getByRole('listitem', { name: 'My OpenAI', exact: true })
   await own.getByText('models.example.com').waitFor()
-  await own.getByRole('button', { name: 'More of My OpenAI' }).click()
+  await own.getByRole('button', { name: 'More actions for My OpenAI' }).click()
   await page.getByRole('menuitem', { name: 'Edit' }).click()
   const dialog = page.getByRole('dialog', { name: 'My OpenAI' })
-  await dialog.getByText("The vendor's own is https://api.openai.com/v1.").waitFor()
+  await dialog.getByText("The provider's default is https://api.openai.com/v1.").waitFor()
   await dialog.getByLabel('Base URL').fill('https://api.openai.com/v1')
-  // A key is bound to the address that it was entered for.
+  // A key belongs to the URL for which it was entered.
   await dialog.getByLabel('API key').fill('a-key-of-somebody')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await own.getByText('models.example.com').waitFor({ state: 'detached' })
@@ -74,24 +74,24 @@ test('providers are added, and an address that is none is told at its field', as
   assert.deepEqual(complaints, [])
 })
 
-test('a name that is taken, a header that is none and an empty field are told where they stand', async (t) => {
+test('shows a taken name, an invalid header and an empty field at their fields', async (t) => {
   const profile = await openProfile(t, browser)
   const { page, complaints } = await openTab(profile, `${server.url}/mcp-servers`)
   const { body } = await server.call('GET', '/v1/mcp-servers')
   const [known] = body.data as { name: string }[]
-  await page.getByRole('button', { name: 'Add a server' }).click()
+  await page.getByRole('button', { name: 'Add server' }).click()
   const dialog = page.getByRole('dialog', { name: 'New MCP server' })
   await dialog.getByLabel('Name').fill(known!.name)
   await dialog.getByLabel('URL').fill('https://mcp.example.com/')
-  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Add server', exact: true }).click()
   await expectMarked(
     dialog.getByLabel('Name'),
     `An MCP server named ${known!.name} already exists.`,
   )
   await dialog.getByLabel('Name').fill('tracker')
-  await dialog.getByRole('button', { name: 'Add a header' }).click()
+  await dialog.getByRole('button', { name: 'Add header' }).click()
   await dialog.getByLabel('Header', { exact: true }).fill('no header')
-  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Add server', exact: true }).click()
   await expectMarked(dialog.getByLabel('Header', { exact: true }), 'is not a name of a header')
 
   await createAgent(server, { name: 'Porter' })
@@ -103,7 +103,7 @@ test('a name that is taken, a header that is none and an empty field are told wh
     await page.getByRole('textbox', { name: 'Message' }).fill('What is new?')
     await page.getByRole('button', { name: 'Create' }).click()
     if (isSecond) break
-    await page.getByText('It has not run yet.').waitFor()
+    await page.getByText('No runs yet').waitFor()
     await page.goto(`${server.url}/schedules/new`)
   }
   await expectMarked(page.getByLabel('Name'), 'A schedule named Morning report already exists.')

@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { openProfile, openTab } from '../browser/browser.ts'
 
-/** A browser of its own at a session of the console. */
+/** Opens a session in a new browser profile. */
 export async function openSession(
   t: TestContext,
   browser: Browser,
@@ -15,20 +15,20 @@ export async function openSession(
   return { profile, page, complaints, log: page.getByRole('log') }
 }
 
-/** Writes to the agent and sends it with Enter. */
+/** Types a message and sends it with Enter. */
 export async function say(page: Page, text: string): Promise<void> {
   await page.getByLabel('Message', { exact: true }).fill(text)
   await page.getByLabel('Message', { exact: true }).press('Enter')
 }
 
-/** Shows a panel beside the conversation. */
+/** Opens a panel of the session. */
 export const openPanel = (page: Page, name: string) =>
   page.getByRole('link', { name, exact: true }).click()
 
-/** The card of a tool call. */
+/** Locates the card of a tool call. */
 export const toolOf = (page: Page, text: string) => page.locator('.tool', { hasText: text })
 
-/** No message gets through until `release` is called. */
+/** Blocks message requests until `release` is called. */
 export async function holdMessages(profile: BrowserContext) {
   let isHeld = true
   await profile.route('**/v1/sessions/*/messages', (route) =>

@@ -12,7 +12,7 @@ import { openProfile, openTab, signIn, startBrowser } from '../browser/browser.t
 
 const sentence = 'The model call failed unexpectedly.'
 
-test('an operator on another machine sees failures of all nodes, tries one again, and finds what a schedule did', async (t) => {
+test('shows failures of all nodes to a remote operator, retries a turn, and shows the runs of a schedule', async (t) => {
   const server = await startGuarded(t)
   const { call } = await signInAdmin(server)
   const agent = expectStatus(await call('GET', '/v1/agents'), 200).data[0]
@@ -25,13 +25,13 @@ test('an operator on another machine sees failures of all nodes, tries one again
   }
   expectStatus(await call('POST', '/v1/durable/schedules', schedule), 201)
 
-  // A proxy says where they are: what is for this machine alone is not for them.
+  // A proxy reports a remote address, so loopback permissions do not apply.
   const extraHTTPHeaders = { 'x-forwarded-for': '203.0.113.9' }
   const profile = await openProfile(t, await startBrowser(t), { extraHTTPHeaders })
   const { page, complaints } = await openTab(profile, `${server.url}/schedules`)
   await signIn(page, { email: adminEmail, password: adminPassword })
   await page.getByRole('link', { name: 'Nightly' }).click()
-  await page.getByText('It has not run yet.').waitFor()
+  await page.getByText('No runs yet').waitFor()
   await page.getByRole('button', { name: 'Run now' }).click()
   const ran = page.getByRole('listitem', { name: /^failed/ })
   await ran.getByText(sentence).waitFor()
@@ -49,9 +49,9 @@ test('an operator on another machine sees failures of all nodes, tries one again
   await page.getByRole('img', failures).waitFor()
   await page.getByRole('link', { name: 'Turns', exact: true }).click()
   const failed = page.getByRole('listitem').filter({ hasText: sentence })
-  await failed.getByText('failed', { exact: true }).waitFor()
+  await failed.getByText('Failed', { exact: true }).waitFor()
   await failed.getByRole('button', { name: 'Retry' }).click()
-  await failed.getByText('tried again').waitFor()
+  await failed.getByText('retried').waitFor()
   await failed.getByRole('button', { name: 'Retry' }).waitFor()
   await failed.first().getByRole('link', { name: agent.name }).click()
   await page.waitForURL(/\/sessions\/session_/)

@@ -1,4 +1,4 @@
-/** Whose messages a browser keeps, for how long, and what it does where it can keep none. */
+/** Unsent messages: per user, for one day, and without browser storage. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
@@ -32,7 +32,7 @@ beforeAll(async (t) => {
 
 const message = (page: Page) => page.getByLabel('Message', { exact: true })
 
-/** Two people of one organization, and a session that both may write to. */
+/** Registers two members of one organization, and creates a session for both. */
 async function startTeam() {
   const one = await registerPerson(server)
   const other = await addMember(server, one, 'member')
@@ -50,7 +50,7 @@ async function startTeam() {
   return { one, other, id, expectTexts }
 }
 
-test('never sends a message as the user who signs in next, and sends it when its own user is back', async (t) => {
+test('never sends a message as another user, and sends it after its own user signs in again', async (t) => {
   const { one, other, id, expectTexts } = await startTeam()
   const profile = await openProfile(t, browser)
   const { page } = await openTab(profile, `${server.url}/sessions/${id}`)
@@ -59,7 +59,7 @@ test('never sends a message as the user who signs in next, and sends it when its
   await say(page, 'From the first')
   await page.getByText('Not sent yet.').waitFor()
 
-  // The login ends elsewhere, and another user signs in at this browser.
+  // The sign-in ends elsewhere, and another user signs in at this browser.
   const { value } = (await profile.cookies()).find(({ name }) => name === 'access_token')!
   expectStatus(await callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout'), 200)
   await page.getByRole('textbox', { name: 'Password' }).waitFor()
@@ -76,7 +76,7 @@ test('never sends a message as the user who signs in next, and sends it when its
   await eventually(() => expectTexts('From the second', 'From the first'))
 })
 
-test('the server refuses a message of a page whose cookie became another user’s', async (t) => {
+test('the server refuses a message of a page whose cookie belongs to another user', async (t) => {
   const { one, other, id, expectTexts } = await startTeam()
   const profile = await openProfile(t, browser)
   const { page } = await openTab(profile, `${server.url}/sessions/${id}`)
@@ -104,7 +104,7 @@ test('asks before signing out deletes messages, and deletes them in every tab', 
   await signOut(page)
   const dialog = page.getByRole('dialog')
   await dialog.getByText('One message has not reached the server.').waitFor()
-  await dialog.getByRole('button', { name: 'Keep' }).click()
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
   await page.getByText('Not sent yet.').waitFor()
   await signOut(page)
   await dialog.getByRole('button', { name: 'Delete and sign out' }).click()
@@ -122,7 +122,7 @@ test('asks before signing out deletes messages, and deletes them in every tab', 
   )
 })
 
-test('asks before it sends a message again that is older than a day', async (t) => {
+test('asks before it retries a message that is older than a day', async (t) => {
   const { one, id, expectTexts } = await startTeam()
   const profile = await openProfile(t, browser)
   const { page } = await openTab(profile, `${server.url}/sessions/${id}`)
@@ -137,7 +137,7 @@ test('asks before it sends a message again that is older than a day', async (t) 
   await page.clock.setSystemTime(Date.now() + 24 * 3_600_000)
   await page.goto(`${server.url}/sessions/${id}`)
   const old = page.locator('.outgoing')
-  await old.nth(1).getByText('More than a day has passed').waitFor()
+  await old.nth(1).getByText('more than a day old').waitFor()
   await expectTexts()
   await old.nth(1).getByRole('button', { name: 'Discard' }).click()
   await old.nth(1).waitFor({ state: 'detached' })
@@ -146,7 +146,7 @@ test('asks before it sends a message again that is older than a day', async (t) 
   await expectTexts('Yesterday')
 })
 
-test('keeps the text in the composer until the server has it where the browser stores nothing', async (t) => {
+test('keeps the text in the composer until the server has it when the browser has no storage', async (t) => {
   const { one, id, expectTexts } = await startTeam()
   const profile = await openProfile(t, browser)
   await profile.addInitScript(`

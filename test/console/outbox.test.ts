@@ -1,4 +1,4 @@
-/** An accepted message is sent exactly once, whatever happens to page, browser and server. */
+/** An accepted message is sent exactly once, even if page, browser or server fail. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
@@ -39,7 +39,7 @@ async function expectOnce(from: Reached, id: string, ...texts: string[]) {
   )
 }
 
-/** A server that can be killed and started again at the same address. */
+/** Starts a server that can be killed and restarted at the same URL. */
 async function startMortal(t: TestContext) {
   const DATABASE_URL = await createTestDatabase(t)
   const one = await startProcess({ DATABASE_URL })
@@ -52,7 +52,7 @@ async function startMortal(t: TestContext) {
   return { one, startAgain }
 }
 
-/** The server stores the first request, and its response is lost. Collects all keys. */
+/** Drops the response of the first request. Collects the idempotency keys of all requests. */
 async function loseFirstAnswer(profile: BrowserContext, address: string) {
   const keys: string[] = []
   await profile.route(address, async (route) => {
@@ -129,7 +129,7 @@ test('stores a message once when the answer to its request is lost', async (t) =
   await holdMessages(profile)
   await say(page, 'Are you still there?')
   await page.getByText('Not sent yet.').waitFor()
-  // On another screen nothing but an answer says that the message arrived.
+  // On another screen only the response confirms the message.
   const keys = await loseFirstAnswer(profile, '**/v1/sessions/*/messages')
   await page.goto(server.url)
   const row = page.getByRole('link', { name: /The second one/ })
@@ -142,7 +142,7 @@ test('stores a message once when the answer to its request is lost', async (t) =
   await expectOnce(server, id, 'Are you still there?')
 })
 
-test('sends a message once from two tabs, and shows in both that it waits', async (t) => {
+test('sends a message once from two tabs and shows it as unsent in both', async (t) => {
   const { id } = await createSession(server)
   const { profile, page } = await openSession(t, browser, { url: server.url, id })
   const { page: other } = await openTab(profile, `${server.url}/sessions/${id}`)
@@ -176,7 +176,7 @@ test('creates a session with its first message once, after a restart and a lost 
   )
   await dialog.getByLabel('First message').fill('Are you there at all?')
   await one.crash()
-  await dialog.getByRole('button', { name: 'Begin', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Start session', exact: true }).click()
   await dialog.getByText('The server does not respond.').waitFor()
   await page.goto('about:blank')
 
@@ -198,17 +198,17 @@ test('shows a message of a deleted session until the user discards it', async (t
   await page.getByText('Not sent yet.').waitFor()
   await server.call('DELETE', `/v1/sessions/${id}`)
   release()
-  await page.getByText('This session is not there.').waitFor()
+  await page.getByText('It may have been deleted.').waitFor()
   await page.getByRole('alert').getByText('Not sent. Session not found').waitFor()
-  await page.getByRole('link', { name: 'All sessions' }).click()
+  await page.getByRole('link', { name: 'View sessions' }).click()
   await page.getByText('A message was not sent.').waitFor()
   await page.reload()
-  await page.getByRole('link', { name: 'Show' }).click()
+  await page.getByRole('link', { name: 'View session', exact: true }).click()
   await page.locator('.outgoing', { hasText: 'Are you still there?' }).waitFor()
   await page.getByRole('button', { name: 'Discard' }).click()
   await page.getByRole('button', { name: 'Discard' }).waitFor({ state: 'detached' })
   await page.reload()
-  await page.getByText('This session is not there.').waitFor()
+  await page.getByText('It may have been deleted.').waitFor()
   assert.equal(await page.locator('.outgoing').count(), 0)
   assert.deepEqual(
     complaints.filter((text) => !text.includes('net::ERR_')),

@@ -1,10 +1,10 @@
-/** What moves though nobody wants it to. An expression for pages. */
+/** Lists animations despite reduced motion. A page expression. */
 export const movesIn = `document.getAnimations()
   .filter(({ effect }) => effect.getComputedTiming().activeDuration > 0)
   .map(({ animationName, transitionProperty, effect: { target } }) =>
     'moves: ' + (animationName ?? transitionProperty) + ' of ' + target.outerHTML.slice(0, 200))`
 
-/** What needs horizontal scrolling, and controls partly out of reach. A page expression. */
+/** Lists horizontal overflow and controls that are cut off. A page expression. */
 export const overflowsIn = `(() => {
   const scrolls = (box) => box.scrollWidth > box.clientWidth
   const isScroller = (box) => /auto|scroll/.test(getComputedStyle(box).overflowX) && scrolls(box)

@@ -31,7 +31,7 @@ const isSeen = (locator: Locator) =>
 const paragraphs = (name: string) =>
   Array.from({ length: 12 }, (_, n) => `Paragraph ${n} of ${name}, in some words.`).join('\n\n')
 
-test('who reads above stays there and is told of what is new; a link leads to its message', async (t) => {
+test('keeps the scroll position, announces new messages, and scrolls to a linked message', async (t) => {
   const { id } = await createSession(server)
   for (const name of ['one', 'two', 'three', 'four']) {
     await converse(t, server, id, scripted({ text: paragraphs(name) }))
@@ -42,7 +42,7 @@ test('who reads above stays there and is told of what is new; a link leads to it
   await page.mouse.wheel(0, -100_000)
   const first = log.getByText('Paragraph 1 of one, in some words.', { exact: true })
   await isSeen(first)
-  await page.getByRole('button', { name: 'To the end' }).waitFor()
+  await page.getByRole('button', { name: 'Jump to latest' }).waitFor()
   await post(server, id, scripted({ text: paragraphs('five') }))
   await page.getByRole('button', { name: 'New messages' }).waitFor()
   await isSeen(first)
@@ -60,23 +60,23 @@ test('who reads above stays there and is told of what is new; a link leads to it
   assert.deepEqual(complaints, [])
 })
 
-test('a reply that streams is followed to its end, and a cancel ends it', async (t) => {
+test('follows a streaming reply to its end and cancels a turn', async (t) => {
   const { id } = await createSession(server)
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
   await say(page, scripted({ text: paragraphs('it'), tokens_per_second: 400 }))
   await isSeen(log.getByText('Paragraph 11 of it, in some words.', { exact: true }))
-  await page.getByText('idle', { exact: true }).waitFor()
+  await page.getByText('Idle', { exact: true }).waitFor()
   await say(page, scripted({ text: paragraphs('no end'), tokens_per_second: 2 }))
-  await page.getByText('active', { exact: true }).waitFor()
+  await page.getByText('Active', { exact: true }).waitFor()
   await page.getByLabel('Message', { exact: true }).fill('And then this')
-  await page.getByRole('button', { name: 'Queue' }).click()
-  await log.getByText('Waits for its turn').waitFor()
-  await page.getByRole('button', { name: 'Cancel the turn' }).click()
+  await page.getByRole('button', { name: 'Send after this turn' }).click()
+  await log.getByText('Queued until the current turn ends').waitFor()
+  await page.getByRole('button', { name: 'Cancel turn' }).click()
   await log.getByText('You said “And then this”').waitFor()
   assert.deepEqual(complaints, [])
 })
 
-test('a task list is a checklist, and the panels say what the turn did', async (t) => {
+test('shows a task list as a checklist, and the turn in the panels', async (t) => {
   const { id: agent_id } = await createAgent(server, {
     capabilities: [{ ref: 'stateless_todo_list' }, { ref: 'test_math' }],
   })
@@ -94,7 +94,7 @@ test('a task list is a checklist, and the panels say what the turn did', async (
   assert.deepEqual(await log.getByRole('listitem').allTextContents(), ['Look', 'Write', 'Rest'])
   await log.getByText('Cannot divide by zero').waitFor()
   await page.getByText('2 of ').waitFor()
-  await page.getByRole('textbox', { name: 'Find in events' }).fill('divide')
+  await page.getByRole('textbox', { name: 'Search events' }).fill('divide')
   await page.getByText('1 of ').waitFor()
   assert.match(page.url(), /find=divide/)
 
@@ -108,11 +108,11 @@ test('a task list is a checklist, and the panels say what the turn did', async (
   await page.getByLabel('Title').fill('Another title')
   await page.getByRole('button', { name: 'Save' }).click()
   await page.getByRole('heading', { name: 'Another title' }).waitFor()
-  await page.getByRole('button', { name: 'What the model is given' }).click()
+  await page.getByRole('button', { name: 'Model input preview' }).click()
   await page.getByText('Keep a task list with write_todos').waitFor()
   const [download] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Export as JSON lines' }).click(),
+    page.getByRole('button', { name: 'Export as JSON Lines' }).click(),
   ])
   assert.equal(download.suggestedFilename(), `${id}.jsonl`)
   assert.deepEqual(complaints, [])

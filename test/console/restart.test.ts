@@ -8,7 +8,7 @@ import { openPanel, openSession, say } from './opening.ts'
 
 const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
 
-test('a turn is watched while its server is killed and started again, without a reload', async (t) => {
+test('follows a turn through a server restart without a reload', async (t) => {
   const DATABASE_URL = await createTestDatabase(t)
   const one = await startProcess({ DATABASE_URL })
   t.after(one.crash)
@@ -18,18 +18,18 @@ test('a turn is watched while its server is killed and started again, without a 
   await say(page, scripted({ text: words, tokens_per_second: 20 }))
   await log.getByText(/^word0 word1 word2/).waitFor()
   await one.crash()
-  await page.getByText('The connection is lost.').waitFor()
-  await page.getByText('active', { exact: true }).waitFor()
+  await page.getByText('Connection lost.').waitFor()
+  await page.getByText('Active', { exact: true }).waitFor()
 
   const two = await startProcess({ DATABASE_URL, PORT: new URL(one.url).port })
   t.after(() => two.stop())
-  await page.getByText('The connection is lost.').waitFor({ state: 'detached' })
+  await page.getByText('Connection lost.').waitFor({ state: 'detached' })
   await log.getByText(words, { exact: true }).waitFor()
-  await page.getByText('idle', { exact: true }).waitFor()
+  await page.getByText('Idle', { exact: true }).waitFor()
   await openPanel(page, 'Timeline')
   await page.getByText('1 model call · 1 takeover').waitFor()
   await page.getByRole('button', { name: /, taken over$/ }).hover()
-  await page.getByRole('status').getByText('Its node was lost: another took over').waitFor()
+  await page.getByRole('status').getByText('The node was lost. Another node took over').waitFor()
   assert.deepEqual(
     complaints.filter((text) => !text.includes('net::ERR_')),
     [],

@@ -22,10 +22,10 @@ beforeAll(async (t) => {
   server = await startServer(t as never)
 })
 
-test('a conversation is written, answered as it streams, and there again after a reload', async (t) => {
+test('streams a reply and restores the conversation and the draft after a reload', async (t) => {
   const { id } = await createSession(server)
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
-  await page.getByText('This conversation has not begun.').waitFor()
+  await page.getByText('No messages yet').waitFor()
   const text =
     'Here is **all** of it.\n\n```js\nconst answer = 42\n```\n\nAnd then some more words.'
   const thinking = 'What would be a good answer?'
@@ -35,7 +35,7 @@ test('a conversation is written, answered as it streams, and there again after a
   await log.locator('.hljs-keyword', { hasText: 'const' }).waitFor()
   await log.getByRole('button', { name: 'Thinking' }).click()
   await log.getByText(thinking, { exact: true }).waitFor()
-  await page.getByRole('button', { name: 'Send' }).waitFor()
+  await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
 
   await page.getByLabel('Message', { exact: true }).fill('Not sent yet')
   await page.reload()
@@ -44,7 +44,7 @@ test('a conversation is written, answered as it streams, and there again after a
   assert.deepEqual(complaints, [])
 })
 
-test('a message that is lost on its way is shown, and arrives once when it is sent again', async (t) => {
+test('shows a message that was not sent and delivers it once after a retry', async (t) => {
   const { id } = await createSession(server)
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
   const keys: string[] = []
@@ -52,7 +52,7 @@ test('a message that is lost on its way is shown, and arrives once when it is se
     keys.push(route.request().headers()['idempotency-key']!)
     const lost = { code: 'lost', error: 'It was lost.' }
     if (keys.length === 1) return route.fulfill({ status: 422, json: lost })
-    // The server has it, and the answer does not come back.
+    // The server stores the message, and its response is lost.
     if (keys.length > 2) return route.continue()
     await route.fetch()
     return route.fulfill({ status: 503, json: lost })
@@ -61,18 +61,17 @@ test('a message that is lost on its way is shown, and arrives once when it is se
   await log.getByRole('alert').getByText('Not sent. It was lost.').waitFor()
   await page.getByRole('button', { name: 'Send again' }).click()
   await log.getByText('You said “Are you there?”').waitFor()
-  await page.getByText('idle', { exact: true }).waitFor()
+  await page.getByText('Idle', { exact: true }).waitFor()
   const messages = (await eventsOf(server, id)).filter(({ type }) => type === 'input.message')
   assert.equal(messages.length, 1)
-  // The server repeats a refusal for the same key; an answer that was lost is asked for with the
-  // same key.
+  // After a refusal a retry needs a new key. After a lost response it reuses the key.
   assert.notEqual(keys[0], keys[1])
   assert.equal(new Set(keys.slice(1)).size, 1)
   assert.equal(await log.getByText('Are you there?', { exact: true }).count(), 1)
   assert.deepEqual(complaints, [])
 })
 
-test('a person allows a call with other arguments, denies one with a reason, and answers for the client', async (t) => {
+test('approves a call with edited arguments, denies one with a reason, and sends a client result', async (t) => {
   const { id: agent_id } = await createAgent(server, {
     capabilities: [{ ref: 'session_file_system', config: { requires_approval: ['write_file'] } }],
     tools: [{ type: 'client_side', name: 'look_outside', description: 'Looks.' }],
@@ -84,8 +83,8 @@ test('a person allows a call with other arguments, denies one with a reason, and
   const script = scripted({ tool_calls: calls }, { tool_calls: [look] }, { text: 'All done.' })
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
   await post(server, id, script)
-  await page.getByText('waits for you').waitFor()
-  await page.getByRole('button', { name: 'Interrupt' }).waitFor()
+  await page.getByText('Waiting for you').waitFor()
+  await page.getByRole('button', { name: 'Stop and send' }).waitFor()
 
   const second = toolOf(page, '/second.txt')
   await second.getByLabel('Reason').fill('Not this one')
@@ -94,15 +93,15 @@ test('a person allows a call with other arguments, denies one with a reason, and
   const first = toolOf(page, '/first.txt').first()
   await first.getByRole('button', { name: 'Edit arguments' }).click()
   await first.getByLabel('Arguments').fill('nonsense')
-  await first.getByText('This is no JSON object.').waitFor()
+  await first.getByText('Enter a JSON object.').waitFor()
   const changed = { path: '/other.txt', content: 'Good evening' }
   await first.getByLabel('Arguments').fill(JSON.stringify(changed))
-  await page.getByRole('button', { name: 'Allow with these arguments' }).click()
+  await page.getByRole('button', { name: 'Approve with edits' }).click()
 
   const question = toolOf(page, 'look_outside')
   await question.getByLabel('Result').fill('{"weather":"fine"}')
-  await question.getByText('Goes as JSON.').waitFor()
-  await question.getByRole('button', { name: 'Send the result' }).click()
+  await question.getByText('Sent as JSON').waitFor()
+  await question.getByRole('button', { name: 'Send result' }).click()
   await log.getByText('All done.', { exact: true }).waitFor()
   await question.getByRole('button', { name: 'look_outside' }).click()
   await question.getByText('"weather"').waitFor()
@@ -111,7 +110,7 @@ test('a person allows a call with other arguments, denies one with a reason, and
   assert.deepEqual(complaints, [])
 })
 
-test('a file is edited, and what the agent changed meanwhile is told before it is written over', async (t) => {
+test('edits a file and shows a concurrent change before it is overwritten', async (t) => {
   const { id } = await createSession(server)
   const address = `/v1/sessions/${id}/fs/notes/today.md`
   await server.call('POST', address, { content: 'Buy milk.' })
@@ -121,15 +120,15 @@ test('a file is edited, and what the agent changed meanwhile is told before it i
   const editor = page.getByLabel('Content')
   await editor.fill('Buy bread.')
   await editor.press('Control+s')
-  await page.getByText('As it is stored').waitFor()
+  await page.getByText('Saved', { exact: true }).waitFor()
   assert.equal((await server.call('GET', address)).body.content, 'Buy bread.')
 
   await editor.fill('Buy both.')
   await server.call('PUT', address, { content: 'Buy nothing.' })
-  await page.getByText('The file was changed meanwhile.').waitFor()
+  await page.getByText('This file was changed in the meantime').waitFor()
   assert.equal(await page.getByRole('button', { name: 'Save' }).isEnabled(), false)
-  await page.getByRole('button', { name: 'Write mine over it' }).click()
-  await page.getByText('As it is stored').waitFor()
+  await page.getByRole('button', { name: 'Overwrite with mine' }).click()
+  await page.getByText('Saved', { exact: true }).waitFor()
   assert.equal((await server.call('GET', address)).body.content, 'Buy both.')
 
   await page.getByRole('button', { name: 'New file' }).click()
@@ -151,7 +150,7 @@ test('a file is edited, and what the agent changed meanwhile is told before it i
   assert.deepEqual(complaints, [])
 })
 
-test('images go along with a message, other files into the session, and both are told', async (t) => {
+test('sends images with a message and uploads other files to the session', async (t) => {
   const { id } = await createSession(server)
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
   const dot =
@@ -164,7 +163,7 @@ test('images go along with a message, other files into the session, and both are
   await page.getByLabel('Attachments').locator('.ready').nth(2).waitFor()
   await say(page, 'Look at these')
   await log.getByText('Attached file: /attachments/list.csv').first().waitFor()
-  await log.getByText('This image cannot be shown').waitFor()
+  await log.getByText('Image could not be displayed').waitFor()
   await eventually(async () => (await log.getByRole('img', { name: 'Image' }).count()) === 1)
 
   const given = await page.evaluateHandle(`(() => {
@@ -172,33 +171,33 @@ test('images go along with a message, other files into the session, and both are
     transfer.items.add(new File(['c,d'], 'list.csv', { type: 'text/csv' }))
     return transfer
   })()`)
-  const main = page.getByRole('region', { name: 'Conversation and message' })
+  const main = page.getByRole('region', { name: 'Conversation and composer' })
   await main.dispatchEvent('drop', { dataTransfer: given })
   await page.getByLabel('Attachments').locator('.ready', { hasText: 'list.csv' }).waitFor()
-  await page.getByRole('button', { name: 'Send' }).click()
+  await page.getByRole('button', { name: 'Send', exact: true }).click()
   await log.getByText('Attached file: /attachments/list-2.csv').first().waitFor()
   const file = await server.call('GET', `/v1/sessions/${id}/fs/attachments/list.csv`)
   assert.equal(file.body.content, 'a,b\n1,2\n')
   assert.deepEqual(complaints, [])
 })
 
-test('a fork goes on from a reply, or begins anew before a message with its text', async (t) => {
+test('forks after a reply, or before a message with its text as draft', async (t) => {
   const { id } = await createSession(server)
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
   await say(page, 'One')
   await log.getByText('You said “One”').waitFor()
-  await page.getByRole('button', { name: 'Send' }).waitFor()
+  await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
   await say(page, 'Two')
   await log.getByText('You said “Two”').waitFor()
-  await page.getByRole('button', { name: 'Send' }).waitFor()
+  await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
 
   await page.getByRole('button', { name: 'Fork from here' }).first().click()
   await page.waitForURL((url) => !url.pathname.endsWith(id))
   await log.getByText('You said “One”').waitFor()
   assert.equal(await log.getByText('Two').count(), 0)
-  assert.equal(await log.getByText('cancelled').count(), 0)
+  assert.equal(await log.getByText('canceled').count(), 0)
   await openPanel(page, 'Details')
-  await page.getByRole('link', { name: 'another session' }).click()
+  await page.getByRole('link', { name: 'Source session' }).click()
   await log.getByText('You said “Two”').waitFor()
   await page.getByRole('button', { name: 'Fork before this message' }).nth(1).click()
   await page.waitForURL((url) => !url.pathname.endsWith(id))
@@ -207,7 +206,7 @@ test('a fork goes on from a reply, or begins anew before a message with its text
   assert.deepEqual(complaints, [])
 })
 
-test('a title that is being written stays when somebody else changes the tags', async (t) => {
+test('keeps an edited title when another client changes the tags', async (t) => {
   const { id } = await createSession(server)
   const opened = { url: server.url, id, query: '?panel=details' }
   const { page, complaints } = await openSession(t, browser, opened)
@@ -226,7 +225,7 @@ test('a session under a legal hold cannot be deleted until the hold is released'
   const { id } = await createSession(server)
   const { page, complaints } = await openSession(t, browser, { url: server.url, id })
   await openPanel(page, 'Details')
-  const remove = page.getByRole('button', { name: 'Delete the session' })
+  const remove = page.getByRole('button', { name: 'Delete session' })
   assert.equal(await remove.isEnabled(), true)
   await page.getByRole('switch', { name: 'Legal hold' }).click()
   await eventually(() => remove.isDisabled())
@@ -238,7 +237,7 @@ test('a session under a legal hold cannot be deleted until the hold is released'
   assert.deepEqual(complaints, [])
 })
 
-test('two browsers on one session show the same, and both are told when it is deleted', async (t) => {
+test('shows the same session in two browsers, and its deletion in both', async (t) => {
   const { id } = await createSession(server)
   const opened = { url: server.url, id }
   const [first, second] = await Promise.all([
@@ -253,9 +252,9 @@ test('two browsers on one session show the same, and both are told when it is de
   assert.equal(await valueIn(second.page, overflow), 0)
 
   await openPanel(first.page, 'Details')
-  await first.page.getByRole('button', { name: 'Delete the session' }).click()
+  await first.page.getByRole('button', { name: 'Delete session' }).click()
   await first.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
-  await second.page.getByText('This session is not there.').waitFor()
+  await second.page.getByText('It may have been deleted.').waitFor()
   await first.page.waitForURL(`${server.url}/`)
   assert.deepEqual([first.complaints, second.complaints], [[], []])
 })

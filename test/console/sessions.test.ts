@@ -16,11 +16,11 @@ const rows = (page: Page) => page.getByRole('list', { name: 'Sessions' }).getByR
 const row = (page: Page, text: string) => rows(page).filter({ hasText: text })
 const titles = (page: Page) => page.locator('.session-name').allTextContents()
 
-test('from an empty first run to a first session: somebody chooses an agent and talks', async (t) => {
+test('starts a first session from the empty list', async (t) => {
   const { url } = await startServer(t)
   const { page, complaints } = await openTab(await openProfile(t, browser), url)
-  await page.getByText('Talk to an agent').waitFor()
-  await page.getByRole('link', { name: 'Add a key' }).waitFor()
+  await page.getByText('Start your first session').waitFor()
+  await page.getByRole('link', { name: 'Add an API key' }).waitFor()
   await page.getByRole('button', { name: /^Assistant/ }).click()
   await page.getByRole('textbox', { name: 'Message' }).fill('What is the weather in Rome?')
   await page.keyboard.press('Enter')
@@ -33,7 +33,7 @@ test('from an empty first run to a first session: somebody chooses an agent and 
 
   await page.getByRole('button', { name: 'New session' }).click()
   await page.getByLabel('First message').fill('What is the weather in Oslo?')
-  await page.getByRole('button', { name: 'Begin' }).click()
+  await page.getByRole('button', { name: 'Start session' }).click()
   await page
     .getByRole('log')
     .getByText(/In Oslo it is/)
@@ -42,7 +42,7 @@ test('from an empty first run to a first session: somebody chooses an agent and 
   assert.deepEqual(complaints, [])
 })
 
-test('the list is live, and what is filtered stays over a reload', async (t) => {
+test('updates the list live and keeps filters after a reload', async (t) => {
   const server = await startServer(t)
   const porter = await createAgent(server, { name: 'Porter' })
   const named = (title: string, fields: object = {}) =>
@@ -52,7 +52,7 @@ test('the list is live, and what is filtered stays over a reload', async (t) => 
   const { page, complaints } = await openTab(profile, server.url)
   await row(page, 'An early one').getByText('Porter').waitFor()
 
-  // Another client makes one, talks in it, and renames it.
+  // Another client creates a session, sends a message and renames it.
   const made = await named('From elsewhere', { tags: ['urgent'] })
   await row(page, 'From elsewhere').getByText('urgent').waitFor()
   assert.deepEqual(await titles(page), ['From elsewhere', 'An early one'])
@@ -66,14 +66,14 @@ test('the list is live, and what is filtered stays over a reload', async (t) => 
   await page.reload()
   await row(page, 'Renamed').waitFor()
   assert.equal(await page.getByRole('textbox', { name: 'Tag' }).inputValue(), 'urgent')
-  // What belongs to the filter comes into it by itself.
+  // New sessions that match the filter appear automatically.
   await named('Also urgent', { tags: ['urgent'] })
   await row(page, 'Also urgent').waitFor()
   await named('Not urgent')
   await page.getByRole('textbox', { name: 'Search' }).fill('nothing is called so')
-  await page.getByText('There is no such session.').waitFor()
+  await page.getByText('No sessions match').waitFor()
   assert.match(page.url(), /search=nothing/)
-  // Of two tabs one listens for both, and the other when it is gone.
+  // One tab receives changes for both. The other takes over after it closes.
   const { page: second } = await openTab(profile, server.url)
   await row(second, 'Not urgent').waitFor()
   await named('Seen by both')
@@ -84,7 +84,7 @@ test('the list is live, and what is filtered stays over a reload', async (t) => 
   assert.deepEqual(complaints, [])
 })
 
-test('keys go through the list and select; what is selected is deleted together', async (t) => {
+test('moves and selects by keyboard, and deletes the selection', async (t) => {
   const server = await startServer(t)
   const { id: agent_id } = await createAgent(server)
   for (let n = 1; n <= 5; n++) await createSession(server, { agent_id, title: `Number ${n}` })
@@ -98,7 +98,7 @@ test('keys go through the list and select; what is selected is deleted together'
   await page.getByText('3 selected').waitFor()
   await page.getByRole('button', { name: 'Delete' }).click()
   const dialog = page.getByRole('dialog', { name: 'Delete 3 sessions?' })
-  await dialog.getByRole('button', { name: 'Keep' }).click()
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
   await dialog.waitFor({ state: 'detached' })
   await page.getByRole('button', { name: 'Delete' }).click()
   await dialog.getByRole('button', { name: 'Delete' }).click()
@@ -110,7 +110,7 @@ test('keys go through the list and select; what is selected is deleted together'
   assert.deepEqual(complaints, [])
 })
 
-test('a deletion of many is stopped in the middle, says what is gone and what is not, and goes on', async (t) => {
+test('stops a bulk deletion, reports the remaining sessions, and continues', async (t) => {
   const server = await startServer(t)
   const { id: agent_id } = await createAgent(server)
   for (let n = 1; n <= 14; n++) await createSession(server, { agent_id, title: `Number ${n}` })
@@ -137,13 +137,13 @@ test('a deletion of many is stopped in the middle, says what is gone and what is
   await dialog.getByRole('progressbar', { name: '6 of 14 deleted' }).waitFor()
   await dialog.getByRole('button', { name: 'Stop' }).click()
   letGo()
-  await dialog.getByText('12 of 14 were deleted. 2 are still there, and selected.').waitFor()
+  await dialog.getByText('12 of 14 sessions deleted. 2 remain selected.').waitFor()
   await page.unroute(isDeletion)
   const refusal = { error: 'Oh no.', code: 'internal_error' }
   await page.route(isDeletion, (route) => route.fulfill({ status: 500, json: refusal }))
-  const rest = dialog.getByRole('button', { name: 'Delete the rest' })
+  const rest = dialog.getByRole('button', { name: 'Delete remaining' })
   await rest.click()
-  await dialog.getByText('2 are still there, and selected. Oh no.').waitFor()
+  await dialog.getByText('2 remain selected. Oh no.').waitFor()
   assert.equal(await rows(page).count(), 3)
   await page.unroute(isDeletion)
   await rest.click()
@@ -152,7 +152,7 @@ test('a deletion of many is stopped in the middle, says what is gone and what is
   assert.deepEqual(complaints, [])
 })
 
-test('what somebody reads stays where it is when sessions come above it, and far away is near', async (t) => {
+test('keeps visible rows in place when sessions are added above, and scrolls far', async (t) => {
   const server = await startServer(t)
   const { id: agent_id } = await createAgent(server)
   for (let n = 0; n < 120; n++) await createSession(server, { agent_id, title: `Number ${n}.` })

@@ -26,25 +26,25 @@ beforeAll(async (t) => {
 const passwordOf = (page: Page) => page.getByRole('textbox', { name: 'Password', exact: true })
 
 async function signIn(page: Page, { email, password }: Pick<Person, 'email' | 'password'>) {
-  await page.getByLabel('E-mail').fill(email)
+  await page.getByLabel('Email').fill(email)
   await passwordOf(page).fill(password)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
 }
 
-test('a person signs in, makes a key that is shown once, and is told of it in the audit log', async (t) => {
+test('creates an API key that is shown once, and records it in the audit log', async (t) => {
   const person = await registerPerson(server)
   const profile = await openProfile(t, browser)
   const { page, complaints } = await openTab(profile, `${server.url}/settings?tab=keys`)
   await signIn(page, { ...person, password: 'not the password' })
   await page.getByRole('alert').getByText('Invalid email or password').waitFor()
   await signIn(page, person)
-  await page.getByText('There is no key yet.').waitFor()
+  await page.getByText('No API keys yet').waitFor()
   await page.getByRole('button', { name: 'New key' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('Deploys')
-  await dialog.getByRole('combobox', { name: 'What it may do' }).click()
-  await page.getByRole('option', { name: 'reads', exact: true }).click()
-  await dialog.getByRole('button', { name: 'Make the key' }).click()
+  await dialog.getByRole('combobox', { name: 'Permissions' }).click()
+  await page.getByRole('option', { name: 'Read', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Create key' }).click()
   const key = await dialog.locator('.secret').textContent()
   assert.ok(key)
   const call = callerWith(server.url, `Bearer ${key}`)
@@ -68,7 +68,7 @@ test('a person signs in, makes a key that is shown once, and is told of it in th
   assert.deepEqual(complaints, [])
 })
 
-test('a password is changed, a wrong one is told at its field, and nodes are told to operators only', async (t) => {
+test('changes a password, shows a wrong one at its field, and hides nodes from non-operators', async (t) => {
   const person = await registerPerson(server)
   const profile = await openProfile(t, browser)
   const { page, complaints } = await openTab(profile, `${server.url}/settings`)
@@ -78,43 +78,43 @@ test('a password is changed, a wrong one is told at its field, and nodes are tol
   const next = 'another long password'
   await current.fill('not the password')
   await part.getByRole('textbox', { name: 'New password' }).fill(next)
-  await part.getByRole('button', { name: 'Change the password' }).click()
-  await part.getByText('This is not your password.').waitFor()
+  await part.getByRole('button', { name: 'Change password' }).click()
+  await part.getByText('Current password is incorrect.').waitFor()
   await current.fill(person.password)
-  await part.getByRole('button', { name: 'Change the password' }).click()
-  await part.getByText('It is changed.').waitFor()
+  await part.getByRole('button', { name: 'Change password' }).click()
+  await part.getByText('Password changed.').waitFor()
   const login = { email: person.email, password: next }
   expectStatus(await server.call('POST', '/v1/auth/login', login), 200)
 
   await page.getByRole('link', { name: 'Operations' }).click()
-  await page.getByText(/is for operators: all organizations share them/).waitFor()
+  await page.getByText(/^Only operators can see throughput/).waitFor()
   await page.getByRole('link', { name: 'Nodes' }).click()
-  await page.getByText('Nodes are for operators.').waitFor()
+  await page.getByText('Only operators can see nodes').waitFor()
   assert.deepEqual(complaints, [])
 })
 
-test('who is invited registers by the link, and is offered what a viewer may do', async (t) => {
+test('registers an invited user by link and shows only the actions of a viewer', async (t) => {
   const owner = await registerPerson(server)
   const profile = await openProfile(t, browser)
   const { page, complaints } = await openTab(profile, `${server.url}/settings?tab=members`)
   await signIn(page, owner)
   await page.getByRole('button', { name: 'Invite' }).click()
   const dialog = page.getByRole('dialog')
-  await dialog.getByLabel('E-mail').fill('guest@example.com')
+  await dialog.getByLabel('Email').fill('guest@example.com')
   await dialog.getByRole('combobox', { name: 'Role' }).click()
   await page.getByRole('option', { name: 'viewer' }).click()
-  await dialog.getByRole('button', { name: 'Make the invitation' }).click()
+  await dialog.getByRole('button', { name: 'Create invitation' }).click()
   const link = await dialog.locator('.secret').textContent()
   assert.ok(link)
   await page.keyboard.press('Escape')
   await page.getByRole('listitem', { name: 'guest@example.com' }).waitFor()
 
   const guest = await openTab(await openProfile(t, browser), link)
-  await guest.page.getByText(/^You are invited/).waitFor()
+  await guest.page.getByText(/^You have an invitation/).waitFor()
   await guest.page.getByLabel('Name').fill('Guest')
-  await guest.page.getByLabel('E-mail').fill('guest@example.com')
+  await guest.page.getByLabel('Email').fill('guest@example.com')
   await passwordOf(guest.page).fill('a long password indeed')
-  await guest.page.getByRole('button', { name: 'Create the account' }).click()
+  await guest.page.getByRole('button', { name: 'Create account' }).click()
   await guest.page.getByRole('button', { name: 'Guest' }).waitFor()
   await guest.page.goto(`${server.url}/mcp-servers`)
   await guest.page.getByText('microsoft_learn').first().waitFor()
@@ -125,7 +125,7 @@ test('who is invited registers by the link, and is offered what a viewer may do'
   assert.equal(await guest.page.getByRole('button', { name: /^Remove/ }).count(), 0)
   assert.equal(await guest.page.getByRole('link', { name: 'Audit log' }).count(), 0)
 
-  // The owner sees who came, at once, and takes them out again.
+  // The owner sees the new member at once, and removes the member.
   const row = page.getByRole('listitem', { name: 'Guest', exact: true })
   await row.getByRole('combobox', { name: 'Role of Guest' }).click()
   await page.getByRole('option', { name: 'member' }).click()
@@ -135,7 +135,7 @@ test('who is invited registers by the link, and is offered what a viewer may do'
   assert.deepEqual([...complaints, ...guest.complaints], [])
 })
 
-test('who has an account joins by the link, is asked where to work, and switches', async (t) => {
+test('an existing user joins by link, chooses an organization and switches', async (t) => {
   const owner = await registerPerson(server)
   const person = await registerPerson(server)
   const { orgId, call } = owner
@@ -156,9 +156,9 @@ test('who has an account joins by the link, is asked where to work, and switches
   await switched
   await page.goto(`${server.url}/settings?tab=organizations`)
   const mill = page.getByRole('listitem', { name: 'The mill' })
-  await mill.getByText('you are here').waitFor()
+  await mill.getByText('Current').waitFor()
 
-  // Another browser does not know yet.
+  // Another browser has not chosen an organization yet.
   const other = await openTab(await openProfile(t, browser), `${server.url}/settings`)
   await signIn(other.page, person)
   await other.page
@@ -172,7 +172,7 @@ test('who has an account joins by the link, is asked where to work, and switches
   assert.deepEqual([...complaints, ...other.complaints], [])
 })
 
-test('an owner deletes an organization after typing its name, and is in another one', async (t) => {
+test('deletes an organization after its name is entered, and switches to another one', async (t) => {
   const person = await registerPerson(server)
   const made = await person.call('POST', '/v1/orgs', { name: 'Short lived' })
   const { id } = expectStatus(made, 201)
@@ -186,11 +186,11 @@ test('an owner deletes an organization after typing its name, and is in another 
   await page.waitForURL(`${server.url}/`)
   await page.goto(`${server.url}/settings?tab=organizations`)
   const entry = page.getByRole('listitem', { name: 'Short lived' })
-  await entry.getByText('you are here').waitFor()
+  await entry.getByText('Current').waitFor()
   await entry.getByRole('button', { name: 'Delete Short lived' }).click()
   const dialog = page.getByRole('dialog')
   const confirm = dialog.getByRole('button', { name: 'Delete' })
-  const typed = dialog.getByLabel('Type the name of the organization')
+  const typed = dialog.getByLabel('Enter the organization name to confirm')
   await typed.fill('Short')
   await typed.press('Enter')
   assert.equal(await confirm.isEnabled(), false)
@@ -201,12 +201,12 @@ test('an owner deletes an organization after typing its name, and is in another 
   const inOld = { 'x-org-id': id }
   await untilStatus(() => person.call('GET', '/v1/agents', undefined, inOld), 404)
   await page.goto(`${server.url}/settings?tab=organizations`)
-  await page.getByText('you are here').waitFor()
+  await page.getByText('Current').waitFor()
   assert.equal(await page.getByRole('listitem', { name: 'Short lived' }).count(), 0)
   assert.deepEqual(complaints, [])
 })
 
-test('a login that is over in the middle of a form asks to sign in, and the form is still there', async (t) => {
+test('asks for a new sign-in in the middle of a form and keeps the form', async (t) => {
   const person = await registerPerson(server)
   const profile = await openProfile(t, browser)
   const { page, complaints } = await openTab(profile, `${server.url}/mcp-servers?new=true`)
@@ -216,7 +216,7 @@ test('a login that is over in the middle of a form asks to sign in, and the form
   await dialog.getByLabel('URL').fill('https://mcp.example.com/mcp')
   const { value } = (await profile.cookies()).find(({ name }) => name === 'access_token')!
   expectStatus(await callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout'), 200)
-  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Add server', exact: true }).click()
   await passwordOf(page).waitFor()
   assert.equal(await dialog.count(), 0)
   await signIn(page, person)
@@ -231,13 +231,13 @@ test('a login that is over in the middle of a form asks to sign in, and the form
   assert.deepEqual(complaints, [])
 })
 
-test('without accounts the settings say so, and what server this is', async (t) => {
+test('shows that authentication is off, and the server version', async (t) => {
   const open = await startServer(t)
   const profile = await openProfile(t, browser)
   const { page, complaints } = await openTab(profile, `${open.url}/settings?tab=keys`)
-  await page.getByText('There are no accounts here.').waitFor()
+  await page.getByText('Authentication is off').waitFor()
   assert.equal(await page.getByRole('link', { name: 'API keys' }).count(), 0)
   await page.getByRole('link', { name: 'About' }).click()
-  await page.getByText(/^none: everybody/).waitFor()
+  await page.getByText(/^Off \(none\)/).waitFor()
   assert.deepEqual(complaints, [])
 })

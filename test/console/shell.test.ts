@@ -7,7 +7,7 @@ import { createSession } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
 import { scriptBytes } from '../browser/scripts.ts'
 
-/** Of JavaScript, as gzip makes it, until a screen is there. */
+/** Budget of JavaScript until a screen is rendered, in bytes after gzip. */
 const scriptBytesMax = 250_000
 
 let browser: Browser
@@ -18,14 +18,14 @@ beforeAll(async (t) => {
   server = await startServer(t as never)
 })
 
-test('with the keyboard alone one finds a session, talks, and goes on to other places', async (t) => {
+test('finds a session, sends a message and opens other screens by keyboard', async (t) => {
   await createSession(server, { title: 'Weather in Rome' })
   await createSession(server, { title: 'Something else' })
   const { page, complaints } = await openTab(await openProfile(t, browser), server.url)
   const { keyboard } = page
   await page.getByText('Weather in Rome').waitFor()
   await keyboard.press('Control+k')
-  await page.getByRole('combobox', { name: 'Search and go' }).waitFor()
+  await page.getByRole('combobox', { name: 'Search or run a command' }).waitFor()
   await keyboard.type('rome')
   await page.getByRole('option', { name: /^Weather in Rome/, selected: true }).waitFor()
   await page.getByRole('option').nth(1).waitFor({ state: 'detached' })
@@ -47,7 +47,7 @@ test('with the keyboard alone one finds a session, talks, and goes on to other p
   await page.getByRole('heading', { name: 'Capabilities', level: 1 }).waitFor()
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   await keyboard.press('?')
-  await page.getByRole('dialog', { name: 'Keys' }).getByText('Go to Agents').waitFor()
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).getByText('Go to Agents').waitFor()
   await keyboard.press('Escape')
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   await keyboard.press('g')
@@ -58,32 +58,62 @@ test('with the keyboard alone one finds a session, talks, and goes on to other p
   assert.deepEqual(complaints, [])
 })
 
-test('the list, and a session, need no more JavaScript than they should', async (t) => {
+for (const delayMs of [0, 500]) {
+  test(`keeps keys typed right after Ctrl+K on a fresh page, ${delayMs} ms before the palette is loaded`, async (t) => {
+    const profile = await openProfile(t, browser)
+    await profile.route('**/assets/palette-*.js', async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, delayMs))
+      await route.continue()
+    })
+    const { page, complaints } = await openTab(profile, server.url)
+    const palette = page.waitForRequest(/assets\/palette-/)
+    await page.getByRole('heading', { name: 'Sessions', level: 1 }).waitFor()
+    await page.keyboard.press('Control+k')
+    await page.keyboard.type('new agent')
+    const field = page.getByRole('combobox', { name: 'Search or run a command' })
+    await eventually(async () => assert.equal(await field.inputValue(), 'new agent'))
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/\/agents\/new/)
+    await palette
+    assert.deepEqual(complaints, [])
+  })
+}
+
+test('loads the palette when the page is idle', async (t) => {
+  const profile = await openProfile(t, browser)
+  const { page } = await openTab(profile, `${server.url}/agents`)
+  await eventually(async () => {
+    const loaded = `performance.getEntriesByType('resource').map(({ name }) => name).join()`
+    assert.match(await valueIn<string>(page, loaded), /assets\/palette-/)
+  })
+})
+
+test('the list and a session stay within the JavaScript budget', async (t) => {
   const { id } = await createSession(server, { title: 'The first one' })
   const profile = await openProfile(t, browser)
   const list = await openTab(profile, server.url)
   await list.page.getByText('The first one').waitFor()
   const session = await openTab(profile, `${server.url}/sessions/${id}`)
-  await session.page.getByText('This conversation has not begun.').waitFor()
+  await session.page.getByText('No messages yet').waitFor()
   for (const { page, complaints } of [list, session]) {
     const bytes = await scriptBytes(page)
     assert.ok(bytes < scriptBytesMax, `${page.url()} needs ${bytes} bytes`)
-    assert.ok(bytes > scriptBytesMax / 2, 'all of it was counted')
+    assert.ok(bytes > scriptBytesMax / 2, 'all scripts were counted')
     assert.deepEqual(complaints, [])
   }
 })
 
-test('light or dark is chosen, kept, and there before anything is drawn', async (t) => {
+test('stores the color theme and applies it before the first paint', async (t) => {
   const { page, complaints } = await openTab(
     await openProfile(t, browser, { colorScheme: 'light' }),
     `${server.url}/agents`,
   )
   const scheme = () => valueIn(page, 'document.documentElement.dataset.mantineColorScheme')
   assert.equal(await scheme(), 'light')
-  await page.getByRole('button', { name: 'Light or dark' }).click()
+  await page.getByRole('button', { name: 'Color theme' }).click()
   await page.getByRole('menuitem', { name: 'Dark' }).click()
   await eventually(async () => assert.equal(await scheme(), 'dark'))
-  // What the page would do later is not there to do it.
+  // Blocks all later scripts of the page.
   await page.route('**/assets/*.js', (route) => route.abort())
   await page.reload()
   assert.equal(await scheme(), 'dark')
@@ -93,31 +123,31 @@ test('light or dark is chosen, kept, and there before anything is drawn', async 
   )
 })
 
-test('one is told of an address with nothing, of another version of the server, and of being offline', async (t) => {
+test('shows an unknown URL, a new server version, and a lost network', async (t) => {
   const profile = await openProfile(t, browser)
   await profile.route('**/health', async (route) => {
     const response = await route.fetch()
     await route.fulfill({ json: { ...(await response.json()), version: '99.0.0' } })
   })
   const { page } = await openTab(profile, `${server.url}/settings`)
-  await page.getByText('The server has another version now, 99.0.0').waitFor()
+  await page.getByText('The server now runs version 99.0.0').waitFor()
   await page.getByRole('button', { name: 'Reload' }).waitFor()
   await profile.setOffline(true)
   await page.getByText('You are offline.').waitFor()
   await profile.setOffline(false)
   await page.getByText('You are offline.').waitFor({ state: 'detached' })
   await page.goto(`${server.url}/settings/nowhere/at/all`)
-  await page.getByText('There is nothing at this address.').waitFor()
-  await page.getByRole('link', { name: 'All sessions' }).click()
+  await page.getByText('No page at this URL').waitFor()
+  await page.getByRole('link', { name: 'View sessions' }).click()
   await page.getByRole('heading', { name: 'Sessions', level: 1 }).waitFor()
 })
 
-test('a screen whose part cannot be loaded says so, and the menu goes on', async (t) => {
+test('shows an error for a screen whose code cannot be loaded, and keeps the menu', async (t) => {
   const { page } = await openTab(await openProfile(t, browser), server.url)
   await page.getByRole('heading', { name: 'Sessions', level: 1 }).waitFor()
   await page.route('**/assets/catalogue-*.js', (route) => route.abort())
   await page.getByRole('link', { name: 'Capabilities' }).click()
-  await page.getByRole('heading', { name: 'This screen failed' }).waitFor()
+  await page.getByRole('heading', { name: 'This page failed to load' }).waitFor()
   await page.getByRole('button', { name: 'Reload' }).waitFor()
   await page.getByRole('link', { name: 'Agents' }).click()
   await page.getByRole('heading', { name: 'Agents', level: 1 }).waitFor()

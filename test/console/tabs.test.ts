@@ -15,7 +15,7 @@ beforeAll(async (t) => {
   server = await startServer(t as never)
 })
 
-test('among many tabs one sees which session waits; links open in new ones, times are exact, ids are copied', async (t) => {
+test('marks the tab of a waiting session, opens links in new tabs, shows exact times and copies ids', async (t) => {
   const { id: agent_id } = await createAgent(server, {
     capabilities: [{ ref: 'test_math', config: { requires_approval: true } }],
   })
@@ -26,7 +26,7 @@ test('among many tabs one sees which session waits; links open in new ones, time
   const profile = await openProfile(t, browser, { permissions, timezoneId: 'UTC' })
   const { page, complaints } = await openTab(profile, server.url)
   const row = page.getByRole('link', { name: /Books of May/ })
-  await row.getByText('waits for approval').waitFor()
+  await row.getByText('needs approval').waitFor()
   const made = row.locator('time')
   const { body } = await server.call('GET', `/v1/sessions/${id}`)
   const second = body.created_at.slice(11, 19)
@@ -39,24 +39,24 @@ test('among many tabs one sees which session waits; links open in new ones, time
   const titled = (title: string) =>
     eventually(async () => assert.equal(await tab.title(), `${title} · Outlast`))
   const sign = () => valueIn<string>(tab, 'document.querySelector("link[rel=icon]").href')
-  await titled('Books of May – waits for you')
+  await titled('Books of May – waiting for you')
   assert.equal(await sign(), `${server.url}/favicon-waiting.svg`)
   assert.equal(
     (await fetch(await sign())).headers.get('content-type'),
     'image/svg+xml; charset=utf-8',
   )
 
-  await tab.getByRole('button', { name: 'Allow', exact: true }).click()
+  await tab.getByRole('button', { name: 'Approve', exact: true }).click()
   await tab.getByRole('log').getByText('Added.', { exact: true }).waitFor()
   await titled('Books of May – idle')
   assert.equal(await sign(), `${server.url}/favicon.svg`)
-  await row.getByText('idle', { exact: true }).waitFor()
+  await row.getByText('Idle', { exact: true }).waitFor()
 
   await openPanel(tab, 'Details')
   await tab.bringToFront()
   for (const [name, copied] of [
-    ["Copy the session's id", id],
-    ["Copy the agent's id", agent_id],
+    ['Copy session ID', id],
+    ['Copy agent ID', agent_id],
   ] as const) {
     await tab.getByRole('button', { name }).click()
     await eventually(async () =>
@@ -64,7 +64,7 @@ test('among many tabs one sees which session waits; links open in new ones, time
     )
     await tab.getByRole('button', { name: 'Copied' }).first().waitFor()
   }
-  await tab.getByRole('button', { name: "Copy the agent's id" }).waitFor()
+  await tab.getByRole('button', { name: 'Copy agent ID' }).waitFor()
   await tab.getByRole('region', { name: 'Details' }).getByRole('link', { name: 'Ada' }).click()
   await tab.waitForURL(`${server.url}/agents/${agent_id}`)
   assert.deepEqual(complaints, [])

@@ -13,10 +13,10 @@ beforeAll(async (t) => {
   browser = await startBrowser(t)
 })
 
-// biome-ignore lint/suspicious/noExplicitAny: answers of a server that does not exist yet
+// biome-ignore lint/suspicious/noExplicitAny: responses of a future server
 type Answered = any
 
-/** Answers to GET as a newer server would give them: with what this page has never heard of. */
+/** Changes responses to GET as a newer server might: with unknown fields and values. */
 async function fromTheFuture(
   profile: BrowserContext,
   changes: Record<string, (body: Answered) => void>,
@@ -33,9 +33,9 @@ async function fromTheFuture(
   })
 }
 
-/** Waits for these texts of a screen, or tells at once that it failed. */
+/** Waits for texts of a screen. Fails at once when the screen failed. */
 async function see(page: Page, ...texts: string[]) {
-  const broken = page.getByRole('heading', { name: 'This screen failed' })
+  const broken = page.getByRole('heading', { name: 'This page failed to load' })
   for (const text of texts) {
     await page.getByText(text).filter({ visible: true }).or(broken).first().waitFor()
     if (await broken.count())
@@ -43,7 +43,7 @@ async function see(page: Page, ...texts: string[]) {
   }
 }
 
-test('a newer server, with events, states and kinds that nobody here has heard of, breaks no screen', async (t) => {
+test('renders every screen with unknown events, states and types of a newer server', async (t) => {
   const server = await startServer(t)
   const { id: agent_id } = await createAgent(server, { name: 'Porter' })
   const { id } = await createSession(server, { agent_id, title: 'Of another time' })
@@ -121,7 +121,7 @@ test('a newer server, with events, states and kinds that nobody here has heard o
   })
   const { url } = server
   const { page, complaints } = await openTab(profile, url)
-  await page.getByText('The server has another version now, 99.0.0').waitFor()
+  await page.getByText('The server now runs version 99.0.0').waitFor()
   await page.getByRole('button', { name: 'Reload' }).waitFor()
   await see(page, 'Of another time', 'hibernating')
   await page.getByRole('link', { name: /^Of another time/ }).click()
@@ -133,7 +133,7 @@ test('a newer server, with events, states and kinds that nobody here has heard o
     await see(page, 'You said “Good morning”')
   }
   await see(page, 'dreaming of sheep')
-  // It is of use all the same.
+  // The session still works.
   await say(page, 'Good evening')
   await page.getByRole('log').getByText('You said “Good evening”').waitFor()
 
@@ -141,11 +141,11 @@ test('a newer server, with events, states and kinds that nobody here has heard o
   await go('Agents')
   await page.getByRole('heading', { name: 'Agents', exact: true }).waitFor()
   await page.getByRole('link', { name: /^Porter/ }).click()
-  await see(page, 'teleport', 'not there')
+  await see(page, 'teleport', 'not found')
   await go('Capabilities')
   await see(page, 'Levitation')
   await go('Models')
-  await page.getByLabel('Disabled and stale too').check()
+  await page.getByLabel('Show disabled').check()
   await see(page, 'Simulated')
   await go('Providers')
   await see(page, 'oracle')
@@ -168,7 +168,7 @@ test('a newer server, with events, states and kinds that nobody here has heard o
   assert.deepEqual(complaints, [])
 })
 
-test('what an event that is not known tells while it streams is passed over', async (t) => {
+test('ignores unknown events in the stream', async (t) => {
   const server = await startServer(t)
   const { id } = await createSession(server)
   const profile = await openProfile(t, browser)

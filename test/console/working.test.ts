@@ -26,7 +26,7 @@ const message = (page: Page) => page.getByLabel('Message', { exact: true })
 
 const slow = (text: string) => scripted({ text: `${text} `.repeat(200), tokens_per_second: 5 })
 
-/** Files as somebody drops them, or pastes them where they write. */
+/** Drops files on the page, or pastes them into the composer. */
 const give = (page: Page, files: string, how: 'drop' | 'paste') =>
   page.evaluate(`(() => {
     const given = new DataTransfer()
@@ -37,7 +37,7 @@ const give = (page: Page, files: string, how: 'drop' | 'paste') =>
     to.dispatchEvent(new Kind(name, about))
   })()`)
 
-test('a message asks for a model and an effort, and the usage panel tells what they cost', async (t) => {
+test('sends a message with a model and an effort, and shows its usage', async (t) => {
   const { call } = server
   const { data } = (await call('GET', '/v1/llm-providers')).body
   const simulated = data.find((one: { provider_type: string }) => one.provider_type === 'llmsim')
@@ -61,7 +61,7 @@ test('a message asks for a model and an effort, and the usage panel tells what t
   assert.deepEqual(complaints, [])
 })
 
-test('while the agent works one steers it and interrupts it, and sees what each did', async (t) => {
+test('steers and interrupts a running turn', async (t) => {
   const config = { requires_approval: ['write_file'] }
   const capabilities = [{ ref: 'session_file_system', config }]
   const { id: agent_id } = await createAgent(server, { capabilities })
@@ -69,13 +69,13 @@ test('while the agent works one steers it and interrupts it, and sees what each 
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
   const write = { name: 'write_file', arguments: { path: '/notes.txt', content: 'Hello' } }
   await say(page, scripted({ tool_calls: [write] }))
-  const allow = log.getByRole('button', { name: 'Allow', exact: true })
-  await allow.waitFor()
+  const approve = log.getByRole('button', { name: 'Approve', exact: true })
+  await approve.waitFor()
   await message(page).fill(scripted({ text: 'I look north too.' }))
-  await page.getByRole('button', { name: 'Steer' }).click()
+  await page.getByRole('button', { name: 'Send now (joins the running turn)' }).click()
   await log.locator('.message.user', { hasText: 'I look north too.' }).waitFor()
   await log.getByText('Sending…').waitFor({ state: 'detached' })
-  await allow.click()
+  await approve.click()
   await log.getByText('I look north too.', { exact: true }).waitFor()
   await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
   const steered = await eventsOf(server, id)
@@ -84,17 +84,17 @@ test('while the agent works one steers it and interrupts it, and sees what each 
   await say(page, slow('going on'))
   await log.getByText(/^going on going on/).waitFor()
   await message(page).fill('Stop and listen')
-  await page.getByRole('button', { name: 'Interrupt' }).click()
+  await page.getByRole('button', { name: 'Stop and send' }).click()
   await log.getByText(/You said “.*Stop and listen”/).waitFor()
   await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
   await openPanel(page, 'Timeline')
   await page.getByRole('button', { name: /^Turn 2/ }).click()
-  await page.getByText(/^Turn 2: cancelled/).waitFor()
+  await page.getByText(/^Turn 2: canceled/).waitFor()
   assert.match(page.url(), /turn=/)
   assert.deepEqual(complaints, [])
 })
 
-test('what cannot go along with a message says why, and the rest goes', async (t) => {
+test('explains attachments that cannot be sent and sends the others', async (t) => {
   const { id } = await createSession(server)
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
   const attached = page.getByLabel('Attachments')
@@ -102,12 +102,12 @@ test('what cannot go along with a message says why, and the rest goes', async (t
   await page
     .locator('input[type=file]')
     .setInputFiles([{ ...large, buffer: Buffer.alloc(10 * 1024 * 1024 + 1) }])
-  await attached.getByText('large.bin has more than 10 MiB.').waitFor()
+  await attached.getByText('large.bin is larger than 10 MiB.').waitFor()
   const wide = `new File([new Uint8Array(5 * 1024 * 1024 + 1)], 'wide.png', { type: 'image/png' })`
   await give(page, `[${wide}]`, 'paste')
-  await attached.getByText('The images of a message may have 5 MiB together.').waitFor()
+  await attached.getByText('The images of a message can have at most 5 MiB in total.').waitFor()
   await message(page).fill('With a drawing')
-  assert.equal(await page.getByRole('button', { name: 'Send' }).isEnabled(), false)
+  assert.equal(await page.getByRole('button', { name: 'Send', exact: true }).isEnabled(), false)
   await attached.getByRole('button', { name: 'Remove large.bin' }).click()
   await attached.getByRole('button', { name: 'Remove wide.png' }).click()
 
@@ -116,16 +116,16 @@ test('what cannot go along with a message says why, and the rest goes', async (t
   await attached.locator('.ready', { hasText: 'drawing.svg' }).waitFor()
   const many = `Array.from({ length: 22 }, (_, n) => new File(['x'], n + '.txt'))`
   await give(page, many, 'drop')
-  await attached.getByText('A message may have 20 attachments.').waitFor()
+  await attached.getByText('A message can have at most 20 attachments.').waitFor()
   await attached.getByRole('button', { name: 'Remove 3 more' }).click()
   await attached.locator('.ready').nth(19).waitFor()
-  await page.getByRole('button', { name: 'Send' }).click()
+  await page.getByRole('button', { name: 'Send', exact: true }).click()
   await log.getByText('Attached file: /attachments/drawing.svg').first().waitFor()
   await log.getByText('Attached file: /attachments/18.txt').first().waitFor()
   assert.deepEqual(complaints, [])
 })
 
-test('offline, a message waits and what is written stays; both go on by themselves', async (t) => {
+test('keeps messages and drafts while offline, and sends them afterwards', async (t) => {
   const { id } = await createSession(server)
   const { profile, page, complaints, log } = await openSession(t, browser, { url: server.url, id })
   await say(page, 'First')

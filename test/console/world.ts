@@ -51,7 +51,7 @@ const until = (server: Server, sessionId: string, type: Event['type']) =>
     assert.ok(types.includes(type), types.join())
   })
 
-/** One of everything that a screen can show; gives the ids that are in addresses. */
+/** Creates one resource for every kind of screen content. Returns ids for URLs. */
 export async function fill(server: Server) {
   const { call } = server
   const { id: agentId } = await createAgent(server, {
@@ -81,7 +81,7 @@ export async function fill(server: Server) {
   return { agentId, sessionId, scheduleId: await schedule(server, agentId) }
 }
 
-/** A session in which everything happened, and which waits for a person and for its client. */
+/** Creates a session with every kind of item that waits for an approval and for its client. */
 async function converse(server: Server, agent_id: string): Promise<string> {
   const { id } = await createSession(server, { agent_id, title: 'Everything', tags: ['urgent'] })
   const first = scripted(

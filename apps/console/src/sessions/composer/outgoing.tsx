@@ -36,7 +36,7 @@ export function Unsent({ outgoing }: { outgoing: Outgoing }) {
           </Button>
         )}
         <Button size="compact-xs" variant="default" onClick={() => discard(id)}>
-          Discard message
+          Discard
         </Button>
       </Group>
     </div>
