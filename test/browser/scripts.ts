@@ -2,11 +2,16 @@ import http from 'node:http'
 import type { Page } from 'playwright-core'
 import { valueIn } from './browser.ts'
 
-/** Returns the bytes of JavaScript that a page has loaded, after gzip. */
-export async function scriptBytes(page: Page): Promise<number> {
+/**
+ * Returns the bytes of JavaScript that a page needed, after gzip. `preloaded`: scripts that the page
+ * loads when it is idle, which are not counted.
+ */
+export async function scriptBytes(page: Page, preloaded = /\/palette-/): Promise<number> {
   const loaded = `performance.getEntriesByType('resource').map(({ name }) => name)`
   const names = new Set(await valueIn<string[]>(page, loaded))
-  const scripts = [...names].filter((name) => new URL(name).pathname.endsWith('.js'))
+  const scripts = [...names].filter(
+    (name) => new URL(name).pathname.endsWith('.js') && !preloaded.test(name),
+  )
   const sizes = await Promise.all(scripts.map(bytesOf))
   return sizes.reduce((sum, size) => sum + size, 0)
 }

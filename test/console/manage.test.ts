@@ -193,7 +193,7 @@ test('creates, previews, runs and pauses a schedule, and shows its turn in opera
   await page.getByRole('link', { name: 'Operations' }).click()
   await page.getByText('Healthy').waitFor()
   // Statistics of all nodes, from any node.
-  await page.getByRole('img', { name: /^Throughput and failures: completed 1, / }).waitFor()
+  await page.getByRole('img', { name: /^Throughput and failures: Completed 1, / }).waitFor()
   await page.getByRole('img', { name: /^Turn duration: p50 \d/ }).waitFor()
   await page.getByText('24 hours').click()
   await page.waitForURL(/minutes=1440/)

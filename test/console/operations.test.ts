@@ -45,7 +45,7 @@ test('shows failures of all nodes to a remote operator, retries a turn, and show
   await page.getByRole('button', { name: 'Pause' }).waitFor()
 
   await page.getByRole('link', { name: 'Operations' }).click()
-  const failures = { name: /^Throughput and failures: completed 0, failed 1, / }
+  const failures = { name: /^Throughput and failures: Completed 0, Failed 1, / }
   await page.getByRole('img', failures).waitFor()
   await page.getByRole('link', { name: 'Turns', exact: true }).click()
   const failed = page.getByRole('listitem').filter({ hasText: sentence })

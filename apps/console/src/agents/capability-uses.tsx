@@ -102,7 +102,7 @@ function UseCard(props: CardProps) {
           {name}{' '}
           {isLoaded && !capability && (
             <Badge size="xs" color="red" variant="light">
-              not found
+              Not found
             </Badge>
           )}
         </Text>

@@ -70,7 +70,7 @@ type EntryProps = {
   toggle: (isOpen: boolean) => void
 }
 
-const statusWords = { available: '', coming_soon: 'coming soon', deprecated: 'deprecated' }
+const statusWords = { available: '', coming_soon: 'Coming soon', deprecated: 'Deprecated' }
 
 function Entry({ capability, isOpen, toggle }: EntryProps) {
   const { id, name, description, status, category, is_mcp, tool_definitions = [] } = capability

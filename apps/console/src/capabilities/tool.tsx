@@ -13,7 +13,7 @@ export function ToolDetails({ tool, from }: { tool: Tool; from?: string | undefi
         <code>{tool.name}</code>
         {tool.policy === 'requires_approval' && (
           <Badge size="xs" color="yellow" variant="light">
-            requires approval
+            Requires approval
           </Badge>
         )}
         {from && (

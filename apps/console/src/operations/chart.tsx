@@ -34,7 +34,7 @@ export function Chart({
       <figcaption>
         {title}
         <span>
-          {most === Number.MIN_VALUE ? '' : `max ${format(most)}, `}
+          {most === Number.MIN_VALUE ? '' : `Max ${format(most)} · `}
           {span}
         </span>
       </figcaption>

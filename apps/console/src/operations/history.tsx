@@ -14,6 +14,8 @@ const spans = [
   { minutes: 1_440, label: '24 hours' },
 ] as const
 
+const labels = { completed: 'Completed', failed: 'Failed', cancelled: 'Canceled' } as const
+
 type Step = TurnHistory['steps'][number]
 
 /** Throughput and latency of all nodes. */
@@ -51,8 +53,12 @@ function Charts({ history: { steps, step_seconds } }: { history: TurnHistory }) 
   const span = `${durationOf(step_seconds * 1_000).replace('.0 s', ' s')} per point`
   const counted = (name: 'completed' | 'failed' | 'cancelled', color: string): ChartLine => {
     const total = steps.reduce((sum, step) => sum + step[name], 0)
-    const label = name === 'cancelled' ? 'canceled' : name
-    return { name: label, color, values: steps.map((step) => step[name]), now: String(total) }
+    return {
+      name: labels[name],
+      color,
+      values: steps.map((step) => step[name]),
+      now: String(total),
+    }
   }
   const timed = (name: string, color: string, pick: (step: Step) => number | null): ChartLine => ({
     name,

@@ -27,16 +27,16 @@ export function Overview() {
           span={span}
           format={String}
           lines={[
-            { name: 'running', color: colors.blue, values: seen.map(({ running }) => running) },
-            { name: 'queued', color: colors.orange, values: seen.map(({ queued }) => queued) },
-            { name: 'waiting', color: colors.violet, values: seen.map(({ waiting }) => waiting) },
+            { name: 'Running', color: colors.blue, values: seen.map(({ running }) => running) },
+            { name: 'Queued', color: colors.orange, values: seen.map(({ queued }) => queued) },
+            { name: 'Waiting', color: colors.violet, values: seen.map(({ waiting }) => waiting) },
           ]}
         />
         <Chart
           title="Oldest queued turn"
           span={span}
           format={durationOf}
-          lines={[{ name: 'age', color: colors.orange, values: seen.map(ageOf) }]}
+          lines={[{ name: 'Age', color: colors.orange, values: seen.map(ageOf) }]}
         />
       </div>
       {current.data.workers ? (
@@ -54,8 +54,8 @@ const ageOf = ({ oldest_queued_at, atMs }: HealthSample) =>
   oldest_queued_at ? Math.max(0, atMs - Date.parse(oldest_queued_at)) : 0
 
 function spanOf(list: readonly { atMs: number }[]): string {
-  if (list.length < 2) return 'collecting data'
-  return `last ${durationOf(list.at(-1)!.atMs - list[0]!.atMs)}`
+  if (list.length < 2) return 'Collecting data'
+  return `Last ${durationOf(list.at(-1)!.atMs - list[0]!.atMs)}`
 }
 
 function Banner({ health: { status, problems } }: { health: DurableHealth }) {

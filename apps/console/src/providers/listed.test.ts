@@ -54,7 +54,7 @@ test('summarizes a profile', () => {
   } as unknown as ModelProfile
   assert.equal(modelLimits(profile), '1M context, 66K output')
   assert.equal(abilitiesOf(profile), 'image, reasoning, tools')
-  assert.equal(pricesOf(profile), '$3 / $15')
+  assert.equal(pricesOf(profile), '$3 in / $15 out')
   assert.deepEqual(
     [modelLimits(undefined), abilitiesOf(undefined), pricesOf(undefined)],
     [...['', '', 'Price unknown']],

@@ -40,4 +40,4 @@ export function abilitiesOf(profile: ModelProfile | undefined): string {
 }
 
 export const pricesOf = (profile: ModelProfile | undefined) =>
-  profile?.cost ? `$${profile.cost.input} / $${profile.cost.output}` : 'Price unknown'
+  profile?.cost ? `$${profile.cost.input} in / $${profile.cost.output} out` : 'Price unknown'

@@ -35,17 +35,17 @@ export function ModelRow({ model }: { model: ListedModel }) {
           <span>{display_name}</span>
           {is_default && (
             <Badge size="xs" variant="light">
-              default
+              Default
             </Badge>
           )}
           {isOff && (
             <Badge size="xs" variant="light" color="gray">
-              disabled
+              Disabled
             </Badge>
           )}
           {model.is_stale && (
             <Badge size="xs" variant="light" color="yellow">
-              no longer listed
+              No longer listed
             </Badge>
           )}
         </div>
@@ -59,7 +59,7 @@ export function ModelRow({ model }: { model: ListedModel }) {
       </div>
       <div className="model-cell">
         <div>{pricesOf(profile)}</div>
-        <div className="dim">{profile?.cost && 'input / output per 1M tokens'}</div>
+        <div className="dim">{profile?.cost && 'per 1M tokens'}</div>
       </div>
       {mayChange ? <Actions model={model} change={change.mutate} /> : <span />}
       <Failed of={[change]} />

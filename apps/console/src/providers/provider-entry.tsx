@@ -38,7 +38,7 @@ export function ProviderEntry({ provider }: { provider: Provider }) {
             <State kind={status === 'active' ? 'good' : 'off'}>{status}</State>
             {provider_type !== 'llmsim' && (
               <Badge size="xs" variant="light" color={api_key_set || !needsKey ? 'gray' : 'yellow'}>
-                {api_key_set ? 'API key set' : 'no API key'}
+                {api_key_set ? 'API key set' : 'No API key'}
               </Badge>
             )}
           </>

@@ -115,7 +115,8 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
       {isActive && (
         <>
           <Button
-            size="compact-sm"
+            size="xs"
+            px={10}
             variant="subtle"
             color="red"
             {...named('Cancel turn')}
@@ -124,7 +125,8 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
             Cancel
           </Button>
           <Button
-            size="compact-sm"
+            size="xs"
+            px={10}
             variant="default"
             disabled={isDisabled}
             {...named('Stop and send')}
@@ -133,7 +135,8 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
             Stop and send
           </Button>
           <Button
-            size="compact-sm"
+            size="xs"
+            px={10}
             variant="default"
             disabled={isDisabled}
             {...named('Send after this turn')}
@@ -144,7 +147,8 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
         </>
       )}
       <Button
-        size={isActive ? 'compact-sm' : 'xs'}
+        size="xs"
+        {...(isActive && { px: 10 })}
         disabled={isDisabled}
         {...(isActive && named('Send now (joins the running turn)'))}
         onClick={() => send('steer')}

@@ -17,9 +17,9 @@ export function WhyLine({ sessionId, isActive }: LineProps) {
         <span>
           {words}
           <Elapsed since={data.since} />
-          {data.until && (
+          {data.state === 'waits_for_retry' && data.until && (
             <>
-              {' · until '}
+              {' · next attempt '}
               <Ago at={data.until} />
             </>
           )}
@@ -50,13 +50,13 @@ export function wordsOf(why: Why): string {
     failed: '',
     queued: ahead ? `Queued behind ${ahead === 1 ? '1 turn' : `${ahead} turns`}` : 'Queued',
     starting: 'Starting the turn',
-    calls_model: `Waiting for ${model ?? 'the model'}${attempt && attempt > 1 ? `, attempt ${attempt}` : ''}`,
+    calls_model: `Calling ${model ?? 'the model'}${attempt && attempt > 1 ? `, attempt ${attempt}` : ''}`,
     waits_for_retry: `Waiting to retry ${model ?? 'the model'}`,
     compacts: 'Summarizing earlier messages',
     runs_tools: `Running ${names}`,
     between_steps: 'Preparing the next step',
-    waits_for_client: `Waiting for the client to run ${names}`,
-    waits_for_approval: `Waiting for approval of ${names}`,
+    waits_for_client: `Waiting for a result or decision: ${names}`,
+    waits_for_approval: `Waiting for approval: ${names}`,
     waits_for_database: 'Waiting for the database',
     node_gone: 'Server lost. Another one is taking over',
     cancelling: 'Canceling the turn',

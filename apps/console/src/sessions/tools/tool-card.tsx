@@ -59,11 +59,11 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
 }
 
 const words = {
-  waiting: 'waiting',
-  running: 'running',
-  done: 'done',
-  failed: 'failed',
-  cancelled: 'canceled',
+  waiting: 'Waiting',
+  running: 'Running',
+  done: 'Done',
+  failed: 'Failed',
+  cancelled: 'Canceled',
 } as const
 
 function Mark({ status }: Pick<ToolCallItem, 'status'>) {
