@@ -58,7 +58,7 @@ const openConfig =
 /** Every screen, panel, tab and dialog of an administrator, by subject. */
 export const looks = {
   sessions: () => [
-    { at: '/', shows: /^Needs approval/ },
+    { at: '/', shows: /^(Needs approval|Waiting for client)$/ },
     { act: keys('Control+k'), shows: 'Navigate', part: dialog },
     { act: then(close, keys('?')), shows: 'Focus the search field', part: dialog },
     { act: then(close, press('Color theme')), shows: 'System', part: menu },

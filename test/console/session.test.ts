@@ -83,7 +83,7 @@ test('approves a call with edited arguments, denies one with a reason, and sends
   const script = scripted({ tool_calls: calls }, { tool_calls: [look] }, { text: 'All done.' })
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
   await post(server, id, script)
-  await page.getByText('Waiting for you').waitFor()
+  await page.getByText('Waiting for you', { exact: true }).waitFor()
   await page.getByRole('button', { name: 'Stop and send' }).waitFor()
 
   const second = toolOf(page, '/second.txt')
