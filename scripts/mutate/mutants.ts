@@ -182,7 +182,7 @@ export const mutants: Mutant[] = [
     from: 'offset: Number(payload & 0x3fffffn)',
     to: 'offset: Number(payload & 0n)',
     tests: stream,
-    pattern: 'in the middle of a message goes on',
+    pattern: 'resuming from an event inside a message',
   },
   {
     name: 'a key that expired',

@@ -23,7 +23,7 @@ test('does not ask for a sign-in when authentication is off', async (t) => {
   assert.deepEqual(complaints, [])
 })
 
-test('the API docs render and execute requests within their policy', async (t) => {
+test('the API reference renders within its policy and sends requests to its server only', async (t) => {
   const { url } = await startServer(t)
   const profile = await openProfile(t, browser)
   const elsewhere: string[] = []
@@ -34,10 +34,6 @@ test('the API docs render and execute requests within their policy', async (t) =
   const place = '#tag/authentication/GET/v1/auth/config'
   const { page, complaints } = await openTab(profile, `${url}/docs${place}`)
   await page.getByRole('heading', { name: 'Get the sign-in methods' }).waitFor()
-  const paintMs = await page.evaluate(
-    () => performance.getEntriesByName('first-contentful-paint')[0]!.startTime,
-  )
-  assert.ok(paintMs <= paintMsMax, `first contentful paint after ${paintMs} ms`)
   await page
     .getByRole('button', { name: /Test Request.*\/v1\/auth\/config/ })
     .first()
