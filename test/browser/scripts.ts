@@ -3,8 +3,8 @@ import type { Page } from 'playwright-core'
 import { valueIn } from './browser.ts'
 
 /**
- * Returns the bytes of JavaScript that a page needed, after gzip. `preloaded`: scripts that the page
- * loads when it is idle, which are not counted.
+ * Returns the bytes of JavaScript that a page needed, after gzip. `preloaded`: scripts that the
+ * page loads when it is idle, which are not counted.
  */
 export async function scriptBytes(page: Page, preloaded = /\/palette-/): Promise<number> {
   const loaded = `performance.getEntriesByType('resource').map(({ name }) => name)`

@@ -51,8 +51,8 @@ export function useChanges(): void {
 
 /**
  * Shares one connection between all tabs, because a browser limits connections per server. When the
- * leading tab closes, another tab takes over. Contract: without browser locks (plain HTTP to another
- * host) each tab has its own connection.
+ * leading tab closes, another tab takes over. Contract: without browser locks (plain HTTP to
+ * another host) each tab has its own connection.
  */
 async function share(signal: AbortSignal): Promise<void> {
   if (!navigator.locks) return follow(take, signal)

@@ -50,8 +50,8 @@ async function emptyLane(lane: string): Promise<void> {
 }
 
 /**
- * Runs work in one tab at a time. Contract: a tab that was suspended with the lock delays the others
- * by at most 150 s. Two concurrent attempts store one message, because they share a key.
+ * Runs work in one tab at a time. Contract: a tab that was suspended with the lock delays the
+ * others by at most 150 s. Two concurrent attempts store one message, because they share a key.
  */
 async function inOneTab<T>(lane: string, work: () => Promise<T>): Promise<T> {
   if (!navigator.locks) return work()

@@ -79,9 +79,9 @@ export async function acceptMessage(sessionId: string, body: NewMessage): Promis
 }
 
 /**
- * Accepts a session with its first message. Resolves with the session id once the server has created
- * it, and rejects when the server refuses. After a refusal the form keeps the text and the outbox
- * drops it. When `form` is aborted, the outbox keeps it.
+ * Accepts a session with its first message. Resolves with the session id once the server has
+ * created it, and rejects when the server refuses. After a refusal the form keeps the text and the
+ * outbox drops it. When `form` is aborted, the outbox keeps it.
  */
 export async function acceptSession(
   session: NewSession,

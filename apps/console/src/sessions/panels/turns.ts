@@ -7,7 +7,10 @@ import {
   turnStepsOf,
 } from '@outlast/sdk'
 
-/** `retry` and `takeover`: attempts that were interrupted and restarted on the same or another node. */
+/**
+ * `retry` and `takeover`: attempts that were interrupted and restarted on the same or another
+ * node.
+ */
 export type SpanKind = 'wait' | 'model' | 'tool' | 'summary' | 'retry' | 'takeover'
 
 /** A step within a turn. */
