@@ -57,7 +57,7 @@ async function readingCommands(): Promise<string[][]> {
   ]
   const all: string[][] = []
   for (const [name, { load }] of Object.entries(nouns)) {
-    if (name === 'profiles') continue
+    if (name === 'profiles' || name === 'files') continue
     for (const [verb, { positionals }] of Object.entries(await load())) {
       if (!verbs.includes(verb) && name !== 'status') continue
       const words = positionals

@@ -74,7 +74,7 @@ test('works at 20 columns', async (t) => {
   const { type, sees, shown } = chat(t, ['-a', agentId], { columns: 20 })
   await sees(/^›$/m)
   type('/agent Clerk\r')
-  await sees(/starts a new session/)
+  await sees(/starts\s+a\s+new\s+session/)
   const text = '日本語のとても長い文 and a long line of words'
   const step = { text, tool_calls: [{ name: 'list_directory', arguments: { path: '/' } }] }
   type(`${scripted(step, { text: 'end of it' })}\r`)
@@ -208,7 +208,7 @@ test('runs slash commands, and suggests one for an unknown word', async (t) => {
   type('/model no-such\r')
   await sees(/No model has the name or id "no-such/)
   type('/new\r')
-  await sees(/starts a new session with\s+Ada/)
+  await sees(/starts\s+a\s+new\s+session\s+with\s+Ada/)
   type('/exit\r')
   assert.equal(await code, 0)
 })
