@@ -20,14 +20,15 @@ function levelOf({ config, method }: RouteOptions): string | undefined {
 export const takesKey = ({ method, url, config }: RouteOptions) =>
   method === 'POST' && !config?.answersSecret && !url.startsWith('/v1/auth/')
 
-const takesBody = ({ schema }: RouteOptions) => Boolean(schema?.body ?? schema?.consumes)
+/** Bodies are parsed for every method but GET, also where none is expected. */
+const parsesBody = ({ method }: RouteOptions) => method !== 'GET'
 
 /** The errors that any route with the same settings can answer with, by status. */
 export function sharedErrorsOf(route: RouteOptions): Record<string, SharedErrors> {
-  const { method, url, config } = route
+  const { url, config } = route
   const isOpen = isPublic(route)
   const hasId = url.includes(':')
-  const hasBody = takesBody(route)
+  const hasBody = parsesBody(route)
   const shared: Record<string, SharedErrors> = {
     400: invalid(hasId, hasBody),
     403: refused(route),
@@ -50,10 +51,8 @@ export function sharedErrorsOf(route: RouteOptions): Record<string, SharedErrors
     }
   }
   if (config?.ifMatch) shared[412] = { name: 'Changed', codes: ['changed_meanwhile'] }
-  if (method !== 'GET') {
-    shared[413] = hasBody
-      ? { name: 'BodyTooLarge', codes: ['body_too_large', 'body_too_complex'] }
-      : { name: 'TooLarge', codes: ['body_too_large'] }
+  if (hasBody) {
+    shared[413] = { name: 'BodyTooLarge', codes: ['body_too_large', 'body_too_complex'] }
     shared[415] = { name: 'UnsupportedMediaType', codes: ['unsupported_media_type'] }
   }
   return shared
