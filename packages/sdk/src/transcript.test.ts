@@ -73,7 +73,11 @@ async function converse(session: SessionHandle) {
   )
   await session.send(says({ error: { message: 'no', status: 400 } })).catch(() => {})
   const turn = session.send(slow)
-  await until(turn, isOfType('output.message.delta'))
+  let text = ''
+  await until(turn, (event) => {
+    if (event.type === 'output.message.delta') text += event.data.delta
+    return text.length > 20
+  })
   const queued = session.send(says({ text: 'queued' }), { on_busy: 'queue' })
   await until(queued, isOfType('input.message'))
   await turn.cancel()
