@@ -7,8 +7,8 @@ type Beginning = { agentId: string; text: string; tags?: string[] }
 
 /**
  * Creates a session for a form and calls `go` with its id while the form is mounted. The session
- * and its first message are stored first, so that both are created exactly once, even if the page
- * is closed before the server responds.
+ * and its first message are stored first. Both are created exactly once, even if the page is closed
+ * before the server responds.
  */
 export function useBegin(go: (sessionId: string) => void) {
   const form = useRef(new AbortController())

@@ -7,10 +7,7 @@ import {
   turnStepsOf,
 } from '@outlast/sdk'
 
-/**
- * `retry` and `takeover`: attempts that were interrupted and restarted on the same or another
- * node.
- */
+/** `retry` and `takeover`: attempts that were restarted on the same or on another node. */
 export type SpanKind = 'wait' | 'model' | 'tool' | 'summary' | 'retry' | 'takeover'
 
 /** A step within a turn. */
