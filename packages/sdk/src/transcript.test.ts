@@ -115,7 +115,7 @@ for (const accumulated of [false, true]) {
       'write_file failed',
       'agent: word0 word1 word2 wo',
       'user: llmsim-script: [{"er',
-      'agent: Something went wrong',
+      'agent: The model call faile',
       'turn.failed',
       'user: llmsim-script: [{"te',
       'agent: word0 word1 word2 wo',

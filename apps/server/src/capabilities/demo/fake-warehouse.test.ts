@@ -203,7 +203,7 @@ test('tools use the edited document of a user, or name its error', async (t) => 
   const broken: [string, RegExp][] = [
     ['{', /^\/warehouse\/warehouse\.json is not valid JSON\. Correct it or delete it\.$/],
     ['', /is not valid JSON/],
-    ['[]', /does not hold what it should: the document must be an object/],
+    ['[]', /has invalid content: the document must be an object/],
     ['{"inventory": []}', /does not hold what it should: the document needs shipments, orders/],
     [content.replace('150', '"many"'), /inventory\/0\/quantity must be an integer/],
   ]
