@@ -35,7 +35,7 @@ export type Context = {
   io: Io
   /** Aborted by Ctrl-C. */
   signal: AbortSignal
-  /** Describes a resource of the command line: `Support (agent_<id>)` if it was named, else its id. */
+  /** Describes a resource of the command line: `Support (agent_<id>)` if named, else its id. */
   labelOf: (id: string) => string
 }
 

@@ -204,7 +204,7 @@ test('tools use the edited document of a user, or name its error', async (t) => 
     ['{', /^\/warehouse\/warehouse\.json is not valid JSON\. Correct it or delete it\.$/],
     ['', /is not valid JSON/],
     ['[]', /has invalid content: the document must be an object/],
-    ['{"inventory": []}', /does not hold what it should: the document needs shipments, orders/],
+    ['{"inventory": []}', /has invalid content: the document needs shipments, orders/],
     [content.replace('150', '"many"'), /inventory\/0\/quantity must be an integer/],
   ]
   for (const [text, said] of broken) {
