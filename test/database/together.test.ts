@@ -44,7 +44,7 @@ test('ten nodes start together on an empty database', { timeout: 100_000 }, asyn
   assert.deepEqual(state.migrations, (await readdir(migrations)).sort())
   assert.deepEqual(
     { organizations: state.organizations, agents: state.agents, defaults: state.defaults },
-    { organizations: 1, agents: 5, defaults: 1 },
+    { organizations: 1, agents: 6, defaults: 1 },
   )
   assert.equal(state.nodes, nodes)
   const lists = await Promise.all(servers.map(({ call }) => call('GET', '/v1/agents')))
