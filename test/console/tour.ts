@@ -24,14 +24,14 @@ export async function playTour(page: Page, { url, kill, restart, onKilled, onDon
   const log = page.getByRole('log')
   await log.getByText('keep this page open').waitFor()
   await kill()
-  await page.getByText('The connection is lost.').waitFor()
+  await page.getByText('Connection lost.').waitFor()
   await onKilled?.()
   await restart()
-  await page.getByText('The connection is lost.').waitFor({ state: 'detached' })
-  await page.getByRole('button', { name: /^(Allow|Approve)\b/ }).click()
+  await page.getByText('Connection lost.').waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: /^Approve\b/ }).click()
   await log.getByText('You approved, and the raw data is deleted.').waitFor()
   await log.getByRole('cell', { name: '165.75' }).waitFor()
-  await page.getByText('idle', { exact: true }).waitFor()
+  await page.getByText('Idle', { exact: true }).waitFor()
   await onDone?.()
   return { id }
 }
