@@ -38,12 +38,12 @@ test('shows the right form of an id instead of its pattern', () => {
 })
 
 test('shows the right shape of a message', () => {
-  const content = '[{"type":"text","text":"…"}]'
+  const content = '[{"type":"text","text":"Summarize the sales of last week."}]'
   assert.deepEqual(told(contract.NewMessage, { message: { content: 'hi' } }), [
     `/message/content must be an array such as ${content}`,
   ])
   assert.deepEqual(told(contract.NewMessage, { content: 'hi' }), [
-    `body needs message, such as {"message":{"content":${content}}}`,
+    `body needs message, such as {"message":{"role":"user","content":${content}}}`,
   ])
   assert.deepEqual(told(contract.NewMessage, { message: { content: [{ type: 'txt' }] } }), [
     '/message/content/0/type must be one of text, image, image_file, tool_result',

@@ -140,8 +140,8 @@ test('refuses too long names and values with a sentence', async (t) => {
     /key must have between 1 and 255 characters/,
     /`name` cannot contain NUL/,
     /`value` cannot contain NUL/,
-    /The value has 65537 bytes; 65536 are the most/,
-    /The value has 65537 bytes; 65536 are the most/,
+    /The value has 65537 bytes; the maximum is 65536/,
+    /The value has 65537 bytes; the maximum is 65536/,
   ]
   for (const [index, pattern] of said.entries()) assert.match(answers[index], pattern)
   assert.deepEqual(answers.slice(7), [

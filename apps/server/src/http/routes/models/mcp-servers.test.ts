@@ -249,7 +249,7 @@ test('a test lists the tools of the reference server, and keeps the list', async
   assert.deepEqual([moved.tool_count, moved.tools_error], [undefined, undefined])
 })
 
-test('capabilities are those of the server and the active MCP servers of the organization, by id', async () => {
+test('lists capabilities of the server and of active MCP servers by id, demo capabilities last', async () => {
   const { call } = server
   const active = await addMcpServer(server, url, { name: 'shown', description: 'Shown.' })
   const hidden = await addMcpServer(server, url, { name: 'hidden' })
@@ -257,7 +257,12 @@ test('capabilities are those of the server and the active MCP servers of the org
   const { data, total } = (await call('GET', '/v1/capabilities')).body
   assert.equal(data.length, total)
   const ids = data.map(({ id }: { id: string }) => id)
-  assert.deepEqual(ids, ids.toSorted())
+  const isDemo = ({ category }: { category: string }) => Number(category === 'Demo')
+  const sorted = data.toSorted(
+    (a: { id: string; category: string }, b: { id: string; category: string }) =>
+      isDemo(a) - isDemo(b) || (a.id < b.id ? -1 : 1),
+  )
+  assert.deepEqual(data, sorted)
   assert.ok(ids.includes('test_math') && ids.includes(active.ref) && !ids.includes(hidden.ref))
   const shown = data.find(({ id }: { id: string }) => id === active.ref)
   assert.deepEqual([shown.name, shown.description, shown.icon], ['shown', 'Shown.', 'mcp'])
@@ -319,7 +324,7 @@ test('a deleted server is left out, and the preview reports it', async (t) => {
   assert.match((await preview()).warnings[0], /is disabled: it has no effect/)
   await call('DELETE', added.path)
   const left = await preview()
-  assert.match(left.warnings[0], /There is no capability mcp:.* any more/)
+  assert.match(left.warnings[0], /The capability mcp:\S+ does not exist/)
   assert.equal(left.tools.length, 4)
   assert.deepEqual((await call('GET', `/v1/agents/${agent.id}`)).body.capabilities[1], {
     ref: added.ref,
