@@ -1,8 +1,13 @@
-/** A support agent that looks up an order and may refund it only after a person approves. */
+/**
+ * A support agent that looks up an order and may refund it only after a person approves. With the id
+ * of a session as an argument it continues that session.
+ */
 import { createInterface } from 'node:readline/promises'
-import { clientTool, createOutlast } from '@outlast/sdk'
+import { clientTool, createOutlast, type TurnOptions } from '@outlast/sdk'
 
 const outlast = createOutlast({ url: process.env.OUTLAST_URL, apiKey: process.env.OUTLAST_API_KEY })
+
+const [id] = process.argv.slice(2)
 
 const orderId = {
   type: 'object',
@@ -31,20 +36,28 @@ const script = `llmsim-script: ${JSON.stringify([
   { text: 'Your order A-7 was damaged in transit. I have refunded $49.' },
 ])}`
 
-const agent = await outlast.agents.create({
-  name: 'Support',
-  system_prompt: `You help customers of a web shop. Look up an order before you act on it.\n\n${script}`,
-  tools: [findOrder.definition, { ...refundOrder.definition, policy: 'requires_approval' }],
-})
-const session = outlast.session(await outlast.sessions.create({ agent_id: agent.id }))
+async function createSession() {
+  const agent = await outlast.agents.create({
+    name: 'Support',
+    system_prompt: `You help customers of a web shop. Look up an order before you act on it.\n\n${script}`,
+    tools: [findOrder.definition, { ...refundOrder.definition, policy: 'requires_approval' }],
+  })
+  return outlast.sessions.create({ agent_id: agent.id })
+}
 
-const answer = await session.send('My order A-7 arrived broken.', {
+const handlers: TurnOptions = {
   tools: [findOrder, refundOrder],
   async onApproval({ name, arguments: input }) {
     const terminal = createInterface({ input: process.stdin, output: process.stdout })
-    const reply = await terminal.question(`Allow ${name} ${JSON.stringify(input)}? [y/N] `)
+    const reply = await terminal.question(`Approve ${name} ${JSON.stringify(input)}? [y/N] `)
     terminal.close()
     return reply === 'y' ? { decision: 'approve' } : { decision: 'deny', reason: 'Not approved.' }
   },
-})
+}
+
+const session = outlast.session(id ?? (await createSession()))
+console.log(session.id)
+const answer = id
+  ? await session.resume(handlers)
+  : await session.send('My order A-7 arrived broken.', handlers)
 console.log(answer.text)

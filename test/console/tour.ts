@@ -22,7 +22,7 @@ export async function playTour(page: Page, { url, kill, restart, onKilled, onDon
   await page.getByLabel('Message', { exact: true }).fill('Hello!')
   await page.getByLabel('Message', { exact: true }).press('Enter')
   const log = page.getByRole('log')
-  await log.getByText('keep this page open').waitFor()
+  await log.getByText('keep this window open').waitFor()
   await kill()
   await page.getByText('Connection lost.').waitFor()
   await onKilled?.()

@@ -55,9 +55,10 @@ function textLine(level: LogLevel, message: string, about: object): string {
   const time = new Date().toTimeString().slice(0, '12:30:05'.length)
   const fields = Object.entries(about).map(([name, value]) => `${name}=${textOf(value)}`)
   const line = [time, level.toUpperCase().padEnd(levelWidth), message, ...fields].join(' ')
-  if (level !== 'error') return line
+  if (level !== 'error') return printable(line)
   const errors = Object.values(about).filter((value) => value instanceof Error)
-  return [line, ...errors.map(({ stack }) => printable(stack ?? ''))].join('\n')
+  const stacks = errors.flatMap(({ stack = '' }) => stack.split('\n').map((one) => `  ${one}`))
+  return [line, ...stacks].map(printable).join('\n')
 }
 
 /** A word as it is; other values as JSON. */
@@ -67,5 +68,5 @@ function textOf(value: unknown): string {
   return JSON.stringify(shown) ?? 'undefined'
 }
 
-/** Replaces control characters other than line breaks, which could change a terminal. */
-const printable = (text: string) => text.replace(/[^\P{Cc}\n]/gu, '\u{fffd}')
+/** Replaces control and formatting characters, which could change a terminal or hide text. */
+const printable = (text: string) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')

@@ -83,8 +83,7 @@ function accessOf({ AUTH_MODE, AUTH_BASE_URL, HOST }: Config, url: string): stri
  */
 function clientCommand({ AUTH_MODE, PORT }: Config, url: string): string {
   const { npm_lifecycle_event: script, npm_command: npm } = process.env
-  const start =
-    script === 'start' ? 'npm run -s outlast -- ' : npm === 'exec' ? 'npx outlast ' : 'outlast '
+  const start = script === 'start' || npm === 'exec' ? 'npx outlast ' : 'outlast '
   const where = PORT === 9000 ? '' : ` --url ${url}`
   return `${start}${AUTH_MODE === 'none' ? 'chat' : 'login'}${where}`
 }

@@ -15,6 +15,8 @@ export type List<T> = PromiseLike<Page<T>> &
   AsyncIterable<T>
 
 const pageSize = 100
+/** Pages in a row without a new item, as when many items are added during an iteration. */
+const repeatsMax = 10
 
 /**
  * Creates a list of a path.
@@ -40,6 +42,7 @@ export function listOf<T>(
     const limit = query?.limit ?? pageSize
     const start = query?.offset ?? 0
     let known = 0
+    let repeats = 0
     for (let offset = start; ; ) {
       const page = await get({ limit, offset })
       const goneCount = known - page.total
@@ -49,15 +52,19 @@ export function listOf<T>(
         offset = Math.max(start, offset - goneCount)
         continue
       }
+      let isNew = false
       for (const item of page.data) {
         if (seen.has(keyOf(item))) continue
         seen.add(keyOf(item))
+        isNew = true
         options?.signal?.throwIfAborted()
         yield item
       }
       offset += page.data.length
       const isLast = !page.total_capped && offset >= page.total
-      if (page.data.length === 0 || isLast) return
+      // A server that ignores `offset` repeats its pages for ever.
+      repeats = isNew ? 0 : repeats + 1
+      if (page.data.length === 0 || isLast || repeats > repeatsMax) return
     }
   }
 

@@ -2,7 +2,7 @@ import './shell.css'
 import { AppShell, Burger, Group, NavLink, Text, UnstyledButton } from '@mantine/core'
 import { useDisclosure, useWindowEvent } from '@mantine/hooks'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
-import { lazy, Suspense, useState } from 'react'
+import { lazy, Suspense, useCallback, useState } from 'react'
 import { useAsking } from '../login/login.ts'
 import { useSignOutRequest } from '../login/sign-out.ts'
 import { SignOutQuestion } from '../login/sign-out-question.tsx'
@@ -31,9 +31,9 @@ export function Shell() {
   const [isOpen, { toggle, close }] = useDisclosure()
   const [overlay, setOverlay] = useState<Overlay>()
   useWindowEvent('keydown', ({ key }) => key === 'Escape' && !overlay && close())
-  const { Palette, typed } = usePalette(overlay === 'palette')
+  const closeOverlay = useCallback(() => setOverlay(undefined), [])
+  const { Palette, typed } = usePalette(overlay === 'palette' && !isAsking, closeOverlay)
   useShortcuts({ show: setOverlay, isOff: isAsking })
-  const closeOverlay = () => setOverlay(undefined)
   return (
     <>
       <Suspense>{isAsking ? <SignIn /> : <Welcome />}</Suspense>

@@ -35,6 +35,7 @@ export function useShortcuts({ show, isOff }: Taking): void {
     function onKeyDown(event: KeyboardEvent) {
       if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
         event.preventDefault()
+        if (isPassword(event.target)) return
         return show('palette')
       }
       if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event.target)) return
@@ -56,6 +57,10 @@ function isTaken(target: EventTarget | null): boolean {
   const element = target as HTMLElement
   return element.matches?.('input:not([type="checkbox"]), textarea, select, [contenteditable]')
 }
+
+/** Keys after Ctrl+K would show in the palette while it loads. */
+const isPassword = (target: EventTarget | null) =>
+  target instanceof HTMLInputElement && target.type === 'password'
 
 function focusSearch() {
   const fields = document.querySelectorAll<HTMLInputElement>('main input[aria-label^="Search"]')

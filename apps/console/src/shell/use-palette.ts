@@ -9,7 +9,7 @@ const idleMs = 1_000
  * palette by up to 300 ms. Keys that are typed before the palette is loaded are collected as its
  * first text.
  */
-export function usePalette(isOpen: boolean) {
+export function usePalette(isOpen: boolean, close: () => void) {
   const [Palette, setPalette] = useState<ComponentType<PaletteProps>>()
   const [error, setError] = useState<unknown>()
   const typed = useRef('')
@@ -27,6 +27,7 @@ export function usePalette(isOpen: boolean) {
     typed.current = ''
     if (!isOpen || Palette) return
     const collect = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') return close()
       if (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return
       event.preventDefault()
       event.stopPropagation()
@@ -34,7 +35,7 @@ export function usePalette(isOpen: boolean) {
     }
     window.addEventListener('keydown', collect, { capture: true })
     return () => window.removeEventListener('keydown', collect, { capture: true })
-  }, [isOpen, Palette])
+  }, [isOpen, Palette, close])
   if (error) throw error
   return { Palette, typed }
 }

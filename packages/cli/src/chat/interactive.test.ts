@@ -70,6 +70,21 @@ test('continues a session from its latest exchange, with its messages in the his
   assert.equal(await code, 0)
 })
 
+test('sends text that was typed before the prompt to the session that was asked for', async (t) => {
+  const { id } = await createSession(server, { agent_id: agentId })
+  const { type, sees, code } = chat(t, ['--session', id])
+  type('early\r')
+  await sees(/You said “early”/)
+  type('\x04')
+  assert.equal(await code, 0)
+  const sessions = await server.call('GET', '/v1/sessions?limit=100')
+  assert.equal(
+    sessions.body.data.filter((one: { title?: string }) => one.title === 'early').length,
+    0,
+  )
+  assert.equal((await eventsOf(server, id, '?types=input.message')).length, 1)
+})
+
 test('works at 20 columns', async (t) => {
   const { type, sees, shown } = chat(t, ['-a', agentId], { columns: 20 })
   await sees(/^›$/m)

@@ -38,6 +38,8 @@ type Chat = {
   /** Ctrl-C was pressed once on an empty line. */
   isWarned: boolean
   isOver: boolean
+  /** Settles once the agent and the session are known. Entries typed before wait for it. */
+  ready: Promise<void>
   finish: (code: number) => void
 }
 
@@ -52,7 +54,8 @@ export async function converse(context: Context, start: Start): Promise<number> 
   return new Promise<number>((finish) => {
     const chat = open(context, start, { controls, agent, history, finish })
     signal.addEventListener('abort', () => leave(chat, exitCodes.interrupted), { once: true })
-    begin(chat, session || undefined).catch((error) => {
+    chat.ready = begin(chat, session || undefined)
+    chat.ready.catch((error) => {
       sayError(chat, error)
       leave(chat, exitCodes.failed)
     })
@@ -99,7 +102,10 @@ function open(context: Context, start: Start, { history, ...opening }: Opening):
     consent: (call, signal) => consent(chat, call, signal),
   }
   const parts = { context, start, screen, tell, view, reader, surface }
-  const chat: Chat = { ...parts, ...opening, place: undefined, isWarned: false, isOver: false }
+  const chat: Chat = {
+    ...{ ...parts, ...opening },
+    ...{ place: undefined, isWarned: false, isOver: false, ready: Promise.resolve() },
+  }
   return chat
 }
 
@@ -205,6 +211,7 @@ async function enter(chat: Chat, entry: string): Promise<void> {
   chat.reader.hide()
   chat.view.below()
   try {
+    await chat.ready
     if (text.startsWith('/')) await perform(steeringOf(chat), text)
     else if (text !== '') await send(chat, text)
   } catch (error) {

@@ -30,7 +30,9 @@ export function createTranscriptPrinter(
   let isFirst = true
 
   function headed(speaker: string, { at }: LogEntry): string[] {
-    const time = `${at.slice(0, 19).replace('T', ' ')}Z`
+    const time = `${oneLine(String(at ?? ''))
+      .slice(0, 19)
+      .replace('T', ' ')}Z`
     const head = `${painted(oneLine(speaker), 'bold')}  ${painted(time, 'dim')}`
     return isFirst ? [head] : ['', head]
   }

@@ -92,7 +92,7 @@ test('reports an unknown agent or model', async () => {
   ] as const) {
     const { code, stderr } = await chat(flag, value, 'hello')
     assert.equal(code, expected, flag)
-    assert.match(stderr, /No (agent|model) has the name|--approve must be/)
+    assert.match(stderr, /No (agent|model) has the name|--approve cannot be/)
   }
 })
 
@@ -102,7 +102,7 @@ test('allows no call without a terminal, except with --approve', async () => {
   assert.deepEqual([asked.code, asked.stdout], [1, ''])
   assert.match(asked.stderr, /write_file needs approval, and there is no terminal/)
   assert.doesNotMatch(asked.stderr, /✓ write_file/)
-  const [, approve] = /Approve it with `outlast (sessions approve .+?)`/.exec(asked.stderr)!
+  const [, approve] = /Approve: `outlast (sessions approve .+?)`/.exec(asked.stderr)!
   assert.equal((await runHere([...approve!.split(' '), '--url', server.url])).code, 0)
   const allowed = await chat('-a', id, '--approve', 'all', writing)
   assert.deepEqual([allowed.code, allowed.stdout], [0, 'It is **done**.\n'])

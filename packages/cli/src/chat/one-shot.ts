@@ -114,6 +114,7 @@ async function watch(
     for await (const event of events) {
       await show(event)
       consents.take(event)
+      if (event.type === 'tool.call_requested') out.note(waitsForClient(event))
       if (event.type.startsWith('turn.')) ended = event
       if (event.type === 'session.idled') break
     }
@@ -127,6 +128,13 @@ async function watch(
     screen.freshLine()
   }
   return code ?? (ended?.type === 'turn.completed' ? exitCodes.ok : exitCodes.failed)
+}
+
+function waitsForClient({ data }: Extract<Event, { type: 'tool.call_requested' }>): string {
+  const names = data.tool_calls.map(({ name }) => name).join(', ')
+  return oneLine(
+    `${names}: runs in a client program. The turn waits for its result. Ctrl-C cancels the turn.`,
+  )
 }
 
 type Asker = {
@@ -166,10 +174,10 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
         oneLine(`${call.name} needs approval, and there is no terminal to ask on. The turn waits.`),
       )
       out.note(
-        `Approve it with \`outlast sessions approve ${sessionId} ${oneLine(call.id)}\`, or deny it with \`deny\`.`,
+        `Approve: \`outlast sessions approve ${sessionId} ${oneLine(call.id)}\`. Deny: \`outlast sessions deny ${sessionId} ${oneLine(call.id)}\`.`,
       )
       out.note(
-        `\`outlast chat --session ${sessionId}\` asks for the decision. --approve all or none decides in advance.`,
+        `Or run \`outlast chat --session ${sessionId}\` in a terminal. With a message, --approve all or none decides in advance.`,
       )
       leave(exitCodes.failed)
       return undefined

@@ -34,7 +34,10 @@ const list = defineCommand({
       rows.map((row) => ({ ...row, id: row.path })),
       [
         { title: 'SIZE', value: (row) => (row.is_directory ? '-' : sizeText(row.size_bytes)) },
-        { title: 'CHANGED', value: ({ updated_at }) => `${updated_at.slice(0, 19)}Z` },
+        {
+          title: 'CHANGED',
+          value: ({ updated_at }) => `${oneLine(String(updated_at)).slice(0, 19)}Z`,
+        },
         { title: 'PATH', value: ({ path, is_directory }) => path + (is_directory ? '/' : '') },
       ],
       { empty: 'No files.' },

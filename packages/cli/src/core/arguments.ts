@@ -65,6 +65,6 @@ function checkValue(name: string, { isNeeded, choices }: Flags[string], value: V
   if (!choices || value === undefined) return
   const wrong = [value].flat().find((one) => !choices.includes(String(one)))
   if (wrong !== undefined) {
-    throw new UsageError(`--${name} must be one of ${choices.join(', ')}, not ${wrong}.`)
+    throw new UsageError(`--${name} cannot be ${wrong}. Use one of ${choices.join(', ')}.`)
   }
 }

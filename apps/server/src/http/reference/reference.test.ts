@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { createOutlast } from '@outlast/sdk'
 import { readDocument } from '../../../test/document.ts'
+import { startServer } from '../../../test/server.ts'
+import { eventually } from '../../../test/waiting.ts'
 import { catalogue } from '../../errors.ts'
 import { tagNames } from '../core/docs.ts'
 import { operationDocs } from './texts.ts'
@@ -140,6 +143,29 @@ test('every parameter and every property has a description', (t) => {
     `without a description: ${parameters.length} parameters, ${properties.length} properties`,
   )
   assert.deepEqual(bare, [])
+})
+
+test('closes the file of a script whose download is aborted', async (t) => {
+  const server = await startServer(t)
+  const open = () =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).includes('scalar.js')
+      } catch {
+        return false
+      }
+    }).length
+  for (let round = 0; round < 5; round++) {
+    const leaving = new AbortController()
+    const headers = { 'accept-encoding': 'identity' }
+    const response = await fetch(`${server.url}/docs/scalar.js`, {
+      headers,
+      signal: leaving.signal,
+    })
+    await response.body!.getReader().read()
+    leaving.abort()
+  }
+  await eventually(async () => open() === 0)
 })
 
 test('the samples call the operation that they document', async () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createReadStream, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
+import { pipeline } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { createGunzip } from 'node:zlib'
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
@@ -67,6 +68,17 @@ export function referenceRoutes({ app, version }: Api): void {
     return written
   }
 
+  let converted: Promise<string> | undefined
+
+  /** The document as YAML, made once, because it takes half a second. */
+  function yaml(): Promise<string> {
+    converted ??= (async () => {
+      const { stringify } = await import('yaml')
+      return stringify(JSON.parse(await json()), { aliasDuplicateObjects: false })
+    })()
+    return converted
+  }
+
   const serve = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => unknown) =>
     app.route({ method: 'GET', url, schema: { hide: true }, handler })
 
@@ -76,11 +88,9 @@ export function referenceRoutes({ app, version }: Api): void {
 
   serve('/api-doc/openapi.json', sendJson)
   serve('/docs/json', sendJson)
-  serve('/docs/yaml', async (_request, reply) => {
-    const { stringify } = await import('yaml')
-    const text = stringify(JSON.parse(await json()), { aliasDuplicateObjects: false })
-    return reply.header('content-type', 'application/yaml; charset=utf-8').send(text)
-  })
+  serve('/docs/yaml', async (_request, reply) =>
+    reply.header('content-type', 'application/yaml; charset=utf-8').send(await yaml()),
+  )
   serve('/docs', sendPage)
   serve('/docs/', sendPage)
   serve('/docs/scalar.js', sendScript)
@@ -129,5 +139,6 @@ function sendScript(request: FastifyRequest, reply: FastifyReply) {
   const place = path.join(folder, 'dist/scalar.js.gz')
   if (!statSync(place, { throwIfNoEntry: false })) return reply.callNotFound()
   reply.headers({ 'content-security-policy': filePolicy, 'content-type': types['.js'] })
-  return reply.send(createReadStream(place).pipe(createGunzip()))
+  // Unlike `pipe`, this closes the file when the client disconnects.
+  return reply.send(pipeline(createReadStream(place), createGunzip(), () => {}))
 }

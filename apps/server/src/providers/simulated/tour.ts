@@ -27,7 +27,7 @@ const invitation = `The orders are added up. Next comes the report, and I write 
 kill -9 $(cat data/server.pid)
 \`\`\`
 
-Then start it again with \`npm start\` and keep this page open. The command that has already run does not run again, because its result is in the log. Only this paragraph is requested a second time. No message, tool call or file is lost, and the page reconnects by itself. If you would rather not, just wait: I continue in a few seconds.`
+Then start it again with \`npm start\` and keep this window open. The command that has already run does not run again, because its result is in the log. Only this paragraph is requested a second time. No message, tool call or file is lost, and this window reconnects by itself. If you would rather not, just wait: I continue in a few seconds.`
 
 const normalPace = 40
 const slowPace = 6
@@ -58,7 +58,7 @@ const steps: readonly Step[] = [
 ]
 
 const farewell =
-  'Open **Timeline** to see every step, also the ones before a crash. To talk to a real model, add an API key under **Models**, or start the server with `DEFAULT_ANTHROPIC_API_KEY`, `DEFAULT_OPENAI_API_KEY` or `DEFAULT_GOOGLE_API_KEY`. (simulated)'
+  'In the console, open **Timeline** to see every step, also the ones before a crash. To talk to a real model, add an API key there under **Models**, or start the server with `DEFAULT_ANTHROPIC_API_KEY`, `DEFAULT_OPENAI_API_KEY` or `DEFAULT_GOOGLE_API_KEY`. (simulated)'
 
 const needed = ['write_todos', 'bash', 'write_file', 'delete_file']
 

@@ -77,7 +77,7 @@ const agents: readonly Starter[] = [
     id: `agent_${stem}106`,
     name: 'Guided Tour',
     description:
-      'Plans, runs a command, writes a file and asks for your approval. Needs no API key: say hello.',
+      'Say hello. Needs no API key: plans, runs a command, writes a file, asks for your approval.',
     system_prompt:
       'You show a new user of Outlast how an agent works. Whatever the first message is, make a task list of three tasks, create a small CSV file of orders in /tour with bash, add up the amounts by country, write the result as a Markdown table to /tour/report.md, delete the CSV file, and answer with the table. Before the report, suggest that the user stops the server and starts it again to see that nothing is lost.',
     default_model_id: modelId('403'),
