@@ -183,7 +183,7 @@ export const table: Record<string, Row> = {
   list_providers: ownOnly(),
   create_provider: nothing('a provider refers to nothing'),
   get_provider: byPath(),
-  update_provider: byPath(() => ({ status: 'disabled' })),
+  update_provider: byPath(() => ({ name: 'Taken over' })),
   delete_provider: byPath(),
   sync_models: byPath(),
   test_provider: {

@@ -326,7 +326,8 @@ const from = (address: string) => ({ 'x-forwarded-for': address })
 
 /** Of more attempts than the limit, some are refused; the number depends on their duration. */
 function expectSomeLimited(answers: HttpAnswer[]) {
-  const limited = answers.filter(({ status }) => status === 429)
+  // On a loaded machine, others may be refused because no database connection became free in time.
+  const limited = answers.filter(({ body }) => body.code === 'too_many_attempts')
   assert.ok(limited.length > 0)
   for (const answer of limited) expectStatus(answer, 429, 'too_many_attempts')
 }

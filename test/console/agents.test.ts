@@ -33,10 +33,10 @@ test('creates an agent with two capabilities, shows its problems, tests and expo
 
   // Problems that the server reports appear at their field while the user types.
   await clock.getByText('Configuration').click()
-  await clock.getByLabel('Timezone').fill('Nowhere/Atall')
+  await clock.getByLabel('Default time zone').fill('Nowhere/Atall')
   await page.getByText('This configuration is invalid').waitFor()
-  assert.equal(await clock.getByLabel('Timezone').getAttribute('aria-invalid'), 'true')
-  await clock.getByLabel('Timezone').fill('Europe/Kyiv')
+  assert.equal(await clock.getByLabel('Default time zone').getAttribute('aria-invalid'), 'true')
+  await clock.getByLabel('Default time zone').fill('Europe/Kyiv')
   await weather.getByText('Configuration').click()
   await weather.getByRole('combobox', { name: 'Units' }).click()
   await page.getByRole('option', { name: 'fahrenheit' }).click()

@@ -36,8 +36,11 @@ test('writes one readable line for each entry to a terminal', () => {
 test('adds the stack of an error at level error, without control characters', () => {
   const error = new Error('broken \u001b[31mred')
   const output = logged('text', false, (log) => log.error('request failed', { error }))
-  assert.match(output, /^\S+ ERROR request failed error="broken \\u001b\[31mred"\n  Error: broken/)
-  assert.match(output, /\n {4}at /)
+  assert.match(
+    output,
+    /^\S+ ERROR request failed error="broken \\u001b\[31mred"\n {2}Error: broken/,
+  )
+  assert.match(output, /\n {6}at /)
   assert.doesNotMatch(output, /\u001b/)
 })
 

@@ -232,7 +232,7 @@ test('leaves out a capability whose config a later version refuses', () => {
   assert.deepEqual([prompt, [...tools.keys()]], ['Be kind.', ['one']])
   assert.match(
     left[0]!.error!,
-    /config of the agent for voice is not valid \(tone must be a string/,
+    /config of the agent for voice is invalid \(tone must be a string/,
   )
 })
 

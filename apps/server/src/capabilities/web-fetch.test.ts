@@ -189,5 +189,5 @@ test('explains invalid arguments', async (t) => {
     body: 'x',
   } as never)
   assert.match(post!.error!, /method must be one of GET, HEAD/)
-  assert.match(extra!.error!, /does not accept body/)
+  assert.match(extra!.error!, /does not take body/)
 })

@@ -13,7 +13,7 @@ let fastModel: string
 beforeAll(async (t) => {
   server = await startServer(t as never)
   const { body } = await server.call('POST', `/v1/llm-providers/${simulatedProvider}/models`, {
-    model_id: 'llmsim-tour-tps-100000',
+    model_id: 'llmsim-default-tps-100000',
     display_name: 'Tour without pauses',
   })
   fastModel = body.id
@@ -58,10 +58,11 @@ test('a denied approval keeps the file, and the tour ends with its table', async
 })
 
 test('an agent without the tools of the tour learns which agent has them', async (t) => {
-  const { id: agent_id } = await createAgent(server, { capabilities: [] })
+  const tour = { system_prompt: 'llmsim-tour', capabilities: [] }
+  const { id: agent_id } = await createAgent(server, tour)
   const { id } = await createSession(server, { agent_id, model_id: fastModel })
   const stream = await follow(t, server.url, { sessionId: id })
   await post(server, id, 'Hello!')
   await stream.event('turn.completed')
-  assert.match(replyOf(stream.events), /Guided Tour.*lacks the tools write_todos, bash/)
+  assert.match(replyOf(stream.events), /needs the tools write_todos, bash.*Guided Tour/)
 })

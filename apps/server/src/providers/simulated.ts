@@ -9,7 +9,7 @@ import { unansweredUserTexts } from './simulated/prompt.ts'
 import type { Pace, SimulatedReply } from './simulated/reply.ts'
 import { scriptedReply } from './simulated/script.ts'
 import { streamReply } from './simulated/stream.ts'
-import { tourReply } from './simulated/tour.ts'
+import { isTour, tourReply } from './simulated/tour.ts'
 
 /**
  * Models that run in this process without cost, with the same reply for the same prompt: for a
@@ -54,7 +54,7 @@ function replyOf(name: string, options: LanguageModelV4CallOptions): SimulatedRe
   const scripted = scriptedReply(options, name.includes('-script'))
   if (scripted) return scripted
   if (name.includes('-echo')) return echo(options)
-  if (name.includes('-tour')) return { ...tourReply(options), ...paceOf(name) }
+  if (isTour(options)) return { ...tourReply(options), ...paceOf(name) }
   return assistantReply(options)
 }
 

@@ -60,6 +60,11 @@ const steps: readonly Step[] = [
 const farewell =
   'In the console, open **Timeline** to see every step, also the ones before a crash. To talk to a real model, add an API key there under **Models**, or start the server with `DEFAULT_ANTHROPIC_API_KEY`, `DEFAULT_OPENAI_API_KEY` or `DEFAULT_GOOGLE_API_KEY`. (simulated)'
 
+/** Returns whether the system prompt asks a simulated model for the tour. */
+export function isTour({ prompt: [first] }: LanguageModelV4CallOptions): boolean {
+  return first?.role === 'system' && first.content.includes('llmsim-tour')
+}
+
 const needed = ['write_todos', 'bash', 'write_file', 'delete_file']
 
 /**
@@ -70,7 +75,7 @@ export function tourReply({ prompt, tools = [] }: LanguageModelV4CallOptions): S
   const missing = needed.filter((name) => !tools.some((tool) => tool.name === name))
   if (missing.length > 0) {
     return {
-      text: `This simulated model plays the tour of the agent Guided Tour. Here it lacks the tools ${missing.join(', ')}. (simulated)`,
+      text: `The tour needs the tools ${missing.join(', ')}, as the agent Guided Tour has them. (simulated)`,
     }
   }
   const step = openExchange(prompt).filter(({ role }) => role === 'assistant').length

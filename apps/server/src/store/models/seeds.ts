@@ -47,7 +47,6 @@ const models = [
   model('313', anthropic, 'claude-haiku-5-5', 'Claude Haiku 5.5'),
   model('401', simulated, 'llmsim-default', 'Simulated'),
   model('402', simulated, 'llmsim-latency', 'Simulated, with latency'),
-  model('403', simulated, 'llmsim-tour', 'Simulated, tour'),
   model('501', google, 'gemini-4-argon', 'Gemini 4 Argon'),
   model('502', google, 'gemini-3.8-flash', 'Gemini 3.8 Flash'),
   model('503', google, 'gemini-3.5-flash-lite', 'Gemini 3.5 Flash Lite'),
@@ -55,16 +54,7 @@ const models = [
 
 const uses = (...refs: string[]): CapabilityUse[] => refs.map((ref) => ({ ref }))
 
-type Starter = {
-  id: string
-  name: string
-  description: string
-  system_prompt: string
-  default_model_id?: string
-  capabilities: CapabilityUse[]
-}
-
-const agents: readonly Starter[] = [
+const agents = [
   {
     id: `agent_${stem}101`,
     name: 'Assistant',
@@ -79,8 +69,7 @@ const agents: readonly Starter[] = [
     description:
       'Say hello. Needs no API key: plans, runs a command, writes a file, asks for your approval.',
     system_prompt:
-      'You show a new user of Outlast how an agent works. Whatever the first message is, make a task list of three tasks, create a small CSV file of orders in /tour with bash, add up the amounts by country, write the result as a Markdown table to /tour/report.md, delete the CSV file, and answer with the table. Before the report, suggest that the user stops the server and starts it again to see that nothing is lost.',
-    default_model_id: modelId('403'),
+      'llmsim-tour: a simulated model plays a fixed tour. You show a new user of Outlast how an agent works. Whatever the first message is, make a task list of three tasks, create a small CSV file of orders in /tour with bash, add up the amounts by country, write the result as a Markdown table to /tour/report.md, delete the CSV file, and answer with the table. Before the report, suggest that the user stops the server and starts it again to see that nothing is lost.',
     capabilities: [
       ...uses('stateless_todo_list', 'virtual_bash'),
       { ref: 'session_file_system', config: { requires_approval: ['delete_file'] } },
@@ -175,20 +164,15 @@ async function fill({ kysely }: Db, orgId: string) {
     updated_at: earlier(index),
   })
   await kysely.insertInto('providers').values(providers.map(dated)).execute()
-  const isDefault = orgId === defaultOrganization
-  const ids = new Map(models.map(({ id }) => [id, isDefault ? id : newId('model')]))
+  const idOf = (id: string) => (orgId === defaultOrganization ? id : newId('model'))
   const predefined = models.map((row) => ({
     ...row,
-    id: ids.get(row.id)!,
+    id: idOf(row.id),
     org_id: orgId,
     source: 'predefined',
   }))
   await kysely.insertInto('models').values(predefined).execute()
-  const rows = agents.map(({ default_model_id, ...row }) => ({
-    ...row,
-    default_model_id: default_model_id === undefined ? null : ids.get(default_model_id)!,
-    capabilities: JSON.stringify(row.capabilities),
-  }))
+  const rows = agents.map((row) => ({ ...row, capabilities: JSON.stringify(row.capabilities) }))
   await kysely.insertInto('agents').values(rows.map(dated)).execute()
   await kysely.insertInto('mcp_servers').values(mcpServers.map(dated)).execute()
 }

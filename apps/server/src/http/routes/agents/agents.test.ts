@@ -318,7 +318,7 @@ test('nodes that start together on an empty database seed it once', async (t) =>
   const nodes = await Promise.all(Array.from({ length: 4 }, () => startServer(t, { databaseUrl })))
   for (const { call } of nodes) {
     assert.deepEqual(names(await call('GET', '/v1/agents')), starters)
-    assert.equal((await call('GET', '/v1/llm-models')).body.total, 22)
+    assert.equal((await call('GET', '/v1/llm-models')).body.total, 21)
   }
   for (const node of nodes) await node.stop()
 })

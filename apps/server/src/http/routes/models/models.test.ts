@@ -54,11 +54,10 @@ test('a new database has the models of four providers, the simulated one the def
     'GPT-6.1 Sol',
     'GPT-6.1 Terra',
     'Simulated',
-    'Simulated, tour',
     'Simulated, with latency',
   ])
   assert.deepEqual(await defaults(call), [seeded('401')])
-  const { created_at: _, updated_at: __, ...model } = list.body.data.at(-3)
+  const { created_at: _, updated_at: __, ...model } = list.body.data.at(-2)
   assert.deepEqual(model, {
     id: seeded('401'),
     provider_id: provider,
@@ -105,7 +104,6 @@ test('a model is created, read, listed, changed and deleted', async (t) => {
   assert.deepEqual(namesOf(await call('GET', ofProvider)), [
     'E',
     'Simulated',
-    'Simulated, tour',
     'Simulated, with latency',
   ])
   const gone = await call('DELETE', path)
@@ -141,7 +139,7 @@ test('a model of the catalog has its profile, also with a date at the end of its
   assert.equal(seededModel?.profile?.name, 'GPT-4o')
   assert.deepEqual(seededModel.profile.cost, { input: 2.5, output: 10, cache_read: 1.25 })
   assert.deepEqual(seededModel.profile.limits, { context: 128_000, output: 16_384 })
-  assert.equal(data.filter(({ profile }) => profile).length, data.length - 3)
+  assert.equal(data.filter(({ profile }) => profile).length, data.length - 2)
   const one = await call('GET', `/v1/llm-models/${seeded('213')}`)
   assert.deepEqual(one.body.profile, seededModel.profile)
   const page = await call('GET', '/v1/llm-models?limit=100')
@@ -226,22 +224,22 @@ test('only models that can be used are listed, filtered as asked', async (t) => 
   await call('POST', ofProvider, { ...echo, is_favorite: true })
   const all = ['Claude Haiku 4.5', 'Claude Sonnet 4.5', 'Echo', 'Simulated']
   const list = await call('GET', '/v1/llm-models')
-  assert.deepEqual(namesOf(list), [...all, 'Simulated, tour', 'Simulated, with latency'])
+  assert.deepEqual(namesOf(list), [...all, 'Simulated, with latency'])
   const query = (text: string) => call('GET', `/v1/llm-models?${text}`)
   assert.deepEqual(namesOf(await query('source=manual')), ['Echo'])
   assert.deepEqual(namesOf(await query('source=discovered')), [])
   assert.deepEqual(namesOf(await query('favorites_only=true')), ['Echo'])
-  assert.deepEqual(namesOf(await query('favorites_only=false&include_stale=false')).length, 6)
+  assert.deepEqual(namesOf(await query('favorites_only=false&include_stale=false')).length, 5)
   const page = await query('limit=2&offset=1&source=predefined')
   assert.deepEqual(namesOf(page), ['Claude Sonnet 4.5', 'Simulated'])
-  assert.deepEqual([page.body.total, page.body.offset, page.body.limit], [5, 1, 2])
+  assert.deepEqual([page.body.total, page.body.offset, page.body.limit], [4, 1, 2])
   for (const bad of ['source=x', 'favorites_only=maybe', 'limit=0', 'include_stale=2']) {
     refused(await query(bad), 'invalid_request')
   }
   const anthropicModels = '/v1/llm-providers/provider_01933b5a000070008000000000000002/models'
   assert.equal((await call('GET', anthropicModels)).body.total, 7)
   const provided = await call('GET', `${ofProvider}?limit=1&offset=2`)
-  assert.deepEqual([namesOf(provided), provided.body.total], [['Simulated, tour'], 4])
+  assert.deepEqual([namesOf(provided), provided.body.total], [['Simulated, with latency'], 3])
 })
 
 test('a model of a provider that is disabled cannot be chosen', async (t) => {
@@ -339,7 +337,7 @@ test('the names of later versions answer the same', async (t) => {
     (await call('GET', '/v1/models')).body,
     (await call('GET', '/v1/llm-models')).body,
   )
-  assert.equal((await call('GET', `/v1/providers/${provider}/models`)).body.total, 4)
+  assert.equal((await call('GET', `/v1/providers/${provider}/models`)).body.total, 3)
   assert.equal((await call('PATCH', path, { display_name: 'E' })).body.display_name, 'E')
   assert.equal((await call('DELETE', path)).status, 204)
   const { paths } = (await call('GET', '/api-doc/openapi.json')).body
