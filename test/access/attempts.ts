@@ -204,7 +204,7 @@ export const table: Record<string, Row> = {
   create_model: byPath(bodies.create_model),
   list_all_models: ownOnly(),
   get_model: byPath(),
-  update_model: byPath(() => ({ status: 'disabled', is_default: true })),
+  update_model: byPath(() => ({ display_name: 'Taken over', is_default: true })),
   delete_model: byPath(),
   get_auth_config: nothing('the same for all organizations', () => [{ answer: [200] }]),
   login: nothing('it names a user, not an organization; see the tests of credentials'),

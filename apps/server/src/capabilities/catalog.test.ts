@@ -230,10 +230,7 @@ test('merges the session’s config over the agent’s, in the agent’s order',
 test('leaves out a capability whose config a later version refuses', () => {
   const { prompt, tools, left } = put([use('voice', { tone: 5 }), use('silent')])
   assert.deepEqual([prompt, [...tools.keys()]], ['Be kind.', ['one']])
-  assert.match(
-    left[0]!.error!,
-    /config of the agent for voice is invalid \(tone must be a string/,
-  )
+  assert.match(left[0]!.error!, /config of the agent for voice is invalid \(tone must be a string/)
 })
 
 test('keeps the first of several tools with one name', () => {
