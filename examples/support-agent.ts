@@ -1,6 +1,6 @@
 /**
- * A support agent that looks up an order and may refund it only after a person approves. With the id
- * of a session as an argument it continues that session.
+ * A support agent that looks up an order and may refund it only after a person approves. With the
+ * id of a session as an argument it continues that session.
  */
 import { createInterface } from 'node:readline/promises'
 import { clientTool, createOutlast, type TurnOptions } from '@outlast/sdk'
