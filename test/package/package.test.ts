@@ -108,7 +108,7 @@ test('the package holds no tests, sources or other unintended files', () => {
   const files = run('tar', ['-tzf', tarball]).trim().split('\n')
   const odd = files.filter(
     (file) =>
-      !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|THIRD_PARTY_NOTICES\.txt|dist\/outlast\/sbom\.cdx\.json|docs\/([\w-]+\/)?[\w.-]+\.md|docs\/images\/[\w-]+\.(png|gif)|examples\/([\w-]+\.ts|README\.md))$/.test(
+      !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|THIRD_PARTY_NOTICES\.txt|dist\/outlast\/sbom\.cdx\.json|docs\/([\w-]+\/)?[\w.-]+\.(md|yaml)|docs\/images\/[\w-]+\.(png|gif)|examples\/([\w-]+\.ts|README\.md))$/.test(
         file,
       ) &&
       !/^package\/dist\/sdk\//.test(file) &&
