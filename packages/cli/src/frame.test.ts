@@ -73,7 +73,7 @@ test('suggests the nearest word for an unknown one', async () => {
     [['sessions', 'create'], /--agent is missing/],
     [
       ['sessions', 'list', '--status', 'busy'],
-      /--status must be one of started, active, idle, waiting, failed/,
+      /--status cannot be \w+\. Use one of started, active, idle, waiting, failed/,
     ],
     [['help', 'nothing'], /Unknown command `nothing`/],
   ]

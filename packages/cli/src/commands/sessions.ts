@@ -240,7 +240,7 @@ function callOf({ waiting_for }: Session, text: string | undefined): string {
 const decision = (decision: 'approve' | 'deny', summary: string, sentence: string) =>
   defineCommand({
     summary,
-    more: 'Without a call, the only waiting one. `outlast sessions log` shows the calls that wait.',
+    more: 'Without a call, the only waiting one. `outlast sessions why <session>` names the calls that wait.',
     positionals: ['<session>', '[call]'],
     flags: { reason: { type: 'string', value: 'TEXT', about: 'reason, which the model sees' } },
     async run({ outlast, out, signal }, { words, flags }) {

@@ -39,7 +39,7 @@ export function generalHelp(extra: Extra, most: number): string {
     ...globalRows(most),
     '',
     ...wrap(
-      'An argument such as <agent> is an id, the beginning of an id, or a name. Sessions have no names.',
+      'An argument such as <agent> is an id, the beginning of an id, or a name. Sessions are found by id only.',
       most,
     ),
     '',
