@@ -137,7 +137,8 @@ test('the package installs in at most 300 MB and has the client as outlast/sdk, 
   t.after(() => server.stop())
   const program = `import { createOutlast } from 'outlast/sdk'
 const outlast = createOutlast({ url: ${JSON.stringify(server.url)} })
-const { id } = await outlast.sessions.create({})
+const agent = await outlast.agents.create({ name: 'Ada', system_prompt: 'You are helpful.' })
+const { id } = await outlast.sessions.create({ agent_id: agent.id })
 console.log((await outlast.session(id).send('Hello!')).text)
 `
   writeFileSync(path.join(place.cwd, 'hello.mjs'), program)
