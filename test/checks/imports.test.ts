@@ -27,6 +27,7 @@ const order = [
     'ids.ts',
     'log.ts',
     'secrets.ts',
+    'schema-example.ts',
     'shares.ts',
     'text.ts',
   ],

@@ -1,11 +1,5 @@
 /* global Scalar */
 // Starts Scalar on this server's document. Nothing is loaded from or sent to another host.
-const languages = {
-  curl: ['shell/curl'],
-  typescript: ['js/fetch'],
-  python: ['python/requests'],
-}
-
 Scalar.createApiReference('#reference', {
   onLoaded: () => document.getElementById('loading')?.remove(),
   url: '/docs/json',
@@ -26,7 +20,7 @@ Scalar.createApiReference('#reference', {
   orderSchemaPropertiesBy: 'preserve',
   orderRequiredPropertiesFirst: false,
   defaultHttpClient: { targetKey: 'shell', clientKey: 'curl' },
-  featuredClients: Object.values(languages).flat(),
+  featuredClients: ['shell/curl', 'js/fetch', 'python/requests'],
   hiddenClients: {
     c: true,
     clojure: true,

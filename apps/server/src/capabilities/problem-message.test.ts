@@ -66,7 +66,7 @@ test('names both ends of a range, and all kinds of a union', () => {
     '/limit must be between 1 and 500',
     '/name must have between 1 and 10 characters',
     '/title must be a string',
-    '/either must be true or false or a number at least 0',
+    '/either must be true or false or a number of at least 0',
     '/many must have at least 1 items',
   ])
   assert.deepEqual(

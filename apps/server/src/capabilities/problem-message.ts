@@ -1,28 +1,8 @@
 import { withoutControls } from '@outlast/contract'
 import type { TLocalizedValidationError } from 'typebox/error'
-
-/** The parts of a JSON Schema that messages use. */
-type SchemaPart = {
-  type?: string
-  enum?: readonly unknown[]
-  const?: unknown
-  examples?: readonly unknown[]
-  minimum?: number
-  maximum?: number
-  minLength?: number
-  maxLength?: number
-  minItems?: number
-  maxItems?: number
-  items?: SchemaPart
-  properties?: Record<string, SchemaPart>
-  required?: readonly string[]
-  pattern?: string
-  format?: string
-  anyOf?: readonly SchemaPart[]
-}
+import { exampleOf, type JsonSchema } from '../schema-example.ts'
 
 const exampleLengthMax = 160
-const depthMax = 8
 const namesMax = 10
 
 /** Meaning of the patterns in our schemas. A test compares them with the schemas. */
@@ -117,13 +97,13 @@ export function messageOf(error: TLocalizedValidationError, root: object): strin
 }
 
 /** The part of a schema that a path such as `#/properties/limit` names. */
-function partAt(root: object, schemaPath: string): SchemaPart {
+function partAt(root: object, schemaPath: string): JsonSchema {
   let part: unknown = root
   for (const name of schemaPath.split('/').slice(1)) {
     const key = name.replaceAll('~1', '/').replaceAll('~0', '~')
     part = (part as Record<string, unknown> | undefined)?.[key]
   }
-  return (part ?? {}) as SchemaPart
+  return (part ?? {}) as JsonSchema
 }
 
 /** The first names of a list, which the caller determines and may be long. */
@@ -138,24 +118,25 @@ function rangeOf(min: number | undefined, max: number | undefined): string {
   return max === undefined ? `at least ${min}` : `between ${min} and ${max}`
 }
 
-/** The form of a text, where it says more than that the value must be a text. */
-function formOf({ pattern = '', format = '' }: SchemaPart): string | undefined {
+/** The form of a text; undefined if the only requirement is that it is a text. */
+function formOf({ pattern = '', format = '' }: JsonSchema): string | undefined {
   const form = patternInWords(pattern) ?? formatWords[format]
   return form?.startsWith('must be ') ? form : undefined
 }
 
-const malformed = ({ examples }: SchemaPart) =>
+const malformed = ({ examples }: JsonSchema) =>
   examples === undefined ? 'has an invalid format' : `must have a form such as ${examples[0]}`
 
-function missing({ properties = {} }: SchemaPart, names: readonly string[]): string {
+function missing({ properties = {} }: JsonSchema, names: readonly string[]): string {
   const parts = names.map((name) => properties[name] ?? {})
   const isPlain = parts.every(({ type, examples }) => type === 'string' && !examples)
-  const fields = names.map((name, at) => [name, exampleOf(parts[at]!)])
-  return `needs ${names.join(', ')}${isPlain ? '' : suchAs(Object.fromEntries(fields), ', such as')}`
+  if (isPlain) return `needs ${names.join(', ')}`
+  const example = exampleOf({ type: 'object', properties, required: [...names] }, { isShort: true })
+  return `needs ${names.join(', ')}${suchAs(example, ', such as')}`
 }
 
 /** The kind of value that a schema allows, with an example of a list or an object. */
-function kindOf(schema: SchemaPart): string {
+function kindOf(schema: JsonSchema): string {
   if (schema.anyOf) {
     const kinds = schema.anyOf.filter(({ type }) => type !== 'null').map(kindOf)
     return [...new Set(kinds)].join(' or ')
@@ -166,13 +147,15 @@ function kindOf(schema: SchemaPart): string {
     case 'boolean':
       return 'true or false'
     case 'array':
-      return `an array${suchAs(exampleOf(schema), ' such as')}`
+      return `an array${suchAs(exampleOf(schema, { isShort: true }), ' such as')}`
     case 'object':
-      return `an object${suchAs(exampleOf(schema), ' such as')}`
+      return `an object${suchAs(exampleOf(schema, { isShort: true }), ' such as')}`
     case 'integer':
     case 'number': {
       const range = schema.minimum ?? schema.maximum
-      const limits = range === undefined ? '' : ` ${rangeOf(schema.minimum, schema.maximum)}`
+      const bounds = rangeOf(schema.minimum, schema.maximum)
+      const isOpen = schema.minimum === undefined || schema.maximum === undefined
+      const limits = range === undefined ? '' : isOpen ? ` of ${bounds}` : ` ${bounds}`
       return withArticle(schema.type) + limits
     }
     default:
@@ -184,33 +167,4 @@ function kindOf(schema: SchemaPart): string {
 function suchAs(example: unknown, words: string): string {
   const text = JSON.stringify(example) ?? ''
   return text.length <= 2 || text.length > exampleLengthMax ? '' : `${words} ${text}`
-}
-
-/** A short value that fits a schema: its own example, else one of its required fields. */
-function exampleOf(schema: SchemaPart, depth = 0): unknown {
-  if (schema.examples) return schema.examples[0]
-  if (schema.enum) return schema.enum[0]
-  if (schema.const !== undefined) return schema.const
-  if (depth > depthMax) return '…'
-  if (schema.anyOf) {
-    const last = schema.anyOf.findLast(({ type }) => type === 'object')
-    return exampleOf(schema.anyOf.length === 2 && last ? last : schema.anyOf[0]!, depth + 1)
-  }
-  switch (schema.type) {
-    case 'integer':
-    case 'number':
-      return Math.max(schema.minimum ?? 1, Math.min(1, schema.maximum ?? 1))
-    case 'boolean':
-      return true
-    case 'array':
-      return schema.items ? [exampleOf(schema.items, depth + 1)] : []
-    case 'object': {
-      const { properties = {}, required = [] } = schema
-      return Object.fromEntries(
-        required.map((name) => [name, exampleOf(properties[name] ?? {}, depth + 1)]),
-      )
-    }
-    default:
-      return '…'
-  }
 }

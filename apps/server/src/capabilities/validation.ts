@@ -25,11 +25,9 @@ export function problemsOf(schema: TObject, value: unknown): Problem[] {
   if (tooLong) return [tooLong]
   if (validator.Check(value)) return []
   const errors = validator.Errors(value)
-  const saying = errors.filter(says)
-  // Of many errors only the first are told, which may all be fields too many: never nothing for
-  // what does not fit.
-  const told = reduceUnions(saying.length > 0 ? saying : errors)
-  const problems = told.map((error) => ({
+  const located = errors.filter(isLocated)
+  // The errors are cut at a maximum, so all of them may be of extra fields.
+  const problems = reduceUnions(located.length > 0 ? located : errors).map((error) => ({
     path: error.instancePath,
     message: messageOf(error, schema),
   }))
@@ -58,7 +56,7 @@ function tooLongIn(schema: Shape, value: unknown, path: string): Problem | undef
 }
 
 /** An extra field is reported twice: at its own path, and by the object that refuses it. */
-const says = (error: TLocalizedValidationError) => error.keyword !== 'boolean'
+const isLocated = (error: TLocalizedValidationError) => error.keyword !== 'boolean'
 
 /** The pattern and the format of a field may have the same message. */
 const withoutRepeats = (problems: readonly Problem[]) =>

@@ -102,16 +102,18 @@ export function referenceRoutes({ app, version }: Api): void {
   }
 }
 
+let pageText: string | undefined
+
 function sendPage(_request: FastifyRequest, reply: FastifyReply) {
   const nonce = randomBytes(16).toString('base64url')
-  const page = readFileSync(path.join(folder, 'page.html'), 'utf8')
+  pageText ??= readFileSync(path.join(folder, 'page.html'), 'utf8')
   return reply
     .headers({
       'content-security-policy': policyOf(nonce),
       'cache-control': 'no-store',
       'content-type': 'text/html; charset=utf-8',
     })
-    .send(page.replaceAll(noncePlace, nonce))
+    .send(pageText.replaceAll(noncePlace, nonce))
 }
 
 /** Sends a file of the reference, or 304 if the client has it. */

@@ -1,3 +1,5 @@
+import { descriptionHere } from '@outlast/contract'
+
 export type Json = Record<string, unknown>
 
 /** The components of a document, which are added when something refers to them. */
@@ -48,10 +50,6 @@ export function createComponents() {
 
 /** Keywords whose values are data, not schemas. */
 const literal = new Set(['examples', 'example', 'default', 'const', 'enum', 'required', 'mapping'])
-
-/** The description of the place where a schema with a title is used: the contract hides it. */
-const descriptionHere = (schema: object): string | undefined =>
-  (schema as { '~description'?: string })['~description']
 
 const sorted = (map: Json): Json =>
   Object.fromEntries(Object.entries(map).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))

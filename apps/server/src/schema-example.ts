@@ -1,4 +1,4 @@
-/** The parts of a JSON Schema that examples are derived from. */
+/** The keywords of JSON Schema that examples and messages use. */
 export type JsonSchema = {
   title?: string
   description?: string
@@ -11,7 +11,11 @@ export type JsonSchema = {
   format?: string
   pattern?: string
   minimum?: number
+  maximum?: number
+  minLength?: number
+  maxLength?: number
   minItems?: number
+  maxItems?: number
   anyOf?: JsonSchema[]
   oneOf?: JsonSchema[]
   allOf?: JsonSchema[]
@@ -42,24 +46,35 @@ const formats: Record<string, string> = {
   uuid: '01933b5a-0000-7000-8000-000000000001',
 }
 
+type ExampleOptions = { isShort?: boolean }
+
 /**
- * Derives an example from a schema: its own example, else one of each part.
+ * Derives an example from a schema: its own example, else one of each part. A short one has the
+ * required fields only.
  * Contract: pure, and the same on every call.
  */
-export function exampleOf(schema: JsonSchema, name = '', depth = 0): unknown {
+export function exampleOf(schema: JsonSchema, options: ExampleOptions = {}): unknown {
+  return exampleAt(schema, options, { name: '', depth: 0 })
+}
+
+type Position = { name: string; depth: number }
+
+function exampleAt(schema: JsonSchema, options: ExampleOptions, at: Position): unknown {
   const given = schema.examples?.[0] ?? schema.example ?? schema.const ?? schema.enum?.[0]
   if (given !== undefined) return given
-  const options = schema.anyOf ?? schema.oneOf
-  if (options) return exampleOf(optionOf(options, depth), name, depth)
-  if (schema.allOf)
-    return Object.assign({}, ...schema.allOf.map((one) => exampleOf(one, name, depth)))
+  const variants = schema.anyOf ?? schema.oneOf
+  if (variants) return exampleAt(variantOf(variants, at.depth), options, at)
+  if (schema.allOf) {
+    return Object.assign({}, ...schema.allOf.map((one) => exampleAt(one, options, at)))
+  }
+  const below = { ...at, depth: at.depth + 1 }
   switch (schema.type) {
     case 'object':
-      return objectOf(schema, depth)
+      return objectOf(schema, options, at.depth)
     case 'array':
-      return depth >= depthMax || !schema.items ? [] : [exampleOf(schema.items, name, depth + 1)]
+      return at.depth >= depthMax || !schema.items ? [] : [exampleAt(schema.items, options, below)]
     case 'string':
-      return textOf(schema, name)
+      return textOf(schema, at.name)
     case 'integer':
     case 'number':
       return schema.default ?? schema.minimum ?? 0
@@ -74,18 +89,23 @@ export function exampleOf(schema: JsonSchema, name = '', depth = 0): unknown {
 
 const isNull = ({ type }: JsonSchema) => type === 'null'
 
-/** Null where values nest too deeply, else the first option that is not null. */
-function optionOf(options: readonly JsonSchema[], depth: number): JsonSchema {
-  const none = options.find(isNull)
+/** Null where values nest too deeply, else the first variant that is not null. */
+function variantOf(variants: readonly JsonSchema[], depth: number): JsonSchema {
+  const none = variants.find(isNull)
   if (depth >= depthMax && none) return none
-  return options.find((one) => !isNull(one)) ?? options[0]!
+  return variants.find((one) => !isNull(one)) ?? variants[0]!
 }
 
-function objectOf({ properties = {}, required = [] }: JsonSchema, depth: number) {
-  const shown = Object.entries(properties).filter(
-    ([key]) => required.includes(key) || depth < depthMax,
+function objectOf(
+  { properties = {}, required = [] }: JsonSchema,
+  options: ExampleOptions,
+  depth: number,
+) {
+  const isWhole = !options.isShort && depth < depthMax
+  const shown = Object.entries(properties).filter(([name]) => isWhole || required.includes(name))
+  return Object.fromEntries(
+    shown.map(([name, part]) => [name, exampleAt(part, options, { name, depth: depth + 1 })]),
   )
-  return Object.fromEntries(shown.map(([key, part]) => [key, exampleOf(part, key, depth + 1)]))
 }
 
 function textOf({ format, default: usual }: JsonSchema, name: string): unknown {
