@@ -179,6 +179,45 @@ test('removes control sequences from names, exports and JSON of a server', async
   assert.equal(piped.stdout, hostile)
 })
 
+test('removes control sequences from all fields of a transcript', async (t) => {
+  const id = `session_${'0'.repeat(32)}`
+  const event = {
+    id: `event_${'0'.repeat(32)}`,
+    type: 'input.message',
+    ts: '\x1bc\x1b]0;title\x07\x1b[2J',
+    sequence: 1,
+    session_id: id,
+    data: { message: { role: 'user', content: [{ type: 'text', text: 'a\x1b[2Jb' }] } },
+  }
+  const url = await startHttp(t, (incoming, outgoing) => {
+    incoming.resume()
+    outgoing.setHeader('content-type', 'application/json')
+    const path = incoming.url!.split('?')[0]!
+    const list = { data: [event, { ...event, sequence: 2, ts: undefined }], total: 2 }
+    outgoing.end(JSON.stringify(path.endsWith('/events') ? list : { id, name: 'A', agent_id: 'x' }))
+  })
+  const { stdout, code } = await runHere(['sessions', 'log', id, '--url', url])
+  assert.equal(code, 0)
+  assert.match(stdout, /a.*b/)
+  assert.doesNotMatch(stdout, controlOrBidi)
+})
+
+test('refuses a name when there are too many resources to compare', async (t) => {
+  const url = await startHttp(t, (incoming, outgoing) => {
+    incoming.resume()
+    const offset = Number(new URL(incoming.url!, 'http://here').searchParams.get('offset') ?? 0)
+    const data = Array.from({ length: 100 }, (_, at) => ({
+      id: `agent_${String(offset + at).padStart(32, '0')}`,
+      name: offset + at === 5 ? 'Ada' : `Agent ${offset + at}`,
+    }))
+    outgoing.setHeader('content-type', 'application/json')
+    outgoing.end(JSON.stringify({ data, total: 1_000_000, offset, limit: 100 }))
+  })
+  const { stderr, code } = await runHere(['agents', 'delete', 'Ada', '--yes', '--url', url])
+  assert.equal(code, 2)
+  assert.match(stderr, /Only the newest 2000 agents were searched.*Use the whole id/)
+})
+
 test('completes an exchange through a proxy that cuts every stream', async (t) => {
   const cut = await startProxy(t, url, cutsAfter(100))
   const { code, stdout } = await runHere(['chat', 'hello', '--quiet', '--url', cut])

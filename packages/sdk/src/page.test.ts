@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { runSql } from '../../../apps/server/test/database.ts'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
@@ -183,4 +186,19 @@ test('applies the start, filter and page size of the caller to events', async ()
   assert.deepEqual(await sequences({ since_id, limit: 1 }), [9, 10])
   asked.length = 0
   assert.equal((await sequences({ limit: 150, expand: 'messages' })).length, 10)
+})
+
+test('ends an iteration over a server that ignores `offset`', async (t) => {
+  let requests = 0
+  const data = Array.from({ length: 100 }, (_, at) => ({ id: `agent_${at}` }))
+  const hostile = createServer((_incoming, outgoing) => {
+    requests += 1
+    outgoing.setHeader('content-type', 'application/json')
+    outgoing.end(JSON.stringify({ data, total: 1_000_000, offset: 0, limit: 100 }))
+  }).listen(0, '127.0.0.1')
+  t.after(() => hostile.close())
+  await once(hostile, 'listening')
+  const url = `http://127.0.0.1:${(hostile.address() as AddressInfo).port}`
+  assert.equal((await idsOf(createOutlast({ url }).agents.list({ limit: 100 }))).length, 100)
+  assert.ok(requests < 20, `${requests} requests`)
 })

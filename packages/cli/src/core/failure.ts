@@ -50,25 +50,11 @@ export function exitCodeOf(error: unknown): number {
 
 /** Describes a failure for people: the cause, the fields, and the fix. */
 export function sentencesOf(error: unknown, url: string): string[] {
-  const message = manyLines(inWords(error instanceof Error ? error.message : String(error)))
+  const message = manyLines(error instanceof Error ? error.message : String(error))
   if (!(error instanceof OutlastError)) return [message]
-  const details = error.details.map((one) => manyLines(`  ${one.path}: ${inWords(one.message)}`))
+  const details = error.details.map((one) => manyLines(`  ${one.path}: ${one.message}`))
   return [message, ...details, ...adviceFor(error, url)]
 }
-
-const idPattern = /^\^(\w+)_\[0-9a-f\]\{32\}\$$/
-const uuidPattern = /^\^\[0-9a-f\]\{8\}-/
-
-/** Replaces the regular expressions of validation errors with a description. */
-const inWords = (message: string) =>
-  message.replace(
-    /must match (?:the )?pattern "?(\S+?)"?(?=$|[\s,;]|\.$)/g,
-    (_, pattern: string) => {
-      const prefix = idPattern.exec(pattern)?.[1]
-      if (prefix) return `must be an id: ${prefix}_ and 32 hexadecimal digits`
-      return uuidPattern.test(pattern) ? 'must be a UUID' : 'has an invalid format'
-    },
-  )
 
 function adviceFor({ code, status }: OutlastError, url: string): string[] {
   if (code === 'connection_failed' || code === 'timeout') {

@@ -188,7 +188,8 @@ async function search(kind: Kind, text: string, { outlast, signal }: Calls): Pro
 /**
  * Finds the resource that a text names: by its id, its unique name, or the unique beginning of its
  * id. An exact name wins over one in other letters, and an active agent over an archived one.
- * Contract: throws a NotFoundError if none matches, a UsageError if several do.
+ * Contract: throws a NotFoundError if none matches, a UsageError if several do, or if there are too
+ * many resources to compare all of them.
  */
 export async function findResource(
   kind: Kind,
@@ -208,12 +209,19 @@ export async function findResource(
     rows.filter((row) => beginsWith(idOf(kind, row), text)),
   ]
   const found = groups.find(({ length }) => length === 1) ?? groups.find(({ length }) => length > 0)
-  if (found?.length === 1) {
+  const isCertain = isWhole || idOf(kind, found?.[0] ?? {}) === text
+  if (found?.length === 1 && isCertain) {
     const name = titleOf(kind, found[0]!)
     return { id: idOf(kind, found[0]!), ...(name !== '' && { name }) }
   }
+  if (found && !isCertain) throw uncertain(kind, text)
   throw found ? ambiguous(kind, text, found) : notFound(kind, text, { rows, isWhole })
 }
+
+const uncertain = ({ noun }: Kind, text: string) =>
+  new UsageError(
+    `Only the newest ${searchedMax} ${noun}s were searched, so ${quoted(text)} may match others. Use the whole id.`,
+  )
 
 function ambiguous(kind: Kind, text: string, found: readonly Row[]): UsageError {
   const lines = found
