@@ -5,6 +5,7 @@
  */
 import { stringify } from 'yaml'
 import { readDocument } from '../apps/server/test/document.ts'
+import { code, table } from './markdown.ts'
 
 type Schema = {
   $ref?: string
@@ -45,14 +46,9 @@ type Placed = Operation & { method: string; path: string }
 const note = '<!-- Made by `npm run docs`: change the code, not this page. -->'
 
 const slugOf = (name: string) => name.toLowerCase().replaceAll(' ', '-')
-const code = (text: string) => `\`${text}\``
-const cell = (text: string) => text.replace(/\s*\n\s*/g, ' ').replaceAll('|', '\\|')
-
-function table(heads: string[], rows: string[][]): string[] {
-  if (rows.length === 0) return []
-  const line = (cells: string[]) => `| ${cells.map(cell).join(' | ')} |`
-  return [[line(heads), `|${heads.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')]
-}
+/** No table without rows. */
+const tables = (heads: string[], rows: string[][]) =>
+  rows.length === 0 ? [] : [table(heads, rows)]
 
 const fenced = (language: string, text: string) => `\`\`\`${language}\n${text.trimEnd()}\n\`\`\``
 
@@ -146,7 +142,7 @@ function createSchemaWriter({ components }: Document, pages: Map<string, string>
       `### ${name}`,
       ...(schema.description ? [schema.description] : []),
       ...(rows.length > 0
-        ? table(['Property', 'Type', 'Required', 'Description'], rows)
+        ? tables(['Property', 'Type', 'Required', 'Description'], rows)
         : [`Type: ${typeOf(schema)}`]),
     ]
   }
@@ -186,12 +182,12 @@ function operationPart(document: Document, schemas: SchemaWriter, one: Placed): 
     `## ${one.summary}`,
     `${code(`${one.method.toUpperCase()} ${one.path}`)} · ${code(one.operationId)}`,
     one.description,
-    ...table(['Parameter', 'In', 'Type', 'Description'], parameters),
+    ...tables(['Parameter', 'In', 'Type', 'Description'], parameters),
     ...(one.requestBody ? bodyParts(schemas, '**Request**', one.requestBody.content) : []),
     ...successes.flatMap(([status, { content }]) =>
       bodyParts(schemas, `**Response ${status}**`, content),
     ),
-    ...table(['Status', 'Error codes'], errorRows(document, one)),
+    ...tables(['Status', 'Error codes'], errorRows(document, one)),
     fenced('ts', one['x-codeSamples'][0]!.source),
   ]
 }
@@ -232,7 +228,7 @@ function createWriter(document: Document, operations: Placed[]) {
       'A copy of the reference that a server has at `/docs`. The OpenAPI document is [openapi.yaml](openapi.yaml).',
       info.description,
       '## Operations',
-      ...table(['Group', 'Operation', 'Request'], rows),
+      ...tables(['Group', 'Operation', 'Request'], rows),
       '## Schemas',
       ...schemasOn('README.md').flatMap(schemas.schemaPart),
     ])

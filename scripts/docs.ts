@@ -16,6 +16,7 @@ import { globalFlags } from '../packages/cli/src/core/flags.ts'
 import { flagAbout, flagForm } from '../packages/cli/src/core/help.ts'
 import { eventData, liveEventTypes } from '../packages/contract/src/index.ts'
 import { apiPages } from './api-docs.ts'
+import { code, table } from './markdown.ts'
 import { noticesPage } from './notices.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
@@ -34,16 +35,8 @@ export async function generatedPages(): Promise<Record<string, string>> {
   }
 }
 
-function table(heads: string[], rows: string[][]): string {
-  const line = (cells: string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(heads), `|${heads.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')
-}
-
 const page = (title: string, ...parts: string[]) =>
   `${[`# ${title}`, note, ...parts].join('\n\n')}\n`
-
-const code = (text: string) => `\`${text}\``
 
 function settingsPage() {
   const rows = Object.entries(settings).map(([name, { shown, about }]) => [
