@@ -18,6 +18,8 @@ export type Options = {
   profileDir: string | undefined
   /** A server to measure instead of our own, with the same contract. Only for `turn`. */
   url: string | undefined
+  /** The folder of another checkout to compare with. Only for `start`. */
+  against: string | undefined
 }
 
 export const runsOf = ({ quick }: Options) => (quick ? 2 : 5)

@@ -5,6 +5,7 @@
  *     npm run bench -- turn get-session --quick
  *     npm run bench -- turn --profile=DIR        writes a CPU profile of our server to DIR
  *     npm run bench -- turn --url=http://HOST    measures that server
+ *     npm run bench -- start --against=FOLDER    compares with another checkout (after npm ci)
  */
 import os from 'node:os'
 import { access } from './access.ts'
@@ -21,6 +22,7 @@ import { listSessions } from './list-sessions.ts'
 import { mcp } from './mcp.ts'
 import { parked } from './parked.ts'
 import { peers } from './peers.ts'
+import { reference } from './reference.ts'
 import { scaling } from './scaling.ts'
 import { schedules } from './schedules.ts'
 import { sdkStream } from './sdk-stream.ts'
@@ -60,6 +62,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'sdk-stream': sdkStream,
   cli,
   console: consoleInBrowser,
+  reference,
 }
 
 const args = process.argv.slice(2)
@@ -73,6 +76,7 @@ const options: Options = {
   quick: args.includes('--quick'),
   profileDir: optionOf('profile'),
   url: optionOf('url'),
+  against: optionOf('against'),
 }
 
 function optionOf(option: string): string | undefined {

@@ -37,7 +37,11 @@ export const startOutlast = (program: Program = {}) => startNode(main, program)
 export const startBare = (file: string, program: Program = {}) =>
   startNode(fileURLToPath(new URL(file, import.meta.url)), program)
 
-async function startNode(file: string, { env = {}, nodeArgs = [] }: Program): Promise<Server> {
+/** A server of any file that listens on PORT. */
+export async function startNode(
+  file: string,
+  { env = {}, nodeArgs = [] }: Program,
+): Promise<Server> {
   const port = env.PORT === undefined ? await freePort() : Number(env.PORT)
   return startServer({
     command: [process.execPath, '--disable-warning=ExperimentalWarning', ...nodeArgs, file],

@@ -94,6 +94,7 @@
     })
 
   globalThis.probe = {
+    firstPaint: () => painted,
     listAnswers: async () => ({ paintMs: await painted, ...(await answered) }),
     conversationShown: () => read,
     startFrames() {
