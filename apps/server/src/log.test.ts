@@ -44,6 +44,17 @@ test('adds the stack of an error at level error, without control characters', ()
   assert.doesNotMatch(output, /\u001b/)
 })
 
+test('writes no control or formatting characters, and indents the lines of a stack', () => {
+  const error = new Error('broken\n12:00:00 INFO  admin signed in')
+  const output = logged('text', true, (log) => {
+    log.error('request failed', { error, url: '/x\u009b31m\u202e\u2028' })
+  })
+  assert.doesNotMatch(output.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+  const [, ...lines] = output.trimEnd().split('\n')
+  assert.ok(lines.length > 1)
+  for (const line of lines) assert.match(line, /^ {2}/)
+})
+
 test('writes JSON lines where stderr is not a terminal, and where the setting requires it', () => {
   for (const [format, isTTY] of [
     ['auto', false],
