@@ -165,6 +165,25 @@ for (const [role, account] of Object.entries(accounts)) {
   })
 }
 
+const isOldNode = Number.parseInt(run(theirNode, ['-p', 'process.versions.node']), 10) < 24
+
+test('uses no Node that is too old, and no cache folder relative to the working directory', async () => {
+  const place = placeOf('old node', {})
+  install(place, '--ignore-scripts')
+  const name = `node-${process.platform}-${process.arch}`
+  const brought = path.join(place.cwd, 'node_modules', name)
+  mkdirSync(brought)
+  writeFileSync(path.join(brought, 'package.json'), JSON.stringify({ name, version: '20.0.0' }))
+  const env = { ...place.env, HOME: '', XDG_CACHE_HOME: '.cache' }
+  const program = path.join(place.cwd, 'node_modules/.bin/outlast')
+  const { code, output } = await runCommand({ ...place, env, program, args: ['rotate-keys'] })
+  if (isOldNode) {
+    assert.equal(code, 2, output)
+    assert.match(output, /^outlast: Outlast needs Node 24 or newer/)
+  }
+  assert.ok(!existsSync(path.join(place.cwd, '.cache')))
+})
+
 test('the program runs by its path on the Node of the caller, and forwards signals', async (t) => {
   const place = placeOf('by path', {})
   install(place)
