@@ -1,4 +1,4 @@
-/** Plays the commands of a page as printed, and compares what they print with the page. */
+/** Runs the commands of a page as printed, and compares their output with the page. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 

@@ -16,8 +16,8 @@ export type GithubPerson = {
   emails: { email: string; primary: boolean; verified: boolean }[]
 }
 
-/** Starts the server. Every visitor is `somebody()` and consents. */
-export async function startGithub(t: Pick<TestContext, 'after'>, somebody: () => GithubPerson) {
+/** Starts the server. Every visitor is `visitor()` and consents. */
+export async function startGithub(t: Pick<TestContext, 'after'>, visitor: () => GithubPerson) {
   const codes = new Map<string, { challenge: string; redirectUri: string; person: GithubPerson }>()
   const people = new Map<string, GithubPerson>()
   const handedOut: string[] = []
@@ -33,7 +33,7 @@ export async function startGithub(t: Pick<TestContext, 'after'>, somebody: () =>
     if (!isGood) return void response.writeHead(400).end()
     const code = newSecret()
     const redirectUri = asked('redirect_uri')
-    codes.set(code, { challenge: asked('code_challenge'), redirectUri, person: somebody() })
+    codes.set(code, { challenge: asked('code_challenge'), redirectUri, person: visitor() })
     const back = new URL(redirectUri)
     back.searchParams.set('code', code)
     back.searchParams.set('state', asked('state'))

@@ -35,7 +35,7 @@ function newPerson(fields: Partial<GithubPerson> = {}): GithubPerson {
   }
 }
 
-let somebody = newPerson()
+let visitor = newPerson()
 let github: Awaited<ReturnType<typeof startGithub>>
 let server: Awaited<ReturnType<typeof startGuarded>>
 
@@ -47,7 +47,7 @@ const settingsFor = ({ url }: { url: string }) => ({
 })
 
 beforeAll(async (t) => {
-  github = await startGithub(t as Context, () => somebody)
+  github = await startGithub(t as Context, () => visitor)
   server = await startGuarded(t as Context, { env: settingsFor(github) })
 })
 
@@ -55,7 +55,7 @@ const startNode = (t: Context, env: Record<string, string>) =>
   startGuarded(t, { databaseUrl: server.databaseUrl, env: { ...settingsFor(github), ...env } })
 
 async function wayBack(browser: Browser, person: GithubPerson): Promise<URL> {
-  somebody = person
+  visitor = person
   const url = await browser.follow(await begin(browser, 'github'), isOurs)
   assert.ok(url instanceof URL)
   return url
@@ -148,7 +148,7 @@ test('allowed domains apply to GitHub', async (t) => {
 })
 
 test('the same user number on another GitHub server is another user', async (t) => {
-  const other = await startGithub(t, () => somebody)
+  const other = await startGithub(t, () => visitor)
   const node = await startNode(t, { AUTH_GITHUB_URL: other.url })
   const [here, there] = [browserAt(server), browserAt(node)]
   const person = newPerson()

@@ -9,7 +9,7 @@ import { gatedWorld } from './gates.ts'
 import { followSoon, type Node, scopeOf, startNodeHere, untilIdle } from './scenario.ts'
 import { startWorld, worldlySession } from './world.ts'
 
-/** What each turn is doing, and whether that ends while the database is away. */
+/** The activity of each turn, and whether it ends while the database is away. */
 const turns = [
   { words: 'text that ends during the outage', ends: true },
   { words: 'text that goes on after the outage', ends: false },

@@ -40,7 +40,7 @@ const sky = 'The sky is blue.'
 
 const pauseMs = 20
 
-/** What a turn waits for, once it waits for this call. */
+/** Returns `waiting_for` once the turn waits for this call. */
 export async function untilWaiting({ call, sessionId }: Client, callId: string) {
   for (;;) {
     const answer = await call('GET', `/v1/sessions/${sessionId}`).catch(() => undefined)

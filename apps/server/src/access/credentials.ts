@@ -52,8 +52,8 @@ export type Credentials = {
   /** The organization of a user with exactly one membership. */
   home: (userId: string) => Promise<string | undefined>
   /**
-   * Calls `ended` once when what a credential opened must close: the credential was revoked or has
-   * expired, or its user is no longer a member. Returns a function that ends the watch.
+   * Calls `ended` once when the streams of a credential must close: the credential was revoked or
+   * has expired, or its user is no longer a member. Returns a function that ends the watch.
    */
   watch: (opened: Opened, ended: () => void) => () => void
   /** Drops all caches and checks all open connections: commits may be lost. */

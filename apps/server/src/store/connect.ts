@@ -27,9 +27,9 @@ const types = {
 } as pg.CustomTypesConfig
 
 /**
- * Parameters that the code requires in every session, whatever the role, the database or
- * DATABASE_URL sets. Only `statement_timeout` limits statements. `default_transaction_read_only` is
- * left to the server.
+ * Parameters that the code requires in every session. They override those of the role, the
+ * database and DATABASE_URL. Only `statement_timeout` limits statements.
+ * `default_transaction_read_only` is left to the server.
  */
 const sessionParameters = {
   timezone: 'UTC',

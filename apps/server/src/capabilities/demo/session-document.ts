@@ -182,8 +182,8 @@ function parseJson(bytes: Buffer, path: string): unknown {
 }
 
 /** Adds a row. Contract: throws ToolError when the list is full. */
-export function addRow<Row>(rows: Row[], row: Row, what: string): Row {
-  if (rows.length >= rowsMax) throw new ToolError(`The limit of ${rowsMax} ${what} is reached.`)
+export function addRow<Row>(rows: Row[], row: Row, noun: string): Row {
+  if (rows.length >= rowsMax) throw new ToolError(`The limit of ${rowsMax} ${noun} is reached.`)
   rows.push(row)
   return row
 }

@@ -134,9 +134,9 @@ function copiedNames(value: unknown, walk: Walk, depth: number): Json {
   )
 }
 
-function copiedSchema(what: string, value: unknown, walk: Walk, depth: number): Json {
+function copiedSchema(place: string, value: unknown, walk: Walk, depth: number): Json {
   if (value === true) return {}
-  if (!isObject(value)) throw new SchemaError(`has a ${what} that is not a schema`)
+  if (!isObject(value)) throw new SchemaError(`has a ${place} that is not a schema`)
   return copied(value, walk, depth + 1)
 }
 

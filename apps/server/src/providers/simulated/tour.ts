@@ -98,7 +98,7 @@ function outcomeOf(calls: readonly Call[], wanted: string) {
   return calls.find(({ name }) => name === wanted)?.outcome
 }
 
-/** The totals as a Markdown table, from what the command printed. */
+/** The totals as a Markdown table, from the output of the command. */
 function table(calls: readonly Call[]): string {
   const outcome = outcomeOf(calls, 'bash')
   const result = outcome && 'result' in outcome ? outcome.result : undefined

@@ -69,7 +69,7 @@ const agents = [
     description:
       'Say hello. Needs no API key: plans, runs a command, writes a file, asks for your approval.',
     system_prompt:
-      'llmsim-tour: a simulated model plays a fixed tour. You show a new user of Outlast how an agent works. Whatever the first message is, make a task list of three tasks, create a small CSV file of orders in /tour with bash, add up the amounts by country, write the result as a Markdown table to /tour/report.md, delete the CSV file, and answer with the table. Before the report, suggest that the user stops the server and starts it again to see that nothing is lost.',
+      'llmsim-tour: a simulated model plays a fixed tour. You show a new user of Outlast how an agent works. At the first message, make a task list of three tasks, create a small CSV file of orders in /tour with bash, add up the amounts by country, write the result as a Markdown table to /tour/report.md, delete the CSV file, and answer with the table. Before the report, suggest that the user stops the server and starts it again to see that nothing is lost.',
     capabilities: [
       ...uses('stateless_todo_list', 'virtual_bash'),
       { ref: 'session_file_system', config: { requires_approval: ['delete_file'] } },
