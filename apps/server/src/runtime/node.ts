@@ -1,5 +1,6 @@
 import type { Access } from '../access/access.ts'
 import type { Quotas } from '../access/quotas.ts'
+import type { Project } from '../authoring/project.ts'
 import type { Capability } from '../capabilities/capability.ts'
 import type { Mcp } from '../capabilities/mcp/mcp.ts'
 import type { Config } from '../config.ts'
@@ -38,7 +39,9 @@ export type Node = {
   secrets: Secrets | undefined
   access: Access
   quotas: Quotas
-  /** The built-in ones; `capabilitiesFor` adds an organization's MCP servers. */
+  /** The user's own code; its capabilities are among `capabilities`. */
+  project: Project
+  /** All of this node's code; `capabilitiesFor` adds an organization's MCP servers. */
   capabilities: readonly Capability[]
   mcp: Mcp
   log: Log

@@ -1,5 +1,5 @@
 import { type Static, type TObject, type TProperties, Type } from 'typebox'
-import type { SessionFiles } from '../../store/files/session-files.ts'
+import type { SessionFiles } from '../../store/files/tool-access.ts'
 import { defineTool, type Tool, ToolError } from '../capability.ts'
 import { DirectoryPath } from '../directory-path.ts'
 import { explainProblems, problemsOf } from '../validation.ts'

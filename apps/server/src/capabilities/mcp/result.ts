@@ -1,5 +1,5 @@
 import { ApiError } from '../../errors.ts'
-import type { SessionFiles } from '../../store/files/session-files.ts'
+import type { SessionFiles } from '../../store/files/tool-access.ts'
 import { textHash } from '../../store/stored-texts.ts'
 import { type Image, ToolError, withImages } from '../capability.ts'
 import { quoted } from './failure.ts'

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { FileChange } from '../../store/files/session-files.ts'
+import type { FileChange } from '../../store/files/tool-access.ts'
 import {
   below,
   bytesOf,

@@ -1,5 +1,5 @@
 import os from 'node:os'
-import type { FileChange } from '../../store/files/session-files.ts'
+import type { FileChange } from '../../store/files/tool-access.ts'
 
 /** Number of shells of a node, and thus of concurrent commands. */
 export const shellsMax = Math.min(32, Math.max(2, 2 * os.availableParallelism()))

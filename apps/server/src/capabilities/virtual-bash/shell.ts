@@ -3,7 +3,7 @@
  * has no environment, can read only its own program, and requests all other data from the server.
  */
 import { Bash, type BashOptions } from 'just-bash'
-import type { FileChange } from '../../store/files/session-files.ts'
+import type { FileChange } from '../../store/files/tool-access.ts'
 import { fileChanges } from './changes.ts'
 import { builtinNames, programNames } from './commands.ts'
 import type {

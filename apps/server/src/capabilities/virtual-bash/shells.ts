@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createShares } from '../../shares.ts'
-import type { FileChange } from '../../store/files/session-files.ts'
+import type { FileChange } from '../../store/files/tool-access.ts'
 import { ToolError } from '../capability.ts'
 import {
   type Ended,

@@ -1,9 +1,9 @@
 import type { ContentPart, EventDataOf, ToolCall } from '@outlast/contract'
 import {
+  isToolError,
   splitImages,
   type Tool,
   type ToolContext,
-  ToolError,
 } from '../../capabilities/capability.ts'
 import { checkToolInput } from '../../capabilities/catalog.ts'
 import { ApiError } from '../../errors.ts'
@@ -101,7 +101,7 @@ async function partsOf(
 }
 
 function messageOf({ call, node, outputBytesMax }: ToolRun, error: unknown): string {
-  const isMeant = error instanceof ToolError || (error instanceof ApiError && error.status !== 500)
+  const isMeant = isToolError(error) || (error instanceof ApiError && error.status !== 500)
   if (isMeant) return boundedError(error.message.toWellFormed(), outputBytesMax)
   node.log.error('tool failed', { tool: call.name, error })
   return 'An internal error occurred while executing the tool'

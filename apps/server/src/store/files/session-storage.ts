@@ -7,26 +7,7 @@ import type { TurnRun } from '../sessions/turns.ts'
 import { randomShard } from '../shards.ts'
 import { StaleAttemptError } from './file-changes.ts'
 import { withSessionLock } from './session-mutex.ts'
-
-/** The name and times of a stored text, without the text. */
-export type StoredName = { name: string; created_at: string; updated_at: string }
-
-/**
- * Texts that a session stores by name: plain values, and encrypted secrets.
- * Contract: secrets without a master key throw the ApiError `secrets_unavailable`.
- */
-export type SessionStorage = Record<'values' | 'secrets', NamedTexts>
-
-export type NamedTexts = {
-  /** Stores a text under a name, replacing an earlier one. */
-  set: (name: string, text: string) => Promise<void>
-  /** Undefined when nothing is stored under the name. */
-  get: (name: string) => Promise<string | undefined>
-  /** False when nothing was stored under the name. */
-  remove: (name: string) => Promise<boolean>
-  /** Lists the names in order. */
-  list: () => Promise<StoredName[]>
-}
+import type { NamedTexts, SessionStorage, StoredName } from './tool-access.ts'
 
 export const storedNameMax = 255
 export const storedBytesMax = 65_536
