@@ -64,6 +64,7 @@ const order = [
   ['http/routes/'],
   ['http/reference/'],
   ['http/server.ts'],
+  ['project/'],
   ['app.ts'],
   ['main.ts'],
 ]

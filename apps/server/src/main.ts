@@ -1,12 +1,15 @@
 import { type App, startApp, version } from './app.ts'
 import { isLoopback } from './config/host.ts'
+import { settingsText } from './config/settings-text.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { createLog } from './log.ts'
+import { loadProject } from './project/load.ts'
+import { ProjectError } from './project/problems.ts'
 import { EmbeddedError } from './store/embedded.ts'
 import { DatabaseUnusableError } from './store/unusable.ts'
 
 /** Errors with a complete explanation in their message; a stack would hide it. */
-const explained = [ConfigError, EmbeddedError, DatabaseUnusableError]
+const explained = [ConfigError, EmbeddedError, DatabaseUnusableError, ProjectError]
 
 function say(line: string) {
   process.stdout.write(`${line}\n`)
@@ -27,6 +30,7 @@ function sentenceOf(error: NodeJS.ErrnoException & { port?: number; address?: st
   }
   if (error.code === 'EADDRNOTAVAIL')
     return `HOST ${error.address} is not an address of this machine.`
+  if (error instanceof ProjectError) return `The project cannot be loaded:\n${error.message}`
   return error.message
 }
 
@@ -104,16 +108,23 @@ function watchParent(gone: () => void) {
   timer.unref()
 }
 
+/** The value of a flag of this process. */
+function flagValue(flag: string): string | undefined {
+  const index = process.argv.indexOf(flag)
+  return index < 0 ? undefined : process.argv[index + 1]
+}
+
 if (process.argv.includes('--version')) {
   say(version)
   process.exit(0)
 }
 const begun = performance.now()
 try {
-  const config = readConfig(process.env)
+  const project = await loadProject({ folder: process.cwd(), config: flagValue('--config') })
+  const config = readConfig({ ...settingsText(project.settings), ...process.env })
   let app: App | undefined
   handleStrays(config, () => app)
-  app = await startApp(config, { onFatal: fail })
+  app = await startApp(config, { project, onFatal: fail })
   stopOnSignals(app)
   const seconds = ((performance.now() - begun) / 1000).toFixed(1)
   const where = config.DATABASE_URL
