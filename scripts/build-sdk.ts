@@ -74,10 +74,10 @@ function settingsFor(folder: string, work: string) {
   }
 }
 
-function compile(project: string): void {
+export function compile(project: string): void {
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
   const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', project], { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`The types of the SDK could not be written:\n${stdout}`)
+  if (status !== 0) throw new Error(`The types could not be written:\n${stdout}`)
 }
 
 function manifest() {

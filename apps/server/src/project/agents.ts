@@ -12,7 +12,7 @@ import { ProjectError } from './problems.ts'
 
 /** Reads Markdown or YAML. Contract: throws ProjectError. */
 export const agentOfFile = (text: string, file: string): FileAgent =>
-  explained(file, () => agentFrom(readAgentFile(text), file))
+  explained(file, () => agentFrom(readAgentFile(text, nameOfFile(file)), file))
 
 /** Contract: throws ProjectError. */
 export const agentOfValue = (agent: DefinedAgent, file: string): FileAgent =>

@@ -19,10 +19,15 @@ const similarKeysMax = 100
 /**
  * Reads an agent out of a file: Markdown with front matter, JSON, YAML, or else text that is its
  * prompt.
- * Contract: returns the fields of a new agent without checking their values; throws 400 with the
- * place for a broken file of one of the first three formats.
+ * Contract: returns the fields of a new agent without checking their values, with the given name if
+ * the file has none; throws 400 with the place for a broken file of one of the first three formats.
  */
-export function readAgentFile(file: string): Values {
+export const readAgentFile = (file: string, name = defaultName(new Date())): Values => ({
+  name,
+  ...readFields(file),
+})
+
+function readFields(file: string): Values {
   const begin = file.lastIndexOf('\n', file.search(/\S/)) + 1
   const text = file.slice(begin)
   const firstLine = linesIn(file.slice(0, begin)) + 1
@@ -110,7 +115,8 @@ function agentOf(values: Values, body: string, placeOf?: YamlFile['placeOf']): V
   refuseMisspelt(values, placeOf)
   const given = keys.filter((key) => Object.hasOwn(values, key) && values[key] !== null)
   const agent = Object.fromEntries(given.map((key) => [key, values[key]]))
-  agent.name ??= displayNameIn(values) ?? defaultName(new Date())
+  const name = agent.name ?? displayNameIn(values)
+  if (name !== undefined) agent.name = name
   if (body !== '') agent.system_prompt = body
   if (agent.system_prompt === undefined || agent.system_prompt === '') {
     const message = 'is required'

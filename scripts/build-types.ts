@@ -1,0 +1,72 @@
+/**
+ * Builds `dist/types`, the types of the entries of the package. Only the declarations that the
+ * entries reach are kept. They import types of `dist/sdk`, typebox, fastify and Node.
+ */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { put, root } from './build.ts'
+import { compile } from './build-sdk.ts'
+
+const source = 'apps/server/src'
+const entries = ['authoring/index', 'server', 'testing/index'].filter((entry) => existsSync(path.join(root, source, entry + '.ts')))
+
+/** Workspace packages, as paths from the root of the types. */
+const packages: Record<string, string> = {
+  '@outlast/contract': '../sdk/contract.js',
+  '@outlast/sdk': '../sdk/index.js',
+}
+/** Packages whose types users get, because the package depends on them. */
+const external = /^(typebox|fastify|node:[\w/]+)$/
+const imports = /(\bfrom |\bimport\()(['"])([^'"]+)\2/g
+
+/** Writes the types into `folder`, which is replaced. Contract: `dist/sdk` is built. */
+export function buildTypes(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(path.join(root, 'dist'), { recursive: true })
+  const work = mkdtempSync(path.join(root, 'dist', 'types-'))
+  try {
+    writeFileSync(path.join(work, 'tsconfig.json'), JSON.stringify(settingsFor(work)))
+    compile(work)
+    const seen = new Set<string>()
+    for (const entry of entries) copy(path.join(work, 'out', source), `${entry}.d.ts`, folder, seen)
+  } finally {
+    rmSync(work, { recursive: true })
+  }
+}
+
+function settingsFor(work: string) {
+  return {
+    extends: path.join(root, 'tsconfig.json'),
+    compilerOptions: {
+      noEmit: false,
+      declaration: true,
+      emitDeclarationOnly: true,
+      rootDir: root,
+      outDir: path.join(work, 'out'),
+    },
+    include: [],
+    files: entries.map((entry) => path.join(root, source, `${entry}.ts`)),
+  }
+}
+
+/** Copies a declaration file and those that it imports. */
+function copy(from: string, file: string, folder: string, seen: Set<string>): void {
+  if (seen.has(file)) return
+  seen.add(file)
+  const place = path.posix.dirname(file)
+  const text = readFileSync(path.join(from, file), 'utf8')
+  const translated = text.replace(imports, (_all, start, _quote, name: string) => {
+    if (name.startsWith('.')) {
+      const imported = path.posix.join(place, name.replace(/\.ts$/, '.d.ts'))
+      if (!existsSync(path.join(from, imported))) throw new Error(`${file} imports ${name}.`)
+      copy(from, imported, folder, seen)
+      return `${start}'${name.replace(/\.ts$/, '.js')}'`
+    }
+    const own = packages[name]
+    if (!own && !external.test(name)) throw new Error(`The types of ${file} need ${name}.`)
+    return `${start}'${own ? path.posix.join(path.posix.relative(place, '.'), own) : name}'`
+  })
+  put(folder, file, translated)
+}
+
+if (import.meta.main) buildTypes(path.join(root, 'dist/types'))
