@@ -43,12 +43,26 @@ export function appliedOf(
       left.push({ ref, why: `More than ${appliedMax} capabilities: ${ref} has no effect.` })
       return
     }
-    const { config, error } = configIn(capability, configsOf(list, capability, uses))
+    const { config, error: invalid } = configIn(capability, configsOf(list, capability, uses))
+    const error = invalid ?? failureOf(capability, config)
     if (error === undefined) parts.push({ capability, config })
     else left.push({ ref, error, why: `${error}: ${capability.name} has no effect.` })
   }
   for (const { ref } of [...uses.agentUses, ...uses.sessionUses]) visit(ref)
   return { parts, left }
+}
+
+/** The error of a user's capability that fails for this config. Built-in ones never fail. */
+function failureOf({ file, id, prompt, tools, mounts }: Capability, config: Applied['config']) {
+  if (file === undefined) return undefined
+  try {
+    prompt(config)
+    tools(config)
+    mounts(config)
+    return undefined
+  } catch (error) {
+    return `${file} failed for the config of ${id} (${(error as Error).message})`
+  }
 }
 
 function whyUnavailable(ref: string, capability: Capability | undefined): string {
