@@ -22,6 +22,7 @@ import { listSessions } from './list-sessions.ts'
 import { mcp } from './mcp.ts'
 import { parked } from './parked.ts'
 import { peers } from './peers.ts'
+import { projectStart } from './project-start.ts'
 import { reference } from './reference.ts'
 import { scaling } from './scaling.ts'
 import { schedules } from './schedules.ts'
@@ -63,6 +64,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   cli,
   console: consoleInBrowser,
   reference,
+  'project-start': projectStart,
 }
 
 const args = process.argv.slice(2)

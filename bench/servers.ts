@@ -28,6 +28,8 @@ export type Program = {
   env?: Record<string, string>
   /** Arguments of Node, before the file. */
   nodeArgs?: string[]
+  /** Default: that of this process. */
+  cwd?: string
 }
 
 /** Starts our server, as `npm start` does. */
@@ -40,7 +42,7 @@ export const startBare = (file: string, program: Program = {}) =>
 /** A server of any file that listens on PORT. */
 export async function startNode(
   file: string,
-  { env = {}, nodeArgs = [] }: Program,
+  { env = {}, nodeArgs = [], cwd }: Program,
 ): Promise<Server> {
   const port = env.PORT === undefined ? await freePort() : Number(env.PORT)
   return startServer({
@@ -53,6 +55,7 @@ export async function startNode(
       PORT: String(port),
     },
     port,
+    ...(cwd && { cwd }),
   })
 }
 

@@ -8,7 +8,9 @@ import { put, root } from './build.ts'
 import { compile } from './build-sdk.ts'
 
 const source = 'apps/server/src'
-const entries = ['authoring/index', 'server', 'testing/index'].filter((entry) => existsSync(path.join(root, source, entry + '.ts')))
+const entries = ['authoring/index', 'server', 'testing/index'].filter((entry) =>
+  existsSync(path.join(root, source, entry + '.ts')),
+)
 
 /** Workspace packages, as paths from the root of the types. */
 const packages: Record<string, string> = {
@@ -17,6 +19,8 @@ const packages: Record<string, string> = {
 }
 /** Packages whose types users get, because the package depends on them. */
 const external = /^(typebox|fastify|node:[\w/]+)$/
+/** Compilers do not include types of Node unless they are named. */
+const nodeTypes = '/// <reference types="node" />\n'
 const imports = /(\bfrom |\bimport\()(['"])([^'"]+)\2/g
 
 /** Writes the types into `folder`, which is replaced. Contract: `dist/sdk` is built. */
@@ -66,7 +70,8 @@ function copy(from: string, file: string, folder: string, seen: Set<string>): vo
     if (!own && !external.test(name)) throw new Error(`The types of ${file} need ${name}.`)
     return `${start}'${own ? path.posix.join(path.posix.relative(place, '.'), own) : name}'`
   })
-  put(folder, file, translated)
+  const isEntry = entries.some((entry) => file === `${entry}.d.ts`)
+  put(folder, file, isEntry ? `${nodeTypes}${translated}` : translated)
 }
 
 if (import.meta.main) buildTypes(path.join(root, 'dist/types'))

@@ -268,6 +268,18 @@ test('accepts definitions of another copy of the package and refuses those of a 
   assert.match(message, /version 2 of the authoring API, and this server supports version 1/)
 })
 
+test('refuses a project whose files change while they are read, and loads it then', async (t) => {
+  const folder = projectWith(t, {
+    'tools/a.ts': `import { writeFileSync } from 'node:fs'
+      writeFileSync(new URL('../agents/z.md', import.meta.url), '---\\nname: Z\\n---\\nYou wait.')
+      ${tool()}`,
+    'agents/z.md': '---\nname: Z\n---\nYou help.',
+  })
+  await assert.rejects(loadProject({ folder }), /changed while it was read\. Load it again/)
+  const { agents } = await loadProject({ folder })
+  assert.equal(agents![0]!.agent.system_prompt, 'You wait.')
+})
+
 test('follows a symbolic link to a file and leaves out folders', async (t) => {
   const folder = projectWith(t, { 'shared/count.ts': tool(), 'tools/dir.ts/a.md': '' })
   symlinkSync(path.join(folder, 'shared/count.ts'), path.join(folder, 'tools/linked.ts'))
