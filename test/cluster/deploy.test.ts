@@ -90,21 +90,6 @@ test('the older version leaves a turn to the newer one when it needs a newer fea
   assert.match(JSON.stringify(result), /HEY/)
 })
 
-test('without a newer node left, the turn continues without the missing feature', async (t) => {
-  const start = await nodes(t)
-  const one = await start(newer)
-  const agent = await createAgent(one, { capabilities: [{ ref: 'shouting' }] })
-  const { id } = await createSession(one, { agent_id: agent.id })
-  const stream = await follow(t, one.url, { sessionId: id })
-  await post(one, id, scripted(slow))
-  await stream.event('output.message.delta', 2)
-  await one.stop()
-  const two = await start(older)
-  const rest = await follow(t, two.url, { sessionId: id })
-  await rest.event('session.idled')
-  assert.equal(replyOf(await eventsOf(two, id)), words)
-})
-
 test('an unknown event type leaves the turn unchanged for any length of time', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const api = await startServer(t, { databaseUrl, env: { ROLE: 'api' } })

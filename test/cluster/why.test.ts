@@ -90,6 +90,7 @@ test('reports a model call with its model, attempt, start and node', async (t) =
     model: 'm',
     attempt: 1,
     tools: [],
+    missing_capabilities: [],
     until: null,
     ahead: null,
     error: null,

@@ -86,7 +86,7 @@ type Renewing = { ms: number; judging: boolean; alone?: boolean }
 const renew = (id: string, { ms, judging, alone = true }: Renewing) =>
   renewLease(
     { db, history: createHistory() },
-    { id, version: '1', role: 'all', slots: 1, ms, draining: false, alone },
+    { id, version: '1', catalogHash: 'a', role: 'all', slots: 1, ms, draining: false, alone },
     { judging, taken: [], known: [], strays: [] },
   )
 

@@ -244,12 +244,18 @@ export type Preview = Static<typeof Preview>
 export const CapabilityUnavailable = Type.Object(
   {
     capability_id: Type.String(capabilityId),
-    error: Type.String({ description: 'The problem with the stored config, as a sentence.' }),
+    error: Type.String({ description: 'The problem, as a sentence.' }),
+    reason: Type.Optional(
+      described(
+        oneOf('missing'),
+        '`missing`: for 60 s no node that has the capability could take the turn. Absent if its stored config is invalid.',
+      ),
+    ),
   },
   {
     title: 'CapabilityUnavailableData',
     description:
-      'Appended once per turn for each capability whose stored config is invalid. The turn runs without the capability. Show it to the owner of the agent.',
+      'Appended once per turn for each capability whose stored config is invalid, or that no node has. The turn runs without the capability. Show it to the owner of the agent.',
     examples: [{ capability_id: 'current_time', error: 'timezone must be an IANA time zone.' }],
   },
 )

@@ -50,6 +50,12 @@ export const SessionActivatedData = Type.Object(
         '`sequence` of the event of that message, if the message was queued or its turn is a retry. Absent otherwise.',
       ),
     ),
+    missing_capabilities: Type.Optional(
+      Type.Array(Type.String(), {
+        description:
+          'Ids of capabilities that the turn begins without, because no node has them. Absent otherwise.',
+      }),
+    ),
   },
   {
     title: 'SessionActivatedData',

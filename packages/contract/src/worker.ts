@@ -9,6 +9,10 @@ export const Worker = Type.Object(
       examples: ['node_3ac7a5e332459a28'],
     }),
     version: Type.String({ description: 'Version of the server.', examples: ['0.1.0'] }),
+    catalog_hash: nullable(
+      Type.String({ examples: ['6b0c4f1d92ae7358'] }),
+      'Identifies the capabilities of the node with their tools, schemas and prompts: nodes with the same code have the same hash. Null for a node of version 0.1.',
+    ),
     role: Type.String({
       description: 'The setting ROLE: `all`, `api` (runs no turns) or `worker` (serves no API).',
       examples: ['all'],
@@ -34,6 +38,7 @@ export const Worker = Type.Object(
       {
         id: 'node_3ac7a5e332459a28',
         version: '0.1.0',
+        catalog_hash: '6b0c4f1d92ae7358',
         role: 'all',
         slots: 128,
         used_slots: 3,

@@ -138,9 +138,13 @@ export const Why = Type.Object(
     tools: Type.Array(Type.String(), {
       description: 'Names of tools that run or that the turn waits for. Empty otherwise.',
     }),
+    missing_capabilities: Type.Array(Type.String(), {
+      description:
+        'Ids of capabilities that nodes lack. While `queued`, the turn waits for a node that has them; afterwards it runs without them. Empty for session tokens.',
+    }),
     until: nullable(
       Timestamp,
-      'Time at which the turn continues without an answer or retries. Null if there is none.',
+      'Time at which the turn continues without an answer or a missing capability, or retries. Null if there is none.',
     ),
     ahead: nullable(
       count(),
@@ -168,6 +172,7 @@ export const Why = Type.Object(
         model: 'gpt-5-mini',
         attempt: 2,
         tools: [],
+        missing_capabilities: [],
         until: null,
         ahead: null,
         error: null,

@@ -1,3 +1,4 @@
+import { hashCatalog } from '../capabilities/catalog-hash.ts'
 import { followDatabaseClock } from '../ids.ts'
 import { describeOutage } from '../store/database-errors.ts'
 import { endLeases, type LeaseTerms, renewLease } from '../store/sessions/nodes.ts'
@@ -17,18 +18,9 @@ export type Lease = {
   whenHeld: () => Promise<void>
   /** Why the node cannot write now; undefined after a renewal within the last lease. */
   problem: () => string | undefined
-  /** Other nodes, as of the latest renewal. */
-  others: () => Others
   /** Renews now: the instructions for this node may have changed. */
   look: () => void
   end: () => Promise<void>
-}
-
-export type Others = {
-  /** Living nodes besides this one. */
-  peers: number
-  /** Number of peers with another version. */
-  otherVersions: number
 }
 
 export type LeaseOptions = {
@@ -55,10 +47,10 @@ export type Held = {
 /** Renews this node's lease until it ends, and finds turns without a node. */
 export async function keepLease(node: Node, options: LeaseOptions): Promise<Lease> {
   const { ROLE: role, WORKER_SLOTS: slots } = node.config
-  const about = { id: node.id, version: options.version, role, slots }
+  const catalogHash = hashCatalog(node.capabilities)
+  const about = { id: node.id, version: options.version, catalogHash, role, slots }
   const terms: LeaseTerms = { ...about, ms: leaseMs, draining: false, alone: options.alone }
   let problem: string | undefined
-  let others: Others = { peers: 0, otherVersions: 0 }
   /**
    * Turns in this node's name that it does not run: still there at the next renewal, they are an
    * error.
@@ -92,7 +84,6 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
         strays,
       })
       strays = applyRenewal(node, options, { ...state, turns, terms })
-      others = { peers: state.peers.length, otherVersions: state.other_versions }
       succeededAt = performance.now()
       followDatabaseClock(Date.parse(state.now), succeededAt - begun)
       renewedAt = begun
@@ -124,7 +115,6 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       if (lateMs <= (problem === undefined ? 2 * leaseMs : leaseMs)) return undefined
       return problem ?? `The database has not responded for ${Math.round(lateMs)} ms.`
     },
-    others: () => others,
     look() {
       if (renewing) again = true
       else void renew()

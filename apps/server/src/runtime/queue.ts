@@ -22,6 +22,8 @@ export type QueueOptions = {
   pool: pg.Pool
   /** Number of turns of the queue that run at once. */
   slots: number
+  /** Turns refused for lack of these capabilities are not fetched. */
+  lacking: ReadonlySet<string>
   log: Log
   /** Runs a turn. Calls `begun` once a node has the turn: then its job is done. */
   work: (job: TurnJob, begun: () => void) => Promise<void>
@@ -146,7 +148,7 @@ type Ending = { stopping: () => boolean; signal: AbortSignal }
 type Starting = { member: Member; workers: number; onFatal: () => void }
 
 async function startRunner(
-  { pool, log, work, expire, hourly }: QueueOptions,
+  { pool, lacking, log, work, expire, hourly }: QueueOptions,
   { stopping, signal }: Ending,
   { member, workers, onFatal }: Starting,
 ): Promise<{ runner: Runner; poolIds: string[] }> {
@@ -167,6 +169,7 @@ async function startRunner(
     logger: new Logger(() => (level, message) => {
       if (level === 'error') log.warn('queue', { message })
     }),
+    forbiddenFlags: () => [...lacking],
     crontab: hourly ? hourlyCrontab : '',
     taskList: {
       turn: (payload) => member.run((begun) => work(payload as TurnJob, begun)),

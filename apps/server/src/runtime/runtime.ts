@@ -31,6 +31,7 @@ import { callsOf, hasEnded } from './log/state.ts'
 import { discoverDue } from './model/sync.ts'
 import type { Node } from './node.ts'
 import { type Queue, type QueueOptions, startQueue, type TurnJob } from './queue.ts'
+import { missingCapabilities, refuse } from './refusal.ts'
 import { type Scheduler, startSchedules } from './schedules/scheduler.ts'
 import { end, runTurn } from './turn.ts'
 
@@ -69,6 +70,8 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   let local = 0
   let stopping = false
   let draining = false
+  /** Capabilities that this node lacks, as far as it has refused turns for them. */
+  const lacking = new Set<string>()
   let queue: Queue | undefined
   if (options.alone) await endLeases(node.db)
   const lease = await keepLease(node, {
@@ -104,6 +107,10 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       signal: controller.signal,
       parting: parting.signal,
       stopping: () => stopping,
+      mayRefuse: !options.alone,
+      refuses: (missing) => {
+        for (const ref of missing) lacking.add(ref)
+      },
       took: () => {
         entry.taken = true
         begun()
@@ -117,7 +124,8 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   }
 
   const { localSlots, queueSlots } = slotsOf(node.config)
-  if (queueSlots > 0) queue = await startTurnQueue(node, { ...options, slots: queueSlots, run })
+  if (queueSlots > 0)
+    queue = await startTurnQueue(node, { ...options, slots: queueSlots, lacking, run })
   const schedules: Scheduler | undefined = queueSlots === 0 ? undefined : startSchedules(node)
   node.problem = () =>
     lease.problem() ?? (queue?.works() === false ? 'The queue is not running.' : undefined)
@@ -141,15 +149,14 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   }
 }
 
-type TurnQueueOptions = Pick<QueueOptions, 'pool' | 'slots'> & {
+type TurnQueueOptions = Pick<QueueOptions, 'pool' | 'slots' | 'lacking'> & {
   run: (ref: TurnRef, beginning: Beginning) => Promise<void>
 }
 
-function startTurnQueue(node: Node, { pool, slots, run }: TurnQueueOptions): Promise<Queue> {
+function startTurnQueue(node: Node, { run, ...options }: TurnQueueOptions): Promise<Queue> {
   const isSyncing = node.config.MODEL_SYNC_INTERVAL_HOURS !== 0
   return startQueue({
-    pool,
-    slots,
+    ...options,
     log: node.log,
     work: (job, begun) => run(refOf(job), { begun }),
     expire: (job) => expireCalls(node, refOf(job)),
@@ -237,6 +244,10 @@ type AttemptOptions = {
   /** Aborted when this node stops, also during a database outage. */
   parting: AbortSignal
   stopping: () => boolean
+  /** False when no other node can exist. */
+  mayRefuse: boolean
+  /** Called with the capabilities for whose lack a turn is refused. */
+  refuses: (missing: readonly string[]) => void
   took: () => void
   opened: (turn: Turn) => void
 }
@@ -259,6 +270,11 @@ async function attempt(
     run = { ...ref, attempt: taken.turn_attempt }
     if (taken.taken_over) node.metrics.takeovers.inc()
     if (taken.turn_cancelled) return await settleCancel(node, ref, nothingKept)
+    const missing = missingCapabilities(node.capabilities, taken)
+    if (missing.length > 0 && options.mayRefuse && !taken.overdue) {
+      options.refuses(missing)
+      return await orLeave(node, parting, () => refuse(node, run, { taken, missing }))
+    }
     const opening = { run, taken, input: known?.input, signal, lease, recent }
     turn = await throughOutages(node, signal, () => openTurn(node, opening))
     opened(turn)

@@ -18,6 +18,7 @@ import type { OpenCall } from './log/open-calls.ts'
 import { next, type TurnOutcome } from './log/state.ts'
 import { waitOf } from './log/wait.ts'
 import { reason } from './model/reason.ts'
+import { missingCapabilities } from './refusal.ts'
 import { act } from './tools/act.ts'
 
 /** `left`: for the next node that takes it. `parked`: until an answer resumes it. */
@@ -68,9 +69,11 @@ function begin(turn: Turn): void {
   const { turnId } = turn.run
   const { input } = turn.state
   const about = { turn_id: turnId, input_message_id: turn.taken.turn_input }
+  const missing = missingCapabilities(turn.node.capabilities, turn.taken)
   draft(turn, 'session.activated', contextOf(turn), {
     ...about,
     ...((input?.queued || input?.again) && { input_sequence: input.sequence }),
+    ...(missing.length > 0 && { missing_capabilities: missing }),
   })
   draft(turn, 'turn.started', spanned(turn), { ...about, ...inputContent(turn) })
   warnUnavailable(turn)
@@ -88,6 +91,12 @@ function warnUnavailable(turn: Turn): void {
   for (const { ref, error } of turn.agent.left) {
     if (error === undefined || told.has(ref)) continue
     draft(turn, 'capability.unavailable', contextOf(turn), { capability_id: ref, error })
+  }
+  for (const ref of missingCapabilities(turn.node.capabilities, turn.taken)) {
+    if (told.has(ref)) continue
+    const error = `No node with the capability ${ref} could take the turn, which runs without it.`
+    const about = { capability_id: ref, error, reason: 'missing' as const }
+    draft(turn, 'capability.unavailable', contextOf(turn), about)
   }
   for (const { capability } of turn.agent.parts) {
     const { unavailable } = capability

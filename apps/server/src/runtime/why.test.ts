@@ -23,6 +23,8 @@ const facts: SessionFacts = {
   now: at(10_000),
   placed_at: at(0),
   node: 'node_1',
+  missing_capabilities: null,
+  refused_until: null,
   renewed_at: at(9_800),
   living: 2,
   taking: 1,

@@ -10,7 +10,8 @@ import { leaseMs } from './lease.ts'
 const silentMs = 1_000
 
 /**
- * Explains the current state of a session from the tables and its log. `unnamed` omits node ids.
+ * Explains the current state of a session from the tables and its log. `unnamed` omits the ids of
+ * nodes and capabilities.
  * Contract: undefined without the session.
  */
 export async function explainSession(
@@ -22,14 +23,17 @@ export async function explainSession(
   const { turn_id, turn_from: from } = facts
   const isTaken = turn_id !== null && facts.node !== null
   const rows = isTaken ? await readLog(db, sessionId, from, from - 1) : []
-  return explainFacts(unnamed ? withoutNode(facts) : facts, rows)
+  if (!unnamed) return explainFacts(facts, rows)
+  const shown = rows.filter(({ type }) => type !== 'capability.unavailable')
+  return explainFacts(withoutNames(facts), shown)
 }
 
-/** Hides the node id, but not that a node has the turn. */
-const withoutNode = (facts: SessionFacts): SessionFacts => ({
+/** Hides the ids of nodes and capabilities, but not that a node has the turn. */
+const withoutNames = (facts: SessionFacts): SessionFacts => ({
   ...facts,
   node: facts.node && '',
   failed_on: null,
+  missing_capabilities: null,
 })
 
 /** Omitted fields have no value. */
@@ -50,6 +54,7 @@ function told(session_id: string, { what, node: given, ...said }: Explanation): 
     model: null,
     attempt: null,
     tools: [],
+    missing_capabilities: [],
     until: null,
     ahead: null,
     error: null,
@@ -126,8 +131,13 @@ function ofWait({ since, calls }: NonNullable<SessionFacts['waiting_for']>): Exp
 const listOf = (names: readonly string[]) =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 
-function ofQueue({ ahead, taking }: SessionFacts, since: string): Explanation {
+function ofQueue(facts: SessionFacts, since: string): Explanation {
+  const { ahead, taking, missing_capabilities: missing, refused_until: until } = facts
   const before = ahead ?? 0
+  if (missing && until && msBetween(facts.now, until) > 0) {
+    const what = `It waits at most until ${until} for a node with ${capabilitiesOf(missing)}`
+    return { state: 'queued', since, ahead: before, until, missing_capabilities: missing, what }
+  }
   const turns = before === 1 ? '1 turn is' : `${before || 'no'} turns are`
   const what =
     taking === 0
@@ -157,8 +167,23 @@ function ofNode(facts: SessionFacts, rows: readonly EventRow[]): Explanation {
   const turn = turns.find(({ turnId }) => turnId === facts.turn_id)
   if (!turn) return { state: 'starting', since: facts.placed_at!, what: 'Its turn is starting' }
   const { steps } = turn
-  return ofSummary(steps) ?? ofTools(steps) ?? ofModel(facts, steps) ?? between(rows.at(-1)!.ts)
+  const step =
+    ofSummary(steps) ?? ofTools(steps) ?? ofModel(facts, steps) ?? between(rows.at(-1)!.ts)
+  const missing = missingOf(facts, rows)
+  if (missing.length === 0) return step
+  const what = `${step.what}, without ${capabilitiesOf(missing)}`
+  return { ...step, missing_capabilities: missing, what }
 }
+
+/** Capabilities that a turn runs without because no node has them. */
+const missingOf = ({ turn_id }: SessionFacts, rows: readonly EventRow[]) =>
+  rows.map(loggedEvent).flatMap(({ type, data, context }) => {
+    const isMissing = type === 'capability.unavailable' && data.reason === 'missing'
+    return isMissing && context.turn_id === turn_id ? [data.capability_id] : []
+  })
+
+const capabilitiesOf = (refs: readonly string[]) =>
+  `the ${refs.length === 1 ? 'capability' : 'capabilities'} ${listOf(refs)}`
 
 type Steps = readonly TurnStep[]
 

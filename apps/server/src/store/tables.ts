@@ -157,11 +157,14 @@ export type TurnsTable = {
   session_id: string
   node_id: string | null
   created_at: Time
+  refused_at: Time | null
+  missing_capabilities: string[] | null
 }
 
 export type NodesTable = {
   id: string
   version: string
+  catalog_hash: string | null
   role: string
   slots: number
   started_at: Time

@@ -1,7 +1,6 @@
 import { eventTypes } from '@outlast/contract'
 import { assemble, type RuntimeAgent } from '../../capabilities/catalog.ts'
 import { clientToolsOf } from '../../capabilities/client-tools.ts'
-import { isMcpRef } from '../../capabilities/mcp/ref.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
 import {
   addToConversation,
@@ -51,7 +50,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const last = events.at(-1)
   if (!last) throw new FencedError()
   await restFor(bytes)
-  checkUnderstood(node, options, events)
+  checkUnderstood(events)
   const log = logFrom(options, { ...read, events, last, bytes })
   const agent = assemble(capabilities, {
     agentPrompt: taken.system_prompt,
@@ -101,8 +100,8 @@ function logFrom(
     drafts: [],
     effects: {},
     live: undefined,
-    // A resumed turn was counted in part by the node that started it.
-    uncounted: taken.turn_attempt === 1 && !state.input?.again ? bytes : 0,
+    // The node that began a resumed turn has counted its message.
+    uncounted: state.phase.kind === 'unbegun' && !state.input?.again ? bytes : 0,
     sessionUsage: usageOf(taken),
     context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
   }
@@ -175,21 +174,13 @@ async function rowsAfter(
 const knownTypes = new Set<string>(eventTypes)
 const knownShape = 1
 
-/**
- * Refuses event types and capabilities that a newer node supports. A capability that no node has
- * was removed, and the turn continues without it.
- */
-function checkUnderstood(node: Node, { taken, lease }: TurnOptions, events: LoggedEvent[]): void {
+/** Refuses event types that only a newer node supports. */
+function checkUnderstood(events: LoggedEvent[]): void {
   for (const { type, context } of events) {
     if (!knownTypes.has(type))
       throw new NotUnderstoodError(`Event type ${type} needs a newer version.`)
     if ((context.v ?? knownShape) > knownShape) {
       throw new NotUnderstoodError(`${type} in shape ${context.v} needs a newer version.`)
     }
-  }
-  if (lease.others().otherVersions === 0) return
-  for (const { ref } of [...taken.agent_capabilities, ...taken.capabilities]) {
-    if (isMcpRef(ref) || node.capabilities.some(({ id }) => id === ref)) continue
-    throw new NotUnderstoodError(`Capability ${ref} needs a newer version.`)
   }
 }

@@ -1,15 +1,18 @@
 import type { Worker } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
 import type { History } from '../history.ts'
+import { refusedMs } from './turns.ts'
 
 const renewText = (history: string) => `
 with me as (
-  insert into nodes (id, version, role, slots, expires_at, draining)
-  values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond', $10)
+  insert into nodes (id, version, role, slots, expires_at, draining, catalog_hash)
+  values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond', $10, $12)
   on conflict (id) do update set expires_at = excluded.expires_at
   returning draining
 ), lost as (
-  select t.id, t.org_id, t.session_id from turns t
+  select t.id, t.org_id, t.session_id,
+    case when t.refused_at > now() - $13 * interval '1 millisecond' then t.missing_capabilities end as missing
+  from turns t
   where $6 and ($11 or exists (
     select from nodes n where n.id = $1 and n.expires_at > now() and n.started_at < now() - $5 * interval '1 millisecond'
   )) and (
@@ -17,9 +20,9 @@ with me as (
       and (t.node_id is not null or t.created_at < now() - interval '1 second')
     or t.node_id = $1 and t.id = any($9)
   )
-  order by t.created_at limit 100
+  order by missing nulls first, t.created_at limit 100
 ), added as (
-  select start_turn(org_id, session_id, id) from lost
+  select start_turn(org_id, session_id, id, missing) from lost
 ), late as (
   select graphile_worker.add_job(
     'expire',
@@ -35,7 +38,6 @@ with me as (
 )
 select (select draining from me) as draining, clock_timestamp()::timestamptz(3) as now,
   array(select id from nodes where id <> $1 and expires_at > now()) as peers,
-  (select count(*) from nodes where id <> $1 and version <> $2 and expires_at > now())::int as other_versions,
   (select count(*) from added)::int as readded,
   (select count(*) from late)::int as expired,
   array(
@@ -51,6 +53,7 @@ select (select draining from me) as draining, clock_timestamp()::timestamptz(3) 
 export type LeaseTerms = {
   id: string
   version: string
+  catalogHash: string
   role: string
   slots: number
   ms: number
@@ -83,7 +86,6 @@ export type Renewed = {
   now: string
   /** The ids of the other living nodes. */
   peers: string[]
-  other_versions: number
   readded: number
   /** Parked turns whose wait has expired. */
   expired: number
@@ -106,10 +108,11 @@ export type Renewed = {
  */
 export async function renewLease(
   { db, history }: { db: Db; history: Pick<History, 'expression'> },
-  { id, version, role, slots, ms, draining, alone }: LeaseTerms,
+  { id, version, catalogHash, role, slots, ms, draining, alone }: LeaseTerms,
   { judging, taken, known, strays }: Renewal,
 ) {
-  const values = [id, version, role, slots, ms, judging, taken, known, strays, draining, alone]
+  const turns = [judging, taken, known, strays]
+  const values = [id, version, role, slots, ms, ...turns, draining, alone, catalogHash, refusedMs]
   const { suffix, text } = history.expression()
   const statement = { name: `renew-lease${suffix}`, text: renewText(text) }
   const [renewed] = await db.run<Renewed>(statement, values)
@@ -123,7 +126,7 @@ export async function endLeases(db: Db, id?: string): Promise<void> {
 }
 
 const columns = `
-  n.id, n.version, n.role, n.slots,
+  n.id, n.version, n.catalog_hash, n.role, n.slots,
   (select count(*) from turns t where t.node_id = n.id)::int as used_slots,
   n.expires_at > now() as alive, n.draining, n.expires_at as lease_until, n.started_at`
 

@@ -34,7 +34,8 @@ const take: Statement = {
   name: 'take-turn',
   text: `
 with before as (
-  select turn_node from sessions where org_id = $1 and id = $2
+  select s.turn_node, t.refused_at, t.missing_capabilities, t.refused_at <= now() - $5 * interval '1 millisecond' as overdue
+  from sessions s left join turns t on t.id = $3 where s.org_id = $1 and s.id = $2
 ), s as (
   update sessions set
     turn_attempt = turn_attempt + 1,
@@ -48,11 +49,14 @@ with before as (
   returning *
 ), t as (
   insert into turns (id, org_id, session_id, node_id) select turn_id, org_id, id, $4 from s
-  on conflict (id) do update set node_id = excluded.node_id
+  on conflict (id) do update set node_id = excluded.node_id, refused_at = null, missing_capabilities = null
 )
-select ${takenColumns}, (select turn_node <> $4 from before) as taken_over
-from s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
+select ${takenColumns}, before.turn_node <> $4 as taken_over, before.refused_at, before.missing_capabilities, before.overdue
+from before, s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
 }
+
+/** Time for a node with all capabilities of a refused turn to take it, in ms. */
+export const refusedMs = 60_000
 
 export type TakenTurn = UsageRow & {
   sequence: number
@@ -77,6 +81,11 @@ export type TakenTurn = UsageRow & {
   route?: ModelRoute | null
   /** True when its node died during the turn; a released turn has no node. */
   taken_over?: boolean | null
+  /** When the first node refused it, and the capabilities that nodes lacked, until this take. */
+  refused_at?: string | null
+  missing_capabilities?: string[] | null
+  /** True when no node that has them took it in time: it runs without them. */
+  overdue?: boolean | null
 }
 
 /**
@@ -85,7 +94,8 @@ export type TakenTurn = UsageRow & {
  * turn has ended, is parked, or belongs to another living node.
  */
 export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: string) {
-  const [taken] = await db.run<TakenTurn>(take, [run.orgId, run.sessionId, run.turnId, nodeId])
+  const values = [run.orgId, run.sessionId, run.turnId, nodeId, refusedMs]
+  const [taken] = await db.run<TakenTurn>(take, values)
   return taken
 }
 
@@ -189,4 +199,30 @@ export type Release = {
 export async function releaseTurn(db: Db, run: TurnRun, { harmed, atOnce }: Release) {
   const { orgId, sessionId, turnId, attempt } = run
   await db.run(release, [orgId, sessionId, turnId, attempt, harmed, atOnce])
+}
+
+const refusal = statement(
+  'refuse-turn',
+  `
+with s as (
+  update sessions set turn_node = null, turn_tries = greatest(0, turn_tries - 1)
+  where org_id = :orgId and id = :sessionId and turn_id = :turnId and turn_attempt = :attempt
+  returning org_id, id, turn_id
+), t as (
+  update turns set
+    node_id = null, refused_at = coalesce(:since, clock_timestamp()), missing_capabilities = :missing
+  where id = :turnId and exists (select from s)
+)
+select start_turn(org_id, id, turn_id, :missing) from s`,
+)
+
+export type Refusal = {
+  /** Time of the first refusal; null: now. */
+  since: string | null
+  missing: string[]
+}
+
+/** Returns a turn to the queue, for nodes that have the missing capabilities. */
+export async function refuseTurn(db: Db, run: TurnRun, refused: Refusal): Promise<void> {
+  await db.run(refusal, valuesOf(refusal, { ...run, ...refused }))
 }

@@ -1,5 +1,6 @@
 import type { WaitingFor, Workflow, WorkflowQuery } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
+import { refusedMs } from './turns.ts'
 
 /** SQL: an open turn. It has a row in `turns`, or it is parked and only in its session. */
 const open = `
@@ -106,7 +107,8 @@ const facts: Statement = {
   text: `
 select s.id as session_id, s.turn_id, s.turn_from, s.turn_input, s.turn_cancelled, s.waiting_for,
   s.started_at, s.finished_at, s.created_at, s.updated_at, clock_timestamp()::timestamptz(3) as now,
-  t.created_at as placed_at, t.node_id as node,
+  t.created_at as placed_at, t.node_id as node, t.missing_capabilities,
+  (t.refused_at + $4 * interval '1 millisecond')::timestamptz(3) as refused_until,
   n.expires_at - $3 * interval '1 millisecond' as renewed_at,
   (select count(*) from nodes where expires_at > now())::int as living,
   (select count(*) from nodes where expires_at > now() and role <> 'api' and not draining)::int as taking,
@@ -149,6 +151,9 @@ export type SessionFacts = {
   /** Null while the turn is parked. */
   placed_at: string | null
   node: string | null
+  /** Capabilities that nodes lacked which refused it, and the end of the wait for other nodes. */
+  missing_capabilities: string[] | null
+  refused_until: string | null
   /** When its node last renewed its lease; null for an unknown node. */
   renewed_at: string | null
   /** Living nodes, and those of them that take turns. */
@@ -168,6 +173,6 @@ export type SessionFacts = {
 
 /** Reads the stored state of a session. Contract: undefined without the session. */
 export async function findFacts(db: Db, orgId: string, sessionId: string, leaseMs: number) {
-  const [found] = await db.run<SessionFacts>(facts, [orgId, sessionId, leaseMs])
+  const [found] = await db.run<SessionFacts>(facts, [orgId, sessionId, leaseMs, refusedMs])
   return found
 }
