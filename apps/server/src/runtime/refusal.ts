@@ -13,18 +13,31 @@ export function missingCapabilities(
   return [...new Set(missing)]
 }
 
-/**
- * Returns a turn to the queue, for nodes that have the capabilities which this node and earlier
- * ones lack. The time of the first refusal stays.
- */
-export async function refuse(
-  node: Node,
-  run: TurnRun,
-  { taken, missing }: { taken: TakenTurn; missing: readonly string[] },
-): Promise<void> {
-  const { refused_at: since = null, missing_capabilities: others } = taken
-  const lacking = [...new Set([...(others ?? []), ...missing])]
-  const about = { session: run.sessionId, turn: run.turnId, missing }
-  node.log.info('left a turn to nodes that have its capabilities', about)
-  await refuseTurn(node.db, run, { since, missing: lacking })
+export type Refusals = {
+  /** Capabilities for whose lack this node has refused turns: it does not fetch such turns again. */
+  lacking: ReadonlySet<string>
+  /** Returns the capabilities for whose lack this node refuses the turn; undefined: it takes it. */
+  reasonOf: (taken: TakenTurn) => string[] | undefined
+  /** Returns the turn to the queue, for nodes that have these capabilities and earlier ones. */
+  refuse: (run: TurnRun, refused: { taken: TakenTurn; missing: string[] }) => Promise<void>
+}
+
+/** Refuses turns whose capabilities this node lacks. `alone`: no other node could run them. */
+export function createRefusals({ db, capabilities, log }: Node, alone: boolean): Refusals {
+  const lacking = new Set<string>()
+  return {
+    lacking,
+    reasonOf(taken) {
+      const missing = missingCapabilities(capabilities, taken)
+      return alone || taken.overdue || missing.length === 0 ? undefined : missing
+    },
+    async refuse(run, { taken, missing }) {
+      for (const ref of missing) lacking.add(ref)
+      const about = { session: run.sessionId, turn: run.turnId, missing }
+      log.info('left a turn to nodes that have its capabilities', about)
+      const { refused_at: since = null, missing_capabilities: others } = taken
+      const all = [...new Set([...(others ?? []), ...missing])]
+      await refuseTurn(db, run, { since, missing: all })
+    },
+  }
 }

@@ -31,7 +31,7 @@ import { callsOf, hasEnded } from './log/state.ts'
 import { discoverDue } from './model/sync.ts'
 import type { Node } from './node.ts'
 import { type Queue, type QueueOptions, startQueue, type TurnJob } from './queue.ts'
-import { missingCapabilities, refuse } from './refusal.ts'
+import { createRefusals, type Refusals } from './refusal.ts'
 import { type Scheduler, startSchedules } from './schedules/scheduler.ts'
 import { end, runTurn } from './turn.ts'
 
@@ -70,8 +70,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   let local = 0
   let stopping = false
   let draining = false
-  /** Capabilities that this node lacks, as far as it has refused turns for them. */
-  const lacking = new Set<string>()
+  const refusals = createRefusals(node, options.alone)
   let queue: Queue | undefined
   if (options.alone) await endLeases(node.db)
   const lease = await keepLease(node, {
@@ -91,6 +90,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       void stopLost(node, running, parting.signal)
     }),
   ]
+  const shared = { lease, recent, refusals, parting: parting.signal, stopping: () => stopping }
 
   async function run(ref: TurnRef, { taken, begun = () => {} }: Beginning) {
     // One attempt at a time per turn: a second one would fence the first.
@@ -102,15 +102,8 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
     const entry: Running = { controller, taken: taken !== undefined, over: Promise.resolve() }
     running.set(ref.turnId, entry)
     entry.over = attempt(node, ref, taken, {
-      lease,
-      recent,
+      ...shared,
       signal: controller.signal,
-      parting: parting.signal,
-      stopping: () => stopping,
-      mayRefuse: !options.alone,
-      refuses: (missing) => {
-        for (const ref of missing) lacking.add(ref)
-      },
       took: () => {
         entry.taken = true
         begun()
@@ -124,8 +117,8 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   }
 
   const { localSlots, queueSlots } = slotsOf(node.config)
-  if (queueSlots > 0)
-    queue = await startTurnQueue(node, { ...options, slots: queueSlots, lacking, run })
+  const { lacking } = refusals
+  queue = await startTurnQueue(node, { ...options, slots: queueSlots, lacking, run })
   const schedules: Scheduler | undefined = queueSlots === 0 ? undefined : startSchedules(node)
   node.problem = () =>
     lease.problem() ?? (queue?.works() === false ? 'The queue is not running.' : undefined)
@@ -153,7 +146,9 @@ type TurnQueueOptions = Pick<QueueOptions, 'pool' | 'slots' | 'lacking'> & {
   run: (ref: TurnRef, beginning: Beginning) => Promise<void>
 }
 
-function startTurnQueue(node: Node, { run, ...options }: TurnQueueOptions): Promise<Queue> {
+/** Contract: undefined without slots. */
+async function startTurnQueue(node: Node, { run, ...options }: TurnQueueOptions) {
+  if (options.slots === 0) return undefined
   const isSyncing = node.config.MODEL_SYNC_INTERVAL_HOURS !== 0
   return startQueue({
     ...options,
@@ -244,10 +239,7 @@ type AttemptOptions = {
   /** Aborted when this node stops, also during a database outage. */
   parting: AbortSignal
   stopping: () => boolean
-  /** False when no other node can exist. */
-  mayRefuse: boolean
-  /** Called with the capabilities for whose lack a turn is refused. */
-  refuses: (missing: readonly string[]) => void
+  refusals: Refusals
   took: () => void
   opened: (turn: Turn) => void
 }
@@ -259,7 +251,7 @@ async function attempt(
   known: Taken | undefined,
   options: AttemptOptions,
 ) {
-  const { lease, recent, signal, parting, stopping, took, opened } = options
+  const { lease, recent, refusals, signal, parting, stopping, took, opened } = options
   const epoch = node.history.epoch()
   let run: TurnRun = { ...ref, attempt: known?.taken.turn_attempt ?? null }
   let turn: Turn | undefined
@@ -270,10 +262,9 @@ async function attempt(
     run = { ...ref, attempt: taken.turn_attempt }
     if (taken.taken_over) node.metrics.takeovers.inc()
     if (taken.turn_cancelled) return await settleCancel(node, ref, nothingKept)
-    const missing = missingCapabilities(node.capabilities, taken)
-    if (missing.length > 0 && options.mayRefuse && !taken.overdue) {
-      options.refuses(missing)
-      return await orLeave(node, parting, () => refuse(node, run, { taken, missing }))
+    const missing = refusals.reasonOf(taken)
+    if (missing) {
+      return await orLeave(node, parting, () => refusals.refuse(run, { taken, missing }))
     }
     const opening = { run, taken, input: known?.input, signal, lease, recent }
     turn = await throughOutages(node, signal, () => openTurn(node, opening))
