@@ -5,6 +5,12 @@ import type { Why, Worker } from '@outlast/contract'
 import { Type } from 'typebox'
 import { defineCapability, defineTool } from '../../apps/server/src/capabilities/capability.ts'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
+import {
+  callerWith,
+  createKey,
+  registerPerson,
+  startGuarded,
+} from '../../apps/server/test/access.ts'
 import { createTestDatabase, runSql } from '../../apps/server/test/database.ts'
 import { type ServerOptions, startServer } from '../../apps/server/test/server.ts'
 import {
@@ -19,6 +25,7 @@ import {
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
+import { startProcess } from '../process.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
@@ -179,4 +186,81 @@ test('many waiting turns are refused about once by each node', async (t) => {
     await stream.event('session.idled')
     assert.equal(replyOf(await eventsOf(three, id)), 'done')
   }
+})
+
+test('a turn that waits for an approval resumes on a node with its capability', async (t) => {
+  const { start } = await nodesOn(t)
+  const capabilities = [...builtins, shouting('Shouts.', 'requires_approval')]
+  const two = await start({ env, capabilities })
+  const { id } = await shoutingSession(two)
+  const one = await start(older)
+  const stream = await follow(t, one.url, { sessionId: id })
+  await post(one, id, shoutThenAnswer)
+  const { data } = await stream.event('tool.approval_requested')
+  await eventually(async () => (await whyOf(one, id)).state === 'waits_for_approval')
+  await two.stop()
+  const path = `/v1/sessions/${id}/approvals/${data.tool_call.id}`
+  assert.equal((await one.call('POST', path, { decision: 'approve' })).status, 200)
+  assert.deepEqual((await refused(one, id)).missing_capabilities, ['shouting'])
+  await start({ env, capabilities })
+  await stream.event('session.idled')
+  const events = await eventsOf(one, id)
+  assert.match(JSON.stringify(dataOf(events, 'tool.completed').result), /HEY/)
+  assert.equal(replyOf(events), 'done')
+})
+
+test('a turn that waits for a node can be cancelled, and messages steer it or follow it', async (t) => {
+  const { start } = await nodesOn(t)
+  const two = await start(newer)
+  const { id } = await shoutingSession(two)
+  await two.stop()
+  const one = await start(older)
+  const stream = await follow(t, one.url, { sessionId: id })
+  await post(one, id, 'first')
+  await refused(one, id)
+  assert.equal((await one.call('POST', `/v1/sessions/${id}/cancel`)).body.status, 'cancelled')
+  await stream.event('session.idled')
+  await post(one, id, 'second')
+  await refused(one, id)
+  await post(one, id, 'third', { on_busy: 'steer' })
+  await post(one, id, shoutThenAnswer, { on_busy: 'queue' })
+  await start(newer)
+  await stream.event('session.idled', 2)
+  const events = await eventsOf(one, id)
+  const count = (type: string) => typesOf(events).filter((each) => each === type).length
+  assert.deepEqual([count('turn.cancelled'), count('turn.completed')], [1, 2])
+  assert.equal(replyOf(events), 'done')
+})
+
+test('a session token does not see the capabilities that its turn waits for', async (t) => {
+  const two = await startGuarded(t, newer)
+  const key = await createKey(two, await registerPerson(two))
+  const { id } = await shoutingSession({ ...two, call: key.call })
+  const made = await key.call('POST', `/v1/sessions/${id}/tokens`, { access: 'write' })
+  await two.stop()
+  const one = await startGuarded(t, { ...older, databaseUrl: two.databaseUrl })
+  const token = { ...one, call: callerWith(one.url, `Bearer ${made.body.token}`) }
+  assert.equal((await post(token, id, 'hello')).status, 201)
+  await refused({ ...one, call: callerWith(one.url, key.key) }, id)
+  const why = await whyOf(token, id)
+  assert.deepEqual([why.state, why.missing_capabilities, why.until], ['queued', [], null])
+  assert.ok(!JSON.stringify(why).includes('shouting'))
+})
+
+test('nodes with the same capabilities report one catalog hash, others another', async (t) => {
+  const { start, databaseUrl } = await nodesOn(t)
+  const one = await start(older)
+  const hashes = async () => {
+    const { body } = await one.call('GET', '/v1/durable/workers')
+    return body.data.map(({ catalog_hash }: Worker) => catalog_hash)
+  }
+  const process = await startProcess({ DATABASE_URL: databaseUrl })
+  t.after(process.crash)
+  await start(newer)
+  await start({ ...newer, env: { ROLE: 'worker' } })
+  await start({ env, capabilities: [...builtins, shouting('Shouts loudly.')] })
+  const [here, there, added, same, changed] = await hashes()
+  assert.match(here, /^[0-9a-f]{16}$/)
+  assert.deepEqual([there, same], [here, added])
+  assert.equal(new Set([here, added, changed]).size, 3)
 })

@@ -1,3 +1,4 @@
+import { Alert } from '@mantine/core'
 import type { Worker } from '@outlast/sdk'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { invalidate, outlast } from '../client.ts'
@@ -23,6 +24,7 @@ export function Nodes() {
   return (
     <>
       {workers.isError && <Failure error={workers.error} retry={workers.refetch} />}
+      <Difference nodes={workers.data ?? []} />
       <ul className="entries scroll" aria-label="Nodes">
         {workers.data?.map((one) => (
           <Node key={one.id} node={one} />
@@ -32,11 +34,35 @@ export function Nodes() {
   )
 }
 
+/** Warns when living nodes have different capabilities. Nodes of 0.1 have no hash. */
+function Difference({ nodes }: { nodes: readonly Worker[] }) {
+  const byHash = Map.groupBy(
+    nodes.filter(({ alive, catalog_hash }) => alive && catalog_hash),
+    ({ catalog_hash }) => catalog_hash,
+  )
+  if (byHash.size < 2) return null
+  return (
+    <Alert color="yellow" m="md" mb={0} role="alert" title="Nodes have different capabilities">
+      The nodes below run different code. During a deploy this is normal and ends when all nodes are
+      replaced. A turn runs only on a node that has its capabilities; after 60 s without such a node
+      it runs without them.
+      <ul>
+        {[...byHash].map(([hash, same]) => (
+          <li key={hash}>
+            Catalog <code>{hash}</code>: {same.map(({ id }) => id).join(', ')}
+          </li>
+        ))}
+      </ul>
+    </Alert>
+  )
+}
+
 const stateOf = ({ alive, draining }: Worker): [StateKind, string] =>
   alive ? (draining ? ['warn', 'draining'] : ['good', 'online']) : ['bad', 'offline']
 
 function Node({ node }: { node: Worker }) {
-  const { id, role, version, slots, used_slots, alive, draining, lease_until, started_at } = node
+  const { id, role, version, catalog_hash, slots, used_slots, alive, draining } = node
+  const { lease_until, started_at } = node
   const refresh = () => invalidate(workerKeys.all)
   const resume = useMutation({ mutationFn: () => outlast.workers.resume(id), onSuccess: refresh })
   const [kind, word] = stateOf(node)
@@ -51,8 +77,9 @@ function Node({ node }: { node: Worker }) {
       }
       about={
         <>
-          {role} · version {version} · {used_slots} of {slots} slots in use · lease until{' '}
-          {new Date(lease_until).toLocaleTimeString('en-GB')} · started <Ago at={started_at} />
+          {role} · version {version} · catalog <code>{catalog_hash ?? '–'}</code> · {used_slots} of{' '}
+          {slots} slots in use · lease until {new Date(lease_until).toLocaleTimeString('en-GB')} ·
+          started <Ago at={started_at} />
         </>
       }
       side={

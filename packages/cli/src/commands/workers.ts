@@ -22,6 +22,7 @@ const list = defineCommand({
           value: ({ used_slots, slots }) => `${used_slots ?? '-'}/${slots ?? '-'}`,
         },
         { title: 'VERSION', value: ({ version }) => version },
+        { title: 'CATALOG', value: ({ catalog_hash }) => catalog_hash ?? '-' },
         { title: 'STARTED', value: ({ started_at }) => ago(started_at), isExtra: true },
       ],
       { empty: 'No nodes.' },
@@ -54,6 +55,7 @@ const get = defineCommand({
       State: stateOf(worker),
       Turns: `${worker.used_slots ?? '-'} of ${worker.slots ?? '-'} slots`,
       Version: worker.version,
+      Catalog: worker.catalog_hash ?? '-',
       Started: moment(worker.started_at),
     })
   },

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { builtins } from '../../../../apps/server/src/capabilities/index.ts'
 import { createKey, signInAdmin, startGuarded } from '../../../../apps/server/test/access.ts'
 import { selfSigned } from '../../../../apps/server/test/certificate.ts'
 import { createTestDatabase, runSql } from '../../../../apps/server/test/database.ts'
@@ -221,6 +222,19 @@ describe('providers and nodes', { concurrency: true }, () => {
     assert.ok(findings.some(({ sentence }) => sentence === 'No node takes turns.'))
     assert.ok(findings.some(({ advice }) => advice?.includes(`outlast workers resume ${id}`)))
   })
+})
+
+test('warns about nodes with different capabilities, and names the nodes of each hash', async (t) => {
+  const capabilities = builtins.slice(1)
+  const { databaseUrl, url, call } = await startServer(t)
+  const same = await examined(['--url', url])
+  assert.ok(!same.stdout.includes('different capabilities'), same.stdout)
+  await startServer(t, { databaseUrl, capabilities })
+  const { stdout } = await examined(['--url', url])
+  assert.match(stdout, /Nodes have different capabilities/)
+  const { body } = await call('GET', '/v1/durable/workers')
+  for (const { id, catalog_hash } of body.data)
+    assert.ok(stdout.includes(`${catalog_hash} on ${id}`))
 })
 
 test('warns about keys that other users can read, and about settings that are not writable', async (t) => {

@@ -83,11 +83,24 @@ function* nodesOf(visit: Visit, workers: readonly Worker[]): Generator<Finding> 
       'Finish the upgrade.',
     )
   }
+  yield* catalogsOf(alive)
   yield* clocksOf(visit, alive)
   const slots = alive.reduce((sum, worker) => sum + worker.slots, 0)
   const used = alive.reduce((sum, worker) => sum + worker.used_slots, 0)
   const living = alive.length === 1 ? '1 node is alive' : `${alive.length} nodes are alive`
   yield ok(check, `${living}, with ${used} of ${slots} slots in use.`)
+}
+
+/** Compares the capabilities of nodes. Nodes of 0.1 have no hash. */
+function* catalogsOf(alive: readonly Worker[]): Generator<Finding> {
+  const hashes = new Set(alive.flatMap(({ catalog_hash }) => catalog_hash ?? []))
+  if (hashes.size < 2) return
+  const groups = [...hashes].map((hash) => {
+    const same = alive.filter(({ catalog_hash }) => catalog_hash === hash)
+    return `${hash} on ${same.map(({ id }) => id).join(', ')}`
+  })
+  const sentence = `Nodes have different capabilities: ${groups.join('; ')}.`
+  yield warning('nodes', sentence, 'Finish the deploy: start all nodes with the same code.')
 }
 
 /** Compares clocks: leases use the database's clock, responses that of the answering node. */

@@ -45,10 +45,11 @@ function Elapsed({ since }: { since: string }) {
 export function wordsOf(why: Why): string {
   const { state, model, attempt, tools, ahead, sentence } = why
   const names = tools.join(', ')
+  const missing = why.missing_capabilities?.join(', ')
   const words: Record<Why['state'], string> = {
     idle: '',
     failed: '',
-    queued: ahead ? `Queued behind ${ahead === 1 ? '1 turn' : `${ahead} turns`}` : 'Queued',
+    queued: missing ? `Waiting for a server with ${missing}` : queuedWords(ahead),
     starting: 'Starting the turn',
     calls_model: `Calling ${model ?? 'the model'}${attempt && attempt > 1 ? `, attempt ${attempt}` : ''}`,
     waits_for_retry: `Waiting to retry ${model ?? 'the model'}`,
@@ -61,5 +62,9 @@ export function wordsOf(why: Why): string {
     node_gone: 'Server lost. Another one is taking over',
     cancelling: 'Canceling the turn',
   }
-  return words[state] ?? sentence
+  const found = words[state] ?? sentence
+  return missing && why.node ? `${found}, without ${missing}` : found
 }
+
+const queuedWords = (ahead: number | null) =>
+  ahead ? `Queued behind ${ahead === 1 ? '1 turn' : `${ahead} turns`}` : 'Queued'
