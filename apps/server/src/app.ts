@@ -16,6 +16,7 @@ import { createLog, type Log } from './log.ts'
 import type { ExporterOptions } from './observe/exporter.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { keepTally } from './observe/tally.ts'
+import { storeFileAgents } from './project/file-agents.ts'
 import { createFetchBudgets } from './providers/fetch-budget.ts'
 import { createOutbound } from './providers/outbound.ts'
 import { servicesOf } from './providers/own-services.ts'
@@ -97,6 +98,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const databases = await openDatabases(config, starting)
   const node = await makeNode(config, starting, databases)
   dropOnLoss(node)
+  await storeFileAgents(node)
   let stopping = false
   const about = { version: starting.version ?? version, stopping: () => stopping }
   const { app, streams, close } = await createHttp(node, about)

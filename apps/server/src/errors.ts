@@ -102,6 +102,10 @@ export const catalogue = {
     409,
     'Agent %s is active or has sessions. Archive it and delete its sessions first.',
   ],
+  agent_from_file: [
+    409,
+    'The agent is defined by the file %s of the project. Change that file and restart the server.',
+  ],
   agent_archived: [409, 'Agent %s is archived. Restore it to start sessions.'],
   session_busy: [409, 'The session is running a turn, and on_busy is reject.'],
   session_not_idle: [409, 'The session is running a turn. Try again when it is idle.'],

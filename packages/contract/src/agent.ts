@@ -13,6 +13,7 @@ import {
 import { TokenUsage } from './usage.ts'
 
 export const AgentStatus = oneOf('active', 'archived')
+export const AgentSource = oneOf('api', 'file')
 
 export const Agent = Type.Object(
   {
@@ -53,6 +54,17 @@ export const Agent = Type.Object(
       AgentStatus,
       '`active`: the agent starts sessions. `archived`: it starts none and lists omit it; its sessions continue.',
     ),
+    source: described(
+      AgentSource,
+      '`api`: created through this API. `file`: defined by a file of the project, so that the API cannot change it.',
+    ),
+    source_file: Type.Optional(
+      Type.String({
+        description:
+          'File that defines the agent, relative to the project. Absent for agents of the API.',
+        examples: ['agents/support.md'],
+      }),
+    ),
     usage: Type.Optional(
       described(
         TokenUsage,
@@ -80,6 +92,7 @@ export const Agent = Type.Object(
         tags: ['demo'],
         capabilities: [{ ref: 'current_time', config: { timezone: 'Europe/Kyiv' } }],
         status: 'active',
+        source: 'api',
         usage: { input_tokens: 48_210, output_tokens: 5_904, cost_usd: 0.023_86 },
         created_at: '2026-11-20T08:00:00.000Z',
         updated_at: '2026-11-24T16:42:10.305Z',

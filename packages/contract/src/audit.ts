@@ -7,8 +7,8 @@ export const AuditEntry = Type.Object(
     id: described(AuditEntryId, 'Id of the entry.'),
     created_at: described(Timestamp, 'Time at which the entry was recorded.'),
     actor_type: described(
-      oneOf('anonymous', 'user', 'key', 'token'),
-      '`user`: a signed-in user. `key`: an API key. `token`: a session token. `anonymous`: no credential, or no authentication.',
+      oneOf('anonymous', 'user', 'key', 'token', 'server'),
+      '`user`: a signed-in user. `key`: an API key. `token`: a session token. `anonymous`: no credential, or no authentication. `server`: the start of a server, for agents from files.',
     ),
     actor_id: nullable(Type.String(), 'Id of the user, key or token. Null if there is none.'),
     actor_name: nullable(Type.String(), 'Name of the actor at that time. Null if there is none.'),

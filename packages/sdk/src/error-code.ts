@@ -73,6 +73,7 @@ export type ServerCode =
   | 'request_timeout'
   | 'grep_timeout'
   | 'agent_in_use'
+  | 'agent_from_file'
   | 'agent_archived'
   | 'session_busy'
   | 'session_not_idle'

@@ -76,6 +76,8 @@ export type AgentsTable = {
   tools: ToolsColumn
   retention_days: number | null
   status: Generated<string>
+  source: Generated<string>
+  source_file: string | null
   created_at: Time
   updated_at: Time
 }

@@ -17,6 +17,8 @@ const columns = [
   'tools',
   'retention_days',
   'status',
+  'source',
+  'source_file',
   'created_at',
   'updated_at',
 ] as const
@@ -33,17 +35,19 @@ const usage = `(
 )`
 const selected = `${columns.join(', ')}, ${usage} as usage`
 
-type Optional = 'description' | 'default_model_id' | 'retention_days'
+type Optional = 'description' | 'default_model_id' | 'retention_days' | 'source_file'
 type AgentRow = Omit<Agent, 'harness_id' | Optional | 'usage'> & {
   description: string | null
   default_model_id: string | null
   retention_days: number | null
+  source_file: string | null
   usage: UsageRow
 }
 
 function present(row: AgentRow): Agent {
   const { id, name, description, system_prompt, default_model_id } = row
-  const { tags, capabilities, tools = [], retention_days, status, created_at, updated_at } = row
+  const { tags, capabilities, tools = [], retention_days, status, source, source_file } = row
+  const { created_at, updated_at } = row
   const used = usageOf(row.usage)
   return {
     id,
@@ -57,6 +61,8 @@ function present(row: AgentRow): Agent {
     ...(tools.length > 0 && { tools }),
     ...(retention_days !== null && { retention_days }),
     status,
+    source,
+    ...(source_file !== null && { source_file }),
     ...(used && { usage: used }),
     created_at,
     updated_at,
@@ -102,8 +108,8 @@ export async function lockAgent(
 const save: Statement = {
   name: 'save-agent',
   text: `
-insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities, tools, retention_days)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities, tools, retention_days, source, source_file)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, case when $12::text is null then 'api' else 'file' end, $12)
 on conflict (org_id, id) do update set
   name = excluded.name,
   description = excluded.description,
@@ -114,7 +120,9 @@ on conflict (org_id, id) do update set
   tools = excluded.tools,
   retention_days = case when $11::boolean then excluded.retention_days else agents.retention_days end,
   status = 'active',
+  source_file = excluded.source_file,
   updated_at = ${nextVersion}
+where agents.source = excluded.source
 returning ${selected}, xmax = 0 as created`,
 }
 
@@ -124,11 +132,14 @@ export type Saved = { agent: Agent; created: boolean }
 /**
  * Creates an agent, or replaces all fields of an existing one, archived or not. Absent fields
  * become empty, except `retention_days`: clients that do not send it must not change the retention.
+ * `file`: the file of the project that defines the agent.
+ * Contract: throws 409 `agent_from_file` when a client would replace an agent from a file.
  */
 export async function saveAgent(
   db: Db,
   orgId: string,
   agent: NewAgent & { id: string },
+  file?: string,
 ): Promise<Saved> {
   const [row] = await db.run<AgentRow & { created: boolean }>(save, [
     orgId,
@@ -142,8 +153,18 @@ export async function saveAgent(
     JSON.stringify(agent.tools ?? []),
     agent.retention_days ?? null,
     agent.retention_days !== undefined,
+    file ?? null,
   ])
-  return { agent: present(row!), created: row!.created }
+  if (!row) throw await refusal(db, orgId, agent.id)
+  return { agent: present(row), created: row.created }
+}
+
+/** Why a client cannot change an agent: a file defines it, or it does not exist. */
+async function refusal(db: Db, orgId: string, id: string): Promise<ApiError> {
+  const { source_file: file } = (await findAgent(db, orgId, id)) ?? {}
+  return file === undefined
+    ? new ApiError('not_found', 'Agent')
+    : new ApiError('agent_from_file', file)
 }
 
 /** Creates an agent under a new id. */
@@ -155,7 +176,7 @@ export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promi
 /**
  * Updates an agent.
  * Contract: absent and null keep a field, except `retention_days`, where null means inherited;
- * throws 404.
+ * throws 404, and 409 `agent_from_file`.
  */
 export async function updateAgent(
   db: Db,
@@ -174,14 +195,18 @@ export async function updateAgent(
     })
     .where('org_id', '=', orgId)
     .where('id', '=', id)
+    .where('source', '=', 'api')
     .returning(columns)
     .returning(sql.raw<UsageRow>(usage).as('usage'))
     .executeTakeFirst()
-  if (!row) throw new ApiError('not_found', 'Agent')
+  if (!row) throw await refusal(db, orgId, id)
   return present(row as unknown as AgentRow)
 }
 
-/** Archives an agent; its sessions continue. Contract: throws 404 when it is not active. */
+/**
+ * Archives an agent; its sessions continue.
+ * Contract: throws 404 when it is not active, and 409 `agent_from_file`.
+ */
 export async function archiveAgent(db: Db, orgId: string, id: string): Promise<void> {
   const row = await db.kysely
     .updateTable('agents')
@@ -189,9 +214,10 @@ export async function archiveAgent(db: Db, orgId: string, id: string): Promise<v
     .where('org_id', '=', orgId)
     .where('id', '=', id)
     .where('status', '=', 'active')
+    .where('source', '=', 'api')
     .returning('id')
     .executeTakeFirst()
-  if (!row) throw new ApiError('not_found', 'Agent')
+  if (!row) throw await refusal(db, orgId, id)
 }
 
 const remove: Statement = {
@@ -210,12 +236,14 @@ select from d`,
 /**
  * Deletes an archived agent permanently, with its sums. Waits for sessions that are being created
  * with it.
- * Contract: `db` is a transaction; throws 404, and 409 `agent_in_use`.
+ * Contract: `db` is a transaction; throws 404, 409 `agent_in_use`, and 409 `agent_from_file` while a
+ * file defines it.
  */
 export async function deleteAgent(db: Db, orgId: string, id: string): Promise<void> {
   await lockAgent(db, orgId, id)
   if ((await db.run(remove, [orgId, id])).length > 0) return
-  await getAgent(db, orgId, id)
+  const { status, source_file: file } = await getAgent(db, orgId, id)
+  if (file !== undefined && status === 'active') throw new ApiError('agent_from_file', file)
   throw new ApiError('agent_in_use', id)
 }
 
@@ -246,6 +274,46 @@ export async function* listAgents(
     return rows as unknown as AgentRow[]
   })
   for await (const rows of batches) yield rows.map(present)
+}
+
+/** Of one node at a time, which stores the agents of its files. */
+const fileAgentsLock = 79_117_652
+
+const lockFiles: Statement = {
+  name: 'lock-file-agents',
+  text: 'select pg_try_advisory_xact_lock($1) as got',
+}
+
+/**
+ * Reserves the agents from files for this node until the transaction ends. Returns false while
+ * another node has them.
+ */
+export async function lockFileAgents(db: Db): Promise<boolean> {
+  const [row] = await db.run<{ got: boolean }>(lockFiles, [fileAgentsLock])
+  return row!.got
+}
+
+const fromFiles: Statement = {
+  name: 'agents-from-files',
+  text: `select ${selected} from agents where org_id = $1 and source = 'file' order by created_at, id`,
+}
+
+/** Lists the agents that files define or defined, archived ones included. */
+export async function listFileAgents(db: Db, orgId: string): Promise<Agent[]> {
+  return (await db.run<AgentRow>(fromFiles, [orgId])).map(present)
+}
+
+const archiveFrom: Statement = {
+  name: 'archive-file-agents',
+  text: `
+update agents set status = 'archived', updated_at = ${nextVersion}
+where org_id = $1 and source = 'file' and status = 'active' and id <> all($2)
+returning id, source_file as file`,
+}
+
+/** Archives the active agents from files, except `keptIds`. Returns the archived ones. */
+export function archiveFileAgents(db: Db, orgId: string, keptIds: readonly string[]) {
+  return db.run<{ id: string; file: string }>(archiveFrom, [orgId, keptIds])
 }
 
 const counted: Statement = {
