@@ -23,6 +23,7 @@ export const agentFileDocs = {
       'capability_unknown',
       'model_unavailable',
       'quota_exceeded',
+      'agent_from_file',
     ],
     request: markdown,
     sample:

@@ -60,7 +60,7 @@ test('Markdown with front matter, YAML and JSON create the same agent with any C
   for (const file of texts) {
     for (const type of sent) {
       const agent = await files.imported(file, { 'content-type': type })
-      assert.deepEqual(essence(agent), { ...whole, status: 'active' }, file)
+      assert.deepEqual(essence(agent), { ...whole, status: 'active', source: 'api' }, file)
     }
   }
 })
@@ -122,6 +122,7 @@ test('an id in a file makes the agent, and the second time replaces it whole', a
     tags: [],
     capabilities: [],
     status: 'active',
+    source: 'api',
   })
 })
 

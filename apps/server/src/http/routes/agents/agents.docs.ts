@@ -13,15 +13,21 @@ export const agentDocs = {
     tag: 'Agents',
     summary: 'List agents',
     description:
-      'Returns the active agents of the organization, newest first; with `include_archived` also the archived ones. Secrets in the config of capabilities are replaced by `********`. Without `limit` it streams the whole list.',
+      'Returns the active agents of the organization, newest first; with `include_archived` also the archived ones. `source` names agents that files of the project define. Secrets in the config of capabilities are replaced by `********`. Without `limit` it streams the whole list.',
     sample: 'const agents = await outlast.agents.list()',
   },
   create_agent: {
     tag: 'Agents',
     summary: 'Create an agent',
     description:
-      'Creates an agent: a system prompt, a default model, capabilities and client tools under a name. With `id` it replaces the agent that has this id and returns 200, or creates it under this id. Use `PUT` for the same with `If-Match`. Only callers with `admin` access may change `retention_days`.',
-    errors: ['capability_unknown', 'model_unavailable', 'quota_exceeded', 'forbidden'],
+      'Creates an agent: a system prompt, a default model, capabilities and client tools under a name. With `id` it replaces the agent that has this id and returns 200, or creates it under this id. Use `PUT` for the same with `If-Match`. An agent that a file of the project defines is not replaced. Only callers with `admin` access may change `retention_days`.',
+    errors: [
+      'capability_unknown',
+      'model_unavailable',
+      'quota_exceeded',
+      'forbidden',
+      'agent_from_file',
+    ],
     request: body,
     sample:
       "const agent = await outlast.agents.create({\n  name: 'Support',\n  system_prompt: 'You answer questions about orders.',\n})",
@@ -47,8 +53,14 @@ export const agentDocs = {
     tag: 'Agents',
     summary: 'Create or replace an agent',
     description:
-      'Creates an agent under the id of the path and returns 201, or replaces the one that has it and returns 200. Absent properties return to their defaults, except `retention_days`, which stays. A secret sent as `********` keeps its stored value. Running turns finish with the configuration that they started with. Only callers with `admin` access may change `retention_days`.',
-    errors: ['capability_unknown', 'model_unavailable', 'quota_exceeded', 'forbidden'],
+      'Creates an agent under the id of the path and returns 201, or replaces the one that has it and returns 200. Absent properties return to their defaults, except `retention_days`, which stays. A secret sent as `********` keeps its stored value. Running turns finish with the configuration that they started with. An agent that a file of the project defines is not replaced. Only callers with `admin` access may change `retention_days`.',
+    errors: [
+      'capability_unknown',
+      'model_unavailable',
+      'quota_exceeded',
+      'forbidden',
+      'agent_from_file',
+    ],
     request: body,
     sample: `const agent = await outlast.agents.put('${agent}', {\n  name: 'Support',\n  system_prompt: 'You answer questions about orders.',\n})`,
   },
@@ -56,16 +68,22 @@ export const agentDocs = {
     tag: 'Agents',
     summary: 'Update an agent',
     description:
-      'Changes the given properties of an agent. Absent and null properties stay, except `retention_days`, where null inherits the value of the organization. `capabilities`, `tools` and `tags` replace the whole list; a secret sent as `********` keeps its stored value. The status `active` restores an archived agent. Only callers with `admin` access may change `retention_days`.',
-    errors: ['capability_unknown', 'model_unavailable', 'quota_exceeded', 'forbidden'],
+      'Changes the given properties of an agent. Absent and null properties stay, except `retention_days`, where null inherits the value of the organization. `capabilities`, `tools` and `tags` replace the whole list; a secret sent as `********` keeps its stored value. The status `active` restores an archived agent. An agent that a file of the project defines is not changed. Only callers with `admin` access may change `retention_days`.',
+    errors: [
+      'capability_unknown',
+      'model_unavailable',
+      'quota_exceeded',
+      'forbidden',
+      'agent_from_file',
+    ],
     sample: `const agent = await outlast.agents.update('${agent}', { name: 'Orders' })`,
   },
   delete_agent: {
     tag: 'Agents',
     summary: 'Archive or delete an agent',
     description:
-      'Archives an active agent: it starts no new sessions, and its existing sessions continue. With `permanent` it deletes an archived agent that has no sessions; that cannot be undone.',
-    errors: ['agent_in_use'],
+      'Archives an active agent: it starts no new sessions, and its existing sessions continue. With `permanent` it deletes an archived agent that has no sessions; that cannot be undone. An agent that a file of the project defines is archived when the file is removed.',
+    errors: ['agent_in_use', 'agent_from_file'],
     sample: `await outlast.agents.delete('${agent}')`,
   },
 } as const satisfies DocsTable

@@ -60,6 +60,7 @@ test('an agent is created, read, changed, archived and restored', async (t) => {
     tags: ['b', 'a'],
     capabilities: [{ ref: 'current_time', config: { timezone: 'Europe/Kyiv' } }, { ref: 'noop' }],
     status: 'active',
+    source: 'api',
   })
   const path = `/v1/agents/${id}`
   assert.deepEqual((await call('GET', path)).body, created.body)
@@ -91,7 +92,16 @@ test('an agent is created, read, changed, archived and restored', async (t) => {
 test('omits absent properties of an agent, but tags and capabilities are always lists', async (t) => {
   const { call } = await startServer(t)
   const { body } = await call('POST', '/v1/agents', { ...ada, description: null, tags: null })
-  const fields = ['id', 'harness_id', 'name', 'system_prompt', 'tags', 'capabilities', 'status']
+  const fields = [
+    'id',
+    'harness_id',
+    'name',
+    'system_prompt',
+    'tags',
+    'capabilities',
+    'status',
+    'source',
+  ]
   assert.deepEqual(Object.keys(body).sort(), [...fields, 'created_at', 'updated_at'].sort())
   assert.deepEqual([body.tags, body.capabilities], [[], []])
 })
@@ -121,6 +131,7 @@ test('an id that exists is replaced whole and restored, by POST and by PUT', asy
     tags: [],
     capabilities: [],
     status: 'active',
+    source: 'api',
   })
   assert.equal(created_at, first.body.created_at)
   assert.ok(updated_at >= first.body.updated_at)
