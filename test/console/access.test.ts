@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import axe, { type AxeResults } from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { emptyProject } from '../../apps/server/src/authoring/project.ts'
 import {
   adminEmail,
   adminPassword,
@@ -9,6 +10,7 @@ import {
   signInAdmin,
   startGuarded,
 } from '../../apps/server/test/access.ts'
+import { fileAgentsOf, supportFile } from '../../apps/server/test/file-agents.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { openProfile, openTab, signIn, startBrowser } from '../browser/browser.ts'
 import { type Look, looks, type World } from './looks.ts'
@@ -23,9 +25,13 @@ let profile: BrowserContext
 
 beforeAll(async (t) => {
   browser = await startBrowser(t)
-  server = await startGuarded(t as never, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' } })
+  server = await startGuarded(t as never, {
+    env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' },
+    project: { ...emptyProject, agents: [supportFile] },
+  })
   const { call } = await signInAdmin(server)
-  world = await fill({ url: server.url, call })
+  const fileAgentId = (await fileAgentsOf(call)).get('Support')!.id
+  world = { ...(await fill({ url: server.url, call })), fileAgentId }
   profile = await openExaminedProfile(t as never)
   const { page } = await openTab(profile, server.url)
   await signIn(page, { email: adminEmail, password: adminPassword })

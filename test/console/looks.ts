@@ -11,7 +11,12 @@ export type Look = {
   part?: string
 }
 
-export type World = { agentId: string; sessionId: string; scheduleId: string }
+export type World = {
+  agentId: string
+  fileAgentId: string
+  sessionId: string
+  scheduleId: string
+}
 
 const dialog = '[role=dialog]'
 const menu = '[role=menu]'
@@ -88,7 +93,7 @@ export const looks = {
     { act: then(go('Details'), press('Model input preview')), shows: 'write_todos', part: panel },
     { act: press('Delete session'), shows: /events and files are deleted/, part: dialog },
   ],
-  agents: ({ agentId }) => [
+  agents: ({ agentId, fileAgentId }) => [
     { at: '/agents', shows: 'Stands at the door.' },
     { act: press('Import agent'), shows: 'Choose file', part: dialog },
     { at: '/agents/new', shows: 'Create', part: 'main' },
@@ -101,6 +106,8 @@ export const looks = {
     { act: press('More actions'), shows: 'Duplicate', part: menu },
     { act: choose('Archive'), shows: 'Archive Porter?', part: dialog },
     { act: then(close, press('Preview')), shows: 'get_current_time', part: '.agent-aside' },
+    { at: `/agents/${fileAgentId}`, shows: /^To change this agent/, part: 'main' },
+    { act: press('More actions'), shows: 'Duplicate', part: menu },
     { at: '/capabilities?open=test_weather', shows: 'Add to agent' },
   ],
   models: () => [

@@ -19,7 +19,7 @@ const formats = [
 
 type Format = (typeof formats)[number]
 
-/** Export, duplication and archiving of an agent. */
+/** Export, duplication and archiving of an agent. Its file alone archives an agent from a file. */
 export function AgentActions({ agent }: { agent: Agent }) {
   const [isArchiving, setArchiving] = useState(false)
   const navigate = useNavigate()
@@ -61,7 +61,7 @@ export function AgentActions({ agent }: { agent: Agent }) {
             View sessions
           </Menu.Item>
           <Menu.Item onClick={() => copy.mutate()}>Duplicate</Menu.Item>
-          {agent.status === 'active' && (
+          {agent.status === 'active' && agent.source === 'api' && (
             <Menu.Item color="var(--mantine-color-error)" onClick={() => setArchiving(true)}>
               Archive
             </Menu.Item>

@@ -15,6 +15,7 @@ import { Basics, ClientTools, Prompt } from './basics.tsx'
 import { CapabilityUses } from './capability-uses.tsx'
 import { Conflict } from './conflict.tsx'
 import { agentDraft, emptyDraft } from './draft.ts'
+import { FileAgent } from './file-agent.tsx'
 import { Problems } from './problems.ts'
 import { type AgentForm, useAgentForm } from './use-agent-form.ts'
 
@@ -22,6 +23,7 @@ import { type AgentForm, useAgentForm } from './use-agent-form.ts'
 export function AgentScreen() {
   const { agentId } = useParams({ from: '/agents/$agentId' })
   const agent = useQuery(agentQuery(agentId))
+  if (agent.data?.source === 'file') return <FileAgent key={agentId} agent={agent.data} />
   if (agent.data) return <Editor key={agentId} stored={agent.data} />
   if (!agent.isError) return null
   if (statusOf(agent.error) === 404) {
@@ -84,7 +86,7 @@ function Editor({ stored }: { stored: Agent | undefined }) {
           </>
         }
       >
-        <Sides isNew={!base} />
+        <Sides isNew={!base} first="Editor" />
         <div className="agent" data-side={side}>
           <form
             ref={element}

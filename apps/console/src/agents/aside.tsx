@@ -6,8 +6,8 @@ import type { AgentForm } from './use-agent-form.ts'
 
 export type Side = 'playground' | 'preview'
 
-/** Switches between editor, playground and preview. On a phone they replace each other. */
-export function Sides({ isNew }: { isNew: boolean }) {
+/** Switches between `first`, playground and preview. On a phone they replace each other. */
+export function Sides({ isNew, first }: { isNew: boolean; first: string }) {
   const { side } = useSearch({ strict: false })
   const navigate = useNavigate()
   const go = (next: Side | undefined) =>
@@ -21,7 +21,7 @@ export function Sides({ isNew }: { isNew: boolean }) {
         aria-pressed={side === undefined}
         onClick={() => go(undefined)}
       >
-        Editor
+        {first}
       </button>
       {(['playground', 'preview'] as const).map((one) => (
         <button
@@ -40,7 +40,9 @@ export function Sides({ isNew }: { isNew: boolean }) {
 
 const standardOf = (isNew: boolean): Side => (isNew ? 'preview' : 'playground')
 
-export function Aside({ form: { base, isDirty, preview } }: { form: AgentForm }) {
+type AsideProps = { form: Pick<AgentForm, 'base' | 'isDirty' | 'preview'> }
+
+export function Aside({ form: { base, isDirty, preview } }: AsideProps) {
   const { side } = useSearch({ strict: false })
   const shown = side ?? standardOf(!base)
   return (

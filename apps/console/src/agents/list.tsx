@@ -87,7 +87,7 @@ function Rows({ agents }: { agents: readonly Agent[] }) {
 }
 
 function Row({
-  agent: { id, name, description, tags, capabilities, updated_at },
+  agent: { id, name, description, tags, capabilities, source_file, updated_at },
 }: {
   agent: Agent
 }) {
@@ -102,6 +102,11 @@ function Row({
             {tag}
           </Badge>
         ))}
+        {source_file && (
+          <Text span size="xs" c="dimmed" truncate>
+            from {source_file}
+          </Text>
+        )}
       </span>
       <Text span size="xs" c="dimmed" className="agent-when">
         <Ago at={updated_at} />

@@ -1,6 +1,6 @@
 import '../agents/agents.css'
 import { Badge, Button, Group, Menu, Text } from '@mantine/core'
-import type { CapabilityInfo } from '@outlast/sdk'
+import type { Agent, CapabilityInfo } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { isCapabilityFound } from '../agents/found.ts'
@@ -137,8 +137,11 @@ function Opened({ capability }: { capability: CapabilityInfo }) {
 
 const offeredMax = 50
 
+/** The agents that the console can change. */
+const editableOf = ({ data }: { data: Agent[] }) => data.filter(({ source }) => source === 'api')
+
 function UseInAgent({ id }: { id: string }) {
-  const agents = useQuery(agentsQuery)
+  const agents = useQuery({ ...agentsQuery, select: editableOf })
   return (
     <Menu position="bottom-start">
       <Menu.Target>
@@ -153,7 +156,7 @@ function UseInAgent({ id }: { id: string }) {
           New agent
         </Menu.Item>
         <Menu.Divider />
-        {agents.data?.data.slice(0, offeredMax).map((agent) => (
+        {agents.data?.slice(0, offeredMax).map((agent) => (
           <Menu.Item
             key={agent.id}
             renderRoot={(props) => (

@@ -1,0 +1,101 @@
+import { Alert, Badge, Text } from '@mantine/core'
+import type { Agent, CapabilityUse } from '@outlast/sdk'
+import { useQuery } from '@tanstack/react-query'
+import { useSearch } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import { agentPreviewQuery } from '../queries/agents.ts'
+import { capabilitiesQuery } from '../queries/capabilities.ts'
+import { modelsQuery } from '../queries/models.ts'
+import { Screen } from '../shell/screen.tsx'
+import { AgentActions } from './agent-actions.tsx'
+import { Aside, Sides } from './aside.tsx'
+import { agentDraft, previewBodyOf } from './draft.ts'
+
+/** An agent that a file of the project defines: read-only, with a playground or a preview. */
+export function FileAgent({ agent }: { agent: Agent }) {
+  const { side } = useSearch({ strict: false })
+  const draft = agentDraft(agent)
+  const preview = useQuery(agentPreviewQuery(draft, () => previewBodyOf(draft)))
+  return (
+    <Screen title={agent.name} actions={<AgentActions agent={agent} />}>
+      <Sides isNew={false} first="Agent" />
+      <div className="agent" data-side={side}>
+        <section className="scroll agent-fields" aria-label="Agent">
+          <Origin agent={agent} />
+          {agent.description && <Text size="sm">{agent.description}</Text>}
+          <Field label="Model">
+            <ModelName id={agent.default_model_id} />
+          </Field>
+          {agent.tags.length > 0 && (
+            <Field label="Tags">
+              {agent.tags.map((tag) => (
+                <Badge key={tag} size="sm" variant="default" mr={4}>
+                  {tag}
+                </Badge>
+              ))}
+            </Field>
+          )}
+          <Field label="System prompt">
+            <pre className="prompt">{agent.system_prompt}</pre>
+          </Field>
+          <Field label="Capabilities">
+            {agent.capabilities.length === 0 && <Text size="sm">No capabilities</Text>}
+            {agent.capabilities.map((use) => (
+              <Use key={use.ref} use={use} />
+            ))}
+          </Field>
+          {agent.tools && (
+            <Field label="Client tools">
+              <pre className="prompt">{JSON.stringify(agent.tools, null, 2)}</pre>
+            </Field>
+          )}
+        </section>
+        <Aside form={{ base: agent, isDirty: false, preview }} />
+      </div>
+    </Screen>
+  )
+}
+
+/** The file, and how to change the agent. */
+function Origin({ agent: { status, source_file: file } }: { agent: Agent }) {
+  if (status === 'archived') {
+    return (
+      <Alert color="gray" title="This agent is archived">
+        The file {file} was removed from the project. The agent cannot start new sessions. To
+        restore it, add the file again and restart the server.
+      </Alert>
+    )
+  }
+  return (
+    <Alert color="gray" title={`From ${file}`}>
+      To change this agent, edit the file {file} of the project and restart the server. To edit a
+      copy here, choose Duplicate.
+    </Alert>
+  )
+}
+
+const Field = ({ label, children }: { label: string; children: ReactNode }) => (
+  <section aria-label={label}>
+    <h2>{label}</h2>
+    {children}
+  </section>
+)
+
+function ModelName({ id }: { id: string | undefined }) {
+  const models = useQuery(modelsQuery)
+  const found = models.data?.find((model) => model.id === id)
+  return <Text size="sm">{id ? (found?.display_name ?? id) : 'Default model'}</Text>
+}
+
+function Use({ use: { ref, config } }: { use: CapabilityUse }) {
+  const known = useQuery(capabilitiesQuery)
+  const name = known.data?.data.find(({ id }) => id === ref)?.name ?? ref
+  return (
+    <div className="use">
+      <Text size="sm" fw={600}>
+        {name}
+      </Text>
+      {config !== undefined && <pre className="prompt">{JSON.stringify(config, null, 2)}</pre>}
+    </div>
+  )
+}
