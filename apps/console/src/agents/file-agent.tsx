@@ -40,9 +40,11 @@ export function FileAgent({ agent }: { agent: Agent }) {
           </Field>
           <Field label="Capabilities">
             {agent.capabilities.length === 0 && <Text size="sm">No capabilities</Text>}
-            {agent.capabilities.map((use) => (
-              <Use key={use.ref} use={use} />
-            ))}
+            <div className="uses">
+              {agent.capabilities.map((use) => (
+                <Use key={use.ref} use={use} />
+              ))}
+            </div>
           </Field>
           {agent.tools && (
             <Field label="Client tools">
@@ -89,11 +91,11 @@ function ModelName({ id }: { id: string | undefined }) {
 
 function Use({ use: { ref, config } }: { use: CapabilityUse }) {
   const known = useQuery(capabilitiesQuery)
-  const name = known.data?.data.find(({ id }) => id === ref)?.name ?? ref
+  const name = known.data?.data.find(({ id }) => id === ref)?.name
   return (
     <div className="use">
       <Text size="sm" fw={600}>
-        {name}
+        {name ?? (known.isPending ? '…' : ref)}
       </Text>
       {config !== undefined && <pre className="prompt">{JSON.stringify(config, null, 2)}</pre>}
     </div>

@@ -102,16 +102,12 @@ function Row({
             {tag}
           </Badge>
         ))}
-        {source_file && (
-          <Text span size="xs" c="dimmed" truncate>
-            from {source_file}
-          </Text>
-        )}
       </span>
       <Text span size="xs" c="dimmed" className="agent-when">
         <Ago at={updated_at} />
       </Text>
       <Text span size="xs" c="dimmed" truncate className="agent-about">
+        {source_file && <FileLabel file={source_file} />}
         {description ?? id}
       </Text>
       <Text span size="xs" c="dimmed" className="agent-can">
@@ -120,6 +116,13 @@ function Row({
     </Link>
   )
 }
+
+const FileLabel = ({ file }: { file: string }) => (
+  <>
+    <span>from {file}</span>
+    {' · '}
+  </>
+)
 
 const countOf = (count: number) =>
   count === 0 ? 'No capabilities' : count === 1 ? '1 capability' : `${count} capabilities`

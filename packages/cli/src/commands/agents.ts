@@ -13,6 +13,9 @@ import { usageText } from '../output/usage.ts'
 const refsOf = ({ capabilities }: Pick<Agent, 'capabilities'>) =>
   capabilities?.map(({ ref }) => ref).join(', ')
 
+/** The file that defines the agent, or `api`. Servers before 0.2 send no source. */
+const sourceOf = ({ source = 'api', source_file: file }: Partial<Agent>) => file ?? source
+
 const list = defineCommand({
   summary: 'list agents that are not archived',
   flags: {
@@ -28,6 +31,7 @@ const list = defineCommand({
         { title: 'ID', value: ({ id }) => id },
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
         { title: 'STATUS', value: ({ status }) => status },
+        { title: 'SOURCE', value: sourceOf },
         { title: 'CAPABILITIES', value: refsOf, isFlexible: true },
         { title: 'UPDATED', value: ({ updated_at }) => ago(updated_at), isExtra: true },
       ],
@@ -42,6 +46,7 @@ async function show({ out }: Context, agent: Agent): Promise<void> {
     Name: agent.name,
     Description: agent.description,
     Status: agent.status,
+    Source: sourceOf(agent),
     Model: agent.default_model_id ?? 'the default model',
     Capabilities: () => refsOf(agent),
     'Client tools': () => agent.tools?.map(({ name }) => name).join(', '),
