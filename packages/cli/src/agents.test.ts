@@ -3,6 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
+import {
+  fileAgentsOf,
+  startWithAgents,
+  supportFile,
+} from '../../../apps/server/test/file-agents.ts'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { runHere } from '../test/here.ts'
@@ -76,6 +81,35 @@ test('creates an agent from flags, updates, archives and restores it', async () 
   await made([...remove, '--yes'])
   assert.match((await cli(purge)).stdout, /Deleted agent/)
   assert.match((await cli(['agents', 'get', agent.id])).stderr, /not found/)
+})
+
+test('shows the file of an agent, and that only the file changes it', async (t) => {
+  const { call, url } = await startWithAgents(t, [supportFile])
+  const { id } = (await fileAgentsOf(call)).get('Support')!
+  const run = (args: string[]) => runHere(args, { env: { OUTLAST_URL: url } })
+  const list = (await run(['agents', 'list'])).stdout
+  assert.match(list, new RegExp(`^${id} +Support +active +agents/support\\.md `, 'm'))
+  assert.match(list, / Assistant +active +api /)
+  const shown = await run(['agents', 'get', 'Support'])
+  assert.match(shown.stdout, /^Source +agents\/support\.md$/m)
+  const json = await run(['agents', 'get', id, '--json'])
+  const { source, source_file } = JSON.parse(json.stdout)
+  assert.deepEqual([source, source_file], ['file', 'agents/support.md'])
+  const file = fileOf('own.md', `---\nid: ${id}\nname: Mine\n---\nHello.\n`)
+  const changes = [
+    ['agents', 'update', id, '--name', 'Mine'],
+    ['agents', 'update', id, '--status', 'archived'],
+    ['agents', 'delete', id, '--yes'],
+    ['agents', 'purge', id, '--yes'],
+    ['agents', 'import', file],
+  ]
+  for (const args of changes) {
+    const { code, stdout, stderr } = await run(args)
+    assert.deepEqual([code, stdout], [1, ''], args.join(' '))
+    assert.match(stderr, /defined by the file agents\/support\.md of the project\./)
+  }
+  const exported = await run(['agents', 'export', id])
+  assert.doesNotMatch(exported.stdout, /source/)
 })
 
 test('creates the same agent from every file format, and flags override it', async () => {

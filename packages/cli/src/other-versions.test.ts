@@ -84,7 +84,7 @@ test('prints dashes for fields that a server omits', async (t) => {
   const url = await serve(t, json({ data: [{ id: 'thing_1' }, {}], total: 2, offset: 0, limit: 2 }))
   await everyCommandSurvives(url)
   const { stdout } = await runHere(['agents', 'list'], { env: { OUTLAST_URL: url } })
-  assert.match(stdout, /^thing_1 +- +- +- +-$/m)
+  assert.match(stdout, /^thing_1 +- +- +- +- +-$/m)
 })
 
 test('prints unknown values of newer servers unchanged', async (t) => {

@@ -164,6 +164,16 @@ test('an agent of the API with the same name is left alone', async (t) => {
   assert.equal(own.source, 'api')
 })
 
+test('the name identifies an agent from a file, an id does not', async (t) => {
+  const { call, databaseUrl } = await startServer(t)
+  const own = (await call('POST', '/v1/agents', support)).body
+  const agents = [fileAgent('support.md', { ...support, name: 'Other', id: own.id })]
+  const first = (await deploy(t, databaseUrl, agents)).get('Other')!
+  assert.notEqual(first.id, own.id)
+  assert.deepEqual((await deploy(t, databaseUrl, agents)).get('Other'), first)
+  assert.deepEqual((await call('GET', `/v1/agents/${own.id}`)).body, own)
+})
+
 test('nodes that start at the same moment make no agent twice', async (t) => {
   const { databaseUrl, call } = await startServer(t)
   const agents = Array.from({ length: 20 }, (_, index) =>
@@ -224,7 +234,6 @@ const bad: [why: string, agent: object, message: RegExp][] = [
   ['no name', { name: undefined }, /name/],
   ['a name of two lines', { name: 'a\nb' }, /name/],
   ['NUL in the prompt', { system_prompt: 'a\0b' }, /NUL/],
-  ['an id', { id: `agent_${'1'.repeat(32)}` }, /`id`/],
   ['a negative retention', { retention_days: -1 }, /retention_days/],
   ['a config that is no JSON', { capabilities: [{ ref: 'noop', config: cyclic }] }, /JSON/],
   [

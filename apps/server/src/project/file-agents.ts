@@ -89,7 +89,7 @@ async function readAgents(
       const agent = complete(given)
       const first = files.get(agent.name)
       if (first !== undefined) {
-        problems.push({ file, message: `has the name of ${first}: ${agent.name}` })
+        problems.push({ file, message: `has the agent ${agent.name}, which ${first} has too.` })
         continue
       }
       files.set(agent.name, file)
@@ -108,9 +108,8 @@ async function readAgents(
 type CompleteAgent = ReturnType<typeof complete>
 type StorableAgent = { file: string; agent: CompleteAgent }
 
-/** The agent of a file with all its fields: absent ones become empty. */
+/** The agent of a file with all its fields: absent ones become empty. An id is dropped. */
 function complete(given: NewAgent) {
-  if (given.id != null) throw new ApiError('invalid_request', '`id` is not for files.')
   const agent = fitting(NewAgent, storable(jsonOf(given)))
   return {
     name: agent.name,

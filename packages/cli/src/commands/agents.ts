@@ -13,8 +13,8 @@ import { usageText } from '../output/usage.ts'
 const refsOf = ({ capabilities }: Pick<Agent, 'capabilities'>) =>
   capabilities?.map(({ ref }) => ref).join(', ')
 
-/** The file that defines the agent, or `api`. Servers before 0.2 send no source. */
-const sourceOf = ({ source = 'api', source_file: file }: Partial<Agent>) => file ?? source
+/** The file that defines the agent, or `api`. Servers of 0.1 send none. */
+const sourceOf = ({ source, source_file: file }: Agent) => file ?? source
 
 const list = defineCommand({
   summary: 'list agents that are not archived',
@@ -31,7 +31,7 @@ const list = defineCommand({
         { title: 'ID', value: ({ id }) => id },
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
         { title: 'STATUS', value: ({ status }) => status },
-        { title: 'SOURCE', value: sourceOf },
+        { title: 'SOURCE', value: sourceOf, isFlexible: true },
         { title: 'CAPABILITIES', value: refsOf, isFlexible: true },
         { title: 'UPDATED', value: ({ updated_at }) => ago(updated_at), isExtra: true },
       ],
