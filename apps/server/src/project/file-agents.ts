@@ -123,7 +123,7 @@ function complete(given: NewAgent) {
   }
 }
 
-/** Drops what JSON omits, as a request would. Contract: throws 400 for values that are no JSON. */
+/** Writes and reads an agent as JSON, as a request would. Contract: throws 400 if it cannot. */
 function jsonOf(agent: NewAgent): unknown {
   try {
     return JSON.parse(JSON.stringify(agent))

@@ -236,8 +236,8 @@ select from d`,
 /**
  * Deletes an archived agent permanently, with its sums. Waits for sessions that are being created
  * with it.
- * Contract: `db` is a transaction; throws 404, 409 `agent_in_use`, and 409 `agent_from_file` while a
- * file defines it.
+ * Contract: `db` is a transaction; throws 404, 409 `agent_in_use`, and 409 `agent_from_file` while
+ * a file defines it.
  */
 export async function deleteAgent(db: Db, orgId: string, id: string): Promise<void> {
   await lockAgent(db, orgId, id)
