@@ -20,6 +20,8 @@ import { storeFileAgents } from './project/file-agents.ts'
 import { createFetchBudgets } from './providers/fetch-budget.ts'
 import { createOutbound } from './providers/outbound.ts'
 import { servicesOf } from './providers/own-services.ts'
+import type { EventHooksOptions } from './runtime/hooks/event-hooks.ts'
+import { eventHooksOf } from './runtime/hooks/names.ts'
 import { createBreaker } from './runtime/model/circuit-breaker.ts'
 import { type Node, noLocalTurns } from './runtime/node.ts'
 import { migrateQueue } from './runtime/queue.ts'
@@ -42,6 +44,8 @@ import { seed } from './store/models/seeds.ts'
 
 const appConnections = 9
 const queueConnections = 4
+const connectionsPerHook = 2
+const eventHookLimitMsMax = 30_000
 const leaseTimeoutMs = 1_000
 /** Longest time of a statement of a request or a turn. */
 const statementTimeoutMs = 6_000
@@ -67,6 +71,8 @@ export type AppOptions = {
   version?: string
   /** How often expired rows are deleted. */
   sweepIntervalMs?: number
+  /** Longest time of an event hook for one event. */
+  eventHookLimitMs?: number
   /** Called when the server cannot continue. */
   onFatal?: (error: Error) => void
 }
@@ -103,10 +109,11 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const about = { version: starting.version ?? version, stopping: () => stopping }
   const { app, streams, close } = await createHttp(node, about)
   undo.push(close)
-  const { alone, queuePool: pool } = databases
+  const { alone, queuePool: pool, url } = databases
   // A single node has no other nodes to compare itself with.
   const nodeVersion = starting.version ?? (alone ? version : `${version}+${readBuild()}`)
-  const runtime = await startRuntime(node, { version: nodeVersion, pool, alone })
+  const hooks = eventHooksOptions(node, url, starting)
+  const runtime = await startRuntime(node, { version: nodeVersion, pool, hooks, alone })
   undo.push(async () => {
     stopping = true
     streams.close('shutdown')
@@ -154,6 +161,19 @@ async function openDatabases(config: Config, { log, undo, onFatal = () => {} }: 
     { log, direct: alone },
   )
   return { url, alone, history, db, leaseDb, queuePool }
+}
+
+/** Connections are opened when the hooks use them: without hooks there are none. */
+function eventHooksOptions(
+  { project, config, log }: Node,
+  url: string,
+  { undo, eventHookLimitMs: limitMs = eventHookLimitMsMax }: Starting,
+): EventHooksOptions {
+  const max = connectionsPerHook * eventHooksOf(project, config).size
+  const onError = (error: Error) => log.debug('a database connection broke', { error })
+  const pool = createPool({ url, max: Math.max(1, max), onError })
+  undo.push(() => pool.end())
+  return { pool, limitMs }
 }
 
 async function makeNode(

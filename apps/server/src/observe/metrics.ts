@@ -76,15 +76,13 @@ export function createMetrics() {
       'model',
     ),
     toolCalls: counter('tool_calls_total', 'Tool calls that ended.', 'tool', 'status'),
+    hookCalls: counter('event_hook_calls_total', 'Calls of event hooks.', 'hook', 'outcome'),
     errors: counter('errors_total', 'Requests refused or failed, by error code.', 'code'),
     requests: counter('http_requests_total', 'Requests answered.', 'method', 'route', 'status'),
     requestSeconds: histogram(
       'http_request_seconds',
       'Duration of a request; streams are not included.',
-      {
-        labelNames: ['route'],
-        buckets: requestSeconds,
-      },
+      { labelNames: ['route'], buckets: requestSeconds },
     ),
     spans: counter('spans_total', 'Trace spans by outcome.', 'outcome'),
     modelLabel: boundedLabel(100),

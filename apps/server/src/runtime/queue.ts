@@ -1,13 +1,17 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Logger, type Runner, run, runMigrations, type WorkerEvents } from 'graphile-worker'
+import {
+  Logger,
+  type Runner,
+  run,
+  runMigrations,
+  type TaskList,
+  type WorkerEvents,
+} from 'graphile-worker'
 import type pg from 'pg'
 import type { Log } from '../log.ts'
 import { backoffMs, mayPass } from '../store/database-errors.ts'
 import { createSlots, type Member } from './slots.ts'
-
-/** The payload of a job: one turn. */
-export type TurnJob = { org_id: string; session_id: string; turn_id: string }
 
 export type Queue = {
   /** False when jobs should be taken but are not. */
@@ -18,22 +22,26 @@ export type Queue = {
   stop: () => Promise<void>
 }
 
+export type Task =
+  /** Work in a slot. Calls `begun` once a node has the work: then its job is done. Never throws. */
+  | { work: (job: unknown, begun: () => void) => Promise<void> }
+  /** Retried when it throws. */
+  | { act: (job: unknown) => Promise<void> }
+
 export type QueueOptions = {
   pool: pg.Pool
-  /** Number of turns of the queue that run at once. */
+  /** Number of jobs of `work` that run at once. */
   slots: number
-  /** Turns refused for lack of these capabilities are not fetched. */
-  lacking: ReadonlySet<string>
+  /** Jobs with a flag of these are not fetched. Default: none. */
+  lacking?: ReadonlySet<string>
   log: Log
-  /** Runs a turn. Calls `begun` once a node has the turn: then its job is done. */
-  work: (job: TurnJob, begun: () => void) => Promise<void>
-  /** Ends the expired calls of a parked turn. Retried when it throws. */
-  expire: (job: TurnJob) => Promise<void>
+  /** The tasks of its jobs, by identifier. The runner takes no job of other tasks. */
+  tasks: Record<string, Task>
   /** Called every hour on one node; undefined: never. `signal` aborts when the queue stops. */
   hourly: ((signal: AbortSignal) => Promise<void>) | undefined
 }
 
-/** Workers of a runner, which start turns in a loop. The pool's fourth connection listens. */
+/** Workers of a runner, which start work in a loop. The pool's fourth connection listens. */
 const workersMax = 3
 /** Polling interval of an idle worker, in ms. NOTIFY usually wakes it earlier. */
 const pollIntervalMs = 5_000
@@ -58,7 +66,7 @@ export async function migrateQueue(pool: pg.Pool): Promise<void> {
   await runMigrations({ pgPool: pool, logger: silent })
 }
 
-/** Starts taking jobs. `work` must not throw. */
+/** Starts taking jobs. */
 export async function startQueue(options: QueueOptions): Promise<Queue> {
   const { slots, log } = options
   let stopping = false
@@ -148,7 +156,7 @@ type Ending = { stopping: () => boolean; signal: AbortSignal }
 type Starting = { member: Member; workers: number; onFatal: () => void }
 
 async function startRunner(
-  { pool, lacking, log, work, expire, hourly }: QueueOptions,
+  { pool, lacking, log, tasks, hourly }: QueueOptions,
   { stopping, signal }: Ending,
   { member, workers, onFatal }: Starting,
 ): Promise<{ runner: Runner; poolIds: string[] }> {
@@ -169,11 +177,10 @@ async function startRunner(
     logger: new Logger(() => (level, message) => {
       if (level === 'error') log.warn('queue', { message })
     }),
-    forbiddenFlags: () => [...lacking],
+    forbiddenFlags: () => [...(lacking ?? [])],
     crontab: hourly ? hourlyCrontab : '',
     taskList: {
-      turn: (payload) => member.run((begun) => work(payload as TurnJob, begun)),
-      expire: (payload) => expire(payload as TurnJob),
+      ...tasksOf(tasks, member),
       ...(hourly && { hourly: () => hourly(signal) }),
     },
   })
@@ -185,8 +192,18 @@ async function startRunner(
   }
 }
 
+const tasksOf = (tasks: Record<string, Task>, member: Member): TaskList =>
+  Object.fromEntries(
+    Object.entries(tasks).map(([name, task]) => [
+      name,
+      'act' in task
+        ? (job) => task.act(job)
+        : (job) => member.run((begun) => task.work(job, begun)),
+    ]),
+  )
+
 /**
- * Unlocks jobs that a runner could not delete and would hold for hours. Their turns have started.
+ * Unlocks jobs that a runner could not delete and would hold for hours. Their work has started.
  */
 async function unlock({ pool }: QueueOptions, { stopping }: Ending, poolIds: string[]) {
   for (let tries = 1; !stopping(); tries += 1) {

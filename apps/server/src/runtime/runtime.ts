@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import type { Config } from '../config.ts'
 import { isInternal, mayPass } from '../store/database-errors.ts'
 import type { EventRow } from '../store/sessions/events.ts'
@@ -13,7 +12,6 @@ import {
   takeTurn,
 } from '../store/sessions/turns.ts'
 import { keptOf, nothingKept, settleCancel } from './inbox/cancel.ts'
-import { expireCalls } from './inbox/waiting.ts'
 import { areDraftsStored, throughOutages } from './journal/append.ts'
 import { lastOf, type Turn } from './journal/attempt.ts'
 import {
@@ -28,12 +26,10 @@ import { openTurn, type TurnOptions } from './journal/open-turn.ts'
 import { createRecent, type Recent } from './journal/recent.ts'
 import { type Held, keepLease, type Lease } from './lease.ts'
 import { callsOf, hasEnded } from './log/state.ts'
-import { discoverDue } from './model/sync.ts'
 import type { Node } from './node.ts'
-import { type Queue, type QueueOptions, startQueue, type TurnJob } from './queue.ts'
 import { createRefusals, type Refusals } from './refusal.ts'
-import { type Scheduler, startSchedules } from './schedules/scheduler.ts'
 import { end, runTurn } from './turn.ts'
+import { startWork, type TurnRef, type Work, type WorkOptions } from './work.ts'
 
 /** Attempts that may end without an outcome before the turn fails. */
 const triesMax = 3
@@ -45,9 +41,7 @@ export type Runtime = {
   stop: (graceMs: number) => Promise<void>
 }
 
-export type RuntimeOptions = {
-  /** The queue's own connections. */
-  pool: pg.Pool
+export type RuntimeOptions = Pick<WorkOptions, 'pool' | 'hooks'> & {
   version: string
   /** True when no other node can be using the database: this node takes over its turns at once. */
   alone: boolean
@@ -71,7 +65,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   let stopping = false
   let draining = false
   const refusals = createRefusals(node, options.alone)
-  let queue: Queue | undefined
+  let work: Work | undefined
   if (options.alone) await endLeases(node.db)
   const lease = await keepLease(node, {
     ...options,
@@ -79,7 +73,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
     drain(now) {
       if (draining !== now) node.log.info(now ? 'draining' : 'taking turns again')
       draining = now
-      queue?.setPaused(now)
+      work?.setPaused(now)
     },
   })
   const forget = [
@@ -117,11 +111,10 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   }
 
   const { localSlots, queueSlots } = slotsOf(node.config)
+  const turn = (ref: TurnRef, begun: () => void) => run(ref, { begun })
   const { lacking } = refusals
-  queue = await startTurnQueue(node, { ...options, slots: queueSlots, lacking, run })
-  const schedules: Scheduler | undefined = queueSlots === 0 ? undefined : startSchedules(node)
-  node.problem = () =>
-    lease.problem() ?? (queue?.works() === false ? 'The queue is not running.' : undefined)
+  work = await startWork(node, { ...options, slots: queueSlots, lacking, turn })
+  node.problem = () => lease.problem() ?? work?.problem()
   node.local = {
     hasRoom: () => !stopping && !draining && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {
@@ -135,33 +128,15 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   return {
     async stop(graceMs) {
       stopping = true
-      await endAttempts(running, { queue, schedules, parting, graceMs })
+      await endAttempts(running, { work, parting, graceMs })
       for (const each of forget) each()
       await lease.end()
     },
   }
 }
 
-type TurnQueueOptions = Pick<QueueOptions, 'pool' | 'slots' | 'lacking'> & {
-  run: (ref: TurnRef, beginning: Beginning) => Promise<void>
-}
-
-/** Contract: undefined without slots. */
-async function startTurnQueue(node: Node, { run, ...options }: TurnQueueOptions) {
-  if (options.slots === 0) return undefined
-  const isSyncing = node.config.MODEL_SYNC_INTERVAL_HOURS !== 0
-  return startQueue({
-    ...options,
-    log: node.log,
-    work: (job, begun) => run(refOf(job), { begun }),
-    expire: (job) => expireCalls(node, refOf(job)),
-    hourly: isSyncing ? (signal) => discoverDue(node, signal) : undefined,
-  })
-}
-
 type Stopping = {
-  queue: Queue | undefined
-  schedules: Scheduler | undefined
+  work: Work
   parting: AbortController
   graceMs: number
 }
@@ -169,7 +144,7 @@ type Stopping = {
 /** Takes no more turns, and hands over those that run longer than `graceMs`. */
 async function endAttempts(
   running: ReadonlyMap<string, Running>,
-  { queue, schedules, parting, graceMs }: Stopping,
+  { work, parting, graceMs }: Stopping,
 ): Promise<void> {
   const handover = setTimeout(() => {
     for (const { controller } of running.values()) controller.abort(new HandoverError())
@@ -178,7 +153,7 @@ async function endAttempts(
   const left = new Promise<void>((resolve) => {
     parting.signal.addEventListener('abort', () => resolve())
   })
-  await Promise.all([queue?.stop(), Promise.race([schedules?.stop(), left])])
+  await work.stop(graceMs, left)
   while (running.size > 0) await Promise.all([...running.values()].map(({ over }) => over))
   clearTimeout(handover)
   clearTimeout(leave)
@@ -208,12 +183,6 @@ const heldOf = (running: ReadonlyMap<string, Running>): Held => ({
   },
 })
 
-const refOf = ({ org_id, session_id, turn_id }: TurnJob) => ({
-  orgId: org_id,
-  sessionId: session_id,
-  turnId: turn_id,
-})
-
 /** Divides slots between new turns, which start without the queue, and turns of the queue. */
 function slotsOf({ ROLE, WORKER_SLOTS }: Config) {
   if (ROLE === 'api') return { localSlots: 0, queueSlots: 0 }
@@ -221,7 +190,6 @@ function slotsOf({ ROLE, WORKER_SLOTS }: Config) {
   return { localSlots, queueSlots: WORKER_SLOTS }
 }
 
-type TurnRef = Omit<TurnRun, 'attempt'>
 type Taken = { taken: TakenTurn; input: EventRow | undefined }
 
 type Beginning = {

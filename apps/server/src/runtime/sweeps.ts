@@ -9,16 +9,18 @@ import { sweepBlobs } from '../store/files/file-changes.ts'
 import { sweepOrganizations } from '../store/organization-deletion.ts'
 import { sweepAuditLog, sweepFailedTurns, sweepSessions } from '../store/retention.ts'
 import { sweepExecutions } from '../store/schedules/schedule-executions.ts'
+import { registerEventHooks, sweepEventHooks } from '../store/sessions/hook-positions.ts'
 import { sweepPauses } from '../store/sessions/pauses.ts'
 import { createTextSweep } from '../store/sessions/texts.ts'
 import { sweepTurnMinutes } from '../store/sessions/turn-minutes.ts'
+import { eventHooksOf } from './hooks/names.ts'
 import type { Node } from './node.ts'
 
 const defaultIntervalMs = 600_000
 /** Longest wait in ms before the rows of a deleted organization are deleted. */
 const organizationsIntervalMs = 5_000
 
-type SweepingNode = Pick<Node, 'db' | 'config' | 'bus' | 'log'>
+type SweepingNode = Pick<Node, 'db' | 'config' | 'bus' | 'log' | 'project'>
 type Sweep = (node: SweepingNode, stopping: AbortSignal) => Promise<void>
 
 /** Expired data to delete, by its name in the log. Blobs come after the files of sessions. */
@@ -34,6 +36,7 @@ const sweeps: Record<string, Sweep> = {
       daysMax: config.AUDIT_RETENTION_DAYS_MAX,
     }),
   blobs: ({ db }) => sweepBlobs(db),
+  event_hooks: keepEventHooks,
   schedule_executions: ({ db, config }) => sweepExecutions(db, config.SCHEDULE_EXECUTIONS_DAYS),
   pauses: ({ db }) => sweepPauses(db),
   turn_minutes: ({ db }) => sweepTurnMinutes(db),
@@ -42,6 +45,11 @@ const sweeps: Record<string, Sweep> = {
   session_tokens: ({ db }) => sweepSessionTokens(db),
   access_changes: ({ db }) => sweepChanges(db),
   rate_limits: ({ db }) => sweepBuckets(db),
+}
+
+async function keepEventHooks({ db, project, config }: SweepingNode) {
+  await registerEventHooks(db, [...eventHooksOf(project, config).keys()])
+  await sweepEventHooks(db)
 }
 
 async function deleteExpiredSessions(

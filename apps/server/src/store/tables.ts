@@ -242,6 +242,25 @@ export type IdempotencyKeysTable = {
   created_at: Time
 }
 
+export type EventHooksTable = {
+  name: string
+  registered_at: Generated<Time>
+  seen_at: Generated<Time>
+}
+
+export type HookPositionsTable = {
+  org_id: string
+  session_id: string
+  hook: string
+  sequence: number
+  head: number
+  due_at: NullableTime
+  behind_since: NullableTime
+  node_id: string | null
+  claim: Generated<number>
+  failures: Generated<number>
+}
+
 export type SnapshotsTable = {
   session_id: string
   sequence: number
@@ -354,6 +373,8 @@ export type Tables = {
   counters: CountersTable
   texts: TextsTable
   idempotency_keys: IdempotencyKeysTable
+  event_hooks: EventHooksTable
+  hook_positions: HookPositionsTable
   snapshots: SnapshotsTable
   session_storage: SessionStorageTable
   mcp_servers: McpServersTable

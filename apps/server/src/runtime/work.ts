@@ -1,0 +1,76 @@
+import type pg from 'pg'
+import type { TurnRun } from '../store/sessions/turns.ts'
+import { type EventHooksOptions, startEventHooks } from './hooks/event-hooks.ts'
+import { expireCalls } from './inbox/waiting.ts'
+import { discoverDue } from './model/sync.ts'
+import type { Node } from './node.ts'
+import { type Queue, startQueue } from './queue.ts'
+import { startSchedules } from './schedules/scheduler.ts'
+
+/** What a node takes from the database: turns, schedules, and events for its hooks. */
+export type Work = {
+  /** Why turns that should be taken are not. */
+  problem: () => string | undefined
+  /** Pauses or resumes taking turns and events. Running ones continue. */
+  setPaused: (paused: boolean) => void
+  /**
+   * Takes nothing more. Resolves when the turns of the queue are done; `left` ends the wait for the
+   * others.
+   */
+  stop: (graceMs: number, left: Promise<void>) => Promise<void>
+}
+
+export type TurnRef = Omit<TurnRun, 'attempt'>
+
+export type WorkOptions = {
+  /** The queue's own connections. */
+  pool: pg.Pool
+  hooks: EventHooksOptions
+  /** Number of turns of the queue that run at once; 0: this node takes none. */
+  slots: number
+  /** Turns refused for lack of these capabilities are not fetched. */
+  lacking: ReadonlySet<string>
+  /** Runs a turn. Calls `begun` once a node has the turn: then its job is done. Never throws. */
+  turn: (ref: TurnRef, begun: () => void) => Promise<void>
+}
+
+export async function startWork(node: Node, options: WorkOptions): Promise<Work> {
+  const hooks = await startEventHooks(node, options.hooks)
+  const queue = options.slots === 0 ? undefined : await startTurns(node, options)
+  const schedules = options.slots === 0 ? undefined : startSchedules(node)
+  return {
+    problem: () => (queue?.works() === false ? 'The queue is not running.' : undefined),
+    setPaused(paused) {
+      queue?.setPaused(paused)
+      hooks.setPaused(paused)
+    },
+    async stop(graceMs, left) {
+      const others = Promise.all([schedules?.stop(), hooks.stop(graceMs)])
+      await Promise.all([queue?.stop(), Promise.race([others, left])])
+    },
+  }
+}
+
+function startTurns(node: Node, { pool, slots, lacking, turn }: WorkOptions): Promise<Queue> {
+  const isSyncing = node.config.MODEL_SYNC_INTERVAL_HOURS !== 0
+  return startQueue({
+    pool,
+    slots,
+    lacking,
+    log: node.log,
+    tasks: {
+      turn: { work: (job, begun) => turn(refOf(job as TurnJob), begun) },
+      expire: { act: (job) => expireCalls(node, refOf(job as TurnJob)) },
+    },
+    hourly: isSyncing ? (signal) => discoverDue(node, signal) : undefined,
+  })
+}
+
+/** The payload of a job: one turn. */
+type TurnJob = { org_id: string; session_id: string; turn_id: string }
+
+const refOf = ({ org_id, session_id, turn_id }: TurnJob) => ({
+  orgId: org_id,
+  sessionId: session_id,
+  turnId: turn_id,
+})
