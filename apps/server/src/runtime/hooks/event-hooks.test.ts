@@ -1,55 +1,262 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
+import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
-import { type ServerOptions, startServer } from '../../../test/server.ts'
-import { converse, createSession, eventsOf } from '../../../test/session.ts'
+import { createTestDatabase, queryRows, runSql } from '../../../test/database.ts'
+import { firstCalls, recordEvents, withHooks } from '../../../test/event-hooks.ts'
+import { startServer } from '../../../test/server.ts'
+import { converse, createAgent, createSession, eventsOf } from '../../../test/session.ts'
+import { eventually } from '../../../test/waiting.ts'
 import type { EventHook } from '../../authoring/config.ts'
-import { emptyProject } from '../../authoring/project.ts'
 
-/** The events that a hook got, and a wait for a condition on them. */
-function recorder() {
-  const calls: { event: Event; organizationId: string }[] = []
-  const waiting = new Set<() => void>()
-  const hook: EventHook = (event, { organizationId }) => {
-    calls.push({ event, organizationId })
-    for (const look of waiting) look()
-  }
-  const of = (sessionId: string) =>
-    calls.map(({ event }) => event).filter((event) => event.session_id === sessionId)
-  return {
-    hook,
-    calls,
-    of,
-    until: (condition: () => boolean) =>
-      new Promise<void>((resolve) => {
-        const look = () => {
-          if (!condition()) return
-          waiting.delete(look)
-          resolve()
-        }
-        waiting.add(look)
-        look()
-      }),
-  }
+type Server = Awaited<ReturnType<typeof startServer>>
+
+/** Lines of the log at level `warn`, in tests that make hooks fail. */
+function captureLog(t: TestContext): string[] {
+  const lines: string[] = []
+  t.mock.method(process.stderr, 'write', (text: string) => lines.push(text) > 0)
+  return lines
 }
+const warnings = { LOG_LEVEL: 'warn' }
 
-const withHooks = (event: EventHook | Record<string, EventHook>): ServerOptions => ({
-  project: { ...emptyProject, hooks: { event } },
-})
-
-const last = (events: Event[]) => events.at(-1)!.sequence!
+const rowsOf = ({ databaseUrl }: Server, sessionId: string) =>
+  queryRows<{ sequence: number; head: number; due: boolean }>(
+    databaseUrl,
+    'select sequence, head, due_at is not null as due from hook_positions where session_id = $1',
+    [sessionId],
+  )
 
 test('a hook gets exactly the stored events of every session, in order', async (t) => {
-  const seen = recorder()
+  const organizations = new Set<string>()
+  const seen = recordEvents((_, { organizationId }) => void organizations.add(organizationId))
   const server = await startServer(t, withHooks(seen.hook))
   const sessions = [await createSession(server), await createSession(server)]
   for (const { id } of sessions) {
     await converse(t, server, id, 'hello')
+    await server.call('PUT', `/v1/sessions/${id}/fs/notes.txt`, { content: 'from a client' })
     const stored = await eventsOf(server, id)
     await seen.until(() => seen.of(id).length >= stored.length)
     assert.deepEqual(seen.of(id), stored)
   }
-  assert.ok(
-    seen.calls.every(({ organizationId }) => organizationId === sessions[0]!.organization_id),
+  assert.deepEqual([...organizations], [sessions[0]!.organization_id])
+})
+
+test('a hook gets the copied events of a fork, and then its own', async (t) => {
+  const seen = recordEvents()
+  const server = await startServer(t, withHooks(seen.hook))
+  const { id } = await createSession(server)
+  await converse(t, server, id, 'hello')
+  const { status, body: fork } = await server.call('POST', `/v1/sessions/${id}/fork`, {})
+  assert.equal(status, 201)
+  await converse(t, server, fork.id, 'and again')
+  const stored = await eventsOf(server, fork.id)
+  await seen.until(() => seen.of(fork.id).length >= stored.length)
+  assert.deepEqual(seen.of(fork.id), stored)
+})
+
+test('each hook has its own position and its own copy of an event', async (t) => {
+  const changing = recordEvents((event) => {
+    event.data = {} as never
+  })
+  const seen = recordEvents()
+  const hooks = { changing: changing.hook, 'also-2': seen.hook }
+  const server = await startServer(t, withHooks(hooks))
+  const { id } = await createSession(server)
+  await converse(t, server, id, 'hello')
+  const stored = await eventsOf(server, id)
+  await seen.until(() => seen.of(id).length >= stored.length)
+  await changing.until(() => changing.of(id).length >= stored.length)
+  assert.deepEqual(seen.of(id), stored)
+})
+
+const throws: EventHook = () => {
+  throw new Error('a secret reason')
+}
+const rejects: EventHook = async () => {
+  await Promise.resolve()
+  throw new Error('a secret reason')
+}
+const never: EventHook = () => new Promise(() => {})
+const rejectsLate: EventHook = (_, { signal }) =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('too late'))))
+
+for (const [what, failing] of Object.entries({
+  'throws synchronously': throws,
+  rejects,
+  'never settles': never,
+  'rejects after its limit': rejectsLate,
+})) {
+  test(`an event whose hook ${what} is given again, while other sessions continue`, async (t) => {
+    const log = captureLog(t)
+    let broken: string | undefined
+    let failures = 0
+    const seen = recordEvents((event, context) => {
+      if (event.session_id !== broken || failures >= 2) return
+      failures += 1
+      return failing(event, context)
+    })
+    const options = { ...withHooks(seen.hook), eventHookLimitMs: 100, env: warnings }
+    const server = await startServer(t, options)
+    const [one, other] = [await createSession(server), await createSession(server)]
+    await seen.until(() => seen.events.length === 2)
+    broken = one.id
+    await converse(t, server, one.id, 'hello, it is me')
+    await converse(t, server, other.id, 'hello')
+    const [stored, others] = [await eventsOf(server, one.id), await eventsOf(server, other.id)]
+    await seen.until(() => seen.of(other.id).length >= others.length)
+    await seen.until(() => firstCalls(seen.of(one.id)).length >= stored.length)
+    assert.deepEqual(firstCalls(seen.of(one.id)), stored)
+    assert.deepEqual(seen.of(other.id), others)
+    assert.equal(seen.of(one.id).length, stored.length + 2)
+    const told = log.filter((line) => line.includes('an event hook failed'))
+    assert.equal(told.length, 2)
+    for (const part of ['"hook":"default"', one.id, stored[1]!.id])
+      assert.ok(told[0]!.includes(part))
+    assert.ok(!log.some((line) => line.includes('it is me')), 'the log has no text of a message')
+  })
+}
+
+test('a hook that blocks one session delays neither turns nor other sessions', async (t) => {
+  const free = Promise.withResolvers<void>()
+  t.after(() => free.resolve())
+  let blocked: string | undefined
+  const seen = recordEvents((event) => (event.session_id === blocked ? free.promise : undefined))
+  const server = await startServer(t, withHooks(seen.hook))
+  const { id } = await createSession(server)
+  await seen.until(() => seen.events.length === 1)
+  blocked = id
+  await converse(t, server, id, 'hello')
+  await converse(t, server, id, 'hello again')
+  const other = await createSession(server)
+  await converse(t, server, other.id, 'hello')
+  const stored = await eventsOf(server, other.id)
+  await seen.until(() => seen.of(other.id).length >= stored.length)
+  assert.equal(seen.of(id).length, 2)
+  free.resolve()
+  const all = await eventsOf(server, id)
+  await seen.until(() => seen.of(id).length >= all.length)
+  assert.deepEqual(seen.of(id), all)
+})
+
+test('two nodes share the sessions of a hook without a gap', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const both = Promise.withResolvers<void>()
+  const called = new Set<string>()
+  const order: Event[] = []
+  const hookOf = (node: string) =>
+    recordEvents((event) => {
+      order.push(event)
+      called.add(node)
+      if (called.size === 2) both.resolve()
+      return both.promise
+    })
+  const seen = [hookOf('a'), hookOf('b')]
+  const nodes = await Promise.all(
+    seen.map(({ hook }) => startServer(t, { ...withHooks(hook), databaseUrl })),
   )
+  const agent_id = (await createAgent(nodes[0]!)).id
+  // More sessions than one node passes to a hook at once.
+  const sessions = await Promise.all(
+    Array.from({ length: 14 }, (_, n) => createSession(nodes[n % 2]!, { agent_id })),
+  )
+  await both.promise
+  await Promise.all(sessions.map(({ id }, n) => converse(t, nodes[n % 2]!, id, 'hello')))
+  for (const { id } of sessions) {
+    const stored = await eventsOf(nodes[0]!, id)
+    const calls = () => firstCalls(order.filter((event) => event.session_id === id))
+    await Promise.race(seen.map((one) => one.until(() => calls().length >= stored.length)))
+    assert.deepEqual(calls(), stored)
+  }
+})
+
+test('a node without a hook leaves its events to a node that has it, also after a restart', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const without = await startServer(t, { databaseUrl })
+  const first = recordEvents()
+  const having = await startServer(t, { ...withHooks({ audit: first.hook }), databaseUrl })
+  const { id } = await createSession(having)
+  await first.until(() => first.of(id).length === 1)
+  await having.stop()
+  await converse(t, without, id, 'hello')
+  const late = await createSession(without)
+  const second = recordEvents()
+  const other = recordEvents()
+  const hooks = { audit: second.hook, newer: other.hook }
+  const again = await startServer(t, { ...withHooks(hooks), databaseUrl })
+  await converse(t, without, id, 'more')
+  const stored = await eventsOf(again, id)
+  await second.until(() => second.of(id).length >= stored.length - 1)
+  await second.until(() => second.of(late.id).length === 1)
+  assert.deepEqual([...first.of(id), ...second.of(id)], stored)
+  await other.until(() => other.of(id).some((event) => event.id === stored.at(-1)!.id))
+  const since = stored.findLastIndex(({ type }) => type === 'input.message')
+  assert.deepEqual(other.of(id), stored.slice(since), 'a new name begins at its registration')
+  assert.deepEqual(other.of(late.id), [])
+})
+
+test('a node with ROLE=api calls no hook', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const seen = recordEvents()
+  const worker = await startServer(t, {
+    ...withHooks(seen.hook),
+    databaseUrl,
+    env: { ROLE: 'worker' },
+  })
+  const none = recordEvents()
+  const api = await startServer(t, { ...withHooks(none.hook), databaseUrl, env: { ROLE: 'api' } })
+  const { id } = await createSession(api)
+  await converse(t, api, id, 'hello')
+  const stored = await eventsOf(api, id)
+  await seen.until(() => seen.of(id).length >= stored.length)
+  assert.deepEqual([seen.of(id), none.events], [stored, []])
+  assert.ok(worker.url)
+})
+
+test('a deleted session leaves no position and no job of a hook that fails', async (t) => {
+  captureLog(t)
+  const server = await startServer(t, { ...withHooks(throws), env: warnings })
+  const { id } = await createSession(server)
+  await eventually(async () => (await rowsOf(server, id))[0]?.due)
+  assert.equal((await server.call('DELETE', `/v1/sessions/${id}`)).status, 204)
+  assert.deepEqual(await rowsOf(server, id), [])
+  const jobs = 'select 1 from graphile_worker.jobs where key like $1'
+  await eventually(
+    async () => (await queryRows(server.databaseUrl, jobs, [`%${id}%`])).length === 0,
+  )
+})
+
+test('a hook that no node has had for a week is deleted with its positions and jobs', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const having = await startServer(t, { ...withHooks({ audit: () => {} }), databaseUrl })
+  const { id } = await createSession(having)
+  await eventually(async () => (await rowsOf(having, id))[0]?.due === false)
+  await having.stop()
+  const server = await startServer(t, { databaseUrl, sweepIntervalMs: 20 })
+  await converse(t, server, id, 'hello')
+  assert.equal((await rowsOf(server, id))[0]!.due, true)
+  await runSql(databaseUrl, `update event_hooks set seen_at = seen_at - interval '8 days'`)
+  await eventually(
+    async () => (await queryRows(databaseUrl, 'select 1 from event_hooks')).length === 0,
+  )
+  assert.deepEqual(await rowsOf(server, id), [])
+  assert.deepEqual(
+    await queryRows(
+      databaseUrl,
+      `select 1 from graphile_worker.jobs where task_identifier like 'hook:%'`,
+    ),
+    [],
+  )
+  await converse(t, server, id, 'more')
+  assert.deepEqual(await rowsOf(server, id), [])
+})
+
+test('a server does not start with an event hook of an invalid name or kind', async (t) => {
+  const names = ['', 'Default', '1st', 'a b', 'a:b', '-a', 'é', `a${'b'.repeat(63)}`]
+  for (const name of names) {
+    await assert.rejects(
+      startServer(t, withHooks({ [name]: () => {} })),
+      /hooks\.event has the name/,
+    )
+  }
+  const wrong = { audit: 'not a function' } as unknown as Record<string, EventHook>
+  await assert.rejects(startServer(t, withHooks(wrong)), /hooks\.event\.audit is not a function/)
 })
