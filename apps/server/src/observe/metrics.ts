@@ -6,13 +6,17 @@ import {
   type HistogramConfiguration,
   Registry,
 } from '@prometheus-io/client'
+import type { HookDelay } from '../store/sessions/hook-positions.ts'
 import type { TurnCounts } from '../store/sessions/turn-counts.ts'
 import { createTally } from './tally.ts'
+
+/** Values that a node reads from the database when its metrics are requested. */
+export type Counted = { turns: TurnCounts; hooks: HookDelay[] }
 
 /** Values that a node reads when its metrics are requested. */
 export type Reading = {
   /** Undefined while the database does not answer: then only these metrics are omitted. */
-  turns: TurnCounts | undefined
+  counted: Counted | undefined
   /** Turns running and streams open on this node. */
   running: number
   streams: number
@@ -124,13 +128,18 @@ function addGauges(registers: Registry[]): (reading: Reading) => void {
     'queue_age_seconds',
     'How long the oldest queued turn has waited for a node.',
   )
+  const hookDelay = gauge(
+    'event_hook_delay_seconds',
+    'Age of the oldest event that an event hook has not processed.',
+    'hook',
+  )
   const connections = gauge('database_connections', 'Connections for requests and turns.', 'state')
   const awaiting = gauge(
     'database_awaiting',
     'Requests and statements that wait for one of those connections.',
   )
 
-  return ({ turns: counts, pool, ...reading }) => {
+  return ({ counted, pool, ...reading }) => {
     own.set(reading.running)
     streams.set(reading.streams)
     connections.set({ state: 'busy' }, pool.totalCount - pool.idleCount)
@@ -138,9 +147,11 @@ function addGauges(registers: Registry[]): (reading: Reading) => void {
     awaiting.set(pool.waitingCount + reading.waitingForDb)
     turns.reset()
     queueAge.reset()
-    if (!counts) return
+    hookDelay.reset()
+    if (!counted) return
     for (const state of ['running', 'queued', 'waiting'] as const)
-      turns.set({ state }, counts[state])
-    queueAge.set(counts.queue_age_seconds)
+      turns.set({ state }, counted.turns[state])
+    queueAge.set(counted.turns.queue_age_seconds)
+    for (const { hook, seconds } of counted.hooks) hookDelay.set({ hook }, seconds)
   }
 }

@@ -34,6 +34,10 @@ export type QueueOptions = {
   slots: number
   /** Jobs with a flag of these are not fetched. Default: none. */
   lacking?: ReadonlySet<string>
+  /** Workers of a runner, which start work in a loop. Listening takes one more connection. */
+  workers: number
+  /** Polling interval of an idle worker, in ms. NOTIFY usually wakes it earlier. */
+  pollIntervalMs: number
   log: Log
   /** The tasks of its jobs, by identifier. The runner takes no job of other tasks. */
   tasks: Record<string, Task>
@@ -41,10 +45,6 @@ export type QueueOptions = {
   hourly: ((signal: AbortSignal) => Promise<void>) | undefined
 }
 
-/** Workers of a runner, which start work in a loop. The pool's fourth connection listens. */
-const workersMax = 3
-/** Polling interval of an idle worker, in ms. NOTIFY usually wakes it earlier. */
-const pollIntervalMs = 5_000
 const retryMs = 250
 
 const silent = new Logger(() => () => {})
@@ -73,7 +73,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   const parting = new AbortController()
   let paused = false
   const allSlots = createSlots(slots)
-  const workers = Math.min(slots, workersMax)
+  const workers = Math.min(slots, options.workers)
   const ending = { stopping: () => stopping, signal: parting.signal }
 
   /** One runner takes jobs; stopped ones may still have some. */
@@ -156,7 +156,7 @@ type Ending = { stopping: () => boolean; signal: AbortSignal }
 type Starting = { member: Member; workers: number; onFatal: () => void }
 
 async function startRunner(
-  { pool, lacking, log, tasks, hourly }: QueueOptions,
+  { pool, lacking, log, pollIntervalMs, tasks, hourly }: QueueOptions,
   { stopping, signal }: Ending,
   { member, workers, onFatal }: Starting,
 ): Promise<{ runner: Runner; poolIds: string[] }> {

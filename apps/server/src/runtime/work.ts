@@ -4,7 +4,7 @@ import { type EventHooksOptions, startEventHooks } from './hooks/event-hooks.ts'
 import { expireCalls } from './inbox/waiting.ts'
 import { discoverDue } from './model/sync.ts'
 import type { Node } from './node.ts'
-import { type Queue, startQueue } from './queue.ts'
+import { startQueue } from './queue.ts'
 import { startSchedules } from './schedules/scheduler.ts'
 
 /** What a node takes from the database: turns, schedules, and events for its hooks. */
@@ -23,7 +23,7 @@ export type Work = {
 export type TurnRef = Omit<TurnRun, 'attempt'>
 
 export type WorkOptions = {
-  /** The queue's own connections. */
+  /** The connections of the turns' queue: one for each worker, and one that listens. */
   pool: pg.Pool
   hooks: EventHooksOptions
   /** Number of turns of the queue that run at once; 0: this node takes none. */
@@ -36,7 +36,10 @@ export type WorkOptions = {
 
 export async function startWork(node: Node, options: WorkOptions): Promise<Work> {
   const hooks = await startEventHooks(node, options.hooks)
-  const queue = options.slots === 0 ? undefined : await startTurns(node, options)
+  const queue = await startTurns(node, options).catch(async (error) => {
+    await hooks.stop(0)
+    throw error
+  })
   const schedules = options.slots === 0 ? undefined : startSchedules(node)
   return {
     problem: () => (queue?.works() === false ? 'The queue is not running.' : undefined),
@@ -51,12 +54,15 @@ export async function startWork(node: Node, options: WorkOptions): Promise<Work>
   }
 }
 
-function startTurns(node: Node, { pool, slots, lacking, turn }: WorkOptions): Promise<Queue> {
+async function startTurns(node: Node, { pool, slots, lacking, turn }: WorkOptions) {
+  if (slots === 0) return undefined
   const isSyncing = node.config.MODEL_SYNC_INTERVAL_HOURS !== 0
   return startQueue({
     pool,
     slots,
     lacking,
+    workers: 3,
+    pollIntervalMs: 5_000,
     log: node.log,
     tasks: {
       turn: { work: (job, begun) => turn(refOf(job as TurnJob), begun) },

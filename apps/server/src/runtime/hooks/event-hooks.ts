@@ -35,7 +35,7 @@ export type EventHooks = {
 }
 
 export type EventHooksOptions = {
-  /** Connections of the hooks' queues; two for each hook. */
+  /** The connections of the hooks' queues: each has one worker, and one connection that listens. */
   pool: pg.Pool
   /** Longest time for one event, in ms. */
   limitMs: number
@@ -51,10 +51,16 @@ export async function startEventHooks(node: Node, options: EventHooksOptions): P
   const stopping = new AbortController()
   const stopped = new AbortController()
   const stop = { stopping: stopping.signal, stopped: stopped.signal }
-  const started = [...hooks].map(([name, hook]) =>
-    followAll(node, name, hook, { ...options, stop }),
-  )
-  const followers = await Promise.all(started)
+  const followers: Follower[] = []
+  const endAll = () => Promise.all(followers.map((each) => each.end()))
+  try {
+    for (const [name, hook] of hooks) {
+      followers.push(await followAll(node, name, hook, { ...options, stop }))
+    }
+  } catch (error) {
+    await endAll()
+    throw error
+  }
   return {
     setPaused(paused) {
       for (const { queue } of followers) queue.setPaused(paused)
@@ -62,7 +68,7 @@ export async function startEventHooks(node: Node, options: EventHooksOptions): P
     async stop(graceMs) {
       stopping.abort()
       const timer = setTimeout(() => stopped.abort(new Error('The server stops.')), graceMs)
-      await Promise.all(followers.map((each) => each.end()))
+      await endAll()
       clearTimeout(timer)
     },
   }
@@ -111,6 +117,8 @@ async function followAll(
   const queue = await startQueue({
     pool,
     slots: sessionsAtOnce,
+    workers: 1,
+    pollIntervalMs: retryMs,
     log: node.log,
     tasks: {
       [`hook:${name}`]: { work: (job, begun) => work(job as { session_id: string }, begun) },

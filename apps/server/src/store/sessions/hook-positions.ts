@@ -49,15 +49,20 @@ export async function claimPosition(db: Db, of: HookOf & { nodeId: string }) {
 const isCurrent = `session_id = :sessionId and hook = :hook and claim = :claim
   and (sequence = :at or ${hasEvent(':at', ':ts')})`
 
+/** SQL: since when the next event has been stored, at the earliest. */
+const behindSince = 'case when sequence = :at then behind_since else :ts::timestamptz end'
+
+const isDone = '(:isLast and head <= :at)'
+
 const move = statement(
   'move-hook-position',
   `
 update hook_positions set
   sequence = :at,
   failures = 0,
-  node_id = case when :isLast and head <= :at then null else node_id end,
-  behind_since = case when :isLast and head <= :at then null else behind_since end,
-  due_at = case when :isLast and head <= :at then null else due_at end
+  node_id = case when ${isDone} then null else node_id end,
+  behind_since = case when ${isDone} then null else ${behindSince} end,
+  due_at = case when ${isDone} then null else due_at end
 where ${isCurrent}
 returning due_at is null as done`,
 )
@@ -80,6 +85,7 @@ update hook_positions set
   sequence = :at,
   failures = case when not :failed then 0 when sequence = :at then failures + 1 else 1 end,
   node_id = null,
+  behind_since = ${behindSince},
   due_at = clock_timestamp() + :afterMs * interval '1 millisecond'
 where ${isCurrent}`,
 )
@@ -132,6 +138,19 @@ export type Recovering = {
 export async function recoverPositions(db: Db, recovering: Recovering): Promise<number> {
   return (await db.run(recover, valuesOf(recover, recovering))).length
 }
+
+const delays: Statement = {
+  name: 'event-hook-delays',
+  text: `
+select h.name as hook, coalesce(extract(epoch from clock_timestamp() - min(p.behind_since)), 0)::float8 as seconds
+from event_hooks h left join hook_positions p on p.hook = h.name and p.due_at is not null
+group by h.name`,
+}
+
+/** The age of the oldest event that a hook has not processed; 0 without one. */
+export type HookDelay = { hook: string; seconds: number }
+
+export const readHookDelays = (db: Db) => db.run<HookDelay>(delays, [])
 
 const rowsAtOnce = 5_000
 

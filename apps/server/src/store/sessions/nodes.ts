@@ -173,6 +173,11 @@ select
   (select count(*) from turns t where org_id = $1 and node_id is not null and not exists (
     select from nodes where id = t.node_id and expires_at > now()
   ))::int as lost,
+  array(
+    select distinct hook from hook_positions
+    where due_at is not null and behind_since < now() - interval '5 minutes' and ($2 or org_id = $1)
+    order by hook
+  ) as hooks_behind,
   count(*) filter (where role <> 'api' and not draining)::int as taking,
   count(*)::int as alive,
   count(*) filter (where draining)::int as draining,
@@ -189,6 +194,8 @@ export type HealthCounts = {
   oldest_queued_at: string | null
   /** Running turns whose node has died. */
   lost: number
+  /** Event hooks that have not processed an event for five minutes. */
+  hooks_behind: string[]
   /** Nodes that take turns. */
   taking: number
   /** The fields from here on count all organizations. */
@@ -198,8 +205,11 @@ export type HealthCounts = {
   used_slots: number
 }
 
-/** Counts the turns of an organization by state, and the nodes, which all organizations share. */
-export async function readHealth(db: Db, orgId: string): Promise<HealthCounts> {
-  const [counts] = await db.run<HealthCounts>(health, [orgId])
+/**
+ * Counts the turns of an organization by state, and the nodes, which all organizations share. Looks
+ * at the event hooks of the organization; for an operator, of all.
+ */
+export async function readHealth(db: Db, orgId: string, forOperator: boolean) {
+  const [counts] = await db.run<HealthCounts>(health, [orgId, forOperator])
   return counts!
 }

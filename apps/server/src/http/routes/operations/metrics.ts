@@ -4,8 +4,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { isLoopback } from '../../../config/host.ts'
 import type { Config } from '../../../config.ts'
 import { ApiError } from '../../../errors.ts'
-import type { Metrics } from '../../../observe/metrics.ts'
-import { readTurnCounts, type TurnCounts } from '../../../store/sessions/turn-counts.ts'
+import type { Counted, Metrics } from '../../../observe/metrics.ts'
+import { readHookDelays } from '../../../store/sessions/hook-positions.ts'
+import { readTurnCounts } from '../../../store/sessions/turn-counts.ts'
 import type { Api } from '../../core/api.ts'
 import { namesLoopback } from '../../security/guard.ts'
 import type { Streams } from '../../streams/open-streams.ts'
@@ -28,11 +29,12 @@ export function countRequests(app: FastifyInstance, metrics: Metrics): void {
 /** `/metrics`, for monitoring. */
 export function metricsRoutes({ app, node }: Api, streams: Streams): void {
   const { config, db, metrics } = node
-  /** Concurrent readers share one database query. */
-  let looking: Promise<TurnCounts | undefined> | undefined
+  /** Concurrent readers share the database queries. */
+  let looking: Promise<Counted | undefined> | undefined
 
   function look() {
-    looking ??= readTurnCounts(db)
+    looking ??= Promise.all([readTurnCounts(db), readHookDelays(db)])
+      .then(([turns, hooks]) => ({ turns, hooks }))
       .catch(() => undefined)
       .finally(() => {
         looking = undefined
@@ -51,10 +53,10 @@ export function metricsRoutes({ app, node }: Api, streams: Streams): void {
     },
     async handler(request, reply) {
       checkReader(request, config)
-      const turns = await look()
+      const counted = await look()
       const { pool } = db
       const text = await metrics.text({
-        turns,
+        counted,
         running: node.local.running(),
         streams: streams.count(),
         pool,

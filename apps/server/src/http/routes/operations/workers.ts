@@ -34,8 +34,9 @@ export function workerRoutes({ app, node }: Api): void {
       response: { 200: DurableHealth, '4xx': ErrorResponse },
     },
     async handler({ principal, db }) {
-      const counts = await readHealth(db, principal.orgId)
-      if (!isOperator(principal)) return healthOf(counts)
+      const forOperator = isOperator(principal)
+      const counts = await readHealth(db, principal.orgId, forOperator)
+      if (!forOperator) return healthOf(counts)
       const { alive, draining, slots, used_slots } = counts
       const workers = { alive, draining, slots, used_slots }
       return { ...healthOf(counts), workers, ...(await diskOf(node.config)) }
@@ -102,10 +103,11 @@ async function diskOf({ DATABASE_URL, DATA_DIR }: Config): Promise<Pick<DurableH
 }
 
 function healthOf(counts: HealthCounts): DurableHealth {
-  const { queued, running, waiting, failed, oldest_queued_at, lost, taking } = counts
+  const { queued, running, waiting, failed, oldest_queued_at, lost, taking, hooks_behind } = counts
   const problems = [
     ...(taking === 0 ? ['No node takes turns.'] : []),
     ...(lost > 0 ? [`Turns whose node is gone, about to be taken over: ${lost}.`] : []),
+    ...hooks_behind.map((hook) => `The event hook ${hook} is more than 5 minutes behind.`),
   ]
   return {
     status: problems.length > 0 ? 'degraded' : 'ok',

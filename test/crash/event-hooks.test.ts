@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import test, { type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Event } from '@outlast/contract'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import {
+  firstCalls,
+  type Recorder,
+  recordEvents,
+  withHooks,
+} from '../../apps/server/test/event-hooks.ts'
+import { masterKey, simulation, startServer } from '../../apps/server/test/server.ts'
+import { converse, createSession, eventsOf, post } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { startPostgresProxy } from '../postgres-proxy.ts'
+import { type ServerProcess, startProcess } from '../process.ts'
+import { gone, type Scope, scopeOf } from './scenario.ts'
+
+const entry = fileURLToPath(new URL('hook-node.ts', import.meta.url))
+
+/** The receiver of the hooks of all nodes; its answer is the end of a call. */
+async function startLedger(t: Scope, answer: (event: Event) => unknown) {
+  const ledger = recordEvents(async (event) => void (await answer(event)))
+  const server = createServer(async (request, response) => {
+    const event = (await json(request).catch(() => undefined)) as Event | undefined
+    if (!event) return
+    await ledger.hook(event, { organizationId: '', signal: new AbortController().signal })
+    response.end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { ...ledger, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+async function startHookNode(t: Scope, databaseUrl: string, ledgerUrl: string) {
+  const node = await startProcess(
+    {
+      PORT: '0',
+      LOG_LEVEL: 'error',
+      DATABASE_URL: databaseUrl,
+      SECRETS_ENCRYPTION_KEY: masterKey,
+      LEDGER_URL: ledgerUrl,
+      ...simulation,
+    },
+    entry,
+  )
+  t.after(() => kill(node))
+  return node
+}
+
+async function kill(node: ServerProcess) {
+  if (node.child.exitCode === null && node.child.signalCode === null) await node.crash()
+  await gone(node)
+}
+
+/** Resolves when every stored event of a session was given, in order; events may repeat. */
+async function allGiven(ledger: Recorder, stored: readonly Event[]) {
+  const { session_id: id } = stored[0]!
+  await ledger.until(() => firstCalls(ledger.of(id)).length >= stored.length)
+  assert.deepEqual(firstCalls(ledger.of(id)), stored)
+}
+
+async function setStage(t: TestContext) {
+  const scope = scopeOf(t)
+  return { scope, databaseUrl: await createTestDatabase(scope) }
+}
+
+test('an event is given again after kill -9 between its call and the end of the call', async (t) => {
+  const { scope, databaseUrl } = await setStage(t)
+  let held: Event['type'] | undefined = 'reason.completed'
+  const isHeld = ({ type }: Event) => type === held
+  const ledger = await startLedger(scope, (event) => isHeld(event) && new Promise(() => {}))
+  const dying = await startHookNode(scope, databaseUrl, ledger.url)
+  const { id } = await createSession(dying)
+  await converse(t, dying, id, 'hello')
+  await ledger.until(() => ledger.events.some(isHeld))
+  await dying.crash()
+  const before = ledger.of(id)
+  held = undefined
+  const next = await startHookNode(scope, databaseUrl, ledger.url)
+  await allGiven(ledger, await eventsOf(next, id))
+  const again = ledger.of(id).slice(before.length)
+  assert.ok(again.some((event) => event.id === before.at(-1)!.id))
+})
+
+test('events are given after kill -9 between their commit and their call', async (t) => {
+  const { scope, databaseUrl } = await setStage(t)
+  let holds = true
+  const ledger = await startLedger(scope, () => holds && new Promise(() => {}))
+  const dying = await startHookNode(scope, databaseUrl, ledger.url)
+  const { id } = await createSession(dying)
+  await ledger.until(() => ledger.events.length === 1)
+  await converse(t, dying, id, 'hello')
+  assert.equal((await post(dying, id, 'and more')).status, 201)
+  await dying.crash()
+  assert.equal(ledger.of(id).length, 1)
+  holds = false
+  const next = await startHookNode(scope, databaseUrl, ledger.url)
+  await converse(t, next, id, 'again')
+  await allGiven(ledger, await eventsOf(next, id))
+})
+
+test('another node takes over the sessions of a killed one while they continue', async (t) => {
+  const { scope, databaseUrl } = await setStage(t)
+  const ledger = await startLedger(scope, () => undefined)
+  const nodes = await Promise.all([1, 2].map(() => startHookNode(scope, databaseUrl, ledger.url)))
+  const [dying, living] = nodes as [ServerProcess, ServerProcess]
+  const sessions = await Promise.all(Array.from({ length: 6 }, () => createSession(living)))
+  const talks = sessions.map(async ({ id }) => {
+    for (const text of ['one', 'two', 'three']) await converse(t, living, id, text)
+  })
+  await ledger.until(() => ledger.events.length > 20)
+  await dying.crash()
+  await Promise.all(talks)
+  for (const { id } of sessions) await allGiven(ledger, await eventsOf(living, id))
+})
+
+test('a stopping node hands over the session whose hook does not end', async (t) => {
+  const { scope, databaseUrl } = await setStage(t)
+  const first = recordEvents(() => new Promise(() => {}))
+  const stopping = await startServer(scope, { ...withHooks(first.hook), databaseUrl })
+  const { id } = await createSession(stopping)
+  await first.until(() => first.events.length === 1)
+  const second = recordEvents()
+  const other = await startServer(scope, { ...withHooks(second.hook), databaseUrl })
+  await converse(t, other, id, 'hello')
+  assert.deepEqual(second.of(id), [])
+  await stopping.stop()
+  await allGiven(second, await eventsOf(other, id))
+})
+
+for (const how of ['refuse', 'stall'] as const) {
+  test(`no event is missing after an outage of the database in the middle of a hook: ${how}`, async (t) => {
+    const { scope, databaseUrl } = await setStage(t)
+    const proxy = await startPostgresProxy(databaseUrl)
+    scope.after(proxy.close)
+    const [reached, ends] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const seen = recordEvents(({ type }) => {
+      if (type !== 'turn.completed') return
+      reached.resolve()
+      return ends.promise
+    })
+    const env = { LOG_LEVEL: 'silent' }
+    const node = await startServer(scope, { ...withHooks(seen.hook), databaseUrl: proxy.url, env })
+    scope.after(() => proxy.pass())
+    const { id } = await createSession(node)
+    await converse(t, node, id, 'hello')
+    await reached.promise
+    proxy[how]()
+    await eventually(async () => (await node.call('GET', `/v1/sessions/${id}`)).status === 503)
+    ends.resolve()
+    const other = await startServer(scope, { databaseUrl })
+    await converse(t, other, id, 'and more')
+    proxy.pass()
+    await allGiven(seen, await eventsOf(other, id))
+  })
+}
+
+for (const label of ['claim-hook-position', 'read-page', 'move-hook-position']) {
+  for (const when of ['before', 'after'] as const) {
+    test(`no event is missing when the connection breaks ${when} ${label}`, async (t) => {
+      const { scope, databaseUrl } = await setStage(t)
+      const cut = Promise.withResolvers<void>()
+      let cuts = 0
+      const proxy = await startPostgresProxy(databaseUrl, {
+        onStatement: (name) => {
+          if (name !== label || cuts > 0) return undefined
+          cuts += 1
+          return { when, act: cut.resolve }
+        },
+      })
+      scope.after(proxy.close)
+      const seen = recordEvents()
+      const env = { LOG_LEVEL: 'silent' }
+      await startServer(scope, { ...withHooks(seen.hook), databaseUrl: proxy.url, env })
+      const other = await startServer(scope, { databaseUrl })
+      const { id } = await createSession(other)
+      await cut.promise
+      await converse(t, other, id, 'hello')
+      await allGiven(seen, await eventsOf(other, id))
+    })
+  }
+}
