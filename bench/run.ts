@@ -13,6 +13,7 @@ import { bash } from './bash.ts'
 import { cli } from './cli.ts'
 import { consoleInBrowser } from './console.ts'
 import { deltas } from './deltas.ts'
+import { eventHooks } from './event-hooks.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
 import { fork } from './fork.ts'
@@ -43,6 +44,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'list-sessions': listSessions,
   turn,
   statements,
+  'event-hooks': eventHooks,
   start,
   peers,
   streams,

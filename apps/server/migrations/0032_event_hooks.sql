@@ -29,10 +29,6 @@ create index hook_positions_due on hook_positions (hook, due_at) where due_at is
 -- A trigger, so that no append can omit it: all appends move the sequence of their session.
 create function follow_session() returns trigger language plpgsql as $$
 begin
-  -- Without hooks this look is all that an append costs.
-  if not exists (select from event_hooks) then
-    return null;
-  end if;
   insert into hook_positions as p (org_id, session_id, hook, sequence, head, due_at, behind_since)
   select new.org_id, new.id, h.name, coalesce(old.sequence, 0), new.sequence, clock_timestamp(), clock_timestamp()
   from event_hooks h where h.seen_at > now() - interval '7 days'
@@ -47,6 +43,22 @@ create trigger session_created after insert on sessions
   for each row when (new.sequence > 0) execute function follow_session();
 create trigger session_continued after update of sequence on sessions
   for each row when (new.sequence > old.sequence) execute function follow_session();
+
+-- The first hook enables the triggers: without hooks an append costs nothing more.
+alter table sessions disable trigger session_created, disable trigger session_continued;
+create function register_event_hooks(names text[]) returns void language plpgsql as $$
+begin
+  if exists (
+    select from pg_trigger where tgrelid = 'sessions'::regclass and tgname in ('session_created', 'session_continued') and tgenabled = 'D'
+  ) then
+    -- Statements that wait for the table block later ones, so the wait is short and the caller retries.
+    perform set_config('lock_timeout', '200ms', true);
+    alter table sessions enable trigger session_created, enable trigger session_continued;
+  end if;
+  insert into event_hooks (name) select unnest(names)
+  on conflict (name) do update set seen_at = clock_timestamp();
+end
+$$;
 
 -- Each time that a position becomes due has its job, which replaces an earlier one.
 create function enqueue_hook() returns trigger language plpgsql as $$

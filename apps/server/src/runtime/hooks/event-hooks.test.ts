@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
+import pg from 'pg'
 import { createTestDatabase, queryRows, runSql } from '../../../test/database.ts'
 import { firstCalls, recordEvents, withHooks } from '../../../test/event-hooks.ts'
 import { startServer } from '../../../test/server.ts'
@@ -209,6 +210,50 @@ test('a node with ROLE=api calls no hook', async (t) => {
   await seen.until(() => seen.of(id).length >= stored.length)
   assert.deepEqual([seen.of(id), none.events], [stored, []])
   assert.ok(worker.url)
+})
+
+test('health and metrics name a hook that is behind', async (t) => {
+  captureLog(t)
+  const hooks = { audit: throws, fine: () => {} }
+  const server = await startServer(t, { ...withHooks(hooks), env: warnings })
+  const { id } = await createSession(server)
+  const failed = 'outlast_event_hook_calls_total{hook="audit",outcome="failed"}'
+  const metrics = async () => (await server.call('GET', '/metrics')).body as string
+  await eventually(async () => (await metrics()).includes(failed))
+  const health = async () => (await server.call('GET', '/v1/durable/health')).body
+  assert.deepEqual((await health()).problems, [])
+  const earlier = `behind_since = behind_since - interval '6 minutes'`
+  await runSql(
+    server.databaseUrl,
+    `update hook_positions set ${earlier} where session_id = '${id}' and hook = 'audit'`,
+  )
+  const { status, problems } = await health()
+  assert.deepEqual(
+    [status, problems],
+    ['degraded', ['The event hook audit is more than 5 minutes behind.']],
+  )
+  const delay = /outlast_event_hook_delay_seconds\{hook="audit"\} (\d+)/.exec(await metrics())
+  assert.ok(Number(delay![1]) >= 360)
+  assert.match(await metrics(), /outlast_event_hook_delay_seconds\{hook="fine"\} 0\b/)
+})
+
+test('the first hook waits for transactions that hold the sessions', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const holder = new pg.Client({ connectionString: databaseUrl })
+  await holder.connect()
+  await holder.query('begin; lock table sessions in share update exclusive mode')
+  const log = captureLog(t)
+  const seen = recordEvents()
+  const starting = startServer(t, { ...withHooks(seen.hook), databaseUrl, env: warnings })
+  await eventually(async () => log.some((line) => line.includes('waiting for the database')))
+  const without = await startServer(t, { databaseUrl })
+  const early = await createSession(without)
+  await holder.query('commit')
+  await holder.end()
+  const server = await starting
+  const { id } = await createSession(server)
+  await seen.until(() => seen.of(id).length === 1)
+  assert.deepEqual(seen.of(early.id), [])
 })
 
 test('a deleted session leaves no position and no job of a hook that fails', async (t) => {

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import type pg from 'pg'
 import type { EventHook } from '../../authoring/config.ts'
+import { backoffMs, isUnavailable } from '../../store/database-errors.ts'
 import { presentEvents, readPage } from '../../store/sessions/events.ts'
 import {
   claimPosition,
@@ -23,7 +25,7 @@ const eventsAtOnce = 100
 const bytesAtOnce = 1024 * 1024
 /** How often a position is stored while a page is processed, in ms. */
 const storedEveryMs = 1_000
-const recoverEveryMs = 5_000
+const recoverEveryMs = 2_000
 const retryMs = 1_000
 const retryMsMax = 300_000
 
@@ -47,7 +49,7 @@ export type EventHooksOptions = {
  */
 export async function startEventHooks(node: Node, options: EventHooksOptions): Promise<EventHooks> {
   const hooks = eventHooksOf(node.project, node.config)
-  await registerEventHooks(node.db, [...hooks.keys()])
+  await register(node, [...hooks.keys()])
   const stopping = new AbortController()
   const stopped = new AbortController()
   const stop = { stopping: stopping.signal, stopped: stopped.signal }
@@ -71,6 +73,19 @@ export async function startEventHooks(node: Node, options: EventHooksOptions): P
       await endAll()
       clearTimeout(timer)
     },
+  }
+}
+
+/** Waits for transactions that hold the sessions, such as the one that builds an index. */
+async function register({ db, log }: Node, hooks: string[]) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await registerEventHooks(db, hooks)
+    } catch (error) {
+      if (!isUnavailable(error)) throw error
+      if (tries === 1) log.warn('event hooks are waiting for the database', { error })
+      await sleep(backoffMs(error, tries))
+    }
   }
 }
 

@@ -5,12 +5,13 @@ import { type EventMark, hasEvent } from './lost-events.ts'
 
 const register: Statement = {
   name: 'register-event-hooks',
-  text: `
-insert into event_hooks (name) select unnest($1::text[])
-on conflict (name) do update set seen_at = clock_timestamp()`,
+  text: 'select register_event_hooks($1::text[])',
 }
 
-/** Records hooks that a node has. A new one is called with the events stored from now on. */
+/**
+ * Records hooks that a node has. A new one is called with the events stored from now on.
+ * Contract: the first hook of a database fails while a transaction holds the sessions; retry.
+ */
 export async function registerEventHooks(db: Db, hooks: readonly string[]): Promise<void> {
   if (hooks.length > 0) await db.run(register, [hooks])
 }
