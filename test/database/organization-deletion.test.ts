@@ -29,7 +29,7 @@ const sweepIntervalMs = 100
 const organizationPath = ({ orgId }: Pick<Person, 'orgId'>) => `/v1/orgs/${orgId}`
 
 /** Tables whose rows are deleted with those of a session. */
-const ofSessions = ['files', 'session_storage', 'session_tokens', 'sessions']
+const ofSessions = ['files', 'hook_positions', 'session_storage', 'session_tokens', 'sessions']
 
 /** Ends the hour for which a deleted organization's row and its changes stay. */
 async function passHour(databaseUrl: string) {
