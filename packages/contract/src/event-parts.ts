@@ -1,7 +1,7 @@
 /** Parts that the data of several events have in common. */
 import { type Static, Type } from 'typebox'
 import { MessageId, TurnId } from './id.ts'
-import { AnyObject, count, described, optional } from './shape.ts'
+import { AnyObject, count, described, oneOf, optional } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
 export const turnId = { turn_id: described(TurnId, 'Id of the turn.') }
@@ -111,6 +111,24 @@ export const CompactionInfo = Type.Object(
   },
 )
 export type CompactionInfo = Static<typeof CompactionInfo>
+
+export const HookDecision = Type.Object(
+  {
+    decision: described(
+      oneOf('allowed', 'denied', 'approval_required', 'changed'),
+      '`allowed`: the call runs by the policy of its tool. `denied`: it does not run. `approval_required`: a person must approve it. `changed`: it runs with other arguments, which the event has.',
+    ),
+    reason: Type.Optional(
+      Type.String({ description: 'Reason of `denied`, for the model. Absent if there is none.' }),
+    ),
+  },
+  {
+    title: 'HookDecision',
+    description: 'Decision of the `hooks.call` of the project about a tool call.',
+    examples: [{ decision: 'denied', reason: 'Refunds above 100 EUR need a ticket.' }],
+  },
+)
+export type HookDecision = Static<typeof HookDecision>
 
 export const errorFields = {
   error: Type.Optional(

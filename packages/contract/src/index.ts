@@ -11,6 +11,7 @@ export {
   CompactionInfo,
   Decider,
   GenerationMetadata,
+  HookDecision,
   ModelMetadata,
   ToolCall,
 } from './event-parts.ts'

@@ -1,6 +1,13 @@
 /** Data of the events about tool calls. */
 import { Type } from 'typebox'
-import { Decider, durationMs, ToolCall, ToolCallSummary, toolCallFields } from './event-parts.ts'
+import {
+  Decider,
+  durationMs,
+  HookDecision,
+  ToolCall,
+  ToolCallSummary,
+  toolCallFields,
+} from './event-parts.ts'
 import { Timestamp } from './id.ts'
 import { ContentPart } from './message.ts'
 import { AnyObject, count, described, oneOf, optional } from './shape.ts'
@@ -15,6 +22,11 @@ export const ActStartedData = Type.Object(
   },
 )
 
+const hookOf = (calls: string) =>
+  Type.Optional(
+    described(HookDecision, `Decision of the hook on ${calls}. Absent if no hook was asked then.`),
+  )
+
 const expiresAt = (outcome: string) =>
   described(Timestamp, `Time at which ${outcome} and the turn continues.`)
 
@@ -22,6 +34,7 @@ export const ToolApprovalRequestedData = Type.Object(
   {
     tool_call: described(ToolCall, 'The call that waits, with its arguments.'),
     expires_at: expiresAt('the approval expires, the call ends without running'),
+    hook: hookOf('the call'),
   },
   {
     title: 'ToolApprovalRequestedData',
@@ -71,6 +84,7 @@ export const ToolCallRequestedData = Type.Object(
   {
     tool_calls: Type.Array(ToolCall, { description: 'Calls that the client must run.' }),
     expires_at: expiresAt('the calls end with the status `timeout`'),
+    hook: hookOf('these calls'),
   },
   {
     title: 'ToolCallRequestedData',
@@ -88,10 +102,12 @@ export const ToolStartedData = Type.Object(
         'Whether the call may run again after its node died. `safe`: yes. `unsafe`: no, its outcome is reported as unknown. `until_changed`: only if it has not changed files. Absent if the call cannot run.',
       ),
     ),
+    hook: hookOf('the call'),
   },
   {
     title: 'ToolStartedData',
-    description: 'Appended before the server runs a tool. Show the tool as running.',
+    description:
+      'Appended before the server runs a tool. Show the tool as running. A call that cannot run, or that a hook denied, has its `tool.completed` right after this event. A call that is approved after an interruption starts again.',
     examples: [
       {
         tool_call: { id: 'call_1', name: 'read_file', arguments: { path: '/notes/today.md' } },
@@ -114,6 +130,13 @@ export const ToolCompletedData = Type.Object(
       'Result for the model: a text part with JSON, then images. A long result is shortened; its JSON names the file that has all of it. Absent on failure.',
     ),
     error: optional(Type.String(), 'Reason of the failure, for the model. Absent on success.'),
+    error_code: Type.Optional(
+      Type.String({
+        description:
+          '`tool_missing`: the tool no longer exists on the server. `tool_changed`: the tool has changed since the call was made, and refuses its arguments. Absent for other failures.',
+        examples: ['tool_changed'],
+      }),
+    ),
     duration_ms: durationMs(
       'Time that the call ran in milliseconds. Absent if it did not run here.',
     ),

@@ -12,6 +12,11 @@ const inputContent = Type.Optional(
   Type.String({ description: 'Text of the message. Absent if the message has none.' }),
 )
 
+const hashOf = (text: string) =>
+  Type.Optional(
+    Type.String({ description: `SHA-256 of the ${text} of the turn. Absent in old events.` }),
+  )
+
 export const InputMessageData = Type.Object(
   {
     message: described(EventMessage, 'The message, with the role `user`.'),
@@ -65,10 +70,16 @@ export const SessionActivatedData = Type.Object(
 )
 
 export const TurnStartedData = Type.Object(
-  { ...turnAndInput, input_content: inputContent },
+  {
+    ...turnAndInput,
+    input_content: inputContent,
+    prompt_hash: hashOf('system prompt'),
+    tools_hash: hashOf('list of tools'),
+  },
   {
     title: 'TurnStartedData',
-    description: 'Appended once per turn, when a node takes it, before any model call.',
+    description:
+      'Appended once per turn, when a node takes it, before any model call. The system prompt and the list of tools hold for the whole turn.',
   },
 )
 

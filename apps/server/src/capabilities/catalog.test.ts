@@ -5,13 +5,7 @@ import { Type } from 'typebox'
 import { Check } from 'typebox/value'
 import { ApiError } from '../errors.ts'
 import { type Capability, defineCapability, defineTool } from './capability.ts'
-import {
-  assemble,
-  checkCombination,
-  checkToolInput,
-  checkUses,
-  describeCapability,
-} from './catalog.ts'
+import { assemble, checkCombination, checkUses, describeCapability } from './catalog.ts'
 import { builtins } from './index.ts'
 
 const about = { description: 'For a test.', category: 'Testing', icon: 'box' }
@@ -244,19 +238,4 @@ test('applies at most a hundred capabilities', () => {
   const uses = many.map(({ id }) => use(id))
   const { prompt } = assemble(many, { agentPrompt: '', agentUses: uses, sessionUses: [] })
   assert.equal(idsIn(prompt).length, 100)
-})
-
-test('explains invalid arguments in one sentence', () => {
-  const agent = { agentPrompt: '', agentUses: [{ ref: 'test_math' }], sessionUses: [] }
-  const multiply = assemble(builtins, agent).tools.get('multiply')!
-  assert.equal(checkToolInput(multiply, { a: 1, b: 2 }), undefined)
-  const cases: [unknown, string][] = [
-    [{}, 'the input needs a, b, such as {"a":1,"b":1}'],
-    [{ a: '1', b: 2 }, 'a must be a number'],
-    [{ a: 1, b: 2, c: 3 }, 'the input does not take c'],
-    [null, 'the input must be an object such as {"a":1,"b":1}'],
-  ]
-  for (const [input, problem] of cases) {
-    assert.equal(checkToolInput(multiply, input), `Invalid arguments for multiply: ${problem}.`)
-  }
 })

@@ -16,7 +16,7 @@ import { type Capability, demoCategory, type Mount, type Tool } from './capabili
 import { asTool, widensAgent } from './client-tools.ts'
 import { isMcpRef } from './mcp/ref.ts'
 import { widenedAt } from './session-rules.ts'
-import { explainProblems, problemsOf } from './validation.ts'
+import { problemsOf } from './validation.ts'
 
 /** The agent of a turn: one system prompt, tools by name, and the capabilities behind them. */
 export type RuntimeAgent = {
@@ -177,6 +177,30 @@ const policed = ({ capability, config }: Applied) => toolsWithPolicies(capabilit
 
 const isRemote = ({ capability }: Applied) => isMcpRef(capability.id)
 
+const owners = new WeakMap<RuntimeAgent, ReadonlyMap<string, string>>()
+
+/** The id of the capability of an agent's tool; undefined for a client tool. */
+export function ownerOf(agent: RuntimeAgent, { name, client }: Tool): string | undefined {
+  if (client) return undefined
+  let known = owners.get(agent)
+  if (!known) {
+    known = toolOwners([...agent.parts].sort((a, b) => Number(isRemote(a)) - Number(isRemote(b))))
+    owners.set(agent, known)
+  }
+  return known.get(name)
+}
+
+/** The capability ids of tools by name. The first of several tools with one name applies. */
+function toolOwners(parts: readonly Applied[]): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const { capability, config } of parts) {
+    for (const { name } of capability.tools(config)) {
+      if (!found.has(name)) found.set(name, capability.id)
+    }
+  }
+  return found
+}
+
 /**
  * Describes an agent for people: model input, the origin of each tool, and parts without effect.
  */
@@ -184,12 +208,7 @@ export function describeAgent(
   { prompt, tools, parts, left }: RuntimeAgent,
   clientTools: readonly ClientTool[] = [],
 ): Omit<Preview, 'model'> {
-  const owners = new Map<string, string>()
-  for (const { capability, config } of parts) {
-    for (const { name } of capability.tools(config)) {
-      if (!owners.has(name)) owners.set(name, capability.id)
-    }
-  }
+  const owners = toolOwners(parts)
   const described = [...tools.values()].map((tool) =>
     tool.client
       ? { ...describeTool(tool), type: 'client_side' as const }
@@ -298,13 +317,4 @@ function assemblePrompt(parts: readonly Applied[], agentPrompt: string): string 
   })
   if (texts.length === 0) return agentPrompt
   return [...texts, `<system-prompt>\n${agentPrompt}\n</system-prompt>`].join('\n\n')
-}
-
-/** Validates the arguments of a tool call; returns the error in one sentence for the model. */
-export function checkToolInput(tool: Tool, input: unknown): string | undefined {
-  if (tool.client || tool.unchecked) return undefined
-  const problems = problemsOf(tool.input, input)
-  return problems.length === 0
-    ? undefined
-    : `Invalid arguments for ${tool.name}: ${explainProblems(problems)}.`
 }

@@ -75,7 +75,12 @@ function begin(turn: Turn): void {
     ...((input?.queued || input?.again) && { input_sequence: input.sequence }),
     ...(missing.length > 0 && { missing_capabilities: missing }),
   })
-  draft(turn, 'turn.started', spanned(turn), { ...about, ...inputContent(turn) })
+  draft(turn, 'turn.started', spanned(turn), {
+    ...about,
+    ...inputContent(turn),
+    prompt_hash: turn.prompt.hash,
+    tools_hash: turn.tools.hash,
+  })
   warnUnavailable(turn)
 }
 

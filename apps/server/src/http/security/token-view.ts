@@ -28,7 +28,7 @@ const chatRules = {
   'input.message': 'shown',
   'session.started': 'shown',
   'session.activated': 'shown',
-  'turn.started': 'shown',
+  'turn.started': ({ prompt_hash: _, tools_hash: __, ...data }) => data,
   'mcp.unavailable': 'hidden',
   'capability.unavailable': 'hidden',
   'reason.started': 'shown',
@@ -46,7 +46,7 @@ const chatRules = {
   }),
   'reason.completed': 'shown',
   'act.started': 'shown',
-  'tool.approval_requested': ({ tool_call, ...data }, grants) => ({
+  'tool.approval_requested': ({ tool_call, hook: _, ...data }, grants) => ({
     tool_call: withoutArguments(tool_call, grants),
     ...data,
   }),
@@ -55,11 +55,11 @@ const chatRules = {
     tool_name,
     decision,
   }),
-  'tool.call_requested': ({ tool_calls, ...data }, grants) => ({
+  'tool.call_requested': ({ tool_calls, hook: _, ...data }, grants) => ({
     tool_calls: tool_calls.filter(({ name }) => grants.tool_results.includes(name)),
     ...data,
   }),
-  'tool.started': ({ tool_call, ...data }, grants) => ({
+  'tool.started': ({ tool_call, hook: _, ...data }, grants) => ({
     tool_call: withoutArguments(tool_call, grants),
     ...data,
   }),

@@ -12,7 +12,9 @@ import type { Draft } from '../journal/attempt.ts'
 import { makeDraft } from '../journal/journal.ts'
 import type { OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
-import { deniedOutcome, whyUnrunnable } from '../tools/call.ts'
+import { checkArguments } from '../tools/arguments.ts'
+import { deniedOutcome } from '../tools/call.ts'
+import { withTimeLimit } from '../tools/time-limit.ts'
 import type { TurnRef } from './cancel.ts'
 import { type Answered, type OpenTurn, outsideCalls, resolveWait } from './waiting.ts'
 
@@ -32,24 +34,51 @@ export async function decideCall(
   if (edited && decision === 'deny') {
     throw invalidAt('arguments', 'are allowed only when the decision is "approve"')
   }
-  const tools = edited ? await toolsOf(node, db, ref) : undefined
-  const answered = await resolveWait(node, db, ref, (turn) => {
-    const open = findPendingApproval(turn, deciding.callId)
-    if (edited) {
-      const wrong = whyUnfit(tools!.get(open.call.name), { ...open.call, arguments: edited })
-      if (wrong !== undefined)
-        throw invalidAt('arguments', `do not match the tool's schema: ${wrong}`)
-    }
-    return draftsOf(turn!, open, deciding)
-  })
+  if (edited) await checkEdited(node, db, ref, { callId: deciding.callId, edited })
+  const answered = await resolveWait(node, db, ref, (turn) =>
+    draftsOf(turn!, findPendingApproval(turn, deciding.callId), deciding),
+  )
   return answered!
 }
 
-/** Validates edited arguments, also for tools whose own calls are not validated here. */
-function whyUnfit(tool: Tool | undefined, call: ToolCall): string | undefined {
-  const wrong = whyUnrunnable(tool, call)
-  if (wrong !== undefined || !tool?.unchecked) return wrong
-  return foreignProblem(tool.input, call.arguments)
+type Edited = { callId: string; edited: ToolCall['arguments'] }
+
+/** Validates edited arguments. Contract: throws 404, `approval_not_pending`, and 400. */
+async function checkEdited(
+  node: Node,
+  db: Db,
+  ref: Omit<TurnRef, 'turnId'>,
+  { callId, edited }: Edited,
+): Promise<void> {
+  let call: ToolCall | undefined
+  await resolveWait(node, db, ref, (turn) => {
+    call = findPendingApproval(turn, callId).call
+    return []
+  })
+  const tool = (await toolsOf(node, db, ref)).get(call!.name)
+  const wrong = await whyUnfit(node, tool, { ...call!, arguments: edited })
+  if (wrong !== undefined) throw invalidAt('arguments', `do not match the tool's schema: ${wrong}`)
+}
+
+/** Time for the schema library of a tool, in ms: the request holds a transaction. */
+const parseTimeoutMs = 5_000
+
+/** Validates arguments, also for tools whose own calls are not validated here. */
+async function whyUnfit(
+  { log }: Node,
+  tool: Tool | undefined,
+  call: ToolCall,
+): Promise<string | undefined> {
+  if (!tool) return `Tool definition not found: ${call.name}`
+  const limit = { timeoutMs: parseTimeoutMs, signal: new AbortController().signal }
+  try {
+    const checked = await withTimeLimit(limit, () => checkArguments(tool, call))
+    if ('error' in checked) return checked.error
+  } catch (error) {
+    log.error('cannot validate the arguments of a tool', { tool: tool.name, error })
+    return 'The tool could not validate them.'
+  }
+  return tool.unchecked ? foreignProblem(tool.input, call.arguments) : undefined
 }
 
 function findPendingApproval(turn: OpenTurn | undefined, callId: string): OpenCall {

@@ -39,6 +39,8 @@ export type TurnFacts = Readonly<{
   agent: RuntimeAgent
   prompt: Text
   tools: Text
+  /** Names of the tools that the turn had at its start and lacks now. */
+  removed: ReadonlySet<string>
   /** Start of the turn, in ms since 1970 by the database's clock. */
   startedAt: number
   /** Latest resume after a wait, else the start: waits do not count towards the time limit. */

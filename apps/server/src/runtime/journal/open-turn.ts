@@ -1,5 +1,5 @@
 import { eventTypes } from '@outlast/contract'
-import { assemble, type RuntimeAgent } from '../../capabilities/catalog.ts'
+import { assemble } from '../../capabilities/catalog.ts'
 import { clientToolsOf } from '../../capabilities/client-tools.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
 import {
@@ -10,7 +10,6 @@ import {
 import { type EventRow, readLog, readLogFrom } from '../../store/sessions/events.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
 import type { TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
-import { type Text, textHash } from '../../store/stored-texts.ts'
 import { usageOf } from '../../store/usage.ts'
 import { restFor } from '../../text.ts'
 import type { Lease } from '../lease.ts'
@@ -22,6 +21,7 @@ import type { Turn, TurnFacts, TurnLog } from './attempt.ts'
 import { FencedError, NotUnderstoodError } from './errors.ts'
 import { loggedEvent } from './journal.ts'
 import type { CachedConversation, Recent } from './recent.ts'
+import { agentOfTurn } from './turn-start.ts'
 
 export type TurnOptions = {
   run: TurnRun
@@ -52,29 +52,25 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   await restFor(bytes)
   checkUnderstood(events)
   const log = logFrom(options, { ...read, events, last, bytes })
-  const agent = assemble(capabilities, {
+  const current = assemble(capabilities, {
     agentPrompt: taken.system_prompt,
     agentUses: taken.agent_capabilities,
     sessionUses: taken.capabilities,
     clientTools,
   })
+  const begun = events.find((event) => begins(run, event))
+  const started = begun?.type === 'turn.started' ? begun.data : undefined
+  const ofTurn = await agentOfTurn(node.db, run.orgId, { agent: current, started })
   const budget = node.budgets.openTurn(run.orgId)
-  return { node, lease, signal, budget, ...factsOf(taken, agent, log), ...log }
+  return { node, lease, signal, budget, taken, ...ofTurn, ...timesOf(log, begun), ...log }
 }
 
-function factsOf(
-  taken: TakenTurn,
-  agent: RuntimeAgent,
+function timesOf(
   { run, events, clock }: TurnLog,
-): TurnFacts {
+  begun: StoredEvent | undefined,
+): Pick<TurnFacts, 'startedAt' | 'resumedAt'> {
   const at = (event: StoredEvent | undefined) => (event ? Date.parse(event.ts) : clock.database)
-  return {
-    taken,
-    agent,
-    ...summaryOf(agent),
-    startedAt: at(events.find((event) => begins(run, event))),
-    resumedAt: at(findResumingEvent(run.turnId, events)),
-  }
+  return { startedAt: at(begun), resumedAt: at(findResumingEvent(run.turnId, events)) }
 }
 
 type EventsRead = Pick<LogRead, 'conversation' | 'unchecked'> & {
@@ -112,16 +108,6 @@ const begins = ({ turnId }: TurnRun, { type, context }: LoggedEvent) =>
 
 const bytesOf = (rows: EventRow[], from: number) =>
   rows.reduce((sum, { sequence, data }) => sum + (sequence >= from ? data.length : 0), 0)
-
-/**
- * The parts of an agent that the log stores: its prompt, and names and descriptions of its tools.
- */
-export function summaryOf(agent: RuntimeAgent): { prompt: Text; tools: Text } {
-  const tools = [...agent.tools.values()].map(({ name, description }) => ({ name, description }))
-  return { prompt: textWithHash(agent.prompt), tools: textWithHash(JSON.stringify(tools)) }
-}
-
-const textWithHash = (body: string): Text => ({ hash: textHash(body), body })
 
 /** Every log begins with `session.started`, which a turn does not need. */
 const sessionStartedSequence = 1

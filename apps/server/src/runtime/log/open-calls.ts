@@ -1,4 +1,10 @@
-import type { EventContext, EventDataOf, EventType, ToolCall } from '@outlast/contract'
+import type {
+  EventContext,
+  EventDataOf,
+  EventType,
+  HookDecision,
+  ToolCall,
+} from '@outlast/contract'
 
 /** A step of a turn: reasoning, or the tools of one reply. */
 export type StepIds = { execId: string; spanId: string }
@@ -7,7 +13,7 @@ export type StepIds = { execId: string; spanId: string }
 export type OpenAct = StepIds & { calls: OpenCall[] }
 
 export type OpenCall = {
-  /** With edited arguments where a person changed them. */
+  /** With the arguments of a person or a hook where one changed them. */
   call: ToolCall
   spanId: string
   step: StepIds
@@ -18,10 +24,16 @@ export type OpenCall = {
   stage: 'asked' | 'approved' | 'requested' | 'started'
   /** The sequence of the event of its stage. */
   sequence: number
+  /** The sequence of its first start, which is the same for all attempts of the call. */
+  startedAt: number | undefined
   /** Deadline of `asked` and `requested`, as RFC 3339. */
   expiresAt: string | undefined
-  /** True when the arguments differ from the model's. */
-  isEdited: boolean
+  /** Who last changed the model's arguments. */
+  editedBy: 'person' | 'hook' | undefined
+  /** True once a person has approved it. */
+  isApproved: boolean
+  /** The latest decision of a hook. */
+  hook: HookDecision | undefined
   /** A message arrived while the client had the call: the wait is over. */
   isAbandoned: boolean
   outcome: 'success' | 'failure' | undefined
@@ -41,27 +53,42 @@ export const isOutside = ({ stage }: OpenCall) => stage === 'asked' || stage ===
 type At = { sequence: number; context: EventContext }
 type Of<T extends EventType> = At & { data: EventDataOf<T> }
 
-type Reached = Pick<OpenCall, 'call' | 'stage' | 'replay'> & { expiresAt?: string }
+type Reached = Pick<OpenCall, 'call' | 'stage' | 'replay'> & {
+  expiresAt?: string
+  hook?: HookDecision
+}
+
+const untouched = {
+  startedAt: undefined,
+  editedBy: undefined,
+  isApproved: false,
+  hook: undefined,
+  isAbandoned: false,
+  outcome: undefined,
+} satisfies Partial<OpenCall>
 
 /** Moves a call to its next stage; the first stage adds it to the step. */
 export function reached(
   act: OpenAct,
   { sequence, context }: At,
-  { expiresAt, ...next }: Reached,
+  { expiresAt, hook, ...next }: Reached,
 ): OpenAct {
   const before = act.calls.find((open) => open.call.id === next.call.id)
   const spanId = before?.spanId ?? context.span_id!
   const step = { execId: act.execId, spanId: act.spanId }
-  const at = { ...next, sequence, expiresAt, spanId, step }
-  const now = { isEdited: false, isAbandoned: false, outcome: undefined, ...before, ...at }
+  const now: OpenCall = { ...untouched, ...before, ...next, sequence, expiresAt, spanId, step }
+  if (now.stage === 'started') now.startedAt ??= sequence
+  if (hook) now.hook = hook
+  if (hook?.decision === 'changed') now.editedBy = 'hook'
   if (!before) return { ...act, calls: [...act.calls, now] }
   return { ...act, calls: act.calls.map((open) => (open === before ? now : open)) }
 }
 
 export function requested(act: OpenAct, event: Of<'tool.call_requested'>): OpenAct {
-  const { tool_calls, expires_at: expiresAt } = event.data
+  const { tool_calls, expires_at: expiresAt, hook } = event.data
+  const also = { expiresAt, ...(hook && { hook }) }
   return tool_calls.reduce(
-    (now, call) => reached(now, event, { stage: 'requested', call, expiresAt }),
+    (now, call) => reached(now, event, { stage: 'requested', call, ...also }),
     act,
   )
 }
@@ -73,8 +100,9 @@ export function resolved(act: OpenAct, event: Of<'tool.approval_resolved'>): Ope
   const calls = act.calls.map((open): OpenCall => {
     if (open.call.id !== tool_call_id) return open
     const call = edited ? { ...open.call, arguments: edited } : open.call
-    const isEdited = edited !== undefined
-    return { ...open, call, isEdited, stage: 'approved', sequence, expiresAt: undefined }
+    const editedBy = edited ? 'person' : open.editedBy
+    const now = { stage: 'approved' as const, isApproved: true, sequence, expiresAt: undefined }
+    return { ...open, ...now, call, editedBy }
   })
   return { ...act, calls }
 }

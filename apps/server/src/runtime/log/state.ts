@@ -261,8 +261,8 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     return { ...turn, phase: { kind: 'acting', act } }
   },
   'tool.approval_requested': (turn, event) => {
-    const { tool_call: call, expires_at: expiresAt } = event.data
-    return acting(turn, (act) => reached(act, event, { stage: 'asked', call, expiresAt }))
+    const { tool_call: call, expires_at: expiresAt, ...also } = event.data
+    return acting(turn, (act) => reached(act, event, { ...also, stage: 'asked', call, expiresAt }))
   },
   'tool.approval_resolved': (turn, event) => acting(turn, (act) => resolved(act, event)),
   'tool.call_requested': (turn, event) => acting(turn, (act) => requested(act, event)),

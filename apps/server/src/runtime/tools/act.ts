@@ -4,20 +4,13 @@ import { newId, newSpanId } from '../../ids.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { callContext, contextOf, stepContext } from '../journal/contexts.ts'
 import { FencedError, HandoverError } from '../journal/errors.ts'
-import {
-  appendIfUnchanged,
-  commit,
-  draft,
-  makeDraft,
-  mayBegin,
-  nowOf,
-  timeLeft,
-} from '../journal/journal.ts'
+import { appendIfUnchanged, commit, draft, makeDraft, mayBegin, nowOf } from '../journal/journal.ts'
 import { logOf } from '../journal/metrics.ts'
-import type { OpenAct, OpenCall, StepIds } from '../log/open-calls.ts'
+import { isOutside, type OpenAct, type OpenCall, type StepIds } from '../log/open-calls.ts'
 import { type Action, callsOf } from '../log/state.ts'
-import { abandonedOutcome, interruptedOutcome, runTool, whyUnrunnable, withEdit } from './call.ts'
+import { abandonedOutcome, interruptedOutcome, refusedOutcome, runTool, withEdit } from './call.ts'
 import { fileTarget, toolContext } from './context.ts'
+import { type Candidate, type PreparedCall, prepareCalls, timeoutOf } from './prepare.ts'
 import { openProgress } from './progress.ts'
 
 type ActAction = Extract<Action, { kind: 'act' }>
@@ -30,13 +23,16 @@ type ActAction = Extract<Action, { kind: 'act' }>
  */
 export async function act(turn: Turn, { open, requested }: ActAction): Promise<void> {
   const begun = performance.now()
-  if (open) draftInterrupted(turn, open)
+  const candidates = open ? candidatesOf(turn, open) : requested.map((call) => ({ call }))
+  const preparing = prepareCalls(turn, candidates)
+  const prepared = preparing instanceof Promise ? await preparing : preparing
   const step = open ?? beginAct(turn, requested)
-  beginCalls(turn, step, approvedCalls(turn))
-  if (startedCalls(turn).length > 0) {
+  beginCalls(turn, step, prepared)
+  const running = prepared.filter(isRunnable)
+  if (running.length > 0) {
     await commit(turn)
     await mayBegin(turn)
-    await runAll(turn, startedCalls(turn))
+    await runAll(turn, running)
   }
   const calls = callsOf(turn.state)
   const left = calls.filter(({ outcome }) => !outcome)
@@ -51,69 +47,67 @@ export async function act(turn: Turn, { open, requested }: ActAction): Promise<v
   })
 }
 
-const callsAt = ({ state }: Turn, stage: OpenCall['stage']) =>
-  callsOf(state).filter((call) => call.stage === stage && !call.outcome)
-
-const startedCalls = (turn: Turn) => callsAt(turn, 'started')
-const approvedCalls = (turn: Turn) => callsAt(turn, 'approved')
-
 function beginAct(turn: Turn, requested: readonly ToolCall[]): StepIds {
   const step = { execId: newId('exec'), spanId: newSpanId() }
   const summaries = requested.map(({ id, name }) => ({ id, name }))
   draft(turn, 'act.started', stepContext(contextOf(turn), step), { tool_calls: summaries })
-  const asked = requested.filter((call) => needsApproval(turn, call))
-  for (const call of asked) {
-    const expires_at = afterHours(turn, turn.node.config.APPROVAL_TIMEOUT_HOURS)
-    draft(turn, 'tool.approval_requested', spanContext(turn, step), {
-      tool_call: call,
-      expires_at,
-    })
-  }
-  const others = requested.filter((call) => !asked.includes(call))
-  const begun = others.map((call) => ({ call, spanId: newSpanId() }))
-  beginCalls(turn, step, begun)
   return step
 }
 
 const spanContext = (turn: Turn, step: StepIds, spanId = newSpanId()) =>
   callContext(contextOf(turn), step, spanId)
 
-/** A call that cannot run fails at once, without an approval request. */
-const needsApproval = (turn: Turn, call: ToolCall) =>
-  runnableTool(turn, call)?.policy === 'requires_approval'
-
-/** The tool of a call; undefined when the call cannot run. */
-function runnableTool({ agent }: Turn, call: ToolCall): Tool | undefined {
-  const tool = agent.tools.get(call.name)
-  return whyUnrunnable(tool, call) === undefined ? tool : undefined
-}
-
 const afterHours = (turn: Turn, hours: number) => afterMs(turn, hours * 3_600_000)
 
 const afterMs = (turn: Turn, ms: number) => new Date(nowOf(turn) + ms).toISOString()
 
-type Begun = Pick<OpenCall, 'call' | 'spanId'>
+type AcceptedCall = Extract<PreparedCall, { tool: Tool }>
 
-/** Drafts the start of calls, or the request to the client for client tools. */
-function beginCalls(turn: Turn, step: StepIds, calls: readonly Begun[]): void {
-  const isForClient = ({ call }: Begun) => runnableTool(turn, call)?.client !== undefined
-  for (const { call, spanId } of calls.filter((call) => !isForClient(call))) {
-    const tool = runnableTool(turn, call)
-    const replay = tool && { replay: tool.replay }
-    draft(turn, 'tool.started', spanContext(turn, step, spanId), { tool_call: call, ...replay })
+const isForClient = ({ tool }: PreparedCall) => tool?.client !== undefined
+const needsApproval = (call: PreparedCall) => call.needsApproval === true
+const isRunnable = (call: PreparedCall): call is AcceptedCall =>
+  !call.refusal && !call.needsApproval && !isForClient(call)
+
+/**
+ * Drafts approval requests, starts, requests to the client, and the outcomes of calls that cannot
+ * run.
+ */
+function beginCalls(turn: Turn, step: StepIds, calls: readonly PreparedCall[]): void {
+  for (const { call, known, hook } of calls.filter(needsApproval)) {
+    const expires_at = afterHours(turn, turn.node.config.APPROVAL_TIMEOUT_HOURS)
+    const data = { tool_call: call, expires_at, ...(hook && { hook }) }
+    draft(turn, 'tool.approval_requested', spanContext(turn, step, known?.spanId), data)
   }
-  requestCalls(turn, step, calls.filter(isForClient))
+  const others = calls.filter((call) => !needsApproval(call))
+  for (const prepared of others.filter((call) => !isForClient(call)))
+    startCall(turn, step, prepared)
+  requestCalls(turn, step, others.filter(isForClient))
+  for (const { call, refusal } of calls) {
+    if (!refusal) continue
+    const pending = callsOf(turn.state).find((open) => open.call.id === call.id)!
+    draftOutcome(turn, pending, refusedOutcome(call, refusal))
+  }
 }
 
-/** One request covers all calls with the same time limit. */
-function requestCalls(turn: Turn, step: StepIds, calls: readonly Begun[]): void {
+/** Drafts the start of a call. A repeated call has its start in the log, unless a hook decided. */
+function startCall(turn: Turn, step: StepIds, { call, known, hook, tool }: PreparedCall): void {
+  if (known?.stage === 'started' && !hook) return
+  const data = { ...(tool && { replay: tool.replay }), ...(hook && { hook }) }
+  const context = spanContext(turn, step, known?.spanId)
+  draft(turn, 'tool.started', context, { tool_call: call, ...data })
+}
+
+/** One request covers all calls with the same time limit and the same decision of the hook. */
+function requestCalls(turn: Turn, step: StepIds, calls: readonly PreparedCall[]): void {
   const usual = turn.node.config.CLIENT_TOOL_TIMEOUT_HOURS * 3_600
-  const limitOf = (call: ToolCall) => turn.agent.tools.get(call.name)?.client?.timeoutSeconds
-  const groups = Map.groupBy(calls, ({ call }) => limitOf(call) ?? usual)
-  for (const [seconds, group] of groups) {
-    const expires_at = afterMs(turn, seconds * 1_000)
+  const limitOf = ({ tool }: PreparedCall) => tool?.client?.timeoutSeconds ?? usual
+  const groups = Map.groupBy(calls, (call) => `${limitOf(call)} ${call.hook?.decision}`)
+  for (const group of groups.values()) {
+    const [first] = group
+    const hook = first!.hook && { hook: first!.hook }
+    const expires_at = afterMs(turn, limitOf(first!) * 1_000)
     const tool_calls = group.map(({ call }) => call)
-    draft(turn, 'tool.call_requested', spanContext(turn, step), { tool_calls, expires_at })
+    draft(turn, 'tool.call_requested', spanContext(turn, step), { tool_calls, expires_at, ...hook })
   }
 }
 
@@ -130,32 +124,36 @@ async function abandon(turn: Turn): Promise<void> {
   if (drafts.length > 0) await appendIfUnchanged(turn, drafts)
 }
 
-/** Drafts outcomes for calls of an earlier attempt that may have had effects. */
-function draftInterrupted(turn: Turn, open: OpenAct): void {
-  for (const pending of open.calls) {
-    const { call, stage, outcome } = pending
-    if (stage !== 'started' || outcome) continue
-    const changed = hasChangedFiles(turn, pending)
-    if (mayRunAgain(turn, pending, changed)) continue
-    draftOutcome(turn, pending, interruptedOutcome(call, changed))
+/**
+ * The calls of an earlier attempt that may begin or run again. Drafts the outcomes of those that may
+ * have had effects.
+ */
+function candidatesOf(turn: Turn, open: OpenAct): Candidate[] {
+  const candidates: Candidate[] = []
+  for (const known of open.calls) {
+    const { call, stage, outcome } = known
+    if (outcome || isOutside(known)) continue
+    const changed = stage === 'started' && hasChangedFiles(turn, known)
+    if (stage === 'approved' || mayRunAgain(turn, known, changed)) candidates.push({ call, known })
+    else draftOutcome(turn, known, interruptedOutcome(call, changed))
   }
+  return candidates
 }
 
-/** A started call cannot be repeated when its tool is missing or refuses its arguments now. */
+/** Whether a started call can be repeated safely, by the tool as it was at its start. */
 function mayRunAgain(turn: Turn, { call, replay }: OpenCall, hasChanged: boolean): boolean {
   const tool = turn.agent.tools.get(call.name)
-  if (!tool || tool.client) return false
-  if (replay && !runnableTool(turn, call)) return false
-  const policy = replay ?? tool.replay
+  if (tool?.client) return false
+  const policy = replay ?? tool?.replay
   return policy === 'safe' || (policy === 'until_changed' && !hasChanged)
 }
 
 /** Whether a fenced attempt changed files by this call. */
-const hasChangedFiles = ({ events }: Turn, { call, sequence }: OpenCall) =>
+const hasChangedFiles = ({ events }: Turn, { call, startedAt }: OpenCall) =>
   events.some(
     (event) =>
       event.type === 'files.changed' &&
-      event.sequence > sequence &&
+      event.sequence > startedAt! &&
       event.data.tool_call_id === call.id,
   )
 
@@ -168,11 +166,13 @@ function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.
 /**
  * Runs calls in parallel. Stores outcomes as they arrive; the last one together with the next step.
  */
-async function runAll(turn: Turn, calls: OpenCall[]): Promise<void> {
+async function runAll(turn: Turn, calls: readonly AcceptedCall[]): Promise<void> {
   const ended: { pending: OpenCall; outcome: EventDataOf<'tool.completed'> }[] = []
   let wake = () => {}
-  for (const pending of calls) {
-    runOne(turn, pending).then((outcome) => {
+  for (const prepared of calls) {
+    // With the sequence of its start, which the commit has decided.
+    const pending = callsOf(turn.state).find(({ call }) => call.id === prepared.call.id)!
+    runOne(turn, pending, prepared).then((outcome) => {
       ended.push({ pending, outcome })
       wake()
     })
@@ -196,26 +196,24 @@ async function runAll(turn: Turn, calls: OpenCall[]): Promise<void> {
   }
 }
 
-async function runOne(turn: Turn, pending: OpenCall) {
-  const { node, agent, signal } = turn
-  const { TOOL_TIMEOUT_MS, TOOL_OUTPUT_KB } = node.config
+async function runOne(turn: Turn, pending: OpenCall, { tool, input }: AcceptedCall) {
+  const { node, signal } = turn
   const { call } = pending
-  const tool = agent.tools.get(call.name)
   const context = spanContext(turn, pending.step, pending.spanId)
   const target = fileTarget(turn, pending, context)
   const progress = openProgress(turn, call, context)
-  const timeoutMax = Math.min(TOOL_TIMEOUT_MS, tool?.limits?.timeoutMs ?? TOOL_TIMEOUT_MS)
-  const outputMax = TOOL_OUTPUT_KB * 1024
+  const outputMax = node.config.TOOL_OUTPUT_KB * 1024
   const caller = { orgId: turn.run.orgId, purpose: 'web_fetch' as const }
   const { fetch, end } = turn.budget.scope(node.outbound.reach(caller))
   const given = { target, fetch, progress: progress.tell }
   const outcome = await runTool({
     tool,
     call,
+    input,
     context: (limits) => toolContext(turn, pending, { ...limits, ...given }),
     signal,
-    timeoutMs: Math.max(1, Math.min(timeoutMax, Math.ceil(timeLeft(turn)))),
-    outputBytesMax: Math.min(outputMax, tool?.limits?.outputBytesMax ?? outputMax),
+    timeoutMs: timeoutOf(turn, tool),
+    outputBytesMax: Math.min(outputMax, tool.limits?.outputBytesMax ?? outputMax),
     node: { db: node.db, bus: node.bus, log: logOf(turn) },
     target,
   })

@@ -4,20 +4,27 @@ import {
   splitImages,
   type Tool,
   type ToolContext,
+  ToolError,
+  withImages,
 } from '../../capabilities/capability.ts'
-import { checkToolInput } from '../../capabilities/catalog.ts'
+import { explainProblems } from '../../capabilities/validation.ts'
 import { ApiError } from '../../errors.ts'
 import { type FileTarget, StaleAttemptError } from '../../store/files/file-changes.ts'
 import type { OpenCall } from '../log/open-calls.ts'
-import { unreadableArguments } from '../model/call.ts'
 import type { Node } from '../node.ts'
 import { boundedError, boundedOutput } from './output.ts'
+import { TimeLimitError, withTimeLimit } from './time-limit.ts'
 
 export type ToolOutcome = EventDataOf<'tool.completed'>
 
+/** Why a call does not run. */
+export type Refusal = Pick<ToolOutcome, 'status' | 'error' | 'error_code'>
+
 export type ToolRun = {
-  tool: Tool | undefined
+  tool: Tool
   call: ToolCall
+  /** The validated arguments. */
+  input: unknown
   context: (limits: Pick<ToolContext, 'signal' | 'outputBytesMax'>) => ToolContext
   /** Aborted when the turn is cancelled. */
   signal: AbortSignal
@@ -48,40 +55,40 @@ const failure = (status: ToolOutcome['status'], error: string): Attempted => ({
   error,
 })
 
+export const internalError = 'An internal error occurred while executing the tool'
+export const interruptedError = 'The call was interrupted. It is unknown whether it had an effect.'
+export const timeoutError = (timeoutMs: number) => `The tool did not finish within ${timeoutMs} ms.`
+export const deniedError = (reason: string | undefined) =>
+  `The call was denied${reason ? `: ${reason}` : '.'}`
+
 async function attempt(run: ToolRun): Promise<Attempted> {
-  const { tool, call, context, signal, timeoutMs, outputBytesMax } = run
-  const why = whyUnrunnable(tool, call)
-  if (why !== undefined || !tool) return failure('error', why!)
-  // Not `AbortSignal.timeout`: its timer would retain the call's memory after its end.
-  const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(lateError()), timeoutMs)
-  const either = AbortSignal.any([signal, timeout.signal])
+  const { tool, input, context, signal, timeoutMs, outputBytesMax } = run
   try {
-    const value = await Promise.race([
-      Promise.resolve(tool.run(call.arguments, context({ outputBytesMax, signal: either }))),
-      aborted(either),
-    ])
+    const value = await withTimeLimit({ timeoutMs, signal }, (signal) => {
+      const result = tool.run(input as never, context({ outputBytesMax, signal }))
+      return tool.output ? checkedResult(run, result) : result
+    })
     return { success: true, status: 'success', result: await partsOf(run, value) }
   } catch (error) {
     if (signal.aborted || error instanceof StaleAttemptError) {
       return failure('cancelled', 'The call was cancelled.')
     }
-    if (timeout.signal.aborted)
-      return failure('timeout', `The tool did not finish within ${timeoutMs} ms.`)
+    if (error instanceof TimeLimitError) return failure('timeout', timeoutError(timeoutMs))
     return failure('error', messageOf(run, error))
-  } finally {
-    clearTimeout(timer)
   }
 }
 
-const lateError = () => new DOMException('The call took too long.', 'TimeoutError')
-
-/** Returns the error of a call in one sentence for the model; undefined when it can run. */
-export function whyUnrunnable(tool: Tool | undefined, call: ToolCall): string | undefined {
-  if (!tool) return `Tool definition not found: ${call.name}`
-  if (unreadableArguments in call.arguments) return 'The arguments are not a JSON object.'
-  return checkToolInput(tool, call.arguments)
+/** Validates a result by the tool's own schema. The effect of the call stays. */
+async function checkedResult({ tool, node }: ToolRun, result: unknown): Promise<unknown> {
+  const { value, images } = splitImages(await result)
+  const parsed = await tool.output!.parse(value)
+  if ('value' in parsed) return withImages(parsed.value, images)
+  const problems = explainProblems(parsed.problems.slice(0, problemsMax), 'the result')
+  node.log.error('a tool returned a result that its schema refuses', { tool: tool.name, problems })
+  throw new ToolError(`The tool ran, but its result does not match its schema: ${problems}.`)
 }
+
+const problemsMax = 10
 
 /** Converts a result for the log: one text, followed by images if any. */
 async function partsOf(
@@ -104,21 +111,14 @@ function messageOf({ call, node, outputBytesMax }: ToolRun, error: unknown): str
   const isMeant = isToolError(error) || (error instanceof ApiError && error.status !== 500)
   if (isMeant) return boundedError(error.message.toWellFormed(), outputBytesMax)
   node.log.error('tool failed', { tool: call.name, error })
-  return 'An internal error occurred while executing the tool'
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
+  return internalError
 }
 
 /** The outcome for a call that had, or may have had, its effect. */
 export function interruptedOutcome({ id, name }: ToolCall, changedFiles = false): ToolOutcome {
   const known = changedFiles
     ? 'The call was interrupted after it had changed files. Its result is lost.'
-    : 'The call was interrupted. It is unknown whether it had an effect.'
+    : interruptedError
   return { tool_call_id: id, tool_name: name, ...failure('error', known) }
 }
 
@@ -138,12 +138,22 @@ export const expiredOutcome = (call: ToolCall, cause: string) =>
 
 /** The outcome of a denied call. */
 export const deniedOutcome = (call: ToolCall, reason: string | undefined) =>
-  notRun(call, 'error', `The call was denied${reason ? `: ${reason}` : '.'}`)
+  notRun(call, 'error', deniedError(reason))
 
-/** Adds edited arguments to the outcome for the model. */
-export function withEdit({ call, isEdited }: OpenCall, outcome: ToolOutcome): ToolOutcome {
-  if (!isEdited) return outcome
-  const text = `A person changed the arguments before the call ran: ${JSON.stringify(call.arguments)}`
+/** The outcome of a call that cannot run, or that a hook denied. */
+export const refusedOutcome = ({ id, name }: ToolCall, refusal: Refusal): ToolOutcome => ({
+  tool_call_id: id,
+  tool_name: name,
+  success: false,
+  ...refusal,
+})
+
+const editors = { person: 'A person', hook: 'A hook of the server' }
+
+/** Adds changed arguments to the outcome for the model. */
+export function withEdit({ call, editedBy }: OpenCall, outcome: ToolOutcome): ToolOutcome {
+  if (!editedBy) return outcome
+  const text = `${editors[editedBy]} changed the arguments before the call ran: ${JSON.stringify(call.arguments)}`
   if (!outcome.result) return { ...outcome, error: `${outcome.error} ${text}` }
   return { ...outcome, result: [...outcome.result, { type: 'text', text }] }
 }

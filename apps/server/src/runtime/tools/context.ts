@@ -25,7 +25,7 @@ export function toolContext(
   { target, ...limits }: Limits & { target: FileTarget },
 ): ToolContext {
   const { node, run } = turn
-  const { call, sequence } = open
+  const { call, startedAt } = open
   const { db, bus, grep, secrets, quotas } = node
   const { orgId, sessionId, turnId } = run
   const by = target.by && { ...target.by, signal: limits.signal }
@@ -36,7 +36,7 @@ export function toolContext(
     sessionId,
     turnId,
     callId: call.id,
-    idempotencyKey: textHash(`${sessionId} ${turnId} ${sequence}`),
+    idempotencyKey: textHash(`${sessionId} ${turnId} ${startedAt}`),
     traceparent: traceparentOf(turn, open),
     files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
     storage: openStorage({ db, secrets, orgId, sessionId, run, checkRoom }),

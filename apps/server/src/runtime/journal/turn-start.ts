@@ -1,0 +1,52 @@
+import type { EventDataOf } from '@outlast/contract'
+import type { RuntimeAgent } from '../../capabilities/catalog.ts'
+import type { Db } from '../../store/database.ts'
+import { textsOf } from '../../store/sessions/texts.ts'
+import { type Text, textHash } from '../../store/stored-texts.ts'
+import type { TurnFacts } from './attempt.ts'
+
+type AgentFacts = Pick<TurnFacts, 'agent' | 'prompt' | 'tools' | 'removed'>
+
+const none: ReadonlySet<string> = new Set()
+
+/**
+ * The agent of a turn: with the prompt of its start, and with those tools of its start that still
+ * exist, as they are now. Without `started` the turn begins now.
+ */
+export async function agentOfTurn(
+  db: Db,
+  orgId: string,
+  { agent, started }: { agent: RuntimeAgent; started: EventDataOf<'turn.started'> | undefined },
+): Promise<AgentFacts> {
+  const now = { agent, ...summaryOf(agent), removed: none }
+  const { prompt_hash = now.prompt.hash, tools_hash = now.tools.hash } = started ?? {}
+  const changed = [
+    ...(prompt_hash === now.prompt.hash ? [] : [prompt_hash]),
+    ...(tools_hash === now.tools.hash ? [] : [tools_hash]),
+  ]
+  if (changed.length === 0) return now
+  const texts = await textsOf(db, orgId, changed)
+  const prompt = texts.get(prompt_hash) ?? agent.prompt
+  const names = namesIn(texts.get(tools_hash))
+  const tools = names ? new Map([...agent.tools].filter(([name]) => names.has(name))) : agent.tools
+  const removed = new Set([...(names ?? none)].filter((name) => !tools.has(name)))
+  const fixed = { ...agent, prompt, tools }
+  return { agent: fixed, ...summaryOf(fixed), removed }
+}
+
+type ToolSummary = { name: string; description: string }
+
+/** The prompt of an agent, and the names and descriptions of its tools, as the log stores them. */
+function summaryOf(agent: RuntimeAgent): { prompt: Text; tools: Text } {
+  const tools = [...agent.tools.values()].map(
+    ({ name, description }): ToolSummary => ({ name, description }),
+  )
+  return { prompt: textWithHash(agent.prompt), tools: textWithHash(JSON.stringify(tools)) }
+}
+
+const textWithHash = (body: string): Text => ({ hash: textHash(body), body })
+
+const namesIn = (tools: string | undefined) =>
+  tools === undefined
+    ? undefined
+    : new Set((JSON.parse(tools) as ToolSummary[]).map(({ name }) => name))

@@ -1,0 +1,31 @@
+import type { ToolCall } from '@outlast/contract'
+import type { SchemaProblem, Tool } from '../../capabilities/capability.ts'
+import { explainProblems, problemsOf } from '../../capabilities/validation.ts'
+import { unreadableArguments } from '../model/call.ts'
+
+/** The value for a tool's `run`, or why the call cannot run, in a sentence for the model. */
+export type CheckedArguments = { input: unknown } | { error: string }
+
+const problemsMax = 10
+
+/** Validates the arguments of a call: at once, or later where the tool has its own `parse`. */
+export function checkArguments(
+  tool: Tool,
+  { arguments: given }: ToolCall,
+): CheckedArguments | Promise<CheckedArguments> {
+  if (unreadableArguments in given) return { error: 'The arguments are not a JSON object.' }
+  if (tool.client || tool.unchecked) return { input: given }
+  if (tool.parse) return parseArguments(tool, given)
+  const problems = problemsOf(tool.input, given)
+  return problems.length > 0 ? { error: invalid(tool, problems) } : { input: given }
+}
+
+/** A copy is parsed: schema libraries may change the given value, and the log keeps it. */
+async function parseArguments(tool: Tool, given: object): Promise<CheckedArguments> {
+  const parsed = await tool.parse!(structuredClone(given))
+  if ('problems' in parsed) return { error: invalid(tool, parsed.problems) }
+  return { input: parsed.value }
+}
+
+const invalid = ({ name }: Tool, problems: readonly SchemaProblem[]) =>
+  `Invalid arguments for ${name}: ${explainProblems(problems.slice(0, problemsMax))}.`

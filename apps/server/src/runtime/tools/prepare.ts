@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { HookDecision, ToolCall } from '@outlast/contract'
+import type { Tool } from '../../capabilities/capability.ts'
+import type { Turn } from '../journal/attempt.ts'
+import { FencedError } from '../journal/errors.ts'
+import { commit, timeLeft } from '../journal/journal.ts'
+import { logOf } from '../journal/metrics.ts'
+import type { OpenCall } from '../log/open-calls.ts'
+import { type CheckedArguments, checkArguments } from './arguments.ts'
+import { deniedError, internalError, interruptedError, type Refusal, timeoutError } from './call.ts'
+import { askHook, hookFor } from './hook.ts'
+import { TimeLimitError, withTimeLimit } from './time-limit.ts'
+
+/** A call that may begin. `known`: its state, for a call of an earlier attempt. */
+export type Candidate = { call: ToolCall; known?: OpenCall }
+
+/** A call that begins now: it runs, waits for an approval, or is refused. */
+export type PreparedCall = {
+  call: ToolCall
+  known: OpenCall | undefined
+  /** A decision of this attempt, which the log lacks. */
+  hook: HookDecision | undefined
+} & (
+  | { tool: Tool; input: unknown; needsApproval: boolean; refusal?: undefined }
+  | { tool?: undefined; needsApproval?: undefined; refusal: Refusal }
+)
+
+/** Time in ms after which the reply is stored, although its calls have not begun. */
+const storeAfterMs = 50
+
+/**
+ * Validates calls, and asks the hook of the project about the valid ones.
+ * Contract: nothing is drafted. At once, unless a tool has its own `parse` or there is a hook: then
+ * drafts of the reply may be stored meanwhile.
+ */
+export function prepareCalls(
+  turn: Turn,
+  candidates: readonly Candidate[],
+): PreparedCall[] | Promise<PreparedCall[]> {
+  const prepared = candidates.map((candidate) => prepare(turn, candidate))
+  const isReady = (one: PreparedCall | Promise<PreparedCall>) => !(one instanceof Promise)
+  if (prepared.every(isReady)) return prepared as PreparedCall[]
+  return storeMeanwhile(turn, Promise.all(prepared))
+}
+
+/** Waits for slow hooks and parsers without keeping the reply from the log. */
+async function storeMeanwhile<T>(turn: Turn, preparing: Promise<T>): Promise<T> {
+  const timer = new AbortController()
+  const isSlow = sleep(storeAfterMs, true, { signal: timer.signal }).catch(() => false)
+  try {
+    const isLate = await Promise.race([isSlow, preparing.then(() => false)])
+    if (isLate) await commit(turn)
+    return await preparing
+  } finally {
+    timer.abort()
+    preparing.catch(() => {})
+  }
+}
+
+function prepare(turn: Turn, candidate: Candidate): PreparedCall | Promise<PreparedCall> {
+  const { call, known } = candidate
+  const tool = turn.agent.tools.get(call.name)
+  if (!tool) return refused(candidate, missing(turn, candidate))
+  const hook = hookFor(turn, known)
+  const checked = checkArguments(tool, call)
+  if (hook || checked instanceof Promise) return prepareLater(turn, candidate, { tool, checked })
+  if ('error' in checked) return refused(candidate, unfit(tool, candidate, checked.error))
+  return ready(candidate, { tool, input: checked.input })
+}
+
+type Checking = { tool: Tool; checked: CheckedArguments | Promise<CheckedArguments> }
+
+async function prepareLater(
+  turn: Turn,
+  candidate: Candidate,
+  { tool, checked }: Checking,
+): Promise<PreparedCall> {
+  const { call, known } = candidate
+  const first = await settled(turn, tool, checked)
+  if ('refusal' in first) return refused(candidate, first.refusal)
+  if ('error' in first) return refused(candidate, unfit(tool, candidate, first.error))
+  const asked = hookFor(turn, known)
+  if (!asked) return ready(candidate, { tool, input: first.input })
+  const { hook, call: decided } = await askHook(turn, asked, { tool, call })
+  const now = { call: decided, ...(known && { known }) }
+  if (hook.decision === 'denied') {
+    const error = deniedError(hook.reason)
+    return { ...refused(now, { status: 'error', error }), hook }
+  }
+  if (hook.decision !== 'changed')
+    return { ...ready(now, { tool, input: first.input, hook }), hook }
+  const second = await settled(turn, tool, checkArguments(tool, decided))
+  if ('refusal' in second) return { ...refused(now, second.refusal), hook }
+  if ('error' in second) return { ...refused(now, { status: 'error', error: second.error }), hook }
+  return { ...ready(now, { tool, input: second.input, hook }), hook }
+}
+
+/** Waits for a parser of a project within the time limit of the call. */
+async function settled(
+  turn: Turn,
+  tool: Tool,
+  checked: CheckedArguments | Promise<CheckedArguments>,
+): Promise<CheckedArguments | { refusal: Refusal }> {
+  if (!(checked instanceof Promise)) return checked
+  const timeoutMs = timeoutOf(turn, tool)
+  try {
+    return await withTimeLimit({ timeoutMs, signal: turn.signal }, () => checked)
+  } catch (error) {
+    if (turn.signal.aborted) throw new FencedError()
+    if (error instanceof TimeLimitError)
+      return { refusal: { status: 'timeout', error: timeoutError(timeoutMs) } }
+    logOf(turn).error('cannot validate the arguments of a tool', { tool: tool.name, error })
+    return { refusal: { status: 'error', error: internalError } }
+  }
+}
+
+/** The time limit of a call in ms. */
+export const timeoutOf = (turn: Turn, { limits }: Pick<Tool, 'limits'>) =>
+  Math.max(
+    1,
+    Math.min(
+      turn.node.config.TOOL_TIMEOUT_MS,
+      limits?.timeoutMs ?? Number.POSITIVE_INFINITY,
+      Math.ceil(timeLeft(turn)),
+    ),
+  )
+
+type Accepted = { tool: Tool; input: unknown; hook?: HookDecision }
+
+function ready({ call, known }: Candidate, { tool, input, hook }: Accepted): PreparedCall {
+  const decided = hook ?? known?.hook
+  const isAsked = tool.policy === 'requires_approval' || decided?.decision === 'approval_required'
+  const needsApproval = isAsked && !known?.isApproved
+  return { call, known, hook: undefined, tool, input, needsApproval }
+}
+
+function refused({ call, known }: Candidate, refusal: Refusal): PreparedCall {
+  const isInterrupted = known?.stage === 'started'
+  const error = isInterrupted ? `${interruptedError} ${refusal.error}` : refusal.error
+  return { call, known, hook: undefined, refusal: { ...refusal, error } }
+}
+
+function missing({ removed }: Turn, { call: { name }, known }: Candidate): Refusal {
+  if (!known && !removed.has(name))
+    return { status: 'error', error: `Tool definition not found: ${name}` }
+  const error = `The tool ${name} no longer exists.`
+  return { status: 'error', error, error_code: 'tool_missing' }
+}
+
+/** A call of an earlier attempt was valid then. */
+function unfit({ name }: Tool, { known }: Candidate, problem: string): Refusal {
+  if (!known) return { status: 'error', error: problem }
+  const error = `The tool ${name} has changed since this call was made. ${problem}`
+  return { status: 'error', error, error_code: 'tool_changed' }
+}
