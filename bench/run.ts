@@ -5,7 +5,7 @@
  *     npm run bench -- turn get-session --quick
  *     npm run bench -- turn --profile=DIR        writes a CPU profile of our server to DIR
  *     npm run bench -- turn --url=http://HOST    measures that server
- *     npm run bench -- start --against=FOLDER    compares with another checkout (after npm ci)
+ *     npm run bench -- start --against=FOLDER    compares with another checkout (after npm ci); also `hooks`
  */
 import os from 'node:os'
 import { access } from './access.ts'
@@ -18,6 +18,7 @@ import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
 import { fork } from './fork.ts'
 import { getSession } from './get-session.ts'
+import { hooks } from './hooks.ts'
 import { jsonBodies } from './json-bodies.ts'
 import { listSessions } from './list-sessions.ts'
 import { mcp } from './mcp.ts'
@@ -59,6 +60,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'json-bodies': jsonBodies,
   bash,
   mcp,
+  hooks,
   fork,
   tracing,
   schedules,

@@ -244,7 +244,7 @@ test('arguments that a node with old code accepted are validated by the node tha
   const before = await start({ tools: [testTool({ name: 'pay', input: sum })] }, { ROLE: 'api' })
   await start({ tools: versions[0]!.tools }, { ROLE: 'worker' })
   const { session } = await sessionFor(before, asking)
-  const callId = await parked(before, session.id, callTo('pay'))
+  const callId = await parked(before, session.id, callTo('pay', { amount: 10 }))
   await approve(before, session.id, callId, { arguments: { sum: 20 } })
   const { error, code } = outcomeOf(await untilIdle(t, before, session.id))
   assert.equal(code, 'tool_changed')
