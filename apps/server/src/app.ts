@@ -17,6 +17,8 @@ import type { ExporterOptions } from './observe/exporter.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { keepTally } from './observe/tally.ts'
 import { storeFileAgents } from './project/file-agents.ts'
+import type { ProjectLocation } from './project/load.ts'
+import { createThreads } from './project/threads/threads.ts'
 import { createFetchBudgets } from './providers/fetch-budget.ts'
 import { createOutbound } from './providers/outbound.ts'
 import { servicesOf } from './providers/own-services.ts'
@@ -65,6 +67,8 @@ export type AppOptions = {
   capabilities?: readonly Capability[]
   /** The user's own code. Default: none. */
   project?: Project
+  /** The place of the project's files. Its tools run in a thread, which loads them there. */
+  projectLocation?: ProjectLocation | undefined
   /**
    * The version that other nodes see; nodes of different versions can take over each other's turns.
    */
@@ -85,11 +89,21 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     for (const step of undo.splice(0).reverse()) await step()
   }
   try {
-    return await start(config, { ...options, log, undo, stopAll })
+    return await start(config, { ...inThreads(options, log, undo), log, undo, stopAll })
   } catch (error) {
     await stopAll()
     throw error
   }
+}
+
+/** Moves the tools of a project to a thread, if it was loaded from files. */
+function inThreads(options: AppOptions, log: Log, undo: Starting['undo']): AppOptions {
+  const { project, projectLocation: location } = options
+  if (!project || !location || project.capabilities.length === 0) return options
+  const threads = createThreads({ location, log })
+  undo.push(threads.stop)
+  threads.warmUp()
+  return { ...options, project: threads.wrap(project) }
 }
 
 type Starting = AppOptions & {

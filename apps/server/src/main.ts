@@ -120,11 +120,12 @@ if (process.argv.includes('--version')) {
 }
 const begun = performance.now()
 try {
-  const project = await loadProject({ folder: process.cwd(), config: flagValue('--config') })
+  const projectLocation = { folder: process.cwd(), config: flagValue('--config') }
+  const project = await loadProject(projectLocation)
   const config = readConfig({ ...settingsText(project.settings), ...process.env })
   let app: App | undefined
   handleStrays(config, () => app)
-  app = await startApp(config, { project, onFatal: fail })
+  app = await startApp(config, { project, projectLocation, onFatal: fail })
   stopOnSignals(app)
   const seconds = ((performance.now() - begun) / 1000).toFixed(1)
   const where = config.DATABASE_URL

@@ -55,6 +55,22 @@ export function splitImages(result: unknown): { value: unknown; images: readonly
   return all ? { value: (result as WithImages).value, images: all } : { value: result, images: [] }
 }
 
+/** A result for the log: JSON, and its images. */
+export type SerializedResult = { json: string; images: readonly Image[] }
+
+const serialized = Symbol('serialized')
+
+/** Marks a result of `run` that is serialized already. */
+export const asResult = (result: SerializedResult): unknown => ({ [serialized]: result })
+
+/** Serializes a result of `run`. Contract: throws for values that JSON cannot represent. */
+export function serializeResult(result: unknown): SerializedResult {
+  const known = (result as { [serialized]?: SerializedResult } | null | undefined)?.[serialized]
+  if (known) return known
+  const { value, images } = splitImages(result)
+  return { json: (JSON.stringify(value) ?? 'null').toWellFormed(), images }
+}
+
 /** Validates a value by a schema library. The value it returns may differ from the given one. */
 export type Parse = (value: unknown) => Promise<Parsed>
 export type Parsed = { value: unknown } | { problems: readonly SchemaProblem[] }
@@ -181,6 +197,19 @@ const toolError = Symbol.for('outlast.ToolError')
 export class ToolError extends Error {
   override name = 'ToolError'
   readonly [toolError] = true
+}
+
+/**
+ * Ends a call whose thread ended while it ran. `changedFiles`: it had changed files before.
+ */
+export class CallInterruptedError extends Error {
+  override name = 'CallInterruptedError'
+  readonly changedFiles: boolean
+
+  constructor(changedFiles: boolean) {
+    super('The thread of the call has ended.')
+    this.changedFiles = changedFiles
+  }
 }
 
 /** True for the ToolError of any copy of the package. */

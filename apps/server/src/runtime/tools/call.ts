@@ -1,6 +1,8 @@
 import type { ContentPart, EventDataOf, ToolCall } from '@outlast/contract'
 import {
+  CallInterruptedError,
   isToolError,
+  serializeResult,
   splitImages,
   type Tool,
   type ToolContext,
@@ -74,6 +76,7 @@ async function attempt(run: ToolRun): Promise<Attempted> {
       return failure('cancelled', 'The call was cancelled.')
     }
     if (error instanceof TimeLimitError) return failure('timeout', timeoutError(timeoutMs))
+    if (error instanceof CallInterruptedError) return interrupted(error.changedFiles)
     return failure('error', messageOf(run, error))
   }
 }
@@ -95,8 +98,7 @@ async function partsOf(
   { call, node, target, outputBytesMax }: ToolRun,
   result: unknown,
 ): Promise<ContentPart[]> {
-  const { value, images } = splitImages(result)
-  const json = (JSON.stringify(value) ?? 'null').toWellFormed()
+  const { json, images } = serializeResult(result)
   const { db, bus } = node
   const text = await boundedOutput(json, outputBytesMax, { db, bus, target, callId: call.id })
   const shown = images.map(({ base64, mediaType: media_type }) => ({
@@ -115,11 +117,17 @@ function messageOf({ call, node, outputBytesMax }: ToolRun, error: unknown): str
 }
 
 /** The outcome for a call that had, or may have had, its effect. */
-export function interruptedOutcome({ id, name }: ToolCall, changedFiles = false): ToolOutcome {
+export const interruptedOutcome = ({ id, name }: ToolCall, changedFiles = false): ToolOutcome => ({
+  tool_call_id: id,
+  tool_name: name,
+  ...interrupted(changedFiles),
+})
+
+function interrupted(changedFiles: boolean): Attempted {
   const known = changedFiles
     ? 'The call was interrupted after it had changed files. Its result is lost.'
     : interruptedError
-  return { tool_call_id: id, tool_name: name, ...failure('error', known) }
+  return failure('error', known)
 }
 
 const notRun = (call: ToolCall, status: ToolOutcome['status'], error: string): ToolOutcome => ({

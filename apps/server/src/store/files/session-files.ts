@@ -70,7 +70,8 @@ export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions)
         await load([path])
         const found = tree.entries.get(path)
         if (found?.is_directory) throw new ApiError('path_is_directory', path)
-        const content = decide(found && (await readBlob(db, orgId, found.hash)))
+        // Tools decide at once; a tool in a thread decides there.
+        const content = await decide(found && (await readBlob(db, orgId, found.hash)))
         if (content !== undefined) writeFile(tree, path, await keep(content, db))
       })
     },

@@ -1,0 +1,111 @@
+import type { ToolContext } from '../../capabilities/capability.ts'
+import { type Bodies, remoteBody } from './bodies.ts'
+import { type Channel, exact } from './channel.ts'
+
+/** A request of a tool as a message. `body` is complete, or the number of an offered stream. */
+type SentRequest = {
+  /** Number within the call, to abort it. */
+  id: number
+  url: string
+  method: string
+  headers: [string, string][]
+  redirect: 'follow' | 'error' | 'manual'
+  body?: Uint8Array | number | undefined
+}
+
+type SentResponse = {
+  status: number
+  statusText: string
+  headers: [string, string][]
+  url: string
+  redirected: boolean
+  body: number | undefined
+}
+
+/** Returns the `fetch` of a call in a thread; the main thread sends its requests. */
+export function remoteFetch(
+  operate: (name: string, value: unknown) => Promise<unknown>,
+  { channel, bodies, call }: { channel: Channel; bodies: Bodies; call: number },
+): typeof fetch {
+  let last = 0
+  return async (input, init) => {
+    const request = new Request(input, init)
+    const id = ++last
+    const { url, method, redirect, signal } = request
+    const { promise: aborted, reject } = Promise.withResolvers<never>()
+    aborted.catch(() => {})
+    signal.throwIfAborted()
+    signal.addEventListener('abort', () => {
+      channel.notify('fetch.abort', { call, id })
+      reject(signal.reason)
+    })
+    const body = isStream(init?.body) ? bodies.offer(request.body!) : await bytesOf(request)
+    const sent = { id, url, method, redirect, headers: [...request.headers], body }
+    const fetched = operate('fetch', sent satisfies SentRequest) as Promise<SentResponse>
+    const response = await Promise.race([fetched, aborted])
+    return toResponse(response, ({ body }) => remoteBody(channel, { call, body }))
+  }
+}
+
+/** True for a body whose length is unknown. */
+const isStream = (body: unknown) =>
+  body instanceof ReadableStream ||
+  (typeof body === 'object' &&
+    body !== null &&
+    Symbol.asyncIterator in body &&
+    !(body instanceof Blob))
+
+const bytesOf = async (request: Request) =>
+  request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
+
+function toResponse(
+  { status, statusText, headers, body, ...place }: SentResponse,
+  open: (of: { body: number }) => ReadableStream<Uint8Array>,
+): Response {
+  const stream = body === undefined ? null : open({ body })
+  return placed(new Response(stream, { status, statusText, headers }), place)
+}
+
+/** Sets the properties that a constructor cannot set. */
+function placed(response: Response, place: { url: string; redirected: boolean }): Response {
+  return Object.defineProperties(response, {
+    url: { value: place.url },
+    redirected: { value: place.redirected },
+    clone: { value: () => placed(Response.prototype.clone.call(response), place) },
+  })
+}
+
+export type Fetches = Map<number, AbortController>
+
+type Serving = {
+  context: Pick<ToolContext, 'fetch'>
+  channel: Channel
+  bodies: Bodies
+  fetches: Fetches
+  call: number
+}
+
+/** Sends the request of a tool from the main thread. */
+export async function serveFetch(serving: Serving, sent: SentRequest): Promise<SentResponse> {
+  const { context, channel, bodies, fetches, call } = serving
+  const { id, url, method, headers, redirect, body } = sent
+  const aborting = new AbortController()
+  fetches.set(id, aborting)
+  const response = await context.fetch(url, {
+    method,
+    headers,
+    redirect,
+    signal: aborting.signal,
+    ...(typeof body === 'number'
+      ? { body: remoteBody(channel, { call, body }), duplex: 'half' as const }
+      : { body: (exact(body) as Uint8Array<ArrayBuffer> | undefined) ?? null }),
+  })
+  return {
+    status: response.status,
+    statusText: response.statusText,
+    headers: [...response.headers],
+    url: response.url,
+    redirected: response.redirected,
+    body: response.body ? bodies.offer(response.body) : undefined,
+  }
+}

@@ -1,0 +1,86 @@
+import type { Worker } from 'node:worker_threads'
+import type { Log } from '../../log.ts'
+import type { Channel } from './channel.ts'
+
+export const checkMs = 250
+/** Checks without an answer after which a thread counts as blocked, and during its start. */
+const silentMax = 4
+const loadingMax = 60_000 / checkMs
+/** A thread that uses more is ended. */
+const memoryMbMax = 1_024
+
+export type Health = {
+  isLoaded: () => boolean
+  /** Sends a ping, and ends a thread that uses too much memory. Called every `checkMs`. */
+  check: () => void
+  /** True when the thread does not answer. */
+  isBlocked: () => boolean
+}
+
+type Watched = {
+  worker: Worker
+  channel: Channel
+  log: Log
+  toolNames: () => string[]
+  end: () => void
+}
+
+/**
+ * Watches a thread. Checks are counted, not time: on a loaded machine the answer may have arrived
+ * and wait for this thread.
+ */
+export function watchHealth({ worker, channel, log, toolNames, end }: Watched): Health {
+  let isLoaded = false
+  let isAsked = false
+  let silent = 0
+
+  channel.request('loaded', undefined).then(
+    () => {
+      isLoaded = true
+    },
+    (error) => {
+      if (!isEnded()) log.error('a thread cannot load the project', { error })
+      end()
+    },
+  )
+  let hasExited = false
+  const isEnded = () => hasExited
+  worker.on('exit', () => {
+    hasExited = true
+  })
+
+  function ping() {
+    if (isAsked) {
+      silent += 1
+      return
+    }
+    isAsked = true
+    channel.request('ping', undefined).then(
+      () => {
+        isAsked = false
+        silent = 0
+      },
+      () => {},
+    )
+  }
+
+  async function checkMemory() {
+    const statistics = await worker.getHeapStatistics().catch(() => undefined)
+    if (!statistics || hasExited) return
+    const { used_heap_size: heap, external_memory: external } = statistics
+    const memoryMb = Math.round((heap + external) / 1_048_576)
+    if (memoryMb <= memoryMbMax) return
+    log.error('tools use too much memory: their thread is ended', { memoryMb, tools: toolNames() })
+    end()
+  }
+
+  return {
+    check() {
+      ping()
+      if (!isLoaded && silent > loadingMax) end()
+      void checkMemory()
+    },
+    isLoaded: () => isLoaded,
+    isBlocked: () => isLoaded && silent >= silentMax,
+  }
+}

@@ -1,0 +1,27 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { ProjectLocation } from '../load.ts'
+import type { SentContext } from './context.ts'
+
+/** The only message to the parent port of a thread. `port` carries all others. */
+export type ThreadStart = {
+  port: MessagePort
+  location: ProjectLocation
+  /** Numbers that the main thread reads, also after the end of the thread. */
+  marks: Int32Array
+}
+
+/** Places in `marks`: the last call that has begun, and the call that ended the thread, or 0. */
+export const begunAt = 0
+export const culpritAt = 1
+
+/** The place of a tool. `config` is JSON. */
+export type ToolPlace = { capabilityId: string; config: string; tool: string }
+
+export type SentCall = ToolPlace & {
+  call: number
+  input: Record<string, unknown>
+  context: SentContext
+}
+
+/** A message about a call. */
+export type OfCall<T> = T & { call: number }

@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ToolError } from '../../capabilities/capability.ts'
+import { checkMs } from './health.ts'
+import { startThread, type Thread, type ThreadOptions } from './worker.ts'
+
+export type Pool = {
+  /**
+   * Returns the thread for a new call. Another one starts when the last has ended or is blocked.
+   * Contract: throws ToolError when every thread stays blocked, and the reason of `signal`.
+   */
+  take: (signal: AbortSignal) => Thread | Promise<Thread>
+  /** Starts the first thread, so that the first call need not wait for it. */
+  warmUp: () => void
+  stop: () => Promise<void>
+}
+
+const threadsMax = 4
+const waitMs = 10_000
+const pollMs = 50
+const busyText = 'All threads for tools are blocked by other calls. Try again later.'
+
+/**
+ * Keeps one thread for all calls, and the blocked ones that it replaced. A blocked thread ends when
+ * the time of one of its calls is over.
+ */
+export function createPool(options: Omit<ThreadOptions, 'onEnd'>): Pool {
+  const { log } = options
+  const alive = new Set<Thread>()
+  const pauses = createPauses()
+  let current: Thread | undefined
+  let isStopped = false
+  let timer: NodeJS.Timeout | undefined
+
+  function start(): Thread {
+    const thread = startThread({ ...options, onEnd: drop })
+    alive.add(thread)
+    pauses.began()
+    watch()
+    return thread
+  }
+
+  function drop(thread: Thread, isExpected: boolean) {
+    alive.delete(thread)
+    if (current === thread) current = undefined
+    if (!isExpected) pauses.crashed()
+  }
+
+  function watch() {
+    timer ??= setInterval(check, checkMs).unref()
+  }
+
+  function check() {
+    for (const thread of alive) {
+      thread.check()
+      if (thread.isBlocked()) leave(thread)
+      else if (!current) current = thread
+      else if (thread !== current && thread.callCount() === 0) void thread.end()
+    }
+    if (alive.size > 1 || [...alive].some((thread) => thread.isBusy())) return
+    clearInterval(timer)
+    timer = undefined
+  }
+
+  function leave(thread: Thread) {
+    const tools = thread.toolNames()
+    if (current === thread) {
+      current = undefined
+      log.warn('a tool blocks its thread: new calls use another one', { tools })
+    }
+    if (!thread.hasAbortedCall()) return
+    log.error('a thread is ended: a tool blocks it beyond a time limit', { tools })
+    void thread.end()
+  }
+
+  async function wait(signal: AbortSignal): Promise<Thread> {
+    for (let waited = 0; waited < waitMs; waited += pollMs) {
+      signal.throwIfAborted()
+      if (isStopped) throw new Error('The server is stopping.')
+      if (current) return current
+      if (alive.size < threadsMax && pauses.mayStart()) {
+        current = start()
+        return current
+      }
+      await sleep(pollMs, undefined, { ref: false })
+    }
+    throw new ToolError(busyText)
+  }
+
+  return {
+    take(signal) {
+      watch()
+      return current ?? wait(signal)
+    },
+    warmUp() {
+      current ??= start()
+    },
+    async stop() {
+      isStopped = true
+      clearInterval(timer)
+      await Promise.all([...alive].map((thread) => thread.end()))
+    },
+  }
+}
+
+const crashPauseMs = 100
+const crashPauseMsMax = 5_000
+const stableMs = 10_000
+
+/** Pauses before another thread starts: longer each time that one ends by itself soon. */
+function createPauses() {
+  let crashes = 0
+  let begunAt = 0
+  let startAt = 0
+  return {
+    mayStart: () => performance.now() >= startAt,
+    began() {
+      begunAt = performance.now()
+    },
+    crashed() {
+      const now = performance.now()
+      crashes = now - begunAt > stableMs ? 1 : crashes + 1
+      const pauseMs = crashes === 1 ? 0 : crashPauseMs * 2 ** (crashes - 2)
+      startAt = now + Math.min(pauseMs, crashPauseMsMax)
+    },
+  }
+}

@@ -1,0 +1,122 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { parentPort } from 'node:worker_threads'
+import {
+  type Parsed,
+  serializeResult,
+  splitImages,
+  type Tool,
+  type ToolContext,
+  ToolError,
+  withImages,
+} from '../../capabilities/capability.ts'
+import { loadProject } from '../load.ts'
+import { createBodies } from './bodies.ts'
+import { asBuffer, exact, openChannel } from './channel.ts'
+import { type CallInThread, createContext } from './context.ts'
+import {
+  begunAt,
+  culpritAt,
+  type OfCall,
+  type SentCall,
+  type ThreadStart,
+  type ToolPlace,
+} from './messages.ts'
+import { fromSentError, type SentError, toSentError } from './sent-error.ts'
+
+/** A thread that runs tools of a project. Its messages use a port that no tool can reach. */
+
+const toolListsMax = 200
+
+parentPort!.once('message', start)
+
+function start({ port, location, marks }: ThreadStart): void {
+  // Tools can post to the parent port as well: nothing else uses it.
+  parentPort!.close()
+  const current = new AsyncLocalStorage<number>()
+  const calls = new Map<number, CallInThread>()
+  const toolOf = findTools(loadProject(location))
+  const channel = openChannel(port, {
+    ping() {},
+    loaded: () => toolOf.loaded,
+    run: (sent: SentCall) => run(sent),
+    abort({ call, reason }: OfCall<{ reason: SentError }>) {
+      calls.get(call)?.aborting.abort(fromSentError(reason))
+    },
+    edit({ call, id, bytes }: OfCall<{ id: number; bytes?: Uint8Array }>) {
+      const change = calls.get(call)?.edits.get(id)
+      if (!change) throw new Error('The edit is over.')
+      return current.run(call, async () => exact(await change(asBuffer(bytes as Buffer))))
+    },
+    'body.read': ({ call, body }: OfCall<{ body: number }>) => calls.get(call)?.bodies.read(body),
+    'body.cancel': ({ call, body }: OfCall<{ body: number }>) =>
+      calls.get(call)?.bodies.cancel(body),
+  })
+
+  async function run({ call, input, context, ...sent }: SentCall) {
+    const inThread: CallInThread = {
+      call,
+      aborting: new AbortController(),
+      edits: new Map(),
+      bodies: createBodies(),
+    }
+    calls.set(call, inThread)
+    try {
+      const tool = await toolOf(sent)
+      inThread.aborting.signal.throwIfAborted()
+      Atomics.store(marks, begunAt, call)
+      const own = createContext(channel, inThread, context)
+      return serializeResult(await current.run(call, () => runTool(tool, input, own)))
+    } finally {
+      calls.delete(call)
+      inThread.bodies.cancelAll()
+    }
+  }
+
+  const mark = () => Atomics.store(marks, culpritAt, current.getStore() ?? 0)
+  process.on('exit', mark)
+  process.on('uncaughtExceptionMonitor', mark)
+  process.on('unhandledRejection', (error) =>
+    channel.notify('rejection', { call: current.getStore() ?? 0, error: toSentError(error) }),
+  )
+}
+
+/** Runs a tool with the values that the libraries of its schemas return. */
+async function runTool(tool: Tool, input: Record<string, unknown>, context: ToolContext) {
+  const given = tool.parse ? parsedValue(await tool.parse(input), 'arguments') : input
+  const result = await tool.run(given as Record<string, unknown>, context)
+  if (!tool.output) return result
+  const { value, images } = splitImages(result)
+  return withImages(parsedValue(await tool.output.parse(value), 'result'), images)
+}
+
+function parsedValue(parsed: Parsed, what: string): unknown {
+  if ('value' in parsed) return parsed.value
+  const problems = parsed.problems.map(({ path, message }) => `${path || '/'} ${message}`)
+  throw new ToolError(`The ${what} of the tool are invalid: ${problems.join('; ')}.`)
+}
+
+/** Returns a function that finds the tool of a call; the lists of tools are kept by config. */
+function findTools(loading: ReturnType<typeof loadProject>) {
+  const lists = new Map<string, ReadonlyMap<string, Tool>>()
+  const loaded = loading.then(
+    ({ capabilities }) => new Map(capabilities.map((capability) => [capability.id, capability])),
+  )
+  loaded.catch(() => {})
+  const isLoaded = loaded.then(() => {})
+  isLoaded.catch(() => {})
+  const find = async ({ capabilityId, config, tool }: ToolPlace) => {
+    const capability = (await loaded).get(capabilityId)
+    const key = `${capabilityId} ${config}`
+    let tools = lists.get(key)
+    if (!tools) {
+      const listed = capability?.tools(JSON.parse(config)) ?? []
+      tools = new Map(listed.map((one) => [one.name, one]))
+      if (lists.size >= toolListsMax) lists.clear()
+      lists.set(key, tools)
+    }
+    const found = tools.get(tool)
+    if (!found) throw new Error(`The files of the project no longer define the tool ${tool}.`)
+    return found
+  }
+  return Object.assign(find, { loaded: isLoaded })
+}

@@ -1,0 +1,92 @@
+import { MessageChannel, Worker } from 'node:worker_threads'
+import type { SerializedResult } from '../../capabilities/capability.ts'
+import type { Log } from '../../log.ts'
+import type { ProjectLocation } from '../load.ts'
+import { type Calls, handlersOf, runCall, type ThreadCall, ThreadEndedError } from './calls.ts'
+import { openChannel } from './channel.ts'
+import { type Health, watchHealth } from './health.ts'
+import { culpritAt, type ThreadStart } from './messages.ts'
+
+export type Thread = Health & {
+  /** Contract: throws the error of the tool, and ThreadEndedError when the thread ends first. */
+  run: (call: ThreadCall) => Promise<SerializedResult>
+  /** Number of calls that have not ended in the thread, aborted ones included. */
+  callCount: () => number
+  /** True when a call was aborted and the thread has not confirmed it. */
+  hasAbortedCall: () => boolean
+  /** The tools of its calls. */
+  toolNames: () => string[]
+  /** True while it starts or has calls. */
+  isBusy: () => boolean
+  end: () => Promise<void>
+}
+
+export type ThreadOptions = {
+  location: ProjectLocation
+  log: Log
+  /** Called once, after the end. `isExpected` is false when the thread ended by itself. */
+  onEnd: (thread: Thread, isExpected: boolean) => void
+}
+
+/**
+ * Far above the limit of `health.ts`: V8 ends the whole process when one step of a thread, such as
+ * `JSON.parse`, exceeds this one.
+ */
+const resourceLimits = { maxOldGenerationSizeMb: 4_096, maxYoungGenerationSizeMb: 32 }
+
+/** Starts a thread, which loads the project. Calls can be made at once. */
+export function startThread({ location, log, onEnd }: ThreadOptions): Thread {
+  const calls: Calls = new Map()
+  const marks = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
+  const { worker, port } = startWorker(location, marks)
+  const channel = openChannel(port, handlersOf(calls, log))
+  port.unref()
+  const toolNames = () => [...new Set([...calls.values()].map(({ tool }) => tool))]
+  let isExpected = false
+  let error: unknown
+  let last = 0
+
+  const exited = new Promise<void>((resolve) => {
+    worker.on('error', (thrown) => {
+      error = thrown
+    })
+    worker.on('exit', (exitCode) => {
+      if (!isExpected) {
+        const culprit = calls.get(marks[culpritAt]!)?.tool
+        log.error('a thread with tools has ended', { exitCode, error, culprit, tools: toolNames() })
+      }
+      channel.close(new ThreadEndedError('The thread has ended.'))
+      onEnd(thread, isExpected)
+      resolve()
+    })
+  })
+
+  async function end() {
+    isExpected = true
+    void worker.terminate()
+    await exited
+  }
+
+  const health = watchHealth({ worker, channel, log, toolNames, end })
+  const thread: Thread = {
+    run: (call) => runCall({ calls, channel, marks, call: ++last }, call),
+    callCount: () => calls.size,
+    hasAbortedCall: () => [...calls.values()].some(({ isAborted }) => isAborted),
+    isBusy: () => calls.size > 0 || !health.isLoaded(),
+    toolNames,
+    end,
+    ...health,
+  }
+  return thread
+}
+
+function startWorker(location: ProjectLocation, marks: Int32Array) {
+  const { port1: port, port2 } = new MessageChannel()
+  const worker = new Worker(new URL('./thread.ts', import.meta.url), {
+    name: 'tools',
+    resourceLimits,
+  })
+  worker.postMessage({ port: port2, location, marks } satisfies ThreadStart, [port2])
+  worker.unref()
+  return { worker, port }
+}
