@@ -3,24 +3,50 @@ import type { Log } from '../../log.ts'
 import { createBodies } from './bodies.ts'
 import type { Channel, Handlers } from './channel.ts'
 import type { SentContext } from './context.ts'
-import { begunAt, culpritAt, type OfCall, type SentCall, type ToolPlace } from './messages.ts'
+import {
+  begunAt,
+  closedAt,
+  culpritAt,
+  type OfCall,
+  type SentCall,
+  type ToolPlace,
+  withdrawn,
+} from './messages.ts'
 import { operate, type ServedCall } from './operations.ts'
 import { fromSentError, type SentError, toSentError } from './sent-error.ts'
 
 /** A call for a thread. */
 export type ThreadCall = ToolPlace & { input: Record<string, unknown>; context: ToolContext }
 
-/** Ends the calls of a thread that has ended. */
+/** The thread has ended. */
 export class ThreadEndedError extends Error {
   override name = 'ThreadEndedError'
-  /** False for a call that the thread had not begun. */
-  hasBegun = false
-  /** True for the call that ended the thread. */
-  isCulprit = false
-  hasChangedFiles = false
 }
 
-type Entry = ServedCall & { tool: string; isAborted: boolean; pending: Set<Promise<unknown>> }
+/** The call left its thread before it began there. */
+export class NotBegunError extends Error {
+  override name = 'NotBegunError'
+}
+
+/** The thread ended during the call. `isCulprit`: the call ended it. */
+export class CutOffError extends Error {
+  override name = 'CutOffError'
+  readonly isCulprit: boolean
+  readonly hasChangedFiles: boolean
+
+  constructor(isCulprit: boolean, hasChangedFiles: boolean) {
+    super('The thread of the call has ended.')
+    this.isCulprit = isCulprit
+    this.hasChangedFiles = hasChangedFiles
+  }
+}
+
+type Entry = ServedCall & {
+  tool: string
+  isAborted: boolean
+  pending: Set<Promise<unknown>>
+  leave: (error: NotBegunError) => void
+}
 
 /** The calls of a thread by number. A call stays until it ended there, or its abort arrived. */
 export type Calls = Map<number, Entry>
@@ -62,13 +88,14 @@ type Place = { calls: Calls; channel: Channel; marks: Int32Array; call: number }
 
 /**
  * Runs a call in a thread.
- * Contract: throws the error of the tool, and ThreadEndedError when the thread ends first.
+ * Contract: throws the error of the tool, NotBegunError, and CutOffError.
  */
 export async function runCall(
   { calls, channel, marks, call }: Place,
   { context, input, ...place }: ThreadCall,
 ): Promise<SerializedResult> {
   const { signal } = context
+  const { promise: left, reject: leave } = Promise.withResolvers<never>()
   const entry: Entry = {
     call,
     tool: place.tool,
@@ -79,8 +106,10 @@ export async function runCall(
     hasChangedFiles: false,
     isAborted: false,
     pending: new Set(),
+    leave,
   }
   calls.set(call, entry)
+  left.catch(() => {})
   const abort = () => {
     entry.isAborted = true
     const drop = () => calls.delete(call)
@@ -89,21 +118,29 @@ export async function runCall(
   signal.addEventListener('abort', abort, { once: true })
   try {
     const sent: SentCall = { ...place, call, input, context: sentContext(context) }
-    return await channel.request<SerializedResult>('run', sent)
+    const running = channel.request<SerializedResult | typeof withdrawn>('run', sent)
+    const result = await Promise.race([running, left])
+    if (result === withdrawn) throw new NotBegunError()
+    return result
   } catch (error) {
     if (!(error instanceof ThreadEndedError)) throw error
     release(entry)
     await Promise.allSettled(entry.pending)
-    throw Object.assign(new ThreadEndedError(error.message), {
-      hasBegun: call <= marks[begunAt]!,
-      isCulprit: call === marks[culpritAt],
-      hasChangedFiles: entry.hasChangedFiles,
-    })
+    if (call > marks[begunAt]!) throw new NotBegunError()
+    const isCulprit = call === marks[culpritAt]
+    throw new CutOffError(isCulprit, entry.hasChangedFiles)
   } finally {
     signal.removeEventListener('abort', abort)
     release(entry)
     if (!entry.isAborted) calls.delete(call)
   }
+}
+
+/** Ends the calls that have not begun: other threads run them. The thread begins no more calls. */
+export function withdrawCalls(calls: Calls, marks: Int32Array): void {
+  Atomics.store(marks, closedAt, 1)
+  const lastBegun = Atomics.load(marks, begunAt)
+  for (const { call, leave } of calls.values()) if (call > lastBegun) leave(new NotBegunError())
 }
 
 /** Ends what the call fetches: nothing of it continues after its end in the thread. */

@@ -10,9 +10,18 @@ export type ThreadStart = {
   marks: Int32Array
 }
 
-/** Places in `marks`: the last call that has begun, and the call that ended the thread, or 0. */
+/**
+ * Places in `marks`: the last call that has begun; the call that ended the thread, or 0; and 1 when
+ * the thread may begin no more calls; the id of the thread for the system, or 0.
+ */
 export const begunAt = 0
 export const culpritAt = 1
+export const closedAt = 2
+export const threadIdAt = 3
+export const markCount = 4
+
+/** The reply of a closed thread to a call. */
+export const withdrawn = 'withdrawn'
 
 /** The place of a tool. `config` is JSON. */
 export type ToolPlace = { capabilityId: string; config: string; tool: string }

@@ -20,8 +20,8 @@ const pollMs = 50
 const busyText = 'All threads for tools are blocked by other calls. Try again later.'
 
 /**
- * Keeps one thread for all calls, and the blocked ones that it replaced. A blocked thread ends when
- * the time of one of its calls is over.
+ * Keeps one thread for all calls. A blocked thread gets no further calls; it ends after its calls, or
+ * when it is still blocked at the end of the time of one of them.
  */
 export function createPool(options: Omit<ThreadOptions, 'onEnd'>): Pool {
   const { log } = options
@@ -51,9 +51,9 @@ export function createPool(options: Omit<ThreadOptions, 'onEnd'>): Pool {
 
   function check() {
     for (const thread of alive) {
+      if (thread.isEnding()) continue
       thread.check()
       if (thread.isBlocked()) leave(thread)
-      else if (!current) current = thread
       else if (thread !== current && thread.callCount() === 0) void thread.end()
     }
     if (alive.size > 1 || [...alive].some((thread) => thread.isBusy())) return
@@ -66,6 +66,7 @@ export function createPool(options: Omit<ThreadOptions, 'onEnd'>): Pool {
     if (current === thread) {
       current = undefined
       log.warn('a tool blocks its thread: new calls use another one', { tools })
+      thread.close()
     }
     if (!thread.hasAbortedCall()) return
     log.error('a thread is ended: a tool blocks it beyond a time limit', { tools })

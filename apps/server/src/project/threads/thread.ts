@@ -9,17 +9,21 @@ import {
   ToolError,
   withImages,
 } from '../../capabilities/capability.ts'
+import { systemThreadId } from '../../store/files/low-priority.ts'
 import { loadProject } from '../load.ts'
 import { createBodies } from './bodies.ts'
 import { asBuffer, exact, openChannel } from './channel.ts'
 import { type CallInThread, createContext } from './context.ts'
 import {
   begunAt,
+  closedAt,
   culpritAt,
   type OfCall,
   type SentCall,
   type ThreadStart,
   type ToolPlace,
+  threadIdAt,
+  withdrawn,
 } from './messages.ts'
 import { fromSentError, type SentError, toSentError } from './sent-error.ts'
 
@@ -32,6 +36,7 @@ parentPort!.once('message', start)
 function start({ port, location, marks }: ThreadStart): void {
   // Tools can post to the parent port as well: nothing else uses it.
   parentPort!.close()
+  Atomics.store(marks, threadIdAt, systemThreadId())
   const current = new AsyncLocalStorage<number>()
   const calls = new Map<number, CallInThread>()
   const toolOf = findTools(loadProject(location))
@@ -63,7 +68,9 @@ function start({ port, location, marks }: ThreadStart): void {
     try {
       const tool = await toolOf(sent)
       inThread.aborting.signal.throwIfAborted()
+      // In this order: the main thread closes the thread first, and then reads the last call.
       Atomics.store(marks, begunAt, call)
+      if (Atomics.load(marks, closedAt) === 1) return withdrawn
       const own = createContext(channel, inThread, context)
       return serializeResult(await current.run(call, () => runTool(tool, input, own)))
     } finally {

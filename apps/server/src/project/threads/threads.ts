@@ -5,7 +5,7 @@ import {
   type Capability,
   type Tool,
 } from '../../capabilities/capability.ts'
-import { type ThreadCall, ThreadEndedError } from './calls.ts'
+import { CutOffError, NotBegunError, type ThreadCall } from './calls.ts'
 import { createPool, type Pool } from './pool.ts'
 import type { ThreadOptions } from './worker.ts'
 
@@ -30,9 +30,10 @@ export function createThreads(options: Omit<ThreadOptions, 'onEnd'>): Threads {
       try {
         return asResult(await thread.run(call))
       } catch (error) {
-        if (!(error instanceof ThreadEndedError)) throw error
+        const hasLeft = error instanceof NotBegunError
+        if (!hasLeft && !(error instanceof CutOffError)) throw error
         signal.throwIfAborted()
-        if (!error.hasBegun) continue
+        if (hasLeft) continue
         if (repeats >= repeatsMax || !mayRepeat(tool, error)) {
           throw new CallInterruptedError(error.hasChangedFiles)
         }
@@ -64,7 +65,7 @@ export function createThreads(options: Omit<ThreadOptions, 'onEnd'>): Threads {
 }
 
 /** Whether a call that had begun may run in another thread: by the policy of its tool. */
-function mayRepeat({ replay }: Tool, { isCulprit, hasChangedFiles }: ThreadEndedError): boolean {
+function mayRepeat({ replay }: Tool, { isCulprit, hasChangedFiles }: CutOffError): boolean {
   if (isCulprit) return false
   return replay === 'safe' || (replay === 'until_changed' && !hasChangedFiles)
 }

@@ -1,14 +1,22 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { SerializedResult } from '../../capabilities/capability.ts'
 import type { Log } from '../../log.ts'
+import { lowerPriority } from '../../store/files/low-priority.ts'
 import type { ProjectLocation } from '../load.ts'
-import { type Calls, handlersOf, runCall, type ThreadCall, ThreadEndedError } from './calls.ts'
+import {
+  type Calls,
+  handlersOf,
+  runCall,
+  type ThreadCall,
+  ThreadEndedError,
+  withdrawCalls,
+} from './calls.ts'
 import { openChannel } from './channel.ts'
 import { type Health, watchHealth } from './health.ts'
-import { culpritAt, type ThreadStart } from './messages.ts'
+import { culpritAt, markCount, type ThreadStart, threadIdAt } from './messages.ts'
 
 export type Thread = Health & {
-  /** Contract: throws the error of the tool, and ThreadEndedError when the thread ends first. */
+  /** Contract: throws the error of the tool, NotBegunError, and CutOffError. */
   run: (call: ThreadCall) => Promise<SerializedResult>
   /** Number of calls that have not ended in the thread, aborted ones included. */
   callCount: () => number
@@ -18,6 +26,9 @@ export type Thread = Health & {
   toolNames: () => string[]
   /** True while it starts or has calls. */
   isBusy: () => boolean
+  /** Closes a blocked thread for calls that it has not begun, and lowers its priority. */
+  close: () => void
+  isEnding: () => boolean
   end: () => Promise<void>
 }
 
@@ -37,7 +48,7 @@ const resourceLimits = { maxOldGenerationSizeMb: 4_096, maxYoungGenerationSizeMb
 /** Starts a thread, which loads the project. Calls can be made at once. */
 export function startThread({ location, log, onEnd }: ThreadOptions): Thread {
   const calls: Calls = new Map()
-  const marks = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
+  const marks = new Int32Array(new SharedArrayBuffer(markCount * Int32Array.BYTES_PER_ELEMENT))
   const { worker, port } = startWorker(location, marks)
   const channel = openChannel(port, handlersOf(calls, log))
   port.unref()
@@ -74,6 +85,12 @@ export function startThread({ location, log, onEnd }: ThreadOptions): Thread {
     hasAbortedCall: () => [...calls.values()].some(({ isAborted }) => isAborted),
     isBusy: () => calls.size > 0 || !health.isLoaded(),
     toolNames,
+    close() {
+      withdrawCalls(calls, marks)
+      const threadId = Atomics.load(marks, threadIdAt)
+      if (threadId > 0) lowerPriority(threadId)
+    },
+    isEnding: () => isExpected,
     end,
     ...health,
   }

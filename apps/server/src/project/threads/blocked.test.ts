@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { recordLog, startProject, toolFile } from '../../../test/project-folder.ts'
+
+const greet = toolFile("return 'hello'")
+const spin = (body = 'for (;;) {}', timeoutMs = 500) =>
+  toolFile(body, `limits: { timeoutMs: ${timeoutMs} },`)
+
+/** Counts its attempts, and waits until the session has the file `/go`. */
+const waiting = (replay: string, before = '') =>
+  toolFile(
+    `const { files, storage } = context
+     const attempts = Number((await storage.values.get('attempts')) ?? 0) + 1
+     ${before}
+     await storage.values.set('attempts', String(attempts))
+     context.progress({ progress: attempts })
+     while (!(await files.find('/go'))) await new Promise((next) => setTimeout(next, 20))
+     return attempts`,
+    `replay: '${replay}',`,
+  )
+
+test('an endless loop ends at its time limit, and other sessions continue', async (t) => {
+  const { openSession } = await startProject(t, {
+    spin: spin(),
+    spin_later: spin('await context.files.list("/"); for (;;) {}'),
+    match: spin("/^(a+)+$/.test('a'.repeat(60) + 'b')"),
+    greet,
+  })
+  const [spinning, other] = [await openSession(), await openSession()]
+  for (const name of ['spin', 'spin_later', 'match']) {
+    const outcome = spinning.use(name)
+    for (let n = 0; n < 3; n += 1) assert.equal(await other.resultOf('greet'), 'hello')
+    const { status, error } = await outcome
+    assert.deepEqual([status, error], ['timeout', 'The tool did not finish within 500 ms.'], name)
+    assert.equal(await spinning.resultOf('greet'), 'hello')
+  }
+})
+
+test('calls that a blocked thread has not begun run in another thread meanwhile', async (t) => {
+  const { log, lines } = recordLog()
+  const tools = {
+    spin: spin('for (;;) {}', 60_000),
+    send: toolFile('return 1', "replay: 'unsafe',"),
+  }
+  const { openSession } = await startProject(t, tools, { log })
+  const [spinning, other] = [await openSession(), await openSession()]
+  assert.equal(await other.resultOf('send'), 1)
+  let isOver = false
+  const outcome = spinning.use('spin').finally(() => {
+    isOver = true
+  })
+  await spinning.event('tool.started')
+  assert.equal(await other.resultOf('send'), 1)
+  assert.equal(await other.resultOf('send'), 1)
+  assert.equal(isOver, false)
+  const blocked = lines.find(({ message }) => message.startsWith('a tool blocks its thread'))
+  assert.ok((blocked?.about.tools as string[]).includes('spin'))
+  await spinning.cancel()
+  assert.equal((await outcome)?.status, 'cancelled')
+})
+
+test('calls that had begun in an ended thread run again only if they may', async (t) => {
+  const { openSession } = await startProject(t, {
+    spin: spin(),
+    wait_safe: waiting('safe'),
+    wait_unsafe: waiting('unsafe'),
+    wait_unchanged: waiting('until_changed'),
+    wait_changed: waiting('until_changed', "await files.write('/changed', 'x')"),
+  })
+  const spinning = await openSession()
+  const names = ['wait_safe', 'wait_unsafe', 'wait_unchanged', 'wait_changed'] as const
+  const calls = await Promise.all(
+    names.map(async (name) => {
+      const session = await openSession()
+      const outcome = session.use(name)
+      await session.event('tool.progress')
+      return { session, outcome }
+    }),
+  )
+  assert.equal((await spinning.use('spin')).status, 'timeout')
+  for (const { session } of calls) await session.write('/go', '')
+  const [safe, unsafe, unchanged, changed] = await Promise.all(calls.map(({ outcome }) => outcome))
+  assert.deepEqual(safe?.result, [{ type: 'text', text: '2' }])
+  assert.deepEqual(unchanged?.result, [{ type: 'text', text: '2' }])
+  assert.match(unsafe!.error!, /interrupted\. It is unknown whether it had an effect/)
+  assert.match(changed!.error!, /interrupted after it had changed files/)
+})
+
+test('a call fails with a reason when all threads are blocked', async (t) => {
+  const { openSession } = await startProject(t, { spin: spin('for (;;) {}', 60_000), greet })
+  const sessions = await Promise.all(Array.from({ length: 5 }, openSession))
+  const last = sessions.pop()!
+  for (const session of sessions) {
+    void session.use('spin').catch(() => {})
+    await session.event('tool.started')
+  }
+  const { error } = await last.use('greet')
+  assert.equal(error, 'All threads for tools are blocked by other calls. Try again later.')
+  for (const session of sessions) await session.cancel()
+  assert.equal(await last.resultOf('greet'), 'hello')
+})

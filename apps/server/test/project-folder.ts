@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { TestContext } from 'node:test'
+import type { EventDataOf, EventType } from '@outlast/contract'
+import type { Log } from '../src/log.ts'
+import { loadProject } from '../src/project/load.ts'
+import { createThreads } from '../src/project/threads/threads.ts'
+import { type ServerOptions, startServer } from './server.ts'
+import { converse, createAgent, createSession, dataOf, eventsOf, scripted } from './session.ts'
+import { eventually } from './waiting.ts'
+
+/** Writes the files of a project to a new folder. */
+export function writeProject(t: Pick<TestContext, 'after'>, files: Record<string, string>): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'outlast-project-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries({ 'package.json': '{"type":"module"}', ...files })) {
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
+    writeFileSync(path.join(folder, name), text)
+  }
+  return folder
+}
+
+/** The file of a tool. `fields` replace or follow the usual ones. */
+export const toolFile = (run: string, fields = '') => `
+  import { defineTool, ToolError, withImages } from 'outlast'
+  export default defineTool({
+    description: 'For tests.',
+    replay: 'safe',
+    input: { type: 'object', properties: {} },
+    ${fields}
+    async run(input, context) { ${run} },
+  })
+`
+
+/** A log that records its lines: level, message and fields. */
+export function recordLog() {
+  const lines: { level: string; message: string; about: Record<string, unknown> }[] = []
+  const at =
+    (level: string) =>
+    (message: string, about: object = {}) =>
+      void lines.push({ level, message, about: { ...about } })
+  const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+  return { log, lines }
+}
+
+/**
+ * Starts a server with a project whose tools have the given files. With `log` its threads
+ * write to that log.
+ */
+export async function startProject(
+  t: TestContext,
+  tools: Record<string, string>,
+  { log, ...options }: ServerOptions & { log?: Log } = {},
+) {
+  const named = Object.entries(tools).map(([name, text]) => [`tools/${name}.ts`, text])
+  const folder = writeProject(t, Object.fromEntries(named))
+  const projectLocation = { folder }
+  const project = await loadProject(projectLocation)
+  const threads = log && createThreads({ location: projectLocation, log })
+  if (threads) t.after(threads.stop)
+  const given = threads ? { project: threads.wrap(project) } : { project, projectLocation }
+  const server = await startServer(t, { ...given, ...options })
+  const agent = await createAgent(server, { capabilities: [{ ref: 'tools' }] })
+  const openSession = async () => {
+    const session = await createSession(server, { agent_id: agent.id })
+    /** Runs one tool call in a turn and returns its outcome. */
+    const use = async (name: string, args: object = {}) => {
+      const events = await converse(
+        t,
+        server,
+        session.id,
+        scripted({ tool_calls: [{ name, arguments: args }] }, { text: 'Done.' }),
+      )
+      return dataOf(events, 'tool.completed') as EventDataOf<'tool.completed'>
+    }
+    /** Runs one tool call and returns its result. */
+    const resultOf = async (name: string, args: object = {}) => {
+      const { result, ...outcome } = await use(name, args)
+      assert.ok(outcome.success, JSON.stringify(outcome))
+      const [part] = result as { text: string }[]
+      return JSON.parse(part!.text)
+    }
+    const place = `/v1/sessions/${session.id}`
+    return {
+      id: session.id,
+      use,
+      resultOf,
+      /** Waits for the first event of a type. */
+      event: (type: EventType) =>
+        eventually(async () =>
+          (await eventsOf(server, session.id)).find((event) => event.type === type),
+        ),
+      cancel: () => server.call('POST', `${place}/cancel`),
+      write: (path: string, content: string) =>
+        server.call('POST', `${place}/fs${path}`, { content }),
+      read: async (path: string): Promise<string> =>
+        (await server.call('GET', `${place}/fs${path}`)).body.content,
+    }
+  }
+  return { server, folder, agent, openSession }
+}
