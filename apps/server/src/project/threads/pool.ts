@@ -68,8 +68,9 @@ export function createPool(options: Omit<ThreadOptions, 'onEnd'>): Pool {
       log.warn('a tool blocks its thread: new calls use another one', { tools })
       thread.close()
     }
-    if (!thread.hasAbortedCall()) return
-    log.error('a thread is ended: a tool blocks it beyond a time limit', { tools })
+    const late = thread.lateTools()
+    if (late.length === 0) return
+    log.error('a thread is ended: a tool blocks it beyond a time limit', { late, tools })
     void thread.end()
   }
 

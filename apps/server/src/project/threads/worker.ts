@@ -20,8 +20,8 @@ export type Thread = Health & {
   run: (call: ThreadCall) => Promise<SerializedResult>
   /** Number of calls that have not ended in the thread, aborted ones included. */
   callCount: () => number
-  /** True when a call was aborted and the thread has not confirmed it. */
-  hasAbortedCall: () => boolean
+  /** The tools of calls that were aborted, which the thread has not confirmed. */
+  lateTools: () => string[]
   /** The tools of its calls. */
   toolNames: () => string[]
   /** True while it starts or has calls. */
@@ -52,7 +52,7 @@ export function startThread({ location, log, onEnd }: ThreadOptions): Thread {
   const { worker, port } = startWorker(location, marks)
   const channel = openChannel(port, handlersOf(calls, log))
   port.unref()
-  const toolNames = () => [...new Set([...calls.values()].map(({ tool }) => tool))]
+  const toolNames = () => namesOf([...calls.values()])
   let isExpected = false
   let error: unknown
   let last = 0
@@ -82,7 +82,7 @@ export function startThread({ location, log, onEnd }: ThreadOptions): Thread {
   const thread: Thread = {
     run: (call) => runCall({ calls, channel, marks, call: ++last }, call),
     callCount: () => calls.size,
-    hasAbortedCall: () => [...calls.values()].some(({ isAborted }) => isAborted),
+    lateTools: () => namesOf([...calls.values()].filter(({ isAborted }) => isAborted)),
     isBusy: () => calls.size > 0 || !health.isLoaded(),
     toolNames,
     close() {
@@ -96,6 +96,8 @@ export function startThread({ location, log, onEnd }: ThreadOptions): Thread {
   }
   return thread
 }
+
+const namesOf = (calls: { tool: string }[]) => [...new Set(calls.map(({ tool }) => tool))]
 
 function startWorker(location: ProjectLocation, marks: Int32Array) {
   const { port1: port, port2 } = new MessageChannel()

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startProject, toolFile } from '../../../test/project.ts'
+import { converse, scripted } from '../../../test/session.ts'
+
+test('a tool in a thread has all of its context', async (t) => {
+  const { openSession } = await startProject(t, {
+    use_files: toolFile(`
+      const { files } = context
+      const written = await files.write('/a/b.txt', 'one')
+      await files.write('/a/c.bin', Buffer.from([0, 255]))
+      const { file, bytes } = await files.read('/a/c.bin')
+      await files.edit('/a/b.txt', (before) => before.toString() + ' two')
+      let given = 'unset'
+      await files.edit('/a/none.txt', (before) => { given = typeof before; return undefined })
+      await files.apply([
+        { kind: 'write', path: '/d/e.txt', bytes: Buffer.from('three') },
+        { kind: 'directory', path: '/d/f' },
+      ])
+      const found = await files.find('/a/b.txt')
+      const missing = await files.find('/nothing')
+      const { results } = await files.grep('t[wh]', '/**')
+      return {
+        written: written.path,
+        isBuffer: Buffer.isBuffer(bytes), bytes: [...bytes], size: file.size_bytes, given,
+        listed: (await files.list('/a')).map(({ path }) => path),
+        all: (await files.list('/', { recursive: true })).map(({ path }) => path),
+        found: found.path, missing: typeof missing,
+        lines: results.flatMap(({ matches }) => matches.map(({ line }) => line)),
+        removed: [await files.remove('/d', { recursive: true }), await files.remove('/d')],
+      }
+    `),
+    use_storage: toolFile(`
+      const { values, secrets } = context.storage
+      await values.set('name', 'Ada')
+      await secrets.set('key', 'secret')
+      return [
+        await values.get('name'), await secrets.get('key'), typeof (await values.get('x')),
+        (await values.list()).map(({ name }) => name), await secrets.remove('key'),
+        await secrets.remove('key'),
+      ]
+    `),
+    show: toolFile(`
+      const { orgId, sessionId, turnId, callId, idempotencyKey, outputBytesMax, signal } = context
+      context.progress({ progress: 1, total: 2, message: 'half' })
+      return { orgId, sessionId, turnId, callId, idempotencyKey, outputBytesMax,
+        signal: signal instanceof AbortSignal && !signal.aborted }
+    `),
+  })
+  const session = await openSession()
+  assert.deepEqual(await session.resultOf('use_files'), {
+    written: '/a/b.txt',
+    isBuffer: true,
+    bytes: [0, 255],
+    size: 2,
+    given: 'undefined',
+    listed: ['/a/b.txt', '/a/c.bin'],
+    all: ['/a', '/a/b.txt', '/a/c.bin', '/d', '/d/e.txt', '/d/f'],
+    found: '/a/b.txt',
+    missing: 'undefined',
+    lines: ['one two', 'three'],
+    removed: [true, false],
+  })
+  assert.equal(await session.read('/a/b.txt'), 'one two')
+  assert.deepEqual(await session.resultOf('use_storage'), [
+    'Ada',
+    'secret',
+    'undefined',
+    ['name'],
+    true,
+    false,
+  ])
+  const shown = await session.resultOf('show')
+  assert.equal(shown.sessionId, session.id)
+  assert.equal(shown.signal, true)
+  for (const name of ['orgId', 'turnId', 'callId', 'idempotencyKey']) {
+    assert.ok(shown[name].length > 0, name)
+  }
+  const event = await session.event('tool.progress')
+  assert.ok('message' in event.data && event.data.message === 'half')
+})
+
+test('errors of the context are those that a model may read, also after a tool handled them', async (t) => {
+  const { openSession } = await startProject(t, {
+    read_missing: toolFile("return context.files.read('/missing')"),
+    inspect: toolFile(`
+      const error = await context.files.read('/missing').catch((error) => error)
+      return [error.name, error.code, error.status, error instanceof Error]
+    `),
+    edit_fails: toolFile(`
+      class OwnError extends Error {}
+      const fail = () => { throw new OwnError('mine') }
+      const error = await context.files.edit('/x', fail).catch((error) => error)
+      await context.files.edit('/y', () => { throw new ToolError('No edit.') })
+    `),
+    wrong_types: toolFile(`
+      const { files } = context
+      const tries = [
+        () => files.write('/x', () => {}), () => files.write('/x', undefined), () => files.list(1),
+        () => files.edit('/x', undefined), () => files.apply([{ kind: 'write', path: '/x' }]),
+        () => files.read('relative/../..'), () => files.edit('/x', () => 5n),
+        () => context.storage.values.set('a', Symbol()), () => context.fetch('no url'),
+      ]
+      const all = await Promise.all(tries.map(async (one) => {
+        try { await one(); return 'nothing' } catch (error) { return error.name }
+      }))
+      return all
+    `),
+  })
+  const session = await openSession()
+  const { error } = await session.use('read_missing')
+  assert.match(error!, /\/missing/)
+  assert.deepEqual(await session.resultOf('inspect'), ['ApiError', 'file_not_found', 404, true])
+  assert.equal((await session.use('edit_fails')).error, 'No edit.')
+  const failures = await session.resultOf('wrong_types')
+  assert.ok(!failures.includes('nothing'), failures.join())
+  assert.equal(await session.read('/x'), undefined)
+})
+
+test('edits of one file in parallel all count', async (t) => {
+  const { server, openSession } = await startProject(t, {
+    add: toolFile(`
+      for (let n = 0; n < 5; n += 1) {
+        await context.files.edit('/n', (bytes) => String(Number(bytes ?? 0) + 1))
+      }
+    `),
+  })
+  const session = await openSession()
+  const calls = Array.from({ length: 10 }, (_, n) => ({ name: 'add', arguments: { n } }))
+  await converse(t, server, session.id, scripted({ tool_calls: calls }, { text: 'Done.' }))
+  assert.equal(await session.read('/n'), '50')
+})
+
+test('an edit waits without a database connection while its thread is blocked', async (t) => {
+  const { openSession, server } = await startProject(t, {
+    edit: toolFile(`
+      let tries = 0
+      await context.files.edit('/n', () => {
+        tries += 1
+        const end = Date.now() + 2_500
+        if (tries === 1) while (Date.now() < end);
+        return 'done ' + tries
+      })
+    `),
+  })
+  const sessions = await Promise.all(Array.from({ length: 12 }, openSession))
+  const calls = Promise.all(sessions.map((session) => session.use('edit')))
+  await sessions[0]!.event('tool.started')
+  for (let n = 0; n < 20; n += 1) assert.equal((await server.call('GET', '/v1/agents')).status, 200)
+  for (const { success, error } of await calls) assert.ok(success, error ?? '')
+  for (const session of sessions) assert.match(await session.read('/n'), /^done [12]$/)
+})
+
+test('a call of an earlier attempt changes nothing, and is not an error of the tool', async (t) => {
+  const { openSession, server } = await startProject(t, {
+    write_late: toolFile(
+      `
+      context.progress({ progress: 1 })
+      while (!(await context.storage.values.get('taken')) && !(await context.files.find('/go')))
+        await new Promise((next) => setTimeout(next, 10))
+      const error = await context.files.write('/late', 'x').catch((error) => error)
+      throw error
+    `,
+      "replay: 'unsafe',",
+    ),
+  })
+  const session = await openSession()
+  const outcome = session.use('write_late').catch(() => undefined)
+  await session.event('tool.progress')
+  await session.write('/go', '')
+  await session.cancel()
+  assert.equal((await outcome)?.status, 'cancelled')
+  assert.equal(await session.read('/late'), undefined)
+  assert.equal((await server.call('GET', '/health')).status, 200)
+})
+
+test('a thousand calls of many sessions interleave, and each gets its own result', async (t) => {
+  const { server, openSession } = await startProject(t, {
+    echo: toolFile(
+      `const { sessionId, storage } = context
+       const key = 'k' + input.n
+       await storage.values.set(key, sessionId + input.n)
+       await new Promise((next) => setTimeout(next, (input.n * 7) % 13))
+       return { n: input.n, own: (await storage.values.get(key)) === sessionId + input.n, sessionId }`,
+      "input: { type: 'object', properties: { n: { type: 'integer' } } },",
+    ),
+  })
+  const sessions = await Promise.all(Array.from({ length: 20 }, openSession))
+  await Promise.all(
+    sessions.map(async ({ id }, place) => {
+      const numbers = Array.from({ length: 50 }, (_, n) => place * 50 + n)
+      const calls = numbers.map((n) => ({ id: `c${n}`, name: 'echo', arguments: { n } }))
+      const script = scripted({ tool_calls: calls }, { text: 'Done.' })
+      const events = await converse(t, server, id, script)
+      const results = events.flatMap((event) =>
+        event.type === 'tool.completed' ? [[event.data.tool_call_id, event.data.result]] : [],
+      )
+      for (const n of numbers) {
+        const found = results.find(([call]) => call === `c${n}`) as [string, { text: string }[]]
+        assert.deepEqual(JSON.parse(found[1][0]!.text), { n, own: true, sessionId: id })
+      }
+    }),
+  )
+})
+
+test('a tool cannot answer for other calls through the ports of its thread', async (t) => {
+  const { openSession } = await startProject(t, {
+    forge: toolFile(`
+      const threads = await import('node:worker_threads')
+      const forged = [1, 2, 3, 4, 5, 6].flatMap((id) => [
+        { id, value: { json: '"forged"', images: [] } },
+        { id, name: 'operate', value: { call: id, name: 'files.write', value: ['/forged', 'x'] } },
+        { name: 'progress', value: { call: id, progress: { progress: 99 } } },
+      ])
+      for (const message of forged) {
+        try { threads.parentPort.postMessage(message) } catch {}
+        try { process.emit('workerMessage', message, 0) } catch {}
+      }
+      await threads.postMessageToThread(0, forged).catch(() => {})
+      return { data: threads.workerData, listeners: threads.parentPort.listenerCount('message') }
+    `),
+    slow: toolFile(`
+      context.progress({ progress: 1 })
+      while (!(await context.files.find('/go'))) await new Promise((next) => setTimeout(next, 10))
+      return 'genuine'
+    `),
+  })
+  const [victim, attacker] = [await openSession(), await openSession()]
+  const outcome = victim.resultOf('slow')
+  await victim.event('tool.progress')
+  assert.deepEqual(await attacker.resultOf('forge'), { data: null, listeners: 0 })
+  await victim.write('/go', '')
+  assert.equal(await outcome, 'genuine')
+  for (const session of [victim, attacker]) assert.equal(await session.read('/forged'), undefined)
+})

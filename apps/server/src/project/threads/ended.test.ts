@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { recordLog, startProject, toolFile } from '../../../test/project.ts'
+import { eventually } from '../../../test/waiting.ts'
+
+/** Counts the calls in its thread. */
+const count = `
+  import { defineTool } from 'outlast'
+  let calls = 0
+  export default defineTool({ description: 'Counts.', replay: 'safe', run: () => (calls += 1) })
+`
+
+async function start(t: TestContext, tools: Record<string, string>) {
+  const { log, lines } = recordLog()
+  const project = await startProject(t, { count, ...tools }, { log, env: { LOG_LEVEL: 'silent' } })
+  const session = await project.openSession()
+  const line = (message: string) =>
+    eventually(async () => lines.find((one) => one.message === message))
+  return { ...project, session, line, lines }
+}
+
+const ended = 'a thread with tools has ended'
+const interrupted = 'The call was interrupted. It is unknown whether it had an effect.'
+
+test('a tool that ends its thread loses its call only, and runs once', async (t) => {
+  const { session, line, openSession, lines } = await start(t, {
+    exit: toolFile(
+      'context.progress({ progress: 1 }); await context.files.list("/"); process.exit(0)',
+    ),
+    throw_later: toolFile(
+      "setTimeout(() => { throw new Error('from a timer') }, 1); return new Promise(() => {})",
+    ),
+    throw_event: toolFile(
+      "process.nextTick(() => process.emit('uncaughtException', new Error('x'))); throw new Error('plain')",
+    ),
+  })
+  const other = await openSession()
+  for (const name of ['exit', 'throw_later']) {
+    const { status, error } = await session.use(name)
+    assert.deepEqual([status, error], ['error', interrupted], name)
+    const { about } = await line(ended)
+    assert.equal(about.culprit, name)
+    lines.length = 0
+    assert.equal(await other.resultOf('count'), 1)
+    assert.equal(await other.resultOf('count'), 2)
+  }
+  const { error } = await session.use('throw_event')
+  assert.equal(error, 'An internal error occurred while executing the tool')
+})
+
+test('an unhandled rejection in a tool is logged, and its thread continues', async (t) => {
+  const { session, line } = await start(t, {
+    reject: toolFile("void Promise.reject(new Error('nobody waits')); return 'fine'"),
+  })
+  assert.equal(await session.resultOf('count'), 1)
+  assert.equal(await session.resultOf('reject'), 'fine')
+  const { about } = await line('unhandled rejection in a tool')
+  assert.equal((about.error as Error).message, 'nobody waits')
+  assert.equal(await session.resultOf('count'), 2)
+})
+
+test('a tool that fills the memory ends its thread, and the server continues', async (t) => {
+  const { session, line } = await start(t, {
+    fill: toolFile('const all = []; for (;;) all.push({ n: all.length })', "replay: 'unsafe',"),
+    fill_buffers: toolFile(
+      'const all = []; for (;;) all.push(Buffer.alloc(1e7, 1)); ',
+      "replay: 'unsafe',",
+    ),
+  })
+  for (const name of ['fill', 'fill_buffers']) {
+    assert.equal((await session.use(name)).error, interrupted)
+    const { about } = await line('tools use too much memory: their thread is ended')
+    assert.ok((about.memoryMb as number) > 1_024)
+    assert.equal(await session.resultOf('count'), 1)
+  }
+})
+
+test('threads that end again and again start after a pause', async (t) => {
+  const { session, lines } = await start(t, { exit: toolFile('process.exit(3)') })
+  for (let n = 0; n < 4; n += 1) assert.equal((await session.use('exit')).error, interrupted)
+  assert.equal(lines.filter(({ message }) => message === ended).length, 4)
+  assert.equal(await session.resultOf('count'), 1)
+})
+
+test('a tool that changes on disk to an invalid one fails its calls with a logged reason', async (t) => {
+  const { session, line, folder } = await start(t, { exit: toolFile('process.exit(3)') })
+  const { writeFileSync } = await import('node:fs')
+  writeFileSync(`${folder}/tools/count.ts`, 'export default 1 +')
+  await session.use('exit')
+  const { error } = await session.use('count')
+  assert.equal(error, 'An internal error occurred while executing the tool')
+  const { about } = await line('a thread cannot load the project')
+  assert.match(String(about.error), /tools\/count\.ts/)
+})
+
+test('results that are no JSON fail their call, and all others arrive', async (t) => {
+  const { session, openSession, lines } = await start(t, {
+    nothing: toolFile('return undefined'),
+    method: toolFile('return () => 1'),
+    integer: toolFile('return 10n'),
+    circle: toolFile('const all = {}; all.all = all; return all'),
+    date: toolFile('return { at: new Date(0), bytes: Buffer.from("a"), map: new Map() }'),
+    deep: toolFile("throw Object.assign(new Error('x'), { self: () => {}, cause: { a() {} } })"),
+    words: toolFile("throw 'just words'"),
+    refuse: toolFile("throw new ToolError('Not today.')"),
+    image: toolFile(
+      "return withImages({ n: 1 }, [{ mediaType: 'image/png', base64: 'AAAA', sizeBytes: 3 }])",
+    ),
+    never: toolFile('return new Promise(() => {})', 'limits: { timeoutMs: 300 },'),
+  })
+  assert.equal(await session.resultOf('nothing'), null)
+  assert.equal(await session.resultOf('method'), null)
+  const internal = 'An internal error occurred while executing the tool'
+  for (const name of ['integer', 'circle', 'deep', 'words']) {
+    assert.equal((await session.use(name)).error, internal, name)
+  }
+  assert.deepEqual(await session.resultOf('date'), {
+    at: '1970-01-01T00:00:00.000Z',
+    bytes: { type: 'Buffer', data: [97] },
+    map: {},
+  })
+  assert.equal((await session.use('refuse')).error, 'Not today.')
+  assert.deepEqual((await session.use('image')).result, [
+    { type: 'text', text: '{"n":1}' },
+    { type: 'image', base64: 'AAAA', media_type: 'image/png' },
+  ])
+  assert.equal((await session.use('never')).status, 'timeout')
+  assert.equal(await (await openSession()).resultOf('count'), 1)
+  assert.deepEqual(lines, [])
+})
+
+test('a canceled turn aborts the signal of its calls in the thread', async (t) => {
+  const { session, openSession } = await start(t, {
+    hold: toolFile(`
+      const { signal, files } = context
+      context.progress({ progress: 1 })
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      globalThis.seen = { name: signal.reason?.name, aborted: signal.aborted }
+      globalThis.late = await files.write('/late', 'x').catch((error) => 'refused')
+    `),
+    seen: toolFile('return { ...globalThis.seen, late: globalThis.late }'),
+  })
+  const outcome = session.use('hold')
+  await session.event('tool.progress')
+  await session.cancel()
+  assert.equal((await outcome).status, 'cancelled')
+  const other = await openSession()
+  const seen = await eventually(async () => {
+    const found = await other.resultOf('seen')
+    return found.late && found
+  })
+  assert.deepEqual([seen.aborted, seen.late], [true, 'refused'])
+  assert.equal(await session.read('/late'), undefined)
+})
