@@ -25,6 +25,7 @@ import { mcp } from './mcp.ts'
 import { parked } from './parked.ts'
 import { peers } from './peers.ts'
 import { projectStart } from './project-start.ts'
+import { projectTools } from './project-tools.ts'
 import { reference } from './reference.ts'
 import { scaling } from './scaling.ts'
 import { schedules } from './schedules.ts'
@@ -59,6 +60,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   files,
   'json-bodies': jsonBodies,
   bash,
+  'project-tools': projectTools,
   mcp,
   hooks,
   fork,

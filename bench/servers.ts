@@ -30,6 +30,8 @@ export type Program = {
   nodeArgs?: string[]
   /** Default: that of this process. */
   cwd?: string
+  /** Arguments of the program. */
+  args?: string[]
 }
 
 /** Starts our server, as `npm start` does. */
@@ -42,11 +44,17 @@ export const startBare = (file: string, program: Program = {}) =>
 /** A server of any file that listens on PORT. */
 export async function startNode(
   file: string,
-  { env = {}, nodeArgs = [], cwd }: Program,
+  { env = {}, nodeArgs = [], args = [], cwd }: Program,
 ): Promise<Server> {
   const port = env.PORT === undefined ? await freePort() : Number(env.PORT)
   return startServer({
-    command: [process.execPath, '--disable-warning=ExperimentalWarning', ...nodeArgs, file],
+    command: [
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      ...nodeArgs,
+      file,
+      ...args,
+    ],
     env: {
       ...cleanEnvironment(),
       LOG_LEVEL: 'warn',

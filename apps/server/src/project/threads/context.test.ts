@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startProject, toolFile } from '../../../test/project.ts'
+import { startProject, toolFile } from '../../../test/project-folder.ts'
 import { converse, scripted } from '../../../test/session.ts'
 
 test('a tool in a thread has all of its context', async (t) => {

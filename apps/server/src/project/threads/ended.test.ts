@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { recordLog, startProject, toolFile } from '../../../test/project.ts'
+import { recordLog, startProject, toolFile } from '../../../test/project-folder.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 /** Counts the calls in its thread. */
