@@ -8,9 +8,6 @@ import type { FileAgent, Project } from '../authoring/project.ts'
 import { capabilityOf, checkKind, toolOf } from '../authoring/resolve.ts'
 import type { Tool as DefinedTool } from '../authoring/tool.ts'
 import { type Capability, defineCapability, type Tool } from '../capabilities/capability.ts'
-import { checkCatalog } from '../capabilities/catalog.ts'
-import { builtins } from '../capabilities/index.ts'
-import { agentOfFile, agentOfValue } from './agents.ts'
 import { checkConfigShape } from './config.ts'
 import { findConfigFile, findFiles, isCode, nameOfFile, stateOf } from './files.ts'
 import { importProblem } from './import-error.ts'
@@ -43,18 +40,12 @@ const importMaxMs = 30_000
  * Contract: throws ProjectError with every problem that was found.
  */
 export async function loadProject(location: ProjectLocation): Promise<LoadedProject> {
-  const named = location.config && path.resolve(location.folder, location.config)
-  const root = named ? path.dirname(named) : path.resolve(location.folder)
-  const configFile = named ? path.basename(named) : findConfigFile(root)
-  resolvePackage()
-  const problems: ProjectProblem[] = []
-  const loading: Loading = { root, problems }
-  const config = configFile ? await loadConfig(loading, configFile) : {}
-  if (problems.length > 0) throw new ProjectError(problems)
-  const found = findFiles(root, config.folders ?? {}, configFile !== undefined)
-  const files = [...(configFile ? [configFile] : []), ...Object.values(found).flat()]
+  const { loading, config, found } = await openProject(location)
+  const { root, problems } = loading
+  const { configFile, ...folders } = found
+  const files = [...(configFile ? [configFile] : []), ...Object.values(folders).flat()]
   const before = stateOf(root, files)
-  const project = await loadParts(loading, config, { ...found, configFile })
+  const project = await loadParts(loading, config, found)
   if (stateOf(root, files) !== before) {
     throw new ProjectError([{ file: '.', message: 'changed while it was read. Load it again.' }])
   }
@@ -66,6 +57,31 @@ export async function loadProject(location: ProjectLocation): Promise<LoadedProj
     settings: config.settings ?? {},
     agents: files.length > 0 ? project.agents : undefined,
   }
+}
+
+/**
+ * Loads the capabilities of a project that is known to be valid, for a thread that runs its tools:
+ * without agents, and without the server's modules that check the whole.
+ * Contract: throws ProjectError.
+ */
+export async function loadCapabilities(location: ProjectLocation): Promise<readonly Capability[]> {
+  const { loading, config, found } = await openProject(location)
+  const capabilities = await capabilitiesOf(loading, config, found)
+  if (loading.problems.length > 0) throw new ProjectError(loading.problems)
+  return capabilities
+}
+
+async function openProject(location: ProjectLocation) {
+  const named = location.config && path.resolve(location.folder, location.config)
+  const root = named ? path.dirname(named) : path.resolve(location.folder)
+  const configFile = named ? path.basename(named) : findConfigFile(root)
+  resolvePackage()
+  const problems: ProjectProblem[] = []
+  const loading: Loading = { root, problems }
+  const config = configFile ? await loadConfig(loading, configFile) : {}
+  if (problems.length > 0) throw new ProjectError(problems)
+  const found = findFiles(root, config.folders ?? {}, configFile !== undefined)
+  return { loading, config, found: { ...found, configFile } }
 }
 
 /** The project of a config that was given in code. Contract: throws ProjectError. */
@@ -154,12 +170,9 @@ async function loadParts(
   found: ProjectFiles,
 ): Promise<Project> {
   const { configFile = 'config' } = found
-  const capabilities = [
-    ...(await capabilitiesIn(loading, found.capabilities)),
-    ...definedIn(loading, configFile, config.capabilities ?? []),
-    ...(await toolsIn(loading, found.tools, { file: configFile, tools: config.tools ?? [] })),
-  ]
-  checkTogether(loading, capabilities)
+  const capabilities = await capabilitiesOf(loading, config, found)
+  await checkTogether(loading, capabilities)
+  const { agentOfValue } = await import('./agents.ts')
   const agents = [
     ...(await agentsIn(loading, found.agents)),
     ...(config.agents ?? []).flatMap(
@@ -169,6 +182,19 @@ async function loadParts(
   checkNames(loading, agents)
   const { auth, hooks = {}, routes } = config
   return { capabilities, agents, auth, hooks, routes }
+}
+
+async function capabilitiesOf(
+  loading: Loading,
+  config: DefinedConfig,
+  found: ProjectFiles,
+): Promise<Capability[]> {
+  const { configFile = 'config' } = found
+  return [
+    ...(await capabilitiesIn(loading, found.capabilities)),
+    ...definedIn(loading, configFile, config.capabilities ?? []),
+    ...(await toolsIn(loading, found.tools, { file: configFile, tools: config.tools ?? [] })),
+  ]
 }
 
 async function capabilitiesIn(loading: Loading, files: readonly string[]): Promise<Capability[]> {
@@ -231,7 +257,11 @@ async function toolsIn(
 }
 
 /** Finds conflicts between capabilities of the project, and with the built-in ones. */
-function checkTogether(loading: Loading, capabilities: readonly Capability[]): void {
+async function checkTogether(loading: Loading, capabilities: readonly Capability[]) {
+  const [{ builtins }, { checkCatalog }] = await Promise.all([
+    import('../capabilities/index.ts'),
+    import('../capabilities/catalog.ts'),
+  ])
   const files = new Map<string, string>()
   for (const { id, file = '' } of capabilities) {
     const isBuiltIn = builtins.some((one) => one.id === id)
@@ -249,6 +279,7 @@ function checkTogether(loading: Loading, capabilities: readonly Capability[]): v
 }
 
 async function agentsIn(loading: Loading, files: readonly string[]): Promise<FileAgent[]> {
+  const { agentOfFile, agentOfValue } = await import('./agents.ts')
   const all: FileAgent[] = []
   for (const file of files) {
     if (isCode(file)) {

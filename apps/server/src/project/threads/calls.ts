@@ -45,7 +45,7 @@ type Entry = ServedCall & {
   tool: string
   isAborted: boolean
   pending: Set<Promise<unknown>>
-  leave: (error: NotBegunError) => void
+  leave: (error: Error) => void
 }
 
 /** The calls of a thread by number. A call stays until it ended there, or its abort arrived. */
@@ -141,6 +141,11 @@ export function withdrawCalls(calls: Calls, marks: Int32Array): void {
   Atomics.store(marks, closedAt, 1)
   const lastBegun = Atomics.load(marks, begunAt)
   for (const { call, leave } of calls.values()) if (call > lastBegun) leave(new NotBegunError())
+}
+
+/** Ends all calls with an error. */
+export function failCalls(calls: Calls, error: Error): void {
+  for (const { leave } of calls.values()) leave(error)
 }
 
 /** Ends what the call fetches: nothing of it continues after its end in the thread. */

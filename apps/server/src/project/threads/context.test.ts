@@ -217,7 +217,7 @@ test('a tool cannot answer for other calls through the ports of its thread', asy
         try { process.emit('workerMessage', message, 0) } catch {}
       }
       await threads.postMessageToThread(0, forged).catch(() => {})
-      return { data: threads.workerData, listeners: threads.parentPort.listenerCount('message') }
+      return { data: Object.keys(threads.workerData), listeners: threads.parentPort.listenerCount('message') }
     `),
     slow: toolFile(`
       context.progress({ progress: 1 })
@@ -228,7 +228,10 @@ test('a tool cannot answer for other calls through the ports of its thread', asy
   const [victim, attacker] = [await openSession(), await openSession()]
   const outcome = victim.resultOf('slow')
   await victim.event('tool.progress')
-  assert.deepEqual(await attacker.resultOf('forge'), { data: null, listeners: 0 })
+  assert.deepEqual(await attacker.resultOf('forge'), {
+    data: ['compileCache'],
+    listeners: 0,
+  })
   await victim.write('/go', '')
   assert.equal(await outcome, 'genuine')
   for (const session of [victim, attacker]) assert.equal(await session.read('/forged'), undefined)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { recordLog, startProject, toolFile } from '../../../test/project-folder.ts'
 import { eventually } from '../../../test/waiting.ts'
@@ -83,13 +84,13 @@ test('threads that end again and again start after a pause', async (t) => {
 })
 
 test('a tool that changes on disk to an invalid one fails its calls with a logged reason', async (t) => {
-  const { session, line, folder } = await start(t, { exit: toolFile('process.exit(3)') })
-  const { writeFileSync } = await import('node:fs')
+  const { session, line, lines, folder } = await start(t, { exit: toolFile('process.exit(3)') })
   writeFileSync(`${folder}/tools/count.ts`, 'export default 1 +')
   await session.use('exit')
+  lines.length = 0
   const { error } = await session.use('count')
   assert.equal(error, 'An internal error occurred while executing the tool')
-  const { about } = await line('a thread cannot load the project')
+  const { about } = await line(ended)
   assert.match(String(about.error), /tools\/count\.ts/)
 })
 

@@ -22,6 +22,8 @@ type Watched = {
   channel: Channel
   log: Log
   toolNames: () => string[]
+  /** Ends it because of an error. */
+  fail: (error: Error) => void
   end: () => void
 }
 
@@ -29,22 +31,20 @@ type Watched = {
  * Watches a thread. Checks are counted, not time: on a loaded machine the answer may have arrived
  * and wait for this thread.
  */
-export function watchHealth({ worker, channel, log, toolNames, end }: Watched): Health {
+export function watchHealth({ worker, channel, log, toolNames, fail, end }: Watched): Health {
   let isLoaded = false
   let isAsked = false
   let silent = 0
+  let hasExited = false
 
   channel.request('loaded', undefined).then(
     () => {
       isLoaded = true
     },
     (error) => {
-      if (!isEnded()) log.error('a thread cannot load the project', { error })
-      end()
+      if (!hasExited) fail(error)
     },
   )
-  let hasExited = false
-  const isEnded = () => hasExited
   worker.on('exit', () => {
     hasExited = true
   })
@@ -77,7 +77,7 @@ export function watchHealth({ worker, channel, log, toolNames, end }: Watched): 
   return {
     check() {
       ping()
-      if (!isLoaded && silent > loadingMax) end()
+      if (!isLoaded && silent > loadingMax) fail(new Error('The project does not load.'))
       void checkMemory()
     },
     isLoaded: () => isLoaded,

@@ -1,6 +1,6 @@
 import { isToolError, ToolError } from '../../capabilities/capability.ts'
 import { ApiError } from '../../errors.ts'
-import { StaleAttemptError } from '../../store/files/file-changes.ts'
+import { StaleAttemptError } from '../../store/files/stale-attempt.ts'
 
 /** An error as a message between threads. */
 export type SentError = {

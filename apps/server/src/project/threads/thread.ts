@@ -10,7 +10,7 @@ import {
   withImages,
 } from '../../capabilities/capability.ts'
 import { systemThreadId } from '../../store/files/low-priority.ts'
-import { loadProject } from '../load.ts'
+import { loadCapabilities } from '../load.ts'
 import { createBodies } from './bodies.ts'
 import { asBuffer, exact, openChannel } from './channel.ts'
 import { type CallInThread, createContext } from './context.ts'
@@ -39,7 +39,7 @@ function start({ port, location, marks }: ThreadStart): void {
   Atomics.store(marks, threadIdAt, systemThreadId())
   const current = new AsyncLocalStorage<number>()
   const calls = new Map<number, CallInThread>()
-  const toolOf = findTools(loadProject(location))
+  const toolOf = findTools(loadCapabilities(location))
   const channel = openChannel(port, {
     ping() {},
     loaded: () => toolOf.loaded,
@@ -103,10 +103,10 @@ function parsedValue(parsed: Parsed, what: string): unknown {
 }
 
 /** Returns a function that finds the tool of a call; the lists of tools are kept by config. */
-function findTools(loading: ReturnType<typeof loadProject>) {
+function findTools(loading: ReturnType<typeof loadCapabilities>) {
   const lists = new Map<string, ReadonlyMap<string, Tool>>()
   const loaded = loading.then(
-    ({ capabilities }) => new Map(capabilities.map((capability) => [capability.id, capability])),
+    (capabilities) => new Map(capabilities.map((capability) => [capability.id, capability])),
   )
   loaded.catch(() => {})
   const isLoaded = loaded.then(() => {})

@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from 'node:module'
+import path from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { SerializedResult } from '../../capabilities/capability.ts'
 import type { Log } from '../../log.ts'
@@ -5,6 +7,7 @@ import { lowerPriority } from '../../store/files/low-priority.ts'
 import type { ProjectLocation } from '../load.ts'
 import {
   type Calls,
+  failCalls,
   handlersOf,
   runCall,
   type ThreadCall,
@@ -72,13 +75,20 @@ export function startThread({ location, log, onEnd }: ThreadOptions): Thread {
     })
   })
 
+  /** Ends a thread that cannot load the project. */
+  function fail(thrown: Error) {
+    error = thrown
+    failCalls(calls, thrown)
+    void worker.terminate()
+  }
+
   async function end() {
     isExpected = true
     void worker.terminate()
     await exited
   }
 
-  const health = watchHealth({ worker, channel, log, toolNames, end })
+  const health = watchHealth({ worker, channel, log, toolNames, fail, end })
   const thread: Thread = {
     run: (call) => runCall({ calls, channel, marks, call: ++last }, call),
     callCount: () => calls.size,
@@ -100,9 +110,11 @@ export function startThread({ location, log, onEnd }: ThreadOptions): Thread {
 const namesOf = (calls: { tool: string }[]) => [...new Set(calls.map(({ tool }) => tool))]
 
 function startWorker(location: ProjectLocation, marks: Int32Array) {
+  const cache = getCompileCacheDir()
   const { port1: port, port2 } = new MessageChannel()
-  const worker = new Worker(new URL('./thread.ts', import.meta.url), {
+  const worker = new Worker(new URL('./start-thread.ts', import.meta.url), {
     name: 'tools',
+    workerData: { compileCache: cache && path.dirname(cache) },
     resourceLimits,
   })
   worker.postMessage({ port: port2, location, marks } satisfies ThreadStart, [port2])

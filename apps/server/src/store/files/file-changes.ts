@@ -19,6 +19,7 @@ import {
 import { entryColumns, type FilesOf } from './files.ts'
 import { afterPrefix, ancestorsOf, directoryOf, normalizePath, prefixOf } from './paths.ts'
 import { withSessionLock } from './session-mutex.ts'
+import { StaleAttemptError } from './stale-attempt.ts'
 
 /** Limits of the files of one session. */
 export type FileLimits = { fileBytesMax: number; sessionBytesMax: number; filesMax: number }
@@ -34,11 +35,6 @@ export type ChangedBy = {
 }
 
 export type FileTarget = FilesOf & { limits: FileLimits; by?: ChangedBy | undefined }
-
-/** The attempt at a turn that made a change is no longer the current one. */
-export class StaleAttemptError extends Error {
-  override name = 'StaleAttemptError'
-}
 
 /** The files of a session while this transaction has exclusive access. */
 export type OpenFiles = {

@@ -4,8 +4,8 @@ import { startServer } from '../../../test/server.ts'
 import { createSession } from '../../../test/session.ts'
 import { openDatabase } from '../database.ts'
 import { defaultOrganization } from '../models/seeds.ts'
-import { StaleAttemptError } from './file-changes.ts'
 import { openStorage } from './session-storage.ts'
+import { StaleAttemptError } from './stale-attempt.ts'
 
 test('an attempt at a turn that is not the current one changes nothing', async (t) => {
   const server = await startServer(t)

@@ -5,8 +5,8 @@ import { batchesOf } from '../batches.ts'
 import type { Database, Db, Statement } from '../database.ts'
 import type { TurnRun } from '../sessions/turns.ts'
 import { randomShard } from '../shards.ts'
-import { StaleAttemptError } from './file-changes.ts'
 import { withSessionLock } from './session-mutex.ts'
+import { StaleAttemptError } from './stale-attempt.ts'
 import type { NamedTexts, SessionStorage, StoredName } from './tool-access.ts'
 
 export const storedNameMax = 255
