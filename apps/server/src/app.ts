@@ -89,21 +89,29 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     for (const step of undo.splice(0).reverse()) await step()
   }
   try {
-    return await start(config, { ...inThreads(options, log, undo), log, undo, stopAll })
+    const { warmUp, ...own } = inThreads(options, log, undo)
+    const app = await start(config, { ...own, log, undo, stopAll })
+    warmUp?.()
+    return app
   } catch (error) {
     await stopAll()
     throw error
   }
 }
 
-/** Moves the tools of a project to a thread, if it was loaded from files. */
-function inThreads(options: AppOptions, log: Log, undo: Starting['undo']): AppOptions {
+/**
+ * Moves the tools of a project to a thread, if it was loaded from files. `warmUp` starts the thread.
+ */
+function inThreads(
+  options: AppOptions,
+  log: Log,
+  undo: Starting['undo'],
+): AppOptions & { warmUp?: () => void } {
   const { project, projectLocation: location } = options
   if (!project || !location || project.capabilities.length === 0) return options
   const threads = createThreads({ location, log })
   undo.push(threads.stop)
-  threads.warmUp()
-  return { ...options, project: threads.wrap(project) }
+  return { ...options, project: threads.wrap(project), warmUp: threads.warmUp }
 }
 
 type Starting = AppOptions & {

@@ -79,7 +79,10 @@ function start({ port, location, marks }: ThreadStart): void {
     }
   }
 
-  const mark = () => Atomics.store(marks, culpritAt, current.getStore() ?? 0)
+  const mark = () => {
+    const call = current.getStore()
+    if (call !== undefined) Atomics.store(marks, culpritAt, call)
+  }
   process.on('exit', mark)
   process.on('uncaughtExceptionMonitor', mark)
   process.on('unhandledRejection', (error) =>
