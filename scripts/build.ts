@@ -18,7 +18,7 @@ const code = [
   'packages/{contract,sdk,cli}/src/**/*.ts',
   'scripts/rotate-keys.ts',
 ]
-const startUp = ['apps/server/outlast.js', 'apps/server/start.js']
+const startUp = ['outlast.js', 'start.js', 'src/newer-node.js'].map((file) => `apps/server/${file}`)
 const data = [
   'apps/server/package.json',
   'apps/server/migrations',
@@ -47,7 +47,7 @@ const forms = [
 /** Writes the product into `folder`. */
 export function build(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
-  for (const file of globSync(code, { cwd: root, exclude: ['**/*.test.ts'] })) {
+  for (const file of globSync(code, { cwd: root, exclude: ['**/*.test.ts', '**/*.d.ts'] })) {
     put(folder, file.replace(/\.ts$/, '.js'), translated(file, stripped(read(file))))
   }
   for (const file of startUp) put(folder, file, translated(file, read(file)))

@@ -4,23 +4,15 @@
  * Node reads it. When that Node is too old for the server, the command runs again on a newer one:
  * the Node of the repository, or one that is installed from npm once.
  */
-import { spawn, spawnSync } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
-import module, { createRequire } from 'node:module'
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import module from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { findNewerNode, nodeMajorMin } from './src/newer-node.js'
 
-const nodeMajorMin = 24
 const nodeMajor = Number(process.versions.node.split('.')[0])
 const withParent = '--stop-with-parent'
 /** Set for the process that runs on another Node, which must not look for one again. */
@@ -89,70 +81,13 @@ function fail(sentence) {
 const readManifest = () =>
   JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
-/** A Node that runs the server: a package beside us, else one in the user's cache folder. */
+/** Installs no Node for a process that already runs on another one. */
 function newerNode() {
-  const platform = process.platform === 'win32' ? 'win' : process.platform
-  const name = `node-${platform}-${process.arch}`
-  const program = path.join('bin', platform === 'win' ? 'node.exe' : 'node')
-  const version = readManifest().optionalDependencies[name]
-  try {
-    const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`)
-    const found = JSON.parse(readFileSync(manifest, 'utf8')).version
-    if (Number(found.split('.')[0]) >= nodeMajorMin) {
-      return path.join(path.dirname(manifest), program)
-    }
-  } catch {
-    // Not installed beside us.
-  }
-  const base = version && !process.env[onNewerNode] ? cacheFolder() : undefined
-  const inFolder = path.join('node_modules', name, program)
-  const folder = base && path.join(base, `${name}-${version}`)
-  if (folder && !existsSync(path.join(folder, inFolder))) {
-    install(`${name}@${version}`, folder, inFolder)
-  }
-  if (folder && existsSync(path.join(folder, inFolder))) return path.join(folder, inFolder)
+  const found = findNewerNode({ mayInstall: !process.env[onNewerNode] })
+  if (found !== undefined) return found
   fail(
     `Outlast needs Node ${nodeMajorMin} or newer; this is ${process.version}. Install it from https://nodejs.org.`,
   )
-}
-
-/** A folder that only this user can write; undefined if there is none. */
-function cacheFolder() {
-  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env
-  const base = process.platform === 'win32' ? LOCALAPPDATA : XDG_CACHE_HOME
-  const folder = [base, path.join(os.homedir(), '.cache')].find(
-    (one) => one && path.isAbsolute(one),
-  )
-  if (!folder) return undefined
-  const own = path.join(folder, 'outlast')
-  mkdirSync(own, { recursive: true, mode: 0o700 })
-  const { uid, mode } = statSync(own)
-  const isOwn = !process.getuid || (uid === process.getuid() && (mode & 0o022) === 0)
-  return isOwn ? own : undefined
-}
-
-/** Installs a package from npm into a folder of its own, which then has the file `inFolder`. */
-function install(wanted, folder, inFolder) {
-  process.stderr.write(
-    `outlast: installing Node ${nodeMajorMin} from npm into ${folder}, once (this Node is ${process.version}).\n`,
-  )
-  const work = mkdtempSync(`${folder}-`)
-  const { npm_execpath: npm = '', npm_node_execpath: node = process.execPath } = process.env
-  const flags = ['--location=project', '--prefix=.', '--ignore-scripts', '--no-dry-run']
-  const args = ['install', ...flags, '--no-audit', '--no-fund', '--loglevel=error', wanted]
-  const isPath = /npm-cli\.c?js$/.test(npm)
-  const [program, ...rest] = isPath ? [node, npm, ...args] : ['npm', ...args]
-  const shell = !isPath && process.platform === 'win32'
-  spawnSync(program, rest, { cwd: work, stdio: ['ignore', 'ignore', 2], shell })
-  try {
-    if (existsSync(path.join(work, inFolder))) {
-      rmSync(folder, { recursive: true, force: true })
-      renameSync(work, folder)
-    }
-  } catch {
-    // Another process installed it in the meantime.
-  }
-  rmSync(work, { recursive: true, force: true })
 }
 
 /**

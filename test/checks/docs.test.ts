@@ -91,7 +91,15 @@ test('TypeScript in pages and in docstrings of the client compiles', (t) => {
   const folder = path.join(root, 'dist/code-in-docs')
   writeBlocks('code-in-docs', blocks)
   t.after(() => rmSync(folder, { recursive: true }))
-  const config = { extends: '../../tsconfig.json', include: ['*.ts'] }
+  const paths = {
+    outlast: ['../../apps/server/src/authoring/index.ts'],
+    'outlast/testing': ['../../apps/server/src/testing/index.ts'],
+  }
+  const config = {
+    extends: '../../tsconfig.json',
+    compilerOptions: { paths },
+    include: ['*.ts'],
+  }
   writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config))
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
   const { status, stdout } = blocks.length

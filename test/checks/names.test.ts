@@ -10,6 +10,7 @@ const packages = [
   'apps/server',
   // The names that a project imports, which describe the same things as those of the server.
   'apps/server/src/authoring',
+  'apps/server/src/testing',
   'apps/console',
   'packages/contract',
   'packages/sdk',

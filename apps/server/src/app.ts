@@ -73,6 +73,11 @@ export type AppOptions = {
    * The version that other nodes see; nodes of different versions can take over each other's turns.
    */
   version?: string
+  /**
+   * True when no other node can use DATABASE_URL. Then a restarted node continues its turns at
+   * once. Default: true for the embedded database.
+   */
+  alone?: boolean
   /** How often expired rows are deleted. */
   sweepIntervalMs?: number
   /** Longest time of an event hook for one event. */
@@ -157,14 +162,15 @@ const catalogueOf = ({ capabilities = builtins, project = emptyProject }: AppOpt
 type Databases = Awaited<ReturnType<typeof openDatabases>>
 
 /** Opens the connections, starts the embedded database if it is used, and migrates. */
-async function openDatabases(config: Config, { log, undo, onFatal = () => {} }: Starting) {
+async function openDatabases(config: Config, starting: Starting) {
+  const { log, undo, onFatal = () => {} } = starting
   let embedded: Embedded | undefined
   if (config.DATABASE_URL === undefined) {
     embedded = await startEmbedded({ dataDir: config.DATA_DIR, log, onFatal })
     undo.push(embedded.stop)
   }
   const url = config.DATABASE_URL ?? embedded!.url
-  const alone = embedded !== undefined
+  const alone = starting.alone ?? embedded !== undefined
   const onError = (error: Error) => log.debug('a database connection broke', { error })
   const limits = { max: appConnections, timeoutMs: statementTimeoutMs }
   const history = createHistory()

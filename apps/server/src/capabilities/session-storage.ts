@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { storedBytesMax, storedNameMax } from '../store/files/session-storage.ts'
+import { storedBytesMax, storedNameMax } from '../store/files/stored-text-rules.ts'
 import type { NamedTexts } from '../store/files/tool-access.ts'
 import { defineCapability, defineTool, type ToolContext, ToolError } from './capability.ts'
 

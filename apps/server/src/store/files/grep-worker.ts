@@ -1,11 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import type { GrepMatch, GrepResult } from '@outlast/contract'
-import { RE2JS } from 're2js'
 import { openDatabase, type Statement } from '../database.ts'
 import { isUnavailable } from '../database-errors.ts'
 import { isText } from './files.ts'
-import { globPattern } from './glob.ts'
 import type { GrepAnswer, GrepQuestion } from './grep.ts'
+import { addMatches, compileGlob, compilePattern, newGrepProgress } from './grep-matches.ts'
 import { lowerPriority } from './low-priority.ts'
 
 /** A thread that searches files, one search at a time, with its own database connection. */
@@ -13,9 +11,6 @@ import { lowerPriority } from './low-priority.ts'
 const connections = 1
 const statementTimeoutMs = 6_000
 const batchBytes = 4_000_000
-const matchesMax = 10_000
-const answerCharsMax = 2_000_000
-const lineCharsMax = 1_000
 const port = parentPort!
 lowerPriority()
 const { url } = workerData as { url: string }
@@ -35,7 +30,6 @@ select b.bytes from unnest($2::text[]) with ordinality as n(hash, ord)
 left join blobs b on b.org_id = $1 and b.hash = n.hash order by n.ord`,
 }
 
-type GrepProgress = { results: GrepResult[]; matches: number; chars: number; truncated: boolean }
 type Listed = { path: string; hash: string; size_bytes: number }
 
 port.on('message', async (question: GrepQuestion) => {
@@ -46,12 +40,12 @@ port.on('message', async (question: GrepQuestion) => {
 })
 
 async function search({ orgId, sessionId, pattern, pathPattern, until }: GrepQuestion) {
-  const compiled = compile(pattern)
+  const compiled = compilePattern(pattern)
   if (!('test' in compiled)) return compiled
-  const glob = pathPattern ? RE2JS.compile(globPattern(pathPattern), RE2JS.DOTALL) : undefined
+  const glob = pathPattern ? compileGlob(pathPattern) : undefined
   const listed = await db.run<Listed>(listing, [sessionId, orgId])
   const wanted = listed.filter(({ path }) => glob?.test(path) ?? true)
-  const found: GrepProgress = { results: [], matches: 0, chars: 0, truncated: false }
+  const found = newGrepProgress()
   const all = [...batches(wanted)]
   let next = readBatch(orgId, all[0])
   for (const [index, batch] of all.entries()) {
@@ -74,14 +68,6 @@ async function readBatch(orgId: string, batch: Listed[] = []) {
   return hashes.length === 0 ? [] : db.run<{ bytes: Buffer | null }>(reading, [orgId, hashes])
 }
 
-function compile(pattern: string): RE2JS | { invalid: string } {
-  try {
-    return RE2JS.compile(pattern)
-  } catch (error) {
-    return { invalid: (error as Error).message.replace(/^error parsing regexp: /, '') }
-  }
-}
-
 function* batches(files: Listed[]): Generator<Listed[]> {
   let batch: Listed[] = []
   let bytes = 0
@@ -96,33 +82,3 @@ function* batches(files: Listed[]): Generator<Listed[]> {
   }
   if (batch.length > 0) yield batch
 }
-
-function addMatches(
-  found: GrepProgress,
-  pattern: RE2JS,
-  { path, text }: { path: string; text: string },
-) {
-  const matches: GrepMatch[] = []
-  let number = 0
-  for (let at = 0; at <= text.length && !found.truncated; ) {
-    const end = text.indexOf('\n', at)
-    const line = text.slice(at, end < 0 ? text.length : end)
-    number += 1
-    at = end < 0 ? text.length + 1 : end + 1
-    // The text after the last line break is no line.
-    if (line === '' && end < 0 && number > 1) break
-    if (!pattern.test(line.endsWith('\r') ? line.slice(0, -1) : line)) continue
-    if (found.matches === matchesMax || found.chars > answerCharsMax) {
-      found.truncated = true
-      break
-    }
-    const shown = shorten(line)
-    matches.push({ path, line_number: number, line: shown })
-    found.matches += 1
-    found.chars += shown.length
-  }
-  if (matches.length > 0) found.results.push({ path, matches })
-}
-
-const shorten = (line: string) =>
-  line.length <= lineCharsMax ? line : `${line.slice(0, lineCharsMax).toWellFormed()}…`

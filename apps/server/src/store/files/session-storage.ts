@@ -1,5 +1,5 @@
 import { type SqlBool, sql } from 'kysely'
-import { ApiError, invalidAt } from '../../errors.ts'
+import { ApiError } from '../../errors.ts'
 import { SealedTextError, type Secrets } from '../../secrets.ts'
 import { batchesOf } from '../batches.ts'
 import type { Database, Db, Statement } from '../database.ts'
@@ -7,12 +7,14 @@ import type { TurnRun } from '../sessions/turns.ts'
 import { randomShard } from '../shards.ts'
 import { withSessionLock } from './session-mutex.ts'
 import { StaleAttemptError } from './stale-attempt.ts'
+import {
+  checkStoredName,
+  checkStoredText,
+  checkStoredValue,
+  storageFull,
+  storedNamesMax,
+} from './stored-text-rules.ts'
 import type { NamedTexts, SessionStorage, StoredName } from './tool-access.ts'
-
-export const storedNameMax = 255
-export const storedBytesMax = 65_536
-/** Limit per kind and session. */
-const namesMax = 1_000
 
 export type StorageOf = {
   db: Database
@@ -38,15 +40,14 @@ export function openStorage(of: StorageOf): SessionStorage {
     values: {
       ...values,
       async set(name, text) {
-        checkText(text)
-        if (text.includes('\0')) throw invalidAt('value', 'cannot contain NUL')
+        checkStoredValue(text)
         await values.set(name, text)
       },
     },
     secrets: {
       ...sealed,
       async set(name, text) {
-        checkText(text)
+        checkStoredText(text)
         await sealed.set(name, masterKeysOf(of).seal(text, place(name)))
       },
       async get(name) {
@@ -72,21 +73,6 @@ function openSecret(secrets: Secrets, envelope: string, place: string): string {
   }
 }
 
-function checkText(text: string): void {
-  if (Buffer.byteLength(text) > storedBytesMax) {
-    throw new ApiError('value_too_large', String(storedBytesMax))
-  }
-}
-
-function checkName(name: string): void {
-  if (name === '') throw invalidAt('name', 'must not be empty')
-  if (name.includes('\0')) throw invalidAt('name', 'cannot contain NUL')
-  // PostgreSQL's characters, not JavaScript's UTF-16 units.
-  if ([...name].length > storedNameMax) {
-    throw invalidAt('name', `must not have more than ${storedNameMax} characters`)
-  }
-}
-
 type Kind = 'value' | 'secret'
 
 /** The stored texts of one kind, as the table holds them. */
@@ -98,21 +84,21 @@ function textsOf(of: StorageOf, kind: Kind): NamedTexts {
     )
   return {
     async set(name, text) {
-      checkName(name)
+      checkStoredName(name)
       await of.checkRoom?.()
       return change(async (db, agentId) => {
-        const values = [orgId, sessionId, agentId, randomShard(), kind, name, text, namesMax]
+        const values = [orgId, sessionId, agentId, randomShard(), kind, name, text, storedNamesMax]
         const stored = await db.run(write, values)
-        if (stored.length === 0) throw new ApiError('storage_full', `${namesMax} ${kind}s`)
+        if (stored.length === 0) throw storageFull(kind)
       })
     },
     async get(name) {
-      checkName(name)
+      checkStoredName(name)
       const [found] = await db.run<{ body: string }>(read, [orgId, sessionId, kind, name])
       return found?.body
     },
     async remove(name) {
-      checkName(name)
+      checkStoredName(name)
       return change(async (db, agentId) => {
         const values = [orgId, sessionId, agentId, randomShard(), kind, name]
         return (await db.run(erase, values)).length > 0

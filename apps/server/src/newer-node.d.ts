@@ -1,0 +1,2 @@
+export const nodeMajorMin: number
+export function findNewerNode(options: { mayInstall: boolean }): string | undefined

@@ -1,0 +1,93 @@
+/**
+ * The process of a test server. It loads the server's code, waits for a line with its start, and
+ * runs until its standard input ends, which is when the process of the test ends.
+ * Contract: its standard output has one line, its state. All other output goes to standard error.
+ */
+import { startApp } from '../app.ts'
+import { settings } from '../config/settings.ts'
+import { settingsText } from '../config/settings-text.ts'
+import { type Config, readConfig } from '../config.ts'
+import { createLog } from '../log.ts'
+import { loadProject } from '../project/load.ts'
+import { ProjectError } from '../project/problems.ts'
+import { openaiCompletions } from '../providers/openai-completions.ts'
+import { eachLine, lineOf } from './lines.ts'
+
+export type ServerStart = {
+  /** Folder of the project. */
+  folder: string
+  /** The environment of the test; settings in it have no effect. */
+  environment: Record<string, string | undefined>
+  settings: Record<string, string>
+  /** Added to PRIVATE_HOSTS_ALLOWED. */
+  allowed: string[]
+}
+export type ChildMessage =
+  | { warmUp: Record<string, string> }
+  | { start: ServerStart }
+  | { stop: true }
+export type ServerState = { url: string } | { error: string }
+
+const print = process.stdout.write.bind(process.stdout)
+process.stdout.write = process.stderr.write.bind(process.stderr)
+
+let stop = async () => {}
+
+async function start({ folder, environment, settings: given, allowed }: ServerStart) {
+  takeEnvironment({ ...environment, ...given })
+  process.chdir(folder)
+  const project = await loadProject({ folder })
+  const texts = { ...settingsText(project.settings), ...given }
+  const hosts = [texts.PRIVATE_HOSTS_ALLOWED, ...allowed].filter(Boolean)
+  const config = readConfig({ ...texts, PRIVATE_HOSTS_ALLOWED: hosts.join(',') })
+  logStrays(config)
+  const app = await startApp(config, { project, alone: true, onFatal: fail })
+  stop = app.stop
+  return app.url
+}
+
+/** The project's code sees the environment of the test, but no settings for other servers. */
+function takeEnvironment(environment: Record<string, string | undefined>) {
+  for (const name of Object.keys(process.env)) delete process.env[name]
+  for (const [name, value] of Object.entries(environment)) {
+    if (!(name in settings) && value !== undefined) process.env[name] = value
+  }
+}
+
+function logStrays({ LOG_LEVEL, LOG_FORMAT }: Config) {
+  const log = createLog(LOG_LEVEL, LOG_FORMAT)
+  process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }))
+}
+
+function fail(error: Error) {
+  const isProject = error instanceof ProjectError
+  const message = isProject ? `The project cannot be loaded:\n${error.message}` : error.message
+  print(lineOf({ error: message }), () => process.exit(1))
+}
+
+/**
+ * Starts a server and stops it: the functions that ran once are compiled, and the next start takes
+ * a third of the time.
+ */
+async function warmUp(given: Record<string, string>) {
+  const config = readConfig({ PORT: '0', LOG_LEVEL: 'silent', SHUTDOWN_GRACE_MS: '0', ...given })
+  const app = await startApp(config, { alone: true })
+  await openaiCompletions.model({ apiKey: undefined, baseUrl: app.url }, 'none')
+  await app.stop()
+}
+
+async function take(message: ChildMessage) {
+  if ('warmUp' in message && waiting.length === 0) await warmUp(message.warmUp).catch(() => {})
+  if ('start' in message) await start(message.start).then((url) => print(lineOf({ url })), fail)
+  if ('stop' in message) await stop().finally(() => process.exit())
+}
+
+/** Messages that arrived while an earlier one was handled. */
+const waiting: ChildMessage[] = []
+let taken = Promise.resolve()
+
+eachLine(process.stdin, (line) => {
+  waiting.push(JSON.parse(line) as ChildMessage)
+  taken = taken.then(() => take(waiting.shift()!))
+})
+process.stdin.once('end', () => process.exit())

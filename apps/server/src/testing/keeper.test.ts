@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { queryRows } from '../../test/database.ts'
+import { eventually } from '../../test/waiting.ts'
+
+const testing = new URL('./index.ts', import.meta.url).href
+const uid = process.getuid?.() ?? -1
+
+/** A folder for temporary files in which no keeper runs. */
+function temporaryFolder(t: TestContext) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'ol-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
+  return folder
+}
+
+type Program = {
+  /** Body of a module with `startTestServer` and `print`. */
+  code: string
+  env?: Record<string, string>
+}
+
+/** Runs a test file of a user as a process of its own. */
+function run(t: TestContext, folder: string, { code, env = {} }: Program) {
+  const file = path.join(folder, `test-${Math.random().toString(36).slice(2)}.ts`)
+  writeFileSync(
+    file,
+    `const { startTestServer } = await import(${JSON.stringify(testing)})
+const print = (value: unknown) => console.log(JSON.stringify(value))
+${code}`,
+  )
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, TMPDIR: folder, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  let output = ''
+  let errors = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  child.stderr.on('data', (chunk) => (errors += chunk))
+  const exited = once(child, 'close').then(([code]) => code as number | null)
+  const printed = (count = 1) =>
+    eventually(async () => {
+      const lines = output.split('\n').slice(0, -1)
+      if (lines.length >= count) return lines.map((line) => JSON.parse(line))
+      if (child.exitCode !== null) assert.fail(`it ended: ${errors}`)
+      return undefined
+    })
+  return { child: child as ChildProcess, exited, printed, errors: () => errors }
+}
+
+/** The folder of the only keeper. */
+function keeperFolder(folder: string): string {
+  const base = path.join(folder, `outlast-testing-${uid}`)
+  const [name, ...more] = readdirSync(base)
+  assert.deepEqual(more, [])
+  return path.join(base, name!)
+}
+
+const pidOfKeeper = (folder: string) =>
+  Number(readFileSync(path.join(keeperFolder(folder), 'server.pid'), 'utf8'))
+
+function isRunning(pid: number) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const isGone = (url: string) =>
+  fetch(`${url}/health`).then(
+    () => false,
+    () => true,
+  )
+
+const starts = `
+const server = await startTestServer()
+print(server.url)
+`
+const stays = `${starts}
+setInterval(() => {}, 1_000)
+`
+
+test('test files that run at once share one keeper, which ends with its data after them', async (t) => {
+  const folder = temporaryFolder(t)
+  const files = Array.from({ length: 3 }, () => run(t, folder, { code: stays }))
+  const urls = await Promise.all(files.map(async ({ printed }) => (await printed())[0]))
+  assert.equal(new Set(urls).size, 3)
+  const pid = pidOfKeeper(folder)
+  assert.ok(isRunning(pid))
+  for (const { child } of files) child.kill('SIGKILL')
+  for (const url of urls) await eventually(() => isGone(url))
+  await eventually(async () => !isRunning(pid))
+  assert.ok(!existsSync(path.join(keeperFolder(folder), 'data')))
+})
+
+test('a test file ends without stopping its servers, and they end with it', async (t) => {
+  const folder = temporaryFolder(t)
+  const file = run(t, folder, { code: starts })
+  const [url] = await file.printed()
+  assert.equal(await file.exited, 0, file.errors())
+  await eventually(() => isGone(url))
+})
+
+test('a keeper that was killed is replaced, with its PostgreSQL', async (t) => {
+  const folder = temporaryFolder(t)
+  const first = run(t, folder, { code: stays })
+  await first.printed()
+  const pid = pidOfKeeper(folder)
+  process.kill(pid, 'SIGKILL')
+  await eventually(async () => !isRunning(pid))
+  const second = run(t, folder, { code: stays })
+  await second.printed()
+  assert.notEqual(pidOfKeeper(folder), pid)
+  const running = pidOfKeeper(folder)
+  first.child.kill('SIGKILL')
+  second.child.kill('SIGKILL')
+  await eventually(async () => !isRunning(running))
+})
+
+test('a process whose keeper was killed gets its next server from another one', async (t) => {
+  const folder = temporaryFolder(t)
+  const code = `
+const one = await startTestServer()
+print(one.url)
+process.stdin.resume()
+await new Promise((resolve) => process.once('SIGUSR2', resolve))
+const other = await startTestServer()
+print(other.url)
+`
+  const file = run(t, folder, { code: `setInterval(() => {}, 1_000)\n${code}` })
+  await file.printed()
+  process.kill(pidOfKeeper(folder), 'SIGKILL')
+  file.child.kill('SIGUSR2')
+  const [, url] = await file.printed(2)
+  assert.ok(!(await isGone(url)))
+  const running = pidOfKeeper(folder)
+  file.child.kill('SIGKILL')
+  await eventually(async () => !isRunning(running))
+})
+
+test('a given PostgreSQL holds the databases, and has none of them afterwards', async (t) => {
+  const folder = temporaryFolder(t)
+  const adminUrl = process.env.OUTLAST_TEST_DATABASE_URL!
+  const mine = 'select datname from pg_database where starts_with(datname, $1)'
+  const databases = () => queryRows<{ datname: string }>(adminUrl, mine, ['outlast_test_'])
+  const before = await databases()
+  const env = { OUTLAST_TEST_DATABASE_URL: adminUrl }
+  const file = run(t, folder, { code: stays, env })
+  await file.printed()
+  assert.ok(!existsSync(path.join(keeperFolder(folder), 'data')))
+  const known = new Set(before.map(({ datname }) => datname))
+  const added = (await databases()).filter(({ datname }) => !known.has(datname))
+  assert.ok(added.length >= 2)
+  const pid = pidOfKeeper(folder)
+  file.child.kill('SIGKILL')
+  await eventually(async () => !isRunning(pid))
+  const left = await databases()
+  for (const { datname } of added) assert.ok(!left.some((one) => one.datname === datname))
+})
+
+test('a database that cannot be reached is the error of the start', async (t) => {
+  const folder = temporaryFolder(t)
+  const env = { OUTLAST_TEST_DATABASE_URL: 'postgres://nobody:x@127.0.0.1:1/none' }
+  const file = run(t, folder, { code: starts, env })
+  assert.equal(await file.exited, 1)
+  assert.match(file.errors(), /ECONNREFUSED 127\.0\.0\.1:1/)
+})
+
+test('a folder that other users can open is refused', { skip: uid < 0 }, async (t) => {
+  const folder = temporaryFolder(t)
+  mkdirSync(path.join(folder, `outlast-testing-${uid}`), { mode: 0o777 })
+  chmodSync(path.join(folder, `outlast-testing-${uid}`), 0o777)
+  const file = run(t, folder, { code: starts })
+  assert.equal(await file.exited, 1)
+  assert.match(file.errors(), /can be opened by other users: remove it/)
+})
+
+test('a server ends with a test process that is killed', async (t) => {
+  const folder = temporaryFolder(t)
+  const file = run(t, folder, { code: stays })
+  const [url] = await file.printed()
+  assert.ok(!(await isGone(url)))
+  file.child.kill('SIGKILL')
+  await eventually(() => isGone(url))
+})
+
+test('the package of tests is loaded without the code of the server', async (t) => {
+  const folder = temporaryFolder(t)
+  const file = path.join(folder, 'loaded.ts')
+  writeFileSync(
+    file,
+    `import { registerHooks } from 'node:module'
+const loaded: string[] = []
+registerHooks({
+  load(url, context, next) {
+    loaded.push(url)
+    return next(url, context)
+  },
+})
+await import(${JSON.stringify(testing)})
+console.log(JSON.stringify(loaded))
+`,
+  )
+  const flags = ['--disable-warning=ExperimentalWarning', file]
+  const { stdout, stderr } = spawnSync(process.execPath, flags, { encoding: 'utf8' })
+  assert.equal(stderr, '')
+  const loaded = JSON.parse(stdout) as string[]
+  assert.ok(loaded.includes(testing))
+  const heavy =
+    /\/src\/(runtime|http|access|observe|app|main)|node_modules\/(pg|kysely|fastify|typebox)\//
+  assert.deepEqual(
+    loaded.filter((url) => heavy.test(url)),
+    [],
+  )
+})

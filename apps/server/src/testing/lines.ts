@@ -1,0 +1,14 @@
+import { StringDecoder } from 'node:string_decoder'
+
+/** Calls `take` with each line of a stream of text. */
+export function eachLine(stream: NodeJS.ReadableStream, take: (line: string) => void): void {
+  const decoder = new StringDecoder('utf8')
+  let rest = ''
+  stream.on('data', (chunk: Buffer) => {
+    const lines = (rest + decoder.write(chunk)).split('\n')
+    rest = lines.pop()!
+    for (const line of lines) take(line)
+  })
+}
+
+export const lineOf = (value: unknown) => `${JSON.stringify(value)}\n`

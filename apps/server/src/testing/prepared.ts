@@ -1,0 +1,46 @@
+import type { ChildProcess } from 'node:child_process'
+import { isEnded, launchProcess, warmUp } from './server-process.ts'
+import { openTestDatabase, type TestDatabase } from './test-database.ts'
+
+/** A process that has loaded the server's code, with a database. */
+type Prepared = { child: ChildProcess; databaseUrl: string | undefined; database: TestDatabase }
+
+/** Prepared in the background after a start, for the next one. */
+let next: Promise<Prepared | undefined> | undefined
+
+/** Takes the prepared process and database, or new ones. */
+export async function takePrepared(databaseUrl: string | undefined): Promise<Prepared> {
+  const prepared = await take()
+  if (prepared && prepared.databaseUrl === databaseUrl) return prepared
+  void prepared?.database.drop()
+  const child = prepared?.child ?? launchProcess()
+  return { child, databaseUrl, database: await openTestDatabase(databaseUrl) }
+}
+
+/** Takes a process for a database that exists. */
+export async function takeProcess(): Promise<ChildProcess> {
+  const prepared = await take()
+  void prepared?.database.drop()
+  return prepared?.child ?? launchProcess()
+}
+
+async function take() {
+  const taken = next
+  next = undefined
+  const prepared = await taken
+  if (!prepared || !isEnded(prepared.child)) return prepared
+  void prepared.database.drop()
+  return undefined
+}
+
+/** Prepares a process and a database for the next server, unless one is prepared. */
+export function prepareNext(databaseUrl: string | undefined): void {
+  next ??= prepare(databaseUrl).catch(() => undefined)
+}
+
+async function prepare(databaseUrl: string | undefined): Promise<Prepared> {
+  const child = launchProcess()
+  const database = await openTestDatabase(databaseUrl)
+  warmUp(child, database.settings)
+  return { child, databaseUrl, database }
+}

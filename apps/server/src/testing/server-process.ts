@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { ServerStart, ServerState } from './child.ts'
+import { eachLine, lineOf } from './lines.ts'
+import { nodeProgram } from './node-program.ts'
+
+/** A running server. */
+export type ServerProcess = {
+  url: string
+  /** Resolves when the process has ended, for any reason. */
+  ended: Promise<unknown>
+  /** Sends SIGKILL. */
+  kill: () => Promise<void>
+  /** Ends streams, hands over turns, and ends the process. */
+  stop: () => Promise<void>
+}
+
+const program = fileURLToPath(new URL('./child.ts', import.meta.url))
+const codeCache = fileURLToPath(new URL('../../../../node_modules/.cache/outlast', import.meta.url))
+const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16']
+
+/**
+ * Starts a server in a launched process. It ends with this process and does not keep it alive.
+ * Contract: rejects with the message of the server when it cannot start.
+ */
+export async function startServerProcess(
+  child: ChildProcess,
+  start: ServerStart,
+): Promise<ServerProcess> {
+  hold(child)
+  const ended = isEnded(child) ? Promise.resolve() : once(child, 'exit')
+  try {
+    const state = stateOf(child)
+    child.stdin!.write(lineOf({ start }))
+    return handleOf(child, await state, ended)
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  } finally {
+    release(child)
+  }
+}
+
+export const isEnded = ({ exitCode, signalCode }: ChildProcess) =>
+  exitCode !== null || signalCode !== null
+
+function handleOf(child: ChildProcess, url: string, ended: Promise<unknown>): ServerProcess {
+  const whenEnded = async () => {
+    hold(child)
+    await ended
+    release(child)
+  }
+  return {
+    url,
+    ended,
+    kill() {
+      child.kill('SIGKILL')
+      return whenEnded()
+    },
+    stop() {
+      child.stdin!.write(lineOf({ stop: true }))
+      return whenEnded()
+    },
+  }
+}
+
+/** Launches a process that loads the server's code and waits for its start. */
+export function launchProcess(): ChildProcess {
+  const child = spawn(nodeProgram(), [...flags, program], {
+    env: { NODE_COMPILE_CACHE: codeCache, ...process.env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+    windowsHide: true,
+  })
+  child.stdin.on('error', () => {})
+  child.on('error', () => {})
+  release(child)
+  return child
+}
+
+function stateOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    eachLine(child.stdout!, (line) => {
+      const state = JSON.parse(line) as ServerState
+      if ('url' in state) resolve(state.url)
+      else reject(new Error(state.error))
+    })
+    child.once('error', reject)
+    child.once('close', (code, signal) =>
+      reject(new Error(`The server ended with ${signal ?? `code ${code}`} before it was ready.`)),
+    )
+  })
+}
+
+/** Starts and stops a server in a launched process, whose next start is faster then. */
+export function warmUp(child: ChildProcess, settings: Record<string, string>): void {
+  child.stdin!.write(lineOf({ warmUp: settings }))
+}
+
+type Handle = { ref?: () => void; unref?: () => void }
+
+const handlesOf = (child: ChildProcess) => [child, child.stdin, child.stdout] as Handle[]
+
+/** While held, a child keeps this process alive. */
+function hold(child: ChildProcess) {
+  for (const handle of handlesOf(child)) handle.ref?.()
+}
+
+function release(child: ChildProcess) {
+  for (const handle of handlesOf(child)) handle.unref?.()
+}

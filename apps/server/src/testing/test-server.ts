@@ -1,0 +1,163 @@
+import type { ChildProcess } from 'node:child_process'
+import path from 'node:path'
+import type { Agent, NewSession, Session } from '@outlast/contract'
+import { createOutlast, type Outlast, type SessionHandle } from '@outlast/sdk'
+import type { AgentDefinition } from '../authoring/agent.ts'
+import type { Settings } from '../authoring/config.ts'
+import { settingsText } from '../config/settings-text.ts'
+import type { ServerStart } from './child.ts'
+import { prepareNext, takePrepared, takeProcess } from './prepared.ts'
+import { type ServerProcess, startServerProcess } from './server-process.ts'
+import type { TestDatabase } from './test-database.ts'
+import type { TestModel } from './test-model.ts'
+import { type EventOf, type UntilOptions, untilEvent } from './until.ts'
+
+export type TestServerOptions = {
+  /** Folder of the project. Default: the working directory. */
+  project?: string
+  /** The default model. Default: the simulated one. */
+  model?: TestModel
+  /** Settings by the names of their environment variables. */
+  settings?: Settings
+  /** Agents to create. */
+  agents?: readonly AgentDefinition[]
+  /**
+   * A PostgreSQL server to create the database on, as a user who may create databases. Default:
+   * OUTLAST_TEST_DATABASE_URL, otherwise an embedded one.
+   */
+  databaseUrl?: string
+}
+
+export type TestServer = AsyncDisposable & {
+  url: string
+  /** A client with full access. */
+  client: Outlast
+  /** The agents that were created, in the order of the options. */
+  agents: readonly Agent[]
+  /** Creates a session of an agent, by name or id. Default: the first of `agents`. */
+  session: (agent?: string, fields?: Omit<NewSession, 'agent_id'>) => Promise<SessionHandle>
+  /**
+   * Waits for a stored event of a session, from its start or after another event, also across
+   * `kill` and `restart`. Rejects after `timeoutMs` (10,000) with the types of the events so far.
+   */
+  until: <const What extends Parameters<typeof untilEvent>[2]['what']>(
+    session: string | Pick<Session, 'id'>,
+    what: What,
+    options?: UntilOptions,
+  ) => Promise<EventOf<What>>
+  /** Kills the process with SIGKILL, as a crash does. */
+  kill: () => Promise<void>
+  /** Kills the process if it runs, and starts it on the same data and address. */
+  restart: () => Promise<void>
+  /** Stops the process and drops the database. */
+  stop: () => Promise<void>
+}
+
+/** Starts a server with the project's code as its own process, with a database of its own. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const { model, databaseUrl = process.env.OUTLAST_TEST_DATABASE_URL } = options
+  const modelUrl = await model?.wire.open()
+  const { child, database } = await takePrepared(databaseUrl)
+  const start = startOf(options, { database, modelUrl })
+  let running: ServerProcess | undefined
+  const begin = async (child: ChildProcess, port: string) => {
+    const settings = { ...start.settings, PORT: port }
+    running = await startServerProcess(child, { ...start, settings })
+    void running.ended.then(() => model?.wire.interrupted())
+    prepareNext(databaseUrl)
+    return running.url
+  }
+  const stop = async () => {
+    await running?.stop()
+    running = undefined
+    model?.wire.close()
+    await database.drop()
+  }
+  try {
+    const url = await begin(child, '0')
+    const client = createOutlast({ url })
+    const adding = model && addModel(client, model, modelUrl!)
+    const [agents] = await Promise.all([addAgents(client, options.agents), adding])
+    const kill = async () => running?.kill()
+    return {
+      url,
+      client,
+      agents,
+      session: async (agent, fields) =>
+        client.session(
+          await client.sessions.create({
+            ...fields,
+            agent_id: await agentId(client, agents, agent),
+          }),
+        ),
+      until: (session, what, about) =>
+        untilEvent(client, session, {
+          ...about,
+          what,
+          problem: () => model?.wire.problem(),
+        }),
+      kill,
+      async restart() {
+        await kill()
+        await begin(await takeProcess(), new URL(url).port)
+      },
+      stop,
+      [Symbol.asyncDispose]: stop,
+    }
+  } catch (error) {
+    await stop().catch(() => {})
+    throw error
+  }
+}
+
+type Places = { database: TestDatabase; modelUrl: string | undefined }
+
+function startOf(options: TestServerOptions, { database, modelUrl }: Places): ServerStart {
+  const { project = '.', settings = {} } = options
+  return {
+    folder: path.resolve(project),
+    environment: process.env,
+    settings: {
+      LOG_LEVEL: 'error',
+      SIMULATED_MODELS: 'always',
+      SHUTDOWN_GRACE_MS: '1000',
+      ...settingsText(settings),
+      HOST: '127.0.0.1',
+      ...database.settings,
+    },
+    allowed: modelUrl === undefined ? [] : [`provider=${new URL(modelUrl).host}`],
+  }
+}
+
+async function addModel(client: Outlast, { wire }: TestModel, url: string) {
+  const provider = await client.providers.create({
+    name: 'Test',
+    provider_type: wire.providerType,
+    base_url: url,
+    api_key: 'test',
+  })
+  await client.providers.createModel(provider.id, {
+    model_id: wire.modelName,
+    display_name: wire.modelName,
+    is_default: true,
+  })
+}
+
+async function addAgents(client: Outlast, agents: readonly AgentDefinition[] = []) {
+  const added: Agent[] = []
+  for (const agent of agents) {
+    const name = agent.name ?? `Agent ${added.length + 1}`
+    added.push(await client.agents.create({ ...agent, name }))
+  }
+  return added
+}
+
+async function agentId(client: Outlast, agents: readonly Agent[], wanted?: string) {
+  const isWanted = ({ id, name }: Agent) => wanted === undefined || wanted === id || wanted === name
+  const own = agents.find(isWanted)
+  if (own) return own.id
+  if (wanted === undefined)
+    throw new Error('Name an agent: the server was started without `agents`.')
+  for await (const agent of client.agents.list()) if (isWanted(agent)) return agent.id
+  throw new Error(`The server has no agent with the name or id ${JSON.stringify(wanted)}.`)
+}
