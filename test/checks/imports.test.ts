@@ -64,10 +64,12 @@ const order = [
   ['http/streams/'],
   ['http/routes/'],
   ['http/reference/'],
+  ['http/in-process/'],
   ['http/server.ts'],
   ['project/'],
   ['app.ts'],
   ['testing/'],
+  ['server.ts'],
   ['main.ts'],
 ]
 
@@ -112,11 +114,11 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^@prometheus-io\/client$/, in: ['observe/metrics.ts'] },
   { package: /^@opentelemetry\/.+$/, in: ['observe/exporter.ts'] },
   { package: /^@outlast\/contract$/, in: [''] },
-  // The steps of a turn, which clients read from the same events, and the client of a test.
+  // The steps of a turn, which clients read from the same events, and clients of the server.
   {
     package: /^@outlast\/sdk$/,
-    in: ['runtime/log/', 'runtime/why.ts', 'testing/'],
-    types: ['authoring/config.ts'],
+    in: ['runtime/log/', 'runtime/why.ts', 'http/in-process/client.ts', 'testing/'],
+    types: ['authoring/config.ts', 'server.ts'],
   },
 ]
 

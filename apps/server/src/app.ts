@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
 import { createAccess } from './access/access.ts'
+import type { ProcessKey } from './access/process-key.ts'
 import { createQuotas } from './access/quotas.ts'
 import { emptyProject, type Project } from './authoring/project.ts'
 import { readBuild } from './build.ts'
@@ -11,6 +13,7 @@ import { builtins } from './capabilities/index.ts'
 import { createMcp } from './capabilities/mcp/mcp.ts'
 import { isBroad } from './config/private-hosts.ts'
 import { type Config, configuredMasterKeys } from './config.ts'
+import { inProcessUrl, type Transport } from './http/in-process/transport.ts'
 import { createHttp } from './http/server.ts'
 import { createLog, type Log } from './log.ts'
 import type { ExporterOptions } from './observe/exporter.ts'
@@ -58,6 +61,9 @@ export const version = (JSON.parse(readFileSync(manifest, 'utf8')) as { version:
 export type App = {
   /** The address of the server, such as `http://127.0.0.1:9000`. */
   url: string
+  transport: Transport
+  /** The credential of clients in this process. */
+  processKey: ProcessKey
   /** Ends streams, hands over turns, and then stops the database. */
   stop: () => Promise<void>
 }
@@ -69,6 +75,8 @@ export type AppOptions = {
   project?: Project
   /** The place of the project's files. Its tools run in a thread, which loads them there. */
   projectLocation?: ProjectLocation | undefined
+  /** False for a server without a TCP port. Default: true. */
+  listens?: boolean
   /**
    * The version that other nodes see; nodes of different versions can take over each other's turns.
    */
@@ -134,7 +142,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   await storeFileAgents(node)
   let stopping = false
   const about = { version: starting.version ?? version, stopping: () => stopping }
-  const { app, streams, close } = await createHttp(node, about)
+  const { app, streams, transport, close } = await createHttp(node, about)
   undo.push(close)
   const { alone, queuePool: pool, url } = databases
   // A single node has no other nodes to compare itself with.
@@ -148,10 +156,17 @@ async function start(config: Config, starting: Starting): Promise<App> {
   })
   undo.push(keepSweeping(node, starting.sweepIntervalMs).stop)
   node.bus.hello()
+  await app.ready()
+  transport.begin()
+  const url = starting.listens === false ? inProcessUrl : await listen(app, node)
+  return { url, transport, processKey: node.access.processKey, stop: stopAll }
+}
+
+async function listen(app: FastifyInstance, { config, outbound }: Node): Promise<string> {
   await app.listen({ host: config.HOST, port: config.PORT })
   const address = app.server.address() as AddressInfo
-  node.outbound.protect({ host: address.address, port: address.port })
-  return { url: addressOf(address), stop: stopAll }
+  outbound.protect({ host: address.address, port: address.port })
+  return addressOf(address)
 }
 
 const catalogueOf = ({ capabilities = builtins, project = emptyProject }: AppOptions) => [

@@ -54,6 +54,7 @@ export const catalogue = {
   invalid_refresh_token: [401, 'Invalid refresh token'],
   refresh_token_expired: [401, 'Refresh token expired'],
   email_taken: [401, 'Email already registered'],
+  verification_failed: [401, 'The caller could not be verified.'],
   organization_missing: [401, 'Missing X-Org-Id header or org_id query param'],
   invalid_organization_id: [401, 'Invalid organization ID format'],
   oauth_provider_unknown: [401, 'Unknown OAuth provider'],
@@ -71,6 +72,10 @@ export const catalogue = {
   forbidden: [403, 'This requires %s access.'],
   not_granted: [403, 'The session token does not grant %s.'],
   users_only: [403, 'This requires a signed-in user, not a key or a token.'],
+  account_required: [
+    403,
+    'This requires an account of this server, which users of the product and the server do not have.',
+  ],
   keys_nested_too_deep: [403, 'A key can have at most %s keys between itself and its user.'],
   user_mismatch: [403, 'The signed-in user is not the one in the Outlast-User header.'],
   retention_too_short: [

@@ -8,7 +8,7 @@ export const AuditEntry = Type.Object(
     created_at: described(Timestamp, 'Time at which the entry was recorded.'),
     actor_type: described(
       oneOf('anonymous', 'user', 'key', 'token', 'server'),
-      '`user`: a signed-in user. `key`: an API key. `token`: a session token. `anonymous`: no credential, or no authentication. `server`: the start of a server, for agents from files.',
+      '`user`: a signed-in user, or a user of the product. `key`: an API key. `token`: a session token. `server`: the server itself, for agents from files and for the client in its process. `anonymous`: no credential, or no authentication.',
     ),
     actor_id: nullable(Type.String(), 'Id of the user, key or token. Null if there is none.'),
     actor_name: nullable(Type.String(), 'Name of the actor at that time. Null if there is none.'),
@@ -60,7 +60,7 @@ const exactly = (maxLength: number, description: string, example: string) =>
 const filters = {
   action: exactly(100, 'Only entries with exactly this `action`.', 'delete_agent'),
   actor_id: exactly(
-    100,
+    250,
     'Only entries of this user, key or token.',
     '01933b5a-0000-7000-8000-000000000001',
   ),

@@ -191,7 +191,7 @@ export type GenerationMetadata = Static<typeof GenerationMetadata>
 export const Decider = Type.Object(
   {
     kind: Type.String({
-      description: 'Kind of caller: `user`, `key`, `token` or `anonymous`.',
+      description: 'Kind of caller: `user`, `key`, `token`, `server` or `anonymous`.',
       examples: ['user'],
     }),
     id: Type.String({ description: 'Id of the user, API key or session token.' }),

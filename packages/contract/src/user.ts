@@ -80,6 +80,10 @@ export type UserQuery = Static<typeof UserQuery>
 export const Me = Type.Object(
   {
     ...person,
+    id: Type.String({
+      description: 'Id of the user. For a user of the product: `product:` and its id there.',
+      examples: ['01933b5a-0000-7000-8000-000000000001'],
+    }),
     roles: Type.Array(Role, {
       description: `Role of the caller in the selected organization, one item, or none without an organization. ${roleMeaning}`,
     }),

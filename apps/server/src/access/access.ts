@@ -4,6 +4,7 @@ import type { ConnectionShares } from '../store/connection-shares.ts'
 import type { Database } from '../store/database.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { createLimits, type Limits } from './limits.ts'
+import { createProcessKey, type ProcessKey } from './process-key.ts'
 import { createTokens, signingSecrets, type Tokens } from './tokens.ts'
 
 /** Authentication, tokens and request limits of this node. */
@@ -12,6 +13,7 @@ export type Access = {
   tokens: Tokens | undefined
   credentials: Credentials
   limits: Limits
+  processKey: ProcessKey
   stop: () => Promise<void>
 }
 
@@ -32,6 +34,7 @@ export function createAccess({ config, db, shares, masterKeys, log }: Options): 
     tokens,
     credentials,
     limits,
+    processKey: createProcessKey(),
     async stop() {
       await limits.stop()
       await credentials.stop()

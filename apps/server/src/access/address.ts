@@ -1,8 +1,9 @@
 /**
  * Returns the part of an address that limits count by: an IPv4 address, or the /64 of an IPv6
- * address.
+ * address. All clients without a known address share one part.
  */
-export function networkOf(ip: string): string {
+export function networkOf(ip: string | null | undefined): string {
+  if (ip === null || ip === undefined) return 'unknown'
   const plain = ip.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
   if (!plain.includes(':')) return plain
   const [head = '', tail] = plain.split('::')

@@ -1,4 +1,5 @@
 import type { Role, Scope } from '@outlast/contract'
+import { ApiError } from '../errors.ts'
 import type { Grants } from '../store/access/session-tokens.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
 import type { LimitedCaller } from './limits.ts'
@@ -9,8 +10,11 @@ export type Level = (typeof levels)[number]
 
 /** The authenticated caller of a request. */
 export type Principal = {
-  /** `anonymous`: there is no authentication. `token`: a browser, for one session. */
-  kind: 'anonymous' | 'user' | 'key' | 'token'
+  /**
+   * `anonymous`: there is no authentication. `token`: a browser, for one session. `server`: code in
+   * this process.
+   */
+  kind: 'anonymous' | 'user' | 'key' | 'token' | 'server'
   /** The id of the user, the key or the token. */
   id: string
   name: string
@@ -19,6 +23,8 @@ export type Principal = {
   orgId: string
   role: Role
   level: Level
+  /** True for a user of the product, which has no account here. */
+  isVerified?: boolean
   /** For a signed-in user: the sign-in on this device. */
   loginId?: string
   /** For a token: its only session. */
@@ -54,6 +60,27 @@ export function levelOfKey(scopes: Scope[], role: Role): Level | undefined {
   const most = levelOf(role)
   const granted = scopes.includes('*') ? most : levels.findLast((level) => scopes.includes(level))
   return granted === undefined || allows(most, granted) ? granted : most
+}
+
+/** False for users of the product and for code in this process. */
+export const hasAccount = ({ kind, isVerified }: Pick<Principal, 'kind' | 'isVerified'>) =>
+  kind !== 'server' && !isVerified
+
+/** Contract: throws 403 for a caller without an account, 409 without authentication. */
+export function checkAccount(principal: Pick<Principal, 'kind' | 'isVerified'>): void {
+  if (principal.kind === 'anonymous') throw new ApiError('authentication_off')
+  if (!hasAccount(principal)) throw new ApiError('account_required')
+}
+
+/** The caller of clients that run in this process. */
+export const ownProcess: Principal = {
+  kind: 'server',
+  id: 'server',
+  userId: 'server',
+  name: 'Server',
+  orgId: defaultOrganization,
+  role: 'owner',
+  level: 'admin',
 }
 
 /** The caller of every request without authentication. */

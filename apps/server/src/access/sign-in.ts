@@ -33,7 +33,7 @@ import { hashPassword, verifyPassword } from './passwords.ts'
 import { secretHash, type Tokens } from './tokens.ts'
 
 /** The origin of a sign-in. */
-export type Visitor = { address: string; user_agent: string | null; request_id: string }
+export type Visitor = { address: string | null; user_agent: string | null; request_id: string }
 
 /** The dependencies of sign-in. */
 export type SignIn = {

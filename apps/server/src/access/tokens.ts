@@ -39,6 +39,8 @@ export type Tokens = {
    * Contract: undefined for a foreign, changed or other kind of token; `expired` for expired ones.
    */
   read: <K extends Kind>(kind: K, token: string) => Promise<TokenClaims<K> | 'expired' | undefined>
+  /** True for a token that claims to be one of this installation, valid or not. */
+  isOwn: (token: string) => boolean
   /** Derives a text from `text` that cannot be computed without the signing secret. */
   derive: (purpose: string, text: string) => string
 }
@@ -65,8 +67,19 @@ export function createTokens(secrets: readonly Uint8Array[]): Tokens {
       }
       return undefined
     },
+    isOwn: claimsToBeOwn,
     derive: (purpose, text) =>
       createHmac('sha256', secret).update(`${purpose}:${text}`).digest('base64url'),
+  }
+}
+
+function claimsToBeOwn(token: string): boolean {
+  const [, payload = ''] = token.split('.')
+  try {
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString())
+    return claims?.iss === issuer && String(claims.aud).startsWith(`${issuer}:`)
+  } catch {
+    return false
   }
 }
 

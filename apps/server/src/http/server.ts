@@ -10,6 +10,8 @@ import { answerClientError, answerProblems, answerUnknownRoutes } from './core/p
 import { readQuery } from './core/query.ts'
 import { runInUnits } from './core/transaction.ts'
 import { validator } from './core/validate.ts'
+import { watchOwnRoutes } from './in-process/reserved.ts'
+import { createTransport, type Transport } from './in-process/transport.ts'
 import { referenceRoutes } from './reference/reference.ts'
 import { accountRoutes } from './routes/access/accounts.ts'
 import { apiKeyRoutes } from './routes/access/api-keys.ts'
@@ -58,6 +60,7 @@ const urlParameterMax = 4_096
 export type Http = {
   app: FastifyInstance
   streams: Streams
+  transport: Transport
   /** Waits briefly for pending responses, then closes every connection. */
   close: () => Promise<void>
 }
@@ -68,6 +71,8 @@ export async function createHttp(
   { version, stopping }: { version: string; stopping: () => boolean },
 ): Promise<Http> {
   const app = openApp(node)
+  const closeApp = closing(app)
+  const beginOwnRoutes = watchOwnRoutes(app)
   setUpBodies(app)
   answerProblems(app, node.log)
   answerUnknownRoutes(app)
@@ -79,12 +84,22 @@ export async function createHttp(
   healthRoutes(api)
   const streams = createStreams(api)
   metricsRoutes(api, streams)
-  const close = closing(app)
-  if (node.config.ROLE === 'worker') return { app, streams, close }
+  const transport = createTransport(app, node.log)
+  const close = async () => {
+    await closeApp()
+    await transport.stop()
+  }
+  if (node.config.ROLE === 'worker') return { app, streams, transport, close }
   referenceRoutes(api)
   await apiRoutes(api, streams)
-  await consoleRoutes(api)
-  return { app, streams, close }
+  consoleRoutes(api)
+  if (node.project.routes) {
+    // Takes the client's code into memory, which most servers do not need.
+    beginOwnRoutes()
+    const { ownRoutes } = await import('./in-process/own-routes.ts')
+    await ownRoutes(api, transport, node.project.routes)
+  }
+  return { app, streams, transport, close }
 }
 
 function openApp(node: Node): FastifyInstance {
@@ -131,6 +146,7 @@ function setUpRequests(app: FastifyInstance, node: Node, stopping: () => boolean
   app.decorateRequest('db')
   app.decorateRequest('committed')
   app.decorateRequest('credential', '')
+  app.decorateRequest('verifyAgain')
   app.decorateRequest('auditNote')
   app.addHook('onRequest', (request, _reply, done) => {
     done(

@@ -39,7 +39,8 @@ const userAgentMax = 300
 export function originOf(request: FastifyRequest) {
   const { 'user-agent': agent } = request.headers
   return {
-    address: request.ip,
+    // A request of `fetch` in this process has no address.
+    address: (request.ip as string | undefined) ?? null,
     user_agent: agent === undefined ? null : agent.slice(0, userAgentMax),
     request_id: request.id,
   }

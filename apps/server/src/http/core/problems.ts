@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError, type ErrorCode } from '../../errors.ts'
@@ -91,6 +91,18 @@ export function refuseConnection(socket: Socket, code: ErrorCode, about?: string
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
+}
+
+/** Answers a request that the framework does not see. */
+export function refuseRequest(response: ServerResponse, { status, body }: ApiError): void {
+  const json = JSON.stringify(body)
+  if (status === 503) response.setHeader('retry-after', retryAfterSeconds)
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(json),
+    connection: 'close',
+  })
+  response.end(json)
 }
 
 /** A path that exists for other methods is 405 with those; any other is 404. */

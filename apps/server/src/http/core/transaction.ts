@@ -76,7 +76,7 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
     done()
   })
   app.addHook('onRoute', (route) => {
-    if (route.method === 'GET' || route.method === 'HEAD') return
+    if (route.method === 'GET' || route.method === 'HEAD' || route.config?.own) return
     checkTold(route)
     // Earlier hooks of a route run outside the transaction.
     route.preHandler = [route.preHandler ?? [], begin].flat()

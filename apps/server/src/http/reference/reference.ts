@@ -53,6 +53,7 @@ const files: Record<string, string> = {
 export function referenceRoutes({ app, version }: Api): void {
   const routes: RouteOptions[] = []
   app.addHook('onRoute', (route) => {
+    if (route.config?.own) return
     if (route.schema?.operationId && !route.schema.hide && route.method !== 'HEAD') {
       routes.push(route)
     }

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { networkOf } from '../../access/address.ts'
-import type { Credentials } from '../../access/credentials.ts'
-import { keyStart, type SignedIn } from '../../access/credentials.ts'
+import { type Credentials, keyStart, type SignedIn } from '../../access/credentials.ts'
 import { checkNeed, type TokenNeed } from '../../access/grants.ts'
 import type { LimitedCaller } from '../../access/limits.ts'
 import {
@@ -11,6 +10,7 @@ import {
   isOperator,
   type Level,
   levelOf,
+  ownProcess,
   type Principal,
 } from '../../access/principal.ts'
 import { ApiError, invalidId } from '../../errors.ts'
@@ -18,7 +18,8 @@ import type { Node } from '../../runtime/node.ts'
 import { findOrganization } from '../../store/access/organizations.ts'
 import { unknownCallers } from '../../store/connection-shares.ts'
 import { readCookie } from './cookies.ts'
-import { isSameOrigin } from './guard.ts'
+import { credentialOf, safeMethods } from './credential.ts'
+import { createVerification } from './verification.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -46,7 +47,11 @@ const organizationId = /^org_[0-9a-f]{32}$/
 
 /** Authenticates and authorizes. All of /v1 needs a principal unless a route is public. */
 export function authenticate(app: FastifyInstance, node: Node, signedIn: SignedInSockets): void {
-  const find = node.config.AUTH_MODE === 'none' ? openTo(node) : guarded(node, signedIn)
+  const isOpen = node.config.AUTH_MODE === 'none'
+  if (isOpen && node.project.auth) {
+    node.log.warn('auth.verify is not used: AUTH_MODE is none, so every caller has full access')
+  }
+  const find = isOpen ? openTo(node) : guarded(node, signedIn)
   app.addHook('onRequest', (request, _reply, done) => {
     let found: Promise<void> | undefined
     try {
@@ -80,8 +85,8 @@ function openTo({ shares }: Node) {
   }
 }
 
-function guarded({ config, access }: Node, signedIn: SignedInSockets) {
-  const { credentials, limits } = access
+/** Counts requests against the limits of addresses, callers and organizations. */
+function limiting({ config, access: { limits } }: Node) {
   const perMinute = (subject: string, capacity: number) =>
     capacity === 0 ? [] : [limits.bucket({ subject, capacity, seconds: minute })]
   const ofSockets = new WeakMap<Socket, LimitedCaller>()
@@ -98,6 +103,7 @@ function guarded({ config, access }: Node, signedIn: SignedInSockets) {
 
   /** Rate-limit buckets of the caller and of its organization. */
   function bucketsOf({ kind, id, orgId, sessionId }: Principal) {
+    if (kind === 'server') return []
     const own =
       kind === 'key'
         ? perMinute(`key:${id}`, config.RATE_LIMIT_KEY)
@@ -105,78 +111,76 @@ function guarded({ config, access }: Node, signedIn: SignedInSockets) {
     return orgId === '' ? own : [...own, ...perMinute(orgId, config.RATE_LIMIT_ORG)]
   }
 
-  function admit(request: FastifyRequest, principal: Principal) {
-    signedIn.add(request.raw.socket)
+  function takeOfCaller(principal: Principal) {
     principal.counted = limits.kept(principal.counted, () => bucketsOf(principal))
     limits.take(principal.counted.buckets)
+  }
+
+  return { takeOfAddress, takeOfCaller }
+}
+
+function guarded(node: Node, signedIn: SignedInSockets) {
+  const { credentials, processKey } = node.access
+  const { takeOfAddress, takeOfCaller } = limiting(node)
+  const verification = verificationOf(node)
+
+  function admit(request: FastifyRequest, principal: Principal) {
+    signedIn.add(request.raw.socket)
+    takeOfCaller(principal)
     checkUser(request, principal)
     request.principal = principal
     checkAccess(request, principal)
   }
 
-  return (request: FastifyRequest): Promise<void> | undefined => {
-    takeOfAddress(request)
-    const { access: wanted } = request.routeOptions.config
-    if (!isOurs(request) || wanted === 'public') return undefined
-    const credential = credentialOf(request)
+  function admitToOwn(request: FastifyRequest, principal: Principal): undefined {
+    checkOrganization(request, principal)
+    admit(request, principal)
+  }
+
+  function identify(request: FastifyRequest): Promise<void> | undefined {
+    const credential = verification ? verification.ownCredential(request) : credentialOf(request)
+    if (credential instanceof ApiError) {
+      const found = verification!.identify(request, credential)
+      return found.then((principal) => admitToOwn(request, principal))
+    }
     request.credential = credential
     const known = credentials.known(credential, request.raw.socket)
-    if (known && 'principal' in known) {
-      checkOrganization(request, known.principal)
-      return admit(request, known.principal) as undefined
-    }
+    if (known && 'principal' in known) return admitToOwn(request, known.principal)
     return (async () => {
       const bearer = known ?? (await credentials.find(credential))
-      if ('principal' in bearer) {
-        checkOrganization(request, bearer.principal)
-        return admit(request, bearer.principal)
-      }
+      if ('principal' in bearer) return admitToOwn(request, bearer.principal)
       admit(request, await principalOf(credentials, request, bearer.user))
     })()
   }
-}
 
-/** The credential of a request: a header wins over a cookie. Contract: throws 401 without one. */
-function credentialOf(request: FastifyRequest): string {
-  const { authorization } = request.headers
-  if (authorization !== undefined && authorization !== '') return fromHeader(authorization)
-  if (request.routeOptions.config.tokenInQuery) {
-    const { access_token: token } = request.query as { access_token?: unknown }
-    if (typeof token === 'string' && token !== '') return fromQuery(token)
+  /** Clients without an address share one limit: only requests that fail count against it. */
+  async function identifyUnknown(request: FastifyRequest) {
+    try {
+      await identify(request)
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) takeOfAddress(request)
+      throw error
+    }
   }
-  const cookie = readCookie(request, 'access_token')
-  if (cookie === undefined || cookie === '') throw new ApiError('unauthenticated')
-  checkOriginOfCookie(request)
-  return cookie
-}
 
-/** Accepts short-lived tokens in a URL, but no API keys, because proxies log URLs. */
-function fromQuery(token: string): string {
-  if (token.startsWith(keyStart)) throw new ApiError('key_in_query')
-  return token
-}
-
-/** `<key>`, `ApiKey <key>`, `Bearer <key or token>`. */
-function fromHeader(authorization: string): string {
-  const [, scheme = '', rest = ''] = /^(\S+)(?: +(\S+))? *$/.exec(authorization) ?? []
-  if (rest === '') {
-    if (scheme.startsWith(keyStart)) return scheme
-    throw new ApiError('invalid_api_key_format')
+  return (request: FastifyRequest): Promise<void> | undefined => {
+    const isClosed = isOurs(request) && request.routeOptions.config.access !== 'public'
+    if (isClosed && processKey.isIn(request.headers.authorization)) {
+      return admitToOwn(request, ownProcess)
+    }
+    if (isClosed && request.ip === undefined) return identifyUnknown(request)
+    takeOfAddress(request)
+    return isClosed ? identify(request) : undefined
   }
-  if (/^bearer$/i.test(scheme)) return rest
-  if (!/^apikey$/i.test(scheme)) throw new ApiError('unauthenticated')
-  if (!rest.startsWith(keyStart)) throw new ApiError('invalid_api_key_format')
-  return rest
 }
 
-const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
-
-/** Refuses a request with an effect that a browser sends with a cookie from another origin. */
-function checkOriginOfCookie(request: FastifyRequest) {
-  if (safeMethods.has(request.method)) return
-  const { origin, 'sec-fetch-site': site } = request.headers
-  if (origin === undefined ? site === 'same-origin' : isSameOrigin(origin, request)) return
-  throw new ApiError('origin_not_allowed')
+/** Returns the project's own authentication; undefined without one. */
+function verificationOf({ access, project: { auth }, shares, log }: Node) {
+  if (!auth) return undefined
+  const { tokens } = access
+  const isOwn = (credential: string) =>
+    credential.startsWith(keyStart) || (tokens?.isOwn(credential) ?? false)
+  return createVerification({ auth, db: shares(unknownCallers), isOwn, log })
 }
 
 /** The organization that a request names: in its path, a header or its query. */

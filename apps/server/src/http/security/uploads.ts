@@ -26,7 +26,8 @@ export function boundUploads(app: FastifyInstance, config: Config): void {
     if (bytes <= smallBytes || withoutBody.has(request.method)) return done(null, payload)
     // No route for callers without a principal takes large bodies, and the accounts of others are
     // not theirs to use.
-    if (!request.principal) return done(refusalOf(request), payload)
+    if (!request.principal && !request.routeOptions.config.own)
+      return done(refusalOf(request), payload)
     const owners = ownersOf(request, config)
     const isFull = ({ name, max }: Owner) => held.has(name) && held.get(name)! + bytes > max
     const isFirst = owners.some(({ name }) => name !== node && !held.has(name))
@@ -59,6 +60,7 @@ function refusalOf({ is404, url }: FastifyRequest) {
 function ownersOf({ principal }: FastifyRequest, { AUTH_MODE: mode }: Config): Owner[] {
   const all = { name: node, max: bytesMax.node }
   if (mode === 'none') return [all]
+  if (!principal) return [all, { name: 'own routes', max: bytesMax.organization }]
   const { kind, id, sessionId, orgId } = principal
   const caller = { name: `${kind} ${sessionId ?? id}`, max: bytesMax.caller }
   return [all, { name: orgId, max: bytesMax.organization }, caller]

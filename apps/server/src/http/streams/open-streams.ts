@@ -4,6 +4,7 @@ import type { Config } from '../../config.ts'
 import { ApiError } from '../../errors.ts'
 import { createShares, type Shares } from '../../shares.ts'
 import type { Api } from '../core/api.ts'
+import { watchVerified } from '../security/verification.ts'
 import { type Frames, openFrames } from './event-stream.ts'
 import { createHeartbeat } from './heartbeat.ts'
 
@@ -40,11 +41,13 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
   const counts = countStreams(node.config)
 
   /** A stream ends with the credential that opened it. */
-  function watchAccess({ principal, credential }: FastifyRequest, frames: Frames, level?: Level) {
+  function watchAccess(request: FastifyRequest, frames: Frames, level?: Level) {
+    const { principal, credential, verifyAgain } = request
     const { kind, orgId } = principal
-    if (kind === 'anonymous') return () => {}
-    const opened = { credential, orgId, level }
-    return node.access.credentials.watch(opened, () => frames.close('access_ended'))
+    const end = () => frames.close('access_ended')
+    if (kind === 'anonymous' || kind === 'server') return () => {}
+    if (verifyAgain) return watchVerified(verifyAgain, node.log, end)
+    return node.access.credentials.watch({ credential, orgId, level }, end)
   }
 
   return {
@@ -91,7 +94,7 @@ function countStreams({ STREAMS_PER_CREDENTIAL, STREAMS_PER_ORGANIZATION }: Conf
   return {
     /** Contract: throws 429 `too_many_streams`; the result counts the stream as closed. */
     enter({ kind, id, orgId }: Principal): () => void {
-      if (kind === 'anonymous') return () => {}
+      if (kind === 'anonymous' || kind === 'server') return () => {}
       const limits = [
         { name: `${kind} ${id}`, max: STREAMS_PER_CREDENTIAL, whose: 'The credential' },
         { name: `org ${orgId}`, max: STREAMS_PER_ORGANIZATION, whose: 'The organization' },

@@ -83,6 +83,23 @@ export async function findLivingToken(db: Db, orgId: string, id: string) {
   return row
 }
 
+const aliveOfProcess: Statement = {
+  name: 'process-token-is-alive',
+  text: `
+select t.session_id, t.access, t.models, t.tool_results, t.view, t.files, t.expires_at
+from session_tokens t join organizations o on o.id = t.org_id and o.deleted_at is null
+where t.org_id = $1 and t.id = $2 and t.user_id is null and t.expires_at > now()`,
+}
+
+/** Returns the permissions of a token without a user; undefined once it has ended. */
+export async function findProcessToken(db: Db, orgId: string, id: string) {
+  const [row] = await db.run<Grants & { session_id: string; expires_at: string }>(aliveOfProcess, [
+    orgId,
+    id,
+  ])
+  return row
+}
+
 /** Selects the tokens of a session: those of one user, or of all when `userId` is undefined. */
 export type TokensOf = { orgId: string; sessionId: string; userId: string | undefined }
 

@@ -9,7 +9,13 @@ import {
 } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
 import { keyStart } from '../../../access/credentials.ts'
-import { allows, levels, type Principal } from '../../../access/principal.ts'
+import {
+  allows,
+  checkAccount,
+  hasAccount,
+  levels,
+  type Principal,
+} from '../../../access/principal.ts'
 import { secretHash } from '../../../access/tokens.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseUuid } from '../../../ids.ts'
@@ -20,11 +26,13 @@ import { checkNumber } from '../../core/number-limit.ts'
 
 const prefixLength = keyStart.length + 8
 
-/** Administrators see all keys, other callers their own. */
-const whose = ({ orgId, userId, level }: Principal) => ({
-  orgId,
-  userId: level === 'admin' ? undefined : userId,
-})
+/** Administrators see all keys, other callers their own. Contract: throws 403 without an account. */
+function whose(principal: Principal) {
+  const { orgId, userId, level } = principal
+  if (level === 'admin') return { orgId, userId: undefined }
+  if (!hasAccount(principal)) throw new ApiError('account_required')
+  return { orgId, userId }
+}
 
 /** Requires a user or a key with admin access: other keys could outlive themselves. */
 function checkKeeper({ kind, level }: Principal) {
@@ -81,9 +89,10 @@ export function apiKeyRoutes({ app, node: { config } }: Api): void {
       response: { 200: ApiKeyPage, '4xx': ErrorResponse },
     },
     handler({ query, principal, db }, reply) {
+      const of = whose(principal)
       return sendList(reply, query, {
-        batches: inBatches((span) => listKeys(db, whose(principal), span)),
-        count: () => countKeys(db, whose(principal)),
+        batches: inBatches((span) => listKeys(db, of, span)),
+        count: () => countKeys(db, of),
       })
     },
   })
@@ -100,6 +109,7 @@ export function apiKeyRoutes({ app, node: { config } }: Api): void {
     async handler(request, reply) {
       const { body, principal, db: unit } = request
       checkKeeper(principal)
+      checkAccount(principal)
       const scopes = scopesOf(body.scopes, principal)
       const all = { orgId: principal.orgId, userId: undefined }
       await checkNumber({

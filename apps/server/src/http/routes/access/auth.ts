@@ -12,6 +12,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { createOAuth } from '../../../access/oauth.ts'
 import { checkPassword, hashPassword } from '../../../access/passwords.ts'
+import { checkAccount, hasAccount, type Principal } from '../../../access/principal.ts'
 import {
   allowsSignUp,
   checkCurrentPassword,
@@ -197,6 +198,7 @@ function meRoute(app: App): void {
         const email = 'anonymous@local'
         return { id, email, name, roles: ['admin'], avatar_url: null, organization_id: orgId }
       }
+      if (!hasAccount(principal)) return withoutAccount(principal)
       const account = await findAccount(db, userId)
       if (!account) throw new ApiError('api_key_without_user')
       const { email, avatar_url } = account
@@ -206,6 +208,16 @@ function meRoute(app: App): void {
     },
   })
 }
+
+/** A caller without an account, and so without an address. */
+const withoutAccount = ({ kind, id, name, orgId, role }: Principal): Me => ({
+  id,
+  email: kind === 'server' ? 'server@local' : 'product@local',
+  name,
+  roles: [role],
+  avatar_url: null,
+  organization_id: orgId,
+})
 
 function passwordRoute(app: App, { isOff, signIn }: Signing): void {
   /** Hashes of new passwords by request. */
@@ -224,6 +236,7 @@ function passwordRoute(app: App, { isOff, signIn }: Signing): void {
     async preHandler(request) {
       const { body, principal, db } = request
       if (principal.kind !== 'user') throw new ApiError(isOff ? 'authentication_off' : 'users_only')
+      checkAccount(principal)
       const account = await findAccount(db, principal.userId)
       checkPassword(body.new_password, account?.email ?? '', 'new_password')
       await checkCurrentPassword(

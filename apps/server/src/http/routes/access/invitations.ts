@@ -8,6 +8,7 @@ import {
   Organization,
   PageQuery,
 } from '@outlast/contract'
+import { checkAccount } from '../../../access/principal.ts'
 import { secretHash } from '../../../access/tokens.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
@@ -111,7 +112,7 @@ function acceptRoute({ app }: Api): void {
     },
     async handler(request) {
       const { body, principal, db: unit } = request
-      if (principal.kind === 'anonymous') throw new ApiError('authentication_off')
+      checkAccount(principal)
       const account =
         principal.kind === 'user' ? await findAccount(unit, principal.userId) : undefined
       if (!account) throw new ApiError('users_only')

@@ -6,6 +6,7 @@ import {
   OrganizationPage,
   PageQuery,
 } from '@outlast/contract'
+import { checkAccount, hasAccount } from '../../../access/principal.ts'
 import { allowsSignUp } from '../../../access/sign-in.ts'
 import { ApiError } from '../../../errors.ts'
 import { addMember } from '../../../store/access/members.ts'
@@ -47,7 +48,7 @@ function ownOrganizationRoutes({ app, node }: Api): void {
     },
     async handler({ query, principal, db }, reply) {
       const { kind, userId, orgId, role } = principal
-      if (kind === 'key') {
+      if (kind === 'key' || !hasAccount(principal)) {
         const one = await getOrganization(db, orgId, role)
         const batches = inBatches(async ({ offset }) => (offset > 0 ? [] : [one]))
         return sendList(reply, query, { batches, count: async () => 1 })
@@ -75,6 +76,7 @@ function ownOrganizationRoutes({ app, node }: Api): void {
       const { body, principal, db: unit } = request
       if (principal.kind === 'key') throw new ApiError('users_only')
       if (principal.kind === 'user') {
+        checkAccount(principal)
         const count = await countOrganizations(unit, principal.userId)
         // A user that was removed from all organizations cannot return by creating one.
         if (count === 0 && !allowsSignUp(node.config)) throw new ApiError('registration_disabled')

@@ -5,6 +5,7 @@ import {
   UserPage,
   UserQuery,
 } from '@outlast/contract'
+import { checkAccount } from '../../../access/principal.ts'
 import { ApiError } from '../../../errors.ts'
 import { findRole } from '../../../store/access/members.ts'
 import { getOrganization } from '../../../store/access/organizations.ts'
@@ -43,7 +44,7 @@ export function userRoutes({ app, node: { config } }: Api): void {
     },
     async handler(request, reply) {
       const { principal, body, db } = request
-      if (principal.kind === 'anonymous') throw new ApiError('authentication_off')
+      checkAccount(principal)
       if (principal.kind !== 'user') throw new ApiError('users_only')
       const role = await findRole(db, body.org_id, principal.userId)
       if (!role) throw new ApiError('not_found', 'Organization')

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -35,6 +34,16 @@ const screens = [
   '/settings/*',
 ]
 
+/** First parts of the paths of the console and of its files. */
+export const consolePaths = (): string[] =>
+  [...screens, ...filesOfConsole().map((name) => `/${name}`)].map((url) => url.split('/')[1]!)
+
+/** Names of the files of the built console; none without a build. */
+const filesOfConsole = () =>
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true }).map((name) => String(name).replaceAll('\\', '/'))
+    : []
+
 /**
  * The page loads and calls this server only, runs no inline code and refuses to be framed. Styles
  * of its components carry the nonce of the page.
@@ -68,11 +77,9 @@ type Encoding = 'br' | 'gzip' | 'identity'
 const suffixes: Record<Encoding, string> = { br: '.br', gzip: '.gz', identity: '' }
 
 /** Serves the built console from memory. Contract: does nothing without a build. */
-export async function consoleRoutes({ app }: Api): Promise<void> {
+export function consoleRoutes({ app }: Api): void {
   if (!existsSync(path.join(folder, 'index.html'))) return
-  const names = (await readdir(folder, { recursive: true })).map((name) =>
-    name.replaceAll('\\', '/'),
-  )
+  const names = filesOfConsole()
   const known = new Set(names)
   const kept = new Map<string, Buffer>()
 

@@ -6,7 +6,8 @@ import {
   SessionTokenPage,
 } from '@outlast/contract'
 import type { Grants } from '../../../access/grants.ts'
-import { allows, type Principal } from '../../../access/principal.ts'
+import { allows, checkAccount, type Principal } from '../../../access/principal.ts'
+import { processClaim } from '../../../access/session-tokens.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { newId, parseId } from '../../../ids.ts'
 import { modelScope } from '../../../providers/keys.ts'
@@ -66,7 +67,7 @@ function createRoute({ app, node: { access, config } }: Api): void {
       const maker = makerOf(principal)
       const made = { ...grants, ...maker, id, orgId, sessionId, seconds }
       const times = await createSessionToken(unit, made)
-      const sub = maker.keyId ? `key:${maker.keyId}` : `user:${principal.userId}`
+      const sub = makerClaim(principal)
       const claims = { sub, org: orgId, session: sessionId, access: grants.access, jti: id }
       request.auditNote = { target: id, details: { session_id: sessionId, ...grants } }
       return reply.code(201).send({
@@ -123,8 +124,10 @@ async function checkSession(db: Db, orgId: string, sessionId: string) {
 }
 
 /** Callers that may only read see and revoke the tokens that they made themselves. */
-function tokensOf({ orgId, level, userId }: Principal, { session_id }: Params): TokensOf {
+function tokensOf(principal: Principal, { session_id }: Params): TokensOf {
+  const { orgId, level, userId } = principal
   const sessionId = parseId('session', session_id)
+  if (level === 'read') checkAccount(principal)
   return { orgId, sessionId, userId: allows(level, 'write') ? undefined : userId }
 }
 
@@ -145,7 +148,16 @@ function grantsOf(body: NewSessionToken): Grants {
   return grants
 }
 
-function makerOf({ kind, id, userId, loginId }: Principal): TokenMaker {
-  if (kind === 'anonymous') return { userId: null, keyId: null, loginId: null }
+/** Contract: throws 403 for a user of the product, whose access cannot be checked later. */
+function makerOf(principal: Principal): TokenMaker {
+  const { kind, id, userId, loginId } = principal
+  if (kind === 'user') checkAccount(principal)
+  if (kind === 'anonymous' || kind === 'server') return { userId: null, keyId: null, loginId: null }
   return { userId, keyId: kind === 'key' ? id : null, loginId: loginId ?? null }
+}
+
+/** The claim that names the creator of a token. */
+function makerClaim({ kind, id, userId }: Principal): string {
+  if (kind === 'server') return processClaim
+  return kind === 'key' ? `key:${id}` : `user:${userId}`
 }

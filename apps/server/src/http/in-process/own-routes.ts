@@ -1,0 +1,31 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Routes } from '../../authoring/config.ts'
+import { ApiError } from '../../errors.ts'
+import type { Api } from '../core/api.ts'
+import { clientOf } from './client.ts'
+import type { Transport } from './transport.ts'
+
+/**
+ * Registers the routes of the project in a scope of their own: what it adds does not reach other
+ * routes.
+ */
+export async function ownRoutes(
+  { app, node }: Api,
+  transport: Transport,
+  routes: Routes,
+): Promise<void> {
+  const outlast = clientOf(transport, node.access.processKey)
+  await app.register(async (shell) => {
+    shell.setErrorHandler(answerOwnError)
+    // The user's error handler replaces ours in a scope inside.
+    await shell.register(async (scope: FastifyInstance) => routes(scope, { outlast }))
+  })
+}
+
+/** Keeps the status of an error that a route of the project throws for its client. */
+function answerOwnError(error: FastifyError, _request: FastifyRequest, reply: FastifyReply) {
+  const { statusCode: status = 500, code } = error
+  const isOurs = error instanceof ApiError || code?.startsWith('FST_')
+  if (isOurs || status < 400 || status >= 500) throw error
+  return reply.code(status).send({ error: error.message, code: code ?? 'request_failed' })
+}
