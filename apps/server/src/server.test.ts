@@ -120,7 +120,7 @@ test('sends bodies in both directions and keeps the headers of requests through 
     body,
     duplex: 'half',
   } as RequestInit)
-  assert.equal(made.status, 201)
+  assert.equal(made.status, 201, await made.text())
   const read = await server.fetch(new Request(`${server.url}/v1/sessions/${id}/fs/a.txt`))
   assert.equal(((await read.json()) as { content: string }).content, content)
   const refused: [string, RequestInit, string][] = [
@@ -133,6 +133,7 @@ test('sends bodies in both directions and keeps the headers of requests through 
     assert.deepEqual([response.status, await codeOf(response)], [403, code])
   }
   const redirect = await server.fetch(`${server.url}/swagger-ui`)
+  await redirect.text()
   assert.deepEqual([redirect.status, redirect.headers.get('location')], [302, '/docs'])
   const head = await server.fetch(`${server.url}/health`, { method: 'HEAD' })
   assert.deepEqual([head.status, await head.text()], [200, ''])

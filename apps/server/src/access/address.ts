@@ -1,9 +1,14 @@
 /**
- * Returns the part of an address that limits count by: an IPv4 address, or the /64 of an IPv6
- * address. All clients without a known address share one part.
+ * The address of requests that arrive in this process, which have none. No network uses it.
  */
-export function networkOf(ip: string | null | undefined): string {
-  if (ip === null || ip === undefined) return 'unknown'
+export const inProcessAddress = '0.0.0.0'
+
+/**
+ * Returns the part of an address that limits count by: an IPv4 address, or the /64 of an IPv6
+ * address. Clients without a known address share one part.
+ */
+export function networkOf(ip: string | null): string {
+  if (ip === null) return 'unknown'
   const plain = ip.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
   if (!plain.includes(':')) return plain
   const [head = '', tail] = plain.split('::')

@@ -1,6 +1,8 @@
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { TObject } from 'typebox'
+import { inProcessAddress } from '../access/address.ts'
+import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import type { Api } from './core/api.ts'
@@ -113,7 +115,7 @@ function openApp(node: Node): FastifyInstance {
       headersTimeout: headersMs,
       connectionsCheckingInterval: connectionsCheckMs,
     },
-    trustProxy: node.config.TRUST_PROXY.length > 0 ? node.config.TRUST_PROXY : false,
+    trustProxy: proxiesOf(node.config),
     requestTimeout: 60_000,
     keepAliveTimeout: 72_000,
     forceCloseConnections: true,
@@ -128,6 +130,10 @@ function openApp(node: Node): FastifyInstance {
     },
   })
 }
+
+/** Where proxies are trusted, so is the program that passes requests to `fetch`. */
+const proxiesOf = ({ TRUST_PROXY: proxies }: Config) =>
+  proxies.length > 0 && [...proxies, inProcessAddress]
 
 function setUpBodies(app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema, httpPart }) => validator(schema as TObject, httpPart))

@@ -1,4 +1,5 @@
 import type { FastifyContextConfig, FastifyRequest } from 'fastify'
+import { inProcessAddress } from '../../access/address.ts'
 import type { Principal } from '../../access/principal.ts'
 import type { NewAuditEntry } from '../../store/access/audit-log.ts'
 
@@ -35,12 +36,15 @@ export function isAuditedRoute({ method, url, config }: Route): boolean {
 
 const userAgentMax = 300
 
+/** The address of the client; null if it is unknown, as for one that has just disconnected. */
+export const addressOf = ({ ip }: { ip: string | undefined }) =>
+  ip === undefined || ip === inProcessAddress ? null : ip
+
 /** Origin of a request. */
 export function originOf(request: FastifyRequest) {
   const { 'user-agent': agent } = request.headers
   return {
-    // A request of `fetch` in this process has no address.
-    address: (request.ip as string | undefined) ?? null,
+    address: addressOf(request),
     user_agent: agent === undefined ? null : agent.slice(0, userAgentMax),
     request_id: request.id,
   }

@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import { inProcessAddress } from '../../access/address.ts'
 import { ApiError } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import { answerClientError, refuseRequest } from '../core/problems.ts'
@@ -91,6 +92,9 @@ type Local = { socket: LocalSocket; close: () => Promise<void> }
 async function openLocal(pass: (...exchange: [IncomingMessage, ServerResponse]) => void) {
   const { socketPath, remove } = await makePlace()
   const server = createHttpServer({ maxHeaderSize: headerBytesMax, requestTimeout: 0 }, pass)
+  server.on('connection', (socket) =>
+    Object.defineProperty(socket, 'remoteAddress', { value: inProcessAddress }),
+  )
   server.keepAliveTimeout = 0
   server.headersTimeout = 0
   server.on('clientError', answerClientError)

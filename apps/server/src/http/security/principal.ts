@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { networkOf } from '../../access/address.ts'
+import { inProcessAddress, networkOf } from '../../access/address.ts'
 import { type Credentials, keyStart, type SignedIn } from '../../access/credentials.ts'
 import { checkNeed, type TokenNeed } from '../../access/grants.ts'
 import type { LimitedCaller } from '../../access/limits.ts'
@@ -17,6 +17,7 @@ import { ApiError, invalidId } from '../../errors.ts'
 import type { Node } from '../../runtime/node.ts'
 import { findOrganization } from '../../store/access/organizations.ts'
 import { unknownCallers } from '../../store/connection-shares.ts'
+import { addressOf } from '../core/audit-entry.ts'
 import { readCookie } from './cookies.ts'
 import { credentialOf, safeMethods } from './credential.ts'
 import { createVerification } from './verification.ts'
@@ -93,7 +94,8 @@ function limiting({ config, access: { limits } }: Node) {
   const hasProxies = config.TRUST_PROXY.length > 0
 
   function takeOfAddress(request: FastifyRequest) {
-    const find = () => perMinute(`address:${networkOf(request.ip)}`, config.RATE_LIMIT_ADDRESS)
+    const find = () =>
+      perMinute(`address:${networkOf(addressOf(request))}`, config.RATE_LIMIT_ADDRESS)
     if (hasProxies) return limits.take(find())
     const { socket } = request.raw
     const counted = limits.kept(ofSockets.get(socket), find)
@@ -168,7 +170,7 @@ function guarded(node: Node, signedIn: SignedInSockets) {
     if (isClosed && processKey.isIn(request.headers.authorization)) {
       return admitToOwn(request, ownProcess)
     }
-    if (isClosed && request.ip === undefined) return identifyUnknown(request)
+    if (isClosed && request.ip === inProcessAddress) return identifyUnknown(request)
     takeOfAddress(request)
     return isClosed ? identify(request) : undefined
   }
