@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { emptyProject } from '../../apps/server/src/authoring/project.ts'
 import {
   createKey,
   expectStatus,
@@ -34,7 +35,11 @@ import {
   unlimited,
 } from './operations.ts'
 
-type Caller = { kind: 'user' | 'key' | 'token' | 'nobody'; headers: Record<string, string> }
+type Caller = {
+  /** `product`: a user of the product with the role of an owner. */
+  kind: 'user' | 'product' | 'key' | 'token' | 'nobody'
+  headers: Record<string, string>
+}
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let operations: Operation[]
@@ -57,7 +62,9 @@ const register = (name: string) =>
   registerPerson(server, { name, email: `${name}.owner@example.com` })
 
 beforeAll(async (t) => {
-  server = await startGuarded(t as TestContext, { env: unlimited })
+  const verify = () => ({ user: 'walrus', role: 'owner' as const, organization: thief.orgId })
+  const project = { ...emptyProject, auth: { verify } }
+  server = await startGuarded(t as TestContext, { env: unlimited, project })
   operations = await operationsOf(server)
   thief = await register('walrus')
   own = await furnish(t as TestContext, server, thief)
@@ -75,6 +82,7 @@ beforeAll(async (t) => {
   callers = [
     { kind: 'key', headers: { authorization: key } },
     { kind: 'user', headers: { authorization: thief.bearer } },
+    { kind: 'product', headers: { authorization: 'Product walrus' } },
     { kind: 'token', headers: { authorization: `Bearer ${expectStatus(made, 201).token}` } },
   ]
 })
@@ -99,8 +107,18 @@ function request({ path, method }: Operation, attempt: Omit<Attempt, 'answer'>, 
   return { method, path: filled, headers, ...(body !== undefined && { body }) }
 }
 
+/** Refused to users of the product for any resource. */
+const ofAccounts = new Set([
+  'accept_invitation',
+  'change_password',
+  'create_api_key',
+  'create_organization',
+  'switch_organization',
+])
+
 /** Contract: the organization is checked before the kind of caller. */
 function expected({ id, path }: Operation, { kind }: Caller, { answer, path: own }: Attempt) {
+  if (kind === 'product' && ofAccounts.has(id)) return [403, 'account_required'] as const
   const elsewhere = path.includes('{org_id}') && own?.org_id !== thief.orgId
   const can = kind === 'token' ? forTokens.has(id) : kind !== 'key' || !table[id]!.usersOnly
   const allowed = elsewhere || can

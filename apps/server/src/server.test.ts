@@ -82,7 +82,7 @@ test('streams events through fetch without a TCP port, and ends the stream at an
   assert.match(response.headers.get('content-type')!, /^text\/event-stream/)
   const frames = framesOf(response)
   assert.equal((await frames.next()).value?.event, 'connected')
-  const text = scripted({ text: 'Hello from inside.' })
+  const text = scripted({ text: 'Hello from inside, in parts.', tokens_per_second: 20, chunk: 4 })
   await server.client.messages.create(id, { message: { content: [{ type: 'text', text }] } })
   const seen: (string | undefined)[] = []
   while (seen.at(-1) !== 'session.idled') {
