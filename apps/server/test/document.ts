@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { emptyProject } from '../src/authoring/project.ts'
 import { createHttp } from '../src/http/server.ts'
 import type { Node } from '../src/runtime/node.ts'
 
@@ -18,7 +19,13 @@ const config = new Proxy(
  * Contract: needs neither a database nor a network: routes are registered and not called.
  */
 export async function readDocument(): Promise<string> {
-  const known: Record<string, unknown> = { config, capabilities: [], access: { limits: anything } }
+  const access = { limits: anything }
+  const known: Record<string, unknown> = {
+    config,
+    access,
+    capabilities: [],
+    project: emptyProject,
+  }
   const node = new Proxy(known, {
     get: (_, key) => known[key as string] ?? anything,
   }) as never as Node
