@@ -143,6 +143,14 @@ test('sends bodies in both directions and keeps the headers of requests through 
     body: `"${'x'.repeat(3 * 1024 * 1024)}"`,
   })
   assert.equal(await codeOf(large), 'body_too_large')
+  for (const length of ['10', '100']) {
+    const wrong = { 'content-type': 'application/json', 'content-length': length }
+    const init = { method: 'POST', headers: wrong, body: JSON.stringify(ada) }
+    await assert.rejects(server.fetch(`${server.url}/v1/agents`, init), (error: Error) => {
+      assert.match(String(error.cause), /its Content-Length is 10/)
+      return true
+    })
+  }
 })
 
 test('answers requests of another HTTP server through its handler', async (t) => {
@@ -226,6 +234,46 @@ test('makes session tokens with the client of the process, which end when it del
     if (ended?.code === 'invalid_token') break
     await sleep(20)
   }
+})
+
+test('limits requests without a client address by their failures, and trusts a named proxy', async (t) => {
+  const limits = { ...guarded, RATE_LIMIT_ADDRESS: 6 }
+  const server = await embed(t, { settings: limits, port: false })
+  const ask = (to: Embedded, headers: Record<string, string> = {}) =>
+    to.fetch(`${to.url}/v1/agents`, { headers })
+  const login = { email: adminEmail, password: adminPassword }
+  const signIn = (to: Embedded, headers: Record<string, string> = {}) =>
+    to.fetch(`${to.url}/v1/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(login),
+    })
+  const tokens = (await (await signIn(server)).json()) as { access_token: string }
+  const authorization = `Bearer ${tokens.access_token}`
+  const statuses = async (to: Embedded, times: number, headers: Record<string, string>) => {
+    const all: number[] = []
+    for (let time = 0; time < times; time++) all.push((await ask(to, headers)).status)
+    return all
+  }
+  assert.deepEqual(new Set(await statuses(server, 12, { authorization })), new Set([200]))
+  const failures = await statuses(server, 12, { authorization: 'Bearer wrong' })
+  assert.deepEqual([failures[0], failures.at(-1)], [401, 429])
+  assert.equal((await ask(server, { authorization })).status, 200)
+  for (let time = 0; time < 12; time++) await server.client.agents.list()
+  const proxied = { ...limits, TRUST_PROXY: ['10.0.0.0/8'] }
+  const other = await embed(t, { settings: proxied, port: false })
+  const from = (address: string) => ({ 'x-forwarded-for': address })
+  await statuses(other, 12, from('203.0.113.7'))
+  assert.equal((await ask(other, from('203.0.113.7'))).status, 429)
+  assert.equal((await ask(other, from('203.0.113.7, 10.0.0.1'))).status, 429)
+  assert.equal((await ask(other, from('203.0.113.7, 203.0.113.8'))).status, 401)
+  assert.equal((await signIn(other, from('203.0.113.9'))).status, 200)
+  const [entry] = (await other.client.audit.list({ action: 'login' })).data
+  assert.equal(entry?.address, '203.0.113.9')
+  const spoofed = await signIn(server, from('203.0.113.9'))
+  assert.ok([200, 429].includes(spoofed.status))
+  const addresses = (await server.client.audit.list({ action: 'login' })).data
+  assert.deepEqual(new Set(addresses.map(({ address }) => address)), new Set([null]))
 })
 
 test('rejects with the reason when it cannot start, and leaves nothing running', async (t) => {

@@ -1,6 +1,6 @@
 import { type Agent, type IncomingMessage, request as sendRequest } from 'node:http'
-import { pipeline, Readable } from 'node:stream'
-import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 
 export type LocalSocket = { socketPath: string; agent: Agent }
 
@@ -33,19 +33,38 @@ export function exchange(request: Request, socket: LocalSocket): Promise<Respons
       headers: headersOf(request),
     })
     let received: IncomingMessage | undefined
-    const abort = () => (received ?? sent).destroy(signal.reason)
+    const fail = (cause: unknown) => {
+      sent.destroy()
+      reject(signal.aborted ? signal.reason : new TypeError('fetch failed', { cause }))
+    }
+    const abort = () => {
+      received?.destroy(signal.reason)
+      fail(signal.reason)
+    }
     signal.addEventListener('abort', abort)
     sent.once('close', () => signal.removeEventListener('abort', abort))
-    sent.on('error', (cause) =>
-      reject(signal.aborted ? signal.reason : new TypeError('fetch failed', { cause })),
-    )
+    sent.on('error', fail)
     sent.once('response', (message) => {
       received = message
       resolve(responseOf(method, message))
     })
     if (body === null) sent.end()
-    else pipeline(Readable.fromWeb(body as NodeReadableStream), sent, () => {})
+    // The server may answer, and close the connection, before it has read the body.
+    else pipeline(exact(body, request), sent).catch((error) => received ?? fail(error))
   })
+}
+
+/** Contract: throws when a body does not have its declared length, which would never be read. */
+async function* exact(parts: AsyncIterable<Uint8Array>, { headers }: Request) {
+  const declared = headers.get('content-length')
+  let bytes = 0
+  for await (const part of parts) {
+    bytes += part.byteLength
+    yield part
+  }
+  if (declared !== null && Number(declared) !== bytes) {
+    throw new Error(`The body has ${bytes} bytes, and its Content-Length is ${declared}.`)
+  }
 }
 
 function headersOf(request: Request): Record<string, string> {
