@@ -144,10 +144,10 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const about = { version: starting.version ?? version, stopping: () => stopping }
   const { app, streams, transport, close } = await createHttp(node, about)
   undo.push(close)
-  const { alone, queuePool: pool, url } = databases
+  const { alone, queuePool: pool, url: databaseUrl } = databases
   // A single node has no other nodes to compare itself with.
   const nodeVersion = starting.version ?? (alone ? version : `${version}+${readBuild()}`)
-  const hooks = eventHooksOptions(node, url, starting)
+  const hooks = eventHooksOptions(node, databaseUrl, starting)
   const runtime = await startRuntime(node, { version: nodeVersion, pool, hooks, alone })
   undo.push(async () => {
     stopping = true

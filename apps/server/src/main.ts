@@ -1,6 +1,6 @@
 import { type App, startApp, version } from './app.ts'
 import { isLoopback } from './config/host.ts'
-import { settingsText } from './config/settings-text.ts'
+import { mergedSettings, settingsText } from './config/settings-text.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { createLog } from './log.ts'
 import { loadProject } from './project/load.ts'
@@ -122,7 +122,7 @@ const begun = performance.now()
 try {
   const projectLocation = { folder: process.cwd(), config: flagValue('--config') }
   const project = await loadProject(projectLocation)
-  const config = readConfig({ ...settingsText(project.settings), ...process.env })
+  const config = readConfig(mergedSettings(settingsText(project.settings), process.env))
   let app: App | undefined
   handleStrays(config, () => app)
   app = await startApp(config, { project, projectLocation, onFatal: fail })

@@ -1,10 +1,11 @@
 /** Servers inside another program. */
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { test } from 'node:test'
+import path from 'node:path'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createOutlast } from '@outlast/sdk'
 import { adminEmail, adminPassword } from '../test/access.ts'
@@ -58,6 +59,17 @@ const callOf =
       headers: response.headers,
     }
   }
+
+/** A folder with files, which is removed after the test. */
+function folderWith(t: TestContext, files: Record<string, string>): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'outlast-project-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
+    writeFileSync(path.join(folder, name), text)
+  }
+  return folder
+}
 
 const metricsToken = 'a-token-of-this-test'
 
@@ -280,11 +292,15 @@ test('rejects with the reason when it cannot start, and leaves nothing running',
   const databaseUrl = await createTestDatabase(t)
   const settings = settingsFor(databaseUrl)
   const { port } = new URL((await embed(t)).url)
+  const noProject = folderWith(t, { 'agents/broken.md': '---\nname: [\n---\n' })
   const wrong: [Parameters<typeof createServer>[0], RegExp][] = [
     [{ settings: { WORKER_SLOTS: 0 } }, /WORKER_SLOTS must be a whole number/],
     [{ settings: { WORKER_SLOT: 1 } as object }, /WORKER_SLOT is not a setting/],
     [{ settings: { ALLOWED_HOSTS: [1] as never } }, /ALLOWED_HOSTS must be text/],
-    [{ config: { settings: {} } }, /config must be the result of defineConfig/],
+    [{ config: { settings: {} } }, /config is defined as a plain object: use defineConfig/],
+    [{ config: defineConfig({ settings: { WORKER_SLOTS: [] as never } }) }, /WORKER_SLOTS must/],
+    [{ config: defineConfig({}), project: '.' }, /Give `config` or `project`, not both/],
+    [{ project: noProject }, /agents\/broken.md/],
     [{ port: Number(port) }, /EADDRINUSE/],
     [{ settings: { DATABASE_URL: 'postgres://127.0.0.1:1/none' } }, /ECONNREFUSED/],
   ]
@@ -314,6 +330,13 @@ test('takes settings of the call before the environment, and the environment bef
   assert.equal(await status('http://of-config.test'), 403)
   assert.equal(await status(url, 'https://second.test'), 200)
   assert.equal(await status(url, 'https://of-environment.test'), 403)
+})
+
+test('loads the project of a folder', async (t) => {
+  const project = folderWith(t, { 'agents/support.md': '---\nname: Support\n---\nBe kind.' })
+  const { client } = await embed(t, { project, port: false })
+  const names = (await client.agents.list()).data.map(({ name }) => name)
+  assert.ok(names.includes('Support'), String(names))
 })
 
 test('adds no handlers to the process', async (t) => {

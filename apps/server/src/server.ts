@@ -1,17 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Outlast } from '@outlast/sdk'
 import { startApp } from './app.ts'
-import { markOf } from './authoring/brand.ts'
 import type { DefinedConfig, Settings } from './authoring/config.ts'
-import { emptyProject, type Project } from './authoring/project.ts'
 import { mergedSettings, settingsText } from './config/settings-text.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { clientOf } from './http/in-process/client.ts'
 import { createLog } from './log.ts'
+import { type LoadedProject, loadProject, projectOf } from './project/load.ts'
 
 export type ServerOptions = {
   /** What `defineConfig` returned. */
   config?: DefinedConfig
+  /** Folder of a project, instead of `config`. */
+  project?: string
   /** Settings that win over those of the config and of the environment. */
   settings?: Settings
   /**
@@ -43,11 +44,12 @@ export type EmbeddedServer = {
  * Contract: rejects when the server cannot start, and then leaves nothing running.
  */
 export async function createServer(options: ServerOptions = {}): Promise<EmbeddedServer> {
-  const config = readConfig(environmentOf(options))
+  const project = await projectFrom(options)
+  const config = readConfig(environmentOf(project.settings, options))
   const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
   const fatal = (error: Error) => log.error('the server cannot continue', { error })
   const { url, transport, processKey, stop } = await startApp(config, {
-    project: projectOf(options.config),
+    project,
     listens: options.port !== false,
     onFatal: options.onFatal ?? fatal,
   })
@@ -64,24 +66,17 @@ export async function createServer(options: ServerOptions = {}): Promise<Embedde
 /** The log of a program is its own, so only warnings are written by default. */
 const defaults = { LOG_LEVEL: 'warn' }
 
-function environmentOf({ config, settings = {}, port }: ServerOptions) {
-  checkConfig(config)
-  const ofConfig = settingsText(config?.settings ?? {})
-  const own = settingsText(settings)
-  const { PORT = ofConfig.PORT ?? '0' } = own
+async function projectFrom({ config, project }: ServerOptions): Promise<LoadedProject> {
+  if (project === undefined) return projectOf(config)
+  if (config) throw new ConfigError('Give `config` or `project`, not both.')
+  return loadProject({ folder: project })
+}
+
+function environmentOf(settings: Settings, options: ServerOptions) {
+  const ofProject = settingsText(settings)
+  const own = settingsText(options.settings ?? {})
+  const { PORT = ofProject.PORT ?? '0' } = own
   // The variable PORT is that of the program around this server.
-  const listening = { PORT: typeof port === 'number' ? String(port) : PORT }
-  return mergedSettings(defaults, ofConfig, process.env, own, listening)
-}
-
-function checkConfig(config: unknown): void {
-  if (config === undefined || markOf(config)?.kind === 'config') return
-  throw new ConfigError('config must be the result of defineConfig.')
-}
-
-/** The project of a config, without its capabilities and agents. */
-function projectOf(config: DefinedConfig | undefined): Project {
-  if (!config) return emptyProject
-  const { auth, hooks = {}, routes } = config
-  return { ...emptyProject, auth, hooks, routes }
+  const listening = { PORT: typeof options.port === 'number' ? String(options.port) : PORT }
+  return mergedSettings(defaults, ofProject, process.env, own, listening)
 }
