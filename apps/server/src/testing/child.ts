@@ -36,12 +36,13 @@ let stop = async () => {}
 async function start({ folder, environment, settings: given, allowed }: ServerStart) {
   takeEnvironment({ ...environment, ...given })
   process.chdir(folder)
-  const project = await loadProject({ folder })
+  const projectLocation = { folder }
+  const project = await loadProject(projectLocation)
   const texts = { ...settingsText(project.settings), ...given }
   const hosts = [texts.PRIVATE_HOSTS_ALLOWED, ...allowed].filter(Boolean)
   const config = readConfig({ ...texts, PRIVATE_HOSTS_ALLOWED: hosts.join(',') })
   logStrays(config)
-  const app = await startApp(config, { project, alone: true, onFatal: fail })
+  const app = await startApp(config, { project, projectLocation, alone: true, onFatal: fail })
   stop = app.stop
   return app.url
 }

@@ -88,7 +88,10 @@ test('a result that does not match the output schema is an error', async () => {
     output: Type.Object({ count: Type.Integer() }),
     run: () => ({ count: 1.5 }),
   })
-  await assert.rejects(runTool(tool), /Invalid result of count: count must be/)
+  await assert.rejects(
+    runTool(tool),
+    /The tool ran, but its result does not match its schema: count must be/,
+  )
 })
 
 test('a call ends with its limit and with the signal', async () => {

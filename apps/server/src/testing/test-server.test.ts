@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { hangingTool } from '../../test/hanging-tool.ts'
+import { writeProject } from '../../test/project-folder.ts'
 import { eventually } from '../../test/waiting.ts'
-import { hangingTool, writeProject } from '../../test/written-project.ts'
 import { scriptedModel, startTestServer, type TestServerOptions } from './index.ts'
 
 const timeoutMs = 60_000

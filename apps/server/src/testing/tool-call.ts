@@ -7,19 +7,23 @@ import {
   isToolError,
   type Mount,
   type Progress,
+  serializeResult,
   splitImages,
   type Tool,
   type ToolContext,
+  ToolError,
+  withImages,
 } from '../capabilities/capability.ts'
-import { checkToolInput } from '../capabilities/catalog.ts'
 import { explainProblems, problemsOf } from '../capabilities/validation.ts'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
+import { TimeLimitError, withTimeLimit } from '../runtime/tools/time-limit.ts'
 import type { SessionFiles, SessionStorage } from '../store/files/tool-access.ts'
 import { memoryFiles } from './memory-files.ts'
 import { type FirstTexts, memoryStorage } from './memory-storage.ts'
 import { type RunToolOptions, ToolCallError, type ToolRunResult } from './tool-run.ts'
 
+const problemsMax = 10
 /** The default of TOOL_TIMEOUT_MS and TOOL_OUTPUT_KB. */
 const timeoutMsMax = 60_000
 const outputBytesMax = 64 * 1024
@@ -36,10 +40,8 @@ export async function callTool(
   const progress: Progress[] = []
   const given = await parsed(tool, JSON.parse(JSON.stringify(input)))
   const call = { tool, input: given, progress, files, storage }
-  const { value, images } = splitImages(await attempt(call, options))
-  const json = JSON.stringify(value)
-  const result = await checked(tool, json === undefined ? null : JSON.parse(json))
-  return { result, images, progress, files, storage }
+  const { json, images } = serializeResult(await attempt(call, options))
+  return { result: JSON.parse(json), images, progress, files, storage }
 }
 
 function openedFiles(given: RunToolOptions['files'] = {}, mounts: readonly Mount[]): SessionFiles {
@@ -85,26 +87,21 @@ function chosen(defined: DefinedTool | DefinedCapability, options: RunToolOption
 
 /** Returns the input that `run` gets. */
 async function parsed(tool: Tool, input: unknown): Promise<Record<string, unknown>> {
-  if (!tool.parse) {
-    const sentence = checkToolInput(tool, input)
-    if (sentence !== undefined) throw new ToolCallError(sentence)
-    return input as Record<string, unknown>
-  }
-  const answer = await tool.parse(input)
-  if ('value' in answer) return answer.value as Record<string, unknown>
-  throw new ToolCallError(
-    `Invalid arguments for ${tool.name}: ${explainProblems(answer.problems)}.`,
-  )
+  const problems = tool.parse ? undefined : problemsOf(tool.input, input)
+  const answer = problems?.length === 0 ? { value: input } : await tool.parse?.(input)
+  if (answer && 'value' in answer) return answer.value as Record<string, unknown>
+  const found = (answer?.problems ?? problems!).slice(0, problemsMax)
+  throw new ToolCallError(`Invalid arguments for ${tool.name}: ${explainProblems(found)}.`)
 }
 
-/** Validates a result, and returns the value that the model gets. */
-async function checked(tool: Tool, result: unknown): Promise<unknown> {
-  const answer = await tool.output?.parse(result)
-  if (!answer) return result
-  if ('value' in answer) return answer.value
-  throw new ToolCallError(
-    `Invalid result of ${tool.name}: ${explainProblems(answer.problems, 'the result')}.`,
-  )
+/** Validates a result by the tool's own schema. */
+async function checked({ output }: Tool, result: unknown): Promise<unknown> {
+  if (!output) return result
+  const { value, images } = splitImages(await result)
+  const answer = await output.parse(value)
+  if ('value' in answer) return withImages(answer.value, images)
+  const problems = explainProblems(answer.problems.slice(0, problemsMax), 'the result')
+  throw new ToolError(`The tool ran, but its result does not match its schema: ${problems}.`)
 }
 
 type ToolAttempt = {
@@ -115,23 +112,27 @@ type ToolAttempt = {
   storage: SessionStorage
 }
 
-async function attempt({ tool, input, ...own }: ToolAttempt, options: RunToolOptions) {
+async function attempt(call: ToolAttempt, options: RunToolOptions): Promise<unknown> {
+  const { tool, input } = call
   const timeoutMs = Math.min(tool.limits?.timeoutMs ?? timeoutMsMax, timeoutMsMax)
-  const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(), timeoutMs)
-  const signal = AbortSignal.any([timeout.signal, ...(options.signal ? [options.signal] : [])])
-  const context = contextOf({ tool, input, ...own }, { ...options, signal })
+  const { signal = new AbortController().signal } = options
   try {
-    return await Promise.race([tool.run(input, context), aborted(signal)])
+    return await withTimeLimit({ timeoutMs, signal }, (signal) =>
+      checked(tool, tool.run(input, contextOf(call, { ...options, signal }))),
+    )
   } catch (cause) {
-    if (options.signal?.aborted) throw new ToolCallError('The call was cancelled.', { cause })
-    if (signal.aborted) {
-      throw new ToolCallError(`The tool did not finish within ${timeoutMs} ms.`, { cause })
-    }
-    throw new ToolCallError(messageFor(cause), { cause })
-  } finally {
-    clearTimeout(timer)
+    throw new ToolCallError(sentenceFor(cause, { timeoutMs, isCancelled: signal.aborted }), {
+      cause,
+    })
   }
+}
+
+type Ending = { timeoutMs: number; isCancelled: boolean }
+
+function sentenceFor(error: unknown, { timeoutMs, isCancelled }: Ending): string {
+  if (isCancelled) return 'The call was cancelled.'
+  if (error instanceof TimeLimitError) return `The tool did not finish within ${timeoutMs} ms.`
+  return messageFor(error)
 }
 
 /** Other errors than these two could contain secrets. */
@@ -164,11 +165,4 @@ function contextOf(
 const noFetch: typeof fetch = async (input) => {
   const url = input instanceof Request ? input.url : String(input)
   throw new Error(`The tool fetched ${url}. Give runTool the option \`fetch\`.`)
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
 }
