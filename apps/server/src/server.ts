@@ -50,6 +50,7 @@ export async function createServer(options: ServerOptions = {}): Promise<Embedde
   const fatal = (error: Error) => log.error('the server cannot continue', { error })
   const { url, transport, processKey, stop } = await startApp(config, {
     project,
+    ...(options.project !== undefined && { projectLocation: { folder: options.project } }),
     listens: options.port !== false,
     onFatal: options.onFatal ?? fatal,
   })
