@@ -24,6 +24,7 @@ const data = [
   'apps/server/migrations',
   'apps/server/catalogue',
   'apps/server/reference',
+  'apps/server/templates',
   'apps/console/dist',
   'packages/cli/package.json',
 ]

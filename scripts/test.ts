@@ -88,7 +88,7 @@ function split(args: string[]) {
 function allTests() {
   const found = globSync('{apps,packages,examples,test,bench,chaos,scripts}/**/*.test.ts', {
     cwd: root,
-    exclude: (name) => name === 'node_modules' || name === 'dist',
+    exclude: (name) => ['node_modules', 'dist', 'templates'].includes(path.basename(name)),
   })
   // Run by other commands, which provide the programs that they need.
   const names = ['checks', 'redis', 'live', 'package', 'sdk-package', 'postgres', 'clients']

@@ -51,8 +51,9 @@ test('one file reads the environment', () => {
   )
   // Test servers are processes that get the environment of the test.
   const testing = ['child', 'keeper', 'server-process', 'test-database', 'test-server']
-  // Both `main.ts` hand it on; `cluster.ts` gives PostgreSQL's programs their PATH.
+  // Both `main.ts` and `child.ts` of `dev` hand it on; `cluster.ts` gives PostgreSQL's programs their PATH.
   assert.deepEqual(readers, [
+    'apps/server/src/commands/dev/child.ts',
     'apps/server/src/main.ts',
     'apps/server/src/newer-node.js',
     'apps/server/src/store/embedded/cluster.ts',

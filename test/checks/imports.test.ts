@@ -68,7 +68,7 @@ const order = [
   ['http/server.ts'],
   ['project/'],
   ['app.ts'],
-  ['testing/'],
+  ['testing/', 'commands/'],
   ['server.ts'],
   ['main.ts'],
 ]

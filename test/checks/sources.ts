@@ -17,8 +17,11 @@ export function find(...patterns: string[]): string[] {
   return found.map((file) => file.split(path.sep).join('/')).sort()
 }
 
+/** Without the templates of projects, which are no part of the product. */
 export const sources = () =>
-  find('{apps,packages,examples,scripts,test,bench,chaos}/**/*.{ts,tsx,js}')
+  find('{apps,packages,examples,scripts,test,bench,chaos}/**/*.{ts,tsx,js}').filter(
+    (file) => !file.startsWith('apps/server/templates/'),
+  )
 
 /** One import of any form. `types`: it is erased at run time. */
 export type Import = { from: string; to: string; types: boolean }

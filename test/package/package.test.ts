@@ -121,8 +121,10 @@ test('the package holds no tests, sources or other unintended files', () => {
     assert.ok(files.includes(`package/${file}`), file)
   }
   assert.deepEqual(
-    files.filter((file) =>
-      /(?<!\.d|examples\/[\w-]+)\.ts$|\.test\.|\/test\/|\.env|\.key|\/data\//.test(file),
+    files.filter(
+      (file) =>
+        !file.startsWith('package/dist/outlast/apps/server/templates/') &&
+        /(?<!\.d|examples\/[\w-]+)\.ts$|\.test\.|\/test\/|\.env|\.key|\/data\//.test(file),
     ),
     [],
   )

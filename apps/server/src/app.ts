@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { createAccess } from './access/access.ts'
@@ -64,6 +65,8 @@ export type App = {
   transport: Transport
   /** The credential of clients in this process. */
   processKey: ProcessKey
+  /** Accepts no more connections, so that another process can serve on the port. */
+  leavePort: () => void
   /** Ends streams, hands over turns, and then stops the database. */
   stop: () => Promise<void>
 }
@@ -90,6 +93,10 @@ export type AppOptions = {
   sweepIntervalMs?: number
   /** Longest time of an event hook for one event. */
   eventHookLimitMs?: number
+  /** Called when all parts run; the server listens once it resolves. */
+  beforeListening?: () => Promise<void>
+  /** Problems of the user's code, for operators. Given: the server is one of `outlast dev`. */
+  problems?: () => readonly string[]
   /** Called when the server cannot continue. */
   onFatal?: (error: Error) => void
 }
@@ -141,7 +148,11 @@ async function start(config: Config, starting: Starting): Promise<App> {
   dropOnLoss(node)
   await storeFileAgents(node)
   let stopping = false
-  const about = { version: starting.version ?? version, stopping: () => stopping }
+  const about = {
+    version: starting.version ?? version,
+    stopping: () => stopping,
+    codeProblems: starting.problems,
+  }
   const { app, streams, transport, close } = await createHttp(node, about)
   undo.push(close)
   const { alone, queuePool: pool, url: databaseUrl } = databases
@@ -158,8 +169,10 @@ async function start(config: Config, starting: Starting): Promise<App> {
   node.bus.hello()
   await app.ready()
   transport.begin()
+  await starting.beforeListening?.()
   const url = starting.listens === false ? inProcessUrl : await listen(app, node)
-  return { url, transport, processKey: node.access.processKey, stop: stopAll }
+  const { processKey } = node.access
+  return { url, transport, processKey, leavePort: () => leavePort(app.server), stop: stopAll }
 }
 
 async function listen(app: FastifyInstance, { config, outbound }: Node): Promise<string> {
@@ -167,6 +180,12 @@ async function listen(app: FastifyInstance, { config, outbound }: Node): Promise
   const address = app.server.address() as AddressInfo
   outbound.protect({ host: address.address, port: address.port })
   return addressOf(address)
+}
+
+function leavePort(server: Server): void {
+  // Its callback waits for the last connection, which `stop` closes.
+  server.close(() => {})
+  server.closeIdleConnections()
 }
 
 const catalogueOf = ({ capabilities = builtins, project = emptyProject }: AppOptions) => [

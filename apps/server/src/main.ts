@@ -1,37 +1,19 @@
 import { type App, startApp, version } from './app.ts'
+import { sentenceOf } from './commands/sentence.ts'
+import { watchParent } from './commands/watch-parent.ts'
 import { isLoopback } from './config/host.ts'
 import { mergedSettings, settingsText } from './config/settings-text.ts'
-import { type Config, ConfigError, readConfig } from './config.ts'
+import { type Config, readConfig } from './config.ts'
 import { createLog } from './log.ts'
 import { loadProject } from './project/load.ts'
-import { ProjectError } from './project/problems.ts'
-import { EmbeddedError } from './store/embedded.ts'
-import { DatabaseUnusableError } from './store/unusable.ts'
-
-/** Errors with a complete explanation in their message; a stack would hide it. */
-const explained = [ConfigError, EmbeddedError, DatabaseUnusableError, ProjectError]
 
 function say(line: string) {
   process.stdout.write(`${line}\n`)
 }
 
 function fail(error: unknown): never {
-  const known = explained.some((kind) => error instanceof kind) || isAddressError(error)
-  process.stderr.write(`outlast: ${known ? sentenceOf(error as Error) : (error as Error).stack}\n`)
+  process.stderr.write(`outlast: ${sentenceOf(error)}\n`)
   process.exit(1)
-}
-
-const isAddressError = (error: unknown) =>
-  ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')
-
-function sentenceOf(error: NodeJS.ErrnoException & { port?: number; address?: string }): string {
-  if (error.code === 'EADDRINUSE') {
-    return `PORT ${error.port} on ${error.address} is in use by another program. Set PORT to a free port.`
-  }
-  if (error.code === 'EADDRNOTAVAIL')
-    return `HOST ${error.address} is not an address of this machine.`
-  if (error instanceof ProjectError) return `The project cannot be loaded:\n${error.message}`
-  return error.message
 }
 
 function stopOnSignals(app: App) {
@@ -90,22 +72,6 @@ function clientCommand({ AUTH_MODE, PORT }: Config, url: string): string {
   const start = script === 'start' || npm === 'exec' ? 'npx outlast ' : 'outlast '
   const where = PORT === 9000 ? '' : ` --url ${url}`
   return `${start}${AUTH_MODE === 'none' ? 'chat' : 'login'}${where}`
-}
-
-const parentMs = 500
-
-/**
- * Watches for the end of the parent: `npm start` runs a shell between itself and this process, and
- * a signal to npm ends only the shell.
- */
-function watchParent(gone: () => void) {
-  const parent = process.ppid
-  const timer = setInterval(() => {
-    if (process.ppid === parent) return
-    clearInterval(timer)
-    gone()
-  }, parentMs)
-  timer.unref()
 }
 
 /** The value of a flag of this process. */

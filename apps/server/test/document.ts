@@ -32,7 +32,11 @@ export async function readDocument(): Promise<string> {
   const { version } = JSON.parse(
     readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
   ) as { version: string }
-  const { app } = await createHttp(node, { version, stopping: () => false })
+  const { app } = await createHttp(node, {
+    version,
+    stopping: () => false,
+    codeProblems: undefined,
+  })
   const { body } = await app.inject('/docs/json')
   await app.close()
   return body

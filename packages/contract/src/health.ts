@@ -16,6 +16,12 @@ export const Health = Type.Object(
       oneOf('ok', 'unreachable'),
       'Whether the node reaches the database, by its latest lease renewal.',
     ),
+    development: Type.Optional(
+      Type.Boolean({
+        description:
+          'True under `outlast dev`: the problems of `GET /v1/durable/health` include those of the code.',
+      }),
+    ),
     reason: Type.Optional(
       Type.String({
         description: 'Why the node is `degraded`, as a sentence. Absent if it is `ok`.',

@@ -69,7 +69,8 @@ export const DurableHealth = Type.Object(
   {
     status: described(oneOf('ok', 'degraded'), '`degraded` if `problems` is not empty.'),
     problems: Type.Array(Type.String(), {
-      description: 'Problems that delay turns, one sentence each. Empty if there are none.',
+      description:
+        'Problems that delay turns, one sentence each. Empty if there are none. Under `outlast dev` also those of code that cannot be loaded, for operators.',
     }),
     queued: count('Number of turns that wait for a slot of a node.'),
     running: count('Number of turns that a node runs.'),

@@ -2,6 +2,7 @@ import { Button } from '@mantine/core'
 import { useNetwork } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { healthQuery } from '../queries/health.ts'
+import { CodeBanner } from './code-banner.tsx'
 import { UnsentBanner } from './unsent-banner.tsx'
 
 const againMs = 60_000
@@ -19,6 +20,7 @@ export function Banners() {
     <div role="status">
       {!online && <div className="banner">You are offline. This page may be out of date.</div>}
       <UnsentBanner />
+      {health.data?.development && <CodeBanner />}
       {isOld && (
         <div className="banner">
           <span>

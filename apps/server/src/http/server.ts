@@ -70,7 +70,7 @@ export type Http = {
 /** Creates the HTTP server with every route of this node. It does not listen yet. */
 export async function createHttp(
   node: Node,
-  { version, stopping }: { version: string; stopping: () => boolean },
+  about: Pick<Api, 'version' | 'stopping' | 'codeProblems'>,
 ): Promise<Http> {
   const app = openApp(node)
   const closeApp = closing(app)
@@ -81,8 +81,8 @@ export async function createHttp(
   countRequests(app, node.metrics)
   guardBrowsers(app, node.config)
   await allowOrigins(app, node)
-  setUpRequests(app, node, stopping)
-  const api: Api = { app, node, version, stopping }
+  setUpRequests(app, node, about.stopping)
+  const api: Api = { app, node, ...about }
   healthRoutes(api)
   const streams = createStreams(api)
   metricsRoutes(api, streams)

@@ -44,4 +44,6 @@ export type Api = {
   version: string
   /** True once the server accepts no new requests. */
   stopping: () => boolean
+  /** Problems of the user's code. Undefined unless the server is one of `outlast dev`. */
+  codeProblems: (() => readonly string[]) | undefined
 }

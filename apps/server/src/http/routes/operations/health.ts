@@ -1,7 +1,7 @@
 import { ErrorResponse, Health } from '@outlast/contract'
 import type { Api } from '../../core/api.ts'
 
-export function healthRoutes({ app, node, version, stopping }: Api): void {
+export function healthRoutes({ app, node, version, stopping, codeProblems }: Api): void {
   const { config } = node
 
   /** Contract: reads nothing from the database, so that it answers at once during an outage. */
@@ -12,6 +12,7 @@ export function healthRoutes({ app, node, version, stopping }: Api): void {
       version,
       auth_mode: config.AUTH_MODE.replace(/^./, (letter) => letter.toUpperCase()),
       database: reason === undefined ? 'ok' : 'unreachable',
+      ...(codeProblems && { development: true }),
       ...(reason !== undefined && { reason }),
     }
   }

@@ -25,7 +25,7 @@ import { listed, rangeOf } from '../../core/page.ts'
 
 const nodeId = /^node_[0-9a-f]{1,32}$/
 
-export function workerRoutes({ app, node }: Api): void {
+export function workerRoutes({ app, node, codeProblems }: Api): void {
   app.route({
     method: 'GET',
     url: '/v1/durable/health',
@@ -39,7 +39,7 @@ export function workerRoutes({ app, node }: Api): void {
       if (!forOperator) return healthOf(counts)
       const { alive, draining, slots, used_slots } = counts
       const workers = { alive, draining, slots, used_slots }
-      return { ...healthOf(counts), workers, ...(await diskOf(node.config)) }
+      return { ...healthOf(counts, codeProblems?.()), workers, ...(await diskOf(node.config)) }
     },
   })
 
@@ -102,12 +102,13 @@ async function diskOf({ DATABASE_URL, DATA_DIR }: Config): Promise<Pick<DurableH
   return { disk: { free_bytes: bavail * bsize, size_bytes: blocks * bsize } }
 }
 
-function healthOf(counts: HealthCounts): DurableHealth {
+function healthOf(counts: HealthCounts, more: readonly string[] = []): DurableHealth {
   const { queued, running, waiting, failed, oldest_queued_at, lost, taking, hooks_behind } = counts
   const problems = [
     ...(taking === 0 ? ['No node takes turns.'] : []),
     ...(lost > 0 ? [`Turns whose node is gone, about to be taken over: ${lost}.`] : []),
     ...hooks_behind.map((hook) => `The event hook ${hook} is more than 5 minutes behind.`),
+    ...more,
   ]
   return {
     status: problems.length > 0 ? 'degraded' : 'ok',

@@ -1,0 +1,29 @@
+/** Messages between `outlast dev` and the processes that run the server. */
+
+/** The database that the child uses instead of its own settings. */
+export type HeldDatabase = { url: string; masterKeys: readonly string[] }
+
+/** The embedded database that a child's settings ask for. */
+export type WantedDatabase = { dataDir: string; needsKeys: boolean }
+
+export type ToChild =
+  /** Start all parts, without listening yet. All processes use `freePort` for the port 0. */
+  | { type: 'prepare'; database: HeldDatabase | undefined; freePort: number }
+  | { type: 'listen' }
+  /** Problems of newer code that does not load, for the API of this server. */
+  | { type: 'problems'; problems: readonly string[] }
+  /** Release the port, hand over turns, and end. */
+  | { type: 'leave' }
+
+export type FromChild =
+  /** The project is loaded. `embedded`: undefined with another database. */
+  | {
+      type: 'loaded'
+      embedded: WantedDatabase | undefined
+      contents: string
+      warnings: readonly string[]
+    }
+  | { type: 'prepared' }
+  | { type: 'ready'; url: string }
+  /** `isProject`: a file of the project has to change. */
+  | { type: 'failed'; problems: readonly string[]; isProject: boolean }

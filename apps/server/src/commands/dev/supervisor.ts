@@ -1,0 +1,184 @@
+/** Keeps one server running, and replaces it when the project changes. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Child, type ChildEnd, startChild } from './child-process.ts'
+import type { FromChild, HeldDatabase, WantedDatabase } from './messages.ts'
+import { createSignal, type Signal } from './signal.ts'
+
+/** Longest time in which a project loads; then its process is ended, in ms. */
+const loadMaxMs = 40_000
+const pauseMsFirst = 250
+const pauseMsMax = 5_000
+/** A server that ran longer than this is restarted without a pause, in ms. */
+const steadyMs = 10_000
+
+export type Started = { url: string; contents: string; files: readonly string[]; ms: number }
+
+export type Events = {
+  ready: (started: Started) => void
+  warned: (warnings: readonly string[]) => void
+  /** Newer files do not start. `isServing`: the earlier version continues. */
+  refused: (problems: readonly string[], isServing: boolean) => void
+  /** The server ended without a request. */
+  crashed: (how: string) => void
+}
+
+export type Supervision = Events & {
+  /** Starts an embedded database, once for each folder. */
+  hold: (embedded: WantedDatabase) => Promise<HeldDatabase>
+  freePort: number
+  /** Variables of the child's environment, besides those of this process. */
+  environment: Record<string, string>
+}
+
+export type Supervisor = {
+  /** Replaces the server, because files have changed. */
+  change: (files: readonly string[]) => void
+  /** Resolves when the first server cannot start, for reasons outside the project. */
+  failed: Promise<void>
+  /** Ends all processes after their running work. */
+  stop: () => Promise<void>
+  /** Ends all processes at once. */
+  kill: () => void
+}
+
+type Refusal = { problems: readonly string[]; isProject: boolean }
+type State = {
+  children: Set<Child>
+  /** Given when files changed, the server crashed, or the command ends. */
+  wake: Signal
+  files: readonly string[]
+  serving: { child: Child; sinceMs: number } | undefined
+  hasServed: boolean
+  stopping: boolean
+  pauseMs: number
+}
+
+export function supervise(supervision: Supervision): Supervisor {
+  const state: State = {
+    children: new Set(),
+    wake: createSignal(),
+    files: [],
+    serving: undefined,
+    hasServed: false,
+    stopping: false,
+    pauseMs: 0,
+  }
+  return {
+    failed: keepRunning(state, supervision),
+    change(files) {
+      state.files = [...new Set([...state.files, ...files])]
+      state.pauseMs = 0
+      state.wake.give()
+    },
+    async stop() {
+      state.stopping = true
+      state.wake.give()
+      for (const child of state.children) child.send({ type: 'leave' })
+      await Promise.all([...state.children].map(({ exited }) => exited))
+    },
+    kill() {
+      for (const child of state.children) child.kill()
+    },
+  }
+}
+
+/** Starts servers one after the other. Returns when the first one cannot start. */
+async function keepRunning(state: State, supervision: Supervision): Promise<void> {
+  while (!state.stopping) {
+    const next = state.wake.next()
+    const refusal = await replace(state, supervision)
+    if (refusal && !state.stopping) {
+      state.serving?.child.send({ type: 'problems', problems: refusal.problems })
+      supervision.refused(refusal.problems, state.serving !== undefined)
+      if (!state.hasServed && !refusal.isProject) return
+    }
+    await next
+    if (!state.serving && state.hasServed) await pause(state)
+  }
+  return new Promise(() => {})
+}
+
+/** Waits between restarts after crashes, unless a file changes. */
+async function pause(state: State): Promise<void> {
+  if (state.pauseMs > 0) await Promise.race([sleep(state.pauseMs), state.wake.next()])
+  state.pauseMs = Math.min(Math.max(state.pauseMs * 2, pauseMsFirst), pauseMsMax)
+}
+
+/**
+ * Starts a server with the present files; once it listens, the earlier one leaves. Undefined when
+ * it serves, and when files changed while it was loading.
+ */
+async function replace(state: State, supervision: Supervision): Promise<Refusal | undefined> {
+  const begunMs = performance.now()
+  const files = takeFiles(state)
+  const child = startChild(supervision.environment)
+  state.children.add(child)
+  void child.exited.then(() => state.children.delete(child))
+  const first = await Promise.race([child.next(), state.wake.next(), late()])
+  if (first === 'changed' || first === 'late') child.kill()
+  if (first === 'changed') {
+    state.files = [...new Set([...files, ...state.files])]
+    return undefined
+  }
+  if (first === 'late' || first.type !== 'loaded') return refusalOf(first)
+  const ready = await prepare(child, first.embedded, supervision)
+  if (ready.type !== 'ready') return refusalOf(ready)
+  state.serving?.child.send({ type: 'leave' })
+  const sinceMs = performance.now()
+  Object.assign(state, { serving: { child, sinceMs }, hasServed: true })
+  void watchEnd(state, child, supervision)
+  supervision.ready({ url: ready.url, contents: first.contents, files, ms: sinceMs - begunMs })
+  supervision.warned(first.warnings)
+  return undefined
+}
+
+function takeFiles(state: State): readonly string[] {
+  const { files } = state
+  state.files = []
+  return files
+}
+
+type Message = FromChild | ChildEnd
+
+async function prepare(
+  child: Child,
+  embedded: WantedDatabase | undefined,
+  { hold, freePort }: Supervision,
+): Promise<Message> {
+  try {
+    const database = embedded && (await hold(embedded))
+    child.send({ type: 'prepare', database, freePort })
+  } catch (error) {
+    child.kill()
+    return { type: 'failed', problems: [(error as Error).message], isProject: false }
+  }
+  const prepared = await child.next()
+  if (prepared.type !== 'prepared') return prepared
+  child.send({ type: 'listen' })
+  return child.next()
+}
+
+/** Restarts a server that ends without a request. */
+async function watchEnd(state: State, child: Child, { crashed }: Supervision): Promise<void> {
+  const ended = await child.exited
+  if (state.serving?.child !== child || state.stopping) return
+  if (performance.now() - state.serving.sinceMs > steadyMs) state.pauseMs = 0
+  state.serving = undefined
+  crashed(howEnded(ended))
+  state.wake.give()
+}
+
+const late = () => sleep(loadMaxMs, 'late' as const, { ref: false })
+
+function refusalOf(message: Message | 'late'): Refusal {
+  if (message === 'late') {
+    const problem = `The project did not load within ${loadMaxMs / 1_000} s.`
+    return { problems: [problem], isProject: true }
+  }
+  if (message.type === 'failed') return message
+  const how = message.type === 'ended' ? howEnded(message) : message.type
+  const problem = `The process ended while it loaded the project: ${how}.`
+  return { problems: [problem], isProject: true }
+}
+
+const howEnded = ({ code, signal }: ChildEnd) => (signal ? `signal ${signal}` : `exit code ${code}`)
