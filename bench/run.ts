@@ -13,6 +13,7 @@ import { bash } from './bash.ts'
 import { cli } from './cli.ts'
 import { consoleInBrowser } from './console.ts'
 import { deltas } from './deltas.ts'
+import { dev } from './dev.ts'
 import { eventHooks } from './event-hooks.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
@@ -48,6 +49,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   statements,
   'event-hooks': eventHooks,
   start,
+  dev,
   peers,
   streams,
   'slow-readers': slowReaders,

@@ -78,6 +78,7 @@ function withDatabase(config: Config, database: HeldDatabase | undefined): Confi
 }
 
 async function run(): Promise<void> {
+  await received('load')
   const location = { folder: process.cwd(), config: process.argv[2] }
   const project = await loadProject(location)
   const faults = agentProblems(project)

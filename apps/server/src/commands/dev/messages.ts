@@ -7,6 +7,8 @@ export type HeldDatabase = { url: string; masterKeys: readonly string[] }
 export type WantedDatabase = { dataDir: string; needsKeys: boolean }
 
 export type ToChild =
+  /** Load the project. */
+  | { type: 'load' }
   /** Start all parts, without listening yet. All processes use `freePort` for the port 0. */
   | { type: 'prepare'; database: HeldDatabase | undefined; freePort: number }
   | { type: 'listen' }

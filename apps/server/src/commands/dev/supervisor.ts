@@ -6,6 +6,8 @@ import { createSignal, type Signal } from './signal.ts'
 
 /** Longest time in which a project loads; then its process is ended, in ms. */
 const loadMaxMs = 40_000
+/** Time between a replacement and the start of the process for the next one, in ms. */
+const settleMs = 300
 const pauseMsFirst = 250
 const pauseMsMax = 5_000
 /** A server that ran longer than this is restarted without a pause, in ms. */
@@ -44,6 +46,8 @@ export type Supervisor = {
 type Refusal = { problems: readonly string[]; isProject: boolean }
 type State = {
   children: Set<Child>
+  /** A process that has loaded the code of the server, and no project yet. */
+  spare: Child | undefined
   /** Given when files changed, the server crashed, or the command ends. */
   wake: Signal
   files: readonly string[]
@@ -56,6 +60,7 @@ type State = {
 export function supervise(supervision: Supervision): Supervisor {
   const state: State = {
     children: new Set(),
+    spare: undefined,
     wake: createSignal(),
     files: [],
     serving: undefined,
@@ -111,9 +116,9 @@ async function pause(state: State): Promise<void> {
 async function replace(state: State, supervision: Supervision): Promise<Refusal | undefined> {
   const begunMs = performance.now()
   const files = takeFiles(state)
-  const child = startChild(supervision.environment)
-  state.children.add(child)
-  void child.exited.then(() => state.children.delete(child))
+  const child = state.spare ?? addChild(state, supervision)
+  state.spare = undefined
+  child.send({ type: 'load' })
   const first = await Promise.race([child.next(), state.wake.next(), late()])
   if (first === 'changed' || first === 'late') child.kill()
   if (first === 'changed') {
@@ -127,9 +132,26 @@ async function replace(state: State, supervision: Supervision): Promise<Refusal 
   const sinceMs = performance.now()
   Object.assign(state, { serving: { child, sinceMs }, hasServed: true })
   void watchEnd(state, child, supervision)
+  void addSpare(state, supervision)
   supervision.ready({ url: ready.url, contents: first.contents, files, ms: sinceMs - begunMs })
   supervision.warned(first.warnings)
   return undefined
+}
+
+function addChild(state: State, { environment }: Supervision): Child {
+  const child = startChild(environment)
+  state.children.add(child)
+  void child.exited.then(() => {
+    state.children.delete(child)
+    if (state.spare === child) state.spare = undefined
+  })
+  return child
+}
+
+/** Starts the process of the next replacement, once this one has settled. */
+async function addSpare(state: State, supervision: Supervision): Promise<void> {
+  await sleep(settleMs, undefined, { ref: false })
+  if (!state.stopping) state.spare ??= addChild(state, supervision)
 }
 
 function takeFiles(state: State): readonly string[] {
