@@ -5,7 +5,9 @@ import { isLoopback } from './config/host.ts'
 import { mergedSettings, settingsText } from './config/settings-text.ts'
 import { type Config, readConfig } from './config.ts'
 import { createLog } from './log.ts'
-import { loadProject } from './project/load.ts'
+import { projectWarnings } from './project/findings.ts'
+import { type LoadedProject, loadProject } from './project/load.ts'
+import { shownProblem } from './project/problems.ts'
 
 function say(line: string) {
   process.stdout.write(`${line}\n`)
@@ -74,6 +76,11 @@ function clientCommand({ AUTH_MODE, PORT }: Config, url: string): string {
   return `${start}${AUTH_MODE === 'none' ? 'chat' : 'login'}${where}`
 }
 
+function warnOf(project: LoadedProject, { LOG_LEVEL, LOG_FORMAT }: Config): void {
+  const log = createLog(LOG_LEVEL, LOG_FORMAT)
+  for (const warning of projectWarnings(project)) log.warn(shownProblem(warning))
+}
+
 /** The value of a flag of this process. */
 function flagValue(flag: string): string | undefined {
   const index = process.argv.indexOf(flag)
@@ -91,6 +98,7 @@ try {
   const config = readConfig(mergedSettings(settingsText(project.settings), process.env))
   let app: App | undefined
   handleStrays(config, () => app)
+  warnOf(project, config)
   app = await startApp(config, { project, projectLocation, onFatal: fail })
   stopOnSignals(app)
   const seconds = ((performance.now() - begun) / 1000).toFixed(1)

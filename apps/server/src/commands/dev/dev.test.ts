@@ -192,14 +192,17 @@ test('a changed module that a tool imports takes effect, and tests and data do n
   assert.match(server.output(), /Reloaded in [\d.]+ s: lib\/value\.ts\n/)
 })
 
-test('a tool that ends the process does not end the command', async (t) => {
+test('a tool that kills the process does not end the command', async (t) => {
   const server = await startDev(t, {
-    'tools/answer.ts': toolFile('one').replace('({ answer: ', '(process.exit(3), { answer: '),
+    'tools/answer.ts': toolFile('one').replace(
+      '({ answer: ',
+      "(process.kill(process.pid, 'SIGKILL'), { answer: ",
+    ),
   })
   const session = await openSession(server)
   const stream = followed(t, session)
   session.send(callAnswer).catch(() => {})
-  await server.shows('The server ended unexpectedly (exit code 3).')
+  await server.shows('The server ended unexpectedly (signal SIGKILL).')
   server.write('tools/answer.ts', toolFile('two'))
   await stream.until('session.idled')
   await answers(session, 'two')
