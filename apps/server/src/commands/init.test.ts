@@ -2,10 +2,13 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { runCommand, temporaryFolder } from '../../../../test/process.ts'
 import { inFolder } from '../../test/dev.ts'
 import { templateNames } from './init.ts'
 import { projectName } from './project-name.ts'
+
+const resolver = fileURLToPath(new URL('../../test/resolve-outlast.ts', import.meta.url))
 
 const filesIn = (folder: string) =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -43,6 +46,24 @@ for (const template of templateNames) {
     assert.match(output, /^tool +\w+ /m)
     assert.match(output, /^agent +/m)
     assert.doesNotMatch(output, /warning/)
+  })
+}
+
+for (const template of templateNames) {
+  test(`the tests of the project ${template} pass`, async (t) => {
+    const { folder } = await temporaryFolder(t)
+    await runCommand(inFolder(folder, ['init', '--template', template]))
+    const flags = ['--disable-warning=ExperimentalWarning', '--import', resolver, '--test']
+    const { OUTLAST_TEST_DATABASE_URL = '' } = process.env
+    const env = { PATH: process.env.PATH!, OUTLAST_TEST_DATABASE_URL }
+    const { code, output } = await runCommand({
+      program: process.execPath,
+      args: flags,
+      env,
+      cwd: folder,
+    })
+    assert.equal(code, 0, output)
+    assert.doesNotMatch(output, /^. tests 0$/m)
   })
 }
 

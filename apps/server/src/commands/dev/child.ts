@@ -95,6 +95,7 @@ async function run(): Promise<void> {
     { ...config, PORT: config.PORT || freePort },
     {
       project,
+      projectLocation: location,
       problems: () => problems,
       onFatal: (error) => void fail(error),
       async beforeListening() {

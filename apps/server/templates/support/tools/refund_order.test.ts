@@ -20,7 +20,8 @@ test('a refund waits for an approval, also when the server is killed', async () 
   const sending = session.send('Please refund A-2.')
   const { data } = await server.until(session, 'tool.approval_requested')
   await server.restart()
-  await session.approve(data.tool_call.id)
+  const decision = { decision: 'approve' } as const
+  await server.client.sessions.decideToolCall(session.id, data.tool_call.id, decision)
   const reply = await sending
   assert.equal(reply.text, 'The refund is on its way.')
 })
