@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { type App, startApp } from '../../app.ts'
-import { settingsText } from '../../config/settings-text.ts'
+import { mergedSettings, settingsText } from '../../config/settings-text.ts'
 import { type Config, configuredMasterKeys, readConfig } from '../../config.ts'
 import { createLog, type Log } from '../../log.ts'
 import { agentProblems, projectWarnings } from '../../project/findings.ts'
@@ -83,7 +83,7 @@ async function run(): Promise<void> {
   const project = await loadProject(location)
   const faults = agentProblems(project)
   if (faults.length > 0) throw new ProjectError(faults)
-  const own = readConfig({ ...settingsText(project.settings), ...process.env })
+  const own = readConfig(mergedSettings(settingsText(project.settings), process.env))
   handleStrays(createLog(own.LOG_LEVEL, own.LOG_FORMAT), own)
   const next = received('prepare')
   const contents = contentsSummary(project)
