@@ -21,7 +21,7 @@ export const salesFile = fileAgent('sales.yaml', { name: 'Sales', system_prompt:
 /** Starts a node whose project has these agents; undefined: a node without a project. */
 export const startWithAgents = (
   t: T,
-  agents: FileAgent[] | undefined,
+  agents: readonly FileAgent[] | undefined,
   options: ServerOptions = {},
 ) => startServer(t, { ...options, project: { ...emptyProject, agents } })
 
@@ -29,7 +29,7 @@ export const startWithAgents = (
  * Starts a node with these agents on a database, and stops it. Returns the agents from files by
  * name, archived ones included.
  */
-export async function deploy(t: T, databaseUrl: string, agents: FileAgent[] | undefined) {
+export async function deploy(t: T, databaseUrl: string, agents: readonly FileAgent[] | undefined) {
   const server = await startWithAgents(t, agents, { databaseUrl })
   const found = await fileAgentsOf(server.call)
   await server.stop()

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
 import { test } from 'node:test'
 import type { AuditEntry } from '@outlast/contract'
 import { registerPerson, signInAdmin, startGuarded } from '../../test/access.ts'
@@ -15,6 +18,7 @@ import {
 } from '../../test/file-agents.ts'
 import { type Call, startServer } from '../../test/server.ts'
 import { emptyProject } from '../authoring/project.ts'
+import { loadProject } from './load.ts'
 
 const whole = {
   ...support,
@@ -193,6 +197,39 @@ test('the last node that starts decides', async (t) => {
   await startWithAgents(t, [supportFile], { databaseUrl })
   const { system_prompt } = (await fileAgentsOf(older.call)).get('Support')!
   assert.equal(system_prompt, support.system_prompt)
+})
+
+test('agents of a folder follow its Markdown and YAML files', async (t) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-project-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const write = (file: string, text: string) => writeFileSync(path.join(folder, file), text)
+  mkdirSync(path.join(folder, 'agents'))
+  write('agents/support.md', '---\ndescription: Helps.\n---\nYou help.\n')
+  write('agents/sales.yaml', 'name: Sales\nsystem_prompt: You sell.\ncapabilities: [noop]\n')
+  const databaseUrl = await createTestDatabase(t)
+  const deployFolder = async () => deploy(t, databaseUrl, (await loadProject({ folder })).agents)
+
+  const first = await deployFolder()
+  const shown = [...first.values()].map(({ name, source_file, system_prompt }) => [
+    name,
+    source_file,
+    system_prompt,
+  ])
+  assert.deepEqual(shown.toSorted(), [
+    ['Sales', 'agents/sales.yaml', 'You sell.'],
+    ['support', 'agents/support.md', 'You help.'],
+  ])
+  assert.deepEqual(await deployFolder(), first)
+
+  rmSync(path.join(folder, 'agents/sales.yaml'))
+  write('agents/support.md', 'You help more.\n')
+  const second = await deployFolder()
+  assert.equal(second.get('Sales')!.status, 'archived')
+  const { id, system_prompt, description } = second.get('support')!
+  assert.deepEqual(
+    [id, system_prompt, description],
+    [first.get('support')!.id, 'You help more.', undefined],
+  )
 })
 
 const cyclic: Record<string, unknown> = {}
