@@ -67,7 +67,9 @@ export type CallHookContext = {
   signal: AbortSignal
 }
 
-/** `undefined`: the call runs, by the tool's own policy. */
+/**
+ * `undefined` and `arguments`: the tool's own policy applies. `deny`: the model receives the reason.
+ */
 export type CallDecision =
   | undefined
   | { deny: string }
@@ -82,7 +84,7 @@ export type CallHook = (
 export type Hooks = {
   /** One hook, named `default`, or hooks by name. Each name has its own position in the events. */
   event?: EventHook | Readonly<Record<string, EventHook>>
-  /** Decides on each tool call before it runs. An error, or no answer in 10 s, denies the call. */
+  /** Decides once on each tool call before it runs. An error, or no answer in 10 s, denies it. */
   call?: CallHook
 }
 

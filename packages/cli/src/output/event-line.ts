@@ -35,11 +35,11 @@ const matters: { [T in EventType]: About<T> | 'ignored' } = {
   'reason.completed': ({ error, tool_call_count }) =>
     error ?? (tool_call_count > 0 ? `${tool_call_count} tool calls` : ''),
   'act.started': ({ tool_calls }) => tool_calls.map(({ name }) => name).join(', '),
-  'tool.approval_requested': ({ tool_call }) => callOf(tool_call),
+  'tool.approval_requested': ({ tool_call, hook }) => callOf(tool_call) + decisionOf(hook),
   'tool.approval_resolved': ({ tool_name, decision, decided_by, reason }) =>
     [tool_name, decision, decided_by && `by ${decided_by.name}`, reason].filter(Boolean).join(' '),
   'tool.call_requested': ({ tool_calls }) => tool_calls.map(callOf).join(', '),
-  'tool.started': ({ tool_call }) => callOf(tool_call),
+  'tool.started': ({ tool_call, hook }) => callOf(tool_call) + decisionOf(hook),
   'tool.completed': ({ tool_name, status, duration_ms, error }) =>
     [tool_name, status, duration_ms !== undefined && `${duration_ms} ms`, error]
       .filter(Boolean)
@@ -56,6 +56,10 @@ const matters: { [T in EventType]: About<T> | 'ignored' } = {
   'turn.cancelled': ({ reason }) => reason,
   'session.idled': 'ignored',
 }
+
+/** What a hook decided, unless it let the call run. */
+const decisionOf = (hook: EventDataOf<'tool.started'>['hook']) =>
+  hook && hook.decision !== 'allowed' ? ` (hook: ${hook.decision.replace('_', ' ')})` : ''
 
 const callOf = ({ name, arguments: args }: { name: string; arguments: unknown }) =>
   `${name} ${JSON.stringify(args)}`

@@ -2,7 +2,6 @@ import type { Approval, Decider, ToolCall } from '@outlast/contract'
 import type { Tool } from '../../capabilities/capability.ts'
 import { assemble } from '../../capabilities/catalog.ts'
 import { clientToolsOf } from '../../capabilities/client-tools.ts'
-import { foreignProblem } from '../../capabilities/mcp/arguments.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
 import { ApiError, invalidAt } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
@@ -12,7 +11,7 @@ import type { Draft } from '../journal/attempt.ts'
 import { makeDraft } from '../journal/journal.ts'
 import type { OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
-import { checkArguments } from '../tools/arguments.ts'
+import { checkArguments, chosenProblem } from '../tools/arguments.ts'
 import { deniedOutcome } from '../tools/call.ts'
 import { withTimeLimit } from '../tools/time-limit.ts'
 import type { TurnRef } from './cancel.ts'
@@ -78,7 +77,7 @@ async function whyUnfit(
     log.error('cannot validate the arguments of a tool', { tool: tool.name, error })
     return 'The tool could not validate them.'
   }
-  return tool.unchecked ? foreignProblem(tool.input, call.arguments) : undefined
+  return chosenProblem(tool, call)
 }
 
 function findPendingApproval(turn: OpenTurn | undefined, callId: string): OpenCall {

@@ -1,5 +1,6 @@
 import type { ToolCall } from '@outlast/contract'
 import type { SchemaProblem, Tool } from '../../capabilities/capability.ts'
+import { foreignProblem } from '../../capabilities/mcp/arguments.ts'
 import { explainProblems, problemsOf } from '../../capabilities/validation.ts'
 import { unreadableArguments } from '../model/call.ts'
 
@@ -20,6 +21,10 @@ export function checkArguments(
   return problems.length > 0 ? { error: invalid(tool, problems) } : { input: given }
 }
 
+/** Explains why a third-party schema refuses arguments that a person or a hook chose. */
+export const chosenProblem = (tool: Tool, { arguments: chosen }: ToolCall) =>
+  tool.unchecked ? foreignProblem(tool.input, chosen) : undefined
+
 /** A copy is parsed: schema libraries may change the given value, and the log keeps it. */
 async function parseArguments(tool: Tool, given: object): Promise<CheckedArguments> {
   const parsed = await tool.parse!(structuredClone(given))
@@ -27,5 +32,8 @@ async function parseArguments(tool: Tool, given: object): Promise<CheckedArgumen
   return { input: parsed.value }
 }
 
-const invalid = ({ name }: Tool, problems: readonly SchemaProblem[]) =>
-  `Invalid arguments for ${name}: ${explainProblems(problems.slice(0, problemsMax))}.`
+const invalid = (tool: Tool, problems: readonly SchemaProblem[]) =>
+  invalidSentence(tool, explainProblems(problems.slice(0, problemsMax)))
+
+export const invalidSentence = ({ name }: Tool, problem: string) =>
+  `Invalid arguments for ${name}: ${problem}.`

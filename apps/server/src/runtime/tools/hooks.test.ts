@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { Type } from 'typebox'
+import { addMcpServer, sessionWithMcp, startMcp } from '../../../test/mcp.ts'
 import { ownTools, testCapability, testTool, withCallHook } from '../../../test/project.ts'
 import { startServer } from '../../../test/server.ts'
 import {
@@ -274,3 +275,26 @@ for (const [name, decision, error] of [
     else assert.deepEqual([completedOf(events).success, ran], [true, [{ sum: 20 }]])
   })
 }
+
+test('a hook decides about calls of MCP servers, and its arguments must match their schemas', async (t) => {
+  const mcp = await startMcp(t)
+  const words: CallDecision[] = [{ arguments: { word: 'hello' } }, { arguments: { word: 5 } }]
+  const ids: unknown[] = []
+  const server = await startServer(t, {
+    env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' },
+    project: withCallHook(({ capabilityId }) => {
+      ids.push(capabilityId)
+      return words.shift()
+    }),
+  })
+  const { ref } = await addMcpServer(server, mcp.url)
+  const session = await sessionWithMcp(server, ref)
+  const say = { tool_calls: [{ name: 'mcp_tools__say', arguments: { word: 'hi' } }] }
+  const events = await converse(t, server, session.id, scripted(say, say, { text: 'done' }))
+  assert.deepEqual(ids, [ref, ref])
+  const called = mcp.heard('tools/call').map(({ message }) => message.params.arguments)
+  assert.deepEqual(called, [{ word: 'hello' }])
+  assert.equal(completedOf(events).success, true)
+  const { error } = dataOf(events, 'tool.completed', 2)
+  assert.match(error!, /^Invalid arguments for mcp_tools__say: word must be string\. A hook/)
+})

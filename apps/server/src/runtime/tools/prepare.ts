@@ -6,24 +6,31 @@ import { FencedError } from '../journal/errors.ts'
 import { commit, timeLeft } from '../journal/journal.ts'
 import { logOf } from '../journal/metrics.ts'
 import type { OpenCall } from '../log/open-calls.ts'
-import { type CheckedArguments, checkArguments } from './arguments.ts'
+import {
+  type CheckedArguments,
+  checkArguments,
+  chosenProblem,
+  invalidSentence,
+} from './arguments.ts'
 import { deniedError, internalError, interruptedError, type Refusal, timeoutError } from './call.ts'
 import { askHook, hookFor } from './hook.ts'
 import { TimeLimitError, withTimeLimit } from './time-limit.ts'
 
-/** A call that may begin. `known`: its state, for a call of an earlier attempt. */
-export type Candidate = { call: ToolCall; known?: OpenCall }
+/** A call that may begin. */
+export type Candidate = {
+  call: ToolCall
+  /** Its state in the log, for a call of an earlier attempt. */
+  known?: OpenCall
+  /** The decision of a hook that the log lacks. */
+  hook?: HookDecision
+}
 
 /** A call that begins now: it runs, waits for an approval, or is refused. */
-export type PreparedCall = {
-  call: ToolCall
-  known: OpenCall | undefined
-  /** A decision of this attempt, which the log lacks. */
-  hook: HookDecision | undefined
-} & (
-  | { tool: Tool; input: unknown; needsApproval: boolean; refusal?: undefined }
-  | { tool?: undefined; needsApproval?: undefined; refusal: Refusal }
-)
+export type PreparedCall = Candidate &
+  (
+    | { tool: Tool; input: unknown; needsApproval: boolean; refusal?: undefined }
+    | { tool?: undefined; needsApproval?: undefined; refusal: Refusal }
+  )
 
 /** Time in ms after which the reply is stored, although its calls have not begun. */
 const storeAfterMs = 50
@@ -81,18 +88,24 @@ async function prepareLater(
   if ('error' in first) return refused(candidate, unfit(tool, candidate, first.error))
   const asked = hookFor(turn, known)
   if (!asked) return ready(candidate, { tool, input: first.input })
-  const { hook, call: decided } = await askHook(turn, asked, { tool, call })
-  const now = { call: decided, ...(known && { known }) }
-  if (hook.decision === 'denied') {
-    const error = deniedError(hook.reason)
-    return { ...refused(now, { status: 'error', error }), hook }
-  }
-  if (hook.decision !== 'changed')
-    return { ...ready(now, { tool, input: first.input, hook }), hook }
-  const second = await settled(turn, tool, checkArguments(tool, decided))
-  if ('refusal' in second) return { ...refused(now, second.refusal), hook }
-  if ('error' in second) return { ...refused(now, { status: 'error', error: second.error }), hook }
-  return { ...ready(now, { tool, input: second.input, hook }), hook }
+  const answer = await askHook(turn, asked, { tool, call })
+  const decided = { ...candidate, ...answer }
+  const { decision, reason } = answer.hook
+  if (decision === 'denied')
+    return refused(decided, { status: 'error', error: deniedError(reason) })
+  if (decision !== 'changed') return ready(decided, { tool, input: first.input })
+  const second = await settled(turn, tool, checkChanged(tool, answer.call))
+  if ('refusal' in second) return refused(decided, second.refusal)
+  if ('error' in second) return refused(decided, { status: 'error', error: second.error })
+  return ready(decided, { tool, input: second.input })
+}
+
+/** Validates the arguments of a hook. */
+function checkChanged(tool: Tool, call: ToolCall) {
+  const problem = chosenProblem(tool, call)
+  return problem === undefined
+    ? checkArguments(tool, call)
+    : { error: invalidSentence(tool, problem) }
 }
 
 /** Waits for a parser of a project within the time limit of the call. */
@@ -125,19 +138,19 @@ export const timeoutOf = (turn: Turn, { limits }: Pick<Tool, 'limits'>) =>
     ),
   )
 
-type Accepted = { tool: Tool; input: unknown; hook?: HookDecision }
-
-function ready({ call, known }: Candidate, { tool, input, hook }: Accepted): PreparedCall {
-  const decided = hook ?? known?.hook
-  const isAsked = tool.policy === 'requires_approval' || decided?.decision === 'approval_required'
-  const needsApproval = isAsked && !known?.isApproved
-  return { call, known, hook: undefined, tool, input, needsApproval }
+function ready(
+  candidate: Candidate,
+  { tool, input }: { tool: Tool; input: unknown },
+): PreparedCall {
+  const { known, hook = known?.hook } = candidate
+  const isAsked = tool.policy === 'requires_approval' || hook?.decision === 'approval_required'
+  return { ...candidate, tool, input, needsApproval: isAsked && !known?.isApproved }
 }
 
-function refused({ call, known }: Candidate, refusal: Refusal): PreparedCall {
-  const isInterrupted = known?.stage === 'started'
+function refused(candidate: Candidate, refusal: Refusal): PreparedCall {
+  const isInterrupted = candidate.known?.stage === 'started'
   const error = isInterrupted ? `${interruptedError} ${refusal.error}` : refusal.error
-  return { call, known, hook: undefined, refusal: { ...refusal, error } }
+  return { ...candidate, refusal: { ...refusal, error } }
 }
 
 function missing({ removed }: Turn, { call: { name }, known }: Candidate): Refusal {
