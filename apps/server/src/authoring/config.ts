@@ -84,7 +84,7 @@ export type CallHook = (
 export type Hooks = {
   /** One hook, named `default`, or hooks by name. Each name has its own position in the events. */
   event?: EventHook | Readonly<Record<string, EventHook>>
-  /** Decides once on each tool call before it runs. An error, or no answer in 10 s, denies it. */
+  /** Decides on each tool call before it runs. An error, or no answer in 10 s, denies it. */
   call?: CallHook
 }
 

@@ -9,6 +9,8 @@ import {
   registerPerson,
   startGuarded,
 } from '../../../test/access.ts'
+import { withCallHook } from '../../../test/project.ts'
+import type { ServerOptions } from '../../../test/server.ts'
 import { createAgent, createSession, eventsOf, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
 import { addVendorModel, startVendor } from '../../../test/vendor.ts'
@@ -16,8 +18,9 @@ import { eventually } from '../../../test/waiting.ts'
 
 const secret = 'TOP-SECRET-CRM-TOKEN'
 
-async function startWithKey(t: TestContext) {
-  const server = await startGuarded(t, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' } })
+async function startWithKey(t: TestContext, options: ServerOptions = {}) {
+  const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' }
+  const server = await startGuarded(t, { env, ...options })
   const person = await registerPerson(server)
   const { key, call } = await createKey(server, person)
   return { server, person, key, mine: { url: server.url, call } }
@@ -127,6 +130,21 @@ test('refuses a token that chooses the simulated model to script the tools of an
     ['set_secret'],
   )
   assert.ok(!(await allSeen(t, user, id)).text.includes(secret))
+})
+
+test('a token sees neither the reasons of hooks nor the hashes of prompts and tools', async (t) => {
+  const project = withCallHook(() => ({ deny: secret }))
+  const { key, mine } = await startWithKey(t, { project })
+  const agent = await createAgent(mine, { capabilities: [{ ref: 'test_math' }] })
+  const { id } = await createSession(mine, { agent_id: agent.id })
+  const calls = [{ name: 'add', arguments: { a: 1, b: 2 } }]
+  await turn(t, mine, { id, key }, scripted({ tool_calls: calls }, { text: 'Denied.' }))
+  const all = JSON.stringify(await eventsOf(mine, id))
+  for (const hidden of [secret, 'prompt_hash', 'tools_hash', '"hook"']) {
+    assert.ok(all.includes(hidden))
+  }
+  const { text } = await allSeen(t, await tokenFor(mine, id), id)
+  for (const hidden of [secret, '_hash', 'hook']) assert.ok(!text.includes(hidden), hidden)
 })
 
 test('lets a token choose the models that it was granted, with an effort', async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { createTestDatabase } from '../../../test/database.ts'
@@ -125,18 +126,14 @@ test('a call of a tool that was removed during the turn fails, and the model rea
   assert.deepEqual([error, error_code], ['The tool b no longer exists.', 'tool_missing'])
 })
 
-test('the start of a turn has the hashes of its prompt and tools, which session tokens do not see', async (t) => {
+test('the start of a turn has the hashes of its prompt and tools', async (t) => {
   const start = await nodes(t)
   const server = await start('Rules.', { a: 'a' })
   const { session, callId } = await parkedSession(server)
   await approve(t, server, session.id, callId)
   const { prompt_hash, tools_hash } = dataOf(await eventsOf(server, session.id), 'turn.started')
-  for (const hash of [prompt_hash, tools_hash]) assert.match(hash!, /^[0-9a-f]{64}$/)
-  const path = `/v1/sessions/${session.id}/tokens`
-  const { body } = await server.call('POST', path, {})
-  const response = await fetch(`${server.url}/v1/sessions/${session.id}/events`, {
-    headers: { authorization: `Bearer ${body.token}` },
-  })
-  assert.equal(response.status, 200)
-  assert.doesNotMatch(await response.text(), /_hash/)
+  const [first] = await received(server, session.id)
+  const [{ text }] = JSON.parse(first!.prompt)
+  assert.equal(prompt_hash, createHash('sha256').update(text).digest('hex'))
+  assert.match(tools_hash!, /^[0-9a-f]{64}$/)
 })

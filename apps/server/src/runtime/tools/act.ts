@@ -125,8 +125,8 @@ async function abandon(turn: Turn): Promise<void> {
 }
 
 /**
- * The calls of an earlier attempt that may begin or run again. Drafts the outcomes of those that may
- * have had effects.
+ * The calls of an earlier attempt that may begin or run again. Drafts the outcomes of those that
+ * may have had effects.
  */
 function candidatesOf(turn: Turn, open: OpenAct): Candidate[] {
   const candidates: Candidate[] = []
