@@ -68,7 +68,8 @@ export type CallHookContext = {
 }
 
 /**
- * `undefined` and `arguments`: the tool's own policy applies. `deny`: the model receives the reason.
+ * With `undefined` and `arguments` the tool's own policy applies. The model receives the reason of
+ * `deny`.
  */
 export type CallDecision =
   | undefined
