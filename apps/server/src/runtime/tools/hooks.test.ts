@@ -192,6 +192,44 @@ for (const [how, hook] of broken) {
   })
 }
 
+test('a hook that rejects after its time limit leaves the server alive', async (t) => {
+  const late = Promise.withResolvers<undefined>()
+  const decisions = [late.promise, undefined]
+  const env = { LOG_LEVEL: 'silent', TOOL_TIMEOUT_MS: '300' }
+  const { server, session } = await payingSession(t, { hook: () => decisions.shift(), env })
+  const denied = await converse(t, server, session.id, payTen)
+  assert.equal(completedOf(denied).success, false)
+  late.reject(new Error('too late'))
+  const allowed = await converse(t, server, session.id, payTen)
+  assert.equal(completedOf(allowed).success, true)
+})
+
+test('cancels a turn whose hook never answers, and aborts the signal of the hook', async (t) => {
+  const asked = Promise.withResolvers<AbortSignal>()
+  const hook: CallHook = (_, { signal }) => {
+    asked.resolve(signal)
+    return new Promise(() => {})
+  }
+  const { server, session, ran } = await payingSession(t, { hook })
+  await post(server, session.id, payTen)
+  const signal = await asked.promise
+  const { body } = await server.call('POST', `/v1/sessions/${session.id}/cancel`)
+  assert.equal(body.status, 'cancelled')
+  assert.equal(signal.aborted, true)
+  assert.deepEqual(ran, [])
+})
+
+test('a hook that changes the call that it gets does not change the call', async (t) => {
+  const hook: CallHook = ({ call }) => {
+    call.arguments.sum = 1_000
+    return undefined
+  }
+  const { server, session, ran } = await payingSession(t, { hook })
+  const events = await converse(t, server, session.id, payTen)
+  assert.deepEqual(ran, [{ sum: 10 }])
+  assert.deepEqual(dataOf(events, 'tool.started').tool_call.arguments, { sum: 10 })
+})
+
 test('a hook decides about calls of the client before the client is asked', async (t) => {
   const decisions: Record<string, CallDecision> = {
     open_door: { deny: 'The door stays shut.' },
