@@ -22,7 +22,7 @@ export type Queue = {
   stop: () => Promise<void>
 }
 
-export type Task =
+export type QueueTask =
   /** Work in a slot. Calls `begun` once a node has the work: then its job is done. Never throws. */
   | { work: (job: unknown, begun: () => void) => Promise<void> }
   /** Retried when it throws. */
@@ -40,7 +40,7 @@ export type QueueOptions = {
   pollIntervalMs: number
   log: Log
   /** The tasks of its jobs, by identifier. The runner takes no job of other tasks. */
-  tasks: Record<string, Task>
+  tasks: Record<string, QueueTask>
   /** Called every hour on one node; undefined: never. `signal` aborts when the queue stops. */
   hourly: ((signal: AbortSignal) => Promise<void>) | undefined
 }
@@ -192,7 +192,7 @@ async function startRunner(
   }
 }
 
-const tasksOf = (tasks: Record<string, Task>, member: Member): TaskList =>
+const tasksOf = (tasks: Record<string, QueueTask>, member: Member): TaskList =>
   Object.fromEntries(
     Object.entries(tasks).map(([name, task]) => [
       name,

@@ -11,7 +11,7 @@ import {
   type TurnRun,
   takeTurn,
 } from '../store/sessions/turns.ts'
-import { keptOf, nothingKept, settleCancel } from './inbox/cancel.ts'
+import { keptOf, nothingKept, settleCancel, type TurnRef } from './inbox/cancel.ts'
 import { areDraftsStored, throughOutages } from './journal/append.ts'
 import { lastOf, type Turn } from './journal/attempt.ts'
 import {
@@ -29,7 +29,7 @@ import { callsOf, hasEnded } from './log/state.ts'
 import type { Node } from './node.ts'
 import { createRefusals, type Refusals } from './refusal.ts'
 import { end, runTurn } from './turn.ts'
-import { startWork, type TurnRef, type Work, type WorkOptions } from './work.ts'
+import { type NodeWork, type NodeWorkOptions, startWork } from './work.ts'
 
 /** Attempts that may end without an outcome before the turn fails. */
 const triesMax = 3
@@ -41,7 +41,7 @@ export type Runtime = {
   stop: (graceMs: number) => Promise<void>
 }
 
-export type RuntimeOptions = Pick<WorkOptions, 'pool' | 'hooks'> & {
+export type RuntimeOptions = Pick<NodeWorkOptions, 'pool' | 'hooks'> & {
   version: string
   /** True when no other node can be using the database: this node takes over its turns at once. */
   alone: boolean
@@ -65,7 +65,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   let stopping = false
   let draining = false
   const refusals = createRefusals(node, options.alone)
-  let work: Work | undefined
+  let work: NodeWork | undefined
   if (options.alone) await endLeases(node.db)
   const lease = await keepLease(node, {
     ...options,
@@ -136,7 +136,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
 }
 
 type Stopping = {
-  work: Work
+  work: NodeWork
   parting: AbortController
   graceMs: number
 }

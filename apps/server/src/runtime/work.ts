@@ -1,14 +1,13 @@
-import type pg from 'pg'
-import type { TurnRun } from '../store/sessions/turns.ts'
 import { type EventHooksOptions, startEventHooks } from './hooks/event-hooks.ts'
+import type { TurnRef } from './inbox/cancel.ts'
 import { expireCalls } from './inbox/waiting.ts'
 import { discoverDue } from './model/sync.ts'
 import type { Node } from './node.ts'
-import { startQueue } from './queue.ts'
+import { type QueueOptions, startQueue } from './queue.ts'
 import { startSchedules } from './schedules/scheduler.ts'
 
 /** What a node takes from the database: turns, schedules, and events for its hooks. */
-export type Work = {
+export type NodeWork = {
   /** Why turns that should be taken are not. */
   problem: () => string | undefined
   /** Pauses or resumes taking turns and events. Running ones continue. */
@@ -20,11 +19,9 @@ export type Work = {
   stop: (graceMs: number, left: Promise<void>) => Promise<void>
 }
 
-export type TurnRef = Omit<TurnRun, 'attempt'>
-
-export type WorkOptions = {
+export type NodeWorkOptions = {
   /** The connections of the turns' queue: one for each worker, and one that listens. */
-  pool: pg.Pool
+  pool: QueueOptions['pool']
   hooks: EventHooksOptions
   /** Number of turns of the queue that run at once; 0: this node takes none. */
   slots: number
@@ -34,7 +31,7 @@ export type WorkOptions = {
   turn: (ref: TurnRef, begun: () => void) => Promise<void>
 }
 
-export async function startWork(node: Node, options: WorkOptions): Promise<Work> {
+export async function startWork(node: Node, options: NodeWorkOptions): Promise<NodeWork> {
   const hooks = await startEventHooks(node, options.hooks)
   const queue = await startTurns(node, options).catch(async (error) => {
     await hooks.stop(0)
@@ -54,7 +51,7 @@ export async function startWork(node: Node, options: WorkOptions): Promise<Work>
   }
 }
 
-async function startTurns(node: Node, { pool, slots, lacking, turn }: WorkOptions) {
+async function startTurns(node: Node, { pool, slots, lacking, turn }: NodeWorkOptions) {
   if (slots === 0) return undefined
   const isSyncing = node.config.MODEL_SYNC_INTERVAL_HOURS !== 0
   return startQueue({

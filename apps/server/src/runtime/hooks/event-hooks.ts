@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
-import type pg from 'pg'
 import type { EventHook } from '../../authoring/config.ts'
 import { backoffMs, isUnavailable } from '../../store/database-errors.ts'
 import { presentEvents, readPage } from '../../store/sessions/events.ts'
@@ -15,7 +14,7 @@ import {
 import type { EventMark } from '../../store/sessions/lost-events.ts'
 import { leaseMs } from '../lease.ts'
 import type { Node } from '../node.ts'
-import { type Queue, startQueue } from '../queue.ts'
+import { type Queue, type QueueOptions, startQueue } from '../queue.ts'
 import { callHook } from './call.ts'
 import { eventHooksOf } from './names.ts'
 
@@ -38,7 +37,7 @@ export type EventHooks = {
 
 export type EventHooksOptions = {
   /** The connections of the hooks' queues: each has one worker, and one connection that listens. */
-  pool: pg.Pool
+  pool: QueueOptions['pool']
   /** Longest time for one event, in ms. */
   limitMs: number
 }

@@ -1,4 +1,4 @@
-/** Positions of event hooks in the logs of sessions. Triggers create them and enqueue their jobs. */
+/** Positions of event hooks in the logs of sessions. Triggers create them and add their jobs. */
 import type { Db, Statement } from '../database.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { type EventMark, hasEvent } from './lost-events.ts'
@@ -101,7 +101,7 @@ export async function leavePosition(db: Db, of: HookClaim, at: EventMark, leavin
 /** Time after which a job that is due counts as lost. */
 const lateAfter = `interval '30 seconds'`
 
-/** SQL: looks at the positions that have been due the longest; those of a lost job are among them. */
+/** SQL: the positions that have been due the longest. Those whose job was lost are among them. */
 const longestDue = `due_at <= coalesce(
     (select due_at from hook_positions where hook = :hook and due_at is not null order by due_at offset 1000 limit 1),
     'infinity'
