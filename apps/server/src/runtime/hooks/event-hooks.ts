@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import type { EventHook } from '../../authoring/config.ts'
-import { backoffMs, isUnavailable } from '../../store/database-errors.ts'
 import { presentEvents, readPage } from '../../store/sessions/events.ts'
 import {
   claimPosition,
@@ -12,6 +10,7 @@ import {
   registerEventHooks,
 } from '../../store/sessions/hook-positions.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
+import { throughOutages } from '../journal/append.ts'
 import { leaseMs } from '../lease.ts'
 import type { Node } from '../node.ts'
 import { type Queue, type QueueOptions, startQueue } from '../queue.ts'
@@ -48,9 +47,10 @@ export type EventHooksOptions = {
  */
 export async function startEventHooks(node: Node, options: EventHooksOptions): Promise<EventHooks> {
   const hooks = eventHooksOf(node.project, node.config)
-  await register(node, [...hooks.keys()])
   const stopping = new AbortController()
   const stopped = new AbortController()
+  // The first hook of a database waits for transactions that hold the sessions.
+  await throughOutages(node, stopping.signal, () => registerEventHooks(node.db, [...hooks.keys()]))
   const stop = { stopping: stopping.signal, stopped: stopped.signal }
   const followers: Follower[] = []
   const endAll = () => Promise.all(followers.map((each) => each.end()))
@@ -72,19 +72,6 @@ export async function startEventHooks(node: Node, options: EventHooksOptions): P
       await endAll()
       clearTimeout(timer)
     },
-  }
-}
-
-/** Waits for transactions that hold the sessions, such as the one that builds an index. */
-async function register({ db, log }: Node, hooks: string[]) {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await registerEventHooks(db, hooks)
-    } catch (error) {
-      if (!isUnavailable(error)) throw error
-      if (tries === 1) log.warn('event hooks are waiting for the database', { error })
-      await sleep(backoffMs(error, tries))
-    }
   }
 }
 
@@ -161,9 +148,9 @@ type Session = {
 
 /** Claims a session's position and calls the hook for all events after it. */
 async function follow(node: Node, session: Session): Promise<void> {
-  const { name, sessionId, begun } = session
+  const { name, sessionId, begun, stop } = session
   const of = { hook: name, sessionId, nodeId: node.id }
-  const claim = await claimPosition(node.db, of)
+  const claim = await throughOutages(node, stop.stopping, () => claimPosition(node.db, of))
   begun()
   if (!claim) return
   let at: EventMark = { sequence: claim.sequence, ts: '-infinity' }

@@ -41,7 +41,7 @@ async function pause(
   signal: AbortSignal,
   { tries, error }: { tries: number; error: unknown },
 ) {
-  if (tries === 1) log.warn('a turn is waiting for the database', { error })
+  if (tries === 1) log.warn('waiting for the database', { error })
   await sleep(backoffMs(error, tries), undefined, { signal }).catch(() => {})
 }
 
