@@ -6,7 +6,7 @@ import { json } from 'node:stream/consumers'
 import test, { type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Event } from '@outlast/contract'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { createTestDatabase, queryRows } from '../../apps/server/test/database.ts'
 import {
   firstCalls,
   type Recorder,
@@ -16,6 +16,7 @@ import {
 import { masterKey, simulation, startServer } from '../../apps/server/test/server.ts'
 import { converse, createSession, eventsOf, post } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
+import { startLosingDatabase, talk } from '../lost-commits.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
 import { type ServerProcess, startProcess } from '../process.ts'
 import { gone, type Scope, scopeOf } from './scenario.ts'
@@ -40,7 +41,7 @@ async function startLedger(t: Scope, answer: (event: Event) => unknown) {
   return { ...ledger, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-async function startHookNode(t: Scope, databaseUrl: string, ledgerUrl: string) {
+async function startHookNode(t: Scope, databaseUrl: string, ledgerUrl: string, env: object = {}) {
   const node = await startProcess(
     {
       PORT: '0',
@@ -49,6 +50,7 @@ async function startHookNode(t: Scope, databaseUrl: string, ledgerUrl: string) {
       SECRETS_ENCRYPTION_KEY: masterKey,
       LEDGER_URL: ledgerUrl,
       ...simulation,
+      ...env,
     },
     entry,
   )
@@ -121,6 +123,55 @@ test('another node takes over the sessions of a killed one while they continue',
   await dying.crash()
   await Promise.all(talks)
   for (const { id } of sessions) await allGiven(ledger, await eventsOf(living, id))
+})
+
+test('an event whose hook ends the process is delayed, so that the server can run', async (t) => {
+  const { scope, databaseUrl } = await setStage(t)
+  const ledger = await startLedger(scope, () => undefined)
+  const env = { EXIT_AT: 'turn.completed' }
+  const first = await startHookNode(scope, databaseUrl, ledger.url, env)
+  const { id } = await createSession(first)
+  await post(first, id, 'hello')
+  await gone(first)
+  await gone(await startHookNode(scope, databaseUrl, ledger.url, env))
+  await gone(await startHookNode(scope, databaseUrl, ledger.url, env))
+  await startHookNode(scope, databaseUrl, ledger.url, env)
+  const delayed = `select from hook_positions where session_id = $1 and failures > 2 and due_at > now() + interval '1 second'`
+  await eventually(async () => (await queryRows(databaseUrl, delayed, [id])).length > 0)
+  const repaired = await startHookNode(scope, databaseUrl, ledger.url)
+  await allGiven(ledger, await eventsOf(repaired, id))
+})
+
+test('a hook gets the events that replace lost ones', async (t) => {
+  const scope = scopeOf(t)
+  const database = await startLosingDatabase(scope)
+  const free = Promise.withResolvers<void>()
+  let blocks = false
+  const seen = recordEvents(({ type }) =>
+    blocks && type === 'turn.completed' ? free.promise : undefined,
+  )
+  const options = { ...withHooks(seen.hook), env: { LOG_LEVEL: 'silent' } }
+  const node = await startServer(scope, { ...options, databaseUrl: database.url })
+  const { id } = await createSession(node)
+  const before = await talk(node, id, 'before')
+  await seen.until(() => seen.of(id).length === before.length)
+  await database.save()
+  blocks = true
+  const lost = await talk(node, id, 'lost')
+  const isLost = ({ id }: Event) => lost.slice(before.length).some((event) => event.id === id)
+  await seen.until(() =>
+    seen
+      .of(id)
+      .filter(isLost)
+      .some(({ type }) => type === 'turn.completed'),
+  )
+  await database.lose()
+  const stored = await talk(node, id, 'real')
+  blocks = false
+  free.resolve()
+  const real = () => firstCalls(seen.of(id)).filter((event) => !isLost(event))
+  await seen.until(() => real().length >= stored.length)
+  assert.deepEqual(real(), stored)
 })
 
 test('a stopping node hands over the session whose hook does not end', async (t) => {

@@ -1,4 +1,8 @@
-/** A node as its own process, with an event hook that sends each event to `LEDGER_URL`. */
+/**
+ * A node as its own process, with an event hook that sends each event to `LEDGER_URL`, and ends the
+ * process at an event of the type `EXIT_AT`.
+ */
+import type { Event } from '@outlast/contract'
 import { startApp } from '../../apps/server/src/app.ts'
 import { emptyProject } from '../../apps/server/src/authoring/project.ts'
 import { readConfig } from '../../apps/server/src/config.ts'
@@ -6,8 +10,9 @@ import { readConfig } from '../../apps/server/src/config.ts'
 const project = {
   ...emptyProject,
   hooks: {
-    async event(event: object, { signal }: { signal: AbortSignal }) {
+    async event(event: Event, { signal }: { signal: AbortSignal }) {
       const body = JSON.stringify(event)
+      if (event.type === process.env.EXIT_AT) process.exit(1)
       await fetch(process.env.LEDGER_URL!, { method: 'POST', body, signal })
     },
   },

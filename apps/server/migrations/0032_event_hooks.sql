@@ -19,7 +19,7 @@ create table hook_positions (
   -- The node that calls the hook. Only the latest claim may move the position.
   node_id text,
   claim integer not null default 0,
-  -- Failed calls since the position last moved.
+  -- Failed calls and dead nodes since the position last moved.
   failures integer not null default 0,
   primary key (session_id, hook),
   foreign key (org_id, session_id) references sessions (org_id, id) on delete cascade

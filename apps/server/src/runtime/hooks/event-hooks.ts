@@ -93,6 +93,8 @@ async function followAll(
   { pool, limitMs, stop }: Following,
 ): Promise<Follower> {
   const running = new Map<string, Promise<void>>()
+  /** Sessions that this node may still have claimed. */
+  const interrupted = new Set<string>()
 
   async function work({ session_id: sessionId }: { session_id: string }, begun: () => void) {
     for (let other = running.get(sessionId); other; other = running.get(sessionId)) {
@@ -100,17 +102,24 @@ async function followAll(
       await other
     }
     const following = follow(node, { hook, name, sessionId, limitMs, stop, begun })
-      .catch((error) =>
-        node.log.warn('event hook interrupted', { hook: name, session: sessionId, error }),
-      )
-      .then(() => void running.delete(sessionId))
+      .catch((error) => {
+        node.log.warn('event hook interrupted', { hook: name, session: sessionId, error })
+        return false
+      })
+      .then((isReleased) => {
+        running.delete(sessionId)
+        if (!isReleased) interrupted.add(sessionId)
+      })
     running.set(sessionId, following)
     await following
   }
 
   async function recover() {
-    const held = [...running.keys()]
-    await recoverPositions(node.db, { hook: name, nodeId: node.id, held, leaseMs }).catch((error) =>
+    for (const session_id of interrupted) {
+      interrupted.delete(session_id)
+      void work({ session_id }, () => {})
+    }
+    await recoverPositions(node.db, { hook: name, nodeId: node.id, leaseMs }).catch((error) =>
       node.log.warn('could not look for lost work of an event hook', { hook: name, error }),
     )
   }
@@ -146,13 +155,16 @@ type Session = {
   begun: () => void
 }
 
-/** Claims a session's position and calls the hook for all events after it. */
-async function follow(node: Node, session: Session): Promise<void> {
+/**
+ * Claims a session's position and calls the hook for all events after it. False: this node may
+ * still have the claim.
+ */
+async function follow(node: Node, session: Session): Promise<boolean> {
   const { name, sessionId, begun, stop } = session
   const of = { hook: name, sessionId, nodeId: node.id }
   const claim = await throughOutages(node, stop.stopping, () => claimPosition(node.db, of))
   begun()
-  if (!claim) return
+  if (!claim) return true
   let at: EventMark = { sequence: claim.sequence, ts: '-infinity' }
   for (let empty = 0; empty < emptyMax; ) {
     const read = { after: at.sequence, limit: eventsAtOnce, bytesMax: bytesAtOnce }
@@ -160,13 +172,14 @@ async function follow(node: Node, session: Session): Promise<void> {
     const events = await presentEvents(node.db, claim, rows)
     const page = events.map(({ json }, n) => ({ event: JSON.parse(json) as Event, at: rows[n]! }))
     const passed = await passPage(node, session, { claim, at, page })
-    if (!passed) return
+    if (!passed) return false
     at = passed
     const moved = await movePosition(node.db, claim, at, !more)
-    if (!moved || moved.done) return
+    if (!moved || moved.done) return moved !== undefined
     if (rows.length === 0) empty += 1
   }
   await leavePosition(node.db, claim, at, { afterMs: retryMs, failed: false })
+  return true
 }
 
 /** Pages without events in a row: the events of a deleted organization are deleted first. */

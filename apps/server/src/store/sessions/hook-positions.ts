@@ -23,7 +23,7 @@ const claim = statement(
   'claim-hook-position',
   `
 update hook_positions p set node_id = :nodeId, claim = claim + 1
-where session_id = :sessionId and hook = :hook and due_at <= now() and not ${isClaimed}
+where session_id = :sessionId and hook = :hook and due_at <= now() and (node_id = :nodeId or not ${isClaimed})
 returning org_id as "orgId", session_id as "sessionId", hook, claim, sequence, failures`,
 )
 
@@ -34,13 +34,16 @@ export type HookClaim = {
   hook: string
   claim: number
   sequence: number
-  /** Failed calls since the position last moved. */
+  /** Failed calls and dead nodes since the position last moved. */
   failures: number
 }
 
 type HookOf = { hook: string; sessionId: string }
 
-/** Claims a position that is due. Undefined when it is not due or another living node has it. */
+/**
+ * Claims a position that is due. Undefined when it is not due or another living node has it.
+ * Contract: a node claims a position again only when it has ended its earlier claim.
+ */
 export async function claimPosition(db: Db, of: HookOf & { nodeId: string }) {
   const [claimed] = await db.run<HookClaim>(claim, valuesOf(claim, of))
   return claimed
@@ -107,6 +110,11 @@ const longestDue = `due_at <= coalesce(
     'infinity'
   )`
 
+/** SQL: a position whose node has died twice is delayed, since its event may end the process. */
+const recoveredAt = `clock_timestamp() + case
+    when p.node_id is null or p.failures < 2 then 0 else least(300, 2 ^ least(p.failures, 9))
+  end * interval '1 second'`
+
 const recover = statement(
   'recover-hook-positions',
   `
@@ -114,30 +122,28 @@ with lost as (
   select session_id from hook_positions p
   where hook = :hook and due_at is not null and ${longestDue} and case
     when node_id is null then due_at < now() - ${lateAfter}
-    when node_id = :nodeId then session_id <> all(:held::text[])
     else not ${isClaimed} and exists (
       select from nodes n where n.id = :nodeId and n.expires_at > now() and n.started_at < now() - :leaseMs * interval '1 millisecond'
     )
   end
   for update skip locked
 )
-update hook_positions p set node_id = null, due_at = clock_timestamp()
-from lost where p.session_id = lost.session_id and p.hook = :hook
-returning p.session_id`,
+update hook_positions p set
+  node_id = null,
+  failures = failures + case when p.node_id is null then 0 else 1 end,
+  due_at = ${recoveredAt}
+from lost where p.session_id = lost.session_id and p.hook = :hook`,
 )
 
-export type Recovering = {
-  hook: string
-  nodeId: string
-  /** Sessions whose positions this node holds. */
-  held: string[]
-  /** A node judges others only once its own lease is that old. */
-  leaseMs: number
-}
-
-/** Enqueues positions again whose node has died or whose job was lost. Returns their number. */
-export async function recoverPositions(db: Db, recovering: Recovering): Promise<number> {
-  return (await db.run(recover, valuesOf(recover, recovering))).length
+/**
+ * Enqueues positions again whose node has died or whose job was lost. A node judges others only once
+ * its own lease is `leaseMs` old.
+ */
+export async function recoverPositions(
+  db: Db,
+  of: { hook: string; nodeId: string; leaseMs: number },
+): Promise<void> {
+  await db.run(recover, valuesOf(recover, of))
 }
 
 const delays: Statement = {
