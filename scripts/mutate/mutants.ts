@@ -13,6 +13,7 @@ export type Mutant = {
 const fences = ['test/database/turn-fences.test.ts']
 const held = ['test/crash/held-outcomes.test.ts']
 const intents = ['test/crash/intents.test.ts']
+const deploys = ['test/cluster/rolling-deploy.test.ts']
 const stream = ['apps/server/src/http/routes/sessions/session-stream.test.ts']
 const credentials = ['apps/server/src/http/security/credentials.test.ts']
 const hosts = ['test/access/hosts.test.ts']
@@ -27,6 +28,37 @@ export const mutants: Mutant[] = [
     from: '(:attempt::integer is null or turn_attempt = :attempt)',
     to: '(:attempt::integer is null or true)',
     tests: fences,
+  },
+  {
+    name: 'a refusal without the attempt fence',
+    file: 'store/sessions/turns.ts',
+    from: 'turn_id = :turnId and turn_attempt = :attempt',
+    to: 'turn_id = :turnId and (:attempt::integer is null or true)',
+    tests: fences,
+  },
+  {
+    name: 'a wait that each refusal restarts',
+    file: 'store/sessions/turns.ts',
+    from: 'refused_at = coalesce(:since, clock_timestamp())',
+    to: 'refused_at = coalesce(clock_timestamp(), :since)',
+    tests: fences,
+    pattern: 'refused again keeps the time',
+  },
+  {
+    name: 'a node that fetches turns which it has refused',
+    file: 'runtime/refusal.ts',
+    from: 'for (const ref of missing) lacking.add(ref)',
+    to: '',
+    tests: deploys,
+    pattern: 'refused about once',
+  },
+  {
+    name: 'a sweep that forgets which nodes refuse a turn',
+    file: 'store/sessions/nodes.ts',
+    from: 'then t.missing_capabilities end as missing',
+    to: 'then null::text[] end as missing',
+    tests: deploys,
+    pattern: 'refused about once',
   },
   {
     name: 'an append of another organization',

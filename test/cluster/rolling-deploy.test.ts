@@ -11,9 +11,10 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
-import { createTestDatabase, runSql } from '../../apps/server/test/database.ts'
+import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
 import { type ServerOptions, startServer } from '../../apps/server/test/server.ts'
 import {
+  converse,
   createAgent,
   createSession,
   dataOf,
@@ -232,7 +233,7 @@ test('a turn that waits for a node can be cancelled, and messages steer it or fo
   assert.equal(replyOf(events), 'done')
 })
 
-test('a session token does not see the capabilities that its turn waits for', async (t) => {
+test('a session token does not see the capabilities that its turn waits for or lacks', async (t) => {
   const two = await startGuarded(t, newer)
   const key = await createKey(two, await registerPerson(two))
   const { id } = await shoutingSession({ ...two, call: key.call })
@@ -245,6 +246,33 @@ test('a session token does not see the capabilities that its turn waits for', as
   const why = await whyOf(token, id)
   assert.deepEqual([why.state, why.missing_capabilities, why.until], ['queued', [], null])
   assert.ok(!JSON.stringify(why).includes('shouting'))
+
+  const query = `?access_token=${made.body.token}`
+  const stream = await follow(t, one.url, { sessionId: id, query })
+  await endWait(one.databaseUrl)
+  await stream.event('session.idled')
+  const whole = await eventsOf({ ...one, call: callerWith(one.url, key.key) }, id)
+  assert.deepEqual(dataOf(whole, 'session.activated').missing_capabilities, ['shouting'])
+  assert.ok(!JSON.stringify([stream.events, await eventsOf(token, id)]).includes('shouting'))
+})
+
+test('a refused turn is counted in full by the node that runs it', async (t) => {
+  const { start, databaseUrl } = await nodesOn(t)
+  const two = await start(newer)
+  const [direct, later] = [await shoutingSession(two), await shoutingSession(two)]
+  const text = 'word '.repeat(4_000)
+  await converse(t, two, direct.id, text)
+  await two.stop()
+  const one = await start(older)
+  await post(one, later.id, text)
+  await refused(one, later.id)
+  const stream = await follow(t, one.url, { sessionId: later.id })
+  await start(newer)
+  await stream.event('session.idled')
+  const sql = 'select stored_bytes::int from sessions order by id'
+  const [first, other] = await queryRows<{ stored_bytes: number }>(databaseUrl, sql)
+  const difference = Math.abs(first!.stored_bytes - other!.stored_bytes)
+  assert.ok(difference < text.length / 2, `${first!.stored_bytes} and ${other!.stored_bytes}`)
 })
 
 test('nodes with the same capabilities report one catalog hash, others another', async (t) => {

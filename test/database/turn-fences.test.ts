@@ -8,6 +8,7 @@ import { type Appending, appendToTurn } from '../../apps/server/src/store/sessio
 import {
   cancelTurn,
   type NewEvent,
+  refuseTurn,
   type TurnRun,
   takeTurn,
 } from '../../apps/server/src/store/sessions/turns.ts'
@@ -192,6 +193,40 @@ test('a turn is not taken from a node whose lease is held, but from one whose le
   await take(other, lapsed)
   const taken = await takeTurn(db, other, taker)
   assert.deepEqual([taken?.turn_attempt, taken?.taken_over], [2, true])
+})
+
+test('a refusal of a superseded attempt changes nothing', async () => {
+  const ref = await newTurn()
+  await take(ref, 'node_dead')
+  await take(ref, 'node_next')
+  const before = await rowsOf(ref)
+  await refuseTurn(db, { ...ref, attempt: 1 }, { since: null, missing: ['a'] })
+  assert.deepEqual(await rowsOf(ref), before)
+})
+
+test('a turn that is refused again keeps the time of its first refusal, until a node runs it', async () => {
+  const ref = await newTurn()
+  await take(ref, 'node_one')
+  await refuseTurn(db, { ...ref, attempt: 1 }, { since: null, missing: ['a'] })
+  const first = await takeTurn(db, ref, 'node_two')
+  assert.deepEqual(
+    [first?.missing_capabilities, first?.overdue, first?.turn_tries],
+    [['a'], false, 1],
+  )
+  const refused = { since: first!.refused_at!, missing: ['a', 'b'] }
+  await refuseTurn(db, { ...ref, attempt: 2 }, refused)
+  await db.pool.query(
+    `update turns set refused_at = refused_at - interval '60 seconds' where id = $1`,
+    [ref.turnId],
+  )
+  const second = await takeTurn(db, ref, 'node_three')
+  const agedMs = Date.parse(first!.refused_at!) - Date.parse(second!.refused_at!)
+  assert.deepEqual(
+    [second?.missing_capabilities, second?.overdue, agedMs],
+    [['a', 'b'], true, 60_000],
+  )
+  const third = await takeTurn(db, ref, 'node_four')
+  assert.deepEqual([third?.refused_at, third?.missing_capabilities], [null, null])
 })
 
 test('a renewal that sweeps creates a job for turns without a living node, and for no others', async () => {

@@ -14,7 +14,7 @@ export function missingCapabilities(
 }
 
 export type Refusals = {
-  /** Capabilities for whose lack this node has refused turns: it does not fetch such turns again. */
+  /** Capabilities for whose lack this node has refused turns: it does not fetch those again. */
   lacking: ReadonlySet<string>
   /** Returns the capabilities for whose lack this node refuses the turn; undefined: it takes it. */
   reasonOf: (taken: TakenTurn) => string[] | undefined

@@ -27,7 +27,7 @@ const withoutArguments = (call: ToolCall, { tool_results }: Grants): ToolCall =>
 const chatRules = {
   'input.message': 'shown',
   'session.started': 'shown',
-  'session.activated': 'shown',
+  'session.activated': ({ missing_capabilities: _, ...data }) => data,
   'turn.started': ({ prompt_hash: _, tools_hash: __, ...data }) => data,
   'mcp.unavailable': 'hidden',
   'capability.unavailable': 'hidden',
