@@ -37,6 +37,7 @@ import { start } from './start.ts'
 import { statements } from './statements.ts'
 import { streams } from './streams.ts'
 import { takeover } from './takeover.ts'
+import { testServers } from './test-servers.ts'
 import { tracing } from './tracing.ts'
 import { turn } from './turn.ts'
 import { turnMemory } from './turn-memory.ts'
@@ -73,6 +74,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   console: consoleInBrowser,
   reference,
   'project-start': projectStart,
+  'test-servers': testServers,
 }
 
 const args = process.argv.slice(2)
