@@ -119,9 +119,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   }
 }
 
-/**
- * Moves the tools of a project to a thread, if it was loaded from files. `warmUp` starts the thread.
- */
+/** Moves the tools of a project to a thread, if it has files. `warmUp` starts the thread. */
 function inThreads(
   options: AppOptions,
   log: Log,

@@ -84,14 +84,14 @@ export function handlersOf(calls: Calls, log: Log): Handlers {
   }
 }
 
-type Place = { calls: Calls; channel: Channel; marks: Int32Array; call: number }
+type RunningCall = { calls: Calls; channel: Channel; marks: Int32Array; call: number }
 
 /**
  * Runs a call in a thread.
  * Contract: throws the error of the tool, NotBegunError, and CutOffError.
  */
 export async function runCall(
-  { calls, channel, marks, call }: Place,
+  { calls, channel, marks, call }: RunningCall,
   { context, input, ...place }: ThreadCall,
 ): Promise<SerializedResult> {
   const { signal } = context
@@ -148,7 +148,7 @@ export function failCalls(calls: Calls, error: Error): void {
   for (const { leave } of calls.values()) leave(error)
 }
 
-/** Ends what the call fetches: nothing of it continues after its end in the thread. */
+/** Ends the fetches of a call: none continues after the end of the call in its thread. */
 function release({ fetches, bodies }: Entry) {
   for (const fetch of fetches.values()) fetch.abort()
   fetches.clear()

@@ -145,7 +145,7 @@ test('a fetch in a thread reaches no private address', async (t) => {
   assert.equal(site.asked.length, 0)
 })
 
-test('aborts go both ways, and the end of a call closes what it fetches', async (t) => {
+test('aborts go both ways, and the end of a call closes its connections', async (t) => {
   const closed = new Map<string, () => void>()
   const closing = (name: string) => new Promise<void>((resolve) => closed.set(name, resolve))
   const hang =

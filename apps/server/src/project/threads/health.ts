@@ -36,6 +36,7 @@ export function watchHealth({ worker, channel, log, toolNames, fail, end }: Watc
   let isAsked = false
   let silent = 0
   let hasExited = false
+  let isMeasuring = false
 
   channel.request('loaded', undefined).then(
     () => {
@@ -65,7 +66,10 @@ export function watchHealth({ worker, channel, log, toolNames, fail, end }: Watc
   }
 
   async function checkMemory() {
+    if (isMeasuring) return
+    isMeasuring = true
     const statistics = await worker.getHeapStatistics().catch(() => undefined)
+    isMeasuring = false
     if (!statistics || hasExited) return
     const { used_heap_size: heap, external_memory: external } = statistics
     const memoryMb = Math.round((heap + external) / 1_048_576)

@@ -99,10 +99,10 @@ async function runTool(tool: Tool, input: Record<string, unknown>, context: Tool
   return withImages(parsedValue(await tool.output.parse(value), 'result'), images)
 }
 
-function parsedValue(parsed: Parsed, what: string): unknown {
+function parsedValue(parsed: Parsed, part: string): unknown {
   if ('value' in parsed) return parsed.value
   const problems = parsed.problems.map(({ path, message }) => `${path || '/'} ${message}`)
-  throw new ToolError(`The ${what} of the tool are invalid: ${problems.join('; ')}.`)
+  throw new ToolError(`The ${part} of the tool are invalid: ${problems.join('; ')}.`)
 }
 
 /** Returns a function that finds the tool of a call; the lists of tools are kept by config. */

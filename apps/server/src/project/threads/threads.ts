@@ -6,10 +6,10 @@ import {
   type Tool,
 } from '../../capabilities/capability.ts'
 import { CutOffError, NotBegunError, type ThreadCall } from './calls.ts'
-import { createPool, type Pool } from './pool.ts'
+import { createThreadPool, type ThreadPool } from './thread-pool.ts'
 import type { ThreadOptions } from './worker.ts'
 
-export type Threads = Pick<Pool, 'warmUp' | 'stop'> & {
+export type Threads = Pick<ThreadPool, 'warmUp' | 'stop'> & {
   /** Returns the project with tools that run in a thread. */
   wrap: <T extends Project>(project: T) => T
 }
@@ -21,7 +21,7 @@ const repeatsMax = 1
  * thread leaves the server and other sessions alone.
  */
 export function createThreads(options: Omit<ThreadOptions, 'onEnd'>): Threads {
-  const pool = createPool(options)
+  const pool = createThreadPool(options)
 
   async function run(tool: Tool, call: ThreadCall): Promise<unknown> {
     const { signal } = call.context

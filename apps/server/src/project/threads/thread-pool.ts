@@ -3,7 +3,7 @@ import { ToolError } from '../../capabilities/capability.ts'
 import { checkMs } from './health.ts'
 import { startThread, type Thread, type ThreadOptions } from './worker.ts'
 
-export type Pool = {
+export type ThreadPool = {
   /**
    * Returns the thread for a new call. Another one starts when the last has ended or is blocked.
    * Contract: throws ToolError when every thread stays blocked, and the reason of `signal`.
@@ -20,10 +20,10 @@ const pollMs = 50
 const busyText = 'All threads for tools are blocked by other calls. Try again later.'
 
 /**
- * Keeps one thread for all calls. A blocked thread gets no further calls; it ends after its calls, or
- * when it is still blocked at the end of the time of one of them.
+ * Keeps one thread for all calls. A blocked thread gets no further calls; it ends after its calls,
+ * or when it is still blocked at the end of the time of one of them.
  */
-export function createPool(options: Omit<ThreadOptions, 'onEnd'>): Pool {
+export function createThreadPool(options: Omit<ThreadOptions, 'onEnd'>): ThreadPool {
   const { log } = options
   const alive = new Set<Thread>()
   const pauses = createPauses()
