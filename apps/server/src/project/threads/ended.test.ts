@@ -85,7 +85,10 @@ test('threads that end again and again start after a pause', async (t) => {
 
 test('a tool that changes on disk to an invalid one fails its calls with a logged reason', async (t) => {
   const { session, line, lines, folder } = await start(t, { exit: toolFile('process.exit(3)') })
-  writeFileSync(`${folder}/tools/count.ts`, 'export default 1 +')
+  writeFileSync(
+    `${folder}/tools/count.ts`,
+    "import { defineTool } from 'outlast'\nexport default 1 +",
+  )
   await session.use('exit')
   lines.length = 0
   const { error } = await session.use('count')
