@@ -95,6 +95,7 @@ export async function runCall(
   { context, input, ...place }: ThreadCall,
 ): Promise<SerializedResult> {
   const { signal } = context
+  signal.throwIfAborted()
   const { promise: left, reject: leave } = Promise.withResolvers<never>()
   const entry: Entry = {
     call,

@@ -69,8 +69,8 @@ export function createThreadPool(options: Omit<ThreadOptions, 'onEnd'>): ThreadP
       thread.close()
     }
     const late = thread.lateTools()
-    if (late.length === 0) return
-    log.error('a thread is ended: a tool blocks it beyond a time limit', { late, tools })
+    if (late.length === 0 && thread.callCount() > 0) return
+    log.error('a thread is ended: a tool blocks it beyond the end of a call', { late, tools })
     void thread.end()
   }
 

@@ -9,6 +9,7 @@ import {
   ToolError,
   withImages,
 } from '../../capabilities/capability.ts'
+import { explainProblems } from '../../capabilities/validation.ts'
 import { systemThreadId } from '../../store/files/low-priority.ts'
 import { loadCapabilities } from '../load.ts'
 import { createBodies } from './bodies.ts'
@@ -92,17 +93,22 @@ function start({ port, location, marks }: ThreadStart): void {
 
 /** Runs a tool with the values that the libraries of its schemas return. */
 async function runTool(tool: Tool, input: Record<string, unknown>, context: ToolContext) {
-  const given = tool.parse ? parsedValue(await tool.parse(input), 'arguments') : input
+  const given = tool.parse ? accepted(await tool.parse(input), invalidInput) : input
   const result = await tool.run(given as Record<string, unknown>, context)
   if (!tool.output) return result
   const { value, images } = splitImages(result)
-  return withImages(parsedValue(await tool.output.parse(value), 'result'), images)
+  return withImages(accepted(await tool.output.parse(value), invalidResult), images)
 }
 
-function parsedValue(parsed: Parsed, part: string): unknown {
+const invalidInput = (problems: string) => `The arguments are invalid: ${problems}.`
+const invalidResult = (problems: string) =>
+  `The tool ran, but its result does not match its schema: ${problems}.`
+const problemsMax = 10
+
+function accepted(parsed: Parsed, refusal: (problems: string) => string): unknown {
   if ('value' in parsed) return parsed.value
-  const problems = parsed.problems.map(({ path, message }) => `${path || '/'} ${message}`)
-  throw new ToolError(`The ${part} of the tool are invalid: ${problems.join('; ')}.`)
+  const problems = parsed.problems.slice(0, problemsMax)
+  throw new ToolError(refusal(explainProblems(problems, 'the value')))
 }
 
 /** Returns a function that finds the tool of a call; the lists of tools are kept by config. */
