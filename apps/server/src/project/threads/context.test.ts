@@ -236,3 +236,34 @@ test('a tool cannot answer for other calls through the ports of its thread', asy
   assert.equal(await outcome, 'genuine')
   for (const session of [victim, attacker]) assert.equal(await session.read('/forged'), undefined)
 })
+
+test('run gets the value of its schema library, and a result is checked once', async (t) => {
+  const schema = `
+    const library = (validate) => ({
+      '~standard': {
+        version: 1,
+        vendor: 'own',
+        validate,
+        jsonSchema: { input: () => anyObject, output: () => anyObject },
+      },
+    })
+    const anyObject = { type: 'object', properties: {} }
+    class Order { constructor(fields) { Object.assign(this, fields) } total() { return 42 } }
+  `
+  const fields = `
+    input: library((value) => ({ value: new Order(value) })),
+    output: library((value) =>
+      value.bad
+        ? { issues: [{ message: 'is bad', path: ['bad'] }] }
+        : { value: { ...value, checks: (value.checks ?? 0) + 1 } }),
+  `
+  const { openSession } = await startProject(t, {
+    order: schema + toolFile('return { total: input.total(), bad: input.bad }', fields),
+  })
+  const session = await openSession()
+  assert.deepEqual(await session.resultOf('order'), { total: 42, checks: 1 })
+  assert.match(
+    (await session.use('order', { bad: true })).error!,
+    /does not match its schema: .*bad/,
+  )
+})
