@@ -1,4 +1,4 @@
-/** The start of a server with a project of many capabilities, compared with one without a project. */
+/** The start of a server with a project of many capabilities, compared with one without. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { median, ms, type Options, progress, type Report, ratios, runsOf } from './figures.ts'

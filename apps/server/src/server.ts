@@ -16,8 +16,8 @@ export type ServerOptions = {
   /** Settings that win over those of the config and of the environment. */
   settings?: Settings
   /**
-   * Port to listen on; `false`: none, so that only `fetch`, `handler` and `client` reach the server.
-   * Default: the setting PORT of `settings` or `config`, else any free port.
+   * Port to listen on; `false`: none, so that only `fetch`, `handler` and `client` reach the
+   * server. Default: the setting PORT of `settings` or `config`, else any free port.
    */
   port?: number | false
   /** Called when the server cannot continue. Default: writes to the log. */

@@ -4,12 +4,12 @@ import { emptyProject } from '../src/authoring/project.ts'
 import type { ServerOptions } from './server.ts'
 
 export type Recorder = {
-  /** The hook: records each call, then does what the test wants. */
+  /** The hook: records each call, then does the work of the test. */
   hook: EventHook
   /** Events of all calls, in the order in which the calls began. */
   events: Event[]
   of: (sessionId: string) => Event[]
-  /** Resolves when a condition on the calls holds; looks at each call. */
+  /** Resolves when a condition on the calls holds; is checked at each call. */
   until: (condition: () => boolean) => Promise<void>
 }
 

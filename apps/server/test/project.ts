@@ -14,7 +14,7 @@ export const withCallHook = (call: CallHook): Project => ({ ...emptyProject, hoo
 type ToolParts = Partial<Omit<Tool, 'run' | 'input'>> & {
   name: string
   input?: TObject
-  // biome-ignore lint/suspicious/noExplicitAny: each test knows the input of its tools
+  // biome-ignore lint/suspicious/noExplicitAny: each test has its own inputs
   run?: (input: any, context: Parameters<Tool['run']>[1]) => unknown
 }
 

@@ -21,7 +21,7 @@ import { TimeLimitError, withTimeLimit } from './time-limit.ts'
 export type ToolOutcome = EventDataOf<'tool.completed'>
 
 /** Why a call does not run. */
-export type Refusal = Pick<ToolOutcome, 'status' | 'error' | 'error_code'>
+export type CallRefusal = Pick<ToolOutcome, 'status' | 'error' | 'error_code'>
 
 export type ToolRun = {
   tool: Tool
@@ -150,7 +150,7 @@ export const deniedOutcome = (call: ToolCall, reason: string | undefined) =>
   notRun(call, 'error', deniedError(reason))
 
 /** The outcome of a call that cannot run, or that a hook denied. */
-export const refusedOutcome = ({ id, name }: ToolCall, refusal: Refusal): ToolOutcome => ({
+export const refusedOutcome = ({ id, name }: ToolCall, refusal: CallRefusal): ToolOutcome => ({
   tool_call_id: id,
   tool_name: name,
   success: false,

@@ -12,7 +12,13 @@ import {
   chosenProblem,
   invalidSentence,
 } from './arguments.ts'
-import { deniedError, internalError, interruptedError, type Refusal, timeoutError } from './call.ts'
+import {
+  type CallRefusal,
+  deniedError,
+  internalError,
+  interruptedError,
+  timeoutError,
+} from './call.ts'
 import { askHook, hookFor } from './hook.ts'
 import { TimeLimitError, withTimeLimit } from './time-limit.ts'
 
@@ -29,7 +35,7 @@ export type Candidate = {
 export type PreparedCall = Candidate &
   (
     | { tool: Tool; input: unknown; needsApproval: boolean; refusal?: undefined }
-    | { tool?: undefined; needsApproval?: undefined; refusal: Refusal }
+    | { tool?: undefined; needsApproval?: undefined; refusal: CallRefusal }
   )
 
 /** Time in ms after which the reply is stored, although its calls have not begun. */
@@ -113,7 +119,7 @@ async function settled(
   turn: Turn,
   tool: Tool,
   checked: CheckedArguments | Promise<CheckedArguments>,
-): Promise<CheckedArguments | { refusal: Refusal }> {
+): Promise<CheckedArguments | { refusal: CallRefusal }> {
   if (!(checked instanceof Promise)) return checked
   const timeoutMs = timeoutOf(turn, tool)
   try {
@@ -147,13 +153,13 @@ function ready(
   return { ...candidate, tool, input, needsApproval: isAsked && !known?.isApproved }
 }
 
-function refused(candidate: Candidate, refusal: Refusal): PreparedCall {
+function refused(candidate: Candidate, refusal: CallRefusal): PreparedCall {
   const isInterrupted = candidate.known?.stage === 'started'
   const error = isInterrupted ? `${interruptedError} ${refusal.error}` : refusal.error
   return { ...candidate, refusal: { ...refusal, error } }
 }
 
-function missing({ removed }: Turn, { call: { name }, known }: Candidate): Refusal {
+function missing({ removed }: Turn, { call: { name }, known }: Candidate): CallRefusal {
   if (!known && !removed.has(name))
     return { status: 'error', error: `Tool definition not found: ${name}` }
   const error = `The tool ${name} no longer exists.`
@@ -161,7 +167,7 @@ function missing({ removed }: Turn, { call: { name }, known }: Candidate): Refus
 }
 
 /** A call of an earlier attempt was valid then. */
-function unfit({ name }: Tool, { known }: Candidate, problem: string): Refusal {
+function unfit({ name }: Tool, { known }: Candidate, problem: string): CallRefusal {
   if (!known) return { status: 'error', error: problem }
   const error = `The tool ${name} has changed since this call was made. ${problem}`
   return { status: 'error', error, error_code: 'tool_changed' }

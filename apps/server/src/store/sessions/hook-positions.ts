@@ -136,8 +136,8 @@ from lost where p.session_id = lost.session_id and p.hook = :hook`,
 )
 
 /**
- * Enqueues positions again whose node has died or whose job was lost. A node judges others only once
- * its own lease is `leaseMs` old.
+ * Enqueues positions again whose node has died or whose job was lost. A node judges others only
+ * once its own lease is `leaseMs` old.
  */
 export async function recoverPositions(
   db: Db,
