@@ -17,7 +17,7 @@ export type Row = {
   attempts: (theirs: Things, own: Things) => Attempt[]
   /** The reason why the operation cannot name a resource of another organization. */
   because?: string
-  /** Refused to keys and tokens for any resource. */
+  /** Refused to keys, tokens and users of the product for any resource. */
   usersOnly?: true
 }
 

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { emptyProject } from '../../apps/server/src/authoring/project.ts'
 import {
   createKey,
   expectStatus,
@@ -34,12 +33,10 @@ import {
   type Things,
   unlimited,
 } from './operations.ts'
+import { projectWith } from './product.ts'
 
-type Caller = {
-  /** `product`: a user of the product with the role of an owner. */
-  kind: 'user' | 'product' | 'key' | 'token' | 'nobody'
-  headers: Record<string, string>
-}
+type Kind = 'user' | 'product' | 'key' | 'token' | 'nobody'
+type Caller = { kind: Kind; headers: Record<string, string> }
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let operations: Operation[]
@@ -63,8 +60,7 @@ const register = (name: string) =>
 
 beforeAll(async (t) => {
   const verify = () => ({ user: 'walrus', role: 'owner' as const, organization: thief.orgId })
-  const project = { ...emptyProject, auth: { verify } }
-  server = await startGuarded(t as TestContext, { env: unlimited, project })
+  server = await startGuarded(t as TestContext, { env: unlimited, project: projectWith(verify) })
   operations = await operationsOf(server)
   thief = await register('walrus')
   own = await furnish(t as TestContext, server, thief)
@@ -107,22 +103,12 @@ function request({ path, method }: Operation, attempt: Omit<Attempt, 'answer'>, 
   return { method, path: filled, headers, ...(body !== undefined && { body }) }
 }
 
-/** Refused to users of the product for any resource. */
-const ofAccounts = new Set([
-  'accept_invitation',
-  'change_password',
-  'create_api_key',
-  'create_organization',
-  'switch_organization',
-])
-
 /** Contract: the organization is checked before the kind of caller. */
 function expected({ id, path }: Operation, { kind }: Caller, { answer, path: own }: Attempt) {
-  if (kind === 'product' && ofAccounts.has(id)) return [403, 'account_required'] as const
   const elsewhere = path.includes('{org_id}') && own?.org_id !== thief.orgId
-  const can = kind === 'token' ? forTokens.has(id) : kind !== 'key' || !table[id]!.usersOnly
+  const can = kind === 'token' ? forTokens.has(id) : kind === 'user' || !table[id]!.usersOnly
   const allowed = elsewhere || can
-  return allowed ? answer : ([403, 'users_only'] as const)
+  return allowed ? answer : ([403, kind === 'product' ? 'account_required' : 'users_only'] as const)
 }
 
 type Pair = { foreign: Asked; never: Asked }
@@ -147,10 +133,8 @@ async function compare(
   }
 }
 
-const nobody: Caller = { kind: 'nobody', headers: {} }
-
 async function attempt(operation: Operation, row: Row) {
-  const asking = operation.isPublic ? [nobody] : callers
+  const asking = operation.isPublic ? [{ kind: 'nobody' as const, headers: {} }] : callers
   for (const caller of asking) {
     const nevers = row.attempts(unknown, own)
     for (const [index, foreign] of row.attempts(theirs, own).entries()) {

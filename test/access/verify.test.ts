@@ -1,60 +1,29 @@
 /** Users of the product, identified by the project's own `auth.verify`. */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { VerifiedUser } from '../../apps/server/src/authoring/config.ts'
-import { emptyProject } from '../../apps/server/src/authoring/project.ts'
 import {
   adminEmail,
-  callerWith,
   createKey,
   expectStatus,
   registerPerson,
-  signInAdmin,
-  startGuarded,
 } from '../../apps/server/test/access.ts'
-import { caller, type ServerOptions, startServer } from '../../apps/server/test/server.ts'
+import { caller, startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { bodies, fill, operationsOf, unlimited } from './operations.ts'
+import { unlimited } from './operations.ts'
+import { product, projectWith, startWithUsers } from './product.ts'
 import { readLog } from './signing-in.ts'
 
 const pauseMs = 50
 
-type Result = VerifiedUser | null
-type Asking = { request: Request; result: Result }
-
-/** A product whose users have a secret each, which they send in a header or in the cookie `sid`. */
-function product(users: Record<string, unknown>) {
-  const asked: Asking[] = []
-  const known = new Map<string, unknown>(Object.entries(users))
-  const verify = async (request: Request) => {
-    const { headers } = request
-    const secret =
-      headers.get('authorization')?.replace('Product ', '') ??
-      /\bsid=([^;]+)/.exec(headers.get('cookie') ?? '')?.[1] ??
-      ''
-    const found = known.get(secret) ?? null
-    const result = (typeof found === 'function' ? await found(request) : found) as Result
-    asked.push({ request, result })
-    return result
-  }
-  return { known, asked, verify }
-}
-
-async function start(t: TestContext, users: Record<string, unknown>, options: ServerOptions = {}) {
-  const made = product(users)
-  const project = { ...emptyProject, auth: { verify: made.verify } }
-  const server = await startGuarded(t, { ...options, project })
-  const as = (secret: string, more: Record<string, string> = {}) =>
-    callerWith(server.url, `Product ${secret}`, more)
-  return { ...made, server, as, admin: await signInAdmin(server) }
-}
-
 const grace = { user: 'grace', name: 'Grace Hopper', role: 'admin' }
 
 test('identifies a user of the product by a header or a cookie', async (t) => {
-  const { server, as, asked } = await start(t, { 'secret-of-ada': { user: 'ada' }, s2: grace })
+  const { server, as, asked } = await startWithUsers(t, {
+    'secret-of-ada': { user: 'ada' },
+    s2: grace,
+  })
   const me = expectStatus(await as('secret-of-ada')('GET', '/v1/auth/me'), 200)
   assert.deepEqual(
     [me.id, me.name, me.roles, me.organization_id],
@@ -80,7 +49,7 @@ test('identifies a user of the product by a header or a cookie', async (t) => {
 })
 
 test('accepts the token of a product in the query of a stream', async (t) => {
-  const { server, known, as } = await start(t, { s1: { user: 'ada' } })
+  const { server, known, as } = await startWithUsers(t, { s1: { user: 'ada' } })
   known.set('', (request: Request) =>
     new URL(request.url).searchParams.get('access_token') === 'in-query' ? { user: 'ada' } : null,
   )
@@ -94,7 +63,7 @@ test('accepts the token of a product in the query of a stream', async (t) => {
 })
 
 test('limits a user to its role and scopes', async (t) => {
-  const { as } = await start(t, {
+  const { as } = await startWithUsers(t, {
     viewer: { user: 'v', role: 'viewer' },
     member: { user: 'm' },
     owner: { user: 'o', role: 'owner' },
@@ -124,7 +93,7 @@ test('limits a user to its role and scopes', async (t) => {
 })
 
 test('refuses unknown callers as it does without a product', async (t) => {
-  const { server } = await start(t, {})
+  const { server } = await startWithUsers(t, {})
   const refusals: [Record<string, string>, string][] = [
     [{}, 'unauthenticated'],
     [{ cookie: 'sid=wrong' }, 'unauthenticated'],
@@ -161,7 +130,7 @@ test('refuses a request when verify fails, and logs no credential', async (t) =>
     { user: 'ada', org: 'org_00000000000000000000000000000002' },
     { user: 'ada', role: null },
   ]
-  const { server, known, as } = await start(t, {})
+  const { server, known, as } = await startWithUsers(t, {})
   const log = readLog(t)
   for (const result of invalid) {
     known.set('secret-of-ada', () => result)
@@ -191,7 +160,7 @@ test('refuses a request when verify fails, and logs no credential', async (t) =>
 })
 
 test('refuses a request when verify does not answer in time, and aborts its request', async (t) => {
-  const { known, as } = await start(t, {})
+  const { known, as } = await startWithUsers(t, {})
   let aborted = false
   known.set('slow', async (request: Request) => {
     request.signal.addEventListener('abort', () => {
@@ -204,7 +173,7 @@ test('refuses a request when verify does not answer in time, and aborts its requ
 })
 
 test('never gives a credential of this server to verify', async (t) => {
-  const { server, asked } = await start(t, {})
+  const { server, asked } = await startWithUsers(t, {})
   const person = await registerPerson(server)
   const { key } = await createKey(server, person)
   const session = await createSession({ call: person.call, url: server.url })
@@ -235,7 +204,7 @@ test('never gives a credential of this server to verify', async (t) => {
 })
 
 test('refuses a change from another origin when the identity came from a cookie', async (t) => {
-  const { server, as, asked } = await start(t, { s1: { user: 'ada' } })
+  const { server, as, asked } = await startWithUsers(t, { s1: { user: 'ada' } })
   const agent = { name: 'New', system_prompt: 'x' }
   const make = (headers: Record<string, string>) =>
     server.call('POST', '/v1/agents', agent, headers)
@@ -258,7 +227,7 @@ test('refuses a change from another origin when the identity came from a cookie'
 })
 
 test('gives a user with the id of an account nothing of that account', async (t) => {
-  const { server, known, as, admin } = await start(t, {})
+  const { server, known, as, admin } = await startWithUsers(t, {})
   const { id } = expectStatus(await admin.call('GET', '/v1/auth/me'), 200)
   const { id: keyId } = await createKey(server, admin)
   for (const user of [id, `user_${id}`, `product:${id}`, 'server', keyId, adminEmail]) {
@@ -274,69 +243,8 @@ test('gives a user with the id of an account nothing of that account', async (t)
   }
 })
 
-test('refuses users of the product what needs an account', async (t) => {
-  const { server, as } = await start(t, { s1: { user: 'ada', role: 'owner' } })
-  const { id } = await createSession({ call: as('s1'), url: server.url })
-  const password = { current_password: 'a', new_password: 'a long password' }
-  const needing: [string, string, object][] = [
-    ['POST', '/v1/auth/api-keys', { name: 'Key' }],
-    ['POST', `/v1/sessions/${id}/tokens`, {}],
-    ['POST', '/v1/auth/password', password],
-    ['POST', '/v1/orgs', { name: 'New' }],
-    ['POST', '/v1/users/me/switch-org', { org_id: 'org_00000000000000000000000000000001' }],
-    ['POST', '/v1/invitations/accept', { token: `invite_${'x'.repeat(43)}` }],
-  ]
-  for (const [method, path, body] of needing) {
-    expectStatus(await as('s1')(method, path, body), 403, 'account_required')
-  }
-  const { data } = expectStatus(await as('s1')('GET', '/v1/orgs'), 200)
-  assert.deepEqual(
-    data.map((one: { role: string }) => one.role),
-    ['owner'],
-  )
-})
-
-test('answers every operation of users without an account', async (t) => {
-  const { server, as } = await start(
-    t,
-    { owner: { user: 'o', role: 'owner' }, viewer: { user: 'v', role: 'viewer' } },
-    { env: unlimited },
-  )
-  const { id: session_id, agent_id } = await createSession({ call: as('owner'), url: server.url })
-  const uuid = '01933b5a-0000-7000-8000-000000000001'
-  const hex = '0'.repeat(31)
-  const things = {
-    org_id: `org_${hex}1`,
-    agent_id: agent_id!,
-    session_id,
-    provider_id: `provider_${hex}9`,
-    model_id: `model_${hex}9`,
-    server_id: `mcp_server_${hex}9`,
-    capability_id: 'session_storage',
-    key_id: uuid,
-    user_id: uuid,
-    invitation_id: `invitation_${hex}9`,
-    invitation_token: `invite_${'x'.repeat(43)}`,
-    event_id: `event_${hex}9`,
-    token_id: `session_token_${hex}9`,
-    schedule_id: uuid,
-    execution_id: uuid,
-    turn_id: `turn_${hex}9`,
-    path: 'a.txt',
-    word: 'word',
-  }
-  for (const { id, method, path, isPublic } of await operationsOf(server)) {
-    if (isPublic || path.endsWith('/sse') || path === '/v1/changes') continue
-    for (const secret of ['viewer', 'owner']) {
-      const answer = await as(secret)(method, fill(path, things), bodies[id]?.(things))
-      assert.ok(answer.status < 500, `${id}: ${JSON.stringify(answer.body)}`)
-      assert.notEqual(answer.status, 401, id)
-    }
-  }
-})
-
 test('keeps users of the product inside their organization', async (t) => {
-  const { server, known, as } = await start(t, {})
+  const { server, known, as } = await startWithUsers(t, {})
   const person = await registerPerson(server)
   const agent = await createAgent({ call: person.call, url: server.url })
   const home = { user: 'ada', role: 'owner' }
@@ -359,7 +267,11 @@ test('keeps users of the product inside their organization', async (t) => {
 
 test('ends the streams of a user whom verify does not identify any more', async (t) => {
   const ada = { user: 'ada' }
-  const { server, known, as } = await start(t, { ada, bob: { user: 'bob' }, eve: { user: 'eve' } })
+  const { server, known, as } = await startWithUsers(t, {
+    ada,
+    bob: { user: 'bob' },
+    eve: { user: 'eve' },
+  })
   const { id: sessionId } = await createSession({ call: as('ada'), url: server.url })
   const open = (secret: string) =>
     follow(t, server.url, { sessionId, headers: { authorization: `Product ${secret}` } })
@@ -386,7 +298,7 @@ test('ends the streams of a user whom verify does not identify any more', async 
 })
 
 test('counts the requests of each user of the product, and failures of an address', async (t) => {
-  const { server, as } = await start(
+  const { server, as } = await startWithUsers(
     t,
     { ada: { user: 'ada' }, bob: { user: 'bob' } },
     { env: { ...unlimited, RATE_LIMIT_USER: '3' } },
@@ -394,7 +306,7 @@ test('counts the requests of each user of the product, and failures of an addres
   for (let time = 0; time < 3; time++) expectStatus(await as('ada')('GET', '/v1/agents'), 200)
   expectStatus(await as('ada')('GET', '/v1/agents'), 429, 'rate_limited')
   expectStatus(await as('bob')('GET', '/v1/agents'), 200)
-  const { as: other } = await start(
+  const { as: other } = await startWithUsers(
     t,
     { ada: { user: 'ada' } },
     { env: { RATE_LIMIT_ADDRESS: '6' } },
@@ -409,7 +321,7 @@ test('counts the requests of each user of the product, and failures of an addres
 test('does not ask verify without authentication, and warns at the start', async (t) => {
   const log = readLog(t)
   const { verify, asked } = product({})
-  const project = { ...emptyProject, auth: { verify } }
+  const project = projectWith(verify)
   const server = await startServer(t, { project, env: { LOG_LEVEL: 'warn' } })
   expectStatus(await server.call('GET', '/v1/agents'), 200)
   assert.deepEqual(asked, [])

@@ -14,7 +14,7 @@ import { builtins } from './capabilities/index.ts'
 import { createMcp } from './capabilities/mcp/mcp.ts'
 import { isBroad } from './config/private-hosts.ts'
 import { type Config, configuredMasterKeys } from './config.ts'
-import { inProcessUrl, type Transport } from './http/in-process/transport.ts'
+import { type InProcess, inProcessUrl } from './http/in-process/in-process.ts'
 import { createHttp } from './http/server.ts'
 import { createLog, type Log } from './log.ts'
 import type { ExporterOptions } from './observe/exporter.ts'
@@ -62,7 +62,7 @@ export const version = (JSON.parse(readFileSync(manifest, 'utf8')) as { version:
 export type App = {
   /** The address of the server, such as `http://127.0.0.1:9000`. */
   url: string
-  transport: Transport
+  inProcess: InProcess
   /** The credential of clients in this process. */
   processKey: ProcessKey
   /** Accepts no more connections, so that another process can serve on the port. */
@@ -151,7 +151,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     stopping: () => stopping,
     codeProblems: starting.problems,
   }
-  const { app, streams, transport, close } = await createHttp(node, about)
+  const { app, streams, inProcess, close } = await createHttp(node, about)
   undo.push(close)
   const { alone, queuePool: pool, url: databaseUrl } = databases
   // A single node has no other nodes to compare itself with.
@@ -166,11 +166,11 @@ async function start(config: Config, starting: Starting): Promise<App> {
   undo.push(keepSweeping(node, starting.sweepIntervalMs).stop)
   node.bus.hello()
   await app.ready()
-  transport.begin()
+  inProcess.begin()
   await starting.beforeListening?.()
   const url = starting.listens === false ? inProcessUrl : await listen(app, node)
   const { processKey } = node.access
-  return { url, transport, processKey, leavePort: () => leavePort(app.server), stop: stopAll }
+  return { url, inProcess, processKey, leavePort: () => leavePort(app.server), stop: stopAll }
 }
 
 async function listen(app: FastifyInstance, { config, outbound }: Node): Promise<string> {

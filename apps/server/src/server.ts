@@ -4,7 +4,7 @@ import { startApp } from './app.ts'
 import type { DefinedConfig, Settings } from './authoring/config.ts'
 import { mergedSettings, settingsText } from './config/settings-text.ts'
 import { ConfigError, readConfig } from './config.ts'
-import { clientOf } from './http/in-process/client.ts'
+import { processClient } from './http/in-process/client.ts'
 import { createLog } from './log.ts'
 import { type LoadedProject, loadProject, projectOf } from './project/load.ts'
 
@@ -17,7 +17,7 @@ export type ServerOptions = {
   settings?: Settings
   /**
    * Port to listen on; `false`: none, so that only `fetch`, `handler` and `client` reach the
-   * server. Default: the setting PORT of `settings` or `config`, else any free port.
+   * server. Default: the setting PORT of `settings` or of the project, else any free port.
    */
   port?: number | false
   /** Called when the server cannot continue. Default: writes to the log. */
@@ -48,14 +48,14 @@ export async function createServer(options: ServerOptions = {}): Promise<Embedde
   const config = readConfig(environmentOf(project.settings, options))
   const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
   const fatal = (error: Error) => log.error('the server cannot continue', { error })
-  const { url, transport, processKey, stop } = await startApp(config, {
+  const { url, inProcess, processKey, stop } = await startApp(config, {
     project,
     ...(options.project !== undefined && { projectLocation: { folder: options.project } }),
     listens: options.port !== false,
     onFatal: options.onFatal ?? fatal,
   })
-  const { fetch, handler } = transport
-  const client = clientOf(transport, processKey)
+  const { fetch, handler } = inProcess
+  const client = processClient(inProcess, processKey)
   let stopping: Promise<void> | undefined
   const stopOnce = () => {
     stopping ??= stop()

@@ -12,8 +12,8 @@ import { answerClientError, answerProblems, answerUnknownRoutes } from './core/p
 import { readQuery } from './core/query.ts'
 import { runInUnits } from './core/transaction.ts'
 import { validator } from './core/validate.ts'
+import { createInProcess, type InProcess } from './in-process/in-process.ts'
 import { watchOwnRoutes } from './in-process/reserved.ts'
-import { createTransport, type Transport } from './in-process/transport.ts'
 import { referenceRoutes } from './reference/reference.ts'
 import { accountRoutes } from './routes/access/accounts.ts'
 import { apiKeyRoutes } from './routes/access/api-keys.ts'
@@ -62,7 +62,7 @@ const urlParameterMax = 4_096
 export type Http = {
   app: FastifyInstance
   streams: Streams
-  transport: Transport
+  inProcess: InProcess
   /** Waits briefly for pending responses, then closes every connection. */
   close: () => Promise<void>
 }
@@ -86,12 +86,12 @@ export async function createHttp(
   healthRoutes(api)
   const streams = createStreams(api)
   metricsRoutes(api, streams)
-  const transport = createTransport(app, node.log)
+  const inProcess = createInProcess(app, node.log)
   const close = async () => {
     await closeApp()
-    await transport.stop()
+    await inProcess.stop()
   }
-  if (node.config.ROLE === 'worker') return { app, streams, transport, close }
+  if (node.config.ROLE === 'worker') return { app, streams, inProcess, close }
   referenceRoutes(api)
   await apiRoutes(api, streams)
   consoleRoutes(api)
@@ -99,9 +99,9 @@ export async function createHttp(
     // Takes the client's code into memory, which most servers do not need.
     beginOwnRoutes()
     const { ownRoutes } = await import('./in-process/own-routes.ts')
-    await ownRoutes(api, transport, node.project.routes)
+    await ownRoutes(api, inProcess, node.project.routes)
   }
-  return { app, streams, transport, close }
+  return { app, streams, inProcess, close }
 }
 
 function openApp(node: Node): FastifyInstance {

@@ -2,8 +2,8 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Routes } from '../../authoring/config.ts'
 import { ApiError } from '../../errors.ts'
 import type { Api } from '../core/api.ts'
-import { clientOf } from './client.ts'
-import type { Transport } from './transport.ts'
+import { processClient } from './client.ts'
+import type { InProcess } from './in-process.ts'
 
 /**
  * Registers the routes of the project in a scope of their own: what it adds does not reach other
@@ -11,10 +11,10 @@ import type { Transport } from './transport.ts'
  */
 export async function ownRoutes(
   { app, node }: Api,
-  transport: Transport,
+  inProcess: InProcess,
   routes: Routes,
 ): Promise<void> {
-  const outlast = clientOf(transport, node.access.processKey)
+  const outlast = processClient(inProcess, node.access.processKey)
   await app.register(async (shell) => {
     shell.setErrorHandler(answerOwnError)
     // The user's error handler replaces ours in a scope inside.

@@ -159,8 +159,8 @@ function principalOf({ user, name, organization, role = 'member', scopes }: Veri
 }
 
 /**
- * Calls `ended` once `verify` does not identify the caller of a request any more. Returns a function
- * that ends the watch.
+ * Calls `ended` once `verify` does not identify the caller of a request any more. Returns a
+ * function that ends the watch.
  */
 export function watchVerified(again: () => Promise<boolean>, log: Log, ended: () => void) {
   let timer: NodeJS.Timeout | undefined

@@ -26,7 +26,10 @@ import { checkNumber } from '../../core/number-limit.ts'
 
 const prefixLength = keyStart.length + 8
 
-/** Administrators see all keys, other callers their own. Contract: throws 403 without an account. */
+/**
+ * Administrators see all keys, other callers their own.
+ * Contract: throws 403 for others without an account.
+ */
 function whose(principal: Principal) {
   const { orgId, userId, level } = principal
   if (level === 'admin') return { orgId, userId: undefined }

@@ -20,7 +20,7 @@ import { exchange, type LocalSocket } from './exchange.ts'
 export const inProcessUrl = 'http://localhost'
 
 /** Entry points of a server for requests from its own process. */
-export type Transport = {
+export type InProcess = {
   /** Answers a web request, without a TCP connection. It does not follow redirects. */
   fetch: typeof fetch
   /** Answers a request of another HTTP server of this process. */
@@ -38,7 +38,7 @@ const headerBytesMax = 16 * 1024
  * Creates the entry points. `fetch` sends its requests over a private socket, which opens with the
  * first one, so that bodies stream and connections end as they do over TCP.
  */
-export function createTransport(app: FastifyInstance, log: Log): Transport {
+export function createInProcess(app: FastifyInstance, log: Log): InProcess {
   let state: 'starting' | 'open' | 'stopped' = 'starting'
   let opening: Promise<Local> | undefined
   const pass = (request: IncomingMessage, response: ServerResponse) =>

@@ -1,0 +1,68 @@
+/** Operations that need an account, for users of the product and for the server itself. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { expectStatus } from '../../apps/server/test/access.ts'
+import { createSession } from '../../apps/server/test/session.ts'
+import { bodies, fill, operationsOf, unlimited } from './operations.ts'
+import { startWithUsers } from './product.ts'
+
+test('refuses users of the product what needs an account', async (t) => {
+  const { server, as } = await startWithUsers(t, { s1: { user: 'ada', role: 'owner' } })
+  const { id } = await createSession({ call: as('s1'), url: server.url })
+  const password = { current_password: 'a', new_password: 'a long password' }
+  const needing: [string, string, object][] = [
+    ['POST', '/v1/auth/api-keys', { name: 'Key' }],
+    ['POST', `/v1/sessions/${id}/tokens`, {}],
+    ['POST', '/v1/auth/password', password],
+    ['POST', '/v1/orgs', { name: 'New' }],
+    ['POST', '/v1/users/me/switch-org', { org_id: 'org_00000000000000000000000000000001' }],
+    ['POST', '/v1/invitations/accept', { token: `invite_${'x'.repeat(43)}` }],
+  ]
+  for (const [method, path, body] of needing) {
+    expectStatus(await as('s1')(method, path, body), 403, 'account_required')
+  }
+  const { data } = expectStatus(await as('s1')('GET', '/v1/orgs'), 200)
+  assert.deepEqual(
+    data.map((one: { role: string }) => one.role),
+    ['owner'],
+  )
+})
+
+test('answers every operation of users without an account', async (t) => {
+  const { server, as } = await startWithUsers(
+    t,
+    { owner: { user: 'o', role: 'owner' }, viewer: { user: 'v', role: 'viewer' } },
+    { env: unlimited },
+  )
+  const { id: session_id, agent_id } = await createSession({ call: as('owner'), url: server.url })
+  const uuid = '01933b5a-0000-7000-8000-000000000001'
+  const hex = '0'.repeat(31)
+  const things = {
+    org_id: `org_${hex}1`,
+    agent_id: agent_id!,
+    session_id,
+    provider_id: `provider_${hex}9`,
+    model_id: `model_${hex}9`,
+    server_id: `mcp_server_${hex}9`,
+    capability_id: 'session_storage',
+    key_id: uuid,
+    user_id: uuid,
+    invitation_id: `invitation_${hex}9`,
+    invitation_token: `invite_${'x'.repeat(43)}`,
+    event_id: `event_${hex}9`,
+    token_id: `session_token_${hex}9`,
+    schedule_id: uuid,
+    execution_id: uuid,
+    turn_id: `turn_${hex}9`,
+    path: 'a.txt',
+    word: 'word',
+  }
+  for (const { id, method, path, isPublic } of await operationsOf(server)) {
+    if (isPublic || path.endsWith('/sse') || path === '/v1/changes') continue
+    for (const secret of ['viewer', 'owner']) {
+      const answer = await as(secret)(method, fill(path, things), bodies[id]?.(things))
+      assert.ok(answer.status < 500, `${id}: ${JSON.stringify(answer.body)}`)
+      assert.notEqual(answer.status, 401, id)
+    }
+  }
+})
