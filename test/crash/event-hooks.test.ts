@@ -125,6 +125,31 @@ test('another node takes over the sessions of a killed one while they continue',
   for (const { id } of sessions) await allGiven(ledger, await eventsOf(living, id))
 })
 
+test('a node that was suspended in a call does not move a position that another node has', async (t) => {
+  const { scope, databaseUrl } = await setStage(t)
+  const held = Promise.withResolvers<void>()
+  let calls = 0
+  const ledger = await startLedger(scope, ({ type }) => {
+    if (type !== 'turn.started') return undefined
+    calls += 1
+    return calls === 1 ? held.promise : undefined
+  })
+  const suspended = await startHookNode(scope, databaseUrl, ledger.url)
+  const { id } = await createSession(suspended)
+  await converse(t, suspended, id, 'hello')
+  await ledger.until(() => calls === 1)
+  suspended.child.kill('SIGSTOP')
+  const other = await startHookNode(scope, databaseUrl, ledger.url)
+  await allGiven(ledger, await eventsOf(other, id))
+  held.resolve()
+  suspended.child.kill('SIGCONT')
+  await converse(t, other, id, 'and more')
+  await allGiven(ledger, await eventsOf(other, id))
+  const caughtUp =
+    'select from hook_positions where session_id = $1 and due_at is null and sequence = head'
+  await eventually(async () => (await queryRows(databaseUrl, caughtUp, [id])).length > 0)
+})
+
 test('an event whose hook ends the process is delayed, so that the server can run', async (t) => {
   const { scope, databaseUrl } = await setStage(t)
   const ledger = await startLedger(scope, () => undefined)
