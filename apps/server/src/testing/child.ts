@@ -26,7 +26,9 @@ export type ChildMessage =
   | { warmUp: Record<string, string> }
   | { start: ServerStart }
   | { stop: true }
-export type ServerState = { url: string } | { error: string }
+/** `isOpen`: callers need no credential. */
+export type ReadyState = { url: string; isOpen: boolean }
+export type ServerState = ReadyState | { error: string }
 
 const print = process.stdout.write.bind(process.stdout)
 process.stdout.write = process.stderr.write.bind(process.stderr)
@@ -44,7 +46,7 @@ async function start({ folder, environment, settings: given, allowed }: ServerSt
   logStrays(config)
   const app = await startApp(config, { project, projectLocation, alone: true, onFatal: fail })
   stop = app.stop
-  return app.url
+  return { url: app.url, isOpen: config.AUTH_MODE === 'none' }
 }
 
 /** The project's code sees the environment of the test, but no settings for other servers. */
@@ -79,7 +81,7 @@ async function warmUp(given: Record<string, string>) {
 
 async function take(message: ChildMessage) {
   if ('warmUp' in message && waiting.length === 0) await warmUp(message.warmUp).catch(() => {})
-  if ('start' in message) await start(message.start).then((url) => print(lineOf({ url })), fail)
+  if ('start' in message) await start(message.start).then((state) => print(lineOf(state)), fail)
   if ('stop' in message) await stop().finally(() => process.exit())
 }
 

@@ -144,7 +144,7 @@ function serve(socket: Socket, databases: Promise<Databases>): Promise<unknown> 
   eachLine(socket, (line) => {
     const request = JSON.parse(line) as KeeperRequest
     const answering = answer(request)
-      .catch((error: Error) => ({ error: error.message }))
+      .catch((error) => ({ error: sentenceOf(error) }))
       .then((reply) => void socket.write(lineOf({ id: request.id, ...reply })))
     open.add(answering)
     void answering.finally(() => open.delete(answering))
@@ -156,6 +156,9 @@ function serve(socket: Socket, databases: Promise<Databases>): Promise<unknown> 
     await Promise.allSettled([...own.values()].map(drop))
   })
 }
+
+/** An error of several connection attempts has no message. */
+const sentenceOf = ({ message, code }: NodeJS.ErrnoException) => message || String(code)
 
 async function main() {
   const unlock = lockOrExit()
@@ -190,6 +193,6 @@ async function main() {
 }
 
 await main().catch((error: Error) => {
-  report({ state: 'failed', error: error.message })
+  report({ state: 'failed', error: sentenceOf(error) })
   process.exit(1)
 })

@@ -14,7 +14,7 @@ export async function takePrepared(databaseUrl: string | undefined): Promise<Pre
   if (prepared && prepared.databaseUrl === databaseUrl) return prepared
   void prepared?.database.drop()
   const child = prepared?.child ?? launchProcess()
-  return { child, databaseUrl, database: await openTestDatabase(databaseUrl) }
+  return { child, databaseUrl, database: await databaseFor(child, databaseUrl) }
 }
 
 /** Takes a process for a database that exists. */
@@ -40,7 +40,16 @@ export function prepareNext(databaseUrl: string | undefined): void {
 
 async function prepare(databaseUrl: string | undefined): Promise<Prepared> {
   const child = launchProcess()
-  const database = await openTestDatabase(databaseUrl)
+  const database = await databaseFor(child, databaseUrl)
   warmUp(child, database.settings)
   return { child, databaseUrl, database }
+}
+
+async function databaseFor(child: ChildProcess, databaseUrl: string | undefined) {
+  try {
+    return await openTestDatabase(databaseUrl)
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
 }

@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { ServerStart, ServerState } from './child.ts'
+import type { ReadyState, ServerStart, ServerState } from './child.ts'
 import { eachLine, lineOf } from './lines.ts'
 import { nodeProgram } from './node-program.ts'
 
 /** A running server. */
 export type ServerProcess = {
   url: string
-  /** Resolves when the process has ended, for any reason. */
-  ended: Promise<unknown>
+  /** True if callers need no credential. */
+  isOpen: boolean
+  /** Resolves when the process has ended, with its code or signal. */
+  ended: Promise<string>
   /** Sends SIGKILL. */
   kill: () => Promise<void>
   /** Ends streams, hands over turns, and ends the process. */
@@ -29,11 +31,10 @@ export async function startServerProcess(
   start: ServerStart,
 ): Promise<ServerProcess> {
   hold(child)
-  const ended = isEnded(child) ? Promise.resolve() : once(child, 'exit')
   try {
-    const state = stateOf(child)
+    const state = readyStateOf(child)
     child.stdin!.write(lineOf({ start }))
-    return handleOf(child, await state, ended)
+    return handleOf(child, await state)
   } catch (error) {
     child.kill('SIGKILL')
     throw error
@@ -45,7 +46,8 @@ export async function startServerProcess(
 export const isEnded = ({ exitCode, signalCode }: ChildProcess) =>
   exitCode !== null || signalCode !== null
 
-function handleOf(child: ChildProcess, url: string, ended: Promise<unknown>): ServerProcess {
+function handleOf(child: ChildProcess, { url, isOpen }: ReadyState): ServerProcess {
+  const ended = once(child, 'exit').then(endingOf)
   const whenEnded = async () => {
     hold(child)
     await ended
@@ -53,6 +55,7 @@ function handleOf(child: ChildProcess, url: string, ended: Promise<unknown>): Se
   }
   return {
     url,
+    isOpen,
     ended,
     kill() {
       child.kill('SIGKILL')
@@ -78,16 +81,18 @@ export function launchProcess(): ChildProcess {
   return child
 }
 
-function stateOf(child: ChildProcess): Promise<string> {
+const endingOf = ([code, signal]: unknown[]) => String(signal ?? `code ${code}`)
+
+function readyStateOf(child: ChildProcess): Promise<ReadyState> {
   return new Promise((resolve, reject) => {
     eachLine(child.stdout!, (line) => {
       const state = JSON.parse(line) as ServerState
-      if ('url' in state) resolve(state.url)
+      if ('url' in state) resolve(state)
       else reject(new Error(state.error))
     })
     child.once('error', reject)
-    child.once('close', (code, signal) =>
-      reject(new Error(`The server ended with ${signal ?? `code ${code}`} before it was ready.`)),
+    child.once('close', (...ending) =>
+      reject(new Error(`The server ended with ${endingOf(ending)} before it was ready.`)),
     )
   })
 }

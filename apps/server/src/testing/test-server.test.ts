@@ -208,6 +208,45 @@ test('settings of the test win over those of the project and its environment', a
   assert.deepEqual(JSON.parse(text), { mine: 'kept', key: null })
 })
 
+test('a project that authenticates its users is tested with AUTH_MODE=admin', async (t) => {
+  const project = writeProject(t, {
+    'outlast.config.ts': `
+      import { defineConfig } from 'outlast'
+      export default defineConfig({
+        auth: {
+          verify: ({ headers }) => {
+            const user = headers.get('x-product-user')
+            return user === null ? null : { user, role: 'member' }
+          },
+        },
+      })`,
+  })
+  const settings = { AUTH_MODE: 'admin' }
+  const server = await start(t, { project, settings, model: scriptedModel([]), agents: [host] })
+  assert.equal((await server.client.sessions.get((await server.session()).id)).status, 'started')
+  const agents = (headers: Record<string, string>) =>
+    fetch(`${server.url}/v1/agents`, { headers }).then(({ status }) => status)
+  assert.equal(await agents({ 'x-product-user': 'ada' }), 200)
+  assert.equal(await agents({}), 401)
+})
+
+test('a server that ends without the test is the reason of until', async (t) => {
+  const project = writeProject(t, {
+    'capabilities/end.ts': `
+      import { defineCapability } from 'outlast'
+      setTimeout(() => process.kill(process.pid, 'SIGTERM'), 1_500)
+      export default defineCapability({ prompt: 'Ends.' })`,
+  })
+  const server = await start(t, { project, agents: [host] })
+  const session = await server.session()
+  await assert.rejects(
+    server.until(session, 'tool.completed', { timeoutMs: 600_000 }),
+    /The server ended with (SIGTERM|code \d+)\. Events so far/,
+  )
+  await server.restart()
+  assert.equal((await fetch(`${server.url}/health`)).status, 200)
+})
+
 test('until rejects with the types of the events, and at once without a step', async (t) => {
   const model = scriptedModel([{ text: 'Hello.' }], { name: 'greeting' })
   const server = await start(t, { model, agents: [host] })

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import type { Agent, NewSession, Session } from '@outlast/contract'
 import { createOutlast, type Outlast, type SessionHandle } from '@outlast/sdk'
@@ -59,47 +60,37 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const modelUrl = await model?.wire.open()
   const { child, database } = await takePrepared(databaseUrl)
   const start = startOf(options, { database, modelUrl })
-  let running: ServerProcess | undefined
-  const begin = async (child: ChildProcess, port: string) => {
-    const settings = { ...start.settings, PORT: port }
-    running = await startServerProcess(child, { ...start, settings })
-    void running.ended.then(() => model?.wire.interrupted())
-    prepareNext(databaseUrl)
-    return running.url
-  }
+  const node = createNode(start, () => model?.wire.interrupted())
   const stop = async () => {
-    await running?.stop()
-    running = undefined
+    await node.stop()
     model?.wire.close()
     await database.drop()
   }
   try {
-    const url = await begin(child, '0')
-    const client = createOutlast({ url })
+    const { url, isOpen } = await node.begin(child, '0')
+    prepareNext(databaseUrl)
+    const client = isOpen ? createOutlast({ url }) : await signIn(url, start.settings)
     const adding = model && addModel(client, model, modelUrl!)
     const [agents] = await Promise.all([addAgents(client, options.agents), adding])
-    const kill = async () => running?.kill()
     return {
       url,
       client,
       agents,
-      session: async (agent, fields) =>
-        client.session(
-          await client.sessions.create({
-            ...fields,
-            agent_id: await agentId(client, agents, agent),
-          }),
-        ),
+      async session(wanted, fields) {
+        const agent_id = await agentId(client, agents, wanted)
+        return client.session(await client.sessions.create({ ...fields, agent_id }))
+      },
       until: (session, what, about) =>
         untilEvent(client, session, {
           ...about,
           what,
-          problem: () => model?.wire.problem(),
+          problem: () => model?.wire.problem() ?? node.problem(),
         }),
-      kill,
+      kill: node.kill,
       async restart() {
-        await kill()
-        await begin(await takeProcess(), new URL(url).port)
+        await node.kill()
+        await node.begin(await takeProcess(), new URL(url).port)
+        prepareNext(databaseUrl)
       },
       stop,
       [Symbol.asyncDispose]: stop,
@@ -107,6 +98,37 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   } catch (error) {
     await stop().catch(() => {})
     throw error
+  }
+}
+
+/** Runs one process after another with the same start. `onEnd` is called when one has ended. */
+function createNode(start: ServerStart, onEnd: () => void) {
+  let running: ServerProcess | undefined
+  let problem: string | undefined
+  return {
+    async begin(child: ChildProcess, port: string) {
+      const settings = { ...start.settings, PORT: port }
+      const server = await startServerProcess(child, { ...start, settings })
+      running = server
+      problem = undefined
+      void server.ended.then((ending) => {
+        if (running === server) problem = `The server ended with ${ending}.`
+        onEnd()
+      })
+      return server
+    },
+    async kill() {
+      const killed = running
+      running = undefined
+      await killed?.kill()
+    },
+    async stop() {
+      const stopped = running
+      running = undefined
+      await stopped?.stop()
+    },
+    /** How the process ended, if the test did not end it. */
+    problem: () => problem,
   }
 }
 
@@ -121,12 +143,24 @@ function startOf(options: TestServerOptions, { database, modelUrl }: Places): Se
       LOG_LEVEL: 'error',
       SIMULATED_MODELS: 'always',
       SHUTDOWN_GRACE_MS: '1000',
+      AUTH_ADMIN_EMAIL: 'admin@example.com',
+      AUTH_ADMIN_PASSWORD: randomBytes(16).toString('hex'),
       ...settingsText(settings),
       HOST: '127.0.0.1',
       ...database.settings,
     },
     allowed: modelUrl === undefined ? [] : [`provider=${new URL(modelUrl).host}`],
   }
+}
+
+/** A client with an API key of the administrator, where callers must authenticate. */
+async function signIn(url: string, settings: Record<string, string>): Promise<Outlast> {
+  const { AUTH_ADMIN_EMAIL: email = '', AUTH_ADMIN_PASSWORD: password = '' } = settings
+  const { access_token } = await createOutlast({ url }).auth.login({ email, password })
+  const { key } = await createOutlast({ url, apiKey: access_token }).apiKeys.create({
+    name: 'Test',
+  })
+  return createOutlast({ url, apiKey: key })
 }
 
 async function addModel(client: Outlast, { wire }: TestModel, url: string) {
