@@ -232,19 +232,24 @@ test('a project that authenticates its users is tested with AUTH_MODE=admin', as
 
 test('a server that ends without the test is the reason of until', async (t) => {
   const project = writeProject(t, {
-    'capabilities/end.ts': `
-      import { defineCapability } from 'outlast'
-      setTimeout(() => process.kill(process.pid, 'SIGTERM'), 1_500)
-      export default defineCapability({ prompt: 'Ends.' })`,
+    'tools/end.ts': `
+      import { defineTool } from 'outlast'
+      export default defineTool({
+        description: 'Ends the server.',
+        replay: 'unsafe',
+        run: () => process.kill(process.pid, 'SIGKILL'),
+      })`,
   })
-  const server = await start(t, { project, agents: [host] })
+  const model = scriptedModel([{ calls: [{ name: 'end' }] }, { text: 'Back.' }])
+  const server = await start(t, { project, model, agents: [clerk] })
   const session = await server.session()
+  const turn = session.send('End.')
   await assert.rejects(
     server.until(session, 'tool.completed', { timeoutMs: 600_000 }),
-    /The server ended with (SIGTERM|code \d+)\. Events so far/,
+    /The server ended with SIGKILL\. Events so far: /,
   )
   await server.restart()
-  assert.equal((await fetch(`${server.url}/health`)).status, 200)
+  assert.equal((await turn).text, 'Back.')
 })
 
 test('until rejects with the types of the events, and at once without a step', async (t) => {
