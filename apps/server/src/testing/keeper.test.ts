@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import {
   chmodSync,
   existsSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -20,10 +21,19 @@ import { eventually } from '../../test/waiting.ts'
 const testing = new URL('./index.ts', import.meta.url).href
 const uid = process.getuid?.() ?? -1
 
-/** A folder for temporary files in which no keeper runs. */
+/** The processes of each folder. */
+const started = new Map<string, ChildProcess[]>()
+
+/** A folder for temporary files in which no keeper runs. It is removed after its keeper's end. */
 function temporaryFolder(t: TestContext) {
   const folder = mkdtempSync(path.join(tmpdir(), 'ol-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
+  started.set(folder, [])
+  t.after(async () => {
+    for (const child of started.get(folder)!) child.kill('SIGKILL')
+    const pid = pidOfKeeper(folder)
+    if (pid !== undefined) await eventually(async () => !isRunning(pid))
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
+  })
   return folder
 }
 
@@ -34,7 +44,7 @@ type Program = {
 }
 
 /** Runs a test file of a user as a process of its own. */
-function run(t: TestContext, folder: string, { code, env = {} }: Program) {
+function run(folder: string, { code, env = {} }: Program) {
   const file = path.join(folder, `test-${Math.random().toString(36).slice(2)}.ts`)
   writeFileSync(
     file,
@@ -47,7 +57,7 @@ ${code}`,
     env: { PATH: process.env.PATH, TMPDIR: folder, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  t.after(() => child.kill('SIGKILL'))
+  started.get(folder)!.push(child)
   let output = ''
   let errors = ''
   child.stdout.on('data', (chunk) => (output += chunk))
@@ -71,8 +81,11 @@ function keeperFolder(folder: string): string {
   return path.join(base, name!)
 }
 
-const pidOfKeeper = (folder: string) =>
-  Number(readFileSync(path.join(keeperFolder(folder), 'server.pid'), 'utf8'))
+/** Undefined while no keeper runs. */
+function pidOfKeeper(folder: string): number | undefined {
+  const [file] = globSync(path.join(folder, 'outlast-testing-*/*/server.pid'))
+  return file === undefined ? undefined : Number(readFileSync(file, 'utf8'))
+}
 
 function isRunning(pid: number) {
   try {
@@ -99,10 +112,10 @@ setInterval(() => {}, 1_000)
 
 test('test files that run at once share one keeper, which ends with its data after them', async (t) => {
   const folder = temporaryFolder(t)
-  const files = Array.from({ length: 3 }, () => run(t, folder, { code: stays }))
+  const files = Array.from({ length: 3 }, () => run(folder, { code: stays }))
   const urls = await Promise.all(files.map(async ({ printed }) => (await printed())[0]))
   assert.equal(new Set(urls).size, 3)
-  const pid = pidOfKeeper(folder)
+  const pid = pidOfKeeper(folder)!
   assert.ok(isRunning(pid))
   for (const { child } of files) child.kill('SIGKILL')
   for (const url of urls) await eventually(() => isGone(url))
@@ -112,7 +125,7 @@ test('test files that run at once share one keeper, which ends with its data aft
 
 test('a test file ends without stopping its servers, and they end with it', async (t) => {
   const folder = temporaryFolder(t)
-  const file = run(t, folder, { code: starts })
+  const file = run(folder, { code: starts })
   const [url] = await file.printed()
   assert.equal(await file.exited, 0, file.errors())
   await eventually(() => isGone(url))
@@ -120,18 +133,14 @@ test('a test file ends without stopping its servers, and they end with it', asyn
 
 test('a keeper that was killed is replaced, with its PostgreSQL', async (t) => {
   const folder = temporaryFolder(t)
-  const first = run(t, folder, { code: stays })
+  const first = run(folder, { code: stays })
   await first.printed()
-  const pid = pidOfKeeper(folder)
+  const pid = pidOfKeeper(folder)!
   process.kill(pid, 'SIGKILL')
   await eventually(async () => !isRunning(pid))
-  const second = run(t, folder, { code: stays })
+  const second = run(folder, { code: stays })
   await second.printed()
   assert.notEqual(pidOfKeeper(folder), pid)
-  const running = pidOfKeeper(folder)
-  first.child.kill('SIGKILL')
-  second.child.kill('SIGKILL')
-  await eventually(async () => !isRunning(running))
 })
 
 test('a process whose keeper was killed gets its next server from another one', async (t) => {
@@ -144,15 +153,12 @@ await new Promise((resolve) => process.once('SIGUSR2', resolve))
 const other = await startTestServer()
 print(other.url)
 `
-  const file = run(t, folder, { code: `setInterval(() => {}, 1_000)\n${code}` })
+  const file = run(folder, { code: `setInterval(() => {}, 1_000)\n${code}` })
   await file.printed()
-  process.kill(pidOfKeeper(folder), 'SIGKILL')
+  process.kill(pidOfKeeper(folder)!, 'SIGKILL')
   file.child.kill('SIGUSR2')
   const [, url] = await file.printed(2)
   assert.ok(!(await isGone(url)))
-  const running = pidOfKeeper(folder)
-  file.child.kill('SIGKILL')
-  await eventually(async () => !isRunning(running))
 })
 
 test('a given PostgreSQL holds the databases, and has none of them afterwards', async (t) => {
@@ -162,13 +168,13 @@ test('a given PostgreSQL holds the databases, and has none of them afterwards', 
   const databases = () => queryRows<{ datname: string }>(adminUrl, mine, ['outlast_test_'])
   const before = await databases()
   const env = { OUTLAST_TEST_DATABASE_URL: adminUrl }
-  const file = run(t, folder, { code: stays, env })
+  const file = run(folder, { code: stays, env })
   await file.printed()
   assert.ok(!existsSync(path.join(keeperFolder(folder), 'data')))
   const known = new Set(before.map(({ datname }) => datname))
   const added = (await databases()).filter(({ datname }) => !known.has(datname))
   assert.ok(added.length >= 2)
-  const pid = pidOfKeeper(folder)
+  const pid = pidOfKeeper(folder)!
   file.child.kill('SIGKILL')
   await eventually(async () => !isRunning(pid))
   const left = await databases()
@@ -178,7 +184,7 @@ test('a given PostgreSQL holds the databases, and has none of them afterwards', 
 test('a database that cannot be reached is the error of the start', async (t) => {
   const folder = temporaryFolder(t)
   const env = { OUTLAST_TEST_DATABASE_URL: 'postgres://nobody:x@127.0.0.1:1/none' }
-  const file = run(t, folder, { code: starts, env })
+  const file = run(folder, { code: starts, env })
   assert.equal(await file.exited, 1)
   assert.match(file.errors(), /ECONNREFUSED 127\.0\.0\.1:1/)
 })
@@ -187,14 +193,14 @@ test('a folder that other users can open is refused', { skip: uid < 0 }, async (
   const folder = temporaryFolder(t)
   mkdirSync(path.join(folder, `outlast-testing-${uid}`), { mode: 0o777 })
   chmodSync(path.join(folder, `outlast-testing-${uid}`), 0o777)
-  const file = run(t, folder, { code: starts })
+  const file = run(folder, { code: starts })
   assert.equal(await file.exited, 1)
   assert.match(file.errors(), /can be opened by other users: remove it/)
 })
 
 test('a server ends with a test process that is killed', async (t) => {
   const folder = temporaryFolder(t)
-  const file = run(t, folder, { code: stays })
+  const file = run(folder, { code: stays })
   const [url] = await file.printed()
   assert.ok(!(await isGone(url)))
   file.child.kill('SIGKILL')
