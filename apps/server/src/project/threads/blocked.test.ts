@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { recordLog, startProject, toolFile } from '../../../test/project-folder.ts'
+import { eventually } from '../../../test/waiting.ts'
 
 const greet = toolFile("return 'hello'")
 const spin = (body = 'for (;;) {}', timeoutMs = 500) =>
