@@ -133,18 +133,21 @@ test('edits of one file in parallel all count', async (t) => {
 
 test('an edit waits without a database connection while its thread is blocked', async (t) => {
   const { openSession, server } = await startProject(t, {
-    edit: toolFile(`
+    edit: toolFile(
+      `
       let tries = 0
       await context.files.edit('/n', () => {
         tries += 1
         const end = Date.now() + 2_500
-        if (tries === 1) while (Date.now() < end);
+        if (input.blocks && tries === 1) while (Date.now() < end);
         return 'done ' + tries
       })
-    `),
+    `,
+      "input: { type: 'object', properties: { blocks: { type: 'boolean' } } },",
+    ),
   })
   const sessions = await Promise.all(Array.from({ length: 12 }, openSession))
-  const calls = Promise.all(sessions.map((session) => session.use('edit')))
+  const calls = Promise.all(sessions.map((session, n) => session.use('edit', { blocks: n === 0 })))
   await sessions[0]!.event('tool.started')
   for (let n = 0; n < 20; n += 1) assert.equal((await server.call('GET', '/v1/agents')).status, 200)
   for (const { success, error } of await calls) assert.ok(success, error ?? '')
