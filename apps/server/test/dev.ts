@@ -54,7 +54,7 @@ export async function startDev(
 ): Promise<DevServer> {
   const project = await projectFolder(t, files)
   const database = await createTestDatabase(t)
-  const args = ['dev', '--port', '0', '--database-url', database]
+  const args = ['dev', '--port', '0', '--database-url', database, '--stop-with-parent']
   const server = await startCommand(inFolder(project.folder, args, env))
   t.after(() => server.crash())
   const shows = async (text: string, times = 1) => {
