@@ -100,3 +100,14 @@ test('a call fails with a reason when all threads are blocked', async (t) => {
   for (const session of sessions) await session.cancel()
   assert.equal(await last.resultOf('greet'), 'hello')
 })
+
+test('a loop that a finished call left in a timer blocks no later call, and ends', async (t) => {
+  const { log, lines } = recordLog()
+  const tools = { leave: toolFile("setTimeout(() => { for (;;); }, 1); return 'left'"), greet }
+  const { openSession } = await startProject(t, tools, { log })
+  const session = await openSession()
+  assert.equal(await session.resultOf('leave'), 'left')
+  assert.equal(await session.resultOf('greet'), 'hello')
+  await eventually(async () => lines.some(({ message }) => message.startsWith('a thread is ended')))
+  assert.equal(await session.resultOf('greet'), 'hello')
+})
