@@ -230,7 +230,7 @@ console.log(JSON.stringify(loaded))
   const loaded = JSON.parse(stdout) as string[]
   assert.ok(loaded.includes(testing))
   const heavy =
-    /\/src\/(runtime|http|access|observe|app|main)|node_modules\/(pg|kysely|fastify|typebox)\//
+    /server\/src\/(runtime|http|access|observe|app|main)|node_modules\/(pg|kysely|fastify|typebox)\//
   assert.deepEqual(
     loaded.filter((url) => heavy.test(url)),
     [],
