@@ -60,8 +60,10 @@ export function watchProject({ folder, leftOut, changed }: Watching): () => void
   }
 
   function noticed(directory: string, name: string): void {
+    const left = leftOut().find((one) => `${directory}${path.sep}`.startsWith(one + path.sep))
     const place = path.join(directory, name)
-    if (isWatchedFile(name)) report(path.relative(folder, place))
+    if (left) remove(left)
+    else if (isWatchedFile(name)) report(path.relative(folder, place))
     else if (isWatchedFolder(name)) followFolder(place)
   }
 
