@@ -5,14 +5,20 @@ import type { Event } from '@outlast/contract'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { dataOf, eventsOf, post } from '../../apps/server/test/session.ts'
-import { startProcess } from '../process.ts'
 import { type CodeVersion, codeOf } from './changing-code.ts'
 import { gatedWorld } from './gates.ts'
-import { followSoon, type Node, postUntilAnswered, scopeOf, untilIdle } from './scenario.ts'
+import {
+  followSoon,
+  type Node,
+  postUntilAnswered,
+  scopeOf,
+  startNode,
+  untilIdle,
+} from './scenario.ts'
 import { untilWaiting } from './waiting.ts'
 import { startWorld, worldlySession } from './world.ts'
 
-const entry = fileURLToPath(new URL('code-main.ts', import.meta.url))
+const program = fileURLToPath(new URL('code-main.ts', import.meta.url))
 const call = 'call_0'
 
 async function setStage(t: TestContext) {
@@ -21,14 +27,13 @@ async function setStage(t: TestContext) {
   const gates = gatedWorld()
   const world = await startWorld(scope, gates)
   /** A node in its own process, to be killed. */
-  async function startMortal(code: CodeVersion) {
-    const env = { DATABASE_URL: databaseUrl, WORLD_URL: world.url, CODE: JSON.stringify(code) }
-    const node = await startProcess(env, entry)
-    scope.after(async () => {
-      if (node.child.exitCode === null && node.child.signalCode === null) await node.crash()
+  const startMortal = (code: CodeVersion) =>
+    startNode(scope, {
+      databaseUrl,
+      worldUrl: world.url,
+      env: { CODE: JSON.stringify(code) },
+      program,
     })
-    return node
-  }
   const startHere = (code: CodeVersion) =>
     startServer(scope, { databaseUrl, ...codeOf(world.url, code) })
   return { scope, gates, world, startMortal, startHere }

@@ -42,16 +42,18 @@ export type NodeOptions = {
   databaseUrl?: string
   worldUrl: string
   env?: Record<string, string>
+  /** The program of a node in its own process. */
+  program?: string
 }
 
 /** A node in its own process, killed at the latest when the test is over. */
 export async function startNode(
   t: Scope,
-  { databaseUrl, worldUrl, env }: NodeOptions,
+  { databaseUrl, worldUrl, env, program = entry }: NodeOptions,
 ): Promise<ServerProcess> {
   const settings = { WORLD_URL: worldUrl, NODE_COMPILE_CACHE: cache }
   const database = databaseUrl !== undefined && { DATABASE_URL: databaseUrl }
-  const node = await startProcess({ ...settings, ...database, ...env }, entry)
+  const node = await startProcess({ ...settings, ...database, ...env }, program)
   t.after(async () => {
     if (node.child.exitCode === null && node.child.signalCode === null) await node.crash()
   })
