@@ -1,4 +1,4 @@
-import { type Static, type TObject, type TProperties, Type } from 'typebox'
+import { type Static, type TObject, type TObjectOptions, type TProperties, Type } from 'typebox'
 import type { SessionFiles } from '../../store/files/tool-access.ts'
 import { defineTool, type Tool, ToolError } from '../capability.ts'
 import { DirectoryPath } from '../directory-path.ts'
@@ -23,6 +23,9 @@ type DocumentConfig = {
   seed?: 'default' | 'empty'
   data?: object
 }
+
+/** Its inferred type cannot be named in the types of the package. */
+const partial = (shape: TObject, options: TObjectOptions): TObject => Type.Partial(shape, options)
 
 /** The config schema of a capability whose state is one JSON document in the session's files. */
 export const documentConfig = <Shape extends TObject, More extends TProperties>(
@@ -50,7 +53,7 @@ export const documentConfig = <Shape extends TObject, More extends TProperties>(
         }),
       ),
       data: Type.Optional(
-        Type.Partial(shape, {
+        partial(shape, {
           additionalProperties: false,
           title: 'Initial lists',
           description: 'Initial lists that replace those of the seed; by default none.',

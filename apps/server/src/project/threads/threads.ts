@@ -77,7 +77,8 @@ function withoutParsing(tool: Tool): Tool {
     ...tool,
     ...(parse && {
       async parse(value) {
-        const parsed = await parse(value)
+        // Schema libraries may change the given value.
+        const parsed = await parse(structuredClone(value))
         return 'problems' in parsed ? parsed : { value }
       },
     }),
