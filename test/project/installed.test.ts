@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { blocksOf } from '../checks/code-in-docs.ts'
+import { type Block, blocksOf } from '../checks/code-in-docs.ts'
+import { stepsOf } from '../tutorial.ts'
 import { compile, type Installed, installPackage, root, runNode } from './installed.ts'
 
 let installed: Installed
@@ -22,6 +23,13 @@ function libraries(): string {
   cpSync(fixture, folder, { recursive: true })
   for (const name of ['with_valibot', 'with_arktype']) rmSync(path.join(folder, `tools/${name}.ts`))
   return folder
+}
+
+function writeBlocks(folder: string, blocks: readonly Block[]) {
+  for (const { file, code } of blocks) {
+    mkdirSync(path.dirname(path.join(folder, file!)), { recursive: true })
+    writeFileSync(path.join(folder, file!), code)
+  }
 }
 
 test('a project with schema libraries compiles, is loaded, and runs its tests', (t) => {
@@ -44,13 +52,32 @@ test('the examples of docs/writing-a-capability.md compile and pass their test',
   assert.equal(blocks.length, 3)
   cpSync(path.join(fixture, 'tsconfig.json'), path.join(folder, 'tsconfig.json'))
   cpSync(path.join(fixture, 'package.json'), path.join(folder, 'package.json'))
-  for (const { file, code } of blocks) {
-    mkdirSync(path.dirname(path.join(folder, file!)), { recursive: true })
-    writeFileSync(path.join(folder, file!), code)
-  }
+  writeBlocks(folder, blocks)
   assert.equal(compile(folder), '')
   const tested = runNode(folder, ['--test', 'test/*.test.ts'])
   assert.equal(tested.status, 0, tested.output)
+})
+
+test('docs/first-agent.md works as printed', (t) => {
+  const folder = path.join(installed.folder, 'my-agents')
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const blocks = blocksOf('docs/first-agent.md')
+  assert.equal(blocks.length, 2)
+  let cwd = installed.folder
+  for (const { command, printed } of stepsOf(path.join(root, 'docs/first-agent.md'))) {
+    // The package is beside the folder already.
+    if (command === 'npm install') continue
+    if (command.startsWith('cd ')) {
+      cwd = path.join(cwd, command.slice(3))
+      continue
+    }
+    if (command.startsWith('node --test')) writeBlocks(cwd, blocks)
+    const [, program, ...args] = command.replace('npx outlast', 'node OUTLAST').split(' ')
+    const ran = runNode(cwd, [program === 'OUTLAST' ? outlast() : program!, ...args])
+    assert.equal(ran.status, 0, `${command}: ${ran.output}`)
+    if (printed.length > 0) assert.equal(ran.output.trim(), printed.join('\n').trim())
+  }
+  assert.equal(compile(folder), '')
 })
 
 for (const template of ['chat', 'support', 'research']) {
