@@ -12,23 +12,7 @@ import { loadProject } from '../project/load.ts'
 import { ProjectError } from '../project/problems.ts'
 import { openaiCompletions } from '../providers/openai-completions.ts'
 import { eachLine, lineOf } from './lines.ts'
-
-export type ServerStart = {
-  /** Folder of the project. */
-  folder: string
-  /** The environment of the test; settings in it have no effect. */
-  environment: Record<string, string | undefined>
-  settings: Record<string, string>
-  /** Added to PRIVATE_HOSTS_ALLOWED. */
-  allowed: string[]
-}
-export type ChildMessage =
-  | { warmUp: Record<string, string> }
-  | { start: ServerStart }
-  | { stop: true }
-/** `isOpen`: callers need no credential. */
-export type ReadyState = { url: string; isOpen: boolean }
-export type ServerState = ReadyState | { error: string }
+import type { ChildMessage, ServerStart } from './messages.ts'
 
 const print = process.stdout.write.bind(process.stdout)
 process.stdout.write = process.stderr.write.bind(process.stderr)

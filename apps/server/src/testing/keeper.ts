@@ -26,10 +26,7 @@ import { migrate } from '../store/migrate.ts'
 import { seed } from '../store/models/seeds.ts'
 import { type KeeperPlace, placeVariable } from './keeper-place.ts'
 import { eachLine, lineOf } from './lines.ts'
-
-export type KeeperRequest = { id: number } & ({ create: true } | { drop: string })
-export type KeeperReply = { id: number; url?: string; error?: string }
-export type KeeperState = { state: 'ready' | 'busy' } | { state: 'failed'; error: string }
+import type { KeeperReply, KeeperRequest, KeeperState } from './messages.ts'
 
 /** Time without a connection after which the keeper ends, in ms. */
 const idleMs = 10_000

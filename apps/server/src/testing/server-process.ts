@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { ReadyState, ServerStart, ServerState } from './child.ts'
 import { eachLine, lineOf } from './lines.ts'
+import type { ReadyState, ServerStart, ServerState } from './messages.ts'
 import { nodeProgram } from './node-program.ts'
 
 /** A running server. */

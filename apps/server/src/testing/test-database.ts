@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { KeeperReply, KeeperRequest, KeeperState } from './keeper.ts'
 import { type KeeperPlace, keeperPlace, placeVariable } from './keeper-place.ts'
 import { eachLine, lineOf } from './lines.ts'
+import type { KeeperReply, KeeperRequest, KeeperState } from './messages.ts'
 import { nodeProgram } from './node-program.ts'
 
 const program = fileURLToPath(new URL('./keeper.ts', import.meta.url))
