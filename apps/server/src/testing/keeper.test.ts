@@ -31,6 +31,7 @@ function temporaryFolder(t: TestContext) {
   t.after(async () => {
     for (const child of started.get(folder)!) child.kill('SIGKILL')
     const pid = pidOfKeeper(folder)
+    if (pid !== undefined && isRunning(pid)) process.kill(pid, 'SIGTERM')
     if (pid !== undefined) await eventually(async () => !isRunning(pid))
     rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   })
