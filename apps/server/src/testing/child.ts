@@ -60,6 +60,7 @@ async function warmUp(given: Record<string, string>) {
   const config = readConfig({ PORT: '0', LOG_LEVEL: 'silent', SHUTDOWN_GRACE_MS: '0', ...given })
   const app = await startApp(config, { alone: true })
   await openaiCompletions.model({ apiKey: undefined, baseUrl: app.url }, 'none')
+  for (const path of ['/v1/agents', '/v1/llm-models']) await fetch(app.url + path)
   await app.stop()
 }
 

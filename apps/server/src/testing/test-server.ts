@@ -68,10 +68,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   }
   try {
     const { url, isOpen } = await node.begin(child, '0')
-    prepareNext(databaseUrl)
     const client = isOpen ? createOutlast({ url }) : await signIn(url, start.settings)
     const adding = model && addModel(client, model, modelUrl!)
     const [agents] = await Promise.all([addAgents(client, options.agents), adding])
+    prepareNext(databaseUrl)
     return {
       url,
       client,
