@@ -110,8 +110,15 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   }
   try {
     const { warmUp, ...own } = inThreads(options, log, undo)
-    const app = await start(config, { ...own, log, undo, stopAll })
-    warmUp?.()
+    const wait = options.beforeListening
+    // A thread that starts later could load files of a newer version.
+    const loaded = wait && warmUp?.()
+    const beforeListening = async () => {
+      await loaded
+      await wait?.()
+    }
+    const app = await start(config, { ...own, beforeListening, log, undo, stopAll })
+    void warmUp?.()
     return app
   } catch (error) {
     await stopAll()
@@ -124,7 +131,7 @@ function inThreads(
   options: AppOptions,
   log: Log,
   undo: Starting['undo'],
-): AppOptions & { warmUp?: () => void } {
+): AppOptions & { warmUp?: () => Promise<void> } {
   const { project, projectLocation: location } = options
   if (!project || !location || project.capabilities.length === 0) return options
   const threads = createThreads({ location, log })

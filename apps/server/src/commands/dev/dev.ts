@@ -50,7 +50,7 @@ export async function dev({ configFile, stopWithParent = false }: DevOptions): P
   const end = ending(supervisor, databases, unwatch)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(0))
   if (stopWithParent) watchParent(() => end(0))
-  await supervisor.failed
+  process.stderr.write(`outlast: ${await supervisor.failed}\n`)
   await end(1)
 }
 

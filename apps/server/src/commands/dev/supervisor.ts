@@ -35,8 +35,8 @@ export type Supervision = Events & {
 export type Supervisor = {
   /** Replaces the server, because files have changed. */
   change: (files: readonly string[]) => void
-  /** Resolves when the first server cannot start, for reasons outside the project. */
-  failed: Promise<void>
+  /** The problem of a first server that cannot start, for reasons outside the project. */
+  failed: Promise<string>
   /** Ends all processes after their running work. */
   stop: () => Promise<void>
   /** Ends all processes at once. */
@@ -88,14 +88,14 @@ export function supervise(supervision: Supervision): Supervisor {
 }
 
 /** Starts servers one after the other. Returns when the first one cannot start. */
-async function keepRunning(state: State, supervision: Supervision): Promise<void> {
+async function keepRunning(state: State, supervision: Supervision): Promise<string> {
   while (!state.stopping) {
     const next = state.wake.next()
     const refusal = await replace(state, supervision)
     if (refusal && !state.stopping) {
+      if (!state.hasServed && !refusal.isProject) return refusal.problems.join('\n')
       state.serving?.child.send({ type: 'problems', problems: refusal.problems })
       supervision.refused(refusal.problems, state.serving !== undefined)
-      if (!state.hasServed && !refusal.isProject) return
     }
     await next
     if (!state.serving && state.hasServed) await pause(state)

@@ -11,6 +11,8 @@ const memoryMbMax = 1_024
 
 export type Health = {
   isLoaded: () => boolean
+  /** Resolves once the project is loaded, or the thread fails. */
+  loaded: Promise<void>
   /** Sends a ping, and ends a thread that uses too much memory. Called every `checkMs`. */
   check: () => void
   /** True when the thread does not answer. */
@@ -38,7 +40,7 @@ export function watchHealth({ worker, channel, log, toolNames, fail, end }: Watc
   let hasExited = false
   let isMeasuring = false
 
-  channel.request('loaded', undefined).then(
+  const loaded = channel.request('loaded', undefined).then(
     () => {
       isLoaded = true
     },
@@ -85,6 +87,7 @@ export function watchHealth({ worker, channel, log, toolNames, fail, end }: Watc
       void checkMemory()
     },
     isLoaded: () => isLoaded,
+    loaded,
     isBlocked: () => isLoaded && silent >= silentMax,
   }
 }

@@ -9,8 +9,8 @@ export type ThreadPool = {
    * Contract: throws ToolError when every thread stays blocked, and the reason of `signal`.
    */
   take: (signal: AbortSignal) => Thread | Promise<Thread>
-  /** Starts the first thread, so that the first call need not wait for it. */
-  warmUp: () => void
+  /** Starts the first thread, so that the first call need not wait for it. Resolves once loaded. */
+  warmUp: () => Promise<void>
   stop: () => Promise<void>
 }
 
@@ -93,8 +93,9 @@ export function createThreadPool(options: Omit<ThreadOptions, 'onEnd'>): ThreadP
       watch()
       return current ?? wait(signal)
     },
-    warmUp() {
+    async warmUp() {
       current ??= start()
+      await current.loaded
     },
     async stop() {
       isStopped = true
