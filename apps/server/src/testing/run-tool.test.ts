@@ -13,7 +13,7 @@ const add = defineTool({
   run: ({ one, other }) => ({ sum: one + other, nothing: undefined, at: new Date(0) }),
 })
 
-test('a result is what JSON keeps of it', async () => {
+test('a result is converted to JSON and back', async () => {
   const { result } = await runTool(add, { one: 1, other: 2 })
   assert.deepEqual(result, { sum: 3, at: '1970-01-01T00:00:00.000Z' })
   const silent = defineTool({ description: 'Is silent.', replay: 'safe', run() {} })

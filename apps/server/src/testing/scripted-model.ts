@@ -19,7 +19,7 @@ const errors = {
 
 export type ModelErrorName = keyof typeof errors
 
-/** What a scripted model does with one request. */
+/** The reaction of a scripted model to one request. */
 export type ModelStep = {
   /** Wait in ms before the reply. */
   delayMs?: number

@@ -2,7 +2,7 @@ import type { ModelRequest } from './chat-wire.ts'
 
 /** A model that runs in the process of a test, for `startTestServer`. */
 export type TestModel = {
-  /** What the model received, in order. */
+  /** The requests to the model, in order. */
   readonly requests: readonly ModelRequest[]
   /** Used by `startTestServer`. */
   readonly wire: TestModelWire

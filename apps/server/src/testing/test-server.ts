@@ -23,7 +23,7 @@ export type TestServerOptions = {
   /** Agents to create. */
   agents?: readonly AgentDefinition[]
   /**
-   * A PostgreSQL server to create the database on, as a user who may create databases. Default:
+   * A PostgreSQL server to create the database on, as a user that may create databases. Default:
    * OUTLAST_TEST_DATABASE_URL, otherwise an embedded one.
    */
   databaseUrl?: string

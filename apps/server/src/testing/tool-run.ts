@@ -18,8 +18,8 @@ export type RunToolOptions = {
 }
 
 export type ToolRunResult = {
-  /** The result as the model gets it: what JSON keeps of it. */
-  // biome-ignore lint/suspicious/noExplicitAny: a test knows the result of its tool
+  /** The result as the model gets it: converted to JSON and back. */
+  // biome-ignore lint/suspicious/noExplicitAny: each tool has its own result
   result: any
   images: readonly Image[]
   /** The reports of the tool, in order. */
