@@ -1,41 +1,14 @@
 /**
- * Projects that installed the packed package with each package manager, their test runners, and
- * servers inside the frameworks of users. Installs from the npm registry.
+ * Projects that installed the packed package with each package manager, and their test runners.
+ * Installs from the npm registry.
  */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { test } from 'node:test'
+import { folder, npmFlags, packTarball, root, run } from './installs.ts'
 
-const root = path.resolve(fileURLToPath(new URL('../../', import.meta.url)))
-const folder = mkdtempSync(path.join(tmpdir(), 'outlast projects '))
-after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
-
-const environment = {
-  PATH: `${path.dirname(process.execPath)}${path.delimiter}/usr/local/bin:/usr/bin:/bin`,
-  HOME: folder,
-  LANG: 'C',
-  CI: 'true',
-  ALL_LIBRARIES: 'true',
-}
-
-function run(cwd: string, program: string, args: string[], env: Record<string, string> = {}) {
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    cwd,
-    env: { ...environment, ...env },
-    encoding: 'utf8',
-  })
-  assert.equal(status, 0, `${program} ${args.join(' ')}: ${error?.message ?? stdout + stderr}`)
-  return stdout + stderr
-}
-
-const npmFlags = ['--no-audit', '--no-fund', '--loglevel=error']
-
-run(root, 'npm', ['pack', '--silent', '--pack-destination', folder])
-const tarball = path.join(folder, 'outlast-0.1.0.tgz')
+const tarball = packTarball()
 
 const managers = path.join(folder, 'managers')
 mkdirSync(managers)
