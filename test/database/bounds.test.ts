@@ -26,6 +26,7 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   events: storage,
   failed_turns: rowsOf('events'),
   files: 'SESSION_FILES_MAX',
+  hook_positions: rowsOf('sessions'), // One for each hook of the code.
   idempotency_keys: storage,
   invitations: 'INVITATIONS_MAX',
   mcp_servers: rowsOf('organizations'), // At most 100 each.
@@ -44,6 +45,7 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   turns: 'QUOTA_TURNS',
   access_changes: server,
   access_revision: server,
+  event_hooks: server,
   identities: server,
   login_states: server,
   logins: server,
