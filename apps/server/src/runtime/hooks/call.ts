@@ -1,5 +1,6 @@
 import type { Event } from '@outlast/contract'
 import type { EventHook } from '../../authoring/config.ts'
+import { TimeLimitError, withTimeLimit } from '../tools/time-limit.ts'
 
 export type HookCall = {
   organizationId: string
@@ -16,20 +17,12 @@ export type HookCall = {
 export async function callHook(hook: EventHook, event: Event, call: HookCall): Promise<void> {
   const { organizationId, limitMs, stopped } = call
   stopped.throwIfAborted()
-  const ending = new AbortController()
-  const { signal } = ending
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason))
-  })
-  const onStop = () => ending.abort(stopped.reason)
-  stopped.addEventListener('abort', onStop)
-  const late = new Error(`The hook did not end within ${limitMs / 1_000} s.`)
-  const timer = setTimeout(() => ending.abort(late), limitMs)
   try {
-    const called = (async () => hook(event, { organizationId, signal }))()
-    await Promise.race([called, aborted])
-  } finally {
-    clearTimeout(timer)
-    stopped.removeEventListener('abort', onStop)
+    await withTimeLimit({ timeoutMs: limitMs, signal: stopped }, (signal) =>
+      hook(event, { organizationId, signal }),
+    )
+  } catch (error) {
+    if (!(error instanceof TimeLimitError)) throw error
+    throw new Error(`The hook did not end within ${limitMs / 1_000} s.`)
   }
 }

@@ -15,18 +15,21 @@ export async function withTimeLimit<T>(
   { timeoutMs, signal }: TimeLimit,
   work: (signal: AbortSignal) => T | Promise<T>,
 ): Promise<T> {
-  // Not `AbortSignal.timeout`: its timer would retain the memory of the work after its end.
-  const timeout = new AbortController()
+  // Not `AbortSignal.any` and `timeout`: a signal that lives long would retain the ended work.
+  const ending = new AbortController()
   const late = new DOMException('The call took too long.', 'TimeoutError')
-  const timer = setTimeout(() => timeout.abort(late), timeoutMs)
-  const either = AbortSignal.any([signal, timeout.signal])
+  const timer = setTimeout(() => ending.abort(late), timeoutMs)
+  const stop = () => ending.abort(signal.reason)
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop)
   try {
-    return await Promise.race([work(either), aborted(either)])
+    return await Promise.race([work(ending.signal), aborted(ending.signal)])
   } catch (error) {
-    if (timeout.signal.aborted && !signal.aborted) throw new TimeLimitError()
+    if (ending.signal.reason === late && !signal.aborted) throw new TimeLimitError()
     throw error
   } finally {
     clearTimeout(timer)
+    signal.removeEventListener('abort', stop)
   }
 }
 
