@@ -8,7 +8,7 @@ import { storable } from '../http/core/body.ts'
 import { fitting } from '../http/core/validate.ts'
 import { readAgentFile } from '../http/routes/agents/agent-files/read.ts'
 import { nameOfFile } from './files.ts'
-import { ProjectError } from './problems.ts'
+import { ProjectError, problemsIn } from './problems.ts'
 
 /** Reads Markdown or YAML. Contract: throws ProjectError. */
 export const agentOfFile = (text: string, file: string): FileAgent =>
@@ -35,11 +35,6 @@ function explained<T>(file: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error
-    const places = (error.details ?? []).map(({ path, message }) => ({
-      file,
-      message: `${path} ${message}`,
-    }))
-    throw new ProjectError(places.length > 0 ? places : [{ file, message: error.message }])
+    throw error instanceof ApiError ? new ProjectError(problemsIn(file, error)) : error
   }
 }

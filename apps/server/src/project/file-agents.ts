@@ -19,7 +19,7 @@ import {
   saveAgent,
 } from '../store/models/agents.ts'
 import { defaultOrganization as orgId } from '../store/models/seeds.ts'
-import { ProjectError, type ProjectProblem } from './problems.ts'
+import { ProjectError, type ProjectProblem, problemsIn } from './problems.ts'
 
 type Action = 'create_agent' | 'put_agent' | 'delete_agent'
 type AgentEffect = { action: Action; id: string; file: string | undefined }
@@ -154,13 +154,6 @@ const ownPartsOf = ({ capabilities, tools }: CompleteAgent) => ({
   capabilities: capabilities.filter(({ ref }) => !isMcpRef(ref)),
   tools,
 })
-
-function problemsIn(file: string, error: unknown): ProjectProblem[] {
-  if (!(error instanceof ApiError)) throw error
-  const { details, message } = error
-  if (error.code !== 'invalid_request' || !details) return [{ file, message }]
-  return details.map((detail) => ({ file, message: `${detail.path} ${detail.message}` }))
-}
 
 const auditEntryOf = ({ action, id, file }: AgentEffect) => ({
   actor_type: 'server' as const,

@@ -6,10 +6,9 @@ import { checkClientTools } from '../capabilities/client-tools.ts'
 import { builtins } from '../capabilities/index.ts'
 import { isMcpRef } from '../capabilities/mcp/ref.ts'
 import { schemaWarnings } from '../capabilities/schema-warnings.ts'
-import { ApiError } from '../errors.ts'
 import { nameOfFile } from './files.ts'
 import type { LoadedProject } from './load.ts'
-import type { ProjectProblem } from './problems.ts'
+import { type ProjectProblem, problemsIn } from './problems.ts'
 
 /**
  * Finds agents that cannot work with the capabilities of this server. MCP servers are in the
@@ -32,10 +31,7 @@ function problemsOfAgent(
     checkCombination(list, { agentUses: uses, sessionUses: [], clientTools })
     return []
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error
-    const { details = [], message } = error
-    if (details.length === 0) return [{ file, message }]
-    return details.map((one) => ({ file, message: `${one.path} ${one.message}` }))
+    return problemsIn(file, error)
   }
 }
 

@@ -229,7 +229,7 @@ test('code that ends the process while it is imported is a problem', async (t) =
 test('an agent with an unknown capability is a problem that names its file', async (t) => {
   const server = await startDev(t, { 'tools/answer.ts': toolFile('one') })
   server.write('agents/helper.md', '---\nname: Helper\ncapabilities: [tool]\n---\nYou help.\n')
-  await server.shows('agents/helper.md capabilities/0/ref is not the id of a capability')
+  await server.shows('agents/helper.md capabilities/0/ref: Capability tool does not exist')
   server.write('agents/helper.md', '---\nname: Helper\ncapabilities: [tools]\n---\nYou help.\n')
   await server.shows('Reloaded')
 })
