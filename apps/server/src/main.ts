@@ -1,10 +1,11 @@
 import { type App, startApp, version } from './app.ts'
 import { sentenceOf } from './commands/sentence.ts'
+import { handleStrays } from './commands/strays.ts'
 import { watchParent } from './commands/watch-parent.ts'
 import { isLoopback } from './config/host.ts'
 import { mergedSettings, settingsText } from './config/settings-text.ts'
 import { type Config, readConfig } from './config.ts'
-import { createLog } from './log.ts'
+import { createLog, type Log } from './log.ts'
 import { projectWarnings } from './project/findings.ts'
 import { type LoadedProject, loadProject } from './project/load.ts'
 import { shownProblem } from './project/problems.ts'
@@ -32,29 +33,6 @@ function stopOnSignals(app: App) {
   if (process.argv.includes('--stop-with-parent')) watchParent(() => stop('SIGTERM'))
 }
 
-const lastMs = 10_000
-
-/**
- * Handles errors that no other code handled. A rejected promise is logged, and the node continues.
- * After an exception the state of the process is undefined: the error is logged, turns are handed
- * over, and the node exits with code 1.
- */
-function handleStrays(config: Config, started: () => App | undefined) {
-  const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
-  let ending = false
-  process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }))
-  process.on('uncaughtException', async (error) => {
-    log.error('uncaught exception', { error })
-    if (ending) return
-    ending = true
-    setTimeout(() => process.exit(1), config.SHUTDOWN_GRACE_MS + lastMs)
-    await started()
-      ?.stop()
-      .catch(() => {})
-    process.exit(1)
-  })
-}
-
 /** Describes the access to the server for the banner. */
 function accessOf({ AUTH_MODE, AUTH_BASE_URL, HOST }: Config, url: string): string {
   if (AUTH_MODE !== 'none') {
@@ -76,8 +54,7 @@ function clientCommand({ AUTH_MODE, PORT }: Config, url: string): string {
   return `${start}${AUTH_MODE === 'none' ? 'chat' : 'login'}${where}`
 }
 
-function warnOf(project: LoadedProject, { LOG_LEVEL, LOG_FORMAT }: Config): void {
-  const log = createLog(LOG_LEVEL, LOG_FORMAT)
+function warnOf(project: LoadedProject, log: Log): void {
   for (const warning of projectWarnings(project)) log.warn(shownProblem(warning))
 }
 
@@ -97,8 +74,9 @@ try {
   const project = await loadProject(projectLocation)
   const config = readConfig(mergedSettings(settingsText(project.settings), process.env))
   let app: App | undefined
-  handleStrays(config, () => app)
-  warnOf(project, config)
+  const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
+  handleStrays({ log, graceMs: config.SHUTDOWN_GRACE_MS, stop: async () => app?.stop() })
+  warnOf(project, log)
   app = await startApp(config, { project, projectLocation, onFatal: fail })
   stopOnSignals(app)
   const seconds = ((performance.now() - begun) / 1000).toFixed(1)

@@ -91,7 +91,10 @@ test('check finds agents with unknown capabilities, invalid configs and tools of
     'tools/bash.ts': toolFile('one'),
   })
   assert.equal(fixed.code, 1)
-  assert.match(fixed.output, /^agents\/unknown\.md capabilities\/0\/ref: Capability tool does not exist/m)
+  assert.match(
+    fixed.output,
+    /^agents\/unknown\.md capabilities\/0\/ref: Capability tool does not exist/m,
+  )
   assert.match(fixed.output, /^agents\/config\.md capabilities\/0\/config\/timezone /m)
   assert.match(fixed.output, /^agents\/twice\.md .*both have a tool bash/m)
   assert.match(fixed.output, /^warning: tools\/bash\.ts virtual_bash has a tool bash too/m)

@@ -4,9 +4,10 @@
  * Contract: its standard output has one line, its state. All other output goes to standard error.
  */
 import { startApp } from '../app.ts'
+import { logRejections } from '../commands/strays.ts'
 import { settings } from '../config/settings.ts'
 import { settingsText } from '../config/settings-text.ts'
-import { type Config, readConfig } from '../config.ts'
+import { readConfig } from '../config.ts'
 import { createLog } from '../log.ts'
 import { loadProject } from '../project/load.ts'
 import { ProjectError } from '../project/problems.ts'
@@ -27,7 +28,7 @@ async function start({ folder, environment, settings: given, allowed }: ServerSt
   const texts = { ...settingsText(project.settings), ...given }
   const hosts = [texts.PRIVATE_HOSTS_ALLOWED, ...allowed].filter(Boolean)
   const config = readConfig({ ...texts, PRIVATE_HOSTS_ALLOWED: hosts.join(',') })
-  logStrays(config)
+  logRejections(createLog(config.LOG_LEVEL, config.LOG_FORMAT))
   const app = await startApp(config, { project, projectLocation, alone: true, onFatal: fail })
   stop = app.stop
   return { url: app.url, isOpen: config.AUTH_MODE === 'none' }
@@ -39,11 +40,6 @@ function takeEnvironment(environment: Record<string, string | undefined>) {
   for (const [name, value] of Object.entries(environment)) {
     if (!(name in settings) && value !== undefined) process.env[name] = value
   }
-}
-
-function logStrays({ LOG_LEVEL, LOG_FORMAT }: Config) {
-  const log = createLog(LOG_LEVEL, LOG_FORMAT)
-  process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }))
 }
 
 function fail(error: Error) {

@@ -6,15 +6,14 @@ import { once } from 'node:events'
 import { type App, startApp } from '../../app.ts'
 import { mergedSettings, settingsText } from '../../config/settings-text.ts'
 import { type Config, configuredMasterKeys, readConfig } from '../../config.ts'
-import { createLog, type Log } from '../../log.ts'
+import { createLog } from '../../log.ts'
 import { agentProblems, projectWarnings } from '../../project/findings.ts'
 import { loadProject } from '../../project/load.ts'
 import { ProjectError, shownProblem } from '../../project/problems.ts'
 import { contentsSummary } from '../contents.ts'
 import { sentenceOf } from '../sentence.ts'
+import { handleStrays } from '../strays.ts'
 import type { FromChild, HeldDatabase, ToChild, WantedDatabase } from './messages.ts'
-
-const lastMs = 10_000
 
 let problems: readonly string[] = []
 let app: App | undefined
@@ -48,15 +47,6 @@ function leave(code: number): Promise<void> {
   return leaving
 }
 
-function handleStrays(log: Log, { SHUTDOWN_GRACE_MS: graceMs }: Config): void {
-  process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }))
-  process.on('uncaughtException', (error) => {
-    log.error('uncaught exception', { error })
-    setTimeout(() => process.exit(1), graceMs + lastMs).unref()
-    void leave(1)
-  })
-}
-
 function embeddedOf(config: Config): WantedDatabase | undefined {
   const { DATABASE_URL: url, DATA_DIR: dataDir } = config
   if (url !== undefined) return undefined
@@ -84,7 +74,8 @@ async function run(): Promise<void> {
   const faults = agentProblems(project)
   if (faults.length > 0) throw new ProjectError(faults)
   const own = readConfig(mergedSettings(settingsText(project.settings), process.env))
-  handleStrays(createLog(own.LOG_LEVEL, own.LOG_FORMAT), own)
+  const log = createLog(own.LOG_LEVEL, own.LOG_FORMAT)
+  handleStrays({ log, graceMs: own.SHUTDOWN_GRACE_MS, stop: () => leave(1) })
   const next = received('prepare')
   const contents = contentsSummary(project)
   const warnings = projectWarnings(project).map(shownProblem)
