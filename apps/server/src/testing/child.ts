@@ -4,13 +4,13 @@
  * Contract: its standard output has one line, its state. All other output goes to standard error.
  */
 import { startApp } from '../app.ts'
+import { sentenceOf } from '../commands/sentence.ts'
 import { logRejections } from '../commands/strays.ts'
 import { settings } from '../config/settings.ts'
-import { settingsText } from '../config/settings-text.ts'
+import { mergedSettings, settingsText } from '../config/settings-text.ts'
 import { readConfig } from '../config.ts'
 import { createLog } from '../log.ts'
 import { loadProject } from '../project/load.ts'
-import { ProjectError } from '../project/problems.ts'
 import { openaiCompletions } from '../providers/openai-completions.ts'
 import { eachLine, lineOf } from './lines.ts'
 import type { ChildMessage, ServerStart } from './messages.ts'
@@ -25,7 +25,7 @@ async function start({ folder, environment, settings: given, allowed }: ServerSt
   process.chdir(folder)
   const projectLocation = { folder }
   const project = await loadProject(projectLocation)
-  const texts = { ...settingsText(project.settings), ...given }
+  const texts = mergedSettings(settingsText(project.settings), given)
   const hosts = [texts.PRIVATE_HOSTS_ALLOWED, ...allowed].filter(Boolean)
   const config = readConfig({ ...texts, PRIVATE_HOSTS_ALLOWED: hosts.join(',') })
   logRejections(createLog(config.LOG_LEVEL, config.LOG_FORMAT))
@@ -43,9 +43,7 @@ function takeEnvironment(environment: Record<string, string | undefined>) {
 }
 
 function fail(error: Error) {
-  const isProject = error instanceof ProjectError
-  const message = isProject ? `The project cannot be loaded:\n${error.message}` : error.message
-  print(lineOf({ error: message }), () => process.exit(1))
+  print(lineOf({ error: sentenceOf(error) }), () => process.exit(1))
 }
 
 /**
