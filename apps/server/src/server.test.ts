@@ -1,16 +1,16 @@
 /** Servers inside another program. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createOutlast } from '@outlast/sdk'
 import { adminEmail, adminPassword } from '../test/access.ts'
 import { createTestDatabase, queryRows } from '../test/database.ts'
 import { embed, settingsFor } from '../test/embedded-server.ts'
+import { writeProject } from '../test/project-files.ts'
 import { createSession, scripted } from '../test/session.ts'
 import { framesOf } from '../test/stream.ts'
 import { defineConfig } from './authoring/config.ts'
@@ -59,17 +59,6 @@ const callOf =
       headers: response.headers,
     }
   }
-
-/** A folder with files, which is removed after the test. */
-function folderWith(t: TestContext, files: Record<string, string>): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'outlast-project-'))
-  t.after(() => rmSync(folder, { recursive: true }))
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
-    writeFileSync(path.join(folder, name), text)
-  }
-  return folder
-}
 
 const metricsToken = 'a-token-of-this-test'
 
@@ -292,7 +281,7 @@ test('rejects with the reason when it cannot start, and leaves nothing running',
   const databaseUrl = await createTestDatabase(t)
   const settings = settingsFor(databaseUrl)
   const { port } = new URL((await embed(t)).url)
-  const noProject = folderWith(t, { 'agents/broken.md': '---\nname: [\n---\n' })
+  const noProject = writeProject(t, { 'agents/broken.md': '---\nname: [\n---\n' })
   const wrong: [Parameters<typeof createServer>[0], RegExp][] = [
     [{ settings: { WORKER_SLOTS: 0 } }, /WORKER_SLOTS must be a whole number/],
     [{ settings: { WORKER_SLOT: 1 } as object }, /WORKER_SLOT is not a setting/],
@@ -333,7 +322,7 @@ test('takes settings of the call before the environment, and the environment bef
 })
 
 test('loads the project of a folder', async (t) => {
-  const project = folderWith(t, { 'agents/support.md': '---\nname: Support\n---\nBe kind.' })
+  const project = writeProject(t, { 'agents/support.md': '---\nname: Support\n---\nBe kind.' })
   const { client } = await embed(t, { project, port: false })
   const names = (await client.agents.list()).data.map(({ name }) => name)
   assert.ok(names.includes('Support'), String(names))

@@ -1,10 +1,11 @@
 /** `outlast dev` with a project in a folder of its own. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type ServerProcess, startCommand, temporaryFolder } from '../../../test/process.ts'
 import { createTestDatabase } from './database.ts'
+import { writeFiles } from './project-files.ts'
 import { eventually } from './waiting.ts'
 
 /** Many times the duration on a loaded machine. */
@@ -24,11 +25,8 @@ export async function projectFolder(
   files: Record<string, string>,
 ): Promise<ProjectFolder> {
   const { folder } = await temporaryFolder(t)
-  const write = (file: string, text: string) => {
-    mkdirSync(path.dirname(path.join(folder, file)), { recursive: true })
-    writeFileSync(path.join(folder, file), text)
-  }
-  for (const [file, text] of Object.entries(files)) write(file, text)
+  const write = (file: string, text: string) => writeFiles(folder, { [file]: text })
+  writeFiles(folder, files)
   return { folder, write, remove: (file) => rmSync(path.join(folder, file)) }
 }
 
@@ -68,7 +66,7 @@ export async function startDev(
 }
 
 /** A tool whose calls return `value`. */
-export const toolFile = (value: string) => `
+export const answerFile = (value: string) => `
   import { defineTool } from 'outlast'
 
   export default defineTool({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { runCommand } from '../../../../test/process.ts'
-import { inFolder, projectFolder, toolFile } from '../../test/dev.ts'
+import { answerFile, inFolder, projectFolder } from '../../test/dev.ts'
 
 async function check(t: TestContext, files: Record<string, string>, ...args: string[]) {
   const { folder } = await projectFolder(t, files)
@@ -22,7 +22,7 @@ const toolWith = (input: string) => `
 
 test('check prints the contents of a project without a database', async (t) => {
   const { code, output } = await check(t, {
-    'tools/answer.ts': toolFile('one'),
+    'tools/answer.ts': answerFile('one'),
     'agents/helper.md': '---\nname: Helper\ncapabilities: [tools, current_time]\n---\nYou help.\n',
     'outlast.config.ts': `
       import { defineConfig } from 'outlast'
@@ -70,7 +70,7 @@ test('check prints every problem with its file and line, without colors, and exi
 
 test('check finds agents with unknown capabilities, invalid configs and tools of one name', async (t) => {
   const { code, output } = await check(t, {
-    'tools/answer.ts': toolFile('one'),
+    'tools/answer.ts': answerFile('one'),
     'capabilities/other.ts': `
       import { defineCapability } from 'outlast'
       import answer from '../tools/answer.ts'
@@ -88,7 +88,7 @@ test('check finds agents with unknown capabilities, invalid configs and tools of
     'agents/config.md':
       '---\nname: Config\ncapabilities: [{ ref: current_time, config: { timezone: 7 } }]\n---\nYou help.\n',
     'agents/twice.md': '---\nname: Twice\ncapabilities: [tools, virtual_bash]\n---\nYou help.\n',
-    'tools/bash.ts': toolFile('one'),
+    'tools/bash.ts': answerFile('one'),
   })
   assert.equal(fixed.code, 1)
   assert.match(
@@ -121,7 +121,7 @@ test('check warns about schemas that some vendor refuses, and refuses those that
 })
 
 test('check --json prints one JSON document', async (t) => {
-  const good = await check(t, { 'tools/answer.ts': toolFile('one') }, '--json')
+  const good = await check(t, { 'tools/answer.ts': answerFile('one') }, '--json')
   assert.equal(good.code, 0)
   const { ok, contents } = JSON.parse(good.output)
   assert.equal(ok, true)
@@ -161,7 +161,7 @@ test('--import runs a module first, and the installation of the project is prefe
   assert.match(preferred.output, /another copy/)
   const files = {
     'first.mjs': 'globalThis.first = 1',
-    'tools/a.ts': `if (!globalThis.first) throw 1\n${toolFile('one')}`,
+    'tools/a.ts': `if (!globalThis.first) throw 1\n${answerFile('one')}`,
   }
   const imported = await check(t, files, '--import', './first.mjs')
   assert.equal(imported.code, 0, imported.output)

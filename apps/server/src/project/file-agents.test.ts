@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import os from 'node:os'
+import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { AuditEntry } from '@outlast/contract'
@@ -16,6 +15,7 @@ import {
   support,
   supportFile,
 } from '../../test/file-agents.ts'
+import { writeFiles, writeProject } from '../../test/project-files.ts'
 import { type Call, startServer } from '../../test/server.ts'
 import { emptyProject } from '../authoring/project.ts'
 import { loadProject } from './load.ts'
@@ -200,12 +200,10 @@ test('the last node that starts decides', async (t) => {
 })
 
 test('agents of a folder follow its Markdown and YAML files', async (t) => {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-project-'))
-  t.after(() => rmSync(folder, { recursive: true }))
-  const write = (file: string, text: string) => writeFileSync(path.join(folder, file), text)
-  mkdirSync(path.join(folder, 'agents'))
-  write('agents/support.md', '---\ndescription: Helps.\n---\nYou help.\n')
-  write('agents/sales.yaml', 'name: Sales\nsystem_prompt: You sell.\ncapabilities: [noop]\n')
+  const folder = writeProject(t, {
+    'agents/support.md': '---\ndescription: Helps.\n---\nYou help.\n',
+    'agents/sales.yaml': 'name: Sales\nsystem_prompt: You sell.\ncapabilities: [noop]\n',
+  })
   const databaseUrl = await createTestDatabase(t)
   const deployFolder = async () => deploy(t, databaseUrl, (await loadProject({ folder })).agents)
 
@@ -222,7 +220,7 @@ test('agents of a folder follow its Markdown and YAML files', async (t) => {
   assert.deepEqual(await deployFolder(), first)
 
   rmSync(path.join(folder, 'agents/sales.yaml'))
-  write('agents/support.md', 'You help more.\n')
+  writeFiles(folder, { 'agents/support.md': 'You help more.\n' })
   const second = await deployFolder()
   assert.equal(second.get('Sales')!.status, 'archived')
   const { id, system_prompt, description } = second.get('support')!

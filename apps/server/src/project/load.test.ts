@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { writeProject } from '../../test/project-files.ts'
 import { loadProject } from './load.ts'
 import { ProjectError, type ProjectProblem } from './problems.ts'
-
-/** A project in a folder of its own, with these files. */
-function projectWith(t: TestContext, files: Record<string, string>): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'outlast project '))
-  t.after(() => rmSync(folder, { recursive: true }))
-  for (const [file, text] of Object.entries({ 'package.json': '{"type":"module"}', ...files })) {
-    mkdirSync(path.dirname(path.join(folder, file)), { recursive: true })
-    writeFileSync(path.join(folder, file), text)
-  }
-  return folder
-}
 
 const tool = (about = '') => `
 import { defineTool, Type } from 'outlast'
@@ -32,7 +21,7 @@ import { defineConfig } from 'outlast'
 export default defineConfig({ ${fields} })`
 
 async function problemsOf(t: TestContext, files: Record<string, string>) {
-  const folder = projectWith(t, files)
+  const folder = writeProject(t, files)
   const error = await loadProject({ folder }).then(
     () => assert.fail('the project was loaded'),
     (reason: unknown) => reason,
@@ -48,7 +37,7 @@ async function problemOf(t: TestContext, files: Record<string, string>): Promise
 }
 
 test('loads tools, capabilities, agents and the config of a folder', async (t) => {
-  const folder = projectWith(t, {
+  const folder = writeProject(t, {
     'outlast.config.ts': config('settings: { PORT: 9200 }, hooks: { event: { audit() {} } }'),
     'tools/countWords.ts': tool(),
     'tools/_shared.ts': 'throw new Error("not loaded")',
@@ -99,13 +88,13 @@ test('loads tools, capabilities, agents and the config of a folder', async (t) =
 })
 
 test('a folder without project files has no project', async (t) => {
-  const folder = projectWith(t, {})
+  const folder = writeProject(t, {})
   const { capabilities, agents, files } = await loadProject({ folder })
   assert.deepEqual([capabilities, agents, files], [[], undefined, []])
 })
 
 test('without a config, code that does not import the package is left alone', async (t) => {
-  const folder = projectWith(t, {
+  const folder = writeProject(t, {
     'tools/deploy.ts': 'process.exit(1)',
     'tools/count_words.ts': tool(),
   })
@@ -114,7 +103,7 @@ test('without a config, code that does not import the package is left alone', as
 })
 
 test('reads the folder of a named config, and other folders that it names', async (t) => {
-  const folder = projectWith(t, {
+  const folder = writeProject(t, {
     'deploy/my.config.ts': config("folders: { tools: 'src/functions' }"),
     'deploy/src/functions/count_words.ts': tool(),
     'tools/other.ts': tool(),
@@ -159,7 +148,7 @@ test('explains files that cannot be imported', async (t) => {
 })
 
 test('refuses TypeScript below node_modules in plain words', async (t) => {
-  const folder = projectWith(t, {
+  const folder = writeProject(t, {
     'outlast.config.ts': "import 'shared'\nexport default {}",
     'node_modules/shared/package.json': '{"name":"shared","type":"module","exports":"./index.ts"}',
     'node_modules/shared/index.ts': 'export const a: number = 1',
@@ -260,7 +249,7 @@ test('accepts definitions of another copy of the package and refuses those of a 
     const about = { description: 'A tool.', replay: 'safe', run: () => 1 }
     const mark = { value: { kind: 'tool', api: ${api} }, enumerable: false }
     export default Object.defineProperty(about, Symbol.for('outlast.authoring'), mark)`
-  const copy = projectWith(t, { 'outlast.config.ts': config(), 'tools/copy.ts': defined(1) })
+  const copy = writeProject(t, { 'outlast.config.ts': config(), 'tools/copy.ts': defined(1) })
   const { capabilities } = await loadProject({ folder: copy })
   assert.equal(capabilities[0]!.tools({})[0]!.name, 'copy')
   const newer = { 'outlast.config.ts': config(), 'tools/newer.ts': defined(2) }
@@ -269,7 +258,7 @@ test('accepts definitions of another copy of the package and refuses those of a 
 })
 
 test('refuses a project whose files change while they are read, and loads it then', async (t) => {
-  const folder = projectWith(t, {
+  const folder = writeProject(t, {
     'tools/a.ts': `import { writeFileSync } from 'node:fs'
       writeFileSync(new URL('../agents/z.md', import.meta.url), '---\\nname: Z\\n---\\nYou wait.')
       ${tool()}`,
@@ -281,7 +270,7 @@ test('refuses a project whose files change while they are read, and loads it the
 })
 
 test('follows a symbolic link to a file and leaves out folders', async (t) => {
-  const folder = projectWith(t, { 'shared/count.ts': tool(), 'tools/dir.ts/a.md': '' })
+  const folder = writeProject(t, { 'shared/count.ts': tool(), 'tools/dir.ts/a.md': '' })
   symlinkSync(path.join(folder, 'shared/count.ts'), path.join(folder, 'tools/linked.ts'))
   const { capabilities } = await loadProject({ folder })
   assert.deepEqual(

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { hangingTool } from '../../test/hanging-tool.ts'
-import { writeProject } from '../../test/project-folder.ts'
+import { writeProject } from '../../test/project-files.ts'
 import { eventually } from '../../test/waiting.ts'
 import { scriptedModel, startTestServer, type TestServerOptions } from './index.ts'
 

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { createOutlast, type Event } from '@outlast/sdk'
 import { runCommand, startCommand } from '../../../../../test/process.ts'
 import { createTestDatabase } from '../../../test/database.ts'
-import { type DevServer, inFolder, projectFolder, startDev, toolFile } from '../../../test/dev.ts'
+import { answerFile, type DevServer, inFolder, projectFolder, startDev } from '../../../test/dev.ts'
 import { createAgent, createSession, eventsOf, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 
@@ -104,17 +104,17 @@ test('a turn whose tool does not end in time is taken over by the new code', asy
   const stream = followed(t, session)
   const turn = session.send(callAnswer)
   await stream.until('tool.started')
-  server.write('tools/answer.ts', toolFile('two'))
+  server.write('tools/answer.ts', answerFile('two'))
   assert.equal((await turn).text, 'Done.')
   await stream.until('session.idled')
   assert.match(answersOf(stream.events).join(), /two/)
 })
 
 test('a syntax error leaves the earlier code serving, is shown, and goes away with its fix', async (t) => {
-  const server = await startDev(t, { 'tools/answer.ts': toolFile('one') })
+  const server = await startDev(t, { 'tools/answer.ts': answerFile('one') })
   const session = await openSession(server)
   const healthOf = async () => (await server.call('GET', '/v1/durable/health')).body
-  server.write('tools/answer.ts', `${toolFile('two')}\nconst = 3\n`)
+  server.write('tools/answer.ts', `${answerFile('two')}\nconst = 3\n`)
   const problem = 'tools/answer.ts:10 is not valid'
   await server.shows(problem)
   await server.shows('The earlier version continues to serve.')
@@ -122,7 +122,7 @@ test('a syntax error leaves the earlier code serving, is shown, and goes away wi
   assert.equal((await healthOf()).status, 'degraded')
   assert.equal((await server.call('GET', '/health')).body.development, true)
   assert.match(await answer(session), /one/)
-  server.write('tools/answer.ts', toolFile('three'))
+  server.write('tools/answer.ts', answerFile('three'))
   await server.shows('Reloaded in ')
   await eventually(async () => (await healthOf()).status === 'ok')
   assert.match(await answer(session), /three/)
@@ -134,17 +134,17 @@ test('a project that does not load at first is served once it is fixed', async (
   const starting = startCommand(
     inFolder(folder, ['dev', '--port', '0', '--database-url', database]),
   )
-  setTimeout(() => write('tools/answer.ts', toolFile('one')), 1_000)
+  setTimeout(() => write('tools/answer.ts', answerFile('one')), 1_000)
   const server = await starting
   t.after(() => server.crash())
   assert.equal((await server.call('GET', '/health')).status, 200)
 })
 
 test('twenty quick saves end with the last code, and with one server', async (t) => {
-  const server = await startDev(t, { 'tools/answer.ts': toolFile('zero') })
+  const server = await startDev(t, { 'tools/answer.ts': answerFile('zero') })
   const session = await openSession(server)
   for (let n = 1; n <= 20; n++) {
-    server.write('tools/answer.ts', toolFile(`save ${n}.`))
+    server.write('tools/answer.ts', answerFile(`save ${n}.`))
     await new Promise((resolve) => setTimeout(resolve, n * 5))
   }
   await answers(session, 'save 20.')
@@ -155,7 +155,7 @@ test('twenty quick saves end with the last code, and with one server', async (t)
 })
 
 test('a deleted tool is gone, and new files in a new folder are there', async (t) => {
-  const server = await startDev(t, { 'tools/answer.ts': toolFile('one') })
+  const server = await startDev(t, { 'tools/answer.ts': answerFile('one') })
   const idsOf = async () =>
     (await server.call('GET', '/v1/capabilities')).body.data.map(({ id }: { id: string }) => id)
   assert.ok((await idsOf()).includes('tools'))
@@ -194,7 +194,7 @@ test('a changed module that a tool imports takes effect, and tests and data do n
 
 test('a tool that kills the process does not end the command', async (t) => {
   const server = await startDev(t, {
-    'tools/answer.ts': toolFile('one').replace(
+    'tools/answer.ts': answerFile('one').replace(
       '({ answer: ',
       "(process.kill(process.pid, 'SIGKILL'), { answer: ",
     ),
@@ -203,31 +203,31 @@ test('a tool that kills the process does not end the command', async (t) => {
   const stream = followed(t, session)
   session.send(callAnswer).catch(() => {})
   await server.shows('The server ended unexpectedly (signal SIGKILL).')
-  server.write('tools/answer.ts', toolFile('two'))
+  server.write('tools/answer.ts', answerFile('two'))
   await stream.until('session.idled')
   await answers(session, 'two')
 })
 
 test('code that never ends while it is imported is replaced by the next save', async (t) => {
-  const server = await startDev(t, { 'tools/answer.ts': toolFile('one') })
+  const server = await startDev(t, { 'tools/answer.ts': answerFile('one') })
   const session = await openSession(server)
   server.write('tools/answer.ts', "import 'outlast'\nwhile (true) {}\n")
   await new Promise((resolve) => setTimeout(resolve, 500))
   assert.match(await answer(session), /one/)
-  server.write('tools/answer.ts', toolFile('two'))
+  server.write('tools/answer.ts', answerFile('two'))
   await answers(session, 'two')
 })
 
 test('code that ends the process while it is imported is a problem', async (t) => {
-  const server = await startDev(t, { 'tools/answer.ts': toolFile('one') })
+  const server = await startDev(t, { 'tools/answer.ts': answerFile('one') })
   server.write('tools/answer.ts', "import 'outlast'\nprocess.exit(0)\n")
   await server.shows('The process ended while it loaded the project: exit code 0.')
-  server.write('tools/answer.ts', toolFile('two'))
+  server.write('tools/answer.ts', answerFile('two'))
   await server.shows('Reloaded')
 })
 
 test('an agent with an unknown capability is a problem that names its file', async (t) => {
-  const server = await startDev(t, { 'tools/answer.ts': toolFile('one') })
+  const server = await startDev(t, { 'tools/answer.ts': answerFile('one') })
   server.write('agents/helper.md', '---\nname: Helper\ncapabilities: [tool]\n---\nYou help.\n')
   await server.shows('agents/helper.md capabilities/0/ref: Capability tool does not exist')
   server.write('agents/helper.md', '---\nname: Helper\ncapabilities: [tools]\n---\nYou help.\n')
@@ -241,10 +241,10 @@ const isGone = (url: string) =>
   )
 
 test('Ctrl-C ends all processes, and a killed supervisor leaves none behind', async (t) => {
-  const first = await startDev(t, { 'tools/answer.ts': toolFile('one') })
+  const first = await startDev(t, { 'tools/answer.ts': answerFile('one') })
   assert.equal(await first.stop('SIGINT'), 0)
   assert.ok(await isGone(first.url))
-  const second = await startDev(t, { 'tools/answer.ts': toolFile('one') })
+  const second = await startDev(t, { 'tools/answer.ts': answerFile('one') })
   await second.crash()
   await eventually(() => isGone(second.url))
 })
@@ -266,12 +266,12 @@ test('a port in use ends the command with one sentence', async (t) => {
 })
 
 test('the embedded database stays while the server is replaced', async (t) => {
-  const { folder, write } = await projectFolder(t, { 'tools/answer.ts': toolFile('one') })
+  const { folder, write } = await projectFolder(t, { 'tools/answer.ts': answerFile('one') })
   const command = inFolder(folder, ['dev', '--port', '0'], { DATA_DIR: `${folder}/data` })
   const server = await startCommand(command)
   t.after(() => server.crash())
   const agent = await createAgent(server)
-  write('tools/answer.ts', toolFile('two'))
+  write('tools/answer.ts', answerFile('two'))
   await eventually(async () => server.output().includes('Reloaded'))
   // A kept connection may end with the replaced server.
   await eventually(() =>

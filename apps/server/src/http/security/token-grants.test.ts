@@ -9,7 +9,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../../test/access.ts'
-import { withCallHook } from '../../../test/project.ts'
+import { withCallHook } from '../../../test/own-code.ts'
 import type { ServerOptions } from '../../../test/server.ts'
 import { createAgent, createSession, eventsOf, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { recordLog, startProject, toolFile } from '../../../test/project-folder.ts'
+import { toolFile } from '../../../test/project-files.ts'
+import { recordLog, startProject } from '../../../test/project-server.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 const greet = toolFile("return 'hello'")

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runSql } from '../../../test/database.ts'
-import { startProject, toolFile } from '../../../test/project-folder.ts'
+import { toolFile } from '../../../test/project-files.ts'
+import { startProject } from '../../../test/project-server.ts'
 import { converse, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 

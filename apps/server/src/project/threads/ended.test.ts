@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
-import { recordLog, startProject, toolFile } from '../../../test/project-folder.ts'
+import { toolFile } from '../../../test/project-files.ts'
+import { recordLog, startProject } from '../../../test/project-server.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 /** Counts the calls in its thread. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
-import { startProject, toolFile } from '../../../test/project-folder.ts'
+import { toolFile } from '../../../test/project-files.ts'
+import { startProject } from '../../../test/project-server.ts'
 import { page, startSite } from '../../../test/site.ts'
 
 const open = { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } }

@@ -3,7 +3,7 @@ import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { Type } from 'typebox'
 import { addMcpServer, sessionWithMcp, startMcp } from '../../../test/mcp.ts'
-import { ownTools, testCapability, testTool, withCallHook } from '../../../test/project.ts'
+import { ownTools, testCapability, testTool, withCallHook } from '../../../test/own-code.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   converse,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import { Type } from 'typebox'
-import { ownTools, testCapability, testTool } from '../../../test/project.ts'
+import { ownTools, testCapability, testTool } from '../../../test/own-code.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   converse,

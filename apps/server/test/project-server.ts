@@ -1,38 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import type { TestContext } from 'node:test'
 import type { EventDataOf, EventType } from '@outlast/contract'
 import type { Log } from '../src/log.ts'
 import { loadProject } from '../src/project/load.ts'
 import { createThreads } from '../src/project/threads/threads.ts'
+import { writeProject } from './project-files.ts'
 import { type ServerOptions, startServer } from './server.ts'
 import { converse, createAgent, createSession, dataOf, eventsOf, scripted } from './session.ts'
 import { eventually } from './waiting.ts'
-
-/** Writes the files of a project to a new folder. */
-export function writeProject(t: Pick<TestContext, 'after'>, files: Record<string, string>): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'outlast-project-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
-  for (const [name, text] of Object.entries({ 'package.json': '{"type":"module"}', ...files })) {
-    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true })
-    writeFileSync(path.join(folder, name), text)
-  }
-  return folder
-}
-
-/** The file of a tool. `fields` replace or follow the usual ones. */
-export const toolFile = (run: string, fields = '') => `
-  import { defineTool, ToolError, withImages } from 'outlast'
-  export default defineTool({
-    description: 'For tests.',
-    replay: 'safe',
-    input: { type: 'object', properties: {} },
-    ${fields}
-    async run(input, context) { ${run} },
-  })
-`
 
 /** A log that records its lines: level, message and fields. */
 export function recordLog() {
