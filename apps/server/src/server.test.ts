@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createOutlast } from '@outlast/sdk'
@@ -328,15 +327,23 @@ test('loads the project of a folder', async (t) => {
   assert.ok(names.includes('Support'), String(names))
 })
 
-test('adds no handlers to the process', async (t) => {
+test('adds no handlers to the process, and removes its socket', async (t) => {
   const names = ['SIGINT', 'SIGTERM', 'uncaughtException', 'unhandledRejection', 'beforeExit']
   const counts = () => names.map((name) => process.listenerCount(name))
   const before = counts()
-  const sockets = () => readdirSync(tmpdir()).filter((name) => name.startsWith('outlast-')).length
+  const { TMPDIR } = process.env
+  const folder = writeProject(t, {})
+  const sockets = () => readdirSync(folder).filter((name) => name.startsWith('outlast-')).length
+  t.after(() => {
+    if (TMPDIR === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = TMPDIR
+  })
+  process.env.TMPDIR = folder
   const server = await embed(t, { port: false })
   await server.client.agents.list()
   assert.deepEqual(counts(), before)
-  assert.ok(sockets() > 0)
+  assert.equal(sockets(), 1)
   await server.stop()
+  assert.equal(sockets(), 0)
   assert.deepEqual(counts(), before)
 })
