@@ -13,7 +13,7 @@ import { convertSchema, resultParser } from './convert-schema.ts'
 import type { Tool as DefinedTool } from './tool.ts'
 
 /** The place of a definition: its file, and the name that the file gives it. */
-export type DefinitionPlace = { file?: string; name?: string }
+type DefinitionPlace = { file?: string; name?: string }
 
 const functionOf: Record<Kind, string> = {
   tool: 'defineTool',

@@ -20,7 +20,7 @@ const renamed = new Map([['gitignore', '.gitignore']])
 
 export const templateNames = ['chat', 'support', 'research'] as const
 
-export type NewProject = {
+type NewProject = {
   /** The folder, which is created if it does not exist. */
   folder: string
   template: string
@@ -28,7 +28,7 @@ export type NewProject = {
 }
 
 /** A project that cannot be created. The message is complete. */
-export class InitError extends Error {
+class InitError extends Error {
   override name = 'InitError'
 }
 
@@ -36,7 +36,7 @@ export class InitError extends Error {
  * Creates the files of a project. Returns their names.
  * Contract: existing files are not changed: if a file of the template exists, nothing is written.
  */
-export function initProject({ folder, template, version }: NewProject): string[] {
+function initProject({ folder, template, version }: NewProject): string[] {
   if (!templateNames.some((name) => name === template)) {
     throw new InitError(`There is no template ${template}. Use one of ${templateNames.join(', ')}.`)
   }

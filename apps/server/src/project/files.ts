@@ -10,7 +10,7 @@ const agentEnding = /\.(md|yaml|yml|ts|mts|js|mjs)$/
 const leftOut = /^[_.]|\.(test|eval)\.[^.]+$|\.d\.m?ts$/
 const importsOutlast = /['"]outlast(\/[\w-]+)?['"]/
 
-export const configNames = ['ts', 'mts', 'js', 'mjs'].map((ending) => `outlast.config.${ending}`)
+const configNames = ['ts', 'mts', 'js', 'mjs'].map((ending) => `outlast.config.${ending}`)
 
 export type FolderFiles = Record<keyof Required<Folders>, string[]>
 

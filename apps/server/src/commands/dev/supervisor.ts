@@ -24,7 +24,7 @@ export type Events = {
   crashed: (how: string) => void
 }
 
-export type Supervision = Events & {
+type Supervision = Events & {
   /** Starts an embedded database, once for each folder. */
   hold: (embedded: WantedDatabase) => Promise<HeldDatabase>
   freePort: number

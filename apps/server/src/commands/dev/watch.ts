@@ -13,10 +13,10 @@ const manifests = new Set(['package.json', 'tsconfig.json'])
 const isTest = (name: string) => /\.(?:test|spec|eval)\.[^.]+$/.test(name)
 
 /** True for files whose change can change the project. */
-export const isWatchedFile = (name: string) =>
+const isWatchedFile = (name: string) =>
   manifests.has(name) || (endings.test(name) && !isTest(name) && !name.startsWith('.'))
 
-export type Watching = {
+type Watching = {
   folder: string
   /** Folders that are left out, such as the data of the server. */
   leftOut: () => readonly string[]
