@@ -107,6 +107,8 @@ test('results that are no JSON fail their call, and all others arrive', async (t
     date: toolFile('return { at: new Date(0), bytes: Buffer.from("a"), map: new Map() }'),
     deep: toolFile("throw Object.assign(new Error('x'), { self: () => {}, cause: { a() {} } })"),
     words: toolFile("throw 'just words'"),
+    named: toolFile("throw Object.assign(new Error('x'), { name: 'toString' })"),
+    prototype: toolFile("throw Object.assign(new Error('x'), { name: '__proto__' })"),
     refuse: toolFile("throw new ToolError('Not today.')"),
     image: toolFile(
       "return withImages({ n: 1 }, [{ mediaType: 'image/png', base64: 'AAAA', sizeBytes: 3 }])",
@@ -116,7 +118,7 @@ test('results that are no JSON fail their call, and all others arrive', async (t
   assert.equal(await session.resultOf('nothing'), null)
   assert.equal(await session.resultOf('method'), null)
   const internal = 'An internal error occurred while executing the tool'
-  for (const name of ['integer', 'circle', 'deep', 'words']) {
+  for (const name of ['integer', 'circle', 'deep', 'words', 'named', 'prototype']) {
     assert.equal((await session.use(name)).error, internal, name)
   }
   assert.deepEqual(await session.resultOf('date'), {

@@ -15,7 +15,7 @@ export type SentError = {
 }
 
 const causesMax = 3
-const nativeTypes: Record<string, ErrorConstructor> = { TypeError, RangeError, SyntaxError }
+const nativeTypes = new Map(Object.entries({ TypeError, RangeError, SyntaxError }))
 
 /** Converts a thrown value to a message. Contract: never throws. */
 export function toSentError(thrown: unknown, causes = causesMax): SentError {
@@ -63,7 +63,7 @@ function emptyError({ kind, name, message, code, details, retryAfter }: SentErro
   if (kind === 'tool') return new ToolError(message)
   if (kind === 'stale') return new StaleAttemptError(message)
   if (kind === 'exception') return new DOMException(message, name)
-  if (kind !== 'api') return Object.assign(new (nativeTypes[name] ?? Error)(message), { name })
+  if (kind !== 'api') return Object.assign(new (nativeTypes.get(name) ?? Error)(message), { name })
   const error = new ApiError(code as ApiError['code'], '', details, retryAfter)
   error.message = message
   return error
