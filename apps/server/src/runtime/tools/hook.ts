@@ -95,9 +95,12 @@ function bounded(reason: string): string {
 const isPlainObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** Contract: throws for arguments that are too long, and for those that are no object as JSON. */
 function asJson(value: object): ToolCall['arguments'] {
   const json = JSON.stringify(value)
   if (json.length > argumentsLengthMax)
     throw new Error(`hooks.call returned arguments of more than ${argumentsLengthMax} characters.`)
-  return JSON.parse(json)
+  const read: unknown = JSON.parse(json)
+  if (isPlainObject(read)) return read as ToolCall['arguments']
+  throw new Error('hooks.call returned arguments that are no object as JSON.')
 }

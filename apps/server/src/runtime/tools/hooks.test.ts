@@ -173,6 +173,7 @@ const broken: [string, CallHook][] = [
     { deny: 1 },
     { approval: false },
     { arguments: [1] },
+    { arguments: new Date(0) as never },
     { deny: 'x', approval: true },
   ].map((answer): [string, CallHook] => [
     `returns ${JSON.stringify(answer)}`,
