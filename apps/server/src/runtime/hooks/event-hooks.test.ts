@@ -138,6 +138,26 @@ test('a hook that blocks one session delays neither turns nor other sessions', a
   assert.deepEqual(seen.of(id), all)
 })
 
+test('sessions whose events never end leave room for another session', async (t) => {
+  const noisy = new Set<string>()
+  const seen = recordEvents(async ({ session_id: id }) => {
+    if (!noisy.has(id)) return
+    await server.call('PUT', `/v1/sessions/${id}/fs/notes.txt`, {
+      content: `${seen.events.length}`,
+    })
+  })
+  const server = await startServer(t, { ...withHooks(seen.hook), eventHookLimitMs: 2_000 })
+  t.after(() => noisy.clear())
+  for (let n = 0; n < 10; n += 1) noisy.add((await createSession(server)).id)
+  for (const id of noisy)
+    await server.call('PUT', `/v1/sessions/${id}/fs/notes.txt`, { content: id })
+  await seen.until(() => [...noisy].every((id) => seen.of(id).length > 3))
+  const other = await createSession(server)
+  await seen.until(() => seen.of(other.id).length > 0)
+  noisy.clear()
+  assert.deepEqual(seen.of(other.id), await eventsOf(server, other.id))
+})
+
 test('two nodes share the sessions of a hook without a gap', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const both = Promise.withResolvers<void>()

@@ -36,24 +36,30 @@ type HookedSession = {
 }
 
 /**
- * Claims a session's position and calls the hook for all events after it. False: this node may
- * still have the claim.
+ * Claims a session's position and calls the hook for all events after it. After `limitMs` it leaves
+ * the rest to a later job, so that busy sessions do not keep the others waiting. False: this node
+ * may still have the claim.
  */
 export async function passEvents(node: Node, session: HookedSession): Promise<boolean> {
-  const { name, sessionId, begun, stop } = session
+  const { name, sessionId, limitMs, begun, stop } = session
   const of = { hook: name, sessionId, nodeId: node.id }
   const claim = await throughOutages(node, stop.stopping, () => claimPosition(node.db, of))
   begun()
   if (!claim) return true
+  const endsAt = performance.now() + limitMs
   let at: EventMark = { sequence: claim.sequence, ts: '-infinity' }
   for (let empty = 0; empty < emptyMax; ) {
     const read = { after: at.sequence, limit: eventsAtOnce, bytesMax: bytesAtOnce }
     const { rows, more } = await readPage(node.db, sessionId, read)
     const events = await presentEvents(node.db, claim, rows)
     const page = events.map(({ json }, n) => ({ event: JSON.parse(json) as Event, at: rows[n]! }))
-    const passed = await passPage(node, session, { claim, at, page })
+    const passed = await passPage(node, session, { claim, at, page, endsAt })
     if (!passed) return false
     at = passed
+    if (performance.now() >= endsAt) {
+      await leavePosition(node.db, claim, at, { afterMs: 0, failed: false })
+      return true
+    }
     const moved = await movePosition(node.db, claim, at, !more)
     if (!moved || moved.done) return moved !== undefined
     if (rows.length === 0) empty += 1
@@ -65,10 +71,18 @@ export async function passEvents(node: Node, session: HookedSession): Promise<bo
 /** Pages without events in a row: the events of a deleted organization are deleted first. */
 const emptyMax = 2
 
-type Page = { claim: HookClaim; at: EventMark; page: { event: Event; at: EventMark }[] }
+type Page = {
+  claim: HookClaim
+  at: EventMark
+  page: { event: Event; at: EventMark }[]
+  endsAt: number
+}
 
-/** Calls the hook for events. Returns the last one; undefined when the claim has ended. */
-async function passPage(node: Node, session: HookedSession, { claim, at, page }: Page) {
+/**
+ * Calls the hook for events until `endsAt`. Returns the last one; undefined when the claim has
+ * ended.
+ */
+async function passPage(node: Node, session: HookedSession, { claim, at, page, endsAt }: Page) {
   let last = at
   let storedAt = performance.now()
   for (const { event, at } of page) {
@@ -80,6 +94,7 @@ async function passPage(node: Node, session: HookedSession, { claim, at, page }:
       return retryLater(node, claim, { at: last, event, error })
     }
     last = at
+    if (performance.now() >= endsAt) return last
     if (performance.now() - storedAt < storedEveryMs) continue
     if (!(await movePosition(node.db, claim, last, false))) return undefined
     storedAt = performance.now()
