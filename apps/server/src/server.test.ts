@@ -12,7 +12,7 @@ import { embed, settingsFor } from '../test/embedded-server.ts'
 import { writeProject } from '../test/project-files.ts'
 import { createSession, scripted } from '../test/session.ts'
 import { framesOf } from '../test/stream.ts'
-import { defineConfig } from './authoring/config.ts'
+import { defineConfig, type Settings } from './authoring/config.ts'
 import { createServer } from './server.ts'
 
 const ada = { name: 'Ada', system_prompt: 'You are Ada.' }
@@ -176,6 +176,28 @@ test('answers requests of another HTTP server through its handler', async (t) =>
   await server.stop()
   const after = await fetch(`${url}/v1/agents`)
   assert.deepEqual([after.status, await codeOf(after)], [503, 'shutting_down'])
+})
+
+test('answers other machines through its handler only if it may', async (t) => {
+  const start = async (settings: Settings) => {
+    const server = await embed(t, { port: false, settings: { LOG_LEVEL: 'silent', ...settings } })
+    const outer = createHttpServer((request, response) => {
+      Object.defineProperty(request.socket, 'remoteAddress', { value: request.headers.from })
+      server.handler(request, response)
+    })
+    await new Promise<void>((listening) => outer.listen(0, '127.0.0.1', listening))
+    t.after(() => outer.close())
+    const url = `http://localhost:${(outer.address() as AddressInfo).port}/v1/agents`
+    return async (from: string) =>
+      (await fetch(url, { headers: { from, connection: 'close' } })).status
+  }
+  const open = await start({})
+  for (const from of ['203.0.113.7', '::ffff:203.0.113.7', '2001:db8::1', '127.0.0.1.example'])
+    assert.equal(await open(from), 403, from)
+  for (const from of ['127.0.0.1', '::ffff:127.0.0.1', '::1'])
+    assert.equal(await open(from), 200, from)
+  assert.equal(await (await start({ ALLOW_OPEN_ACCESS: true }))('203.0.113.7'), 200)
+  assert.equal(await (await start(guarded))('203.0.113.7'), 401)
 })
 
 test('refuses a request whose body another part of the program has read', async (t) => {

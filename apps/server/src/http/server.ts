@@ -86,7 +86,7 @@ export async function createHttp(
   healthRoutes(api)
   const streams = createStreams(api)
   metricsRoutes(api, streams)
-  const inProcess = createInProcess(app, node.log)
+  const inProcess = createInProcess(app, node)
   const close = async () => {
     await closeApp()
     await inProcess.stop()

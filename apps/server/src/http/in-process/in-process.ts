@@ -10,9 +10,10 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import { inProcessAddress } from '../../access/address.ts'
+import { inProcessAddress, networkOf } from '../../access/address.ts'
+import { isLoopback } from '../../config/host.ts'
 import { ApiError } from '../../errors.ts'
-import type { Log } from '../../log.ts'
+import type { Node } from '../../runtime/node.ts'
 import { answerClientError, refuseRequest } from '../core/problems.ts'
 import { exchange, type LocalSocket } from './exchange.ts'
 
@@ -38,7 +39,11 @@ const headerBytesMax = 16 * 1024
  * Creates the entry points. `fetch` sends its requests over a private socket, which opens with the
  * first one, so that bodies stream and connections end as they do over TCP.
  */
-export function createInProcess(app: FastifyInstance, log: Log): InProcess {
+export function createInProcess(
+  app: FastifyInstance,
+  { config, log }: Pick<Node, 'config' | 'log'>,
+): InProcess {
+  const isLocalOnly = config.AUTH_MODE === 'none' && !config.ALLOW_OPEN_ACCESS
   let state: 'starting' | 'open' | 'stopped' = 'starting'
   let opening: Promise<Local> | undefined
   const pass = (request: IncomingMessage, response: ServerResponse) =>
@@ -58,6 +63,10 @@ export function createInProcess(app: FastifyInstance, log: Log): InProcess {
     fetch: send,
     handler(request, response) {
       if (state !== 'open') return refuseRequest(response, new ApiError('shutting_down'))
+      if (isLocalOnly && !isLocal(request)) {
+        log.warn('a request of another machine is refused, because AUTH_MODE is none')
+        return refuseRequest(response, new ApiError('forbidden', 'loopback'))
+      }
       if (!wasRead(request)) return pass(request, response)
       log.error('the body of a request was read before the handler: mount body parsers after it')
       refuseRequest(response, new ApiError('internal_error'))
@@ -75,6 +84,10 @@ export function createInProcess(app: FastifyInstance, log: Log): InProcess {
 /** True for a request of any implementation: frameworks have their own. */
 const isRequest = (input: unknown): input is Request =>
   typeof input === 'object' && input !== null && 'headers' in input && 'signal' in input
+
+/** True for a request of this machine. A Unix socket has no address. */
+const isLocal = ({ socket: { remoteAddress: address } }: IncomingMessage) =>
+  address === undefined || isLoopback(networkOf(address)) || address === '::1'
 
 /** True for a request whose body another part of the process has read. */
 const wasRead = ({ readableEnded, headers }: IncomingMessage) =>
