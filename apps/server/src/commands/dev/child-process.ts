@@ -13,6 +13,17 @@ export type Child = {
   isAlive: () => boolean
 }
 
+const types = new Set<unknown>([
+  'loaded',
+  'prepared',
+  'ready',
+  'failed',
+] satisfies FromChild['type'][])
+
+/** False for messages of the project's code: many programs report to a process manager. */
+const isOurs = (message: unknown): message is FromChild =>
+  typeof message === 'object' && message !== null && types.has((message as FromChild).type)
+
 /**
  * Starts a process. Processes of a cluster share the listening socket, so that the port is never
  * free while one replaces another, and they end with the supervisor.
@@ -35,7 +46,9 @@ export function startChild(environment: Record<string, string>): Child {
       resolve(ended)
     })
   })
-  worker.on('message', receive)
+  worker.on('message', (message: unknown) => {
+    if (isOurs(message)) receive(message)
+  })
   // A message to a process that has just ended.
   worker.on('error', () => {})
   return {

@@ -218,6 +218,15 @@ test('code that never ends while it is imported is replaced by the next save', a
   await answers(session, 'two')
 })
 
+test('messages of the project to a process manager have no effect', async (t) => {
+  const server = await startDev(t, { 'tools/answer.ts': toolFile('one') })
+  const tells =
+    'process.send?.("ready")\nprocess.send?.(null)\nprocess.send?.({ type: "online" })\n'
+  server.write('tools/answer.ts', tells + toolFile('two'))
+  await server.shows('Reloaded')
+  await answers(await openSession(server), 'two')
+})
+
 test('code that ends the process while it is imported is a problem', async (t) => {
   const server = await startDev(t, { 'tools/answer.ts': answerFile('one') })
   server.write('tools/answer.ts', "import 'outlast'\nprocess.exit(0)\n")
