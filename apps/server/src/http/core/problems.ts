@@ -16,11 +16,11 @@ declare module 'fastify' {
 const retryAfterSeconds = 1
 
 /** Our codes for errors that Fastify throws. */
-const ours: Record<string, ErrorCode> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_json',
-}
+const ours = new Map<unknown, ErrorCode>([
+  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'unsupported_media_type'],
+  ['FST_ERR_CTP_INVALID_JSON_BODY', 'invalid_json'],
+  ['FST_ERR_CTP_EMPTY_JSON_BODY', 'invalid_json'],
+])
 
 /** Answers every error as `{error, code}` in JSON. */
 export function answerProblems(app: FastifyInstance, log: Log): void {
@@ -64,7 +64,7 @@ function problemOf(error: FastifyError, bodyLimit: number): ApiError {
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new ApiError('body_too_large', String(bodyLimit))
   }
-  const code = ours[error.code]
+  const code = ours.get(error.code)
   if (code) return new ApiError(code)
   if (error.statusCode !== undefined && error.statusCode < 500) {
     return new ApiError('invalid_request', error.message)

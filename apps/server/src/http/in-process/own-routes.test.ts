@@ -178,6 +178,12 @@ test('answers errors of the project in the form of the server', async (t) => {
       fastify.get('/plain', () => {
         throw Object.assign(new Error('Pay first'), { statusCode: 402 })
       })
+      fastify.get('/numbered', () => {
+        throw Object.assign(new Error('Pay first'), { statusCode: 402, code: 7 })
+      })
+      fastify.get('/named', () => {
+        throw Object.assign(new Error('a secret of the product'), { code: 'constructor' })
+      })
       fastify.post('/json', ({ body }) => body)
     },
     { LOG_LEVEL: 'silent' },
@@ -187,6 +193,8 @@ test('answers errors of the project in the form of the server', async (t) => {
   const missing = expectStatus(await server.call('GET', '/missing'), 404, 'no_order')
   assert.equal(missing.error, 'No such order')
   expectStatus(await server.call('GET', '/plain'), 402, 'request_failed')
+  expectStatus(await server.call('GET', '/numbered'), 402, 'request_failed')
+  expectStatus(await server.call('GET', '/named'), 500, 'internal_error')
   expectStatus(await server.call('POST', '/json', '{broken'), 400, 'invalid_json')
   const text = { 'content-type': 'text/plain' }
   expectStatus(await server.call('POST', '/json', 'x', text), 415, 'unsupported_media_type')

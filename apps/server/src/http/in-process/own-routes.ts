@@ -24,8 +24,10 @@ export async function ownRoutes(
 
 /** Keeps the status of an error that a route of the project throws for its client. */
 function answerOwnError(error: FastifyError, _request: FastifyRequest, reply: FastifyReply) {
-  const { statusCode: status = 500, code } = error
-  const isOurs = error instanceof ApiError || code?.startsWith('FST_')
-  if (isOurs || status < 400 || status >= 500) throw error
-  return reply.code(status).send({ error: error.message, code: code ?? 'request_failed' })
+  const { statusCode: status = 500, code: given } = error
+  // Other libraries have numbers as codes.
+  const code = typeof given === 'string' ? given : 'request_failed'
+  const isOurs = error instanceof ApiError || code.startsWith('FST_')
+  if (isOurs || !(status >= 400 && status < 500)) throw error
+  return reply.code(status).send({ error: error.message, code })
 }
