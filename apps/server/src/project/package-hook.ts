@@ -18,7 +18,7 @@ export function resolvePackage(): void {
   isRegistered = true
   registerHooks({
     resolve(specifier, context, next) {
-      const entry = entries[specifier]
+      const entry = Object.hasOwn(entries, specifier) ? entries[specifier] : undefined
       if (!entry) return next(specifier, context)
       try {
         const found = next(specifier, context)
