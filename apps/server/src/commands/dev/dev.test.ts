@@ -219,10 +219,10 @@ test('code that never ends while it is imported is replaced by the next save', a
 })
 
 test('messages of the project to a process manager have no effect', async (t) => {
-  const server = await startDev(t, { 'tools/answer.ts': toolFile('one') })
+  const server = await startDev(t, { 'tools/answer.ts': answerFile('one') })
   const tells =
     'process.send?.("ready")\nprocess.send?.(null)\nprocess.send?.({ type: "online" })\n'
-  server.write('tools/answer.ts', tells + toolFile('two'))
+  server.write('tools/answer.ts', tells + answerFile('two'))
   await server.shows('Reloaded')
   await answers(await openSession(server), 'two')
 })
