@@ -44,6 +44,7 @@ function describe(value: unknown): string {
 }
 
 const toolKeys = ['name', 'description', 'replay', 'policy', 'limits', 'input', 'output', 'run']
+const limitKeys = ['timeoutMs', 'outputBytesMax']
 const replays = ['safe', 'unsafe', 'until_changed']
 const policies = ['auto', 'requires_approval']
 
@@ -58,7 +59,8 @@ export function toolOf(tool: DefinedTool, { name: given }: DefinitionPlace = {})
     },
   )
   const { name = given, description, replay, policy, limits, input, output, run } = tool
-  if (typeof name !== 'string' || name === '') throw new Error('A tool has no name.')
+  if (typeof name !== 'string' || name === '')
+    throw new Error('A tool has no name: give it `name`.')
   const fail = (problem: string): never => {
     throw new Error(`The tool ${name} ${problem}.`)
   }
@@ -68,6 +70,9 @@ export function toolOf(tool: DefinedTool, { name: given }: DefinitionPlace = {})
   if (policy !== undefined && !policies.includes(policy)) {
     fail(`has the policy ${policy}: use one of ${policies.join(', ')}`)
   }
+  checkKeys(limits ?? {}, limitKeys, (problem) => {
+    throw new Error(`\`limits\` of the tool ${name} ${problem}.`)
+  })
   if (typeof run !== 'function') fail('has no function `run`')
   const converted = attempt(
     () => convertSchema(input, 'input'),

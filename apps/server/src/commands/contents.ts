@@ -65,7 +65,7 @@ export function contentsText(contents: ProjectContents): string {
     ...(auth ? [['auth', 'own authentication']] : []),
     ...settings.map((name) => ['setting', name]),
   ]
-  if (rows.length === 0) return `${folder} has no files of a project.\n`
+  if (rows.length === 0) return `${folder} ${nothingFound}\n`
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const lines = rows.map((row) =>
     row
@@ -75,6 +75,9 @@ export function contentsText(contents: ProjectContents): string {
   )
   return `${lines.join('\n')}\n`
 }
+
+const nothingFound =
+  'has no files of a project: files in tools/, capabilities/ or agents/, or settings in outlast.config.ts. Without a config, code must import outlast.'
 
 const counted = (count: number, noun: string, plural = `${noun}s`) =>
   `${count} ${count === 1 ? noun : plural}`

@@ -1,18 +1,23 @@
 import type { ProjectConfig } from '../authoring/config.ts'
 import { settings } from '../config/settings.ts'
 
-type Shape = 'array' | 'object' | 'function'
+const shapes = {
+  capabilities: 'an array',
+  tools: 'an array',
+  agents: 'an array',
+  folders: 'an object',
+  settings: 'an object',
+  auth: 'an object',
+  hooks: 'an object',
+  routes: 'a function',
+} satisfies Record<keyof ProjectConfig, string>
 
-const shapes: Record<keyof ProjectConfig, readonly Shape[]> = {
-  capabilities: ['array'],
-  tools: ['array'],
-  agents: ['array'],
-  folders: ['object'],
-  settings: ['object'],
-  auth: ['object'],
-  hooks: ['object'],
-  routes: ['function'],
-}
+/** Fields of the objects in a config, except settings. */
+const fields = {
+  folders: ['capabilities', 'tools', 'agents'],
+  auth: ['verify'],
+  hooks: ['event', 'call'],
+} as const
 
 const hookName = /^[a-z][a-z0-9_-]{0,62}$/
 
@@ -25,13 +30,14 @@ export function checkConfigShape(config: ProjectConfig): void {
         `\`${key}\` is no field of the config: use ${Object.keys(shapes).join(', ')}.`,
       )
     }
-    if (value !== undefined && !wanted.includes(shapeOf(value))) {
-      throw new Error(`\`${key}\` must be ${wanted.map((shape) => `an ${shape}`).join(' or ')}.`)
+    if (value !== undefined && shapeOf(value) !== wanted) {
+      throw new Error(`\`${key}\` must be ${wanted}.`)
     }
   }
   for (const name of Object.keys(config.settings ?? {})) {
     if (!Object.hasOwn(settings, name)) throw new Error(`\`settings.${name}\` is no setting.`)
   }
+  for (const [part, known] of Object.entries(fields)) checkFields(config, part, known)
   for (const [kind, folder] of Object.entries(config.folders ?? {})) {
     if (typeof folder !== 'string') throw new Error(`\`folders.${kind}\` must be a path.`)
   }
@@ -39,6 +45,13 @@ export function checkConfigShape(config: ProjectConfig): void {
     throw new Error('`auth.verify` must be a function.')
   }
   checkHooks(config.hooks ?? {})
+}
+
+function checkFields(config: ProjectConfig, part: string, known: readonly string[]) {
+  const odd = Object.keys(config[part as keyof typeof fields] ?? {}).find(
+    (key) => !known.includes(key),
+  )
+  if (odd) throw new Error(`\`${part}.${odd}\` has no meaning: use ${known.join(', ')}.`)
 }
 
 function checkHooks({ event, call }: NonNullable<ProjectConfig['hooks']>) {
@@ -56,4 +69,5 @@ function checkHooks({ event, call }: NonNullable<ProjectConfig['hooks']>) {
   }
 }
 
-const shapeOf = (value: unknown): Shape => (Array.isArray(value) ? 'array' : typeof value) as Shape
+const shapeOf = (value: unknown) =>
+  Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`

@@ -35,12 +35,19 @@ export function findFiles(root: string, folders: Folders, hasConfig: boolean): F
       .filter((name) => ending.test(name) && !leftOut.test(name))
       .map((name) => path.posix.join(folder, name))
       .filter((file) => hasConfig || !codeEnding.test(file) || isOurs(path.join(root, file)))
+  for (const folder of Object.values(folders)) checkFolder(root, folder)
   const { capabilities = 'capabilities', tools = 'tools', agents = 'agents' } = folders
   return {
     capabilities: list(capabilities, codeEnding),
     tools: list(tools, codeEnding),
     agents: list(agents, agentEnding),
   }
+}
+
+/** A folder that the config names must exist; the default ones need not. */
+function checkFolder(root: string, folder: string): void {
+  if (statSync(path.join(root, folder), { throwIfNoEntry: false })?.isDirectory()) return
+  throw new ProjectError([{ file: folder, message: 'is named in `folders`, and is no folder.' }])
 }
 
 const isOurs = (file: string) => importsOutlast.test(readFileSync(file, 'utf8'))

@@ -1,5 +1,5 @@
 /** Explains why a file of a project could not be imported. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ProjectProblem } from './problems.ts'
@@ -32,6 +32,9 @@ function sentenceFor({ code, name }: ImportError, message: string): string {
   if (from) {
     return `imports ${missingName} from ${from}, which has no such value. Write \`import type\` if it is a type. ${flags}.`
   }
+  if (/import statement outside a module|Unexpected token 'export'/.test(message)) {
+    return 'is read as CommonJS. Set "type": "module" in package.json.'
+  }
   if (name === 'SyntaxError') return `is not valid JavaScript: ${message}`
   return `failed while it was imported: ${message}`
 }
@@ -50,12 +53,20 @@ function missing(root: string, file: string, message: string): ProjectProblem {
   }
   const name = path.basename(wanted)
   const line = lineOf(root, importer, name)
-  const hint = path.extname(name) === '' ? ` Write the ending of the file, such as ${name}.ts.` : ''
+  const hint = hintFor(wanted)
   return {
     file: importer,
     ...(line && { line }),
     message: `imports ${relative(root, wanted)}, which does not exist.${hint}`,
   }
+}
+
+/** Advises on the name of a file that does not exist. */
+function hintFor(wanted: string): string {
+  const name = path.basename(wanted)
+  if (path.extname(name) === '') return ` Write the ending of the file, such as ${name}.ts.`
+  const source = wanted.replace(/\.(m?)js$/, '.$1ts')
+  return source !== wanted && existsSync(source) ? ` Write ${path.basename(source)}.` : ''
 }
 
 function lineOf(root: string, file: string, text: string): number | undefined {

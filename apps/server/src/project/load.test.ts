@@ -4,7 +4,7 @@ import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { writeProject } from '../../test/project-files.ts'
 import { loadProject } from './load.ts'
-import { ProjectError, type ProjectProblem } from './problems.ts'
+import { ProjectError, type ProjectProblem, shownProblem } from './problems.ts'
 
 const tool = (about = '') => `
 import { defineTool, Type } from 'outlast'
@@ -219,6 +219,34 @@ const wrong: Record<string, [Record<string, string>, RegExp]> = {
     { 'outlast.config.ts': config('capabilitys: []') },
     /`capabilitys` is no field of the config/,
   ],
+  'an unknown field of the hooks': [
+    { 'outlast.config.ts': config('hooks: { events() {} }') },
+    /`hooks\.events` has no meaning: use event, call/,
+  ],
+  'routes that are no function': [
+    { 'outlast.config.ts': config('routes: {}') },
+    /`routes` must be a function/,
+  ],
+  'a folder that does not exist': [
+    { 'outlast.config.ts': config("folders: { tools: 'toolz' }") },
+    /toolz is named in `folders`, and is no folder/,
+  ],
+  'an unknown field of the limits': [
+    { 'tools/a.ts': tool('limits: { timeout: 5 } as never,') },
+    /`limits` of the tool a has `timeout`, which has no meaning: use timeoutMs, outputBytesMax/,
+  ],
+  'a module of a CommonJS package': [
+    { 'package.json': '{ "type": "commonjs" }', 'tools/a.ts': tool() },
+    /tools\/a\.ts:\d+ is read as CommonJS\. Set "type": "module" in package\.json/,
+  ],
+  'an import of the compiled file': [
+    { 'lib/a.ts': '', 'tools/b.ts': `import '../lib/a.js'\n${tool()}` },
+    /lib\/a\.js, which does not exist\. Write a\.ts\./,
+  ],
+  'broken YAML, with its line': [
+    { 'agents/a.md': '---\nname: [A\n---\nHi' },
+    /^agents\/a\.md:\d Flow sequence/,
+  ],
   'an unknown setting': [
     { 'outlast.config.ts': config('settings: { PROT: 1 }') },
     /`settings\.PROT` is no setting/,
@@ -239,8 +267,7 @@ const wrong: Record<string, [Record<string, string>, RegExp]> = {
 
 for (const [what, [files, pattern]] of Object.entries(wrong)) {
   test(`refuses ${what}`, async (t) => {
-    const { message } = await problemOf(t, files)
-    assert.match(message, pattern)
+    assert.match(shownProblem(await problemOf(t, files)), pattern)
   })
 }
 

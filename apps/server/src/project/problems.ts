@@ -29,5 +29,9 @@ export function problemsIn(file: string, error: unknown): ProjectProblem[] {
   // Sentences of other codes name the value, such as the id of a capability.
   const about = ({ path, message: why }: ErrorDetail) =>
     code === 'invalid_request' ? `${path} ${why}` : `${path}: ${message}`
-  return details.map((detail) => ({ file, message: about(detail) }))
+  return details.map((detail) =>
+    detail.line === undefined
+      ? { file, message: about(detail) }
+      : { file, line: detail.line, message: detail.message },
+  )
 }
