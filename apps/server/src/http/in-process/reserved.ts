@@ -1,4 +1,5 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
+import { ConfigError } from '../../config.ts'
 import { consolePaths } from '../routes/operations/console.ts'
 
 /** First parts of paths that belong to this server, also where it has no route yet. */
@@ -39,7 +40,7 @@ function checkOwnRoute({ url, method }: Pick<RouteOptions, 'url' | 'method'>): v
   const prefix = reservedPart(url)
   if (prefix === undefined) return
   const name = `${[method].flat().join(', ')} ${url}`
-  throw new Error(`The route ${name} is not allowed: ${prefix}. Choose another path.`)
+  throw new ConfigError(`The route ${name} is not allowed: ${prefix}. Choose another path.`)
 }
 
 function reservedPart(url: string): string | undefined {
