@@ -58,20 +58,22 @@ export function FileAgent({ agent }: { agent: Agent }) {
   )
 }
 
+const whenApplied = 'Under outlast dev this takes effect at once, else at the next start.'
+
 /** The file, and how to change the agent. */
 function Origin({ agent: { status, source_file: file } }: { agent: Agent }) {
   if (status === 'archived') {
     return (
       <Alert color="gray" title="This agent is archived">
         The file {file} was removed from the project. The agent cannot start new sessions. To
-        restore it, add the file again and restart the server.
+        restore it, add the file again. {whenApplied}
       </Alert>
     )
   }
   return (
     <Alert color="gray" title={`From ${file}`}>
-      To change this agent, edit the file {file} of the project and restart the server. To edit a
-      copy here, choose Duplicate.
+      To change this agent, edit the file {file} of the project. {whenApplied} To edit a copy here,
+      choose Duplicate.
     </Alert>
   )
 }
