@@ -150,7 +150,7 @@ test('check accepts a folder without a project, and reads the config of --config
   assert.match(named.output, /^outlast\.config\.ts The default export/m)
   const missing = await check(t, {}, '--config', 'none.ts')
   assert.equal(missing.code, 1)
-  assert.match(missing.output, /none\.ts/)
+  assert.match(missing.output, /^\S.*none\.ts does not exist\.$/m)
 })
 
 test('--import runs a module first, and the installation of the project is preferred', async (t) => {

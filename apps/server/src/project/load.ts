@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Kind } from '../authoring/brand.ts'
@@ -75,6 +75,9 @@ async function openProject(location: ProjectLocation) {
   const named = location.config && path.resolve(location.folder, location.config)
   const root = named ? path.dirname(named) : path.resolve(location.folder)
   const configFile = named ? path.basename(named) : findConfigFile(root)
+  if (named && !existsSync(named)) {
+    throw new ProjectError([{ file: named, message: 'does not exist.' }])
+  }
   resolvePackage()
   const problems: ProjectProblem[] = []
   const loading: Loading = { root, problems }
