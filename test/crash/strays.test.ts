@@ -2,15 +2,18 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import test, { type TestContext } from 'node:test'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { inFolder } from '../../apps/server/test/dev.ts'
+import { writeProject } from '../../apps/server/test/project-files.ts'
+import { simulation } from '../../apps/server/test/server.ts'
 import { createSession, post } from '../../apps/server/test/session.ts'
-import { startProcess } from '../process.ts'
+import { startCommand, startProcess } from '../process.ts'
 import { gone, scopeOf, untilIdle } from './scenario.ts'
 
 const preload = new URL('strays.ts', import.meta.url).href
 
-async function startNode(t: TestContext) {
+async function startNode(t: TestContext, start = startProcess) {
   const scope = scopeOf(t)
-  const node = await startProcess({
+  const node = await start({
     DATABASE_URL: await createTestDatabase(scope),
     SECRETS_ENCRYPTION_KEY: `kek-v1:${Buffer.alloc(32, 7).toString('base64')}`,
     NODE_OPTIONS: `--import=${preload}`,
@@ -30,6 +33,23 @@ test('an unhandled rejection is logged with its stack, and the node continues', 
   node.child.kill('SIGUSR2')
   await logged(/unhandled rejection.*a stray rejection.*strays\.ts/)
   const { id } = await createSession(node)
+  assert.equal((await post(node, id, 'hello')).status, 201)
+  await untilIdle(scope, node, id)
+  assert.equal(await node.stop(), 0)
+})
+
+test('a rejection that a hook of a project leaves behind is logged, and the node continues', async (t) => {
+  const config = `
+    import { defineConfig } from 'outlast'
+    export default defineConfig({
+      hooks: { event: () => void Promise.reject(new Error('left behind')) },
+    })`
+  const folder = writeProject(t, { 'outlast.config.ts': config })
+  const { scope, node, logged } = await startNode(t, (env) =>
+    startCommand(inFolder(folder, ['serve', '--port', '0'], { ...simulation, ...env })),
+  )
+  const { id } = await createSession(node)
+  await logged(/unhandled rejection.*left behind/)
   assert.equal((await post(node, id, 'hello')).status, 201)
   await untilIdle(scope, node, id)
   assert.equal(await node.stop(), 0)
