@@ -113,3 +113,24 @@ test('a key in a body is not stored, and a missing recording is an error', async
   )
   assert.ok(!existsSync(missing))
 })
+
+test('requests of pages and of other paths do not reach the vendor', async (t) => {
+  const vendor = await startVendor(t)
+  const file = path.join(writeProject(t, {}), 'page.json')
+  const options = { model: 'a-model', mode: 'record', target: vendor.url, apiKey } as const
+  const { wire } = cassette(file, options)
+  t.after(() => wire.close())
+  const url = await wire.open()
+  const body = JSON.stringify({ model: 'a-model', messages: [{ role: 'user', content: 'Hi.' }] })
+  const origin = 'https://attacker.example.com'
+  const asked: [string, Record<string, string>][] = [
+    [`${url}/chat/completions`, { origin }],
+    [`${url}.attacker.example.com/chat/completions`, {}],
+  ]
+  for (const [address, headers] of asked) {
+    const { status } = await fetch(address, { method: 'POST', headers, body })
+    assert.equal(status, 403, address)
+  }
+  assert.equal(vendor.requests().length, 0)
+  assert.equal(existsSync(file), false)
+})

@@ -52,6 +52,10 @@ export function cassette(file: string, options: CassetteOptions): TestModel {
   const server = createModelServer(async (asked, response) => {
     // Servers ask for the list of models.
     if (asked.method !== 'POST') return refuse(response, 404, 'A cassette has no list of models.')
+    // Pages in a browser reach this address too, and must not use the key.
+    if (asked.headers.origin !== undefined || !asked.path.startsWith(`${basePath}/`)) {
+      return refuse(response, 403, 'A cassette answers test servers only.')
+    }
     const request = wires[provider].parse(asked.body)
     requests.push(request)
     const index = order.take(request)
