@@ -3,7 +3,7 @@ import path from 'node:path'
 import { parseAnthropicRequest } from './anthropic-wire.ts'
 import { differenceOf, type Exchange, readCassette, writeCassette } from './cassette-file.ts'
 import { type ModelRequest, parseRequest } from './chat-wire.ts'
-import { createModelServer, type ModelHttpRequest, refuse } from './model-server.ts'
+import { createModelServer, type ModelHttpRequest, refuse, refuseTest } from './model-server.ts'
 import { createOrder } from './request-order.ts'
 import type { TestModel } from './test-model.ts'
 
@@ -63,7 +63,7 @@ export function cassette(file: string, options: CassetteOptions): TestModel {
     const why = whyDifferent(recorded, { provider, request, index })
     if (why === undefined) return replay(recorded[index]!, response)
     problem = `Request ${index + 1} differs from ${file}: ${why}. ${again(file)}`
-    refuse(response, 400, problem)
+    refuseTest(response, problem)
   })
 
   return {

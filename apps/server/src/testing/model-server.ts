@@ -64,3 +64,12 @@ export function refuse(
   response.writeHead(status, { 'content-type': 'application/json', ...headers })
   response.end(JSON.stringify({ error: { message, type: 'test', code: null } }))
 }
+
+/**
+ * Refuses a request for which the test has no reply. The turn fails with a general sentence, so the
+ * problem is also printed.
+ */
+export function refuseTest(response: ServerResponse, problem: string): void {
+  process.stderr.write(`${problem}\n`)
+  refuse(response, 400, problem)
+}

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { callerOfCaller } from './caller.ts'
 import { type ModelReply, type ModelRequest, parseRequest, streamReply } from './chat-wire.ts'
-import { createModelServer, type ModelHttpRequest, refuse } from './model-server.ts'
+import { createModelServer, type ModelHttpRequest, refuse, refuseTest } from './model-server.ts'
 import { createOrder } from './request-order.ts'
 import type { TestModel } from './test-model.ts'
 
@@ -67,13 +67,13 @@ export function scriptedModel(
     const step = script ? script[order.take(request)] : (steps as ModelStepFunction)
     if (step === undefined) {
       problem = `The scripted model (${name}) has no step for request ${requests.length}: its script has ${script!.length}.`
-      return refuse(response, 400, problem)
+      return refuseTest(response, problem)
     }
     const given = await computed(step, request).catch((error: Error) => {
       problem = `A step of the scripted model (${name}) failed: ${error.message}`
       return undefined
     })
-    if (given === undefined) return refuse(response, 400, problem!)
+    if (given === undefined) return refuseTest(response, problem!)
     await play(given, response, () => `call_${++calls}`)
   }
 

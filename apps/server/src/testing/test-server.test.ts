@@ -277,7 +277,11 @@ test('a model without a step names the place of its script', async (t) => {
   const model = scriptedModel([])
   const server = await start(t, { model, agents: [host] })
   const session = await server.session()
+  const print = t.mock.method(process.stderr, 'write', () => true)
   await assert.rejects(async () => session.send('Hello'))
+  print.mock.restore()
+  const printed = print.mock.calls.map(({ arguments: [text] }) => String(text)).join('')
+  assert.match(printed, /scripted model \(.*test-server\.test\.ts:\d+\) has no step for request 1/)
   await assert.rejects(
     server.until(session, 'turn.completed'),
     /scripted model \(.*test-server\.test\.ts:\d+\) has no step/,
