@@ -8,9 +8,7 @@ import { put, root } from './build.ts'
 import { compile } from './build-sdk.ts'
 
 const source = 'apps/server/src'
-const entries = ['authoring/index', 'server', 'testing/index'].filter((entry) =>
-  existsSync(path.join(root, source, entry + '.ts')),
-)
+const entries = ['authoring/index', 'server', 'testing/index']
 
 /** Workspace packages, as paths from the root of the types. */
 const packages: Record<string, string> = {

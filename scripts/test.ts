@@ -88,7 +88,8 @@ function split(args: string[]) {
 function allTests() {
   const found = globSync('{apps,packages,examples,test,bench,chaos,scripts}/**/*.test.ts', {
     cwd: root,
-    exclude: (name) => ['node_modules', 'dist', 'templates'].includes(path.basename(name)),
+    exclude: (name) =>
+      ['node_modules', 'dist', 'templates', 'fixture'].includes(path.basename(name)),
   })
   // Run by other commands, which provide the programs that they need.
   const names = ['checks', 'redis', 'live', 'package', 'sdk-package', 'postgres', 'clients']

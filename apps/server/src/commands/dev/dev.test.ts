@@ -14,7 +14,7 @@ const callAnswer = scripted({ tool_calls: [{ name: 'answer', arguments: {} }] },
 
 /** A tool that returns `value` once the file `go` exists. */
 const waitingTool = (folder: string, value: string) => `
-  import { existsSync } from 'node:fs'
+  import { existsSync, writeFileSync } from 'node:fs'
   import { setTimeout as sleep } from 'node:timers/promises'
   import { defineTool } from 'outlast'
 
@@ -22,6 +22,7 @@ const waitingTool = (folder: string, value: string) => `
     description: 'Waits.',
     replay: 'safe',
     async run(_input, { signal }) {
+      writeFileSync(${JSON.stringify(`${folder}/running`)}, '${value}')
       while (!existsSync(${JSON.stringify(`${folder}/go`)})) await sleep(20, undefined, { signal })
       return { answer: '${value}' }
     },
@@ -78,7 +79,7 @@ test('a tool that is edited while it runs completes, no event is lost, and the n
   const session = await openSession(server)
   const stream = followed(t, session)
   const turn = session.send(callAnswer)
-  await stream.until('tool.started')
+  await eventually(async () => existsSync(`${server.folder}/running`))
   server.write('tools/answer.ts', waitingTool(server.folder, 'two'))
   await server.shows('Reloaded', 2)
   server.write('go', '')
