@@ -76,7 +76,7 @@ const files: Record<string, string> = {
     const agent = await outlast.agents.create({ name: 'Ada', system_prompt: 'x', capabilities: [{ ref: 'tools' }] })
     const session = outlast.session(await outlast.sessions.create({ agent_id: agent.id }))
     const steps = [{ tool_calls: [{ name: 'add', arguments: { one: 2, other: 3 } }] }, { text: 'Done.' }]
-    const { text } = await session.send(JSON.stringify({ steps }))
+    const { text } = await session.send('llmsim-script: ' + JSON.stringify(steps))
     const events = await outlast.events.list(session.id, { types: ['tool.completed'] })
     console.log(JSON.stringify({ text, result: events.data[0].data.result[0].text }))`,
 }

@@ -13,7 +13,13 @@ export const root = path.resolve(fileURLToPath(new URL('../../', import.meta.url
 export const folder = mkdtempSync(path.join(tmpdir(), 'outlast projects '))
 after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
 
+/** A registry of the caller's own, with its certificates and proxy. */
+const ofRegistry = Object.entries(process.env).filter(([name]) =>
+  /^npm_config_(registry|cafile|globalconfig|userconfig)$|_CA_CERTS$|^SSL_CERT|_proxy$/i.test(name),
+)
+
 export const environment = {
+  ...(Object.fromEntries(ofRegistry) as Record<string, string>),
   PATH: `${path.dirname(process.execPath)}${path.delimiter}/usr/local/bin:/usr/bin:/bin`,
   HOME: folder,
   LANG: 'C',

@@ -98,7 +98,7 @@ for (const [what, failing] of Object.entries({
     const options = { ...withHooks(seen.hook), eventHookLimitMs: 100, env: warnings }
     const server = await startServer(t, options)
     const [one, other] = [await createSession(server), await createSession(server)]
-    await seen.until(() => seen.events.length === 2)
+    await seen.until(() => seen.events.length >= 2)
     broken = one.id
     await converse(t, server, one.id, 'hello, it is me')
     await converse(t, server, other.id, 'hello')
@@ -123,7 +123,7 @@ test('a hook that blocks one session delays neither turns nor other sessions', a
   const seen = recordEvents((event) => (event.session_id === blocked ? free.promise : undefined))
   const server = await startServer(t, withHooks(seen.hook))
   const { id } = await createSession(server)
-  await seen.until(() => seen.events.length === 1)
+  await seen.until(() => seen.events.length >= 1)
   blocked = id
   await converse(t, server, id, 'hello')
   await converse(t, server, id, 'hello again')
@@ -197,7 +197,7 @@ test('a node without a hook leaves its events to a node that has it, also after 
   const first = recordEvents()
   const having = await startServer(t, { ...withHooks({ audit: first.hook }), databaseUrl })
   const { id } = await createSession(having)
-  await first.until(() => first.of(id).length === 1)
+  await first.until(() => first.of(id).length >= 1)
   await having.stop()
   await converse(t, without, id, 'hello')
   const late = await createSession(without)
@@ -208,7 +208,7 @@ test('a node without a hook leaves its events to a node that has it, also after 
   await converse(t, without, id, 'more')
   const stored = await eventsOf(again, id)
   await second.until(() => second.of(id).length >= stored.length - 1)
-  await second.until(() => second.of(late.id).length === 1)
+  await second.until(() => second.of(late.id).length >= 1)
   assert.deepEqual([...first.of(id), ...second.of(id)], stored)
   await other.until(() => other.of(id).some((event) => event.id === stored.at(-1)!.id))
   const since = stored.findLastIndex(({ type }) => type === 'input.message')
@@ -274,7 +274,7 @@ test('the first hook waits for transactions that hold the sessions', async (t) =
   await holder.end()
   const server = await starting
   const { id } = await createSession(server)
-  await seen.until(() => seen.of(id).length === 1)
+  await seen.until(() => seen.of(id).length >= 1)
   assert.deepEqual(seen.of(early.id), [])
 })
 
