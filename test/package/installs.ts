@@ -4,14 +4,13 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 export const root = path.resolve(fileURLToPath(new URL('../../', import.meta.url)))
 
-/** A folder with a space in its path, which is removed at the end. */
+/** A folder with a space in its path, which is removed at the end of all files of the process. */
 export const folder = mkdtempSync(path.join(tmpdir(), 'outlast projects '))
-after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
 
 /** A registry of the caller's own, with its certificates and proxy. */
 const ofRegistry = Object.entries(process.env).filter(([name]) =>
