@@ -111,7 +111,7 @@ test('the package holds no tests, sources or other unintended files', () => {
       !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|THIRD_PARTY_NOTICES\.txt|dist\/outlast\/sbom\.cdx\.json|docs\/([\w-]+\/)?[\w.-]+\.(md|yaml)|docs\/images\/[\w-]+\.(png|gif)|examples\/([\w-]+\.ts|README\.md))$/.test(
         file,
       ) &&
-      !/^package\/dist\/sdk\//.test(file) &&
+      !/^package\/dist\/(sdk|types)\//.test(file) &&
       !/^package\/dist\/outlast\/(apps\/(server|console\/dist)|packages\/(contract|sdk|cli)|scripts)\//.test(
         file,
       ),
