@@ -201,6 +201,12 @@ test('never gives a credential of this server to verify', async (t) => {
   const stream = `/v1/sessions/${session.id}/sse?access_token=${key}`
   expectStatus(await server.call('GET', stream), 401, 'key_in_query')
   assert.deepEqual(asked, [])
+  const beside = { authorization: 'Product wrong', cookie: `a=1; access_token=${access}; sid=any` }
+  const path = `/v1/agents?limit=2&access_token=${token}`
+  expectStatus(await server.call('GET', path, undefined, beside), 401, 'unauthenticated')
+  const [request] = (asked as { request: Request }[]).map(({ request }) => request)
+  assert.equal(request!.headers.get('cookie'), 'a=1; sid=any')
+  assert.equal(new URL(request!.url).search, '?limit=2')
 })
 
 test('refuses a change from another origin when the identity came from a cookie', async (t) => {
@@ -298,7 +304,7 @@ test('ends the streams of a user whom verify does not identify any more', async 
 })
 
 test('counts the requests of each user of the product, and failures of an address', async (t) => {
-  const { server, as } = await startWithUsers(
+  const { server, known, as } = await startWithUsers(
     t,
     { ada: { user: 'ada' }, bob: { user: 'bob' } },
     { env: { ...unlimited, RATE_LIMIT_USER: '3' } },
@@ -306,6 +312,9 @@ test('counts the requests of each user of the product, and failures of an addres
   for (let time = 0; time < 3; time++) expectStatus(await as('ada')('GET', '/v1/agents'), 200)
   expectStatus(await as('ada')('GET', '/v1/agents'), 429, 'rate_limited')
   expectStatus(await as('bob')('GET', '/v1/agents'), 200)
+  const person = await registerPerson(server)
+  known.set('elsewhere', { user: 'ada', organization: person.orgId })
+  expectStatus(await as('elsewhere')('GET', '/v1/agents'), 200)
   const { as: other } = await startWithUsers(
     t,
     { ada: { user: 'ada' } },

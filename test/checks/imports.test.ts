@@ -31,6 +31,7 @@ const order = [
     'schema-example.ts',
     'shares.ts',
     'text.ts',
+    'time-limit.ts',
   ],
   ['store/'],
   ['store/models/'],

@@ -215,7 +215,7 @@ test('refuses a request whose body another part of the program has read', async 
   assert.equal((await fetch(url, { headers })).status, 200)
 })
 
-test('gives the client of the process full access in every mode, and nobody else', async (t) => {
+test('gives the client of the process full access in every mode, and no other client', async (t) => {
   const { client, url, fetch: send } = await embed(t, { settings: guarded, port: false })
   const agent = await client.agents.create(ada)
   const session = await client.sessions.create({ agent_id: agent.id })

@@ -66,6 +66,10 @@ export function levelOfKey(scopes: Scope[], role: Role): Level | undefined {
 export const hasAccount = ({ kind, isVerified }: Pick<Principal, 'kind' | 'isVerified'>) =>
   kind !== 'server' && !isVerified
 
+/** The id that limits count by: users of the product have ids of their organization. */
+export const limitedId = ({ id, orgId, isVerified }: Principal) =>
+  isVerified ? `${orgId} ${id}` : id
+
 /** Contract: throws 403 for a caller without an account, 409 without authentication. */
 export function checkAccount(principal: Pick<Principal, 'kind' | 'isVerified'>): void {
   if (principal.kind === 'anonymous') throw new ApiError('authentication_off')

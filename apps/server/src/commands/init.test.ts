@@ -119,6 +119,6 @@ test('every folder gives a valid package name', () => {
     ['---', 'my-agents'],
     ['a'.repeat(300), 'a'.repeat(214)],
   ]) {
-    assert.equal(projectName(`/work/${folder}`), name)
+    assert.equal(projectName(`/projects/${folder}`), name)
   }
 })

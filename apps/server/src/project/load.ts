@@ -8,6 +8,7 @@ import type { FileAgent, Project } from '../authoring/project.ts'
 import { capabilityOf, checkKind, toolOf } from '../authoring/resolve.ts'
 import type { Tool as DefinedTool } from '../authoring/tool.ts'
 import { type Capability, defineCapability, type Tool } from '../capabilities/capability.ts'
+import { withTimeLimit } from '../time-limit.ts'
 import { checkConfigShape } from './config.ts'
 import { findConfigFile, findFiles, isCode, nameOfFile, stateOf } from './files.ts'
 import { importProblem } from './import-error.ts'
@@ -132,22 +133,14 @@ const nothing = Symbol('nothing')
 async function importDefault({ root, problems }: Loading, file: string): Promise<unknown> {
   try {
     const url = pathToFileURL(path.join(root, file)).href
-    const module = (await settled(import(url))) as { default?: unknown }
+    // An import may wait for ever, at the top level of a module.
+    const limit = { timeoutMs: importMaxMs }
+    const module = await withTimeLimit<{ default?: unknown }>(limit, () => import(url))
     return module.default
   } catch (error) {
     problems.push(importProblem(root, file, error))
     return nothing
   }
-}
-
-/** An import may wait for ever, at the top level of a module. */
-async function settled<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const seconds = importMaxMs / 1_000
-    timer = setTimeout(() => reject(new Error(`It did not end within ${seconds} s.`)), importMaxMs)
-  })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 function checkDefault(value: unknown, kind: Kind): void {

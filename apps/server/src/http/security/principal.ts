@@ -10,6 +10,7 @@ import {
   isOperator,
   type Level,
   levelOf,
+  limitedId,
   ownProcess,
   type Principal,
 } from '../../access/principal.ts'
@@ -104,12 +105,13 @@ function limiting({ config, access: { limits } }: Node) {
   }
 
   /** Rate-limit buckets of the caller and of its organization. */
-  function bucketsOf({ kind, id, orgId, sessionId }: Principal) {
+  function bucketsOf(principal: Principal) {
+    const { kind, id, orgId, sessionId } = principal
     if (kind === 'server') return []
     const own =
       kind === 'key'
         ? perMinute(`key:${id}`, config.RATE_LIMIT_KEY)
-        : perMinute(sessionId ?? `user:${id}`, config.RATE_LIMIT_USER)
+        : perMinute(sessionId ?? `user:${limitedId(principal)}`, config.RATE_LIMIT_USER)
     return orgId === '' ? own : [...own, ...perMinute(orgId, config.RATE_LIMIT_ORG)]
   }
 

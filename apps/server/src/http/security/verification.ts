@@ -9,6 +9,7 @@ import type { Log } from '../../log.ts'
 import { findOrganization } from '../../store/access/organizations.ts'
 import type { Db } from '../../store/database.ts'
 import { defaultOrganization } from '../../store/models/seeds.ts'
+import { withTimeLimit } from '../../time-limit.ts'
 import { checkOriginOfCookie, credentialOf } from './credential.ts'
 import { createFailureLog } from './verification-log.ts'
 import { webRequestOf } from './web-request.ts'
@@ -66,8 +67,8 @@ export function createVerification({ auth, db, isOwn, log }: Options): Verificat
 
   async function ask(request: FastifyRequest): Promise<Principal | null> {
     try {
-      const user: unknown = await withinLimit((signal) =>
-        auth.verify(webRequestOf(request, signal)),
+      const user: unknown = await withTimeLimit({ timeoutMs: verifyMs }, (signal) =>
+        auth.verify(webRequestOf(request, { signal, isOwn })),
       )
       return user === null ? null : principalOf(checked(user))
     } catch (error) {
@@ -109,23 +110,6 @@ export function createVerification({ auth, db, isOwn, log }: Options): Verificat
       request.verifyAgain = () => isSame(request, principal)
       return principal
     },
-  }
-}
-
-async function withinLimit<T>(work: (signal: AbortSignal) => Promise<T> | T): Promise<T> {
-  const ending = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    const error = new Error(`auth.verify did not answer in ${verifyMs} ms`)
-    timer = setTimeout(() => {
-      ending.abort(error)
-      reject(error)
-    }, verifyMs)
-  })
-  try {
-    return await Promise.race([(async () => work(ending.signal))(), late])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Level, Principal } from '../../access/principal.ts'
+import { type Level, limitedId, type Principal } from '../../access/principal.ts'
 import type { Config } from '../../config.ts'
 import { ApiError } from '../../errors.ts'
 import { createShares, type Shares } from '../../shares.ts'
@@ -93,10 +93,15 @@ function countStreams({ STREAMS_PER_CREDENTIAL, STREAMS_PER_ORGANIZATION }: Conf
   }
   return {
     /** Contract: throws 429 `too_many_streams`; the result counts the stream as closed. */
-    enter({ kind, id, orgId }: Principal): () => void {
+    enter(principal: Principal): () => void {
+      const { kind, orgId } = principal
       if (kind === 'anonymous' || kind === 'server') return () => {}
       const limits = [
-        { name: `${kind} ${id}`, max: STREAMS_PER_CREDENTIAL, whose: 'The credential' },
+        {
+          name: `${kind} ${limitedId(principal)}`,
+          max: STREAMS_PER_CREDENTIAL,
+          whose: 'The credential',
+        },
         { name: `org ${orgId}`, max: STREAMS_PER_ORGANIZATION, whose: 'The organization' },
       ]
       for (const { name, max, whose } of limits) {

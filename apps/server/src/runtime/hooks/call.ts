@@ -1,6 +1,6 @@
 import type { Event } from '@outlast/contract'
 import type { EventHook } from '../../authoring/config.ts'
-import { TimeLimitError, withTimeLimit } from '../tools/time-limit.ts'
+import { withTimeLimit } from '../../time-limit.ts'
 
 export type HookCall = {
   organizationId: string
@@ -17,12 +17,7 @@ export type HookCall = {
 export async function callHook(hook: EventHook, event: Event, call: HookCall): Promise<void> {
   const { organizationId, limitMs, stopped } = call
   stopped.throwIfAborted()
-  try {
-    await withTimeLimit({ timeoutMs: limitMs, signal: stopped }, (signal) =>
-      hook(event, { organizationId, signal }),
-    )
-  } catch (error) {
-    if (!(error instanceof TimeLimitError)) throw error
-    throw new Error(`The hook did not end within ${limitMs / 1_000} s.`)
-  }
+  await withTimeLimit({ timeoutMs: limitMs, signal: stopped }, (signal) =>
+    hook(event, { organizationId, signal }),
+  )
 }

@@ -7,13 +7,13 @@ import { ApiError, invalidAt } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
 import { getAgent } from '../../store/models/agents.ts'
 import { getSession } from '../../store/sessions/sessions.ts'
+import { withTimeLimit } from '../../time-limit.ts'
 import type { Draft } from '../journal/attempt.ts'
 import { makeDraft } from '../journal/journal.ts'
 import type { OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
 import { checkArguments, chosenProblem } from '../tools/arguments.ts'
 import { deniedOutcome } from '../tools/call.ts'
-import { withTimeLimit } from '../tools/time-limit.ts'
 import type { TurnRef } from './cancel.ts'
 import { type Answered, type OpenTurn, outsideCalls, resolveWait } from './waiting.ts'
 
@@ -69,9 +69,10 @@ async function whyUnfit(
   call: ToolCall,
 ): Promise<string | undefined> {
   if (!tool) return `Tool definition not found: ${call.name}`
-  const limit = { timeoutMs: parseTimeoutMs, signal: new AbortController().signal }
   try {
-    const checked = await withTimeLimit(limit, () => checkArguments(tool, call))
+    const checked = await withTimeLimit({ timeoutMs: parseTimeoutMs }, () =>
+      checkArguments(tool, call),
+    )
     if ('error' in checked) return checked.error
   } catch (error) {
     log.error('cannot validate the arguments of a tool', { tool: tool.name, error })

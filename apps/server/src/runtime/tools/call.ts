@@ -13,10 +13,10 @@ import { explainProblems } from '../../capabilities/validation.ts'
 import { ApiError } from '../../errors.ts'
 import type { FileTarget } from '../../store/files/file-changes.ts'
 import { StaleAttemptError } from '../../store/files/stale-attempt.ts'
+import { TimeLimitError, withTimeLimit } from '../../time-limit.ts'
 import type { OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
 import { boundedError, boundedOutput } from './output.ts'
-import { TimeLimitError, withTimeLimit } from './time-limit.ts'
 
 export type ToolOutcome = EventDataOf<'tool.completed'>
 

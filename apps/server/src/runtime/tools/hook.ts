@@ -2,11 +2,11 @@ import type { HookDecision, ToolCall } from '@outlast/contract'
 import type { CallHook, CallHookContext } from '../../authoring/config.ts'
 import type { Tool } from '../../capabilities/capability.ts'
 import { ownerOf } from '../../capabilities/catalog.ts'
+import { withTimeLimit } from '../../time-limit.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { FencedError } from '../journal/errors.ts'
 import { logOf } from '../journal/metrics.ts'
 import type { OpenCall } from '../log/open-calls.ts'
-import { withTimeLimit } from './time-limit.ts'
 
 /** The decision for the log, and the call with the arguments that it runs with. */
 export type HookAnswer = { hook: HookDecision; call: ToolCall }

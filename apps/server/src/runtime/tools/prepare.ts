@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { HookDecision, ToolCall } from '@outlast/contract'
 import type { Tool } from '../../capabilities/capability.ts'
+import { TimeLimitError, withTimeLimit } from '../../time-limit.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { FencedError } from '../journal/errors.ts'
 import { commit, timeLeft } from '../journal/journal.ts'
@@ -20,7 +20,6 @@ import {
   timeoutError,
 } from './call.ts'
 import { askHook, hookFor } from './hook.ts'
-import { TimeLimitError, withTimeLimit } from './time-limit.ts'
 
 /** A call that may begin. */
 export type Candidate = {
@@ -58,14 +57,16 @@ export function prepareCalls(
 
 /** Waits for slow hooks and parsers without keeping the reply from the log. */
 async function storeMeanwhile<T>(turn: Turn, preparing: Promise<T>): Promise<T> {
-  const timer = new AbortController()
-  const isSlow = sleep(storeAfterMs, true, { signal: timer.signal }).catch(() => false)
+  let timer: NodeJS.Timeout | undefined
+  const slow = new Promise<true>((resolve) => {
+    timer = setTimeout(resolve, storeAfterMs, true)
+  })
   try {
-    const isLate = await Promise.race([isSlow, preparing.then(() => false)])
+    const isLate = await Promise.race([slow, preparing.then(() => false)])
     if (isLate) await commit(turn)
     return await preparing
   } finally {
-    timer.abort()
+    clearTimeout(timer)
     preparing.catch(() => {})
   }
 }

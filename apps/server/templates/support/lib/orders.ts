@@ -1,4 +1,4 @@
-/** Stands for the API of a shop. Replace it with your own. */
+/** Simulates the API of a shop. Replace it with your own. */
 export type Order = { id: string; status: 'paid' | 'sent' | 'refunded'; total: number }
 export type Refund = { order: string; amount: number }
 

@@ -1,9 +1,13 @@
 /** The time limit of a piece of work is over. */
 export class TimeLimitError extends Error {
   override name = 'TimeLimitError'
+
+  constructor(timeoutMs: number) {
+    super(`It did not end within ${timeoutMs} ms.`)
+  }
 }
 
-type TimeLimit = { timeoutMs: number; signal: AbortSignal }
+type TimeLimit = { timeoutMs: number; signal?: AbortSignal }
 
 /**
  * Runs code of a tool or a project with a time limit. Its signal aborts with `signal`, and after
@@ -17,19 +21,22 @@ export async function withTimeLimit<T>(
 ): Promise<T> {
   // Not `AbortSignal.any` and `timeout`: a signal that lives long would retain the ended work.
   const ending = new AbortController()
-  const late = new DOMException('The call took too long.', 'TimeoutError')
-  const timer = setTimeout(() => ending.abort(late), timeoutMs)
-  const stop = () => ending.abort(signal.reason)
-  if (signal.aborted) stop()
-  signal.addEventListener('abort', stop)
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    ending.abort(new DOMException('The time limit is over.', 'TimeoutError'))
+  }, timeoutMs)
+  const stop = () => ending.abort(signal?.reason)
+  if (signal?.aborted) stop()
+  signal?.addEventListener('abort', stop)
   try {
     return await Promise.race([work(ending.signal), aborted(ending.signal)])
   } catch (error) {
-    if (ending.signal.reason === late && !signal.aborted) throw new TimeLimitError()
+    if (isLate && !signal?.aborted) throw new TimeLimitError(timeoutMs)
     throw error
   } finally {
     clearTimeout(timer)
-    signal.removeEventListener('abort', stop)
+    signal?.removeEventListener('abort', stop)
   }
 }
 
