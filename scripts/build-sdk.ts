@@ -3,19 +3,11 @@
  * without dependencies. Wire types are written from their schemas, types of the client come from
  * the compiler.
  */
-import { spawnSync } from 'node:child_process'
-import {
-  cpSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { cpSync, globSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { put, read, root, stripped } from './build.ts'
 import { contractTypes } from './contract-types.ts'
+import { withDeclarations } from './declarations.ts'
 
 const source = 'packages/sdk/src'
 
@@ -43,41 +35,15 @@ const translated = (text: string) =>
     .replace(/(['"])(\.\/[\w-]+)\.ts\1/g, "'$2.js'")
     .replace(/(['"])@outlast\/contract\1/g, "'./contract.js'")
 
-/** Runs the compiler to write the types of the client, against the wire types. */
+/** Writes the types of the client, against the wire types. */
 function declare(folder: string): void {
-  mkdirSync(path.join(root, 'dist'), { recursive: true })
-  const work = mkdtempSync(path.join(root, 'dist', 'types-'))
-  try {
-    writeFileSync(path.join(work, 'tsconfig.json'), JSON.stringify(settingsFor(folder, work)))
-    compile(work)
-    for (const file of globSync('*.d.ts', { cwd: path.join(work, 'out') })) {
-      put(folder, file, translated(readFileSync(path.join(work, 'out', file), 'utf8')))
+  const rootDir = path.join(root, source)
+  const paths = { '@outlast/contract': [path.join(folder, 'contract.d.ts')] }
+  withDeclarations({ files: [path.join(rootDir, 'index.ts')], rootDir, paths }, (declarations) => {
+    for (const file of globSync('*.d.ts', { cwd: declarations })) {
+      put(folder, file, translated(readFileSync(path.join(declarations, file), 'utf8')))
     }
-  } finally {
-    rmSync(work, { recursive: true })
-  }
-}
-
-function settingsFor(folder: string, work: string) {
-  return {
-    extends: path.join(root, 'tsconfig.json'),
-    compilerOptions: {
-      noEmit: false,
-      declaration: true,
-      emitDeclarationOnly: true,
-      rootDir: path.join(root, source),
-      outDir: path.join(work, 'out'),
-      paths: { '@outlast/contract': [path.join(folder, 'contract.d.ts')] },
-    },
-    include: [],
-    files: [path.join(root, source, 'index.ts')],
-  }
-}
-
-export function compile(project: string): void {
-  const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
-  const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', project], { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`The types could not be written:\n${stdout}`)
+  })
 }
 
 function manifest() {

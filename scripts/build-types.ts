@@ -2,10 +2,10 @@
  * Builds `dist/types`, the types of the entries of the package. Only the declarations that the
  * entries reach are kept. They import types of `dist/sdk`, typebox, fastify and Node.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { put, root } from './build.ts'
-import { compile } from './build-sdk.ts'
+import { withDeclarations } from './declarations.ts'
 
 const source = 'apps/server/src'
 const entries = ['authoring/index', 'server', 'testing/index']
@@ -24,31 +24,12 @@ const imports = /(\bfrom |\bimport\()(['"])([^'"]+)\2/g
 /** Writes the types into `folder`, which is replaced. Contract: `dist/sdk` is built. */
 export function buildTypes(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
-  mkdirSync(path.join(root, 'dist'), { recursive: true })
-  const work = mkdtempSync(path.join(root, 'dist', 'types-'))
-  try {
-    writeFileSync(path.join(work, 'tsconfig.json'), JSON.stringify(settingsFor(work)))
-    compile(work)
+  const files = entries.map((entry) => path.join(root, source, `${entry}.ts`))
+  withDeclarations({ files, rootDir: root }, (declarations) => {
     const seen = new Set<string>()
-    for (const entry of entries) copy(path.join(work, 'out', source), `${entry}.d.ts`, folder, seen)
-  } finally {
-    rmSync(work, { recursive: true })
-  }
-}
-
-function settingsFor(work: string) {
-  return {
-    extends: path.join(root, 'tsconfig.json'),
-    compilerOptions: {
-      noEmit: false,
-      declaration: true,
-      emitDeclarationOnly: true,
-      rootDir: root,
-      outDir: path.join(work, 'out'),
-    },
-    include: [],
-    files: entries.map((entry) => path.join(root, source, `${entry}.ts`)),
-  }
+    for (const entry of entries)
+      copy(path.join(declarations, source), `${entry}.d.ts`, folder, seen)
+  })
 }
 
 /** Copies a declaration file and those that it imports. */

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import pg from 'pg'
-import { Type } from 'typebox'
-import { defineCapability, defineTool } from '../../apps/server/src/capabilities/capability.ts'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
@@ -16,30 +14,12 @@ import {
   scripted,
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
+import { shouting } from './shouting.ts'
 
 const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
 
-/** Present only in the newer version. */
-const shouting = defineCapability({
-  id: 'shouting',
-  name: 'Shouting',
-  description: 'Shouts.',
-  category: 'Testing',
-  icon: 'megaphone',
-  status: 'available',
-  tools: () => [
-    defineTool({
-      name: 'shout',
-      description: 'Shouts.',
-      replay: 'safe',
-      input: Type.Object({ text: Type.String() }),
-      run: async ({ text }) => ({ shouted: text.toUpperCase() }),
-    }),
-  ],
-})
-
 const older = { version: '1.0.0', env: { SHUTDOWN_GRACE_MS: '0' } }
-const newer = { ...older, version: '2.0.0', capabilities: [...builtins, shouting] }
+const newer = { ...older, version: '2.0.0', capabilities: [...builtins, shouting()] }
 
 /** Slow enough for another node to start meanwhile. */
 const slow = { text: words, tokens_per_second: 30 }

@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Why, Worker } from '@outlast/contract'
-import { Type } from 'typebox'
-import { defineCapability, defineTool } from '../../apps/server/src/capabilities/capability.ts'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import {
   callerWith,
@@ -27,28 +25,9 @@ import {
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { startProcess } from '../process.ts'
+import { shouting } from './shouting.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
-
-const shouting = (description = 'Shouts.', policy: 'auto' | 'requires_approval' = 'auto') =>
-  defineCapability({
-    id: 'shouting',
-    name: 'Shouting',
-    description: 'Shouts.',
-    category: 'Testing',
-    icon: 'megaphone',
-    status: 'available',
-    tools: () => [
-      defineTool({
-        name: 'shout',
-        description,
-        replay: 'safe',
-        policy,
-        input: Type.Object({ text: Type.String() }),
-        run: async ({ text }) => ({ shouted: text.toUpperCase() }),
-      }),
-    ],
-  })
 
 const env = { SHUTDOWN_GRACE_MS: '0' }
 const older = { env }

@@ -157,19 +157,10 @@ function release({ fetches, bodies }: Entry) {
 }
 
 const sentContext = ({
-  orgId,
-  sessionId,
-  turnId,
-  callId,
-  idempotencyKey,
-  outputBytesMax,
-  traceparent,
-}: ToolContext): SentContext => ({
-  orgId,
-  sessionId,
-  turnId,
-  callId,
-  idempotencyKey,
-  outputBytesMax,
-  traceparent,
-})
+  signal: _signal,
+  files: _files,
+  storage: _storage,
+  progress: _progress,
+  fetch: _fetch,
+  ...sent
+}: ToolContext): SentContext => sent

@@ -8,6 +8,15 @@ const body = {
   capabilities: [{ ref: 'current_time', config: { timezone: 'Europe/Kyiv' } }],
 }
 
+/** Error codes of requests that create or change an agent. */
+const changeErrors = [
+  'capability_unknown',
+  'model_unavailable',
+  'quota_exceeded',
+  'forbidden',
+  'agent_from_file',
+] as const
+
 export const agentDocs = {
   list_agents: {
     tag: 'Agents',
@@ -21,13 +30,7 @@ export const agentDocs = {
     summary: 'Create an agent',
     description:
       'Creates an agent: a system prompt, a default model, capabilities and client tools under a name. With `id` it replaces the agent that has this id and returns 200, or creates it under this id. Use `PUT` for the same with `If-Match`. An agent that a file of the project defines is not replaced. Only callers with `admin` access may change `retention_days`.',
-    errors: [
-      'capability_unknown',
-      'model_unavailable',
-      'quota_exceeded',
-      'forbidden',
-      'agent_from_file',
-    ],
+    errors: [...changeErrors],
     request: body,
     sample:
       "const agent = await outlast.agents.create({\n  name: 'Support',\n  system_prompt: 'You answer questions about orders.',\n})",
@@ -54,13 +57,7 @@ export const agentDocs = {
     summary: 'Create or replace an agent',
     description:
       'Creates an agent under the id of the path and returns 201, or replaces the one that has it and returns 200. Absent properties return to their defaults, except `retention_days`, which stays. A secret sent as `********` keeps its stored value. Running turns finish with the configuration that they started with. An agent that a file of the project defines is not replaced. Only callers with `admin` access may change `retention_days`.',
-    errors: [
-      'capability_unknown',
-      'model_unavailable',
-      'quota_exceeded',
-      'forbidden',
-      'agent_from_file',
-    ],
+    errors: [...changeErrors],
     request: body,
     sample: `const agent = await outlast.agents.put('${agent}', {\n  name: 'Support',\n  system_prompt: 'You answer questions about orders.',\n})`,
   },
@@ -69,13 +66,7 @@ export const agentDocs = {
     summary: 'Update an agent',
     description:
       'Changes the given properties of an agent. Absent and null properties stay, except `retention_days`, where null inherits the value of the organization. `capabilities`, `tools` and `tags` replace the whole list; a secret sent as `********` keeps its stored value. The status `active` restores an archived agent. An agent that a file of the project defines is not changed. Only callers with `admin` access may change `retention_days`.',
-    errors: [
-      'capability_unknown',
-      'model_unavailable',
-      'quota_exceeded',
-      'forbidden',
-      'agent_from_file',
-    ],
+    errors: [...changeErrors],
     sample: `const agent = await outlast.agents.update('${agent}', { name: 'Orders' })`,
   },
   delete_agent: {
