@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCommand, startCommand, temporaryFolder } from '../../../test/process.ts'
 import { createTestDatabase } from '../test/database.ts'
+import { writeProject } from '../test/project-files.ts'
 import { lockDataDir } from './store/embedded/data-dir.ts'
 
 const program = fileURLToPath(new URL('../outlast.js', import.meta.url))
@@ -38,6 +39,25 @@ test('serve takes settings as flags, and its first lines show address, data, acc
     `  docs    ${server.url}/docs`,
     `  next    outlast chat --url ${server.url}`,
   ])
+})
+
+test('the environment and the flags of serve win over the settings of a project', async (t) => {
+  const database = await createTestDatabase(t)
+  const cwd = writeProject(t, {
+    'outlast.config.ts': `
+      import { defineConfig } from 'outlast'
+      export default defineConfig({ settings: { PORT: 70_000, LOG_LEVEL: 'warn', HOST: '127.0.0.1' } })`,
+  })
+  const alone = await runCommand({ ...command('serve', '--database-url', database), cwd })
+  assert.deepEqual(alone, {
+    code: 1,
+    output: 'outlast: PORT must be a whole number from 0 to 65535, not "70000".\n',
+  })
+  const server = await startCommand({
+    ...command('serve', '--port', '0', '--database-url', database),
+    cwd,
+  })
+  assert.equal(await server.stop(), 0)
 })
 
 const hasScript = existsSync('/usr/bin/script')

@@ -200,6 +200,18 @@ test('answers other machines through its handler only if it may', async (t) => {
   assert.equal(await (await start(guarded))('203.0.113.7'), 401)
 })
 
+test('warns at the start when every request through fetch has full access', async (t) => {
+  const lines: string[] = []
+  t.mock.method(process.stderr, 'write', (text: string) => lines.push(text) > 0)
+  const warnings = () => lines.filter((line) => line.includes('passes to `fetch` has full access'))
+  await embed(t, { port: false, settings: { LOG_LEVEL: 'warn' } })
+  assert.equal(warnings().length, 1)
+  await embed(t, { port: false, settings: { LOG_LEVEL: 'warn', ALLOW_OPEN_ACCESS: true } })
+  await embed(t, { port: false, settings: { LOG_LEVEL: 'warn', ...guarded } })
+  await embed(t, { settings: { LOG_LEVEL: 'warn' } })
+  assert.equal(warnings().length, 1)
+})
+
 test('refuses a request whose body another part of the program has read', async (t) => {
   const server = await embed(t, { port: false, settings: { LOG_LEVEL: 'silent' } })
   const outer = createHttpServer(async (request, response) => {

@@ -47,6 +47,11 @@ export async function createServer(options: ServerOptions = {}): Promise<Embedde
   const project = await projectFrom(options)
   const config = readConfig(environmentOf(project.settings, options))
   const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
+  if (options.port === false && config.AUTH_MODE === 'none' && !config.ALLOW_OPEN_ACCESS) {
+    log.warn(
+      'AUTH_MODE is none: every request that the program passes to `fetch` has full access. Set AUTH_MODE, or ALLOW_OPEN_ACCESS=true to allow this',
+    )
+  }
   const fatal = (error: Error) => log.error('the server cannot continue', { error })
   const { url, inProcess, processKey, stop } = await startApp(config, {
     project,
