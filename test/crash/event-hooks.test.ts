@@ -170,28 +170,35 @@ test('an event whose hook ends the process is delayed, so that the server can ru
   await allGiven(ledger, await eventsOf(repaired, id))
 })
 
-test('a hook gets the events that replace lost ones', async (t) => {
+/** A node with a hook, on a database that loses commits, and a session with one reply. */
+async function losingHookScene(t: TestContext, answer: (event: Event) => unknown) {
   const scope = scopeOf(t)
   const database = await startLosingDatabase(scope)
-  const free = Promise.withResolvers<void>()
-  let blocks = false
-  const seen = recordEvents(({ type }) =>
-    blocks && type === 'turn.completed' ? free.promise : undefined,
-  )
+  const seen = recordEvents(async (event) => void (await answer(event)))
   const options = { ...withHooks(seen.hook), env: { LOG_LEVEL: 'silent' } }
   const node = await startServer(scope, { ...options, databaseUrl: database.url })
   const { id } = await createSession(node)
   const before = await talk(node, id, 'before')
   await seen.until(() => firstCalls(seen.of(id)).length >= before.length)
+  return { database, seen, node, id, before }
+}
+
+test('a hook gets the events that replace lost ones', async (t) => {
+  const free = Promise.withResolvers<void>()
+  const lostIds = new Set<string>()
+  const isLost = ({ id }: Event) => lostIds.has(id)
+  const known = new Set<string>()
+  let blocks = false
+  const { database, seen, node, id, before } = await losingHookScene(t, (event) =>
+    blocks && event.type === 'turn.completed' && !known.has(event.id) ? free.promise : undefined,
+  )
+  for (const event of before) known.add(event.id)
   await database.save()
   blocks = true
   const lost = await talk(node, id, 'lost')
-  const isLost = ({ id }: Event) => lost.slice(before.length).some((event) => event.id === id)
+  for (const event of lost.slice(before.length)) lostIds.add(event.id)
   await seen.until(() =>
-    seen
-      .of(id)
-      .filter(isLost)
-      .some(({ type }) => type === 'turn.completed'),
+    seen.of(id).some((event) => isLost(event) && event.type === 'turn.completed'),
   )
   await database.lose()
   const stored = await talk(node, id, 'real')
@@ -200,6 +207,27 @@ test('a hook gets the events that replace lost ones', async (t) => {
   const real = () => firstCalls(seen.of(id)).filter((event) => !isLost(event))
   await seen.until(() => real().length >= stored.length)
   assert.deepEqual(real(), stored)
+})
+
+test('a hook gets the events after a loss that returned an ended claim', async (t) => {
+  const free = Promise.withResolvers<void>()
+  let blocks = false
+  const { database, seen, node, id, before } = await losingHookScene(t, () =>
+    blocks ? free.promise : undefined,
+  )
+  blocks = true
+  const claimed = await talk(node, id, 'claimed')
+  await seen.until(() => firstCalls(seen.of(id)).length > before.length)
+  await database.save()
+  blocks = false
+  free.resolve()
+  await seen.until(() => firstCalls(seen.of(id)).length >= claimed.length)
+  const ended = 'select from hook_positions where session_id = $1 and due_at is null'
+  await eventually(async () => (await queryRows(database.url, ended, [id])).length > 0)
+  await database.lose()
+  const stored = await talk(node, id, 'after')
+  await seen.until(() => firstCalls(seen.of(id)).length >= stored.length)
+  assert.deepEqual(firstCalls(seen.of(id)), stored)
 })
 
 test('a stopping node hands over the session whose hook does not end', async (t) => {

@@ -46,17 +46,21 @@ test('the environment and the flags of serve win over the settings of a project'
   const cwd = writeProject(t, {
     'outlast.config.ts': `
       import { defineConfig } from 'outlast'
-      export default defineConfig({ settings: { PORT: 70_000, LOG_LEVEL: 'warn', HOST: '127.0.0.1' } })`,
+      export default defineConfig({ settings: { HOST: '203.0.113.1', LOG_FORMAT: 'loud' } })`,
   })
-  const alone = await runCommand({ ...command('serve', '--database-url', database), cwd })
-  assert.deepEqual(alone, {
-    code: 1,
-    output: 'outlast: PORT must be a whole number from 0 to 65535, not "70000".\n',
-  })
-  const server = await startCommand({
-    ...command('serve', '--port', '0', '--database-url', database),
-    cwd,
-  })
+  const serve = (env: Record<string, string>, ...flags: string[]) => {
+    const plain = command('serve', '--database-url', database, ...flags)
+    return { ...plain, env: { ...plain.env, ...env }, cwd }
+  }
+  for (const [command, refusal] of [
+    [serve({}, '--host', '127.0.0.1'), /^outlast: LOG_FORMAT must be/],
+    [serve({ LOG_FORMAT: 'json' }), /^outlast: HOST 203\.0\.113\.1 can be reached/],
+  ] as const) {
+    const { code, output } = await runCommand(command)
+    assert.equal(code, 1)
+    assert.match(output, refusal)
+  }
+  const server = await startCommand(serve({ LOG_FORMAT: 'json' }, '--host', '127.0.0.1'))
   assert.equal(await server.stop(), 0)
 })
 

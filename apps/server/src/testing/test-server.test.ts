@@ -258,12 +258,12 @@ test('until rejects with the types of the events, and at once without a step', a
   const session = await server.session()
   await session.send('Hello')
   await assert.rejects(
-    server.until(session, 'tool.completed', { timeoutMs: 300 }),
-    /There was no tool\.completed within 300 ms\. Events so far: .*input\.message, .*turn\.completed/,
+    server.until(session, 'tool.completed', { timeoutMs: 3_000 }),
+    /There was no tool\.completed within 3000 ms\. Events so far: .*input\.message, .*turn\.completed/,
   )
   const completed = await server.until(session, ({ type }) => type === 'turn.completed')
   await assert.rejects(
-    server.until(session, 'turn.completed', { after: completed, timeoutMs: 300 }),
+    server.until(session, 'turn.completed', { after: completed, timeoutMs: 3_000 }),
     /Events so far: session\.idled/,
   )
   await assert.rejects(async () => session.send('Again'), /model call failed/)

@@ -1,5 +1,9 @@
 import type { EventHook } from '../../authoring/config.ts'
-import { recoverPositions, registerEventHooks } from '../../store/sessions/hook-positions.ts'
+import {
+  claimedSessions,
+  recoverPositions,
+  registerEventHooks,
+} from '../../store/sessions/hook-positions.ts'
 import { throughOutages } from '../journal/append.ts'
 import { leaseMs } from '../lease.ts'
 import type { Node } from '../node.ts'
@@ -71,8 +75,6 @@ async function followAll(
   { pool, limitMs, stop }: Following,
 ): Promise<Follower> {
   const running = new Map<string, Promise<void>>()
-  /** Sessions that this node may still have claimed. */
-  const interrupted = new Set<string>()
 
   async function work({ session_id: sessionId }: { session_id: string }, begun: () => void) {
     for (let other = running.get(sessionId); other; other = running.get(sessionId)) {
@@ -82,24 +84,23 @@ async function followAll(
     const following = passEvents(node, { hook, name, sessionId, limitMs, stop, begun })
       .catch((error) => {
         node.log.warn('event hook interrupted', { hook: name, session: sessionId, error })
-        return false
       })
-      .then((isReleased) => {
-        running.delete(sessionId)
-        if (!isReleased) interrupted.add(sessionId)
-      })
+      .finally(() => running.delete(sessionId))
     running.set(sessionId, following)
     await following
   }
 
   async function recover() {
-    for (const session_id of interrupted) {
-      interrupted.delete(session_id)
-      void work({ session_id }, () => {})
+    const claims = { hook: name, nodeId: node.id }
+    try {
+      await recoverPositions(node.db, { ...claims, leaseMs })
+      // Claims that were interrupted, or came back when a database lost commits.
+      for (const session_id of await claimedSessions(node.db, claims)) {
+        if (!running.has(session_id)) void work({ session_id }, () => {})
+      }
+    } catch (error) {
+      node.log.warn('could not look for lost work of an event hook', { hook: name, error })
     }
-    await recoverPositions(node.db, { hook: name, nodeId: node.id, leaseMs }).catch((error) =>
-      node.log.warn('could not look for lost work of an event hook', { hook: name, error }),
-    )
   }
 
   const queue = await startQueue({

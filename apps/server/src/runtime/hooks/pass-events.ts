@@ -37,15 +37,15 @@ type HookedSession = {
 
 /**
  * Claims a session's position and calls the hook for all events after it. After `limitMs` it leaves
- * the rest to a later job, so that busy sessions do not keep the others waiting. False: this node
- * may still have the claim.
+ * the rest to a later job, so that busy sessions do not keep the others waiting. After an error this
+ * node may still have the claim.
  */
-export async function passEvents(node: Node, session: HookedSession): Promise<boolean> {
+export async function passEvents(node: Node, session: HookedSession): Promise<void> {
   const { name, sessionId, limitMs, begun, stop } = session
   const of = { hook: name, sessionId, nodeId: node.id }
   const claim = await throughOutages(node, stop.stopping, () => claimPosition(node.db, of))
   begun()
-  if (!claim) return true
+  if (!claim) return
   const endsAt = performance.now() + limitMs
   let at: EventMark = { sequence: claim.sequence, ts: '-infinity' }
   for (let empty = 0; empty < emptyMax; ) {
@@ -54,18 +54,16 @@ export async function passEvents(node: Node, session: HookedSession): Promise<bo
     const events = await presentEvents(node.db, claim, rows)
     const page = events.map(({ json }, n) => ({ event: JSON.parse(json) as Event, at: rows[n]! }))
     const passed = await passPage(node, session, { claim, at, page, endsAt })
-    if (!passed) return false
+    if (!passed) return
     at = passed
     if (performance.now() >= endsAt) {
-      await leavePosition(node.db, claim, at, { afterMs: 0, failed: false })
-      return true
+      return leavePosition(node.db, claim, at, { afterMs: 0, failed: false })
     }
     const moved = await movePosition(node.db, claim, at, !more)
-    if (!moved || moved.done) return moved !== undefined
+    if (!moved || moved.done) return
     if (rows.length === 0) empty += 1
   }
   await leavePosition(node.db, claim, at, { afterMs: retryMs, failed: false })
-  return true
 }
 
 /** Pages without events in a row: the events of a deleted organization are deleted first. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { runSql } from '../../../test/database.ts'
+import { queryRows, runSql } from '../../../test/database.ts'
 import { beforeAll } from '../../../test/hooks.ts'
 import {
   createSchedule,
@@ -252,13 +252,16 @@ async function lockSession(
   t.after(() => client.end())
   await client.query('begin')
   await client.query('select from sessions where id = $1 for update', [id])
-  const waiting =
-    'select pid from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))'
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+  const waiting = 'select pid from pg_stat_activity where $1 = any(pg_blocking_pids(pid))'
   return {
     id,
     release: () => client.query('rollback'),
     untilWaiting: () =>
-      eventually(async () => (await client.query<{ pid: number }>(waiting)).rows[0]?.pid),
+      eventually(
+        async () =>
+          (await queryRows<{ pid: number }>(server.databaseUrl, waiting, [rows[0]!.pid]))[0]?.pid,
+      ),
   }
 }
 

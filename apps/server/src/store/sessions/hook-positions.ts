@@ -146,6 +146,22 @@ export async function recoverPositions(
   await db.run(recover, valuesOf(recover, of))
 }
 
+const claimed = statement(
+  'claimed-hook-positions',
+  `
+select session_id from hook_positions
+where hook = :hook and due_at is not null and node_id = :nodeId and ${longestDue}`,
+)
+
+/** The sessions whose positions a node has claimed. */
+export async function claimedSessions(
+  db: Db,
+  of: { hook: string; nodeId: string },
+): Promise<string[]> {
+  const rows = await db.run<{ session_id: string }>(claimed, valuesOf(claimed, of))
+  return rows.map(({ session_id }) => session_id)
+}
+
 const delays: Statement = {
   name: 'event-hook-delays',
   text: `

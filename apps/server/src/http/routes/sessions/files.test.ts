@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import net from 'node:net'
 import { test } from 'node:test'
 import pg from 'pg'
+import { queryRows } from '../../../../test/database.ts'
 import { door, expectError, pathsIn, serverOfFiles } from '../../../../test/files.ts'
 import { follow } from '../../../../test/stream.ts'
+import { eventually } from '../../../../test/waiting.ts'
 
 const { server, fresh } = serverOfFiles()
 
@@ -340,7 +342,7 @@ test('waiting changes of one session leave connections to other callers', async 
     Array.from({ length: 60 }, (_, n) => held.create(`/${n}`, { content: 'x' })),
   )
   const waits = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-  while ((await client.query(waits)).rowCount === 0);
+  await eventually(async () => (await queryRows(server().databaseUrl, waits)).length > 0)
   for (let n = 0; n < 5; n += 1) {
     assert.equal((await free.create(`/${n}`, { content: 'x' })).status, 201)
   }

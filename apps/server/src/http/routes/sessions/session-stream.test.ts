@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import pg from 'pg'
 import { createKey, registerPerson, startGuarded } from '../../../../test/access.ts'
+import { queryRows } from '../../../../test/database.ts'
 import { startServer } from '../../../../test/server.ts'
 import {
   converse,
@@ -332,12 +333,8 @@ test('a client that is gone before its stream begins counts as no open stream', 
   await locking.query('begin; lock table sessions in access exclusive mode')
   const url = `${server.url}/v1/sessions/${id}/sse`
   const client = await openByHand(t, url, '', { authorization: key })
-  const isWaiting = async () => {
-    const { rows } = await locking.query(
-      'select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))',
-    )
-    return rows.length > 0
-  }
+  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+  const isWaiting = async () => (await queryRows(server.databaseUrl, waiting)).length > 0
   await eventually(isWaiting)
   client.reset()
   // Answered after the server learned that the connection was reset.
