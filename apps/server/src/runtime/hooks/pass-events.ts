@@ -37,8 +37,8 @@ type HookedSession = {
 
 /**
  * Claims a session's position and calls the hook for all events after it. After `limitMs` it leaves
- * the rest to a later job, so that busy sessions do not keep the others waiting. After an error this
- * node may still have the claim.
+ * the rest to a later job, so that busy sessions do not keep the others waiting. After an error,
+ * this node may still have the claim.
  */
 export async function passEvents(node: Node, session: HookedSession): Promise<void> {
   const { name, sessionId, limitMs, begun, stop } = session
