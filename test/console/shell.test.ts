@@ -61,12 +61,13 @@ test('finds a session, sends a message and opens other screens by keyboard', asy
 for (const delayMs of [0, 500]) {
   test(`keeps keys typed right after Ctrl+K on a fresh page, ${delayMs} ms before the palette is loaded`, async (t) => {
     const profile = await openProfile(t, browser)
+    const palette = Promise.withResolvers<void>()
     await profile.route('**/assets/palette-*.js', async (route) => {
+      palette.resolve()
       await new Promise((resolve) => setTimeout(resolve, delayMs))
       await route.continue()
     })
     const { page, complaints } = await openTab(profile, server.url)
-    const palette = page.waitForRequest(/assets\/palette-/)
     await page.getByRole('heading', { name: 'Sessions', level: 1 }).waitFor()
     await page.keyboard.press('Control+k')
     await page.keyboard.type('new agent')
@@ -74,7 +75,7 @@ for (const delayMs of [0, 500]) {
     await eventually(async () => assert.equal(await field.inputValue(), 'new agent'))
     await page.keyboard.press('Enter')
     await page.waitForURL(/\/agents\/new/)
-    await palette
+    await palette.promise
     assert.deepEqual(complaints, [])
   })
 }

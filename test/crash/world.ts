@@ -7,6 +7,7 @@ import type { Agent, Session } from '@outlast/contract'
 import { expectStatus } from '../../apps/server/test/access.ts'
 import type { Call } from '../../apps/server/test/server.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 
 /** A model's prompt in the form of OpenAI's Chat Completions. */
 export type ChatMessage = { role: string; content?: unknown; tool_call_id?: string }
@@ -104,12 +105,19 @@ async function sendReply(
 
 /** A session whose agent uses the world's model and both of its tools. */
 export async function worldlySession(
-  node: { call: Call; url: string },
+  { call: callOnce, url }: { call: Call; url: string },
   world: World,
   fields: object = {},
 ): Promise<{ agent: Agent; session: Session }> {
+  // On a busy machine a node can take long to open its first connections.
+  const call = (...request: Parameters<Call>) =>
+    eventually(async () => {
+      const answer = await callOnce(...request)
+      return answer.status === 503 ? undefined : answer
+    })
+  const node = { call, url }
   const create = async (path: string, body: object) =>
-    expectStatus(await node.call('POST', path, body), 201)
+    expectStatus(await call('POST', path, body), 201)
   const provider = await create('/v1/llm-providers', {
     name: 'World',
     provider_type: 'openai_completions',

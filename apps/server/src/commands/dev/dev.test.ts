@@ -114,7 +114,9 @@ test('a turn whose tool does not end in time is taken over by the new code', asy
 test('a syntax error leaves the earlier code serving, is shown, and goes away with its fix', async (t) => {
   const server = await startDev(t, { 'tools/answer.ts': answerFile('one') })
   const session = await openSession(server)
-  const healthOf = async () => (await server.call('GET', '/v1/durable/health')).body
+  // A connection can break while the process is replaced: the client sends the request again.
+  const { workers } = createOutlast({ url: server.url })
+  const healthOf = () => workers.getHealth()
   server.write('tools/answer.ts', `${answerFile('two')}\nconst = 3\n`)
   const problem = 'tools/answer.ts:10 is not valid'
   await server.shows(problem)
