@@ -26,6 +26,7 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   UsesColumn: { is: ['json'] },
   ToolsColumn: { is: ['json'] },
   WaitingColumn: { is: ['json'], nullable: true },
+  LastTurnColumn: { is: ['json'], nullable: true },
   'JSONColumnType<object>': { is: ['json'] },
   Details: { is: ['json'], nullable: true },
   AnyJson: { is: ['json'], nullable: true },

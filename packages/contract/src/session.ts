@@ -9,6 +9,7 @@ import {
   OrganizationId,
   SessionId,
   Timestamp,
+  TurnId,
 } from './id.ts'
 import {
   described,
@@ -84,6 +85,23 @@ export const WaitingFor = Type.Object(
   },
 )
 export type WaitingFor = Static<typeof WaitingFor>
+
+export const LastTurn = Type.Object(
+  {
+    id: described(TurnId, 'Id of the turn.'),
+    status: described(
+      oneOf('completed', 'failed', 'cancelled'),
+      'How the turn ended. `failed`: it can be retried.',
+    ),
+    error: nullable(Type.String(), 'Reason of the failure, in words. Null unless it failed.'),
+    error_code: nullable(
+      Type.String(),
+      'Code of the failure, as in `turn.failed`. Null unless it failed.',
+    ),
+  },
+  { title: 'LastTurn', description: 'The end of the latest turn of a session.' },
+)
+export type LastTurn = Static<typeof LastTurn>
 
 export const ForkedFrom = Type.Object(
   {

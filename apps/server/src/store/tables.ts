@@ -17,6 +17,7 @@ import type {
 import type {
   AnyJson,
   Details,
+  LastTurnColumn,
   NullableTime,
   Time,
   ToolsColumn,
@@ -120,6 +121,11 @@ export type SessionsTable = {
   file_count: Generated<number>
   forked_from: Details
   legal_hold: Generated<boolean>
+  key: string | null
+  user_id: string | null
+  channel_id: string | null
+  last_turn: LastTurnColumn
+  superseded_by: string | null
 }
 
 export type BlobsTable = {
