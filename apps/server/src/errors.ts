@@ -70,7 +70,7 @@ export const catalogue = {
   account_disabled: [403, 'This account is disabled. Ask the operator of the server.'],
   email_not_allowed: [403, 'Only users with an email address at an allowed domain may sign in.'],
   forbidden: [403, 'This requires %s access.'],
-  not_granted: [403, 'The session token does not grant %s.'],
+  not_granted: [403, 'The token does not grant %s.'],
   users_only: [403, 'This requires a signed-in user, not a key or a token.'],
   account_required: [
     403,

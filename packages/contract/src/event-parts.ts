@@ -194,8 +194,13 @@ export const Decider = Type.Object(
       description: 'Kind of caller: `user`, `key`, `token`, `server` or `anonymous`.',
       examples: ['user'],
     }),
-    id: Type.String({ description: 'Id of the user, API key or session token.' }),
+    id: Type.String({ description: 'Id of the user, API key or token.' }),
     name: Type.String({ description: 'Name of the caller when it answered.' }),
+    user: Type.Optional(
+      Type.String({
+        description: 'The end user whose token the caller used. Absent for other callers.',
+      }),
+    ),
   },
   {
     title: 'Decider',

@@ -5,6 +5,7 @@ export * from './audit.ts'
 export * from './auth.ts'
 export * from './capability.ts'
 export * from './change.ts'
+export * from './end-user.ts'
 export * from './error.ts'
 export * from './event.ts'
 export {

@@ -123,6 +123,32 @@ export const Controls = Type.Object(
 )
 export type Controls = Static<typeof Controls>
 
+export const ExternalActor = Type.Object(
+  {
+    source: Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description: 'System that knows the person, such as `slack` or `whatsapp`.',
+      examples: ['slack'],
+    }),
+    actor_id: Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description: 'Id of the person in that system.',
+      examples: ['U024BE7LH'],
+    }),
+    actor_name: optional(Type.String({ maxLength: 200 }), 'Name of the person. Default: none.'),
+    metadata: optional(AnyObject, 'Any JSON object. Default: none.'),
+  },
+  {
+    title: 'ExternalActor',
+    description:
+      'Person who wrote a message in another system. Stored with the message, not sent to the model, and no authentication.',
+    examples: [{ source: 'slack', actor_id: 'U024BE7LH', actor_name: 'Ada Lovelace' }],
+  },
+)
+export type ExternalActor = Static<typeof ExternalActor>
+
 const messageFields = {
   id: described(MessageId, 'Id of the message. It is the same in every list and event.'),
   role: described(
@@ -145,6 +171,9 @@ const messageFields = {
     Type.Array(Type.String(), {
       description: 'Labels from the request. Absent if none were given.',
     }),
+  ),
+  external_actor: Type.Optional(
+    described(ExternalActor, 'Person who wrote the message in another system. Absent if unknown.'),
   ),
 }
 
@@ -244,6 +273,10 @@ export const NewMessage = Type.Object(
     tags: optional(
       Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 }),
       'Labels of the message: at most 50, each of at most 100 characters. Default: none.',
+    ),
+    external_actor: optional(
+      ExternalActor,
+      'Person who wrote the message in another system, such as a chat. Refused for tokens. Default: none.',
     ),
   },
   {

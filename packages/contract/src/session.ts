@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
+import { EndUserId, endUserFilter } from './end-user.ts'
 import {
   AgentId,
   EventId,
@@ -123,6 +124,10 @@ export const Session = Type.Object(
     organization_id: described(OrganizationId, 'Organization that owns the session.'),
     agent_id: described(AgentId, 'Agent that answers in the session. It never changes.'),
     harness_id: HarnessId,
+    user: nullable(
+      EndUserId,
+      'End user of your product to whom the session belongs. It never changes, and a fork has the same. Null: none.',
+    ),
     title: nullable(
       Type.String(),
       'Title set by a client, at most 255 characters. The server never generates one. Null if none was set.',
@@ -188,6 +193,7 @@ export const Session = Type.Object(
         organization_id: 'org_00000000000000000000000000000001',
         agent_id: `agent_${id}0101`,
         harness_id: harnessId,
+        user: 'customer-4711',
         title: 'Weekly report',
         tags: ['reports'],
         model_id: `model_${id}020a`,
@@ -217,6 +223,10 @@ const tags = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })
 export const NewSession = Type.Object(
   {
     agent_id: described(AgentId, 'Agent that answers in the session. It must not be archived.'),
+    user: optional(
+      EndUserId,
+      'End user of your product to whom the session belongs. A token of an end user always creates sessions of that user. Default: none.',
+    ),
     title: optional(title, 'Title for lists, at most 255 characters. Default: none.'),
     tags: optional(tags, 'Labels: at most 50, each of at most 100 characters. Default: none.'),
     model_id: optional(
@@ -299,6 +309,7 @@ export type ExportSessionQuery = Static<typeof ExportSessionQuery>
 export const SessionQuery = Type.Object({
   ...pageParameters,
   agent_id: Type.Optional(described(AgentId, 'Only sessions of this agent.')),
+  user: endUserFilter('sessions'),
   status: Type.Optional(described(SessionStatus, 'Only sessions with this status.')),
   tag: Type.Optional(
     Type.String({

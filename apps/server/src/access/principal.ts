@@ -1,7 +1,9 @@
+import { hash } from 'node:crypto'
 import type { Role, Scope } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
 import type { Grants } from '../store/access/session-tokens.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
+import type { SessionScope } from '../store/sessions/scope.ts'
 import type { LimitedCaller } from './limits.ts'
 
 /** Access levels; each includes the ones before it. */
@@ -11,8 +13,8 @@ export type Level = (typeof levels)[number]
 /** The authenticated caller of a request. */
 export type Principal = {
   /**
-   * `anonymous`: there is no authentication. `token`: a browser, for one session. `server`: code in
-   * this process.
+   * `anonymous`: there is no authentication. `token`: a browser, for one session or for an end user.
+   * `server`: code in this process.
    */
   kind: 'anonymous' | 'user' | 'key' | 'token' | 'server'
   /** The id of the user, the key or the token. */
@@ -27,8 +29,12 @@ export type Principal = {
   isVerified?: boolean
   /** For a signed-in user: the sign-in on this device. */
   loginId?: string
-  /** For a token: its only session. */
+  /** For a token of one session: that session. */
   sessionId?: string
+  /** For a token of an end user of the product: the sessions that it may find. */
+  endUser?: SessionScope
+  /** Sessions in the scope of `endUser`, which were found in it before. */
+  reached?: Set<string>
   /** For a key: its scopes, and the chain of keys that created it. */
   key?: { scopes: Scope[]; ancestors: string[] }
   /** The grants of a token. Other callers have none: their level decides. */
@@ -66,9 +72,17 @@ export function levelOfKey(scopes: Scope[], role: Role): Level | undefined {
 export const hasAccount = ({ kind, isVerified }: Pick<Principal, 'kind' | 'isVerified'>) =>
   kind !== 'server' && !isVerified
 
-/** The id that limits count by: users of the product have ids of their organization. */
-export const limitedId = ({ id, orgId, isVerified }: Principal) =>
-  isVerified ? `${orgId} ${id}` : id
+/**
+ * The id that limits and Idempotency-Keys count by. Users of the product have ids of their
+ * organization; all tokens of an end user count together, by a hash, which is stored.
+ */
+export function limitedId({ id, orgId, isVerified, endUser }: Principal): string {
+  if (endUser) return `${orgId} ${scopeHash(endUser)}`
+  return isVerified ? `${orgId} ${id}` : id
+}
+
+const scopeHash = ({ user, channelId }: SessionScope) =>
+  hash('sha256', JSON.stringify([channelId ?? null, user]), 'base64url')
 
 /** Contract: throws 403 for a caller without an account, 409 without authentication. */
 export function checkAccount(principal: Pick<Principal, 'kind' | 'isVerified'>): void {

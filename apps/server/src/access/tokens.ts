@@ -23,8 +23,9 @@ export type SessionClaims = {
   /** The creator of the token, as `key:<id>` or `user:<id>`. */
   sub: string
   org: string
-  session: string
-  access: 'read' | 'write'
+  /** The only session of the token. Absent for a token of an end user. */
+  session?: string
+  access: 'read' | 'write' | 'approve'
   /** The id of its row, which contains its grants. */
   jti: string
 }

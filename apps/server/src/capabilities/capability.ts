@@ -12,6 +12,8 @@ import type { SessionRule, SessionRules } from './session-rules.ts'
 export type ToolContext = {
   orgId: string
   sessionId: string
+  /** The end user of the product to whom the session belongs. Undefined: none. */
+  user: string | undefined
   turnId: string
   callId: string
   /** The same for every attempt of this call, and unique to it. */

@@ -44,9 +44,10 @@ import { messageRoutes } from './routes/sessions/messages.ts'
 import { streamRoutes } from './routes/sessions/session-stream.ts'
 import { sessionTokenRoutes } from './routes/sessions/session-tokens.ts'
 import { sessionRoutes } from './routes/sessions/sessions.ts'
+import { userTokenRoutes } from './routes/sessions/user-tokens.ts'
 import { limitConnections } from './security/connections.ts'
 import { browserHeaders, guardBrowsers, requestId } from './security/guard.ts'
-import { authenticate } from './security/principal.ts'
+import { authenticate, checkTokenFields } from './security/principal.ts'
 import { boundUploads } from './security/uploads.ts'
 import { createStreams, type Streams } from './streams/open-streams.ts'
 
@@ -160,6 +161,7 @@ function setUpRequests(app: FastifyInstance, node: Node, stopping: () => boolean
     )
   })
   authenticate(app, node, limitConnections(app.server, node.config))
+  checkTokenFields(app)
   boundUploads(app, node.config)
   runInUnits(app, node)
   auditRefusals(app, node)
@@ -179,6 +181,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   streamRoutes(api, streams)
   changeRoutes(api, streams)
   sessionTokenRoutes(api)
+  userTokenRoutes(api)
   scheduleRoutes(api)
   providerRoutes(api)
   vendorRoutes(api)

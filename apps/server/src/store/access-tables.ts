@@ -75,7 +75,9 @@ type TokenFiles = SessionToken['files']
 export type SessionTokensTable = {
   org_id: string
   id: string
-  session_id: string
+  session_id: string | null
+  end_user: string | null
+  agent_ids: string[] | null
   user_id: string | null
   key_id: string | null
   login_id: string | null
@@ -84,6 +86,7 @@ export type SessionTokensTable = {
   tool_results: string[]
   view: TokenView
   files: TokenFiles
+  operations: string[] | null
   expires_at: Time
   created_at: Time
 }

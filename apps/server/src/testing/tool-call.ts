@@ -143,12 +143,13 @@ function messageFor(error: unknown): string {
 
 function contextOf(
   { tool, input, progress, files, storage }: ToolAttempt,
-  { fetch = noFetch, signal }: RunToolOptions & { signal: AbortSignal },
+  { fetch = noFetch, signal, user }: RunToolOptions & { signal: AbortSignal },
 ): ToolContext {
   const call = JSON.stringify([tool.name, input])
   return {
     orgId: newId('organization'),
     sessionId: newId('session'),
+    user,
     turnId: newId('turn'),
     callId: 'call_1',
     idempotencyKey: createHash('sha256').update(call).digest('hex'),

@@ -11,6 +11,8 @@ export type RunToolOptions = {
   files?: Readonly<Record<string, string | Uint8Array>> | SessionFiles
   /** Stored texts by name, or the storage of an earlier call. */
   storage?: FirstTexts | SessionStorage
+  /** The end user to whom the session of the call belongs. Default: none. */
+  user?: string
   /** Default: a function that throws. */
   fetch?: typeof fetch
   /** Cancels the call. */

@@ -15,6 +15,8 @@ const named: Record<string, ChangeNoun | undefined> = {
   sync_models: 'provider',
   create_session_token: undefined,
   delete_session_token: undefined,
+  create_token: undefined,
+  delete_token: undefined,
   // Its handler also notifies followers of the session.
   delete_session: undefined,
   change_password: undefined,

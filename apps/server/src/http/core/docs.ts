@@ -7,6 +7,7 @@ export const tagNames = [
   'Events',
   'Tool calls',
   'Session tokens',
+  'End users',
   'Files',
   'Agents',
   'Capabilities',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import type { Principal } from '../../access/principal.ts'
+import { limitedId, type Principal } from '../../access/principal.ts'
 import { ApiError, invalidAt } from '../../errors.ts'
 import type { IdempotencyKey } from '../../store/access/idempotency-keys.ts'
 
@@ -25,11 +25,14 @@ export function idempotencyKey(request: FastifyRequest, given: string): Idempote
 }
 
 /**
- * Key space of a caller: a token never shares keys with its creator, but all tokens of a session
- * share one space, so that a page can repeat a request with a renewed token.
+ * Key space of a caller: a token never shares keys with its creator, but all tokens of a session or
+ * of an end user share one space, so that a page can repeat a request with a renewed token.
  */
-const keySpaceOf = ({ kind, id, sessionId }: Principal) =>
-  kind === 'token' ? `token:${sessionId}` : id
+function keySpaceOf(principal: Principal): string {
+  const { kind, id, sessionId } = principal
+  if (principal.endUser) return `end-user:${limitedId(principal)}`
+  return kind === 'token' ? `token:${sessionId}` : id
+}
 
 /** Maximum wait for another request with the same key. */
 export const keyWaitMs = 5_000

@@ -96,8 +96,8 @@ function refused(route: RouteOptions): SharedErrors {
     const needsLevel =
       config?.access === 'operator' || !['read', undefined].includes(levelOf(route))
     if (needsLevel) add('Level', 'forbidden')
-    if (config?.forToken === undefined) add('Token', 'users_only')
-    if (config?.tokenNeeds) add('Grant', 'not_granted')
+    if (config?.forToken === undefined || config.forEndUser) add('Token', 'users_only')
+    if (config?.forToken) add('Grant', 'not_granted')
     if (takesKey(route) && !config?.whenFull) add('Quota', 'quota_exceeded')
   } else parts.push('Public')
   return { name: `Forbidden${parts.join('')}`, codes }
@@ -122,14 +122,16 @@ function accessLine(route: RouteOptions): string {
 
 const grantOf = {
   files: (level: string) => ` and the grant \`files: ${level}\``,
-  tool_results: () => ' and a tool in its `tool_results`',
+  tool_results: () => ' and a tool in `tool_results`',
+  operation: (_: string, operation = '') => ` and \`${operation}\` in \`operations\``,
 }
 
-function tokenLine({ config }: RouteOptions): string {
-  const { forToken, tokenNeeds } = config ?? {}
-  if (forToken === undefined) return '**Session tokens:** refused with 403 `users_only`.'
-  const grant = tokenNeeds ? grantOf[tokenNeeds](forToken) : ''
-  return `**Session tokens:** accepted for their session with \`access: ${forToken}\`${grant}.`
+function tokenLine({ config, schema }: RouteOptions): string {
+  const { forToken, forEndUser, tokenNeeds } = config ?? {}
+  if (forToken === undefined) return '**Tokens:** refused with 403 `users_only`.'
+  const whose = forEndUser ? 'of end users accepted' : 'accepted for their sessions'
+  const grant = tokenNeeds ? grantOf[tokenNeeds](forToken, schema?.operationId) : ''
+  return `**Tokens:** ${whose} with \`access: ${forToken}\`${grant}.`
 }
 
 function retryLine(route: RouteOptions): string[] {

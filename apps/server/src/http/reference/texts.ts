@@ -24,6 +24,7 @@ import { forkDocs } from '../routes/sessions/forks.docs.ts'
 import { messageDocs } from '../routes/sessions/messages.docs.ts'
 import { sessionTokenDocs } from '../routes/sessions/session-tokens.docs.ts'
 import { sessionDocs } from '../routes/sessions/sessions.docs.ts'
+import { userTokenDocs } from '../routes/sessions/user-tokens.docs.ts'
 
 /** The texts of all operations, in the order in which the reference lists them within a tag. */
 export const operationDocs: Readonly<Record<string, OperationDocs>> = {
@@ -34,6 +35,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...eventDocs,
   ...answerDocs,
   ...sessionTokenDocs,
+  ...userTokenDocs,
   ...fileDocs,
   ...agentDocs,
   ...agentFileDocs,

@@ -206,6 +206,7 @@ function endedWith(turn: Turn, drafts: readonly Draft[], ts: string) {
     inputMessageId: taken.turn_input,
     agentId: taken.agent_id,
     agentName: taken.agent_name,
+    user: taken.user_id,
   }
   traceTurn(node, about, [...turn.events, ...drafts.map(({ logged }) => ({ ...logged, ts }))])
 }

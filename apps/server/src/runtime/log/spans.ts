@@ -14,6 +14,8 @@ export type TurnAbout = {
   inputMessageId: string
   agentId: string
   agentName: string
+  /** The end user to whom the session belongs. */
+  user: string | null
   withContent: boolean
 }
 
@@ -264,6 +266,7 @@ function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | un
       'gen_ai.operation.name': 'invoke_agent',
       'gen_ai.agent.name': about.agentName,
       'gen_ai.conversation.id': about.sessionId,
+      'user.id': about.user ?? undefined,
       'outlast.agent.id': about.agentId,
       'outlast.org.id': about.orgId,
       'outlast.turn.id': about.turnId,

@@ -34,6 +34,7 @@ export function toolContext(
     ...limits,
     orgId,
     sessionId,
+    user: turn.taken.user_id ?? undefined,
     turnId,
     callId: call.id,
     idempotencyKey: textHash(`${sessionId} ${turnId} ${startedAt}`),

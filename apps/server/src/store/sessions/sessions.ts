@@ -15,11 +15,13 @@ import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { type UsageRow, usageOf } from '../usage.ts'
 import { appendEvents, events } from './log-sql.ts'
+import { inScope, type SessionScope } from './scope.ts'
 
 export const columns = [
   'id',
   'org_id',
   'agent_id',
+  'user_id',
   'title',
   'tags',
   'model_id',
@@ -42,8 +44,9 @@ export const columns = [
   'updated_at',
 ] as const satisfies (keyof SessionRow)[]
 
-export type SessionRow = Omit<Session, 'organization_id' | 'harness_id' | 'usage'> & {
+export type SessionRow = Omit<Session, 'organization_id' | 'harness_id' | 'user' | 'usage'> & {
   org_id: string
+  user_id: string | null
 } & UsageRow
 
 export function present(row: SessionRow): Session {
@@ -52,6 +55,7 @@ export function present(row: SessionRow): Session {
     organization_id: row.org_id,
     agent_id: row.agent_id,
     harness_id: harnessId,
+    user: row.user_id,
     title: row.title,
     tags: row.tags,
     model_id: row.model_id,
@@ -105,8 +109,8 @@ const insert = statement(
 with a as (
   select id from agents where org_id = :orgId and id = :agent_id for key share
 ), s as (
-  insert into sessions (org_id, id, agent_id, title, tags, model_id, capabilities, tools, sequence)
-  values (:orgId, :id, (select id from a), :title, :tags, :model_id, :capabilities, :tools, 1)
+  insert into sessions (org_id, id, agent_id, user_id, title, tags, model_id, capabilities, tools, sequence)
+  values (:orgId, :id, (select id from a), :user, :title, :tags, :model_id, :capabilities, :tools, 1)
   returning ${columns.join(', ')}, sequence, sequence as added
 ), ${appendEvents(events({ type: 'session.started', context: "'{}'", data: ':data' }))}, c as (
   insert into counters as c (org_id, agent_id, shard, sessions) values (:orgId, '', :shard, 1), (:orgId, :agent_id, :shard, 1)
@@ -121,11 +125,12 @@ export async function createSession(
   orgId: string,
   { id = newId('session'), ...session }: NewSession & { id?: string | undefined },
 ): Promise<Session> {
-  const { agent_id, title, tags, model_id, capabilities, tools } = session
+  const { agent_id, user, title, tags, model_id, capabilities, tools } = session
   const values = valuesOf(insert, {
     orgId,
     id,
     agent_id,
+    user: user ?? null,
     title: title ?? null,
     tags: tags ?? [],
     model_id: model_id ?? null,
@@ -171,12 +176,12 @@ const countedMax = 10_000
 
 type SessionRows = { data: Session[]; total: number; total_capped?: boolean }
 
-type ListQuery = SessionQuery & { offset: number; limit: number }
+type ListQuery = SessionQuery & { offset: number; limit: number; scope?: SessionScope | undefined }
 
-/** Lists sessions, newest first. */
+/** Lists the sessions of a scope, else of the organization, newest first. */
 export function listSessions(db: Db, orgId: string, query: ListQuery): Promise<SessionRows> {
-  const { status, tag, legal_hold, search, offset, limit } = query
-  const filters = [status, tag, legal_hold, search]
+  const { user, status, tag, legal_hold, search, offset, limit, scope } = query
+  const filters = [scope, user, status, tag, legal_hold, search]
   const isFiltered = filters.some((filter) => filter !== undefined)
   return !isFiltered && offset === 0 && limit <= newestMax
     ? listNewest(db, orgId, query)
@@ -220,6 +225,8 @@ async function listMatching(
     .selectFrom('sessions')
     .where('org_id', '=', orgId)
     .$if(query.agent_id !== undefined, (q) => q.where('agent_id', '=', query.agent_id!))
+    .$if(query.scope !== undefined, (q) => q.where(inScope(query.scope!)))
+    .$if(query.user !== undefined, (q) => q.where('user_id', '=', query.user!))
     .$if(query.status === 'started', (q) => q.where('started_at', 'is', null))
     .$if(query.status === 'idle', (q) =>
       q.where('status', '=', 'idle').where('started_at', 'is not', null),

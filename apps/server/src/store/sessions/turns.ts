@@ -13,7 +13,7 @@ export type TurnRun = { orgId: string; sessionId: string; turnId: string; attemp
 /** Columns of the session `s` and its agent `a` that a turn needs. */
 export const takenColumns = `
   s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
-  s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities, s.tools,
+  s.context_sequence, s.context_prompt, s.agent_id, s.user_id, s.model_id, s.capabilities, s.tools,
   s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens, s.cost_nanos,
   a.name as agent_name, a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.default_model_id,
   clock_timestamp()::timestamptz(3) as now`
@@ -68,6 +68,7 @@ export type TakenTurn = UsageRow & {
   context_sequence: number
   context_prompt: string | null
   agent_id: string
+  user_id: string | null
   agent_name: string
   model_id: string | null
   capabilities: CapabilityUse[]

@@ -32,7 +32,12 @@ export function messageRoutes({ app, node }: Api): void {
     method: 'POST',
     url: '/v1/sessions/:session_id/messages',
     bodyLimit: bodyBytesMax,
-    config: { forToken: 'write', unaudited: true, allowsNul: true },
+    config: {
+      forToken: 'write',
+      tokenFields: ['message', 'on_busy', 'controls', 'metadata', 'tags'],
+      unaudited: true,
+      allowsNul: true,
+    },
     schema: {
       operationId: 'create_message',
       body: NewMessage,
@@ -119,7 +124,8 @@ async function acceptResults(
   return asMessage(sessionId, first, { ...messages[0]!, content: all })
 }
 
-function messageFrom({ message, controls, metadata, tags }: NewMessage): EventMessage {
+function messageFrom(posted: NewMessage): EventMessage {
+  const { message, controls, metadata, tags, external_actor } = posted
   if (message.content.some(({ type }) => type === 'tool_result')) {
     throw invalidAt(
       'message/content',
@@ -135,5 +141,6 @@ function messageFrom({ message, controls, metadata, tags }: NewMessage): EventMe
     ...(controls && { controls }),
     ...(metadata && { metadata }),
     ...(tags && { tags }),
+    ...(external_actor && { external_actor }),
   }
 }

@@ -8,6 +8,7 @@ import {
   SessionPage,
   SessionQuery,
 } from '@outlast/contract'
+import { ownedUser } from '../../../access/grants.ts'
 import { clientToolsOf } from '../../../capabilities/client-tools.ts'
 import { masked } from '../../../capabilities/masking.ts'
 import { ApiError } from '../../../errors.ts'
@@ -21,6 +22,7 @@ import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
 import { sessionView } from '../../security/token-view.ts'
 import { agentPreview } from '../agents/preview.ts'
+import { checkedUser } from './end-user-id.ts'
 
 type Params = { session_id: string }
 
@@ -36,6 +38,7 @@ function listRoutes({ app, node }: Api): void {
   app.route<{ Querystring: SessionQuery }>({
     method: 'GET',
     url: '/v1/sessions',
+    config: { forToken: 'read', forEndUser: true },
     schema: {
       operationId: 'list_sessions',
       querystring: SessionQuery,
@@ -43,24 +46,33 @@ function listRoutes({ app, node }: Api): void {
     },
     async handler({ query, principal, db }) {
       const range = rangeOf(query)
-      const page = await listSessions(db, principal.orgId, { ...query, ...range })
-      return listed({ ...page, data: page.data.map((one) => shown(node, one)) }, range)
+      const wanted = { ...query, ...range, scope: principal.endUser }
+      const page = await listSessions(db, principal.orgId, wanted)
+      const data = page.data.map((one) => sessionView(principal, shown(node, one)))
+      return listed({ ...page, data }, range)
     },
   })
 
   app.route<{ Body: NewSession }>({
     method: 'POST',
     url: '/v1/sessions',
-    config: { unaudited: true },
+    config: {
+      forToken: 'write',
+      forEndUser: true,
+      tokenFields: ['agent_id', 'user', 'title', 'model_id'],
+      unaudited: true,
+    },
     schema: {
       operationId: 'create_session',
       body: NewSession,
       response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
-    async handler({ body, principal: { orgId }, db, committed }, reply) {
-      const session = await openSession(node, db, { orgId, wanted: body })
+    async handler({ body, principal, db, committed }, reply) {
+      const { orgId } = principal
+      const user = checkedUser(ownedUser(principal, body))
+      const session = await openSession(node, db, { orgId, wanted: { ...body, user } })
       committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
-      return reply.code(201).send(shown(node, session))
+      return reply.code(201).send(sessionView(principal, shown(node, session)))
     },
   })
 }
@@ -105,6 +117,7 @@ function changeRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: SessionChange }>({
     method: 'PATCH',
     url: '/v1/sessions/:session_id',
+    config: { forToken: 'write', tokenNeeds: 'operation', tokenFields: ['title'] },
     schema: {
       operationId: 'update_session',
       body: SessionChange,
@@ -118,13 +131,15 @@ function changeRoutes({ app, node }: Api): void {
         if (principal.level !== 'admin') throw new ApiError('forbidden', 'admin')
         request.auditNote = { details: { legal_hold } }
       }
-      return shown(node, await updateSession(db, { orgId: principal.orgId, id }, body))
+      const changed = await updateSession(db, { orgId: principal.orgId, id }, body)
+      return sessionView(principal, shown(node, changed))
     },
   })
 
   app.route<{ Params: Params }>({
     method: 'DELETE',
     url: '/v1/sessions/:session_id',
+    config: { forToken: 'write', tokenNeeds: 'operation' },
     schema: { operationId: 'delete_session', response: { '4xx': ErrorResponse } },
     async handler({ params, principal, db, committed }, reply) {
       const id = parseId('session', params.session_id)
