@@ -86,14 +86,16 @@ const notOurs: Record<string, string> = {
   worker_id: `node_${'0'.repeat(16)}`,
 }
 
-/** A path of the document with its parameters filled in. */
+/** A path of the document with its parameters filled in, and the query that it requires. */
 export function fill(path: string, things: Things): string {
-  return path.replace(/\{(\w+)\}/g, (_, name: string) => {
+  const query = path.startsWith('/v1/end-users') ? `?user=${things.word}` : ''
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const noun = name === 'id' ? nounOf[path.split('/')[2] as keyof typeof nounOf] : name
     const value = things[noun as keyof Things] ?? notOurs[noun]
     assert.ok(value, `no value for {${name}} of ${path}`)
     return value
   })
+  return filled + query
 }
 
 /** Every prefix of a path: none, /api, and the newer names. */
@@ -124,6 +126,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   submit_tool_results: () => ({ tool_results: [{ tool_call_id: 'call_1', result: 'New' }] }),
   decide_tool_call: () => ({ decision: 'deny' }),
   create_session_token: () => ({ access: 'read' }),
+  create_token: ({ word }) => ({ user: word }),
   create_provider: () => ({ name: 'New', provider_type: 'llmsim' }),
   update_provider: () => ({ name: 'Changed' }),
   test_provider: () => ({}),

@@ -1,6 +1,11 @@
 /** Access rules of every operation, tried as every kind of caller. Every operation needs a row. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import {
+  type TokenLevel,
+  type TokenNeed,
+  tokenAllows,
+} from '../../apps/server/src/access/grants.ts'
 import { type Level, levels } from '../../apps/server/src/access/principal.ts'
 import {
   addMember,
@@ -30,9 +35,9 @@ import {
 type Rule = {
   needs: 'public' | 'signed-in' | 'operator' | 'owner' | Level
   /** Open to a token for the session of the path, if this holds. */
-  token?: 'read' | 'write'
-  /** The grant that a token needs for it. */
-  grant?: 'files' | 'tool_results'
+  token?: TokenLevel
+  /** The grant that a token needs for it. No token here names an operation. */
+  grant?: TokenNeed
   /** The scope that a key needs instead; `never`: only a user may do it. */
   key?: Level | 'never'
 }
@@ -64,11 +69,11 @@ const rules: Record<string, Rule> = {
   get_session: { needs: 'read', token: 'read' },
   export_session: { needs: 'read' },
   fork_session: { needs: 'write' },
-  update_session: { needs: 'write' },
-  delete_session: { needs: 'write' },
+  update_session: { needs: 'write', token: 'write', grant: 'operation' },
+  delete_session: { needs: 'write', token: 'write', grant: 'operation' },
   cancel_turn: { needs: 'write', token: 'write' },
   submit_tool_results: { needs: 'write', token: 'write', grant: 'tool_results' },
-  decide_tool_call: { needs: 'write' },
+  decide_tool_call: { needs: 'write', token: 'approve' },
   create_message: { needs: 'write', token: 'write' },
   list_messages: { needs: 'read', token: 'read' },
   list_events: { needs: 'read', token: 'read' },
@@ -77,6 +82,11 @@ const rules: Record<string, Rule> = {
   create_session_token: { needs: 'read' },
   list_session_tokens: { needs: 'read' },
   delete_session_token: { needs: 'read' },
+  create_token: { needs: 'read' },
+  list_tokens: { needs: 'read' },
+  delete_token: { needs: 'read' },
+  export_end_user: { needs: 'admin' },
+  delete_end_user: { needs: 'admin' },
   list_providers: { needs: 'read' },
   create_provider: { needs: 'admin' },
   get_provider: { needs: 'read' },
@@ -195,8 +205,8 @@ function refusalOf(
   if (kind === 'nobody') return [401, 'unauthenticated']
   if (kind === 'token') {
     if (!token) return [403, 'users_only']
-    if (below(token)) return forbidden
-    return grant && !hasGrants ? [403, 'not_granted'] : undefined
+    if (level === 'admin' || !tokenAllows(level, token)) return forbidden
+    return grant === 'operation' || (grant && !hasGrants) ? [403, 'not_granted'] : undefined
   }
   if (kind === 'key' && key === 'never') return [403, 'users_only']
   if (needs === 'operator') return forbidden

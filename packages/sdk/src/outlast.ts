@@ -6,6 +6,7 @@ import { audit } from './audit.ts'
 import { auth } from './auth.ts'
 import { capabilities } from './capabilities.ts'
 import { changes } from './changes.ts'
+import { endUsers } from './end-users.ts'
 import { events } from './events.ts'
 import { files } from './files.ts'
 import { health } from './health.ts'
@@ -18,6 +19,7 @@ import { providers } from './providers.ts'
 import { schedules } from './schedules.ts'
 import { sessionOf } from './session.ts'
 import { sessions } from './sessions.ts'
+import { tokens } from './tokens.ts'
 import { users } from './users.ts'
 import { workers } from './workers.ts'
 import { workflows } from './workflows.ts'
@@ -41,6 +43,7 @@ export function createOutlast(options: ClientOptions = {}) {
     auth: auth(http),
     capabilities: capabilities(http),
     changes: changes(http),
+    endUsers: endUsers(http),
     events: events(http),
     files: files(http),
     health: health(http),
@@ -52,6 +55,7 @@ export function createOutlast(options: ClientOptions = {}) {
     schedules: schedules(http),
     sessions: sessions(http),
     accounts: accounts(http),
+    tokens: tokens(http),
     users: users(http),
     workers: workers(http),
     workflows: workflows(http),

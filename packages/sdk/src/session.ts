@@ -7,7 +7,7 @@ import { createTurn, type Turn, type TurnOptions } from './turn.ts'
 
 /** Settings of a message and its turn. */
 export type SendOptions = TurnOptions &
-  Pick<NewMessage, 'on_busy' | 'controls' | 'metadata' | 'tags'> &
+  Pick<NewMessage, 'on_busy' | 'controls' | 'metadata' | 'tags' | 'external_actor'> &
   Pick<CallOptions, 'idempotencyKey'>
 
 /** A session for sending messages and following turns. */
@@ -17,10 +17,10 @@ type Content = NewMessage['message']['content']
 
 export function sessionOf(http: Http, id: string) {
   async function post(content: string | Content, options: SendOptions): Promise<Following> {
-    const { on_busy, controls, metadata, tags, signal, idempotencyKey } = options
+    const { on_busy, controls, metadata, tags, external_actor, signal, idempotencyKey } = options
     const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content
     const message = { role: 'user' as const, content: parts }
-    const body: NewMessage = { message, on_busy, controls, metadata, tags }
+    const body: NewMessage = { message, on_busy, controls, metadata, tags, external_actor }
     const about = { ...(signal && { signal }), ...(idempotencyKey && { idempotencyKey }) }
     const at = path`/v1/sessions/${id}/messages`
     const stored = await http.call<Message>('POST', at, { body }, about)

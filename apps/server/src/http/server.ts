@@ -36,6 +36,7 @@ import { countRequests, metricsRoutes } from './routes/operations/metrics.ts'
 import { workerRoutes } from './routes/operations/workers.ts'
 import { workflowRoutes } from './routes/operations/workflows.ts'
 import { answerRoutes } from './routes/sessions/answers.ts'
+import { endUserRoutes } from './routes/sessions/end-users.ts'
 import { eventRoutes } from './routes/sessions/events.ts'
 import { exportRoutes } from './routes/sessions/exports.ts'
 import { fileRoutes } from './routes/sessions/files.ts'
@@ -182,6 +183,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   changeRoutes(api, streams)
   sessionTokenRoutes(api)
   userTokenRoutes(api)
+  endUserRoutes(api)
   scheduleRoutes(api)
   providerRoutes(api)
   vendorRoutes(api)

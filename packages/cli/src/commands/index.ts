@@ -57,6 +57,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'nodes of the server: list, get, drain, resume, health',
     load: async () => (await import('./workers.ts')).workers,
   },
+  'end-users': {
+    summary: 'users of your product: token, tokens, revoke-token, export, delete',
+    load: async () => (await import('./end-users.ts')).endUsers,
+  },
   accounts: {
     summary: 'user accounts, for the operator: list, get, disable, enable, delete',
     load: async () => (await import('./accounts.ts')).accounts,

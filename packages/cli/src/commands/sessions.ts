@@ -7,6 +7,7 @@ import { capabilityFlag, listIfGiven, usesOf } from '../input/capability-flags.t
 import { changeOf, given } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
 import { failedSessions, waitingSessions } from '../input/session-filters.ts'
+import { grantsOf, tokenFlags } from '../input/token-flags.ts'
 import { countIfGiven, listFlags, take } from '../output/list.ts'
 import { showPreview } from '../output/preview.ts'
 import { saveStream } from '../output/save.ts'
@@ -33,13 +34,14 @@ const list = defineCommand({
       value: 'STATUS',
       about: 'status',
     },
+    user: { type: 'string', value: 'USER', about: 'end user of your product' },
     tag: { type: 'string', short: 't', value: 'TAG', about: 'tag' },
     search: { type: 'string', short: 's', value: 'TEXT', about: 'text in the title or preview' },
     held: { type: 'boolean', about: 'sessions under a legal hold' },
   },
   async run({ outlast, out, signal }, { flags }) {
-    const { agent, status, tag, search, held } = flags
-    const filters = { agent_id: agent, tag, search, ...(held && { legal_hold: true }) }
+    const { agent, status, user, tag, search, held } = flags
+    const filters = { agent_id: agent, user, tag, search, ...(held && { legal_hold: true }) }
     const calls = { outlast, signal }
     const rows =
       status === 'waiting'
@@ -69,6 +71,7 @@ async function show({ out }: Context, session: Session): Promise<void> {
     ID: session.id,
     Title: session.title,
     Agent: session.agent_id,
+    User: session.user,
     Status: stateOf(session),
     Model: session.model_id ?? 'the default model',
     Capabilities: () => session.capabilities?.map(({ ref }) => ref).join(', '),
@@ -112,6 +115,7 @@ const create = defineCommand({
       isNeeded: true,
       about: 'agent to use (id or name)',
     },
+    user: { type: 'string', value: 'USER', about: 'end user of your product' },
     ...namingFlags,
     ...modelFlag,
     ...capabilityFlag,
@@ -119,6 +123,7 @@ const create = defineCommand({
   async run({ outlast, out, signal }, { flags }) {
     const body: NewSession = {
       agent_id: flags.agent,
+      user: flags.user,
       title: flags.title,
       model_id: flags.model,
       tags: listIfGiven(flags.tag),
@@ -255,44 +260,9 @@ const decision = (decision: 'approve' | 'deny', summary: string, sentence: strin
 const token = defineCommand({
   summary: 'create a token for this session only, for browsers',
   positionals: ['<session>'],
-  flags: {
-    access: {
-      type: 'string',
-      choices: ['read', 'write'],
-      value: 'ACCESS',
-      about: 'access to the session',
-    },
-    'expires-in': { type: 'string', value: 'SECONDS', about: 'lifetime in seconds' },
-    model: {
-      type: 'string',
-      multiple: true,
-      value: 'MODEL',
-      about: 'model that it may select (id or name)',
-    },
-    'tool-result': {
-      type: 'string',
-      multiple: true,
-      value: 'TOOL',
-      about: 'client tool whose calls it may answer',
-    },
-    view: {
-      type: 'string',
-      choices: ['chat', 'full'],
-      value: 'VIEW',
-      about: 'full includes arguments and results of tools',
-    },
-    files: {
-      type: 'string',
-      choices: ['none', 'read', 'write'],
-      value: 'FILES',
-      about: 'access to files (none)',
-    },
-  },
+  flags: tokenFlags,
   async run({ outlast, out, signal }, { words, flags }) {
-    const expires_in = countIfGiven(flags['expires-in'], '--expires-in')
-    const { access, model: models, 'tool-result': tool_results, view, files } = flags
-    const body = { access, expires_in, models, tool_results, view, files }
-    const made = await outlast.sessions.createToken(words[0]!, body, { signal })
+    const made = await outlast.sessions.createToken(words[0]!, grantsOf(flags), { signal })
     if (out.mode === 'json') return out.json(made)
     await out.line(made.token)
     out.note(`Token ${made.id} has ${made.access} access until ${moment(made.expires_at)}.`)

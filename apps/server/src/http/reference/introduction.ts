@@ -55,6 +55,8 @@ export const tagTexts: Record<TagName, string> = {
     'A turn waits for tool calls that the client runs or a person approves. Waiting uses no process or connection and survives restarts.',
   'Session tokens':
     "Short-lived tokens with access to one session, for browsers of your product's users.",
+  'End users':
+    "Users of your product, by the ids that it gives them: tokens for their browsers that open all sessions of one user, and the export and deletion of a user's data.",
   Files: 'Each session has files of its own, which tools of the agent and clients read and write.',
   Agents: 'An agent is a system prompt, a default model, capabilities and client tools.',
   Capabilities: 'A capability adds tools and prompt text to an agent or a session.',

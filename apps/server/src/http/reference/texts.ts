@@ -17,6 +17,7 @@ import { providerDocs } from '../routes/models/providers.docs.ts'
 import { workerDocs } from '../routes/operations/workers.docs.ts'
 import { workflowDocs } from '../routes/operations/workflows.docs.ts'
 import { answerDocs } from '../routes/sessions/answers.docs.ts'
+import { endUserDocs } from '../routes/sessions/end-users.docs.ts'
 import { eventDocs } from '../routes/sessions/events.docs.ts'
 import { exportDocs } from '../routes/sessions/exports.docs.ts'
 import { fileDocs } from '../routes/sessions/files.docs.ts'
@@ -36,6 +37,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...answerDocs,
   ...sessionTokenDocs,
   ...userTokenDocs,
+  ...endUserDocs,
   ...fileDocs,
   ...agentDocs,
   ...agentFileDocs,

@@ -47,8 +47,8 @@ declare module 'fastify' {
      */
     forToken?: TokenLevel
     /**
-     * The handler finds and creates only sessions in the scope of `principal.endUser`. Tokens of
-     * one session are refused.
+     * Tokens of one session are refused: the handler creates sessions, or lists those in the scope
+     * of `principal.endUser`.
      */
     forEndUser?: true
     /** Grant that a token needs in addition; tokens do not have it by default. */
@@ -299,14 +299,11 @@ function checkToken(
   const operation = routeOptions.schema?.operationId ?? ''
   const check = () => checkGrants(principal, { operation, level: forToken, need })
   const { endUser, reached, orgId } = principal
-  if (sessionId === undefined) {
-    if (!endUser || !forEndUser) throw new ApiError('users_only')
-    return check() as undefined
+  if (endUser ? sessionId === undefined && !forEndUser : forEndUser) {
+    throw new ApiError('users_only')
   }
-  if (!endUser) {
-    if (sessionId !== principal.sessionId) throw new ApiError('not_found', 'Session')
-    return check() as undefined
-  }
+  if (!endUser && sessionId !== principal.sessionId) throw new ApiError('not_found', 'Session')
+  if (!endUser || sessionId === undefined) return check() as undefined
   if (reached?.has(sessionId)) return check() as undefined
   return checkReached(shares(orgId), { orgId, sessionId, scope: endUser }, reached).then(check)
 }

@@ -50,6 +50,8 @@ const namedTexts = `(
 const ofCopy: Record<string, string> = {
   id: ':id',
   title: 'coalesce(:title, o.title)',
+  user_id: 'o.user_id',
+  channel_id: 'o.channel_id',
   tags: 'coalesce(:tags::text[], o.tags)',
   model_id: 'coalesce(:model_id, o.model_id)',
   status: "case when :isStarted::boolean then 'idle' else 'started' end",

@@ -10,6 +10,7 @@ import { checkModel } from '../../../store/models/models.ts'
 import { sequenceOf } from '../../../store/sessions/events.ts'
 import { getForkSource } from '../../../store/sessions/forks.ts'
 import type { Api } from '../../core/api.ts'
+import { sessionView } from '../../security/token-view.ts'
 
 /** Maximum of events that one statement copies within its time limit. */
 const eventsMax = 200_000
@@ -18,13 +19,21 @@ export function forkRoutes({ app, node }: Api): void {
   app.route<{ Params: { session_id: string }; Body: NewFork }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/fork',
-    config: { unaudited: true, bodyOptional: true },
+    config: {
+      forToken: 'write',
+      forEndUser: true,
+      tokenNeeds: 'operation',
+      tokenFields: ['at_sequence', 'event_id', 'title'],
+      unaudited: true,
+      bodyOptional: true,
+    },
     schema: {
       operationId: 'fork_session',
       body: NewFork,
       response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body, db, committed }, reply) {
+    async handler({ params, principal, body, db, committed }, reply) {
+      const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
       const source = await getForkSource(db, orgId, sessionId)
       const sequence = await cutOf(db, { sessionId, last: source.sequence }, body)
@@ -38,7 +47,7 @@ export function forkRoutes({ app, node }: Api): void {
       const fork = { orgId, sessionId, source, sequence, changes: body }
       const session = await forkSession(node, db, fork)
       committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
-      return reply.code(201).send(masked(node.capabilities, session))
+      return reply.code(201).send(sessionView(principal, masked(node.capabilities, session)))
     },
   })
 }

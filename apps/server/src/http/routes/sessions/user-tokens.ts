@@ -52,10 +52,10 @@ function createRoute(api: Api): void {
       if (!access.tokens) throw new ApiError('encryption_not_configured')
       const user = checkedUser(body.user)
       const grants = grantsOf(body, api)
-      const maker = makerOf(principal)
       await checkGivable(node, db, { principal, grants })
       const agentIds = body.agent_ids ? [...new Set(body.agent_ids)] : null
       await checkAgents(db, orgId, agentIds ?? [])
+      const maker = makerOf(principal)
       await checkNumber({
         max: config.SESSION_TOKENS_MAX,
         what: 'tokens of an end user',
