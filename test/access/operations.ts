@@ -211,6 +211,8 @@ export async function furnish(
     stream.close()
     return stream
   }
+  await createSession(mine, { agent_id: agent.id, user: word, title: word })
+  await make('/v1/tokens', { user: word })
   const stream = await say(session.id, word)
   const failing = await createSession(mine, { agent_id: agent.id, title: word })
   const error = { message: word, status: 400 }

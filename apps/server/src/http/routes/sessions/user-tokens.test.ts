@@ -13,6 +13,7 @@ import {
 import type { Call } from '../../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../../test/session.ts'
 import { follow, framesOf } from '../../../../test/stream.ts'
+import { eventually } from '../../../../test/waiting.ts'
 
 async function startProduct(t: TestContext, env: Record<string, string> = {}) {
   const server = await startGuarded(t, { env })
@@ -284,24 +285,21 @@ test('limits requests and streams of an end user across all of their tokens', as
 
 for (const kind of ['end user', 'session'] as const) {
   test(`only a token of the ${kind} with the access approve decides on a call, and the log names who`, async (t) => {
-    const { server, mine, as } = await startProduct(t, { SIMULATED_SCRIPTS: 'true' })
+    const { mine, as } = await startProduct(t, { SIMULATED_SCRIPTS: 'true' })
     const agent = await createAgent(mine, {
       capabilities: [{ ref: 'current_time', config: { requires_approval: ['get_current_time'] } }],
     })
     const { id } = await createSession(mine, { agent_id: agent.id, user: 'ada' })
-    const stream = await follow(t, server.url, {
-      sessionId: id,
-      headers: { authorization: '' },
-    }).catch(() => undefined)
-    stream?.close()
     const tokenWith = async (access: string) => {
       if (kind === 'end user') return as('ada', { access })
       const made = await mine.call('POST', `/v1/sessions/${id}/tokens`, { access })
-      return { call: callerWith(server.url, `Bearer ${expectStatus(made, 201).token}`) }
+      return { call: callerWith(mine.url, `Bearer ${expectStatus(made, 201).token}`) }
     }
     const call = { id: 'call_1', name: 'get_current_time', arguments: {} }
     expectStatus(await post(mine, id, scripted({ tool_calls: [call] }, { text: 'Done.' })), 201)
-    await untilWaiting(mine, id)
+    await eventually(
+      async () => (await mine.call('GET', `/v1/sessions/${id}`)).body.waiting_for !== null,
+    )
     const path = `/v1/sessions/${id}/approvals/call_1`
     const decide = ({ call }: { call: Call }) => call('POST', path, { decision: 'approve' })
     const [writer, approver] = [await tokenWith('write'), await tokenWith('approve')]
@@ -319,14 +317,6 @@ for (const kind of ['end user', 'session'] as const) {
     const { kind: who, user } = decided_by
     assert.deepEqual([who, user], kind === 'end user' ? ['user', 'ada'] : ['token', undefined])
   })
-}
-
-async function untilWaiting({ call }: { call: Call }, id: string) {
-  for (;;) {
-    const session = expectStatus(await call('GET', `/v1/sessions/${id}`), 200)
-    if (session.waiting_for) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }
 
 test('stores who wrote a message elsewhere, and believes no token about it', async (t) => {
