@@ -14,6 +14,7 @@ import { cli } from './cli.ts'
 import { consoleInBrowser } from './console.ts'
 import { deltas } from './deltas.ts'
 import { dev } from './dev.ts'
+import { endUsers } from './end-users.ts'
 import { eventHooks } from './event-hooks.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
@@ -45,6 +46,7 @@ import { turnMemory } from './turn-memory.ts'
 const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'get-session': getSession,
   access,
+  'end-users': endUsers,
   'list-sessions': listSessions,
   turn,
   statements,

@@ -68,6 +68,8 @@ export type Things = {
   event_id: string
   /** The id of a session token, not the token. */
   token_id: string
+  /** The id of a token of an end user. */
+  user_token_id: string
   schedule_id: string
   execution_id: string
   /** A turn of another session that failed permanently. */
@@ -212,7 +214,7 @@ export async function furnish(
     return stream
   }
   await createSession(mine, { agent_id: agent.id, user: word, title: word })
-  await make('/v1/tokens', { user: word })
+  const userToken = await make('/v1/tokens', { user: word })
   const stream = await say(session.id, word)
   const failing = await createSession(mine, { agent_id: agent.id, title: word })
   const error = { message: word, status: 400 }
@@ -252,6 +254,7 @@ export async function furnish(
     invitation_token: waiting.token,
     event_id: stream.events.at(-1)!.id,
     token_id: (await make(`/v1/sessions/${session.id}/tokens`, {})).id,
+    user_token_id: userToken.id,
     schedule_id: schedule.id,
     execution_id,
     turn_id: failure.data.turn_id,

@@ -51,6 +51,7 @@ test('answers every operation of users without an account', async (t) => {
     invitation_token: `invite_${'x'.repeat(43)}`,
     event_id: `event_${hex}9`,
     token_id: `session_token_${hex}9`,
+    user_token_id: `token_${hex}9`,
     schedule_id: uuid,
     execution_id: uuid,
     turn_id: `turn_${hex}9`,

@@ -108,13 +108,13 @@ function storedRoutes({ app }: Api): void {
     },
   })
 
-  app.route<{ Params: { token_id: string } }>({
+  app.route<{ Params: { user_token_id: string } }>({
     method: 'DELETE',
-    url: '/v1/tokens/:token_id',
+    url: '/v1/tokens/:user_token_id',
     config: { access: 'read' },
     schema: { operationId: 'delete_token', response: { '4xx': ErrorResponse } },
     async handler({ params, principal, db }, reply) {
-      const id = parseId('session_token', params.token_id)
+      const id = parseId('session_token', params.user_token_id)
       await deleteUserToken(db, ownTokens(principal), id)
       return reply.code(204).send()
     },
