@@ -68,6 +68,25 @@ test('creates, uses, forks, finds and deletes a session', async () => {
   assert.deepEqual([gone.code, gone.stdout], [5, ''])
 })
 
+test('creates and revokes tokens of an end user, and exports and deletes the user', async () => {
+  const user = 'customer/1 of ../2'
+  const id = await idOf(['sessions', 'create', '-a', agent, '--user', user])
+  const ids = async (args: string[]) => (await made(args)).map((one: { id: string }) => one.id)
+  assert.deepEqual(await ids(['sessions', 'list', '--user', user]), [id])
+  assert.match((await cli(['sessions', 'get', id])).stdout, /customer\/1 of/)
+  const token = await made(['end-users', 'token', user, '-a', agent, '--access', 'approve'])
+  assert.deepEqual([token.user, token.access, token.agent_ids.length], [user, 'approve', 1])
+  assert.deepEqual(await ids(['end-users', 'tokens', '--user', user]), [token.id])
+  const exported = (await cli(['end-users', 'export', user])).stdout
+  assert.match(exported, new RegExp(id))
+  assert.match(exported, /"type":"end_of_user","sessions":1/)
+  assert.equal((await cli(['end-users', 'revoke-token', token.id])).code, 0)
+  assert.deepEqual(await ids(['end-users', 'tokens', '--user', user]), [])
+  assert.equal((await cli(['end-users', 'delete', user])).code, 2)
+  assert.equal((await made(['end-users', 'delete', user, '-y'])).sessions, 1)
+  assert.equal((await cli(['sessions', 'get', id])).code, 5)
+})
+
 test('sends messages from arguments or stdin, and lists each in one line', async () => {
   const id = await idOf(['sessions', 'create', '-a', agent])
   const sent = await cli(['messages', 'send', id], 'first line\nsecond line\n')

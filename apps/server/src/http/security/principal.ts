@@ -53,7 +53,7 @@ declare module 'fastify' {
     forEndUser?: true
     /** Grant that a token needs in addition; tokens do not have it by default. */
     tokenNeeds?: TokenNeed
-    /** The fields of the body that a token may send. Absent: all. */
+    /** The fields of the body, or the parameters of the query, that a token may send. Absent: all. */
     tokenFields?: readonly string[]
     /** Accepts the token in `?access_token=`, for browsers that cannot send headers. */
     tokenInQuery?: boolean
@@ -317,12 +317,13 @@ async function checkReached(db: Db, about: Reached, reached: Set<string> | undef
   reached?.add(about.sessionId)
 }
 
-/** Refuses fields of a body that only the product's server may send. */
+/** Refuses fields and parameters that only the product's server may send. */
 export function checkTokenFields(app: FastifyInstance): void {
   app.addHook('preHandler', (request, _reply, done) => {
     const { tokenFields } = request.routeOptions.config
     if (!tokenFields || request.principal?.kind !== 'token') return done()
-    const given = Object.entries(request.body ?? {}).filter(([, value]) => value != null)
+    const sent = request.method === 'GET' ? request.query : request.body
+    const given = Object.entries(sent ?? {}).filter(([, value]) => value != null)
     const [field] = given.find(([name]) => !tokenFields.includes(name)) ?? []
     done(field === undefined ? undefined : new ApiError('not_granted', `the field ${field}`))
   })

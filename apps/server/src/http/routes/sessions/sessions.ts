@@ -26,6 +26,9 @@ import { checkedUser } from './end-user-id.ts'
 
 type Params = { session_id: string }
 
+const pageFields = ['offset', 'limit']
+const sessionFilters = ['agent_id', 'user', 'key', 'status', 'outcome', 'waiting', 'tag', 'search']
+
 export function sessionRoutes(api: Api): void {
   listRoutes(api)
   readRoutes(api)
@@ -38,7 +41,12 @@ function listRoutes({ app, node }: Api): void {
   app.route<{ Querystring: SessionQuery }>({
     method: 'GET',
     url: '/v1/sessions',
-    config: { forToken: 'read', forEndUser: true },
+    config: {
+      forToken: 'read',
+      forEndUser: true,
+      // Without those of administration, such as the legal hold, which tokens do not see.
+      tokenFields: [...pageFields, ...sessionFilters],
+    },
     schema: {
       operationId: 'list_sessions',
       querystring: SessionQuery,
@@ -59,7 +67,7 @@ function listRoutes({ app, node }: Api): void {
     config: {
       forToken: 'write',
       forEndUser: true,
-      tokenFields: ['agent_id', 'user', 'title', 'model_id'],
+      tokenFields: ['agent_id', 'user', 'key', 'title', 'model_id'],
       unaudited: true,
     },
     schema: {
