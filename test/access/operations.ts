@@ -12,7 +12,8 @@ import {
   registerPerson,
 } from '../../apps/server/test/access.ts'
 import { refOf } from '../../apps/server/test/mcp.ts'
-import type { Call } from '../../apps/server/test/server.ts'
+import { formOf, pngOf } from '../../apps/server/test/pictures.ts'
+import { type Call, sendable } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
@@ -71,6 +72,7 @@ export type Things = {
   /** The id of a token of an end user. */
   user_token_id: string
   schedule_id: string
+  image_id: string
   execution_id: string
   /** A turn of another session that failed permanently. */
   turn_id: string
@@ -121,6 +123,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   copy_file: ({ path }) => ({ src_path: path, dst_path: `${path}.copy` }),
   stat_file: ({ path }) => ({ path }),
   grep_files: ({ word }) => ({ pattern: word }),
+  upload_image: () => formOf(pngOf(1, 1)),
   create_session: ({ agent_id }) => ({ agent_id }),
   fork_session: () => ({}),
   update_session: () => ({ title: 'Changed' }),
@@ -235,6 +238,10 @@ export async function furnish(
     const path = `/v1/durable/executions/${execution_id}`
     return expectStatus(await call('GET', path), 200).status === 'completed'
   })
+  const image = expectStatus(
+    await call('POST', '/v1/images', formOf(pngOf(2, 2), `${word}.png`)),
+    201,
+  )
   const invitations = `/v1/orgs/${orgId}/invitations`
   const email = `${word}.member@example.com`
   const { token: invitation } = await make(invitations, { email })
@@ -256,6 +263,7 @@ export async function furnish(
     token_id: (await make(`/v1/sessions/${session.id}/tokens`, {})).id,
     user_token_id: userToken.id,
     schedule_id: schedule.id,
+    image_id: image.id,
     execution_id,
     turn_id: failure.data.turn_id,
     path: `${word}.txt`,
@@ -294,10 +302,11 @@ export type Heard = { status: number; text: string; code: string | undefined }
 /** Sends a request and reads the whole response; of a stream only the beginning. */
 export async function ask(url: string, { method, path, body, headers }: Asked): Promise<Heard> {
   const closing = new AbortController()
+  const sent = sendable(body)
   const response = await fetch(url + path, {
     method,
-    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...sent,
+    headers: { ...sent.headers, ...headers },
     redirect: 'manual',
     signal: closing.signal,
   })

@@ -53,6 +53,7 @@ test('answers every operation of users without an account', async (t) => {
     token_id: `session_token_${hex}9`,
     user_token_id: `token_${hex}9`,
     schedule_id: uuid,
+    image_id: `img_${hex}9`,
     execution_id: uuid,
     turn_id: `turn_${hex}9`,
     path: 'a.txt',

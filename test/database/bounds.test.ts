@@ -28,6 +28,7 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   files: 'SESSION_FILES_MAX',
   hook_positions: rowsOf('sessions'), // One for each hook of the code.
   idempotency_keys: storage,
+  images: storage,
   invitations: 'INVITATIONS_MAX',
   mcp_servers: rowsOf('organizations'), // At most 100 each.
   members: rowsOf('users'),

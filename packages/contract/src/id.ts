@@ -14,6 +14,7 @@ export const idPrefixes = {
   mcp_server: 'mcp',
   invitation: 'invitation',
   session_token: 'token',
+  image: 'img',
   audit: 'audit',
 } as const
 
@@ -38,6 +39,7 @@ export const ModelId = idOf('model', 'a model of this server')
 export const McpServerId = idOf('mcp_server', 'an MCP server')
 export const InvitationId = idOf('invitation', 'an invitation')
 export const SessionTokenId = idOf('session_token', 'a session token')
+export const ImageId = idOf('image', 'an uploaded image')
 export const AuditEntryId = idOf('audit', 'an audit entry')
 
 /** The only harness. Some clients require one on agents and sessions. */

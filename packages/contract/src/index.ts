@@ -14,12 +14,14 @@ export {
   GenerationMetadata,
   HookDecision,
   ModelMetadata,
+  OmittedImage,
   ToolCall,
 } from './event-parts.ts'
 export * from './execution.ts'
 export * from './file.ts'
 export * from './health.ts'
 export * from './id.ts'
+export * from './image.ts'
 export * from './mcp-server.ts'
 export * from './message.ts'
 export * from './model.ts'

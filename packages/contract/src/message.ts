@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { MessageId, ModelId, SessionId, Timestamp } from './id.ts'
+import { ImageId, MessageId, ModelId, SessionId, Timestamp } from './id.ts'
 import { AnyObject, count, described, oneOf, optional, pageOf } from './shape.ts'
 
 const part = <const T extends string>(type: T) =>
@@ -39,17 +39,16 @@ export const ImagePart = Type.Object(
 export const ImageFilePart = Type.Object(
   {
     type: part('image_file'),
-    image_id: Type.String({
-      pattern: '^img_[0-9a-f]{32}$',
-      description: 'Id of the uploaded image: `img_` and 32 lower-case hex digits.',
-      examples: ['img_01933b5a000070008000000000000001'],
-    }),
-    filename: optional(Type.String(), 'File name of the image, for people.'),
+    image_id: ImageId,
+    filename: optional(
+      Type.String(),
+      'File name of the image, for people and for models without vision. Default: that of the upload.',
+    ),
   },
   {
     title: 'ImageFileContentPart',
     description:
-      'A reference to an uploaded image. It is stored for compatibility with other servers and is not sent to the model.',
+      'An uploaded image: see `POST /v1/images`. The model receives its bytes. A model that cannot see images receives its name, as does any model once the image is deleted.',
     examples: [{ type: 'image_file', image_id: 'img_01933b5a000070008000000000000001' }],
   },
 )

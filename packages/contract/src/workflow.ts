@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { OmittedImage } from './event-parts.ts'
 import { AgentId, MessageId, SessionId, Timestamp, TurnId } from './id.ts'
 import { count, described, nullable, oneOf, pageOf, pageParameters } from './shape.ts'
 
@@ -142,6 +143,10 @@ export const Why = Type.Object(
       description:
         'Ids of capabilities that nodes lack. While `queued`, the turn waits for a node that has them; afterwards it runs without them. Empty for session tokens.',
     }),
+    omitted_images: Type.Array(OmittedImage, {
+      description:
+        'Images that the latest finished model call of the session received as text, newest first, at most 20. Empty otherwise.',
+    }),
     until: nullable(
       Timestamp,
       'Time at which the turn continues without an answer or a missing capability, or retries. Null if there is none.',
@@ -173,6 +178,7 @@ export const Why = Type.Object(
         attempt: 2,
         tools: [],
         missing_capabilities: [],
+        omitted_images: [],
         until: null,
         ahead: null,
         error: null,

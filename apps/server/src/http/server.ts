@@ -41,6 +41,7 @@ import { eventRoutes } from './routes/sessions/events.ts'
 import { exportRoutes } from './routes/sessions/exports.ts'
 import { fileRoutes } from './routes/sessions/files.ts'
 import { forkRoutes } from './routes/sessions/forks.ts'
+import { imageRoutes } from './routes/sessions/images.ts'
 import { messageRoutes } from './routes/sessions/messages.ts'
 import { streamRoutes } from './routes/sessions/session-stream.ts'
 import { sessionTokenRoutes } from './routes/sessions/session-tokens.ts'
@@ -179,6 +180,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   answerRoutes(api)
   eventRoutes(api)
   fileRoutes(api)
+  await imageRoutes(api)
   streamRoutes(api, streams)
   changeRoutes(api, streams)
   sessionTokenRoutes(api)

@@ -2,7 +2,7 @@ import type { ToolCall, Why, Workflow } from '@outlast/contract'
 import { type TurnStep, turnStepsOf } from '@outlast/sdk/turn-steps'
 import type { Db } from '../store/database.ts'
 import { type EventRow, readLog } from '../store/sessions/events.ts'
-import { findFacts, type SessionFacts } from '../store/sessions/workflows.ts'
+import { findFacts, findOmittedImages, type SessionFacts } from '../store/sessions/workflows.ts'
 import { loggedEvent } from './journal/journal.ts'
 import { leaseMs } from './lease.ts'
 
@@ -23,9 +23,10 @@ export async function explainSession(
   const { turn_id, turn_from: from } = facts
   const isTaken = turn_id !== null && facts.node !== null
   const rows = isTaken ? await readLog(db, sessionId, from, from - 1) : []
-  if (!unnamed) return explainFacts(facts, rows)
+  const omitted_images = await findOmittedImages(db, sessionId)
+  if (!unnamed) return { ...explainFacts(facts, rows), omitted_images }
   const shown = rows.filter(({ type }) => type !== 'capability.unavailable')
-  return explainFacts(withoutNames(facts), shown)
+  return { ...explainFacts(withoutNames(facts), shown), omitted_images }
 }
 
 /** Hides the ids of nodes and capabilities, but not that a node has the turn. */
@@ -55,6 +56,7 @@ function told(session_id: string, { what, node: given, ...said }: Explanation): 
     attempt: null,
     tools: [],
     missing_capabilities: [],
+    omitted_images: [],
     until: null,
     ahead: null,
     error: null,

@@ -96,6 +96,7 @@ export const tablesOfOrganization = [
   'agents',
   'counters',
   'audit_log',
+  'images',
   'blobs',
 ] as const
 

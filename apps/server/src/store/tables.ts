@@ -135,6 +135,19 @@ export type BlobsTable = {
   created_at: Time
 }
 
+export type ImagesTable = {
+  org_id: string
+  id: string
+  session_id: string | null
+  filename: string
+  content_type: string
+  width: number
+  height: number
+  hash: string
+  size_bytes: number
+  created_at: Generated<Time>
+}
+
 export type FilesTable = {
   org_id: string
   session_id: string
@@ -370,6 +383,7 @@ export type Tables = {
   sessions: SessionsTable
   blobs: BlobsTable
   files: FilesTable
+  images: ImagesTable
   events: EventsTable
   turns: TurnsTable
   nodes: NodesTable

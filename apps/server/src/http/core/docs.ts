@@ -9,6 +9,7 @@ export const tagNames = [
   'Session tokens',
   'End users',
   'Files',
+  'Images',
   'Agents',
   'Capabilities',
   'Models',

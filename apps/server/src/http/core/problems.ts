@@ -1,6 +1,12 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchema,
+} from 'fastify'
 import { ApiError, type ErrorCode } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import { traceparentOf } from '../../observe/trace-context.ts'
@@ -17,7 +23,6 @@ const retryAfterSeconds = 1
 
 /** Our codes for errors that Fastify throws. */
 const ours = new Map<unknown, ErrorCode>([
-  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'unsupported_media_type'],
   ['FST_ERR_CTP_INVALID_JSON_BODY', 'invalid_json'],
   ['FST_ERR_CTP_EMPTY_JSON_BODY', 'invalid_json'],
 ])
@@ -26,7 +31,7 @@ const ours = new Map<unknown, ErrorCode>([
 export function answerProblems(app: FastifyInstance, log: Log): void {
   app.decorateReply('problem')
   app.setErrorHandler<FastifyError>((error, request, reply) => {
-    const problem = problemOf(error, request.routeOptions.bodyLimit)
+    const problem = problemOf(error, request.routeOptions)
     if (problem.code === 'internal_error') {
       const url = request.url.split('?')[0]
       log.error('request failed', { request: request.id, url, ...traceOfRequest(request), error })
@@ -53,16 +58,22 @@ function withStatus(reply: FastifyReply, { status, code, retryAfter }: ApiError)
 
 /** Replaces a prepared response by one for `error`. Returns its body. */
 export function answerInstead(reply: FastifyReply, error: unknown): string {
-  const problem = problemOf(error as FastifyError, 0)
+  const problem = problemOf(error as FastifyError, {})
   withStatus(reply, problem)
   return JSON.stringify(problem.body)
 }
 
-function problemOf(error: FastifyError, bodyLimit: number): ApiError {
+type Accepted = { bodyLimit?: number; schema?: FastifySchema | undefined }
+
+function problemOf(error: FastifyError, { bodyLimit = 0, schema }: Accepted): ApiError {
   if (error instanceof ApiError) return error
   if (isUnavailable(error)) return new ApiError('database_unavailable')
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new ApiError('body_too_large', String(bodyLimit))
+  }
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    const types = schema?.consumes ?? ['application/json']
+    return new ApiError('unsupported_media_type', types.join(' or '))
   }
   const code = ours.get(error.code)
   if (code) return new ApiError(code)

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { ErrorResponse } from '@outlast/contract'
+import { ErrorResponse, ImageUpload } from '@outlast/contract'
 import type { RouteOptions } from 'fastify'
 import { catalogue, type ErrorCode } from '../../errors.ts'
 import { exampleOf, type JsonSchema } from '../../schema-example.ts'
@@ -145,6 +145,9 @@ const nameOfId = (url: string) => (url.includes('llm-models') ? 'model_id' : 'pr
 
 function requestOf({ refer }: Components, route: RouteOptions, docs: OperationDocs): Json {
   const { body, consumes } = route.schema!
+  if (consumes?.includes('multipart/form-data')) {
+    return { requestBody: { required: true, content: { 'multipart/form-data': form(refer) } } }
+  }
   if (consumes) {
     const content = Object.fromEntries(
       consumes.map((type) => [type, { schema: { type: 'string' }, example: docs.request }]),
@@ -160,6 +163,9 @@ function requestOf({ refer }: Components, route: RouteOptions, docs: OperationDo
     },
   }
 }
+
+/** Only images are uploaded as forms. */
+const form = (refer: Components['refer']) => ({ schema: refer(ImageUpload) })
 
 function responsesOf(components: Components, route: RouteOptions, docs: OperationDocs): Json {
   const responses = successesOf(components, route, docs)
@@ -189,10 +195,13 @@ function successesOf({ refer }: Components, { schema }: RouteOptions, docs: Oper
   }
   if (produces) {
     const frame = frameSchemas[id]
-    const body = frame
-      ? { schema: refer(frame()), example: frameExamples[id] }
-      : { schema: { type: 'string' }, example: docs.response }
-    const content = Object.fromEntries(produces.map((type) => [type, body]))
+    const bodyOf = (type: string) =>
+      frame
+        ? { schema: refer(frame()), example: frameExamples[id] }
+        : type.startsWith('image/')
+          ? { schema: { type: 'string', format: 'binary' } }
+          : { schema: { type: 'string' }, example: docs.response }
+    const content = Object.fromEntries(produces.map((type) => [type, bodyOf(type)]))
     responses['200'] = { description: phraseOf('200'), content }
   }
   if (Object.keys(responses).length === 0) {
@@ -220,6 +229,7 @@ const abouts: Partial<Record<ErrorCode, string>> = {
   forbidden: 'write',
   body_too_large: '2097152',
   rate_limited: '5',
+  unsupported_media_type: 'application/json',
   changed_meanwhile: 'Agent agent_01933b5a000070008000000000000001',
 }
 

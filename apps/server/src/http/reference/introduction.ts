@@ -58,6 +58,8 @@ export const tagTexts: Record<TagName, string> = {
   'End users':
     "Users of your product, by the ids that it gives them: tokens for their browsers that open all sessions of one user, and the export and deletion of a user's data.",
   Files: 'Each session has files of its own, which tools of the agent and clients read and write.',
+  Images:
+    'Images that messages refer to. An image belongs to the organization, and is sent to models that can see it.',
   Agents: 'An agent is a system prompt, a default model, capabilities and client tools.',
   Capabilities: 'A capability adds tools and prompt text to an agent or a session.',
   Models: 'Models that sessions can use, with limits and prices.',
@@ -88,6 +90,7 @@ export const parameterTexts: Record<string, string> = {
   token_id: 'Id of the session token, not the token itself.',
   user_token_id: 'Id of the token, not the token itself.',
   path: 'Path of the file or directory, without the first slash. It may contain slashes.',
+  image_id: 'Id of the image.',
   schedule_id: 'Id of the schedule.',
   execution_id: 'Id of the execution.',
   provider_id: 'Id of the provider.',
@@ -118,6 +121,7 @@ export const parameterExamples: Record<string, string> = {
   token_id: 'token_01933b5a000070008000000000000001',
   user_token_id: 'token_01933b5a000070008000000000000002',
   path: 'reports/march.csv',
+  image_id: 'img_01933b5a000070008000000000000001',
   schedule_id: '01933b5a-0000-7000-8000-000000000001',
   execution_id: '01933b5a-0000-7000-8000-000000000001',
   provider_id: 'provider_01933b5a000070008000000000000001',

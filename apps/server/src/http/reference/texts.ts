@@ -22,6 +22,7 @@ import { eventDocs } from '../routes/sessions/events.docs.ts'
 import { exportDocs } from '../routes/sessions/exports.docs.ts'
 import { fileDocs } from '../routes/sessions/files.docs.ts'
 import { forkDocs } from '../routes/sessions/forks.docs.ts'
+import { imageDocs } from '../routes/sessions/images.docs.ts'
 import { messageDocs } from '../routes/sessions/messages.docs.ts'
 import { sessionTokenDocs } from '../routes/sessions/session-tokens.docs.ts'
 import { sessionDocs } from '../routes/sessions/sessions.docs.ts'
@@ -39,6 +40,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...userTokenDocs,
   ...endUserDocs,
   ...fileDocs,
+  ...imageDocs,
   ...agentDocs,
   ...agentFileDocs,
   ...capabilityDocs,

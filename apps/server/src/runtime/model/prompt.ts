@@ -92,6 +92,7 @@ function userMessage(message: EventMessage): UserMessage {
   for (const part of message.content) {
     if (part.type === 'text') content.push({ type: 'text', text: part.text })
     if (part.type === 'image') content.push(...imagePart(part))
+    if (part.type === 'image_file') content.push(storedImagePart(part))
   }
   return { role: 'user', content: content.length > 0 ? content : [{ type: 'text', text: '' }] }
 }
@@ -105,6 +106,20 @@ function imagePart({ base64, url, media_type }: ImagePart): UserMessage['content
     return [{ type: 'file', mediaType, data: { type: 'url', url: new URL(url) } }]
   }
   return []
+}
+
+type ImageFilePart = Extract<EventMessage['content'][number], { type: 'image_file' }>
+
+/** Key of an uploaded image in a reference. `promptWithImages` replaces it by the bytes. */
+export const uploaded = 'outlast'
+
+function storedImagePart({ image_id, filename }: ImageFilePart): UserMessage['content'][number] {
+  return {
+    type: 'file',
+    mediaType: 'image/*',
+    filename: filename ?? image_id,
+    data: { type: 'reference', reference: { [uploaded]: image_id } },
+  }
 }
 
 function agentMessages(message: EventMessage, signer: Signer, results: readonly EventMessage[]) {

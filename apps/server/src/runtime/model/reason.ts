@@ -60,6 +60,7 @@ async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Model
     messageId: open.messageId ?? newId('message'),
     metadata,
     context: callContext(contextOf(turn), open, newSpanId()),
+    omittedImages: [],
   }
 }
 
@@ -259,8 +260,10 @@ async function optionsFor(
   const { effort, profile } = plan
   const { agent, conversation, run, node } = turn
   const prompt = promptOf(agent.prompt, viewOf(conversation), route)
+  const shown = await promptWithImages(turn, model, { prompt, sees: seesImages(profile) })
+  plan.omittedImages = shown.omitted
   const options = {
-    prompt: await promptWithImages(turn, model, { prompt, sees: seesImages(profile) }),
+    prompt: shown.prompt,
     tools: promptTools(agent),
     providerOptions: { llmsim: { attempt, scripts: node.config.SIMULATED_SCRIPTS } },
     ...(effort && { reasoning: effort }),

@@ -3,6 +3,7 @@ import type {
   GenerationMetadata,
   ModelMetadata,
   ModelProfile,
+  OmittedImage,
   ToolCall,
 } from '@outlast/contract'
 import { newId } from '../../ids.ts'
@@ -27,6 +28,8 @@ export type ModelRequest = {
   metadata: ModelMetadata
   /** The context of all events of the call. */
   context: EventContext
+  /** Images that the model receives as text. */
+  omittedImages: OmittedImage[]
 }
 
 export type ModelCallOutcome = CallResult & {
@@ -72,7 +75,7 @@ export function recordResult(turn: Turn, asked: ModelRequest, outcome: ModelCall
 }
 
 function generationMetadata(
-  { metadata: { model }, route }: ModelRequest,
+  { metadata: { model }, route, omittedImages }: ModelRequest,
   reply: ModelReply,
   { failed, attempts, waitedMs, codes, compaction }: ModelCallOutcome,
 ): GenerationMetadata {
@@ -90,6 +93,7 @@ function generationMetadata(
     ...(failed && { error: failed.detail, error_code: failed.failure.code }),
     ...(attempts > 1 && { retry }),
     ...(compaction && { compaction }),
+    ...(omittedImages.length > 0 && { omitted_images: omittedImages }),
   }
 }
 

@@ -18,6 +18,7 @@ import { findSequence } from '../../store/sessions/messages.ts'
 import { countRunningTurns } from '../../store/sessions/turns.ts'
 import { acceptInput, checkImages } from '../inbox/accept.ts'
 import { openSession } from '../inbox/create-session.ts'
+import { withImageNames } from '../inbox/message-images.ts'
 import type { Node } from '../node.ts'
 
 const types = ['workflow', 'activity']
@@ -43,6 +44,7 @@ export async function checkTarget(where: Where, target: ScheduleTarget): Promise
   const given = target.input
   checkFit(inputs[name], given, 'target/input')
   checkSaid(given as TargetMessage)
+  await withImageNames(where.db, where, contentOf(given as TargetMessage))
   if (name === 'send_message') await checkSession(where, given as SendMessageInput)
   else await checkStart(where, given as StartSessionInput)
   const known = Object.entries(given as object).filter(([key]) => key in inputs[name].properties)

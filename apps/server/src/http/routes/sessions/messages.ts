@@ -14,6 +14,7 @@ import { databaseNow, newId, parseId } from '../../../ids.ts'
 import { traceparentOf } from '../../../observe/trace-context.ts'
 import { holdsScript } from '../../../providers/simulated/script.ts'
 import { acceptInput, checkImages } from '../../../runtime/inbox/accept.ts'
+import { withImageNames } from '../../../runtime/inbox/message-images.ts'
 import { submitResults } from '../../../runtime/inbox/results.ts'
 import { eventMessage, messageTypes } from '../../../store/sessions/conversation.ts'
 import { countEvents } from '../../../store/sessions/events.ts'
@@ -54,6 +55,9 @@ export function messageRoutes({ app, node }: Api): void {
       checkControls(principal, body.controls)
       if (node.config.SIMULATED_SCRIPTS) refuseScript(principal, body)
       const message = messageFrom(body)
+      const ownOnly = principal.kind === 'token'
+      const scope = { orgId: principal.orgId, sessionId, ownOnly }
+      message.content = await withImageNames(db, scope, message.content)
       const onBusy = body.on_busy ?? 'steer'
       const traceparent = traceparentOf(headers.traceparent)
       const posted = { orgId: principal.orgId, sessionId, message, onBusy, traceparent }
