@@ -42,6 +42,8 @@ export type Request = {
   body?: unknown
   /** Sent unchanged, instead of `body`. */
   text?: { type: string; content: string }
+  /** Sent as `multipart/form-data`, instead of `body`. */
+  form?: FormData
   /** Media type of the response. Default: JSON. */
   accept?: string
   /** A POST without an effect, which needs no idempotency key. */
@@ -141,6 +143,13 @@ export function createHttp(client: ClientOptions) {
       const read = (answer: Response) => expectType(answer, sent.accept).text()
       return request<string>(method, path, { request: sent, options, read })
     },
+    /** Returns the bytes of the response with their media type. */
+    blob: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
+      request<Blob>(method, path, {
+        request: { accept: '*/*', ...sent },
+        options,
+        read: (answer) => answer.blob(),
+      }),
     /** Returns the response with its body unread, which has no timeout. */
     open: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
       request<Response>(method, path, { request: sent, options, read: whole }),
@@ -338,8 +347,8 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
-const bodyOf = ({ body, text }: Request) =>
-  text ? text.content : body === undefined ? null : JSON.stringify(body)
+const bodyOf = ({ body, text, form }: Request) =>
+  form ?? text?.content ?? (body === undefined ? null : JSON.stringify(body))
 
 function queryOf(query: Query = {}): string {
   const search = new URLSearchParams()

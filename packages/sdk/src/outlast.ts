@@ -11,6 +11,7 @@ import { events } from './events.ts'
 import { files } from './files.ts'
 import { health } from './health.ts'
 import { type ClientOptions, createHttp } from './http.ts'
+import { images } from './images.ts'
 import { mcpServers } from './mcp-servers.ts'
 import { messages } from './messages.ts'
 import { models } from './models.ts'
@@ -47,6 +48,7 @@ export function createOutlast(options: ClientOptions = {}) {
     events: events(http),
     files: files(http),
     health: health(http),
+    images: images(http),
     mcpServers: mcpServers(http),
     messages: messages(http),
     models: models(http),

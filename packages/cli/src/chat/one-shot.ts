@@ -2,6 +2,7 @@ import type { Approval, Event, OutlastError, Session, ToolCall } from '@outlast/
 import type { Context } from '../core/command.ts'
 import { historyChanged, reportConnection } from '../core/connection.ts'
 import { exitCodes, sentencesOf } from '../core/failure.ts'
+import { imagePartOf, uploadImage } from '../input/image-file.ts'
 import { canAsk } from '../input/prompt.ts'
 import { oneLine } from '../output/width.ts'
 import { decide } from './approval.ts'
@@ -20,7 +21,10 @@ export async function oneShot(context: Context, start: Start, text: string): Pro
   const { outlast, signal, out } = context
   const controls = await controlsOf({ outlast, signal }, start)
   const session = await sessionFor(context, start)
-  const stored = await outlast.messages.create(session.id, messageOf(text, controls), { signal })
+  const images = []
+  for (const file of start.images) images.push(imagePartOf(await uploadImage(context, file)))
+  const message = messageOf(text, { controls, images })
+  const stored = await outlast.messages.create(session.id, message, { signal })
   const code = await watch(context, start, {
     session,
     after: stored.sequence - 1,

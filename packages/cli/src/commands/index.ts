@@ -29,6 +29,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'files of a session: list, get, push, pull, delete, move, grep',
     load: async () => (await import('./files.ts')).files,
   },
+  images: {
+    summary: 'images for messages: list, create, get, delete',
+    load: async () => (await import('./images.ts')).images,
+  },
   providers: {
     summary: 'model providers: list, get, create, update, delete, test',
     load: async () => (await import('./providers.ts')).providers,

@@ -13,7 +13,7 @@ import { ToolCard } from '../tools/tool-card.tsx'
 import { useKept } from './kept.tsx'
 import { LongText } from './long-text.tsx'
 import { MessageActions } from './message-actions.tsx'
-import { Picture } from './picture.tsx'
+import { Picture, UploadedPicture } from './picture.tsx'
 
 /** One item of a conversation. Re-renders only when the item changed. */
 export const Item = memo(({ item }: { item: TranscriptItem }) => {
@@ -58,6 +58,9 @@ export function UserParts({ name, content }: { name: string; content: readonly P
 function UserPart({ name, part }: { name: string; part: Part }) {
   if (part.type === 'text') return <LongText name={name} text={part.text} />
   if (part.type === 'image') return <Picture part={part} />
+  if (part.type === 'image_file') {
+    return <UploadedPicture id={part.image_id} name={part.filename ?? 'Image'} />
+  }
   return <Code block>{JSON.stringify(part, null, 2)}</Code>
 }
 
