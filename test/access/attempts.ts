@@ -25,6 +25,7 @@ export const missing: [number, string] = [404, 'not_found']
 const forOperators: [number, string] = [403, 'forbidden']
 const noModel: [number, string] = [400, 'model_unavailable']
 const noCapability: [number, string] = [400, 'capability_unknown']
+const noImage: [number, string] = [400, 'image_unknown']
 const noEvent: [number, string] = [400, 'unknown_event_id']
 
 /** The path names a resource of the other organization. */
@@ -166,11 +167,17 @@ export const table: Record<string, Row> = {
   submit_tool_results: byPath(bodies.submit_tool_results),
   decide_tool_call: byPath(bodies.decide_tool_call),
   create_message: {
-    attempts: () =>
-      ['steer', 'queue', 'interrupt', 'reject'].map((on_busy) => ({
+    attempts: ({ image_id }, own) => [
+      ...['steer', 'queue', 'interrupt', 'reject'].map((on_busy) => ({
         body: { message: { content: [{ type: 'text', text: 'Hello' }] }, on_busy },
         answer: missing,
       })),
+      {
+        path: own,
+        body: { message: { content: [{ type: 'image_file', image_id }] } },
+        answer: noImage,
+      },
+    ],
   },
   list_messages: byPath(),
   list_events: { attempts: resuming },
@@ -259,6 +266,15 @@ export const table: Record<string, Row> = {
     usersOnly: true,
     attempts: ({ invitation_token: token }) => [{ body: { token }, answer: missing }],
   },
+  upload_image: {
+    attempts: ({ session_id }, own) => [
+      { query: `session_id=${session_id}`, body: bodies.upload_image!(own), answer: missing },
+    ],
+  },
+  list_images: ownOnly(),
+  get_image: byPath(),
+  get_thumbnail: byPath(),
+  delete_image: byPath(),
   list_schedules: ownOnly(),
   create_schedule: {
     attempts: (theirs, own) =>

@@ -176,9 +176,11 @@ export const operatorsOnly = new Set([
 /** Responses that last as long as the connection. */
 export const endless = new Set(['stream_sse', 'stream_changes'])
 
-/** Paged lists of an organization. The path of files names a file, not a list. */
+/** Paged lists of an organization. The path of files names a file, not a list. Images are
+ * an array without a total.
+ */
 export function listsIn(operations: Operation[]): Operation[] {
-  const others = new Set([...operatorsOnly, 'get_path'])
+  const others = new Set([...operatorsOnly, 'get_path', 'list_images'])
   return operations.filter(({ id, query }) => query.includes('limit') && !others.has(id))
 }
 
@@ -343,7 +345,12 @@ export async function snapshotOf(
 ): Promise<Record<string, string>> {
   const readable = operations.filter(
     ({ id, method, isPublic }) =>
-      method === 'GET' && !isPublic && !endless.has(id) && !operatorsOnly.has(id),
+      method === 'GET' &&
+      !isPublic &&
+      !endless.has(id) &&
+      !operatorsOnly.has(id) &&
+      // There are no thumbnails.
+      id !== 'get_thumbnail',
   )
   const all: Record<string, string> = {}
   for (const { id, path } of readable) {

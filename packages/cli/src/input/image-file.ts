@@ -1,4 +1,5 @@
 import { openAsBlob } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { ImageUploadResponse, InputContentPart } from '@outlast/sdk'
 import type { Context } from '../core/command.ts'
@@ -10,16 +11,12 @@ export async function uploadImage(
   { outlast, signal }: Pick<Context, 'outlast' | 'signal'>,
   file: string,
 ): Promise<ImageUploadResponse> {
-  try {
-    const blob = await openAsBlob(file)
-    return await outlast.images.create(blob, { filename: path.basename(file), signal })
-  } catch (error) {
-    const isOfFile = typeof (error as NodeJS.ErrnoException).syscall === 'string'
-    const { code } = error as NodeJS.ErrnoException
-    if (!isOfFile && code !== 'ERR_INVALID_ARG_VALUE') throw error
-    const why = isOfFile ? whyOf(error as Error) : 'it is not a file'
-    throw new UsageError(`${file} cannot be read: ${why}.`)
-  }
+  const stats = await stat(file).catch((error) => {
+    throw new UsageError(`${file} cannot be read: ${whyOf(error)}.`)
+  })
+  if (!stats.isFile()) throw new UsageError(`${file} cannot be read: it is not a file.`)
+  const blob = await openAsBlob(file)
+  return outlast.images.create(blob, { filename: path.basename(file), signal })
 }
 
 /** The part of a message that refers to an uploaded image. */
