@@ -23,6 +23,7 @@ import {
   ToolApprovalResolvedData,
   ToolCallRequestedData,
   ToolCompletedData,
+  ToolInputDeltaData,
   ToolProgressData,
   ToolStartedData,
 } from './tool-events.ts'
@@ -54,6 +55,7 @@ export const eventData = {
   'reason.thinking.delta': ReasonThinkingDeltaData,
   'reason.thinking.completed': ReasonThinkingCompletedData,
   'output.message.delta': OutputMessageDeltaData,
+  'tool.input.delta': ToolInputDeltaData,
   'llm.generation': LlmGenerationData,
   'output.message.completed': OutputMessageCompletedData,
   'reason.completed': ReasonCompletedData,
@@ -77,7 +79,11 @@ export const eventTypes = Object.keys(eventData) as EventType[]
 export type EventDataOf<T extends EventType> = Static<(typeof eventData)[T]>
 
 /** Types that are streamed while a reply is written. They are never stored and have no sequence. */
-export const liveEventTypes = ['output.message.delta', 'reason.thinking.delta'] as const
+export const liveEventTypes = [
+  'output.message.delta',
+  'reason.thinking.delta',
+  'tool.input.delta',
+] as const
 
 export const EventContext = Type.Object(
   {

@@ -7,6 +7,7 @@ import {
   ToolCall,
   ToolCallSummary,
   toolCallFields,
+  turnId,
 } from './event-parts.ts'
 import { Timestamp } from './id.ts'
 import { ContentPart } from './message.ts'
@@ -19,6 +20,27 @@ export const ActStartedData = Type.Object(
   {
     title: 'ActStartedData',
     description: 'Appended with a reply that has tool calls, before the first one runs.',
+  },
+)
+
+export const ToolInputDeltaData = Type.Object(
+  {
+    ...turnId,
+    tool_call_id: Type.String({
+      description:
+        'Id that the model gave the call. Later events have another one if the session already had it.',
+      examples: ['call_1'],
+    }),
+    name: toolCallFields.tool_name,
+    delta: Type.String({
+      description: 'New text of the arguments, a part of a JSON object.',
+      examples: ['{"to":"ada@exa'],
+    }),
+  },
+  {
+    title: 'ToolInputDeltaData',
+    description:
+      'Streamed at most every 50 ms while the model writes the arguments of a call. Not stored, without `sequence`. Append `delta` to the text of the call; `output.message.completed` has the complete calls. Hidden from session tokens with the `chat` view.',
   },
 )
 

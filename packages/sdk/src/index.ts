@@ -27,6 +27,7 @@ export {
   type Transcript,
   type TranscriptItem,
   type UserMessage,
+  type WritingCall,
 } from './transcript-items.ts'
 export type { Turn, TurnOptions } from './turn.ts'
 export { type StepAttempt, type TurnStep, type TurnSteps, turnStepsOf } from './turn-steps.ts'

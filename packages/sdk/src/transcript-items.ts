@@ -31,9 +31,14 @@ export type AgentMessage = {
   text: string
   thinking: string
   isStreaming: boolean
+  /** Calls whose arguments the model is writing. Empty once the message is complete. */
+  writing: readonly WritingCall[]
   /** Number of the model call for it. The text of earlier attempts is discarded. */
   attempt: number
 }
+
+/** A call while the model writes it. `input` is the JSON of its arguments so far. */
+export type WritingCall = { id: string; name: string; input: string }
 
 export type ToolStatus = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled'
 

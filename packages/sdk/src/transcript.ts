@@ -77,13 +77,14 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
     const open = streaming(active)
     const isSame = open && (open.item.id === id || open.item.id === undefined)
     if (!isSame) return append(active, { ...agentMessage(event, { id }), attempt }, message)
-    const again = { ...open.item, id, text: '', thinking: '', attempt }
+    const again = { ...open.item, id, text: '', thinking: '', writing: [], attempt }
     return replace(active, open.index, again)
   },
   'reason.thinking.started': 'ignored',
   'reason.thinking.delta': (transcript, event) => grow(transcript, event, 'thinking'),
   'reason.thinking.completed': 'ignored',
   'output.message.delta': (transcript, event) => grow(transcript, event, 'text'),
+  'tool.input.delta': addInput,
   'llm.generation': 'ignored',
   'output.message.completed': (transcript, event) => {
     const whole = agentMessage(event, event.data)
@@ -175,6 +176,7 @@ function agentMessage(event: Event, { message, id = message?.id }: MessageConten
     text: textOf(message),
     thinking: message?.thinking ?? '',
     isStreaming: message === undefined,
+    writing: [],
     attempt: 1,
   }
 }
@@ -198,6 +200,21 @@ function grow(
   }
   const longer = accumulated ?? open.item[part] + delta
   return replace(transcript, open.index, { ...open.item, [part]: longer })
+}
+
+/** Adds text to the arguments of a call. Calls are few, and only the last one grows. */
+function addInput(transcript: Transcript, event: Event<'tool.input.delta'>): Transcript {
+  const { turn_id: turnId, tool_call_id: id, name, delta } = event.data
+  const open = streaming(transcript)
+  if (!open) {
+    const begun = { ...agentMessage(event, {}), writing: [{ id, name, input: delta }] }
+    return append({ ...transcript, status: 'active', turnId }, begun, message)
+  }
+  const { writing } = open.item
+  const at = writing.findIndex((call) => call.id === id)
+  const longer = { id, name, input: (writing[at]?.input ?? '') + delta }
+  const calls = at === -1 ? [...writing, longer] : writing.with(at, longer)
+  return replace(transcript, open.index, { ...open.item, writing: calls })
 }
 
 function openCall(transcript: Transcript, id: string) {
@@ -253,7 +270,7 @@ function settle(transcript: Transcript): Transcript {
   let settled = transcript
   const open = streaming(transcript)
   if (open) {
-    const dropped = { ...open.item, text: '', thinking: '', isStreaming: false }
+    const dropped = { ...open.item, text: '', thinking: '', writing: [], isStreaming: false }
     settled = close(replace(settled, open.index, dropped), message)
   }
   const names = openCalls(settled)

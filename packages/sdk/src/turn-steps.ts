@@ -141,6 +141,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': (turn, event) => {
     const step = end(turn, modelIn(event), event)
     if (step?.kind === 'model') explainBroken(step, event)

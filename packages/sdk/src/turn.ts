@@ -162,7 +162,9 @@ const lostError = () =>
     'The server lost the message that began this turn. Send it again.',
   )
 
-const storedOnly: StreamOptions = { exclude: ['output.message.delta', 'reason.thinking.delta'] }
+const storedOnly: StreamOptions = {
+  exclude: ['output.message.delta', 'reason.thinking.delta', 'tool.input.delta'],
+}
 
 /** Tests whether an event is the answered message or belongs to its turn. */
 const isOf = ({ of, turnId }: Following, { type, context, data }: Event) =>

@@ -121,6 +121,7 @@ const readersOf = ({ request, drop, end }: Reactions): Readers => ({
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'ignored',
   'output.message.completed': 'ignored',
   'reason.completed': 'ignored',

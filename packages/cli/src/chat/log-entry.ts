@@ -46,6 +46,7 @@ const readers: { [T in EventType]: Read<T> | 'ignored' } = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'ignored',
   'output.message.completed': ({ message }) => {
     const text = textOf(message)

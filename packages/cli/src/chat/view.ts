@@ -216,6 +216,7 @@ const showsOf = (view: Viewing): Shows => ({
   'reason.thinking.delta': ({ delta }) => think(view, delta),
   'reason.thinking.completed': ({ thinking }) => thought(view, thinking),
   'output.message.delta': ({ delta }) => grow(view, delta),
+  'tool.input.delta': ({ name }) => view.screen.passing(`writing the arguments of ${name}`),
   'llm.generation': ({ metadata }) => {
     view.reason = metadata.success ? '' : (metadata.error ?? '')
   },

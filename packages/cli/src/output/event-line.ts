@@ -22,6 +22,7 @@ const matters: { [T in EventType]: About<T> | 'ignored' } = {
   'reason.thinking.delta': ({ delta }) => delta,
   'reason.thinking.completed': ({ thinking }) => thinking,
   'output.message.delta': ({ delta }) => delta,
+  'tool.input.delta': ({ name, delta }) => `${name} ${delta}`,
   'llm.generation': ({ metadata: { model, usage, error, duration_ms } }) =>
     [
       model,

@@ -16,6 +16,7 @@ const closing = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'closes',
   'output.message.completed': 'ignored',
   'reason.completed': 'closes',

@@ -10,6 +10,7 @@ import { memo, type ReactElement } from 'react'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { Icon } from '../../shell/icon.tsx'
 import { ToolCard } from '../tools/tool-card.tsx'
+import { WritingCallLine } from '../tools/writing-call.tsx'
 import { useKept } from './kept.tsx'
 import { LongText } from './long-text.tsx'
 import { MessageActions } from './message-actions.tsx'
@@ -68,7 +69,7 @@ function UserPart({ name, part }: { name: string; part: Part }) {
 const markdownLengthMax = 100_000
 
 function AgentReply({
-  item: { key, id, text, thinking, isStreaming, attempt },
+  item: { key, id, text, thinking, writing, isStreaming, attempt },
 }: {
   item: AgentMessage
 }) {
@@ -83,7 +84,10 @@ function AgentReply({
         ) : (
           text !== '' && <Markdown text={text} isGrowing={isStreaming} />
         )}
-        {isStreaming && text === '' && (
+        {writing.map((call) => (
+          <WritingCallLine key={call.id} call={call} />
+        ))}
+        {isStreaming && text === '' && writing.length === 0 && (
           <Loader type="dots" size="sm" aria-label="The agent is replying" />
         )}
         {isStreaming && attempt > 1 && (

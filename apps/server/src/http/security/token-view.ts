@@ -39,6 +39,7 @@ const chatRules = {
   'reason.thinking.delta': 'hidden',
   'reason.thinking.completed': 'hidden',
   'output.message.delta': 'shown',
+  'tool.input.delta': 'hidden',
   'llm.generation': 'hidden',
   'output.message.completed': ({ message, ...data }, grants) => ({
     message: chatMessage(message, grants),

@@ -10,6 +10,7 @@ import {
   newLiveMessage,
   type Piece,
   type Run,
+  replyLengthBefore,
   textAfter,
 } from '../../store/bus/live-message.ts'
 import type { WireEvent } from '../../store/sessions/events.ts'
@@ -77,6 +78,7 @@ const textParts = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'before_end',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'before_end',
   'output.message.completed': 'end',
   'reason.completed': 'ignored',
@@ -134,12 +136,13 @@ function sendText(stream: Stream, message: LiveMessage) {
 }
 
 function sendDelta(stream: Stream, message: LiveMessage, run: Run) {
-  const { kind, text: delta } = run
+  const { kind, text: delta, call } = run
   const { turnId, context } = message
   const now = Date.now()
   const id = eventId(stream.sessionId, stream.storedAt ?? now, stream.position)
   const whole = stream.options.accumulated && { accumulated: accumulated(message, run) }
-  const data = { turn_id: turnId, delta, ...whole }
+  const about = call && { tool_call_id: call.id, name: call.name }
+  const data = { turn_id: turnId, ...about, delta, ...whole }
   const json = `{"id":"${id}","type":"${kind}","ts":"${new Date(now).toISOString()}","session_id":"${stream.sessionId}","context":${context},"data":${JSON.stringify(data)}}`
   stream.frames.write(`event: ${kind}\nid: ${id}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
 }
@@ -168,5 +171,15 @@ export function sendRest(stream: Stream, { message }: Completed, context: string
   if (text !== '') pieces.push({ kind: 'output.message.delta', text })
   const whole = newLiveMessage({ sequence: stream.running, turnId, context })
   extend(whole, 0, pieces)
+  stream.position = { ...stream.position, offset: replyOffset(stream) }
   sendText(stream, whole)
+}
+
+/**
+ * Units of thinking and text that the client has. Its position also counts arguments of calls,
+ * which the rest does not have. Without the live message they are assumed to come last.
+ */
+function replyOffset({ node, sessionId, position, running }: Stream): number {
+  const live = node.bus.liveMessage(sessionId)
+  return live?.sequence === running ? replyLengthBefore(live, position.offset) : position.offset
 }

@@ -172,6 +172,7 @@ const keptByCancel = {
   'reason.thinking.delta': 'dropped',
   'reason.thinking.completed': 'kept',
   'output.message.delta': 'dropped',
+  'tool.input.delta': 'dropped',
   'llm.generation': 'kept',
   'output.message.completed': 'kept',
   'reason.completed': 'kept',

@@ -40,6 +40,7 @@ const counters: { [T in EventType]: Counter<T> | 'ignored' } = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': (metrics, { metadata }) => countCall(metrics, metadata),
   'output.message.completed': 'ignored',
   'reason.completed': 'ignored',

@@ -242,6 +242,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': (turn, { data }) => ({
     ...turn,
     usage: addUsage(turn.usage, data.metadata.usage),

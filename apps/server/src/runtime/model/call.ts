@@ -14,7 +14,7 @@ import {
   KnownFailure,
   statusOf,
 } from '../../providers/failure.ts'
-import type { LiveKind } from '../../store/bus/bus.ts'
+import type { LiveCall, LiveKind } from '../../store/bus/bus.ts'
 import { emptyReply, type ModelReply, type ReplyPart } from './reply.ts'
 
 /** A failed model call. `partial` is the reply up to the failure. */
@@ -42,8 +42,8 @@ export type ModelCall = {
   /** Idle timeout and total timeout. */
   silenceMs: number
   timeoutMs: number
-  /** Called with each delta of text. */
-  onText?: (kind: LiveKind, text: string) => void
+  /** Called with each delta of text, and of the arguments of a call. */
+  onText?: (kind: LiveKind, text: string, call?: LiveCall) => void
 }
 
 /** Limit of a reply with thinking and tool calls, in UTF-16 units. */
@@ -127,6 +127,7 @@ function createParts(reply: ModelReply) {
 
 function createReader(reply: ModelReply, onText: OnText, begun: number) {
   const note = createParts(reply)
+  const names = new Map<string, string>()
   let length = 0
 
   function count(added: number) {
@@ -136,7 +137,7 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
     throw new KnownFailure('bad_response', message, false)
   }
 
-  function say(kind: LiveKind, delta: string) {
+  function say(kind: 'output.message.delta' | 'reason.thinking.delta', delta: string) {
     if (delta === '') return
     reply.firstTokenMs ??= Math.round(performance.now() - begun)
     if (kind === 'output.message.delta') reply.text += delta
@@ -164,9 +165,15 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
         note('reasoning', part.id, part).length += part.delta.length
         say('reason.thinking.delta', part.delta)
         return
-      case 'tool-input-delta':
-        count(part.delta.length)
+      case 'tool-input-start':
+        names.set(part.id, part.toolName)
         return
+      case 'tool-input-delta': {
+        const { id, delta } = part
+        count(delta.length)
+        if (delta !== '') onText?.('tool.input.delta', delta, { id, name: names.get(id) ?? '' })
+        return
+      }
       case 'tool-call':
         note('call', `${reply.toolCalls.length}`, part)
         reply.toolCalls.push({

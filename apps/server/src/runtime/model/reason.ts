@@ -242,9 +242,9 @@ async function stream(
       secret,
       silenceMs: node.config.MODEL_TIMEOUT_MS,
       timeoutMs: callTimeMs(turn),
-      onText(kind, text) {
+      onText(kind, text, call) {
         turn.live ??= openLive(node.bus, run.sessionId, about, { held: lease.held, signal })
-        turn.live.write(kind, text)
+        turn.live.write(kind, text, call)
       },
     })
   } finally {

@@ -80,6 +80,7 @@ const readers = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'ignored',
   'output.message.completed': ({ entries, askedAt }, row) =>
     insertBeforeLater(entries, entryOf(row), askedAt),
