@@ -84,10 +84,10 @@ test('arguments reach followers on both nodes while the model writes them', asyn
   const wanted = { 'call_a add': '{"a":6,"b":7}', 'call_m multiply': '{"a":"🐟"}' }
   for (const { events } of [...streams, late]) {
     const end = events.findIndex(({ type }) => type === 'output.message.completed')
-    const inputs = inputsOf(events.slice(0, end))
-    assert.deepEqual(inputs, wanted)
+    const inputs = new Map(Object.entries(inputsOf(events.slice(0, end))))
+    assert.deepEqual(Object.fromEntries(inputs), wanted)
     for (const { id, name, arguments: given } of calls) {
-      assert.deepEqual(JSON.parse(inputs[`${id} ${name}`]!), given)
+      assert.deepEqual(JSON.parse(inputs.get(`${id} ${name}`)!), given)
     }
     assert.equal(textOf(events.slice(0, end)), 'I calculate.')
     for (const { id } of events.filter(({ type }) => type === 'tool.input.delta')) {
