@@ -185,6 +185,9 @@ export const table: Record<string, Row> = {
   stream_changes: nothing("it lists only the caller's own; see the tests of changes", () => [
     { answer: [200] },
   ]),
+  list_keys: byPath(),
+  list_secrets: byPath(),
+  batch_set_secrets: byPath(bodies.batch_set_secrets),
   create_session_token: byPath(() => ({ access: 'write' })),
   list_session_tokens: byPath(),
   delete_session_token: byPath(),

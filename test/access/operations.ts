@@ -130,6 +130,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   create_message: () => ({ message: text('Hello') }),
   submit_tool_results: () => ({ tool_results: [{ tool_call_id: 'call_1', result: 'New' }] }),
   decide_tool_call: () => ({ decision: 'deny' }),
+  batch_set_secrets: () => ({ secrets: { new: 'secret' } }),
   create_session_token: () => ({ access: 'read' }),
   create_token: ({ word }) => ({ user: word }),
   create_provider: () => ({ name: 'New', provider_type: 'llmsim' }),

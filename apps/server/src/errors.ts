@@ -21,7 +21,7 @@ export const catalogue = {
   secret_needed_again: [400, 'A new address requires its secrets in the same request: %s.'],
   mcp_server_exists: [400, 'An MCP server named %s already exists.'],
   mcp_servers_full: [400, 'An organization can have at most %s MCP servers.'],
-  encryption_not_configured: [400, 'Encryption not configured. Cannot store API key.'],
+  encryption_not_configured: [400, 'Encryption not configured. Cannot store %s.'],
   invalid_path: [400, 'Invalid path: %s'],
   reserved_path: [400, "Paths starting with '_' are reserved for system actions"],
   root_path: [400, 'Cannot %s'],

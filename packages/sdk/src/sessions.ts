@@ -8,11 +8,15 @@ import type {
   NewSessionToken,
   PageQuery,
   Preview,
+  SecretsStored,
+  SecretsToStore,
   Session,
   SessionChange,
   SessionQuery,
   SessionToken,
   SessionTokenInfo,
+  StoredSecret,
+  StoredValue,
   ToolResults,
   ToolResultsAccepted,
   Why,
@@ -62,6 +66,15 @@ export function sessions(http: Http) {
     /** Revokes a token. All nodes refuse it within a second. */
     revokeToken: (id: string, tokenId: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/sessions/${id}/tokens/${tokenId}`, {}, options),
+    /** Lists the values that the tools of a session stored, by name. */
+    listValues: (id: string, query?: PageQuery, options?: CallOptions) =>
+      listOf<StoredValue>(http, path`/v1/sessions/${id}/storage/keys`, query, options),
+    /** Lists the names of the secrets of a session. No operation returns a secret. */
+    listSecrets: (id: string, query?: PageQuery, options?: CallOptions) =>
+      listOf<StoredSecret>(http, path`/v1/sessions/${id}/storage/secrets`, query, options),
+    /** Stores secrets for the tools of a session and replaces those with the same names. */
+    setSecrets: (id: string, body: SecretsToStore, options?: CallOptions) =>
+      call<SecretsStored>('PUT', path`/v1/sessions/${id}/storage/secrets`, { body }, options),
     /** Submits results of client tools. `tool_call_not_waiting` if a call does not wait. */
     submitToolResults: (id: string, body: ToolResults, options?: CallOptions) =>
       call<ToolResultsAccepted>('POST', path`/v1/sessions/${id}/tool-results`, { body }, options),

@@ -43,6 +43,7 @@ import { fileRoutes } from './routes/sessions/files.ts'
 import { forkRoutes } from './routes/sessions/forks.ts'
 import { imageRoutes } from './routes/sessions/images.ts'
 import { messageRoutes } from './routes/sessions/messages.ts'
+import { sessionStorageRoutes } from './routes/sessions/session-storage.ts'
 import { streamRoutes } from './routes/sessions/session-stream.ts'
 import { sessionTokenRoutes } from './routes/sessions/session-tokens.ts'
 import { sessionRoutes } from './routes/sessions/sessions.ts'
@@ -186,6 +187,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   sessionTokenRoutes(api)
   userTokenRoutes(api)
   endUserRoutes(api)
+  sessionStorageRoutes(api)
   scheduleRoutes(api)
   providerRoutes(api)
   vendorRoutes(api)

@@ -20,6 +20,7 @@ const named: Record<string, ChangeNoun | undefined> = {
   // Its handler also notifies followers of the session.
   delete_session: undefined,
   change_password: undefined,
+  batch_set_secrets: undefined,
   // The events of the session report these.
   decide_tool_call: undefined,
   retry_workflow: undefined,

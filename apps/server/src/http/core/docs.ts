@@ -8,6 +8,7 @@ export const tagNames = [
   'Tool calls',
   'Session tokens',
   'End users',
+  'Session storage',
   'Files',
   'Images',
   'Agents',

@@ -57,6 +57,8 @@ export const tagTexts: Record<TagName, string> = {
     "Short-lived tokens with access to one session, for browsers of your product's users.",
   'End users':
     "Users of your product, by the ids that it gives them: tokens for their browsers that open all sessions of one user, and the export and deletion of a user's data.",
+  'Session storage':
+    'Texts that a session stores by name: values, which its readers see, and secrets, which no response contains.',
   Files: 'Each session has files of its own, which tools of the agent and clients read and write.',
   Images:
     'Images that messages refer to. An image belongs to the organization, and is sent to models that can see it.',

@@ -24,6 +24,7 @@ import { fileDocs } from '../routes/sessions/files.docs.ts'
 import { forkDocs } from '../routes/sessions/forks.docs.ts'
 import { imageDocs } from '../routes/sessions/images.docs.ts'
 import { messageDocs } from '../routes/sessions/messages.docs.ts'
+import { sessionStorageDocs } from '../routes/sessions/session-storage.docs.ts'
 import { sessionTokenDocs } from '../routes/sessions/session-tokens.docs.ts'
 import { sessionDocs } from '../routes/sessions/sessions.docs.ts'
 import { userTokenDocs } from '../routes/sessions/user-tokens.docs.ts'
@@ -39,6 +40,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...sessionTokenDocs,
   ...userTokenDocs,
   ...endUserDocs,
+  ...sessionStorageDocs,
   ...fileDocs,
   ...imageDocs,
   ...agentDocs,
