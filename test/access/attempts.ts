@@ -165,6 +165,7 @@ export const table: Record<string, Row> = {
   delete_session: byPath(),
   cancel_turn: byPath(),
   submit_tool_results: byPath(bodies.submit_tool_results),
+  submit_question_answers: byPath(bodies.submit_question_answers),
   decide_tool_call: byPath(bodies.decide_tool_call),
   create_message: {
     attempts: ({ image_id }, own) => [

@@ -129,6 +129,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
   submit_tool_results: () => ({ tool_results: [{ tool_call_id: 'call_1', result: 'New' }] }),
+  submit_question_answers: () => ({ tool_call_id: 'call_1', status: 'declined' }),
   decide_tool_call: () => ({ decision: 'deny' }),
   batch_set_secrets: () => ({ secrets: { new: 'secret' } }),
   create_session_token: () => ({ access: 'read' }),

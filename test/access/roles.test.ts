@@ -74,6 +74,7 @@ const rules: Record<string, Rule> = {
   cancel_turn: { needs: 'write', token: 'write' },
   submit_tool_results: { needs: 'write', token: 'write', grant: 'tool_results' },
   decide_tool_call: { needs: 'write', token: 'approve' },
+  submit_question_answers: { needs: 'write', token: 'write' },
   list_keys: { needs: 'read' },
   list_secrets: { needs: 'read' },
   batch_set_secrets: { needs: 'write' },

@@ -24,6 +24,7 @@ import {
   ToolCallRequestedData,
   ToolCompletedData,
   ToolInputDeltaData,
+  ToolInputResolvedData,
   ToolProgressData,
   ToolStartedData,
 } from './tool-events.ts'
@@ -63,6 +64,7 @@ export const eventData = {
   'tool.approval_requested': ToolApprovalRequestedData,
   'tool.approval_resolved': ToolApprovalResolvedData,
   'tool.call_requested': ToolCallRequestedData,
+  'tool.input_resolved': ToolInputResolvedData,
   'tool.started': ToolStartedData,
   'tool.completed': ToolCompletedData,
   'tool.progress': ToolProgressData,

@@ -31,7 +31,7 @@ const status = described(
   '`started`: created, no turn has run. `active`: a turn is queued, runs or waits for a client. `idle`: the latest turn has ended.',
 )
 
-const waitingType = oneOf('tool_results', 'approval')
+const waitingType = oneOf('tool_results', 'approval', 'input')
 
 const WaitingCall = Type.Object(
   {
@@ -42,7 +42,7 @@ const WaitingCall = Type.Object(
     tool_name: Type.String({ description: 'Name of the tool.', examples: ['open_door'] }),
     type: described(
       waitingType,
-      '`tool_results`: the client must run the tool. `approval`: a person must approve or deny the call.',
+      '`tool_results`: the client must run the tool. `approval`: a person must approve or deny the call. `input`: a person must answer questions.',
     ),
     expires_at: described(
       Timestamp,
@@ -56,7 +56,7 @@ export const WaitingFor = Type.Object(
   {
     type: described(
       waitingType,
-      '`approval` if all of `calls` wait for an approval, otherwise `tool_results`.',
+      '`tool_results` if one of `calls` waits for the client, otherwise `input` if one waits for answers, otherwise `approval`.',
     ),
     tool_call_ids: Type.Array(Type.String(), {
       description: 'Ids of the tool calls in `calls`, in the same order.',
@@ -150,7 +150,7 @@ export const Session = Type.Object(
     status,
     waiting_for: nullable(
       WaitingFor,
-      'Tool results or approvals that the running turn waits for. Null if it waits for none; `status` stays `active` meanwhile.',
+      'Tool results, approvals or answers that the running turn waits for. Null if it waits for none; `status` stays `active` meanwhile.',
     ),
     preview: nullable(
       Type.String(),

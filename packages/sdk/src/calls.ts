@@ -55,6 +55,7 @@ const roles = {
   'tool.approval_requested': 'request',
   'tool.approval_resolved': 'outcome',
   'tool.call_requested': 'request',
+  'tool.input_resolved': 'outcome',
   'tool.started': 'ignored',
   'tool.completed': 'outcome',
   'tool.progress': 'ignored',

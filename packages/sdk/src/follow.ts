@@ -81,6 +81,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'tool.approval_requested': 'ignored',
   'tool.approval_resolved': 'ignored',
   'tool.call_requested': 'ignored',
+  'tool.input_resolved': 'ignored',
   'tool.started': 'ignored',
   'tool.completed': 'ignored',
   'tool.progress': 'ignored',

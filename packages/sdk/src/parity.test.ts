@@ -63,6 +63,7 @@ const methods: Record<string, Called | Called[]> = {
   list_keys: (o) => o.sessions.listValues(id, page),
   list_secrets: (o) => o.sessions.listSecrets(id, page),
   batch_set_secrets: (o) => o.sessions.setSecrets(id, { secrets: { a: 'b' } }),
+  submit_question_answers: (o) => o.session(id).answer({ status: 'declined' }),
   decide_tool_call: (o) => o.sessions.decideToolCall(id, 'call', { decision: 'approve' }),
   list_events: (o) => o.events.list(id, { ...place, limit: 2, expand: 'messages' }),
   get_root: (o) => o.files.list(id, '/', { ...page, recursive: true }),

@@ -1,4 +1,11 @@
-import type { Event, EventType, Message, NewMessage } from '@outlast/contract'
+import type {
+  Event,
+  EventType,
+  Message,
+  NewMessage,
+  QuestionAnswers,
+  QuestionAnswersAccepted,
+} from '@outlast/contract'
 import { OutlastError } from './error.ts'
 import type { Following } from './follow.ts'
 import { type CallOptions, type Http, path } from './http.ts'
@@ -43,6 +50,18 @@ export function sessionOf(http: Http, id: string) {
      */
     resume: (options: TurnOptions = {}): Turn =>
       createTurn(http, id, { begin: latestTurn(http, id, options), options }),
+    /**
+     * Answers or declines the questions of a tool. Without `tool_call_id`, those of the only call
+     * that asks. A `secret` is stored in the session, and no event contains it.
+     * Contract: `question_not_waiting` if another client was faster, or the questions expired.
+     */
+    answer: (body: QuestionAnswers, options?: CallOptions) =>
+      http.call<QuestionAnswersAccepted>(
+        'POST',
+        path`/v1/sessions/${id}/question-answers`,
+        { body },
+        options,
+      ),
     /** Streams all events, stored ones first: see `streamEvents`. */
     events: (options?: StreamOptions) => streamEvents(http, id, options),
   }

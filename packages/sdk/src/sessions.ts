@@ -8,6 +8,8 @@ import type {
   NewSessionToken,
   PageQuery,
   Preview,
+  QuestionAnswers,
+  QuestionAnswersAccepted,
   SecretsStored,
   SecretsToStore,
   Session,
@@ -78,6 +80,14 @@ export function sessions(http: Http) {
     /** Submits results of client tools. `tool_call_not_waiting` if a call does not wait. */
     submitToolResults: (id: string, body: ToolResults, options?: CallOptions) =>
       call<ToolResultsAccepted>('POST', path`/v1/sessions/${id}/tool-results`, { body }, options),
+    /** Answers or declines questions of a tool. `question_not_waiting` if it is too late. */
+    answerQuestions: (id: string, body: QuestionAnswers, options?: CallOptions) =>
+      call<QuestionAnswersAccepted>(
+        'POST',
+        path`/v1/sessions/${id}/question-answers`,
+        { body },
+        options,
+      ),
     /** Approves or denies a call. `approval_not_pending` if it was decided already. */
     decideToolCall: (id: string, toolCallId: string, body: Approval, options?: CallOptions) =>
       call<ApprovalResponse>(

@@ -3,6 +3,7 @@ import type {
   Decider,
   EventDataOf,
   EventMessage,
+  QuestionSet,
   TokenUsage,
   ToolCall,
 } from '@outlast/contract'
@@ -60,13 +61,15 @@ export type ToolCallItem = {
   name: string
   /** Arguments of the run, which an approval may have replaced. */
   arguments: ToolCall['arguments']
-  /** `waiting`: for an approval, or for the client that runs it. */
+  /** `waiting`: for an approval, for answers, or for the client that runs it. */
   status: ToolStatus
   /** True if a client runs the tool. */
   isForClient: boolean
   /** Time until which a client can answer. */
   expiresAt: string | undefined
   approval: ToolApproval | undefined
+  /** Questions to a person that have no outcome yet. */
+  questions: QuestionSet | undefined
   progress: { progress: number; total?: number; message?: string } | undefined
   result: readonly ContentPart[] | undefined
   error: string | undefined

@@ -111,9 +111,15 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
     return reach(transcript, event, { call, status: 'running', approval })
   },
   'tool.call_requested': (transcript, event) => {
-    const { tool_calls, expires_at: expiresAt } = event.data
-    const waits = { status: 'waiting' as const, isForClient: true, expiresAt }
+    const { tool_calls, expires_at: expiresAt, input: questions } = event.data
+    const waits = { status: 'waiting' as const, isForClient: !questions, expiresAt, questions }
     return tool_calls.reduce((now, call) => reach(now, event, { call, ...waits }), transcript)
+  },
+  'tool.input_resolved': (transcript, event) => {
+    const { tool_call_id: id, tool_name: name } = event.data
+    const input = openCall(transcript, id)?.item.arguments ?? {}
+    const call = { id, name, arguments: input }
+    return reach(transcript, event, { call, status: 'running', questions: undefined })
   },
   'tool.started': (transcript, event) =>
     reach(transcript, event, { call: event.data.tool_call, status: 'running' }),
@@ -124,6 +130,7 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
     const ended = reach(transcript, event, {
       call: { id, name, arguments: known ?? {} },
       status: success ? 'done' : failed,
+      questions: undefined,
       result: event.data.result ?? undefined,
       error: event.data.error ?? undefined,
       durationMs: duration_ms,
@@ -246,6 +253,7 @@ function newCall(event: Event, { id, name, arguments: input }: ToolCall): ToolCa
     isForClient: false,
     expiresAt: undefined,
     approval: undefined,
+    questions: undefined,
     progress: undefined,
     result: undefined,
     error: undefined,

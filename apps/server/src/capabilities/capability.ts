@@ -1,7 +1,8 @@
-import type { EventDataOf } from '@outlast/contract'
+import type { EventDataOf, QuestionOutcome } from '@outlast/contract'
 import { type Static, type TObject, Type } from 'typebox'
 import type { SessionFiles, SessionStorage } from '../store/files/tool-access.ts'
 import { withApproval } from './approval-config.ts'
+import type { GivenQuestion } from './question-schema.ts'
 import type { SessionRule, SessionRules } from './session-rules.ts'
 
 /**
@@ -31,6 +32,17 @@ export type ToolContext = {
   progress: (progress: Progress) => void
   /** Reaches the public internet and allowed hosts only, also through redirects and DNS names. */
   fetch: typeof fetch
+  /**
+   * Asks a person, for 24 hours by default and at most 7 days. Without an answer yet, it ends this
+   * run of the tool: `signal` aborts, the promise rejects, and the result of the run is ignored.
+   * When the answers are there, the tool runs again from its beginning, also on another node, and
+   * the promise resolves at once. `status` says whether the person answered.
+   * Contract: the n-th call of every run asks the same questions. Throws ToolError for invalid ones.
+   */
+  ask: (
+    questions: GivenQuestion | readonly GivenQuestion[],
+    options?: { expiresInSeconds?: number },
+  ) => Promise<QuestionOutcome>
 }
 
 /** The progress of a call, with its total and a message if known. */
@@ -106,6 +118,8 @@ export type Tool<Input = Record<string, unknown>> = {
   policy?: 'auto' | 'requires_approval'
   /** The client runs it and validates its input. */
   client?: { timeoutSeconds: number | undefined }
+  /** It only asks a person the questions of its input. Their answers are the result. */
+  asks?: { timeoutSeconds: number }
   input: TObject
   /** Third-party schema: models see it; the remote server validates arguments against it. */
   unchecked?: true

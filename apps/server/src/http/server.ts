@@ -43,6 +43,7 @@ import { fileRoutes } from './routes/sessions/files.ts'
 import { forkRoutes } from './routes/sessions/forks.ts'
 import { imageRoutes } from './routes/sessions/images.ts'
 import { messageRoutes } from './routes/sessions/messages.ts'
+import { questionRoutes } from './routes/sessions/questions.ts'
 import { sessionStorageRoutes } from './routes/sessions/session-storage.ts'
 import { streamRoutes } from './routes/sessions/session-stream.ts'
 import { sessionTokenRoutes } from './routes/sessions/session-tokens.ts'
@@ -179,6 +180,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   forkRoutes(api)
   messageRoutes(api)
   answerRoutes(api)
+  questionRoutes(api)
   eventRoutes(api)
   fileRoutes(api)
   await imageRoutes(api)

@@ -112,20 +112,27 @@ const between = (since: string): Explanation => ({
   what: 'It is between two steps',
 })
 
-function ofWait({ since, calls }: NonNullable<SessionFacts['waiting_for']>): Explanation {
+const waitStates = {
+  tool_results: 'waits_for_client',
+  input: 'waits_for_input',
+  approval: 'waits_for_approval',
+} as const
+
+function ofWait({ type, since, calls }: NonNullable<SessionFacts['waiting_for']>): Explanation {
   const of = (type: string) =>
     calls.filter((call) => call.type === type).map(({ tool_name }) => tool_name)
-  const [client, person] = [of('tool_results'), of('approval')]
+  const [client, person, asked] = [of('tool_results'), of('approval'), of('input')]
   const [until = null] = calls.map(({ expires_at }) => expires_at).sort()
   const answers = [
     ...(client.length > 0 ? [`for the client to run ${listOf(client)}`] : []),
     ...(person.length > 0 ? [`for a person to decide on ${listOf(person)}`] : []),
+    ...(asked.length > 0 ? [`for a person to answer ${listOf(asked)}`] : []),
   ]
   return {
-    state: client.length > 0 ? 'waits_for_client' : 'waits_for_approval',
+    state: waitStates[type],
     since,
     until,
-    tools: [...client, ...person],
+    tools: [...client, ...person, ...asked],
     what: `It waits until ${until} ${answers.join(' and ')}`,
   }
 }
@@ -210,13 +217,17 @@ function ofTools(steps: Steps): Explanation | undefined {
     ({ ended, call }) =>
       ended?.data.decision === 'approved' && !begun.some((step) => step.call.id === call.id),
   )
-  const open = begun.filter(({ ended }) => !ended)
+  const open = begun.filter(
+    ({ ended, attempts }) => !ended && attempts.at(-1)!.broke !== 'question',
+  )
+  const questions = steps.filter((step) => step.kind === 'question' && !step.ended)
   const runs = [...approved, ...open.filter(({ kind }) => kind === 'tool')]
   const [first] = runs.map((step) => (step.ended ?? latestBegin(step)).ts).sort()
   if (first === undefined) return undefined
   const others = [
     ...approvals.filter(({ ended }) => !ended),
     ...open.filter(({ kind }) => kind === 'client_tool'),
+    ...questions.flatMap((step) => ('call' in step ? [step] : [])),
   ]
   const also = others.length > 0 ? ` and waits for answers to ${listOf(namesOf(others))}` : ''
   const what = `It runs ${listOf(namesOf(runs))}${also}`

@@ -1,3 +1,4 @@
+import type { Question, QuestionOutcome } from '@outlast/contract'
 import type { Image, Progress } from '../capabilities/capability.ts'
 import type { SessionFiles, SessionStorage } from '../store/files/tool-access.ts'
 import type { FirstTexts } from './memory-storage.ts'
@@ -15,6 +16,8 @@ export type RunToolOptions = {
   user?: string
   /** Default: a function that throws. */
   fetch?: typeof fetch
+  /** Answers the questions of `context.ask`. Default: a function that throws. */
+  ask?: (questions: readonly Question[]) => QuestionOutcome | Promise<QuestionOutcome>
   /** Cancels the call. */
   signal?: AbortSignal
 }

@@ -4,6 +4,7 @@ import type {
   Event,
   InputContentPart,
   OnBusy,
+  QuestionSet,
   Session,
   ToolCall,
 } from '@outlast/sdk'
@@ -15,6 +16,7 @@ import { oneLine } from '../output/width.ts'
 import { decide } from './approval.ts'
 import { editorOf } from './editor.ts'
 import { createPlace, type SessionFollower, type Surface } from './place.ts'
+import { askQuestions } from './questions.ts'
 import { createReader, type Reader } from './reader.ts'
 import { createScreen, type Screen } from './screen.ts'
 import { perform, type Steering } from './slash.ts'
@@ -110,7 +112,8 @@ function open(context: Context, start: Start, { history, ...opening }: Opening):
       if (isOver) chat.place = undefined
       sayError(chat, error)
     },
-    consent: (call, signal) => consent(chat, call, signal),
+    approve: (call, signal) => consent(chat, call, signal),
+    answer: (asked, signal) => answerQuestions(chat, asked, signal),
   }
   const parts = { context, start, screen, tell, view, reader, surface }
   const chat: Chat = {
@@ -206,6 +209,20 @@ async function consent(chat: Chat, call: ToolCall, signal: AbortSignal) {
   })
   if (!decision) say(chat, 'Left for later. /approve asks again.')
   return decision
+}
+
+async function answerQuestions(chat: Chat, { questions }: QuestionSet, signal: AbortSignal) {
+  const { reader, view, tell } = chat
+  const answers = await askQuestions(questions, {
+    tell,
+    ask: (text, initial) => reader.ask(text, signal, initial),
+    say(text) {
+      reader.hide()
+      view.beside(text)
+    },
+  })
+  if (!answers) say(chat, 'Left for later. /approve asks again.')
+  return answers
 }
 
 async function send(chat: Chat, text: string, on_busy?: OnBusy): Promise<void> {

@@ -77,6 +77,12 @@ export function createTranscriptPrinter(
         const by = [entry.by && `by ${entry.by}`, entry.reason].filter(Boolean).join(': ')
         return [tell.line('∙', `${entry.name} was ${entry.decision}`, by, 'dim')]
       }
+      case 'questions_asked':
+        return entry.questions.map(({ question }) => tell.line('?', entry.name, question))
+      case 'questions_resolved': {
+        const words = `${entry.name}: ${entry.status.replace('_', ' ')}`
+        return [tell.line('∙', words, JSON.stringify(entry.answers), 'dim')]
+      }
       case 'error': {
         const code = entry.code ? ` (${entry.code})` : ''
         const cause = entry.text === latest ? '.' : `: ${entry.text}`

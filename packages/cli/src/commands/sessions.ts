@@ -16,7 +16,11 @@ import { usageText } from '../output/usage.ts'
 import { oneLine } from '../output/width.ts'
 import { log } from './session-log.ts'
 
-const waitsFor = { tool_results: 'waiting for the client', approval: 'waiting for approval' }
+const waitsFor = {
+  tool_results: 'waiting for the client',
+  approval: 'waiting for approval',
+  input: 'waiting for answers',
+}
 
 const stateOf = ({ status, waiting_for }: Session) =>
   waiting_for ? (waitsFor[waiting_for.type] ?? 'waiting') : status

@@ -64,6 +64,7 @@ const changedBy = {
   'tool.approval_requested': 'state',
   'tool.approval_resolved': 'state',
   'tool.call_requested': 'state',
+  'tool.input_resolved': 'state',
   'tool.started': 'ignored',
   'tool.completed': 'state',
   'tool.progress': 'ignored',

@@ -19,6 +19,8 @@ declare module 'fastify' {
     unaudited?: boolean
     /** The response contains a secret, so it is never stored. */
     answersSecret?: boolean
+    /** Bodies may have secrets in fields named `secret`, of which no hash is stored. */
+    hasSecret?: boolean
   }
 }
 

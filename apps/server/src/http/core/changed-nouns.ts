@@ -23,6 +23,7 @@ const named: Record<string, ChangeNoun | undefined> = {
   batch_set_secrets: undefined,
   // The events of the session report these.
   decide_tool_call: undefined,
+  submit_question_answers: undefined,
   retry_workflow: undefined,
 }
 

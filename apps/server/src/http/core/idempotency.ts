@@ -13,7 +13,8 @@ export function idempotencyKey(request: FastifyRequest, given: string): Idempote
     throw invalidAt('Idempotency-Key', `must be 1 to ${keyLengthMax} visible ASCII characters`)
   }
   const { orgId } = request.principal
-  const body = JSON.stringify(request.body ?? null)
+  const withSecrets = request.routeOptions.config.hasSecret
+  const body = JSON.stringify(request.body ?? null, withSecrets ? withoutSecrets : undefined)
   return {
     orgId,
     principal: keySpaceOf(request.principal),
@@ -23,6 +24,9 @@ export function idempotencyKey(request: FastifyRequest, given: string): Idempote
     bodyHash: createHash('sha256').update(body).digest('hex'),
   }
 }
+
+/** A replacer of JSON: the hash of a short secret would reveal it. */
+const withoutSecrets = (name: string, value: unknown) => (name === 'secret' ? '' : value)
 
 /**
  * Key space of a caller: a token never shares keys with its creator, but all tokens of a session or

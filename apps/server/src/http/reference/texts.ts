@@ -24,6 +24,7 @@ import { fileDocs } from '../routes/sessions/files.docs.ts'
 import { forkDocs } from '../routes/sessions/forks.docs.ts'
 import { imageDocs } from '../routes/sessions/images.docs.ts'
 import { messageDocs } from '../routes/sessions/messages.docs.ts'
+import { questionDocs } from '../routes/sessions/questions.docs.ts'
 import { sessionStorageDocs } from '../routes/sessions/session-storage.docs.ts'
 import { sessionTokenDocs } from '../routes/sessions/session-tokens.docs.ts'
 import { sessionDocs } from '../routes/sessions/sessions.docs.ts'
@@ -37,6 +38,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...messageDocs,
   ...eventDocs,
   ...answerDocs,
+  ...questionDocs,
   ...sessionTokenDocs,
   ...userTokenDocs,
   ...endUserDocs,

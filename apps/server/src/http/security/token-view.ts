@@ -57,9 +57,12 @@ const chatRules = {
     decision,
   }),
   'tool.call_requested': ({ tool_calls, hook: _, ...data }, grants) => ({
-    tool_calls: tool_calls.filter(({ name }) => grants.tool_results.includes(name)),
+    tool_calls: data.input
+      ? tool_calls.map((call) => withoutArguments(call, grants))
+      : tool_calls.filter(({ name }) => grants.tool_results.includes(name)),
     ...data,
   }),
+  'tool.input_resolved': ({ answers: _, decided_by: __, ...data }) => ({ ...data, answers: [] }),
   'tool.started': ({ tool_call, hook: _, ...data }, grants) => ({
     tool_call: withoutArguments(tool_call, grants),
     ...data,

@@ -86,6 +86,7 @@ const textParts = {
   'tool.approval_requested': 'ignored',
   'tool.approval_resolved': 'ignored',
   'tool.call_requested': 'ignored',
+  'tool.input_resolved': 'ignored',
   'tool.started': 'ignored',
   'tool.completed': 'ignored',
   'tool.progress': 'ignored',

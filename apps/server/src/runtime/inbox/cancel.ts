@@ -180,6 +180,7 @@ const keptByCancel = {
   'tool.approval_requested': 'dropped',
   'tool.approval_resolved': 'dropped',
   'tool.call_requested': 'dropped',
+  'tool.input_resolved': 'dropped',
   'tool.started': 'dropped',
   'tool.completed': 'kept',
   'tool.progress': 'dropped',

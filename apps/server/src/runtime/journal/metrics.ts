@@ -48,6 +48,7 @@ const counters: { [T in EventType]: Counter<T> | 'ignored' } = {
   'tool.approval_requested': 'ignored',
   'tool.approval_resolved': 'ignored',
   'tool.call_requested': 'ignored',
+  'tool.input_resolved': 'ignored',
   'tool.started': 'ignored',
   'tool.completed': countTool,
   'tool.progress': 'ignored',

@@ -53,6 +53,8 @@ function stepSpan(trace: Trace, step: TurnStep): Span {
       return summarySpan(trace, step)
     case 'approval':
       return approvalSpan(trace, step)
+    case 'question':
+      return questionSpan(trace, step)
     case 'tool':
     case 'client_tool':
       return toolSpan(trace, step)
@@ -98,7 +100,11 @@ function present(attributes: Attributes): Span['attributes'] {
   return known
 }
 
-const waitSpan = (kind: 'queue' | 'client' | 'approval', spanId: string, attributes = {}) => ({
+const waitSpan = (
+  kind: 'queue' | 'client' | 'approval' | 'input',
+  spanId: string,
+  attributes = {},
+) => ({
   name: `wait ${kind}`,
   kind: 'internal' as const,
   spanId,
@@ -247,6 +253,12 @@ function approvalSpan(trace: Trace, { attempts: [first], ended, call }: Step<'ap
   }
   const span = waitSpan('approval', derivedSpanId(`${spanOf(began)} approval`), attributes)
   return spanFrom(trace, { ...span, began, ended })
+}
+
+function questionSpan(trace: Trace, { attempts: [first], ended, call }: Step<'question'>): Span {
+  const { began } = first!
+  const id = derivedSpanId(`${spanOf(began)} ${began.sequence} input`)
+  return spanFrom(trace, { ...waitSpan('input', id, toolAttributes(call)), began, ended })
 }
 
 function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | undefined): Span {

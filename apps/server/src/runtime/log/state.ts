@@ -5,6 +5,7 @@ import { dollarsOf, nanosOf } from '../../store/usage.ts'
 import {
   abandoned,
   completed,
+  inputResolved,
   type OpenAct,
   type OpenCall,
   reached,
@@ -267,6 +268,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   },
   'tool.approval_resolved': (turn, event) => acting(turn, (act) => resolved(act, event)),
   'tool.call_requested': (turn, event) => acting(turn, (act) => requested(act, event)),
+  'tool.input_resolved': (turn, event) => acting(turn, (act) => inputResolved(act, event)),
   'tool.started': (turn, event) => {
     const { tool_call: call, ...also } = event.data
     return acting(turn, (act) => reached(act, event, { ...also, stage: 'started', call }))

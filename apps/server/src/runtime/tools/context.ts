@@ -16,7 +16,7 @@ export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext
   return { orgId, sessionId, limits: fileLimits(turn.node.config), by }
 }
 
-type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress' | 'fetch'>
+type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress' | 'fetch' | 'ask'>
 
 /** Builds the context that a tool receives besides its input. */
 export function toolContext(

@@ -75,3 +75,12 @@ export async function storeSecrets(
   const stored = await db.run(write, valuesOf(write, given))
   if (stored.length === 0) throw storageFull('secret')
 }
+
+const find = statement(
+  'find-secret',
+  `select from session_storage where session_id = :sessionId and kind = 'secret' and name = :name`,
+)
+
+export async function hasSecret(db: Db, sessionId: string, name: string): Promise<boolean> {
+  return (await db.run(find, valuesOf(find, { sessionId, name }))).length > 0
+}

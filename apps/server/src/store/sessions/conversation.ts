@@ -89,6 +89,7 @@ const readers = {
   'tool.approval_requested': 'ignored',
   'tool.approval_resolved': 'ignored',
   'tool.call_requested': 'ignored',
+  'tool.input_resolved': 'ignored',
   'tool.started': 'ignored',
   'tool.completed': ({ entries }, row) => insertAfterCall(entries, entryOf(row)),
   'tool.progress': 'ignored',
