@@ -18,7 +18,7 @@ const clerk = {
 /** The first lines of tools note each run in a file. */
 const noted = `
   const { appendFileSync } = await import('node:fs')
-  appendFileSync(process.env.RUNS, context.idempotencyKey + '\\n')
+  appendFileSync('runs.log', context.idempotencyKey + '\\n')
 `
 const seat = `await context.ask({
   id: 'seat', question: 'Which seat?', options: [{ label: 'Window' }, { label: 'Aisle' }],
@@ -28,7 +28,6 @@ const seat = `await context.ask({
 async function booking(t: TestContext, run: string, fields = '') {
   const project = writeProject(t, { 'tools/book.ts': toolFile(noted + run, fields) })
   const file = path.join(project, 'runs.log')
-  process.env.RUNS = file
   const model = scriptedModel([{ calls: [{ name: 'book', arguments: {} }] }, { text: 'Done.' }])
   const server = await startTestServer({ project, model, agents: [clerk] })
   t.after(server.stop)

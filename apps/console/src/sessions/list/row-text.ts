@@ -7,6 +7,7 @@ export function stateOf({
   waiting_for,
 }: Pick<Session, 'status' | 'waiting_for'>): [StateKind, string] {
   if (waiting_for?.type === 'approval') return ['warn', 'needs approval']
+  if (waiting_for?.type === 'input') return ['warn', 'needs answers']
   if (waiting_for) return ['warn', 'waiting for client']
   if (status === 'active') return ['busy', 'active']
   // Unknown statuses of a newer server are shown as they are.
