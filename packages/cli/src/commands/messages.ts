@@ -139,6 +139,9 @@ function waitOf(event: Event): string | undefined {
   }
   if (event.type !== 'tool.call_requested') return undefined
   const names = event.data.tool_calls.map(({ name }) => name)
+  if (event.data.input) {
+    return `The turn waits for answers to ${names.join(', ')}: see \`outlast sessions answer\`.`
+  }
   return `The turn waits for a client that runs ${names.join(', ')}.`
 }
 

@@ -14,6 +14,7 @@ import { saveStream } from '../output/save.ts'
 import { ago, moment } from '../output/time.ts'
 import { usageText } from '../output/usage.ts'
 import { oneLine } from '../output/width.ts'
+import { answer, secrets, setSecret } from './session-answers.ts'
 import { log } from './session-log.ts'
 
 const waitsFor = {
@@ -335,6 +336,9 @@ export const sessions: Noun = {
   preview,
   approve: decision('approve', 'approve a tool call that waits for approval', 'Approved'),
   deny: decision('deny', 'deny a tool call that waits for approval', 'Denied'),
+  answer,
+  secrets,
+  'set-secret': setSecret,
   token,
   tokens,
   'revoke-token': revokeToken,
