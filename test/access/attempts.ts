@@ -165,6 +165,10 @@ export const table: Record<string, Row> = {
   delete_session: byPath(),
   cancel_turn: byPath(),
   submit_tool_results: byPath(bodies.submit_tool_results),
+  decide_tool_calls: byPath(bodies.decide_tool_calls),
+  submit_tool_approvals: byPath(bodies.submit_tool_approvals),
+  list_tool_rules: byPath(),
+  delete_tool_rule: byPath(),
   submit_question_answers: byPath(bodies.submit_question_answers),
   decide_tool_call: byPath(bodies.decide_tool_call),
   create_message: {

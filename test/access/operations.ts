@@ -86,6 +86,7 @@ const nounOf = { 'llm-providers': 'provider_id', 'llm-models': 'model_id' } as c
 const notOurs: Record<string, string> = {
   provider: 'google',
   tool_call_id: 'call_1',
+  tool_name: 'open_door',
   organization_id: `org_${'0'.repeat(31)}9`,
   worker_id: `node_${'0'.repeat(16)}`,
 }
@@ -129,6 +130,8 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
   submit_tool_results: () => ({ tool_results: [{ tool_call_id: 'call_1', result: 'New' }] }),
+  decide_tool_calls: () => ({ approvals: [{ tool_call_id: 'call_1', decision: 'deny' }] }),
+  submit_tool_approvals: () => ({ decisions: [{ tool_call_id: 'call_1', decision: 'reject' }] }),
   submit_question_answers: () => ({ tool_call_id: 'call_1', status: 'declined' }),
   decide_tool_call: () => ({ decision: 'deny' }),
   batch_set_secrets: () => ({ secrets: { new: 'secret' } }),

@@ -79,6 +79,11 @@ export const ToolApprovalResolvedData = Type.Object(
     arguments: Type.Optional(
       described(AnyObject, "Arguments that replace the model's. Absent if they are unchanged."),
     ),
+    always: Type.Optional(
+      Type.Boolean({
+        description: 'True if the decision holds for all calls of the tool in the session.',
+      }),
+    ),
     decided_by: Type.Optional(
       described(Decider, 'Caller that decided. Absent if the approval expired.'),
     ),

@@ -63,6 +63,14 @@ const methods: Record<string, Called | Called[]> = {
   list_keys: (o) => o.sessions.listValues(id, page),
   list_secrets: (o) => o.sessions.listSecrets(id, page),
   batch_set_secrets: (o) => o.sessions.setSecrets(id, { secrets: { a: 'b' } }),
+  decide_tool_calls: (o) =>
+    o.sessions.decideToolCalls(id, { approvals: [{ tool_call_id: 'call', decision: 'deny' }] }),
+  submit_tool_approvals: (o) =>
+    o.sessions.submitToolApprovals(id, {
+      decisions: [{ tool_call_id: 'call', decision: 'allow' }],
+    }),
+  list_tool_rules: (o) => o.sessions.listToolRules(id, page),
+  delete_tool_rule: (o) => o.sessions.removeToolRule(id, id),
   submit_question_answers: (o) => o.session(id).answer({ status: 'declined' }),
   decide_tool_call: (o) => o.sessions.decideToolCall(id, 'call', { decision: 'approve' }),
   list_events: (o) => o.events.list(id, { ...place, limit: 2, expand: 'messages' }),

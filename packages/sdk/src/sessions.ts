@@ -1,6 +1,8 @@
 import type {
   Approval,
   ApprovalResponse,
+  Approvals,
+  ApprovalsResponse,
   CancelTurnResponse,
   ExportSessionQuery,
   NewFork,
@@ -19,8 +21,11 @@ import type {
   SessionTokenInfo,
   StoredSecret,
   StoredValue,
+  ToolApprovals,
+  ToolApprovalsResponse,
   ToolResults,
   ToolResultsAccepted,
+  ToolRule,
   Why,
 } from '@outlast/contract'
 import { type CallOptions, type Http, path } from './http.ts'
@@ -80,6 +85,23 @@ export function sessions(http: Http) {
     /** Submits results of client tools. `tool_call_not_waiting` if a call does not wait. */
     submitToolResults: (id: string, body: ToolResults, options?: CallOptions) =>
       call<ToolResultsAccepted>('POST', path`/v1/sessions/${id}/tool-results`, { body }, options),
+    /** Decides on several calls, all or none. `approval_not_pending` names the calls. */
+    decideToolCalls: (id: string, body: Approvals, options?: CallOptions) =>
+      call<ApprovalsResponse>('POST', path`/v1/sessions/${id}/approvals`, { body }, options),
+    /** Settles all calls that wait for an approval. Those without a decision are not approved. */
+    submitToolApprovals: (id: string, body: ToolApprovals, options?: CallOptions) =>
+      call<ToolApprovalsResponse>(
+        'POST',
+        path`/v1/sessions/${id}/tool-approvals`,
+        { body },
+        options,
+      ),
+    /** Lists the decisions that hold for all calls of a tool in the session. */
+    listToolRules: (id: string, query?: PageQuery, options?: CallOptions) =>
+      listOf<ToolRule>(http, path`/v1/sessions/${id}/tool-rules`, query, options),
+    /** Removes such a decision. `not_found` if the tool has none. */
+    removeToolRule: (id: string, toolName: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/sessions/${id}/tool-rules/${toolName}`, {}, options),
     /** Answers or declines questions of a tool. `question_not_waiting` if it is too late. */
     answerQuestions: (id: string, body: QuestionAnswers, options?: CallOptions) =>
       call<QuestionAnswersAccepted>(

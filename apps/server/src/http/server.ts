@@ -37,6 +37,7 @@ import { workerRoutes } from './routes/operations/workers.ts'
 import { workflowRoutes } from './routes/operations/workflows.ts'
 import { answerRoutes } from './routes/sessions/answers.ts'
 import { endUserRoutes } from './routes/sessions/end-users.ts'
+import { approvalRoutes } from './routes/sessions/approvals.ts'
 import { eventRoutes } from './routes/sessions/events.ts'
 import { exportRoutes } from './routes/sessions/exports.ts'
 import { fileRoutes } from './routes/sessions/files.ts'
@@ -180,6 +181,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   forkRoutes(api)
   messageRoutes(api)
   answerRoutes(api)
+  approvalRoutes(api)
   questionRoutes(api)
   eventRoutes(api)
   fileRoutes(api)

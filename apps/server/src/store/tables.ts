@@ -114,6 +114,7 @@ export type SessionsTable = {
   turn_tries: Generated<number>
   turn_node: string | null
   turn_cancelled: Generated<boolean>
+  tool_rules: Details
   context_sequence: Generated<number>
   context_prompt: string | null
   stored_bytes: Generated<number>

@@ -23,7 +23,10 @@ const named: Record<string, ChangeNoun | undefined> = {
   batch_set_secrets: undefined,
   // The events of the session report these.
   decide_tool_call: undefined,
+  decide_tool_calls: undefined,
+  submit_tool_approvals: undefined,
   submit_question_answers: undefined,
+  delete_tool_rule: undefined,
   retry_workflow: undefined,
 }
 

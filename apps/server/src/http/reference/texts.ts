@@ -18,6 +18,7 @@ import { workerDocs } from '../routes/operations/workers.docs.ts'
 import { workflowDocs } from '../routes/operations/workflows.docs.ts'
 import { answerDocs } from '../routes/sessions/answers.docs.ts'
 import { endUserDocs } from '../routes/sessions/end-users.docs.ts'
+import { approvalDocs } from '../routes/sessions/approvals.docs.ts'
 import { eventDocs } from '../routes/sessions/events.docs.ts'
 import { exportDocs } from '../routes/sessions/exports.docs.ts'
 import { fileDocs } from '../routes/sessions/files.docs.ts'
@@ -38,6 +39,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...messageDocs,
   ...eventDocs,
   ...answerDocs,
+  ...approvalDocs,
   ...questionDocs,
   ...sessionTokenDocs,
   ...userTokenDocs,

@@ -56,6 +56,8 @@ export type TurnState = {
   /** Sequence of `turn.cancelled`: running work is ended, then the turn. */
   readonly cancelledAt: number | undefined
   readonly usage: TokenUsage | undefined
+  /** Decisions of this turn for all calls of a tool, by its name. */
+  readonly rules: Readonly<Record<string, 'allow' | 'reject'>>
 }
 
 /** The phase of a turn, from which its next action follows. */
@@ -112,6 +114,7 @@ export function emptyTurn(turnId: string, inputMessageId: string): TurnState {
     repeats: {},
     cancelledAt: undefined,
     usage: undefined,
+    rules: {},
   }
 }
 
@@ -266,7 +269,8 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     const { tool_call: call, expires_at: expiresAt, ...also } = event.data
     return acting(turn, (act) => reached(act, event, { ...also, stage: 'asked', call, expiresAt }))
   },
-  'tool.approval_resolved': (turn, event) => acting(turn, (act) => resolved(act, event)),
+  'tool.approval_resolved': (turn, event) =>
+    acting(withRule(turn, event.data), (act) => resolved(act, event)),
   'tool.call_requested': (turn, event) => acting(turn, (act) => requested(act, event)),
   'tool.input_resolved': (turn, event) => acting(turn, (act) => inputResolved(act, event)),
   'tool.started': (turn, event) => {
@@ -281,6 +285,15 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'turn.failed': ended,
   'turn.cancelled': (turn, { sequence }) => ({ ...turn, cancelledAt: sequence, unseen: [] }),
   'session.idled': ended,
+}
+
+function withRule(
+  turn: TurnState,
+  { always, decision, tool_name }: EventDataOf<'tool.approval_resolved'>,
+): TurnState {
+  if (!always) return turn
+  const rule = decision === 'approved' ? ('allow' as const) : ('reject' as const)
+  return { ...turn, rules: { ...turn.rules, [tool_name]: rule } }
 }
 
 function afterReply(

@@ -4,6 +4,7 @@ import type { ModelRoute } from '../models/models.ts'
 import { statement, valuesOf } from '../statements.ts'
 import type { UsageRow } from '../usage.ts'
 import { appendEvents, events, type NewEvent } from './log-sql.ts'
+import type { ToolRules } from './tool-rules.ts'
 
 export type { NewEvent } from './log-sql.ts'
 
@@ -13,7 +14,7 @@ export type TurnRun = { orgId: string; sessionId: string; turnId: string; attemp
 /** Columns of the session `s` and its agent `a` that a turn needs. */
 export const takenColumns = `
   s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
-  s.context_sequence, s.context_prompt, s.agent_id, s.user_id, s.model_id, s.capabilities, s.tools,
+  s.context_sequence, s.context_prompt, s.agent_id, s.user_id, s.model_id, s.capabilities, s.tools, s.tool_rules,
   s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens, s.cost_nanos,
   a.name as agent_name, a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.default_model_id,
   clock_timestamp()::timestamptz(3) as now`
@@ -78,6 +79,7 @@ export type TakenTurn = UsageRow & {
   agent_tools: ClientTool[]
   default_model_id: string | null
   now: string
+  tool_rules: ToolRules | null
   /** The model of its first call, if the statement that stored its message took the turn. */
   route?: ModelRoute | null
   /** True when its node died during the turn; a released turn has no node. */
