@@ -56,7 +56,7 @@ export async function removeToolRule(db: Db, of: RulesOf, name: string): Promise
 const decisions = statement(
   'find-decisions',
   `
-select data from events
+select data::text as data from events
 where session_id = (select id from sessions where org_id = :orgId and id = :sessionId)
   and type = 'tool.approval_resolved' and data->>'tool_call_id' = any(:ids::text[])`,
 )
