@@ -9,6 +9,7 @@ export const catalogue = {
   unknown_event_id: [400, 'The session has no event with this ID.'],
   unknown_sequence: [400, 'The session has no event %s.'],
   invalid_cron: [400, 'Invalid cron expression: %s'],
+  invalid_output_schema: [400, 'The output schema is invalid: %s'],
   invalid_target_type: [400, "Invalid target type. Must be 'workflow' or 'activity'"],
   session_widens_agent: [400, 'A session cannot exceed the settings of its agent: see %s.'],
   capability_unknown: [

@@ -10,6 +10,7 @@ import {
   RetentionDays,
   ShownName,
 } from './shape.ts'
+import { OutputSchema } from './turn-settings.ts'
 import { TokenUsage } from './usage.ts'
 
 export const AgentStatus = oneOf('active', 'archived')
@@ -43,6 +44,12 @@ export const Agent = Type.Object(
       Type.Array(ClientTool, {
         description: 'Client tools of the agent. Absent if there are none.',
       }),
+    ),
+    output_schema: Type.Optional(
+      described(
+        OutputSchema,
+        'JSON Schema of the answers of all turns whose message names none. Absent: answers are text.',
+      ),
     ),
     retention_days: Type.Optional(
       described(
@@ -157,6 +164,10 @@ export const NewAgent = Type.Object(
       ClientTools,
       'Client tools: at most 128, with names that no other tool of the agent has. Default: none.',
     ),
+    output_schema: optional(
+      OutputSchema,
+      'JSON Schema of its answers: an object schema of at most 64 KiB and 5 levels. Default: none, answers are text.',
+    ),
     retention_days: optional(
       RetentionDays,
       "Retention of its idle sessions and failed turns in days, from 0 to 36,500. 0 keeps them forever; null inherits the organization's. Requires admin access. Default: null; when replacing an agent, unchanged.",
@@ -197,6 +208,10 @@ export const AgentChange = Type.Object(
       ClientTools,
       'New client tools, which replace the whole list: at most 128. Absent or null: unchanged.',
     ),
+    output_schema: optional(
+      OutputSchema,
+      'New JSON Schema of its answers, from the next turn on. `{}` removes it. Absent or null: unchanged.',
+    ),
     retention_days: optional(
       RetentionDays,
       "New retention in days, from 0 to 36,500. 0 keeps sessions forever; null inherits the organization's. Requires admin access. Absent: unchanged.",
@@ -226,6 +241,10 @@ export const PreviewAgent = Type.Object(
     tags: optional(tags, 'Labels of the agent. They have no effect on the preview.'),
     capabilities: optional(CapabilityUses, 'Capabilities of the agent. Default: none.'),
     tools: optional(ClientTools, 'Client tools of the agent. Default: none.'),
+    output_schema: optional(
+      OutputSchema,
+      'JSON Schema of its answers. It is checked and has no effect on the preview.',
+    ),
     session: optional(
       Type.Object({
         model_id: optional(ModelId, 'Model of the session. Default: that of the agent.'),

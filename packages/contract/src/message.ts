@@ -1,6 +1,8 @@
 import { type Static, Type } from 'typebox'
+import { ClientTool, ClientTools } from './capability.ts'
 import { ImageId, MessageId, ModelId, SessionId, Timestamp } from './id.ts'
 import { AnyObject, count, described, oneOf, optional, pageOf } from './shape.ts'
+import { Context, Instructions, OutputSchema } from './turn-settings.ts'
 
 const part = <const T extends string>(type: T) =>
   Type.Unsafe<T>({ type: 'string', enum: [type], description: `Always \`${type}\`.` })
@@ -111,10 +113,14 @@ export const Controls = Type.Object(
       "Model for the turns that this message starts or joins. A model that is disabled by then is passed over. Default: the session's model.",
     ),
     reasoning: optional(ReasoningConfig, 'Reasoning effort of the model calls.'),
+    output_schema: optional(
+      OutputSchema,
+      "JSON Schema of the answer: an object schema of at most 64 KiB and 5 levels. The turn then ends with `output`, or fails with `output_invalid`. Default: the agent's.",
+    ),
   },
   {
     title: 'Controls',
-    description: 'Model and reasoning effort that one message selects for its turns.',
+    description: 'Model, reasoning effort and output schema that one message selects.',
     examples: [
       { model_id: 'model_01933b5a00007000800000000000020a', reasoning: { effort: 'high' } },
     ],
@@ -160,7 +166,19 @@ const messageFields = {
   created_at: described(Timestamp, 'Time at which the message was stored.'),
   controls: optional(
     Controls,
-    'Model and reasoning effort that the message selected. Absent if none were given.',
+    'Model, reasoning effort and output schema that the message selected. Absent if none were given.',
+  ),
+  instructions: optional(
+    Instructions,
+    'Additional system text of the turn that the message started. Absent if none was given.',
+  ),
+  context: optional(
+    Context,
+    'Facts for the turn that the message started. Absent if none were given.',
+  ),
+  tools: optional(
+    Type.Array(ClientTool),
+    'Client tools of the turn that the message started. Absent if none were given.',
   ),
   metadata: optional(
     AnyObject,
@@ -259,11 +277,23 @@ export const NewMessage = Type.Object(
     message: described(InputMessage, 'The message. The whole request has at most 8 MiB.'),
     on_busy: optional(
       OnBusy,
-      'Effect while a turn runs. `steer`, the default: the turn reads the message at its next model call. `queue`: a turn of its own follows. `interrupt`: the turn is cancelled, its text so far is kept, and this message is next. `reject`: 409 `session_busy`.',
+      'Effect while a turn runs. `steer`, the default: the turn reads the message at its next model call. `queue`: a turn of its own follows. `interrupt`: the turn is cancelled, its text so far is kept, and this message is next. `reject`: 409 `session_busy`. A message with `tools`, `context`, `instructions` or an output schema has a turn of its own: its default is `queue`, and `steer` is refused.',
     ),
     controls: optional(
       Controls,
-      "Model and reasoning effort of the turns that the message starts or joins. Default: the session's model and its default effort.",
+      "Model, reasoning effort and output schema of the turns that the message starts or joins. Default: the session's model, its default effort, and the agent's output schema.",
+    ),
+    instructions: optional(
+      Instructions,
+      'Additional system text for the turn of this message only, at most 32 KiB. It follows the system prompt. Default: none.',
+    ),
+    context: optional(
+      Context,
+      'Facts for the turn of this message only: at most 32, together at most 64 KiB. Default: none.',
+    ),
+    tools: optional(
+      ClientTools,
+      "Client tools for the turn of this message only: at most 128. A tool replaces that of the session or agent with the same name. Default: the session's and the agent's.",
     ),
     metadata: optional(
       AnyObject,

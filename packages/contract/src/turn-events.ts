@@ -4,7 +4,8 @@ import { durationMs, turnAndInput, turnId, usageOf } from './event-parts.ts'
 import { PathChange } from './file.ts'
 import { AgentId, ModelId } from './id.ts'
 import { EventMessage } from './message.ts'
-import { count, described, oneOf } from './shape.ts'
+import { Anything, count, described, oneOf } from './shape.ts'
+import { OutputErrors } from './turn-settings.ts'
 
 const iterations = count('Number of model calls of the turn, repeated attempts not counted.')
 
@@ -75,6 +76,11 @@ export const TurnStartedData = Type.Object(
     input_content: inputContent,
     prompt_hash: hashOf('system prompt'),
     tools_hash: hashOf('list of tools'),
+    output_schema_hash: Type.Optional(
+      Type.String({
+        description: 'SHA-256 of the output schema of the turn. Absent if it has none.',
+      }),
+    ),
   },
   {
     title: 'TurnStartedData',
@@ -119,6 +125,12 @@ export const TurnCompletedData = Type.Object(
       'Time from the start of the turn to its end in milliseconds, waits included.',
     ),
     input_content: inputContent,
+    output: Type.Optional(
+      described(
+        Anything,
+        'The answer as JSON, which matches the output schema. Absent if the turn has none.',
+      ),
+    ),
   },
   {
     title: 'TurnCompletedData',
@@ -136,6 +148,12 @@ export const TurnFailedData = Type.Object(
         description: 'Code of the failure; the error reference lists all codes.',
         examples: ['max_iterations', 'llm_rate_limited'],
       }),
+    ),
+    output_errors: Type.Optional(
+      described(
+        OutputErrors,
+        'Violations of the output schema, at most 10. Only with `output_invalid`.',
+      ),
     ),
     usage: usageOf('Tokens and cost of the turn. Absent if no call reported tokens.'),
   },

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { TurnSettings } from './capability.ts'
 import { OmittedImage } from './event-parts.ts'
 import { AgentId, MessageId, SessionId, Timestamp, TurnId } from './id.ts'
 import { count, described, nullable, oneOf, pageOf, pageParameters } from './shape.ts'
@@ -162,6 +163,10 @@ export const Why = Type.Object(
       errorCode,
       'Code of that failure, or of the failed call that is retried. Null otherwise.',
     ),
+    turn_settings: nullable(
+      TurnSettings,
+      'What the message of the open turn adds to that turn. Null if it adds nothing, without an open turn, and for session tokens.',
+    ),
   },
   {
     title: 'Why',
@@ -185,6 +190,7 @@ export const Why = Type.Object(
         ahead: null,
         error: null,
         error_code: null,
+        turn_settings: null,
       },
     ],
   },

@@ -6,16 +6,34 @@ import type {
   QuestionAnswers,
   QuestionAnswersAccepted,
 } from '@outlast/contract'
+import type { ClientTool } from './client-tool.ts'
 import { OutlastError } from './error.ts'
 import type { Following } from './follow.ts'
 import { type CallOptions, type Http, path } from './http.ts'
+import { jsonSchemaOf, type OutputOf, type OutputSchema } from './output.ts'
 import { type StreamOptions, streamEvents } from './stream.ts'
 import { createTurn, type Turn, type TurnOptions } from './turn.ts'
 
-/** Settings of a message and its turn. */
-export type SendOptions = TurnOptions &
-  Pick<NewMessage, 'on_busy' | 'controls' | 'metadata' | 'tags' | 'external_actor'> &
-  Pick<CallOptions, 'idempotencyKey'>
+type MessageFields =
+  | 'on_busy'
+  | 'controls'
+  | 'instructions'
+  | 'context'
+  | 'metadata'
+  | 'tags'
+  | 'external_actor'
+
+/**
+ * Settings of a message and its turn. `output` is a schema of the answer. `turnTools` are tools of
+ * this turn only, which run in this program. With these, `instructions` or `context`, the message
+ * has a turn of its own.
+ */
+export type SendOptions<Schema extends OutputSchema = OutputSchema> = TurnOptions &
+  Pick<NewMessage, MessageFields> &
+  Pick<CallOptions, 'idempotencyKey'> & {
+    output?: Schema | undefined
+    turnTools?: readonly ClientTool[]
+  }
 
 /** A session for sending messages and following turns. */
 export type SessionHandle = ReturnType<typeof sessionOf>
@@ -24,10 +42,15 @@ type Content = NewMessage['message']['content']
 
 export function sessionOf(http: Http, id: string) {
   async function post(content: string | Content, options: SendOptions): Promise<Following> {
-    const { on_busy, controls, metadata, tags, external_actor, signal, idempotencyKey } = options
+    const { on_busy, instructions, context, metadata, tags, external_actor } = options
+    const { signal, idempotencyKey, output, turnTools } = options
+    const output_schema = output && jsonSchemaOf(output)
+    const controls = output_schema ? { ...options.controls, output_schema } : options.controls
+    const tools = turnTools?.map(({ definition }) => definition)
     const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content
     const message = { role: 'user' as const, content: parts }
-    const body: NewMessage = { message, on_busy, controls, metadata, tags, external_actor }
+    const settings = { controls, instructions, context, tools }
+    const body: NewMessage = { message, on_busy, ...settings, metadata, tags, external_actor }
     const about = { ...(signal && { signal }), ...(idempotencyKey && { idempotencyKey }) }
     const at = path`/v1/sessions/${id}/messages`
     const stored = await http.call<Message>('POST', at, { body }, about)
@@ -39,10 +62,17 @@ export function sessionOf(http: Http, id: string) {
     /**
      * Sends a message and returns the turn that answers it. Await the turn for the answer, or
      * iterate it for the events. While a turn runs, the message joins it, unless `on_busy` selects
-     * another effect.
+     * another effect. With `output`, the answer has a value of that type.
      */
-    send: (content: string | Content, options: SendOptions = {}): Turn =>
-      createTurn(http, id, { begin: post(content, options), options }),
+    send: <const Schema extends OutputSchema = never>(
+      content: string | Content,
+      options: SendOptions<Schema> = {},
+    ): Turn<[Schema] extends [never] ? unknown : OutputOf<Schema>> => {
+      const { tools = [], turnTools = [], output } = options
+      const handlers = { ...options, tools: [...turnTools, ...tools] }
+      const turn = { begin: post(content, options), options: handlers, output }
+      return createTurn(http, id, turn) as Turn<never>
+    },
     /**
      * Resumes the latest turn, running or over, after a restart of this program. Calls that still
      * wait are run; calls with an outcome are not run again.

@@ -3,6 +3,7 @@ import type {
   Decider,
   EventDataOf,
   EventMessage,
+  OutputError,
   QuestionSet,
   TokenUsage,
   ToolCall,
@@ -36,6 +37,10 @@ export type AgentMessage = {
   writing: readonly WritingCall[]
   /** Number of the model call for it. The text of earlier attempts is discarded. */
   attempt: number
+  /** The value of the answer of a turn with an output schema. Undefined for other replies. */
+  output?: unknown
+  /** Violations of the output schema, which the next reply corrects. */
+  outputErrors?: readonly OutputError[] | undefined
 }
 
 /** A call while the model writes it. `input` is the JSON of its arguments so far. */

@@ -87,11 +87,13 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   'tool.input.delta': addInput,
   'llm.generation': 'ignored',
   'output.message.completed': (transcript, event) => {
-    const whole = agentMessage(event, event.data)
+    const { output_errors: outputErrors } = event.data
+    const whole = { ...agentMessage(event, event.data), ...(outputErrors && { outputErrors }) }
     const open = streaming(transcript)
-    if (!open) return append(transcript, whole)
+    if (!open) return append(transcript, whole, answer)
     const { key, at, attempt } = open.item
-    return close(replace(transcript, open.index, { ...whole, key, at, attempt }), message)
+    const done = close(replace(transcript, open.index, { ...whole, key, at, attempt }), message)
+    return { ...done, open: new Map(done.open).set(answer, open.index) }
   },
   'reason.completed': 'ignored',
   'act.started': 'ignored',
@@ -146,7 +148,7 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   },
   'act.completed': 'ignored',
   'files.changed': 'ignored',
-  'turn.completed': (transcript) => settle(transcript),
+  'turn.completed': (transcript, { data }) => withOutput(settle(transcript), data),
   'turn.failed': (transcript, event) => notice(settle(transcript), event),
   'turn.cancelled': notice,
   'session.idled': (transcript, { data }) => ({
@@ -163,6 +165,8 @@ function change(transcript: Transcript, event: Event): Transcript {
 }
 
 const message = 'message'
+/** The latest complete reply, which may be the answer. */
+const answer = 'answer'
 const callOf = (id: string) => `call ${id}`
 const inputOf = (id: string) => `input ${id}`
 
@@ -271,6 +275,16 @@ function withWaiting(transcript: Transcript): Transcript {
   return waitingFor.length + transcript.waitingFor.length === 0
     ? transcript
     : { ...transcript, waitingFor }
+}
+
+/** Adds the value of a turn's answer to its last reply. */
+function withOutput(
+  transcript: Transcript,
+  { output, turn_id: turnId }: Event<'turn.completed'>['data'],
+): Transcript {
+  const open = output === undefined ? undefined : openItem(transcript, answer)
+  if (open?.item.kind !== 'agent_message' || open.item.turnId !== turnId) return transcript
+  return replace(transcript, open.index, { ...open.item, output })
 }
 
 /** Ends open items with their turn, and discards streamed text that was never stored. */

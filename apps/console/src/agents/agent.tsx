@@ -11,7 +11,7 @@ import { agentQuery } from '../queries/agents.ts'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { AgentActions, Restore } from './agent-actions.tsx'
 import { Aside, Sides } from './aside.tsx'
-import { Basics, ClientTools, Prompt } from './basics.tsx'
+import { Basics, ClientTools, OutputSchema, Prompt } from './basics.tsx'
 import { CapabilityUses } from './capability-uses.tsx'
 import { Conflict } from './conflict.tsx'
 import { agentDraft, emptyDraft } from './draft.ts'
@@ -100,6 +100,7 @@ function Editor({ stored }: { stored: Agent | undefined }) {
             <Prompt form={form} />
             <CapabilityUses form={form} />
             <ClientTools form={form} />
+            <OutputSchema form={form} />
           </form>
           <Aside form={form} />
         </div>

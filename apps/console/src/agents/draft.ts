@@ -10,9 +10,20 @@ export type AgentDraft = {
   uses: CapabilityUse[]
   /** Client tools as JSON. */
   tools: string
+  /** JSON Schema of the answers. */
+  outputSchema: string
 }
 
-export const fields = ['name', 'description', 'prompt', 'modelId', 'tags', 'uses', 'tools'] as const
+export const fields = [
+  'name',
+  'description',
+  'prompt',
+  'modelId',
+  'tags',
+  'uses',
+  'tools',
+  'outputSchema',
+] as const
 export type Field = (typeof fields)[number]
 
 export const labels: Record<Field, string> = {
@@ -23,6 +34,7 @@ export const labels: Record<Field, string> = {
   tags: 'Tags',
   uses: 'Capabilities',
   tools: 'Client tools',
+  outputSchema: 'Output schema',
 }
 
 export const emptyDraft: AgentDraft = {
@@ -33,6 +45,7 @@ export const emptyDraft: AgentDraft = {
   tags: [],
   uses: [],
   tools: '',
+  outputSchema: '',
 }
 
 export function agentDraft(agent: Agent | undefined): AgentDraft {
@@ -45,6 +58,7 @@ export function agentDraft(agent: Agent | undefined): AgentDraft {
     tags: agent.tags,
     uses: agent.capabilities,
     tools: agent.tools?.length ? JSON.stringify(agent.tools, null, 2) : '',
+    outputSchema: agent.output_schema ? JSON.stringify(agent.output_schema, null, 2) : '',
   }
 }
 
@@ -58,11 +72,13 @@ export function textOf(draft: AgentDraft, field: Field): string {
   return typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value, null, 2)
 }
 
-/** Returns the request body without empty fields. Throws if the tools are not valid JSON. */
+/** Returns the request body without empty fields. Throws if a field is not valid JSON. */
 export function agentBody(draft: AgentDraft): NewAgent {
-  const { name, description, prompt, modelId, tags, uses, tools } = draft
-  const problem = jsonProblem(tools)
-  if (problem) throw new Error(`Client tools are not valid JSON: ${problem}`)
+  const { name, description, prompt, modelId, tags, uses, tools, outputSchema } = draft
+  for (const field of ['tools', 'outputSchema'] as const) {
+    const problem = jsonProblem(draft[field])
+    if (problem) throw new Error(`${labels[field]} is not valid JSON: ${problem}`)
+  }
   return {
     name,
     system_prompt: prompt,
@@ -71,6 +87,7 @@ export function agentBody(draft: AgentDraft): NewAgent {
     ...(description !== '' && { description }),
     ...(modelId && { default_model_id: modelId }),
     ...(tools.trim() !== '' && { tools: JSON.parse(tools) as ClientTool[] }),
+    ...(outputSchema.trim() !== '' && { output_schema: JSON.parse(outputSchema) }),
   }
 }
 

@@ -31,7 +31,7 @@ export function useAgentForm(stored: Agent | undefined, first: Partial<AgentDraf
   const [settled] = useDebouncedValue(form.draft, previewAfterMs)
   const preview = useQuery({
     ...agentPreviewQuery(settled, () => previewBodyOf(settled)),
-    enabled: jsonProblem(settled.tools) === undefined,
+    enabled: !jsonProblem(settled.tools) && !jsonProblem(settled.outputSchema),
   })
   return {
     ...form,

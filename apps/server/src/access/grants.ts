@@ -1,4 +1,4 @@
-import type { Controls, Decider } from '@outlast/contract'
+import type { Controls, Decider, NewMessage } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
 import type { Grants } from '../store/access/session-tokens.ts'
 import type { Principal } from './principal.ts'
@@ -65,10 +65,19 @@ export function checkNeed(
  */
 export function checkControls({ grants }: Caller, controls: Controls | null | undefined): void {
   if (!grants || !controls) return
-  const { model_id, reasoning } = controls
+  const { model_id, reasoning, output_schema } = controls
+  if (output_schema != null) throw new ApiError('not_granted', 'an output schema')
   const isGranted = model_id != null && grants.models.includes(model_id)
   if (model_id != null && !isGranted) throw new ApiError('not_granted', `the model ${model_id}`)
   if (reasoning?.effort != null && !isGranted) throw new ApiError('not_granted', 'an effort')
+}
+
+const turnSettings = ['instructions', 'context', 'tools'] as const
+
+/** Contract: throws 403 `not_granted` when a token sets the prompt or the tools of a turn. */
+export function checkSettings({ grants }: Caller, message: NewMessage): void {
+  const given = grants && turnSettings.find((name) => message[name] != null)
+  if (given) throw new ApiError('not_granted', `\`${given}\` of a message`)
 }
 
 /** Contract: throws 403 `not_granted` when a token may not answer calls of the tool. */

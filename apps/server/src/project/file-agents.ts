@@ -4,6 +4,7 @@ import { type Agent, NewAgent } from '@outlast/contract'
 import type { FileAgent } from '../authoring/project.ts'
 import { checkClientTools } from '../capabilities/client-tools.ts'
 import { isMcpRef } from '../capabilities/mcp/ref.ts'
+import { checkOutputSchema, isSchema } from '../capabilities/output-schema.ts'
 import { ApiError } from '../errors.ts'
 import { storable } from '../http/core/body.ts'
 import { fitting } from '../http/core/validate.ts'
@@ -119,8 +120,15 @@ function complete(given: NewAgent) {
     tags: agent.tags ?? [],
     capabilities: agent.capabilities ?? [],
     tools: checkClientTools(agent.tools),
+    output_schema: checkedSchema(agent.output_schema),
     retention_days: agent.retention_days ?? null,
   }
+}
+
+/** The order of properties matters to models, so it counts as a difference. */
+function checkedSchema(given: NewAgent['output_schema']) {
+  const schema = checkOutputSchema(given)
+  return isSchema(schema) ? schema : undefined
 }
 
 /** Writes and reads an agent as JSON, as a request would. Contract: throws 400 if it cannot. */
@@ -137,12 +145,14 @@ function jsonOf(agent: NewAgent): unknown {
 
 function isStored(stored: Agent, { file, agent }: StorableAgent): boolean {
   const { name, description, system_prompt, default_model_id, tags, capabilities } = stored
-  const { tools = [], retention_days = null, status, source_file } = stored
+  const { tools = [], output_schema, retention_days = null, status, source_file } = stored
   const fields = { name, description, system_prompt, default_model_id, tags, capabilities }
+  const isSameSchema = JSON.stringify(output_schema) === JSON.stringify(agent.output_schema)
   return (
     status === 'active' &&
     source_file === file &&
-    isDeepStrictEqual({ ...fields, tools, retention_days }, agent)
+    isSameSchema &&
+    isDeepStrictEqual({ ...fields, tools, output_schema, retention_days }, agent)
   )
 }
 

@@ -1,7 +1,9 @@
 import type { ToolCall, Why, Workflow } from '@outlast/contract'
 import { type TurnStep, turnStepsOf } from '@outlast/sdk/turn-steps'
+import { turnSettingsOf } from '../capabilities/turn-settings.ts'
 import type { Db } from '../store/database.ts'
 import { type EventRow, readLog } from '../store/sessions/events.ts'
+import { findTurnInput } from '../store/sessions/turn-inputs.ts'
 import { findFacts, findOmittedImages, type SessionFacts } from '../store/sessions/workflows.ts'
 import { loggedEvent } from './journal/journal.ts'
 import { leaseMs } from './lease.ts'
@@ -20,11 +22,14 @@ export async function explainSession(
 ): Promise<Why | undefined> {
   const facts = await findFacts(db, orgId, sessionId, leaseMs)
   if (!facts) return undefined
+  const isOpen = facts.turn_id !== null && !unnamed
+  const input = isOpen ? await findTurnInput(db, orgId, sessionId) : undefined
+  const turn_settings = turnSettingsOf(input) ?? null
   const { turn_id, turn_from: from } = facts
   const isTaken = turn_id !== null && facts.node !== null
   const rows = isTaken ? await readLog(db, sessionId, from, from - 1) : []
   const omitted_images = await findOmittedImages(db, sessionId)
-  if (!unnamed) return { ...explainFacts(facts, rows), omitted_images }
+  if (!unnamed) return { ...explainFacts(facts, rows), omitted_images, turn_settings }
   const shown = rows.filter(({ type }) => type !== 'capability.unavailable')
   return { ...explainFacts(withoutNames(facts), shown), omitted_images }
 }
@@ -61,6 +66,7 @@ function told(session_id: string, { what, node: given, ...said }: Explanation): 
     ahead: null,
     error: null,
     error_code: null,
+    turn_settings: null,
     ...said,
     node,
     sentence: `${what}, since ${said.since}${node ? ` on ${node}` : ''}.`,

@@ -75,6 +75,7 @@ export type AgentsTable = {
   tags: Generated<string[]>
   capabilities: UsesColumn
   tools: ToolsColumn
+  output_schema: Details
   retention_days: number | null
   status: Generated<string>
   source: Generated<string>

@@ -50,6 +50,7 @@ async function show({ out }: Context, agent: Agent): Promise<void> {
     Model: agent.default_model_id ?? 'the default model',
     Capabilities: () => refsOf(agent),
     'Client tools': () => agent.tools?.map(({ name }) => name).join(', '),
+    'Output schema': () => agent.output_schema && JSON.stringify(agent.output_schema),
     Tags: () => agent.tags?.join(', '),
     'Retention days': agent.retention_days?.toString(),
     Used: usageText(agent.usage),

@@ -1,10 +1,11 @@
-import type { Event, Message, SendOptions } from '@outlast/sdk'
+import type { Event, Message, NewMessage, SendOptions } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { exitCodes, UsageError } from '../core/failure.ts'
 import { findResource, type Kind, prefixed } from '../core/resources.ts'
 import { listIfGiven } from '../input/capability-flags.ts'
 import { findRow } from '../input/find-row.ts'
 import { readInput } from '../input/prompt.ts'
+import { turnFlags, turnInput } from '../input/turn-input.ts'
 import { listFlags, take } from '../output/list.ts'
 import { ago, moment } from '../output/time.ts'
 import { cut, exactJson, oneLine } from '../output/width.ts'
@@ -92,7 +93,7 @@ const get = defineCommand({
 
 const send = defineCommand({
   summary: 'send a message; the text comes from the arguments or stdin',
-  more: '--wait prints the answer at the end of the turn. Ctrl-C stops waiting, not the turn.',
+  more: '--wait prints the answer at the end of the turn. Ctrl-C stops waiting, not the turn.\nA message with --output, --instructions, --context or --tools has a turn of its own.',
   aliases: ['create'],
   positionals: ['<session>', '[text…]'],
   flags: {
@@ -106,6 +107,7 @@ const send = defineCommand({
     model: { type: 'string', short: 'm', value: 'MODEL', about: 'model of the turn (id or name)' },
     effort: { type: 'string', value: 'EFFORT', about: 'reasoning effort' },
     tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'tag' },
+    ...turnFlags,
   },
   async run(context, { words, flags }) {
     const { outlast, out, signal } = context
@@ -120,14 +122,23 @@ const send = defineCommand({
       ...(flags.effort && { reasoning: { effort: flags.effort } }),
     }
     const tags = listIfGiven(flags.tag)
-    const options: SendOptions = {
+    const { output, tools, ...settings } = await turnInput(context, flags)
+    if (tools && flags.wait) {
+      throw new UsageError('--tools: another program runs these tools. Leave out --wait.')
+    }
+    const options = {
       ...(flags['on-busy'] && { on_busy: flags['on-busy'] }),
       ...(Object.keys(controls).length > 0 && { controls }),
       ...(tags && { tags }),
+      ...settings,
     }
-    if (flags.wait) return answered(context, id!, { text, options })
+    if (flags.wait) {
+      return answered(context, id!, { text, options: { ...options, output } })
+    }
     const message = { role: 'user' as const, content: [{ type: 'text' as const, text }] }
-    const stored = await outlast.messages.create(id!, { message, ...options }, { signal })
+    const schema = output && { controls: { ...controls, output_schema: { ...output } } }
+    const body: NewMessage = { message, ...options, ...schema, ...(tools && { tools }) }
+    const stored = await outlast.messages.create(id!, body, { signal })
     await out.done(stored, `Sent message ${stored.id}.`)
   },
 })
@@ -158,6 +169,7 @@ async function answered(
   }
   const answer = await turn
   if (out.mode === 'json') await out.json(answer)
+  else if (answer.output !== undefined) await out.text(JSON.stringify(answer.output, null, 2))
   else await out.text(answer.text)
   if (answer.outcome === 'completed') return exitCodes.ok
   out.note('The turn was cancelled.')

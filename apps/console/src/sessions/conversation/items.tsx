@@ -9,6 +9,7 @@ import type {
 import { memo, type ReactElement } from 'react'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { Icon } from '../../shell/icon.tsx'
+import { Json } from '../tools/json.tsx'
 import { ToolCard } from '../tools/tool-card.tsx'
 import { WritingCallLine } from '../tools/writing-call.tsx'
 import { useKept } from './kept.tsx'
@@ -69,7 +70,7 @@ function UserPart({ name, part }: { name: string; part: Part }) {
 const markdownLengthMax = 100_000
 
 function AgentReply({
-  item: { key, id, text, thinking, writing, isStreaming, attempt },
+  item: { key, id, text, thinking, writing, isStreaming, attempt, output, outputErrors },
 }: {
   item: AgentMessage
 }) {
@@ -79,7 +80,9 @@ function AgentReply({
         {thinking !== '' && (
           <Thinking name={key} text={thinking} isThinking={isStreaming && text === ''} />
         )}
-        {text.length > markdownLengthMax ? (
+        {output !== undefined ? (
+          <Json name={`output ${key}`} label="Output" value={output} />
+        ) : text.length > markdownLengthMax ? (
           <LongText name={key} text={text} />
         ) : (
           text !== '' && <Markdown text={text} isGrowing={isStreaming} />
@@ -89,6 +92,12 @@ function AgentReply({
         ))}
         {isStreaming && text === '' && writing.length === 0 && (
           <Loader type="dots" size="sm" aria-label="The agent is replying" />
+        )}
+        {outputErrors && (
+          <Text size="xs" c="dimmed">
+            Does not match the output schema:{' '}
+            {outputErrors.map(({ path, message }) => `${path} ${message}`.trim()).join('; ')}
+          </Text>
         )}
         {isStreaming && attempt > 1 && (
           <Text size="xs" c="dimmed">

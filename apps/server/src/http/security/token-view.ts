@@ -25,10 +25,13 @@ const withoutArguments = (call: ToolCall, { tool_results }: Grants): ToolCall =>
 
 /** Rules of the `chat` view. A new event type does not compile without a rule here. */
 const chatRules = {
-  'input.message': 'shown',
+  'input.message': ({ message, ...data }, grants) => ({
+    message: chatMessage(message, grants),
+    ...data,
+  }),
   'session.started': 'shown',
   'session.activated': ({ missing_capabilities: _, ...data }) => data,
-  'turn.started': ({ prompt_hash: _, tools_hash: __, ...data }) => data,
+  'turn.started': ({ prompt_hash: _, tools_hash: __, output_schema_hash: ___, ...data }) => data,
   'mcp.unavailable': 'hidden',
   'capability.unavailable': 'hidden',
   'reason.started': 'shown',
@@ -41,7 +44,7 @@ const chatRules = {
   'output.message.delta': 'shown',
   'tool.input.delta': 'hidden',
   'llm.generation': 'hidden',
-  'output.message.completed': ({ message, ...data }, grants) => ({
+  'output.message.completed': ({ message, output_errors: _, ...data }, grants) => ({
     message: chatMessage(message, grants),
     ...data,
   }),
@@ -72,7 +75,7 @@ const chatRules = {
   'act.completed': 'shown',
   'files.changed': 'shown',
   'turn.completed': 'shown',
-  'turn.failed': 'shown',
+  'turn.failed': ({ output_errors: _, ...data }) => data,
   'turn.cancelled': 'shown',
   'session.idled': 'shown',
 } as const satisfies Rules
@@ -101,7 +104,7 @@ export function eventView({ grants }: Viewer): EventView | undefined {
   }
 }
 
-/** Removes thinking, tool arguments and tool results from a message. */
+/** Removes thinking, tool arguments, tool results and the settings of its turn from a message. */
 function chatMessage<M extends EventMessage | Message>(message: M, grants: Grants): M {
   const content = message.content.map((part) => {
     if (part.type === 'tool_result') return { type: part.type, tool_call_id: part.tool_call_id }
@@ -109,7 +112,9 @@ function chatMessage<M extends EventMessage | Message>(message: M, grants: Grant
     return { ...part, arguments: {} }
   })
   const { thinking: _, thinking_signature: __, ...rest } = message as EventMessage
-  return { ...rest, content } as M
+  const { instructions: _i, context: _c, tools: _t, controls, ...shown } = rest
+  const { output_schema: _s, ...visible } = controls ?? {}
+  return { ...shown, ...(controls && { controls: visible }), content } as M
 }
 
 /** Reduces a message for a caller. */

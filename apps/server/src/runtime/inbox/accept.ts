@@ -1,4 +1,5 @@
 import type { EventMessage, OnBusy } from '@outlast/contract'
+import { needsOwnTurn } from '../../capabilities/turn-settings.ts'
 import { ApiError, invalidAt } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { modelScope } from '../../providers/keys.ts'
@@ -41,7 +42,8 @@ export type AcceptedInput = {
 }
 
 /**
- * Stores a message. The same statement decides how it affects a running turn.
+ * Stores a message. The same statement decides how it affects a running turn. A message with
+ * settings for its turn joins no other turn: where it would, it is queued.
  * Contract: throws 404, `session_busy`, `too_many_turns`.
  */
 export async function acceptInput(
@@ -64,8 +66,8 @@ export async function acceptInput(
       return { sequence: interrupted.sequence, turnId: undefined, json, publish }
     }
   }
-  const busyData =
-    onBusy === 'queue' ? `{"on_busy":${JSON.stringify(onBusy)},"message":${json}}` : null
+  const isQueued = onBusy === 'queue' || needsOwnTurn(message)
+  const busyData = isQueued ? `{"on_busy":"queue","message":${json}}` : null
   const onlyIdle = onBusy === 'reject'
   const nodeId = mayBegin && node.local.hasRoom() ? node.id : null
   const { keyedTypes } = modelScope(node.config, orgId)

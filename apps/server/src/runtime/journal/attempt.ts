@@ -1,5 +1,6 @@
 import type { TokenUsage } from '@outlast/contract'
 import type { RuntimeAgent } from '../../capabilities/catalog.ts'
+import type { OutputSchema } from '../../capabilities/output-schema.ts'
 import type { FetchBudget } from '../../providers/fetch-budget.ts'
 import type { Conversation } from '../../store/sessions/conversation.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
@@ -39,6 +40,10 @@ export type TurnFacts = Readonly<{
   agent: RuntimeAgent
   prompt: Text
   tools: Text
+  /** The schema of its answer, and its stored text. Undefined: the answer is text. */
+  output: (Text & { schema: OutputSchema }) | undefined
+  /** The system text of its message, after the prompt. */
+  addedPrompt: string
   /** Names of the tools that the turn had at its start and lacks now. */
   removed: ReadonlySet<string>
   /** Start of the turn, in ms since 1970 by the database's clock. */

@@ -144,7 +144,7 @@ export async function commit(
   await restFor(lengthOf([...drafts, ...(ending?.drafts ?? [])]))
   const known = node.db.texts
   const remembering = { since: known.epoch(), storedAt: Date.now() }
-  const texts = [turn.prompt, turn.tools].filter(({ hash }) => !known.isStored(run.orgId, hash))
+  const texts = textsOf(turn).filter(({ hash }) => !known.isStored(run.orgId, hash))
   const uncounted = turn.uncounted + lengthOf(drafts)
   const bytes = effects.usage || uncounted >= countAfterBytes ? uncounted : 0
   const appended = await append(turn, {
@@ -181,15 +181,16 @@ export async function commit(
   if (appended.ended) endedWith(turn, ending!.drafts, appended.ts)
 }
 
+/** The texts that events of the turn name by their hashes. */
+const textsOf = ({ prompt, tools, output }: TurnFacts): Text[] =>
+  output ? [prompt, tools, output] : [prompt, tools]
+
 /** Stores texts that were deduplicated against rows lost before the append. */
-async function keepTexts(
-  { node, run, prompt, tools, signal }: Turn,
-  texts: Text[],
-  remembering: Remembering,
-) {
+async function keepTexts(turn: Turn, texts: Text[], remembering: Remembering) {
+  const { node, run, signal } = turn
   node.db.texts.remember(run.orgId, texts, remembering)
   if (remembering.since === node.db.texts.epoch()) return
-  await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, [prompt, tools]))
+  await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, textsOf(turn)))
 }
 
 /** Closes the live text: it is stored, or this attempt will not store it. */

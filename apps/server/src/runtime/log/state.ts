@@ -1,4 +1,11 @@
-import type { EventContext, EventDataOf, EventType, TokenUsage, ToolCall } from '@outlast/contract'
+import type {
+  EventContext,
+  EventDataOf,
+  EventType,
+  OutputError,
+  TokenUsage,
+  ToolCall,
+} from '@outlast/contract'
 import { failureKinds } from '../../providers/failure.ts'
 import { textHash } from '../../store/stored-texts.ts'
 import { dollarsOf, nanosOf } from '../../store/usage.ts'
@@ -36,6 +43,8 @@ export type OpenReason = {
   attempt: number
   /** Tool calls of its reply, once stored. */
   requested: readonly ToolCall[]
+  /** Violations of the output schema in its reply, once stored. */
+  outputErrors?: readonly OutputError[] | undefined
 }
 
 /** The state of a turn, derived from its log. */
@@ -53,6 +62,8 @@ export type TurnState = {
   readonly queued: readonly InputRef[]
   /** The calls of the latest reply, and how many replies in a row made each of them. */
   readonly repeats: Repeats
+  /** Number of invalid answers. */
+  readonly invalidAnswers: number
   /** Sequence of `turn.cancelled`: running work is ended, then the turn. */
   readonly cancelledAt: number | undefined
   readonly usage: TokenUsage | undefined
@@ -72,7 +83,7 @@ export type Phase =
   /** The latest reply requests no tools. */
   | { kind: 'answered' }
   /** The latest model call failed with this `error_code`. */
-  | { kind: 'failed'; code: string }
+  | { kind: 'failed'; code: string; outputErrors?: readonly OutputError[] | undefined }
   | { kind: 'ended' }
 
 export type Repeats = Readonly<Record<string, number>>
@@ -91,7 +102,7 @@ type TurnInput = InputRef & {
 
 export type TurnOutcome =
   | { kind: 'completed' }
-  | { kind: 'failed'; code: string }
+  | { kind: 'failed'; code: string; outputErrors?: readonly OutputError[] | undefined }
   | { kind: 'cancelled' }
 
 export type Action =
@@ -112,6 +123,7 @@ export function emptyTurn(turnId: string, inputMessageId: string): TurnState {
     unseen: [],
     queued: [],
     repeats: {},
+    invalidAnswers: 0,
     cancelledAt: undefined,
     usage: undefined,
     rules: {},
@@ -165,7 +177,8 @@ export function next(turn: TurnState, limits: TurnLimits): Action {
     case 'answered':
       return { kind: 'end', outcome: { kind: 'completed' } }
     case 'failed':
-      return fail(limits.overdue ? 'turn_timeout' : phase.code)
+      if (limits.overdue) return fail('turn_timeout')
+      return { kind: 'end', outcome: phase }
     case 'ready':
       return nextCall(turn, limits)
   }
@@ -256,11 +269,16 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     const repeats = repeated(turn.repeats, requested)
     const after = reasoning(turn, (reason) => ({
       kind: 'reasoning',
-      reason: { ...reason, requested },
+      reason: { ...reason, requested, outputErrors: data.output_errors },
     }))
     return { ...after, repeats }
   },
-  'reason.completed': (turn, { data }) => reasoning(turn, (reason) => afterReply(reason, data)),
+  'reason.completed': (turn, { data }) => {
+    const isInvalid = reasonOf(turn)?.outputErrors !== undefined
+    const invalidAnswers = turn.invalidAnswers + (isInvalid ? 1 : 0)
+    const after = reasoning(turn, (reason) => afterReply(reason, data, invalidAnswers))
+    return { ...after, invalidAnswers }
+  },
   'act.started': (turn, { context }) => {
     const act = { execId: context.exec_id!, spanId: context.span_id!, calls: [] }
     return { ...turn, phase: { kind: 'acting', act } }
@@ -296,13 +314,21 @@ function withRule(
   return { ...turn, rules: { ...turn.rules, [tool_name]: rule } }
 }
 
+/** Number of invalid answers that the model may correct. */
+const correctionsMax = 1
+
 function afterReply(
-  { requested }: OpenReason,
+  { requested, outputErrors }: OpenReason,
   { success, has_tool_calls, error_code }: EventDataOf<'reason.completed'>,
+  invalidAnswers: number,
 ): Phase {
   // Events of earlier versions have no error code.
   if (!success) return { kind: 'failed', code: error_code ?? failureKinds.unknown.code }
   if (requested.length > 0) return { kind: 'replied', requested }
+  if (outputErrors && invalidAnswers > correctionsMax) {
+    return { kind: 'failed', code: 'output_invalid', outputErrors }
+  }
+  if (outputErrors) return { kind: 'ready' }
   return { kind: has_tool_calls ? 'ready' : 'answered' }
 }
 

@@ -4,6 +4,7 @@ import { spanIdOf, traceOf, traceparentFor } from '../../observe/trace-context.t
 import { profileOf } from '../../providers/catalogue.ts'
 import { connectionOf } from '../../providers/connection.ts'
 import { type FailureKind, failureOf, KnownFailure } from '../../providers/failure.ts'
+import { answeringBy } from '../../providers/final-answer.ts'
 import { languageModel, providers } from '../../providers/index.ts'
 import { modelScope } from '../../providers/keys.ts'
 import type { ModelCallOptions, VendorModel } from '../../providers/provider.ts'
@@ -22,6 +23,7 @@ import { callModel, ModelCallError } from './call.ts'
 import { type Fitting, fit, tokensIn } from './compact.ts'
 import { type Effort, effortFor } from './effort.ts'
 import { promptWithImages } from './images.ts'
+import { type OutputOptions, withOutput } from './output-format.ts'
 import { newestControls, promptOf, promptTools } from './prompt.ts'
 import { type ModelCallOutcome, type ModelRequest, recordResult } from './record.ts'
 import { agentMessage, emptyReply, type ModelReply } from './reply.ts'
@@ -236,8 +238,9 @@ async function stream(
   const { sequence } = turn.events.findLast(({ type }) => type === 'output.message.started')!
   const about = { sequence, turnId: run.turnId, context: JSON.stringify(plan.context) }
   try {
-    return await callModel(model, {
-      options: await optionsFor(turn, plan, { route, model, attempt }),
+    const { options, answerTool } = await optionsFor(turn, plan, { route, model, attempt })
+    return await callModel(answerTool ? answeringBy(model, answerTool) : model, {
+      options,
       signal,
       secret,
       silenceMs: node.config.MODEL_TIMEOUT_MS,
@@ -256,10 +259,10 @@ async function optionsFor(
   turn: Turn,
   plan: ModelCallPlan,
   { route, model, attempt }: Omit<Vendor, 'secret'> & { attempt: number },
-): Promise<ModelCallOptions> {
+): Promise<OutputOptions> {
   const { effort, profile } = plan
-  const { agent, conversation, run, node } = turn
-  const prompt = promptOf(agent.prompt, viewOf(conversation), route)
+  const { agent, conversation, run, node, addedPrompt } = turn
+  const prompt = promptOf([agent.prompt, addedPrompt], viewOf(conversation), route)
   const shown = await promptWithImages(turn, model, { prompt, sees: seesImages(profile) })
   plan.omittedImages = shown.omitted
   const options = {
@@ -269,9 +272,12 @@ async function optionsFor(
     ...(effort && { reasoning: effort }),
     ...contextFor(turn, plan),
   }
-  const { tune = (all: ModelCallOptions) => all } = providers[route.provider_type]
+  const type = route.provider_type
+  const { tune = (all: ModelCallOptions) => all } = providers[type]
   const most = profile?.limits && outputTokensMax(profile.limits)
-  return tune(options, { sessionId: run.sessionId, outputTokensMax: most })
+  const asked = withOutput(turn, { type, profile }, options)
+  const about = { sessionId: run.sessionId, outputTokensMax: most }
+  return { ...asked, options: tune(asked.options, about) }
 }
 
 /** Trace headers for the vendor, if the operator enables them. */

@@ -6,6 +6,7 @@ import {
   SendMessageInput,
   StartSessionInput,
 } from '@outlast/contract'
+import { checkedControls } from '../../capabilities/turn-settings.ts'
 import { problemsOf } from '../../capabilities/validation.ts'
 import { ApiError, invalidAt, invalidFields } from '../../errors.ts'
 import { newId } from '../../ids.ts'
@@ -47,7 +48,11 @@ export async function checkTarget(where: Where, target: ScheduleTarget): Promise
   await withImageNames(where.db, where, contentOf(given as TargetMessage))
   if (name === 'send_message') await checkSession(where, given as SendMessageInput)
   else await checkStart(where, given as StartSessionInput)
-  const known = Object.entries(given as object).filter(([key]) => key in inputs[name].properties)
+  const { controls } = given as SendMessageInput
+  const checked = controls && { controls: checkedControls(controls, 'target/input/controls') }
+  const known = Object.entries({ ...(given as object), ...checked }).filter(
+    ([key]) => key in inputs[name].properties,
+  )
   const kept = JSON.stringify({ type, name, input: Object.fromEntries(known) })
   checkSize('target', kept, targetKbMax)
   return kept

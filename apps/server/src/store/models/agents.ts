@@ -15,6 +15,7 @@ const columns = [
   'tags',
   'capabilities',
   'tools',
+  'output_schema',
   'retention_days',
   'status',
   'source',
@@ -35,10 +36,16 @@ const usage = `(
 )`
 const selected = `${columns.join(', ')}, ${usage} as usage`
 
-type Optional = 'description' | 'default_model_id' | 'retention_days' | 'source_file'
+type Optional =
+  | 'description'
+  | 'default_model_id'
+  | 'output_schema'
+  | 'retention_days'
+  | 'source_file'
 type AgentRow = Omit<Agent, 'harness_id' | Optional | 'usage'> & {
   description: string | null
   default_model_id: string | null
+  output_schema: Agent['output_schema'] | null
   retention_days: number | null
   source_file: string | null
   usage: UsageRow
@@ -47,7 +54,7 @@ type AgentRow = Omit<Agent, 'harness_id' | Optional | 'usage'> & {
 function present(row: AgentRow): Agent {
   const { id, name, description, system_prompt, default_model_id } = row
   const { tags, capabilities, tools = [], retention_days, status, source, source_file } = row
-  const { created_at, updated_at } = row
+  const { output_schema, created_at, updated_at } = row
   const used = usageOf(row.usage)
   return {
     id,
@@ -59,6 +66,7 @@ function present(row: AgentRow): Agent {
     tags,
     capabilities,
     ...(tools.length > 0 && { tools }),
+    ...(output_schema && { output_schema }),
     ...(retention_days !== null && { retention_days }),
     status,
     source,
@@ -108,8 +116,8 @@ export async function lockAgent(
 const save: Statement = {
   name: 'save-agent',
   text: `
-insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities, tools, retention_days, source, source_file)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, case when $12::text is null then 'api' else 'file' end, $12)
+insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities, tools, retention_days, source, source_file, output_schema)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, case when $12::text is null then 'api' else 'file' end, $12, $13)
 on conflict (org_id, id) do update set
   name = excluded.name,
   description = excluded.description,
@@ -118,6 +126,7 @@ on conflict (org_id, id) do update set
   tags = excluded.tags,
   capabilities = excluded.capabilities,
   tools = excluded.tools,
+  output_schema = excluded.output_schema,
   retention_days = case when $11::boolean then excluded.retention_days else agents.retention_days end,
   status = 'active',
   source_file = excluded.source_file,
@@ -154,10 +163,15 @@ export async function saveAgent(
     agent.retention_days ?? null,
     agent.retention_days !== undefined,
     file ?? null,
+    schemaJson(agent.output_schema),
   ])
   if (!row) throw await refusal(db, orgId, agent.id)
   return { agent: present(row), created: row.created }
 }
+
+/** An empty schema means none. */
+const schemaJson = (schema: NewAgent['output_schema']) =>
+  schema && Object.keys(schema).length > 0 ? JSON.stringify(schema) : null
 
 /** Why a client cannot change an agent: a file defines it, or it does not exist. */
 async function refusal(db: Db, orgId: string, id: string): Promise<ApiError> {
@@ -181,7 +195,7 @@ export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promi
 export async function updateAgent(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
-  { capabilities, tools, retention_days, ...change }: AgentChange,
+  { capabilities, tools, output_schema, retention_days, ...change }: AgentChange,
 ): Promise<Agent> {
   const given = Object.entries(change).filter(([, value]) => value != null)
   const row = await db.kysely
@@ -190,6 +204,7 @@ export async function updateAgent(
       ...Object.fromEntries(given),
       ...(capabilities != null && { capabilities: JSON.stringify(capabilities) }),
       ...(tools != null && { tools: JSON.stringify(tools) }),
+      ...(output_schema != null && { output_schema: schemaJson(output_schema) }),
       ...(retention_days !== undefined && { retention_days }),
       updated_at: sql.raw(nextVersion),
     })

@@ -16,7 +16,7 @@ export const takenColumns = `
   s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
   s.context_sequence, s.context_prompt, s.agent_id, s.user_id, s.model_id, s.capabilities, s.tools, s.tool_rules,
   s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens, s.cost_nanos,
-  a.name as agent_name, a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.default_model_id,
+  a.name as agent_name, a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.output_schema as agent_output_schema, a.default_model_id,
   clock_timestamp()::timestamptz(3) as now`
 
 /**
@@ -77,6 +77,7 @@ export type TakenTurn = UsageRow & {
   agent_capabilities: CapabilityUse[]
   tools: ClientTool[]
   agent_tools: ClientTool[]
+  agent_output_schema: Record<string, unknown> | null
   default_model_id: string | null
   now: string
   tool_rules: ToolRules | null

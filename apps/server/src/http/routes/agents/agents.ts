@@ -20,6 +20,7 @@ import {
 } from '../../../capabilities/client-tools.ts'
 import { isMasked, masked, unmasked } from '../../../capabilities/masking.ts'
 import { capabilitiesFor } from '../../../capabilities/mcp.ts'
+import { checkOutputSchema } from '../../../capabilities/output-schema.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { modelScope } from '../../../providers/keys.ts'
@@ -49,6 +50,7 @@ type Choices = {
   capabilities?: CapabilityUse[] | null
   default_model_id?: string | null
   tools?: ClientTool[] | null
+  output_schema?: Record<string, unknown> | null
 }
 
 type Where = { db: Db; orgId: string }
@@ -57,8 +59,9 @@ type Where = { db: Db; orgId: string }
 export async function checkAgent(
   node: Node,
   { db, orgId }: Where,
-  { capabilities, default_model_id: model, tools }: Choices,
+  { capabilities, default_model_id: model, tools, output_schema }: Choices,
 ): Promise<void> {
+  checkOutputSchema(output_schema)
   const uses = capabilities ?? []
   // Uses the transaction of the request, so that none waits for a second connection.
   const clientTools = checkClientTools(tools)
@@ -115,7 +118,12 @@ async function checked<B extends Choices>(
 ): Promise<B> {
   const whole = await withSecrets(node, where, id, body)
   await checkAgent(node, where, whole)
-  return whole.tools ? { ...whole, tools: checkClientTools(whole.tools) } : whole
+  const schema = checkOutputSchema(whole.output_schema)
+  return {
+    ...whole,
+    ...(whole.tools && { tools: checkClientTools(whole.tools) }),
+    ...(schema && { output_schema: schema }),
+  }
 }
 
 async function withSecrets<B extends Choices>(

@@ -1,20 +1,24 @@
 import {
+  type ClientTool,
   ErrorResponse,
   type EventMessage,
   Message,
   MessagePage,
   NewMessage,
+  type OnBusy,
   PageQuery,
 } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
-import { checkControls, checkNeed } from '../../../access/grants.ts'
+import { checkControls, checkNeed, checkSettings } from '../../../access/grants.ts'
 import type { Principal } from '../../../access/principal.ts'
+import { checkTurnSettings, needsOwnTurn } from '../../../capabilities/turn-settings.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { databaseNow, newId, parseId } from '../../../ids.ts'
 import { traceparentOf } from '../../../observe/trace-context.ts'
 import { holdsScript } from '../../../providers/simulated/script.ts'
 import { acceptInput, checkImages } from '../../../runtime/inbox/accept.ts'
 import { withImageNames } from '../../../runtime/inbox/message-images.ts'
+import { checkMessageTools } from '../../../runtime/inbox/message-tools.ts'
 import { submitResults } from '../../../runtime/inbox/results.ts'
 import { eventMessage, messageTypes } from '../../../store/sessions/conversation.ts'
 import { countEvents } from '../../../store/sessions/events.ts'
@@ -53,14 +57,16 @@ export function messageRoutes({ app, node }: Api): void {
         return reply.code(201).send(await acceptResults({ node, db, committed }, to, body))
       }
       checkControls(principal, body.controls)
+      checkSettings(principal, body)
       if (node.config.SIMULATED_SCRIPTS) refuseScript(principal, body)
-      const message = messageFrom(body)
+      const where = { orgId: principal.orgId, sessionId }
+      const tools = body.tools && (await checkMessageTools({ ...node, db }, where, body.tools))
+      const message = messageFrom(body, tools ?? [])
       const ownOnly = principal.kind === 'token'
-      const scope = { orgId: principal.orgId, sessionId, ownOnly }
-      message.content = await withImageNames(db, scope, message.content)
-      const onBusy = body.on_busy ?? 'steer'
+      message.content = await withImageNames(db, { ...where, ownOnly }, message.content)
+      const onBusy = onBusyOf(message, body)
       const traceparent = traceparentOf(headers.traceparent)
-      const posted = { orgId: principal.orgId, sessionId, message, onBusy, traceparent }
+      const posted = { ...where, message, onBusy, traceparent }
       const { sequence, json, publish } = await acceptInput(node, db, { ...posted, mayBegin: true })
       committed.push(publish)
       // Serialized once: a message may have megabytes.
@@ -128,8 +134,18 @@ async function acceptResults(
   return asMessage(sessionId, first, { ...messages[0]!, content: all })
 }
 
-function messageFrom(posted: NewMessage): EventMessage {
-  const { message, controls, metadata, tags, external_actor } = posted
+/** Contract: throws 400 for a message that would join a turn but has settings for its own. */
+function onBusyOf(message: EventMessage, { on_busy: wanted }: NewMessage): OnBusy {
+  if (!needsOwnTurn(message)) return wanted ?? 'steer'
+  if (wanted !== 'steer') return wanted ?? 'queue'
+  throw invalidAt(
+    'on_busy',
+    'must be `queue`, `interrupt` or `reject`: the message has settings for a turn of its own',
+  )
+}
+
+function messageFrom(body: NewMessage, tools: ClientTool[]): EventMessage {
+  const { message, metadata, tags, external_actor } = body
   if (message.content.some(({ type }) => type === 'tool_result')) {
     throw invalidAt(
       'message/content',
@@ -142,7 +158,8 @@ function messageFrom(posted: NewMessage): EventMessage {
     role: 'user',
     content: message.content,
     created_at: new Date(databaseNow()).toISOString(),
-    ...(controls && { controls }),
+    ...checkTurnSettings(body),
+    ...(tools.length > 0 && { tools }),
     ...(metadata && { metadata }),
     ...(tags && { tags }),
     ...(external_actor && { external_actor }),

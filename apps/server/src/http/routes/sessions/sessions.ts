@@ -11,6 +11,7 @@ import {
 import { ownedUser } from '../../../access/grants.ts'
 import { clientToolsOf } from '../../../capabilities/client-tools.ts'
 import { masked } from '../../../capabilities/masking.ts'
+import { turnSettingsOf } from '../../../capabilities/turn-settings.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { cancelSession } from '../../../runtime/inbox/cancel.ts'
@@ -18,6 +19,7 @@ import { openSession } from '../../../runtime/inbox/create-session.ts'
 import { getAgent } from '../../../store/models/agents.ts'
 import { deleteSession } from '../../../store/session-deletion.ts'
 import { getSession, listSessions, updateSession } from '../../../store/sessions/sessions.ts'
+import { findTurnInput } from '../../../store/sessions/turn-inputs.ts'
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
 import { sessionView } from '../../security/token-view.ts'
@@ -110,13 +112,15 @@ function readRoutes({ app, node }: Api): void {
     async handler({ params, principal: { orgId }, db }) {
       const session = await getSession(db, orgId, parseId('session', params.session_id))
       const agent = await getAgent(db, orgId, session.agent_id)
-      return agentPreview({ ...node, db }, orgId, {
+      const turn_settings = turnSettingsOf(await findTurnInput(db, orgId, session.id))
+      const preview = await agentPreview({ ...node, db }, orgId, {
         prompt: agent.system_prompt,
         agentUses: agent.capabilities,
         sessionUses: session.capabilities,
         clientTools: clientToolsOf(agent.tools ?? [], session.tools),
         models: [session.model_id, agent.default_model_id],
       })
+      return { ...preview, ...(turn_settings && { turn_settings }) }
     },
   })
 }

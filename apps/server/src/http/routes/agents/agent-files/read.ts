@@ -12,6 +12,7 @@ const keys = [
   'tags',
   'capabilities',
   'tools',
+  'output_schema',
   'system_prompt',
 ]
 const similarKeysMax = 100

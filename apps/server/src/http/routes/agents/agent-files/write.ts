@@ -17,6 +17,7 @@ const valuesMax = 1_500
 /** An agent without id, times and usage. Contract: an import of these creates an equal agent. */
 function fieldsOf(agent: Agent): Fields {
   const { name, description, default_model_id, tags, capabilities, tools = [] } = agent
+  const { output_schema } = agent
   return {
     name,
     ...(description !== undefined && { description }),
@@ -24,6 +25,7 @@ function fieldsOf(agent: Agent): Fields {
     ...(tags.length > 0 && { tags }),
     ...(capabilities.length > 0 && { capabilities: capabilities.map(shortened) }),
     ...(tools.length > 0 && { tools }),
+    ...(output_schema && { output_schema }),
   }
 }
 
