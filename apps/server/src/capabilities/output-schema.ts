@@ -98,7 +98,7 @@ function walkFrom(root: OutputSchema, fail: Fail): number {
     if (!isObject(node)) return fail(at.path, 'must be a JSON Schema')
     if (at.depth > depthMax) return fail(at.path, 'is nested too deeply')
     checkKeywords(node, at.path, fail)
-    const levels = { below: 0, beside: 'const' in node ? 0 : refLevels(node, at) }
+    const levels = { below: 0, beside: refLevels(node, at) }
     for (const [keyword, path, part] of partsOf(node, at.path, fail)) {
       if (definitions.includes(keyword)) {
         if (at.path === '') refer(`#/${path.slice(1)}`, part, { path, depth: at.depth + 1 })
