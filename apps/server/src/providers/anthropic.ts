@@ -19,7 +19,8 @@ export const anthropic: Provider = {
   /** Sets 3 of 4 possible cache marks: system prompt with tools, and the newest two messages. */
   tune({ prompt, ...options }, { outputTokensMax }) {
     const newest = prompt.length - 2
-    const marked = withOptions(prompt, breakpoint, (at) => at === 0 || at >= newest)
+    const isNewest = (at: number) => at >= newest && prompt[at]!.role !== 'system'
+    const marked = withOptions(prompt, breakpoint, (at) => at === 0 || isNewest(at))
     const most = outputTokensMax !== undefined && { maxOutputTokens: outputTokensMax }
     return { ...most, ...options, prompt: marked }
   },

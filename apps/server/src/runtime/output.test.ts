@@ -214,3 +214,23 @@ test('a turn without a schema sends no schema, no tool and no choice', async (t)
   const [body] = bodiesOf(vendor)
   for (const field of ['response_format', 'tools', 'tool_choice']) assert.ok(!(field in body))
 })
+
+test('a turn keeps the schema of its start when its agent is edited', async (t) => {
+  const server = await startServer(t)
+  const tools = [{ type: 'client_side', name: 'look', description: 'Looks.' }]
+  const agent = await createAgent(server, { output_schema: invoice, tools })
+  const { id } = await createSession(server, { agent_id: agent.id })
+  const stream = await follow(t, server.url, { sessionId: id })
+  const call = { id: 'call_1', name: 'look', arguments: {} }
+  await post(server, id, scripted({ tool_calls: [call] }, { output: { a: 1 } }, { output: valid }))
+  await stream.event('tool.call_requested')
+  const other = { type: 'object', properties: { a: { type: 'number' } }, required: ['a'] }
+  for (const output_schema of [other, {}]) {
+    const changed = await server.call('PATCH', `/v1/agents/${agent.id}`, { output_schema })
+    assert.equal(changed.status, 200)
+  }
+  const results = { tool_results: [{ tool_call_id: 'call_1', result: 1 }] }
+  await server.call('POST', `/v1/sessions/${id}/tool-results`, results)
+  await stream.event('session.idled')
+  assert.deepEqual(outputOf(await eventsOf(server, id)), valid)
+})
