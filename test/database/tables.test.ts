@@ -34,6 +34,9 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   TokenAccess: { is: ['text'] },
   TokenView: { is: ['text'] },
   TokenFiles: { is: ['text'] },
+  ChannelType: { is: ['text'] },
+  ChannelStatus: { is: ['text'] },
+  KeyPermissions: { is: ['text[]'] },
 }
 
 /** The tables of `tables.ts` and `access-tables.ts`, read as text: types are erased at run time. */

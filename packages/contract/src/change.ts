@@ -12,6 +12,7 @@ export const changeNouns = [
   'schedule',
   'image',
   'key',
+  'agent_channel',
   'member',
   'invitation',
   'organization',

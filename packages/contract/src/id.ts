@@ -16,6 +16,8 @@ export const idPrefixes = {
   session_token: 'token',
   image: 'img',
   audit: 'audit',
+  agent_channel: 'appchan',
+  agent_key: 'agentkey',
 } as const
 
 export type Noun = keyof typeof idPrefixes
@@ -41,6 +43,8 @@ export const InvitationId = idOf('invitation', 'an invitation')
 export const SessionTokenId = idOf('session_token', 'a session token')
 export const ImageId = idOf('image', 'an uploaded image')
 export const AuditEntryId = idOf('audit', 'an audit entry')
+export const AgentChannelId = idOf('agent_channel', 'an agent channel')
+export const AgentKeyId = idOf('agent_key', 'a key of an agent channel')
 
 /** The only harness. Some clients require one on agents and sessions. */
 export const harnessId = 'harness_00000000000000000000000000000001'

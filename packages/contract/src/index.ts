@@ -6,6 +6,7 @@ export * from './auth.ts'
 export * from './capability.ts'
 export * from './change.ts'
 export * from './end-user.ts'
+export * from './channel.ts'
 export * from './error.ts'
 export * from './event.ts'
 export {

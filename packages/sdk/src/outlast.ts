@@ -1,5 +1,6 @@
 import type { Session } from '@outlast/contract'
 import { accounts } from './accounts.ts'
+import { agentChannels } from './agent-channels.ts'
 import { agents } from './agents.ts'
 import { apiKeys } from './api-keys.ts'
 import { audit } from './audit.ts'
@@ -38,6 +39,7 @@ export function createOutlast(options: ClientOptions = {}) {
   return {
     /** Address of the server without a slash at its end. */
     url: http.base,
+    agentChannels: agentChannels(http),
     agents: agents(http),
     apiKeys: apiKeys(http),
     audit: audit(http),

@@ -33,6 +33,8 @@ const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]>
   schedule: [scheduleKeys],
   image: [imageKeys],
   key: [apiKeyKeys],
+  // The console has no screen of channels.
+  agent_channel: [agentKeys],
   member: [memberKeys, meKeys],
   invitation: [invitationKeys],
   organization: [organizationKeys, meKeys],

@@ -24,6 +24,7 @@ import { userRoutes } from './routes/access/users.ts'
 import { agentFileRoutes } from './routes/agents/agent-files.ts'
 import { agentRoutes } from './routes/agents/agents.ts'
 import { capabilityRoutes } from './routes/agents/capabilities.ts'
+import { channelRoutes } from './routes/agents/channels.ts'
 import { scheduleRoutes } from './routes/agents/schedules.ts'
 import { mcpServerRoutes } from './routes/models/mcp-servers.ts'
 import { modelRoutes } from './routes/models/models.ts'
@@ -175,6 +176,7 @@ function setUpRequests(app: FastifyInstance, node: Node, stopping: () => boolean
 async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   agentRoutes(api)
   await agentFileRoutes(api)
+  channelRoutes(api)
   capabilityRoutes(api)
   sessionRoutes(api)
   exportRoutes(api)

@@ -1,5 +1,5 @@
-import type { Role, Scope, SessionToken } from '@outlast/contract'
-import type { Generated } from 'kysely'
+import type { AgentChannel, AgentKey, Role, Scope, SessionToken } from '@outlast/contract'
+import type { Generated, JSONColumnType } from 'kysely'
 import type { Details, NullableTime, Time } from './columns.ts'
 
 export type UsersTable = {
@@ -88,6 +88,38 @@ export type SessionTokensTable = {
   files: TokenFiles
   operations: string[] | null
   expires_at: Time
+  created_at: Time
+}
+
+type ChannelType = AgentChannel['channel_type']
+type ChannelStatus = AgentChannel['status']
+type KeyPermissions = AgentKey['permissions']
+
+export type AgentChannelsTable = {
+  org_id: string
+  id: string
+  agent_id: string
+  channel_type: ChannelType
+  config: JSONColumnType<object>
+  enabled: boolean
+  status: Generated<ChannelStatus>
+  created_at: Time
+  updated_at: Time
+}
+
+export type AgentKeysTable = {
+  org_id: string
+  id: string
+  channel_id: string
+  name: string
+  key_prefix: string
+  permissions: KeyPermissions
+  hash: string
+  previous_hash: string | null
+  previous_valid_until: NullableTime
+  expires_at: NullableTime
+  last_used_at: NullableTime
+  revoked_at: NullableTime
   created_at: Time
 }
 

@@ -93,6 +93,8 @@ export const tablesOfOrganization = [
   'providers',
   'mcp_servers',
   'texts',
+  'agent_keys',
+  'agent_channels',
   'agents',
   'counters',
   'audit_log',

@@ -3,6 +3,8 @@ import type { Generated, JSONColumnType } from 'kysely'
 import type {
   AccessChangesTable,
   AccessRevisionTable,
+  AgentChannelsTable,
+  AgentKeysTable,
   ApiKeysTable,
   AuditLogTable,
   IdentitiesTable,
@@ -128,6 +130,7 @@ export type SessionsTable = {
   channel_id: string | null
   last_turn: LastTurnColumn
   superseded_by: string | null
+  channel_key_id: string | null
 }
 
 export type BlobsTable = {
@@ -408,6 +411,8 @@ export type Tables = {
   login_states: LoginStatesTable
   api_keys: ApiKeysTable
   session_tokens: SessionTokensTable
+  agent_channels: AgentChannelsTable
+  agent_keys: AgentKeysTable
   access_revision: AccessRevisionTable
   access_changes: AccessChangesTable
   rate_limits: RateLimitsTable

@@ -17,6 +17,9 @@ const named: Record<string, ChangeNoun | undefined> = {
   delete_session_token: undefined,
   create_token: undefined,
   delete_token: undefined,
+  create_agent_key: undefined,
+  rotate_agent_key: undefined,
+  revoke_agent_key: undefined,
   // Its handler also notifies followers of the session.
   delete_session: undefined,
   change_password: undefined,

@@ -12,6 +12,7 @@ export const tagNames = [
   'Files',
   'Images',
   'Agents',
+  'Agent channels',
   'Capabilities',
   'Models',
   'Providers',

@@ -63,6 +63,8 @@ export const tagTexts: Record<TagName, string> = {
   Images:
     'Images that messages refer to. An image belongs to the organization, and is sent to models that can see it.',
   Agents: 'An agent is a system prompt, a default model, capabilities and client tools.',
+  'Agent channels':
+    'A channel is a door of one agent for programs outside of the organization, each with a key of its own.',
   Capabilities: 'A capability adds tools and prompt text to an agent or a session.',
   Models: 'Models that sessions can use, with limits and prices.',
   Providers: 'Model vendors and model servers, with their encrypted API keys.',
@@ -99,7 +101,8 @@ export const parameterTexts: Record<string, string> = {
   provider_id: 'Id of the provider.',
   model_id: 'Id of the model on this server, not the name that its provider uses.',
   server_id: 'Id of the MCP server.',
-  key_id: 'Id of the API key, not the key itself.',
+  channel_id: 'Id of the channel.',
+  key_id: 'Id of the key, not the key itself.',
   user_id: 'Id of the user.',
   org_id: 'Id of the organization.',
   organization_id: 'Id of the organization.',
@@ -131,6 +134,7 @@ export const parameterExamples: Record<string, string> = {
   provider_id: 'provider_01933b5a000070008000000000000001',
   model_id: 'model_01933b5a000070008000000000000001',
   server_id: 'mcp_01933b5a000070008000000000000001',
+  channel_id: 'appchan_01933b5a000070008000000000000001',
   key_id: '01933b5a-0000-7000-8000-000000000001',
   user_id: '01933b5a-0000-7000-8000-000000000001',
   org_id: 'org_01933b5a000070008000000000000001',

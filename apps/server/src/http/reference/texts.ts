@@ -10,6 +10,7 @@ import { userDocs } from '../routes/access/users.docs.ts'
 import { agentFileDocs } from '../routes/agents/agent-files.docs.ts'
 import { agentDocs } from '../routes/agents/agents.docs.ts'
 import { capabilityDocs } from '../routes/agents/capabilities.docs.ts'
+import { channelDocs } from '../routes/agents/channels.docs.ts'
 import { scheduleDocs } from '../routes/agents/schedules.docs.ts'
 import { mcpServerDocs } from '../routes/models/mcp-servers.docs.ts'
 import { modelDocs } from '../routes/models/models.docs.ts'
@@ -49,6 +50,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...imageDocs,
   ...agentDocs,
   ...agentFileDocs,
+  ...channelDocs,
   ...capabilityDocs,
   ...modelDocs,
   ...providerDocs,

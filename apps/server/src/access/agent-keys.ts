@@ -1,0 +1,2 @@
+/** Begins the secret of a key of an agent channel. */
+export const agentKeyStart = 'evr_ak_'
