@@ -61,6 +61,7 @@ export const catalogue = {
     400,
     'System prompt is required (provide in front matter or as markdown body)',
   ],
+  end_user_required: [400, 'A runtime token needs an end user: send the header End-User.'],
   channel_auth_not_supported: [
     400,
     '`auth_methods` must be empty: callers of a channel use agent keys and runtime tokens.',
@@ -114,6 +115,11 @@ export const catalogue = {
     'Metrics require METRICS_TOKEN, or a loopback address where AUTH_MODE is none.',
   ],
   origin_not_allowed: [403, 'Requests from pages of another origin are refused.'],
+  end_user_not_allowed: [
+    403,
+    'End-User needs a key with the permission end_user, and 1 to 256 characters without blanks at an end.',
+  ],
+  approvals_by_operator: [403, 'Only operators decide on the tool calls of this channel.'],
   channel_closed: [403, 'The channel does not accept requests.'],
   not_found: [404, '%s not found'],
   file_not_found: [404, 'File not found: %s'],
@@ -171,6 +177,10 @@ export const catalogue = {
   authentication_off: [409, 'Users, keys and members require authentication: see AUTH_MODE.'],
   storage_full: [409, 'A session can store at most %s. Delete some first.'],
   idempotency_key_reused: [409, 'This Idempotency-Key was already used with another request body.'],
+  idempotency_key_in_progress: [
+    409,
+    'The first request with this Idempotency-Key is still running.',
+  ],
   idempotency_in_progress: [409, 'The first request with this Idempotency-Key is still running.'],
   history_changed: [
     409,

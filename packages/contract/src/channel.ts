@@ -109,7 +109,9 @@ export type AgentChannel = Static<typeof AgentChannel>
 export const NewAgentChannel = Type.Object(
   {
     channel_type: channelType,
-    channel_config: optional(ChannelConfig, 'Settings of the channel. Default: all defaults.'),
+    channel_config: Type.Optional(
+      described(ChannelConfig, 'Settings of the channel. Default: all defaults.'),
+    ),
     enabled: optional(Type.Boolean(), `${enabled} Default: true.`),
   },
   {
@@ -122,9 +124,8 @@ export type NewAgentChannel = Static<typeof NewAgentChannel>
 
 export const AgentChannelChange = Type.Object(
   {
-    channel_config: optional(
-      ChannelConfig,
-      'New settings, which replace all previous ones. Absent or null: unchanged.',
+    channel_config: Type.Optional(
+      described(ChannelConfig, 'New settings, which replace all previous ones. Absent: unchanged.'),
     ),
     enabled: optional(Type.Boolean(), `${enabled} Absent or null: unchanged.`),
   },

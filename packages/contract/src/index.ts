@@ -1,5 +1,6 @@
 export * from './account.ts'
 export * from './agent.ts'
+export * from './agent-session.ts'
 export * from './answer.ts'
 export * from './audit.ts'
 export * from './auth.ts'

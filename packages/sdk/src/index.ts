@@ -1,5 +1,6 @@
 export type * from '@outlast/contract'
 export type { ChangeEvent } from './changes.ts'
+export type { ChannelCallOptions, ChannelStreamOptions } from './channels.ts'
 export {
   type ArgumentsOf,
   type ClientTool as RunnableTool,

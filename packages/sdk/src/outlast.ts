@@ -8,6 +8,7 @@ import { auth } from './auth.ts'
 import { capabilities } from './capabilities.ts'
 import { changes } from './changes.ts'
 import { endUsers } from './end-users.ts'
+import { channels } from './channels.ts'
 import { events } from './events.ts'
 import { files } from './files.ts'
 import { health } from './health.ts'
@@ -47,6 +48,7 @@ export function createOutlast(options: ClientOptions = {}) {
     capabilities: capabilities(http),
     changes: changes(http),
     endUsers: endUsers(http),
+    channels: channels(http),
     events: events(http),
     files: files(http),
     health: health(http),

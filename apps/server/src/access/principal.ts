@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
-import type { Role, Scope } from '@outlast/contract'
+import type { AgentKeyPermission, Role, Scope } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
+import type { OpenChannel } from '../store/access/agent-channels.ts'
 import type { Grants } from '../store/access/session-tokens.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
 import type { SessionScope } from '../store/sessions/scope.ts'
@@ -14,9 +15,9 @@ export type Level = (typeof levels)[number]
 export type Principal = {
   /**
    * `anonymous`: there is no authentication. `token`: a browser, for one session or for an end user.
-   * `server`: code in this process.
+   * `server`: code in this process. `channel`: a program outside of the organization.
    */
-  kind: 'anonymous' | 'user' | 'key' | 'token' | 'server'
+  kind: 'anonymous' | 'user' | 'key' | 'token' | 'server' | 'channel'
   /** The id of the user, the key or the token. */
   id: string
   name: string
@@ -35,12 +36,23 @@ export type Principal = {
   endUser?: SessionScope
   /** Sessions in the scope of `endUser`, which were found in it before. */
   reached?: Set<string>
+  /** For the caller of a channel: the channel, and the key that identifies the caller. */
+  channel?: ChannelCaller
   /** For a key: its scopes, and the chain of keys that created it. */
   key?: { scopes: Scope[]; ancestors: string[] }
   /** The grants of a token. Other callers have none: their level decides. */
   grants?: Grants
   /** The cached rate-limit buckets of the caller. */
   counted?: LimitedCaller
+}
+
+/** The holder of a key of a channel, or one of that holder's users. */
+export type ChannelCaller = {
+  channel: OpenChannel
+  keyId: string
+  permissions: readonly AgentKeyPermission[]
+  /** The user of a runtime token. */
+  tokenUser?: string
 }
 
 export const allows = (has: Level, wanted: Level) => levels.indexOf(has) >= levels.indexOf(wanted)
@@ -81,8 +93,8 @@ export function limitedId({ id, orgId, isVerified, endUser }: Principal): string
   return isVerified ? `${orgId} ${id}` : id
 }
 
-const scopeHash = ({ user, channelId }: SessionScope) =>
-  hash('sha256', JSON.stringify([channelId ?? null, user]), 'base64url')
+const scopeHash = ({ user, channelId, channelKeyId }: SessionScope) =>
+  hash('sha256', JSON.stringify([channelId ?? null, channelKeyId ?? null, user]), 'base64url')
 
 /** Contract: throws 403 for a caller without an account, 409 without authentication. */
 export function checkAccount(principal: Pick<Principal, 'kind' | 'isVerified'>): void {

@@ -26,6 +26,9 @@ import { agentRoutes } from './routes/agents/agents.ts'
 import { capabilityRoutes } from './routes/agents/capabilities.ts'
 import { channelRoutes } from './routes/agents/channels.ts'
 import { scheduleRoutes } from './routes/agents/schedules.ts'
+import { channelEventRoutes } from './routes/channels/channel-events.ts'
+import { channelMessageRoutes } from './routes/channels/channel-messages.ts'
+import { channelSessionRoutes } from './routes/channels/channel-sessions.ts'
 import { mcpServerRoutes } from './routes/models/mcp-servers.ts'
 import { modelRoutes } from './routes/models/models.ts'
 import { vendorRoutes } from './routes/models/provider-checks.ts'
@@ -177,6 +180,9 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   agentRoutes(api)
   await agentFileRoutes(api)
   channelRoutes(api)
+  channelSessionRoutes(api)
+  channelMessageRoutes(api)
+  channelEventRoutes(api, streams)
   capabilityRoutes(api)
   sessionRoutes(api)
   exportRoutes(api)

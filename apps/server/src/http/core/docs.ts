@@ -13,6 +13,7 @@ export const tagNames = [
   'Images',
   'Agents',
   'Agent channels',
+  'Agent execution',
   'Capabilities',
   'Models',
   'Providers',

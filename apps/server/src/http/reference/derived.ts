@@ -1,6 +1,7 @@
 import type { RouteOptions } from 'fastify'
 import type { ErrorCode } from '../../errors.ts'
 import { isAuditedRoute } from '../core/audit-entry.ts'
+import { keyReusedStatus } from '../core/channel-conflicts.ts'
 
 /** Errors of one status that follow from a route, under a name that routes share. */
 export type SharedErrors = { name: string; codes: readonly ErrorCode[] }
@@ -40,11 +41,12 @@ export function sharedErrorsOf(route: RouteOptions): Record<string, SharedErrors
     500: { name: 'InternalError', codes: ['internal_error'] },
     503: { name: 'Unavailable', codes: ['database_unavailable', 'shutting_down'] },
   }
-  if (!isOpen) {
+  if (isChannel(route)) addChannelErrors(shared, route)
+  else if (!isOpen) {
     shared[401] = unauthenticated(route)
     shared[404] = { name: 'NotFound', codes: ['not_found'] }
   }
-  if (takesKey(route)) {
+  if (takesKey(route) && !isChannel(route)) {
     shared[409] = {
       name: 'KeyConflict',
       codes: ['idempotency_key_reused', 'idempotency_in_progress'],
@@ -56,6 +58,20 @@ export function sharedErrorsOf(route: RouteOptions): Record<string, SharedErrors
     shared[415] = { name: 'UnsupportedMediaType', codes: ['unsupported_media_type'] }
   }
   return shared
+}
+
+const isChannel = ({ config }: RouteOptions) => config?.access === 'channel'
+
+function addChannelErrors(shared: Record<string, SharedErrors>, route: RouteOptions) {
+  const inQuery: ErrorCode[] = route.config?.tokenInQuery ? ['key_in_query'] : []
+  shared[401] = {
+    name: `UnauthenticatedChannel${inQuery.length > 0 ? 'Stream' : ''}`,
+    codes: ['unauthenticated', 'invalid_token', 'invalid_api_key_format', ...inQuery],
+  }
+  shared[404] = { name: 'NotFound', codes: ['not_found'] }
+  if (!takesKey(route)) return
+  shared[409] = { name: 'ChannelKeyInProgress', codes: ['idempotency_key_in_progress'] }
+  shared[keyReusedStatus] = { name: 'ChannelKeyReused', codes: ['idempotency_key_reused'] }
 }
 
 const uploads: readonly ErrorCode[] = ['too_many_uploads']
@@ -86,6 +102,12 @@ function unauthenticated({ config }: RouteOptions): SharedErrors {
 function refused(route: RouteOptions): SharedErrors {
   const { config } = route
   const codes: ErrorCode[] = ['host_not_allowed', 'origin_not_allowed']
+  if (isChannel(route)) {
+    codes.push('channel_closed', 'end_user_not_allowed')
+    const hasQuota = takesKey(route) && !config?.whenFull
+    if (hasQuota) codes.push('quota_exceeded')
+    return { name: `ForbiddenChannel${hasQuota ? 'Quota' : ''}`, codes }
+  }
   const parts: string[] = []
   const add = (part: string, code: ErrorCode) => {
     parts.push(part)
@@ -113,6 +135,9 @@ function accessLine(route: RouteOptions): string {
   const { access } = route.config ?? {}
   if (isPublic(route)) return '**Access:** public, without credentials.'
   if (access === 'signed-in') return '**Access:** a signed-in user or an API key.'
+  if (access === 'channel') {
+    return '**Access:** a key of the channel or a runtime token, in every `AUTH_MODE`. With the header `End-User` a key acts for that user.'
+  }
   if (access === 'operator') {
     return '**Access:** the operator of the server: `admin` in the default organization.'
   }
@@ -128,6 +153,7 @@ const grantOf = {
 
 function tokenLine({ config, schema }: RouteOptions): string {
   const { forToken, forEndUser, tokenNeeds } = config ?? {}
+  if (config?.access === 'channel') return '**Other credentials:** refused with 401.'
   if (forToken === undefined) return '**Tokens:** refused with 403 `users_only`.'
   const whose = forEndUser ? 'of end users accepted' : 'accepted for their sessions'
   const grant = tokenNeeds ? grantOf[tokenNeeds](forToken, schema?.operationId) : ''
@@ -135,7 +161,10 @@ function tokenLine({ config, schema }: RouteOptions): string {
 }
 
 function retryLine(route: RouteOptions): string[] {
-  if (takesKey(route)) return ['**Retries:** safe with an `Idempotency-Key`.']
+  if (takesKey(route)) {
+    const freed = isChannel(route) ? ' A failure frees the key.' : ''
+    return [`**Retries:** safe with an \`Idempotency-Key\`.${freed}`]
+  }
   if (route.method !== 'POST' || isPublic(route)) return []
   return ['**Retries:** `Idempotency-Key` is ignored, because the response must not be stored.']
 }

@@ -77,19 +77,27 @@ export function documentOf(routes: readonly RouteOptions[], version: string): Js
 
 function operationOf(components: Components, route: RouteOptions, docs: OperationDocs): Json {
   const { operationId: id = '' } = route.schema!
-  const schemes = ['bearer', 'key', 'cookie', 'query']
   return {
     operationId: id,
     summary: docs.summary,
     description: `${docs.description}\n\n${derivedText(route)}`,
     tags: [docs.tag],
-    ...(isPublic(route) && { security: [] }),
-    ...(route.config?.tokenInQuery && { security: schemes.map((name) => ({ [name]: [] })) }),
+    ...securityOf(route),
     parameters: parametersOf(components, route),
     ...requestOf(components, route, docs),
     responses: responsesOf(components, route, docs),
     'x-codeSamples': [{ lang: 'TypeScript', label: '@outlast/sdk', source: sampleOf(docs) }],
   }
+}
+
+/** The credentials of a route, if they are not the usual ones. */
+function securityOf(route: RouteOptions): Json {
+  const { access, tokenInQuery } = route.config ?? {}
+  if (isPublic(route)) return { security: [] }
+  if (access !== 'channel' && !tokenInQuery) return {}
+  const schemes = access === 'channel' ? ['bearer'] : ['bearer', 'key', 'cookie']
+  const all = tokenInQuery ? [...schemes, 'query'] : schemes
+  return { security: all.map((name) => ({ [name]: [] })) }
 }
 
 /** The wildcard of a path is named `path`. */
@@ -133,6 +141,7 @@ function parametersOf({ refer }: Components, route: RouteOptions): Json[] {
     ...inPath,
     ...inQuery,
     ...(takesKey(route) ? [header('Idempotency-Key')] : []),
+    ...(config?.access === 'channel' ? [header('End-User')] : []),
     ...(config?.ifMatch ? [header('If-Match')] : []),
     ...(query.properties.since_id ? [header('Last-Event-ID')] : []),
   ]

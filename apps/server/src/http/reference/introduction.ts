@@ -53,6 +53,7 @@ export const tagTexts: Record<TagName, string> = {
     'Each step of a session is an event with a `sequence` without gaps. Read events as a list, or follow them as server-sent events.',
   'Tool calls':
     'A turn waits for tool calls that the client runs or a person approves. Waiting uses no process or connection and survives restarts.',
+  'End users': 'Tokens that open all sessions of one user of your product, for your pages.',
   'Session tokens':
     "Short-lived tokens with access to one session, for browsers of your product's users.",
   'End users':
@@ -63,6 +64,8 @@ export const tagTexts: Record<TagName, string> = {
   Images:
     'Images that messages refer to. An image belongs to the organization, and is sent to models that can see it.',
   Agents: 'An agent is a system prompt, a default model, capabilities and client tools.',
+  'Agent execution':
+    'What programs outside of the organization do with an agent, through one of its channels. Each caller has sessions of its own.',
   'Agent channels':
     'A channel is a door of one agent for programs outside of the organization, each with a key of its own.',
   Capabilities: 'A capability adds tools and prompt text to an agent or a session.',
@@ -113,6 +116,8 @@ export const parameterTexts: Record<string, string> = {
     'Makes a retry safe: 1 to 255 visible ASCII characters, unique per request of the caller, valid for 24 hours.',
   'If-Match':
     '`ETag` of the version to change. If the resource has changed, the response is 412 `changed_meanwhile`.',
+  'End-User':
+    'User of the product that holds the key, for whom it acts: 1 to 256 characters. The key needs the permission `end_user`. Default: the key itself.',
   'Last-Event-ID':
     'Id of the last received event, as `since_id`. The query has precedence over this header.',
 }

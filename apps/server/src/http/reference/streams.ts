@@ -152,6 +152,7 @@ const changesFrame = () => ({
 /** Schemas of each server-sent event, by operation. */
 export const frameSchemas: Record<string, () => object> = {
   stream_sse: sessionFrame,
+  stream_agent_events: sessionFrame,
   stream_changes: changesFrame,
 }
 
@@ -171,6 +172,20 @@ export const frameExamples: Record<string, unknown> = {
       session_id: 'session_01933b5a000070008000000000000001',
       context: { turn_id: turn },
       data: { turn_id: turn, delta: 'It ', accumulated: 'It ' },
+    },
+  },
+  stream_agent_events: {
+    event: 'turn.completed',
+    id,
+    retry: 100,
+    data: {
+      id,
+      type: 'turn.completed',
+      ts: '2026-11-25T09:30:00.000Z',
+      session_id: 'session_01933b5a000070008000000000000001',
+      context: { turn_id: turn },
+      data: { turn_id: turn },
+      sequence: 11,
     },
   },
   stream_changes: {

@@ -12,6 +12,7 @@ import { agentDocs } from '../routes/agents/agents.docs.ts'
 import { capabilityDocs } from '../routes/agents/capabilities.docs.ts'
 import { channelDocs } from '../routes/agents/channels.docs.ts'
 import { scheduleDocs } from '../routes/agents/schedules.docs.ts'
+import { executionDocs } from '../routes/channels/channels.docs.ts'
 import { mcpServerDocs } from '../routes/models/mcp-servers.docs.ts'
 import { modelDocs } from '../routes/models/models.docs.ts'
 import { providerDocs } from '../routes/models/providers.docs.ts'
@@ -51,6 +52,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...agentDocs,
   ...agentFileDocs,
   ...channelDocs,
+  ...executionDocs,
   ...capabilityDocs,
   ...modelDocs,
   ...providerDocs,

@@ -21,6 +21,8 @@ import { type ConnectionShares as Shares, unknownCallers } from '../../store/con
 import type { Db } from '../../store/database.ts'
 import { isReached, type Reached } from '../../store/sessions/scope.ts'
 import { addressOf } from '../core/audit-entry.ts'
+import { isOfChannel } from '../core/channel-conflicts.ts'
+import { createChannelCallers } from './channel-caller.ts'
 import { readCookie } from './cookies.ts'
 import { credentialOf, safeMethods } from './credential.ts'
 import { createVerification } from './verification.ts'
@@ -38,9 +40,9 @@ declare module 'fastify' {
     /**
      * Required access: none (`public`), an authenticated caller (`signed-in`, without an
      * organization), a level in an organization, or admin access in the default organization
-     * (`operator`). Default: `read` for GET, else `write`; outside /v1 none.
+     * (`operator`), or the caller of the channel in the path (`channel`). Default: `read` for GET, else `write`; outside /v1 none.
      */
-    access?: 'public' | 'signed-in' | 'operator' | Level
+    access?: 'public' | 'signed-in' | 'operator' | 'channel' | Level
     /**
      * Access that a token needs for the session in the path. Absent: tokens are refused. Without a
      * session in the path the route needs `forEndUser` too.
@@ -97,9 +99,11 @@ export type SignedInSockets = { add: (socket: FastifyRequest['raw']['socket']) =
 const isOurs = ({ routeOptions }: FastifyRequest) => routeOptions.url?.startsWith('/v1/') ?? false
 
 /** Identifies callers without authentication: one principal, and the named organization. */
-function openTo({ shares }: Node) {
-  const db = shares(unknownCallers)
+function openTo(node: Node) {
+  const db = node.shares(unknownCallers)
+  const callerOfChannel = createChannelCallers(node, { admit() {} })
   return (request: FastifyRequest): Promise<void> | undefined => {
+    if (isOfChannel(request)) return callerOfChannel(request)
     request.principal = anonymous
     if (!isOurs(request) || request.routeOptions.config.access === 'public') return undefined
     const orgId = wantedOrganization(request)
@@ -192,7 +196,18 @@ function guarded(node: Node, signedIn: SignedInSockets) {
     }
   }
 
+  const callerOfChannel = createChannelCallers(node, {
+    admit(request, principal) {
+      signedIn.add(request.raw.socket)
+      takeOfCaller(principal)
+    },
+  })
+
   return (request: FastifyRequest): Promise<void> | undefined => {
+    if (isOfChannel(request)) {
+      if (request.ip !== inProcessAddress) takeOfAddress(request)
+      return callerOfChannel(request)
+    }
     const isClosed = isOurs(request) && request.routeOptions.config.access !== 'public'
     if (isClosed && processKey.isIn(request.headers.authorization)) {
       return admitToOwn(request, ownProcess)
@@ -277,6 +292,7 @@ function checkAccess(request: FastifyRequest, principal: Principal, shares: Shar
   const { routeOptions, method } = request
   const { access } = routeOptions.config
   if (principal.kind === 'token') return checkToken(request, principal, shares)
+  if (principal.kind === 'channel') throw new ApiError('invalid_token')
   if (access === 'signed-in') return undefined
   if (access === 'operator') {
     if (!isOperator(principal)) throw new ApiError('forbidden', 'operator')

@@ -91,7 +91,8 @@ export function hiddenTypes({ grants }: Viewer): readonly EventType[] {
   return grants.files === 'none' ? [...hidden, 'files.changed'] : hidden
 }
 
-export type EventView = (event: WireEvent) => WireEvent
+/** Reduces an event; undefined hides it. */
+export type EventView = (event: WireEvent) => WireEvent | undefined
 
 /** Reduces a visible event for a caller; undefined if the caller sees events in full. */
 export function eventView({ grants }: Viewer): EventView | undefined {

@@ -103,9 +103,12 @@ const endsText = (type: EventType) => textParts[type] === 'start' || textParts[t
 
 /** Sends an event. Inside a message its id keeps the position in that message for a resume. */
 export function send(stream: Stream, event: WireEvent) {
-  const { type, id, json } = stream.options.view?.(event) ?? event
+  const { view } = stream.options
+  const shown = view ? view(event) : event
+  if (!shown) return
+  const { type, id, json } = shown
   const { offset } = stream.position
-  const isInside = offset > 0 && !endsText(type) && textParts[type] !== 'before_end'
+  const isInside = offset > 0 && !endsText(event.type) && textParts[event.type] !== 'before_end'
   const place = isInside ? idInside(stream.sessionId, id, offset) : id
   stream.frames.write(`event: ${type}\nid: ${place}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
 }

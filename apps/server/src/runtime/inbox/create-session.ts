@@ -13,8 +13,15 @@ import { atomically, type Database, type Db } from '../../store/database.ts'
 import { keepMounts, mountFiles } from '../../store/files/file-changes.ts'
 import { getAgent } from '../../store/models/agents.ts'
 import { checkModel } from '../../store/models/models.ts'
-import { createSession } from '../../store/sessions/sessions.ts'
+import { type ChannelOfSession, createSession } from '../../store/sessions/sessions.ts'
 import { fileLimits, type Node } from '../node.ts'
+
+type SessionToOpen = {
+  orgId: string
+  wanted: NewSession
+  id?: string
+  channel?: ChannelOfSession
+}
 
 /**
  * Creates a session of an agent, with the files that its capabilities mount.
@@ -24,7 +31,7 @@ import { fileLimits, type Node } from '../node.ts'
 export async function openSession(
   node: Node,
   db: Db | Database,
-  { orgId, wanted, id }: { orgId: string; wanted: NewSession; id?: string },
+  { orgId, wanted, id, channel }: SessionToOpen,
 ): Promise<Session> {
   const { capabilities } = node
   const agent = await getAgent(db, orgId, wanted.agent_id)
@@ -41,7 +48,7 @@ export async function openSession(
   if (wanted.model_id) await checkModel(db, modelScope(node.config, orgId), wanted.model_id)
   const model_id = wanted.model_id ?? agent.default_model_id ?? null
   const mounts = mountsOf(capabilities, both)
-  const create = (db: Db) => createSession(db, orgId, { ...wanted, model_id, tools, id })
+  const create = (db: Db) => createSession(db, orgId, { ...wanted, model_id, tools, id, channel })
   if (mounts.length > 0) await node.quotas.checkStorage(db, orgId)
   // Last: the other check may reload the counts, which lack this session.
   await node.quotas.checkSessions(db, orgId)

@@ -98,7 +98,7 @@ where org_id = $1 and agent_id = $2 and id = $3 returning ${columns}`,
 
 /**
  * Changes a channel, on all nodes.
- * Contract: `db` is a transaction; absent and null keep a field; throws 404.
+ * Contract: `db` is a transaction; absent fields stay; throws 404.
  */
 export async function updateChannel(
   db: Db,

@@ -9,6 +9,8 @@ export type SessionScope = {
   agentIds?: readonly string[] | undefined
   /** The channel that created the sessions. Undefined: sessions outside of channels. */
   channelId?: string | undefined
+  /** The key of the channel whose user this is: users of two keys are different people. */
+  channelKeyId?: string | undefined
 }
 
 type ScopeParts = { user: string; agentIds: string; channelId: string }

@@ -109,8 +109,8 @@ const insert = statement(
 with a as (
   select id from agents where org_id = :orgId and id = :agent_id for key share
 ), s as (
-  insert into sessions (org_id, id, agent_id, user_id, title, tags, model_id, capabilities, tools, sequence)
-  values (:orgId, :id, (select id from a), :user, :title, :tags, :model_id, :capabilities, :tools, 1)
+  insert into sessions (org_id, id, agent_id, user_id, channel_id, channel_key_id, title, tags, model_id, capabilities, tools, sequence)
+  values (:orgId, :id, (select id from a), :user, :channelId, :channelKeyId, :title, :tags, :model_id, :capabilities, :tools, 1)
   returning ${columns.join(', ')}, sequence, sequence as added
 ), ${appendEvents(events({ type: 'session.started', context: "'{}'", data: ':data' }))}, c as (
   insert into counters as c (org_id, agent_id, shard, sessions) values (:orgId, '', :shard, 1), (:orgId, :agent_id, :shard, 1)
@@ -119,11 +119,19 @@ with a as (
 select ${columns.join(', ')} from s`,
 )
 
+/** The channel that a session is created through, and the key of the caller. */
+export type ChannelOfSession = { id: string; keyId: string }
+
+type SessionToCreate = NewSession & {
+  id?: string | undefined
+  channel?: ChannelOfSession | undefined
+}
+
 /** Creates a session with its first event and counts it. Contract: throws 404 without its agent. */
 export async function createSession(
   db: Db,
   orgId: string,
-  { id = newId('session'), ...session }: NewSession & { id?: string | undefined },
+  { id = newId('session'), channel, ...session }: SessionToCreate,
 ): Promise<Session> {
   const { agent_id, user, title, tags, model_id, capabilities, tools } = session
   const values = valuesOf(insert, {
@@ -131,6 +139,8 @@ export async function createSession(
     id,
     agent_id,
     user: user ?? null,
+    channelId: channel?.id ?? null,
+    channelKeyId: channel?.keyId ?? null,
     title: title ?? null,
     tags: tags ?? [],
     model_id: model_id ?? null,

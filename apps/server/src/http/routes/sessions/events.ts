@@ -73,7 +73,8 @@ export async function* eventBatches(db: Db, about: About, { upTo, limit, ...want
     const read = { ...wanted, after, upTo, limit: size }
     const { rows, more } = await readPage(db, about.sessionId, read)
     const events = await presentEvents(db, about, rows)
-    yield (view ? events.map(view) : events).map(({ json }) => json)
+    const shown = view ? events.flatMap((event) => view(event) ?? []) : events
+    yield shown.map(({ json }) => json)
     if (!more) return
     left -= rows.length
     after = rows.at(-1)!.sequence
