@@ -123,6 +123,13 @@ export const table: Record<string, Row> = {
     ],
   },
   preview_session: byPath(),
+  get_session_stats: nothing('it counts only the sessions of the caller', () => [
+    { answer: [200] },
+  ]),
+  get_context_report: byPath(),
+  summarize_events: byPath(),
+  pin_session: byPath(),
+  unpin_session: byPath(),
   get_root: byPath(),
   get_path: byPath(),
   create_path: byPath(bodies.create_path),
@@ -139,12 +146,14 @@ export const table: Record<string, Row> = {
     ({ word }) => `search=${word}`,
     ({ word }) => `tag=${word}`,
     ({ word }) => `user=${word}`,
+    ({ agent_id }) => `agent_id=${agent_id}&pinned=false`,
     ({ agent_id }) => `agent_id=${agent_id}&status=idle&limit=1`,
   ),
   create_session: {
     attempts: ({ agent_id, model_id, ...theirs }, own) => [
       { body: { agent_id }, answer: missing },
       { body: { agent_id, model_id }, answer: missing },
+      { body: { agent_name: theirs.word }, answer: missing },
       { body: { agent_id: own.agent_id, model_id }, answer: noModel },
       { body: { agent_id: own.agent_id, ...using(theirs) }, answer: noCapability },
     ],

@@ -1,9 +1,12 @@
+import { STATUS_CODES } from 'node:http'
 import type { ErrorDetail, ErrorResponse } from '@outlast/contract'
 
 /** All errors of the API: `[status, sentence]`. The thrower supplies `%s`. */
 export const catalogue = {
   invalid_request: [400, 'Invalid request: %s'],
   too_many_parameters: [400, 'A query must have at most %s parameters.'],
+  unknown_field: [400, 'Unknown field: %s'],
+  invalid_change_reason: [400, 'Everruns-Change-Reason %s.'],
   invalid_json: [400, 'The body is not valid JSON.'],
   invalid_id: [400, 'Invalid %s'],
   unknown_event_id: [400, 'The session has no event with this ID.'],
@@ -242,8 +245,10 @@ export class ApiError extends Error {
   }
 
   get body(): ErrorResponse {
-    const { message: error, code, details, resume } = this
-    return { error, code, ...(details && { details }), ...(resume && { resume }) }
+    const { message: error, code, status, details, resume } = this
+    const title = STATUS_CODES[status] ?? 'Error'
+    const problem = { title, status, detail: error }
+    return { error, code, ...problem, ...(details && { details }), ...(resume && { resume }) }
   }
 }
 
@@ -257,6 +262,13 @@ export function invalidFields(details: ErrorDetail[]) {
   const { path, message } = details[0]!
   const sentence = `${path === '' ? 'the body' : `\`${path}\``} ${message}`
   return new ApiError('invalid_request', sentence.replace(/[^.]$/, '$&.'), details)
+}
+
+/** Creates the error for fields that a body must not have; its sentence is about the first one. */
+export function unknownFields(details: ErrorDetail[]) {
+  const { path, message } = details[0]!
+  const sentence = `\`${path}\` ${message}`.replace(/[^.?]$/, '$&.')
+  return new ApiError('unknown_field', sentence, details)
 }
 
 /** Creates the error for an id of the wrong form. `noun`: its resource, `example`: a valid id. */

@@ -30,6 +30,10 @@ export const AuditEntry = Type.Object(
       Type.Record(Type.String(), Type.Unknown()),
       'Further facts, such as the address of a failed sign-in, or `refused` for a refused request. Null if there are none.',
     ),
+    reason: nullable(
+      Type.String(),
+      'Why the caller made the change: its `Everruns-Change-Reason` header. Null if it gave none.',
+    ),
   },
   {
     title: 'AuditEntry',
@@ -47,6 +51,7 @@ export const AuditEntry = Type.Object(
         user_agent: 'outlast-cli/0.1.0',
         request_id: 'req-1a',
         details: null,
+        reason: 'Replaced by the new support agent.',
       },
     ],
   },

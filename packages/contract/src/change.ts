@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Heartbeat } from './event.ts'
+import { Heartbeat } from './event-query.ts'
 import { SessionId } from './id.ts'
 import { described, nullable, oneOf } from './shape.ts'
 

@@ -53,6 +53,9 @@ export const HarnessId = Type.Literal(harnessId, {
     'Always the same value. Some published clients require the property; it selects nothing.',
 })
 
+/** The agent of sessions that name none. Lists of agents leave it out. */
+export const generalAgentId = 'agent_00000000000000000067656e6572616c'
+
 /** Users, keys, schedules and files have dashed UUIDs without a prefix. */
 export const Uuid = Type.String({
   format: 'uuid',

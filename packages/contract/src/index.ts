@@ -19,6 +19,7 @@ export {
   OmittedImage,
   ToolCall,
 } from './event-parts.ts'
+export * from './event-query.ts'
 export * from './execution.ts'
 export * from './file.ts'
 export * from './health.ts'
@@ -32,6 +33,7 @@ export * from './organization.ts'
 export * from './question.ts'
 export * from './schedule.ts'
 export * from './session.ts'
+export * from './session-report.ts'
 export * from './session-storage.ts'
 export * from './session-token.ts'
 export * from './shape.ts'

@@ -117,10 +117,14 @@ export const Controls = Type.Object(
       OutputSchema,
       "JSON Schema of the answer: an object schema of at most 64 KiB and 5 levels. The turn then ends with `output`, or fails with `output_invalid`. Default: the agent's.",
     ),
+    hints: optional(
+      AnyObject,
+      'Facts about the client for the tools of these turns. They replace those of the session key by key. Default: none.',
+    ),
   },
   {
     title: 'Controls',
-    description: 'Model, reasoning effort and output schema that one message selects.',
+    description: 'Model, reasoning effort, output schema and hints that one message selects.',
     examples: [
       { model_id: 'model_01933b5a00007000800000000000020a', reasoning: { effort: 'high' } },
     ],

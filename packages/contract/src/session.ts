@@ -13,6 +13,7 @@ import {
   TurnId,
 } from './id.ts'
 import {
+  AnyObject,
   described,
   integerMax,
   nullable,
@@ -168,6 +169,36 @@ export const Session = Type.Object(
       ForkedFrom,
       'Source session and last copied event, if the session is a fork. Null otherwise.',
     ),
+    forked_from_session_id: nullable(SessionId, 'The same as `forked_from.session_id`, or null.'),
+    forked_from_sequence: nullable(
+      Type.Integer({ minimum: 1 }),
+      'The same as `forked_from.sequence`, or null.',
+    ),
+    parent_session_id: nullable(
+      SessionId,
+      'Session whose agent created this one. Always null: agents do not create sessions.',
+    ),
+    system_prompt: nullable(
+      Type.String(),
+      'Text that comes before the system prompt of the agent. Null if none was given.',
+    ),
+    locale: nullable(
+      Type.String(),
+      'Language of the user, such as `uk-UA`. The prompt and the tools get it. Null if none was given.',
+    ),
+    hints: nullable(
+      AnyObject,
+      'Facts about the client, for tools. `controls.hints` of a message replace them key by key. Null if none were given.',
+    ),
+    features: Type.Array(Type.String(), {
+      description: 'Parts of the session that a client can show. Always `file_system`.',
+    }),
+    is_pinned: Type.Optional(
+      Type.Boolean({
+        description:
+          'True if the caller has pinned the session. Absent in streams, which have no one caller.',
+      }),
+    ),
     legal_hold: Type.Boolean({
       description:
         'True while a legal hold prevents the deletion of the session by requests and by retention. Set by an administrator. Default: false.',
@@ -205,6 +236,14 @@ export const Session = Type.Object(
         output_preview: 'Sales rose by 4 % to 18,200 orders.',
         usage: { input_tokens: 1_840, output_tokens: 212, cost_usd: 0.000_884 },
         forked_from: null,
+        forked_from_session_id: null,
+        forked_from_sequence: null,
+        parent_session_id: null,
+        system_prompt: null,
+        locale: 'uk-UA',
+        hints: null,
+        features: ['file_system'],
+        is_pinned: false,
         legal_hold: false,
         started_at: '2026-11-25T09:30:00.120Z',
         finished_at: '2026-11-25T09:30:04.871Z',
@@ -220,12 +259,41 @@ export const SessionPage = pageOf(Session, 'SessionPage')
 const title = Type.String({ maxLength: 255 })
 const tags = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })
 
+const harnessNames = ['default', 'base', 'generic'] as const
+
 export const NewSession = Type.Object(
   {
-    agent_id: described(AgentId, 'Agent that answers in the session. It must not be archived.'),
+    agent_id: optional(
+      AgentId,
+      'Agent that answers in the session. It must not be archived. Default: the agent of `agent_name`, or the general agent of the organization, which has no prompt and no tools of its own.',
+    ),
+    agent_name: optional(
+      Type.String({ minLength: 1, maxLength: 255 }),
+      'Name of the agent, instead of its id: the newest active agent with this name. Default: none.',
+    ),
+    harness_id: optional(
+      Type.String({ maxLength: 255 }),
+      'Id of the harness. There is one, which is the default.',
+    ),
+    harness_name: optional(
+      oneOf(...harnessNames),
+      'Name of the harness. All names mean the only one. Default: that one.',
+    ),
     user: optional(
       EndUserId,
       'End user of your product to whom the session belongs. A token of an end user always creates sessions of that user. Default: none.',
+    ),
+    system_prompt: optional(
+      Type.String({ maxLength: 100_000 }),
+      'Text before the system prompt of the agent: at most 100,000 characters. Default: none.',
+    ),
+    locale: optional(
+      Type.String({ maxLength: 35, pattern: '^[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8})*$' }),
+      'Language of the user, as in BCP 47: `uk-UA`. Default: none.',
+    ),
+    hints: optional(
+      AnyObject,
+      'Facts about the client, for tools: an object of at most 16 KiB as JSON. Default: none.',
     ),
     title: optional(title, 'Title for lists, at most 255 characters. Default: none.'),
     tags: optional(tags, 'Labels: at most 50, each of at most 100 characters. Default: none.'),
@@ -244,7 +312,8 @@ export const NewSession = Type.Object(
   },
   {
     title: 'CreateSessionRequest',
-    description: 'Agent and optional settings of a new session.',
+    description:
+      'Optional agent and settings of a new session. Every session has an agent: without a name or an id it is the general one.',
     examples: [{ agent_id: `agent_${id}0101`, title: 'Weekly report', tags: ['reports'] }],
   },
 )
@@ -316,6 +385,11 @@ export const SessionQuery = Type.Object({
       minLength: 1,
       maxLength: 100,
       description: 'Only sessions with this tag. The whole tag must match, case included.',
+    }),
+  ),
+  pinned: Type.Optional(
+    Type.Boolean({
+      description: 'True: only sessions that the caller has pinned. False: only others.',
     }),
   ),
   legal_hold: Type.Optional(

@@ -2,6 +2,8 @@
 export type ServerCode =
   | 'invalid_request'
   | 'too_many_parameters'
+  | 'unknown_field'
+  | 'invalid_change_reason'
   | 'invalid_json'
   | 'invalid_id'
   | 'unknown_event_id'

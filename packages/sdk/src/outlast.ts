@@ -28,14 +28,29 @@ import { workers } from './workers.ts'
 import { workflows } from './workflows.ts'
 
 /** A client of one server. */
-export type Outlast = ReturnType<typeof createOutlast>
+export type Outlast = ReturnType<typeof callsOf> & {
+  /**
+   * Returns a client whose changes have this reason in the audit log: at most 1,000 characters,
+   * without credentials.
+   */
+  withReason: (reason: string) => Outlast
+}
 
 /**
  * Creates a client. It sends nothing until the first call.
  * A failed call rejects with an OutlastError. Temporary failures are retried, with one idempotency
  * key for all attempts.
  */
-export function createOutlast(options: ClientOptions = {}) {
+export function createOutlast(options: ClientOptions = {}): Outlast {
+  const withReason = (reason: string) => {
+    const header = { 'everruns-change-reason': encodeURIComponent(reason) }
+    return createOutlast({ ...options, headers: { ...options.headers, ...header } })
+  }
+  return { ...callsOf(options), withReason }
+}
+
+/** The calls of a client, by noun. */
+function callsOf(options: ClientOptions) {
   const http = createHttp(options)
   return {
     /** Address of the server without a slash at its end. */

@@ -20,6 +20,20 @@ const place = {
   exclude: ['turn.started' as const],
   types: ['input.message' as const],
 }
+const search = {
+  before_sequence: 9,
+  around: 5,
+  window: 4,
+  order_desc: true,
+  from_ts: 'x',
+  to_ts: 'x',
+  turn_id: id,
+  exec_id: id,
+  trace_id: id,
+  tags: ['x'],
+  tool_name: 'add',
+  q: 'x',
+}
 const agent = { name: 'Ada', system_prompt: 'You are Ada.' }
 const target = { type: 'workflow', name: 'send_message' }
 const tools = { tool_results: [{ tool_call_id: 'call', result: 1 }] }
@@ -68,11 +82,16 @@ const methods: Record<string, Called | Called[]> = {
       search: 'x',
       user: 'x',
       legal_hold: true,
+      pinned: true,
     }),
   create_session: (o) => o.sessions.create({ agent_id: id }),
   get_session: (o) => o.sessions.get(id),
   update_session: (o) => o.sessions.update(id, { title: 'New' }),
   delete_session: (o) => o.sessions.delete(id),
+  get_session_stats: (o) => o.sessions.stats(),
+  get_context_report: (o) => o.sessions.contextReport(id),
+  pin_session: (o) => o.sessions.pin(id),
+  unpin_session: (o) => o.sessions.unpin(id),
   preview_session: (o) => o.sessions.preview(id),
   cancel_turn: (o) => o.sessions.cancelTurn(id),
   export_session: (o) => o.sessions.export(id, { files: 'content' }),
@@ -93,7 +112,8 @@ const methods: Record<string, Called | Called[]> = {
   delete_tool_rule: (o) => o.sessions.removeToolRule(id, id),
   submit_question_answers: (o) => o.session(id).answer({ status: 'declined' }),
   decide_tool_call: (o) => o.sessions.decideToolCall(id, 'call', { decision: 'approve' }),
-  list_events: (o) => o.events.list(id, { ...place, limit: 2, expand: 'messages' }),
+  list_events: (o) => o.events.list(id, { ...place, ...search, limit: 2, expand: 'messages' }),
+  summarize_events: (o) => o.events.summary(id),
   get_root: (o) => o.files.list(id, '/', { ...page, recursive: true }),
   get_path: [
     (o) => o.files.list(id, '/notes', { ...page, recursive: true }),

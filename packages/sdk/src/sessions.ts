@@ -4,6 +4,7 @@ import type {
   Approvals,
   ApprovalsResponse,
   CancelTurnResponse,
+  ContextReport,
   ExportSessionQuery,
   NewFork,
   NewSession,
@@ -17,6 +18,7 @@ import type {
   Session,
   SessionChange,
   SessionQuery,
+  SessionStats,
   SessionToken,
   SessionTokenInfo,
   StoredSecret,
@@ -37,8 +39,10 @@ export function sessions(http: Http) {
     /** Lists sessions, newest first, filtered by agent, status, tag, legal hold or text. */
     list: (query?: SessionQuery, options?: CallOptions) =>
       listOf<Session>(http, '/v1/sessions', query, options),
+    /** Counts sessions by status. */
+    stats: (options?: CallOptions) => call<SessionStats>('GET', '/v1/sessions/stats', {}, options),
     /** Creates a session. `agent_archived`. Send messages with `outlast.session(created)`. */
-    create: (body: NewSession, options?: CallOptions) =>
+    create: (body: NewSession = {}, options?: CallOptions) =>
       call<Session>('POST', '/v1/sessions', { body }, options),
     /** Returns a session. `not_found` for an unknown id. */
     get: (id: string, options?: CallOptions) =>
@@ -52,6 +56,15 @@ export function sessions(http: Http) {
     /** Returns the prompt, tools and model of the next turn. */
     preview: (id: string, options?: CallOptions) =>
       call<Preview>('GET', path`/v1/sessions/${id}/preview`, {}, options),
+    /** Estimates what fills the context window at the next model call. */
+    contextReport: (id: string, options?: CallOptions) =>
+      call<ContextReport>('GET', path`/v1/sessions/${id}/context-report`, {}, options),
+    /** Pins a session for the calling user. */
+    pin: (id: string, options?: CallOptions) =>
+      call<void>('PUT', path`/v1/sessions/${id}/pin`, {}, options),
+    /** Removes the pin of the calling user. */
+    unpin: (id: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/sessions/${id}/pin`, {}, options),
     /** Explains the current state of a session. */
     explain: (id: string, options?: CallOptions) =>
       call<Why>('GET', path`/v1/sessions/${id}/why`, {}, options),

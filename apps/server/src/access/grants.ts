@@ -65,8 +65,9 @@ export function checkNeed(
  */
 export function checkControls({ grants }: Caller, controls: Controls | null | undefined): void {
   if (!grants || !controls) return
-  const { model_id, reasoning, output_schema } = controls
+  const { model_id, reasoning, output_schema, hints } = controls
   if (output_schema != null) throw new ApiError('not_granted', 'an output schema')
+  if (hints != null) throw new ApiError('not_granted', 'hints')
   const isGranted = model_id != null && grants.models.includes(model_id)
   if (model_id != null && !isGranted) throw new ApiError('not_granted', `the model ${model_id}`)
   if (reasoning?.effort != null && !isGranted) throw new ApiError('not_granted', 'an effort')

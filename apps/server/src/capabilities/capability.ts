@@ -28,6 +28,10 @@ export type ToolContext = {
   storage: SessionStorage
   /** The span of this call, to be sent to the called service. Undefined without tracing. */
   traceparent: string | undefined
+  /** Language of the user, such as `uk-UA`. Undefined unless the session has one. */
+  locale: string | undefined
+  /** Facts about the client: those of the session, replaced by those of the newest message. */
+  hints: Readonly<Record<string, unknown>>
   /** Reports progress to followers of the session. Reports are dropped above the rate limit. */
   progress: (progress: Progress) => void
   /** Reaches the public internet and allowed hosts only, also through redirects and DNS names. */

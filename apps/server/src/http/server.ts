@@ -8,9 +8,16 @@ import type { Node } from '../runtime/node.ts'
 import type { Api } from './core/api.ts'
 import { auditRefusals } from './core/audit-records.ts'
 import { allowAbsentBodies, parseJsonBodies } from './core/body.ts'
-import { answerClientError, answerProblems, answerUnknownRoutes } from './core/problems.ts'
+import { readChangeReasons } from './core/change-reason.ts'
+import {
+  answerClientError,
+  answerProblems,
+  answerUnknownRoutes,
+  responseOf,
+} from './core/problems.ts'
 import { readQuery } from './core/query.ts'
 import { runInUnits } from './core/transaction.ts'
+import { watchUnknownFields } from './core/unknown-fields.ts'
 import { validator } from './core/validate.ts'
 import { createInProcess, type InProcess } from './in-process/in-process.ts'
 import { watchOwnRoutes } from './in-process/reserved.ts'
@@ -48,6 +55,8 @@ import { fileRoutes } from './routes/sessions/files.ts'
 import { forkRoutes } from './routes/sessions/forks.ts'
 import { imageRoutes } from './routes/sessions/images.ts'
 import { messageRoutes } from './routes/sessions/messages.ts'
+import { pinRoutes } from './routes/sessions/pins.ts'
+import { reportRoutes } from './routes/sessions/reports.ts'
 import { questionRoutes } from './routes/sessions/questions.ts'
 import { sessionStorageRoutes } from './routes/sessions/session-storage.ts'
 import { streamRoutes } from './routes/sessions/session-stream.ts'
@@ -136,7 +145,10 @@ function openApp(node: Node): FastifyInstance {
     frameworkErrors(_error, request, reply) {
       const problem = new ApiError('invalid_request', 'the URL cannot be read.')
       reply.raw.setHeader('x-request-id', request.id)
-      void (reply as FastifyReply).headers(browserHeaders).code(problem.status).send(problem.body)
+      void (reply as FastifyReply)
+        .headers(browserHeaders)
+        .code(problem.status)
+        .send(responseOf(problem, request.id))
     },
   })
 }
@@ -155,6 +167,8 @@ function setUpBodies(app: FastifyInstance): void {
     if (route.url.startsWith('/v1/auth/')) route.bodyLimit ??= signInBytesMax
   })
   allowAbsentBodies(app)
+  watchUnknownFields(app)
+  readChangeReasons(app)
 }
 
 function setUpRequests(app: FastifyInstance, node: Node, stopping: () => boolean): void {
@@ -185,6 +199,8 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   channelEventRoutes(api, streams)
   capabilityRoutes(api)
   sessionRoutes(api)
+  reportRoutes(api)
+  pinRoutes(api)
   exportRoutes(api)
   forkRoutes(api)
   messageRoutes(api)
@@ -246,7 +262,7 @@ async function allowOrigins(app: FastifyInstance, { config }: Node) {
     origin: config.CORS_ALLOWED_ORIGINS,
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['x-request-id', 'retry-after', 'etag'],
+    exposedHeaders: ['x-request-id', 'x-total-count', 'retry-after', 'etag'],
     maxAge: 600,
   })
 }

@@ -148,4 +148,5 @@ export type AuditLogTable = {
   user_agent: string | null
   request_id: string | null
   details: Details
+  reason: string | null
 }

@@ -131,6 +131,16 @@ export type SessionsTable = {
   last_turn: LastTurnColumn
   superseded_by: string | null
   channel_key_id: string | null
+  system_prompt: string | null
+  locale: string | null
+  hints: Details
+}
+
+export type SessionPinsTable = {
+  org_id: string
+  session_id: string
+  user_id: string
+  created_at: Time
 }
 
 export type BlobsTable = {
@@ -386,6 +396,7 @@ export type Tables = {
   models: ModelsTable
   agents: AgentsTable
   sessions: SessionsTable
+  session_pins: SessionPinsTable
   blobs: BlobsTable
   files: FilesTable
   images: ImagesTable

@@ -159,6 +159,8 @@ function contextOf(
     files,
     storage,
     traceparent: undefined,
+    locale: undefined,
+    hints: {},
     progress: (report) => void progress.push(report),
     fetch,
     ask: async (given) => ask(questionsOf(Array.isArray(given) ? given : [given])),

@@ -60,7 +60,7 @@ export const actorOf = ({ kind, id, name }: Pick<Principal, 'kind' | 'id' | 'nam
 })
 
 export function auditEntry(request: FastifyRequest, payload: unknown) {
-  const { auditNote: note = {}, routeOptions, principal, params } = request
+  const { auditNote: note = {}, routeOptions, principal, params, changeReason } = request
   const last = Object.values((params ?? {}) as Record<string, string>).at(-1)
   const entry: NewAuditEntry = {
     ...actorOf(principal),
@@ -68,6 +68,7 @@ export function auditEntry(request: FastifyRequest, payload: unknown) {
     action: routeOptions.schema?.operationId ?? `${request.method} ${routeOptions.url}`,
     target: note.target ?? idIn(payload) ?? last ?? null,
     details: note.details ?? null,
+    reason: changeReason ?? null,
   }
   return { orgIds: note.orgIds ?? [principal.orgId], entry }
 }

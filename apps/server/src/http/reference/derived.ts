@@ -1,6 +1,7 @@
 import type { RouteOptions } from 'fastify'
 import type { ErrorCode } from '../../errors.ts'
 import { isAuditedRoute } from '../core/audit-entry.ts'
+import { isWrite } from '../core/change-reason.ts'
 import { keyReusedStatus } from '../core/channel-conflicts.ts'
 
 /** Errors of one status that follow from a route, under a name that routes share. */
@@ -26,12 +27,11 @@ const parsesBody = ({ method }: RouteOptions) => method !== 'GET'
 
 /** The errors that any route with the same settings can answer with, by status. */
 export function sharedErrorsOf(route: RouteOptions): Record<string, SharedErrors> {
-  const { url, config } = route
+  const { config } = route
   const isOpen = isPublic(route)
-  const hasId = url.includes(':')
   const hasBody = parsesBody(route)
   const shared: Record<string, SharedErrors> = {
-    400: invalid(hasId, hasBody),
+    400: invalid(route),
     403: refused(route),
     429: {
       name: hasBody ? 'TooManyRequestsWithBody' : 'TooManyRequests',
@@ -76,11 +76,18 @@ function addChannelErrors(shared: Record<string, SharedErrors>, route: RouteOpti
 
 const uploads: readonly ErrorCode[] = ['too_many_uploads']
 
-function invalid(hasId: boolean, hasBody: boolean): SharedErrors {
+function invalid(route: RouteOptions): SharedErrors {
   const codes: ErrorCode[] = ['invalid_request', 'too_many_parameters']
-  if (hasId) codes.push('invalid_id')
-  if (hasBody) codes.push('invalid_json')
-  return { name: `Invalid${hasId ? 'Id' : ''}${hasBody ? 'Body' : ''}Request`, codes }
+  const parts: string[] = []
+  const add = (part: string, code: ErrorCode) => {
+    parts.push(part)
+    codes.push(code)
+  }
+  if (route.url.includes(':')) add('Id', 'invalid_id')
+  if (parsesBody(route)) add('Body', 'invalid_json')
+  if (route.schema?.body) add('Fields', 'unknown_field')
+  if (isWrite(route)) add('Change', 'invalid_change_reason')
+  return { name: `Invalid${parts.join('')}Request`, codes }
 }
 
 function unauthenticated({ config }: RouteOptions): SharedErrors {

@@ -27,6 +27,8 @@ import { fileDocs } from '../routes/sessions/files.docs.ts'
 import { forkDocs } from '../routes/sessions/forks.docs.ts'
 import { imageDocs } from '../routes/sessions/images.docs.ts'
 import { messageDocs } from '../routes/sessions/messages.docs.ts'
+import { pinDocs } from '../routes/sessions/pins.docs.ts'
+import { reportDocs } from '../routes/sessions/reports.docs.ts'
 import { questionDocs } from '../routes/sessions/questions.docs.ts'
 import { sessionStorageDocs } from '../routes/sessions/session-storage.docs.ts'
 import { sessionTokenDocs } from '../routes/sessions/session-tokens.docs.ts'
@@ -36,6 +38,8 @@ import { userTokenDocs } from '../routes/sessions/user-tokens.docs.ts'
 /** The texts of all operations, in the order in which the reference lists them within a tag. */
 export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...sessionDocs,
+  ...pinDocs,
+  ...reportDocs,
   ...forkDocs,
   ...exportDocs,
   ...messageDocs,

@@ -128,8 +128,10 @@ export const messageView = ({ grants }: Viewer): ((message: Message) => Message)
  */
 export function sessionView({ grants }: Viewer, whole: Session): Session {
   if (!grants) return whole
-  const session = { ...whole, legal_hold: false }
+  // The pin is of the user that made the token.
+  const { is_pinned: _, ...rest } = whole
+  const session = { ...rest, legal_hold: false }
   if (grants.view !== 'chat') return session
   const tools = session.tools.filter(({ name }) => grants.tool_results.includes(name))
-  return { ...session, capabilities: [], tools }
+  return { ...session, capabilities: [], tools, system_prompt: null, hints: null }
 }

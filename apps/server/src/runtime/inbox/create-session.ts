@@ -1,4 +1,4 @@
-import type { NewSession, Session } from '@outlast/contract'
+import { type Agent, harnessId, type NewSession, type Session } from '@outlast/contract'
 import { checkCombination, checkUses, mountsOf } from '../../capabilities/catalog.ts'
 import {
   checkClientTools,
@@ -7,11 +7,12 @@ import {
 } from '../../capabilities/client-tools.ts'
 import { unmasked } from '../../capabilities/masking.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
-import { ApiError } from '../../errors.ts'
+import { ApiError, invalidAt } from '../../errors.ts'
 import { modelScope } from '../../providers/keys.ts'
 import { atomically, type Database, type Db } from '../../store/database.ts'
 import { keepMounts, mountFiles } from '../../store/files/file-changes.ts'
 import { getAgent } from '../../store/models/agents.ts'
+import { generalAgent, getAgentNamed } from '../../store/models/general-agent.ts'
 import { checkModel } from '../../store/models/models.ts'
 import { type ChannelOfSession, createSession } from '../../store/sessions/sessions.ts'
 import { fileLimits, type Node } from '../node.ts'
@@ -34,7 +35,7 @@ export async function openSession(
   { orgId, wanted, id, channel }: SessionToOpen,
 ): Promise<Session> {
   const { capabilities } = node
-  const agent = await getAgent(db, orgId, wanted.agent_id)
+  const agent = await agentOf(db, orgId, wanted)
   if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
   const uses = unmasked(capabilities, wanted.capabilities ?? [], [])
   const tools = checkClientTools(wanted.tools)
@@ -48,7 +49,8 @@ export async function openSession(
   if (wanted.model_id) await checkModel(db, modelScope(node.config, orgId), wanted.model_id)
   const model_id = wanted.model_id ?? agent.default_model_id ?? null
   const mounts = mountsOf(capabilities, both)
-  const create = (db: Db) => createSession(db, orgId, { ...wanted, model_id, tools, id, channel })
+  const create = (db: Db) =>
+    createSession(db, orgId, { ...wanted, agent_id: agent.id, model_id, tools, id, channel })
   if (mounts.length > 0) await node.quotas.checkStorage(db, orgId)
   // Last: the other check may reload the counts, which lack this session.
   await node.quotas.checkSessions(db, orgId)
@@ -60,4 +62,20 @@ export async function openSession(
     await mountFiles(db, made, kept, limits)
     return made
   })
+}
+
+const hintsBytesMax = 16 * 1024
+
+/** The agent of a new session. Contract: throws 404, and 400 for parts that do not fit together. */
+function agentOf(db: Db | Database, orgId: string, wanted: NewSession): Promise<Agent> {
+  const { agent_id, agent_name, harness_id, hints } = wanted
+  if (harness_id != null && harness_id !== harnessId) throw new ApiError('not_found', 'Harness')
+  if (hints && Buffer.byteLength(JSON.stringify(hints)) > hintsBytesMax) {
+    throw invalidAt('hints', `must have at most ${hintsBytesMax} bytes as JSON`)
+  }
+  if (agent_id == null) {
+    return agent_name == null ? generalAgent(db, orgId) : getAgentNamed(db, orgId, agent_name)
+  }
+  if (agent_name != null) throw invalidAt('agent_name', 'must be absent beside agent_id')
+  return getAgent(db, orgId, agent_id)
 }

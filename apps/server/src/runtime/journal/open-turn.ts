@@ -3,6 +3,7 @@ import { assemble } from '../../capabilities/catalog.ts'
 import { clientToolsOf } from '../../capabilities/client-tools.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
 import { isSchema } from '../../capabilities/output-schema.ts'
+import { sessionPrompt } from '../../capabilities/session-prompt.ts'
 import { addedPrompt } from '../../capabilities/turn-settings.ts'
 import {
   addToConversation,
@@ -57,7 +58,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const named = { uses, clientTools, fresh: true }
   const capabilities = await capabilitiesFor(node, run.orgId, named)
   const current = assemble(capabilities, {
-    agentPrompt: taken.system_prompt,
+    agentPrompt: sessionPrompt(taken),
     agentUses: taken.agent_capabilities,
     sessionUses: taken.capabilities,
     clientTools,

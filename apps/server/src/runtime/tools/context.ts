@@ -7,6 +7,7 @@ import { openStorage } from '../../store/files/session-storage.ts'
 import { textHash } from '../../store/stored-texts.ts'
 import type { Turn } from '../journal/attempt.ts'
 import type { OpenCall } from '../log/open-calls.ts'
+import { newestControls } from '../model/prompt.ts'
 import { fileLimits } from '../node.ts'
 
 /** Target of file changes of a call: its session, while its attempt at the turn is current. */
@@ -39,6 +40,8 @@ export function toolContext(
     callId: call.id,
     idempotencyKey: textHash(`${sessionId} ${turnId} ${startedAt}`),
     traceparent: traceparentOf(turn, open),
+    locale: turn.taken.locale ?? undefined,
+    hints: { ...turn.taken.hints, ...newestControls(turn.conversation.entries).hints },
     files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
     storage: openStorage({ db, secrets, orgId, sessionId, run, checkRoom }),
   }

@@ -1,4 +1,10 @@
-import { type Agent, type AgentChange, harnessId, type NewAgent } from '@outlast/contract'
+import {
+  type Agent,
+  type AgentChange,
+  generalAgentId,
+  harnessId,
+  type NewAgent,
+} from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
@@ -277,6 +283,7 @@ export async function* listAgents(
       .select(columns)
       .select(sql.raw<UsageRow>(usage).as('usage'))
       .where('org_id', '=', orgId)
+      .where('id', '<>', generalAgentId)
       .$if(!all, (q) => q.where('status', '=', 'active'))
       .$if(after !== undefined, (q) =>
         q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
@@ -333,7 +340,9 @@ export function archiveFileAgents(db: Db, orgId: string, keptIds: readonly strin
 
 const counted: Statement = {
   name: 'count-agents',
-  text: `select count(*) as total from agents where org_id = $1 and (status = 'active' or $2)`,
+  text: `
+select count(*) as total from agents
+where org_id = $1 and (status = 'active' or $2) and id <> '${generalAgentId}'`,
 }
 
 export async function countAgents(db: Db, orgId: string, all: boolean): Promise<number> {

@@ -15,6 +15,7 @@ import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { type UsageRow, usageOf } from '../usage.ts'
 import { appendEvents, events } from './log-sql.ts'
+import { isPinnedBy } from './pins.ts'
 import { inScope, type SessionScope } from './scope.ts'
 
 export const columns = [
@@ -37,6 +38,9 @@ export const columns = [
   'cache_creation_tokens',
   'cost_nanos',
   'forked_from',
+  'system_prompt',
+  'locale',
+  'hints',
   'legal_hold',
   'started_at',
   'finished_at',
@@ -44,10 +48,23 @@ export const columns = [
   'updated_at',
 ] as const satisfies (keyof SessionRow)[]
 
-export type SessionRow = Omit<Session, 'organization_id' | 'harness_id' | 'user' | 'usage'> & {
+/** Fields that follow from others. */
+type Derived =
+  | 'organization_id'
+  | 'harness_id'
+  | 'user'
+  | 'usage'
+  | 'forked_from_session_id'
+  | 'forked_from_sequence'
+  | 'parent_session_id'
+  | 'features'
+
+export type SessionRow = Omit<Session, Derived> & {
   org_id: string
   user_id: string | null
 } & UsageRow
+
+const features = ['file_system']
 
 export function present(row: SessionRow): Session {
   return {
@@ -67,6 +84,14 @@ export function present(row: SessionRow): Session {
     output_preview: row.output_preview,
     usage: usageOf(row) ?? null,
     forked_from: row.forked_from,
+    forked_from_session_id: row.forked_from?.session_id ?? null,
+    forked_from_sequence: row.forked_from?.sequence ?? null,
+    parent_session_id: null,
+    system_prompt: row.system_prompt,
+    locale: row.locale,
+    hints: row.hints,
+    features,
+    ...(row.is_pinned !== undefined && { is_pinned: row.is_pinned }),
     legal_hold: row.legal_hold,
     started_at: row.started_at,
     finished_at: row.finished_at,
@@ -77,12 +102,14 @@ export function present(row: SessionRow): Session {
 
 const byId: Statement = {
   name: 'session-by-id',
-  text: `select ${columns.join(', ')} from sessions where org_id = $1 and id = $2`,
+  text: `
+select ${columns.join(', ')}, ${isPinnedBy('$3')} as is_pinned
+from sessions where org_id = $1 and id = $2`,
 }
 
-/** Returns a session. Contract: throws 404 `not_found`. */
-export async function getSession(db: Db, orgId: string, id: string): Promise<Session> {
-  const [row] = await db.run<SessionRow>(byId, [orgId, id])
+/** Returns a session as a user sees it. Contract: throws 404 `not_found`. */
+export async function getSession(db: Db, orgId: string, id: string, userId = ''): Promise<Session> {
+  const [row] = await db.run<SessionRow>(byId, [orgId, id, userId])
   if (!row) throw new ApiError('not_found', 'Session')
   return present(row)
 }
@@ -109,20 +136,22 @@ const insert = statement(
 with a as (
   select id from agents where org_id = :orgId and id = :agent_id for key share
 ), s as (
-  insert into sessions (org_id, id, agent_id, user_id, channel_id, channel_key_id, title, tags, model_id, capabilities, tools, sequence)
-  values (:orgId, :id, (select id from a), :user, :channelId, :channelKeyId, :title, :tags, :model_id, :capabilities, :tools, 1)
+  insert into sessions (org_id, id, agent_id, user_id, channel_id, channel_key_id, title, tags, model_id, capabilities, tools, system_prompt, locale, hints, sequence)
+  values (:orgId, :id, (select id from a), :user, :channelId, :channelKeyId, :title, :tags, :model_id, :capabilities, :tools, :system_prompt, :locale, :hints, 1)
   returning ${columns.join(', ')}, sequence, sequence as added
 ), ${appendEvents(events({ type: 'session.started', context: "'{}'", data: ':data' }))}, c as (
   insert into counters as c (org_id, agent_id, shard, sessions) values (:orgId, '', :shard, 1), (:orgId, :agent_id, :shard, 1)
   on conflict (org_id, agent_id, shard) do update set sessions = c.sessions + 1
 )
-select ${columns.join(', ')} from s`,
+select ${columns.join(', ')}, false as is_pinned from s`,
 )
 
 /** The channel that a session is created through, and the key of the caller. */
 export type ChannelOfSession = { id: string; keyId: string }
 
-type SessionToCreate = NewSession & {
+/** A new session, whose agent is found. */
+export type CreatedSession = Omit<NewSession, 'agent_id'> & {
+  agent_id: string
   id?: string | undefined
   channel?: ChannelOfSession | undefined
 }
@@ -131,7 +160,7 @@ type SessionToCreate = NewSession & {
 export async function createSession(
   db: Db,
   orgId: string,
-  { id = newId('session'), channel, ...session }: SessionToCreate,
+  { id = newId('session'), channel, ...session }: CreatedSession,
 ): Promise<Session> {
   const { agent_id, user, title, tags, model_id, capabilities, tools } = session
   const values = valuesOf(insert, {
@@ -146,6 +175,9 @@ export async function createSession(
     model_id: model_id ?? null,
     capabilities: JSON.stringify(capabilities ?? []),
     tools: JSON.stringify(tools ?? []),
+    system_prompt: session.system_prompt || null,
+    locale: session.locale ?? null,
+    hints: session.hints ? JSON.stringify(session.hints) : null,
     data: JSON.stringify({ agent_id, ...(model_id && { model_id }) }),
     shard: shardOf(id),
   })
@@ -186,12 +218,17 @@ const countedMax = 10_000
 
 type SessionRows = { data: Session[]; total: number; total_capped?: boolean }
 
-type ListQuery = SessionQuery & { offset: number; limit: number; scope?: SessionScope | undefined }
+type ListQuery = SessionQuery & {
+  offset: number
+  limit: number
+  userId: string
+  scope?: SessionScope | undefined
+}
 
 /** Lists the sessions of a scope, else of the organization, newest first. */
 export function listSessions(db: Db, orgId: string, query: ListQuery): Promise<SessionRows> {
-  const { user, status, tag, legal_hold, search, offset, limit, scope } = query
-  const filters = [scope, user, status, tag, legal_hold, search]
+  const { user, status, tag, legal_hold, pinned, search, offset, limit, scope } = query
+  const filters = [scope, user, status, tag, legal_hold, pinned, search]
   const isFiltered = filters.some((filter) => filter !== undefined)
   return !isFiltered && offset === 0 && limit <= newestMax
     ? listNewest(db, orgId, query)
@@ -205,7 +242,7 @@ const newestIn = (name: string, filter: string): Statement => ({
   name,
   text: `
 select * from (
-  select ${columns.join(', ')},
+  select ${columns.join(', ')}, ${isPinnedBy('$4')} as is_pinned,
     (select sum(sessions)::bigint from counters where org_id = $1 and agent_id = $3) as total
   from sessions where org_id = $1 ${filter} order by created_at desc, id desc limit ${newestMax}
 ) newest order by created_at desc, id desc limit $2`,
@@ -217,10 +254,10 @@ const newestOfAgent = newestIn('newest-sessions-of-agent', 'and agent_id = $3')
 async function listNewest(
   db: Db,
   orgId: string,
-  { agent_id, limit }: ListQuery,
+  { agent_id, limit, userId }: ListQuery,
 ): Promise<SessionRows> {
   const statement = agent_id === undefined ? newest : newestOfAgent
-  const values = [orgId, limit, agent_id ?? '']
+  const values = [orgId, limit, agent_id ?? '', userId]
   const rows = await db.run<SessionRow & { total: number }>(statement, values)
   return { data: rows.map(present), total: rows[0]?.total ?? 0 }
 }
@@ -246,6 +283,7 @@ async function listMatching(
       q.where(sql<SqlBool>`tags @> array[${query.tag}]::text[] and tags <> '{}'`),
     )
     .$if(query.legal_hold !== undefined, (q) => q.where('legal_hold', '=', query.legal_hold!))
+    .$if(query.pinned !== undefined, (q) => q.where(isPinned(query.userId), '=', query.pinned!))
     .$if(query.search !== undefined, (q) => q.where(matches(query.search!)))
   const keys = matching
     .select('id')
@@ -256,6 +294,7 @@ async function listMatching(
   const rows = db.kysely
     .selectFrom('sessions')
     .select(columns)
+    .select(isPinned(query.userId).as('is_pinned'))
     .where('org_id', '=', orgId)
     .where('id', 'in', keys)
     .orderBy('created_at', 'desc')
@@ -268,6 +307,11 @@ async function listMatching(
       : countAll(db, orgId, query.agent_id ?? ''),
   ])
   return { data: data.map((row) => present(row as unknown as SessionRow)), ...total }
+}
+
+const isPinned = (userId: string) => {
+  const [before, after] = isPinnedBy(' ? ').split(' ? ')
+  return sql<boolean>`${sql.raw(before!)}${userId}${sql.raw(after!)}`
 }
 
 /** Sessions whose turn is running, queued or waiting. */

@@ -16,6 +16,7 @@ export const takenColumns = `
   s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
   s.context_sequence, s.context_prompt, s.agent_id, s.user_id, s.model_id, s.capabilities, s.tools, s.tool_rules,
   s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens, s.cost_nanos,
+  s.system_prompt as session_prompt, s.locale, s.hints,
   a.name as agent_name, a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.output_schema as agent_output_schema, a.default_model_id,
   clock_timestamp()::timestamptz(3) as now`
 
@@ -73,6 +74,9 @@ export type TakenTurn = UsageRow & {
   agent_name: string
   model_id: string | null
   capabilities: CapabilityUse[]
+  session_prompt: string | null
+  locale: string | null
+  hints: Record<string, unknown> | null
   system_prompt: string
   agent_capabilities: CapabilityUse[]
   tools: ClientTool[]

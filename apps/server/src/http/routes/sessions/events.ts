@@ -15,6 +15,7 @@ import type { Api } from '../../core/api.ts'
 import { streamList } from '../../core/page.ts'
 import { type EventView, eventView, hiddenTypes } from '../../security/token-view.ts'
 import { resumeFrom } from '../../streams/resume.ts'
+import { countAll, eventPage, isSearch } from './event-pages.ts'
 
 const batchSize = 200
 const expandedMax = 100
@@ -37,16 +38,23 @@ export function eventRoutes({ app }: Api): void {
       const upTo = await findSequence(db, principal.orgId, sessionId)
       if (upTo === undefined) throw new ApiError('not_found', 'Session')
       const last_event_id = headers['last-event-id']
+      const view = eventView(principal)
+      if (isSearch(query)) {
+        const { position } = await resumeFrom(db, sessionId, { ...query, last_event_id: undefined })
+        const about = { orgId: principal.orgId, sessionId, query, filter, view, upTo }
+        return eventPage(db, { ...about, after: position.sequence }, reply)
+      }
       const { position } = await resumeFrom(db, sessionId, { ...query, last_event_id })
       const whole = query.expand === 'messages'
       const limit = limitOf(query.limit, whole)
       const read = { ...filter, after: position.sequence, upTo }
       const batches = eventBatches(
         db,
-        { orgId: principal.orgId, sessionId, whole, view: eventView(principal) },
+        { orgId: principal.orgId, sessionId, whole, view },
         { ...read, limit },
       )
       if (limit === Number.MAX_SAFE_INTEGER) return streamList(reply, { batches })
+      reply.header('x-total-count', await countAll(db, sessionId, { filter, upTo }))
       return streamList(reply, { total: await countEvents(db, sessionId, read), batches })
     },
   })

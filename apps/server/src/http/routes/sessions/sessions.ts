@@ -9,21 +9,19 @@ import {
   SessionQuery,
 } from '@outlast/contract'
 import { ownedUser } from '../../../access/grants.ts'
-import { clientToolsOf } from '../../../capabilities/client-tools.ts'
 import { masked } from '../../../capabilities/masking.ts'
 import { turnSettingsOf } from '../../../capabilities/turn-settings.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { cancelSession } from '../../../runtime/inbox/cancel.ts'
 import { openSession } from '../../../runtime/inbox/create-session.ts'
-import { getAgent } from '../../../store/models/agents.ts'
 import { deleteSession } from '../../../store/session-deletion.ts'
 import { getSession, listSessions, updateSession } from '../../../store/sessions/sessions.ts'
 import { findTurnInput } from '../../../store/sessions/turn-inputs.ts'
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
 import { sessionView } from '../../security/token-view.ts'
-import { agentPreview } from '../agents/preview.ts'
+import { sessionPreview } from '../agents/preview.ts'
 import { checkedUser } from './end-user-id.ts'
 
 type Params = { session_id: string }
@@ -56,8 +54,8 @@ function listRoutes({ app, node }: Api): void {
     },
     async handler({ query, principal, db }) {
       const range = rangeOf(query)
-      const wanted = { ...query, ...range, scope: principal.endUser }
-      const page = await listSessions(db, principal.orgId, wanted)
+      const { orgId, userId, endUser: scope } = principal
+      const page = await listSessions(db, orgId, { ...query, ...range, userId, scope })
       const data = page.data.map((one) => sessionView(principal, shown(node, one)))
       return listed({ ...page, data }, range)
     },
@@ -98,7 +96,8 @@ function readRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal, db }) {
       const id = parseId('session', params.session_id)
-      return sessionView(principal, shown(node, await getSession(db, principal.orgId, id)))
+      const session = await getSession(db, principal.orgId, id, principal.userId)
+      return sessionView(principal, shown(node, session))
     },
   })
 
@@ -111,15 +110,8 @@ function readRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal: { orgId }, db }) {
       const session = await getSession(db, orgId, parseId('session', params.session_id))
-      const agent = await getAgent(db, orgId, session.agent_id)
       const turn_settings = turnSettingsOf(await findTurnInput(db, orgId, session.id))
-      const preview = await agentPreview({ ...node, db }, orgId, {
-        prompt: agent.system_prompt,
-        agentUses: agent.capabilities,
-        sessionUses: session.capabilities,
-        clientTools: clientToolsOf(agent.tools ?? [], session.tools),
-        models: [session.model_id, agent.default_model_id],
-      })
+      const preview = await sessionPreview({ ...node, db }, orgId, session)
       return { ...preview, ...(turn_settings && { turn_settings }) }
     },
   })

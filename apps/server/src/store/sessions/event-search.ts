@@ -1,0 +1,131 @@
+import type { Db, Statement } from '../database.ts'
+import type { EventRow } from './events.ts'
+
+/** Conditions on single events. Absent ones match all. */
+export type EventMatch = {
+  types?: readonly string[] | undefined
+  exclude?: readonly string[] | undefined
+  from?: string | undefined
+  to?: string | undefined
+  turnId?: string | undefined
+  execId?: string | undefined
+  traceId?: string | undefined
+  tags?: readonly string[] | undefined
+  toolName?: string | undefined
+  /** Text in the JSON of `data`, in any case. */
+  text?: string | undefined
+}
+
+export type EventSearch = EventMatch & {
+  sessionId: string
+  /** The events between these sequences, without them. */
+  after: number
+  before: number
+  limit: number
+  isBackwards: boolean
+  /** Maximum number of events to look at. */
+  scannedMax: number
+}
+
+/** The events in the order of the search. `scannedTo`: where to go on, unless all was seen. */
+export type FoundEvents = { rows: EventRow[]; scannedTo: number | undefined }
+
+const windowSize = 2_000
+/** Stored bytes that one statement may look at, and the bytes of all found events. */
+const windowBytesMax = 4 * 1024 * 1024
+const foundBytesMax = 16 * 1024 * 1024
+
+/** Names of the tools of an event: of a call, of its outcome, or of several calls. */
+const namesTool = `case when type like 'tool.%' then
+    coalesce(data->>'tool_name', data->'tool_call'->>'name') = $12
+    or exists (
+      select from json_array_elements(
+        case when json_typeof(data->'tool_calls') = 'array' then data->'tool_calls' end
+      ) c where c->>'name' = $12
+    )
+  else false end`
+
+/** Looks at one window of the log in the order of the key, and reads the values of matches only. */
+const searchIn = (name: string, order: 'asc' | 'desc'): Statement => ({
+  name,
+  text: `
+with page as (
+  select sequence, type, ts, context, data, tags
+  from events
+  where session_id = $1 and sequence > $2 and sequence < $3
+  order by sequence ${order} limit ${windowSize}
+), sized as (
+  select *, sum(pg_column_size(data)) over (order by sequence ${order}) - pg_column_size(data) as before
+  from page
+), seen as (
+  select * from sized where before < ${windowBytesMax}
+), found as (
+  select sequence, type, ts, context::text as context, data::text as data, tags
+  from seen
+  where ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))
+    and ($6::timestamptz is null or ts >= $6) and ($7::timestamptz is null or ts <= $7)
+    and ($8::text is null or context->>'turn_id' = $8)
+    and ($9::text is null or context->>'exec_id' = $9)
+    and ($10::text is null or context->>'trace_id' = $10)
+    and ($11::text[] is null or tags && $11)
+    and ($12::text is null or ${namesTool})
+    and ($13::text is null or data::text ilike $13)
+  order by sequence ${order} limit $14
+)
+select (select count(*)::int from seen) as seen,
+  (select ${order === 'asc' ? 'max' : 'min'}(sequence) from seen) as reached, f.*
+from (select) as one left join found f on true order by f.sequence ${order}`,
+})
+const forwards = searchIn('search-events', 'asc')
+const backwards = searchIn('search-events-backwards', 'desc')
+
+type Row = EventRow & { seen: number; reached: number | null; sequence: number | null }
+
+/**
+ * Finds events, window by window.
+ * Contract: looks at no more than `scannedMax` events and one window, and holds no more than 16 MiB
+ * and one window.
+ */
+export async function searchEvents(db: Db, search: EventSearch): Promise<FoundEvents> {
+  const { limit, scannedMax, isBackwards } = search
+  const rows: EventRow[] = []
+  let { after, before } = search
+  let scanned = 0
+  let bytes = 0
+  for (;;) {
+    const range = { after, before, limit: limit - rows.length }
+    const page = await readWindow(db, { ...search, ...range })
+    const { seen, reached } = page[0]!
+    const found = page.filter((row) => row.sequence !== null) as EventRow[]
+    rows.push(...found)
+    scanned += seen
+    bytes += found.reduce((sum, { data }) => sum + data.length, 0)
+    if (reached === null) return { rows, scannedTo: undefined }
+    const isFull = rows.length >= limit
+    const at = isFull ? rows.at(-1)!.sequence : reached
+    if (isBackwards) before = at
+    else after = at
+    if (before - after <= 1) return { rows, scannedTo: undefined }
+    if (isFull || scanned >= scannedMax || bytes >= foundBytesMax) return { rows, scannedTo: at }
+  }
+}
+
+function readWindow(db: Db, search: EventSearch): Promise<Row[]> {
+  const { sessionId, after, before, limit, isBackwards, text, ...match } = search
+  return db.run<Row>(isBackwards ? backwards : forwards, [
+    sessionId,
+    after,
+    before,
+    match.types ?? null,
+    match.exclude ?? null,
+    match.from ?? null,
+    match.to ?? null,
+    match.turnId ?? null,
+    match.execId ?? null,
+    match.traceId ?? null,
+    match.tags ?? null,
+    match.toolName ?? null,
+    text === undefined ? null : `%${text.replace(/[\\%_]/g, '\\$&')}%`,
+    limit,
+  ])
+}
