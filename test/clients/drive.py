@@ -4,9 +4,12 @@ What to drive comes as JSON in CLIENT_TEST: url, key, agents and the messages th
 """
 
 import asyncio
+import functools
+import importlib
 import inspect
 import json
 import os
+import pathlib
 import sys
 
 import everruns_sdk
@@ -205,6 +208,15 @@ async def stream(client):
     assert stored(before) + stored(rest) == stored(seen)
 
 
+def newest_steps():
+    """Steps of calls that only the clients from 0.3 on have: the files steps_*.py beside this one."""
+    if not hasattr(everruns_sdk, "AgentClient"):
+        return []
+    files = sorted(pathlib.Path(__file__).parent.glob("steps_*.py"))
+    modules = [importlib.import_module(one.stem) for one in files]
+    return [(step.__name__, functools.partial(step, given=given)) for one in modules for step in one.steps]
+
+
 async def main():
     steps = [
         agents,
@@ -219,8 +231,8 @@ async def main():
         errors,
         stream,
     ]
-    for step in steps:
-        name = step.__name__.replace("_", " ")
+    for name, step in [(step.__name__, step) for step in steps] + newest_steps():
+        name = name.replace("_", " ")
         try:
             client = Everruns(api_key=given["key"], base_url=given["url"])
             note = await asyncio.wait_for(step(client), 30)

@@ -1,7 +1,8 @@
 //! Drives a server through the published Rust client that this is built with, and prints one line of JSON a step.
 //!
 //! What to drive comes as JSON in CLIENT_TEST: url, key, agents and the messages that make the simulated model do
-//! things. Built with the feature `first` for the first version, which has less.
+//! things. Built with the feature `first` for the first version, which has less, and with `newest` for the versions
+//! from 0.3 on, which have more: their steps are in the files steps_*.rs.
 
 use everruns_sdk::sse::StreamOptions;
 use everruns_sdk::*;
@@ -31,6 +32,9 @@ macro_rules! expect {
         }
     };
 }
+
+#[cfg(feature = "newest")]
+mod steps_sessions;
 
 impl Drive {
     fn text(&self, name: &str) -> &str {
@@ -339,5 +343,13 @@ async fn main() -> Result<(), Problem> {
     told("cancel", drive.cancel()).await;
     told("errors", drive.errors()).await;
     told("stream", drive.stream()).await;
+    #[cfg(feature = "newest")]
+    {
+        told("session settings", steps_sessions::session_settings(&drive)).await;
+        told("pins", steps_sessions::pins(&drive)).await;
+        told("event queries", steps_sessions::event_queries(&drive)).await;
+        told("ends of turns", steps_sessions::ends_of_turns(&drive)).await;
+        told("change reasons", steps_sessions::change_reasons(&drive)).await;
+    }
     Ok(())
 }

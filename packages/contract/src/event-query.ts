@@ -1,6 +1,6 @@
 /** Queries of stored and streamed events. */
 import { type Static, Type } from 'typebox'
-import { ExecId, Timestamp, TurnId } from './id.ts'
+import { EventId, ExecId, Timestamp, TurnId } from './id.ts'
 import { described, integerMax } from './shape.ts'
 
 const typeList = (description: string) =>
@@ -44,14 +44,17 @@ const eventSearch = {
   before_sequence: sequence(
     'Only events before this `sequence`: the last `limit` of them, oldest first. Default: none.',
   ),
-  around: sequence(
-    'The events around this `sequence`: half of `window` before it, the rest from it on. Not with `since_id`, `after_sequence`, `before_sequence`, `order_desc` or `limit`.',
+  around: Type.Optional(
+    described(
+      EventId,
+      'This event and `window` events on each side of it. Not with `since_id`, `after_sequence`, `before_sequence`, `order_desc` or `limit`.',
+    ),
   ),
   window: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 500,
-      description: 'Number of events with `around`, at most 500. Default: 50.',
+      description: 'Number of events on each side of `around`, at most 500. Default: 50.',
     }),
   ),
   order_desc: Type.Optional(

@@ -259,8 +259,6 @@ export const SessionPage = pageOf(Session, 'SessionPage')
 const title = Type.String({ maxLength: 255 })
 const tags = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })
 
-const harnessNames = ['default', 'base', 'generic'] as const
-
 export const NewSession = Type.Object(
   {
     agent_id: optional(
@@ -276,8 +274,8 @@ export const NewSession = Type.Object(
       'Id of the harness. There is one, which is the default.',
     ),
     harness_name: optional(
-      oneOf(...harnessNames),
-      'Name of the harness. All names mean the only one. Default: that one.',
+      Type.String({ maxLength: 64 }),
+      'Name of the harness: `default`, `base` or `generic`, which all mean the only one.',
     ),
     user: optional(
       EndUserId,

@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import { durationMs, turnAndInput, turnId, usageOf } from './event-parts.ts'
 import { PathChange } from './file.ts'
-import { AgentId, ModelId } from './id.ts'
+import { AgentId, MessageId, ModelId } from './id.ts'
 import { EventMessage } from './message.ts'
 import { Anything, count, described, oneOf } from './shape.ts'
 import { OutputErrors } from './turn-settings.ts'
@@ -130,6 +130,27 @@ export const TurnCompletedData = Type.Object(
         Anything,
         'The answer as JSON, which matches the output schema. Absent if the turn has none.',
       ),
+    ),
+    status: Type.Optional(
+      described(oneOf('completed'), 'Always `completed`. Absent in old events.'),
+    ),
+    final_message_id: Type.Optional(
+      described(MessageId, 'Message that is the answer. Absent in old events.'),
+    ),
+    final_answer_preview: Type.Optional(
+      Type.String({
+        description:
+          'Text of the answer: at most 200 characters, then `…`. Absent if it has no text, and in old events.',
+      }),
+    ),
+    llm_call_count: Type.Optional(
+      count('Number of model calls, repeated attempts not counted. Absent in old events.'),
+    ),
+    tool_call_count: Type.Optional(
+      count('Number of tool calls with an outcome. Absent in old events.'),
+    ),
+    time_to_first_token_ms: durationMs(
+      'Time of the first model call until its first token in milliseconds. Absent if it was not measured.',
     ),
   },
   {

@@ -22,7 +22,7 @@ const place = {
 }
 const search = {
   before_sequence: 9,
-  around: 5,
+  around: id,
   window: 4,
   order_desc: true,
   from_ts: 'x',

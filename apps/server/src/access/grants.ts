@@ -94,15 +94,15 @@ export function checkToolResult({ grants }: Caller, toolName: string): void {
  */
 export function ownedUser(
   { endUser, grants }: Pick<Principal, 'endUser' | 'grants'>,
-  wanted: { agent_id: string; model_id?: string | null; user?: string | null },
+  wanted: { agent_id?: string | null; model_id?: string | null; user?: string | null },
 ): string | null {
   if (!endUser) return wanted.user ?? null
   const { user, agentIds } = endUser
   if (wanted.user != null && wanted.user !== user) {
     throw new ApiError('not_granted', 'sessions of another user')
   }
-  if (agentIds && !agentIds.includes(wanted.agent_id)) {
-    throw new ApiError('not_granted', `the agent ${wanted.agent_id}`)
+  if (agentIds && !agentIds.includes(wanted.agent_id ?? '')) {
+    throw new ApiError('not_granted', `the agent ${wanted.agent_id ?? 'by default'}`)
   }
   checkControls({ grants }, { model_id: wanted.model_id ?? null })
   return user

@@ -17,6 +17,7 @@ import {
 } from './journal/journal.ts'
 import type { OpenCall } from './log/open-calls.ts'
 import { contentText, next, type TurnOutcome } from './log/state.ts'
+import { turnTotals } from './log/turn-totals.ts'
 import { waitOf } from './log/wait.ts'
 import { reason } from './model/reason.ts'
 import { missingCapabilities } from './refusal.ts'
@@ -168,6 +169,8 @@ function endDraft(turn: Turn, outcome: Exclude<TurnOutcome, { kind: 'cancelled' 
     duration_ms: Math.max(0, Math.round(nowOf(turn) - turn.startedAt)),
     ...inputContent(turn),
     ...outputOf(turn),
+    status: 'completed',
+    ...turnTotals(turn.run.turnId, [...turn.events, ...turn.drafts.map(({ logged }) => logged)]),
   })
 }
 

@@ -53,7 +53,6 @@ export const tagTexts: Record<TagName, string> = {
     'Each step of a session is an event with a `sequence` without gaps. Read events as a list, or follow them as server-sent events.',
   'Tool calls':
     'A turn waits for tool calls that the client runs or a person approves. Waiting uses no process or connection and survives restarts.',
-  'End users': 'Tokens that open all sessions of one user of your product, for your pages.',
   'Session tokens':
     "Short-lived tokens with access to one session, for browsers of your product's users.",
   'End users':

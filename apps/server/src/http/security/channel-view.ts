@@ -133,6 +133,8 @@ const rules = {
   'tool.approval_resolved': onlyFull,
   // Client tools belong to the clients of the organization.
   'tool.call_requested': onlyFull,
+  'tool.input_resolved': onlyFull,
+  'tool.input.delta': onlyFull,
   'tool.started': [
     'hidden',
     ({ tool_call }, { tool_activity_text: activity }) => ({ tool_call_id: tool_call.id, activity }),

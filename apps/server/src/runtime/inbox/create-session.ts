@@ -64,12 +64,21 @@ export async function openSession(
   })
 }
 
+/** Names of the only harness that published clients use. */
+const harnessNames = ['default', 'base', 'generic']
+
+function checkHarness({ harness_id, harness_name }: NewSession): void {
+  const isKnown =
+    (harness_id ?? harnessId) === harnessId && harnessNames.includes(harness_name ?? 'default')
+  if (!isKnown) throw new ApiError('not_found', 'Harness')
+}
+
 const hintsBytesMax = 16 * 1024
 
 /** The agent of a new session. Contract: throws 404, and 400 for parts that do not fit together. */
 function agentOf(db: Db | Database, orgId: string, wanted: NewSession): Promise<Agent> {
-  const { agent_id, agent_name, harness_id, hints } = wanted
-  if (harness_id != null && harness_id !== harnessId) throw new ApiError('not_found', 'Harness')
+  const { agent_id, agent_name, hints } = wanted
+  checkHarness(wanted)
   if (hints && Buffer.byteLength(JSON.stringify(hints)) > hintsBytesMax) {
     throw invalidAt('hints', `must have at most ${hintsBytesMax} bytes as JSON`)
   }

@@ -8,7 +8,7 @@ import type {
 } from '@outlast/contract'
 import { failureKinds } from '../../providers/failure.ts'
 import { textHash } from '../../store/stored-texts.ts'
-import { dollarsOf, nanosOf } from '../../store/usage.ts'
+import { costFields, nanosOf } from '../../store/usage.ts'
 import {
   abandoned,
   completed,
@@ -423,7 +423,7 @@ export function addUsage(
     output_tokens: a.output_tokens + b.output_tokens,
     ...(read !== undefined && { cache_read_tokens: read }),
     ...(created !== undefined && { cache_creation_tokens: created }),
-    ...(cost !== undefined && { cost_usd: dollarsOf(cost) }),
+    ...(cost !== undefined && costFields(cost)),
   }
 }
 

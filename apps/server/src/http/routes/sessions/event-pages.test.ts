@@ -75,12 +75,16 @@ test('pages from the end go back to the first event', async () => {
   assert.deepEqual(seen, all)
 })
 
-test('around has half of its window before the event', async () => {
-  assert.deepEqual(await numbers('around=5&window=4'), [3, 4, 5, 6])
-  assert.deepEqual(await numbers('around=5&window=1'), [5])
-  assert.deepEqual(await numbers('around=1&window=4'), [1, 2])
-  assert.deepEqual(await numbers('around=2147483647&window=4'), numbersOf(all).slice(-2))
-  assert.deepEqual(await numbers('around=5'), numbersOf(all).slice(0, 4 + 25))
+test('around has its window on each side of the event', async () => {
+  const around = (sequence: number) => `around=${all[sequence - 1]!.id}`
+  assert.deepEqual(await numbers(`${around(5)}&window=2`), [3, 4, 5, 6, 7])
+  assert.deepEqual(await numbers(`${around(1)}&window=2`), [1, 2, 3])
+  assert.deepEqual(await numbers(`${around(all.length)}&window=1`), numbersOf(all).slice(-2))
+  assert.deepEqual(await numbers(around(5)), numbersOf(all))
+  const other = await createSession(server)
+  const [foreign] = await eventsOf(server, other.id)
+  const refused = await server.call('GET', `${at}?around=${foreign!.id}`)
+  assert.deepEqual([refused.status, refused.body.code], [400, 'unknown_event_id'])
 })
 
 test('conditions select single events', async () => {
@@ -137,15 +141,17 @@ test('tags select posted messages', async (t) => {
 })
 
 test('refuses what cannot be combined, and odd values', async () => {
+  const { id } = all[2]!
   const bad = [
-    'around=3&after_sequence=1',
-    'around=3&before_sequence=5',
-    `around=3&since_id=${all[0]!.id}`,
-    'around=3&order_desc=true',
-    'around=3&limit=5',
+    `around=${id}&after_sequence=1`,
+    `around=${id}&before_sequence=5`,
+    `around=${id}&since_id=${all[0]!.id}`,
+    `around=${id}&order_desc=true`,
+    `around=${id}&limit=5`,
     'window=5',
-    'around=3&window=501',
-    'around=0',
+    `around=${id}&window=501`,
+    `around=${id}&window=0`,
+    'around=3',
     'before_sequence=0',
     'before_sequence=x',
     'turn_id=x',

@@ -8,7 +8,7 @@ import {
   type FoundEvents,
   searchEvents,
 } from '../../../store/sessions/event-search.ts'
-import { countEvents, presentEvents } from '../../../store/sessions/events.ts'
+import { countEvents, presentEvents, sequenceOf } from '../../../store/sessions/events.ts'
 import { utcOf } from '../../core/utc.ts'
 import type { EventView } from '../../security/token-view.ts'
 
@@ -74,7 +74,8 @@ export async function eventPage(db: Db, searching: Searching, reply: FastifyRepl
   const { rows, scannedTo } = await find(db, searching)
   const whole = query.expand === 'messages'
   const events = await presentEvents(db, { orgId, sessionId, whole }, rows)
-  const data = (view ? events.map(view) : events).map(({ json }) => json)
+  const shown = view ? events.flatMap((event) => view(event) ?? []) : events
+  const data = shown.map(({ json }) => json)
   const hasConditions = conditions.some((name) => query[name] !== undefined)
   const total = hasConditions ? data.length : await countAll(db, sessionId, { filter, upTo })
   if (!hasConditions) reply.header('x-total-count', total)
@@ -99,7 +100,9 @@ async function find(db: Db, searching: Searching): Promise<FoundEvents> {
   const { query, after, upTo } = searching
   const { around, before_sequence: end, order_desc: isNewestFirst = false } = query
   const all = searchOf(searching)
-  if (around !== undefined) return findAround(db, all, around)
+  if (around !== undefined) {
+    return findAround(db, all, await sequenceOf(db, searching.sessionId, around))
+  }
   const isBackwards = isNewestFirst || end !== undefined
   const before = Math.min(end ?? upTo + 1, upTo + 1)
   const found = await searchEvents(db, { ...all, after, before, isBackwards })
@@ -107,14 +110,10 @@ async function find(db: Db, searching: Searching): Promise<FoundEvents> {
 }
 
 async function findAround(db: Db, search: EventSearch, around: number): Promise<FoundEvents> {
-  const { limit, before } = search
-  const half = Math.floor(limit / 2)
-  const at = Math.min(around, before)
-  const earlier = { ...search, before: at, limit: half, isBackwards: true }
-  const later = { ...search, after: at - 1, limit: limit - half }
-  const older = half > 0 ? (await searchEvents(db, earlier)).rows.reverse() : []
+  const older = await searchEvents(db, { ...search, before: around, isBackwards: true })
+  const later = { ...search, after: around - 1, limit: search.limit + 1 }
   const newer = await searchEvents(db, later)
-  return { rows: [...older, ...newer.rows], scannedTo: newer.scannedTo }
+  return { rows: [...older.rows.reverse(), ...newer.rows], scannedTo: newer.scannedTo }
 }
 
 function searchOf({ sessionId, query, filter, upTo }: Searching): EventSearch {

@@ -65,7 +65,7 @@ test('harnesses are the only one, by any of its names', async () => {
   for (const harness_name of ['default', 'base', 'generic']) {
     assert.equal((await open({ harness_name })).status, 201)
   }
-  assert.equal((await open({ harness_name: 'mine' })).status, 400)
+  assert.equal((await open({ harness_name: 'mine' })).status, 404)
   const unknown = await open({ harness_id: `harness_${'2'.repeat(32)}` })
   assert.deepEqual([unknown.status, unknown.body.error], [404, 'Harness not found'])
 })
