@@ -59,7 +59,7 @@ function errorsPage() {
   ])
   return page(
     'Errors',
-    'Every response with status 400 or above is `{"error": "<sentence>", "code": "<code>"}`. A request with invalid fields also has\n`details`: a list of `{"path", "message"}`. Programs should compare `code`: sentences may change.',
+    'Every response with status 400 or above is `{"error": "<sentence>", "code": "<code>"}`. A request with invalid fields also has\n`details`: a list of `{"path", "message"}`. As in RFC 9457, the body has `title`, `status`, `detail` (the sentence) and `instance` (the id of\nthe request); 429 and 503 have `retry_after_seconds`. Programs should compare `code`: sentences may change.',
     table(['Code', 'Status', 'Sentence'], rows),
     '## How turns fail',
     '`turn.failed` has one of these as `error_code`, and its sentence as `error`. See [model calls](model-calls.md).',

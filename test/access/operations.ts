@@ -329,7 +329,7 @@ export async function ask(url: string, { method, path, body, headers }: Asked): 
 
 /** Audit entries without those of refused requests and exports. Other responses are unchanged. */
 function withoutRecords(text: string): string {
-  const entries = text.match(/\{"id":"audit_[^{}]*"details":(?:null|\{[^{}]*\})\}/g)
+  const entries = text.match(/\{"id":"audit_[^{}]*"details":(?:null|\{[^{}]*\})[^{}]*\}/g)
   return entries?.filter((entry) => !/"refused":|"action":"export_/.test(entry)).join() ?? text
 }
 

@@ -29,6 +29,33 @@ const made = async (args: string[]) => {
 
 const idOf = async (args: string[]) => (await cli([...args, '--quiet'])).stdout.trim()
 
+test('pins a session, and gives it a prompt and a locale', async () => {
+  const settings = ['--system-prompt', 'Be brief.', '--locale', 'uk-UA']
+  const session = await made(['sessions', 'create', '-a', agent, ...settings])
+  assert.deepEqual([session.system_prompt, session.locale], ['Be brief.', 'uk-UA'])
+  const pinned = async () =>
+    (await made(['sessions', 'list', '--pinned'])).map((one: { id: string }) => one.id)
+  assert.equal((await made(['sessions', 'pin', session.id])).is_pinned, true)
+  assert.deepEqual(await pinned(), [session.id])
+  assert.equal((await made(['sessions', 'unpin', session.id])).is_pinned, false)
+  assert.deepEqual(await pinned(), [])
+})
+
+test('--reason is in the audit log', async () => {
+  const reason = 'Заміна: OPS-7'
+  const session = await made(['sessions', 'create', '-a', agent])
+  const change = ['sessions', 'update', session.id, '--title', 'New', '--reason', reason]
+  await made(change)
+  const entries = await made(['audit', 'list', '--target', session.id])
+  assert.deepEqual(
+    entries.map((one: { reason: string }) => one.reason),
+    [reason],
+  )
+  const secret = await cli([...change.slice(0, -1), `key sk-${'a1'.repeat(12)}`])
+  assert.notEqual(secret.code, 0)
+  assert.match(secret.stderr, /looks like a credential/)
+})
+
 test('creates, uses, forks, finds and deletes a session', async () => {
   const id = await idOf(['sessions', 'create', '-a', agent, '--title', 'Sums', '-t', 'mine'])
   const answer = await cli(['messages', 'send', id, 'What', 'is', '6 times 7?', '--wait'])

@@ -43,10 +43,12 @@ const list = defineCommand({
     tag: { type: 'string', short: 't', value: 'TAG', about: 'tag' },
     search: { type: 'string', short: 's', value: 'TEXT', about: 'text in the title or preview' },
     held: { type: 'boolean', about: 'sessions under a legal hold' },
+    pinned: { type: 'boolean', about: 'sessions that you have pinned' },
   },
   async run({ outlast, out, signal }, { flags }) {
-    const { agent, status, user, tag, search, held } = flags
-    const filters = { agent_id: agent, user, tag, search, ...(held && { legal_hold: true }) }
+    const { agent, status, user, tag, search, held, pinned } = flags
+    const marks = { ...(held && { legal_hold: true }), ...(pinned && { pinned: true }) }
+    const filters = { agent_id: agent, user, tag, search, ...marks }
     const calls = { outlast, signal }
     const rows =
       status === 'waiting'
@@ -124,6 +126,8 @@ const create = defineCommand({
     ...namingFlags,
     ...modelFlag,
     ...capabilityFlag,
+    'system-prompt': { type: 'string', value: 'TEXT', about: "text before the agent's prompt" },
+    locale: { type: 'string', value: 'LOCALE', about: 'language of the user, as in uk-UA' },
   },
   async run({ outlast, out, signal }, { flags }) {
     const body: NewSession = {
@@ -133,6 +137,7 @@ const create = defineCommand({
       model_id: flags.model,
       tags: listIfGiven(flags.tag),
       capabilities: usesOf(flags.capability),
+      ...given({ system_prompt: flags['system-prompt'], locale: flags.locale }),
     }
     const session = await outlast.sessions.create(body, { signal })
     await out.done(session, `Created session ${session.id}.`)
@@ -149,6 +154,18 @@ const update = defineCommand({
     await out.done(session, `Changed session ${session.id}.`)
   },
 })
+
+/** Pins a session for the user, or removes the pin. */
+const pinning = (verb: 'pin' | 'unpin', summary: string, sentence: string) =>
+  defineCommand({
+    summary,
+    positionals: ['<session>'],
+    async run({ outlast, out, signal }, { words }) {
+      const id = words[0]!
+      await outlast.sessions[verb](id, { signal })
+      await out.done({ id, is_pinned: verb === 'pin' }, `${sentence} session ${id}.`)
+    },
+  })
 
 /** Places a legal hold on a session, or releases it. */
 const holding = (legal_hold: boolean, summary: string, sentence: string) =>
@@ -332,6 +349,8 @@ export const sessions: Noun = {
   }),
   hold: holding(true, 'place a legal hold, which prevents deletion', 'Placed a legal hold on'),
   release: holding(false, 'release the legal hold', 'Released the legal hold on'),
+  pin: pinning('pin', 'pin a session for yourself', 'Pinned'),
+  unpin: pinning('unpin', 'remove your pin of a session', 'Unpinned'),
   why,
   preview,
   approve: decision('approve', 'approve a tool call that waits for approval', 'Approved'),

@@ -8,7 +8,7 @@ import type { Rows } from '../output/output.ts'
 const scannedMax = 1_000
 
 type Calls = { outlast: Outlast; signal: AbortSignal }
-type Filters = Pick<SessionQuery, 'agent_id' | 'tag' | 'search' | 'legal_hold'>
+type Filters = Pick<SessionQuery, 'agent_id' | 'tag' | 'search' | 'legal_hold' | 'pinned'>
 type Paging = Given<typeof listFlags>
 
 /** Takes the matches among the first rows. `hint` also reports a search that was not complete. */
@@ -84,11 +84,12 @@ const found = (session: Promise<Session>) =>
     throw error
   })
 
-function isMatch(session: Session, { tag, search, legal_hold }: Filters): boolean {
+function isMatch(session: Session, { tag, search, legal_hold, pinned }: Filters): boolean {
   const text = `${session.title ?? ''}\n${session.preview ?? ''}`.toLowerCase()
   return (
     (tag === undefined || session.tags.includes(tag)) &&
     (search === undefined || text.includes(search.toLowerCase())) &&
-    (!legal_hold || session.legal_hold)
+    (!legal_hold || session.legal_hold) &&
+    (!pinned || session.is_pinned === true)
   )
 }

@@ -33,7 +33,11 @@ Errors 429 and 503 have the header \`Retry-After\` in seconds.
 
 ## Errors
 
-Every response from 400 on is JSON: \`{"error": "<sentence>", "code": "<code>"}\`, with \`details\` (\`path\` and \`message\`) if properties are invalid. Use \`code\` in programs, because sentences may change. Each operation lists its codes. In addition, any request can be answered with 404 \`route_not_found\`, 405 \`method_not_allowed\` or 408 \`request_timeout\`.
+Every response from 400 on is JSON: \`{"error": "<sentence>", "code": "<code>"}\`, with \`title\`, \`status\`, \`detail\` and \`instance\` as in RFC 9457, \`retry_after_seconds\` beside the header \`Retry-After\`, and with \`details\` (\`path\` and \`message\`) if properties are invalid. Use \`code\` in programs, because sentences may change. Each operation lists its codes. In addition, any request can be answered with 404 \`route_not_found\`, 405 \`method_not_allowed\` or 408 \`request_timeout\`.
+
+## Reasons of changes
+
+Any change can have the header \`Everruns-Change-Reason\`: text in UTF-8 with percent encoding, at most 1,000 characters. The entry of the audit log has it as \`reason\`. Control characters, except line feed and tab, and text that looks like a credential are refused with 400 \`invalid_change_reason\`. Operations without an audit entry check the header and do not store it.
 
 ## Lists
 
@@ -41,7 +45,7 @@ Lists have \`data\`, \`total\`, \`offset\` and \`limit\`. \`limit\` and \`offset
 
 ## Conventions
 
-Bodies are JSON in UTF-8 with at most 2 MiB, unless an operation has another limit. Times are in RFC 3339 format in UTC. Ids are a prefix and 32 hex digits, or UUIDs. Unknown properties of a body are ignored. Every response has \`X-Request-Id\`, which is the one that the request sent, if any.
+Bodies are JSON in UTF-8 with at most 2 MiB, unless an operation has another limit. Times are in RFC 3339 format in UTC. Ids are a prefix and 32 hex digits, or UUIDs. Unknown properties of a body have no effect: the response lists them in \`warnings\`, one sentence each. With the header \`Outlast-Strict: true\` they are refused with 400 \`unknown_field\`, which names the nearest known property. Every response has \`X-Request-Id\`, which is the one that the request sent, if any.
 `.trim()
 
 /** Description of each group of operations. */
