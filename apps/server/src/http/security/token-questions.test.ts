@@ -40,7 +40,11 @@ async function asking(t: Parameters<typeof startGuarded>[0], question: object) {
 test('a token with write access sees and answers questions, but not with a secret', async (t) => {
   const { server, mine, path, session, tokenFor } = await asking(t, color)
   const [reading, writing] = [await tokenFor('read'), await tokenFor('write')]
-  const seen = await eventsOf({ call: reading, url: server.url }, session.id, '?types=tool.call_requested')
+  const seen = await eventsOf(
+    { call: reading, url: server.url },
+    session.id,
+    '?types=tool.call_requested',
+  )
   const [event] = seen
   assert.ok(event?.type === 'tool.call_requested')
   assert.deepEqual(event.data.input!.questions[0]!.options, color.options)

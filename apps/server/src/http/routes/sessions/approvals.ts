@@ -7,6 +7,7 @@ import {
   ToolApprovalsResponse,
   ToolRulePage,
 } from '@outlast/contract'
+import { deciderOf } from '../../../access/grants.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { decideCalls, settleCalls } from '../../../runtime/inbox/many-approvals.ts'
@@ -28,6 +29,7 @@ function decisionRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: Approvals }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/approvals',
+    config: { forToken: 'approve' },
     schema: {
       operationId: 'decide_tool_calls',
       body: Approvals,
@@ -35,12 +37,12 @@ function decisionRoutes({ app, node }: Api): void {
     },
     async handler(request) {
       const { params, principal, body, db, committed } = request
-      const { orgId, kind, id, name } = principal
+      const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
       const { approvals } = body
       const ids = approvals.map(({ tool_call_id }) => tool_call_id)
       checkIds(ids, 'approvals')
-      const deciding = { approvals, by: { kind, id, name } }
+      const deciding = { approvals, by: deciderOf(principal) }
       const { publish } = await decideCalls(node, db, { orgId, sessionId }, deciding)
       committed.push(publish)
       request.auditNote = { details: { tool_call_ids: ids } }
@@ -56,6 +58,7 @@ function decisionRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: ToolApprovals }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/tool-approvals',
+    config: { forToken: 'approve' },
     schema: {
       operationId: 'submit_tool_approvals',
       body: ToolApprovals,
@@ -63,9 +66,9 @@ function decisionRoutes({ app, node }: Api): void {
     },
     async handler(request) {
       const { params, principal, body, db, committed } = request
-      const { orgId, kind, id, name } = principal
+      const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
-      const settling = { decisions: body.decisions, by: { kind, id, name } }
+      const settling = { decisions: body.decisions, by: deciderOf(principal) }
       const settled = await settleCalls(node, db, { orgId, sessionId }, settling)
       const { resolved, publish } = settled
       committed.push(publish)
