@@ -9,9 +9,12 @@ import {
 } from './session-token.ts'
 import { count, described, nullable, optional, pageOf, pageParameters } from './shape.ts'
 
-/** Neither blanks at an end nor control characters: both make different ids look equal. */
-const endUserPattern =
-  '^[^\\s\\u0000-\\u001f\\u007f-\\u009f]([^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f])?$'
+/**
+ * Without blanks at an end, control characters and U+FFFD, by which the server replaces what is no
+ * valid Unicode: each makes different ids equal, or look equal.
+ */
+const refused = '\\u0000-\\u001f\\u007f-\\u009f\\ufffd'
+const endUserPattern = `^[^\\s${refused}]([^${refused}]*[^\\s${refused}])?$`
 
 export const EndUserId = Type.String({
   minLength: 1,

@@ -22,7 +22,6 @@ import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
 import { sessionView } from '../../security/token-view.ts'
 import { sessionPreview } from '../agents/preview.ts'
-import { checkedUser } from './end-user-id.ts'
 
 type Params = { session_id: string }
 
@@ -77,7 +76,7 @@ function listRoutes({ app, node }: Api): void {
     },
     async handler({ body, principal, db, committed }, reply) {
       const { orgId } = principal
-      const user = checkedUser(ownedUser(principal, body))
+      const user = ownedUser(principal, body)
       const session = await openSession(node, db, { orgId, wanted: { ...body, user } })
       committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
       return reply.code(201).send(sessionView(principal, shown(node, session)))

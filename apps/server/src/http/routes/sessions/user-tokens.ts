@@ -19,7 +19,6 @@ import {
 import type { Api } from '../../core/api.ts'
 import { checkNumber } from '../../core/number-limit.ts'
 import { listed, rangeOf } from '../../core/page.ts'
-import { checkedUser } from './end-user-id.ts'
 import {
   checkGivable,
   grantsOf,
@@ -50,7 +49,7 @@ function createRoute(api: Api): void {
       const { principal, body, db } = request
       const { orgId } = principal
       if (!access.tokens) throw new ApiError('encryption_not_configured')
-      const user = checkedUser(body.user)
+      const { user } = body
       const grants = grantsOf(body, api)
       await checkGivable(node, db, { principal, grants })
       const agentIds = body.agent_ids ? [...new Set(body.agent_ids)] : null
