@@ -205,6 +205,8 @@ test('lists, searches and filters find only sessions of the own user', async () 
     const path = '/v1/sessions?legal_hold=true'
     const heard = await ask(server.url, { ...attacker, method: 'GET', path })
     assert.deepEqual([heard.status, heard.code], [403, 'not_granted'], name)
+    const head = await ask(server.url, { ...attacker, method: 'HEAD', path })
+    assert.equal(head.status, 403, name)
   }
 })
 

@@ -338,7 +338,7 @@ export function checkTokenFields(app: FastifyInstance): void {
   app.addHook('preHandler', (request, _reply, done) => {
     const { tokenFields } = request.routeOptions.config
     if (!tokenFields || request.principal?.kind !== 'token') return done()
-    const sent = request.method === 'GET' ? request.query : request.body
+    const sent = safeMethods.has(request.method) ? request.query : request.body
     const given = Object.entries(sent ?? {}).filter(([, value]) => value != null)
     const [field] = given.find(([name]) => !tokenFields.includes(name)) ?? []
     done(field === undefined ? undefined : new ApiError('not_granted', `the field ${field}`))
