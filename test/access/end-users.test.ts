@@ -83,7 +83,15 @@ let own: Things
 let attackers: Record<string, Attacker>
 let untouched: Record<string, string>
 
-const snapshot = () => snapshotOf(server, operations, { person: owner, things: theirs })
+/** The owner's responses without the last use of keys, which is written later. */
+async function snapshot() {
+  const all = await snapshotOf(server, operations, { person: owner, things: theirs })
+  const texts = Object.entries(all).map(([id, text]) => [
+    id,
+    text.replace(/"last_used_at":"[^"]+"/g, '"last_used_at":null'),
+  ])
+  return Object.fromEntries(texts) as Record<string, string>
+}
 
 /** Every kind of token of the user `mole`. */
 async function attackersOf(): Promise<Record<string, Attacker>> {

@@ -99,9 +99,8 @@ function expectNoTrace(text: string, asked: Asked) {
 
 function request({ path, method }: Operation, attempt: Omit<Attempt, 'answer'>, things: Things) {
   const { query, body, headers = {} } = attempt
-  const filled = fill(path, attempt.path ?? things)
-  const asked = query ? `${filled}${filled.includes('?') ? '&' : '?'}${query}` : filled
-  return { method, path: asked, headers, ...(body !== undefined && { body }) }
+  const filled = fill(path, attempt.path ?? things, query)
+  return { method, path: filled, headers, ...(body !== undefined && { body }) }
 }
 
 /** Contract: the organization is checked before the kind of caller. */

@@ -92,15 +92,16 @@ const notOurs: Record<string, string> = {
 }
 
 /** A path of the document with its parameters filled in, and the query that it requires. */
-export function fill(path: string, things: Things): string {
-  const query = path.startsWith('/v1/end-users') ? `?user=${things.word}` : ''
+export function fill(path: string, things: Things, more = ''): string {
+  const required = path.startsWith('/v1/end-users') ? `user=${things.word}` : ''
+  const query = [required, more].filter((part) => part !== '').join('&')
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const noun = name === 'id' ? nounOf[path.split('/')[2] as keyof typeof nounOf] : name
     const value = things[noun as keyof Things] ?? notOurs[noun]
     assert.ok(value, `no value for {${name}} of ${path}`)
     return value
   })
-  return filled + query
+  return query === '' ? filled : `${filled}?${query}`
 }
 
 /** Every prefix of a path: none, /api, and the newer names. */

@@ -41,6 +41,7 @@ const order = [
   ['store/files/'],
   ['store/schedules/'],
   [
+    'store/end-user-deletion.ts',
     'store/key-rotation.ts',
     'store/organization-deletion.ts',
     'store/retention.ts',

@@ -14,8 +14,8 @@ export type Level = (typeof levels)[number]
 /** The authenticated caller of a request. */
 export type Principal = {
   /**
-   * `anonymous`: there is no authentication. `token`: a browser, for one session or for an end user.
-   * `server`: code in this process. `channel`: a program outside of the organization.
+   * `anonymous`: there is no authentication. `token`: a browser, for one session or for an end
+   * user. `server`: code in this process. `channel`: a program outside of the organization.
    */
   kind: 'anonymous' | 'user' | 'key' | 'token' | 'server' | 'channel'
   /** The id of the user, the key or the token. */

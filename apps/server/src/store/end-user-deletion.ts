@@ -25,8 +25,8 @@ select id from sessions where org_id = $1 and user_id = $2 and not legal_hold li
 
 /**
  * Deletes the sessions of an end user, each in a transaction of its own, until none is left.
- * Contract: after an error the rest is left for a repetition. A session that came under a legal hold
- * meanwhile is kept.
+ * Contract: after an error the rest is left for a repetition. A session that came under a legal
+ * hold meanwhile is kept.
  */
 export async function deleteSessionsOfEndUser(
   db: Db,

@@ -55,7 +55,7 @@ declare module 'fastify' {
     forEndUser?: true
     /** Grant that a token needs in addition; tokens do not have it by default. */
     tokenNeeds?: TokenNeed
-    /** The fields of the body, or the parameters of the query, that a token may send. Absent: all. */
+    /** Fields of the body, or parameters of the query, that a token may send. Absent: all. */
     tokenFields?: readonly string[]
     /** Accepts the token in `?access_token=`, for browsers that cannot send headers. */
     tokenInQuery?: boolean

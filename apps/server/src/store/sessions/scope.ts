@@ -42,7 +42,7 @@ const reached: Statement = {
 
 export type Reached = { orgId: string; sessionId: string; scope: SessionScope }
 
-/** True if the session exists within the scope. User, agent and channel of a session never change. */
+/** True if the session exists in the scope. Its user, agent and channel never change. */
 export async function isReached(db: Db, { orgId, sessionId, scope }: Reached): Promise<boolean> {
   const rows = await db.run(reached, [orgId, sessionId, ...scopeValues(scope)])
   return rows.length > 0
