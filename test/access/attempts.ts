@@ -79,6 +79,9 @@ const resuming: Row['attempts'] = (theirs, own) => {
   ]
 }
 
+/** Callers with a key of the channel: see the tests of channels. */
+const ofChannel = 'it accepts a key of the channel only, which names no organization'
+
 export const table: Record<string, Row> = {
   list_agents: ownOnly(),
   create_agent: {
@@ -139,6 +142,26 @@ export const table: Record<string, Row> = {
   copy_file: byPath(bodies.copy_file),
   stat_file: byPath(bodies.stat_file),
   grep_files: byPath(bodies.grep_files),
+  list_agent_channels: byPath(),
+  create_agent_channel: byPath(bodies.create_agent_channel),
+  get_agent_channel: byPath(),
+  update_agent_channel: byPath(() => ({ enabled: false })),
+  delete_agent_channel: byPath(),
+  publish_agent_channel: byPath(),
+  unpublish_agent_channel: byPath(),
+  list_agent_keys: byPath(),
+  create_agent_key: byPath(bodies.create_agent_key),
+  rotate_agent_key: byPath(bodies.rotate_agent_key),
+  revoke_agent_key: byPath(),
+  get_agent_card: nothing(ofChannel),
+  create_runtime_token: nothing(ofChannel),
+  create_agent_session: nothing(ofChannel),
+  list_agent_sessions: nothing(ofChannel),
+  get_agent_session: nothing(ofChannel),
+  send_agent_message: nothing(ofChannel),
+  cancel_agent_session: nothing(ofChannel),
+  list_agent_events: nothing(ofChannel),
+  stream_agent_events: nothing(ofChannel),
   list_capabilities: ownOnly(),
   get_capability: byPath(),
   list_sessions: ownOnly(

@@ -62,6 +62,9 @@ export type Things = {
   /** Their MCP server, by the name that agents use. */
   capability_id: string
   key_id: string
+  /** A live channel of the agent, and a key of it. */
+  channel_id: string
+  agent_key_id: string
   /** A member without the role of an owner. */
   user_id: string
   invitation_id: string
@@ -91,12 +94,20 @@ const notOurs: Record<string, string> = {
   worker_id: `node_${'0'.repeat(16)}`,
 }
 
+function nameOf(parameter: string, path: string) {
+  if (parameter === 'id') return nounOf[path.split('/')[2] as keyof typeof nounOf]
+  return parameter === 'key_id' && path.includes('/channels/') ? 'agent_key_id' : parameter
+}
+
+/** Operations whose callers have a credential of a channel. */
+export const isOfChannel = ({ path }: Pick<Operation, 'path'>) => path.startsWith('/v1/channels/')
+
 /** A path of the document with its parameters filled in, and the query that it requires. */
 export function fill(path: string, things: Things, more = ''): string {
   const required = path.startsWith('/v1/end-users') ? `user=${things.word}` : ''
   const query = [required, more].filter((part) => part !== '').join('&')
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const noun = name === 'id' ? nounOf[path.split('/')[2] as keyof typeof nounOf] : name
+    const noun = nameOf(name, path)
     const value = things[noun as keyof Things] ?? notOurs[noun]
     assert.ok(value, `no value for {${name}} of ${path}`)
     return value
@@ -127,6 +138,12 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   grep_files: ({ word }) => ({ pattern: word }),
   upload_image: () => formOf(pngOf(1, 1)),
   create_session: ({ agent_id }) => ({ agent_id }),
+  create_agent_channel: () => ({ channel_type: 'api' }),
+  update_agent_channel: () => ({ enabled: true }),
+  create_agent_key: () => ({ name: 'New' }),
+  rotate_agent_key: () => ({}),
+  create_agent_session: () => ({}),
+  send_agent_message: () => ({ message: { role: 'user', ...text('Hello') } }),
   fork_session: () => ({}),
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
@@ -180,14 +197,16 @@ export const operatorsOnly = new Set([
 ])
 
 /** Responses that last as long as the connection. */
-export const endless = new Set(['stream_sse', 'stream_changes'])
+export const endless = new Set(['stream_sse', 'stream_changes', 'stream_agent_events'])
 
 /** Paged lists of an organization. The path of files names a file, not a list. Images are
  * an array without a total.
  */
 export function listsIn(operations: Operation[]): Operation[] {
   const others = new Set([...operatorsOnly, 'get_path', 'list_images'])
-  return operations.filter(({ id, query }) => query.includes('limit') && !others.has(id))
+  return operations.filter(
+    (one) => one.query.includes('limit') && !others.has(one.id) && !isOfChannel(one),
+  )
 }
 
 /** Settings without rate limits. */
@@ -215,6 +234,9 @@ export async function furnish(
   const mcp = await make('/v1/mcp-servers', { name: word, url: 'https://mcp.invalid/' })
   const about = { name: word, system_prompt: word, default_model_id: model.id }
   const agent = await createAgent(mine, about)
+  const channels = `/v1/agents/${agent.id}/channels`
+  const channel = await make(channels, { channel_type: 'api' })
+  expectStatus(await call('POST', `${channels}/${channel.id}/publish`), 200)
   const session = await createSession(mine, { agent_id: agent.id, title: word, tags: [word] })
   const headers = { authorization: person.bearer }
   const say = async (sessionId: string, said: string) => {
@@ -264,6 +286,8 @@ export async function furnish(
     server_id: mcp.id,
     capability_id: refOf(mcp.id),
     key_id: (await createKey(server, person, { name: word })).id,
+    channel_id: channel.id,
+    agent_key_id: (await make(`${channels}/${channel.id}/keys`, { name: word })).id,
     user_id: member.id,
     invitation_id: waiting.id,
     invitation_token: waiting.token,
@@ -350,13 +374,14 @@ export async function snapshotOf(
   { person, things }: { person: Person; things: Things },
 ): Promise<Record<string, string>> {
   const readable = operations.filter(
-    ({ id, method, isPublic }) =>
+    ({ id, method, path, isPublic }) =>
       method === 'GET' &&
       !isPublic &&
       !endless.has(id) &&
       !operatorsOnly.has(id) &&
       // There are no thumbnails.
-      id !== 'get_thumbnail',
+      id !== 'get_thumbnail' &&
+      !isOfChannel({ path }),
   )
   const all: Record<string, string> = {}
   for (const { id, path } of readable) {

@@ -33,7 +33,8 @@ import {
 } from './operations.ts'
 
 type Rule = {
-  needs: 'public' | 'signed-in' | 'operator' | 'owner' | Level
+  /** `channel`: a credential of the channel in the path, which no caller here has. */
+  needs: 'public' | 'signed-in' | 'operator' | 'owner' | 'channel' | Level
   /** Open to a token for the session of the path, if this holds. */
   token?: TokenLevel
   /** The grant that a token needs for it. No token here names an operation. */
@@ -67,6 +68,26 @@ const rules: Record<string, Rule> = {
   copy_file: { needs: 'write', token: 'write', grant: 'files' },
   stat_file: { needs: 'read', token: 'read', grant: 'files' },
   grep_files: { needs: 'read', token: 'read', grant: 'files' },
+  list_agent_channels: { needs: 'read' },
+  create_agent_channel: { needs: 'admin' },
+  get_agent_channel: { needs: 'read' },
+  update_agent_channel: { needs: 'admin' },
+  delete_agent_channel: { needs: 'admin' },
+  publish_agent_channel: { needs: 'admin' },
+  unpublish_agent_channel: { needs: 'admin' },
+  list_agent_keys: { needs: 'read' },
+  create_agent_key: { needs: 'admin' },
+  rotate_agent_key: { needs: 'admin' },
+  revoke_agent_key: { needs: 'admin' },
+  get_agent_card: { needs: 'channel' },
+  create_runtime_token: { needs: 'channel' },
+  create_agent_session: { needs: 'channel' },
+  list_agent_sessions: { needs: 'channel' },
+  get_agent_session: { needs: 'channel' },
+  send_agent_message: { needs: 'channel' },
+  cancel_agent_session: { needs: 'channel' },
+  list_agent_events: { needs: 'channel' },
+  stream_agent_events: { needs: 'channel' },
   list_capabilities: { needs: 'read' },
   get_capability: { needs: 'read' },
   list_sessions: { needs: 'read' },
@@ -221,6 +242,7 @@ function refusalOf(
   const below = (wanted: Level) => levels.indexOf(level) < levels.indexOf(wanted)
   if (needs === 'public') return undefined
   if (kind === 'nobody') return [401, 'unauthenticated']
+  if (needs === 'channel') return [401, 'invalid_token']
   if (kind === 'token') {
     if (!token) return [403, 'users_only']
     if (level === 'admin' || !tokenAllows(level, token)) return forbidden

@@ -16,6 +16,8 @@ import everruns_sdk
 from everruns_sdk import Everruns
 from everruns_sdk.models import Controls
 
+import agent_steps
+
 given = json.loads(os.environ["CLIENT_TEST"])
 deltas = ["output.message.delta", "reason.thinking.delta"]
 notes = []
@@ -230,12 +232,14 @@ async def main():
         cancel,
         errors,
         stream,
+        *agent_steps.steps,
     ]
     for name, step in [(step.__name__, step) for step in steps] + newest_steps():
         name = name.replace("_", " ")
         try:
             client = Everruns(api_key=given["key"], base_url=given["url"])
-            note = await asyncio.wait_for(step(client), 30)
+            subject = given if step in agent_steps.steps else client
+            note = await asyncio.wait_for(step(subject), 30)
             await client.close()
             print(json.dumps({"step": name, "ok": True, "note": note}), flush=True)
         except Exception as error:

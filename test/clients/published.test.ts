@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createKey, signInAdmin, startGuarded } from '../../apps/server/test/access.ts'
+import { openChannel } from '../../apps/server/test/channel.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createAgent, scripted } from '../../apps/server/test/session.ts'
 import { runCommand } from '../process.ts'
@@ -32,9 +33,18 @@ beforeAll(async (context) => {
   const parameters = { type: 'object', properties: {} }
   const tool = { type: 'client_side', name: 'open_door', description: 'Opens.', parameters }
   const sum = { name: 'add', arguments: { a: 2, b: 3 } }
+  const about = {
+    config: { visibility: 'activity' },
+    agent: { capabilities: [{ ref: 'test_math' }] },
+  }
+  const channel = await openChannel(caller, about)
   const door = { name: 'open_door', arguments: {} }
+  const url = `${await watched(t, server.url)}/api`
   given = {
-    url: `${await watched(t, server.url)}/api`,
+    url,
+    agent_url: `${url}${channel.base}`,
+    agent_key: channel.secret,
+    failure: scripted({ error: { message: 'Refused.', status: 400 } }),
     key,
     math_agent: math.id,
     tool_agent: (await createAgent(caller, { tools: [tool] })).id,

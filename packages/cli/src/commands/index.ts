@@ -41,6 +41,11 @@ export const nouns: Record<string, Entry> = {
     summary: 'models: list, get, create, update, delete',
     load: async () => (await import('./models.ts')).models,
   },
+  channels: {
+    summary:
+      'doors of an agent for other programs: list, get, create, update, delete, publish, keys',
+    load: async () => (await import('./channels.ts')).channels,
+  },
   capabilities: {
     summary: 'tools and prompts for agents: list, get',
     load: async () => (await import('./capabilities.ts')).capabilities,

@@ -46,20 +46,25 @@ test('creates a channel as a draft with the default settings, and lists it', asy
 })
 
 test('refuses unknown types, unknown settings and wrong values, and names the field', async () => {
-  const wrong: [object, string][] = [
+  const wrong: [object, string, string?][] = [
     [{ channel_type: 'slack' }, 'channel_type'],
-    [{ channel_config: { visibilty: 'full' } }, 'channel_config/visibilty'],
+    [{ channel_config: { visibilty: 'full' } }, 'channel_config', 'does not take visibilty'],
     [{ channel_config: { visibility: 'all' } }, 'channel_config/visibility'],
     [{ channel_config: { session_binding: 'shared' } }, 'channel_config/session_binding'],
     [{ channel_config: { rate_limit_per_minute: -1 } }, 'channel_config/rate_limit_per_minute'],
-    [{ channel_config: { allowed_origins: ['*'] } }, 'channel_config/allowed_origins'],
+    [
+      { channel_config: { allowed_origins: ['*'] } },
+      'channel_config',
+      'does not take allowed_origins',
+    ],
     [{ enabled: 'yes' }, 'enabled'],
   ]
   const { id } = await create()
-  for (const [fields, path] of wrong) {
+  for (const [fields, path, message] of wrong) {
     const refused = await server.call('POST', base, { channel_type: 'api', ...fields })
     const { details } = expectStatus(refused, 400, 'invalid_request')
     assert.equal(details[0].path, path)
+    if (message) assert.equal(details[0].message, message)
     if ('channel_type' in fields) continue
     expectStatus(await server.call('PATCH', `${base}/${id}`, fields), 400, 'invalid_request')
   }

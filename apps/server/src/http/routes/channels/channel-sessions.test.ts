@@ -148,7 +148,7 @@ test('lists sessions by their latest activity, in pages', async (t) => {
   } while (token !== undefined)
   assert.deepEqual(found, expected)
   const [first] = expectStatus(await client.call('GET', '/sessions?limit=1'), 200).data
-  assert.equal(first.last_turn_status, 'completed')
+  assert.equal(first.status, 'idle')
   for (const query of [
     'limit=0',
     'limit=201',
