@@ -160,6 +160,8 @@ export const table: Record<string, Row> = {
   get_agent_session: nothing(ofChannel),
   send_agent_message: nothing(ofChannel),
   cancel_agent_session: nothing(ofChannel),
+  answer_agent_questions: nothing(ofChannel),
+  decide_agent_tool_calls: nothing(ofChannel),
   list_agent_events: nothing(ofChannel),
   stream_agent_events: nothing(ofChannel),
   list_capabilities: ownOnly(),

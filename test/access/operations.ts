@@ -143,6 +143,8 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   create_agent_key: () => ({ name: 'New' }),
   rotate_agent_key: () => ({}),
   create_agent_session: () => ({}),
+  answer_agent_questions: () => ({ answers: [{ id: 'q1', selected: ['x'] }] }),
+  decide_agent_tool_calls: () => ({ decisions: [{ tool_call_id: 'call_1', decision: 'allow' }] }),
   send_agent_message: () => ({ message: { role: 'user', ...text('Hello') } }),
   fork_session: () => ({}),
   update_session: () => ({ title: 'Changed' }),

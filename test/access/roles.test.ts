@@ -86,6 +86,8 @@ const rules: Record<string, Rule> = {
   get_agent_session: { needs: 'channel' },
   send_agent_message: { needs: 'channel' },
   cancel_agent_session: { needs: 'channel' },
+  answer_agent_questions: { needs: 'channel' },
+  decide_agent_tool_calls: { needs: 'channel' },
   list_agent_events: { needs: 'channel' },
   stream_agent_events: { needs: 'channel' },
   list_capabilities: { needs: 'read' },

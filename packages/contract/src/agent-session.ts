@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { Event } from './event.ts'
 import { EventId, SessionId, Timestamp } from './id.ts'
+import { Question } from './question.ts'
 import { described, integerMax, oneOf, optional } from './shape.ts'
 
 export const AgentCard = Type.Object(
@@ -60,6 +61,18 @@ export const PendingApproval = Type.Object(
 )
 export type PendingApproval = Static<typeof PendingApproval>
 
+export const PendingQuestions = Type.Object(
+  {
+    tool_call_id: Type.String({ description: 'Id of the call that asks.', examples: ['call_1'] }),
+    questions: Type.Array(Question, { description: 'The questions, 1 to 4, in order.' }),
+    expires_at: Type.Optional(
+      described(Timestamp, 'Time at which the turn continues without answers.'),
+    ),
+  },
+  { title: 'PendingQuestions', description: 'Questions that wait for the caller.' },
+)
+export type PendingQuestions = Static<typeof PendingQuestions>
+
 export const AgentSession = Type.Object(
   {
     id: described(SessionId, 'Id of the session.'),
@@ -75,6 +88,11 @@ export const AgentSession = Type.Object(
         oneOf('completed', 'failed', 'cancelled'),
         'How the latest turn ended. Absent before the end of the first one.',
       ),
+    ),
+    pending_questions: Type.Optional(
+      Type.Array(PendingQuestions, {
+        description: 'Questions that wait for the caller. Only for one session, if there are any.',
+      }),
     ),
     pending_approvals: Type.Optional(
       Type.Array(PendingApproval, {

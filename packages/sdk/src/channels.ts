@@ -11,7 +11,11 @@ import type {
   Message,
   NewAgentMessage,
   NewAgentSession,
+  QuestionAnswers,
+  QuestionAnswersAccepted,
   RuntimeToken,
+  ToolApprovals,
+  ToolApprovalsResponse,
 } from '@outlast/contract'
 import { type CallOptions, type Http, path } from './http.ts'
 import { type ConnectionOptions, parsed, readStream } from './reader.ts'
@@ -56,6 +60,32 @@ export function channels(http: Http) {
     /** Cancels the running turn. */
     cancel: (id: string, sessionId: string, options?: ChannelCallOptions) =>
       call<CancelTurnResponse>('POST', `${one(id, sessionId)}/cancel`, {}, forUser(options)),
+    /** Answers the questions of a session, or declines them. */
+    answerQuestions: (
+      id: string,
+      sessionId: string,
+      body: QuestionAnswers,
+      options?: ChannelCallOptions,
+    ) =>
+      call<QuestionAnswersAccepted>(
+        'POST',
+        `${one(id, sessionId)}/question-answers`,
+        { body },
+        forUser(options),
+      ),
+    /** Decides on all tool calls that wait, if the channel leaves that to its callers. */
+    decideToolCalls: (
+      id: string,
+      sessionId: string,
+      body: ToolApprovals,
+      options?: ChannelCallOptions,
+    ) =>
+      call<ToolApprovalsResponse>(
+        'POST',
+        `${one(id, sessionId)}/tool-approvals`,
+        { body },
+        forUser(options),
+      ),
     /** Returns events that the channel shows, oldest first, after `after_sequence`. */
     listEvents: (
       id: string,

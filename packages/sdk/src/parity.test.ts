@@ -69,6 +69,11 @@ const methods: Record<string, Called | Called[]> = {
   get_agent_session: (o) => o.channels.getSession(id, id),
   send_agent_message: (o) => o.channels.sendMessage(id, id, said),
   cancel_agent_session: (o) => o.channels.cancel(id, id),
+  answer_agent_questions: (o) => o.channels.answerQuestions(id, id, { status: 'declined' }),
+  decide_agent_tool_calls: (o) =>
+    o.channels.decideToolCalls(id, id, {
+      decisions: [{ tool_call_id: id, decision: 'allow' }],
+    }),
   list_agent_events: (o) => o.channels.listEvents(id, id, { after_sequence: 1, limit: 2 }),
   stream_agent_events: (o) => o.channels.stream(id, id, { since_id: id, after_sequence: 1 }),
   list_capabilities: (o) => o.capabilities.list(page),

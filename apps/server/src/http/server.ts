@@ -33,6 +33,7 @@ import { agentRoutes } from './routes/agents/agents.ts'
 import { capabilityRoutes } from './routes/agents/capabilities.ts'
 import { channelRoutes } from './routes/agents/channels.ts'
 import { scheduleRoutes } from './routes/agents/schedules.ts'
+import { channelAnswerRoutes } from './routes/channels/channel-answers.ts'
 import { channelEventRoutes } from './routes/channels/channel-events.ts'
 import { channelMessageRoutes } from './routes/channels/channel-messages.ts'
 import { channelSessionRoutes } from './routes/channels/channel-sessions.ts'
@@ -197,6 +198,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   channelSessionRoutes(api)
   channelMessageRoutes(api)
   channelEventRoutes(api, streams)
+  channelAnswerRoutes(api)
   capabilityRoutes(api)
   sessionRoutes(api)
   reportRoutes(api)

@@ -81,6 +81,16 @@ const approvals = ({ tool_call, expires_at }: Approval, viewer: ChannelViewer) =
   pending_approvals: [pendingApproval(tool_call, expires_at, viewer)],
 })
 
+type Requested = EventDataOf<'tool.call_requested'>
+
+/** A call that asks questions. Calls of client tools are hidden. */
+const questions = ({ tool_calls, input }: Requested) => {
+  if (!input) return undefined
+  const [call] = tool_calls
+  const { questions, expires_at } = input
+  return { pending_questions: [{ tool_call_id: call!.id, questions, expires_at }] }
+}
+
 /** Removes the words of a provider or of a server of tools. */
 const withoutError = <D extends { error?: unknown }>(
   { error, ...data }: D,
@@ -132,7 +142,7 @@ const rules = {
   ],
   'tool.approval_resolved': onlyFull,
   // Client tools belong to the clients of the organization.
-  'tool.call_requested': onlyFull,
+  'tool.call_requested': [questions, questions, (data) => ({ ...data, ...questions(data) })],
   'tool.input_resolved': onlyFull,
   'tool.input.delta': onlyFull,
   'tool.started': [

@@ -67,12 +67,12 @@ export function listOwnedSessions(
 }
 
 const requested = statement(
-  'approvals-of-turn',
+  'requests-of-turn',
   `
 select sequence, type, ts, context::text as context, data::text as data, tags from events
-where session_id = :id and sequence >= :from and type = 'tool.approval_requested' order by sequence`,
+where session_id = :id and sequence >= :from and type in ('tool.approval_requested', 'tool.call_requested') order by sequence`,
 )
 
-/** Reads the requests for approvals of the running turn of a session. */
-export const readApprovals = (db: Db, { id, turn_from }: OwnedSession) =>
+/** Reads what the running turn of a session asks of people and clients. */
+export const readRequests = (db: Db, { id, turn_from }: OwnedSession) =>
   db.run<EventRow>(requested, valuesOf(requested, { id, from: turn_from ?? 0 }))

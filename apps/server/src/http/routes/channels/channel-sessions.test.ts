@@ -47,6 +47,8 @@ const operations = [
   ['GET', ''],
   ['POST', '/messages', messageOf('Hello')],
   ['POST', '/cancel'],
+  ['POST', '/question-answers', { status: 'declined' }],
+  ['POST', '/tool-approvals', { decisions: [{ tool_call_id: 'call_1', decision: 'allow' }] }],
   ['GET', '/events'],
   ['GET', '/sse'],
 ] as const

@@ -5,8 +5,8 @@ import {
   AgentSessionQuery,
   CancelTurnResponse,
   ErrorResponse,
+  type EventDataOf,
   NewAgentSession,
-  type PendingApproval,
   RuntimeToken,
 } from '@outlast/contract'
 import { runtimeTokenSeconds } from '../../../access/agent-keys.ts'
@@ -20,7 +20,7 @@ import {
   type ListPlace,
   listOwnedSessions,
   type OwnedSession,
-  readApprovals,
+  readRequests,
 } from '../../../store/sessions/channel-sessions.ts'
 import type { Api } from '../../core/api.ts'
 import { type ChannelViewer, pendingApproval } from '../../security/channel-view.ts'
@@ -174,11 +174,8 @@ function itemRoutes({ app, node }: Api): void {
     },
     async handler(request): Promise<AgentSession> {
       const session = await ownSession(request, request.params)
-      const approvals = await approvalsOf(request.db, session, viewerIn(request))
-      return {
-        ...agentSession(session),
-        ...(approvals.length > 0 && { pending_approvals: approvals }),
-      }
+      const pending = await pendingOf(request.db, session, viewerIn(request))
+      return { ...agentSession(session), ...pending }
     },
   })
 
@@ -201,18 +198,28 @@ function itemRoutes({ app, node }: Api): void {
   })
 }
 
-/** Calls that wait for an approval. Their arguments are read only for a caller that decides. */
-async function approvalsOf(
-  db: Db,
-  session: OwnedSession,
-  viewer: ChannelViewer,
-): Promise<PendingApproval[]> {
-  const calls = session.waiting_for?.calls.filter(({ type }) => type === 'approval') ?? []
-  if (calls.length === 0) return []
-  const rows = viewer.decides ? await readApprovals(db, session) : []
-  const asked = rows.map(({ data }) => JSON.parse(data).tool_call)
-  return calls.map(({ tool_call_id: id, tool_name: name, expires_at }) => {
-    const call = asked.find((one) => one.id === id) ?? { id, name, arguments: {} }
-    return pendingApproval(call, expires_at, viewer)
+type Pending = Pick<AgentSession, 'pending_questions' | 'pending_approvals'>
+
+/** What a session asks of people. Nothing is read unless it waits. */
+async function pendingOf(db: Db, session: OwnedSession, viewer: ChannelViewer): Promise<Pending> {
+  const calls = session.waiting_for?.calls ?? []
+  const open = (wanted: string) => calls.filter(({ type }) => type === wanted)
+  const [approvals, inputs] = [open('approval'), open('input')]
+  if (approvals.length + inputs.length === 0) return {}
+  const requests = await readRequests(db, session)
+  const asked = requests.map(({ data }) => JSON.parse(data) as Partial<Asked>)
+  const pending_approvals = approvals.map(({ tool_call_id: id, tool_name: name, expires_at }) => {
+    const call = asked.find((one) => one.tool_call?.id === id)?.tool_call
+    return pendingApproval(call ?? { id, name, arguments: {} }, expires_at, viewer)
   })
+  const pending_questions = inputs.flatMap(({ tool_call_id, expires_at }) => {
+    const found = asked.find((one) => one.input && one.tool_calls?.[0]?.id === tool_call_id)
+    return found ? [{ tool_call_id, questions: found.input!.questions, expires_at }] : []
+  })
+  return {
+    ...(pending_questions.length > 0 && { pending_questions }),
+    ...(pending_approvals.length > 0 && { pending_approvals }),
+  }
 }
+
+type Asked = EventDataOf<'tool.approval_requested'> & EventDataOf<'tool.call_requested'>

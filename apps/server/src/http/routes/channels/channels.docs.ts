@@ -55,6 +55,22 @@ export const executionDocs = {
     description: 'Cancels the running turn of a session of the caller.',
     sample: `await outlast.channels.cancel('${channel}', '${session}')`,
   },
+  answer_agent_questions: {
+    tag: 'Agent execution',
+    summary: 'Answer questions through a channel',
+    description:
+      'Answers the questions in `pending_questions`, or declines them. Secrets are refused with 400: such a question can only be declined.',
+    errors: ['question_not_waiting', 'question_not_named'],
+    sample: `await outlast.channels.answerQuestions('${channel}', '${session}', {\n  answers: [{ id: 'q1', selected: ['Red'] }],\n})`,
+  },
+  decide_agent_tool_calls: {
+    tag: 'Agent execution',
+    summary: 'Decide on tool calls through a channel',
+    description:
+      'Decides on all tool calls in `pending_approvals`, if `tool_approvals` of the channel is `caller`. Calls that the request leaves out do not run.',
+    errors: ['approvals_by_operator', 'approval_not_pending'],
+    sample: `await outlast.channels.decideToolCalls('${channel}', '${session}', {\n  decisions: [{ tool_call_id: 'call_1', decision: 'allow' }],\n})`,
+  },
   list_agent_events: {
     tag: 'Agent execution',
     summary: 'List events through a channel',
