@@ -196,7 +196,7 @@ export const Session = Type.Object(
     is_pinned: Type.Optional(
       Type.Boolean({
         description:
-          'True if the caller has pinned the session. Absent in streams, which have no one caller.',
+          'True if the caller has pinned the session. Absent in streams, exports and new forks.',
       }),
     ),
     legal_hold: Type.Boolean({

@@ -26,7 +26,7 @@ const positions = ['before_sequence', 'order_desc', 'around', 'window'] as const
 
 /** True for a query that the server answers page by page, with `scanned_to` until the end. */
 const isSearch = (query: EventQuery) =>
-  [...searches, ...positions].some((name) => query[name] !== undefined)
+  [...searches, ...positions].some((name) => query[name] !== undefined && query[name] !== false)
 
 export function events(http: Http) {
   /**

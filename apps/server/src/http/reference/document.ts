@@ -3,6 +3,7 @@ import { ErrorResponse, ImageUpload } from '@outlast/contract'
 import type { RouteOptions } from 'fastify'
 import { catalogue, type ErrorCode } from '../../errors.ts'
 import { exampleOf, type JsonSchema } from '../../schema-example.ts'
+import { isWrite } from '../core/change-reason.ts'
 import { type OperationDocs, tagNames } from '../core/docs.ts'
 import { derivedText, isPublic, sharedErrorsOf, takesKey } from './derived.ts'
 import { introduction, parameterExamples, parameterTexts, tagTexts } from './introduction.ts'
@@ -142,6 +143,8 @@ function parametersOf({ refer }: Components, route: RouteOptions): Json[] {
     ...inQuery,
     ...(takesKey(route) ? [header('Idempotency-Key')] : []),
     ...(config?.access === 'channel' ? [header('End-User')] : []),
+    ...(schema?.body ? [header('Outlast-Strict')] : []),
+    ...(isWrite(route) ? [header('Everruns-Change-Reason')] : []),
     ...(config?.ifMatch ? [header('If-Match')] : []),
     ...(query.properties.since_id ? [header('Last-Event-ID')] : []),
   ]

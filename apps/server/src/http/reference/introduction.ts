@@ -115,6 +115,10 @@ export const parameterTexts: Record<string, string> = {
   invitation_id: 'Id of the invitation, not its token.',
   worker_id: 'Id of the node.',
   provider: 'Issuer: `google`, `github` or `oidc`.',
+  'Outlast-Strict':
+    '`true` refuses unknown properties of the body with 400 `unknown_field`. Default: they have no effect and are listed in `warnings`.',
+  'Everruns-Change-Reason':
+    'Reason of the change for the audit log: UTF-8 with percent encoding, at most 1,000 characters. Default: none.',
   'Idempotency-Key':
     'Makes a retry safe: 1 to 255 visible ASCII characters, unique per request of the caller, valid for 24 hours.',
   'If-Match':

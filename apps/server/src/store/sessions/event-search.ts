@@ -33,6 +33,9 @@ export type FoundEvents = { rows: EventRow[]; scannedTo: number | undefined }
 const windowSize = 2_000
 /** Stored bytes that one statement may look at, and the bytes of all found events. */
 const windowBytesMax = 4 * 1024 * 1024
+const scannedBytesMax = 32 * 1024 * 1024
+/** Bytes of the found events of one statement, and of all. */
+const rowsBytesMax = 4 * 1024 * 1024
 const foundBytesMax = 16 * 1024 * 1024
 
 /** Names of the tools of an event: of a call, of its outcome, or of several calls. */
@@ -50,13 +53,12 @@ const searchIn = (name: string, order: 'asc' | 'desc'): Statement => ({
   name,
   text: `
 with page as (
-  select sequence, type, ts, context, data, tags
+  select sequence, type, ts, context, data, tags, pg_column_size(data) as size
   from events
   where session_id = $1 and sequence > $2 and sequence < $3
   order by sequence ${order} limit ${windowSize}
 ), sized as (
-  select *, sum(pg_column_size(data)) over (order by sequence ${order}) - pg_column_size(data) as before
-  from page
+  select *, sum(size) over (order by sequence ${order}) - size as before from page
 ), seen as (
   select * from sized where before < ${windowBytesMax}
 ), found as (
@@ -71,44 +73,56 @@ with page as (
     and ($12::text is null or ${namesTool})
     and ($13::text is null or data::text ilike $13)
   order by sequence ${order} limit $14
+), measured as (
+  select *, count(*) over ()::int as found,
+    sum(octet_length(data)) over (order by sequence ${order}) - octet_length(data) as before
+  from found
 )
-select (select count(*)::int from seen) as seen,
-  (select ${order === 'asc' ? 'max' : 'min'}(sequence) from seen) as reached, f.*
-from (select) as one left join found f on true order by f.sequence ${order}`,
+select s.*, m.sequence, m.type, m.ts, m.context, m.data, m.tags, m.found
+from (
+  select count(*)::int as seen, coalesce(sum(size), 0)::int as bytes,
+    ${order === 'asc' ? 'max' : 'min'}(sequence) as reached
+  from seen
+) s left join measured m on m.before < ${rowsBytesMax} order by m.sequence ${order}`,
 })
 const forwards = searchIn('search-events', 'asc')
 const backwards = searchIn('search-events-backwards', 'desc')
 
-type Row = EventRow & { seen: number; reached: number | null; sequence: number | null }
+type Window = { seen: number; bytes: number; reached: number | null; found: number | null }
+type Row = Omit<EventRow, 'sequence'> & Window & { sequence: number | null }
 
 /**
  * Finds events, window by window.
- * Contract: looks at no more than `scannedMax` events and one window, and holds no more than 16 MiB
- * and one window.
+ * Contract: looks at no more than `scannedMax` events and one window, reads no more than 32 MiB as
+ * stored, and holds no more than 16 MiB and one event.
  */
 export async function searchEvents(db: Db, search: EventSearch): Promise<FoundEvents> {
   const { limit, scannedMax, isBackwards } = search
   const rows: EventRow[] = []
   let { after, before } = search
-  let scanned = 0
-  let bytes = 0
+  const scanned = { events: 0, bytes: 0, found: 0 }
   for (;;) {
     const range = { after, before, limit: limit - rows.length }
     const page = await readWindow(db, { ...search, ...range })
-    const { seen, reached } = page[0]!
-    const found = page.filter((row) => row.sequence !== null) as EventRow[]
-    rows.push(...found)
-    scanned += seen
-    bytes += found.reduce((sum, { data }) => sum + data.length, 0)
+    const { seen, bytes, reached, found } = page[0]!
     if (reached === null) return { rows, scannedTo: undefined }
-    const isFull = rows.length >= limit
-    const at = isFull ? rows.at(-1)!.sequence : reached
+    const added = page.filter(isEvent)
+    rows.push(...added)
+    scanned.events += seen
+    scanned.bytes += bytes
+    scanned.found += added.reduce((sum, { data }) => sum + data.length, 0)
+    const isCut = rows.length >= limit || added.length < (found ?? 0)
+    const at = isCut ? rows.at(-1)!.sequence : reached
     if (isBackwards) before = at
     else after = at
     if (before - after <= 1) return { rows, scannedTo: undefined }
-    if (isFull || scanned >= scannedMax || bytes >= foundBytesMax) return { rows, scannedTo: at }
+    const isOver = scanned.bytes >= scannedBytesMax || scanned.found >= foundBytesMax
+    if (rows.length >= limit || scanned.events >= scannedMax || isOver)
+      return { rows, scannedTo: at }
   }
 }
+
+const isEvent = (row: Row): row is Row & EventRow => row.sequence !== null
 
 function readWindow(db: Db, search: EventSearch): Promise<Row[]> {
   const { sessionId, after, before, limit, isBackwards, text, ...match } = search

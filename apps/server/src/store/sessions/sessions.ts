@@ -59,9 +59,10 @@ type Derived =
   | 'parent_session_id'
   | 'features'
 
-export type SessionRow = Omit<Session, Derived> & {
+export type SessionRow = Omit<Session, Derived | 'is_pinned'> & {
   org_id: string
   user_id: string | null
+  is_pinned?: boolean | undefined
 } & UsageRow
 
 const features = ['file_system']
@@ -107,11 +108,16 @@ select ${columns.join(', ')}, ${isPinnedBy('$3')} as is_pinned
 from sessions where org_id = $1 and id = $2`,
 }
 
-/** Returns a session as a user sees it. Contract: throws 404 `not_found`. */
-export async function getSession(db: Db, orgId: string, id: string, userId = ''): Promise<Session> {
-  const [row] = await db.run<SessionRow>(byId, [orgId, id, userId])
+/** Returns a session, with the pin of a user if one is given. Contract: throws 404 `not_found`. */
+export async function getSession(
+  db: Db,
+  orgId: string,
+  id: string,
+  userId?: string,
+): Promise<Session> {
+  const [row] = await db.run<SessionRow>(byId, [orgId, id, userId ?? null])
   if (!row) throw new ApiError('not_found', 'Session')
-  return present(row)
+  return present(userId === undefined ? { ...row, is_pinned: undefined } : row)
 }
 
 const byIds: Statement = {
@@ -194,7 +200,7 @@ export async function createSession(
  */
 export async function updateSession(
   db: Db,
-  { orgId, id }: { orgId: string; id: string },
+  { orgId, id, userId }: { orgId: string; id: string; userId: string },
   { title, tags, legal_hold }: SessionChange,
 ): Promise<Session> {
   if (legal_hold) await keepOrganization(db, orgId)
@@ -209,6 +215,7 @@ export async function updateSession(
     .where('org_id', '=', orgId)
     .where('id', '=', id)
     .returning(columns)
+    .returning(isPinned(userId).as('is_pinned'))
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Session')
   return present(row as unknown as SessionRow)

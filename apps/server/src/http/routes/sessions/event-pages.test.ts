@@ -204,6 +204,32 @@ test('a search of a long log stops, and says where to go on', async () => {
   assert.deepEqual([many.body.data.length, many.body.scanned_to], [1_000, 1_000])
 })
 
+test('a page of large events ends early, and the next one goes on', async () => {
+  const session = await createSession(server)
+  await runSql(
+    server.databaseUrl,
+    `insert into events (session_id, sequence, type, ts, context, data)
+     select '${session.id}', n, 'files.changed', now(), '{}',
+       json_build_object('changes', json_build_array(), 'note', repeat('needle', 200000))
+     from generate_series(2, 31) n;
+     update sessions set sequence = 31 where id = '${session.id}'`,
+  )
+  const path = `/v1/sessions/${session.id}/events?q=needle`
+  const sizes: number[] = []
+  const seen: (number | undefined)[] = []
+  for (let after: number | undefined = 0; after !== undefined; ) {
+    const { body } = await server.call('GET', `${path}&after_sequence=${after}`)
+    sizes.push(body.data.length)
+    seen.push(...numbersOf(body.data))
+    after = body.scanned_to
+  }
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 30 }, (_, n) => n + 2),
+  )
+  assert.ok(sizes.length > 1 && Math.max(...sizes) < 20, String(sizes))
+})
+
 test('a session token finds nothing that its view hides', async (t) => {
   const guarded = await startGuarded(t)
   const { call } = await registerPerson(guarded)

@@ -36,7 +36,7 @@ const positions = ['before_sequence', 'around', 'window', 'order_desc'] as const
 
 /** True for a query of one page of the log instead of the log from a position on. */
 export const isSearch = (query: EventQuery) =>
-  [...conditions, ...positions].some((name) => query[name] !== undefined)
+  [...conditions, ...positions].some((name) => query[name] !== undefined && query[name] !== false)
 
 /** Contract: throws 400 for parameters that exclude each other. */
 function checkPositions({ around, window, ...query }: EventQuery): void {

@@ -54,8 +54,10 @@ export function eventRoutes({ app }: Api): void {
         { ...read, limit },
       )
       if (limit === Number.MAX_SAFE_INTEGER) return streamList(reply, { batches })
-      reply.header('x-total-count', await countAll(db, sessionId, { filter, upTo }))
-      return streamList(reply, { total: await countEvents(db, sessionId, read), batches })
+      const total = await countEvents(db, sessionId, read)
+      const all = read.after === 0 ? total : await countAll(db, sessionId, { filter, upTo })
+      reply.header('x-total-count', all)
+      return streamList(reply, { total, batches })
     },
   })
 }

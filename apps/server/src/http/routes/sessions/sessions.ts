@@ -128,13 +128,14 @@ function changeRoutes({ app, node }: Api): void {
     },
     async handler(request) {
       const { params, principal, body, db } = request
+      const { orgId, userId } = principal
       const id = parseId('session', params.session_id)
       const { legal_hold } = body
       if (legal_hold != null) {
         if (principal.level !== 'admin') throw new ApiError('forbidden', 'admin')
         request.auditNote = { details: { legal_hold } }
       }
-      const changed = await updateSession(db, { orgId: principal.orgId, id }, body)
+      const changed = await updateSession(db, { orgId, id, userId }, body)
       return sessionView(principal, shown(node, changed))
     },
   })
