@@ -16,8 +16,8 @@ export type SessionScope = {
 type ScopeParts = { user: string; agentIds: string; channelId: string }
 
 /**
- * SQL: true for a session `s` within a scope whose parts are these parameters, and for every
- * session if the user is null. Every statement that finds sessions for a caller has this condition.
+ * SQL: true for a session `s` in a scope whose parts are these parameters, and for every session if
+ * the user is null.
  */
 export const isInScope = ({ user, agentIds, channelId }: ScopeParts) => `(${user}::text is null or (
   s.user_id = ${user} and s.channel_id is not distinct from ${channelId}::text
