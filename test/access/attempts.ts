@@ -98,6 +98,13 @@ export const table: Record<string, Row> = {
       { body: { system_prompt: 'New.', default_model_id: model_id }, answer: noModel },
     ],
   },
+  check_agent_name: nothing(
+    'names are per organization; see the tests of agent names',
+    ({ word, agent_id }) => [
+      { query: `name=${word}`, answer: [200] },
+      { query: `name=${word}&exclude_id=${agent_id}`, answer: [200] },
+    ],
+  ),
   get_agent: byPath(),
   export_agent: byPath(),
   put_agent: {

@@ -47,6 +47,7 @@ const rules: Record<string, Rule> = {
   list_agents: { needs: 'read' },
   create_agent: { needs: 'write' },
   import_agent: { needs: 'write' },
+  check_agent_name: { needs: 'read' },
   get_agent: { needs: 'read' },
   export_agent: { needs: 'read' },
   put_agent: { needs: 'write' },

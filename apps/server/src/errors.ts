@@ -143,6 +143,7 @@ export const catalogue = {
     409,
     'The agent is defined by the file %s of the project. Change that file and restart the server.',
   ],
+  agent_name_taken: [409, 'Another active agent has the name %s. Use its id or another name.'],
   agent_archived: [409, 'Agent %s is archived. Restore it to start sessions.'],
   channel_disabled: [409, 'The channel is disabled. Enable it before you publish it.'],
   session_busy: [409, 'The session is running a turn, and on_busy is reject.'],

@@ -13,6 +13,11 @@ import {
 import { OutputSchema } from './turn-settings.ts'
 import { TokenUsage } from './usage.ts'
 
+const slug = /^[a-z0-9-]+$/
+
+/** True for a name that identifies an active agent: lower-case letters, digits and dashes. */
+export const isAgentSlug = (name: string): boolean => slug.test(name)
+
 export const AgentStatus = oneOf('active', 'archived')
 export const AgentSource = oneOf('api', 'file')
 
@@ -21,7 +26,8 @@ export const Agent = Type.Object(
     id: described(AgentId, 'Id of the agent, assigned by the server or chosen by the client.'),
     harness_id: HarnessId,
     name: Type.String({
-      description: 'Name for people: 1 to 255 characters. It need not be unique.',
+      description:
+        'Name: 1 to 255 characters. A slug, of lower-case letters, digits and dashes, names at most one active agent; other names need not be unique.',
     }),
     description: Type.Optional(
       Type.String({ description: 'Purpose of the agent, for people. Absent if none was set.' }),
@@ -128,6 +134,27 @@ export type DeleteAgentQuery = Static<typeof DeleteAgentQuery>
 
 export const AgentPage = pageOf(Agent, 'AgentPage')
 
+export const CheckAgentNameQuery = Type.Object({
+  name: described(ShownName, 'Name of a future agent: one line of 1 to 255 characters.'),
+  exclude_id: Type.Optional(described(AgentId, 'Agent that may have the name: the one to rename.')),
+})
+export type CheckAgentNameQuery = Static<typeof CheckAgentNameQuery>
+
+export const NameAvailability = Type.Object(
+  {
+    available: Type.Boolean({
+      description:
+        'False if the name is a slug and another active agent has it. True for all other names.',
+    }),
+  },
+  {
+    title: 'CheckAgentNameResponse',
+    description: 'Whether an agent can have a name.',
+    examples: [{ available: true }],
+  },
+)
+export type NameAvailability = Static<typeof NameAvailability>
+
 const name = ShownName
 const systemPrompt = Type.String({ minLength: 1, maxLength: 1_048_576 })
 const description = Type.String({ maxLength: 10_240 })
@@ -143,9 +170,12 @@ export const NewAgent = Type.Object(
   {
     id: optional(
       AgentId,
-      'Id chosen by the client. An agent that already has it is replaced as a whole. Default: a new id.',
+      'Id chosen by the client. An agent that already has it is replaced as a whole. Default: the id of the active agent with this name, if the name is a slug, otherwise a new id.',
     ),
-    name: described(name, 'Name for people: one line of 1 to 255 characters.'),
+    name: described(
+      name,
+      'Name: one line of 1 to 255 characters. A slug names at most one active agent.',
+    ),
     system_prompt: described(systemPrompt, 'System prompt: 1 to 1,048,576 characters.'),
     description: optional(
       description,

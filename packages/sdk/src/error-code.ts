@@ -95,6 +95,7 @@ export type ServerCode =
   | 'grep_timeout'
   | 'agent_in_use'
   | 'agent_from_file'
+  | 'agent_name_taken'
   | 'agent_archived'
   | 'channel_disabled'
   | 'session_busy'

@@ -45,6 +45,7 @@ const methods: Record<string, Called | Called[]> = {
   list_agents: (o) => o.agents.list({ ...page, include_archived: true }),
   create_agent: (o) => o.agents.create(agent),
   preview_agent: (o) => o.agents.preview(agent),
+  check_agent_name: (o) => o.agents.checkName({ name: 'ada', exclude_id: id }),
   get_agent: (o) => o.agents.get(id),
   put_agent: (o) => o.agents.put(id, agent),
   update_agent: (o) => o.agents.update(id, { name: 'Bea' }),

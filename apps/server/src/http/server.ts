@@ -29,6 +29,7 @@ import { authRoutes } from './routes/access/auth.ts'
 import { organizationRoutes } from './routes/access/organizations.ts'
 import { userRoutes } from './routes/access/users.ts'
 import { agentFileRoutes } from './routes/agents/agent-files.ts'
+import { agentNameRoutes } from './routes/agents/agent-names.ts'
 import { agentRoutes } from './routes/agents/agents.ts'
 import { capabilityRoutes } from './routes/agents/capabilities.ts'
 import { channelRoutes } from './routes/agents/channels.ts'
@@ -193,6 +194,7 @@ function setUpRequests(app: FastifyInstance, node: Node, stopping: () => boolean
 
 async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   agentRoutes(api)
+  agentNameRoutes(api)
   await agentFileRoutes(api)
   channelRoutes(api)
   channelSessionRoutes(api)

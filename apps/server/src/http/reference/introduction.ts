@@ -92,7 +92,7 @@ export const tagTexts: Record<TagName, string> = {
 /** Parameters of paths and headers. Those of queries are described in their schemas. */
 export const parameterTexts: Record<string, string> = {
   session_id: 'Id of the session.',
-  agent_id: 'Id of the agent.',
+  agent_id: 'Id of the agent, or its name if that consists of `a-z`, `0-9` and `-`.',
   capability_id:
     'Id of the capability, such as `current_time`, or `mcp:` and the UUID of an MCP server.',
   turn_id: 'Id of the turn.',

@@ -15,6 +15,7 @@ const changeErrors = [
   'quota_exceeded',
   'forbidden',
   'agent_from_file',
+  'agent_name_taken',
 ] as const
 
 export const agentDocs = {
@@ -29,7 +30,7 @@ export const agentDocs = {
     tag: 'Agents',
     summary: 'Create an agent',
     description:
-      'Creates an agent: a system prompt, a default model, capabilities and client tools under a name. With `id` it replaces the agent that has this id and returns 200, or creates it under this id. Use `PUT` for the same with `If-Match`. An agent that a file of the project defines is not replaced. Only callers with `admin` access may change `retention_days`.',
+      'Creates an agent: a system prompt, a default model, capabilities and client tools under a name. With `id` it replaces the agent that has this id and returns 200, or creates it under this id. Without `id` it replaces the active agent that has the same name and returns 200, if the name is a slug: lower-case letters, digits and dashes. Two requests with one slug at the same time create one agent. Use `PUT` for the same with `If-Match`. An agent that a file of the project defines is not replaced. Only callers with `admin` access may change `retention_days`.',
     errors: [...changeErrors],
     request: body,
     sample:
@@ -45,18 +46,25 @@ export const agentDocs = {
     sample:
       "const preview = await outlast.agents.preview({\n  system_prompt: 'You answer questions about orders.',\n})",
   },
+  check_agent_name: {
+    tag: 'Agents',
+    summary: 'Check the name of an agent',
+    description:
+      'Returns whether a new agent, or the agent `exclude_id`, can have a name. Only a slug can be taken, by another active agent.',
+    sample: "const { available } = await outlast.agents.checkName({ name: 'support' })",
+  },
   get_agent: {
     tag: 'Agents',
     summary: 'Get an agent',
     description:
-      'Returns an agent, active or archived. Secrets in the config of capabilities are replaced by `********`. The response has an `ETag` for `If-Match`.',
+      'Returns an agent by its id, active or archived, or an active agent by its name. Secrets in the config of capabilities are replaced by `********`. The response has an `ETag` for `If-Match`.',
     sample: `const agent = await outlast.agents.get('${agent}')`,
   },
   put_agent: {
     tag: 'Agents',
     summary: 'Create or replace an agent',
     description:
-      'Creates an agent under the id of the path and returns 201, or replaces the one that has it and returns 200. Absent properties return to their defaults, except `retention_days`, which stays. A secret sent as `********` keeps its stored value. Running turns finish with the configuration that they started with. An agent that a file of the project defines is not replaced. Only callers with `admin` access may change `retention_days`.',
+      'Creates an agent under the id or name of the path and returns 201, or replaces the one that has it and returns 200. A new name must be that of the body. Absent properties return to their defaults, except `retention_days`, which stays. A secret sent as `********` keeps its stored value. Running turns finish with the configuration that they started with. An agent that a file of the project defines is not replaced. Only callers with `admin` access may change `retention_days`.',
     errors: [...changeErrors],
     request: body,
     sample: `const agent = await outlast.agents.put('${agent}', {\n  name: 'Support',\n  system_prompt: 'You answer questions about orders.',\n})`,

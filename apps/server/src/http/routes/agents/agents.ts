@@ -7,6 +7,7 @@ import {
   type ClientTool,
   DeleteAgentQuery,
   ErrorResponse,
+  isAgentSlug,
   NewAgent,
   Preview,
   PreviewAgent,
@@ -22,10 +23,11 @@ import { isMasked, masked, unmasked } from '../../../capabilities/masking.ts'
 import { capabilitiesFor } from '../../../capabilities/mcp.ts'
 import { checkOutputSchema } from '../../../capabilities/output-schema.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
-import { parseId } from '../../../ids.ts'
+import { newId } from '../../../ids.ts'
 import { modelScope } from '../../../providers/keys.ts'
 import type { Node } from '../../../runtime/node.ts'
 import type { Db } from '../../../store/database.ts'
+import { checkName, claimName, getAgentId } from '../../../store/models/agent-names.ts'
 import {
   archiveAgent,
   countAgents,
@@ -88,11 +90,42 @@ export const checkRoom =
   async ({ principal, headers, db }: Pick<FastifyRequest, 'principal' | 'headers' | 'db'>) =>
     quotas.checkStorage(db, principal.orgId, Number(headers['content-length'] ?? 0))
 
+/** Adds the id of the active agent with the name of an agent without an id. Reserves the name. */
+export async function identified<A extends NewAgent>(db: Db, orgId: string, agent: A): Promise<A> {
+  return agent.id ? agent : { ...agent, id: await claimName(db, orgId, agent.name) }
+}
+
 /** Creates an agent, or replaces the one whose id is given. */
 export async function postAgent(db: Db, orgId: string, agent: NewAgent): Promise<Saved> {
   const { id } = agent
-  if (id) return saveAgent(db, orgId, { ...agent, id })
+  if (id) return storeAgent(db, orgId, { ...agent, id })
   return { agent: await createAgent(db, orgId, agent), created: true }
+}
+
+/** Contract: throws 409 `agent_name_taken`. An agent that shares its name already may keep it. */
+async function storeAgent(db: Db, orgId: string, agent: NewAgent & { id: string }): Promise<Saved> {
+  const before = await findAgent(db, orgId, agent.id)
+  const saved = await saveAgent(db, orgId, agent)
+  if (before?.status !== 'active' || before.name !== agent.name) {
+    await checkName(db, orgId, saved.agent)
+  }
+  return saved
+}
+
+/** Contract: as `storeAgent`. */
+async function changeAgent(db: Db, at: { orgId: string; id: string }, change: AgentChange) {
+  const before = await getAgent(db, at.orgId, at.id)
+  const agent = await updateAgent(db, at, change)
+  const isSame = agent.name === before.name && agent.status === before.status
+  if (!isSame && agent.status === 'active') await checkName(db, at.orgId, agent)
+  return agent
+}
+
+/** The id of the agent to put. A name that no active agent has is the name of a new one. */
+async function idToPut(db: Db, orgId: string, idOrName: string, { name }: NewAgent) {
+  const isOwnName = idOrName === name && isAgentSlug(name)
+  if (!isOwnName) return getAgentId(db, orgId, idOrName)
+  return (await claimName(db, orgId, name)) ?? newId('agent')
 }
 
 const shown = ({ capabilities }: Node, agent: Agent) => masked(capabilities, agent)
@@ -190,8 +223,9 @@ function listRoutes({ app, node }: Api): void {
     },
     preHandler: checkRoom(node),
     async handler(request, reply) {
-      const { body, db } = request
+      const { db } = request
       const { orgId } = request.principal
+      const body = await identified(db, orgId, request.body)
       await checkRetention(request, body.id, body)
       const { agent, created } = await postAgent(
         db,
@@ -253,11 +287,9 @@ function storedRoutes({ app, node }: Api): void {
       response: { 200: Agent, '4xx': ErrorResponse },
     },
     async handler({ params, principal, db }, reply) {
-      return send(
-        node,
-        reply,
-        await getAgent(db, principal.orgId, parseId('agent', params.agent_id)),
-      )
+      const { orgId } = principal
+      const id = await getAgentId(db, orgId, params.agent_id)
+      return send(node, reply, await getAgent(db, orgId, id))
     },
   })
 
@@ -274,12 +306,12 @@ function storedRoutes({ app, node }: Api): void {
     async handler(request, reply) {
       const { params, principal, body, db } = request
       const { orgId } = principal
-      const id = parseId('agent', params.agent_id)
+      const id = await idToPut(db, orgId, params.agent_id, body)
       if (body.id && body.id !== id) throw invalidAt('id', 'is not the id of the path')
       await checkRetention(request, id, body)
       const whole = await checked(node, { db, orgId }, id, body)
       await checkVersion(request, id)
-      const { agent, created } = await saveAgent(db, orgId, { ...whole, id })
+      const { agent, created } = await storeAgent(db, orgId, { ...whole, id })
       return send(node, reply.code(created ? 201 : 200), agent)
     },
   })
@@ -299,12 +331,12 @@ function changeRoutes({ app, node }: Api): void {
     async handler(request, reply) {
       const { params, principal, body, db } = request
       const { orgId } = principal
-      const id = parseId('agent', params.agent_id)
+      const id = await getAgentId(db, orgId, params.agent_id)
       await checkRetention(request, id, body)
       const change = await checked(node, { db, orgId }, id, body)
       if (change.tools || change.capabilities) await checkTogether(node, { db, orgId }, id, change)
       await checkVersion(request, id)
-      return send(node, reply, await updateAgent(db, { orgId, id }, change))
+      return send(node, reply, await changeAgent(db, { orgId, id }, change))
     },
   })
 
@@ -318,9 +350,9 @@ function changeRoutes({ app, node }: Api): void {
     },
     async handler(request, reply) {
       const { params, query, principal, db } = request
-      const id = parseId('agent', params.agent_id)
+      const id = await getAgentId(db, principal.orgId, params.agent_id)
+      request.auditNote = { target: id, ...(query.permanent && { details: { permanent: true } }) }
       if (query.permanent) {
-        request.auditNote = { details: { permanent: true } }
         await deleteAgent(db, principal.orgId, id)
       } else await archiveAgent(db, principal.orgId, id)
       return reply.code(204).send()
