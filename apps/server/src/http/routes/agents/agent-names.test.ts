@@ -197,8 +197,8 @@ test('organizations do not share names', async (t) => {
 test('only a caller with admin access changes the retention by a name', async (t) => {
   const guarded = await startGuarded(t)
   const person = await registerPerson(guarded, { email: 'ada@example.com', name: 'Ada' })
-  const admin = await createKey(guarded, person, { scope: 'admin' })
-  const writer = await createKey(guarded, person, { scope: 'write' })
+  const admin = await createKey(guarded, person, { scopes: ['admin'] })
+  const writer = await createKey(guarded, person, { scopes: ['write'] })
   assert.equal(
     (await admin.call('POST', '/v1/agents', named('kept', { retention_days: 9 }))).status,
     201,
