@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { givenLimits, InitialFile, InitialFiles, shownLimits } from './agent-settings.ts'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
 import { AgentId, HarnessId, harnessId, ModelId, Timestamp } from './id.ts'
 import {
@@ -29,6 +30,9 @@ export const Agent = Type.Object(
       description:
         'Name: 1 to 255 characters. A slug, of lower-case letters, digits and dashes, names at most one active agent; other names need not be unique.',
     }),
+    display_name: Type.Optional(
+      Type.String({ description: 'Name to show instead of `name`. Absent if none was set.' }),
+    ),
     description: Type.Optional(
       Type.String({ description: 'Purpose of the agent, for people. Absent if none was set.' }),
     ),
@@ -57,6 +61,12 @@ export const Agent = Type.Object(
         'JSON Schema of the answers of all turns whose message names none. Absent: answers are text.',
       ),
     ),
+    initial_files: Type.Optional(
+      Type.Array(InitialFile, {
+        description: 'Files of its new sessions. Absent if there are none.',
+      }),
+    ),
+    ...shownLimits,
     retention_days: Type.Optional(
       described(
         RetentionDays,
@@ -177,6 +187,10 @@ export const NewAgent = Type.Object(
       'Name: one line of 1 to 255 characters. A slug names at most one active agent.',
     ),
     system_prompt: described(systemPrompt, 'System prompt: 1 to 1,048,576 characters.'),
+    display_name: optional(
+      ShownName,
+      'Name to show instead of `name`: one line of 1 to 255 characters. Default: none.',
+    ),
     description: optional(
       description,
       'Purpose of the agent, for people: at most 10,240 characters. Default: none.',
@@ -198,6 +212,11 @@ export const NewAgent = Type.Object(
       OutputSchema,
       'JSON Schema of its answers: an object schema of at most 64 KiB and 5 levels. Default: none, answers are text.',
     ),
+    initial_files: optional(
+      InitialFiles,
+      'Files of its new sessions: at most 100, with contents of at most 1,048,576 characters together. Of several at one path the last applies. Default: none.',
+    ),
+    ...givenLimits('Default: no limit of the agent.'),
     retention_days: optional(
       RetentionDays,
       "Retention of its idle sessions and failed turns in days, from 0 to 36,500. 0 keeps them forever; null inherits the organization's. Requires admin access. Default: null; when replacing an agent, unchanged.",
@@ -217,6 +236,10 @@ export const AgentChange = Type.Object(
     system_prompt: optional(
       systemPrompt,
       'New system prompt: 1 to 1,048,576 characters. Absent or null: unchanged.',
+    ),
+    display_name: optional(
+      ShownName,
+      'New name to show: one line of 1 to 255 characters. Absent or null: unchanged.',
     ),
     description: optional(
       description,
@@ -242,6 +265,11 @@ export const AgentChange = Type.Object(
       OutputSchema,
       'New JSON Schema of its answers, from the next turn on. `{}` removes it. Absent or null: unchanged.',
     ),
+    initial_files: optional(
+      InitialFiles,
+      'New files of sessions created from now on, which replace the whole list: at most 100. Absent or null: unchanged.',
+    ),
+    ...givenLimits('Absent or null: unchanged.'),
     retention_days: optional(
       RetentionDays,
       "New retention in days, from 0 to 36,500. 0 keeps sessions forever; null inherits the organization's. Requires admin access. Absent: unchanged.",
@@ -275,6 +303,9 @@ export const PreviewAgent = Type.Object(
       OutputSchema,
       'JSON Schema of its answers. It is checked and has no effect on the preview.',
     ),
+    display_name: optional(ShownName, 'Name to show. It has no effect on the preview.'),
+    initial_files: optional(InitialFiles, 'Files of sessions. They have no effect on the preview.'),
+    ...givenLimits('It is checked and has no effect on the preview.'),
     session: optional(
       Type.Object({
         model_id: optional(ModelId, 'Model of the session. Default: that of the agent.'),

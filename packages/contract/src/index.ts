@@ -1,6 +1,7 @@
 export * from './account.ts'
 export * from './agent.ts'
 export * from './agent-session.ts'
+export * from './agent-settings.ts'
 export * from './answer.ts'
 export * from './audit.ts'
 export * from './auth.ts'

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { givenLimits, InitialFiles, sessionLimits } from './agent-settings.ts'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
 import { EndUserId, endUserFilter } from './end-user.ts'
 import {
@@ -148,6 +149,7 @@ export const Session = Type.Object(
       description:
         "Client tools that the session adds to the agent's. A tool replaces the agent's tool of the same name.",
     }),
+    ...sessionLimits,
     status,
     waiting_for: nullable(
       WaitingFor,
@@ -230,6 +232,9 @@ export const Session = Type.Object(
         model_id: `model_${id}020a`,
         capabilities: [{ ref: 'current_time', config: { timezone: 'Europe/Kyiv' } }],
         tools: [],
+        max_iterations: null,
+        parallel_tool_calls: null,
+        network_access: null,
         status: 'idle',
         waiting_for: null,
         preview: 'Summarize the sales of last week.',
@@ -307,6 +312,11 @@ export const NewSession = Type.Object(
       ClientTools,
       "Client tools to add to the agent's, at most 128. A tool replaces the agent's tool of the same name, and must keep its `requires_approval`. Default: none.",
     ),
+    initial_files: optional(
+      InitialFiles,
+      "Files of the session besides the agent's, which they replace at the same path: at most 100, with contents of at most 1,048,576 characters together. Default: none.",
+    ),
+    ...givenLimits("It can narrow the agent's, never widen it. Default: the agent's."),
   },
   {
     title: 'CreateSessionRequest',

@@ -16,6 +16,7 @@ import { CapabilityUses } from './capability-uses.tsx'
 import { Conflict } from './conflict.tsx'
 import { agentDraft, emptyDraft } from './draft.ts'
 import { FileAgent } from './file-agent.tsx'
+import { InitialFiles, Limits } from './limits.tsx'
 import { Problems } from './problems.ts'
 import { type AgentForm, useAgentForm } from './use-agent-form.ts'
 
@@ -101,6 +102,8 @@ function Editor({ stored }: { stored: Agent | undefined }) {
             <CapabilityUses form={form} />
             <ClientTools form={form} />
             <OutputSchema form={form} />
+            <Limits form={form} />
+            <InitialFiles form={form} />
           </form>
           <Aside form={form} />
         </div>

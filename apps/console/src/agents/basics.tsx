@@ -23,6 +23,13 @@ export function Basics({ form }: AgentFormProps) {
       />
       <TextInput
         size="sm"
+        label="Display name"
+        maxLength={255}
+        {...text('displayName')}
+        error={useProblem('display_name')}
+      />
+      <TextInput
+        size="sm"
         label="Description"
         maxLength={10_240}
         {...text('description')}

@@ -31,7 +31,7 @@ export function useAgentForm(stored: Agent | undefined, first: Partial<AgentDraf
   const [settled] = useDebouncedValue(form.draft, previewAfterMs)
   const preview = useQuery({
     ...agentPreviewQuery(settled, () => previewBodyOf(settled)),
-    enabled: !jsonProblem(settled.tools) && !jsonProblem(settled.outputSchema),
+    enabled: [settled.tools, settled.outputSchema, settled.files].every((text) => !jsonProblem(text)),
   })
   return {
     ...form,

@@ -1,4 +1,4 @@
-import type { EventDataOf, QuestionOutcome } from '@outlast/contract'
+import type { EventDataOf, NetworkAccess, QuestionOutcome } from '@outlast/contract'
 import { type Static, type TObject, Type } from 'typebox'
 import type { SessionFiles, SessionStorage } from '../store/files/tool-access.ts'
 import { withApproval } from './approval-config.ts'
@@ -36,6 +36,8 @@ export type ToolContext = {
   progress: (progress: Progress) => void
   /** Reaches the public internet and allowed hosts only, also through redirects and DNS names. */
   fetch: typeof fetch
+  /** The network access of agent and session, which `fetch` enforces. */
+  networkAccess?: readonly NetworkAccess[]
   /**
    * Asks a person, for 24 hours by default and at most 7 days. Without an answer yet, it ends this
    * run of the tool: `signal` aborts, the promise rejects, and the result of the run is ignored.

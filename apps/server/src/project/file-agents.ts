@@ -114,6 +114,7 @@ function complete(given: NewAgent) {
   const agent = fitting(NewAgent, storable(jsonOf(given)))
   return {
     name: agent.name,
+    display_name: agent.display_name ?? undefined,
     description: agent.description ?? undefined,
     system_prompt: agent.system_prompt,
     default_model_id: agent.default_model_id ?? undefined,
@@ -121,6 +122,10 @@ function complete(given: NewAgent) {
     capabilities: agent.capabilities ?? [],
     tools: checkClientTools(agent.tools),
     output_schema: checkedSchema(agent.output_schema),
+    initial_files: agent.initial_files ?? [],
+    max_iterations: agent.max_iterations ?? undefined,
+    parallel_tool_calls: agent.parallel_tool_calls ?? undefined,
+    network_access: agent.network_access ?? undefined,
     retention_days: agent.retention_days ?? null,
   }
 }
@@ -144,15 +149,15 @@ function jsonOf(agent: NewAgent): unknown {
 }
 
 function isStored(stored: Agent, { file, agent }: StorableAgent): boolean {
-  const { name, description, system_prompt, default_model_id, tags, capabilities } = stored
-  const { tools = [], output_schema, retention_days = null, status, source_file } = stored
-  const fields = { name, description, system_prompt, default_model_id, tags, capabilities }
-  const isSameSchema = JSON.stringify(output_schema) === JSON.stringify(agent.output_schema)
+  const { status, source_file, tools = [], initial_files = [], retention_days = null } = stored
+  const before = { ...stored, tools, initial_files, retention_days } as CompleteAgent
+  const names = Object.keys(agent) as (keyof CompleteAgent)[]
+  const isSameSchema = JSON.stringify(stored.output_schema) === JSON.stringify(agent.output_schema)
   return (
     status === 'active' &&
     source_file === file &&
     isSameSchema &&
-    isDeepStrictEqual({ ...fields, tools, output_schema, retention_days }, agent)
+    names.every((name) => isDeepStrictEqual(before[name], agent[name]))
   )
 }
 
@@ -160,9 +165,9 @@ function isStored(stored: Agent, { file, agent }: StorableAgent): boolean {
  * The parts of an unchanged agent that depend on code only. Models and MCP servers change through
  * the API, which must not prevent the next start.
  */
-const ownPartsOf = ({ capabilities, tools }: CompleteAgent) => ({
+const ownPartsOf = ({ default_model_id: _, capabilities, ...parts }: CompleteAgent) => ({
+  ...parts,
   capabilities: capabilities.filter(({ ref }) => !isMcpRef(ref)),
-  tools,
 })
 
 const auditEntryOf = ({ action, id, file }: AgentEffect) => ({

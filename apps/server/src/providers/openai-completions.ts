@@ -16,11 +16,15 @@ export const openaiCompletions: Provider = {
   signatures: ['thoughtSignature'],
   // Local servers apply a response format to tool calls too.
   takesSchema: ({ profile, hasTools }) => profile?.structured_output ?? !hasTools,
-  tune({ prompt, ...options }) {
-    const tuned = { ...options, prompt: withOneSystemMessage(prompt) }
-    const openaiCompletions = strictOption(options.responseFormat)
-    if (!openaiCompletions) return tuned
-    return { ...tuned, providerOptions: { ...tuned.providerOptions, openaiCompletions } }
+  tune({ prompt, ...options }, { oneCall }) {
+    const strict = strictOption(options.responseFormat)
+    const own = {
+      ...(strict && { openaiCompletions: strict }),
+      // The SDK sends unknown options unchanged.
+      ...(oneCall && { openai_completions: { parallel_tool_calls: false } }),
+    }
+    const providerOptions = { ...options.providerOptions, ...own }
+    return { ...options, prompt: withOneSystemMessage(prompt), providerOptions }
   },
   async model({ apiKey, baseUrl, fetch }, name) {
     const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible')

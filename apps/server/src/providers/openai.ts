@@ -49,13 +49,14 @@ export const openai: Provider = {
 export function tuneResponses(
   vendor: 'openai' | 'azure',
   options: ModelCallOptions,
-  { sessionId }: CallAbout,
+  { sessionId, oneCall }: CallAbout,
 ): ModelCallOptions {
   const thinks = options.reasoning !== undefined && {
     reasoningSummary: 'auto',
     forceReasoning: true,
   }
   const strict = strictOption(options.responseFormat)
-  const own = { store: false, promptCacheKey: sessionId, ...thinks, ...strict }
+  const single = oneCall && { parallelToolCalls: false }
+  const own = { store: false, promptCacheKey: sessionId, ...thinks, ...strict, ...single }
   return { ...options, providerOptions: { ...options.providerOptions, [vendor]: own } }
 }

@@ -31,6 +31,8 @@ export type CallAbout = {
   sessionId: string
   /** Limit of output tokens, if the profile has one. */
   outputTokensMax: number | undefined
+  /** True when the reply may have one tool call. The call has tools then. */
+  oneCall?: boolean
 }
 
 /** What decides on a response format: the model's profile, and whether the call has tools. */

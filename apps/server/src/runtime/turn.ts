@@ -34,7 +34,8 @@ export type HowFar = 'over' | 'left' | 'parked'
 export async function runTurn(turn: Turn, stopping: () => boolean): Promise<HowFar> {
   const { kind } = turn.state.phase
   if (kind !== 'unbegun' && kind !== 'ended') warnUnavailable(turn)
-  const { TURN_ITERATIONS_MAX: iterationsMax, TOOL_REPEATS_MAX: repeatsMax } = turn.node.config
+  const { TOOL_REPEATS_MAX: repeatsMax } = turn.node.config
+  const { iterationsMax } = turn.limits
   for (;;) {
     const action = next(turn.state, { iterationsMax, repeatsMax, overdue: timeLeft(turn) <= 0 })
     if (action.kind === 'done') return 'over'

@@ -20,6 +20,7 @@ import type {
   AnyJson,
   Details,
   LastTurnColumn,
+  LimitColumns,
   NullableTime,
   Time,
   ToolsColumn,
@@ -67,10 +68,11 @@ export type ModelsTable = {
   updated_at: Time
 }
 
-export type AgentsTable = {
+export type AgentsTable = LimitColumns & {
   org_id: string
   id: string
   name: string
+  display_name: string | null
   description: string | null
   system_prompt: string
   default_model_id: string | null
@@ -78,6 +80,7 @@ export type AgentsTable = {
   capabilities: UsesColumn
   tools: ToolsColumn
   output_schema: Details
+  initial_files: AnyJson
   retention_days: number | null
   status: Generated<string>
   source: Generated<string>
@@ -86,7 +89,7 @@ export type AgentsTable = {
   updated_at: Time
 }
 
-export type SessionsTable = {
+export type SessionsTable = LimitColumns & {
   org_id: string
   id: string
   agent_id: string

@@ -133,5 +133,7 @@ export function sessionView({ grants }: Viewer, whole: Session): Session {
   const session = { ...rest, legal_hold: false }
   if (grants.view !== 'chat') return session
   const tools = session.tools.filter(({ name }) => grants.tool_results.includes(name))
-  return { ...session, capabilities: [], tools, system_prompt: null, hints: null }
+  const limits = { max_iterations: null, parallel_tool_calls: null, network_access: null }
+  const own = { capabilities: [], tools, system_prompt: null, hints: null }
+  return { ...session, ...limits, ...own }
 }

@@ -7,10 +7,12 @@ import {
 } from '../../capabilities/client-tools.ts'
 import { unmasked } from '../../capabilities/masking.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
+import { checkLimits, checkNarrowerLimits } from '../../capabilities/turn-limits.ts'
 import { ApiError, invalidAt } from '../../errors.ts'
 import { modelScope } from '../../providers/keys.ts'
 import { atomically, type Database, type Db } from '../../store/database.ts'
 import { keepMounts, mountFiles } from '../../store/files/file-changes.ts'
+import { joinedFiles, readInitialFiles } from '../../store/files/initial-files.ts'
 import { getAgent } from '../../store/models/agents.ts'
 import { generalAgent, getAgentNamed } from '../../store/models/general-agent.ts'
 import { checkModel } from '../../store/models/models.ts'
@@ -25,7 +27,8 @@ type SessionToOpen = {
 }
 
 /**
- * Creates a session of an agent, with the files that its capabilities mount.
+ * Creates a session of an agent, with the files that its capabilities mount, those of the agent, and
+ * its own.
  * Contract: throws 404 without the agent, `agent_archived`, `quota_exceeded`, and 400 for an
  * invalid combination of capabilities.
  */
@@ -40,6 +43,8 @@ export async function openSession(
   const uses = unmasked(capabilities, wanted.capabilities ?? [], [])
   const tools = checkClientTools(wanted.tools)
   checkNarrowerTools(agent.tools ?? [], tools)
+  checkLimits(wanted, node.config.TURN_ITERATIONS_MAX)
+  checkNarrowerLimits(agent, wanted)
   const clientTools = clientToolsOf(agent.tools ?? [], tools)
   const both = { agentUses: agent.capabilities, sessionUses: uses }
   const named = { uses: [...agent.capabilities, ...uses], clientTools }
@@ -48,14 +53,19 @@ export async function openSession(
   checkCombination(list, { ...both, clientTools })
   if (wanted.model_id) await checkModel(db, modelScope(node.config, orgId), wanted.model_id)
   const model_id = wanted.model_id ?? agent.default_model_id ?? null
-  const mounts = mountsOf(capabilities, both)
+  const limits = fileLimits(node.config)
+  const mounts = joinedFiles(
+    mountsOf(capabilities, both),
+    readInitialFiles(agent.initial_files ?? [], limits),
+    readInitialFiles(wanted.initial_files ?? [], limits),
+  )
   const create = (db: Db) =>
     createSession(db, orgId, { ...wanted, agent_id: agent.id, model_id, tools, id, channel })
-  if (mounts.length > 0) await node.quotas.checkStorage(db, orgId)
+  const bytes = mounts.reduce((sum, { content }) => sum + content.length, 0)
+  if (mounts.length > 0) await node.quotas.checkStorage(db, orgId, bytes)
   // Last: the other check may reload the counts, which lack this session.
   await node.quotas.checkSessions(db, orgId)
   if (mounts.length === 0) return create(db)
-  const limits = fileLimits(node.config)
   const kept = await keepMounts(db, orgId, { mounts, limits })
   return atomically(db, async (db) => {
     const made = await create(db)

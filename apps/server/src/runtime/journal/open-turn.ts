@@ -4,6 +4,7 @@ import { clientToolsOf } from '../../capabilities/client-tools.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
 import { isSchema } from '../../capabilities/output-schema.ts'
 import { sessionPrompt } from '../../capabilities/session-prompt.ts'
+import { effectiveLimits } from '../../capabilities/turn-limits.ts'
 import { addedPrompt } from '../../capabilities/turn-settings.ts'
 import {
   addToConversation,
@@ -70,7 +71,8 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const ofTurn = await agentOfTurn(node.db, run.orgId, { ...now, started })
   const facts = { taken, addedPrompt: addedPrompt(input), ...ofTurn, ...timesOf(log, begun) }
   const budget = node.budgets.openTurn(run.orgId)
-  return { node, lease, signal, budget, ...facts, ...log }
+  const limits = limitsOf(node, taken)
+  return { node, lease, signal, budget, limits, ...facts, ...log }
 }
 
 /** The message that the turn answers first, whose settings hold for the turn. */
@@ -80,6 +82,17 @@ function inputOf({ turn_input }: TakenTurn, events: readonly StoredEvent[]) {
   }
   return undefined
 }
+
+const limitsOf = ({ config }: Node, taken: TakenTurn) =>
+  effectiveLimits(
+    config.TURN_ITERATIONS_MAX,
+    {
+      max_iterations: taken.agent_max_iterations,
+      parallel_tool_calls: taken.agent_parallel_tool_calls,
+      network_access: taken.agent_network_access,
+    },
+    taken,
+  )
 
 function timesOf(
   { run, events, clock }: TurnLog,

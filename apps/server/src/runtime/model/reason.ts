@@ -26,7 +26,7 @@ import { promptWithImages } from './images.ts'
 import { type OutputOptions, withOutput } from './output-format.ts'
 import { newestControls, promptOf, promptTools } from './prompt.ts'
 import { type ModelCallOutcome, type ModelRequest, recordResult } from './record.ts'
-import { agentMessage, emptyReply, type ModelReply } from './reply.ts'
+import { agentMessage, emptyReply, type ModelReply, withOneCall } from './reply.ts'
 import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
 
 type ReasonAction = Extract<Action, { kind: 'reason' }>
@@ -239,7 +239,7 @@ async function stream(
   const about = { sequence, turnId: run.turnId, context: JSON.stringify(plan.context) }
   try {
     const { options, answerTool } = await optionsFor(turn, plan, { route, model, attempt })
-    return await callModel(answerTool ? answeringBy(model, answerTool) : model, {
+    const reply = await callModel(answerTool ? answeringBy(model, answerTool) : model, {
       options,
       signal,
       secret,
@@ -250,6 +250,7 @@ async function stream(
         turn.live.write(kind, text, call)
       },
     })
+    return turn.limits.oneCall ? withOneCall(reply) : reply
   } finally {
     turn.live?.flush()
   }
@@ -276,7 +277,9 @@ async function optionsFor(
   const { tune = (all: ModelCallOptions) => all } = providers[type]
   const most = profile?.limits && outputTokensMax(profile.limits)
   const asked = withOutput(turn, { type, profile }, options)
-  const about = { sessionId: run.sessionId, outputTokensMax: most }
+  // Vendors refuse the option in a call without tools.
+  const oneCall = turn.limits.oneCall && agent.tools.size > 0
+  const about = { sessionId: run.sessionId, outputTokensMax: most, oneCall }
   return { ...asked, options: tune(asked.options, about) }
 }
 

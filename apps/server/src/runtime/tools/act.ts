@@ -263,7 +263,8 @@ async function runOne(
   const target = fileTarget(turn, pending, context)
   const progress = openProgress(turn, call, context)
   const outputMax = node.config.TOOL_OUTPUT_KB * 1024
-  const caller = { orgId: turn.run.orgId, purpose: 'web_fetch' as const }
+  const access = turn.limits.networkAccess
+  const caller = { orgId: turn.run.orgId, purpose: 'web_fetch' as const, access }
   const { fetch, end } = turn.budget.scope(node.outbound.reach(caller))
   const asking = createAsking(pending, turn.signal)
   const { ask, signal } = asking

@@ -42,6 +42,7 @@ export function toolContext(
     traceparent: traceparentOf(turn, open),
     locale: turn.taken.locale ?? undefined,
     hints: { ...turn.taken.hints, ...newestControls(turn.conversation.entries).hints },
+    networkAccess: turn.limits.networkAccess,
     files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
     storage: openStorage({ db, secrets, orgId, sessionId, run, checkRoom }),
   }

@@ -10,11 +10,14 @@ import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { batchesOf, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
+import { jsonOrNull } from '../json-lists.ts'
+import { statement, valuesOf } from '../statements.ts'
 import { type UsageRow, usageOf } from '../usage.ts'
 
 const columns = [
   'id',
   'name',
+  'display_name',
   'description',
   'system_prompt',
   'default_model_id',
@@ -22,6 +25,10 @@ const columns = [
   'capabilities',
   'tools',
   'output_schema',
+  'initial_files',
+  'max_iterations',
+  'parallel_tool_calls',
+  'network_access',
   'retention_days',
   'status',
   'source',
@@ -42,46 +49,53 @@ const usage = `(
 )`
 const selected = `${columns.join(', ')}, ${usage} as usage`
 
-type Optional =
+type Nullable =
+  | 'display_name'
   | 'description'
   | 'default_model_id'
   | 'output_schema'
+  | 'initial_files'
+  | 'max_iterations'
+  | 'parallel_tool_calls'
+  | 'network_access'
   | 'retention_days'
   | 'source_file'
-type AgentRow = Omit<Agent, 'harness_id' | Optional | 'usage'> & {
-  description: string | null
-  default_model_id: string | null
-  output_schema: Agent['output_schema'] | null
-  retention_days: number | null
-  source_file: string | null
-  usage: UsageRow
-}
+type AgentRow = Omit<Agent, 'harness_id' | Nullable | 'usage'> & {
+  [Column in Nullable]: Exclude<Agent[Column], undefined> | null
+} & { usage: UsageRow }
 
 function present(row: AgentRow): Agent {
-  const { id, name, description, system_prompt, default_model_id } = row
-  const { tags, capabilities, tools = [], retention_days, status, source, source_file } = row
-  const { output_schema, created_at, updated_at } = row
   const used = usageOf(row.usage)
+  const { tools = [], initial_files: files } = row
   return {
-    id,
+    id: row.id,
     harness_id: harnessId,
-    name,
-    ...(description !== null && { description }),
-    system_prompt,
-    ...(default_model_id !== null && { default_model_id }),
-    tags,
-    capabilities,
+    name: row.name,
+    ...set('display_name', row.display_name),
+    ...set('description', row.description),
+    system_prompt: row.system_prompt,
+    ...set('default_model_id', row.default_model_id),
+    tags: row.tags,
+    capabilities: row.capabilities,
     ...(tools.length > 0 && { tools }),
-    ...(output_schema && { output_schema }),
-    ...(retention_days !== null && { retention_days }),
-    status,
-    source,
-    ...(source_file !== null && { source_file }),
+    ...set('output_schema', row.output_schema),
+    ...(files !== null && files.length > 0 && { initial_files: files }),
+    ...set('max_iterations', row.max_iterations),
+    ...set('parallel_tool_calls', row.parallel_tool_calls),
+    ...set('network_access', row.network_access),
+    ...set('retention_days', row.retention_days),
+    status: row.status,
+    source: row.source,
+    ...set('source_file', row.source_file),
     ...(used && { usage: used }),
-    created_at,
-    updated_at,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
   }
 }
+
+/** A property that is absent while its column is null. */
+const set = <Name extends Nullable>(name: Name, value: AgentRow[Name]) =>
+  value === null ? {} : ({ [name]: value } as unknown as Pick<Agent, Name>)
 
 const byId: Statement = {
   name: 'agent-by-id',
@@ -119,13 +133,14 @@ export async function lockAgent(
     .executeTakeFirst()
 }
 
-const save: Statement = {
-  name: 'save-agent',
-  text: `
-insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities, tools, retention_days, source, source_file, output_schema)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, case when $12::text is null then 'api' else 'file' end, $12, $13)
+const save = statement(
+  'save-agent',
+  `
+insert into agents (org_id, id, name, display_name, description, system_prompt, default_model_id, tags, capabilities, tools, output_schema, initial_files, max_iterations, parallel_tool_calls, network_access, retention_days, source, source_file)
+values (:orgId, :id, :name, :displayName, :description, :systemPrompt, :defaultModelId, :tags, :capabilities, :tools, :outputSchema, :initialFiles, :maxIterations, :parallelToolCalls, :networkAccess, :retentionDays, case when :file::text is null then 'api' else 'file' end, :file)
 on conflict (org_id, id) do update set
   name = excluded.name,
+  display_name = excluded.display_name,
   description = excluded.description,
   system_prompt = excluded.system_prompt,
   default_model_id = excluded.default_model_id,
@@ -133,13 +148,17 @@ on conflict (org_id, id) do update set
   capabilities = excluded.capabilities,
   tools = excluded.tools,
   output_schema = excluded.output_schema,
-  retention_days = case when $11::boolean then excluded.retention_days else agents.retention_days end,
+  initial_files = excluded.initial_files,
+  max_iterations = excluded.max_iterations,
+  parallel_tool_calls = excluded.parallel_tool_calls,
+  network_access = excluded.network_access,
+  retention_days = case when :setsRetention::boolean then excluded.retention_days else agents.retention_days end,
   status = 'active',
   source_file = excluded.source_file,
   updated_at = ${nextVersion}
 where agents.source = excluded.source
 returning ${selected}, xmax = 0 as created`,
-}
+)
 
 /** An agent under an id that the client may have chosen, and whether it is new. */
 export type Saved = { agent: Agent; created: boolean }
@@ -156,21 +175,27 @@ export async function saveAgent(
   agent: NewAgent & { id: string },
   file?: string,
 ): Promise<Saved> {
-  const [row] = await db.run<AgentRow & { created: boolean }>(save, [
+  const values = valuesOf(save, {
     orgId,
-    agent.id,
-    agent.name,
-    agent.description ?? null,
-    agent.system_prompt,
-    agent.default_model_id ?? null,
-    agent.tags ?? [],
-    JSON.stringify(agent.capabilities ?? []),
-    JSON.stringify(agent.tools ?? []),
-    agent.retention_days ?? null,
-    agent.retention_days !== undefined,
-    file ?? null,
-    schemaJson(agent.output_schema),
-  ])
+    id: agent.id,
+    name: agent.name,
+    displayName: agent.display_name ?? null,
+    description: agent.description ?? null,
+    systemPrompt: agent.system_prompt,
+    defaultModelId: agent.default_model_id ?? null,
+    tags: agent.tags ?? [],
+    capabilities: JSON.stringify(agent.capabilities ?? []),
+    tools: JSON.stringify(agent.tools ?? []),
+    outputSchema: schemaJson(agent.output_schema),
+    initialFiles: jsonOrNull(agent.initial_files),
+    maxIterations: agent.max_iterations ?? null,
+    parallelToolCalls: agent.parallel_tool_calls ?? null,
+    networkAccess: jsonOrNull(agent.network_access),
+    retentionDays: agent.retention_days ?? null,
+    setsRetention: agent.retention_days !== undefined,
+    file: file ?? null,
+  })
+  const [row] = await db.run<AgentRow & { created: boolean }>(save, values)
   if (!row) throw await refusal(db, orgId, agent.id)
   return { agent: present(row), created: row.created }
 }
@@ -193,6 +218,8 @@ export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promi
   return saved.agent
 }
 
+const jsonColumns = new Set(['capabilities', 'tools', 'initial_files', 'network_access'])
+
 /**
  * Updates an agent.
  * Contract: absent and null keep a field, except `retention_days`, where null means inherited;
@@ -201,15 +228,17 @@ export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promi
 export async function updateAgent(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
-  { capabilities, tools, output_schema, retention_days, ...change }: AgentChange,
+  { output_schema, retention_days, ...change }: AgentChange,
 ): Promise<Agent> {
   const given = Object.entries(change).filter(([, value]) => value != null)
+  const values = given.map(([name, value]) => [
+    name,
+    jsonColumns.has(name) ? JSON.stringify(value) : value,
+  ])
   const row = await db.kysely
     .updateTable('agents')
     .set({
-      ...Object.fromEntries(given),
-      ...(capabilities != null && { capabilities: JSON.stringify(capabilities) }),
-      ...(tools != null && { tools: JSON.stringify(tools) }),
+      ...Object.fromEntries(values),
       ...(output_schema != null && { output_schema: schemaJson(output_schema) }),
       ...(retention_days !== undefined && { retention_days }),
       updated_at: sql.raw(nextVersion),

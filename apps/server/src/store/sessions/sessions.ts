@@ -11,6 +11,7 @@ import { newId } from '../../ids.ts'
 import { keepOrganization } from '../access/organizations.ts'
 import type { Db, Statement } from '../database.ts'
 import { isMissingValue } from '../database-errors.ts'
+import { jsonOrNull } from '../json-lists.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { type UsageRow, usageOf } from '../usage.ts'
@@ -28,6 +29,9 @@ export const columns = [
   'model_id',
   'capabilities',
   'tools',
+  'max_iterations',
+  'parallel_tool_calls',
+  'network_access',
   'status',
   'waiting_for',
   'preview',
@@ -79,6 +83,9 @@ export function present(row: SessionRow): Session {
     model_id: row.model_id,
     capabilities: row.capabilities,
     tools: row.tools,
+    max_iterations: row.max_iterations,
+    parallel_tool_calls: row.parallel_tool_calls,
+    network_access: row.network_access,
     status: row.status,
     waiting_for: row.waiting_for,
     preview: row.preview,
@@ -142,8 +149,8 @@ const insert = statement(
 with a as (
   select id from agents where org_id = :orgId and id = :agent_id for key share
 ), s as (
-  insert into sessions (org_id, id, agent_id, user_id, channel_id, channel_key_id, title, tags, model_id, capabilities, tools, system_prompt, locale, hints, sequence)
-  values (:orgId, :id, (select id from a), :user, :channelId, :channelKeyId, :title, :tags, :model_id, :capabilities, :tools, :system_prompt, :locale, :hints, 1)
+  insert into sessions (org_id, id, agent_id, user_id, channel_id, channel_key_id, title, tags, model_id, capabilities, tools, system_prompt, locale, hints, max_iterations, parallel_tool_calls, network_access, sequence)
+  values (:orgId, :id, (select id from a), :user, :channelId, :channelKeyId, :title, :tags, :model_id, :capabilities, :tools, :system_prompt, :locale, :hints, :maxIterations, :parallelToolCalls, :networkAccess, 1)
   returning ${columns.join(', ')}, sequence, sequence as added
 ), ${appendEvents(events({ type: 'session.started', context: "'{}'", data: ':data' }))}, c as (
   insert into counters as c (org_id, agent_id, shard, sessions) values (:orgId, '', :shard, 1), (:orgId, :agent_id, :shard, 1)
@@ -184,6 +191,9 @@ export async function createSession(
     system_prompt: session.system_prompt || null,
     locale: session.locale ?? null,
     hints: session.hints ? JSON.stringify(session.hints) : null,
+    maxIterations: session.max_iterations ?? null,
+    parallelToolCalls: session.parallel_tool_calls ?? null,
+    networkAccess: jsonOrNull(session.network_access),
     data: JSON.stringify({ agent_id, ...(model_id && { model_id }) }),
     shard: shardOf(id),
   })

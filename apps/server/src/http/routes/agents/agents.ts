@@ -7,10 +7,12 @@ import {
   type ClientTool,
   DeleteAgentQuery,
   ErrorResponse,
+  type InitialFile,
   isAgentSlug,
   NewAgent,
   Preview,
   PreviewAgent,
+  type TurnLimits,
 } from '@outlast/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { checkCombination, checkUses } from '../../../capabilities/catalog.ts'
@@ -22,11 +24,13 @@ import {
 import { isMasked, masked, unmasked } from '../../../capabilities/masking.ts'
 import { capabilitiesFor } from '../../../capabilities/mcp.ts'
 import { checkOutputSchema } from '../../../capabilities/output-schema.ts'
+import { checkLimits } from '../../../capabilities/turn-limits.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { newId } from '../../../ids.ts'
 import { modelScope } from '../../../providers/keys.ts'
-import type { Node } from '../../../runtime/node.ts'
+import { fileLimits, type Node } from '../../../runtime/node.ts'
 import type { Db } from '../../../store/database.ts'
+import { readInitialFiles } from '../../../store/files/initial-files.ts'
 import { checkName, claimName, getAgentId } from '../../../store/models/agent-names.ts'
 import {
   archiveAgent,
@@ -48,7 +52,8 @@ import { sendList } from '../../core/list.ts'
 import { agentPreview } from './preview.ts'
 
 type Params = { agent_id: string }
-type Choices = {
+type Choices = TurnLimits & {
+  initial_files?: InitialFile[] | null
   capabilities?: CapabilityUse[] | null
   default_model_id?: string | null
   tools?: ClientTool[] | null
@@ -61,9 +66,11 @@ type Where = { db: Db; orgId: string }
 export async function checkAgent(
   node: Node,
   { db, orgId }: Where,
-  { capabilities, default_model_id: model, tools, output_schema }: Choices,
+  { capabilities, default_model_id: model, tools, output_schema, initial_files: files, ...limits }: Choices,
 ): Promise<void> {
   checkOutputSchema(output_schema)
+  checkLimits(limits, node.config.TURN_ITERATIONS_MAX)
+  readInitialFiles(files ?? [], fileLimits(node.config))
   const uses = capabilities ?? []
   // Uses the transaction of the request, so that none waits for a second connection.
   const clientTools = checkClientTools(tools)
