@@ -19,10 +19,3 @@ export type LastTurnColumn = JSONColumnType<
   string | null | undefined,
   string | null
 >
-
-/** Limits of turns, of an agent and of a session. */
-export type LimitColumns = {
-  max_iterations: number | null
-  parallel_tool_calls: boolean | null
-  network_access: Details
-}

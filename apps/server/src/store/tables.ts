@@ -1,4 +1,3 @@
-import type { ExecutionStatus } from '@outlast/contract'
 import type { Generated, JSONColumnType } from 'kysely'
 import type {
   AccessChangesTable,
@@ -20,13 +19,17 @@ import type {
   AnyJson,
   Details,
   LastTurnColumn,
-  LimitColumns,
   NullableTime,
   Time,
   ToolsColumn,
   UsesColumn,
   WaitingColumn,
 } from './columns.ts'
+import type {
+  ScheduleExecutionsTable,
+  ScheduleLooksTable,
+  SchedulesTable,
+} from './schedule-tables.ts'
 
 export type OrganizationsTable = {
   id: string
@@ -68,7 +71,7 @@ export type ModelsTable = {
   updated_at: Time
 }
 
-export type AgentsTable = LimitColumns & {
+export type AgentsTable = {
   org_id: string
   id: string
   name: string
@@ -81,6 +84,9 @@ export type AgentsTable = LimitColumns & {
   tools: ToolsColumn
   output_schema: Details
   initial_files: AnyJson
+  max_iterations: number | null
+  parallel_tool_calls: boolean | null
+  network_access: Details
   retention_days: number | null
   status: Generated<string>
   source: Generated<string>
@@ -89,7 +95,7 @@ export type AgentsTable = LimitColumns & {
   updated_at: Time
 }
 
-export type SessionsTable = LimitColumns & {
+export type SessionsTable = {
   org_id: string
   id: string
   agent_id: string
@@ -98,6 +104,9 @@ export type SessionsTable = LimitColumns & {
   model_id: string | null
   capabilities: UsesColumn
   tools: ToolsColumn
+  max_iterations: number | null
+  parallel_tool_calls: boolean | null
+  network_access: Details
   waiting_for: WaitingColumn
   wait_expires_at: NullableTime
   status: Generated<string>
@@ -340,56 +349,10 @@ export type McpServersTable = {
   updated_at: Time
 }
 
-export type SchedulesTable = {
-  org_id: string
-  id: string
-  name: string
-  description: string | null
-  cron_expression: string
-  timezone: string
-  target: JSONColumnType<object>
-  enabled: boolean
-  catch_up_missed: boolean
-  max_catch_up: number | null
-  max_concurrent: number | null
-  retry_policy: AnyJson
-  next_trigger_at: NullableTime
-  last_triggered_at: NullableTime
-  paused_reason: string | null
-  created_at: Time
-  updated_at: Time
-}
-
 export type MasterKeysTable = {
   id: string
   sealed: string
   created_at: Generated<Time>
-}
-
-export type ScheduleLooksTable = {
-  singleton: Generated<boolean>
-  since: Time
-  latest: Time
-}
-
-export type ScheduleExecutionsTable = {
-  org_id: string
-  id: string
-  schedule_id: string
-  scheduled_at: Time
-  manual: boolean
-  status: ExecutionStatus
-  started_at: Time
-  completed_at: NullableTime
-  duration_ms: number | null
-  error: string | null
-  attempts: Generated<number>
-  retry_at: NullableTime
-  session_id: string | null
-  message_id: string | null
-  message_sequence: number | null
-  turn_id: string | null
-  created_at: Time
 }
 
 /** The tables as SQL has them. A test compares this with the database. */

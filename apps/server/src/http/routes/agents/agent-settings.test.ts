@@ -1,6 +1,13 @@
 /** Names to show, files, and limits of turns on agents and sessions. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import {
+  callerWith,
+  createKey,
+  expectStatus,
+  registerPerson,
+  startGuarded,
+} from '../../../../test/access.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { type Call, startServer } from '../../../../test/server.ts'
 import { createAgent, createSession } from '../../../../test/session.ts'
@@ -68,7 +75,7 @@ test('settings without a meaning are refused on agents, previews and sessions', 
     [{ network_access: { blocked: ['a.b:80'] } }, 'network_access/blocked/0'],
     [{ network_access: { allowed: many } }, 'network_access/allowed'],
     [{ network_access: [] }, 'network_access'],
-    [{ initial_files: [file, { content: '' }] }, 'initial_files/1/path'],
+    [{ initial_files: [file, { content: '' }] }, 'initial_files/1'],
     [{ initial_files: [{ path: '/../a', content: '' }] }, 'initial_files/0/path'],
     [{ initial_files: [{ path: '/', content: '' }] }, 'initial_files/0/path'],
     [{ initial_files: [{ path: '/_a', content: '' }] }, 'initial_files/0/path'],
@@ -111,7 +118,7 @@ test('a session narrows the limits of its agent and widens none', async () => {
   }
   const session = await createSession(server, { agent_id, ...narrower })
   assert.deepEqual(limits(session), narrower)
-  assert.deepEqual((await call('GET', `/v1/sessions/${session.id}`)).body, session)
+  assert.deepEqual(limits((await call('GET', `/v1/sessions/${session.id}`)).body), narrower)
   const fork = await call('POST', `/v1/sessions/${session.id}/fork`, {})
   assert.deepEqual(limits(fork.body), narrower)
   const wider: [fields: object, path: string][] = [
@@ -126,14 +133,20 @@ test('a session narrows the limits of its agent and widens none', async () => {
   }
 })
 
-test('a chat token sees no limits of its session', async () => {
-  const agent_id = (await createAgent(server, settings)).id
-  const { id } = await createSession(server, { agent_id, max_iterations: 2 })
-  const { token } = (await call('POST', `/v1/sessions/${id}/tokens`, { view: 'chat' })).body
-  const authorization = `Bearer ${token}`
-  const { body } = await call('GET', `/v1/sessions/${id}`, undefined, { authorization })
-  assert.equal(body.id, id)
-  assert.equal(body.max_iterations, null)
+test('a chat token sees no limits of its session', async (t) => {
+  const guarded = await startGuarded(t)
+  const { call } = await createKey(guarded, await registerPerson(guarded))
+  const mine = { call, url: guarded.url }
+  const { id } = await createSession(mine, { max_iterations: 2 })
+  for (const [view, seen] of [
+    ['chat', null],
+    ['full', 2],
+  ] as const) {
+    const body = { access: 'read', view }
+    const { token } = expectStatus(await call('POST', `/v1/sessions/${id}/tokens`, body), 201)
+    const shown = await callerWith(guarded.url, `Bearer ${token}`)('GET', `/v1/sessions/${id}`)
+    assert.equal(expectStatus(shown, 200).max_iterations, seen)
+  }
 })
 
 test('a new session has the files of its capabilities, its agent and its own', async () => {
