@@ -83,7 +83,7 @@ const resuming: Row['attempts'] = (theirs, own) => {
 const ofChannel = 'it accepts a key of the channel only, which names no organization'
 
 export const table: Record<string, Row> = {
-  list_agents: ownOnly(),
+  list_agents: ownOnly(({ word }) => `search=${word}&include_archived=true`),
   create_agent: {
     attempts: (theirs, own) => [
       { body: withModel(bodies.create_agent!(own) as object, theirs), answer: noModel },
@@ -106,6 +106,8 @@ export const table: Record<string, Row> = {
     ],
   ),
   get_agent: byPath(),
+  copy_agent: byPath(),
+  get_agent_stats: byPath(),
   export_agent: byPath(),
   put_agent: {
     attempts: (theirs, own) =>

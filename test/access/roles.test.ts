@@ -49,6 +49,8 @@ const rules: Record<string, Rule> = {
   import_agent: { needs: 'write' },
   check_agent_name: { needs: 'read' },
   get_agent: { needs: 'read' },
+  copy_agent: { needs: 'write' },
+  get_agent_stats: { needs: 'read' },
   export_agent: { needs: 'read' },
   put_agent: { needs: 'write' },
   update_agent: { needs: 'write' },

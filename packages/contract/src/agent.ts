@@ -126,6 +126,14 @@ export const Agent = Type.Object(
 export type Agent = Static<typeof Agent>
 export const AgentQuery = Type.Object({
   ...listParameters,
+  search: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description:
+        'Only agents whose name, display name or description contains this text, in any case.',
+    }),
+  ),
   include_archived: Type.Optional(
     Type.Boolean({ description: 'True: also return archived agents. Default: false.' }),
   ),

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { MessageId, ModelId, ProviderId } from './id.ts'
-import { AnyObject, described, nullable, oneOf, optional, pageOf } from './shape.ts'
+import { AnyObject, described, nullable, oneOf, optional, PageQuery, pageOf } from './shape.ts'
 import { Context, Instructions, OutputSchema } from './turn-settings.ts'
 
 const capabilityId = {
@@ -287,3 +287,16 @@ export const CapabilityUnavailable = Type.Object(
     examples: [{ capability_id: 'current_time', error: 'timezone must be an IANA time zone.' }],
   },
 )
+
+export const CapabilityQuery = Type.Object({
+  ...PageQuery.properties,
+  search: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description:
+        'Only capabilities whose id, name or description contains this text, in any case.',
+    }),
+  ),
+})
+export type CapabilityQuery = Static<typeof CapabilityQuery>

@@ -2,6 +2,7 @@ import type {
   Agent,
   AgentChange,
   AgentQuery,
+  AgentStats,
   CheckAgentNameQuery,
   ExportAgentQuery,
   NameAvailability,
@@ -23,7 +24,10 @@ const formats: Record<Format, string> = {
 export function agents(http: Http) {
   const { call, text } = http
   return {
-    /** Lists active agents, newest first; with `include_archived` archived ones too. */
+    /**
+     * Lists active agents, newest first; with `include_archived` archived ones too, with
+     * `search` only those whose names or description contain it.
+     */
     list: (query?: AgentQuery, options?: CallOptions) =>
       listOf<Agent>(http, '/v1/agents', query, options),
     /**
@@ -41,6 +45,12 @@ export function agents(http: Http) {
     /** Returns an agent by its id, archived or not, or by its name. `not_found` if unknown. */
     get: (id: string, options?: CallOptions) =>
       call<Agent>('GET', path`/v1/agents/${id}`, {}, options),
+    /** Copies an agent, under a name with `-copy` or ` (copy)` at its end. */
+    copy: (id: string, options?: CallOptions) =>
+      call<Agent>('POST', path`/v1/agents/${id}/copy`, {}, options),
+    /** Returns how many sessions an agent has, and the turns, tokens and cost of these. */
+    stats: (id: string, options?: CallOptions) =>
+      call<AgentStats>('GET', path`/v1/agents/${id}/stats`, {}, options),
     /** Creates an agent with this id or name, or replaces it. */
     put: (id: string, agent: NewAgent, options?: CallOptions) =>
       call<Agent>('PUT', path`/v1/agents/${id}`, { body: agent }, options),

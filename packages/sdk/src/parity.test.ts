@@ -42,10 +42,12 @@ const paths = { src_path: '/a', dst_path: '/b' }
 
 /** The method of each operation, called with all query parameters and a body. */
 const methods: Record<string, Called | Called[]> = {
-  list_agents: (o) => o.agents.list({ ...page, include_archived: true }),
+  list_agents: (o) => o.agents.list({ ...page, search: 'x', include_archived: true }),
   create_agent: (o) => o.agents.create(agent),
   preview_agent: (o) => o.agents.preview(agent),
   check_agent_name: (o) => o.agents.checkName({ name: 'ada', exclude_id: id }),
+  copy_agent: (o) => o.agents.copy(id),
+  get_agent_stats: (o) => o.agents.stats(id),
   get_agent: (o) => o.agents.get(id),
   put_agent: (o) => o.agents.put(id, agent),
   update_agent: (o) => o.agents.update(id, { name: 'Bea' }),
@@ -77,7 +79,7 @@ const methods: Record<string, Called | Called[]> = {
     }),
   list_agent_events: (o) => o.channels.listEvents(id, id, { after_sequence: 1, limit: 2 }),
   stream_agent_events: (o) => o.channels.stream(id, id, { since_id: id, after_sequence: 1 }),
-  list_capabilities: (o) => o.capabilities.list(page),
+  list_capabilities: (o) => o.capabilities.list({ ...page, search: 'x' }),
   get_capability: (o) => o.capabilities.get(id),
   list_sessions: (o) =>
     o.sessions.list({

@@ -28,6 +28,7 @@ import { auditRoutes } from './routes/access/audit.ts'
 import { authRoutes } from './routes/access/auth.ts'
 import { organizationRoutes } from './routes/access/organizations.ts'
 import { userRoutes } from './routes/access/users.ts'
+import { agentCopyRoutes } from './routes/agents/agent-copies.ts'
 import { agentFileRoutes } from './routes/agents/agent-files.ts'
 import { agentNameRoutes } from './routes/agents/agent-names.ts'
 import { agentRoutes } from './routes/agents/agents.ts'
@@ -195,6 +196,7 @@ function setUpRequests(app: FastifyInstance, node: Node, stopping: () => boolean
 async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   agentRoutes(api)
   agentNameRoutes(api)
+  agentCopyRoutes(api)
   await agentFileRoutes(api)
   channelRoutes(api)
   channelSessionRoutes(api)

@@ -264,6 +264,8 @@ export type CountersTable = {
   cache_creation_tokens: Generated<number>
   stored_bytes: Generated<number>
   cost_nanos: number | null
+  executions: Generated<number>
+  execution_ms: Generated<number>
 }
 
 export type TextsTable = {

@@ -156,6 +156,7 @@ export async function commit(
       events: ending.drafts.map(({ stored }) => stored),
       sequence: turn.sequence,
       next: ending.next,
+      turnMs: Math.max(0, Math.round(nowOf(turn) - turn.startedAt)),
       failure: ending.failure,
     },
     texts,

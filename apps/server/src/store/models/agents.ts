@@ -11,6 +11,7 @@ import { newId } from '../../ids.ts'
 import { batchesOf, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { jsonOrNull } from '../json-lists.ts'
+import { containing } from '../like.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { type UsageRow, usageOf } from '../usage.ts'
 
@@ -300,20 +301,33 @@ export async function deleteAgent(db: Db, orgId: string, id: string): Promise<vo
 /** Prompts may be a megabyte each. */
 const batchSize = 50
 
-/** Lists the active agents, or all, in batches, newest first. */
+export type AgentFilter = { all: boolean; search?: string | undefined }
+
+/** SQL: the active agents, or all, that contain the text of the search. */
+const matching = (db: Db, orgId: string, { all, search }: AgentFilter) => {
+  const pattern = containing(search ?? '')
+  return db.kysely
+    .selectFrom('agents')
+    .where('org_id', '=', orgId)
+    .where('id', '<>', generalAgentId)
+    .$if(!all, (q) => q.where('status', '=', 'active'))
+    .$if(search !== undefined, (q) =>
+      q.where(
+        sql<SqlBool>`(name ilike ${pattern} or display_name ilike ${pattern} or description ilike ${pattern})`,
+      ),
+    )
+}
+
+/** Lists agents in batches, newest first. */
 export async function* listAgents(
   db: Db,
   orgId: string,
-  { all, ...span }: RowRange & { all: boolean },
+  { all, search, ...span }: RowRange & AgentFilter,
 ): AsyncGenerator<Agent[]> {
   const batches = batchesOf<AgentRow>(span, batchSize, async ({ after, offset, limit }) => {
-    const rows = await db.kysely
-      .selectFrom('agents')
+    const rows = await matching(db, orgId, { all, search })
       .select(columns)
       .select(sql.raw<UsageRow>(usage).as('usage'))
-      .where('org_id', '=', orgId)
-      .where('id', '<>', generalAgentId)
-      .$if(!all, (q) => q.where('status', '=', 'active'))
       .$if(after !== undefined, (q) =>
         q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
       )
@@ -367,16 +381,11 @@ export function archiveFileAgents(db: Db, orgId: string, keptIds: readonly strin
   return db.run<{ id: string; file: string }>(archiveFrom, [orgId, keptIds])
 }
 
-const counted: Statement = {
-  name: 'count-agents',
-  text: `
-select count(*) as total from agents
-where org_id = $1 and (status = 'active' or $2) and id <> '${generalAgentId}'`,
-}
-
-export async function countAgents(db: Db, orgId: string, all: boolean): Promise<number> {
-  const [row] = await db.run<{ total: number }>(counted, [orgId, all])
-  return row!.total
+export async function countAgents(db: Db, orgId: string, filter: AgentFilter): Promise<number> {
+  const { total } = await matching(db, orgId, filter)
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
 }
 
 const agentOf: Statement = {

@@ -12,6 +12,7 @@ import { keepOrganization } from '../access/organizations.ts'
 import type { Db, Statement } from '../database.ts'
 import { isMissingValue } from '../database-errors.ts'
 import { jsonOrNull } from '../json-lists.ts'
+import { containing } from '../like.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { type UsageRow, usageOf } from '../usage.ts'
@@ -346,7 +347,7 @@ const activeIds = ({ kysely }: Db, orgId: string) =>
     )
 
 function matches(search: string) {
-  const pattern = `%${search.replace(/[\\%_]/g, '\\$&')}%`
+  const pattern = containing(search)
   return sql<SqlBool>`(title ilike ${pattern} or preview ilike ${pattern})`
 }
 

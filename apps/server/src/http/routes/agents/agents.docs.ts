@@ -23,7 +23,7 @@ export const agentDocs = {
     tag: 'Agents',
     summary: 'List agents',
     description:
-      'Returns the active agents of the organization, newest first; with `include_archived` also the archived ones. `source` names agents that files of the project define. Secrets in the config of capabilities are replaced by `********`. Without `limit` it streams the whole list.',
+      'Returns the active agents of the organization, newest first; with `include_archived` also the archived ones. `search` finds agents by name, display name and description. `source` names agents that files of the project define. Secrets in the config of capabilities are replaced by `********`. Without `limit` it streams the whole list.',
     sample: 'const agents = await outlast.agents.list()',
   },
   create_agent: {
@@ -59,6 +59,21 @@ export const agentDocs = {
     description:
       'Returns an agent by its id, active or archived, or an active agent by its name. Secrets in the config of capabilities are replaced by `********`. The response has an `ETag` for `If-Match`.',
     sample: `const agent = await outlast.agents.get('${agent}')`,
+  },
+  copy_agent: {
+    tag: 'Agents',
+    summary: 'Copy an agent',
+    description:
+      'Creates an active agent with all properties of another one, secrets included, also of an archived one or one from a file. A slug gets `-copy` at its end, or `-copy-2` and so on if that name is taken. Other names get ` (copy)`.',
+    errors: ['agent_name_taken', 'quota_exceeded'],
+    sample: `const copy = await outlast.agents.copy('${agent}')`,
+  },
+  get_agent_stats: {
+    tag: 'Agents',
+    summary: 'Get the statistics of an agent',
+    description:
+      'Returns how many sessions an agent has, how many turns they ran, and the tokens and cost of these. Turns that ended before the upgrade to this release are not counted.',
+    sample: `const stats = await outlast.agents.stats('${agent}')`,
   },
   put_agent: {
     tag: 'Agents',

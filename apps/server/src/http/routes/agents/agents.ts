@@ -135,10 +135,11 @@ async function idToPut(db: Db, orgId: string, idOrName: string, { name }: NewAge
   return (await claimName(db, orgId, name)) ?? newId('agent')
 }
 
-const shown = ({ capabilities }: Node, agent: Agent) => masked(capabilities, agent)
+/** Converts an agent to the response of a request, without its secrets. */
+export const shownAgent = ({ capabilities }: Node, agent: Agent) => masked(capabilities, agent)
 
 const send = (node: Node, reply: FastifyReply, agent: Agent) =>
-  tell(reply, agent).send(shown(node, agent))
+  tell(reply, agent).send(shownAgent(node, agent))
 
 /** With `If-Match`, refuses a change to a version that another request has replaced. */
 async function checkVersion(
@@ -208,14 +209,14 @@ function listRoutes({ app, node }: Api): void {
       response: { 200: AgentPage, '4xx': ErrorResponse },
     },
     async handler({ query, principal: { orgId }, db }, reply) {
-      const all = query.include_archived ?? false
+      const filter = { all: query.include_archived ?? false, search: query.search }
       return sendList(reply, query, {
         async *batches(range) {
-          for await (const agents of listAgents(db, orgId, { ...range, all })) {
-            yield agents.map((agent) => shown(node, agent))
+          for await (const agents of listAgents(db, orgId, { ...range, ...filter })) {
+            yield agents.map((agent) => shownAgent(node, agent))
           }
         },
-        count: () => countAgents(db, orgId, all),
+        count: () => countAgents(db, orgId, filter),
       })
     },
   })
