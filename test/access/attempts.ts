@@ -175,6 +175,9 @@ export const table: Record<string, Row> = {
   stream_agent_events: nothing(ofChannel),
   list_capabilities: ownOnly(),
   get_capability: byPath(),
+  list_harnesses: nothing('all organizations have the same one', () => [{ answer: [200] }]),
+  get_harness: nothing('all organizations have the same one'),
+  list_harness_examples: nothing('all organizations have the same ones'),
   list_sessions: ownOnly(
     ({ agent_id }) => `agent_id=${agent_id}`,
     ({ word }) => `search=${word}`,

@@ -88,6 +88,7 @@ export type Things = {
 const nounOf = { 'llm-providers': 'provider_id', 'llm-models': 'model_id' } as const
 const notOurs: Record<string, string> = {
   provider: 'google',
+  harness_id: 'base',
   tool_call_id: 'call_1',
   tool_name: 'open_door',
   organization_id: `org_${'0'.repeat(31)}9`,

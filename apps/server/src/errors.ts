@@ -108,6 +108,10 @@ export const catalogue = {
     400,
     '`retention_days` of an organization must be 0 or at least %s, the minimum for audit entries. Set a shorter retention on agents.',
   ],
+  harness_built_in: [
+    403,
+    'The built-in harness is the only one. Put prompts and capabilities on agents.',
+  ],
   quota_exceeded: [403, 'The organization has reached its quota of %s.'],
   host_not_allowed: [
     403,

@@ -24,6 +24,7 @@ export {
 export * from './event-query.ts'
 export * from './execution.ts'
 export * from './file.ts'
+export * from './harness.ts'
 export * from './health.ts'
 export * from './id.ts'
 export * from './image.ts'

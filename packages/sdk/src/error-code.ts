@@ -78,6 +78,7 @@ export type ServerCode =
   | 'keys_nested_too_deep'
   | 'user_mismatch'
   | 'retention_too_short'
+  | 'harness_built_in'
   | 'quota_exceeded'
   | 'host_not_allowed'
   | 'metrics_private'

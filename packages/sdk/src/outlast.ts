@@ -11,6 +11,7 @@ import { channels } from './channels.ts'
 import { endUsers } from './end-users.ts'
 import { events } from './events.ts'
 import { files } from './files.ts'
+import { harnesses } from './harnesses.ts'
 import { health } from './health.ts'
 import { type ClientOptions, createHttp } from './http.ts'
 import { images } from './images.ts'
@@ -66,6 +67,7 @@ function callsOf(options: ClientOptions) {
     channels: channels(http),
     events: events(http),
     files: files(http),
+    harnesses: harnesses(http),
     health: health(http),
     images: images(http),
     mcpServers: mcpServers(http),

@@ -80,6 +80,9 @@ const methods: Record<string, Called | Called[]> = {
   list_agent_events: (o) => o.channels.listEvents(id, id, { after_sequence: 1, limit: 2 }),
   stream_agent_events: (o) => o.channels.stream(id, id, { since_id: id, after_sequence: 1 }),
   list_capabilities: (o) => o.capabilities.list({ ...page, search: 'x' }),
+  list_harnesses: (o) => o.harnesses.list({ ...page, search: 'x', include_archived: true }),
+  get_harness: (o) => o.harnesses.get(id),
+  list_harness_examples: (o) => o.harnesses.examples(),
   get_capability: (o) => o.capabilities.get(id),
   list_sessions: (o) =>
     o.sessions.list({

@@ -34,6 +34,7 @@ import { agentNameRoutes } from './routes/agents/agent-names.ts'
 import { agentRoutes } from './routes/agents/agents.ts'
 import { capabilityRoutes } from './routes/agents/capabilities.ts'
 import { channelRoutes } from './routes/agents/channels.ts'
+import { harnessRoutes } from './routes/agents/harnesses.ts'
 import { scheduleRoutes } from './routes/agents/schedules.ts'
 import { channelAnswerRoutes } from './routes/channels/channel-answers.ts'
 import { channelEventRoutes } from './routes/channels/channel-events.ts'
@@ -204,6 +205,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   channelEventRoutes(api, streams)
   channelAnswerRoutes(api)
   capabilityRoutes(api)
+  harnessRoutes(api)
   sessionRoutes(api)
   reportRoutes(api)
   pinRoutes(api)

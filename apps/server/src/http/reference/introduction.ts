@@ -93,6 +93,7 @@ export const tagTexts: Record<TagName, string> = {
 export const parameterTexts: Record<string, string> = {
   session_id: 'Id of the session.',
   agent_id: 'Id of the agent, or its name if that consists of `a-z`, `0-9` and `-`.',
+  harness_id: 'Id of the built-in harness, or `base`, `generic` or `default`.',
   capability_id:
     'Id of the capability, such as `current_time`, or `mcp:` and the UUID of an MCP server.',
   turn_id: 'Id of the turn.',
@@ -133,6 +134,7 @@ export const parameterTexts: Record<string, string> = {
 export const parameterExamples: Record<string, string> = {
   session_id: 'session_01933b5a000070008000000000000001',
   agent_id: 'agent_01933b5a000070008000000000000001',
+  harness_id: 'base',
   capability_id: 'current_time',
   turn_id: 'turn_01933b5a000070008000000000000001',
   tool_call_id: 'call_1',

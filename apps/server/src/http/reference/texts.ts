@@ -11,6 +11,7 @@ import { agentFileDocs } from '../routes/agents/agent-files.docs.ts'
 import { agentDocs } from '../routes/agents/agents.docs.ts'
 import { capabilityDocs } from '../routes/agents/capabilities.docs.ts'
 import { channelDocs } from '../routes/agents/channels.docs.ts'
+import { harnessDocs } from '../routes/agents/harnesses.docs.ts'
 import { scheduleDocs } from '../routes/agents/schedules.docs.ts'
 import { executionDocs } from '../routes/channels/channels.docs.ts'
 import { mcpServerDocs } from '../routes/models/mcp-servers.docs.ts'
@@ -54,6 +55,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...fileDocs,
   ...imageDocs,
   ...agentDocs,
+  ...harnessDocs,
   ...agentFileDocs,
   ...channelDocs,
   ...executionDocs,
