@@ -48,6 +48,8 @@ async def agent_upserts(client):
     second = await client.agents.apply(agent_id, "porter", "You close doors.")
     assert first.id == second.id == agent_id
     assert (await client.agents.get(agent_id)).system_prompt == "You close doors."
+    # Its name is a slug: the next client applies another agent under it.
+    await client.agents.delete(agent_id)
 
 
 async def agent_files(client):

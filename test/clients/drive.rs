@@ -107,6 +107,8 @@ impl Drive {
         agents.apply(&id, "porter", "You open doors.").await?;
         let second = agents.apply(&id, "porter", "You close doors.").await?;
         expect!(second.id == id && second.system_prompt == "You close doors.", second);
+        // Its name is a slug: the next client applies another agent under it.
+        agents.delete(&id).await?;
         Ok(None)
     }
 
