@@ -197,6 +197,8 @@ export const table: Record<string, Row> = {
   },
   get_session: byPath(),
   export_session: byPath(),
+  retry_session: byPath(),
+  retake_message: byPath(bodies.retake_message),
   fork_session: {
     attempts: ({ event_id, model_id }, own) => [
       { answer: missing },

@@ -148,6 +148,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   decide_agent_tool_calls: () => ({ decisions: [{ tool_call_id: 'call_1', decision: 'allow' }] }),
   send_agent_message: () => ({ message: { role: 'user', ...text('Hello') } }),
   fork_session: () => ({}),
+  retake_message: () => ({ message_id: `message_${'0'.repeat(32)}` }),
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
   submit_tool_results: () => ({ tool_results: [{ tool_call_id: 'call_1', result: 'New' }] }),

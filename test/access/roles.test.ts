@@ -103,6 +103,8 @@ const rules: Record<string, Rule> = {
   get_session: { needs: 'read', token: 'read' },
   export_session: { needs: 'read' },
   fork_session: { needs: 'write' },
+  retake_message: { needs: 'write' },
+  retry_session: { needs: 'write', token: 'write' },
   update_session: { needs: 'write', token: 'write', grant: 'operation' },
   delete_session: { needs: 'write', token: 'write', grant: 'operation' },
   cancel_turn: { needs: 'write', token: 'write' },

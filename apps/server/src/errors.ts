@@ -154,6 +154,9 @@ export const catalogue = {
   session_not_idle: [409, 'The session is running a turn. Try again when it is idle.'],
   turn_not_failed: [409, 'Only a failed turn can be retried.'],
   turn_retried: [409, 'The turn was already retried: see %s.'],
+  message_not_retakable: [400, 'Message %s is not of a user, so it cannot be retaken.'],
+  session_superseded: [409, 'The session was superseded by %s.'],
+  session_without_key: [409, 'The session has no key that the fork could take.'],
   legal_hold: [409, 'Session %s is under a legal hold. An administrator must release it first.'],
   tool_call_not_waiting: [409, 'Tool call %s is not waiting for a result.'],
   question_not_waiting: [

@@ -56,6 +56,24 @@ test('--reason is in the audit log', async () => {
   assert.match(secret.stderr, /looks like a credential/)
 })
 
+test('finds a session by its key, and moves the key by a fork and a retake', async () => {
+  const create = ['sessions', 'create', '-a', agent, '--key', 'chat-1']
+  const id = await idOf(create)
+  assert.equal(await idOf(create), id)
+  const keyed = async () =>
+    (await made(['sessions', 'list', '--key', 'chat-1'])).map((one: { id: string }) => one.id)
+  assert.deepEqual(await keyed(), [id])
+  await cli(['messages', 'send', id, 'Hello', '--wait'])
+  const [message] = await made(['messages', 'list', id])
+  const retaken = await made(['sessions', 'retake', id, message.id, 'Good morning'])
+  assert.equal(retaken.message.content[0].text, 'Good morning')
+  assert.deepEqual(await keyed(), [retaken.id])
+  const old = (await cli(['sessions', 'get', id])).stdout
+  assert.match(old, new RegExp(`Superseded by +${retaken.id}`))
+  const fork = await idOf(['sessions', 'fork', retaken.id, '--take-key'])
+  assert.deepEqual(await keyed(), [fork])
+})
+
 test('creates, uses, forks, finds and deletes a session', async () => {
   const id = await idOf(['sessions', 'create', '-a', agent, '--title', 'Sums', '-t', 'mine'])
   const answer = await cli(['messages', 'send', id, 'What', 'is', '6 times 7?', '--wait'])

@@ -22,6 +22,7 @@ import {
   optional,
   pageOf,
   pageParameters,
+  withoutControls,
 } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
@@ -89,6 +90,14 @@ export const WaitingFor = Type.Object(
 )
 export type WaitingFor = Static<typeof WaitingFor>
 
+/** A client's own name for a session. */
+export const SessionKey = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: withoutControls,
+  examples: ['chat-4711'],
+})
+
 export const LastTurn = Type.Object(
   {
     id: described(TurnId, 'Id of the turn.'),
@@ -130,6 +139,10 @@ export const Session = Type.Object(
       EndUserId,
       'End user of your product to whom the session belongs. It never changes, and a fork has the same. Null: none.',
     ),
+    key: nullable(
+      Type.String(),
+      "Client's own name for the session, unique among the sessions of its agent and end user. Null if none was set, or if another session has taken it.",
+    ),
     title: nullable(
       Type.String(),
       'Title set by a client, at most 255 characters. The server never generates one. Null if none was set.',
@@ -154,6 +167,10 @@ export const Session = Type.Object(
     waiting_for: nullable(
       WaitingFor,
       'Tool results, approvals or answers that the running turn waits for. Null if it waits for none; `status` stays `active` meanwhile.',
+    ),
+    last_turn: nullable(
+      LastTurn,
+      'End of the latest turn. Null before the first end, and while a turn is queued, runs or waits.',
     ),
     preview: nullable(
       Type.String(),
@@ -201,6 +218,10 @@ export const Session = Type.Object(
           'True if the caller has pinned the session. Absent in streams, exports and new forks.',
       }),
     ),
+    superseded_by: nullable(
+      SessionId,
+      'Session that took the place of this one: its retake, or a fork that took its key. It may be deleted by now. Null otherwise.',
+    ),
     legal_hold: Type.Boolean({
       description:
         'True while a legal hold prevents the deletion of the session by requests and by retention. Set by an administrator. Default: false.',
@@ -227,6 +248,7 @@ export const Session = Type.Object(
         agent_id: `agent_${id}0101`,
         harness_id: harnessId,
         user: 'customer-4711',
+        key: 'report-48',
         title: 'Weekly report',
         tags: ['reports'],
         model_id: `model_${id}020a`,
@@ -237,6 +259,12 @@ export const Session = Type.Object(
         network_access: null,
         status: 'idle',
         waiting_for: null,
+        last_turn: {
+          id: `turn_${id}c001`,
+          status: 'completed',
+          error: null,
+          error_code: null,
+        },
         preview: 'Summarize the sales of last week.',
         output_preview: 'Sales rose by 4 % to 18,200 orders.',
         usage: { input_tokens: 1_840, output_tokens: 212, cost_usd: 0.000_884 },
@@ -249,6 +277,7 @@ export const Session = Type.Object(
         hints: null,
         features: ['file_system'],
         is_pinned: false,
+        superseded_by: null,
         legal_hold: false,
         started_at: '2026-11-25T09:30:00.120Z',
         finished_at: '2026-11-25T09:30:04.871Z',
@@ -297,6 +326,10 @@ export const NewSession = Type.Object(
     hints: optional(
       AnyObject,
       'Facts about the client, for tools: an object of at most 16 KiB as JSON. Default: none.',
+    ),
+    key: optional(
+      SessionKey,
+      "Client's own name for the session: 1 to 200 printable characters. If the agent and the end user have a session with this key, that session is returned with 200 and all other fields are ignored. Default: none.",
     ),
     title: optional(title, 'Title for lists, at most 255 characters. Default: none.'),
     tags: optional(tags, 'Labels: at most 50, each of at most 100 characters. Default: none.'),
@@ -357,6 +390,10 @@ export const NewFork = Type.Object(
       EventId,
       'Id of the last event to copy. Not together with `at_sequence`. Default: all events.',
     ),
+    take_key: optional(
+      Type.Boolean(),
+      'True moves the key of the source to the fork. The source then has none, and names the fork in `superseded_by`. Default: false.',
+    ),
     title: optional(title, "Title of the fork, at most 255 characters. Default: the source's."),
     tags: optional(
       tags,
@@ -387,7 +424,23 @@ export const SessionQuery = Type.Object({
   ...pageParameters,
   agent_id: Type.Optional(described(AgentId, 'Only sessions of this agent.')),
   user: endUserFilter('sessions'),
+  key: Type.Optional(
+    described(SessionKey, 'Only sessions with this key. The whole key must match, case included.'),
+  ),
   status: Type.Optional(described(SessionStatus, 'Only sessions with this status.')),
+  outcome: Type.Optional(
+    Type.Unsafe<'failed'>({
+      type: 'string',
+      enum: ['failed'],
+      description: '`failed`: only idle sessions whose latest turn failed.',
+    }),
+  ),
+  waiting: Type.Optional(
+    Type.Boolean({
+      description:
+        'True: only sessions that wait for tool results, approvals or other input. False: only others.',
+    }),
+  ),
   tag: Type.Optional(
     Type.String({
       minLength: 1,

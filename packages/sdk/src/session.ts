@@ -5,6 +5,7 @@ import type {
   NewMessage,
   QuestionAnswers,
   QuestionAnswersAccepted,
+  RetriedTurn,
 } from '@outlast/contract'
 import type { ClientTool } from './client-tool.ts'
 import { OutlastError } from './error.ts'
@@ -92,9 +93,25 @@ export function sessionOf(http: Http, id: string) {
         { body },
         options,
       ),
+    /**
+     * Retries the latest turn, which failed, and returns the new turn.
+     * Contract: the turn fails with the code `turn_not_failed` if that turn did not fail.
+     */
+    retry: (options: TurnOptions = {}): Turn =>
+      createTurn(http, id, { begin: retryTurn(http, id, options), options }),
     /** Streams all events, stored ones first: see `streamEvents`. */
     events: (options?: StreamOptions) => streamEvents(http, id, options),
   }
+}
+
+async function retryTurn(
+  http: Http,
+  sessionId: string,
+  { signal }: TurnOptions,
+): Promise<Following> {
+  const at = path`/v1/sessions/${sessionId}/retry`
+  const { sequence } = await http.call<RetriedTurn>('POST', at, {}, signal && { signal })
+  return { of: 'next', sequence }
 }
 
 /** Types of events that determine the latest turn. */

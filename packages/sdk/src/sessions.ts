@@ -3,10 +3,13 @@ import type {
   ContextReport,
   ExportSessionQuery,
   NewFork,
+  NewRetake,
   NewSession,
   NewSessionToken,
   PageQuery,
   Preview,
+  Retake,
+  RetriedTurn,
   Session,
   SessionChange,
   SessionQuery,
@@ -22,12 +25,15 @@ import { answers, storedValues } from './session-answers.ts'
 export function sessions(http: Http) {
   const { call, bytes } = http
   return {
-    /** Lists sessions, newest first, filtered by agent, status, tag, legal hold or text. */
+    /** Lists sessions, newest first, filtered by agent, key, status, tag, legal hold or text. */
     list: (query?: SessionQuery, options?: CallOptions) =>
       listOf<Session>(http, '/v1/sessions', query, options),
     /** Counts sessions by status. */
     stats: (options?: CallOptions) => call<SessionStats>('GET', '/v1/sessions/stats', {}, options),
-    /** Creates a session. `agent_archived`. Send messages with `outlast.session(created)`. */
+    /**
+     * Creates a session, or returns the one that has its `key`. `agent_archived`. Send messages
+     * with `outlast.session(created)`.
+     */
     create: (body: NewSession = {}, options?: CallOptions) =>
       call<Session>('POST', '/v1/sessions', { body }, options),
     /** Returns a session. `not_found` for an unknown id. */
@@ -57,6 +63,15 @@ export function sessions(http: Http) {
     /** Cancels the running turn. The status is `no_op` if none runs. */
     cancelTurn: (id: string, options?: CallOptions) =>
       call<CancelTurnResponse>('POST', path`/v1/sessions/${id}/cancel`, {}, options),
+    /**
+     * Sends a message of a user again, or another one in its place, in a fork that takes the key of
+     * the session. `session_not_idle`, `session_superseded`.
+     */
+    retake: (id: string, body: NewRetake, options?: CallOptions) =>
+      call<Retake>('POST', path`/v1/sessions/${id}/retake`, { body }, options),
+    /** Retries the latest turn, which failed: `turn_not_failed`. `outlast.session` follows it. */
+    retry: (id: string, options?: CallOptions) =>
+      call<RetriedTurn>('POST', path`/v1/sessions/${id}/retry`, {}, options),
     /** Copies a session, whole or up to an event. */
     fork: (id: string, body: NewFork = {}, options?: CallOptions) =>
       call<Session>('POST', path`/v1/sessions/${id}/fork`, { body }, options),

@@ -63,6 +63,8 @@ import { pinRoutes } from './routes/sessions/pins.ts'
 import { questionRoutes } from './routes/sessions/questions.ts'
 import { reportRoutes } from './routes/sessions/reports.ts'
 import { sessionStorageRoutes } from './routes/sessions/session-storage.ts'
+import { retakeRoutes } from './routes/sessions/retakes.ts'
+import { retryRoutes } from './routes/sessions/retries.ts'
 import { streamRoutes } from './routes/sessions/session-stream.ts'
 import { sessionTokenRoutes } from './routes/sessions/session-tokens.ts'
 import { sessionRoutes } from './routes/sessions/sessions.ts'
@@ -211,6 +213,8 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   pinRoutes(api)
   exportRoutes(api)
   forkRoutes(api)
+  retakeRoutes(api)
+  retryRoutes(api)
   messageRoutes(api)
   answerRoutes(api)
   approvalRoutes(api)
@@ -270,7 +274,7 @@ async function allowOrigins(app: FastifyInstance, { config }: Node) {
     origin: config.CORS_ALLOWED_ORIGINS,
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['x-request-id', 'x-total-count', 'retry-after', 'etag'],
+    exposedHeaders: ['x-request-id', 'x-total-count', 'retry-after', 'etag', 'outlast-session'],
     maxAge: 600,
   })
 }

@@ -1,12 +1,11 @@
-import type { NewSession, Session } from '@outlast/sdk'
+import type { NewSession, Session, SessionQuery } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
-import type { Flags } from '../core/flags.ts'
 import { findResource, type Kind, prefixed } from '../core/resources.ts'
 import { capabilityFlag, listIfGiven, usesOf } from '../input/capability-flags.ts'
 import { changeOf, given } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
-import { failedSessions, waitingSessions } from '../input/session-filters.ts'
+import { modelFlag, namingFlags } from '../input/session-flags.ts'
 import { grantsOf, tokenFlags } from '../input/token-flags.ts'
 import { countIfGiven, listFlags, take } from '../output/list.ts'
 import { showPreview } from '../output/preview.ts'
@@ -15,6 +14,7 @@ import { ago, moment } from '../output/time.ts'
 import { usageText } from '../output/usage.ts'
 import { oneLine } from '../output/width.ts'
 import { answer, secrets, setSecret } from './session-answers.ts'
+import { fork, retake } from './session-forks.ts'
 import { log } from './session-log.ts'
 
 const waitsFor = {
@@ -23,8 +23,19 @@ const waitsFor = {
   input: 'waiting for answers',
 }
 
-const stateOf = ({ status, waiting_for }: Session) =>
-  waiting_for ? (waitsFor[waiting_for.type] ?? 'waiting') : status
+function stateOf({ status, waiting_for, last_turn }: Session): string {
+  if (waiting_for) return waitsFor[waiting_for.type] ?? 'waiting'
+  return last_turn?.status === 'failed' ? 'failed' : status
+}
+
+/** Filters by the words of `--status`, which are those that lists show. */
+const byState = {
+  started: { status: 'started' },
+  active: { status: 'active' },
+  idle: { status: 'idle' },
+  waiting: { waiting: true },
+  failed: { outcome: 'failed' },
+} as const satisfies Record<string, SessionQuery>
 
 const titleOf = ({ title, preview }: Session) => title ?? preview
 
@@ -35,36 +46,28 @@ const list = defineCommand({
     agent: { type: 'string', short: 'a', value: 'AGENT', about: 'agent (id or name)' },
     status: {
       type: 'string',
-      choices: ['started', 'active', 'idle', 'waiting', 'failed'],
+      choices: Object.keys(byState) as (keyof typeof byState)[],
       value: 'STATUS',
       about: 'status',
     },
     user: { type: 'string', value: 'USER', about: 'end user of your product' },
+    key: { type: 'string', value: 'TEXT', about: 'key' },
     tag: { type: 'string', short: 't', value: 'TAG', about: 'tag' },
     search: { type: 'string', short: 's', value: 'TEXT', about: 'text in the title or preview' },
     held: { type: 'boolean', about: 'sessions under a legal hold' },
     pinned: { type: 'boolean', about: 'sessions that you have pinned' },
   },
   async run({ outlast, out, signal }, { flags }) {
-    const { agent, status, user, tag, search, held, pinned } = flags
+    const { agent, key, status, user, tag, search, held, pinned } = flags
     const marks = { ...(held && { legal_hold: true }), ...(pinned && { pinned: true }) }
-    const filters = { agent_id: agent, user, tag, search, ...marks }
-    const calls = { outlast, signal }
-    const rows =
-      status === 'waiting'
-        ? waitingSessions(calls, filters, flags)
-        : status === 'failed'
-          ? failedSessions(calls, filters, flags)
-          : take(
-              (page) => outlast.sessions.list({ ...filters, status, ...page }, { signal }),
-              flags,
-            )
+    const filters = { agent_id: agent, key, user, tag, search, ...marks }
+    const query = { ...filters, ...(status && byState[status]) }
     await out.list(
-      rows,
+      take((page) => outlast.sessions.list({ ...query, ...page }, { signal }), flags),
       [
         { title: 'ID', value: ({ id }) => id },
         { title: 'TITLE', value: titleOf, isFlexible: true },
-        { title: 'STATUS', value: (row) => (status === 'failed' ? 'failed' : stateOf(row)) },
+        { title: 'STATUS', value: stateOf },
         { title: 'CREATED', value: ({ created_at }) => ago(created_at), isExtra: true },
       ],
       { empty: 'No sessions match. `outlast chat` starts one.' },
@@ -76,15 +79,18 @@ async function show({ out }: Context, session: Session): Promise<void> {
   const { forked_from } = session
   await out.item(session, {
     ID: session.id,
+    Key: session.key,
     Title: session.title,
     Agent: session.agent_id,
     User: session.user,
     Status: stateOf(session),
+    Failure: session.last_turn?.error,
     Model: session.model_id ?? 'the default model',
     Capabilities: () => session.capabilities?.map(({ ref }) => ref).join(', '),
     Tags: () => session.tags?.join(', '),
     'First message': session.preview,
     'Latest reply': session.output_preview,
+    'Superseded by': session.superseded_by,
     'Fork of': forked_from && `${forked_from.session_id} up to event ${forked_from.sequence}`,
     'Legal hold': session.legal_hold ? 'yes' : undefined,
     Usage: usageText(session.usage),
@@ -103,15 +109,6 @@ const get = defineCommand({
   },
 })
 
-const namingFlags = {
-  title: { type: 'string', value: 'TEXT', about: 'title' },
-  tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'tag' },
-} as const satisfies Flags
-
-const modelFlag = {
-  model: { type: 'string', short: 'm', value: 'MODEL', about: 'model of its turns (id or name)' },
-} as const satisfies Flags
-
 const create = defineCommand({
   summary: 'create a session; `outlast messages send` sends a message to it',
   flags: {
@@ -123,6 +120,7 @@ const create = defineCommand({
       about: 'agent to use (id or name)',
     },
     user: { type: 'string', value: 'USER', about: 'end user of your product' },
+    key: { type: 'string', value: 'TEXT', about: 'key; a session that has it is returned' },
     ...namingFlags,
     ...modelFlag,
     ...capabilityFlag,
@@ -133,6 +131,7 @@ const create = defineCommand({
     const body: NewSession = {
       agent_id: flags.agent,
       user: flags.user,
+      key: flags.key,
       title: flags.title,
       model_id: flags.model,
       tags: listIfGiven(flags.tag),
@@ -178,28 +177,6 @@ const holding = (legal_hold: boolean, summary: string, sentence: string) =>
     },
   })
 
-const fork = defineCommand({
-  summary: 'copy a session, whole or up to an event',
-  positionals: ['<session>'],
-  flags: {
-    at: { type: 'string', value: 'SEQUENCE', about: 'sequence number of the last event to copy' },
-    event: { type: 'string', value: 'EVENT', about: 'id of that event, instead of --at' },
-    ...namingFlags,
-    ...modelFlag,
-  },
-  async run({ outlast, out, signal }, { words, flags }) {
-    const body = {
-      at_sequence: countIfGiven(flags.at, '--at'),
-      event_id: flags.event,
-      title: flags.title,
-      model_id: flags.model,
-      tags: listIfGiven(flags.tag),
-    }
-    const session = await outlast.sessions.fork(words[0]!, body, { signal })
-    await out.done(session, `Created session ${session.id}, a fork of ${words[0]}.`)
-  },
-})
-
 const exportSession = defineCommand({
   summary: 'export a session as JSON lines',
   positionals: ['<session>'],
@@ -223,6 +200,16 @@ const cancel = defineCommand({
     const answer = await outlast.sessions.cancelTurn(id, { signal })
     const isIdle = answer.status === 'no_op'
     await out.done({ id, ...answer }, isIdle ? 'No turn runs.' : `Cancelled the turn of ${id}.`)
+  },
+})
+
+const retry = defineCommand({
+  summary: 'retry the latest turn, which failed',
+  positionals: ['<session>'],
+  async run({ outlast, out, signal }, { words }) {
+    const id = words[0]!
+    const turn = await outlast.sessions.retry(id, { signal })
+    await out.done({ id, ...turn }, `Retrying the failed turn of ${id} as ${turn.turn_id}.`)
   },
 })
 
@@ -338,8 +325,10 @@ export const sessions: Noun = {
   create,
   update,
   fork,
+  retake,
   export: exportSession,
   cancel,
+  retry,
   delete: deletion({
     summary: 'delete a session with its messages and files',
     positional: '<session>',

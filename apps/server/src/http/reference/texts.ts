@@ -32,6 +32,8 @@ import { pinDocs } from '../routes/sessions/pins.docs.ts'
 import { questionDocs } from '../routes/sessions/questions.docs.ts'
 import { reportDocs } from '../routes/sessions/reports.docs.ts'
 import { sessionStorageDocs } from '../routes/sessions/session-storage.docs.ts'
+import { retakeDocs } from '../routes/sessions/retakes.docs.ts'
+import { retryDocs } from '../routes/sessions/retries.docs.ts'
 import { sessionTokenDocs } from '../routes/sessions/session-tokens.docs.ts'
 import { sessionDocs } from '../routes/sessions/sessions.docs.ts'
 import { userTokenDocs } from '../routes/sessions/user-tokens.docs.ts'
@@ -42,6 +44,8 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...pinDocs,
   ...reportDocs,
   ...forkDocs,
+  ...retakeDocs,
+  ...retryDocs,
   ...exportDocs,
   ...messageDocs,
   ...eventDocs,

@@ -18,6 +18,14 @@ export function checkImages(content: EventMessage['content'], path: string): voi
   if (images.length > imagesMax) throw invalidAt(path, `must have at most ${imagesMax} images`)
 }
 
+/** Refuses content that a user cannot send. Contract: throws 400. */
+export function checkContent(content: EventMessage['content'], path: string): void {
+  if (content.some(({ type }) => type === 'tool_result')) {
+    throw invalidAt(path, 'holds a result, which only a message of the role tool_result may')
+  }
+  checkImages(content, path)
+}
+
 export type MessageToAccept = {
   orgId: string
   sessionId: string

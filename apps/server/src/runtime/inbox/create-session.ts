@@ -1,4 +1,4 @@
-import { type Agent, harnessId, type NewSession, type Session } from '@outlast/contract'
+import { type Agent, harnessId, type NewSession } from '@outlast/contract'
 import { checkCombination, checkUses, mountsOf } from '../../capabilities/catalog.ts'
 import {
   checkClientTools,
@@ -16,10 +16,15 @@ import { joinedFiles, readInitialFiles } from '../../store/files/initial-files.t
 import { getAgent } from '../../store/models/agents.ts'
 import { generalAgent, getAgentNamed } from '../../store/models/general-agent.ts'
 import { checkModel } from '../../store/models/models.ts'
-import { type ChannelOfSession, createSession } from '../../store/sessions/sessions.ts'
+import {
+  type ChannelOfSession,
+  createSession,
+  findByKey,
+  type OpenedSession,
+} from '../../store/sessions/sessions.ts'
 import { fileLimits, type Node } from '../node.ts'
 
-type SessionToOpen = {
+export type SessionToOpen = {
   orgId: string
   wanted: NewSession
   id?: string
@@ -27,8 +32,8 @@ type SessionToOpen = {
 }
 
 /**
- * Creates a session of an agent, with the files that its capabilities mount, those of the agent, and
- * its own.
+ * Returns the session that has the key, or creates one, with the files that its capabilities mount,
+ * those of the agent, and its own.
  * Contract: throws 404 without the agent, `agent_archived`, `quota_exceeded`, and 400 for an
  * invalid combination of capabilities.
  */
@@ -36,9 +41,13 @@ export async function openSession(
   node: Node,
   db: Db | Database,
   { orgId, wanted, id, channel }: SessionToOpen,
-): Promise<Session> {
+): Promise<OpenedSession> {
   const { capabilities } = node
   const agent = await agentOf(db, orgId, wanted)
+  const { key, user = null } = wanted
+  const keyed = key != null && { agent_id: agent.id, key, user }
+  const existing = keyed && (await findByKey(db, orgId, keyed))
+  if (existing) return { session: existing, isNew: false }
   if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
   const uses = unmasked(capabilities, wanted.capabilities ?? [], [])
   const tools = checkClientTools(wanted.tools)
@@ -69,7 +78,7 @@ export async function openSession(
   const kept = await keepMounts(db, orgId, { mounts, limits })
   return atomically(db, async (db) => {
     const made = await create(db)
-    await mountFiles(db, made, kept, limits)
+    if (made.isNew) await mountFiles(db, made.session, kept, limits)
     return made
   })
 }

@@ -1,4 +1,4 @@
-import type { NewFork, Session, TokenUsage } from '@outlast/contract'
+import type { LastTurn, NewFork, Session, TokenUsage } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
@@ -49,13 +49,15 @@ const namedTexts = `(
 /** Columns of the copy whose values differ from the source. */
 const ofCopy: Record<string, string> = {
   id: ':id',
-  title: 'coalesce(:title, o.title)',
+  key: ':key',
   user_id: 'o.user_id',
   channel_id: 'o.channel_id',
+  title: 'coalesce(:title, o.title)',
   tags: 'coalesce(:tags::text[], o.tags)',
   model_id: 'coalesce(:model_id, o.model_id)',
   status: "case when :isStarted::boolean then 'idle' else 'started' end",
   waiting_for: 'null',
+  last_turn: ':lastTurn::json',
   preview: ':preview',
   output_preview: ':outputPreview',
   input_tokens: ':inputTokens',
@@ -64,6 +66,7 @@ const ofCopy: Record<string, string> = {
   cache_creation_tokens: ':cacheCreationTokens',
   cost_nanos: ':costNanos',
   forked_from: "json_build_object('session_id', o.id, 'sequence', :sequence::integer)",
+  superseded_by: 'null',
   legal_hold: 'false',
   started_at: 'case when :isStarted then o.started_at end',
   finished_at: 'case when cardinality(:types) > 0 then o.now else :idledAt::timestamptz end',
@@ -144,10 +147,20 @@ export type AsOf = {
   usage: TokenUsage | undefined
   /** When it was last idle. */
   idledAt: string | null
+  lastTurn: LastTurn | null
   /** The last sequence and the prompt of the latest model call. */
   context: { sequence: number; prompt: string } | undefined
   /** Events that end the running turn in the copy. */
   ending: readonly NewEvent[]
+}
+
+/** The id of a fork that supersedes its source, and the key of the source. */
+export type TakenKey = { id: string; key: string | null }
+
+type Copying = {
+  as: AsOf
+  changes: Pick<NewFork, 'title' | 'tags' | 'model_id'>
+  taken?: TakenKey | undefined
 }
 
 export type Forked = { session: Session; hasSecrets: boolean }
@@ -159,16 +172,18 @@ export type Forked = { session: Session; hasSecrets: boolean }
 export async function copySession(
   db: Db,
   { orgId, sessionId }: { orgId: string; sessionId: string },
-  { as, changes }: { as: AsOf; changes: Pick<NewFork, 'title' | 'tags' | 'model_id'> },
+  { as, changes, taken }: Copying,
 ): Promise<Forked> {
-  const id = newId('session')
+  const { id, key } = taken ?? { id: newId('session'), key: null }
   const { usage, ending } = as
   const values = valuesOf(copy, {
     orgId,
     sessionId,
     id,
+    key,
     ...eventLists(ending),
     ...as,
+    lastTurn: as.lastTurn && JSON.stringify(as.lastTurn),
     title: changes.title ?? null,
     tags: changes.tags ?? null,
     model_id: changes.model_id ?? null,

@@ -25,6 +25,7 @@ export const columns = [
   'org_id',
   'agent_id',
   'user_id',
+  'key',
   'title',
   'tags',
   'model_id',
@@ -35,6 +36,7 @@ export const columns = [
   'network_access',
   'status',
   'waiting_for',
+  'last_turn',
   'preview',
   'output_preview',
   'input_tokens',
@@ -46,6 +48,7 @@ export const columns = [
   'system_prompt',
   'locale',
   'hints',
+  'superseded_by',
   'legal_hold',
   'started_at',
   'finished_at',
@@ -79,6 +82,7 @@ export function present(row: SessionRow): Session {
     agent_id: row.agent_id,
     harness_id: harnessId,
     user: row.user_id,
+    key: row.key,
     title: row.title,
     tags: row.tags,
     model_id: row.model_id,
@@ -89,6 +93,7 @@ export function present(row: SessionRow): Session {
     network_access: row.network_access,
     status: row.status,
     waiting_for: row.waiting_for,
+    last_turn: row.status === 'idle' ? row.last_turn : null,
     preview: row.preview,
     output_preview: row.output_preview,
     usage: usageOf(row) ?? null,
@@ -101,6 +106,7 @@ export function present(row: SessionRow): Session {
     hints: row.hints,
     features,
     ...(row.is_pinned !== undefined && { is_pinned: row.is_pinned }),
+    superseded_by: row.superseded_by,
     legal_hold: row.legal_hold,
     started_at: row.started_at,
     finished_at: row.finished_at,
@@ -128,6 +134,24 @@ export async function getSession(
   return present(userId === undefined ? { ...row, is_pinned: undefined } : row)
 }
 
+/** SQL: the unique index of keys. Sessions without an end user share the empty one. */
+const keyIndex = "(org_id, key, agent_id, coalesce(user_id, '')) where key is not null"
+
+const byKey: Statement = {
+  name: 'session-by-key',
+  text: `
+select ${columns.join(', ')} from sessions
+where org_id = $1 and key = $2 and agent_id = $3 and coalesce(user_id, '') = coalesce($4, '')`,
+}
+
+export type KeyedSession = { agent_id: string; key: string; user: string | null }
+
+/** Finds the session of an agent and an end user that has a key. */
+export async function findByKey(db: Db, orgId: string, { agent_id, key, user }: KeyedSession) {
+  const [row] = await db.run<SessionRow>(byKey, [orgId, key, agent_id, user])
+  return row && present(row)
+}
+
 const byIds: Statement = {
   name: 'sessions-by-id',
   text: `
@@ -150,11 +174,13 @@ const insert = statement(
 with a as (
   select id from agents where org_id = :orgId and id = :agent_id for key share
 ), s as (
-  insert into sessions (org_id, id, agent_id, user_id, channel_id, channel_key_id, title, tags, model_id, capabilities, tools, system_prompt, locale, hints, max_iterations, parallel_tool_calls, network_access, sequence)
-  values (:orgId, :id, (select id from a), :user, :channelId, :channelKeyId, :title, :tags, :model_id, :capabilities, :tools, :system_prompt, :locale, :hints, :maxIterations, :parallelToolCalls, :networkAccess, 1)
-  returning ${columns.join(', ')}, sequence, sequence as added
+  insert into sessions (org_id, id, agent_id, key, user_id, channel_id, channel_key_id, title, tags, model_id, capabilities, tools, system_prompt, locale, hints, max_iterations, parallel_tool_calls, network_access, sequence)
+  values (:orgId, :id, (select id from a), :key, :user, :channelId, :channelKeyId, :title, :tags, :model_id, :capabilities, :tools, :system_prompt, :locale, :hints, :maxIterations, :parallelToolCalls, :networkAccess, 1)
+  on conflict ${keyIndex} do update set key = excluded.key
+  returning ${columns.join(', ')}, sequence, (id = :id)::integer as added
 ), ${appendEvents(events({ type: 'session.started', context: "'{}'", data: ':data' }))}, c as (
-  insert into counters as c (org_id, agent_id, shard, sessions) values (:orgId, '', :shard, 1), (:orgId, :agent_id, :shard, 1)
+  insert into counters as c (org_id, agent_id, shard, sessions)
+  select :orgId, n.agent_id, :shard::smallint, 1 from s, (values (''), (:agent_id)) as n(agent_id) where s.id = :id
   on conflict (org_id, agent_id, shard) do update set sessions = c.sessions + 1
 )
 select ${columns.join(', ')}, false as is_pinned from s`,
@@ -170,17 +196,25 @@ export type CreatedSession = Omit<NewSession, 'agent_id'> & {
   channel?: ChannelOfSession | undefined
 }
 
-/** Creates a session with its first event and counts it. Contract: throws 404 without its agent. */
+/** A session that was created, or that had the key already. */
+export type OpenedSession = { session: Session; isNew: boolean }
+
+/**
+ * Creates a session with its first event and counts it. If another call creates a session with the
+ * same key at the same time, returns that one, unchanged.
+ * Contract: throws 404 without its agent.
+ */
 export async function createSession(
   db: Db,
   orgId: string,
   { id = newId('session'), channel, ...session }: CreatedSession,
-): Promise<Session> {
-  const { agent_id, user, title, tags, model_id, capabilities, tools } = session
+): Promise<OpenedSession> {
+  const { agent_id, key, user, title, tags, model_id, capabilities, tools } = session
   const values = valuesOf(insert, {
     orgId,
     id,
     agent_id,
+    key: key ?? null,
     user: user ?? null,
     channelId: channel?.id ?? null,
     channelKeyId: channel?.keyId ?? null,
@@ -202,8 +236,11 @@ export async function createSession(
   const [row] = await created.catch((error) => {
     throw isMissingValue(error) ? new ApiError('not_found', 'Agent') : error
   })
-  return present(row!)
+  return { session: present(row!), isNew: row!.id === id }
 }
+
+/** The id of a new session, and the end user whom it belongs to. */
+export type SessionOwner = { id?: string | undefined; user?: string | null | undefined }
 
 /**
  * Updates a session.
@@ -245,8 +282,9 @@ type ListQuery = SessionQuery & {
 
 /** Lists the sessions of a scope, else of the organization, newest first. */
 export function listSessions(db: Db, orgId: string, query: ListQuery): Promise<SessionRows> {
-  const { user, status, tag, legal_hold, pinned, search, offset, limit, scope } = query
-  const filters = [scope, user, status, tag, legal_hold, pinned, search]
+  const { key, user, status, outcome, waiting, tag } = query
+  const { legal_hold, pinned, search, offset, limit, scope } = query
+  const filters = [scope, key, user, status, outcome, waiting, tag, legal_hold, pinned, search]
   const isFiltered = filters.some((filter) => filter !== undefined)
   return !isFiltered && offset === 0 && limit <= newestMax
     ? listNewest(db, orgId, query)
@@ -292,11 +330,16 @@ async function listMatching(
     .$if(query.agent_id !== undefined, (q) => q.where('agent_id', '=', query.agent_id!))
     .$if(query.scope !== undefined, (q) => q.where(inScope(query.scope!)))
     .$if(query.user !== undefined, (q) => q.where('user_id', '=', query.user!))
+    .$if(query.key !== undefined, (q) => q.where('key', '=', query.key!))
     .$if(query.status === 'started', (q) => q.where('started_at', 'is', null))
     .$if(query.status === 'idle', (q) =>
       q.where('status', '=', 'idle').where('started_at', 'is not', null),
     )
     .$if(query.status === 'active', (q) => q.where('id', 'in', activeIds(db, orgId)))
+    .$if(query.outcome === 'failed', (q) => q.where('id', 'in', failedIds(db, orgId)))
+    .$if(query.waiting !== undefined, (q) =>
+      q.where('waiting_for', query.waiting ? 'is not' : 'is', null),
+    )
     .$if(query.tag !== undefined, (q) =>
       q.where(sql<SqlBool>`tags @> array[${query.tag}]::text[] and tags <> '{}'`),
     )
@@ -345,6 +388,20 @@ const activeIds = ({ kysely }: Db, orgId: string) =>
         .where('org_id', '=', orgId)
         .where('waiting_for', 'is not', null),
     )
+
+/** Idle sessions whose latest turn failed. Its failure has the time at which they became idle. */
+const failedIds = ({ kysely }: Db, orgId: string) =>
+  kysely
+    .selectFrom('failed_turns as f')
+    .innerJoin('sessions as s', (join) =>
+      join
+        .onRef('s.org_id', '=', 'f.org_id')
+        .onRef('s.id', '=', 'f.session_id')
+        .onRef('s.finished_at', '=', 'f.failed_at'),
+    )
+    .select('s.id')
+    .where('f.org_id', '=', orgId)
+    .where('s.turn_id', 'is', null)
 
 function matches(search: string) {
   const pattern = containing(search)

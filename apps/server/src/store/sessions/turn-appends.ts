@@ -1,4 +1,4 @@
-import type { TokenUsage } from '@outlast/contract'
+import type { LastTurn, TokenUsage } from '@outlast/contract'
 import type { Db } from '../database.ts'
 import { textList, textRows } from '../json-lists.ts'
 import { randomShard } from '../shards.ts'
@@ -64,6 +64,7 @@ with s as (
     turn_node = case when sequence = :endsAt then null else turn_node end,
     turn_cancelled = sequence <> :endsAt and turn_cancelled,
     turn_id = case when sequence = :endsAt then :nextTurnId else turn_id end,
+    last_turn = case when sequence = :endsAt then :lastTurn::json else last_turn end,
     waiting_for = null,
     wait_expires_at = null,
     output_preview = coalesce(:outputPreview, output_preview),
@@ -171,6 +172,7 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     nextTurnId: ending?.next?.turnId ?? null,
     nextFrom: ending?.next?.from ?? null,
     nextInput: ending?.next?.input ?? null,
+    lastTurn: ending ? JSON.stringify(lastTurnOf(run, what)) : null,
     outcome: what.outcome ?? false,
     outputPreview: what.outputPreview ?? null,
     inputTokens: usage?.input_tokens ?? 0,
@@ -192,6 +194,12 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
   })
   const [appended] = await db.run<Appended>(append, values)
   return appended
+}
+
+function lastTurnOf({ turnId: id }: TurnRun, { ending, cancelled }: Appending): LastTurn {
+  const { error = null, code: error_code = null } = ending?.failure ?? {}
+  const status = ending?.failure ? 'failed' : cancelled ? 'cancelled' : 'completed'
+  return { id, status, error, error_code }
 }
 
 const failureValues = ({ input, nodeId, error, code }: TurnFailure, { attempt }: TurnRun) => ({

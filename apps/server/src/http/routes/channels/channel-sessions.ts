@@ -100,7 +100,7 @@ function collectionRoutes({ app, node }: Api): void {
       const owner = ownerOf(request)
       const { orgId, channelId, keyId, user } = owner
       const { agentId: agent_id } = request.principal.channel!.channel
-      const session = await openSession(node, db, {
+      const { session } = await openSession(node, db, {
         orgId,
         wanted: { agent_id, user, title: body.title ?? null },
         channel: { id: channelId, keyId },

@@ -16,7 +16,7 @@ import { ApiError, invalidAt } from '../../../errors.ts'
 import { databaseNow, newId, parseId } from '../../../ids.ts'
 import { traceparentOf } from '../../../observe/trace-context.ts'
 import { holdsScript } from '../../../providers/simulated/script.ts'
-import { acceptInput, checkImages } from '../../../runtime/inbox/accept.ts'
+import { acceptInput, checkContent } from '../../../runtime/inbox/accept.ts'
 import { withImageNames } from '../../../runtime/inbox/message-images.ts'
 import { checkMessageTools } from '../../../runtime/inbox/message-tools.ts'
 import { submitResults } from '../../../runtime/inbox/results.ts'
@@ -28,7 +28,7 @@ import { streamList } from '../../core/page.ts'
 import { messageView } from '../../security/token-view.ts'
 import { checkIds } from './answers.ts'
 
-const bodyBytesMax = 8 * 1024 * 1024
+export const messageBytesMax = 8 * 1024 * 1024
 
 type Params = { session_id: string }
 
@@ -36,7 +36,7 @@ export function messageRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: NewMessage }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/messages',
-    bodyLimit: bodyBytesMax,
+    bodyLimit: messageBytesMax,
     config: {
       forToken: 'write',
       tokenFields: ['message', 'on_busy', 'controls', 'metadata', 'tags'],
@@ -146,13 +146,7 @@ function onBusyOf(message: EventMessage, { on_busy: wanted }: NewMessage): OnBus
 
 function messageFrom(body: NewMessage, tools: ClientTool[]): EventMessage {
   const { message, metadata, tags, external_actor } = body
-  if (message.content.some(({ type }) => type === 'tool_result')) {
-    throw invalidAt(
-      'message/content',
-      'holds a result, which only a message of the role tool_result may',
-    )
-  }
-  checkImages(message.content, 'message/content')
+  checkContent(message.content, 'message/content')
   return {
     id: newId('message'),
     role: 'user',

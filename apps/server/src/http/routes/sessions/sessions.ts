@@ -72,12 +72,16 @@ function listRoutes({ app, node }: Api): void {
     schema: {
       operationId: 'create_session',
       body: NewSession,
-      response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
+      response: { 200: Session, 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
     async handler({ body, principal, db, committed }, reply) {
       const { orgId } = principal
       const user = ownedUser(principal, body)
-      const session = await openSession(node, db, { orgId, wanted: { ...body, user } })
+      const { session, isNew } = await openSession(node, db, { orgId, wanted: { ...body, user } })
+      if (!isNew) {
+        reply.header('outlast-session', 'existing')
+        return reply.code(200).send(sessionView(principal, shown(node, session)))
+      }
       committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
       return reply.code(201).send(sessionView(principal, shown(node, session)))
     },
