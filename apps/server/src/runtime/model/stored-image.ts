@@ -28,13 +28,13 @@ export async function findStored(turn: Turn, ids: readonly string[]) {
 /** Length of an image in base64. */
 export const base64LengthOf = (bytes: number) => Math.ceil(bytes / 3) * 4
 
-const roomWaitMs = 15_000
+const roomWaitMs = 60_000
 const roomPauseMs = 100
 
 /**
  * Reads an uploaded image once per turn. Its bytes count in the budget of the turn, its
  * organization and the node, and stay until the turn ends.
- * Contract: waits up to 15 s while other turns use the room; the result has the reason if there is
+ * Contract: waits up to 60 s while other turns use the room; the result has the reason if there is
  * none.
  */
 export const readStored = (turn: Turn, image: StoredImage): Promise<Fetched> =>
