@@ -7,7 +7,7 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 type Column = { type: string; nullable: boolean; filled: boolean }
 type Table = Record<string, Column>
 
-const sources = ['tables.ts', 'access-tables.ts', 'schedule-tables.ts'].map(
+const sources = ['tables.ts', 'access-tables.ts', 'file-tables.ts', 'schedule-tables.ts'].map(
   (name) => new URL(`../../apps/server/src/store/${name}`, import.meta.url),
 )
 
@@ -39,7 +39,7 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   KeyPermissions: { is: ['text[]'] },
 }
 
-/** The tables of these files, read as text: types are erased at run time. */
+/** The tables of the files above, read as text: types are erased at run time. */
 async function declaredTables() {
   const texts = await Promise.all(sources.map((source) => readFile(source, 'utf8')))
   const text = texts.join('\n')

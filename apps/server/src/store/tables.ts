@@ -25,6 +25,7 @@ import type {
   UsesColumn,
   WaitingColumn,
 } from './columns.ts'
+import type { BlobsTable, FilesTable, ImagesTable } from './file-tables.ts'
 import type {
   ScheduleExecutionsTable,
   ScheduleLooksTable,
@@ -153,40 +154,6 @@ export type SessionPinsTable = {
   session_id: string
   user_id: string
   created_at: Time
-}
-
-export type BlobsTable = {
-  org_id: string
-  hash: string
-  bytes: Buffer
-  created_at: Time
-}
-
-export type ImagesTable = {
-  org_id: string
-  id: string
-  session_id: string | null
-  filename: string
-  content_type: string
-  width: number
-  height: number
-  hash: string
-  size_bytes: number
-  created_at: Generated<Time>
-}
-
-export type FilesTable = {
-  org_id: string
-  session_id: string
-  path: string
-  directory: string
-  id: string
-  is_directory: boolean
-  is_readonly: boolean
-  hash: string | null
-  size_bytes: number
-  created_at: Time
-  updated_at: Time
 }
 
 export type EventsTable = {

@@ -5,12 +5,12 @@ import type { Shares } from '../../shares.ts'
 import {
   accumulated,
   extend,
+  inputLengthBefore,
   type LiveKind,
   type LiveMessage,
   newLiveMessage,
   type Piece,
   type Run,
-  replyLengthBefore,
   textAfter,
 } from '../../store/bus/live-message.ts'
 import type { WireEvent } from '../../store/sessions/events.ts'
@@ -175,15 +175,18 @@ export function sendRest(stream: Stream, { message }: Completed, context: string
   if (text !== '') pieces.push({ kind: 'output.message.delta', text })
   const whole = newLiveMessage({ sequence: stream.running, turnId, context })
   extend(whole, 0, pieces)
-  stream.position = { ...stream.position, offset: replyOffset(stream) }
-  sendText(stream, whole)
+  for (const run of textAfter(whole, replyOffset(stream))) {
+    const { sequence, offset } = stream.position
+    stream.position = { sequence, offset: offset + run.text.length }
+    if (stream.options.deltas.includes(run.kind)) sendDelta(stream, whole, run)
+  }
 }
 
 /**
- * Units of thinking and text that the client has. Its position also counts arguments of calls,
- * which the rest does not have. Without the live message they are assumed to come last.
+ * Units of thinking and text that the client has. Its position also counts arguments of calls.
+ * Without the live message they are assumed to come last.
  */
-function replyOffset({ node, sessionId, position, running }: Stream): number {
+function replyOffset({ node, sessionId, position: { offset }, running }: Stream): number {
   const live = node.bus.liveMessage(sessionId)
-  return live?.sequence === running ? replyLengthBefore(live, position.offset) : position.offset
+  return live?.sequence === running ? offset - inputLengthBefore(live, offset) : offset
 }

@@ -91,13 +91,12 @@ export function textAfter({ pieces, length }: LiveMessage, offset: number): Run[
   return runs
 }
 
-/** Returns how many of the first `offset` units of a message are not arguments of calls. */
-export function replyLengthBefore({ pieces }: LiveMessage, offset: number): number {
+/** Returns how many of the first `offset` units of a message are arguments of calls. */
+export function inputLengthBefore({ pieces }: LiveMessage, offset: number): number {
   let [begin, length] = [0, 0]
   for (const { kind, text } of pieces) {
-    const before = Math.max(0, Math.min(text.length, offset - begin))
+    if (kind === 'tool.input.delta') length += Math.max(0, Math.min(text.length, offset - begin))
     begin += text.length
-    if (kind !== 'tool.input.delta') length += before
   }
   return length
 }

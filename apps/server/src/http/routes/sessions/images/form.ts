@@ -13,7 +13,7 @@ const partsMax = 20
 const headBytesMax = 8 * 1024
 const nameLengthMax = 255
 
-/** Parses bodies of the type `multipart/form-data` to their part `file`, for the routes of `scope`. */
+/** Parses forms (`multipart/form-data`) to their part `file`, for the routes of `scope`. */
 export function parseFormBodies(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser<Buffer>(
