@@ -1,4 +1,4 @@
-import type { Event, Message, NewMessage, SendOptions } from '@outlast/sdk'
+import type { ContentPart, Event, Message, NewMessage, SendOptions } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { exitCodes, UsageError } from '../core/failure.ts'
 import { findResource, type Kind, prefixed } from '../core/resources.ts'
@@ -18,6 +18,10 @@ const charactersMax = 1_000
 const resultText = (result: unknown) =>
   typeof result === 'string' ? result : JSON.stringify(result)
 
+/** Names a part without text. */
+const nameOf = (part: ContentPart) =>
+  part.type === 'image_file' ? `(image ${part.filename ?? part.image_id})` : `(${part.type})`
+
 /** Summarizes a message for a table. */
 function shortText({ content = [] }: Message): string {
   const text = content
@@ -25,7 +29,7 @@ function shortText({ content = [] }: Message): string {
       if (part.type === 'text') return part.text.slice(0, charactersMax)
       if (part.type === 'tool_call') return `calls ${part.name}`
       if (part.type === 'tool_result') return part.error ?? resultText(part.result)
-      return `(${part.type})`
+      return nameOf(part)
     })
     .join(' ')
   return cut(oneLine(text.slice(0, charactersMax)), textColumnsMax)
@@ -61,7 +65,7 @@ const wholeText = ({ content = [] }: Message) =>
         return (
           part.error ?? (typeof part.result === 'string' ? part.result : exactJson(part.result, 2))
         )
-      return `(${part.type})`
+      return nameOf(part)
     })
     .join('\n\n')
 
