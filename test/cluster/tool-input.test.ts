@@ -152,6 +152,18 @@ test('arguments of a superseded attempt reach no late client, and the transcript
   for await (const event of outlast.events.list(id)) assert.notEqual(event.type, 'tool.input.delta')
 })
 
+test('a call whose id and name are longer than a payload between nodes is shortened', async (t) => {
+  const { model, worker, id, joined, other } = await cluster(t)
+  const stream = await joined(other.url)
+  await post(worker, id, 'Calculate')
+  const call = await model.call()
+  call.input(0, '{"a":1}', { id: '\u0001'.repeat(9_000), name: 'n'.repeat(9_000) })
+  await has(stream, { [`${'\u0001'.repeat(200)} ${'n'.repeat(200)}`]: '{"a":1}' })
+  call.end()
+  ;(await model.call(2)).end()
+  await stream.event('session.idled')
+})
+
 test('after kill -9 of the node that runs the turn, followers get the arguments of the new attempt', async (t) => {
   const model = await startModel(t)
   const databaseUrl = await createTestDatabase(t)

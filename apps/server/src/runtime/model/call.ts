@@ -166,12 +166,13 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
         say('reason.thinking.delta', part.delta)
         return
       case 'tool-input-start':
+        count(part.id.length + part.toolName.length)
         names.set(part.id, part.toolName)
         return
       case 'tool-input-delta': {
         const { id, delta } = part
         count(delta.length)
-        if (delta !== '') onText?.('tool.input.delta', delta, { id, name: names.get(id) ?? '' })
+        if (delta !== '') onText?.('tool.input.delta', delta, liveCallOf(id, names.get(id) ?? ''))
         return
       }
       case 'tool-call':
@@ -196,6 +197,14 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
     }
   }
 }
+
+/** Limit of an id and a name in live events, which nodes exchange in payloads of 7,000 bytes. */
+const liveNameMax = 200
+
+const liveCallOf = (id: string, name: string): LiveCall => ({
+  id: id.slice(0, liveNameMax).toWellFormed(),
+  name: name.slice(0, liveNameMax).toWellFormed(),
+})
 
 /** Returns the finish reason; undefined when the stream broke off and the SDK made up a reason. */
 function endOf({ unified, raw }: LanguageModelV4FinishReason): string | undefined {
