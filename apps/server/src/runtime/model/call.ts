@@ -169,12 +169,10 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
         count(part.id.length + part.toolName.length)
         names.set(part.id, part.toolName)
         return
-      case 'tool-input-delta': {
-        const { id, delta } = part
-        count(delta.length)
-        if (delta !== '') onText?.('tool.input.delta', delta, liveCallOf(id, names.get(id) ?? ''))
+      case 'tool-input-delta':
+        count(part.delta.length)
+        sayInput(onText, part, names.get(part.id) ?? '')
         return
-      }
       case 'tool-call':
         note('call', `${reply.toolCalls.length}`, part)
         reply.toolCalls.push({
@@ -201,10 +199,14 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
 /** Limit of an id and a name in live events, which nodes exchange in payloads of 7,000 bytes. */
 const liveNameMax = 200
 
-const liveCallOf = (id: string, name: string): LiveCall => ({
-  id: id.slice(0, liveNameMax).toWellFormed(),
-  name: name.slice(0, liveNameMax).toWellFormed(),
-})
+function sayInput(onText: OnText, { id, delta }: { id: string; delta: string }, name: string) {
+  if (delta === '') return
+  const call: LiveCall = {
+    id: id.slice(0, liveNameMax).toWellFormed(),
+    name: name.slice(0, liveNameMax).toWellFormed(),
+  }
+  onText?.('tool.input.delta', delta, call)
+}
 
 /** Returns the finish reason; undefined when the stream broke off and the SDK made up a reason. */
 function endOf({ unified, raw }: LanguageModelV4FinishReason): string | undefined {
