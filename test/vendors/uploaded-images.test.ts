@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expectStatus } from '../../apps/server/test/access.ts'
-import { formOf } from '../../apps/server/test/pictures.ts'
+import { formOf, pngOfBytes } from '../../apps/server/test/pictures.ts'
 import { dataOf } from '../../apps/server/test/session.ts'
 import { reach, startAimock } from './aimock.ts'
 import { inlinedImage, redImage } from './image.ts'
@@ -58,6 +58,21 @@ test('a model without vision gets the name, and why names the image', async (t) 
     const path = `/v1/sessions/${talk.session.id}/why`
     assert.deepEqual(expectStatus(await server().call('GET', path), 200).omitted_images, omitted)
   }
+})
+
+test('an image that the provider would refuse becomes text, and the session continues', async (t) => {
+  const form = formOf(pngOfBytes(4 * 1024 * 1024), 'large.png')
+  const { id } = expectStatus(await server().call('POST', '/v1/images', form), 201)
+  const talk = await talkToPlayer(t, server(), { type: 'anthropic', takes: [{}, {}] })
+  const { events } = await talk.say([text, partOf(id)])
+  const parts = JSON.stringify(wires.anthropic.newest(talk.player.bodies()[0]!))
+  assert.match(parts, /large\.png, it is larger than the provider of the model accepts/)
+  const [omitted] = dataOf(events, 'llm.generation').metadata.omitted_images!
+  assert.equal(omitted!.image_id, id)
+  const openai = await talkToPlayer(t, server(), { type: 'openai', takes: [{}] })
+  await openai.say([text, partOf(id)])
+  const [body] = openai.player.bodies()
+  assert.ok(JSON.stringify(wires.openai.newest(body!).at(-1)).length > 5_000_000)
 })
 
 test('a deleted image becomes its name', async (t) => {

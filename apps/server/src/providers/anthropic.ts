@@ -15,6 +15,7 @@ export const anthropic: Provider = {
   type: 'anthropic',
   title: 'Anthropic',
   environmentKey: 'DEFAULT_ANTHROPIC_API_KEY',
+  imageLengthMax: 5 * 1024 * 1024,
   signatures: ['signature', 'redactedData'],
   /** Sets 3 of 4 possible cache marks: system prompt with tools, and the newest two messages. */
   tune({ prompt, ...options }, { outputTokensMax, oneCall }) {

@@ -67,6 +67,8 @@ export type Provider = {
   queryAllowed?: string
   /** Its models run in this process and need no circuit breaker. */
   local?: true
+  /** Largest image in base64 characters. The vendor refuses the whole request for a larger one. */
+  imageLengthMax?: number
   /** Metadata fields with reasoning signatures. A reply that has one is replayed unchanged. */
   signatures: readonly string[]
   model: (connection: ProviderConnection, name: string) => Promise<VendorModel>

@@ -21,6 +21,9 @@ const lengthMax = 32 * 1024 * 1024
 const fetchesMax = 4
 const allMs = 60_000
 
+/** `imageLengthMax`: largest image of the provider in base64 characters. */
+type PromptImages = { prompt: Prompt; sees: boolean; imageLengthMax?: number | undefined }
+
 /**
  * Returns a prompt with images that the model supports. Images whose URL the vendor does not fetch
  * are sent as bytes. Text replaces images that cannot be fetched, that the model cannot read, or
@@ -29,12 +32,12 @@ const allMs = 60_000
 export async function promptWithImages(
   turn: Turn,
   model: VendorModel,
-  { prompt, sees }: { prompt: Prompt; sees: boolean },
+  { prompt, sees, imageLengthMax = lengthMax }: PromptImages,
 ): Promise<{ prompt: Prompt; omitted: OmittedImage[] }> {
   const readable = sees && readsResults(model) ? prompt : prompt.map(withoutResultImages)
   const images = readable.flatMap(imagesOf)
   if (images.length === 0) return { prompt: readable, omitted: [] }
-  const shown = sees ? await choose(turn, model, images) : blind(images)
+  const shown = sees ? await choose(turn, model, { images, imageLengthMax }) : blind(images)
   return {
     prompt: readable.map((message) => withShown(message, shown)),
     omitted: omittedOf(readable, shown),
@@ -111,7 +114,11 @@ function createRoom() {
  * Selects images from the newest to the oldest until the request is full, and gets their bytes.
  * Contract: room is reserved meanwhile, so that an older image never takes the room of a newer one.
  */
-async function choose(turn: Turn, model: VendorModel, images: readonly ImageData[]) {
+async function choose(
+  turn: Turn,
+  model: VendorModel,
+  { images, imageLengthMax }: { images: readonly ImageData[]; imageLengthMax: number },
+) {
   const isSupported = await supportOf(model)
   const { node, run, signal: ended, budget } = turn
   const caller = { orgId: run.orgId, purpose: 'image' as const }
@@ -130,6 +137,7 @@ async function choose(turn: Turn, model: VendorModel, images: readonly ImageData
     const image = stored.get(uploadedId(data) ?? '')
     if (data.type === 'reference' && !image) return void shown.set(data, deleted)
     const length = lengthOf(data, image)
+    if (data.type !== 'url' && length > imageLengthMax) return void shown.set(data, tooLarge)
     const reserved = await room.take(length)
     if (room.isFull() || (data.type !== 'url' && reserved < length)) return drop(data)
     if (data.type !== 'url' && !image) return void shown.set(data, data)
@@ -142,7 +150,7 @@ async function choose(turn: Turn, model: VendorModel, images: readonly ImageData
       const taken = typeof image === 'string' ? 0 : image.base64.length
       if (image === tooOld || taken > reserved) return drop(data)
       room.give(reserved - taken)
-      shown.set(data, image)
+      shown.set(data, taken > imageLengthMax ? tooLarge : image)
     }
     room.run(get.then(settle))
   }
@@ -155,6 +163,8 @@ async function choose(turn: Turn, model: VendorModel, images: readonly ImageData
   }
   return shown
 }
+
+const tooLarge = 'it is larger than the provider of the model accepts'
 
 const idsOf = (data: ImageData) => uploadedId(data) ?? []
 

@@ -263,8 +263,11 @@ async function optionsFor(
 ): Promise<OutputOptions> {
   const { effort, profile } = plan
   const { agent, conversation, run, node, addedPrompt } = turn
+  const type = route.provider_type
+  const { tune = (all: ModelCallOptions) => all, imageLengthMax } = providers[type]
   const prompt = promptOf([agent.prompt, addedPrompt], viewOf(conversation), route)
-  const shown = await promptWithImages(turn, model, { prompt, sees: seesImages(profile) })
+  const sees = seesImages(profile)
+  const shown = await promptWithImages(turn, model, { prompt, sees, imageLengthMax })
   plan.omittedImages = shown.omitted
   const options = {
     prompt: shown.prompt,
@@ -273,8 +276,6 @@ async function optionsFor(
     ...(effort && { reasoning: effort }),
     ...contextFor(turn, plan),
   }
-  const type = route.provider_type
-  const { tune = (all: ModelCallOptions) => all } = providers[type]
   const most = profile?.limits && outputTokensMax(profile.limits)
   const asked = withOutput(turn, { type, profile }, options)
   // Vendors refuse the option in a call without tools.
