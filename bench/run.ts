@@ -24,7 +24,7 @@ import { hooks } from './hooks.ts'
 import { jsonBodies } from './json-bodies.ts'
 import { listSessions } from './list-sessions.ts'
 import { mcp } from './mcp.ts'
-import { parked } from './parked.ts'
+import { parked, questions } from './parked.ts'
 import { peers } from './peers.ts'
 import { projectStart } from './project-start.ts'
 import { projectTools } from './project-tools.ts'
@@ -62,6 +62,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'turn-memory': turnMemory,
   soak,
   parked,
+  questions,
   files,
   'json-bodies': jsonBodies,
   bash,
