@@ -401,6 +401,7 @@ export const forTokens = new Set([
   'update_session',
   'delete_session',
   'submit_tool_results',
+  'submit_question_answers',
   'create_message',
   'list_messages',
   'list_events',

@@ -50,6 +50,7 @@ const ownEvents = [
   'tool.approval_requested',
   'tool.approval_resolved',
   'tool.call_requested',
+  'tool.input_resolved',
 ]
 
 type Operation = {

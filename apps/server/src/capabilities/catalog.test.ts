@@ -73,6 +73,7 @@ test('lists the built-in capabilities with demo capabilities last', () => {
   assert.deepEqual(
     builtins.map(({ id }) => id),
     [
+      'ask_user',
       'current_time',
       'session_file_system',
       'session_storage',
