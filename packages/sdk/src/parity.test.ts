@@ -126,7 +126,10 @@ const methods: Record<string, Called | Called[]> = {
     }),
   list_tool_rules: (o) => o.sessions.listToolRules(id, page),
   delete_tool_rule: (o) => o.sessions.removeToolRule(id, id),
-  submit_question_answers: (o) => o.session(id).answer({ status: 'declined' }),
+  submit_question_answers: [
+    (o) => o.sessions.answerQuestions(id, { status: 'declined' }),
+    (o) => o.session(id).answer({ status: 'declined' }),
+  ],
   decide_tool_call: (o) => o.sessions.decideToolCall(id, 'call', { decision: 'approve' }),
   list_events: (o) => o.events.list(id, { ...place, ...search, limit: 2, expand: 'messages' }),
   summarize_events: (o) => o.events.summary(id),

@@ -43,7 +43,8 @@ export type ToolContext = {
    * run of the tool: `signal` aborts, the promise rejects, and the result of the run is ignored.
    * When the answers are there, the tool runs again from its beginning, also on another node, and
    * the promise resolves at once. `status` says whether the person answered.
-   * Contract: the n-th call of every run asks the same questions. Throws ToolError for invalid ones.
+   * Contract: the n-th call of every run asks the same questions. Throws ToolError for invalid
+   * ones.
    */
   ask: (
     questions: GivenQuestion | readonly GivenQuestion[],

@@ -22,7 +22,7 @@ type Waiting = {
   isAsked: boolean
 }
 
-export type Answers = {
+export type Responder = {
   approve: (call: ToolCall, signal: AbortSignal) => Promise<Approval | undefined>
   answer: (asked: QuestionSet, signal: AbortSignal) => Promise<QuestionAnswers | undefined>
 }
@@ -33,7 +33,7 @@ export type Answers = {
  */
 export function createConsents(
   { outlast, sessionId }: { outlast: Outlast; sessionId: string },
-  { approve, answer, say }: Answers & { say: (error: unknown) => void },
+  { approve, answer, say }: Responder & { say: (error: unknown) => void },
 ) {
   const waiting = new Map<string, Waiting>()
   let last: Promise<unknown> = Promise.resolve()

@@ -1,12 +1,12 @@
 import type { Event, NewMessage, Outlast, Resume, Session } from '@outlast/sdk'
 import { historyChanged, reportConnection } from '../core/connection.ts'
-import { type Answers, createConsents } from './consents.ts'
+import { createConsents, type Responder } from './consents.ts'
 
 /** The session that is talked in. */
 export type SessionFollower = ReturnType<typeof createPlace>
 
 /** Shows a session to the user. */
-export type Surface = Answers & {
+export type Surface = Responder & {
   /** Shows an event, if any, and the prompt if the user may type. */
   show: (event?: Event) => void
   passing: (text?: string) => void

@@ -56,7 +56,7 @@ test('a chat asks the questions of a tool, and sends typed answers', async (t) =
   const { type, sees, code } = atTerminal(t, ['chat', '-a', agentId, '--url', server.url])
   await sees(/^›$/m)
   type(`${asking(color, size)}\r`)
-  await sees(/Which color\?\n {2}1 Red\n {2}2 Blue\n[\s\S]*Which size\?[\s\S]*a\/d\/l › ?$/)
+  await sees(/Which color\?\n1 Red\n2 Blue\n[\s\S]*Which size\?[\s\S]*a\/d\/l › ?$/)
   type('a\r')
   await sees(/Color › ?$/)
   type('2\r')

@@ -41,15 +41,15 @@ export async function askQuestions(
 
 function shownOf({ header, question, options = [], purpose, ...one }: Question, tell: Tell) {
   const lines = [tell.line('?', `${header ? `${header}: ` : ''}${question}`, '', 'bold')]
-  if (purpose) lines.push(tell.prose(`  For: ${purpose}`, 'dim'))
+  if (purpose) lines.push(tell.prose(`For: ${purpose}`, 'dim'))
   for (const [at, { label, description, default: isDefault }] of options.entries()) {
     const about = [isDefault && '(default)', description].filter(Boolean).join(' ')
-    lines.push(tell.line(`  ${at + 1}`, label, about))
+    lines.push(tell.line(`${at + 1}`, label, about))
   }
   if (one.kind === 'choice') {
     const many = one.multi_select ? 'numbers separated by commas' : 'a number'
     const other = one.allow_other === false ? '' : ', or another answer as text'
-    lines.push(tell.prose(`  ${many}${other}`, 'dim'))
+    lines.push(tell.prose(`${many}${other}`, 'dim'))
   }
   return lines.join('\n')
 }

@@ -152,3 +152,13 @@ export function completed(act: OpenAct, data: EventDataOf<'tool.completed'>): Op
   )
   return { ...act, calls }
 }
+
+export type ToolDecisions = Readonly<Record<string, 'allow' | 'reject'>>
+
+/** Adds a decision that holds for all calls of its tool. */
+export function withRule(
+  rules: ToolDecisions,
+  { always, decision, tool_name }: EventDataOf<'tool.approval_resolved'>,
+): ToolDecisions {
+  return always ? { ...rules, [tool_name]: decision === 'approved' ? 'allow' : 'reject' } : rules
+}

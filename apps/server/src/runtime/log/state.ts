@@ -18,7 +18,9 @@ import {
   reached,
   requested,
   resolved,
+  type ToolDecisions,
   waitingCalls,
+  withRule,
 } from './open-calls.ts'
 
 /** A stored event in the form that turns read. */
@@ -68,7 +70,7 @@ export type TurnState = {
   readonly cancelledAt: number | undefined
   readonly usage: TokenUsage | undefined
   /** Decisions of this turn for all calls of a tool, by its name. */
-  readonly rules: Readonly<Record<string, 'allow' | 'reject'>>
+  readonly rules: ToolDecisions
 }
 
 /** The phase of a turn, from which its next action follows. */
@@ -288,7 +290,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     return acting(turn, (act) => reached(act, event, { ...also, stage: 'asked', call, expiresAt }))
   },
   'tool.approval_resolved': (turn, event) =>
-    acting(withRule(turn, event.data), (act) => resolved(act, event)),
+    acting({ ...turn, rules: withRule(turn.rules, event.data) }, (act) => resolved(act, event)),
   'tool.call_requested': (turn, event) => acting(turn, (act) => requested(act, event)),
   'tool.input_resolved': (turn, event) => acting(turn, (act) => inputResolved(act, event)),
   'tool.started': (turn, event) => {
@@ -303,15 +305,6 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'turn.failed': ended,
   'turn.cancelled': (turn, { sequence }) => ({ ...turn, cancelledAt: sequence, unseen: [] }),
   'session.idled': ended,
-}
-
-function withRule(
-  turn: TurnState,
-  { always, decision, tool_name }: EventDataOf<'tool.approval_resolved'>,
-): TurnState {
-  if (!always) return turn
-  const rule = decision === 'approved' ? ('allow' as const) : ('reject' as const)
-  return { ...turn, rules: { ...turn.rules, [tool_name]: rule } }
 }
 
 /** Number of invalid answers that the model may correct. */

@@ -14,7 +14,7 @@ import { abandonedOutcome, interruptedOutcome, refusedOutcome, runTool, withEdit
 import { fileTarget, toolContext } from './context.ts'
 import { type Candidate, type PreparedCall, prepareCalls, timeoutOf } from './prepare.ts'
 import { openProgress } from './progress.ts'
-import { questionDraft, questionsIn } from './questions.ts'
+import { questionDraft, questionsOfCall } from './questions.ts'
 
 type ActAction = Extract<Action, { kind: 'act' }>
 
@@ -123,7 +123,7 @@ function requestAnswers(
   { call, known, hook, tool, input }: AcceptedCall,
 ): void {
   const context = spanContext(turn, step, known?.spanId)
-  const raised = { questions: questionsIn(input), timeoutSeconds: tool.asks!.timeoutSeconds }
+  const raised = { questions: questionsOfCall(input), timeoutSeconds: tool.asks!.timeoutSeconds }
   draftQuestions(turn, context, { call, raised, stamps: true, hook })
 }
 
@@ -150,8 +150,8 @@ function draftQuestions(
 }
 
 /**
- * Ends client calls and questions after a message. The client's result may be under way: the append is made only
- * if nothing came in between, otherwise the next read of the log decides.
+ * Ends client calls and questions after a message. The client's result may be under way: the append
+ * is made only if nothing came in between, otherwise the next read of the log decides.
  */
 async function abandon(turn: Turn): Promise<void> {
   await commit(turn)

@@ -3,7 +3,7 @@ import { type SchemaProblem, type Tool, ToolError } from '../../capabilities/cap
 import { foreignProblem } from '../../capabilities/mcp/arguments.ts'
 import { explainProblems, problemsOf } from '../../capabilities/validation.ts'
 import { unreadableArguments } from '../model/call.ts'
-import { questionsIn } from './questions.ts'
+import { questionsOfCall } from './questions.ts'
 
 /** The value for a tool's `run`, or why the call cannot run, in a sentence for the model. */
 export type CheckedArguments = { input: unknown } | { error: string }
@@ -25,7 +25,7 @@ export function checkArguments(
 
 function checkQuestions(given: object): CheckedArguments {
   try {
-    questionsIn(given)
+    questionsOfCall(given)
     return { input: given }
   } catch (error) {
     if (error instanceof ToolError) return { error: error.message }

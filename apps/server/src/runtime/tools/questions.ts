@@ -7,7 +7,7 @@ import type { OpenCall } from '../log/open-calls.ts'
 import { withEdit } from './call.ts'
 
 /** The questions of a call of a tool that only asks. */
-export const questionsIn = (input: unknown): Question[] =>
+export const questionsOfCall = (input: unknown): Question[] =>
   questionsOf((input as { questions: GivenQuestion[] }).questions)
 
 /**
