@@ -12,7 +12,7 @@ import {
 } from '../src/runtime/log/state.ts'
 import type { Tool, World } from './log-scripts.ts'
 
-export { worlds } from './log-scripts.ts'
+export { type World, worlds } from './log-scripts.ts'
 
 /** The turn in the session's row. */
 export type Held = { id: string; from: number; input: string }
