@@ -90,7 +90,7 @@ export const answer = defineCommand({
     const { callId, asked } = await questionsOf(outlast, { sessionId, call: words[1] }, { signal })
     const body = flags.decline
       ? ({ status: 'declined' } as const)
-      : flags.answer
+      : flags.answer && flags.answer.length > 0
         ? answersIn(asked, flags.answer)
         : await askAtTerminal(context, asked)
     if (!body) return out.note('Left for later.')
