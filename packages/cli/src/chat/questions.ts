@@ -1,5 +1,6 @@
 import type { NewQuestionAnswer, Question, QuestionAnswers } from '@outlast/sdk'
 import { type Words, wordOf } from '../input/prompt.ts'
+import { oneLine } from '../output/width.ts'
 import type { Ask } from './approval.ts'
 import type { Tell } from './tell.ts'
 
@@ -41,7 +42,7 @@ export async function askQuestions(
 
 function shownOf({ header, question, options = [], purpose, ...one }: Question, tell: Tell) {
   const lines = [tell.line('?', `${header ? `${header}: ` : ''}${question}`, '', 'bold')]
-  if (purpose) lines.push(tell.prose(`For: ${purpose}`, 'dim'))
+  if (purpose) lines.push(tell.prose(oneLine(`For: ${purpose}`), 'dim'))
   for (const [at, { label, description, default: isDefault }] of options.entries()) {
     const about = [isDefault && '(default)', description].filter(Boolean).join(' ')
     lines.push(tell.line(`${at + 1}`, label, about))
@@ -58,7 +59,7 @@ async function answerTo(
   question: Question,
   { ask, askSecret, say, tell }: Questioning,
 ): Promise<NewQuestionAnswer> {
-  const prompt = `${question.header ?? question.id} › `
+  const prompt = `${oneLine(question.header ?? question.id)} › `
   for (;;) {
     const isSecret = question.kind === 'secret'
     const typed = await (isSecret ? askSecret!(prompt) : ask(prompt))

@@ -8,6 +8,9 @@ import {
 } from '../../capabilities/questions.ts'
 import type { OpenCall } from '../log/open-calls.ts'
 
+/** Sets of questions of one call: the tool runs again for each. */
+const setsMax = 50
+
 /** Questions of a running tool that have no answers yet. */
 export type RaisedQuestions = { questions: Question[]; timeoutSeconds: number }
 
@@ -51,6 +54,7 @@ export function createAsking({ answers }: Pick<OpenCall, 'answers'>, turn: Abort
     async ask(given, options = {}) {
       ending.signal.throwIfAborted()
       const number = asked++
+      if (number >= setsMax) throw new ToolError(`A call can ask at most ${setsMax} times.`)
       const questions = questionsOf(Array.isArray(given) ? given : [given])
       const timeoutSeconds = secondsOf(options.expiresInSeconds)
       const known = answers[number]
