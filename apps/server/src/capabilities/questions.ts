@@ -8,7 +8,9 @@ export const expirySecondsMax = 7 * 24 * 3_600
 export const expirySecondsDefault = 24 * 3_600
 
 /** Converts questions to the form in which they are asked. Contract: throws ToolError. */
-export function questionsOf(given: readonly GivenQuestion[]): Question[] {
+export function questionsOf(list: readonly GivenQuestion[]): Question[] {
+  // As the log has them: without properties that are undefined.
+  const given: readonly GivenQuestion[] = JSON.parse(JSON.stringify(list))
   const problems = problemsOf(Type.Object({ questions: questionList }), { questions: given })
   if (problems.length > 0) throw new ToolError(`Invalid questions: ${explainProblems(problems)}.`)
   const seen = new Set<string>()

@@ -45,14 +45,19 @@ export function createAsking({ answers }: Pick<OpenCall, 'answers'>, turn: Abort
   if (turn.aborted) stop()
   turn.addEventListener('abort', stop)
   let asked = 0
+  let isOver = false
 
   return {
     raised,
     questions: () => open,
     signal: ending.signal,
-    end: () => turn.removeEventListener('abort', stop),
+    end() {
+      isOver = true
+      turn.removeEventListener('abort', stop)
+    },
     async ask(given, options = {}) {
       ending.signal.throwIfAborted()
+      if (isOver) throw new Error('The call has ended.')
       const number = asked++
       if (number >= setsMax) throw new ToolError(`A call can ask at most ${setsMax} times.`)
       const questions = questionsOf(Array.isArray(given) ? given : [given])
