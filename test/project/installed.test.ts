@@ -21,7 +21,9 @@ const fixture = path.join(root, 'test/project/fixture')
 function libraries(): string {
   const folder = path.join(installed.folder, 'libraries')
   cpSync(fixture, folder, { recursive: true })
-  for (const name of ['with_valibot', 'with_arktype']) rmSync(path.join(folder, `tools/${name}.ts`))
+  for (const file of ['tools/with_valibot.ts', 'tools/with_arktype.ts', 'test/outputs.test.ts']) {
+    rmSync(path.join(folder, file))
+  }
   return folder
 }
 

@@ -10,7 +10,7 @@ import {
 } from './standard-schema.ts'
 
 /** A JSON Schema, also one of TypeBox, or a schema of a library such as zod, valibot or arktype. */
-export type OutputSchema = StandardSchemaV1 | { readonly [keyword: string]: unknown }
+export type OutputSchema = StandardSchemaV1 | object
 
 /** The type of the answers by a schema. */
 export type OutputOf<S> = S extends StandardSchemaV1

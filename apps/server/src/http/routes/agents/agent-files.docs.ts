@@ -18,6 +18,7 @@ export const agentFileDocs = {
     description:
       'Creates an agent from a file and returns 201, or replaces the agent whose id, or without one whose slug as a name, the file has and returns 200. The file is Markdown with front matter, YAML, JSON, or a bare system prompt. The server detects the format from the content and accepts any Content-Type. The file has at most 3 MiB.',
     errors: [
+      'invalid_output_schema',
       'invalid_agent_file',
       'system_prompt_required',
       'capability_unknown',

@@ -16,6 +16,7 @@ const changeErrors = [
   'forbidden',
   'agent_from_file',
   'agent_name_taken',
+  'invalid_output_schema',
 ] as const
 
 export const agentDocs = {
@@ -41,7 +42,12 @@ export const agentDocs = {
     summary: 'Preview an agent',
     description:
       'Returns the system prompt and the tools that a model would get from an agent, without creating the agent and without calling a model. `session` adds the capabilities and tools of a session with the agent. It changes nothing, although it is a POST.',
-    errors: ['capability_unknown', 'model_unavailable', 'session_widens_agent'],
+    errors: [
+      'capability_unknown',
+      'model_unavailable',
+      'session_widens_agent',
+      'invalid_output_schema',
+    ],
     request: body,
     sample:
       "const preview = await outlast.agents.preview({\n  system_prompt: 'You answer questions about orders.',\n})",
