@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Type } from 'typebox'
-import { z } from 'zod'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { says, startClient } from '../test/session.ts'
 import { clientTool, isOutlastError, type StandardSchemaV1, TurnFailedError } from './index.ts'
@@ -22,16 +21,37 @@ function isType<Wanted>() {
     given
 }
 
-test('a schema of zod types the output, and zod parses it', async () => {
+const invoice = {
+  type: 'object',
+  properties: { total: { type: 'number' }, currency: { enum: currencies } },
+  required: ['total', 'currency'],
+}
+
+type Problem = { message: string; path: PropertyKey[] }
+
+/** A schema in the form of a schema library. */
+const standard = <Output>(
+  validate: (value: { total: number }) => { value: Output } | { issues: Problem[] },
+  json: Record<string, unknown> = invoice,
+) => ({
+  '~standard': {
+    version: 1 as const,
+    vendor: 'test',
+    validate: (value: unknown) => validate(value as { total: number }),
+    types: undefined as { input: unknown; output: Output } | undefined,
+    jsonSchema: { input: () => json },
+  },
+})
+
+test('a schema of a library types the output, and the library parses it', async () => {
   const session = await client.start()
-  const schema = z.object({
-    total: z.number().transform((total) => `${total} in words`),
-    currency: z.enum(currencies),
-    day: z.string().default('today'),
-  })
+  const schema = standard(({ total }) => ({ value: { words: `${total} in words` } }))
   const { output } = await session.send(answer, { output: schema })
-  isType<{ total: string; currency: 'EUR' | 'USD'; day: string }>()(output)
-  assert.deepEqual(output, { total: '12.5 in words', currency: 'EUR', day: 'today' })
+  isType<{ words: string }>()(output)
+  assert.deepEqual(output, { words: '12.5 in words' })
+  const { data } = await client.outlast.messages.list(session.id)
+  const sent = data[0]!.controls!.output_schema
+  assert.deepEqual(sent, { ...invoice, additionalProperties: false })
 })
 
 test('a schema of TypeBox types the output', async () => {
@@ -67,7 +87,7 @@ test('without a schema the output is undefined, and with that of the agent unkno
 test('an answer that stays invalid fails with the violations', async () => {
   const session = await client.start()
   const turn = session.send(says({ text: 'a' }, { output: { total: 'b' } }), {
-    output: z.object({ total: z.number() }),
+    output: { type: 'object', properties: { total: { type: 'number' } } },
   })
   const error = await turn.then(
     () => undefined,
@@ -80,9 +100,9 @@ test('an answer that stays invalid fails with the violations', async () => {
 
 test('an answer that only the library refuses fails in this program', async () => {
   const session = await client.start()
-  const output = z.object({ total: z.number().refine((n) => n > 100, 'must be large') })
-  const small = says({ output: { total: 1 } })
-  const error = await session.send(small, { output }).catch((reason) => reason)
+  const issues = [{ message: 'must be large', path: ['total'] }]
+  const output = standard(() => ({ issues }))
+  const error = await session.send(answer, { output }).catch((reason) => reason)
   assert.ok(isOutlastError(error, 'output_invalid'))
   assert.ok(!(error instanceof TurnFailedError), 'the turn is complete')
   assert.deepEqual(error.details, [{ path: '/total', message: 'must be large' }])

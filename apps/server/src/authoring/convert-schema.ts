@@ -25,7 +25,7 @@ const converted = {
 
 /**
  * Converts a schema of any library to JSON Schema. Each schema object is converted once.
- * Contract: throws an Error that says why a schema cannot be used.
+ * Contract: throws an Error with the reason if a schema cannot be used.
  */
 export function convertSchema(schema: AnySchema | undefined, side: SchemaSide): Converted {
   if (schema === undefined) return { schema: noArguments, parse: undefined }
@@ -70,7 +70,7 @@ export function resultParser({ schema, parse }: Converted): Parse {
   }
 }
 
-/** Converts the output schema of an agent. Contract: throws an Error that says why it cannot. */
+/** Converts the output schema of an agent. Contract: throws an Error with the reason. */
 export function outputSchemaOf(schema: AnySchema): Record<string, unknown> {
   const { schema: json } = convertSchema(schema, 'input')
   return isStandardSchema(schema) ? answerJsonSchema(schema) : { ...json }

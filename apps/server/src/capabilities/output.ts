@@ -34,7 +34,8 @@ function outputIn(text: string): unknown {
 }
 
 /**
- * Lists the violations. It interprets the schema: one that is compiled becomes code of this process.
+ * Lists the violations. It interprets the schema: one that is compiled becomes code of this
+ * process.
  */
 function violations(schema: OutputSchema, value: unknown): OutputError[] {
   if (Check(schema, value)) return []

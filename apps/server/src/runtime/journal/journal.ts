@@ -19,15 +19,8 @@ import { answerCalls } from '../../store/sessions/waits.ts'
 import type { Remembering, Text } from '../../store/stored-texts.ts'
 import { restFor } from '../../text.ts'
 import type { StoredEvent } from '../log/spans.ts'
-import {
-  addUsage,
-  apply,
-  ended,
-  fold,
-  following,
-  type LoggedEvent,
-  type TurnState,
-} from '../log/state.ts'
+import { apply, ended, fold, following, type LoggedEvent, type TurnState } from '../log/state.ts'
+import { addUsage } from '../log/usage.ts'
 import type { Node } from '../node.ts'
 import { append, throughOutages } from './append.ts'
 import {

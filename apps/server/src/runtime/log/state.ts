@@ -8,7 +8,6 @@ import type {
 } from '@outlast/contract'
 import { failureKinds } from '../../providers/failure.ts'
 import { textHash } from '../../store/stored-texts.ts'
-import { costFields, nanosOf } from '../../store/usage.ts'
 import {
   abandoned,
   completed,
@@ -22,6 +21,7 @@ import {
   waitingCalls,
   withRule,
 } from './open-calls.ts'
+import { addUsage } from './usage.ts'
 
 /** A stored event in the form that turns read. */
 export type LoggedEvent = {
@@ -399,26 +399,3 @@ export function contentText(content: Content): string | undefined {
   const texts = content.filter((part) => part.type === 'text').map((part) => part.text)
   return texts.length === 0 ? undefined : texts.join('\n')
 }
-
-/** Adds token usage. Cache counts and costs stay absent while both sides lack them. */
-export function addUsage(
-  a: TokenUsage | undefined,
-  b: TokenUsage | undefined,
-): TokenUsage | undefined {
-  if (!a || !b) return a ?? b
-  const sum = (x?: number, y?: number) =>
-    x === undefined && y === undefined ? undefined : (x ?? 0) + (y ?? 0)
-  const read = sum(a.cache_read_tokens, b.cache_read_tokens)
-  const created = sum(a.cache_creation_tokens, b.cache_creation_tokens)
-  const cost = sum(nanosIn(a), nanosIn(b))
-  return {
-    input_tokens: a.input_tokens + b.input_tokens,
-    output_tokens: a.output_tokens + b.output_tokens,
-    ...(read !== undefined && { cache_read_tokens: read }),
-    ...(created !== undefined && { cache_creation_tokens: created }),
-    ...(cost !== undefined && costFields(cost)),
-  }
-}
-
-const nanosIn = ({ cost_usd }: TokenUsage) =>
-  cost_usd === undefined ? undefined : nanosOf(cost_usd)

@@ -6,7 +6,7 @@ import { startServer } from '../../../test/server.ts'
 import { converse, createAgent, createSession, dataOf, scripted } from '../../../test/session.ts'
 import { addVendorModel, startVendor } from '../../../test/vendor.ts'
 import type { Catalogue } from '../../providers/catalogue/form.ts'
-import { addUsage } from '../log/state.ts'
+import { addUsage } from '../log/usage.ts'
 
 const catalogueFile = new URL('../../../catalogue/models.json', import.meta.url)
 const catalogue: Catalogue = JSON.parse(readFileSync(catalogueFile, 'utf8'))

@@ -34,8 +34,8 @@ export function promptTools({ tools }: RuntimeAgent): NonNullable<ModelCallOptio
 }
 
 /**
- * Builds the prompt of a conversation. Each system text is a message, so that a vendor can cache the
- * first one.
+ * Builds the prompt of a conversation. Each system text is a message, so that a vendor can cache
+ * the first one.
  * Contract: every call is followed by its result. A call without one gets a placeholder, since
  * vendors refuse it otherwise. Signed parts are replayed unchanged.
  */

@@ -242,7 +242,7 @@ function beginAtMessage({ queued, entries }: Conversation, row: Row): void {
   if (message) entries.push({ sequence: row.sequence, message })
 }
 
-/** Adds a reply before later messages. After an invalid answer, a message says why it is invalid. */
+/** Adds a reply before later messages, and after an invalid answer its violations. */
 function addReply({ entries, askedAt }: Conversation, row: Row): void {
   let at = entries.length
   while (at > 0 && entries[at - 1]!.sequence > askedAt) at -= 1
