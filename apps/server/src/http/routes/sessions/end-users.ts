@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { DeletedEndUser, EndUserQuery, ErrorResponse, type TokenUsage } from '@outlast/contract'
 import { masked } from '../../../capabilities/masking.ts'
-import { addUsage } from '../../../runtime/log/state.ts'
+import { addUsage } from '../../../runtime/log/usage.ts'
 import type { Node } from '../../../runtime/node.ts'
 import { recordAudit } from '../../../store/access/audit-log.ts'
 import { endTokensOfEndUser, listUserTokens } from '../../../store/access/user-tokens.ts'
