@@ -250,7 +250,7 @@ export const table: Record<string, Row> = {
       { body: { user: 'ada', access: 'write', models: [model_id] }, answer: noModel },
     ],
   },
-  list_tokens: ownOnly(({ word }) => `user=${word}`),
+  list_tokens: ownOnly(({ word }) => `user=${word}.guest`),
   delete_token: byPath(),
   export_end_user: nothing("it exports only the caller's own", () => [{ answer: [200] }]),
   delete_end_user: nothing("it deletes only the caller's own", () => [{ answer: [200] }]),

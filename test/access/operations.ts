@@ -251,7 +251,8 @@ export async function furnish(
     return stream
   }
   await createSession(mine, { agent_id: agent.id, user: word, title: word })
-  const userToken = await make('/v1/tokens', { user: word })
+  // Of a user of its own: a deletion of the other one would revoke it.
+  const userToken = await make('/v1/tokens', { user: `${word}.guest` })
   const stream = await say(session.id, word)
   const failing = await createSession(mine, { agent_id: agent.id, title: word })
   const error = { message: word, status: 400 }
