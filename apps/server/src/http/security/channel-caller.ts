@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { networkOf } from '../../access/address.ts'
-import type { ChannelCaller, Principal } from '../../access/principal.ts'
+import { type ChannelCaller, limitedId, type Principal } from '../../access/principal.ts'
 import { ApiError } from '../../errors.ts'
 import type { Node } from '../../runtime/node.ts'
 import { findOpenChannel } from '../../store/access/agent-channels.ts'
@@ -47,11 +47,12 @@ export function createChannelCallers({ access, shares }: Node, { admit }: Option
     throw new ApiError('invalid_token')
   }
 
-  function takeOf(request: FastifyRequest, { id, channel: { channel } }: ChannelPrincipal) {
+  function takeOf(request: FastifyRequest, principal: ChannelPrincipal) {
+    const { channel } = principal.channel
     const capacity = channel.settings.rate_limit_per_minute
     if (capacity === 0) return
     const network = networkOf(addressOf(request))
-    const subject = `channel:${channel.id}:${id}:${network}`
+    const subject = `channel:${channel.id}:${limitedId(principal)}:${network}`
     limits.take([limits.bucket({ subject, capacity, seconds: minute })])
   }
 

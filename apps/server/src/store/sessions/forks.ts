@@ -51,7 +51,6 @@ const ofCopy: Record<string, string> = {
   id: ':id',
   key: ':key',
   user_id: 'o.user_id',
-  channel_id: 'o.channel_id',
   title: 'coalesce(:title, o.title)',
   tags: 'coalesce(:tags::text[], o.tags)',
   model_id: 'coalesce(:model_id, o.model_id)',
@@ -67,6 +66,9 @@ const ofCopy: Record<string, string> = {
   cost_nanos: ':costNanos',
   forked_from: "json_build_object('session_id', o.id, 'sequence', :sequence::integer)",
   superseded_by: 'null',
+  // A copy stays in its channel: its user is another person than one of the organization.
+  channel_id: 'o.channel_id',
+  channel_key_id: 'o.channel_key_id',
   legal_hold: 'false',
   started_at: 'case when :isStarted then o.started_at end',
   finished_at: 'case when cardinality(:types) > 0 then o.now else :idledAt::timestamptz end',

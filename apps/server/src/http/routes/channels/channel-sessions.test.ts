@@ -92,6 +92,10 @@ test('a user token of the organization does not open sessions of a channel', asy
   assert.deepEqual(data, [])
   const seen = expectStatus(await manager.call('GET', `/v1/sessions/${id}`), 200)
   assert.equal(seen.user, 'ada')
+  const fork = expectStatus(await manager.call('POST', `/v1/sessions/${id}/fork`), 201)
+  expectStatus(await call('GET', `/v1/sessions/${fork.id}`, undefined, asAda), 404)
+  expectStatus(await channel.as('ada').call('GET', `/sessions/${fork.id}`), 200)
+  expectStatus(await channel.call('GET', `/sessions/${fork.id}`), 404)
 })
 
 test('a session shows nothing of the settings of the agent', async () => {
