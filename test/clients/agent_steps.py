@@ -1,7 +1,6 @@
 """Steps that call one agent through its channel, with the client for agent keys."""
 
 import everruns_sdk
-from everruns_sdk import EverrunsError
 
 MISSING = "not in this version"
 
@@ -33,7 +32,7 @@ async def agent_failures(given):
     async with agent:
         try:
             await agent.run(given["failure"])
-        except EverrunsError as error:
+        except everruns_sdk.EverrunsError as error:
             assert "internal_error" in str(error), error
         else:
             raise AssertionError("the client did not see the failure")
