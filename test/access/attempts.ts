@@ -1,5 +1,5 @@
 /** Attempts of one organization to reach resources of another, for each operation by its id. */
-import { bodies, type Things } from './operations.ts'
+import { bodies, channelOperations, type Things } from './operations.ts'
 
 /** One way to name a resource of another organization, and the expected response. */
 export type Attempt = {
@@ -83,6 +83,7 @@ const resuming: Row['attempts'] = (theirs, own) => {
 const ofChannel = 'it accepts a key of the channel only, which names no organization'
 
 export const table: Record<string, Row> = {
+  ...Object.fromEntries(channelOperations.map((id) => [id, nothing(ofChannel)])),
   list_agents: ownOnly(({ word }) => `search=${word}&include_archived=true`),
   create_agent: {
     attempts: (theirs, own) => [
@@ -162,17 +163,6 @@ export const table: Record<string, Row> = {
   create_agent_key: byPath(bodies.create_agent_key),
   rotate_agent_key: byPath(bodies.rotate_agent_key),
   revoke_agent_key: byPath(),
-  get_agent_card: nothing(ofChannel),
-  create_runtime_token: nothing(ofChannel),
-  create_agent_session: nothing(ofChannel),
-  list_agent_sessions: nothing(ofChannel),
-  get_agent_session: nothing(ofChannel),
-  send_agent_message: nothing(ofChannel),
-  cancel_agent_session: nothing(ofChannel),
-  answer_agent_questions: nothing(ofChannel),
-  decide_agent_tool_calls: nothing(ofChannel),
-  list_agent_events: nothing(ofChannel),
-  stream_agent_events: nothing(ofChannel),
   list_capabilities: ownOnly(),
   get_capability: byPath(),
   list_harnesses: nothing('all organizations have the same one', () => [{ answer: [200] }]),

@@ -24,7 +24,6 @@ import {
   expectComplete,
   fill,
   furnish,
-  isOfChannel,
   listsIn,
   nobodys,
   type Operation,
@@ -188,7 +187,7 @@ for (const [id, row] of Object.entries(table)) {
     const operation = operations.find((one) => one.id === id)
     assert.ok(operation, `there is no operation ${id}`)
     await attempt(operation, row)
-    if (!operation.isPublic && !isOfChannel(operation)) await nameOrganization(operation)
+    if (!operation.isPublic && !operation.isOfChannel) await nameOrganization(operation)
     if (operation.method !== 'GET') await expectUntouched()
   })
 }

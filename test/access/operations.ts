@@ -26,6 +26,8 @@ export type Operation = {
   /** Names of its query parameters. */
   query: string[]
   isPublic: boolean
+  /** Its callers have a credential of a channel. */
+  isOfChannel: boolean
 }
 
 /** Every operation of the document, in its order. */
@@ -40,6 +42,7 @@ export async function operationsOf({ call }: Server): Promise<Operation[]> {
       path,
       query: parameters.filter((one) => one.in === 'query').map(({ name }) => name),
       isPublic: security?.length === 0,
+      isOfChannel: path.startsWith('/v1/channels/'),
     })),
   )
 }
@@ -99,9 +102,6 @@ function nameOf(parameter: string, path: string) {
   if (parameter === 'id') return nounOf[path.split('/')[2] as keyof typeof nounOf]
   return parameter === 'key_id' && path.includes('/channels/') ? 'agent_key_id' : parameter
 }
-
-/** Operations whose callers have a credential of a channel. */
-export const isOfChannel = ({ path }: Pick<Operation, 'path'>) => path.startsWith('/v1/channels/')
 
 /** A path of the document with its parameters filled in, and the query that it requires. */
 export function fill(path: string, things: Things, more = ''): string {
@@ -200,6 +200,21 @@ export const operatorsOnly = new Set([
   'resume_worker',
 ])
 
+/** Operations of the callers of channels. */
+export const channelOperations = [
+  'get_agent_card',
+  'create_runtime_token',
+  'create_agent_session',
+  'list_agent_sessions',
+  'get_agent_session',
+  'send_agent_message',
+  'cancel_agent_session',
+  'answer_agent_questions',
+  'decide_agent_tool_calls',
+  'list_agent_events',
+  'stream_agent_events',
+]
+
 /** Responses that last as long as the connection. */
 export const endless = new Set(['stream_sse', 'stream_changes', 'stream_agent_events'])
 
@@ -209,7 +224,7 @@ export const endless = new Set(['stream_sse', 'stream_changes', 'stream_agent_ev
 export function listsIn(operations: Operation[]): Operation[] {
   const others = new Set([...operatorsOnly, 'get_path', 'list_images'])
   return operations.filter(
-    (one) => one.query.includes('limit') && !others.has(one.id) && !isOfChannel(one),
+    (one) => one.query.includes('limit') && !others.has(one.id) && !one.isOfChannel,
   )
 }
 
@@ -379,14 +394,14 @@ export async function snapshotOf(
   { person, things }: { person: Person; things: Things },
 ): Promise<Record<string, string>> {
   const readable = operations.filter(
-    ({ id, method, path, isPublic }) =>
+    ({ id, method, isPublic, isOfChannel }) =>
       method === 'GET' &&
       !isPublic &&
       !endless.has(id) &&
       !operatorsOnly.has(id) &&
       // There are no thumbnails.
       id !== 'get_thumbnail' &&
-      !isOfChannel({ path }),
+      !isOfChannel,
   )
   const all: Record<string, string> = {}
   for (const { id, path } of readable) {

@@ -21,6 +21,7 @@ import {
   type Asked,
   ask,
   bodies,
+  channelOperations,
   expectComplete,
   fill,
   furnish,
@@ -44,6 +45,7 @@ type Rule = {
 }
 
 const rules: Record<string, Rule> = {
+  ...Object.fromEntries(channelOperations.map((id) => [id, { needs: 'channel' }])),
   list_agents: { needs: 'read' },
   create_agent: { needs: 'write' },
   import_agent: { needs: 'write' },
@@ -82,17 +84,6 @@ const rules: Record<string, Rule> = {
   create_agent_key: { needs: 'admin' },
   rotate_agent_key: { needs: 'admin' },
   revoke_agent_key: { needs: 'admin' },
-  get_agent_card: { needs: 'channel' },
-  create_runtime_token: { needs: 'channel' },
-  create_agent_session: { needs: 'channel' },
-  list_agent_sessions: { needs: 'channel' },
-  get_agent_session: { needs: 'channel' },
-  send_agent_message: { needs: 'channel' },
-  cancel_agent_session: { needs: 'channel' },
-  answer_agent_questions: { needs: 'channel' },
-  decide_agent_tool_calls: { needs: 'channel' },
-  list_agent_events: { needs: 'channel' },
-  stream_agent_events: { needs: 'channel' },
   list_capabilities: { needs: 'read' },
   get_capability: { needs: 'read' },
   list_harnesses: { needs: 'read' },

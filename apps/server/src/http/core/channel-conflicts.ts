@@ -7,7 +7,7 @@ export const isOfChannel = ({ routeOptions }: Pick<FastifyRequest, 'routeOptions
 
 export const keyReusedStatus = 422
 
-/** Converts a conflict of Idempotency-Keys to the status or code that clients of channels expect. */
+/** Converts a conflict of Idempotency-Keys to the status or code that clients expect here. */
 export function channelConflict(error: unknown): unknown {
   if (!(error instanceof ApiError)) return error
   if (error.code === 'idempotency_in_progress') return new ApiError('idempotency_key_in_progress')

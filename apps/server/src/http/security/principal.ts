@@ -40,7 +40,8 @@ declare module 'fastify' {
     /**
      * Required access: none (`public`), an authenticated caller (`signed-in`, without an
      * organization), a level in an organization, or admin access in the default organization
-     * (`operator`), or the caller of the channel in the path (`channel`). Default: `read` for GET, else `write`; outside /v1 none.
+     * (`operator`), or the caller of the channel in the path (`channel`). Default: `read` for GET,
+     * else `write`; outside /v1 none.
      */
     access?: 'public' | 'signed-in' | 'operator' | 'channel' | Level
     /**

@@ -185,11 +185,11 @@ const opened: Statement = {
  */
 export async function findOpenChannel(db: Db, id: string): Promise<OpenChannel | undefined> {
   const [row] = await db.run<OpenRow>(opened, [id])
-  return row && openChannel(row)
+  return row && toOpenChannel(row)
 }
 
 /** Contract: throws 403 `channel_closed`. */
-export function openChannel({ id, org_id, agent_id, config, updated_at, serves }: OpenRow) {
+export function toOpenChannel({ id, org_id, agent_id, config, updated_at, serves }: OpenRow) {
   if (!serves) throw new ApiError('channel_closed')
   const settings = { ...defaults, ...config }
   return { id, orgId: org_id, agentId: agent_id, settings, updatedAt: updated_at }

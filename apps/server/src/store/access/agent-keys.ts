@@ -3,7 +3,7 @@ import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
-import { type OpenChannel, openChannel, openColumns, openTables } from './agent-channels.ts'
+import { type OpenChannel, openColumns, openTables, toOpenChannel } from './agent-channels.ts'
 import type { KeyUse } from './api-keys.ts'
 
 const columns = `id, channel_id, name, key_prefix as prefix, permissions, expires_at,
@@ -114,7 +114,7 @@ async function ended(db: Db, row: AgentKey | undefined): Promise<AgentKey> {
   return row
 }
 
-type KeyRow = Parameters<typeof openChannel>[0] & {
+type KeyRow = Parameters<typeof toOpenChannel>[0] & {
   key_id: string
   name: string
   permissions: AgentKeyPermission[]
@@ -151,7 +151,7 @@ export type LivingAgentKey = {
 const present = (row: KeyRow): LivingAgentKey => ({
   id: row.key_id,
   name: row.name,
-  channel: openChannel(row),
+  channel: toOpenChannel(row),
   permissions: row.permissions,
   until: row.until,
   lastUsedAt: row.last_used_at,

@@ -15,7 +15,7 @@ export type SessionParams = { channel_id: string; session_id: string }
 type Request = Pick<FastifyRequest, 'principal' | 'db'>
 
 /** The sessions of the caller. */
-export function ownerOf({ principal }: Pick<Request, 'principal'>): ChannelOwner {
+export function callerOwner({ principal }: Pick<Request, 'principal'>): ChannelOwner {
   const { orgId, endUser } = principal
   const { channel, keyId } = principal.channel!
   return { orgId, channelId: channel.id, keyId, user: endUser?.user ?? null }
@@ -26,7 +26,7 @@ export const viewerIn = ({ principal }: Pick<Request, 'principal'>): ChannelView
 
 /** Contract: throws 404, also for an id of the wrong form and for a session of another caller. */
 export function ownSession(request: Request, { session_id }: SessionParams): Promise<OwnedSession> {
-  return getOwnedSession(request.db, ownerOf(request), sessionIdOf(session_id))
+  return getOwnedSession(request.db, callerOwner(request), sessionIdOf(session_id))
 }
 
 function sessionIdOf(id: string): string {

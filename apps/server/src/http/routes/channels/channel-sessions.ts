@@ -24,7 +24,7 @@ import {
 } from '../../../store/sessions/channel-sessions.ts'
 import type { Api } from '../../core/api.ts'
 import { type ChannelViewer, pendingApproval } from '../../security/channel-view.ts'
-import { base, ownerOf, ownSession, pathOf, type SessionParams, viewerIn } from './caller.ts'
+import { base, callerOwner, ownSession, pathOf, type SessionParams, viewerIn } from './caller.ts'
 
 const pageDefault = 50
 
@@ -97,7 +97,7 @@ function collectionRoutes({ app, node }: Api): void {
     },
     async handler(request, reply) {
       const { body, db, committed } = request
-      const owner = ownerOf(request)
+      const owner = callerOwner(request)
       const { orgId, channelId, keyId, user } = owner
       const { agentId: agent_id } = request.principal.channel!.channel
       const { session } = await openSession(node, db, {
@@ -125,7 +125,7 @@ function collectionRoutes({ app, node }: Api): void {
       const { limit = pageDefault, page_token } = request.query
       const place = placeOf(page_token)
       const more = { place, limit: limit + 1 }
-      const rows = await listOwnedSessions(request.db, ownerOf(request), more)
+      const rows = await listOwnedSessions(request.db, callerOwner(request), more)
       const shown = rows.slice(0, limit)
       const last = shown.at(-1)
       return {
