@@ -1,10 +1,9 @@
 /**
  * Drives a server with the published clients of the API, in Python and in Rust: the oldest version
- * in the registry, the last 0.1, the last 0.3, and the newest. `-- python` or `-- rust` limits it to
- * one language.
+ * in the registry, the last 0.1, the last 0.3, and the newest. `-- python` or `-- rust` limits it
+ * to one language.
  * Contract: exits with 1 when a version 0.1 or 0.3 fails, or when Python, cargo or a registry is
- * missing.
- * Failures of later versions are only reported. All installed files are in dist/.
+ * missing. Failures of other versions are only reported. All installed files are in dist/.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

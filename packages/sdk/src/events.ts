@@ -32,8 +32,8 @@ export function events(http: Http) {
   /**
    * Lists the stored events of a session, without deltas. Awaited, it returns the first 1,000
    * events; iterated, it yields all, `limit` per request, including events added meanwhile.
-   * `since_id` or `after_sequence` select the start. With `order_desc` or `before_sequence` the pages
-   * go back from the end. A page of a search can have fewer events than `limit` before the end.
+   * `since_id` or `after_sequence` select the start. With `order_desc` or `before_sequence` the
+   * pages go back from the end. A page of a search can have fewer events than `limit`.
    */
   function list(sessionId: string, query: EventQuery = {}, options?: CallOptions): List<Event> {
     const at = path`/v1/sessions/${sessionId}/events`

@@ -150,3 +150,10 @@ export type AuditLogTable = {
   details: Details
   reason: string | null
 }
+
+export type SessionPinsTable = {
+  org_id: string
+  session_id: string
+  user_id: string
+  created_at: Time
+}

@@ -12,6 +12,7 @@ import type {
   LoginsTable,
   MembersTable,
   RateLimitsTable,
+  SessionPinsTable,
   SessionTokensTable,
   UsersTable,
 } from './access-tables.ts'
@@ -20,6 +21,7 @@ import type {
   Details,
   LastTurnColumn,
   NullableTime,
+  SessionSettings,
   Time,
   ToolsColumn,
   UsesColumn,
@@ -96,7 +98,7 @@ export type AgentsTable = {
   updated_at: Time
 }
 
-export type SessionsTable = {
+export type SessionsTable = SessionSettings & {
   org_id: string
   id: string
   agent_id: string
@@ -144,16 +146,6 @@ export type SessionsTable = {
   last_turn: LastTurnColumn
   superseded_by: string | null
   channel_key_id: string | null
-  system_prompt: string | null
-  locale: string | null
-  hints: Details
-}
-
-export type SessionPinsTable = {
-  org_id: string
-  session_id: string
-  user_id: string
-  created_at: Time
 }
 
 export type EventsTable = {

@@ -130,10 +130,9 @@ export function sessionView({ grants }: Viewer, whole: Session): Session {
   if (!grants) return whole
   // The pin is of the user that made the token.
   const { is_pinned: _, ...rest } = whole
-  const session = { ...rest, legal_hold: false }
+  const session = { ...rest, legal_hold: false, system_prompt: null }
   if (grants.view !== 'chat') return session
   const tools = session.tools.filter(({ name }) => grants.tool_results.includes(name))
   const limits = { max_iterations: null, parallel_tool_calls: null, network_access: null }
-  const own = { capabilities: [], tools, system_prompt: null, hints: null }
-  return { ...session, ...limits, ...own }
+  return { ...session, ...limits, capabilities: [], tools, hints: null }
 }

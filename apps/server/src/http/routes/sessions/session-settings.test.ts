@@ -243,6 +243,9 @@ test('a session token sees neither the prompt nor the hints, and gives none', as
   const page = callerWith(guarded.url, `Bearer ${token}`)
   const seen = expectStatus(await page('GET', at), 200)
   assert.deepEqual([seen.system_prompt, seen.hints, seen.locale], [null, null, 'de'])
+  const full = expectStatus(await call('POST', `${at}/tokens`, { view: 'full' }), 201)
+  const whole = callerWith(guarded.url, `Bearer ${full.token}`)
+  assert.equal(expectStatus(await whole('GET', at), 200).system_prompt, null)
   const message = { content: [{ type: 'text', text: 'Hi' }] }
   const controls = { hints: { plan: 'platinum' } }
   expectStatus(await page('POST', `${at}/messages`, { message, controls }), 403, 'not_granted')
