@@ -383,6 +383,8 @@ export function anonymous(answer: string, things: Things): string {
   const text = withoutRecords(answer)
   // The request itself updates the last use of the key, a moment later.
   let plain = text.replace(/"last_used_at":"[^"]+"/g, '"last_used_at":null')
+  // An error names its request.
+  plain = plain.replace(/,"instance":"[^"]+"/g, '')
   for (const [name, value] of Object.entries(things)) plain = plain.replaceAll(value, `<${name}>`)
   return plain
 }

@@ -7,12 +7,6 @@ export type NullableTime = ColumnType<string | null, string | null | undefined, 
 export type Details = ColumnType<Record<string, unknown> | null, string | null, string | null>
 export type UsesColumn = JSONColumnType<CapabilityUse[], string | undefined, string>
 export type ToolsColumn = JSONColumnType<ClientTool[], string | undefined, string>
-/** What a client gives a session beside its agent. */
-export type SessionSettings = {
-  system_prompt: string | null
-  locale: string | null
-  hints: Details
-}
 /** Any JSON; a JSON `null` is no value. */
 export type AnyJson = ColumnType<unknown, string | null, string | null>
 export type WaitingColumn = JSONColumnType<

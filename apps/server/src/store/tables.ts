@@ -6,6 +6,7 @@ import type {
   AgentKeysTable,
   ApiKeysTable,
   AuditLogTable,
+  IdempotencyKeysTable,
   IdentitiesTable,
   InvitationsTable,
   LoginStatesTable,
@@ -21,7 +22,6 @@ import type {
   Details,
   LastTurnColumn,
   NullableTime,
-  SessionSettings,
   Time,
   ToolsColumn,
   UsesColumn,
@@ -98,7 +98,7 @@ export type AgentsTable = {
   updated_at: Time
 }
 
-export type SessionsTable = SessionSettings & {
+export type SessionsTable = {
   org_id: string
   id: string
   agent_id: string
@@ -146,6 +146,9 @@ export type SessionsTable = SessionSettings & {
   last_turn: LastTurnColumn
   superseded_by: string | null
   channel_key_id: string | null
+  system_prompt: string | null
+  locale: string | null
+  hints: Details
 }
 
 export type EventsTable = {
@@ -233,20 +236,6 @@ export type TextsTable = {
   body: string
   used_at: Generated<Time>
   is_counted: Generated<boolean>
-}
-
-export type IdempotencyKeysTable = {
-  org_id: string
-  principal: string
-  method: string
-  path: string
-  key: string
-  body_hash: string
-  status: number | null
-  answer: string | null
-  session_ids: Generated<string[]>
-  counted_bytes: Generated<number>
-  created_at: Time
 }
 
 export type EventHooksTable = {
