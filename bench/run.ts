@@ -32,6 +32,7 @@ import { reference } from './reference.ts'
 import { scaling } from './scaling.ts'
 import { schedules } from './schedules.ts'
 import { sdkStream } from './sdk-stream.ts'
+import { sessionKey } from './session-key.ts'
 import { slowReaders } from './slow-readers.ts'
 import { soak } from './soak.ts'
 import { start } from './start.ts'
@@ -48,6 +49,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   access,
   'end-users': endUsers,
   'list-sessions': listSessions,
+  'session-key': sessionKey,
   turn,
   statements,
   'event-hooks': eventHooks,

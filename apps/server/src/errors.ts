@@ -154,6 +154,11 @@ export const catalogue = {
   session_not_idle: [409, 'The session is running a turn. Try again when it is idle.'],
   turn_not_failed: [409, 'Only a failed turn can be retried.'],
   turn_retried: [409, 'The turn was already retried: see %s.'],
+  tool_call_unpaired: [
+    400,
+    'Tool call %s needs an id of its own and one result, in the message after the call.',
+  ],
+  history_too_large: [413, 'The messages of a new session can have at most %s bytes.'],
   message_not_retakable: [400, 'Message %s is not of a user, so it cannot be retaken.'],
   session_superseded: [409, 'The session was superseded by %s.'],
   session_without_key: [409, 'The session has no key that the fork could take.'],

@@ -11,6 +11,12 @@ export const turnAndInput = {
   input_message_id: described(MessageId, 'Id of the message that the turn answers.'),
 }
 
+export const imported = Type.Optional(
+  Type.Literal(true, {
+    description: 'True if the session was created with this message. Absent otherwise.',
+  }),
+)
+
 export const durationMs = (description: string) => Type.Optional(count(description))
 
 export const usageOf = (description: string) => Type.Optional(described(TokenUsage, description))

@@ -4,6 +4,7 @@ import {
   durationMs,
   errorFields,
   GenerationMetadata,
+  imported,
   ModelMetadata,
   ToolCall,
   ToolSummary,
@@ -183,6 +184,7 @@ export const OutputMessageCompletedData = Type.Object(
         'Violations of the output schema, at most 10. The model is called once more to correct them; after that the turn fails. Absent for valid answers.',
       ),
     ),
+    imported,
   },
   {
     title: 'OutputMessageCompletedData',

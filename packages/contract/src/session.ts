@@ -13,6 +13,7 @@ import {
   Timestamp,
   TurnId,
 } from './id.ts'
+import { SeedMessage } from './seed.ts'
 import {
   AnyObject,
   described,
@@ -350,6 +351,10 @@ export const NewSession = Type.Object(
       "Files of the session besides the agent's, which they replace at the same path: at most 100, with contents of at most 1,048,576 characters together. Default: none.",
     ),
     ...givenLimits("It can narrow the agent's, never widen it. Default: the agent's."),
+    messages: optional(
+      Type.Array(SeedMessage, { maxItems: 200 }),
+      'Earlier messages of the conversation: at most 200, and 1 MiB. They are stored and start no turn. Each tool call needs its result in the next message. Default: none.',
+    ),
   },
   {
     title: 'CreateSessionRequest',

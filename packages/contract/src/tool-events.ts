@@ -4,6 +4,7 @@ import {
   Decider,
   durationMs,
   HookDecision,
+  imported,
   ToolCall,
   ToolCallSummary,
   toolCallFields,
@@ -209,6 +210,7 @@ export const ToolCompletedData = Type.Object(
         "Caller that submitted a client tool's result or answered questions. Absent for other tools.",
       ),
     ),
+    imported,
   },
   {
     title: 'ToolCompletedData',

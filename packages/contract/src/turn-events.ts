@@ -1,6 +1,6 @@
 /** Data of the events about a session and its turns as a whole. */
 import { Type } from 'typebox'
-import { durationMs, turnAndInput, turnId, usageOf } from './event-parts.ts'
+import { durationMs, imported, turnAndInput, turnId, usageOf } from './event-parts.ts'
 import { PathChange } from './file.ts'
 import { AgentId, MessageId, ModelId } from './id.ts'
 import { EventMessage } from './message.ts'
@@ -27,6 +27,7 @@ export const InputMessageData = Type.Object(
         '`queue` if the message waits for a turn of its own. Absent if it starts or joins a turn.',
       ),
     ),
+    imported,
   },
   {
     title: 'InputMessageData',

@@ -103,6 +103,8 @@ export type ServerCode =
   | 'session_not_idle'
   | 'turn_not_failed'
   | 'turn_retried'
+  | 'tool_call_unpaired'
+  | 'history_too_large'
   | 'message_not_retakable'
   | 'session_superseded'
   | 'session_without_key'

@@ -150,12 +150,14 @@ async function latestTurn(
   }
 }
 
+const isSent = ({ type, data }: Event) => type === 'input.message' && !('imported' in data)
+
 /** Contract: pure. Undefined if the turn began before these events, or does not exist. */
 function latestOf(events: readonly Event[], isWhole: boolean): Following | undefined {
   const at = events.findLastIndex(({ type }) => type === 'session.activated')
   const begun = events[at]
   if (begun?.type !== 'session.activated') {
-    const input = isWhole ? events.find(({ type }) => type === 'input.message') : undefined
+    const input = isWhole ? events.find(isSent) : undefined
     return input && { of: 'next', sequence: input.sequence! }
   }
   const after = events.slice(at + 1)

@@ -47,8 +47,8 @@ const notice: Change<NoticeType> = (transcript, event) => {
 
 const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   'input.message': (transcript, event) => {
-    const { message, on_busy } = event.data
-    const active: Transcript = { ...transcript, status: 'active' }
+    const { message, on_busy, imported } = event.data
+    const active: Transcript = imported ? transcript : { ...transcript, status: 'active' }
     if (message.role === 'agent') return append(active, agentMessage(event, { message }))
     const { id, content } = message
     const isQueued = on_busy === 'queue'
@@ -89,6 +89,7 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   'output.message.completed': (transcript, event) => {
     const { output_errors: outputErrors } = event.data
     const whole = { ...agentMessage(event, event.data), ...(outputErrors && { outputErrors }) }
+    if (event.data.imported) return importedReply(transcript, event, whole)
     const open = streaming(transcript)
     if (!open) return append(transcript, whole, answer)
     const { key, at, attempt } = open.item
@@ -191,6 +192,20 @@ function agentMessage(event: Event, { message, id = message?.id }: MessageConten
     attempt: 1,
   }
 }
+
+/** Adds a reply and its calls, which have no events of their own before their results. */
+const importedReply: (
+  transcript: Transcript,
+  event: Event<'output.message.completed'>,
+  whole: AgentMessage,
+) => Transcript = (transcript, event, whole) =>
+  event.data.message.content
+    .filter((part) => part.type === 'tool_call')
+    .map(({ id, name, arguments: input }) => ({ id, name, arguments: input as object }))
+    .reduce(
+      (now, call) => reach(now, event, { call: call as ToolCall, status: 'running' }),
+      append(transcript, whole),
+    )
 
 function streaming(transcript: Transcript) {
   const open = openItem(transcript, message)

@@ -23,6 +23,7 @@ import {
   type OpenedSession,
 } from '../../store/sessions/sessions.ts'
 import { fileLimits, type Node } from '../node.ts'
+import { seedOf } from './seed.ts'
 
 export type SessionToOpen = {
   orgId: string
@@ -62,6 +63,7 @@ export async function openSession(
   checkCombination(list, { ...both, clientTools })
   if (wanted.model_id) await checkModel(db, modelScope(node.config, orgId), wanted.model_id)
   const model_id = wanted.model_id ?? agent.default_model_id ?? null
+  const seed = wanted.messages ? await seedOf(db, orgId, wanted.messages) : undefined
   const limits = fileLimits(node.config)
   const mounts = joinedFiles(
     mountsOf(capabilities, both),
@@ -69,9 +71,9 @@ export async function openSession(
     readInitialFiles(wanted.initial_files ?? [], limits),
   )
   const create = (db: Db) =>
-    createSession(db, orgId, { ...wanted, agent_id: agent.id, model_id, tools, id, channel })
-  const bytes = mounts.reduce((sum, { content }) => sum + content.length, 0)
-  if (mounts.length > 0) await node.quotas.checkStorage(db, orgId, bytes)
+    createSession(db, orgId, { ...wanted, agent_id: agent.id, model_id, tools, id, channel, seed })
+  const bytes = mounts.reduce((sum, { content }) => sum + content.length, seed?.bytes ?? 0)
+  if (mounts.length > 0 || seed) await node.quotas.checkStorage(db, orgId, bytes)
   // Last: the other check may reload the counts, which lack this session.
   await node.quotas.checkSessions(db, orgId)
   if (mounts.length === 0) return create(db)

@@ -84,6 +84,8 @@ export async function forkSession(
   })
 }
 
+const startsTurn = ({ type, data }: LoggedEvent) => type === 'input.message' && !data.imported
+
 type At = Pick<Fork, 'source' | 'sequence'>
 
 /** Derives the session's state as of an event from the log, whose events never change. */
@@ -97,7 +99,7 @@ async function stateAsOf(db: Db, sessionId: string, { source, sequence }: At): P
   const ending = endingOf(events, usage)
   return {
     sequence,
-    isStarted: idled !== undefined || events.some(({ type }) => type === 'input.message'),
+    isStarted: idled !== undefined || events.some(startsTurn),
     preview: (await hasInputText(db, sessionId, sequence)) ? source.preview : null,
     outputPreview: await outputPreview(db, sessionId, sequence),
     usage,

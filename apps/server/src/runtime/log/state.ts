@@ -215,8 +215,9 @@ export function following({ unseen, queued }: TurnState) {
   return { input, from: Math.min(input.sequence, queued[0]?.sequence ?? input.sequence) }
 }
 
-/** Returns the state after one more event. Contract: pure. */
+/** Returns the state after one more event. Imported messages start no turn. Contract: pure. */
 export function apply(turn: TurnState, event: LoggedEvent): TurnState {
+  if ('imported' in event.data) return turn
   const isOwn = event.type === 'input.message' || event.context.turn_id === turn.turnId
   if (!isOwn) return applyForeign(turn, event)
   const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined

@@ -244,21 +244,17 @@ function beginAtMessage({ queued, entries }: Conversation, row: Row): void {
 
 /** Adds a reply before later messages, and after an invalid answer its violations. */
 function addReply({ entries, askedAt }: Conversation, row: Row): void {
+  const { sequence, data } = row
+  const reply = JSON.parse(data) as EventDataOf<'output.message.completed'>
+  const { message, imported, output_errors: errors } = reply
   let at = entries.length
-  while (at > 0 && entries[at - 1]!.sequence > askedAt) at -= 1
-  const errors = outputErrorsIn(row.data)
-  const { sequence } = row
+  // No request precedes an imported reply.
+  while (!imported && at > 0 && entries[at - 1]!.sequence > askedAt) at -= 1
   const correction = errors && [
     { sequence, message: correctionMessage(row, errors), isCorrection: true as const },
   ]
-  entries.splice(at, 0, entryOf(row), ...(correction ?? []))
+  entries.splice(at, 0, { sequence, message }, ...(correction ?? []))
 }
-
-/** Parses the data only where it can have the field: replies may be long. */
-const outputErrorsIn = (data: string) =>
-  data.includes('"output_errors":')
-    ? (JSON.parse(data) as EventDataOf<'output.message.completed'>).output_errors
-    : undefined
 
 const correctionStart = 'This answer does not match the required JSON Schema:'
 

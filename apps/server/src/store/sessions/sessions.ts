@@ -16,7 +16,7 @@ import { containing } from '../like.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { type UsageRow, usageOf } from '../usage.ts'
-import { appendEvents, events } from './log-sql.ts'
+import { appendEvents, eventLists, listedEvents, type NewEvent } from './log-sql.ts'
 import { isPinnedBy } from './pins.ts'
 import { inScope, type SessionScope } from './scope.ts'
 
@@ -174,14 +174,22 @@ const insert = statement(
 with a as (
   select id from agents where org_id = :orgId and id = :agent_id for key share
 ), s as (
-  insert into sessions (org_id, id, agent_id, key, user_id, channel_id, channel_key_id, title, tags, model_id, capabilities, tools, system_prompt, locale, hints, max_iterations, parallel_tool_calls, network_access, sequence)
-  values (:orgId, :id, (select id from a), :key, :user, :channelId, :channelKeyId, :title, :tags, :model_id, :capabilities, :tools, :system_prompt, :locale, :hints, :maxIterations, :parallelToolCalls, :networkAccess, 1)
+  insert into sessions (
+    org_id, id, agent_id, key, user_id, channel_id, channel_key_id, title, tags, model_id, capabilities, tools, system_prompt, locale, hints,
+    max_iterations, parallel_tool_calls, network_access, preview, output_preview, sequence, stored_bytes
+  )
+  values (
+    :orgId, :id, (select id from a), :key, :user, :channelId, :channelKeyId, :title, :tags, :model_id, :capabilities, :tools, :system_prompt, :locale, :hints,
+    :maxIterations, :parallelToolCalls, :networkAccess, :preview, :outputPreview, cardinality(:types), :bytes
+  )
   on conflict ${keyIndex} do update set key = excluded.key
-  returning ${columns.join(', ')}, sequence, (id = :id)::integer as added
-), ${appendEvents(events({ type: 'session.started', context: "'{}'", data: ':data' }))}, c as (
-  insert into counters as c (org_id, agent_id, shard, sessions)
-  select :orgId, n.agent_id, :shard::smallint, 1 from s, (values (''), (:agent_id)) as n(agent_id) where s.id = :id
-  on conflict (org_id, agent_id, shard) do update set sessions = c.sessions + 1
+  returning ${columns.join(', ')}, sequence, case when id = :id then sequence else 0 end as added
+), ${appendEvents(listedEvents)}, c as (
+  insert into counters as c (org_id, agent_id, shard, sessions, stored_bytes)
+  select :orgId, n.agent_id, :shard::smallint, 1, n.bytes
+  from s, (values ('', 0), (:agent_id, :bytes::bigint)) as n(agent_id, bytes) where s.id = :id
+  on conflict (org_id, agent_id, shard) do update set
+    sessions = c.sessions + 1, stored_bytes = c.stored_bytes + excluded.stored_bytes
 )
 select ${columns.join(', ')}, false as is_pinned from s`,
 )
@@ -194,6 +202,7 @@ export type CreatedSession = Omit<NewSession, 'agent_id'> & {
   agent_id: string
   id?: string | undefined
   channel?: ChannelOfSession | undefined
+  seed?: Seed | undefined
 }
 
 /** A session that was created, or that had the key already. */
@@ -207,9 +216,10 @@ export type OpenedSession = { session: Session; isNew: boolean }
 export async function createSession(
   db: Db,
   orgId: string,
-  { id = newId('session'), channel, ...session }: CreatedSession,
+  { id = newId('session'), channel, seed, ...session }: CreatedSession,
 ): Promise<OpenedSession> {
   const { agent_id, key, user, title, tags, model_id, capabilities, tools } = session
+  const data = JSON.stringify({ agent_id, ...(model_id && { model_id }) })
   const values = valuesOf(insert, {
     orgId,
     id,
@@ -229,7 +239,10 @@ export async function createSession(
     maxIterations: session.max_iterations ?? null,
     parallelToolCalls: session.parallel_tool_calls ?? null,
     networkAccess: jsonOrNull(session.network_access),
-    data: JSON.stringify({ agent_id, ...(model_id && { model_id }) }),
+    preview: seed?.preview ?? null,
+    outputPreview: seed?.outputPreview ?? null,
+    bytes: seed?.bytes ?? 0,
+    ...eventLists([{ type: 'session.started', context: '{}', data }, ...(seed?.events ?? [])]),
     shard: shardOf(id),
   })
   const created = db.run<SessionRow>(insert, values)
@@ -239,8 +252,13 @@ export async function createSession(
   return { session: present(row!), isNew: row!.id === id }
 }
 
-/** The id of a new session, and the end user whom it belongs to. */
-export type SessionOwner = { id?: string | undefined; user?: string | null | undefined }
+/** Events of earlier messages, their bytes, and the previews of the session after them. */
+export type Seed = {
+  events: NewEvent[]
+  bytes: number
+  preview: string | null
+  outputPreview: string | null
+}
 
 /**
  * Updates a session.
