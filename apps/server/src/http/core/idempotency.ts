@@ -72,6 +72,15 @@ export async function waitTurn(
 export function shortened(payload: unknown): string | null {
   if (typeof payload !== 'string' || payload === '') return null
   if (Buffer.byteLength(payload) <= answerBytesMax) return payload
-  const { id, session_id, sequence } = JSON.parse(payload) as Record<string, unknown>
-  return JSON.stringify({ id, session_id, sequence })
+  const { session, message, ...whole } = JSON.parse(payload) as Parts
+  const parts = {
+    ...(session && { session: idsOf(session) }),
+    ...(message && { message: idsOf(message) }),
+  }
+  return JSON.stringify({ ...idsOf(whole), ...parts })
 }
+
+type Resource = { id?: unknown; session_id?: unknown; sequence?: unknown }
+type Parts = Resource & { session?: Resource; message?: Resource }
+
+const idsOf = ({ id, session_id, sequence }: Resource) => ({ id, session_id, sequence })

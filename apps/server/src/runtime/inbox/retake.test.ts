@@ -180,6 +180,21 @@ test('only messages of users in this session can be retaken, and only while it i
   assert.equal(spoof.metadata.id, unknown)
 })
 
+test('a repeat of a large retake under its Idempotency-Key has the ids', async (t) => {
+  const { server, messages, session } = await start(t, 'one')
+  const large = { message_id: messages[0].id, message: { content: text('x'.repeat(100_000)) } }
+  const path = `/v1/sessions/${session.id}/retake`
+  const headers = { 'idempotency-key': 'once' }
+  const first = await server.call('POST', path, large, headers)
+  const again = await server.call('POST', path, large, headers)
+  const { id, session_id, sequence } = first.body.message
+  assert.deepEqual([first.status, again.status], [201, 201])
+  assert.deepEqual(again.body, {
+    session: { id: first.body.session.id },
+    message: { id, session_id, sequence },
+  })
+})
+
 test('a message with NUL can be retaken', async (t) => {
   const { messages, session, retake } = await start(t, 'a\0b')
   const { status, body } = await retake(session.id, messages[0].id)
