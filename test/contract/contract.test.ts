@@ -47,6 +47,7 @@ const ownEvents = [
   'files.changed',
   'mcp.unavailable',
   'tool.progress',
+  'tool.input.delta',
   'tool.approval_requested',
   'tool.approval_resolved',
   'tool.call_requested',

@@ -177,7 +177,12 @@ function requestOf({ refer }: Components, route: RouteOptions, docs: OperationDo
 }
 
 /** Only images are uploaded as forms. */
-const form = (refer: Components['refer']) => ({ schema: refer(ImageUpload) })
+const form = (refer: Components['refer']) => ({
+  schema: refer(ImageUpload),
+  example: { file: binary },
+})
+
+const binary = '(the bytes of the image)'
 
 function responsesOf(components: Components, route: RouteOptions, docs: OperationDocs): Json {
   const responses = successesOf(components, route, docs)
@@ -211,7 +216,7 @@ function successesOf({ refer }: Components, { schema }: RouteOptions, docs: Oper
       frame
         ? { schema: refer(frame()), example: frameExamples[id] }
         : type.startsWith('image/')
-          ? { schema: { type: 'string', format: 'binary' } }
+          ? { schema: { type: 'string', format: 'binary' }, example: binary }
           : { schema: { type: 'string' }, example: docs.response }
     const content = Object.fromEntries(produces.map((type) => [type, bodyOf(type)]))
     responses['200'] = { description: phraseOf('200'), content }

@@ -9,7 +9,7 @@ export const imageDocs = {
     description:
       'Stores an image for parts `{"type": "image_file", "image_id": …}` of messages. The body is a form (`multipart/form-data`) with the image in its part `file`: PNG, JPEG, GIF or WebP by its first bytes, at most 20 MiB and 40 million pixels. SVG is refused. Size and structure are checked without decoding the image. It counts in the storage quota of the organization and stays until it is deleted.',
     errors: ['not_an_image', 'image_too_large', 'quota_exceeded', 'not_found'],
-    sample: `const response = await fetch('https://example.com/chart.png')\nconst image = await outlast.images.create(await response.blob(), { filename: 'chart.png' })`,
+    sample: `// The file of a form of your page, or any Blob.\nconst file = new File([new Uint8Array()], 'chart.png')\nconst image = await outlast.images.create(file)`,
   },
   list_images: {
     tag: 'Images',
