@@ -6,6 +6,7 @@ import { openChannel } from '../../../../test/channel.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
 import { dataOf, eventsOf, scripted } from '../../../../test/session.ts'
+import { eventually } from '../../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 
@@ -49,7 +50,9 @@ test('a caller answers the questions that the stream and the session show', asyn
   const pending = dataIn(asked).pending_questions as { tool_call_id: string; questions: object[] }[]
   assert.deepEqual(Object.keys(dataIn(asked)), ['pending_questions'])
   assert.equal(pending[0]!.tool_call_id, 'call_ask')
-  assert.deepEqual((await get()).pending_questions, pending)
+  // The event is stored before the turn is parked.
+  const waits = async () => (await get()).pending_questions
+  assert.deepEqual(await eventually(waits), pending)
   for (const answers of [
     [],
     [{ id: 'color', selected: ['Green'] }],

@@ -7,6 +7,7 @@ import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
 import { eventsOf, type ScriptStep, scripted } from '../../../../test/session.ts'
 import { addVendorModel, startVendor } from '../../../../test/vendor.ts'
+import { eventually } from '../../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 
@@ -219,8 +220,11 @@ test('a call that waits for approval is shown with its arguments only to callers
         ...(decides && about),
       })
       assert.ok(Date.parse(String(expires_at)) > Date.now())
-      const session = expectStatus(await found.channel.call('GET', `/sessions/${found.id}`), 200)
-      assert.deepEqual(session.pending_approvals, pending_approvals)
+      // The event is stored before the turn is parked.
+      const path = `/sessions/${found.id}`
+      const waits = async () =>
+        expectStatus(await found.channel.call('GET', path), 200).pending_approvals
+      assert.deepEqual(await eventually(waits), pending_approvals)
     }
   }
 })
