@@ -215,8 +215,7 @@ export const Session = Type.Object(
     }),
     is_pinned: Type.Optional(
       Type.Boolean({
-        description:
-          'True if the caller has pinned the session. Absent in streams, exports and new forks.',
+        description: 'True if the caller has pinned the session. Absent in streams and exports.',
       }),
     ),
     superseded_by: nullable(

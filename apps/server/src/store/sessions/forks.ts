@@ -200,5 +200,5 @@ export async function copySession(
   })
   const [row] = await db.run<SessionRow & { secrets: number }>(copy, values)
   if (!row) throw new ApiError('not_found', 'Session')
-  return { session: present(row), hasSecrets: row.secrets > 0 }
+  return { session: present({ ...row, is_pinned: false }), hasSecrets: row.secrets > 0 }
 }

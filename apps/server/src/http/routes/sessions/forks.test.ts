@@ -63,7 +63,8 @@ test('a fork has the events of its source under new ids, and the messages under 
   assert.deepEqual(after, forked)
   const { id, created_at, updated_at, forked_from, ...same } = after
   const { id: _, created_at: __, updated_at: ___, ...expected } = { ...before }
-  assert.deepEqual({ ...same, forked_from: null }, expected)
+  const origin = { forked_from: null, forked_from_session_id: null, forked_from_sequence: null }
+  assert.deepEqual({ ...same, ...origin }, expected)
   assert.notEqual(id, source.id)
   assert.ok(created_at > before.created_at && updated_at === created_at)
   const [theirs, ours] = [await eventsOf(server, source.id), await eventsOf(server, id)]
