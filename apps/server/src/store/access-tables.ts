@@ -171,17 +171,3 @@ export type IdempotencyKeysTable = {
   counted_bytes: Generated<number>
   created_at: Time
 }
-
-export type IdempotencyKeysTable = {
-  org_id: string
-  principal: string
-  method: string
-  path: string
-  key: string
-  body_hash: string
-  status: number | null
-  answer: string | null
-  session_ids: Generated<string[]>
-  counted_bytes: Generated<number>
-  created_at: Time
-}

@@ -180,7 +180,7 @@ with a as (
   )
   values (
     :orgId, :id, (select id from a), :key, :user, :channelId, :channelKeyId, :title, :tags, :model_id, :capabilities, :tools, :system_prompt, :locale, :hints,
-    :maxIterations, :parallelToolCalls, :networkAccess, :preview, :outputPreview, cardinality(:types), :bytes
+    :maxIterations, :parallelToolCalls, :networkAccess, :preview, :outputPreview, cardinality(:types::text[]), :bytes
   )
   on conflict ${keyIndex} do update set key = excluded.key
   returning ${columns.join(', ')}, sequence, case when id = :id then sequence else 0 end as added
