@@ -28,7 +28,7 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   WaitingColumn: { is: ['json'], nullable: true },
   LastTurnColumn: { is: ['json'], nullable: true },
   'JSONColumnType<object>': { is: ['json'] },
-  Details: { is: ['json'], nullable: true },
+  Details: { is: ['json', 'jsonb'], nullable: true },
   AnyJson: { is: ['json'], nullable: true },
   ExecutionStatus: { is: ['text'] },
   TokenAccess: { is: ['text'] },
