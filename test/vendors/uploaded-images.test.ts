@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expectStatus } from '../../apps/server/test/access.ts'
 import { formOf, pngOfBytes } from '../../apps/server/test/pictures.ts'
-import { dataOf } from '../../apps/server/test/session.ts'
+import { dataOf, replyOf } from '../../apps/server/test/session.ts'
 import { reach, startAimock } from './aimock.ts'
 import { inlinedImage, redImage } from './image.ts'
 import { talkToPlayer } from './recorded.ts'
@@ -39,8 +39,8 @@ test('models of a vendor stand-in answer about an uploaded image', async () => {
   const image = partOf(await upload())
   for (const type of ['openai', 'anthropic', 'google'] as const) {
     const model = await addModel(server(), type, reach(mock, type)())
-    const { text: answer } = await (await talkTo(server(), model)).say([text, image])
-    assert.equal(answer, 'Red.')
+    const { events } = await (await talkTo(server(), model)).say([text, image])
+    assert.equal(replyOf(events), 'Red.')
   }
 })
 
