@@ -365,7 +365,8 @@ const inOrder = (one: Operation, other: Operation) => {
 
 /** Applies the table's operations to the caller's own resources. */
 async function doEverything(person: Person, things: Things) {
-  const forOthers = new Set([...operatorsOnly, 'accept_invitation', 'register'])
+  // There are no thumbnails.
+  const forOthers = new Set([...operatorsOnly, 'accept_invitation', 'register', 'get_thumbnail'])
   for (const operation of operations.toSorted(inOrder)) {
     if (forOthers.has(operation.id)) continue
     for (const attempt of table[operation.id]!.attempts(things, things)) {
