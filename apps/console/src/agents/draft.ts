@@ -129,7 +129,9 @@ export function agentBody(draft: AgentDraft): NewAgent {
     ...(description !== '' && { description }),
     ...(modelId && { default_model_id: modelId }),
     ...(tools.trim() !== '' && { tools: jsonOf<ClientTool[]>(tools, labels.tools) }),
-    ...(outputSchema.trim() !== '' && { output_schema: jsonOf<object>(outputSchema, labels.outputSchema) }),
+    ...(outputSchema.trim() !== '' && {
+      output_schema: jsonOf<object>(outputSchema, labels.outputSchema),
+    }),
     ...(files.trim() !== '' && { initial_files: jsonOf<InitialFile[]>(files, labels.files) }),
     ...limitsOf(draft),
   }

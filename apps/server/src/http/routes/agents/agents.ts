@@ -66,7 +66,14 @@ type Where = { db: Db; orgId: string }
 export async function checkAgent(
   node: Node,
   { db, orgId }: Where,
-  { capabilities, default_model_id: model, tools, output_schema, initial_files: files, ...limits }: Choices,
+  {
+    capabilities,
+    default_model_id: model,
+    tools,
+    output_schema,
+    initial_files: files,
+    ...limits
+  }: Choices,
 ): Promise<void> {
   checkOutputSchema(output_schema)
   checkLimits(limits, node.config.TURN_ITERATIONS_MAX)

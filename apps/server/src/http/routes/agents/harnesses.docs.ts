@@ -11,7 +11,8 @@ export const harnessDocs = {
   get_harness: {
     tag: 'Agents',
     summary: 'Get a harness',
-    description: 'Returns the built-in harness by its id, or by the names `base`, `generic` and `default`.',
+    description:
+      'Returns the built-in harness by its id, or by the names `base`, `generic` and `default`.',
     sample: "const harness = await outlast.harnesses.get('base')",
   },
   list_harness_examples: {
