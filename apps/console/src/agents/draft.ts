@@ -130,7 +130,10 @@ export function agentBody(draft: AgentDraft): NewAgent {
     ...(modelId && { default_model_id: modelId }),
     ...(tools.trim() !== '' && { tools: jsonOf<ClientTool[]>(tools, labels.tools) }),
     ...(outputSchema.trim() !== '' && {
-      output_schema: jsonOf<object>(outputSchema, labels.outputSchema),
+      output_schema: jsonOf<NonNullable<NewAgent['output_schema']>>(
+        outputSchema,
+        labels.outputSchema,
+      ),
     }),
     ...(files.trim() !== '' && { initial_files: jsonOf<InitialFile[]>(files, labels.files) }),
     ...limitsOf(draft),
