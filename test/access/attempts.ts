@@ -1,5 +1,6 @@
 /** Attempts of one organization to reach resources of another, for each operation by its id. */
-import { bodies, channelOperations, type Things } from './operations.ts'
+import { channelOperations } from './operation-sets.ts'
+import { bodies, type Things } from './operations.ts'
 
 /** One way to name a resource of another organization, and the expected response. */
 export type Attempt = {
@@ -381,28 +382,3 @@ const targets = ({ session_id, agent_id, model_id }: Things, own: Things) => [
 ]
 
 const registration = { email: 'thief@example.com', password: 'a long password', name: 'Thief' }
-
-/** Requests that are open to a session token. */
-export const forTokens = new Set([
-  'get_session',
-  'explain_session',
-  'cancel_turn',
-  'decide_tool_call',
-  'update_session',
-  'delete_session',
-  'submit_tool_results',
-  'submit_question_answers',
-  'create_message',
-  'list_messages',
-  'list_events',
-  'stream_sse',
-  'get_root',
-  'get_path',
-  'create_path',
-  'update_path',
-  'delete_path',
-  'move_file',
-  'copy_file',
-  'stat_file',
-  'grep_files',
-])

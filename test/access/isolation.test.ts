@@ -1,7 +1,4 @@
-/**
- * Two organizations and every operation of the API: a resource of the other organization gets the
- * same response as a missing one. A test fails when an operation is not in the table of attempts.
- */
+/** Every operation of the API answers for a resource of another organization as for a missing one. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {
@@ -14,7 +11,8 @@ import {
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession, eventsOf, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { type Attempt, forTokens, missing, type Row, table } from './attempts.ts'
+import { type Attempt, missing, type Row, table } from './attempts.ts'
+import { forTokens, operatorsOnly } from './operation-sets.ts'
 import {
   type Asked,
   anonymous,
@@ -28,7 +26,6 @@ import {
   nobodys,
   type Operation,
   operationsOf,
-  operatorsOnly,
   snapshotOf,
   type Things,
   unlimited,

@@ -17,6 +17,7 @@ import { type Call, sendable } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
+import { endless, operatorsOnly } from './operation-sets.ts'
 
 export type Server = { url: string; call: Call }
 export type Operation = {
@@ -186,40 +187,9 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   accept_invitation: ({ invitation_token }) => ({ token: invitation_token }),
 }
 
-/** Shared by all organizations: open to the operator only. */
-export const operatorsOnly = new Set([
-  'list_accounts',
-  'update_account',
-  'delete_account',
-  'delete_account_logins',
-  'list_all_organizations',
-  'delete_any_organization',
-  'get_turn_history',
-  'list_workers',
-  'drain_worker',
-  'resume_worker',
-])
-
-/** Operations of the callers of channels. */
-export const channelOperations = [
-  'get_agent_card',
-  'create_runtime_token',
-  'create_agent_session',
-  'list_agent_sessions',
-  'get_agent_session',
-  'send_agent_message',
-  'cancel_agent_session',
-  'answer_agent_questions',
-  'decide_agent_tool_calls',
-  'list_agent_events',
-  'stream_agent_events',
-]
-
-/** Responses that last as long as the connection. */
-export const endless = new Set(['stream_sse', 'stream_changes', 'stream_agent_events'])
-
-/** Paged lists of an organization. The path of files names a file, not a list. Images are
- * an array without a total.
+/**
+ * Paged lists of an organization. The path of files names a file, not a list. Images are an array
+ * without a total.
  */
 export function listsIn(operations: Operation[]): Operation[] {
   const others = new Set([...operatorsOnly, 'get_path', 'list_images'])

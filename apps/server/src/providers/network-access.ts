@@ -1,4 +1,4 @@
-/** The hosts that tools of a turn may reach. An entry is a host, a `*.` host, or one with a path. */
+/** Hosts that the tools of a turn may reach: an entry is a host, `*.` and a host, or has a path. */
 import type { NetworkAccess } from '@outlast/contract'
 
 /** An entry in the form of a URL: its host in punycode, and the ways to write its path. */

@@ -2,7 +2,7 @@ import type { CancelTurnResponse, EventContext, EventType, TokenUsage } from '@o
 import type { LiveKind, LiveMessage } from '../../store/bus/bus.ts'
 import { findSnapshot } from '../../store/bus/snapshots.ts'
 import type { Db } from '../../store/database.ts'
-import { findAgentOf } from '../../store/models/agents.ts'
+import { findAgentOf } from '../../store/sessions/agent-of-session.ts'
 import { readLog } from '../../store/sessions/events.ts'
 import { type Interrupting, interruptTurn } from '../../store/sessions/messages.ts'
 import { publishEvents, type StoredEvents } from '../../store/sessions/publish.ts'

@@ -356,9 +356,7 @@ function applyInput(
   return { ...now, [list]: [...turn[list], input] }
 }
 
-/**
- * Applies an event of an earlier turn: its message, and those that its model saw, no longer wait.
- */
+/** Applies an event of an earlier turn: its message and those its model saw no longer wait. */
 function applyForeign(turn: TurnState, { type, context }: LoggedEvent): TurnState {
   const others = ({ messageId }: InputRef) => messageId !== context.input_message_id
   const seen = type === 'output.message.started' || type === 'turn.cancelled'
@@ -397,6 +395,6 @@ export function toolCallsOf(content: Content): ToolCall[] {
 
 /** Joins the text parts of a message; undefined when it has none. */
 export function contentText(content: Content): string | undefined {
-  const texts = content.filter((part) => part.type === 'text').map((part) => part.text)
+  const texts = content.flatMap((part) => (part.type === 'text' ? [part.text] : []))
   return texts.length === 0 ? undefined : texts.join('\n')
 }

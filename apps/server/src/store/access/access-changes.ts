@@ -2,8 +2,8 @@ import type { Db, Statement } from '../database.ts'
 
 /**
  * Subjects that cached caller data depends on: `key:<id>`, `login:<id>`, `token:<id>`, `user:<id>`,
- * `channel:<id>` or `member:<org>:<user>`. When one changes, every node drops the cache entries that
- * depend on it.
+ * `channel:<id>` or `member:<org>:<user>`. When one changes, every node drops the cache entries
+ * that depend on it.
  */
 export const subjectOf = {
   key: (id: string) => `key:${id}`,

@@ -1,9 +1,15 @@
+import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
 
 /** SQL: true if a user has pinned the session of the row. */
 export const isPinnedBy = (userId: string) =>
   `exists (select from session_pins p where p.org_id = sessions.org_id and p.session_id = sessions.id and p.user_id = ${userId})`
+
+export const isPinned = (userId: string) => {
+  const [before, after] = isPinnedBy(' ? ').split(' ? ')
+  return sql<boolean>`${sql.raw(before!)}${userId}${sql.raw(after!)}`
+}
 
 /** A session as one of its users sees it. */
 export type PinOf = { orgId: string; sessionId: string; userId: string }
@@ -30,7 +36,7 @@ select id from s`,
 }
 
 /** Pins a session for a user, or ends that. Contract: a repeat has no effect; throws 404. */
-export async function setPin(db: Db, { orgId, sessionId, userId }: PinOf, isPinned: boolean) {
-  const [row] = await db.run<{ id: string }>(isPinned ? pin : unpin, [orgId, sessionId, userId])
+export async function setPin(db: Db, { orgId, sessionId, userId }: PinOf, wanted: boolean) {
+  const [row] = await db.run<{ id: string }>(wanted ? pin : unpin, [orgId, sessionId, userId])
   if (!row) throw new ApiError('not_found', 'Session')
 }
