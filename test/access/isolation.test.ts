@@ -1,4 +1,4 @@
-/** Every operation of the API answers for a resource of another organization as for a missing one. */
+/** An operation answers for a resource of another organization as for one that does not exist. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {

@@ -41,6 +41,20 @@ test('a strict request with an unknown field is refused with its path and the ne
   )
 })
 
+test('fields that a client has read can be sent back', async () => {
+  const made = await createAgent(server)
+  const path = `/v1/agents/${made.id}`
+  const changed = await server.call('PUT', path, { ...made, name: 'Bea' }, strict)
+  assert.deepEqual([changed.status, changed.body.name], [200, 'Bea'])
+  const warned = await server.call('PUT', path, { ...made, name: 'Bea' })
+  assert.equal(warned.body.warnings, undefined)
+  const mistaken = await server.call('PUT', path, { ...made, nmae: 'Cleo' }, strict)
+  assert.deepEqual(
+    mistaken.body.details.map(({ path }: { path: string }) => path),
+    ['nmae'],
+  )
+})
+
 test('a member of a union is found by its type', async () => {
   const session = await createSession(server)
   const at = `/v1/sessions/${session.id}/messages`

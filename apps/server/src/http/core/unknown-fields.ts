@@ -119,6 +119,19 @@ export function unknownFieldsOf(schema: object, value: unknown): ErrorDetail[] {
   return found
 }
 
+type Responses = Partial<Record<200 | 201, Shape>>
+
+/** Leaves out fields that only responses have: clients send back what they have read and changed. */
+function withoutRead(
+  body: Record<string, unknown>,
+  { properties = {} }: Shape,
+  is: Responses = {},
+) {
+  const read = new Set([is[200], is[201]].flatMap((shape) => Object.keys(shape?.properties ?? {})))
+  const isSent = (name: string) => Object.hasOwn(properties, name) || !read.has(name)
+  return Object.fromEntries(Object.entries(body).filter(([name]) => isSent(name)))
+}
+
 /**
  * Refuses unknown fields of a body when the client sends `Outlast-Strict: true`. Otherwise the
  * response lists them in `warnings`.
@@ -126,9 +139,13 @@ export function unknownFieldsOf(schema: object, value: unknown): ErrorDetail[] {
 export function watchUnknownFields(app: FastifyInstance): void {
   app.decorateRequest('unknownFields')
   app.addHook('preValidation', (request, _reply, done) => {
-    const { body: schema } = request.routeOptions.schema ?? {}
+    const { body: schema, response } = request.routeOptions.schema ?? {}
     if (!schema) return done()
     request.unknownFields = unknownFieldsOf(schema as object, request.body)
+    if (request.unknownFields.length > 0 && isObject(request.body)) {
+      const sent = withoutRead(request.body, schema as Shape, response as Responses | undefined)
+      request.unknownFields = unknownFieldsOf(schema as object, sent)
+    }
     const refused = isStrict(request) && request.unknownFields.length > 0
     done(refused ? unknownFields(request.unknownFields) : undefined)
   })

@@ -58,7 +58,7 @@ test('a token with write access sees and answers questions, but not with a secre
   const put = { secrets: { crm_token: 'x' } }
   expectStatus(await writing('PUT', `${path}/storage/secrets`, put), 403, 'users_only')
   const decisions = { approvals: [{ tool_call_id: 'call', decision: 'approve' }] }
-  expectStatus(await writing('POST', `${path}/approvals`, decisions), 403, 'users_only')
+  expectStatus(await writing('POST', `${path}/approvals`, decisions), 403, 'forbidden')
   const other = await createSession(mine, { agent_id: session.agent_id })
   const elsewhere = `/v1/sessions/${other.id}/question-answers`
   expectStatus(await writing('POST', elsewhere, answers), 404, 'not_found')

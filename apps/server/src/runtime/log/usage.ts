@@ -1,5 +1,5 @@
 import type { TokenUsage } from '@outlast/contract'
-import { dollarsOf, nanosOf } from '../../store/usage.ts'
+import { costFields, nanosOf } from '../../store/usage.ts'
 
 /** Adds token usage. Cache counts and costs stay absent while both sides lack them. */
 export function addUsage(
@@ -17,7 +17,7 @@ export function addUsage(
     output_tokens: a.output_tokens + b.output_tokens,
     ...(read !== undefined && { cache_read_tokens: read }),
     ...(created !== undefined && { cache_creation_tokens: created }),
-    ...(cost !== undefined && { cost_usd: dollarsOf(cost) }),
+    ...(cost !== undefined && costFields(cost)),
   }
 }
 

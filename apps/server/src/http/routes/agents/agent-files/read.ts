@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { ApiError } from '../../../../errors.ts'
 import { broken, type LineAndColumn, linesIn, placeIn } from './broken.ts'
 import { readYaml, type YamlFile } from './yaml.ts'
@@ -160,8 +161,9 @@ function useDisplayName(agent: Values) {
   if (typeof name === 'string' && name !== '') agent.name = name
 }
 
-/** `agent-20260131-235959`, in UTC. */
+/** `agent-20260131-235959-3f9a01bc`, in UTC. A slug names one agent, so the end is random. */
 function defaultName(now: Date): string {
   const [date, time] = now.toISOString().split(/[T.]/) as [string, string]
-  return `agent-${date.replaceAll('-', '')}-${time.replaceAll(':', '')}`
+  const end = randomBytes(4).toString('hex')
+  return `agent-${date.replaceAll('-', '')}-${time.replaceAll(':', '')}-${end}`
 }
