@@ -106,10 +106,3 @@ export const sessionLimits = {
     `${network} The agent's hold in addition. Null: only the agent's hold.`,
   ),
 }
-
-/** Limits of turns by an agent or by a session. */
-export type TurnLimits = {
-  max_iterations?: number | null | undefined
-  parallel_tool_calls?: boolean | null | undefined
-  network_access?: NetworkAccess | null | undefined
-}

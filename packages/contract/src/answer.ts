@@ -115,7 +115,10 @@ const toolCallId = Type.String({
 export const Approvals = Type.Object(
   {
     approvals: Type.Array(
-      Type.Object({ tool_call_id: toolCallId, ...Approval.properties }, { title: 'CallApproval' }),
+      Type.Object(
+        { tool_call_id: toolCallId, ...Approval.properties },
+        { title: 'CallApproval', description: 'The decision on one call.' },
+      ),
       {
         minItems: 1,
         maxItems: 64,
@@ -147,7 +150,7 @@ export const ApprovalsResponse = Type.Object(
           tool_call_id: toolCallId,
           decision: described(oneOf('approved', 'denied'), 'The stored decision.'),
         },
-        { title: 'CallDecision' },
+        { title: 'CallDecision', description: 'The stored decision on one call.' },
       ),
       { description: 'The decisions, in the order of the request.' },
     ),
@@ -180,7 +183,7 @@ export const ToolApprovals = Type.Object(
             '`allow`: the call runs. `reject`: it does not. With `_always`: so do all later calls of the tool in this session.',
           ),
         },
-        { title: 'ToolApprovalItem' },
+        { title: 'ToolApprovalItem', description: 'The decision on one call.' },
       ),
       {
         minItems: 1,
@@ -210,7 +213,7 @@ export const ToolApprovalsResponse = Type.Object(
             'The decision. `not_approved`: the request left the call out. `expired`: its time was over.',
           ),
         },
-        { title: 'ResolvedToolApproval' },
+        { title: 'ResolvedToolApproval', description: 'The outcome of one call.' },
       ),
       { description: 'All calls that waited for an approval.' },
     ),

@@ -78,7 +78,7 @@ const status = described(
   '`answered`. `declined`: the person refused, or there was no answer in time and no default. `cancelled`: a message came instead. `timed_out`: there was no answer in time, and options with `default` were chosen.',
 )
 
-const QuestionAnswer = Type.Object(
+export const QuestionAnswer = Type.Object(
   {
     id,
     selected: Type.Optional(Type.Array(Type.String(), { description: 'Chosen options.' })),

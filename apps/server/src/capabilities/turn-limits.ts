@@ -1,10 +1,17 @@
-import type { NetworkAccess, TurnLimits } from '@outlast/contract'
+import type { NetworkAccess } from '@outlast/contract'
 import { invalidAt } from '../errors.ts'
 import { oddEntry, widerEntry } from '../providers/network-access.ts'
 import { widensAgent } from './client-tools.ts'
 
+/** Limits of turns by an agent or by a session. */
+export type GivenLimits = {
+  max_iterations?: number | null | undefined
+  parallel_tool_calls?: boolean | null | undefined
+  network_access?: NetworkAccess | null | undefined
+}
+
 /** Refuses limits that have no meaning. Contract: throws 400 `invalid_request`. */
-export function checkLimits(limits: TurnLimits, iterationsMax: number): void {
+export function checkLimits(limits: GivenLimits, iterationsMax: number): void {
   const { max_iterations: iterations, network_access: access } = limits
   if (iterations != null && iterations > iterationsMax) {
     throw invalidAt('max_iterations', `must be at most ${iterationsMax}, the limit of the server`)
@@ -16,7 +23,7 @@ export function checkLimits(limits: TurnLimits, iterationsMax: number): void {
 }
 
 /** Refuses a session that allows more than its agent. Contract: throws `session_widens_agent`. */
-export function checkNarrowerLimits(agent: TurnLimits, session: TurnLimits): void {
+export function checkNarrowerLimits(agent: GivenLimits, session: GivenLimits): void {
   const { max_iterations: most, parallel_tool_calls: parallel } = session
   if (most != null && most > (agent.max_iterations ?? most)) throw widensAgent('max_iterations')
   if (parallel && agent.parallel_tool_calls === false) throw widensAgent('parallel_tool_calls')
@@ -37,8 +44,8 @@ export type EffectiveLimits = {
 
 export function effectiveLimits(
   iterationsMax: number,
-  agent: TurnLimits,
-  session: TurnLimits,
+  agent: GivenLimits,
+  session: GivenLimits,
 ): EffectiveLimits {
   const both = [agent, session]
   return {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { ErrorResponse, ImageUpload } from '@outlast/contract'
 import type { RouteOptions } from 'fastify'
-import { catalogue, type ErrorCode } from '../../errors.ts'
+import { ApiError, catalogue, type ErrorCode } from '../../errors.ts'
 import { exampleOf, type JsonSchema } from '../../schema-example.ts'
 import { isWrite } from '../core/change-reason.ts'
 import { type OperationDocs, tagNames } from '../core/docs.ts'
@@ -255,7 +255,7 @@ function errorOf(components: Components, status: string, codes: readonly ErrorCo
   const examples = Object.fromEntries(
     codes.map((code) => [
       code,
-      components.shareExample(code, { error: sentenceOf(code, abouts[code]), code }),
+      components.shareExample(code, new ApiError(code, abouts[code] ?? '…').body),
     ]),
   )
   return {

@@ -12,7 +12,6 @@ import {
   NewAgent,
   Preview,
   PreviewAgent,
-  type TurnLimits,
 } from '@outlast/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { checkCombination, checkUses } from '../../../capabilities/catalog.ts'
@@ -24,7 +23,7 @@ import {
 import { isMasked, masked, unmasked } from '../../../capabilities/masking.ts'
 import { capabilitiesFor } from '../../../capabilities/mcp.ts'
 import { checkOutputSchema } from '../../../capabilities/output-schema.ts'
-import { checkLimits } from '../../../capabilities/turn-limits.ts'
+import { checkLimits, type GivenLimits } from '../../../capabilities/turn-limits.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { newId } from '../../../ids.ts'
 import { modelScope } from '../../../providers/keys.ts'
@@ -52,7 +51,7 @@ import { sendList } from '../../core/list.ts'
 import { agentPreview } from './preview.ts'
 
 type Params = { agent_id: string }
-type Choices = TurnLimits & {
+type Choices = GivenLimits & {
   initial_files?: InitialFile[] | null
   capabilities?: CapabilityUse[] | null
   default_model_id?: string | null

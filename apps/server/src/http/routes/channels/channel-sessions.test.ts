@@ -15,7 +15,7 @@ import {
   openChannel,
 } from '../../../../test/channel.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
-import { caller, startServer } from '../../../../test/server.ts'
+import { caller, problemIn, startServer } from '../../../../test/server.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 
@@ -70,7 +70,7 @@ test('keys and the users of each key have sessions of their own, on every operat
         const unknown = `/sessions/session_${'0'.repeat(32)}${suffix}`
         const missing = await call(method, unknown, body)
         assert.equal(foreign.status, 404, `${method} ${suffix} of ${whose} by ${name}`)
-        assert.deepEqual(foreign.body, missing.body)
+        assert.deepEqual(problemIn(foreign.body), problemIn(missing.body))
       }
     }
   }
@@ -178,7 +178,7 @@ test('a draft, a closed channel and one of an archived agent refuse every creden
     assert.equal(good.code, 'channel_closed')
     for (const authorization of ['', 'Bearer evr_ak_x', `Bearer ${channel.secret}`]) {
       const bad = await caller(server.url)('GET', own.base + path, undefined, { authorization })
-      assert.deepEqual(expectStatus(bad, 403), good)
+      assert.deepEqual(problemIn(expectStatus(bad, 403)), problemIn(good))
     }
   }
   const open = () => untilStatus(() => own.call('GET', ''), 200)
@@ -226,7 +226,8 @@ test('opens only its own channel: no other one, and nothing of the management AP
   }
   expectStatus(await get(channel.base, ''), 401, 'unauthenticated')
   const unknown = expectStatus(await get(`/v1/channels/appchan_${'0'.repeat(32)}`, key), 404)
-  assert.deepEqual(expectStatus(await get('/v1/channels/x', key), 404), unknown)
+  const malformed = expectStatus(await get('/v1/channels/x', key), 404)
+  assert.deepEqual(problemIn(malformed), problemIn(unknown))
 })
 
 test('accepts an end user only from a key with the permission, and only a usable id', async () => {
