@@ -9,7 +9,8 @@ import {
   startGuarded,
   untilStatus,
 } from '../../apps/server/test/access.ts'
-import { runSql } from '../../apps/server/test/database.ts'
+import { queryRows, runSql } from '../../apps/server/test/database.ts'
+import { formOf, pngOf } from '../../apps/server/test/pictures.ts'
 import { createAgent, post, type ScriptStep, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
@@ -42,6 +43,8 @@ async function startProduct(t: TestContext) {
     const body = { agent_id: agent.id, title: word }
     const session = expectStatus(await token.call('POST', '/v1/sessions', body, headers), 201)
     const path = `/v1/sessions/${session.id}`
+    const image = formOf(pngOf(1, 1), `${word}.png`)
+    expectStatus(await call('POST', `/v1/images?session_id=${session.id}`, image), 201)
     const stream = await follow(t, server.url, {
       sessionId: session.id,
       headers: { authorization: key },
@@ -57,6 +60,11 @@ async function startProduct(t: TestContext) {
   return { server, person, call, endUser }
 }
 
+async function imageBytes(databaseUrl: string): Promise<number> {
+  const sum = "select sum(stored_bytes)::int as bytes from counters where agent_id = 'images'"
+  return (await queryRows<{ bytes: number }>(databaseUrl, sum))[0]!.bytes
+}
+
 test('leaves nothing of a deleted end user in any table', async (t) => {
   const { server, call, endUser } = await startProduct(t)
   const [ada, bob] = [await endUser(), await endUser()]
@@ -65,6 +73,7 @@ test('leaves nothing of a deleted end user in any table', async (t) => {
     'blobs',
     'events',
     'files',
+    'images',
     'session_storage',
     'session_tokens',
     'sessions',
@@ -73,8 +82,10 @@ test('leaves nothing of a deleted end user in any table', async (t) => {
   }
   assert.ok(before.includes('public.idempotency_keys'), String(before))
   const untouched = await tablesWith(server, [bob.word])
+  const counted = await imageBytes(server.databaseUrl)
   const deleted = expectStatus(await call('DELETE', `/v1/end-users${ada.query}`), 200)
   assert.deepEqual(deleted, { sessions: 2, tokens: 1 })
+  assert.equal(await imageBytes(server.databaseUrl), counted / 2)
   await untilStatus(() => ada.token.call('GET', ada.path), 401)
   await runSql(server.databaseUrl, `update blobs set created_at = now() - interval '2 hours'`)
   await eventually(async () => (await tablesWith(server, [ada.word])).length === 0)

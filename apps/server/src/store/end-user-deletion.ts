@@ -1,5 +1,6 @@
 import { ApiError } from '../errors.ts'
 import type { Db, Statement } from './database.ts'
+import { deleteImagesOfSessions } from './files/images.ts'
 import { deleteSessionUnlessHeld } from './session-deletion.ts'
 
 const sessionsAtOnce = 100
@@ -24,7 +25,8 @@ select id from sessions where org_id = $1 and user_id = $2 and not legal_hold li
 }
 
 /**
- * Deletes the sessions of an end user, each in a transaction of its own, until none is left.
+ * Deletes the sessions of an end user with the images that were uploaded for them, each in a
+ * transaction of its own, until none is left.
  * Contract: after an error the rest is left for a repetition. A session that came under a legal
  * hold meanwhile is kept.
  */
@@ -37,7 +39,10 @@ export async function deleteSessionsOfEndUser(
   for (;;) {
     const found = await db.run<{ id: string }>(sessions, [orgId, user])
     if (found.length === 0) return deleted
-    for (const { id: sessionId } of found) {
+    // Before the sessions, by which a repetition after an error finds them.
+    const ids = found.map(({ id }) => id)
+    await deleteImagesOfSessions(db, orgId, ids)
+    for (const sessionId of ids) {
       if (!(await deleteSessionUnlessHeld(db, { orgId, sessionId }))) continue
       deleted += 1
       onDeleted({ orgId, sessionId })

@@ -1,7 +1,7 @@
 import type { ImageInfo } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
-import { shardOf } from '../shards.ts'
+import { randomShard, shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { keepBytes } from './file-changes.ts'
 
@@ -60,6 +60,27 @@ select size_bytes from i`,
 export async function deleteImage(db: Db, orgId: string, id: string): Promise<void> {
   const rows = await db.run(remove, valuesOf(remove, { orgId, id, shard: shardOf(id) }))
   if (rows.length === 0) throw new ApiError('not_found', 'Image')
+}
+
+const removeOfSessions = statement(
+  'delete-images-of-sessions',
+  `
+with i as (
+  delete from images where org_id = :orgId and session_id = any(:sessionIds::text[]) returning size_bytes
+), s as (
+  select sum(size_bytes + ${imageRowBytes}) as bytes from i having count(*) > 0
+), c as (${count('s', '-s.bytes')})
+select from s`,
+)
+
+/** Deletes the images that were uploaded for sessions. A sweep deletes their bytes. */
+export async function deleteImagesOfSessions(
+  db: Db,
+  orgId: string,
+  sessionIds: readonly string[],
+): Promise<void> {
+  const given = { orgId, sessionIds, shard: randomShard() }
+  await db.run(removeOfSessions, valuesOf(removeOfSessions, given))
 }
 
 type ImageRow = Pick<
