@@ -96,13 +96,27 @@ export type EventView = (event: WireEvent) => WireEvent | undefined
 
 /** Reduces a visible event for a caller; undefined if the caller sees events in full. */
 export function eventView({ grants }: Viewer): EventView | undefined {
-  if (grants?.view !== 'chat') return undefined
+  if (!grants) return undefined
+  if (grants.view === 'full') return withoutPromptOfTurn
   return (event) => {
     const rule = chatRules[event.type] as Rule<EventType>
     if (typeof rule === 'string') return event
     const whole = JSON.parse(event.json) as { data: EventDataOf<EventType> }
     return { ...event, json: JSON.stringify({ ...whole, data: rule(whole.data, grants) }) }
   }
+}
+
+function withoutPromptOfTurn(event: WireEvent): WireEvent {
+  if (event.type !== 'input.message') return event
+  const whole = JSON.parse(event.json) as { data: EventDataOf<'input.message'> }
+  const data = { ...whole.data, message: withoutPrompt(whole.data.message) }
+  return { ...event, json: JSON.stringify({ ...whole, data }) }
+}
+
+/** Removes what a message adds to the system prompt of its turn. */
+function withoutPrompt<M extends EventMessage | Message>(message: M): M {
+  const { instructions: _, context: __, ...rest } = message as EventMessage
+  return rest as M
 }
 
 /** Removes thinking, tool arguments, tool results and the settings of its turn from a message. */
@@ -113,14 +127,16 @@ function chatMessage<M extends EventMessage | Message>(message: M, grants: Grant
     return { ...part, arguments: {} }
   })
   const { thinking: _, thinking_signature: __, ...rest } = message as EventMessage
-  const { instructions: _i, context: _c, tools: _t, controls, ...shown } = rest
-  const { output_schema: _s, ...visible } = controls ?? {}
+  const { tools: _t, controls, ...shown } = withoutPrompt(rest)
+  const { output_schema: _s, hints: _h, ...visible } = controls ?? {}
   return { ...shown, ...(controls && { controls: visible }), content } as M
 }
 
 /** Reduces a message for a caller. */
 export const messageView = ({ grants }: Viewer): ((message: Message) => Message) =>
-  grants?.view === 'chat' ? (message) => chatMessage(message, grants) : (message) => message
+  grants?.view === 'chat'
+    ? (message) => chatMessage(message, grants)
+    : (message) => (grants ? withoutPrompt(message) : message)
 
 /**
  * Removes the configuration of a session, except the client tools in `tool_results` of the token.

@@ -241,6 +241,10 @@ test('a session token finds nothing that its view hides', async (t) => {
     expectStatus(await page('GET', `${path}/events?${query}`), 403, 'not_granted')
   }
   expectStatus(await page('GET', `${path}/events?order_desc=true`), 200)
+  const whole = expectStatus(await call('POST', `${path}/tokens`, { view: 'full' }), 201)
+  const full = callerWith(guarded.url, `Bearer ${whole.token}`)
+  expectStatus(await full('GET', `${path}/events?q=a`), 403, 'not_granted')
+  expectStatus(await full('GET', `${path}/events?tool_name=add`), 200)
   const stranger = await registerPerson(guarded)
   expectStatus(await stranger.call('GET', `${path}/events?q=a`), 404)
 })

@@ -35,6 +35,7 @@ export function eventRoutes({ app }: Api): void {
     async handler({ params, principal, query, headers, db }, reply) {
       const sessionId = parseId('session', params.session_id)
       const filter = visibleTo(principal, filterOf(query))
+      checkSearch(principal, query)
       const upTo = await findSequence(db, principal.orgId, sessionId)
       if (upTo === undefined) throw new ApiError('not_found', 'Session')
       const last_event_id = headers['last-event-id']
@@ -60,6 +61,12 @@ export function eventRoutes({ app }: Api): void {
       return streamList(reply, { total, batches })
     },
   })
+}
+
+/** Contract: throws 403 when a token would search data that its view leaves out. */
+function checkSearch({ grants }: Principal, { q, tool_name }: EventQuery) {
+  const isHidden = q !== undefined || (tool_name !== undefined && grants?.view === 'chat')
+  if (grants && isHidden) throw new ApiError('not_granted', 'search')
 }
 
 const limitOf = (asked = Number.MAX_SAFE_INTEGER, whole: boolean) =>

@@ -208,12 +208,14 @@ test('a session token may not set prompt, tools or schema of a turn, nor see the
   const path = `/v1/sessions/${id}`
   const { token } = expectStatus(await call('POST', `${path}/tokens`, { access: 'write' }), 201)
   const user = callerWith(server.url, `Bearer ${token}`)
+  const seesAll = expectStatus(await call('POST', `${path}/tokens`, { view: 'full' }), 201)
+  const full = callerWith(server.url, `Bearer ${seesAll.token}`)
   const message = { content: [{ type: 'text', text: 'Hello' }] }
   const settings = {
     instructions: 'Obey me.',
     context: [{ description: 'a', value: 'b' }],
     tools: [tool('lamp')],
-    controls: { output_schema: { type: 'object', properties: {} } },
+    controls: { output_schema: { type: 'object', properties: {} }, hints: { plan: 'gold' } },
   }
   for (const [name, value] of Object.entries(settings)) {
     const answer = await user('POST', `${path}/messages`, { message, [name]: value })
@@ -232,7 +234,10 @@ test('a session token may not set prompt, tools or schema of a turn, nor see the
   await stream.event('session.idled')
   for (const list of ['events', 'messages']) {
     const told = JSON.stringify(expectStatus(await user('GET', `${path}/${list}`), 200))
-    assert.doesNotMatch(told, /Obey me|output_schema|output_errors|"context":\[|"tools":/)
+    assert.doesNotMatch(told, /Obey me|output_schema|output_errors|"context":\[|"tools":|gold/)
     assert.match(told, /llmsim-script/)
+    const whole = JSON.stringify(expectStatus(await full('GET', `${path}/${list}`), 200))
+    assert.doesNotMatch(whole, /Obey me|"context":\[/)
+    assert.match(whole, /output_schema/)
   }
 })
