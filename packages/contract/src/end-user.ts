@@ -14,14 +14,15 @@ import { count, described, nullable, optional, pageOf, pageParameters } from './
  * valid Unicode: each makes different ids equal, or look equal.
  */
 const refused = '\\u0000-\\u001f\\u007f-\\u009f\\ufffd'
-const endUserPattern = `^[^\\s${refused}]([^${refused}]*[^\\s${refused}])?$`
+export const endUserPattern = `^[^\\s${refused}]([^${refused}]*[^\\s${refused}])?$`
+export const endUserLengthMax = 256
 
 export const EndUserId = Type.String({
   minLength: 1,
-  maxLength: 200,
+  maxLength: endUserLengthMax,
   pattern: endUserPattern,
   description:
-    'Id of an end user in your product: 1 to 200 characters, without control characters and without blanks at either end. Ids are compared exactly, so `Ada` and `ada` are two users.',
+    'Id of an end user in your product: 1 to 256 characters, without control characters and without blanks at either end. Ids are compared exactly, so `Ada` and `ada` are two users.',
   examples: ['customer-4711'],
 })
 export type EndUserId = Static<typeof EndUserId>

@@ -43,7 +43,7 @@ export type Principal = {
   /** The grants of a token. Other callers have none: their level decides. */
   grants?: Grants
   /** The cached rate-limit buckets of the caller. */
-  counted?: LimitedCaller
+  counted?: LimitedCaller | undefined
 }
 
 /** The holder of a key of a channel, or one of that holder's users. */

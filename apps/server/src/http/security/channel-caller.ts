@@ -1,3 +1,4 @@
+import { endUserLengthMax, endUserPattern } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
 import { networkOf } from '../../access/address.ts'
 import { type ChannelCaller, limitedId, type Principal } from '../../access/principal.ts'
@@ -9,8 +10,7 @@ import { addressOf } from '../core/audit-entry.ts'
 import { credentialOf } from './credential.ts'
 
 const channelId = /^appchan_[0-9a-f]{32}$/
-const userLengthMax = 256
-const controls = /\p{Cc}/u
+const endUserForm = new RegExp(endUserPattern)
 const minute = 60
 
 type ChannelPrincipal = Principal & { channel: ChannelCaller }
@@ -97,7 +97,8 @@ function withUser(key: ChannelPrincipal, request: FastifyRequest): ChannelPrinci
   if (user === undefined) return key
   if (!permissions.includes('end_user')) throw notAllowed()
   const endUser = { user, channelId: channel.id, channelKeyId: keyId }
-  return { ...key, id: `${keyId}:${user}`, name: user, endUser }
+  // Limits count each user, not the key.
+  return { ...key, id: `${keyId}:${user}`, name: user, endUser, counted: undefined }
 }
 
 const notAllowed = () => new ApiError('end_user_not_allowed')
@@ -107,19 +108,17 @@ function endUserOf({ headers }: FastifyRequest): string | undefined {
   const given = headers['end-user']
   if (given === undefined) return undefined
   const user = decoded(String(given))
-  const isUsable =
-    user !== undefined &&
-    user !== '' &&
-    user.length <= userLengthMax &&
-    user.trim() === user &&
-    !controls.test(user)
+  const isUsable = user !== undefined && user.length <= endUserLengthMax && endUserForm.test(user)
   if (!isUsable) throw notAllowed()
   return user
 }
 
+/** Keeps a byte order mark, without which another id would be this one. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 function decoded(header: string): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(header, 'latin1'))
+    return utf8.decode(Buffer.from(header, 'latin1'))
   } catch {
     return undefined
   }

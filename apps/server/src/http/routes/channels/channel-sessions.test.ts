@@ -235,12 +235,18 @@ test('accepts an end user only from a key with the permission, and only a usable
   const alone = channelClient(server.url, channel.id, secret)
   expectStatus(await alone.call('GET', ''), 200)
   expectStatus(await alone.as('ada').call('GET', ''), 403, 'end_user_not_allowed')
-  for (const user of ['', 'x'.repeat(257), '\u00ff', '\u00c2\u00a0x', 'a\u00c2\u0085b']) {
+  const marked = ['\ufeffada', 'a\ufffdb'].map((id) => Buffer.from(id).toString('latin1'))
+  const unusable = ['', 'x'.repeat(257), '\u00ff', '\u00c2\u00a0x', 'a\u00c2\u0085b', ...marked]
+  for (const user of unusable) {
     expectStatus(await channel.as(user).call('GET', ''), 403, 'end_user_not_allowed')
   }
   const longest = channel.as('x'.repeat(256))
   const id = await longest.create()
   expectStatus(await longest.call('GET', `/sessions/${id}`), 200)
+  const query = `?user=${'x'.repeat(256)}`
+  assert.equal(expectStatus(await manager.call('GET', `/v1/sessions${query}`), 200).total, 1)
+  assert.equal(expectStatus(await manager.call('DELETE', `/v1/end-users${query}`), 200).sessions, 1)
+  expectStatus(await longest.call('GET', `/sessions/${id}`), 404)
 })
 
 test('a runtime token is one user of its key, and makes no other token', async () => {
@@ -341,6 +347,15 @@ test('limits the requests of each caller, not of the channel', async () => {
     assert.ok(Number(limited.headers.get('retry-after')) > 0)
   }
   for (const one of [own.as('ada'), own.as('bob'), own]) await spend(one)
+})
+
+test('users of a key do not share the limit of the key', async (t) => {
+  const limited = await startGuarded(t, { env: { RATE_LIMIT_USER: '5' } })
+  const { call } = await createKey(limited, await signInAdmin(limited))
+  const own = await openChannel({ url: limited.url, call })
+  for (let request = 0; request < 5; request += 1) expectStatus(await own.call('GET', ''), 200)
+  expectStatus(await own.call('GET', ''), 429)
+  expectStatus(await own.as('ada').call('GET', ''), 200)
 })
 
 test('works without authentication of the server, where a key is required nevertheless', async (t) => {

@@ -130,7 +130,7 @@ test('user ids that only look equal are different users', async (t) => {
     'ada\u00a0',
     'a\u0000b',
     'a\nb',
-    'x'.repeat(201),
+    'x'.repeat(257),
     'a\ud800',
     7,
     {},
