@@ -24,7 +24,7 @@ async function asking(t: Parameters<typeof startGuarded>[0], question: object) {
   const key = await createKey(server, await registerPerson(server))
   const mine = { url: server.url, call: key.call }
   const agent = await createAgent(mine, { capabilities: [{ ref: 'ask_user' }] })
-  const session = await createSession(mine, { agent_id: agent.id })
+  const session = await createSession(mine, { agent_id: agent.id, user: 'ada' })
   const calls = { name: 'ask_user', arguments: { questions: [question] } }
   const script = scripted({ tool_calls: [calls] }, { text: 'Thanks.' })
   expectStatus(await post(mine, session.id, script), 201)
@@ -75,6 +75,22 @@ test('a token can decline a secret, and neither store nor name one', async (t) =
   expectStatus(await mine.call('PUT', `${path}/storage/secrets`, { secrets }), 200)
   expectStatus(await by({ secret_ref: 'session:crm_token' }), 403, 'not_granted')
   expectStatus(await call('POST', where, { status: 'declined' }), 200)
+})
+
+test('the answer of an end user names the user, and another user has no questions', async (t) => {
+  const { server, mine, path, session } = await asking(t, color)
+  const as = async (user: string) => {
+    const made = await mine.call('POST', '/v1/tokens', { user, access: 'write' })
+    return callerWith(server.url, `Bearer ${expectStatus(made, 201).token}`)
+  }
+  const answers = { answers: [{ id: 'q1', selected: ['Red'] }] }
+  const where = `${path}/question-answers`
+  expectStatus(await (await as('bob'))('POST', where, answers), 404, 'not_found')
+  expectStatus(await (await as('ada'))('POST', where, answers), 200)
+  const [event] = await eventsOf(mine, session.id, '?types=tool.completed')
+  assert.ok(event?.type === 'tool.completed')
+  const { kind, name, user } = event.data.answered_by!
+  assert.deepEqual([kind, name, user], ['user', 'ada', 'ada'])
 })
 
 test('another organization can neither read nor answer a question', async (t) => {

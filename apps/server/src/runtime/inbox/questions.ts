@@ -1,4 +1,5 @@
 import type { QuestionAnswers, QuestionOutcome } from '@outlast/contract'
+import { deciderOf } from '../../access/grants.ts'
 import type { Principal } from '../../access/principal.ts'
 import { ApiError } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
@@ -13,7 +14,7 @@ import { type OpenTurn, outsideCalls, resolveWait } from './waiting.ts'
 
 type Answering = {
   body: QuestionAnswers
-  by: Pick<Principal, 'kind' | 'id' | 'name' | 'grants'>
+  by: Pick<Principal, 'kind' | 'id' | 'name' | 'grants' | 'endUser'>
 }
 
 export type AnsweredSet = {
@@ -44,7 +45,7 @@ export async function answerQuestions(
   })
   const callId = asked!.call.id
   const secretName = await keepSecret(node, db, ref, { asked: asked!, body, by })
-  const decidedBy = { kind: by.kind, id: by.id, name: by.name }
+  const decidedBy = deciderOf(by)
   let outcome: QuestionOutcome | undefined
   const answered = await resolveWait(node, db, ref, (turn) => {
     const open = openSet(turn, callId)
