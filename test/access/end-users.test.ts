@@ -58,7 +58,11 @@ const doors: Record<string, Door> = {
   list_events: reads,
   stream_sse: reads,
   submit_tool_results: { level: 'write', need: 'tool_results' },
+  submit_question_answers: writes,
+  retry_session: writes,
   decide_tool_call: { level: 'approve' },
+  decide_tool_calls: { level: 'approve' },
+  submit_tool_approvals: { level: 'approve' },
   get_root: readsFiles,
   get_path: readsFiles,
   create_path: writesFiles,
@@ -184,7 +188,8 @@ test('every operation is refused, or finds nothing of another end user, with eve
     for (const [name, attacker] of Object.entries(attackers)) {
       const isClosed = refusalOf(id, attacker)?.[1] === 'users_only'
       if (!isClosed && !hasSession(operation)) continue
-      const expected = isClosed ? [403, 'users_only'] : [404, 'not_found']
+      const closed = operation.isOfChannel ? [401, 'invalid_token'] : [403, 'users_only']
+      const expected = isClosed ? closed : [404, 'not_found']
       const asked = request(operation, attacker, theirs)
       for (const path of doorsTo(asked.path)) {
         const heard = await ask(server.url, { ...asked, path })
