@@ -30,11 +30,11 @@ const ask = { id: 'call_ask', name: 'ask_user', arguments: { questions: [questio
 const write = { id: 'call_write', name: 'write_file', arguments: { path: '/a', content: 'x' } }
 
 /** A session whose turn waits for the caller of the channel. */
-async function waiting(t: TestContext, call: object, config: object = {}) {
+async function waiting(t: TestContext, call: object | object[], config: object = {}) {
   const channel = await openChannel(server, { config, agent })
   const id = await channel.create()
   const stream = await channel.follow(t, id)
-  const steps = [{ tool_calls: [call as typeof ask] }, { text: 'Thank you.' }]
+  const steps = [{ tool_calls: [call].flat() as (typeof ask)[] }, { text: 'Thank you.' }]
   expectStatus(await channel.say(id, scripted(...steps)), 201)
   const asked = await stream.event('tool.call_requested')
   const send = (suffix: string, body: object) =>
@@ -69,6 +69,20 @@ test('a caller answers the questions that the stream and the session show', asyn
   const { result } = dataOf(await eventsOf(server, id), 'tool.completed')
   assert.match(JSON.stringify(result), /Blue/)
   assert.doesNotMatch(JSON.stringify(stream.events), /tool\.input_resolved|answered_by/)
+})
+
+test('an answer tells nothing about other calls that wait', async (t) => {
+  const second = { ...ask, id: 'call_second' }
+  const { id, send, get } = await waiting(t, [ask, second, write], { visibility: 'messages' })
+  await eventually(async () => (await get()).pending_questions)
+  const answers = [{ id: 'color', selected: ['Blue'] }]
+  const answer = async (tool_call_id: string) =>
+    expectStatus(await send('question-answers', { tool_call_id, answers }), 200).waiting_for
+  const open = await answer('call_ask')
+  assert.deepEqual([open.type, open.tool_call_ids], ['input', ['call_second']])
+  assert.equal(await answer('call_second'), null)
+  const { waiting_for } = expectStatus(await server.call('GET', `/v1/sessions/${id}`), 200)
+  assert.deepEqual(waiting_for.tool_call_ids, ['call_write'])
 })
 
 test('a caller decides on tool calls only where the channel allows it', async (t) => {

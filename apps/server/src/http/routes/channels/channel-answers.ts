@@ -4,6 +4,7 @@ import {
   QuestionAnswersAccepted,
   ToolApprovals,
   ToolApprovalsResponse,
+  type WaitingFor,
 } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
 import { ApiError, invalidAt } from '../../../errors.ts'
@@ -42,10 +43,19 @@ function questionRoute({ app, node }: Api): void {
         status: outcome.status,
         answered_by: outcome.answered_by,
         session_status: session.status,
-        waiting_for: session.waiting_for,
+        waiting_for: questionsOf(session.waiting_for),
       }
     },
   })
+}
+
+/** The questions that still wait. Callers learn of no other calls, and no names of tools. */
+function questionsOf(waiting: WaitingFor | null): WaitingFor | null {
+  const asking = waiting?.calls.filter(({ type }) => type === 'input') ?? []
+  if (!waiting || asking.length === 0) return null
+  const calls = asking.map((call) => ({ ...call, tool_name: '' }))
+  const tool_call_ids = calls.map(({ tool_call_id }) => tool_call_id)
+  return { type: 'input', tool_call_ids, since: waiting.since, calls }
 }
 
 /** Contract: throws 400. Secrets of a session are stored by the organization only. */
