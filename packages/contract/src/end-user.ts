@@ -112,7 +112,7 @@ export type EndUserQuery = Static<typeof EndUserQuery>
 
 export const DeletedEndUser = Type.Object(
   {
-    sessions: count('Number of deleted sessions, with their logs, files, values and secrets.'),
+    sessions: count('Number of deleted sessions, with their logs, files, values, secrets and images.'),
     tokens: count('Number of revoked tokens.'),
   },
   {

@@ -16,7 +16,7 @@ export const endUserDocs = {
     tag: 'End users',
     summary: 'Delete an end user',
     description:
-      'Deletes all data of an end user: sessions with their logs, files, stored values and secrets, and tokens, which are refused within a second. Nothing in the database contains the id of the user afterwards; contents of files leave it with the next sweep. A session under a legal hold refuses the request before anything is deleted. Repeat the request after an error: what is deleted stays deleted. An unknown user is no error. The audit log records the deletion without the id of the user.',
+      'Deletes all data of an end user: sessions with their logs, files, stored values and secrets, the images that were uploaded for them, and tokens, which are refused within a second. Nothing in the database contains the id of the user afterwards; contents of files leave it with the next sweep. A session under a legal hold refuses the request before anything is deleted. Repeat the request after an error: what is deleted stays deleted. An unknown user is no error. The audit log records the deletion without the id of the user.',
     errors: ['legal_hold'],
     sample: `const { sessions } = await outlast.endUsers.delete({ user: '${user}' })`,
   },
