@@ -15,7 +15,7 @@ import {
   openChannel,
 } from '../../../../test/channel.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
-import { caller, problemIn, startServer } from '../../../../test/server.ts'
+import { caller, startServer } from '../../../../test/server.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 
@@ -41,6 +41,9 @@ beforeAll(async (t) => {
     'second for Bob': other.as('bob'),
   }
 })
+
+/** An error without the id of its request. */
+const refusal = ({ instance: _, ...error }: Record<string, unknown>) => error
 
 /** Every operation on a session, with a valid body. */
 const operations = [
@@ -70,7 +73,7 @@ test('keys and the users of each key have sessions of their own, on every operat
         const unknown = `/sessions/session_${'0'.repeat(32)}${suffix}`
         const missing = await call(method, unknown, body)
         assert.equal(foreign.status, 404, `${method} ${suffix} of ${whose} by ${name}`)
-        assert.deepEqual(problemIn(foreign.body), problemIn(missing.body))
+        assert.deepEqual(refusal(foreign.body), refusal(missing.body))
       }
     }
   }
@@ -174,11 +177,11 @@ test('a draft, a closed channel and one of an archived agent refuse every creden
   const own = await openChannel(manager)
   const id = await own.create()
   const closed = async (path: string) => {
-    const good = await untilStatus(() => own.call('GET', path), 403)
+    const good = refusal(await untilStatus(() => own.call('GET', path), 403))
     assert.equal(good.code, 'channel_closed')
     for (const authorization of ['', 'Bearer evr_ak_x', `Bearer ${channel.secret}`]) {
       const bad = await caller(server.url)('GET', own.base + path, undefined, { authorization })
-      assert.deepEqual(problemIn(expectStatus(bad, 403)), problemIn(good))
+      assert.deepEqual(refusal(expectStatus(bad, 403)), good)
     }
   }
   const open = () => untilStatus(() => own.call('GET', ''), 200)
@@ -225,9 +228,9 @@ test('opens only its own channel: no other one, and nothing of the management AP
     expectStatus(await get(channel.base, `Bearer ${wrong}`), 401, 'invalid_token')
   }
   expectStatus(await get(channel.base, ''), 401, 'unauthenticated')
-  const unknown = expectStatus(await get(`/v1/channels/appchan_${'0'.repeat(32)}`, key), 404)
-  const malformed = expectStatus(await get('/v1/channels/x', key), 404)
-  assert.deepEqual(problemIn(malformed), problemIn(unknown))
+  const missing = await get(`/v1/channels/appchan_${'0'.repeat(32)}`, key)
+  const unusable = expectStatus(await get('/v1/channels/x', key), 404)
+  assert.deepEqual(refusal(unusable), refusal(expectStatus(missing, 404)))
 })
 
 test('accepts an end user only from a key with the permission, and only a usable id', async () => {
