@@ -112,7 +112,9 @@ export type EndUserQuery = Static<typeof EndUserQuery>
 
 export const DeletedEndUser = Type.Object(
   {
-    sessions: count('Number of deleted sessions, with their logs, files, values, secrets and images.'),
+    sessions: count(
+      'Number of deleted sessions, with their logs, files, values, secrets and images.',
+    ),
     tokens: count('Number of revoked tokens.'),
   },
   {
