@@ -119,7 +119,7 @@ export const Controls = Type.Object(
     ),
     hints: optional(
       AnyObject,
-      'Facts about the client for the tools of these turns. They replace those of the session key by key. Default: none.',
+      'Facts about the client for the tools of these turns, at most 16 KiB as JSON. They replace those of the session key by key. Default: none.',
     ),
   },
   {

@@ -7,6 +7,7 @@ type Settings = Pick<EventMessage, 'controls' | 'instructions' | 'context'>
 
 const contextBytesMax = 65_536
 const instructionsBytesMax = 32_768
+const hintsBytesMax = 16_384
 
 /**
  * Validates the settings of a message. `controls` keeps an empty output schema, which means text.
@@ -26,9 +27,14 @@ export function checkTurnSettings({ context, instructions, controls }: Given): S
 /** Validates the controls of a message or a schedule. Contract: throws 400 with the path. */
 export function checkedControls(controls: Controls, path = 'controls'): Controls {
   const { output_schema: given, ...others } = controls
+  checkHints(others.hints, `${path}/hints`)
   const schema = checkOutputSchema(given, `${path}/output_schema`)
   return { ...others, ...(schema && { output_schema: schema }) }
 }
+
+/** Contract: throws 400 for hints that no session could have. */
+export const checkHints = (hints: Controls['hints'], path: string) =>
+  checkSize(path, JSON.stringify(hints ?? {}), hintsBytesMax)
 
 function checkSize(path: string, text: string, bytesMax: number) {
   if (Buffer.byteLength(text) <= bytesMax) return

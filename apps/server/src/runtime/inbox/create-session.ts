@@ -8,6 +8,7 @@ import {
 import { unmasked } from '../../capabilities/masking.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
 import { checkLimits, checkNarrowerLimits } from '../../capabilities/turn-limits.ts'
+import { checkHints } from '../../capabilities/turn-settings.ts'
 import { ApiError, invalidAt } from '../../errors.ts'
 import { modelScope } from '../../providers/keys.ts'
 import { atomically, type Database, type Db } from '../../store/database.ts'
@@ -94,15 +95,11 @@ function checkHarness({ harness_id, harness_name }: NewSession): void {
   if (!isKnown) throw new ApiError('not_found', 'Harness')
 }
 
-const hintsBytesMax = 16 * 1024
-
 /** The agent of a new session. Contract: throws 404, and 400 for parts that do not fit together. */
 function agentOf(db: Db | Database, orgId: string, wanted: NewSession): Promise<Agent> {
   const { agent_id, agent_name, hints } = wanted
   checkHarness(wanted)
-  if (hints && Buffer.byteLength(JSON.stringify(hints)) > hintsBytesMax) {
-    throw invalidAt('hints', `must have at most ${hintsBytesMax} bytes as JSON`)
-  }
+  checkHints(hints, 'hints')
   if (agent_id == null) {
     return agent_name == null ? generalAgent(db, orgId) : getAgentNamed(db, orgId, agent_name)
   }

@@ -183,6 +183,7 @@ test('invalid settings of a message are refused with their place', async (t) => 
     [{ context: [{ description: 'a' }] }, 'context/0'],
     [{ context: 'a' }, 'context'],
     [{ instructions: 'a'.repeat(32_769) }, 'instructions'],
+    [{ controls: { hints: { a: 'b'.repeat(16_384) } } }, 'controls/hints'],
     [{ instructions: 'é'.repeat(20_000) }, 'instructions'],
     [{ tools: [{ ...tool('a b') }] }, 'tools/0/name'],
     [{ tools: [tool('lamp'), tool('lamp')] }, 'tools/1/name'],
