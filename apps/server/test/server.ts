@@ -95,6 +95,3 @@ export async function startServer(t: Pick<TestContext, 'after'>, options: Server
   })
   return { ...app, call: caller(app.url), databaseUrl }
 }
-
-/** An error without the id of its request. */
-export const problemIn = ({ instance: _, ...problem }: Record<string, unknown>) => problem
