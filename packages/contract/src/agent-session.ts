@@ -224,7 +224,6 @@ export const AgentEventList = Type.Object(
   },
   { title: 'AgentEventList', description: 'Events of a session of the caller.' },
 )
-export type AgentEventList = Static<typeof AgentEventList>
 
 export const RuntimeToken = Type.Object(
   {

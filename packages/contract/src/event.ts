@@ -215,7 +215,6 @@ export const EventPage = Type.Object(
   },
   { title: 'EventPage', description: 'Stored events of a session.' },
 )
-export type EventPage = Static<typeof EventPage>
 
 export type Event<T extends EventType = EventType> = {
   [K in T]: {

@@ -1,6 +1,5 @@
 import type {
   AgentCard,
-  AgentEventList,
   AgentEventQuery,
   AgentSession,
   AgentSessionPage,
@@ -92,7 +91,8 @@ export function channels(http: Http) {
       sessionId: string,
       query: AgentEventQuery = {},
       options?: ChannelCallOptions,
-    ) => call<AgentEventList>('GET', `${one(id, sessionId)}/events`, { query }, forUser(options)),
+    ) =>
+      call<{ data: Event[] }>('GET', `${one(id, sessionId)}/events`, { query }, forUser(options)),
     /**
      * Streams the events that the channel shows, stored ones first.
      * Contract: as `events.stream`, across lost connections. Data of events is what the channel

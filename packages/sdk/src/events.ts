@@ -1,16 +1,11 @@
-import type {
-  Event,
-  EventPage as EventPageBody,
-  EventQuery,
-  EventsSummary,
-} from '@outlast/contract'
+import type { Event, EventQuery, EventsSummary, Page } from '@outlast/contract'
 import { type CallOptions, type Http, path } from './http.ts'
 import { type List, listFrom } from './page.ts'
 import { type StreamOptions, streamEvents } from './stream.ts'
 
 const pageSize = 1_000
 
-type EventPage = Omit<EventPageBody, 'data'> & { data: Event[] }
+type EventPage = Page<Event> & { scanned_to?: number }
 
 const searches = [
   'from_ts',
