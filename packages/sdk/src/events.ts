@@ -5,7 +5,7 @@ import { type StreamOptions, streamEvents } from './stream.ts'
 
 const pageSize = 1_000
 
-type EventPage = Page<Event> & { scanned_to?: number }
+type EventPage = Page<Event> & { offset: number; limit: number; scanned_to?: number }
 
 const searches = [
   'from_ts',
