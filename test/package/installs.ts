@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { registrySettings } from './registry.ts'
 
 export const root = path.resolve(fileURLToPath(new URL('../../', import.meta.url)))
 
@@ -12,13 +13,8 @@ export const root = path.resolve(fileURLToPath(new URL('../../', import.meta.url
 export const folder = mkdtempSync(path.join(tmpdir(), 'outlast projects '))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
 
-/** A registry of the caller's own, with its certificates and proxy. */
-const ofRegistry = Object.entries(process.env).filter(([name]) =>
-  /^npm_config_(registry|cafile|globalconfig|userconfig)$|_CA_CERTS$|^SSL_CERT|_proxy$/i.test(name),
-)
-
 export const environment = {
-  ...(Object.fromEntries(ofRegistry) as Record<string, string>),
+  ...registrySettings,
   PATH: `${path.dirname(process.execPath)}${path.delimiter}/usr/local/bin:/usr/bin:/bin`,
   HOME: folder,
   LANG: 'C',

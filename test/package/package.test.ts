@@ -18,6 +18,7 @@ import {
 } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { runCommand, type ServerProcess, startCommand } from '../process.ts'
+import { registrySettings } from './registry.ts'
 
 const root = path.resolve(fileURLToPath(new URL('../../', import.meta.url)))
 
@@ -52,8 +53,15 @@ function placeOf(name: string, account: { uid?: number; gid?: number }): Place {
     chownSync(folder, account.uid, account.gid!)
     chownSync(cwd, account.uid, account.gid!)
   }
-  const env = { PATH: theirPath, HOME: cwd, DATA_DIR: path.join(cwd, 'data'), LANG: 'C' }
-  return { cwd, env: { ...env, PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }, ...account }
+  const env = {
+    ...registrySettings,
+    PATH: theirPath,
+    HOME: cwd,
+    DATA_DIR: path.join(cwd, 'data'),
+    LANG: 'C',
+    PRIVATE_HOSTS_ALLOWED: '127.0.0.1',
+  }
+  return { cwd, env, ...account }
 }
 
 const install = (place: Place, ...flags: string[]) =>

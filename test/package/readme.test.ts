@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '../../bench/servers.ts'
 import { type ServerProcess, startCommand } from '../process.ts'
 import { playPage, type Stage } from '../tutorial.ts'
+import { registrySettings } from './registry.ts'
 
 const root = path.resolve(fileURLToPath(new URL('../../', import.meta.url)))
 const { npm_node_execpath: callersNode = process.execPath } = process.env
@@ -24,12 +25,8 @@ function cloneInto(t: TestContext): string {
 /** Runs each command in a shell, with `node` first on the PATH. */
 async function openStage(t: TestContext, cwd: string, node: string): Promise<Stage> {
   const port = String(await freePort())
-  // A registry of the caller's own, with its certificates.
-  const ofRegistry = Object.entries(process.env).filter(([name]) =>
-    /^npm_config_(registry|cafile|globalconfig|userconfig)$|_CA_CERTS$|^SSL_CERT/i.test(name),
-  )
   const env = {
-    ...(Object.fromEntries(ofRegistry) as Record<string, string>),
+    ...registrySettings,
     PATH: [path.dirname(node), process.env.PATH!].join(path.delimiter),
     ...{ HOME: cwd, PORT: port, OUTLAST_URL: `http://127.0.0.1:${port}`, NO_COLOR: '1' },
   }
