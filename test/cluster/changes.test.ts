@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import pg from 'pg'
 import { runSql } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
-import { converse, createAgent, createSession } from '../../apps/server/test/session.ts'
+import { converse, createAgent, createSession, eventsOf } from '../../apps/server/test/session.ts'
 import { watch } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { changesTests, pairWatched } from './watching.ts'
@@ -73,22 +73,22 @@ test('other nodes still receive hints of messages, in the same form', async (t) 
   client.on('notification', ({ payload }) => heard.push(payload!))
   await client.connect()
   await client.query('listen outlast_bus')
-  const kinds = () => {
-    const hints = heard.flatMap((payload) => payload.split('\n').slice(1))
-    return new Set(hints.map((hint) => JSON.parse(hint).kind))
-  }
+  const hints = () =>
+    heard.flatMap((payload) => payload.split('\n').slice(1)).map((hint) => JSON.parse(hint))
   const say = async (text: string) => {
     await converse(t, one, id, text)
     await stream.session(id, ({ usage, status }) => status === 'idle' && usage !== null)
+    const last = (await eventsOf(one, id)).at(-1)!.sequence
     // Notifications arrive with the next response.
     await eventually(async () => {
       await client.query('select')
-      return kinds().has('stored')
+      return hints().some(({ kind, sequence }) => kind === 'stored' && sequence === last)
     })
   }
   await say('Hello')
   heard.length = 0
   await say('And again')
   await client.end()
-  assert.ok(!kinds().has('changed'), [...kinds()].join())
+  const kinds = new Set(hints().map(({ kind }) => kind))
+  assert.ok(kinds.has('stored') && !kinds.has('changed'), [...kinds].join())
 })

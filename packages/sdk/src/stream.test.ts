@@ -87,6 +87,7 @@ test('reads every stored event once and in order, and all text, across twenty cu
   call.end()
   const [events] = await Promise.all([reading, turn])
   checkWhole(events, await storedOf(session))
+  assert.ok(events.some(({ type }) => type === 'output.message.delta'))
 })
 
 test('repeats no text after a cut behind a message that arrived inside another one', async (t) => {

@@ -1,9 +1,5 @@
 import type { EventHook } from '../../authoring/config.ts'
-import {
-  claimedSessions,
-  recoverPositions,
-  registerEventHooks,
-} from '../../store/sessions/hook-positions.ts'
+import { recoverPositions, registerEventHooks } from '../../store/sessions/hook-positions.ts'
 import { throughOutages } from '../journal/append.ts'
 import { leaseMs } from '../lease.ts'
 import type { Node } from '../node.ts'
@@ -91,11 +87,11 @@ async function followAll(
   }
 
   async function recover() {
-    const claims = { hook: name, nodeId: node.id }
     try {
-      await recoverPositions(node.db, { ...claims, leaseMs })
+      const claimed = await recoverPositions(node.db, { hook: name, nodeId: node.id, leaseMs })
+      if (stop.stopping.aborted) return
       // Claims that were interrupted, or came back when a database lost commits.
-      for (const session_id of await claimedSessions(node.db, claims)) {
+      for (const session_id of claimed) {
         if (!running.has(session_id)) void work({ session_id }, () => {})
       }
     } catch (error) {

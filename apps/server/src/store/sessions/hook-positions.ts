@@ -127,38 +127,26 @@ with lost as (
     )
   end
   for update skip locked
+), recovered as (
+  update hook_positions p set
+    node_id = null,
+    failures = failures + case when p.node_id is null then 0 else 1 end,
+    due_at = ${recoveredAt}
+  from lost where p.session_id = lost.session_id and p.hook = :hook
 )
-update hook_positions p set
-  node_id = null,
-  failures = failures + case when p.node_id is null then 0 else 1 end,
-  due_at = ${recoveredAt}
-from lost where p.session_id = lost.session_id and p.hook = :hook`,
-)
-
-/**
- * Enqueues positions again whose node has died or whose job was lost. A node judges others only
- * once its own lease is `leaseMs` old.
- */
-export async function recoverPositions(
-  db: Db,
-  of: { hook: string; nodeId: string; leaseMs: number },
-): Promise<void> {
-  await db.run(recover, valuesOf(recover, of))
-}
-
-const claimed = statement(
-  'claimed-hook-positions',
-  `
 select session_id from hook_positions
 where hook = :hook and due_at is not null and node_id = :nodeId and ${longestDue}`,
 )
 
-/** The sessions whose positions a node has claimed. */
-export async function claimedSessions(
+/**
+ * Enqueues positions again whose node has died or whose job was lost. A node judges others only
+ * once its own lease is `leaseMs` old. Returns the sessions that the node itself has claimed.
+ */
+export async function recoverPositions(
   db: Db,
-  of: { hook: string; nodeId: string },
+  of: { hook: string; nodeId: string; leaseMs: number },
 ): Promise<string[]> {
-  const rows = await db.run<{ session_id: string }>(claimed, valuesOf(claimed, of))
+  const rows = await db.run<{ session_id: string }>(recover, valuesOf(recover, of))
   return rows.map(({ session_id }) => session_id)
 }
 
