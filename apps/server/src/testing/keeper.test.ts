@@ -68,7 +68,8 @@ ${code}`,
     eventually(async () => {
       const lines = output.split('\n').slice(0, -1)
       if (lines.length >= count) return lines.map((line) => JSON.parse(line))
-      if (child.exitCode !== null) assert.fail(`it ended: ${errors}`)
+      const end = child.exitCode ?? child.signalCode
+      if (end !== null) assert.fail(`it ended (${end}): ${errors}`)
       return undefined
     })
   return { child: child as ChildProcess, exited, printed, errors: () => errors }
@@ -147,10 +148,10 @@ test('a keeper that was killed is replaced, with its PostgreSQL', async (t) => {
 test('a process whose keeper was killed gets its next server from another one', async (t) => {
   const folder = temporaryFolder(t)
   const code = `
+const signal = new Promise((resolve) => process.once('SIGUSR2', resolve))
 const one = await startTestServer()
 print(one.url)
-process.stdin.resume()
-await new Promise((resolve) => process.once('SIGUSR2', resolve))
+await signal
 const other = await startTestServer()
 print(other.url)
 `
