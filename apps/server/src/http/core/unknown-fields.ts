@@ -121,7 +121,7 @@ export function unknownFieldsOf(schema: object, value: unknown): ErrorDetail[] {
 
 type Responses = Partial<Record<200 | 201, Shape>>
 
-/** Leaves out fields that only responses have: clients send back what they have read and changed. */
+/** Leaves out fields that only responses have: clients send back what they read. */
 function withoutRead(
   body: Record<string, unknown>,
   { properties = {} }: Shape,
