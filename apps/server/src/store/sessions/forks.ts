@@ -106,7 +106,7 @@ with o as (
 ), k as (
   insert into session_storage (org_id, session_id, kind, name, body, created_at, updated_at)
   select k.org_id, :id, k.kind, k.name, k.body, k.created_at, k.updated_at
-  from o join session_storage k on k.session_id = o.id
+  from o join session_storage k on k.session_id = o.id and (k.kind = 'value' or :isTaken)
   returning kind, octet_length(body) as bytes
 ), e as (${insertEvents(`
   select :id, e.sequence, e.type, e.ts, e.context, e.data, e.tags
@@ -168,7 +168,8 @@ type Copying = {
 export type Forked = { session: Session; hasSecrets: boolean }
 
 /**
- * Copies a session up to an event, with its files and stored texts.
+ * Copies a session up to an event, with its files and stored values, and with its secrets if it
+ * supersedes the source.
  * Contract: secrets are still sealed for the source; throws 404.
  */
 export async function copySession(
@@ -183,6 +184,7 @@ export async function copySession(
     sessionId,
     id,
     key,
+    isTaken: taken !== undefined,
     ...eventLists(ending),
     ...as,
     lastTurn: as.lastTurn && JSON.stringify(as.lastTurn),
