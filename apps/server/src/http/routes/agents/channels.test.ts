@@ -45,6 +45,16 @@ test('creates a channel as a draft with the default settings, and lists it', asy
   assert.deepEqual(expectStatus(await server.call('GET', `${base}/${made.id}`), 200), made)
 })
 
+test('an agent is named by its name too', async () => {
+  const { id, name } = await createAgent(server, { name: 'front-desk' })
+  const named = `/v1/agents/${name}/channels`
+  const made = expectStatus(await server.call('POST', named, { channel_type: 'api' }), 201)
+  expectStatus(await server.call('POST', `${named}/${made.id}/publish`), 200)
+  const path = `/v1/agents/${id}/channels/${made.id}`
+  assert.equal(expectStatus(await server.call('GET', path), 200).status, 'live')
+  expectStatus(await server.call('GET', '/v1/agents/no-such-agent/channels'), 404)
+})
+
 test('refuses unknown types, unknown settings and wrong values, and names the field', async () => {
   const wrong: [object, string, string?][] = [
     [{ channel_type: 'slack' }, 'channel_type'],

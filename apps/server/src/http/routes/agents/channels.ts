@@ -34,6 +34,7 @@ import {
   rotateAgentKey,
 } from '../../../store/access/agent-keys.ts'
 import type { Db } from '../../../store/database.ts'
+import { getAgentId } from '../../../store/models/agent-names.ts'
 import { getAgent } from '../../../store/models/agents.ts'
 import type { Api } from '../../core/api.ts'
 import { checkNumber } from '../../core/number-limit.ts'
@@ -49,11 +50,10 @@ type OfAgent = { agent_id: string }
 type Params = OfAgent & { channel_id: string }
 type KeyParams = Params & { key_id: string }
 
-const agentIn = ({ agent_id }: OfAgent) => parseId('agent', agent_id)
-
-const refOf = (orgId: string, params: Params): ChannelRef => ({
+/** Contract: throws 404 for an agent's unknown name. */
+const refOf = async (db: Db, orgId: string, params: Params): Promise<ChannelRef> => ({
   orgId,
-  agentId: agentIn(params),
+  agentId: await getAgentId(db, orgId, params.agent_id),
   id: parseId('agent_channel', params.channel_id),
 })
 
@@ -78,7 +78,7 @@ function collectionRoutes({ app }: Api): void {
       },
     },
     async handler({ params, principal: { orgId }, db }) {
-      const { id } = await getAgent(db, orgId, agentIn(params))
+      const { id } = await getAgent(db, orgId, await getAgentId(db, orgId, params.agent_id))
       return listChannels(db, orgId, id)
     },
   })
@@ -95,7 +95,11 @@ function collectionRoutes({ app }: Api): void {
     async handler({ params, body, principal: { orgId }, db }, reply) {
       const { channel_type, channel_config, enabled } = body
       const config = checked(channel_config ?? {})
-      const { id: agentId } = await getAgent(db, orgId, agentIn(params))
+      const { id: agentId } = await getAgent(
+        db,
+        orgId,
+        await getAgentId(db, orgId, params.agent_id),
+      )
       await checkNumber({
         max: channelsMax,
         what: 'channels of an agent',
@@ -121,7 +125,8 @@ function itemRoutes({ app }: Api): void {
       operationId: 'get_agent_channel',
       response: { 200: AgentChannel, '4xx': ErrorResponse },
     },
-    handler: ({ params, principal, db }) => getChannel(db, refOf(principal.orgId, params)),
+    handler: async ({ params, principal, db }) =>
+      getChannel(db, await refOf(db, principal.orgId, params)),
   })
 
   app.route<{ Params: Params; Body: AgentChannelChange }>({
@@ -133,9 +138,9 @@ function itemRoutes({ app }: Api): void {
       body: AgentChannelChange,
       response: { 200: AgentChannel, '4xx': ErrorResponse },
     },
-    handler({ params, body, principal, db: unit }) {
+    async handler({ params, body, principal, db: unit }) {
       if (body.channel_config) checked(body.channel_config)
-      return updateChannel(unit, refOf(principal.orgId, params), body)
+      return updateChannel(unit, await refOf(unit, principal.orgId, params), body)
     },
   })
 
@@ -148,7 +153,7 @@ function itemRoutes({ app }: Api): void {
       response: { 200: DeletedAgentChannel, '4xx': ErrorResponse },
     },
     async handler({ params, principal, db: unit }): Promise<DeletedAgentChannel> {
-      const ref = refOf(principal.orgId, params)
+      const ref = await refOf(unit, principal.orgId, params)
       await deleteChannel(unit, ref)
       return { id: ref.id, deleted: true }
     },
@@ -168,8 +173,8 @@ function statusRoutes({ app }: Api): void {
         operationId: `${action}_agent_channel`,
         response: { 200: AgentChannel, '4xx': ErrorResponse },
       },
-      handler: ({ params, principal, db: unit }) =>
-        setChannelStatus(unit, refOf(principal.orgId, params), status),
+      handler: async ({ params, principal, db: unit }) =>
+        setChannelStatus(unit, await refOf(unit, principal.orgId, params), status),
     })
   }
 }
@@ -182,7 +187,7 @@ function newSecret() {
 
 /** The channel of the path. Contract: throws 404. */
 async function keysOf(db: Db, orgId: string, params: Params) {
-  const { id: channelId } = await getChannel(db, refOf(orgId, params))
+  const { id: channelId } = await getChannel(db, await refOf(db, orgId, params))
   return { orgId, channelId }
 }
 
