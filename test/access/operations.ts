@@ -14,7 +14,13 @@ import {
 import { refOf } from '../../apps/server/test/mcp.ts'
 import { formOf, pngOf } from '../../apps/server/test/pictures.ts'
 import { type Call, sendable } from '../../apps/server/test/server.ts'
-import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
+import {
+  createAgent,
+  createSession,
+  dataOf,
+  post,
+  scripted,
+} from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { endless, operatorsOnly } from './operation-sets.ts'
@@ -74,6 +80,8 @@ export type Things = {
   invitation_id: string
   invitation_token: string
   event_id: string
+  /** A message of the user in the session. */
+  message_id: string
   /** The id of a session token, not the token. */
   token_id: string
   /** The id of a token of an end user. */
@@ -104,10 +112,14 @@ function nameOf(parameter: string, path: string) {
   return parameter === 'key_id' && path.includes('/channels/') ? 'agent_key_id' : parameter
 }
 
+function requiredBy(path: string, { word }: Things, more: string): string {
+  if (path.startsWith('/v1/end-users')) return `user=${word}`
+  return path === '/v1/agents/check-name' && !more.includes('name=') ? 'name=free' : ''
+}
+
 /** A path of the document with its parameters filled in, and the query that it requires. */
 export function fill(path: string, things: Things, more = ''): string {
-  const required = path.startsWith('/v1/end-users') ? `user=${things.word}` : ''
-  const query = [required, more].filter((part) => part !== '').join('&')
+  const query = [requiredBy(path, things, more), more].filter((part) => part !== '').join('&')
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const noun = nameOf(name, path)
     const value = things[noun as keyof Things] ?? notOurs[noun]
@@ -149,7 +161,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   decide_agent_tool_calls: () => ({ decisions: [{ tool_call_id: 'call_1', decision: 'allow' }] }),
   send_agent_message: () => ({ message: { role: 'user', ...text('Hello') } }),
   fork_session: () => ({}),
-  retake_message: () => ({ message_id: `message_${'0'.repeat(32)}` }),
+  retake_message: ({ message_id }) => ({ message_id }),
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
   submit_tool_results: () => ({ tool_results: [{ tool_call_id: 'call_1', result: 'New' }] }),
@@ -282,6 +294,7 @@ export async function furnish(
     invitation_id: waiting.id,
     invitation_token: waiting.token,
     event_id: stream.events.at(-1)!.id,
+    message_id: dataOf(stream.events, 'input.message')!.message.id,
     token_id: (await make(`/v1/sessions/${session.id}/tokens`, {})).id,
     user_token_id: userToken.id,
     schedule_id: schedule.id,
@@ -378,8 +391,7 @@ export async function snapshotOf(
   const all: Record<string, string> = {}
   for (const { id, path } of readable) {
     const headers = { authorization: person.bearer }
-    const query = id === 'check_agent_name' ? 'name=free' : ''
-    const asked = { method: 'GET', path: fill(path, things, query), headers }
+    const asked = { method: 'GET', path: fill(path, things), headers }
     const heard = await ask(server.url, asked)
     assert.equal(heard.status, 200, `${id}: ${heard.text}`)
     // The export has every entry that a page of the list has.

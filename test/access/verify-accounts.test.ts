@@ -52,6 +52,7 @@ test('answers every operation of users without an account', async (t) => {
     invitation_id: `invitation_${hex}9`,
     invitation_token: `invite_${'x'.repeat(43)}`,
     event_id: `event_${hex}9`,
+    message_id: `message_${hex}9`,
     token_id: `session_token_${hex}9`,
     user_token_id: `token_${hex}9`,
     schedule_id: uuid,

@@ -63,6 +63,8 @@ async function readingCommands(): Promise<string[][]> {
       const words = positionals
         .filter((word) => word.startsWith('<'))
         .map((word) => ids[word] ?? 'x')
+      // At a terminal bytes need a file.
+      if (name === 'images' && verb === 'get') words.push('--output', '/dev/null')
       all.push([name, verb, ...words].filter((word) => word !== ''))
     }
   }

@@ -3,6 +3,7 @@ import { exitCodes, UsageError } from '../core/failure.ts'
 import { yesFlag } from '../input/deletion.ts'
 import { uploadImage } from '../input/image-file.ts'
 import { confirmed } from '../input/prompt.ts'
+import { listIn } from '../output/list.ts'
 import { sizeText } from '../output/progress.ts'
 import { saveStream } from '../output/save.ts'
 import { ago } from '../output/time.ts'
@@ -20,7 +21,7 @@ const list = defineCommand({
     const rows = []
     for (let offset = 0; offset < limit; offset += pageSize) {
       const size = Math.min(pageSize, limit - offset)
-      const page = await outlast.images.list({ limit: size, offset }, { signal })
+      const page = listIn(await outlast.images.list({ limit: size, offset }, { signal }))
       rows.push(...page)
       if (page.length < size) break
     }

@@ -31,6 +31,8 @@ export type SessionToOpen = {
   wanted: NewSession
   id?: string
   channel?: ChannelOfSession
+  /** The user of the organization who asks. */
+  userId?: string
 }
 
 /**
@@ -42,12 +44,12 @@ export type SessionToOpen = {
 export async function openSession(
   node: Node,
   db: Db | Database,
-  { orgId, wanted, id, channel }: SessionToOpen,
+  { orgId, wanted, id, channel, userId }: SessionToOpen,
 ): Promise<OpenedSession> {
   const { capabilities } = node
   const agent = await agentOf(db, orgId, wanted)
   const { key, user = null } = wanted
-  const keyed = key != null && { agent_id: agent.id, key, user }
+  const keyed = key != null && { agent_id: agent.id, key, user, userId }
   const existing = keyed && (await findByKey(db, orgId, keyed))
   if (existing) return { session: existing, isNew: false }
   if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)

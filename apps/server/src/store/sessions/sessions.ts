@@ -123,8 +123,12 @@ export async function getSession(
 ): Promise<Session> {
   const [row] = await db.run<SessionRow>(byId, [orgId, id, userId ?? null])
   if (!row) throw new ApiError('not_found', 'Session')
-  return present(userId === undefined ? { ...row, is_pinned: undefined } : row)
+  return presentTo(row, userId)
 }
+
+/** Only a user has pins. */
+const presentTo = (row: SessionRow, userId: string | undefined) =>
+  present(userId === undefined ? { ...row, is_pinned: undefined } : row)
 
 /** SQL: the unique index of keys. Sessions without an end user share the empty one. */
 const keyIndex = "(org_id, key, agent_id, coalesce(user_id, '')) where key is not null"
@@ -132,16 +136,23 @@ const keyIndex = "(org_id, key, agent_id, coalesce(user_id, '')) where key is no
 const byKey: Statement = {
   name: 'session-by-key',
   text: `
-select ${columns.join(', ')} from sessions
+select ${columns.join(', ')}, ${isPinnedBy('$5')} as is_pinned from sessions
 where org_id = $1 and key = $2 and agent_id = $3 and coalesce(user_id, '') = coalesce($4, '')`,
 }
 
-export type KeyedSession = { agent_id: string; key: string; user: string | null }
+export type KeyedSession = {
+  agent_id: string
+  key: string
+  user: string | null
+  /** The user of the organization who asks. */
+  userId?: string | undefined
+}
 
 /** Finds the session of an agent and an end user that has a key. */
-export async function findByKey(db: Db, orgId: string, { agent_id, key, user }: KeyedSession) {
-  const [row] = await db.run<SessionRow>(byKey, [orgId, key, agent_id, user])
-  return row && present(row)
+export async function findByKey(db: Db, orgId: string, keyed: KeyedSession) {
+  const { agent_id, key, user, userId } = keyed
+  const [row] = await db.run<SessionRow>(byKey, [orgId, key, agent_id, user, userId ?? null])
+  return row && presentTo(row, userId)
 }
 
 const byIds: Statement = {

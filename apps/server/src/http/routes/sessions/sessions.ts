@@ -76,9 +76,10 @@ function listRoutes({ app, node }: Api): void {
       response: { 200: Session, 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
     async handler({ body, principal, db, committed }, reply) {
-      const { orgId } = principal
+      const { orgId, userId } = principal
       const user = ownedUser(principal, body)
-      const { session, isNew } = await openSession(node, db, { orgId, wanted: { ...body, user } })
+      const opening = { orgId, wanted: { ...body, user }, userId }
+      const { session, isNew } = await openSession(node, db, opening)
       if (!isNew) {
         reply.header('outlast-session', 'existing')
         return reply.code(200).send(sessionView(principal, shown(node, session)))
