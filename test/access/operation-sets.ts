@@ -29,6 +29,16 @@ export const channelOperations = [
   'stream_agent_events',
 ]
 
+/** Operations that never succeed: there are no thumbnails. */
+export const unsuccessful = new Set(['get_thumbnail'])
+
+/** Operations on calls that wait and on rules. The organizations of the tests have none of them. */
+export const unprepared = new Set([
+  'delete_tool_rule',
+  'submit_question_answers',
+  'submit_tool_approvals',
+])
+
 /** Responses that last as long as the connection. */
 export const endless = new Set(['stream_sse', 'stream_changes', 'stream_agent_events'])
 

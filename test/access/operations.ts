@@ -23,7 +23,7 @@ import {
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { endless, operatorsOnly } from './operation-sets.ts'
+import { endless, operatorsOnly, unsuccessful } from './operation-sets.ts'
 
 export type Server = { url: string; call: Call }
 export type Operation = {
@@ -384,8 +384,7 @@ export async function snapshotOf(
       !isPublic &&
       !endless.has(id) &&
       !operatorsOnly.has(id) &&
-      // There are no thumbnails.
-      id !== 'get_thumbnail' &&
+      !unsuccessful.has(id) &&
       !isOfChannel,
   )
   const all: Record<string, string> = {}
