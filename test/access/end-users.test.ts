@@ -17,6 +17,7 @@ import {
 import { runSql } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 import {
   ask,
   bodies,
@@ -51,6 +52,7 @@ const doors: Record<string, Door> = {
   update_session: named,
   delete_session: named,
   fork_session: { ...named, forEndUser: true },
+  retake_message: { ...named, forEndUser: true },
   cancel_turn: writes,
   explain_session: reads,
   create_message: writes,
@@ -259,6 +261,25 @@ test('an end user without a right is refused in the own session, and one with it
       else assert.ok(heard.status < 500 && ![401, 403].includes(heard.status), about)
     }
   }
+})
+
+test('an end user retakes a message of the own session, if the token names the operation', async () => {
+  const { call } = await createKey(server, owner)
+  const about = { agent_id: own.agent_id, user: 'mole', key: 'chat' }
+  const session = await createSession({ url: server.url, call }, about)
+  const path = `/v1/sessions/${session.id}`
+  const text = { message: { content: [{ type: 'text', text: 'Hello' }] } }
+  const { id: message_id } = expectStatus(await call('POST', `${path}/messages`, text), 201)
+  await eventually(async () => (await call('GET', path)).body.status === 'idle')
+  const { headers } = attackers['with every grant']!
+  const body = { message_id, message: { content: [{ type: 'text', text: 'Again' }] } }
+  const made = await ask(server.url, { method: 'POST', path: `${path}/retake`, body, headers })
+  assert.equal(made.status, 201, made.text)
+  const { session: next } = JSON.parse(made.text)
+  assert.deepEqual([next.user, next.key, next.legal_hold], ['mole', 'chat', false])
+  const bare = { headers: attackers.write!.headers }
+  const refused = await ask(server.url, { method: 'POST', path: `${path}/retake`, body, ...bare })
+  assert.deepEqual([refused.status, refused.code], [403, 'not_granted'])
 })
 
 test('a fork by an end user belongs to that user and to no other', async () => {

@@ -54,6 +54,16 @@ test('a schema of a library types the output, and the library parses it', async 
   assert.deepEqual(sent, { ...invoice, additionalProperties: false })
 })
 
+test('properties with the names of keywords are closed like all others', async () => {
+  const session = await client.start()
+  const inner = { type: 'object', properties: { total: { type: 'number' } }, required: ['total'] }
+  const json = { ...invoice, properties: { ...invoice.properties, default: inner } }
+  await session.send(answer, { output: standard((value) => ({ value }), json) })
+  const { data } = await client.outlast.messages.list(session.id)
+  const { properties } = data[0]!.controls!.output_schema as typeof json
+  assert.deepEqual(properties.default, { ...inner, additionalProperties: false })
+})
+
 test('a schema of TypeBox types the output', async () => {
   const session = await client.start()
   const schema = Type.Object({ total: Type.Number(), currency: Type.String() })

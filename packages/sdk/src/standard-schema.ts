@@ -76,11 +76,20 @@ export const answerJsonSchema = (schema: StandardSchemaV1): Record<string, unkno
 function closed<T>(node: T): T {
   if (Array.isArray(node)) return node.map(closed) as T
   if (typeof node !== 'object' || node === null) return node
-  const parts = Object.entries(node).map(([key, part]) => [key, isData(key) ? part : closed(part)])
+  const parts = Object.entries(node).map(([key, part]) => {
+    if (isData(key)) return [key, part]
+    return [key, isMap(key) ? closedEach(part as object) : closed(part)]
+  })
   const { properties, additionalProperties = false } = node as Record<string, unknown>
   const isOpen = (node as { type?: unknown }).type === 'object' && typeof properties === 'object'
   return { ...Object.fromEntries(parts), ...(isOpen && { additionalProperties }) }
 }
+
+const closedEach = (schemas: object) =>
+  Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, closed(schema)]))
+
+/** Keywords that have schemas by name. */
+const isMap = (keyword: string) => ['properties', '$defs', 'definitions'].includes(keyword)
 
 /** Keywords that have values, not schemas. */
 const isData = (keyword: string) => ['const', 'default', 'enum', 'examples'].includes(keyword)

@@ -92,7 +92,7 @@ export function checkToolResult({ grants }: Caller, toolName: string): void {
  * Contract: throws 403 `not_granted` when a token names another user, or an agent or a model that
  * it was not granted.
  */
-export function ownedUser(
+export function userOfNewSession(
   { endUser, grants }: Pick<Principal, 'endUser' | 'grants'>,
   wanted: { agent_id?: string | null; model_id?: string | null; user?: string | null },
 ): string | null {

@@ -32,7 +32,7 @@ export type Principal = {
   loginId?: string
   /** For a token of one session: that session. */
   sessionId?: string
-  /** For a token of an end user of the product: the sessions that it may find. */
+  /** For an end user of the product, by a token or through a channel: that user's sessions. */
   endUser?: SessionScope
   /** Sessions in the scope of `endUser`, which were found in it before. */
   reached?: Set<string>

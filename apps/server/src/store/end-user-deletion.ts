@@ -1,5 +1,5 @@
 import { ApiError } from '../errors.ts'
-import type { Db, Statement } from './database.ts'
+import { atomically, type Db, type Statement } from './database.ts'
 import { deleteImagesOfSessions } from './files/images.ts'
 import { deleteSessionUnlessHeld } from './session-deletion.ts'
 
@@ -39,13 +39,17 @@ export async function deleteSessionsOfEndUser(
   for (;;) {
     const found = await db.run<{ id: string }>(sessions, [orgId, user])
     if (found.length === 0) return deleted
-    // Before the sessions, by which a repetition after an error finds them.
-    const ids = found.map(({ id }) => id)
-    await deleteImagesOfSessions(db, orgId, ids)
-    for (const sessionId of ids) {
-      if (!(await deleteSessionUnlessHeld(db, { orgId, sessionId }))) continue
+    for (const { id: sessionId } of found) {
+      if (!(await deleteWithImages(db, { orgId, sessionId }))) continue
       deleted += 1
       onDeleted({ orgId, sessionId })
     }
   }
 }
+
+const deleteWithImages = (db: Db, { orgId, sessionId }: { orgId: string; sessionId: string }) =>
+  atomically(db, async (db) => {
+    if (!(await deleteSessionUnlessHeld(db, { orgId, sessionId }))) return false
+    await deleteImagesOfSessions(db, orgId, [sessionId])
+    return true
+  })

@@ -55,6 +55,18 @@ test('fields that a client has read can be sent back', async () => {
   )
 })
 
+test('fields that only responses have are unknown in a new resource and in a change', async () => {
+  const made = { name: 'Ada', system_prompt: 'Be Ada.', created_at: '2026-01-01T00:00:00Z' }
+  const refused = await server.call('POST', '/v1/agents', made, strict)
+  assert.deepEqual([refused.status, refused.body.code], [400, 'unknown_field'])
+  const { body } = await server.call('POST', '/v1/agents', made)
+  assert.deepEqual(body.warnings, ['`created_at` is not a known field'])
+  const change = { status: 'idle', user: 'ada' }
+  const { id } = (await server.call('POST', '/v1/sessions', { agent_id: body.id })).body
+  const changed = await server.call('PATCH', `/v1/sessions/${id}`, change)
+  assert.equal(changed.body.warnings.length, 2)
+})
+
 test('a member of a union is found by its type', async () => {
   const session = await createSession(server)
   const at = `/v1/sessions/${session.id}/messages`

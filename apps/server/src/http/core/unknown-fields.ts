@@ -121,7 +121,7 @@ export function unknownFieldsOf(schema: object, value: unknown): ErrorDetail[] {
 
 type Responses = Partial<Record<200 | 201, Shape>>
 
-/** Leaves out fields that only responses have: clients send back what they read. */
+/** Leaves out fields that only responses have: PUT takes back what GET returned. */
 function withoutRead(
   body: Record<string, unknown>,
   { properties = {} }: Shape,
@@ -142,8 +142,9 @@ export function watchUnknownFields(app: FastifyInstance): void {
     const { body: schema, response } = request.routeOptions.schema ?? {}
     if (!schema) return done()
     request.unknownFields = unknownFieldsOf(schema as object, request.body)
-    if (request.unknownFields.length > 0 && isObject(request.body)) {
-      const sent = withoutRead(request.body, schema as Shape, response as Responses | undefined)
+    const { body, method } = request
+    if (request.unknownFields.length > 0 && method === 'PUT' && isObject(body)) {
+      const sent = withoutRead(body, schema as Shape, response as Responses | undefined)
       request.unknownFields = unknownFieldsOf(schema as object, sent)
     }
     const refused = isStrict(request) && request.unknownFields.length > 0

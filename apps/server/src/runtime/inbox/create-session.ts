@@ -14,8 +14,9 @@ import { modelScope } from '../../providers/keys.ts'
 import { atomically, type Database, type Db } from '../../store/database.ts'
 import { keepMounts, mountFiles } from '../../store/files/file-changes.ts'
 import { joinedFiles, readInitialFiles } from '../../store/files/initial-files.ts'
+import { getAgentNamed } from '../../store/models/agent-names.ts'
 import { getAgent } from '../../store/models/agents.ts'
-import { generalAgent, getAgentNamed } from '../../store/models/general-agent.ts'
+import { generalAgent } from '../../store/models/general-agent.ts'
 import { checkModel } from '../../store/models/models.ts'
 import {
   type ChannelOfSession,

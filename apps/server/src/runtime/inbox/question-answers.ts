@@ -6,8 +6,8 @@ import {
   type QuestionAnswers,
   type QuestionOutcome,
 } from '@outlast/contract'
+import { looksLikeCredential } from '../../access/credential-text.ts'
 import { ApiError, type ErrorCode } from '../../errors.ts'
-import { looksLikeCredential } from './credential-text.ts'
 
 /**
  * Checks answers against the questions as they were asked.

@@ -15,6 +15,8 @@ export type RetakeOptions = {
   orgId: string
   sessionId: string
   wanted: NewRetake
+  /** The message can only have images that were uploaded for the session. */
+  ownOnly?: boolean
   /** The trace context of the caller, as a `traceparent` header. */
   traceparent?: string | undefined
 }
@@ -36,12 +38,18 @@ export type Retaken = {
 export async function retakeMessage(
   node: Node,
   db: Db,
-  { orgId, sessionId, wanted, traceparent }: RetakeOptions,
+  { orgId, sessionId, wanted, ownOnly = false, traceparent }: RetakeOptions,
 ): Promise<Retaken> {
   const source = await getForkSource(db, orgId, sessionId)
   const original = await findOriginal(db, sessionId, wanted.message_id)
   const sequence = original.sequence - 1
-  const content = await contentOf(db, { orgId, wanted, original: original.message })
+  const content = await contentOf(db, {
+    orgId,
+    sessionId,
+    ownOnly,
+    wanted,
+    original: original.message,
+  })
   await checkFork(node, db, { orgId, source, sequence })
   return atomically(db, async (db) => {
     const id = newId('session')
@@ -72,15 +80,18 @@ async function findOriginal(db: Db, sessionId: string, messageId: string): Promi
   return { sequence: row.sequence, message: messageIn(row) }
 }
 
-type Wanted = { orgId: string; wanted: NewRetake; original: EventMessage }
+type Wanted = Pick<RetakeOptions, 'orgId' | 'sessionId' | 'wanted'> & {
+  ownOnly: boolean
+  original: EventMessage
+}
 
 async function contentOf(
   db: Db,
-  { orgId, wanted: { message }, original }: Wanted,
+  { orgId, sessionId, ownOnly, wanted: { message }, original }: Wanted,
 ): Promise<EventMessage['content']> {
   if (message == null) return original.content
   checkContent(message.content, 'message/content')
-  return withImageNames(db, { orgId }, message.content)
+  return withImageNames(db, { orgId, sessionId, ownOnly }, message.content)
 }
 
 type Earlier = {

@@ -1,12 +1,13 @@
-import { isAgentSlug } from '@outlast/contract'
+import { type Agent, generalAgentId, isAgentSlug } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { parseId } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
+import { getAgent } from './agents.ts'
 
 const byName: Statement = {
   name: 'agent-by-name',
   text: `
-select id from agents where org_id = $1 and name = $2 and status = 'active'
+select id from agents where org_id = $1 and name = $2 and status = 'active' and id <> '${generalAgentId}'
 order by created_at desc, id desc limit 1`,
 }
 
@@ -25,6 +26,13 @@ export async function getAgentId(db: Db, orgId: string, idOrName: string): Promi
   const id = await findAgentId(db, orgId, idOrName)
   if (id === undefined) throw new ApiError('not_found', 'Agent')
   return id
+}
+
+/** Returns the active agent of a name. Contract: throws 404. */
+export async function getAgentNamed(db: Db, orgId: string, name: string): Promise<Agent> {
+  const id = await findAgentId(db, orgId, name)
+  if (id === undefined) throw new ApiError('not_found', 'Agent')
+  return getAgent(db, orgId, id)
 }
 
 const lock: Statement = {

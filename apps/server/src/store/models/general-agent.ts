@@ -17,16 +17,3 @@ export async function generalAgent(db: Db, orgId: string): Promise<Agent> {
   await db.run(create, [orgId, generalAgentId])
   return getAgent(db, orgId, generalAgentId)
 }
-
-const byName: Statement = {
-  name: 'agent-id-by-name',
-  text: `
-select id from agents where org_id = $1 and name = $2 and status = 'active' and id <> '${generalAgentId}'
-order by created_at desc, id desc limit 1`,
-}
-
-/** Returns the newest active agent with a name. Contract: throws 404 `not_found`. */
-export async function getAgentNamed(db: Db, orgId: string, name: string): Promise<Agent> {
-  const [row] = await db.run<{ id: string }>(byName, [orgId, name])
-  return getAgent(db, orgId, row?.id ?? '')
-}

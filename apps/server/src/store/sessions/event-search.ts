@@ -1,4 +1,5 @@
 import type { Db, Statement } from '../database.ts'
+import { containing } from '../like.ts'
 import type { EventRow } from './events.ts'
 
 /** Conditions on single events. Absent ones match all. */
@@ -139,7 +140,7 @@ function readWindow(db: Db, search: EventSearch): Promise<Row[]> {
     match.traceId ?? null,
     match.tags ?? null,
     match.toolName ?? null,
-    text === undefined ? null : `%${text.replace(/[\\%_]/g, '\\$&')}%`,
+    text === undefined ? null : containing(text),
     limit,
   ])
 }

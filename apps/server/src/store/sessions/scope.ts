@@ -19,12 +19,12 @@ type ScopeParts = { user: string; agentIds: string; channelId: string }
  * SQL: true for a session `s` in a scope whose parts are these parameters, and for every session if
  * the user is null.
  */
-export const isInScope = ({ user, agentIds, channelId }: ScopeParts) => `(${user}::text is null or (
+const isInScope = ({ user, agentIds, channelId }: ScopeParts) => `(${user}::text is null or (
   s.user_id = ${user} and s.channel_id is not distinct from ${channelId}::text
   and (${agentIds}::text[] is null or s.agent_id = any(${agentIds}))))`
 
 /** The parameters of `isInScope`, in the order user, agents, channel. */
-export const scopeValues = (scope: SessionScope | undefined) =>
+const scopeValues = (scope: SessionScope | undefined) =>
   [scope?.user ?? null, scope?.agentIds ?? null, scope?.channelId ?? null] as const
 
 /** `isInScope` for a query of sessions that is built in steps. */

@@ -6,7 +6,7 @@ import {
   ToolApprovalsResponse,
   type WaitingFor,
 } from '@outlast/contract'
-import type { FastifyRequest } from 'fastify'
+import { deciderOf } from '../../../access/grants.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { settleCalls } from '../../../runtime/inbox/many-approvals.ts'
 import { answerQuestions } from '../../../runtime/inbox/questions.ts'
@@ -30,11 +30,11 @@ function questionRoute({ app, node }: Api): void {
       response: { 200: QuestionAnswersAccepted, '4xx': ErrorResponse },
     },
     async handler(request) {
-      const { db, committed, params, body } = request
+      const { db, committed, params, body, principal } = request
       refuseSecrets(body)
       const { id: sessionId } = await ownSession(request, params)
-      const where = { orgId: request.principal.orgId, sessionId }
-      const answered = await answerQuestions(node, db, where, { body, by: deciderIn(request) })
+      const where = { orgId: principal.orgId, sessionId }
+      const answered = await answerQuestions(node, db, where, { body, by: principal })
       committed.push(answered.publish)
       const { callId, outcome } = answered
       const session = await ownSession(request, params)
@@ -82,16 +82,10 @@ function approvalRoute({ app, node }: Api): void {
       const { tool_approvals } = principal.channel!.channel.settings
       if (tool_approvals !== 'caller') throw new ApiError('approvals_by_operator')
       const where = { orgId: principal.orgId, sessionId }
-      const settling = { decisions: body.decisions, by: deciderIn(request) }
+      const settling = { decisions: body.decisions, by: deciderOf(principal) }
       const { resolved, publish } = await settleCalls(node, db, where, settling)
       committed.push(publish)
       return { resolved, status: (await ownSession(request, params)).status }
     },
   })
-}
-
-/** The caller as events name it: an end user, or the key. */
-function deciderIn({ principal }: Pick<FastifyRequest, 'principal'>) {
-  const { id, name, endUser } = principal
-  return { kind: endUser ? ('user' as const) : ('channel' as const), id, name }
 }

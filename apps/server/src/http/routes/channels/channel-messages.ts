@@ -1,10 +1,9 @@
 import { ErrorResponse, type EventMessage, Message, NewAgentMessage } from '@outlast/contract'
-import { ApiError } from '../../../errors.ts'
 import { databaseNow, newId } from '../../../ids.ts'
 import { traceparentOf } from '../../../observe/trace-context.ts'
-import { holdsScript } from '../../../providers/simulated/script.ts'
 import { acceptInput } from '../../../runtime/inbox/accept.ts'
 import type { Api } from '../../core/api.ts'
+import { refuseScript } from '../sessions/messages.ts'
 import { base, ownSession, type SessionParams } from './caller.ts'
 
 const bodyBytesMax = 1024 * 1024
@@ -44,9 +43,3 @@ const messageFrom = ({ message: { content } }: NewAgentMessage): EventMessage =>
   content: content.map(({ text }) => ({ type: 'text', text })),
   created_at: new Date(databaseNow()).toISOString(),
 })
-
-/** Contract: throws 403 for a script of an end user, which could call any tool of the agent. */
-function refuseScript({ content }: EventMessage) {
-  const hasScript = content.some((part) => part.type === 'text' && holdsScript(part.text))
-  if (hasScript) throw new ApiError('not_granted', 'scripts')
-}

@@ -75,7 +75,7 @@ function tokenRoute({ app, node }: Api): void {
       const { channel, keyId, tokenUser } = principal.channel!
       if (tokenUser !== undefined) throw new ApiError('invalid_token')
       const { tokens } = node.access
-      if (!tokens) throw new ApiError('encryption_not_configured')
+      if (!tokens) throw new ApiError('encryption_not_configured', 'tokens')
       if (!principal.endUser) throw new ApiError('end_user_required')
       const { user } = principal.endUser
       const claims = { sub: keyId, org: channel.orgId, channel: channel.id, user }

@@ -58,11 +58,12 @@ export function messageRoutes({ app, node }: Api): void {
       }
       checkControls(principal, body.controls)
       checkSettings(principal, body)
-      if (node.config.SIMULATED_SCRIPTS) refuseScript(principal, body)
+      const { kind } = principal
+      if (node.config.SIMULATED_SCRIPTS && kind === 'token') refuseScript(body.message)
       const where = { orgId: principal.orgId, sessionId }
       const tools = body.tools && (await checkMessageTools({ ...node, db }, where, body.tools))
       const message = messageFrom(body, tools ?? [])
-      const ownOnly = principal.kind === 'token'
+      const ownOnly = kind === 'token'
       message.content = await withImageNames(db, { ...where, ownOnly }, message.content)
       const onBusy = onBusyOf(message, body)
       const traceparent = traceparentOf(headers.traceparent)
@@ -105,10 +106,10 @@ export function messageRoutes({ app, node }: Api): void {
   })
 }
 
-/** Contract: throws 403 `not_granted` for a script in a message of a session token. */
-function refuseScript({ kind }: Principal, { message: { content } }: NewMessage) {
+/** Contract: throws 403 `not_granted` for a script, which could call any tool of the agent. */
+export function refuseScript({ content }: Pick<EventMessage, 'content'>): void {
   const hasScript = content.some((part) => part.type === 'text' && holdsScript(part.text))
-  if (kind === 'token' && hasScript) throw new ApiError('not_granted', 'scripts')
+  if (hasScript) throw new ApiError('not_granted', 'scripts')
 }
 
 /** Results of client tools, sent as a message: they answer calls and begin no turn. */

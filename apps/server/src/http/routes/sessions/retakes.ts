@@ -5,23 +5,34 @@ import { traceparentOf } from '../../../observe/trace-context.ts'
 import { retakeMessage } from '../../../runtime/inbox/retake.ts'
 import { asMessage } from '../../../store/sessions/messages.ts'
 import type { Api } from '../../core/api.ts'
-import { messageBytesMax } from './messages.ts'
+import { messageView, sessionView } from '../../security/token-view.ts'
+import { messageBytesMax, refuseScript } from './messages.ts'
 
 export function retakeRoutes({ app, node }: Api): void {
   app.route<{ Params: { session_id: string }; Body: NewRetake }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/retake',
     bodyLimit: messageBytesMax,
-    config: { unaudited: true, allowsNul: true },
+    config: {
+      forToken: 'write',
+      forEndUser: true,
+      tokenNeeds: 'operation',
+      tokenFields: ['message_id', 'message'],
+      unaudited: true,
+      allowsNul: true,
+    },
     schema: {
       operationId: 'retake_message',
       body: NewRetake,
       response: { 200: Retake, 201: Retake, 404: ErrorResponse, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body, db, committed, headers }, reply) {
+    async handler({ params, principal, body, db, committed, headers }, reply) {
+      const { orgId } = principal
+      const ownOnly = principal.kind === 'token'
+      if (node.config.SIMULATED_SCRIPTS && ownOnly && body.message) refuseScript(body.message)
       const sessionId = parseId('session', params.session_id)
       const traceparent = traceparentOf(headers.traceparent)
-      const asked = { orgId, sessionId, wanted: body, traceparent }
+      const asked = { orgId, sessionId, wanted: body, ownOnly, traceparent }
       const { session, message, sequence, publish } = await retakeMessage(node, db, asked)
       if (publish) {
         for (const id of [sessionId, session.id]) {
@@ -30,8 +41,8 @@ export function retakeRoutes({ app, node }: Api): void {
         committed.push(publish)
       }
       return reply.code(publish ? 201 : 200).send({
-        session: masked(node.capabilities, session),
-        message: asMessage(session.id, sequence, message),
+        session: sessionView(principal, masked(node.capabilities, session)),
+        message: messageView(principal)(asMessage(session.id, sequence, message)),
       })
     },
   })

@@ -51,7 +51,7 @@ function createRoute(api: Api): void {
     async handler(request, reply) {
       const { params, principal, body, db: unit } = request
       const sessionId = parseId('session', params.session_id)
-      if (!access.tokens) throw new ApiError('encryption_not_configured', 'API key')
+      if (!access.tokens) throw new ApiError('encryption_not_configured', 'tokens')
       const { orgId } = principal
       const grants = grantsOf(body, api)
       await checkSession(unit, orgId, sessionId)

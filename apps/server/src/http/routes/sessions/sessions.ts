@@ -8,7 +8,7 @@ import {
   SessionPage,
   SessionQuery,
 } from '@outlast/contract'
-import { ownedUser } from '../../../access/grants.ts'
+import { userOfNewSession } from '../../../access/grants.ts'
 import { masked } from '../../../capabilities/masking.ts'
 import { turnSettingsOf } from '../../../capabilities/turn-settings.ts'
 import { ApiError } from '../../../errors.ts'
@@ -77,7 +77,7 @@ function listRoutes({ app, node }: Api): void {
     },
     async handler({ body, principal, db, committed }, reply) {
       const { orgId, userId } = principal
-      const user = ownedUser(principal, body)
+      const user = userOfNewSession(principal, body)
       const opening = { orgId, wanted: { ...body, user }, userId }
       const { session, isNew } = await openSession(node, db, opening)
       if (!isNew) {

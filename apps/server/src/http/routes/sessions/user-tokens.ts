@@ -48,7 +48,7 @@ function createRoute(api: Api): void {
     async handler(request, reply) {
       const { principal, body, db } = request
       const { orgId } = principal
-      if (!access.tokens) throw new ApiError('encryption_not_configured')
+      if (!access.tokens) throw new ApiError('encryption_not_configured', 'tokens')
       const { user } = body
       const grants = grantsOf(body, api)
       await checkGivable(node, db, { principal, grants })

@@ -1,6 +1,6 @@
 /** Forms of credentials of well-known services, and of private keys. */
 const forms: readonly RegExp[] = [
-  /\b(?:sk|pk|rk)[-_](?:[a-z]+[-_])*[A-Za-z0-9_-]{20,}/,
+  /\b(?:sk|pk|rk|hf|npm)[-_](?:[a-z]+[-_])*[A-Za-z0-9_-]{20,}/,
   /\bgh[pousr]_[A-Za-z0-9]{20,}/,
   /\bgithub_pat_\w{20,}/,
   /\bglpat-[\w-]{16,}/,
