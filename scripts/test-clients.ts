@@ -16,6 +16,8 @@ const cache = path.join(root, 'dist/published-clients')
 const tests = path.join(root, 'test/clients')
 const name = 'everruns-sdk'
 const versionsMax = 200
+/** Lines of versions that must work. */
+const lines = ['0.1.', '0.3.']
 
 /** A missing tool that the user can install. */
 class Missing extends Error {}
@@ -52,9 +54,6 @@ function chosen(versions: string[]): string[] {
   const last = lines.flatMap((line) => versions.find((version) => version.startsWith(line)) ?? [])
   return [...new Set([versions.at(-1)!, ...last, versions[0]!])]
 }
-
-/** Lines of versions that must work. */
-const lines = ['0.1.', '0.3.']
 
 function isRequired(version: string) {
   return lines.some((line) => version.startsWith(line))
