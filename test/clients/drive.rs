@@ -4,7 +4,7 @@
 //! things. Built with the feature `first` for the first version, which has less, and with `newest` for the versions
 //! from 0.3 on, which have more: their steps are in the files steps_*.rs.
 
-use everruns_sdk::sse::StreamOptions;
+use everruns_sdk::sse::{EventStream, StreamOptions};
 use everruns_sdk::*;
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -34,6 +34,12 @@ macro_rules! expect {
 }
 
 #[cfg(feature = "newest")]
+mod steps_agents;
+#[cfg(feature = "newest")]
+mod steps_channels;
+#[cfg(feature = "newest")]
+mod steps_messages;
+#[cfg(feature = "newest")]
 mod steps_sessions;
 
 impl Drive {
@@ -60,18 +66,7 @@ impl Drive {
         options: StreamOptions,
         until: &str,
     ) -> Result<Vec<Event>, Problem> {
-        let mut stream = self.client.events().stream_with_options(&session.id, options);
-        let mut seen = Vec::new();
-        while let Some(event) = stream.next().await {
-            let event = event?;
-            let is_last = event.event_type == until;
-            seen.push(event);
-            if is_last {
-                break;
-            }
-        }
-        stream.stop();
-        Ok(seen)
+        read(self.client.events().stream_with_options(&session.id, options), until).await
     }
 
     async fn listed(&self, session: &Session) -> Result<Vec<Event>, Problem> {
@@ -219,7 +214,8 @@ impl Drive {
         let seen = self.follow(&session, StreamOptions::exclude_deltas(), "session.idled").await?;
         let listed = self.listed(&session).await?;
         expect!(ids_of(&seen) == ids_of(&listed), ids_of(&listed));
-        let turns: HashSet<_> = listed.iter().filter_map(|one| one.context.turn_id.clone()).collect();
+        let turns: HashSet<_> =
+            listed.iter().filter_map(|one| one.context.turn_id.clone()).collect();
         expect!(turns.len() == 1, turns);
         self.some_events(&session, &listed).await
     }
@@ -292,6 +288,21 @@ impl Drive {
     }
 }
 
+/// The events of a stream to the first of a type.
+async fn read(mut stream: EventStream, until: &str) -> Result<Vec<Event>, Problem> {
+    let mut seen = Vec::new();
+    while let Some(event) = stream.next().await {
+        let event = event?;
+        let is_last = event.event_type == until;
+        seen.push(event);
+        if is_last {
+            break;
+        }
+    }
+    stream.stop();
+    Ok(seen)
+}
+
 fn status_of<T>(answer: Result<T, Error>) -> Result<u16, Problem> {
     match answer {
         Ok(_) => Ok(200),
@@ -347,11 +358,10 @@ async fn main() -> Result<(), Problem> {
     told("stream", drive.stream()).await;
     #[cfg(feature = "newest")]
     {
-        told("session settings", steps_sessions::session_settings(&drive)).await;
-        told("pins", steps_sessions::pins(&drive)).await;
-        told("event queries", steps_sessions::event_queries(&drive)).await;
-        told("ends of turns", steps_sessions::ends_of_turns(&drive)).await;
-        told("change reasons", steps_sessions::change_reasons(&drive)).await;
+        steps_agents::drive(&drive).await;
+        steps_channels::drive(&drive).await;
+        steps_messages::drive(&drive).await;
+        steps_sessions::drive(&drive).await;
     }
     Ok(())
 }

@@ -1,9 +1,17 @@
 //! Calls of the newest clients about sessions and events: settings, pins, event queries and change reasons.
 
-use super::{Drive, Outcome, Problem, ids_of, status_of};
+use super::{Drive, Outcome, Problem, ids_of, status_of, told};
 use everruns_sdk::client::ListEventsOptions;
 use everruns_sdk::sse::StreamOptions;
 use everruns_sdk::*;
+
+pub async fn drive(drive: &Drive) {
+    told("session settings", session_settings(drive)).await;
+    told("pins", pins(drive)).await;
+    told("event queries", event_queries(drive)).await;
+    told("ends of turns", ends_of_turns(drive)).await;
+    told("change reasons", change_reasons(drive)).await;
+}
 
 async fn turn(drive: &Drive) -> Result<(Session, Vec<Event>), Problem> {
     let session = drive.open("math_agent").await?;
@@ -21,12 +29,16 @@ async fn query(
     Ok(drive.client.events().list_with_options(&session.id, &options).await?.data)
 }
 
-pub async fn session_settings(drive: &Drive) -> Outcome {
+async fn session_settings(drive: &Drive) -> Outcome {
     let sessions = drive.client.sessions();
-    let wanted = CreateSessionRequest::new().harness_name("generic").locale("uk-UA");
+    let wanted = CreateSessionRequest::new().harness_name("generic").locale("uk-UA").title("Rusty");
     let made = sessions.create_with_options(wanted).await?;
     expect!(made.agent_id.is_some() && made.locale.as_deref() == Some("uk-UA"), made);
     expect!(sessions.create().await?.agent_id == made.agent_id, made);
+    let found = sessions.search("RUST").await?.data;
+    expect!(found.len() == 1 && found[0].id == made.id, found);
+    let unknown = CreateSessionRequest::new().harness_name("deep-research");
+    expect!(status_of(sessions.create_with_options(unknown).await)? == 404, made);
     let agent = drive.client.agents().create("door-keeper-rs", "You open doors.").await?;
     let wanted = CreateSessionRequest::new().agent_name("door-keeper-rs");
     let named = sessions.create_with_options(wanted).await?;
@@ -35,7 +47,7 @@ pub async fn session_settings(drive: &Drive) -> Outcome {
     Ok(None)
 }
 
-pub async fn pins(drive: &Drive) -> Outcome {
+async fn pins(drive: &Drive) -> Outcome {
     let sessions = drive.client.sessions();
     let made = sessions.create().await?;
     sessions.pin(&made.id).await?;
@@ -47,7 +59,7 @@ pub async fn pins(drive: &Drive) -> Outcome {
     Ok(None)
 }
 
-pub async fn event_queries(drive: &Drive) -> Outcome {
+async fn event_queries(drive: &Drive) -> Outcome {
     let (session, events) = turn(drive).await?;
     let ids = ids_of(&events);
     let last = ids.len();
@@ -74,12 +86,43 @@ pub async fn event_queries(drive: &Drive) -> Outcome {
             ListEventsOptions { turn_id: events[2].context.turn_id.clone(), ..Default::default() },
             ids[2..].to_vec(),
         ),
+        (
+            ListEventsOptions { after_sequence: events[4].sequence, ..Default::default() },
+            ids[5..].to_vec(),
+        ),
+        (
+            ListEventsOptions {
+                from_ts: Some(events[0].ts.clone()),
+                to_ts: Some(events[last - 1].ts.clone()),
+                ..Default::default()
+            },
+            ids.clone(),
+        ),
         (ListEventsOptions { tags: vec!["none".into()], ..Default::default() }, vec![]),
     ];
+    let of = |same: &dyn Fn(&Event) -> bool| {
+        ids_of(&events.iter().filter(|one| same(one)).cloned().collect::<Vec<_>>())
+    };
+    let context =
+        &events.iter().find(|one| one.context.exec_id.is_some()).ok_or("no step")?.context;
+    let cases = cases.into_iter().chain([
+        (
+            ListEventsOptions { exec_id: context.exec_id.clone(), ..Default::default() },
+            of(&|one| one.context.exec_id == context.exec_id),
+        ),
+        (
+            ListEventsOptions { trace_id: context.trace_id.clone(), ..Default::default() },
+            of(&|one| one.context.trace_id == context.trace_id),
+        ),
+    ]);
     for (options, wanted) in cases {
         let found = query(drive, &session, options.clone()).await?;
         expect!(ids_of(&found) == wanted, (options, ids_of(&found), &wanted));
     }
+    let ended = events.iter().find(|one| one.event_type == "turn.completed").ok_or("no end")?;
+    let types = vec![ended.event_type.clone()];
+    let options = ListEventsOptions { types, ..Default::default() };
+    expect!(ids_of(&query(drive, &session, options).await?) == [ended.id.clone()], ended);
     let options = ListEventsOptions { tool_name: Some("add".into()), ..Default::default() };
     let found = query(drive, &session, options).await?;
     expect!(!found.is_empty(), found);
@@ -90,7 +133,7 @@ pub async fn event_queries(drive: &Drive) -> Outcome {
     Ok(None)
 }
 
-pub async fn ends_of_turns(drive: &Drive) -> Outcome {
+async fn ends_of_turns(drive: &Drive) -> Outcome {
     let (session, events) = turn(drive).await?;
     let ended = events.iter().find(|one| one.event_type == "turn.completed").ok_or("no end")?;
     expect!(ended.data["final_answer_preview"] == "It is 5.", ended);
@@ -99,7 +142,7 @@ pub async fn ends_of_turns(drive: &Drive) -> Outcome {
     Ok(None)
 }
 
-pub async fn change_reasons(drive: &Drive) -> Outcome {
+async fn change_reasons(drive: &Drive) -> Outcome {
     let agent = drive.client.agents().create("porter-by-reason-rs", "You open doors.").await?;
     drive.client.with_reason("Більше не потрібен").agents().delete(&agent.id).await?;
     let bad = drive.client.with_reason(format!("key sk-{}", "a1".repeat(12)));
