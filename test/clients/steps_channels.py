@@ -130,6 +130,18 @@ async def agent_cancels(client, given):
         assert (await agent.get_session(session))["last_turn_status"] == "cancelled"
 
 
+async def agent_busy(client, given):
+    async with agent_of(given) as agent:
+        session = (await agent.create_session())["id"]
+        await agent.send_message(session, given["slow"])
+        await follow(agent, session, "output.message.delta", after_sequence=0)
+        await agent.send_message(session, "Hello")
+        seen = await follow(agent, session, "turn.completed", after_sequence=0)
+        seen += await follow(agent, session, "turn.completed", after_sequence=seen[-1].sequence)
+        types = [one.type for one in seen]
+        assert types.count("input.message") == types.count("output.message.completed") == 2, types
+
+
 async def agent_questions(client, given):
     async with agent_of(given) as agent:
         session = (await agent.create_session())["id"]
@@ -191,6 +203,7 @@ steps = [
     agent_pages,
     agent_streams,
     agent_cancels,
+    agent_busy,
     agent_questions,
     agent_approvals,
 ]

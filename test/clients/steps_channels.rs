@@ -15,6 +15,7 @@ pub async fn drive(drive: &Drive) {
     told("agent pages", agent_pages(drive)).await;
     told("agent streams", agent_streams(drive)).await;
     told("agent cancels", agent_cancels(drive)).await;
+    told("agent busy", agent_busy(drive)).await;
     told("agent questions", agent_questions(drive)).await;
     told("agent approvals", agent_approvals(drive)).await;
 }
@@ -179,6 +180,19 @@ async fn agent_cancels(drive: &Drive) -> Outcome {
     follow(&agent, &session, 0, "turn.cancelled").await?;
     let now = agent.get_session(&session).await?;
     expect!(now.extra["last_turn_status"] == "cancelled", now);
+    Ok(None)
+}
+
+async fn agent_busy(drive: &Drive) -> Outcome {
+    let agent = agent_of(drive)?;
+    let session = opened(drive, &agent, "slow").await?;
+    follow(&agent, &session, 0, DELTA).await?;
+    agent.send_message(&session, "Hello", None).await?;
+    let mut seen = follow(&agent, &session, 0, "turn.completed").await?;
+    let last = seen.last().and_then(|one| one.sequence).ok_or("no sequence")?;
+    seen.extend(follow(&agent, &session, last, "turn.completed").await?);
+    let count = |of: &str| seen.iter().filter(|one| one.event_type == of).count();
+    expect!(count("input.message") == 2 && count("output.message.completed") == 2, seen);
     Ok(None)
 }
 
