@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -173,6 +175,21 @@ test('reports a call that waits for approval, which another client decides on', 
   assert.equal(code, 0)
   assert.match(stderr, /waits for approval of get_current_time/)
   assert.equal((await cli(['sessions', 'approve', id, call])).code, 1)
+})
+
+const isWindows = process.platform === 'win32'
+
+test('writes into a pipe or a device instead of replacing it', { skip: isWindows }, async (t) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-export-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const pipe = path.join(folder, 'pipe')
+  assert.equal(spawnSync('mkfifo', [pipe]).status, 0)
+  const id = await idOf(['sessions', 'create', '-a', agent])
+  const reading = readFile(pipe, 'utf8')
+  assert.equal((await cli(['sessions', 'export', id, '-o', pipe])).code, 0)
+  assert.match(await reading, /^\{"type":"session"/)
+  assert.ok(statSync(pipe).isFIFO())
+  assert.deepEqual(readdirSync(folder), ['pipe'])
 })
 
 test('exports the same to a file and to stdout, and no file after a failure', async (t) => {
