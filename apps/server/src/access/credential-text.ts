@@ -9,7 +9,7 @@ const forms: readonly RegExp[] = [
   /\bAIza[\w-]{30,}/,
   /\bya29\.[\w-]{20,}/,
   /\bevr_[a-z_]*[0-9a-f]{32,}/,
-  /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/,
+  /\beyJ[\w-]{8,}\.[\w-]{8,}/,
   /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
   /\b(?:bearer|basic)\s+[\w.~+/=-]{20,}/i,
 ]
