@@ -16,7 +16,10 @@ const QuestionOption = Type.Object(
       Type.String({ description: 'Explanation of the option. Absent if there is none.' }),
     ),
     default: Type.Optional(
-      Type.Boolean({ description: 'True if it is chosen when nobody answers in time.' }),
+      Type.Boolean({
+        description:
+          'True if it is chosen without an answer in time. If no option has it, the first is chosen.',
+      }),
     ),
   },
   { title: 'QuestionOption', description: 'One option of a choice.' },
@@ -27,7 +30,7 @@ export const Question = Type.Object(
     id: Type.String({ description: 'Id of the question, unique in its set.', examples: ['q1'] }),
     kind: described(
       oneOf(...questionKinds),
-      '`choice`: one or several of `options`. `text`, `number`, `boolean`: a value. `secret`: a text that only the tools of the session receive.',
+      '`choice`: one or several of `options`. `text`, `number`, `boolean`: a value. `secret`: a text that is stored as a secret of the session, and that the model does not receive with the answer.',
     ),
     header: Type.Optional(
       Type.String({ description: 'Short label, at most 16 characters.', examples: ['Color'] }),
@@ -57,7 +60,7 @@ export const QuestionSet = Type.Object(
     asked_at: described(Timestamp, 'Time at which they were asked.'),
     expires_at: described(
       Timestamp,
-      'Time at which options with `default` are chosen and the turn continues.',
+      'Time at which the turn continues: each choice then has its options with `default`, else its first.',
     ),
   },
   { title: 'QuestionSet', description: 'Questions that a person answers together.' },
@@ -70,12 +73,12 @@ export const questionStatus = oneOf('answered', 'declined', 'cancelled', 'timed_
 
 const answeredBy = described(
   oneOf('user', 'timeout', 'unattended'),
-  '`user`: a person answered, declined, or sent a message instead. `timeout`: there was no answer in time. `unattended`: reserved.',
+  '`user`: a person answered, declined, or sent a message instead. `timeout`: there was no answer in time. `unattended`: reserved; this server never uses it.',
 )
 
 const status = described(
   questionStatus,
-  '`answered`. `declined`: the person refused, or there was no answer in time and no default. `cancelled`: a message came instead. `timed_out`: there was no answer in time, and options with `default` were chosen.',
+  '`answered`. `declined`: the person refused, or there was no answer in time to questions without a choice. `cancelled`: a message came instead. `timed_out`: there was no answer in time, and each choice has its options with `default`, else its first. Questions of other kinds then have no answer.',
 )
 
 export const QuestionAnswer = Type.Object(

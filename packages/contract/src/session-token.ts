@@ -6,7 +6,7 @@ export const sessionTokenSecondsMax = 86_400
 
 const meanings = {
   access:
-    '`read`: reads sessions, their messages and events. `write`: also posts messages and cancels turns. `approve`: also decides on tool calls that wait for an approval.',
+    '`read`: reads sessions, their messages and events. `write`: also posts messages, answers questions except with a secret, cancels turns and retries failed ones. `approve`: also decides on tool calls that wait for an approval, and with `allow_always` on all later calls of a tool in the session.',
   models:
     'Models that messages of the token may select, at most 100. Empty: neither a model nor an effort.',
   tool_results:

@@ -15,19 +15,20 @@ The next steps are \`POST /v1/sessions/{session_id}/messages\` to send a message
 
 ## Authentication
 
-With \`AUTH_MODE=none\` (default, on this machine only) requests need no credentials. Otherwise send one of these:
+With \`AUTH_MODE=none\` (default, on this machine only) requests need no credentials, except those of channels. Otherwise send one of these:
 
 - \`Authorization: Bearer <API key or token>\`, or an API key alone or after \`ApiKey\`. An API key belongs to one organization.
+- the same header with a key of an agent channel (\`evr_ak_…\`) or a runtime token, for operations under \`/v1/channels/{channel_id}\` only.
 - the cookie \`access_token\`, which the browser gets at sign-in. Requests with an effect must then come from a page of the same origin.
-- \`?access_token=<token>\`, on the two event streams only. API keys are refused there, because URLs are logged.
+- \`?access_token=<token>\`, on event streams only: those of a session, of a channel's session and of changes. Keys are refused there, because URLs are logged.
 
 A member of several organizations names one in the header \`X-Org-Id\`. Resources of other organizations are 404.
 
-Access has three levels: \`read\`, \`write\` and \`admin\`, each including those before it. They follow from the role of a user (viewer: \`read\`; member: \`write\`; admin and owner: \`admin\`) or the scopes of a key. A session token reaches one session and only the operations that accept session tokens.
+Access has three levels: \`read\`, \`write\` and \`admin\`, each including those before it. They follow from the role of a user (viewer: \`read\`; member: \`write\`; admin and owner: \`admin\`) or the scopes of a key. A session token reaches one session, and a token of an end user all sessions of that user. Both reach only the operations that accept tokens. A key of a channel and its runtime tokens reach the sessions of their own caller.
 
 ## Retries
 
-Send the header \`Idempotency-Key\` with a POST to retry it safely. For 24 hours a request of the same caller with the same key, path and body returns the stored response with \`Idempotency-Replayed: true\` and has no second effect. Another body is 409 \`idempotency_key_reused\`. Responses from 500 on and 429 are not stored. GET, PUT and DELETE are idempotent.
+Send the header \`Idempotency-Key\` with a POST to retry it safely. For 24 hours a request of the same caller with the same key, path and body returns the stored response with \`Idempotency-Replayed: true\` and has no second effect. Another body is 409 \`idempotency_key_reused\`. Responses from 500 on and 429 are not stored. GET, PUT and DELETE are idempotent. Operations of channels differ: the header is \`Idempotent-Replayed: true\`, another body is 422 \`idempotency_key_reused\`, and only successes are stored.
 
 Errors 429 and 503 have the header \`Retry-After\` in seconds.
 

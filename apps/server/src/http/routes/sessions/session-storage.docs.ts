@@ -21,7 +21,7 @@ export const sessionStorageDocs = {
     tag: 'Session storage',
     summary: 'Store secrets of a session',
     description:
-      'Stores secrets for the tools of a session, all or none, and replaces those with the same names. A secret that is stored here never passes a model, unlike one that a user writes in a message. Secrets are encrypted with the master key of the server. The audit log has the names only. Forks and exports contain no secret.',
+      'Stores secrets for the tools of a session, all or none, and replaces those with the same names. A secret that is stored here passes a model only if the model calls `get_secret`, unlike one that a user writes in a message. Secrets are encrypted with the master key of the server. The audit log has the names only. Exports contain no secret. A fork has the secrets only with `take_key` or by a retake.',
     errors: ['encryption_not_configured', 'value_too_large', 'storage_full', 'quota_exceeded'],
     sample: `await outlast.sessions.setSecrets('${session}', { secrets: { crm_token: 'the secret' } })`,
   },
