@@ -37,36 +37,74 @@ type Figures = {
   answerMs: number
 }
 
+/** A way of waiting: what the model calls, and the request that answers it. */
+type Kind = {
+  waitsFor: string
+  call: { id: string; name: string; arguments: object }
+  path: string
+  body: object
+}
+
+const kinds = {
+  client: {
+    waitsFor: 'their clients',
+    call: { id: 'call_1', name: 'look', arguments: {} },
+    path: 'tool-results',
+    body: { tool_results: [{ tool_call_id: 'call_1', result: 'blue' }] },
+  },
+  question: {
+    waitsFor: 'answers to questions',
+    call: {
+      id: 'call_1',
+      name: 'ask_user',
+      arguments: { questions: [{ question: 'Which?', options: [{ label: 'A' }, { label: 'B' }] }] },
+    },
+    path: 'question-answers',
+    body: { answers: [{ id: 'q1', selected: ['A'] }] },
+  },
+} satisfies Record<string, Kind>
+
 /**
  * Cost of turns that wait for their client: against none on fresh servers, and while they arrive.
  */
-export function parked(options: Options): Promise<Report> {
+export const parked = (options: Options) => measure(options, kinds.client)
+
+/** The same for turns that wait for a person. */
+export const questions = (options: Options) => measure(options, kinds.question)
+
+function measure(options: Options, kind: Kind): Promise<Report> {
   const size: Size = options.quick
     ? { turns: 2_000, samples: 20, idleMs: 2 * pollMs }
     : { turns: 10_000, samples: 200, idleMs: 6 * pollMs }
   return withCountedDatabase(async (database) => {
-    const first = await startInspected(database, options)
+    const first = await startInspected(database, options, kind)
     const [none, heapBytes] = await first.use(async (bench) => {
       const none = await figuresOf(bench, size)
       return [none, await growth(bench, size.turns)] as const
     })
-    const second = await startInspected(database, options)
+    const second = await startInspected(database, options, kind)
     const many = await second.use((bench) => figuresOf(bench, size))
-    return report(size, { none, many, heapBytes })
+    return report(size, kind, { none, many, heapBytes })
   })
 }
 
-type Bench = CountedDatabase & { server: Server; inspector: Inspector; agentId: string }
+type Bench = CountedDatabase & {
+  server: Server
+  inspector: Inspector
+  agentId: string
+  kind: Kind
+}
 
-async function startInspected(database: CountedDatabase, options: Options) {
+async function startInspected(database: CountedDatabase, options: Options, kind: Kind) {
   const inspector = await createInspector()
   const nodeArgs = [...inspector.nodeArgs, ...profiled(options)]
   const server = await startOutlast({ env: database.env, nodeArgs })
   return {
     async use<T>(work: (bench: Bench) => Promise<T>): Promise<T> {
       const tools = [{ type: 'client_side', name: 'look', description: 'Looks.' }]
-      const agentId = await createAgent(server.url, { tools })
-      return work({ ...database, server, inspector, agentId }).finally(server.stop)
+      const capabilities = [{ ref: 'ask_user' }]
+      const agentId = await createAgent(server.url, { tools, capabilities })
+      return work({ ...database, server, inspector, agentId, kind }).finally(server.stop)
     },
   }
 }
@@ -100,28 +138,26 @@ async function textTurns({ server, agentId }: Bench, samples: number): Promise<n
   return median(times.slice(early))
 }
 
-/** From the request with a result until the turn has begun its next model call. */
-async function answers({ server: { url }, agentId }: Bench, samples: number): Promise<number> {
+/** From the request with an answer until the turn has begun its next model call. */
+async function answers(
+  { server: { url }, agentId, kind }: Bench,
+  samples: number,
+): Promise<number> {
   const times: number[] = []
   for (let n = 0; n < samples + early; n++) {
-    const path = await beginTurn(url, agentId)
+    const path = await beginTurn(url, agentId, kind)
     const followed = await follow(`${url}${path}/sse?accumulated=false`, 'event: reason.started\n')
     await untilParked(url, path)
-    const tool_results = [{ tool_call_id: 'call_1', result: 'blue' }]
-    const send = () => call(url, 'POST', `${path}/tool-results`, { tool_results })
+    const send = () => call(url, 'POST', `${path}/${kind.path}`, kind.body)
     times.push(await followed.until(send))
     followed.close()
   }
   return median(times.slice(early))
 }
 
-const script = [
-  { tool_calls: [{ id: 'call_1', name: 'look', arguments: {} }] },
-  { text: 'Thanks.' },
-]
-
-/** Begins a turn that will wait for its client; returns the path of its session. */
-async function beginTurn(url: string, agent_id: string): Promise<string> {
+/** Begins a turn that will wait; returns the path of its session. */
+async function beginTurn(url: string, agent_id: string, { call: made }: Kind): Promise<string> {
+  const script = [{ tool_calls: [made] }, { text: 'Thanks.' }]
   const { id } = await call<{ id: string }>(url, 'POST', '/v1/sessions', { agent_id })
   const text = `llmsim-script: ${JSON.stringify(script)}`
   const message = { content: [{ type: 'text', text }] }
@@ -146,11 +182,11 @@ async function growth(bench: Bench, turns: number): Promise<number> {
   return (((await inspector.heapMb()) - before) * 1024 * 1024) / turns
 }
 
-async function park({ server: { url }, agentId, directUrl }: Bench, turns: number) {
+async function park({ server: { url }, agentId, directUrl, kind }: Bench, turns: number) {
   const begun = performance.now()
   let left = turns
   const lane = async () => {
-    while (left-- > 0) await beginTurn(url, agentId)
+    while (left-- > 0) await beginTurn(url, agentId, kind)
   }
   await Promise.all(Array.from({ length: lanes }, lane))
   const waiting = 'select count(*)::int as n from sessions where waiting_for is not null'
@@ -163,7 +199,11 @@ async function park({ server: { url }, agentId, directUrl }: Bench, turns: numbe
 
 type Measured = { none: Figures; many: Figures; heapBytes: number }
 
-function report({ turns, samples }: Size, { none, many, heapBytes }: Measured): Report {
+function report(
+  { turns, samples }: Size,
+  { waitsFor }: Kind,
+  { none, many, heapBytes }: Measured,
+): Report {
   const grown = (what: string, key: 'heapMb' | 'residentMb'): Row => ({
     what,
     goal: `≤ ${startMaxMb} MB more`,
@@ -182,7 +222,7 @@ function report({ turns, samples }: Size, { none, many, heapBytes }: Measured): 
   }
   const [before, beside] = [none.statementsPerSecond, many.statementsPerSecond]
   return {
-    title: `${turns} turns that wait for their clients, against none`,
+    title: `${turns} turns that wait for ${waitsFor}, against none`,
     rows: [
       {
         what: 'heap that the server keeps of a turn which it has parked',

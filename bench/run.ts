@@ -14,6 +14,7 @@ import { cli } from './cli.ts'
 import { consoleInBrowser } from './console.ts'
 import { deltas } from './deltas.ts'
 import { dev } from './dev.ts'
+import { endUsers } from './end-users.ts'
 import { eventHooks } from './event-hooks.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
@@ -23,7 +24,7 @@ import { hooks } from './hooks.ts'
 import { jsonBodies } from './json-bodies.ts'
 import { listSessions } from './list-sessions.ts'
 import { mcp } from './mcp.ts'
-import { parked } from './parked.ts'
+import { parked, questions } from './parked.ts'
 import { peers } from './peers.ts'
 import { projectStart } from './project-start.ts'
 import { projectTools } from './project-tools.ts'
@@ -31,6 +32,7 @@ import { reference } from './reference.ts'
 import { scaling } from './scaling.ts'
 import { schedules } from './schedules.ts'
 import { sdkStream } from './sdk-stream.ts'
+import { sessionKey } from './session-key.ts'
 import { slowReaders } from './slow-readers.ts'
 import { soak } from './soak.ts'
 import { start } from './start.ts'
@@ -45,7 +47,9 @@ import { turnMemory } from './turn-memory.ts'
 const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'get-session': getSession,
   access,
+  'end-users': endUsers,
   'list-sessions': listSessions,
+  'session-key': sessionKey,
   turn,
   statements,
   'event-hooks': eventHooks,
@@ -60,6 +64,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'turn-memory': turnMemory,
   soak,
   parked,
+  questions,
   files,
   'json-bodies': jsonBodies,
   bash,

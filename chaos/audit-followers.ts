@@ -65,7 +65,8 @@ export function textsThatDiffer(
   })
 }
 
-const isDelta = (event: Event): event is Delta => event.type.endsWith('.delta')
+const isDelta = (event: Event): event is Delta =>
+  event.type === 'output.message.delta' || event.type === 'reason.thinking.delta'
 
 function addDelta(running: Running, { type, data }: Delta): string[] {
   const kind = type === 'output.message.delta' ? 'text' : 'thinking'

@@ -33,6 +33,7 @@ const data = [
 const entries: Record<string, string> = {
   '@outlast/contract': 'packages/contract/src/index.ts',
   '@outlast/sdk': 'packages/sdk/src/index.ts',
+  '@outlast/sdk/standard-schema': 'packages/sdk/src/standard-schema.ts',
   '@outlast/sdk/turn-steps': 'packages/sdk/src/turn-steps.ts',
   '@outlast/cli': 'packages/cli/src/main.ts',
 }

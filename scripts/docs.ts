@@ -59,7 +59,7 @@ function errorsPage() {
   ])
   return page(
     'Errors',
-    'Every response with status 400 or above is `{"error": "<sentence>", "code": "<code>"}`. A request with invalid fields also has\n`details`: a list of `{"path", "message"}`. Programs should compare `code`: sentences may change.',
+    'Every response with status 400 or above is `{"error": "<sentence>", "code": "<code>"}`. A request with invalid fields also has\n`details`: a list of `{"path", "message"}`. As in RFC 9457, the body has `title`, `status`, `detail` (the sentence) and `instance` (the id of\nthe request); 429 and 503 have `retry_after_seconds`. Programs should compare `code`: sentences may change. On agent channels\n`idempotency_key_reused` has the status 422.',
     table(['Code', 'Status', 'Sentence'], rows),
     '## How turns fail',
     '`turn.failed` has one of these as `error_code`, and its sentence as `error`. See [model calls](model-calls.md).',
@@ -107,6 +107,8 @@ function fieldsOf({ properties = {}, required = [] }: Schema): string {
     .join(', ')
 }
 
+const conjunction = new Intl.ListFormat('en')
+
 function eventsPage() {
   const rows = Object.entries(eventData as Record<string, Schema>).map(([type, schema]) => {
     if (!schema.description) throw new Error(`The schema of ${type} has no description.`)
@@ -114,7 +116,7 @@ function eventsPage() {
   })
   return page(
     'Events',
-    `Events of a session's stream and of \`GET /v1/sessions/{session_id}/events\`. All but ${liveEventTypes.map(code).join(' and ')} \nare stored and numbered by \`sequence\` from 1, without gaps. \`?\` marks an optional field; named types are in the\nOpenAPI document at \`/docs\`.`,
+    `Events of a session's stream and of \`GET /v1/sessions/{session_id}/events\`. All but\n${conjunction.format(liveEventTypes.map(code))}\nare stored and numbered by \`sequence\` from 1, without gaps. \`?\` marks an optional field; named types are in the\nOpenAPI document at \`/docs\`.`,
     table(['Type', 'When', 'Data'], rows),
   )
 }

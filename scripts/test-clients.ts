@@ -1,9 +1,9 @@
 /**
  * Drives a server with the published clients of the API, in Python and in Rust: the oldest version
- * in the registry, the last 0.1, and the newest. `-- python` or `-- rust` limits it to one
- * language.
- * Contract: exits with 1 when a version 0.1 fails, or when Python, cargo or a registry is missing.
- * Failures of later versions are only reported. All installed files are in dist/.
+ * in the registry, the last 0.1, the last 0.3, and the newest. `-- python` or `-- rust` limits it
+ * to one language.
+ * Contract: exits with 1 when a version 0.1 or 0.3 fails, or when Python, cargo or a registry is
+ * missing. Failures of other versions are only reported. All installed files are in dist/.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,6 +16,8 @@ const cache = path.join(root, 'dist/published-clients')
 const tests = path.join(root, 'test/clients')
 const name = 'everruns-sdk'
 const versionsMax = 200
+/** Lines of versions that must work. */
+const lines = ['0.1.', '0.3.']
 
 /** A missing tool that the user can install. */
 class Missing extends Error {}
@@ -49,12 +51,17 @@ function test(clients: PublishedClient[]): number {
 
 /** Contract: `versions` has all versions, newest first. */
 function chosen(versions: string[]): string[] {
-  const last01 = versions.find(isFirstLine)
-  return [...new Set([versions.at(-1)!, last01 ?? versions.at(-1)!, versions[0]!])]
+  const last = lines.flatMap((line) => versions.find((version) => version.startsWith(line)) ?? [])
+  return [...new Set([versions.at(-1)!, ...last, versions[0]!])]
 }
 
-function isFirstLine(version: string) {
-  return version.startsWith('0.1.')
+function isRequired(version: string) {
+  return lines.some((line) => version.startsWith(line))
+}
+
+/** Versions with calls that earlier ones lack. */
+function isNewest(version: string) {
+  return !/^0\.[0-2]\./.test(version)
 }
 
 function pythonClients(): PublishedClient[] {
@@ -70,7 +77,7 @@ function pythonClients(): PublishedClient[] {
     const program = pip(version)
     run(program, ['install', '--quiet', '--disable-pip-version-check', `${name}==${version}`])
     const command = [path.join(path.dirname(program), 'python'), path.join(tests, 'drive.py')]
-    return { name: `python ${version}`, required: isFirstLine(version), command }
+    return { name: `python ${version}`, required: isRequired(version), command }
   })
 }
 
@@ -85,9 +92,10 @@ function rustClients(): PublishedClient[] {
   run('cargo', ['--version'])
   return chosen(crateVersions()).map((version, index) => {
     console.log(`Building the program of the Rust client ${version} ...`)
-    const client = { name: `rust ${version}`, required: isFirstLine(version) }
+    const client = { name: `rust ${version}`, required: isRequired(version) }
     const program = `drive-${version.replaceAll('.', '-')}`
-    const folder = crate(program, `=${version}`, { first: index === 0 })
+    const feature = index === 0 ? 'first' : isNewest(version) ? 'newest' : undefined
+    const folder = crate(program, `=${version}`, feature)
     const target = path.join(cache, 'rust/target')
     const args = ['build', '--quiet', '--target-dir', target]
     const { status, stderr } = spawnSync('cargo', args, { cwd: folder, encoding: 'utf8' })
@@ -114,7 +122,7 @@ function crateVersions(): string[] {
 }
 
 /** A driving program with one version of the client; returns the folder of its Cargo.toml. */
-function crate(program: string, requirement: string, { first = false } = {}): string {
+function crate(program: string, requirement: string, feature?: string): string {
   const folder = path.join(cache, 'rust', program)
   mkdirSync(folder, { recursive: true })
   const manifest = `[package]
@@ -127,8 +135,9 @@ name = "${program}"
 path = ${JSON.stringify(path.join(tests, 'drive.rs'))}
 
 [features]
-default = [${first ? '"first"' : ''}]
+default = [${feature === undefined ? '' : `"${feature}"`}]
 first = []
+newest = []
 
 [dependencies]
 ${name} = "${requirement}"

@@ -1,4 +1,5 @@
 /** Attempts of one organization to reach resources of another, for each operation by its id. */
+import { channelOperations } from './operation-sets.ts'
 import { bodies, type Things } from './operations.ts'
 
 /** One way to name a resource of another organization, and the expected response. */
@@ -25,6 +26,7 @@ export const missing: [number, string] = [404, 'not_found']
 const forOperators: [number, string] = [403, 'forbidden']
 const noModel: [number, string] = [400, 'model_unavailable']
 const noCapability: [number, string] = [400, 'capability_unknown']
+const noImage: [number, string] = [400, 'image_unknown']
 const noEvent: [number, string] = [400, 'unknown_event_id']
 
 /** The path names a resource of the other organization. */
@@ -78,8 +80,12 @@ const resuming: Row['attempts'] = (theirs, own) => {
   ]
 }
 
+/** Callers with a key of the channel: see the tests of channels. */
+const ofChannel = 'it accepts a key of the channel only, which names no organization'
+
 export const table: Record<string, Row> = {
-  list_agents: ownOnly(),
+  ...Object.fromEntries(channelOperations.map((id) => [id, nothing(ofChannel)])),
+  list_agents: ownOnly(({ word }) => `search=${word}&include_archived=true`),
   create_agent: {
     attempts: (theirs, own) => [
       { body: withModel(bodies.create_agent!(own) as object, theirs), answer: noModel },
@@ -94,7 +100,16 @@ export const table: Record<string, Row> = {
       { body: { system_prompt: 'New.', default_model_id: model_id }, answer: noModel },
     ],
   },
+  check_agent_name: nothing(
+    'names are per organization; see the tests of agent names',
+    ({ word, agent_id }) => [
+      { query: `name=${word}`, answer: [200] },
+      { query: `name=${word}&exclude_id=${agent_id}`, answer: [200] },
+    ],
+  ),
   get_agent: byPath(),
+  copy_agent: byPath(),
+  get_agent_stats: byPath(),
   export_agent: byPath(),
   put_agent: {
     attempts: (theirs, own) =>
@@ -122,6 +137,13 @@ export const table: Record<string, Row> = {
     ],
   },
   preview_session: byPath(),
+  get_session_stats: nothing('it counts only the sessions of the caller', () => [
+    { answer: [200] },
+  ]),
+  get_context_report: byPath(),
+  summarize_events: byPath(),
+  pin_session: byPath(),
+  unpin_session: byPath(),
   get_root: byPath(),
   get_path: byPath(),
   create_path: byPath(bodies.create_path),
@@ -131,24 +153,43 @@ export const table: Record<string, Row> = {
   copy_file: byPath(bodies.copy_file),
   stat_file: byPath(bodies.stat_file),
   grep_files: byPath(bodies.grep_files),
+  list_agent_channels: byPath(),
+  create_agent_channel: byPath(bodies.create_agent_channel),
+  get_agent_channel: byPath(),
+  update_agent_channel: byPath(() => ({ enabled: false })),
+  delete_agent_channel: byPath(),
+  publish_agent_channel: byPath(),
+  unpublish_agent_channel: byPath(),
+  list_agent_keys: byPath(),
+  create_agent_key: byPath(bodies.create_agent_key),
+  rotate_agent_key: byPath(bodies.rotate_agent_key),
+  revoke_agent_key: byPath(),
   list_capabilities: ownOnly(),
   get_capability: byPath(),
+  list_harnesses: nothing('all organizations have the same one', () => [{ answer: [200] }]),
+  get_harness: nothing('all organizations have the same one'),
+  list_harness_examples: nothing('all organizations have the same ones'),
   list_sessions: ownOnly(
     ({ agent_id }) => `agent_id=${agent_id}`,
     ({ word }) => `search=${word}`,
     ({ word }) => `tag=${word}`,
+    ({ word }) => `user=${word}`,
+    ({ agent_id }) => `agent_id=${agent_id}&pinned=false`,
     ({ agent_id }) => `agent_id=${agent_id}&status=idle&limit=1`,
   ),
   create_session: {
     attempts: ({ agent_id, model_id, ...theirs }, own) => [
       { body: { agent_id }, answer: missing },
       { body: { agent_id, model_id }, answer: missing },
+      { body: { agent_name: theirs.word }, answer: missing },
       { body: { agent_id: own.agent_id, model_id }, answer: noModel },
       { body: { agent_id: own.agent_id, ...using(theirs) }, answer: noCapability },
     ],
   },
   get_session: byPath(),
   export_session: byPath(),
+  retry_session: byPath(),
+  retake_message: byPath(bodies.retake_message),
   fork_session: {
     attempts: ({ event_id, model_id }, own) => [
       { answer: missing },
@@ -163,13 +204,24 @@ export const table: Record<string, Row> = {
   delete_session: byPath(),
   cancel_turn: byPath(),
   submit_tool_results: byPath(bodies.submit_tool_results),
+  decide_tool_calls: byPath(bodies.decide_tool_calls),
+  submit_tool_approvals: byPath(bodies.submit_tool_approvals),
+  list_tool_rules: byPath(),
+  delete_tool_rule: byPath(),
+  submit_question_answers: byPath(bodies.submit_question_answers),
   decide_tool_call: byPath(bodies.decide_tool_call),
   create_message: {
-    attempts: () =>
-      ['steer', 'queue', 'interrupt', 'reject'].map((on_busy) => ({
+    attempts: ({ image_id }, own) => [
+      ...['steer', 'queue', 'interrupt', 'reject'].map((on_busy) => ({
         body: { message: { content: [{ type: 'text', text: 'Hello' }] }, on_busy },
         answer: missing,
       })),
+      {
+        path: own,
+        body: { message: { content: [{ type: 'image_file', image_id }] } },
+        answer: noImage,
+      },
+    ],
   },
   list_messages: byPath(),
   list_events: { attempts: resuming },
@@ -177,9 +229,22 @@ export const table: Record<string, Row> = {
   stream_changes: nothing("it lists only the caller's own; see the tests of changes", () => [
     { answer: [200] },
   ]),
+  list_keys: byPath(),
+  list_secrets: byPath(),
+  batch_set_secrets: byPath(bodies.batch_set_secrets),
   create_session_token: byPath(() => ({ access: 'write' })),
   list_session_tokens: byPath(),
   delete_session_token: byPath(),
+  create_token: {
+    attempts: ({ agent_id, model_id }) => [
+      { body: { user: 'ada', agent_ids: [agent_id] }, answer: missing },
+      { body: { user: 'ada', access: 'write', models: [model_id] }, answer: noModel },
+    ],
+  },
+  list_tokens: ownOnly(({ word }) => `user=${word}.guest`),
+  delete_token: byPath(),
+  export_end_user: nothing("it exports only the caller's own", () => [{ answer: [200] }]),
+  delete_end_user: nothing("it deletes only the caller's own", () => [{ answer: [200] }]),
   list_providers: ownOnly(),
   create_provider: nothing('a provider refers to nothing'),
   get_provider: byPath(),
@@ -248,6 +313,15 @@ export const table: Record<string, Row> = {
     usersOnly: true,
     attempts: ({ invitation_token: token }) => [{ body: { token }, answer: missing }],
   },
+  upload_image: {
+    attempts: ({ session_id }, own) => [
+      { query: `session_id=${session_id}`, body: bodies.upload_image!(own), answer: missing },
+    ],
+  },
+  list_images: ownOnly(),
+  get_image: byPath(),
+  get_thumbnail: byPath(),
+  delete_image: byPath(),
   list_schedules: ownOnly(),
   create_schedule: {
     attempts: (theirs, own) =>
@@ -308,24 +382,3 @@ const targets = ({ session_id, agent_id, model_id }: Things, own: Things) => [
 ]
 
 const registration = { email: 'thief@example.com', password: 'a long password', name: 'Thief' }
-
-/** Requests that are open to a session token. */
-export const forTokens = new Set([
-  'get_session',
-  'explain_session',
-  'cancel_turn',
-  'submit_tool_results',
-  'create_message',
-  'list_messages',
-  'list_events',
-  'stream_sse',
-  'get_root',
-  'get_path',
-  'create_path',
-  'update_path',
-  'delete_path',
-  'move_file',
-  'copy_file',
-  'stat_file',
-  'grep_files',
-])

@@ -23,15 +23,8 @@ import {
   tellingPart,
   withPassword,
 } from './canary.ts'
-import {
-  bodies,
-  endless,
-  fill,
-  furnish,
-  type Operation,
-  operationsOf,
-  type Things,
-} from './operations.ts'
+import { endless } from './operation-sets.ts'
+import { bodies, fill, furnish, type Operation, operationsOf, type Things } from './operations.ts'
 
 const secrets = {
   AUTH_JWT_SECRET: canary('jwt'),

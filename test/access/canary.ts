@@ -24,6 +24,7 @@ const handing: [method: string, path: RegExp, fields: string[]][] = [
   ['POST', /^(\/api)?\/v1\/auth\/(login|register|refresh)$/, ['access_token', 'refresh_token']],
   ['POST', /^(\/api)?\/v1\/auth\/api-keys$/, ['key']],
   ['POST', /^(\/api)?\/v1\/sessions\/[^/]+\/tokens$/, ['token']],
+  ['POST', /^(\/api)?\/v1\/tokens$/, ['token']],
   ['POST', /^(\/api)?\/v1\/orgs\/[^/]+\/invitations$/, ['token']],
 ]
 

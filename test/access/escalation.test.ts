@@ -243,10 +243,11 @@ test('a token reads its session, but not the prompts of model calls', async (t) 
       expectStatus(elsewhere, 404, 'not_found')
     }
     expectStatus(await call('POST', `${path}/tokens`, { access: 'read' }), 403, 'users_only')
-    expectStatus(await call('DELETE', path), 403, 'users_only')
     expectStatus(await call('GET', `${path}/preview`), 403, 'users_only')
     expectStatus(await call('GET', '/v1/sessions'), 403, 'users_only')
   }
+  expectStatus(await reader.call('DELETE', path), 403, 'forbidden')
+  expectStatus(await writer.call('DELETE', path), 403, 'not_granted')
   expectStatus(await reader.call('POST', `${path}/messages`, message), 403, 'forbidden')
   expectStatus(await reader.call('POST', `${path}/cancel`), 403, 'forbidden')
   expectStatus(await writer.call('POST', `${path}/cancel`), 200)

@@ -12,10 +12,18 @@ import {
   registerPerson,
 } from '../../apps/server/test/access.ts'
 import { refOf } from '../../apps/server/test/mcp.ts'
-import type { Call } from '../../apps/server/test/server.ts'
-import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
+import { formOf, pngOf } from '../../apps/server/test/pictures.ts'
+import { type Call, sendable } from '../../apps/server/test/server.ts'
+import {
+  createAgent,
+  createSession,
+  dataOf,
+  post,
+  scripted,
+} from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
+import { endless, operatorsOnly, unsuccessful } from './operation-sets.ts'
 
 export type Server = { url: string; call: Call }
 export type Operation = {
@@ -25,6 +33,8 @@ export type Operation = {
   /** Names of its query parameters. */
   query: string[]
   isPublic: boolean
+  /** Its callers have a credential of a channel. */
+  isOfChannel: boolean
 }
 
 /** Every operation of the document, in its order. */
@@ -39,6 +49,7 @@ export async function operationsOf({ call }: Server): Promise<Operation[]> {
       path,
       query: parameters.filter((one) => one.in === 'query').map(({ name }) => name),
       isPublic: security?.length === 0,
+      isOfChannel: path.startsWith('/v1/channels/'),
     })),
   )
 }
@@ -61,14 +72,22 @@ export type Things = {
   /** Their MCP server, by the name that agents use. */
   capability_id: string
   key_id: string
+  /** A live channel of the agent, and a key of it. */
+  channel_id: string
+  agent_key_id: string
   /** A member without the role of an owner. */
   user_id: string
   invitation_id: string
   invitation_token: string
   event_id: string
+  /** A message of the user in the session. */
+  message_id: string
   /** The id of a session token, not the token. */
   token_id: string
+  /** The id of a token of an end user. */
+  user_token_id: string
   schedule_id: string
+  image_id: string
   execution_id: string
   /** A turn of another session that failed permanently. */
   turn_id: string
@@ -81,19 +100,33 @@ export type Things = {
 const nounOf = { 'llm-providers': 'provider_id', 'llm-models': 'model_id' } as const
 const notOurs: Record<string, string> = {
   provider: 'google',
+  harness_id: 'base',
   tool_call_id: 'call_1',
+  tool_name: 'open_door',
   organization_id: `org_${'0'.repeat(31)}9`,
   worker_id: `node_${'0'.repeat(16)}`,
 }
 
-/** A path of the document with its parameters filled in. */
-export function fill(path: string, things: Things): string {
-  return path.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const noun = name === 'id' ? nounOf[path.split('/')[2] as keyof typeof nounOf] : name
+function nameOf(parameter: string, path: string) {
+  if (parameter === 'id') return nounOf[path.split('/')[2] as keyof typeof nounOf]
+  return parameter === 'key_id' && path.includes('/channels/') ? 'agent_key_id' : parameter
+}
+
+function requiredBy(path: string, { word }: Things, more: string): string {
+  if (path.startsWith('/v1/end-users')) return `user=${word}`
+  return path === '/v1/agents/check-name' && !more.includes('name=') ? 'name=free' : ''
+}
+
+/** A path of the document with its parameters filled in, and the query that it requires. */
+export function fill(path: string, things: Things, more = ''): string {
+  const query = [requiredBy(path, things, more), more].filter((part) => part !== '').join('&')
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const noun = nameOf(name, path)
     const value = things[noun as keyof Things] ?? notOurs[noun]
     assert.ok(value, `no value for {${name}} of ${path}`)
     return value
   })
+  return query === '' ? filled : `${filled}?${query}`
 }
 
 /** Every prefix of a path: none, /api, and the newer names. */
@@ -117,13 +150,28 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   copy_file: ({ path }) => ({ src_path: path, dst_path: `${path}.copy` }),
   stat_file: ({ path }) => ({ path }),
   grep_files: ({ word }) => ({ pattern: word }),
+  upload_image: () => formOf(pngOf(1, 1)),
   create_session: ({ agent_id }) => ({ agent_id }),
+  create_agent_channel: () => ({ channel_type: 'api' }),
+  update_agent_channel: () => ({ enabled: true }),
+  create_agent_key: () => ({ name: 'New' }),
+  rotate_agent_key: () => ({}),
+  create_agent_session: () => ({}),
+  answer_agent_questions: () => ({ answers: [{ id: 'q1', selected: ['x'] }] }),
+  decide_agent_tool_calls: () => ({ decisions: [{ tool_call_id: 'call_1', decision: 'allow' }] }),
+  send_agent_message: () => ({ message: { role: 'user', ...text('Hello') } }),
   fork_session: () => ({}),
+  retake_message: ({ message_id }) => ({ message_id }),
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
   submit_tool_results: () => ({ tool_results: [{ tool_call_id: 'call_1', result: 'New' }] }),
+  decide_tool_calls: () => ({ approvals: [{ tool_call_id: 'call_1', decision: 'deny' }] }),
+  submit_tool_approvals: () => ({ decisions: [{ tool_call_id: 'call_1', decision: 'reject' }] }),
+  submit_question_answers: () => ({ tool_call_id: 'call_1', status: 'declined' }),
   decide_tool_call: () => ({ decision: 'deny' }),
+  batch_set_secrets: () => ({ secrets: { new: 'secret' } }),
   create_session_token: () => ({ access: 'read' }),
+  create_token: ({ word }) => ({ user: word }),
   create_provider: () => ({ name: 'New', provider_type: 'llmsim' }),
   update_provider: () => ({ name: 'Changed' }),
   test_provider: () => ({}),
@@ -151,27 +199,15 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   accept_invitation: ({ invitation_token }) => ({ token: invitation_token }),
 }
 
-/** Shared by all organizations: open to the operator only. */
-export const operatorsOnly = new Set([
-  'list_accounts',
-  'update_account',
-  'delete_account',
-  'delete_account_logins',
-  'list_all_organizations',
-  'delete_any_organization',
-  'get_turn_history',
-  'list_workers',
-  'drain_worker',
-  'resume_worker',
-])
-
-/** Responses that last as long as the connection. */
-export const endless = new Set(['stream_sse', 'stream_changes'])
-
-/** Paged lists of an organization. The path of files names a file, not a list. */
+/**
+ * Paged lists of an organization. The path of files names a file, not a list. Images are an array
+ * without a total.
+ */
 export function listsIn(operations: Operation[]): Operation[] {
-  const others = new Set([...operatorsOnly, 'get_path'])
-  return operations.filter(({ id, query }) => query.includes('limit') && !others.has(id))
+  const others = new Set([...operatorsOnly, 'get_path', 'list_images'])
+  return operations.filter(
+    (one) => one.query.includes('limit') && !others.has(one.id) && !one.isOfChannel,
+  )
 }
 
 /** Settings without rate limits. */
@@ -199,6 +235,9 @@ export async function furnish(
   const mcp = await make('/v1/mcp-servers', { name: word, url: 'https://mcp.invalid/' })
   const about = { name: word, system_prompt: word, default_model_id: model.id }
   const agent = await createAgent(mine, about)
+  const channels = `/v1/agents/${agent.id}/channels`
+  const channel = await make(channels, { channel_type: 'api' })
+  expectStatus(await call('POST', `${channels}/${channel.id}/publish`), 200)
   const session = await createSession(mine, { agent_id: agent.id, title: word, tags: [word] })
   const headers = { authorization: person.bearer }
   const say = async (sessionId: string, said: string) => {
@@ -208,6 +247,9 @@ export async function furnish(
     stream.close()
     return stream
   }
+  await createSession(mine, { agent_id: agent.id, user: word, title: word })
+  // Of a user of its own: a deletion of the other one would revoke it.
+  const userToken = await make('/v1/tokens', { user: `${word}.guest` })
   const stream = await say(session.id, word)
   const failing = await createSession(mine, { agent_id: agent.id, title: word })
   const error = { message: word, status: 400 }
@@ -228,6 +270,10 @@ export async function furnish(
     const path = `/v1/durable/executions/${execution_id}`
     return expectStatus(await call('GET', path), 200).status === 'completed'
   })
+  const image = expectStatus(
+    await call('POST', '/v1/images', formOf(pngOf(2, 2), `${word}.png`)),
+    201,
+  )
   const invitations = `/v1/orgs/${orgId}/invitations`
   const email = `${word}.member@example.com`
   const { token: invitation } = await make(invitations, { email })
@@ -242,12 +288,17 @@ export async function furnish(
     server_id: mcp.id,
     capability_id: refOf(mcp.id),
     key_id: (await createKey(server, person, { name: word })).id,
+    channel_id: channel.id,
+    agent_key_id: (await make(`${channels}/${channel.id}/keys`, { name: word })).id,
     user_id: member.id,
     invitation_id: waiting.id,
     invitation_token: waiting.token,
     event_id: stream.events.at(-1)!.id,
+    message_id: dataOf(stream.events, 'input.message')!.message.id,
     token_id: (await make(`/v1/sessions/${session.id}/tokens`, {})).id,
+    user_token_id: userToken.id,
     schedule_id: schedule.id,
+    image_id: image.id,
     execution_id,
     turn_id: failure.data.turn_id,
     path: `${word}.txt`,
@@ -286,10 +337,11 @@ export type Heard = { status: number; text: string; code: string | undefined }
 /** Sends a request and reads the whole response; of a stream only the beginning. */
 export async function ask(url: string, { method, path, body, headers }: Asked): Promise<Heard> {
   const closing = new AbortController()
+  const sent = sendable(body)
   const response = await fetch(url + path, {
     method,
-    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...sent,
+    headers: { ...sent.headers, ...headers },
     redirect: 'manual',
     signal: closing.signal,
   })
@@ -305,7 +357,7 @@ export async function ask(url: string, { method, path, body, headers }: Asked): 
 
 /** Audit entries without those of refused requests and exports. Other responses are unchanged. */
 function withoutRecords(text: string): string {
-  const entries = text.match(/\{"id":"audit_[^{}]*"details":(?:null|\{[^{}]*\})\}/g)
+  const entries = text.match(/\{"id":"audit_[^{}]*"details":(?:null|\{[^{}]*\})[^{}]*\}/g)
   return entries?.filter((entry) => !/"refused":|"action":"export_/.test(entry)).join() ?? text
 }
 
@@ -314,6 +366,8 @@ export function anonymous(answer: string, things: Things): string {
   const text = withoutRecords(answer)
   // The request itself updates the last use of the key, a moment later.
   let plain = text.replace(/"last_used_at":"[^"]+"/g, '"last_used_at":null')
+  // An error names its request.
+  plain = plain.replace(/,"instance":"[^"]+"/g, '')
   for (const [name, value] of Object.entries(things)) plain = plain.replaceAll(value, `<${name}>`)
   return plain
 }
@@ -325,13 +379,19 @@ export async function snapshotOf(
   { person, things }: { person: Person; things: Things },
 ): Promise<Record<string, string>> {
   const readable = operations.filter(
-    ({ id, method, isPublic }) =>
-      method === 'GET' && !isPublic && !endless.has(id) && !operatorsOnly.has(id),
+    ({ id, method, isPublic, isOfChannel }) =>
+      method === 'GET' &&
+      !isPublic &&
+      !endless.has(id) &&
+      !operatorsOnly.has(id) &&
+      !unsuccessful.has(id) &&
+      !isOfChannel,
   )
   const all: Record<string, string> = {}
   for (const { id, path } of readable) {
     const headers = { authorization: person.bearer }
-    const heard = await ask(server.url, { method: 'GET', path: fill(path, things), headers })
+    const asked = { method: 'GET', path: fill(path, things), headers }
+    const heard = await ask(server.url, asked)
     assert.equal(heard.status, 200, `${id}: ${heard.text}`)
     // The export has every entry that a page of the list has.
     all[id] = id === 'list_audit_log' ? '' : withoutRecords(heard.text)

@@ -50,7 +50,8 @@ async function belongingsOf({ person, session }: Victim) {
   const paths = ['/v1/agents', '/v1/sessions', `/v1/sessions/${session.id}/events`]
   const lists = ['/v1/auth/api-keys', '/v1/users/me']
   const answers = await Promise.all([...paths, ...lists].map((path) => person.call('GET', path)))
-  return JSON.stringify(answers.map(({ status, body }) => ({ status, body })))
+  const belongings = JSON.stringify(answers.map(({ status, body }) => ({ status, body })))
+  return belongings.replaceAll(/,"instance":"[^"]+"/g, '')
 }
 
 const attack = (page: Page, name: string, ...given: unknown[]) =>

@@ -64,6 +64,39 @@ test('a page of an allowed origin writes only with a write token', async (t) => 
   assert.match(await say('no-token'), /^cors 401 /)
 })
 
+test('a page of an allowed origin opens a session of its end user, and no other', async (t) => {
+  const { site, server, as, id: foreign } = await startProduct(t)
+  const { token } = expectStatus(
+    await as.call('POST', '/v1/tokens', { user: 'ada', access: 'write' }),
+    201,
+  )
+  const { page } = await openTab(await openProfile(t, browser), site.otherSite)
+  const ask = async (path: string, method = 'GET', body?: object) =>
+    page.evaluate<string>(
+      `attack.fetch(${JSON.stringify(server.url + path)}, ${JSON.stringify({
+        method,
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+        ...(body && { body: JSON.stringify(body) }),
+      })})`,
+    )
+  const { agent_id } = expectStatus(await as.call('GET', `/v1/sessions/${foreign}`), 200)
+  assert.match(await ask('/v1/sessions', 'POST', { agent_id }), /^cors 201 /)
+  const { data } = expectStatus(await as.call('GET', '/v1/sessions?user=ada'), 200)
+  assert.equal(data.length, 1)
+  const url = (id: string) => `${server.url}/v1/sessions/${id}/sse?access_token=${token}`
+  const own = JSON.stringify(url(data[0].id))
+  const streaming = page.evaluate<Streamed>(`attack.stream(${own}, 3)`)
+  const hello = { message: { content: [{ type: 'text', text: 'Hello' }] } }
+  assert.match(await ask(`/v1/sessions/${data[0].id}/messages`, 'POST', hello), /^cors 201 /)
+  assert.deepEqual(await streaming, {
+    seen: ['session.started', 'input.message', 'session.idled'],
+    end: 'enough',
+  })
+  assert.match(await ask(`/v1/sessions/${foreign}`), /^cors 404 /)
+  const refused = await page.evaluate<Streamed>(`attack.stream(${JSON.stringify(url(foreign))}, 1)`)
+  assert.deepEqual(refused, { seen: [], end: 'failed' })
+})
+
 test('an invalid, empty or foreign token streams nothing', async (t) => {
   const { site, tokenFor, sse, server } = await startProduct(t)
   const { page } = await openTab(await openProfile(t, browser), site.otherSite)

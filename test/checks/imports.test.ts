@@ -41,6 +41,7 @@ const order = [
   ['store/files/'],
   ['store/schedules/'],
   [
+    'store/end-user-deletion.ts',
     'store/key-rotation.ts',
     'store/organization-deletion.ts',
     'store/retention.ts',
@@ -115,10 +116,17 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^@prometheus-io\/client$/, in: ['observe/metrics.ts'] },
   { package: /^@opentelemetry\/.+$/, in: ['observe/exporter.ts'] },
   { package: /^@outlast\/contract$/, in: [''] },
-  // The steps of a turn, which clients read from the same events, and clients of the server.
+  // The steps of a turn, which clients read from the same events, clients of the server, and the
+  // conversion of schemas, which programs and projects share.
   {
     package: /^@outlast\/sdk$/,
-    in: ['runtime/log/', 'runtime/why.ts', 'http/in-process/client.ts', 'testing/'],
+    in: [
+      'authoring/convert-schema.ts',
+      'runtime/log/',
+      'runtime/why.ts',
+      'http/in-process/client.ts',
+      'testing/',
+    ],
     types: ['authoring/config.ts', 'server.ts'],
   },
 ]

@@ -4,14 +4,19 @@ What to drive comes as JSON in CLIENT_TEST: url, key, agents and the messages th
 """
 
 import asyncio
+import functools
+import importlib
 import inspect
 import json
 import os
+import pathlib
 import sys
 
 import everruns_sdk
 from everruns_sdk import Everruns
 from everruns_sdk.models import Controls
+
+from expect import read
 
 given = json.loads(os.environ["CLIENT_TEST"])
 deltas = ["output.message.delta", "reason.thinking.delta"]
@@ -43,6 +48,8 @@ async def agent_upserts(client):
     second = await client.agents.apply(agent_id, "porter", "You close doors.")
     assert first.id == second.id == agent_id
     assert (await client.agents.get(agent_id)).system_prompt == "You close doors."
+    # Its name is a slug: the next client applies another agent under it.
+    await client.agents.delete(agent_id)
 
 
 async def agent_files(client):
@@ -76,14 +83,7 @@ async def sessions(client):
 
 
 async def follow(client, session_id, since=None, exclude=(), until="session.idled"):
-    stream = client.events.stream(session_id, exclude=list(exclude), since_id=since)
-    seen = []
-    async for event in stream:
-        seen.append(event)
-        if event.type == until:
-            break
-    stream.stop()
-    return seen
+    return await read(client.events.stream(session_id, exclude=list(exclude), since_id=since), until)
 
 
 def text_of(events):
@@ -205,6 +205,15 @@ async def stream(client):
     assert stored(before) + stored(rest) == stored(seen)
 
 
+def newest_steps():
+    """Steps of calls that only the clients from 0.3 on have: the files steps_*.py beside this one."""
+    if not hasattr(everruns_sdk, "AgentClient"):
+        return []
+    files = sorted(pathlib.Path(__file__).parent.glob("steps_*.py"))
+    modules = [importlib.import_module(one.stem) for one in files]
+    return [(step.__name__, functools.partial(step, given=given)) for one in modules for step in one.steps]
+
+
 async def main():
     steps = [
         agents,
@@ -219,8 +228,8 @@ async def main():
         errors,
         stream,
     ]
-    for step in steps:
-        name = step.__name__.replace("_", " ")
+    for name, step in [(step.__name__, step) for step in steps] + newest_steps():
+        name = name.replace("_", " ")
         try:
             client = Everruns(api_key=given["key"], base_url=given["url"])
             note = await asyncio.wait_for(step(client), 30)

@@ -1,9 +1,10 @@
 //! Drives a server through the published Rust client that this is built with, and prints one line of JSON a step.
 //!
 //! What to drive comes as JSON in CLIENT_TEST: url, key, agents and the messages that make the simulated model do
-//! things. Built with the feature `first` for the first version, which has less.
+//! things. Built with the feature `first` for the first version, which has less, and with `newest` for the versions
+//! from 0.3 on, which have more: their steps are in the files steps_*.rs.
 
-use everruns_sdk::sse::StreamOptions;
+use everruns_sdk::sse::{EventStream, StreamOptions};
 use everruns_sdk::*;
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -32,6 +33,15 @@ macro_rules! expect {
     };
 }
 
+#[cfg(feature = "newest")]
+mod steps_agents;
+#[cfg(feature = "newest")]
+mod steps_channels;
+#[cfg(feature = "newest")]
+mod steps_messages;
+#[cfg(feature = "newest")]
+mod steps_sessions;
+
 impl Drive {
     fn text(&self, name: &str) -> &str {
         self.given[name].as_str().expect("it is given")
@@ -56,18 +66,7 @@ impl Drive {
         options: StreamOptions,
         until: &str,
     ) -> Result<Vec<Event>, Problem> {
-        let mut stream = self.client.events().stream_with_options(&session.id, options);
-        let mut seen = Vec::new();
-        while let Some(event) = stream.next().await {
-            let event = event?;
-            let is_last = event.event_type == until;
-            seen.push(event);
-            if is_last {
-                break;
-            }
-        }
-        stream.stop();
-        Ok(seen)
+        read(self.client.events().stream_with_options(&session.id, options), until).await
     }
 
     async fn listed(&self, session: &Session) -> Result<Vec<Event>, Problem> {
@@ -103,6 +102,8 @@ impl Drive {
         agents.apply(&id, "porter", "You open doors.").await?;
         let second = agents.apply(&id, "porter", "You close doors.").await?;
         expect!(second.id == id && second.system_prompt == "You close doors.", second);
+        // Its name is a slug: the next client applies another agent under it.
+        agents.delete(&id).await?;
         Ok(None)
     }
 
@@ -213,7 +214,8 @@ impl Drive {
         let seen = self.follow(&session, StreamOptions::exclude_deltas(), "session.idled").await?;
         let listed = self.listed(&session).await?;
         expect!(ids_of(&seen) == ids_of(&listed), ids_of(&listed));
-        let turns: HashSet<_> = listed.iter().filter_map(|one| one.context.turn_id.clone()).collect();
+        let turns: HashSet<_> =
+            listed.iter().filter_map(|one| one.context.turn_id.clone()).collect();
         expect!(turns.len() == 1, turns);
         self.some_events(&session, &listed).await
     }
@@ -286,6 +288,21 @@ impl Drive {
     }
 }
 
+/// The events of a stream to the first of a type.
+async fn read(mut stream: EventStream, until: &str) -> Result<Vec<Event>, Problem> {
+    let mut seen = Vec::new();
+    while let Some(event) = stream.next().await {
+        let event = event?;
+        let is_last = event.event_type == until;
+        seen.push(event);
+        if is_last {
+            break;
+        }
+    }
+    stream.stop();
+    Ok(seen)
+}
+
 fn status_of<T>(answer: Result<T, Error>) -> Result<u16, Problem> {
     match answer {
         Ok(_) => Ok(200),
@@ -339,5 +356,12 @@ async fn main() -> Result<(), Problem> {
     told("cancel", drive.cancel()).await;
     told("errors", drive.errors()).await;
     told("stream", drive.stream()).await;
+    #[cfg(feature = "newest")]
+    {
+        steps_agents::drive(&drive).await;
+        steps_channels::drive(&drive).await;
+        steps_messages::drive(&drive).await;
+        steps_sessions::drive(&drive).await;
+    }
     Ok(())
 }

@@ -2,8 +2,15 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { createKey, signInAdmin, startGuarded } from '../../apps/server/test/access.ts'
+import {
+  createKey,
+  expectStatus,
+  signInAdmin,
+  startGuarded,
+} from '../../apps/server/test/access.ts'
+import { newKey, openChannel } from '../../apps/server/test/channel.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { formOf, pngOf } from '../../apps/server/test/pictures.ts'
 import { createAgent, scripted } from '../../apps/server/test/session.ts'
 import { runCommand } from '../process.ts'
 import type { PublishedClient } from './published-client.ts'
@@ -20,6 +27,27 @@ const resumedByItself = 2
 /** Characters of a note in its line. */
 const noteMax = 300
 
+const sum = { name: 'add', arguments: { a: 2, b: 3 } }
+const door = { name: 'open_door', arguments: {} }
+const write = { name: 'write_file', arguments: { path: '/a', content: 'x' } }
+const secret = { name: 'get_secret', arguments: { name: 'TOKEN' } }
+const colors = [{ label: 'Red' }, { label: 'Blue' }]
+const ask = {
+  name: 'ask_user',
+  arguments: { questions: [{ question: 'Which color?', options: colors }] },
+}
+/** The channel and its agent. */
+const about = {
+  config: { visibility: 'activity', tool_approvals: 'caller' },
+  agent: {
+    capabilities: [
+      { ref: 'test_math' },
+      { ref: 'ask_user' },
+      { ref: 'session_file_system', config: { requires_approval: ['write_file'] } },
+    ],
+  },
+}
+
 let given: Record<string, string>
 let resumed = 0
 
@@ -31,15 +59,28 @@ beforeAll(async (context) => {
   const math = await createAgent(caller, { capabilities: [{ ref: 'test_math' }] })
   const parameters = { type: 'object', properties: {} }
   const tool = { type: 'client_side', name: 'open_door', description: 'Opens.', parameters }
-  const sum = { name: 'add', arguments: { a: 2, b: 3 } }
-  const door = { name: 'open_door', arguments: {} }
+  const channel = await openChannel(caller, about)
+  const { secret: plainKey } = await newKey(channel.manage, { permissions: ['sessions'] })
+  const image = pngOf(3, 2)
+  const { id: imageId } = expectStatus(await call('POST', '/v1/images', formOf(image)), 201)
+  const url = `${await watched(t, server.url)}/api`
   given = {
-    url: `${await watched(t, server.url)}/api`,
+    url,
+    agent_url: `${url}${channel.base}`,
+    agent_key: channel.secret,
+    plain_key: plainKey,
+    image_id: imageId,
+    image: image.toString('base64'),
+    org_id: expectStatus(await call('GET', '/v1/auth/me'), 200).organization_id,
+    failure: scripted({ error: { message: 'Refused.', status: 400 } }),
     key,
     math_agent: math.id,
     tool_agent: (await createAgent(caller, { tools: [tool] })).id,
     sum: scripted({ text: 'Let me add.', tool_calls: [sum] }, { text: 'It is 5.' }),
     door: scripted({ tool_calls: [door] }, { text: 'It is open.' }),
+    question: scripted({ tool_calls: [ask] }, { text: 'Thank you.' }),
+    write: scripted({ tool_calls: [write] }, { text: 'It is written.' }),
+    secret: scripted({ tool_calls: [secret] }, { text: 'I have it.' }),
     endless: scripted({ text: words, tokens_per_second: 5 }),
     slow: scripted({ text: words, tokens_per_second: 60 }),
   }

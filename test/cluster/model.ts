@@ -11,6 +11,8 @@ import { createAgent, createSession } from '../../apps/server/test/session.ts'
 export type ModelCall = {
   say: (text: string) => void
   think: (text: string) => void
+  /** Begins a tool call, or continues its arguments. */
+  input: (index: number, text: string, call?: { id: string; name: string }) => void
   end: () => void
   /** Closes the connection in the middle of the reply. */
   breakOff: () => void
@@ -26,6 +28,11 @@ function callOf(response: http.ServerResponse): ModelCall {
   return {
     say: (content) => send({ content }),
     think: (reasoning_content) => send({ reasoning_content }),
+    input(index, text, call) {
+      const begin = call && { id: call.id, type: 'function' }
+      const named = { ...(call && { name: call.name }), arguments: text }
+      send({ tool_calls: [{ index, ...begin, function: named }] })
+    },
     end() {
       send({}, 'stop')
       response.end('data: [DONE]\n\n')
@@ -61,14 +68,14 @@ export async function startModel(t: { after: (work: () => void) => void }) {
       return calls[n - 1]!
     },
     /** A session whose agent uses this model. */
-    async session(node: { call: Call; url: string }): Promise<Session> {
+    async session(node: { call: Call; url: string }, more: object = {}): Promise<Session> {
       const type = 'openai_completions'
       const fields = { name: 'Told', provider_type: type, base_url, api_key: 'sk-none' }
       const provider = await node.call('POST', '/v1/llm-providers', fields)
       assert.equal(provider.status, 201, JSON.stringify(provider.body))
       const path = `/v1/llm-providers/${provider.body.id}/models`
       const model = await node.call('POST', path, { model_id: 'm', display_name: 'M' })
-      const agent = await createAgent(node, { default_model_id: model.body.id })
+      const agent = await createAgent(node, { default_model_id: model.body.id, ...more })
       return createSession(node, { agent_id: agent.id })
     },
   }

@@ -39,7 +39,8 @@ export function changesTests(following: Following): void {
       status === 'idle' && preview === 'Hello'
     const told = await stream.session(id, fits)
     await here.session(id, fits)
-    assert.deepEqual(told, (await two.call('GET', `/v1/sessions/${id}`)).body)
+    const { is_pinned: _, ...stored } = (await two.call('GET', `/v1/sessions/${id}`)).body
+    assert.deepEqual(told, stored)
     await one.call('PATCH', `/v1/sessions/${id}`, { title: 'Renamed' })
     await stream.session(id, ({ title }) => title === 'Renamed')
     const agent = await createAgent(one)

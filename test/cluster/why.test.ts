@@ -91,6 +91,8 @@ test('reports a model call with its model, attempt, start and node', async (t) =
     attempt: 1,
     tools: [],
     missing_capabilities: [],
+    omitted_images: [],
+    turn_settings: null,
     until: null,
     ahead: null,
     error: null,

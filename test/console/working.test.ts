@@ -103,9 +103,9 @@ test('explains attachments that cannot be sent and sends the others', async (t) 
     .locator('input[type=file]')
     .setInputFiles([{ ...large, buffer: Buffer.alloc(10 * 1024 * 1024 + 1) }])
   await attached.getByText('large.bin is larger than 10 MiB.').waitFor()
-  const wide = `new File([new Uint8Array(5 * 1024 * 1024 + 1)], 'wide.png', { type: 'image/png' })`
+  const wide = `new File([new Uint8Array(20 * 1024 * 1024 + 1)], 'wide.png', { type: 'image/png' })`
   await give(page, `[${wide}]`, 'paste')
-  await attached.getByText('The images of a message can have at most 5 MiB in total.').waitFor()
+  await attached.getByText('An image can have at most 20 MiB.').waitFor()
   await message(page).fill('With a drawing')
   assert.equal(await page.getByRole('button', { name: 'Send', exact: true }).isEnabled(), false)
   await attached.getByRole('button', { name: 'Remove large.bin' }).click()

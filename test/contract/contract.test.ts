@@ -47,9 +47,11 @@ const ownEvents = [
   'files.changed',
   'mcp.unavailable',
   'tool.progress',
+  'tool.input.delta',
   'tool.approval_requested',
   'tool.approval_resolved',
   'tool.call_requested',
+  'tool.input_resolved',
 ]
 
 type Operation = {

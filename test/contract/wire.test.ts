@@ -43,7 +43,7 @@ const sendJson = (method: string, path: string, body: unknown) =>
   send(method, path, JSON.stringify(body))
 
 const newAgent = (fields: object = {}) =>
-  sendJson('POST', '/agents', { name: 'porter', system_prompt: 'You open doors.', ...fields })
+  sendJson('POST', '/agents', { name: 'Porter', system_prompt: 'You open doors.', ...fields })
 
 async function newSession(fields: object = {}) {
   const agent = await newAgent(fields)
@@ -274,7 +274,7 @@ test('each refused request has its status and a JSON body with a message', async
     [404, `/sessions/session_${'0'.repeat(32)}/sse`, known],
     [401, '/agents', { ...known, authorization: `evr_${'0'.repeat(64)}` }],
     [401, '/sessions', {}],
-    [400, '/agents/porter', known],
+    [400, '/agents/Porter', known],
   ] as const) {
     const answer = await ask('GET', `/v1${path}`, undefined, headers)
     assert.equal(answer.status, status, path)

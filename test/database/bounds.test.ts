@@ -18,6 +18,8 @@ const server = 'server'
  * docs/limits.md.
  */
 const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server> = {
+  agent_channels: rowsOf('agents'), // At most 100 each.
+  agent_keys: rowsOf('agent_channels'), // At most 100 valid ones each.
   agents: storage,
   api_keys: 'API_KEYS_MAX',
   audit_log: 'AUDIT_RETENTION_DAYS_MAX',
@@ -28,6 +30,7 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   files: 'SESSION_FILES_MAX',
   hook_positions: rowsOf('sessions'), // One for each hook of the code.
   idempotency_keys: storage,
+  images: storage,
   invitations: 'INVITATIONS_MAX',
   mcp_servers: rowsOf('organizations'), // At most 100 each.
   members: rowsOf('users'),
@@ -37,6 +40,7 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   providers: 'PROVIDERS_MAX',
   schedule_executions: 'SCHEDULE_EXECUTIONS_DAYS',
   schedules: 'SCHEDULES_MAX',
+  session_pins: rowsOf('sessions'), // One for each user.
   session_storage: storage,
   session_tokens: 'SESSION_TOKENS_MAX',
   sessions: 'QUOTA_SESSIONS',

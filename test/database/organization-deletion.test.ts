@@ -29,7 +29,14 @@ const sweepIntervalMs = 100
 const organizationPath = ({ orgId }: Pick<Person, 'orgId'>) => `/v1/orgs/${orgId}`
 
 /** Tables whose rows are deleted with those of a session. */
-const ofSessions = ['files', 'hook_positions', 'session_storage', 'session_tokens', 'sessions']
+const ofSessions = [
+  'files',
+  'hook_positions',
+  'session_pins',
+  'session_storage',
+  'session_tokens',
+  'sessions',
+]
 
 /** Ends the hour for which a deleted organization's row and its changes stay. */
 async function passHour(databaseUrl: string) {
@@ -58,8 +65,8 @@ async function connect(connectionString: string) {
 type Server = Awaited<ReturnType<typeof startGuarded>>
 
 /**
- * Adds content that the helper of the access tests omits: a running turn, stored values and
- * responses.
+ * Adds content that the helper of the access tests omits: a running turn, stored values, responses
+ * and a pin.
  */
 async function addRest(server: Server, { call }: Person, word: string) {
   const session = await createSession({ call, url: server.url }, { title: word })
@@ -70,6 +77,7 @@ async function addRest(server: Server, { call }: Person, word: string) {
   const sent = { message: { content: [{ type: 'text', text: scripted(...keep) }] } }
   const path = `/v1/sessions/${session.id}/messages`
   expectStatus(await call('POST', path, sent, { 'idempotency-key': `${word}-1` }), 201)
+  await call('PUT', `/v1/sessions/${session.id}/pin`)
 }
 
 test('leaves nothing of a deleted organization in any table, and all of another one', async (t) => {
@@ -83,7 +91,14 @@ test('leaves nothing of a deleted organization in any table, and all of another 
   const before = await snapshotOf(server, operations, kept)
   const texts = [owner.orgId, 'okapi']
   const filled = await tablesWith(server, texts)
-  const missing = [...tablesOfOrganization, 'files', 'session_tokens', 'sessions', 'events']
+  const missing = [
+    ...tablesOfOrganization,
+    'files',
+    'session_pins',
+    'session_tokens',
+    'sessions',
+    'events',
+  ]
     .map((name) => `public.${name}`)
     .filter((name) => !filled.includes(name))
   assert.deepEqual(missing, [], 'the organization has rows in these tables too')

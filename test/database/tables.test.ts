@@ -7,7 +7,7 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 type Column = { type: string; nullable: boolean; filled: boolean }
 type Table = Record<string, Column>
 
-const sources = ['tables.ts', 'access-tables.ts'].map(
+const sources = ['tables.ts', 'access-tables.ts', 'file-tables.ts', 'schedule-tables.ts'].map(
   (name) => new URL(`../../apps/server/src/store/${name}`, import.meta.url),
 )
 
@@ -26,16 +26,20 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   UsesColumn: { is: ['json'] },
   ToolsColumn: { is: ['json'] },
   WaitingColumn: { is: ['json'], nullable: true },
+  LastTurnColumn: { is: ['json'], nullable: true },
   'JSONColumnType<object>': { is: ['json'] },
-  Details: { is: ['json'], nullable: true },
+  Details: { is: ['json', 'jsonb'], nullable: true },
   AnyJson: { is: ['json'], nullable: true },
   ExecutionStatus: { is: ['text'] },
   TokenAccess: { is: ['text'] },
   TokenView: { is: ['text'] },
   TokenFiles: { is: ['text'] },
+  ChannelType: { is: ['text'] },
+  ChannelStatus: { is: ['text'] },
+  KeyPermissions: { is: ['text[]'] },
 }
 
-/** The tables of `tables.ts` and `access-tables.ts`, read as text: types are erased at run time. */
+/** The tables of the files above, read as text: types are erased at run time. */
 async function declaredTables() {
   const texts = await Promise.all(sources.map((source) => readFile(source, 'utf8')))
   const text = texts.join('\n')

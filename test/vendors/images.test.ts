@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { startAnyVendor } from '../../apps/server/test/any-vendor.ts'
-import { redImage } from './image.ts'
+import { inlinedImage, redImage } from './image.ts'
 import { talkToPlayer } from './recorded.ts'
 import { serverOfFile } from './talk.ts'
 import { type WireType, wires, wireTypes } from './wires/index.ts'
@@ -10,18 +10,6 @@ const server = serverOfFile()
 const bytes = Buffer.from(redImage, 'base64')
 const media_type = 'image/png'
 const text = { type: 'text', text: 'What is this?' }
-
-/** An image in every provider's form, as bytes. */
-const inlined: Record<WireType, object> = {
-  openai: { type: 'input_image', image_url: `data:${media_type};base64,${redImage}` },
-  azure_openai: { type: 'input_image', image_url: `data:${media_type};base64,${redImage}` },
-  openai_completions: {
-    type: 'image_url',
-    image_url: { url: `data:${media_type};base64,${redImage}` },
-  },
-  anthropic: { type: 'image', source: { type: 'base64', media_type, data: redImage } },
-  google: { inlineData: { mimeType: media_type, data: redImage } },
-}
 
 /** The same as an address, for providers that fetch it. */
 const named: Partial<Record<WireType, (url: string) => object>> = {
@@ -57,14 +45,14 @@ for (const type of wireTypes) {
     test("an image in a message is sent in the provider's form", async (t) => {
       const parts = await shown(t, type, { base64: redImage, media_type })
       assert.equal(parts.length, 2)
-      assert.deepEqual(parts.at(-1), inlined[type])
+      assert.deepEqual(parts.at(-1), inlinedImage(type))
     })
 
     test('an image address is sent where the provider fetches it, else fetched by the server', async (t) => {
       const gallery = await startGallery(t)
       const url = `${gallery.url}/red.png`
       const parts = await shown(t, type, { url })
-      assert.deepEqual(parts.at(-1), named[type]?.(url) ?? inlined[type])
+      assert.deepEqual(parts.at(-1), named[type]?.(url) ?? inlinedImage(type))
       assert.equal(gallery.asked.length, named[type] ? 0 : 1)
     })
   })
@@ -108,7 +96,7 @@ describe('images that the server fetches', () => {
     await say([text, { type: 'image', url: `${gallery.url}/red.png` }])
     const [first, second] = player.bodies().map((body) => wires[type].newest(body))
     assert.deepEqual(first, second)
-    assert.deepEqual(first!.at(-1), inlined[type])
+    assert.deepEqual(first!.at(-1), inlinedImage(type))
     assert.equal(gallery.asked.length, 1)
   })
 })

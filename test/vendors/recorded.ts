@@ -51,9 +51,10 @@ export async function talkToPlayer(
     type,
     takes,
     model_id = wires[type].model,
-  }: { type: WireType; takes: Take[]; model_id?: string },
+    fields,
+  }: { type: WireType; takes: Take[]; model_id?: string; fields?: object },
 ): Promise<Talk & { player: Player; model: Awaited<ReturnType<typeof addModel>> }> {
   const player = await playReplies(t, type, takes)
   const model = await addModel(server, type, { base_url: player.base_url, model_id })
-  return { ...(await talkTo(server, model)), player, model }
+  return { ...(await talkTo(server, model, fields)), player, model }
 }

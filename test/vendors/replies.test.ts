@@ -47,7 +47,8 @@ for (const type of wireTypes) {
       assert.equal(metadata.response_id, 'reply_of_a_vendor')
       assert.deepEqual(metadata.finish_reasons, ['length'])
       assert.ok(metadata.time_to_first_token_ms! <= metadata.duration_ms!)
-      const { cost_usd, ...tokens } = metadata.usage!
+      const { cost_usd, estimated_cost_usd, ...tokens } = metadata.usage!
+      assert.equal(estimated_cost_usd, cost_usd)
       const written = type === 'anthropic' && { cache_creation_tokens: 300 }
       const expected = { input_tokens: 1_000, output_tokens: 20, cache_read_tokens: 600 }
       assert.deepEqual(tokens, { ...expected, ...written })

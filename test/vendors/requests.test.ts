@@ -55,6 +55,53 @@ for (const [type, model_id, of, expected] of efforts) {
   })
 }
 
+/** The field of a request that allows one tool call only; Google's API has none. */
+const single: Record<WireType, (body: Body) => unknown> = {
+  openai: ({ parallel_tool_calls }) => parallel_tool_calls,
+  azure_openai: ({ parallel_tool_calls }) => parallel_tool_calls,
+  openai_completions: ({ parallel_tool_calls }) => parallel_tool_calls,
+  anthropic: ({ tool_choice }) => tool_choice?.disable_parallel_tool_use !== true,
+  google: () => false,
+}
+
+for (const type of wireTypes) {
+  test(`${type}: without parallel tool calls one call of a reply runs`, async (t) => {
+    const takes = [{ pieces: wires[type].unsigned }, {}]
+    const fields = { parallel_tool_calls: false }
+    const { say, player } = await talkToPlayer(t, server(), { type, takes, fields })
+    const { events } = await say('Two sums, please')
+    assert.equal(single[type](player.bodies()[0]), false)
+    assert.equal(wires[type].results(player.bodies()[1]).length, 1)
+    assert.equal(dataOf(events, 'act.started').tool_calls.length, 1)
+    assert.ok(events.some((event) => event.type === 'turn.completed'))
+  })
+}
+
+test('signed replies are replayed with their first call only', async (t) => {
+  for (const type of wireTypes) {
+    const takes = [{ pieces: wires[type].signed }, {}]
+    const fields = { parallel_tool_calls: false }
+    const { say, player } = await talkToPlayer(t, server(), { type, takes, fields })
+    const { events } = await say('Two sums, please')
+    assert.ok(
+      events.some((event) => event.type === 'turn.completed'),
+      type,
+    )
+    const said = wires[type].said(player.bodies()[1])
+    assert.equal(said.filter((piece) => 'call' in piece).length, 1, type)
+  }
+})
+
+test('without tools a vendor gets no option for tool calls', async (t) => {
+  for (const type of ['openai', 'anthropic', 'openai_completions'] as const) {
+    const fields = { parallel_tool_calls: false, capabilities: [] }
+    const { say, player } = await talkToPlayer(t, server(), { type, takes: [{}], fields })
+    await say('Hello')
+    const { parallel_tool_calls, tool_choice } = player.bodies()[0]
+    assert.deepEqual([parallel_tool_calls, tool_choice], [undefined, undefined], type)
+  }
+})
+
 test('models that count their thinking get a share of the output limit for it', async (t) => {
   const effort = (value: string) => ({ controls: { reasoning: { effort: value } } })
   const claude = await talkToPlayer(t, server(), { type: 'anthropic', takes: [{}] })

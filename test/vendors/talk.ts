@@ -50,7 +50,11 @@ export async function addModelOf(
 }
 
 type Said = string | object[]
-type Saying = { controls?: Controls; onEvent?: (event: Event) => unknown }
+type Saying = {
+  controls?: Controls
+  instructions?: string
+  onEvent?: (event: Event) => unknown
+}
 type Told = { events: Event[]; text: string; thoughts: string }
 
 export type Talk = {
@@ -75,13 +79,14 @@ export async function talkTo(
 }
 
 async function say(server: Server, sessionId: string, said: Said, saying: Saying = {}) {
-  const { controls, onEvent } = saying
+  const { controls, instructions, onEvent } = saying
   const before = (await eventsOf(server, sessionId)).at(-1)!.sequence
   const query = `?after_sequence=${before}`
   const stream = await follow({ after() {} }, server.url, { sessionId, query })
   try {
     const content = typeof said === 'string' ? [{ type: 'text', text: said }] : said
-    const body = { message: { content }, ...(controls && { controls }) }
+    const fields = { ...(controls && { controls }), ...(instructions && { instructions }) }
+    const body = { message: { content }, ...fields }
     const posted = await server.call('POST', `/v1/sessions/${sessionId}/messages`, body)
     assert.equal(posted.status, 201, JSON.stringify(posted.body))
     await stream.until(() => {

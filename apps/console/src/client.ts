@@ -1,9 +1,10 @@
-import { createOutlast } from '@outlast/sdk'
+import { createHttp } from '@outlast/sdk/http'
+import { nounsOf } from '@outlast/sdk/nouns'
 import { QueryClient, type QueryKey } from '@tanstack/react-query'
 import { fetchSignedIn } from './login/login.ts'
 
 /** The client for the server of this page. It authenticates with the browser's cookies. */
-export const outlast = createOutlast({ url: location.origin, fetch: fetchSignedIn })
+export const outlast = nounsOf(createHttp({ url: location.origin, fetch: fetchSignedIn }))
 
 export const queryClient = new QueryClient({
   defaultOptions: {

@@ -23,7 +23,7 @@ export const workflowStatuses = ['queued', 'running', 'waiting', 'failed'] as co
 
 export const readSessionsSearch = reader({
   search: text,
-  status: oneOf(['started', 'active', 'idle']),
+  status: oneOf(['started', 'active', 'waiting', 'idle', 'failed']),
   agent: text,
   tag: text,
   /** The form for a new session is open. */

@@ -1,25 +1,46 @@
+import { STATUS_CODES } from 'node:http'
 import type { ErrorDetail, ErrorResponse } from '@outlast/contract'
 
 /** All errors of the API: `[status, sentence]`. The thrower supplies `%s`. */
 export const catalogue = {
   invalid_request: [400, 'Invalid request: %s'],
   too_many_parameters: [400, 'A query must have at most %s parameters.'],
+  unknown_field: [400, 'Unknown field: %s'],
+  invalid_change_reason: [400, 'Everruns-Change-Reason %s.'],
   invalid_json: [400, 'The body is not valid JSON.'],
   invalid_id: [400, 'Invalid %s'],
   unknown_event_id: [400, 'The session has no event with this ID.'],
   unknown_sequence: [400, 'The session has no event %s.'],
   invalid_cron: [400, 'Invalid cron expression: %s'],
+  invalid_output_schema: [400, 'The output schema is invalid: %s'],
   invalid_target_type: [400, "Invalid target type. Must be 'workflow' or 'activity'"],
   session_widens_agent: [400, 'A session cannot exceed the settings of its agent: see %s.'],
   capability_unknown: [
     400,
     'Capability %s does not exist. GET /v1/capabilities lists all capabilities.',
   ],
+  image_unknown: [400, 'Image %s does not exist.'],
+  not_an_image: [400, 'The file must be a PNG, JPEG, GIF or WebP image: %s.'],
   model_unavailable: [400, 'Model %s does not exist or is disabled.'],
   secret_needed_again: [400, 'A new address requires its secrets in the same request: %s.'],
   mcp_server_exists: [400, 'An MCP server named %s already exists.'],
   mcp_servers_full: [400, 'An organization can have at most %s MCP servers.'],
-  encryption_not_configured: [400, 'Encryption not configured. Cannot store API key.'],
+  encryption_not_configured: [400, 'Encryption not configured. Cannot store %s.'],
+  question_not_named: [400, 'Several calls ask questions: name one by `tool_call_id`: %s.'],
+  question_unknown: [400, 'The question %s was not asked.'],
+  question_repeated: [400, 'The question %s has two answers.'],
+  question_unanswered: [400, 'The question %s has no answer.'],
+  option_not_offered: [400, 'The question %s does not offer this option.'],
+  answer_invalid: [400, 'Invalid answer: %s.'],
+  answer_too_long: [400, 'An answer must have at most %s characters.'],
+  answer_is_credential: [
+    400,
+    'The answer to %s looks like a credential. Answers are stored in the log: store a secret instead.',
+  ],
+  secret_not_stored: [
+    400,
+    'The session has no secret %s. Store it first, or send it as `secret` of the answer.',
+  ],
   invalid_path: [400, 'Invalid path: %s'],
   reserved_path: [400, "Paths starting with '_' are reserved for system actions"],
   root_path: [400, 'Cannot %s'],
@@ -42,6 +63,11 @@ export const catalogue = {
   system_prompt_required: [
     400,
     'System prompt is required (provide in front matter or as markdown body)',
+  ],
+  end_user_required: [400, 'A runtime token needs an end user: send the header End-User.'],
+  channel_auth_not_supported: [
+    400,
+    '`auth_methods` must be empty: callers of a channel use agent keys and runtime tokens.',
   ],
   unauthenticated: [401, 'Authentication required'],
   invalid_token: [401, 'Invalid or expired token'],
@@ -70,7 +96,7 @@ export const catalogue = {
   account_disabled: [403, 'This account is disabled. Ask the operator of the server.'],
   email_not_allowed: [403, 'Only users with an email address at an allowed domain may sign in.'],
   forbidden: [403, 'This requires %s access.'],
-  not_granted: [403, 'The session token does not grant %s.'],
+  not_granted: [403, 'The token does not grant %s.'],
   users_only: [403, 'This requires a signed-in user, not a key or a token.'],
   account_required: [
     403,
@@ -82,6 +108,10 @@ export const catalogue = {
     400,
     '`retention_days` of an organization must be 0 or at least %s, the minimum for audit entries. Set a shorter retention on agents.',
   ],
+  harness_built_in: [
+    403,
+    'The built-in harness is the only one. Put prompts and capabilities on agents.',
+  ],
   quota_exceeded: [403, 'The organization has reached its quota of %s.'],
   host_not_allowed: [
     403,
@@ -92,6 +122,12 @@ export const catalogue = {
     'Metrics require METRICS_TOKEN, or a loopback address where AUTH_MODE is none.',
   ],
   origin_not_allowed: [403, 'Requests from pages of another origin are refused.'],
+  end_user_not_allowed: [
+    403,
+    'End-User needs a key with the permission end_user, and 1 to 256 characters without blanks at an end.',
+  ],
+  approvals_by_operator: [403, 'Only operators decide on the tool calls of this channel.'],
+  channel_closed: [403, 'The channel does not accept requests.'],
   not_found: [404, '%s not found'],
   file_not_found: [404, 'File not found: %s'],
   path_not_found: [404, 'Path not found: %s'],
@@ -111,13 +147,27 @@ export const catalogue = {
     409,
     'The agent is defined by the file %s of the project. Change that file and restart the server.',
   ],
+  agent_name_taken: [409, 'Another active agent has the name %s. Use its id or another name.'],
   agent_archived: [409, 'Agent %s is archived. Restore it to start sessions.'],
+  channel_disabled: [409, 'The channel is disabled. Enable it before you publish it.'],
   session_busy: [409, 'The session is running a turn, and on_busy is reject.'],
   session_not_idle: [409, 'The session is running a turn. Try again when it is idle.'],
   turn_not_failed: [409, 'Only a failed turn can be retried.'],
   turn_retried: [409, 'The turn was already retried: see %s.'],
+  tool_call_unpaired: [
+    400,
+    'Tool call %s needs an id of its own and one result, in the message after the call.',
+  ],
+  history_too_large: [413, 'The messages of a new session can have at most %s bytes.'],
+  message_not_retakable: [400, 'Message %s is not of a user, so it cannot be retaken.'],
+  session_superseded: [409, 'The session was superseded by %s.'],
+  session_without_key: [409, 'The session has no key that the fork could take.'],
   legal_hold: [409, 'Session %s is under a legal hold. An administrator must release it first.'],
   tool_call_not_waiting: [409, 'Tool call %s is not waiting for a result.'],
+  question_not_waiting: [
+    409,
+    'No question waits for an answer: it was answered, it expired, or a message came instead.',
+  ],
   approval_not_pending: [409, 'Tool call %s is not awaiting approval.'],
   schedule_exists: [409, 'A schedule named %s already exists.'],
   file_exists: [409, 'File already exists at path: %s'],
@@ -143,6 +193,10 @@ export const catalogue = {
   authentication_off: [409, 'Users, keys and members require authentication: see AUTH_MODE.'],
   storage_full: [409, 'A session can store at most %s. Delete some first.'],
   idempotency_key_reused: [409, 'This Idempotency-Key was already used with another request body.'],
+  idempotency_key_in_progress: [
+    409,
+    'The first request with this Idempotency-Key is still running.',
+  ],
   idempotency_in_progress: [409, 'The first request with this Idempotency-Key is still running.'],
   history_changed: [
     409,
@@ -152,10 +206,11 @@ export const catalogue = {
   body_too_large: [413, 'The body is larger than %s bytes.'],
   body_too_complex: [413, 'The body has more than %s values. Send large data as text.'],
   file_too_large: [413, 'A file can have at most %s bytes.'],
+  image_too_large: [413, 'An image can have at most %s.'],
   session_files_full: [413, 'The files of a session cannot exceed %s.'],
   fork_too_long: [413, 'A fork can copy at most %s events. Name an earlier event.'],
   value_too_large: [413, 'A stored value can have at most %s bytes.'],
-  unsupported_media_type: [415, 'The Content-Type must be application/json.'],
+  unsupported_media_type: [415, 'The Content-Type must be %s.'],
   rate_limited: [429, 'Too many requests. Try again in %s s.'],
   too_many_attempts: [429, 'Too many attempts. Try again in %s s.'],
   too_many_uploads: [429, 'Too many bytes are being uploaded at once. Try again.'],
@@ -203,8 +258,10 @@ export class ApiError extends Error {
   }
 
   get body(): ErrorResponse {
-    const { message: error, code, details, resume } = this
-    return { error, code, ...(details && { details }), ...(resume && { resume }) }
+    const { message: error, code, status, details, resume } = this
+    const title = STATUS_CODES[status] ?? 'Error'
+    const problem = { title, status, detail: error }
+    return { error, code, ...problem, ...(details && { details }), ...(resume && { resume }) }
   }
 }
 
@@ -218,6 +275,13 @@ export function invalidFields(details: ErrorDetail[]) {
   const { path, message } = details[0]!
   const sentence = `${path === '' ? 'the body' : `\`${path}\``} ${message}`
   return new ApiError('invalid_request', sentence.replace(/[^.]$/, '$&.'), details)
+}
+
+/** Creates the error for fields that a body must not have; its sentence is about the first one. */
+export function unknownFields(details: ErrorDetail[]) {
+  const { path, message } = details[0]!
+  const sentence = `\`${path}\` ${message}`.replace(/[^.?]$/, '$&.')
+  return new ApiError('unknown_field', sentence, details)
 }
 
 /** Creates the error for an id of the wrong form. `noun`: its resource, `example`: a valid id. */

@@ -71,6 +71,8 @@ const titles: Partial<Record<Noun, string>> = {
   mcp_server: 'MCP server',
   session_token: 'session token',
   audit: 'audit entry',
+  agent_channel: 'agent channel',
+  agent_key: 'agent key',
 }
 const exampleDigits = '0123456789abcdef0123456789abcdef'
 const patterns = Object.fromEntries(

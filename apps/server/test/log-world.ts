@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import type { EventDataOf, EventType, ToolCall } from '@outlast/contract'
-import fc from 'fast-check'
 import { isOutside, type OpenCall } from '../src/runtime/log/open-calls.ts'
 import {
   type Action,
@@ -11,61 +10,9 @@ import {
   next,
   type TurnOutcome,
 } from '../src/runtime/log/state.ts'
+import type { Tool, World } from './log-scripts.ts'
 
-/** A tool call of a reply: whether it succeeds, needs approval, or runs on the client. */
-export type Tool = { succeeds: boolean; asks: boolean; isClients: boolean }
-
-/** The script of a run: model output, tool behavior, and messages, answers and cancels. */
-export type World = {
-  iterationsMax: number
-  /** One entry per model call: the requested tools, none for a final answer, or a failure. */
-  replies: { tools: Tool[]; fails: boolean; compacts: boolean }[]
-  /** The number of transactions after which a turn times out. */
-  overdueAt: number | undefined
-  /**
-   * The number of transactions after which a message arrives, at the latest when the session is
-   * idle.
-   */
-  arrivals: { at: number; onBusy: 'steer' | 'queue' | 'interrupt' }[]
-  /**
-   * The number of transactions after which an open client call is answered; without an entry, it
-   * expires.
-   */
-  answers: { at: number; which: number; how: 'yes' | 'edited' | 'no' | 'expired' }[]
-  /** The numbers of transactions after which the turn is cancelled. */
-  cancels: number[]
-}
-
-const moment = fc.integer({ min: 1, max: 20 })
-
-export const worlds: fc.Arbitrary<World> = fc.record({
-  iterationsMax: fc.integer({ min: 1, max: 4 }),
-  replies: fc.array(
-    fc.record({
-      tools: fc.array(
-        fc.record({ succeeds: fc.boolean(), asks: fc.boolean(), isClients: fc.boolean() }),
-        { maxLength: 3 },
-      ),
-      fails: fc.nat(3).map((n) => n === 3),
-      compacts: fc.boolean(),
-    }),
-    { maxLength: 6 },
-  ),
-  overdueAt: fc.option(moment, { nil: undefined }),
-  arrivals: fc.array(
-    fc.record({ at: moment, onBusy: fc.constantFrom('steer', 'queue', 'interrupt') }),
-    { maxLength: 5 },
-  ),
-  answers: fc.array(
-    fc.record({
-      at: moment,
-      which: fc.nat(2),
-      how: fc.constantFrom('yes', 'edited', 'no', 'expired'),
-    }),
-    { maxLength: 6 },
-  ),
-  cancels: fc.array(moment, { maxLength: 2 }),
-})
+export { type World, worlds } from './log-scripts.ts'
 
 /** The turn in the session's row. */
 export type Held = { id: string; from: number; input: string }
@@ -149,7 +96,16 @@ const usual = { how: 'expired', which: 0 } as const
 
 type ClientAnswer = Pick<World['answers'][number], 'how' | 'which'>
 
-/** Does the same as POST tool-results, POST approvals and their expiry, in one transaction. */
+const inputResolved = (
+  done: { tool_call_id: string; tool_name: string },
+  status: 'answered' | 'cancelled',
+  about: object = {},
+): Drafted => ['tool.input_resolved', { ...done, status, answered_by: 'user', answers: [] }, about]
+
+/**
+ * Does the same as POST tool-results, question-answers and approvals, and their expiry, in one
+ * transaction.
+ */
 function answer(log: Log, held: Held, { how, which }: ClientAnswer) {
   const calls = outsideCalls(log, held)
   const { call, stage } = calls[which % calls.length]!
@@ -162,7 +118,8 @@ function answer(log: Log, held: Held, { how, which }: ClientAnswer) {
     { ...done, decision, ...more },
     answered,
   ]
-  const drafts = () => {
+  const drafts = (): Drafted[] => {
+    if (stage === 'input') return [inputResolved(done, 'answered', answered)]
     if (how === 'expired') {
       const ended = outcome(false, 'timeout')
       return stage === 'asked' ? [decided('expired'), ...ended] : ended
@@ -254,7 +211,7 @@ function act(log: Log, held: Held, { action: { open, requested }, world }: Step<
   const pending = open.calls.filter(({ outcome }) => !outcome)
   const at = (stage: OpenCall['stage']) => pending.filter((call) => call.stage === stage)
   const abandoned = pending.filter(({ isAbandoned }) => isAbandoned)
-  const [approved, started] = [at('approved'), at('started')]
+  const [approved, started] = [[...at('approved'), ...at('answered')], at('started')]
   const outcome = ({ call: { id } }: OpenCall, status: 'success' | 'error' | 'cancelled') => {
     const about = { tool_call_id: id, tool_name: 'tool', status }
     return ['tool.completed', { ...about, success: status === 'success' }] as Drafted
@@ -264,14 +221,23 @@ function act(log: Log, held: Held, { action: { open, requested }, world }: Step<
     return write(log, within(held), beginnings(world, calls))
   }
   if (started[0]) {
-    const { succeeds } = toolOf(world, started[0].call.id)
+    const { succeeds, questions } = toolOf(world, started[0].call.id)
+    if (started[0].answers.length < questions) {
+      const input = { questions: [], asked_at: expires_at, expires_at }
+      const about = { tool_calls: [started[0].call], expires_at, input }
+      return write(log, within(held), [['tool.call_requested', about]])
+    }
     return write(log, within(held), [outcome(started[0], succeeds ? 'success' : 'error')])
   }
   if (abandoned.length > 0) {
     return write(
       log,
       within(held),
-      abandoned.map((call) => outcome(call, 'cancelled')),
+      abandoned.map((pending) =>
+        pending.stage === 'input'
+          ? inputResolved({ tool_call_id: pending.call.id, tool_name: 'tool' }, 'cancelled')
+          : outcome(pending, 'cancelled'),
+      ),
     )
   }
   assert.deepEqual(pending, [], 'a step ends when it has all its outcomes')

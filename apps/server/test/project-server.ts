@@ -38,8 +38,8 @@ export async function startProject(
   const given = threads ? { project: threads.wrap(project) } : { project, projectLocation }
   const server = await startServer(t, { ...given, ...options })
   const agent = await createAgent(server, { capabilities: [{ ref: 'tools' }] })
-  const openSession = async () => {
-    const session = await createSession(server, { agent_id: agent.id })
+  const openSession = async (fields: object = {}) => {
+    const session = await createSession(server, { agent_id: agent.id, ...fields })
     /** Runs one tool call in a turn and returns its outcome. */
     const use = async (name: string, args: object = {}) => {
       const events = await converse(

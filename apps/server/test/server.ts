@@ -20,13 +20,22 @@ export type Call = (
 /** The default master key of servers in tests. */
 export const masterKey = `kek-v1:${Buffer.alloc(32, 7).toString('base64')}`
 
-/** Calls a server like any client. A string is sent unchanged, other bodies as JSON. */
+/** Type and content of a body: a string and a form are sent unchanged, other bodies as JSON. */
+export function sendable(body: unknown) {
+  if (body === undefined) return { headers: {} }
+  if (body instanceof FormData) return { headers: {}, body }
+  const content = typeof body === 'string' ? body : JSON.stringify(body)
+  return { headers: { 'content-type': 'application/json' }, body: content }
+}
+
+/** Calls a server like any client. */
 export function caller(url: string): Call {
   return async (method, path, body, headers = {}) => {
+    const sent = sendable(body)
     const response = await fetch(url + path, {
       method,
-      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      ...sent,
+      headers: { ...sent.headers, ...headers },
       redirect: 'manual',
     })
     const text = await response.text()

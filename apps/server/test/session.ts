@@ -10,6 +10,7 @@ type Server = { call: Call; url: string }
 export type ScriptStep = {
   text?: string
   thinking?: string
+  output?: unknown
   tool_calls?: { name: string; arguments: object; id?: string }[]
   delay_ms?: number
   tokens_per_second?: number

@@ -27,10 +27,10 @@ function frameOf(text: string): Frame {
 }
 
 type Hook = Pick<TestContext, 'after'>
-type Listening = { headers?: Record<string, string>; heard?: (frame: Frame) => void }
+type Listening = { headers?: Record<string, string>; heard?: (frame: Frame) => unknown }
 
 /** Reads a stream and records all frames. `until` waits for the first match. */
-async function listen(t: Hook, url: string, { headers = {}, heard = () => {} }: Listening) {
+export async function listen(t: Hook, url: string, { headers = {}, heard = () => {} }: Listening) {
   const closing = new AbortController()
   t.after(() => closing.abort())
   const response = await fetch(url, { headers, signal: closing.signal })

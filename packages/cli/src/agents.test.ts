@@ -45,6 +45,37 @@ const files = {
     '{"name": "Clock", "tags": ["demo"], "capabilities": [{"ref": "noop"}], "system_prompt": "You tell the time."}',
 }
 
+test('sets limits by flags, copies an agent by its name, and counts its sessions', async () => {
+  const flags = ['--name', 'door-man', '--system-prompt', 'Be brief.', '--display-name', 'Doorman']
+  const limits = ['--max-iterations', '7', '--one-tool-call', '--allow-host', '*.example.com']
+  const agent = await made([
+    'agents',
+    'create',
+    ...flags,
+    ...limits,
+    '--block-host',
+    'a.example.com',
+  ])
+  const { display_name, max_iterations, parallel_tool_calls, network_access } = agent
+  assert.deepEqual([display_name, max_iterations, parallel_tool_calls], ['Doorman', 7, false])
+  const hosts = { allowed: ['*.example.com'], blocked: ['a.example.com'] }
+  assert.deepEqual(network_access, hosts)
+  const shown = await cli(['agents', 'get', 'door-man'])
+  assert.match(shown.stdout, /Display name +Doorman\n[\s\S]*Allowed hosts +\*\.example\.com\n/)
+  const copy = await made(['agents', 'copy', 'door-man'])
+  assert.deepEqual([copy.name, copy.network_access], ['door-man-copy', hosts])
+  const found = await made(['agents', 'list', '--search', 'DOORMAN'])
+  assert.deepEqual(found.map(({ id }: { id: string }) => id).sort(), [agent.id, copy.id].sort())
+  const stats = await made(['agents', 'stats', 'door-man'])
+  assert.deepEqual([stats.session_count, stats.execution_count], [0, 0])
+  const preview = ['agents', 'preview', 'door-man', '--max-iterations', '3']
+  assert.equal((await cli(preview)).code, 0)
+  const odd = await cli(['agents', 'update', 'door-man', '--max-iterations', '0'])
+  assert.match(odd.stderr, /whole number from 1/)
+  for (const { id } of [agent, copy])
+    assert.equal((await cli(['agents', 'delete', id, '--yes'])).code, 0)
+})
+
 test('creates an agent from flags, updates, archives and restores it', async () => {
   const flags = ['--name', 'Ada', '--system-prompt', 'Be brief.', '-t', 'a', '-t', 'b']
   const config = ['-c', 'noop', '-c', 'current_time={"timezone": "Europe/Kyiv"}']

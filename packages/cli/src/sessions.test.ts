@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -28,6 +30,51 @@ const made = async (args: string[]) => {
 }
 
 const idOf = async (args: string[]) => (await cli([...args, '--quiet'])).stdout.trim()
+
+test('pins a session, and gives it a prompt and a locale', async () => {
+  const settings = ['--system-prompt', 'Be brief.', '--locale', 'uk-UA']
+  const session = await made(['sessions', 'create', '-a', agent, ...settings])
+  assert.deepEqual([session.system_prompt, session.locale], ['Be brief.', 'uk-UA'])
+  const pinned = async () =>
+    (await made(['sessions', 'list', '--pinned'])).map((one: { id: string }) => one.id)
+  assert.equal((await made(['sessions', 'pin', session.id])).is_pinned, true)
+  assert.deepEqual(await pinned(), [session.id])
+  assert.equal((await made(['sessions', 'unpin', session.id])).is_pinned, false)
+  assert.deepEqual(await pinned(), [])
+})
+
+test('--reason is in the audit log', async () => {
+  const reason = 'Заміна: OPS-7'
+  const session = await made(['sessions', 'create', '-a', agent])
+  const change = ['sessions', 'update', session.id, '--title', 'New', '--reason', reason]
+  await made(change)
+  const entries = await made(['audit', 'list', '--target', session.id])
+  assert.deepEqual(
+    entries.map((one: { reason: string }) => one.reason),
+    [reason],
+  )
+  const secret = await cli([...change.slice(0, -1), `key sk-${'a1'.repeat(12)}`])
+  assert.notEqual(secret.code, 0)
+  assert.match(secret.stderr, /looks like a credential/)
+})
+
+test('finds a session by its key, and moves the key by a fork and a retake', async () => {
+  const create = ['sessions', 'create', '-a', agent, '--key', 'chat-1']
+  const id = await idOf(create)
+  assert.equal(await idOf(create), id)
+  const keyed = async () =>
+    (await made(['sessions', 'list', '--key', 'chat-1'])).map((one: { id: string }) => one.id)
+  assert.deepEqual(await keyed(), [id])
+  await cli(['messages', 'send', id, 'Hello', '--wait'])
+  const [message] = await made(['messages', 'list', id])
+  const retaken = await made(['sessions', 'retake', id, message.id, 'Good morning'])
+  assert.equal(retaken.message.content[0].text, 'Good morning')
+  assert.deepEqual(await keyed(), [retaken.id])
+  const old = (await cli(['sessions', 'get', id])).stdout
+  assert.match(old, new RegExp(`Superseded by +${retaken.id}`))
+  const fork = await idOf(['sessions', 'fork', retaken.id, '--take-key'])
+  assert.deepEqual(await keyed(), [fork])
+})
 
 test('creates, uses, forks, finds and deletes a session', async () => {
   const id = await idOf(['sessions', 'create', '-a', agent, '--title', 'Sums', '-t', 'mine'])
@@ -66,6 +113,25 @@ test('creates, uses, forks, finds and deletes a session', async () => {
   assert.equal((await cli(['sessions', 'delete', id, '-y'])).code, 0)
   const gone = await cli(['sessions', 'get', id])
   assert.deepEqual([gone.code, gone.stdout], [5, ''])
+})
+
+test('creates and revokes tokens of an end user, and exports and deletes the user', async () => {
+  const user = 'customer/1 of ../2'
+  const id = await idOf(['sessions', 'create', '-a', agent, '--user', user])
+  const ids = async (args: string[]) => (await made(args)).map((one: { id: string }) => one.id)
+  assert.deepEqual(await ids(['sessions', 'list', '--user', user]), [id])
+  assert.match((await cli(['sessions', 'get', id])).stdout, /customer\/1 of/)
+  const token = await made(['end-users', 'token', user, '-a', agent, '--access', 'approve'])
+  assert.deepEqual([token.user, token.access, token.agent_ids.length], [user, 'approve', 1])
+  assert.deepEqual(await ids(['end-users', 'tokens', '--user', user]), [token.id])
+  const exported = (await cli(['end-users', 'export', user])).stdout
+  assert.match(exported, new RegExp(id))
+  assert.match(exported, /"type":"end_of_user","sessions":1/)
+  assert.equal((await cli(['end-users', 'revoke-token', token.id])).code, 0)
+  assert.deepEqual(await ids(['end-users', 'tokens', '--user', user]), [])
+  assert.equal((await cli(['end-users', 'delete', user])).code, 2)
+  assert.equal((await made(['end-users', 'delete', user, '-y'])).sessions, 1)
+  assert.equal((await cli(['sessions', 'get', id])).code, 5)
 })
 
 test('sends messages from arguments or stdin, and lists each in one line', async () => {
@@ -109,6 +175,21 @@ test('reports a call that waits for approval, which another client decides on', 
   assert.equal(code, 0)
   assert.match(stderr, /waits for approval of get_current_time/)
   assert.equal((await cli(['sessions', 'approve', id, call])).code, 1)
+})
+
+const isWindows = process.platform === 'win32'
+
+test('writes into a pipe or a device instead of replacing it', { skip: isWindows }, async (t) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-export-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const pipe = path.join(folder, 'pipe')
+  assert.equal(spawnSync('mkfifo', [pipe]).status, 0)
+  const id = await idOf(['sessions', 'create', '-a', agent])
+  const reading = readFile(pipe, 'utf8')
+  assert.equal((await cli(['sessions', 'export', id, '-o', pipe])).code, 0)
+  assert.match(await reading, /^\{"type":"session"/)
+  assert.ok(statSync(pipe).isFIFO())
+  assert.deepEqual(readdirSync(folder), ['pipe'])
 })
 
 test('exports the same to a file and to stdout, and no file after a failure', async (t) => {

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { givenLimits, InitialFile, InitialFiles, shownLimits } from './agent-settings.ts'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
 import { AgentId, HarnessId, harnessId, ModelId, Timestamp } from './id.ts'
 import {
@@ -10,7 +11,13 @@ import {
   RetentionDays,
   ShownName,
 } from './shape.ts'
+import { OutputSchema } from './turn-settings.ts'
 import { TokenUsage } from './usage.ts'
+
+const slug = /^[a-z0-9-]+$/
+
+/** True for a name that identifies an active agent: lower-case letters, digits and dashes. */
+export const isAgentSlug = (name: string): boolean => slug.test(name)
 
 export const AgentStatus = oneOf('active', 'archived')
 export const AgentSource = oneOf('api', 'file')
@@ -20,8 +27,12 @@ export const Agent = Type.Object(
     id: described(AgentId, 'Id of the agent, assigned by the server or chosen by the client.'),
     harness_id: HarnessId,
     name: Type.String({
-      description: 'Name for people: 1 to 255 characters. It need not be unique.',
+      description:
+        'Name: 1 to 255 characters. A slug, of lower-case letters, digits and dashes, names at most one active agent; other names need not be unique.',
     }),
+    display_name: Type.Optional(
+      Type.String({ description: 'Name to show instead of `name`. Absent if none was set.' }),
+    ),
     description: Type.Optional(
       Type.String({ description: 'Purpose of the agent, for people. Absent if none was set.' }),
     ),
@@ -44,6 +55,18 @@ export const Agent = Type.Object(
         description: 'Client tools of the agent. Absent if there are none.',
       }),
     ),
+    output_schema: Type.Optional(
+      described(
+        OutputSchema,
+        'JSON Schema of the answers of all turns whose message names none. Absent: answers are text.',
+      ),
+    ),
+    initial_files: Type.Optional(
+      Type.Array(InitialFile, {
+        description: 'Files of its new sessions. Absent if there are none.',
+      }),
+    ),
+    ...shownLimits,
     retention_days: Type.Optional(
       described(
         RetentionDays,
@@ -103,6 +126,14 @@ export const Agent = Type.Object(
 export type Agent = Static<typeof Agent>
 export const AgentQuery = Type.Object({
   ...listParameters,
+  search: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description:
+        'Only agents whose name, display name or description contains this text, in any case.',
+    }),
+  ),
   include_archived: Type.Optional(
     Type.Boolean({ description: 'True: also return archived agents. Default: false.' }),
   ),
@@ -121,6 +152,27 @@ export type DeleteAgentQuery = Static<typeof DeleteAgentQuery>
 
 export const AgentPage = pageOf(Agent, 'AgentPage')
 
+export const CheckAgentNameQuery = Type.Object({
+  name: described(ShownName, 'Name of a future agent: one line of 1 to 255 characters.'),
+  exclude_id: Type.Optional(described(AgentId, 'Agent that may have the name: the one to rename.')),
+})
+export type CheckAgentNameQuery = Static<typeof CheckAgentNameQuery>
+
+export const NameAvailability = Type.Object(
+  {
+    available: Type.Boolean({
+      description:
+        'False if the name is a slug and another active agent has it. True for all other names.',
+    }),
+  },
+  {
+    title: 'CheckAgentNameResponse',
+    description: 'Whether an agent can have a name.',
+    examples: [{ available: true }],
+  },
+)
+export type NameAvailability = Static<typeof NameAvailability>
+
 const name = ShownName
 const systemPrompt = Type.String({ minLength: 1, maxLength: 1_048_576 })
 const description = Type.String({ maxLength: 10_240 })
@@ -136,10 +188,17 @@ export const NewAgent = Type.Object(
   {
     id: optional(
       AgentId,
-      'Id chosen by the client. An agent that already has it is replaced as a whole. Default: a new id.',
+      'Id chosen by the client. An agent that already has it is replaced as a whole. Default: the id of the active agent with this name, if the name is a slug, otherwise a new id.',
     ),
-    name: described(name, 'Name for people: one line of 1 to 255 characters.'),
+    name: described(
+      name,
+      'Name: one line of 1 to 255 characters. A slug names at most one active agent.',
+    ),
     system_prompt: described(systemPrompt, 'System prompt: 1 to 1,048,576 characters.'),
+    display_name: optional(
+      ShownName,
+      'Name to show instead of `name`: one line of 1 to 255 characters. Default: none.',
+    ),
     description: optional(
       description,
       'Purpose of the agent, for people: at most 10,240 characters. Default: none.',
@@ -157,6 +216,15 @@ export const NewAgent = Type.Object(
       ClientTools,
       'Client tools: at most 128, with names that no other tool of the agent has. Default: none.',
     ),
+    output_schema: optional(
+      OutputSchema,
+      'JSON Schema of its answers: an object schema of at most 64 KiB and 5 levels. Default: none, answers are text.',
+    ),
+    initial_files: optional(
+      InitialFiles,
+      'Files of its new sessions: at most 100, with contents of at most 1,048,576 characters together. Of several at one path the last applies. Default: none.',
+    ),
+    ...givenLimits('Default: no limit of the agent.'),
     retention_days: optional(
       RetentionDays,
       "Retention of its idle sessions and failed turns in days, from 0 to 36,500. 0 keeps them forever; null inherits the organization's. Requires admin access. Default: null; when replacing an agent, unchanged.",
@@ -176,6 +244,10 @@ export const AgentChange = Type.Object(
     system_prompt: optional(
       systemPrompt,
       'New system prompt: 1 to 1,048,576 characters. Absent or null: unchanged.',
+    ),
+    display_name: optional(
+      ShownName,
+      'New name to show: one line of 1 to 255 characters. Absent or null: unchanged.',
     ),
     description: optional(
       description,
@@ -197,6 +269,15 @@ export const AgentChange = Type.Object(
       ClientTools,
       'New client tools, which replace the whole list: at most 128. Absent or null: unchanged.',
     ),
+    output_schema: optional(
+      OutputSchema,
+      'New JSON Schema of its answers, from the next turn on. `{}` removes it. Absent or null: unchanged.',
+    ),
+    initial_files: optional(
+      InitialFiles,
+      'New files of sessions created from now on, which replace the whole list: at most 100. Absent or null: unchanged.',
+    ),
+    ...givenLimits('Absent or null: unchanged.'),
     retention_days: optional(
       RetentionDays,
       "New retention in days, from 0 to 36,500. 0 keeps sessions forever; null inherits the organization's. Requires admin access. Absent: unchanged.",
@@ -226,6 +307,13 @@ export const PreviewAgent = Type.Object(
     tags: optional(tags, 'Labels of the agent. They have no effect on the preview.'),
     capabilities: optional(CapabilityUses, 'Capabilities of the agent. Default: none.'),
     tools: optional(ClientTools, 'Client tools of the agent. Default: none.'),
+    output_schema: optional(
+      OutputSchema,
+      'JSON Schema of its answers. It is checked and has no effect on the preview.',
+    ),
+    display_name: optional(ShownName, 'Name to show. It has no effect on the preview.'),
+    initial_files: optional(InitialFiles, 'Files of sessions. They have no effect on the preview.'),
+    ...givenLimits('It is checked and has no effect on the preview.'),
     session: optional(
       Type.Object({
         model_id: optional(ModelId, 'Model of the session. Default: that of the agent.'),

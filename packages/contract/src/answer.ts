@@ -1,6 +1,8 @@
 import { type Static, Type } from 'typebox'
+import { Decider } from './event-parts.ts'
+import { Timestamp } from './id.ts'
 import { SessionStatus, WaitingFor } from './session.ts'
-import { AnyObject, count, described, nullable, oneOf, optional } from './shape.ts'
+import { AnyObject, count, described, nullable, oneOf, optional, pageOf } from './shape.ts'
 
 export const ClientToolResult = Type.Object(
   {
@@ -102,3 +104,145 @@ export const ApprovalResponse = Type.Object(
   },
 )
 export type ApprovalResponse = Static<typeof ApprovalResponse>
+
+const toolCallId = Type.String({
+  minLength: 1,
+  maxLength: 1_000,
+  description: 'Id of the call.',
+  examples: ['call_1'],
+})
+
+export const Approvals = Type.Object(
+  {
+    approvals: Type.Array(
+      Type.Object(
+        { tool_call_id: toolCallId, ...Approval.properties },
+        { title: 'CallApproval', description: 'The decision on one call.' },
+      ),
+      {
+        minItems: 1,
+        maxItems: 64,
+        description:
+          'Decisions, 1 to 64, each call once. If one of them cannot be stored, none is.',
+      },
+    ),
+  },
+  {
+    title: 'ApprovalsRequest',
+    description: 'Decisions about several tool calls that wait for approvals.',
+    examples: [
+      {
+        approvals: [
+          { tool_call_id: 'call_1', decision: 'approve' },
+          { tool_call_id: 'call_2', decision: 'deny', reason: 'The file is still needed.' },
+        ],
+      },
+    ],
+  },
+)
+export type Approvals = Static<typeof Approvals>
+
+export const ApprovalsResponse = Type.Object(
+  {
+    approvals: Type.Array(
+      Type.Object(
+        {
+          tool_call_id: toolCallId,
+          decision: described(oneOf('approved', 'denied'), 'The stored decision.'),
+        },
+        { title: 'CallDecision', description: 'The stored decision on one call.' },
+      ),
+      { description: 'The decisions, in the order of the request.' },
+    ),
+    ...afterwards,
+  },
+  {
+    title: 'ApprovalsResponse',
+    description: 'The stored decisions, and calls that still wait.',
+    examples: [
+      {
+        approvals: [{ tool_call_id: 'call_1', decision: 'approved' }],
+        status: 'active',
+        waiting_for: null,
+      },
+    ],
+  },
+)
+export type ApprovalsResponse = Static<typeof ApprovalsResponse>
+
+const toolDecisions = ['allow', 'allow_always', 'reject', 'reject_always'] as const
+
+export const ToolApprovals = Type.Object(
+  {
+    decisions: Type.Array(
+      Type.Object(
+        {
+          tool_call_id: described(toolCallId, 'Id of the call, with or without `tool_approval_`.'),
+          decision: described(
+            oneOf(...toolDecisions),
+            '`allow`: the call runs. `reject`: it does not. With `_always`: so do all later calls of the tool in this session.',
+          ),
+        },
+        { title: 'ToolApprovalItem', description: 'The decision on one call.' },
+      ),
+      {
+        minItems: 1,
+        maxItems: 64,
+        description:
+          'Decisions, 1 to 64, each call once. Calls that are left out are not approved.',
+      },
+    ),
+  },
+  {
+    title: 'SubmitToolApprovalsRequest',
+    description: 'Decisions about all tool calls that wait for approvals.',
+    examples: [{ decisions: [{ tool_call_id: 'call_1', decision: 'allow_always' }] }],
+  },
+)
+export type ToolApprovals = Static<typeof ToolApprovals>
+
+export const ToolApprovalsResponse = Type.Object(
+  {
+    resolved: Type.Array(
+      Type.Object(
+        {
+          tool_call_id: toolCallId,
+          tool: Type.String({ description: 'Name of the tool.', examples: ['open_door'] }),
+          outcome: described(
+            oneOf(...toolDecisions, 'not_approved', 'expired'),
+            'The decision. `not_approved`: the request left the call out. `expired`: its time was over.',
+          ),
+        },
+        { title: 'ResolvedToolApproval', description: 'The outcome of one call.' },
+      ),
+      { description: 'All calls that waited for an approval.' },
+    ),
+    status: described(SessionStatus, 'Status of the session after the request.'),
+  },
+  {
+    title: 'SubmitToolApprovalsResponse',
+    description: 'Outcomes of all calls that waited for an approval.',
+    examples: [
+      {
+        resolved: [{ tool_call_id: 'call_1', tool: 'open_door', outcome: 'allow_always' }],
+        status: 'active',
+      },
+    ],
+  },
+)
+export type ToolApprovalsResponse = Static<typeof ToolApprovalsResponse>
+
+export const ToolRule = Type.Object(
+  {
+    tool_name: Type.String({ description: 'Name of the tool.', examples: ['open_door'] }),
+    decision: described(
+      oneOf('allow', 'reject'),
+      '`allow`: its calls run without an approval. `reject`: they do not run.',
+    ),
+    decided_by: described(Decider, 'Caller that decided.'),
+    created_at: described(Timestamp, 'Time of the decision.'),
+  },
+  { title: 'ToolRule', description: 'A decision for all calls of a tool in a session.' },
+)
+export type ToolRule = Static<typeof ToolRule>
+export const ToolRulePage = pageOf(ToolRule, 'ToolRulePage')

@@ -7,8 +7,8 @@ export const AuditEntry = Type.Object(
     id: described(AuditEntryId, 'Id of the entry.'),
     created_at: described(Timestamp, 'Time at which the entry was recorded.'),
     actor_type: described(
-      oneOf('anonymous', 'user', 'key', 'token', 'server'),
-      '`user`: a signed-in user, or a user of the product. `key`: an API key. `token`: a session token. `server`: the server itself, for agents from files and for the client in its process. `anonymous`: no credential, or no authentication.',
+      oneOf('anonymous', 'user', 'key', 'token', 'server', 'channel'),
+      '`user`: a signed-in user, or a user of the product. `key`: an API key. `token`: a session token. `channel`: a key of an agent channel. `server`: the server itself, for agents from files and for the client in its process. `anonymous`: no credential, or no authentication.',
     ),
     actor_id: nullable(Type.String(), 'Id of the user, key or token. Null if there is none.'),
     actor_name: nullable(Type.String(), 'Name of the actor at that time. Null if there is none.'),
@@ -30,6 +30,10 @@ export const AuditEntry = Type.Object(
       Type.Record(Type.String(), Type.Unknown()),
       'Further facts, such as the address of a failed sign-in, or `refused` for a refused request. Null if there are none.',
     ),
+    reason: nullable(
+      Type.String(),
+      'Why the caller made the change: its `Everruns-Change-Reason` header. Null if it gave none.',
+    ),
   },
   {
     title: 'AuditEntry',
@@ -47,6 +51,7 @@ export const AuditEntry = Type.Object(
         user_agent: 'outlast-cli/0.1.0',
         request_id: 'req-1a',
         details: null,
+        reason: 'Replaced by the new support agent.',
       },
     ],
   },

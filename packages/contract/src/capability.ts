@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
-import { ModelId, ProviderId } from './id.ts'
-import { AnyObject, described, nullable, oneOf, optional, pageOf } from './shape.ts'
+import { MessageId, ModelId, ProviderId } from './id.ts'
+import { AnyObject, described, nullable, oneOf, optional, PageQuery, pageOf } from './shape.ts'
+import { Context, Instructions, OutputSchema } from './turn-settings.ts'
 
 const capabilityId = {
   description:
@@ -216,6 +217,27 @@ const PreviewModel = Type.Object(
   { title: 'PreviewModel', description: 'The model that a turn would use.' },
 )
 
+export const TurnSettings = Type.Object(
+  {
+    message_id: described(MessageId, 'Message that started the turn.'),
+    instructions: Type.Optional(
+      described(Instructions, 'Text after the system prompt. Absent if there is none.'),
+    ),
+    context: Type.Optional(described(Context, 'Facts for the model. Absent if there are none.')),
+    tools: Type.Optional(
+      Type.Array(ClientTool, { description: 'Client tools. Absent if there are none.' }),
+    ),
+    output_schema: Type.Optional(
+      described(OutputSchema, 'JSON Schema of the answer. Absent if the message has none.'),
+    ),
+  },
+  {
+    title: 'TurnSettings',
+    description: 'Settings of a message that hold for its turn only.',
+  },
+)
+export type TurnSettings = Static<typeof TurnSettings>
+
 export const Preview = Type.Object(
   {
     system_prompt: Type.String({
@@ -233,6 +255,12 @@ export const Preview = Type.Object(
       description:
         'Problems that do not prevent a turn, one sentence each. Empty if there are none.',
     }),
+    turn_settings: Type.Optional(
+      described(
+        TurnSettings,
+        'What the message of the running turn adds to that turn. Absent if no turn runs, or it adds nothing.',
+      ),
+    ),
   },
   {
     title: 'Preview',
@@ -259,3 +287,16 @@ export const CapabilityUnavailable = Type.Object(
     examples: [{ capability_id: 'current_time', error: 'timezone must be an IANA time zone.' }],
   },
 )
+
+export const CapabilityQuery = Type.Object({
+  ...PageQuery.properties,
+  search: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description:
+        'Only capabilities whose id, name or description contains this text, in any case.',
+    }),
+  ),
+})
+export type CapabilityQuery = Static<typeof CapabilityQuery>

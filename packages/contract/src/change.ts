@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Heartbeat } from './event.ts'
+import { Heartbeat } from './event-query.ts'
 import { SessionId } from './id.ts'
 import { described, nullable, oneOf } from './shape.ts'
 
@@ -10,7 +10,9 @@ export const changeNouns = [
   'model',
   'mcp_server',
   'schedule',
+  'image',
   'key',
+  'agent_channel',
   'member',
   'invitation',
   'organization',

@@ -45,6 +45,23 @@ export const ErrorResponse = Type.Object(
       description: 'Stable code of the problem for programs, in snake_case.',
       examples: ['invalid_request'],
     }),
+    title: Type.String({
+      description: 'Name of the status, as in RFC 9457.',
+      examples: ['Bad Request'],
+    }),
+    status: Type.Integer({ description: 'Status of the response.', examples: [400] }),
+    detail: Type.String({ description: 'The same sentence as `error`.' }),
+    instance: Type.Optional(
+      Type.String({
+        description:
+          'Id of the request, as in its `x-request-id` header. Absent if the server could not read the request.',
+      }),
+    ),
+    retry_after_seconds: Type.Optional(
+      Type.Integer({
+        description: 'Seconds of the `Retry-After` header. Only with the status 429 or 503.',
+      }),
+    ),
     details: Type.Optional(
       Type.Array(ErrorDetail, {
         description: 'Problems at certain places of the request, at most 10. Absent without any.',
@@ -61,6 +78,10 @@ export const ErrorResponse = Type.Object(
       {
         error: 'The request is not valid: name must not be empty',
         code: 'invalid_request',
+        title: 'Bad Request',
+        status: 400,
+        detail: 'The request is not valid: name must not be empty',
+        instance: 'req_5f0c9a1',
         details: [{ path: 'name', message: 'must not be empty' }],
       },
     ],

@@ -1,6 +1,6 @@
 /** Parts that the data of several events have in common. */
 import { type Static, Type } from 'typebox'
-import { MessageId, TurnId } from './id.ts'
+import { ImageId, MessageId, TurnId } from './id.ts'
 import { AnyObject, count, described, oneOf, optional } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
@@ -10,6 +10,12 @@ export const turnAndInput = {
   ...turnId,
   input_message_id: described(MessageId, 'Id of the message that the turn answers.'),
 }
+
+export const imported = Type.Optional(
+  Type.Literal(true, {
+    description: 'True if the session was created with this message. Absent otherwise.',
+  }),
+)
 
 export const durationMs = (description: string) => Type.Optional(count(description))
 
@@ -130,6 +136,31 @@ export const HookDecision = Type.Object(
 )
 export type HookDecision = Static<typeof HookDecision>
 
+export const OmittedImage = Type.Object(
+  {
+    image_id: Type.Optional(
+      described(ImageId, 'Id of an uploaded image. Absent for an image by address or in base64.'),
+    ),
+    filename: Type.Optional(Type.String({ description: 'File name of an uploaded image.' })),
+    reason: Type.String({
+      description: 'Reason, as the rest of a sentence.',
+      examples: ['the model does not support images'],
+    }),
+  },
+  {
+    title: 'OmittedImage',
+    description: 'An image of the conversation that the model received as text.',
+    examples: [
+      {
+        image_id: 'img_01933b5a000070008000000000000001',
+        filename: 'chart.png',
+        reason: 'the model does not support images',
+      },
+    ],
+  },
+)
+export type OmittedImage = Static<typeof OmittedImage>
+
 export const errorFields = {
   error: Type.Optional(
     Type.String({ description: 'Reason of the failure, for people. Absent on success.' }),
@@ -183,6 +214,12 @@ export const GenerationMetadata = Type.Object(
     compaction: Type.Optional(
       described(CompactionInfo, 'Compaction before the call. Absent if there was none.'),
     ),
+    omitted_images: Type.Optional(
+      Type.Array(OmittedImage, {
+        description:
+          'Images that the model received as text, newest first, at most 20. Absent if there were none.',
+      }),
+    ),
   },
   { title: 'LlmGenerationMetadata', description: 'Model, usage, times and outcome of a call.' },
 )
@@ -194,8 +231,13 @@ export const Decider = Type.Object(
       description: 'Kind of caller: `user`, `key`, `token`, `server` or `anonymous`.',
       examples: ['user'],
     }),
-    id: Type.String({ description: 'Id of the user, API key or session token.' }),
+    id: Type.String({ description: 'Id of the user, API key or token.' }),
     name: Type.String({ description: 'Name of the caller when it answered.' }),
+    user: Type.Optional(
+      Type.String({
+        description: 'The end user whose token the caller used. Absent for other callers.',
+      }),
+    ),
   },
   {
     title: 'Decider',

@@ -23,6 +23,8 @@ import {
   ToolApprovalResolvedData,
   ToolCallRequestedData,
   ToolCompletedData,
+  ToolInputDeltaData,
+  ToolInputResolvedData,
   ToolProgressData,
   ToolStartedData,
 } from './tool-events.ts'
@@ -54,6 +56,7 @@ export const eventData = {
   'reason.thinking.delta': ReasonThinkingDeltaData,
   'reason.thinking.completed': ReasonThinkingCompletedData,
   'output.message.delta': OutputMessageDeltaData,
+  'tool.input.delta': ToolInputDeltaData,
   'llm.generation': LlmGenerationData,
   'output.message.completed': OutputMessageCompletedData,
   'reason.completed': ReasonCompletedData,
@@ -61,6 +64,7 @@ export const eventData = {
   'tool.approval_requested': ToolApprovalRequestedData,
   'tool.approval_resolved': ToolApprovalResolvedData,
   'tool.call_requested': ToolCallRequestedData,
+  'tool.input_resolved': ToolInputResolvedData,
   'tool.started': ToolStartedData,
   'tool.completed': ToolCompletedData,
   'tool.progress': ToolProgressData,
@@ -77,7 +81,11 @@ export const eventTypes = Object.keys(eventData) as EventType[]
 export type EventDataOf<T extends EventType> = Static<(typeof eventData)[T]>
 
 /** Types that are streamed while a reply is written. They are never stored and have no sequence. */
-export const liveEventTypes = ['output.message.delta', 'reason.thinking.delta'] as const
+export const liveEventTypes = [
+  'output.message.delta',
+  'reason.thinking.delta',
+  'tool.input.delta',
+] as const
 
 export const EventContext = Type.Object(
   {
@@ -193,7 +201,20 @@ export const Event = Type.Object(
     ],
   },
 )
-export const EventPage = pageOf(Event, 'EventPage')
+const page = pageOf(Event, 'EventPage')
+export const EventPage = Type.Object(
+  {
+    ...page.properties,
+    scanned_to: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description:
+          'Last `sequence` that a search has looked at, if more of the log is left: go on with it as `after_sequence`, or as `before_sequence` if the search went backwards. Absent otherwise, and without search parameters.',
+      }),
+    ),
+  },
+  { title: 'EventPage', description: 'Stored events of a session.' },
+)
 
 export type Event<T extends EventType = EventType> = {
   [K in T]: {
@@ -207,79 +228,3 @@ export type Event<T extends EventType = EventType> = {
     tags?: string[]
   }
 }[T]
-
-const typeList = (description: string) =>
-  Type.Optional(
-    Type.Array(Type.String({ maxLength: 1000 }), {
-      maxItems: 64,
-      description,
-      examples: [['turn.completed', 'turn.failed']],
-    }),
-  )
-
-const eventFilter = {
-  since_id: Type.Optional(
-    Type.String({
-      pattern: '^event_[0-9a-f]{32}$',
-      description:
-        'Only events after this one. The id of a delta resumes inside its message. 32 zeros: from the start. Default: from the start.',
-      examples: ['event_01933b5a00007000800000000000e008'],
-    }),
-  ),
-  after_sequence: Type.Optional(
-    Type.Integer({
-      minimum: 0,
-      maximum: integerMax,
-      description:
-        'Only events after this `sequence`. It cannot detect lost events; prefer `since_id`. Default: 0.',
-    }),
-  ),
-  exclude: typeList(
-    'Event types to leave out, as repeated parameters or separated by commas. Unknown types have no effect. Default: none.',
-  ),
-  types: typeList(
-    'Event types to return, as repeated parameters or separated by commas. An unknown type is refused with 400. Default: all.',
-  ),
-}
-
-export const EventQuery = Type.Object({
-  ...eventFilter,
-  limit: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: integerMax,
-      description:
-        'Maximum number of events to return, oldest first. Default: all, or 100 with `expand`.',
-    }),
-  ),
-  expand: Type.Optional(
-    Type.Unsafe<'messages'>({
-      type: 'string',
-      enum: ['messages'],
-      description:
-        '`messages` returns the whole prompt in each `llm.generation`, for at most 100 events. Default: only new messages.',
-    }),
-  ),
-})
-export type EventQuery = Static<typeof EventQuery>
-
-export const Heartbeat = Type.Optional(
-  Type.Unsafe<'comment' | 'event'>({
-    type: 'string',
-    enum: ['comment', 'event'],
-    description:
-      'Form of the heartbeat of a silent stream: a `comment` of SSE, or `event: heartbeat`. Default: `comment`.',
-  }),
-)
-
-export const StreamQuery = Type.Object({
-  ...eventFilter,
-  accumulated: Type.Optional(
-    Type.Boolean({
-      description:
-        'False leaves `accumulated` out of deltas, which makes long replies much smaller. Default: true.',
-    }),
-  ),
-  heartbeat: Heartbeat,
-})
-export type StreamQuery = Static<typeof StreamQuery>

@@ -14,7 +14,10 @@ export const idPrefixes = {
   mcp_server: 'mcp',
   invitation: 'invitation',
   session_token: 'token',
+  image: 'img',
   audit: 'audit',
+  agent_channel: 'appchan',
+  agent_key: 'agentkey',
 } as const
 
 export type Noun = keyof typeof idPrefixes
@@ -38,7 +41,10 @@ export const ModelId = idOf('model', 'a model of this server')
 export const McpServerId = idOf('mcp_server', 'an MCP server')
 export const InvitationId = idOf('invitation', 'an invitation')
 export const SessionTokenId = idOf('session_token', 'a session token')
+export const ImageId = idOf('image', 'an uploaded image')
 export const AuditEntryId = idOf('audit', 'an audit entry')
+export const AgentChannelId = idOf('agent_channel', 'an agent channel')
+export const AgentKeyId = idOf('agent_key', 'a key of an agent channel')
 
 /** The only harness. Some clients require one on agents and sessions. */
 export const harnessId = 'harness_00000000000000000000000000000001'
@@ -46,6 +52,9 @@ export const HarnessId = Type.Literal(harnessId, {
   description:
     'Always the same value. Some published clients require the property; it selects nothing.',
 })
+
+/** The agent of sessions that name none. Lists of agents leave it out. */
+export const generalAgentId = 'agent_00000000000000000067656e6572616c'
 
 /** Users, keys, schedules and files have dashed UUIDs without a prefix. */
 export const Uuid = Type.String({

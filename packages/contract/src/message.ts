@@ -1,6 +1,8 @@
 import { type Static, Type } from 'typebox'
-import { MessageId, ModelId, SessionId, Timestamp } from './id.ts'
+import { ClientTool, ClientTools } from './capability.ts'
+import { ImageId, MessageId, ModelId, SessionId, Timestamp } from './id.ts'
 import { AnyObject, count, described, oneOf, optional, pageOf } from './shape.ts'
+import { Context, Instructions, OutputSchema } from './turn-settings.ts'
 
 const part = <const T extends string>(type: T) =>
   Type.Unsafe<T>({ type: 'string', enum: [type], description: `Always \`${type}\`.` })
@@ -39,17 +41,16 @@ export const ImagePart = Type.Object(
 export const ImageFilePart = Type.Object(
   {
     type: part('image_file'),
-    image_id: Type.String({
-      pattern: '^img_[0-9a-f]{32}$',
-      description: 'Id of the uploaded image: `img_` and 32 lower-case hex digits.',
-      examples: ['img_01933b5a000070008000000000000001'],
-    }),
-    filename: optional(Type.String(), 'File name of the image, for people.'),
+    image_id: ImageId,
+    filename: optional(
+      Type.String(),
+      'File name of the image, for people and for models without vision. Default: that of the upload.',
+    ),
   },
   {
     title: 'ImageFileContentPart',
     description:
-      'A reference to an uploaded image. It is stored for compatibility with other servers and is not sent to the model.',
+      'An uploaded image: see `POST /v1/images`. The model receives its bytes. A model that cannot see images receives its name, as does any model once the image is deleted.',
     examples: [{ type: 'image_file', image_id: 'img_01933b5a000070008000000000000001' }],
   },
 )
@@ -112,16 +113,50 @@ export const Controls = Type.Object(
       "Model for the turns that this message starts or joins. A model that is disabled by then is passed over. Default: the session's model.",
     ),
     reasoning: optional(ReasoningConfig, 'Reasoning effort of the model calls.'),
+    output_schema: optional(
+      OutputSchema,
+      "JSON Schema of the answer: an object schema of at most 64 KiB and 5 levels. The turn then ends with `output`, or fails with `output_invalid`. Default: the agent's.",
+    ),
+    hints: optional(
+      AnyObject,
+      'Facts about the client for the tools of these turns, at most 16 KiB as JSON. They replace those of the session key by key. Default: none.',
+    ),
   },
   {
     title: 'Controls',
-    description: 'Model and reasoning effort that one message selects for its turns.',
+    description: 'Model, reasoning effort, output schema and hints that one message selects.',
     examples: [
       { model_id: 'model_01933b5a00007000800000000000020a', reasoning: { effort: 'high' } },
     ],
   },
 )
 export type Controls = Static<typeof Controls>
+
+export const ExternalActor = Type.Object(
+  {
+    source: Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description: 'System that knows the person, such as `slack` or `whatsapp`.',
+      examples: ['slack'],
+    }),
+    actor_id: Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description: 'Id of the person in that system.',
+      examples: ['U024BE7LH'],
+    }),
+    actor_name: optional(Type.String({ maxLength: 200 }), 'Name of the person. Default: none.'),
+    metadata: optional(AnyObject, 'Any JSON object. Default: none.'),
+  },
+  {
+    title: 'ExternalActor',
+    description:
+      'Person who wrote a message in another system. Stored with the message, not sent to the model, and no authentication.',
+    examples: [{ source: 'slack', actor_id: 'U024BE7LH', actor_name: 'Ada Lovelace' }],
+  },
+)
+export type ExternalActor = Static<typeof ExternalActor>
 
 const messageFields = {
   id: described(MessageId, 'Id of the message. It is the same in every list and event.'),
@@ -135,7 +170,19 @@ const messageFields = {
   created_at: described(Timestamp, 'Time at which the message was stored.'),
   controls: optional(
     Controls,
-    'Model and reasoning effort that the message selected. Absent if none were given.',
+    'Model, reasoning effort and output schema that the message selected. Absent if none were given.',
+  ),
+  instructions: optional(
+    Instructions,
+    'Additional system text of the turn that the message started. Absent if none was given.',
+  ),
+  context: optional(
+    Context,
+    'Facts for the turn that the message started. Absent if none were given.',
+  ),
+  tools: optional(
+    Type.Array(ClientTool),
+    'Client tools of the turn that the message started. Absent if none were given.',
   ),
   metadata: optional(
     AnyObject,
@@ -145,6 +192,9 @@ const messageFields = {
     Type.Array(Type.String(), {
       description: 'Labels from the request. Absent if none were given.',
     }),
+  ),
+  external_actor: Type.Optional(
+    described(ExternalActor, 'Person who wrote the message in another system. Absent if unknown.'),
   ),
 }
 
@@ -231,11 +281,23 @@ export const NewMessage = Type.Object(
     message: described(InputMessage, 'The message. The whole request has at most 8 MiB.'),
     on_busy: optional(
       OnBusy,
-      'Effect while a turn runs. `steer`, the default: the turn reads the message at its next model call. `queue`: a turn of its own follows. `interrupt`: the turn is cancelled, its text so far is kept, and this message is next. `reject`: 409 `session_busy`.',
+      'Effect while a turn runs. `steer`, the default: the turn reads the message at its next model call. `queue`: a turn of its own follows. `interrupt`: the turn is cancelled, its text so far is kept, and this message is next. `reject`: 409 `session_busy`. A message with `tools`, `context`, `instructions` or an output schema has a turn of its own: its default is `queue`, and `steer` is refused.',
     ),
     controls: optional(
       Controls,
-      "Model and reasoning effort of the turns that the message starts or joins. Default: the session's model and its default effort.",
+      "Model, reasoning effort and output schema of the turns that the message starts or joins. Default: the session's model, its default effort, and the agent's output schema.",
+    ),
+    instructions: optional(
+      Instructions,
+      'Additional system text for the turn of this message only, at most 32 KiB. It follows the system prompt. Default: none.',
+    ),
+    context: optional(
+      Context,
+      'Facts for the turn of this message only: at most 32, together at most 64 KiB. Default: none.',
+    ),
+    tools: optional(
+      ClientTools,
+      "Client tools for the turn of this message only: at most 128. A tool replaces that of the session or agent with the same name. Default: the session's and the agent's.",
     ),
     metadata: optional(
       AnyObject,
@@ -244,6 +306,10 @@ export const NewMessage = Type.Object(
     tags: optional(
       Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 }),
       'Labels of the message: at most 50, each of at most 100 characters. Default: none.',
+    ),
+    external_actor: optional(
+      ExternalActor,
+      'Person who wrote the message in another system, such as a chat. Refused for tokens. Default: none.',
     ),
   },
   {

@@ -4,6 +4,7 @@ import {
   durationMs,
   errorFields,
   GenerationMetadata,
+  imported,
   ModelMetadata,
   ToolCall,
   ToolSummary,
@@ -13,6 +14,7 @@ import {
 import { AgentId, MessageId } from './id.ts'
 import { EventMessage } from './message.ts'
 import { count, described, optional } from './shape.ts'
+import { OutputErrors } from './turn-settings.ts'
 
 export const ReasonStartedData = Type.Object(
   {
@@ -176,6 +178,13 @@ export const OutputMessageCompletedData = Type.Object(
     ),
     metadata: Type.Optional(described(ModelMetadata, 'Model that replied.')),
     usage: usageOf('Tokens and cost of the call. Absent if the provider reported none.'),
+    output_errors: Type.Optional(
+      described(
+        OutputErrors,
+        'Violations of the output schema, at most 10. The model is called once more to correct them; after that the turn fails. Absent for valid answers.',
+      ),
+    ),
+    imported,
   },
   {
     title: 'OutputMessageCompletedData',

@@ -255,6 +255,11 @@ export const ModelWithProvider = Type.Object(
     ...modelFields,
     provider_name: Type.String({ description: 'Name of the provider.', examples: ['OpenAI'] }),
     provider_type: described(ProviderType, `API of the provider. ${providerTypeMeaning}`),
+    enabled: Type.Boolean({ description: 'True if the `status` of the model is `active`.' }),
+    healthy: Type.Boolean({
+      description:
+        'True if its provider is active and has a key or an address of its own. The server does not call the provider for it.',
+    }),
     profile: Type.Optional(
       described(ModelProfile, 'Public facts about the model. Absent if the catalogue lacks it.'),
     ),
@@ -262,7 +267,15 @@ export const ModelWithProvider = Type.Object(
   {
     title: 'LlmModelWithProvider',
     description: 'A model with its provider and its profile.',
-    examples: [{ ...modelExample, provider_name: 'OpenAI', provider_type: 'openai' }],
+    examples: [
+      {
+        ...modelExample,
+        provider_name: 'OpenAI',
+        provider_type: 'openai',
+        enabled: true,
+        healthy: true,
+      },
+    ],
   },
 )
 export type ModelWithProvider = Static<typeof ModelWithProvider>

@@ -1,23 +1,25 @@
 import { type Static, Type } from 'typebox'
-import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
+import { sessionLimits } from './agent-settings.ts'
+import { CapabilityUse, ClientTool } from './capability.ts'
+import { EndUserId, endUserFilter } from './end-user.ts'
 import {
   AgentId,
-  EventId,
   HarnessId,
   harnessId,
   ModelId,
   OrganizationId,
   SessionId,
   Timestamp,
+  TurnId,
 } from './id.ts'
 import {
+  AnyObject,
   described,
-  integerMax,
   nullable,
   oneOf,
-  optional,
   pageOf,
   pageParameters,
+  withoutControls,
 } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
@@ -29,7 +31,7 @@ const status = described(
   '`started`: created, no turn has run. `active`: a turn is queued, runs or waits for a client. `idle`: the latest turn has ended.',
 )
 
-const waitingType = oneOf('tool_results', 'approval')
+const waitingType = oneOf('tool_results', 'approval', 'input')
 
 const WaitingCall = Type.Object(
   {
@@ -40,7 +42,7 @@ const WaitingCall = Type.Object(
     tool_name: Type.String({ description: 'Name of the tool.', examples: ['open_door'] }),
     type: described(
       waitingType,
-      '`tool_results`: the client must run the tool. `approval`: a person must approve or deny the call.',
+      '`tool_results`: the client must run the tool. `approval`: a person must approve or deny the call. `input`: a person must answer questions.',
     ),
     expires_at: described(
       Timestamp,
@@ -54,7 +56,7 @@ export const WaitingFor = Type.Object(
   {
     type: described(
       waitingType,
-      '`approval` if all of `calls` wait for an approval, otherwise `tool_results`.',
+      '`tool_results` if one of `calls` waits for the client, otherwise `input` if one waits for answers, otherwise `approval`.',
     ),
     tool_call_ids: Type.Array(Type.String(), {
       description: 'Ids of the tool calls in `calls`, in the same order.',
@@ -85,6 +87,31 @@ export const WaitingFor = Type.Object(
 )
 export type WaitingFor = Static<typeof WaitingFor>
 
+/** A client's own name for a session. */
+export const SessionKey = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: withoutControls,
+  examples: ['chat-4711'],
+})
+
+export const LastTurn = Type.Object(
+  {
+    id: described(TurnId, 'Id of the turn.'),
+    status: described(
+      oneOf('completed', 'failed', 'cancelled'),
+      'How the turn ended. `failed`: it can be retried.',
+    ),
+    error: nullable(Type.String(), 'Reason of the failure, in words. Null unless it failed.'),
+    error_code: nullable(
+      Type.String(),
+      'Code of the failure, as in `turn.failed`. Null unless it failed.',
+    ),
+  },
+  { title: 'LastTurn', description: 'The end of the latest turn of a session.' },
+)
+export type LastTurn = Static<typeof LastTurn>
+
 export const ForkedFrom = Type.Object(
   {
     session_id: described(SessionId, 'Id of the source session, which may be deleted by now.'),
@@ -105,6 +132,14 @@ export const Session = Type.Object(
     organization_id: described(OrganizationId, 'Organization that owns the session.'),
     agent_id: described(AgentId, 'Agent that answers in the session. It never changes.'),
     harness_id: HarnessId,
+    user: nullable(
+      EndUserId,
+      'End user of your product to whom the session belongs. It never changes, and a fork has the same. Null: none.',
+    ),
+    key: nullable(
+      Type.String(),
+      "Client's own name for the session, unique among the sessions of its agent and end user. Null if none was set, or if another session has taken it.",
+    ),
     title: nullable(
       Type.String(),
       'Title set by a client, at most 255 characters. The server never generates one. Null if none was set.',
@@ -124,10 +159,15 @@ export const Session = Type.Object(
       description:
         "Client tools that the session adds to the agent's. A tool replaces the agent's tool of the same name.",
     }),
+    ...sessionLimits,
     status,
     waiting_for: nullable(
       WaitingFor,
-      'Tool results or approvals that the running turn waits for. Null if it waits for none; `status` stays `active` meanwhile.',
+      'Tool results, approvals or answers that the running turn waits for. Null if it waits for none; `status` stays `active` meanwhile.',
+    ),
+    last_turn: nullable(
+      LastTurn,
+      'End of the latest turn. Null before the first end, and while a turn is queued, runs or waits.',
     ),
     preview: nullable(
       Type.String(),
@@ -144,6 +184,39 @@ export const Session = Type.Object(
     forked_from: nullable(
       ForkedFrom,
       'Source session and last copied event, if the session is a fork. Null otherwise.',
+    ),
+    forked_from_session_id: nullable(SessionId, 'The same as `forked_from.session_id`, or null.'),
+    forked_from_sequence: nullable(
+      Type.Integer({ minimum: 1 }),
+      'The same as `forked_from.sequence`, or null.',
+    ),
+    parent_session_id: nullable(
+      SessionId,
+      'Session whose agent created this one. Always null: agents do not create sessions.',
+    ),
+    system_prompt: nullable(
+      Type.String(),
+      'Text that comes before the system prompt of the agent. Null if none was given.',
+    ),
+    locale: nullable(
+      Type.String(),
+      'Language of the user, such as `uk-UA`. The prompt and the tools get it. Null if none was given.',
+    ),
+    hints: nullable(
+      AnyObject,
+      'Facts about the client, for tools. `controls.hints` of a message replace them key by key. Null if none were given.',
+    ),
+    features: Type.Array(Type.String(), {
+      description: 'Parts of the session that a client can show. Always `file_system`.',
+    }),
+    is_pinned: Type.Optional(
+      Type.Boolean({
+        description: 'True if the caller has pinned the session. Absent in streams and exports.',
+      }),
+    ),
+    superseded_by: nullable(
+      SessionId,
+      'Session that took the place of this one: its retake, or a fork that took its key. It may be deleted by now. Null otherwise.',
     ),
     legal_hold: Type.Boolean({
       description:
@@ -170,17 +243,37 @@ export const Session = Type.Object(
         organization_id: 'org_00000000000000000000000000000001',
         agent_id: `agent_${id}0101`,
         harness_id: harnessId,
+        user: 'customer-4711',
+        key: 'report-48',
         title: 'Weekly report',
         tags: ['reports'],
         model_id: `model_${id}020a`,
         capabilities: [{ ref: 'current_time', config: { timezone: 'Europe/Kyiv' } }],
         tools: [],
+        max_iterations: null,
+        parallel_tool_calls: null,
+        network_access: null,
         status: 'idle',
         waiting_for: null,
+        last_turn: {
+          id: `turn_${id}c001`,
+          status: 'completed',
+          error: null,
+          error_code: null,
+        },
         preview: 'Summarize the sales of last week.',
         output_preview: 'Sales rose by 4 % to 18,200 orders.',
         usage: { input_tokens: 1_840, output_tokens: 212, cost_usd: 0.000_884 },
         forked_from: null,
+        forked_from_session_id: null,
+        forked_from_sequence: null,
+        parent_session_id: null,
+        system_prompt: null,
+        locale: 'uk-UA',
+        hints: null,
+        features: ['file_system'],
+        is_pinned: false,
+        superseded_by: null,
         legal_hold: false,
         started_at: '2026-11-25T09:30:00.120Z',
         finished_at: '2026-11-25T09:30:04.871Z',
@@ -192,80 +285,6 @@ export const Session = Type.Object(
 )
 export type Session = Static<typeof Session>
 export const SessionPage = pageOf(Session, 'SessionPage')
-
-const title = Type.String({ maxLength: 255 })
-const tags = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })
-
-export const NewSession = Type.Object(
-  {
-    agent_id: described(AgentId, 'Agent that answers in the session. It must not be archived.'),
-    title: optional(title, 'Title for lists, at most 255 characters. Default: none.'),
-    tags: optional(tags, 'Labels: at most 50, each of at most 100 characters. Default: none.'),
-    model_id: optional(
-      ModelId,
-      "Model of the session's turns. It must be active. Default: the agent's `default_model_id` at this moment, or none.",
-    ),
-    capabilities: optional(
-      CapabilityUses,
-      "Capabilities to add to the agent's, at most 250, each `ref` once. A config can narrow limits of the agent, never widen them. Default: none.",
-    ),
-    tools: optional(
-      ClientTools,
-      "Client tools to add to the agent's, at most 128. A tool replaces the agent's tool of the same name, and must keep its `requires_approval`. Default: none.",
-    ),
-  },
-  {
-    title: 'CreateSessionRequest',
-    description: 'Agent and optional settings of a new session.',
-    examples: [{ agent_id: `agent_${id}0101`, title: 'Weekly report', tags: ['reports'] }],
-  },
-)
-export type NewSession = Static<typeof NewSession>
-
-export const SessionChange = Type.Object(
-  {
-    title: optional(title, 'New title, at most 255 characters. Absent or null: unchanged.'),
-    tags: optional(
-      tags,
-      'New list of labels, which replaces the whole list: at most 50, each of at most 100 characters. Absent or null: unchanged.',
-    ),
-    legal_hold: optional(
-      Type.Boolean(),
-      'True places a legal hold, false releases it. Requires admin access. Absent or null: unchanged.',
-    ),
-  },
-  {
-    title: 'UpdateSessionRequest',
-    description: 'Properties of a session to change. An absent or `null` property is unchanged.',
-    examples: [{ title: 'Weekly report, final', tags: ['reports', 'final'] }],
-  },
-)
-export type SessionChange = Static<typeof SessionChange>
-
-export const NewFork = Type.Object(
-  {
-    at_sequence: optional(
-      Type.Integer({ minimum: 1, maximum: integerMax }),
-      '`sequence` of the last event to copy. Not together with `event_id`. Default: all events.',
-    ),
-    event_id: optional(
-      EventId,
-      'Id of the last event to copy. Not together with `at_sequence`. Default: all events.',
-    ),
-    title: optional(title, "Title of the fork, at most 255 characters. Default: the source's."),
-    tags: optional(
-      tags,
-      "Labels of the fork: at most 50, each of at most 100 characters. Default: the source's.",
-    ),
-    model_id: optional(ModelId, "Model of the fork's turns. Default: the source's."),
-  },
-  {
-    title: 'ForkSessionRequest',
-    description: 'Where to cut the copy, and properties that differ from the source.',
-    examples: [{ at_sequence: 17, title: 'Weekly report, another way' }],
-  },
-)
-export type NewFork = Static<typeof NewFork>
 
 export const ExportSessionQuery = Type.Object({
   files: Type.Optional(
@@ -281,12 +300,34 @@ export type ExportSessionQuery = Static<typeof ExportSessionQuery>
 export const SessionQuery = Type.Object({
   ...pageParameters,
   agent_id: Type.Optional(described(AgentId, 'Only sessions of this agent.')),
+  user: endUserFilter('sessions'),
+  key: Type.Optional(
+    described(SessionKey, 'Only sessions with this key. The whole key must match, case included.'),
+  ),
   status: Type.Optional(described(SessionStatus, 'Only sessions with this status.')),
+  outcome: Type.Optional(
+    Type.Unsafe<'failed'>({
+      type: 'string',
+      enum: ['failed'],
+      description: '`failed`: only idle sessions whose latest turn failed.',
+    }),
+  ),
+  waiting: Type.Optional(
+    Type.Boolean({
+      description:
+        'True: only sessions that wait for tool results, approvals or other input. False: only others.',
+    }),
+  ),
   tag: Type.Optional(
     Type.String({
       minLength: 1,
       maxLength: 100,
       description: 'Only sessions with this tag. The whole tag must match, case included.',
+    }),
+  ),
+  pinned: Type.Optional(
+    Type.Boolean({
+      description: 'True: only sessions that the caller has pinned. False: only others.',
     }),
   ),
   legal_hold: Type.Optional(

@@ -4,12 +4,15 @@ import {
   Decider,
   durationMs,
   HookDecision,
+  imported,
   ToolCall,
   ToolCallSummary,
   toolCallFields,
+  turnId,
 } from './event-parts.ts'
 import { Timestamp } from './id.ts'
 import { ContentPart } from './message.ts'
+import { QuestionOutcome, QuestionSet } from './question.ts'
 import { AnyObject, count, described, oneOf, optional } from './shape.ts'
 
 export const ActStartedData = Type.Object(
@@ -19,6 +22,27 @@ export const ActStartedData = Type.Object(
   {
     title: 'ActStartedData',
     description: 'Appended with a reply that has tool calls, before the first one runs.',
+  },
+)
+
+export const ToolInputDeltaData = Type.Object(
+  {
+    ...turnId,
+    tool_call_id: Type.String({
+      description:
+        'Id that the model gave the call. Later events have another one if the session already had it.',
+      examples: ['call_1'],
+    }),
+    name: toolCallFields.tool_name,
+    delta: Type.String({
+      description: 'New text of the arguments, a part of a JSON object.',
+      examples: ['{"to":"ada@exa'],
+    }),
+  },
+  {
+    title: 'ToolInputDeltaData',
+    description:
+      'Streamed at most every 50 ms while the model writes the arguments of a call. Not stored, without `sequence`. Append `delta` to the text of the call; `output.message.completed` has the complete calls. Hidden from session tokens with the `chat` view.',
   },
 )
 
@@ -56,6 +80,11 @@ export const ToolApprovalResolvedData = Type.Object(
     arguments: Type.Optional(
       described(AnyObject, "Arguments that replace the model's. Absent if they are unchanged."),
     ),
+    always: Type.Optional(
+      Type.Boolean({
+        description: 'True if the decision holds for all calls of the tool in the session.',
+      }),
+    ),
     decided_by: Type.Optional(
       described(Decider, 'Caller that decided. Absent if the approval expired.'),
     ),
@@ -84,12 +113,47 @@ export const ToolCallRequestedData = Type.Object(
   {
     tool_calls: Type.Array(ToolCall, { description: 'Calls that the client must run.' }),
     expires_at: expiresAt('the calls end with the status `timeout`'),
+    input: Type.Optional(
+      described(
+        QuestionSet,
+        'Questions to a person. Present if the call asks them: then no client runs it.',
+      ),
+    ),
     hook: hookOf('these calls'),
   },
   {
     title: 'ToolCallRequestedData',
     description:
-      'Appended when client tools are called. Run them, and send the results to `POST /v1/sessions/{session_id}/tool-results`.',
+      'Appended when client tools are called. Run them, and send the results to `POST /v1/sessions/{session_id}/tool-results`. With `input`: appended when a tool asks a person. Show the questions, and send the answers to `POST /v1/sessions/{session_id}/question-answers`.',
+  },
+)
+
+export const ToolInputResolvedData = Type.Object(
+  {
+    ...toolCallFields,
+    ...QuestionOutcome.properties,
+    decided_by: Type.Optional(
+      described(Decider, 'Caller that answered or declined. Absent for the other outcomes.'),
+    ),
+  },
+  {
+    title: 'ToolInputResolvedData',
+    description:
+      'Appended when the questions of a running tool have their outcome. The tool then runs again, and gets the answers. The answers to `ask_user` are its result in `tool.completed` instead.',
+    examples: [
+      {
+        tool_call_id: 'call_1',
+        tool_name: 'book_flight',
+        status: 'answered',
+        answered_by: 'user',
+        answers: [{ id: 'q1', selected: ['Window'] }],
+        decided_by: {
+          kind: 'user',
+          id: '01933b5a-0000-7000-8000-000000000001',
+          name: 'Ada Lovelace',
+        },
+      },
+    ],
   },
 )
 
@@ -141,8 +205,12 @@ export const ToolCompletedData = Type.Object(
       'Time that the call ran in milliseconds. Absent if it did not run here.',
     ),
     answered_by: Type.Optional(
-      described(Decider, "Caller that submitted a client tool's result. Absent for other tools."),
+      described(
+        Decider,
+        "Caller that submitted a client tool's result or answered questions. Absent for other tools.",
+      ),
     ),
+    imported,
   },
   {
     title: 'ToolCompletedData',

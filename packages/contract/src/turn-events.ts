@@ -1,10 +1,11 @@
 /** Data of the events about a session and its turns as a whole. */
 import { Type } from 'typebox'
-import { durationMs, turnAndInput, turnId, usageOf } from './event-parts.ts'
+import { durationMs, imported, turnAndInput, turnId, usageOf } from './event-parts.ts'
 import { PathChange } from './file.ts'
-import { AgentId, ModelId } from './id.ts'
+import { AgentId, MessageId, ModelId } from './id.ts'
 import { EventMessage } from './message.ts'
-import { count, described, oneOf } from './shape.ts'
+import { Anything, count, described, oneOf } from './shape.ts'
+import { OutputErrors } from './turn-settings.ts'
 
 const iterations = count('Number of model calls of the turn, repeated attempts not counted.')
 
@@ -26,6 +27,7 @@ export const InputMessageData = Type.Object(
         '`queue` if the message waits for a turn of its own. Absent if it starts or joins a turn.',
       ),
     ),
+    imported,
   },
   {
     title: 'InputMessageData',
@@ -75,6 +77,11 @@ export const TurnStartedData = Type.Object(
     input_content: inputContent,
     prompt_hash: hashOf('system prompt'),
     tools_hash: hashOf('list of tools'),
+    output_schema_hash: Type.Optional(
+      Type.String({
+        description: 'SHA-256 of the output schema of the turn. Absent if it has none.',
+      }),
+    ),
   },
   {
     title: 'TurnStartedData',
@@ -119,6 +126,33 @@ export const TurnCompletedData = Type.Object(
       'Time from the start of the turn to its end in milliseconds, waits included.',
     ),
     input_content: inputContent,
+    output: Type.Optional(
+      described(
+        Anything,
+        'The answer as JSON, which matches the output schema. Absent if the turn has none.',
+      ),
+    ),
+    status: Type.Optional(
+      described(oneOf('completed'), 'Always `completed`. Absent in old events.'),
+    ),
+    final_message_id: Type.Optional(
+      described(MessageId, 'Message that is the answer. Absent in old events.'),
+    ),
+    final_answer_preview: Type.Optional(
+      Type.String({
+        description:
+          'Text of the answer: at most 200 characters, then `…`. Absent if it has no text, and in old events.',
+      }),
+    ),
+    llm_call_count: Type.Optional(
+      count('Number of model calls, repeated attempts not counted. Absent in old events.'),
+    ),
+    tool_call_count: Type.Optional(
+      count('Number of tool calls with an outcome. Absent in old events.'),
+    ),
+    time_to_first_token_ms: durationMs(
+      'Time of the first model call until its first token in milliseconds. Absent if it was not measured.',
+    ),
   },
   {
     title: 'TurnCompletedData',
@@ -136,6 +170,12 @@ export const TurnFailedData = Type.Object(
         description: 'Code of the failure; the error reference lists all codes.',
         examples: ['max_iterations', 'llm_rate_limited'],
       }),
+    ),
+    output_errors: Type.Optional(
+      described(
+        OutputErrors,
+        'Violations of the output schema, at most 10. Only with `output_invalid`.',
+      ),
     ),
     usage: usageOf('Tokens and cost of the turn. Absent if no call reported tokens.'),
   },

@@ -24,6 +24,9 @@ export const TokenUsage = Type.Object(
           'List price in US dollars of the calls whose model has known prices, fixed when each call ends. Absent if no price is known.',
       }),
     ),
+    estimated_cost_usd: Type.Optional(
+      Type.Number({ minimum: 0, description: 'The same as `cost_usd`. Absent in old events.' }),
+    ),
   },
   {
     title: 'TokenUsage',

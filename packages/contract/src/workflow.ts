@@ -1,4 +1,6 @@
 import { type Static, Type } from 'typebox'
+import { TurnSettings } from './capability.ts'
+import { OmittedImage } from './event-parts.ts'
 import { AgentId, MessageId, SessionId, Timestamp, TurnId } from './id.ts'
 import { count, described, nullable, oneOf, pageOf, pageParameters } from './shape.ts'
 
@@ -92,6 +94,7 @@ export const sessionStates = [
   'between_steps',
   'waits_for_client',
   'waits_for_approval',
+  'waits_for_input',
   'waits_for_database',
   'node_gone',
   'cancelling',
@@ -111,6 +114,7 @@ const states = [
   '`between_steps`: is between two of these, for milliseconds.',
   '`waits_for_client`: waits for results of client tools.',
   '`waits_for_approval`: waits for approvals.',
+  '`waits_for_input`: waits for answers of a person.',
   '`waits_for_database`: its node, or every node, has not renewed its lease for a second.',
   '`node_gone`: its node died, and another one takes the turn over.',
   '`cancelling`: was cancelled, and its work comes to an end.',
@@ -142,6 +146,10 @@ export const Why = Type.Object(
       description:
         'Ids of capabilities that nodes lack. While `queued`, the turn waits for a node that has them; afterwards it runs without them. Empty for session tokens.',
     }),
+    omitted_images: Type.Array(OmittedImage, {
+      description:
+        'Images that the latest finished model call of the session received as text, newest first, at most 20. Empty otherwise.',
+    }),
     until: nullable(
       Timestamp,
       'Time at which the turn continues without an answer or a missing capability, or retries. Null if there is none.',
@@ -154,6 +162,10 @@ export const Why = Type.Object(
     error_code: nullable(
       errorCode,
       'Code of that failure, or of the failed call that is retried. Null otherwise.',
+    ),
+    turn_settings: nullable(
+      TurnSettings,
+      'What the message of the open turn adds to that turn. Null if it adds nothing, without an open turn, and for session tokens.',
     ),
   },
   {
@@ -173,10 +185,12 @@ export const Why = Type.Object(
         attempt: 2,
         tools: [],
         missing_capabilities: [],
+        omitted_images: [],
         until: null,
         ahead: null,
         error: null,
         error_code: null,
+        turn_settings: null,
       },
     ],
   },

@@ -2,7 +2,10 @@ import type {
   Agent,
   AgentChange,
   AgentQuery,
+  AgentStats,
+  CheckAgentNameQuery,
   ExportAgentQuery,
+  NameAvailability,
   NewAgent,
   Preview,
   PreviewAgent,
@@ -21,19 +24,34 @@ const formats: Record<Format, string> = {
 export function agents(http: Http) {
   const { call, text } = http
   return {
-    /** Lists active agents, newest first; with `include_archived` archived ones too. */
+    /**
+     * Lists active agents, newest first; with `include_archived` archived ones too, with
+     * `search` only those whose names or description contain it.
+     */
     list: (query?: AgentQuery, options?: CallOptions) =>
       listOf<Agent>(http, '/v1/agents', query, options),
-    /** Creates an agent. If an agent has the given `id`, replaces it. */
+    /**
+     * Creates an agent. Replaces the agent with the given `id`, or without one the active agent of
+     * the same name, if that consists of lower-case letters, digits and dashes.
+     */
     create: (agent: NewAgent, options?: CallOptions) =>
       call<Agent>('POST', '/v1/agents', { body: agent }, options),
     /** Returns the prompt, tools and model of an agent without storing it. */
     preview: (agent: PreviewAgent, options?: CallOptions) =>
       call<Preview>('POST', '/v1/agents/preview', { body: agent, isRead: true }, options),
-    /** Returns an agent, archived or not. `not_found` for an unknown id. */
+    /** Returns whether an agent, other than `exclude_id`, can have a name. */
+    checkName: (query: CheckAgentNameQuery, options?: CallOptions) =>
+      call<NameAvailability>('GET', '/v1/agents/check-name', { query }, options),
+    /** Returns an agent by its id, archived or not, or by its name. `not_found` if unknown. */
     get: (id: string, options?: CallOptions) =>
       call<Agent>('GET', path`/v1/agents/${id}`, {}, options),
-    /** Creates an agent with this id, or replaces it. */
+    /** Copies an agent, under a name with `-copy` or ` (copy)` at its end. */
+    copy: (id: string, options?: CallOptions) =>
+      call<Agent>('POST', path`/v1/agents/${id}/copy`, {}, options),
+    /** Returns how many sessions an agent has, and the turns, tokens and cost of these. */
+    stats: (id: string, options?: CallOptions) =>
+      call<AgentStats>('GET', path`/v1/agents/${id}/stats`, {}, options),
+    /** Creates an agent with this id or name, or replaces it. */
     put: (id: string, agent: NewAgent, options?: CallOptions) =>
       call<Agent>('PUT', path`/v1/agents/${id}`, { body: agent }, options),
     /** Changes the given properties. Lists are replaced; `status: 'active'` restores. */

@@ -1,4 +1,11 @@
-import type { Approval, Event, EventType, ToolCall } from '@outlast/contract'
+import type {
+  Approval,
+  Event,
+  EventType,
+  QuestionAnswers,
+  QuestionSet,
+  ToolCall,
+} from '@outlast/contract'
 import { linked, whenAborted } from './abort.ts'
 import type { ClientTool } from './client-tool.ts'
 import { OutlastError } from './error.ts'
@@ -15,6 +22,11 @@ export type CallHandlers = {
     call: ToolCall & { expires_at: string },
     context: { signal: AbortSignal },
   ) => Approval | undefined | Promise<Approval | undefined>
+  /** Answers or declines the questions of a tool. Undefined leaves them to another client. */
+  onQuestions?: (
+    asked: QuestionSet & { tool_call_id: string },
+    context: { signal: AbortSignal },
+  ) => QuestionAnswers | undefined | Promise<QuestionAnswers | undefined>
 }
 
 type Work = (signal: AbortSignal) => Promise<unknown>
@@ -47,6 +59,7 @@ const roles = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'ignored',
   'output.message.completed': 'ignored',
   'reason.completed': 'ignored',
@@ -54,6 +67,7 @@ const roles = {
   'tool.approval_requested': 'request',
   'tool.approval_resolved': 'outcome',
   'tool.call_requested': 'request',
+  'tool.input_resolved': 'outcome',
   'tool.started': 'ignored',
   'tool.completed': 'outcome',
   'tool.progress': 'ignored',
@@ -77,7 +91,13 @@ const outcomeTypes = (Object.keys(roles) as EventType[]).filter((type) => roles[
 export function createCalls(
   http: Http,
   sessionId: string,
-  { signal, tools = [], onApproval, onError }: CallHandlers & { onError: (error: unknown) => void },
+  {
+    signal,
+    tools = [],
+    onApproval,
+    onQuestions,
+    onError,
+  }: CallHandlers & { onError: (error: unknown) => void },
 ) {
   const session = { http, sessionId }
   const claimed = claimsOf(http)
@@ -130,15 +150,22 @@ export function createCalls(
 
   function settle(event: Event) {
     if (event.type === 'tool.approval_resolved') drop(approvalOf(event.data.tool_call_id))
+    else if (event.type === 'tool.input_resolved') dropQuestions(event.data.tool_call_id)
     else if (event.type === 'tool.completed') {
       drop(approvalOf(event.data.tool_call_id))
       drop(resultOf(event.data.tool_call_id))
+      dropQuestions(event.data.tool_call_id)
     } else if (event.context.turn_id === turnId) end()
   }
 
   function drop(key: string) {
     settled.add(key)
     running.get(key)?.abort()
+  }
+
+  /** A call may ask several sets of questions, one after the other. */
+  function dropQuestions(callId: string) {
+    for (const key of begun) if (key.startsWith(`questions ${callId} `)) drop(key)
   }
 
   let turnId: string | undefined
@@ -152,27 +179,50 @@ export function createCalls(
     /** Starts the calls that an event requests, and stops those that it ends. */
     take(event: Event) {
       turnId = event.context.turn_id ?? turnId
-      const sequence = event.sequence ?? 0
-      if (event.type === 'tool.call_requested') {
-        for (const call of event.data.tool_calls) {
-          const tool = tools.find(({ definition }) => definition.name === call.name)
-          if (tool)
-            begin(resultOf(call.id), sequence, (signal) => answer(session, { call, tool }, signal))
-        }
-      } else if (event.type === 'tool.approval_requested' && onApproval) {
-        const call = { ...event.data.tool_call, expires_at: event.data.expires_at }
-        begin(approvalOf(call.id), sequence, (signal) =>
-          decide(session, { call, onApproval }, signal),
-        )
-      } else if (roles[event.type] === 'outcome') settle(event)
+      const handlers = { tools, onApproval, onQuestions }
+      for (const [key, work] of worksIn(session, event, handlers)) {
+        begin(key, event.sequence ?? 0, work)
+      }
+      if (roles[event.type] === 'outcome') settle(event)
     },
     /** Stops running calls, because the turn is over. */
     end,
   }
 }
 
+type Handlers = { tools: readonly ClientTool[] } & {
+  [Name in 'onApproval' | 'onQuestions']: CallHandlers[Name]
+}
+
+/** The work that an event requests of this program, by its key. */
+function worksIn(
+  session: Session,
+  event: Event,
+  { tools, onApproval, onQuestions }: Handlers,
+): [key: string, work: Work][] {
+  if (event.type === 'tool.approval_requested') {
+    if (!onApproval) return []
+    const call = { ...event.data.tool_call, expires_at: event.data.expires_at }
+    return [[approvalOf(call.id), (signal) => decide(session, { call, onApproval }, signal)]]
+  }
+  if (event.type !== 'tool.call_requested') return []
+  const { tool_calls, input } = event.data
+  return tool_calls.flatMap((call): [string, Work][] => {
+    if (input) {
+      if (!onQuestions) return []
+      const asked = { ...input, tool_call_id: call.id }
+      const work: Work = (signal) => answerQuestions(session, { asked, onQuestions }, signal)
+      return [[questionsOf(call.id, event.sequence ?? 0), work]]
+    }
+    const tool = tools.find(({ definition }) => definition.name === call.name)
+    if (!tool) return []
+    return [[resultOf(call.id), (signal) => answer(session, { call, tool }, signal)]]
+  })
+}
+
 type Session = { http: Http; sessionId: string }
 type AskedCall = ToolCall & { expires_at: string }
+type Asked = QuestionSet & { tool_call_id: string }
 
 async function answer(
   { http, sessionId }: Session,
@@ -205,6 +255,19 @@ async function decide(
   await http.call('POST', at, { body }, { signal, retriesMax })
 }
 
+async function answerQuestions(
+  { http, sessionId }: Session,
+  { asked, onQuestions }: { asked: Asked; onQuestions: NonNullable<CallHandlers['onQuestions']> },
+  signal: AbortSignal,
+) {
+  const answers = await onQuestions(asked, { signal })
+  if (!answers || signal.aborted) return
+  const at = path`/v1/sessions/${sessionId}/question-answers`
+  const body = { ...answers, tool_call_id: asked.tool_call_id }
+  await http.call('POST', at, { body }, { signal, retriesMax })
+}
+
+const questionsOf = (callId: string, sequence: number) => `questions ${callId} ${sequence}`
 const resultOf = (callId: string) => `result ${callId}`
 const approvalOf = (callId: string) => `approval ${callId}`
 
@@ -215,4 +278,4 @@ const isRefused = (error: unknown) =>
 /** Tests whether the call was answered elsewhere, or waits no longer. */
 const isAnswered = (error: unknown) =>
   error instanceof OutlastError &&
-  (error.code === 'tool_call_not_waiting' || error.code === 'approval_not_pending')
+  ['tool_call_not_waiting', 'approval_not_pending', 'question_not_waiting'].includes(error.code)

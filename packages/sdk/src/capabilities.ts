@@ -1,4 +1,4 @@
-import type { CapabilityInfo, PageQuery } from '@outlast/contract'
+import type { CapabilityInfo, CapabilityQuery } from '@outlast/contract'
 import { type CallOptions, type Http, path } from './http.ts'
 import { listOf } from './page.ts'
 
@@ -6,7 +6,7 @@ export function capabilities(http: Http) {
   const { call } = http
   return {
     /** Lists the capabilities that agents can use, with the JSON Schemas of their configs. */
-    list: (query?: PageQuery, options?: CallOptions) =>
+    list: (query?: CapabilityQuery, options?: CallOptions) =>
       listOf<CapabilityInfo>(http, '/v1/capabilities', query, options),
     /** Returns a capability. `not_found` for an unknown id. */
     get: (id: string, options?: CallOptions) =>

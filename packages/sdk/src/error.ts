@@ -40,13 +40,21 @@ export class OutlastError extends Error {
   }
 }
 
-/** The error of a failed turn. `code` is the `error_code` of its `turn.failed`. */
+/**
+ * The error of a failed turn. `code` is the `error_code` of its `turn.failed`. With
+ * `output_invalid`, `details` has the violations of the output schema.
+ */
 export class TurnFailedError extends OutlastError {
   override name = 'TurnFailedError'
   readonly turnId: string
 
-  constructor(turnId: string, code: string, message: string) {
-    super(code, message)
+  constructor(
+    turnId: string,
+    code: string,
+    message: string,
+    details?: readonly ErrorDetail[] | undefined,
+  ) {
+    super(code, message, { details })
     this.turnId = turnId
   }
 }

@@ -2,11 +2,13 @@ import type { Event, EventMessage, EventType, TokenUsage } from '@outlast/contra
 import { OutlastError, TurnFailedError } from './error.ts'
 
 /** The answer to a message. */
-export type Answer = {
+export type Answer<Output = unknown> = {
   /** Text of the last message of the turn. For a cancelled turn, the text so far. */
   text: string
   /** That message. Undefined if the turn was cancelled before it replied. */
   message: EventMessage | undefined
+  /** The value of the answer, if the message or the agent has an output schema. */
+  output: Output
   turnId: string
   outcome: 'completed' | 'cancelled'
   /** Tokens and cost of the turn. Undefined if no call reported tokens. */
@@ -71,6 +73,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'ignored',
   'output.message.completed': own((state, { data }) =>
     state.isUnseen ? state : { ...state, message: data.message },
@@ -80,6 +83,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'tool.approval_requested': 'ignored',
   'tool.approval_resolved': 'ignored',
   'tool.call_requested': 'ignored',
+  'tool.input_resolved': 'ignored',
   'tool.started': 'ignored',
   'tool.completed': 'ignored',
   'tool.progress': 'ignored',
@@ -115,10 +119,12 @@ export function answerOf({ ended, message, turnId }: Following): Answer {
     throw new OutlastError('unanswered', 'The session is idle, and no turn answered the message.')
   }
   if (ended.type === 'turn.failed') {
-    throw new TurnFailedError(turnId, ended.data.error_code ?? 'turn_failed', ended.data.error)
+    const { error, error_code = 'turn_failed', output_errors } = ended.data
+    throw new TurnFailedError(turnId, error_code, error, output_errors)
   }
   const outcome = ended.type === 'turn.completed' ? 'completed' : 'cancelled'
-  return { text: textOf(message), message, turnId, outcome, usage: ended.data.usage }
+  const output = ended.type === 'turn.completed' ? ended.data.output : undefined
+  return { text: textOf(message), message, output, turnId, outcome, usage: ended.data.usage }
 }
 
 /** Returns the text parts of a message, joined. */

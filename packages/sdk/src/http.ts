@@ -42,12 +42,30 @@ export type Request = {
   body?: unknown
   /** Sent unchanged, instead of `body`. */
   text?: { type: string; content: string }
+  /** Sent as `multipart/form-data`, instead of `body`. */
+  form?: FormData
   /** Media type of the response. Default: JSON. */
   accept?: string
   /** A POST without an effect, which needs no idempotency key. */
   isRead?: boolean
 }
 
+/**
+ * A response that lists unknown fields of the request. The client asks the server to refuse them,
+ * so it receives warnings only if a header of the caller replaces `outlast-strict`.
+ */
+export type Warned<T> = T extends object
+  ? T extends readonly unknown[]
+    ? T
+    : T & { warnings?: string[] }
+  : T
+
+/** Makes a call, and returns the JSON of its response. */
+type Call = {
+  <T>(method: Change, path: string, sent?: Request, options?: CallOptions): Promise<Warned<T>>
+  <T>(method: Method, path: string, sent?: Request, options?: CallOptions): Promise<T>
+}
+type Change = 'POST' | 'PUT' | 'PATCH'
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** Calls of one server. */
@@ -129,8 +147,8 @@ export function createHttp(client: ClientOptions) {
       yield* bytesOf(response, { base, limitMs: limitOf(client, options), signal })
     },
     /** Returns the JSON of the response; undefined without a body. */
-    call: <T>(method: Method, path: string, sent?: Request, options?: CallOptions) =>
-      request<T>(method, path, { request: sent, options, read: json }),
+    call: ((method, path, sent, options) =>
+      request(method, path, { request: sent, options, read: json })) as Call,
     /** Returns the text of the response, which must have the requested media type. */
     text: (
       method: Method,
@@ -141,6 +159,13 @@ export function createHttp(client: ClientOptions) {
       const read = (answer: Response) => expectType(answer, sent.accept).text()
       return request<string>(method, path, { request: sent, options, read })
     },
+    /** Returns the bytes of the response with their media type. */
+    blob: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
+      request<Blob>(method, path, {
+        request: { accept: '*/*', ...sent },
+        options,
+        read: (answer) => answer.blob(),
+      }),
     /** Returns the response with its body unread, which has no timeout. */
     open: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
       request<Response>(method, path, { request: sent, options, read: whole }),
@@ -162,6 +187,7 @@ async function headersOf(
   if (key) setHeader(headers, 'authorization', `Bearer ${key.trim()}`)
   if (organization) setHeader(headers, 'x-org-id', organization)
   if (text || body !== undefined) headers.set('content-type', text?.type ?? 'application/json')
+  if (body !== undefined) headers.set('outlast-strict', 'true')
   if (idempotencyKey !== undefined) setHeader(headers, 'idempotency-key', idempotencyKey)
   if (options.ifMatch !== undefined) setHeader(headers, 'if-match', `"${options.ifMatch}"`)
   for (const [name, value] of Object.entries({ ...common, ...options.headers })) {
@@ -338,8 +364,8 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
-const bodyOf = ({ body, text }: Request) =>
-  text ? text.content : body === undefined ? null : JSON.stringify(body)
+const bodyOf = ({ body, text, form }: Request) =>
+  form ?? text?.content ?? (body === undefined ? null : JSON.stringify(body))
 
 function queryOf(query: Query = {}): string {
   const search = new URLSearchParams()

@@ -1,5 +1,6 @@
 export type * from '@outlast/contract'
 export type { ChangeEvent } from './changes.ts'
+export type { ChannelCallOptions, ChannelStreamOptions } from './channels.ts'
 export {
   type ArgumentsOf,
   type ClientTool as RunnableTool,
@@ -10,10 +11,13 @@ export { isOutlastError, OutlastError, TurnFailedError } from './error.ts'
 export type { ErrorCode, ServerCode, TransportCode, TurnCode } from './error-code.ts'
 export { type Answer, textOf } from './follow.ts'
 export type { CallOptions, ClientOptions } from './http.ts'
+export type { ImageOptions } from './images.ts'
 export { createOutlast, type Outlast } from './outlast.ts'
+export type { OutputOf, OutputSchema } from './output.ts'
 export type { List, Page } from './page.ts'
 export type { ConnectionOptions } from './reader.ts'
 export type { SendOptions, SessionHandle } from './session.ts'
+export type { StandardSchemaV1 } from './standard-schema.ts'
 export type { StreamOptions } from './stream.ts'
 export { addEvent, emptyTranscript } from './transcript.ts'
 export {
@@ -26,6 +30,7 @@ export {
   type Transcript,
   type TranscriptItem,
   type UserMessage,
+  type WritingCall,
 } from './transcript-items.ts'
 export type { Turn, TurnOptions } from './turn.ts'
 export { type StepAttempt, type TurnStep, type TurnSteps, turnStepsOf } from './turn-steps.ts'

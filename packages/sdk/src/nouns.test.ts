@@ -210,7 +210,8 @@ test('signs in, changes a password and signs out', async () => {
   const signedIn = createOutlast({ url, apiKey: access_token }).auth
   const passwords = { current_password: person.password, new_password: 'another password' }
   await signedIn.changePassword(passwords)
-  await assert.rejects(auth.login(person), { code: 'invalid_login' })
+  const { email, password } = person
+  await assert.rejects(auth.login({ email, password }), { code: 'invalid_login' })
   const again = await auth.refresh({ refresh_token })
   assert.notEqual(again.access_token, access_token)
   await createOutlast({ url, apiKey: again.access_token }).auth.logout()

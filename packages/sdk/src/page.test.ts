@@ -202,3 +202,12 @@ test('ends an iteration over a server that ignores `offset`', async (t) => {
   assert.equal((await idsOf(createOutlast({ url }).agents.list({ limit: 100 }))).length, 100)
   assert.ok(requests < 20, `${requests} requests`)
 })
+
+test('yields all items of a list without ids', async () => {
+  const { id } = await outlast.sessions.create({ agent_id: await start(0) })
+  const names = ['a', 'b', 'c', 'd', 'e']
+  await outlast.sessions.setSecrets(id, { secrets: Object.fromEntries(names.map((n) => [n, 'x'])) })
+  const seen: string[] = []
+  for await (const { name } of outlast.sessions.listSecrets(id, { limit: 2 })) seen.push(name)
+  assert.deepEqual(seen, names)
+})

@@ -90,8 +90,8 @@ export function listFrom<T>(
   }
 }
 
-/** Returns the id of an item. */
+/** Returns the id of an item, or what is unique among the items of its list. */
 function keyOf(item: unknown): unknown {
-  const { id, turn_id, user_id } = item as Record<string, unknown>
-  return id ?? turn_id ?? user_id
+  const { id, turn_id, user_id, key, tool_name, name } = item as Record<string, unknown>
+  return id ?? turn_id ?? user_id ?? key ?? tool_name ?? name ?? item
 }

@@ -1,14 +1,40 @@
-import type { Event, EventType, Message, NewMessage } from '@outlast/contract'
+import type {
+  Event,
+  EventType,
+  Message,
+  NewMessage,
+  QuestionAnswers,
+  QuestionAnswersAccepted,
+  RetriedTurn,
+} from '@outlast/contract'
+import type { ClientTool } from './client-tool.ts'
 import { OutlastError } from './error.ts'
 import type { Following } from './follow.ts'
 import { type CallOptions, type Http, path } from './http.ts'
+import { jsonSchemaOf, type OutputOf, type OutputSchema } from './output.ts'
 import { type StreamOptions, streamEvents } from './stream.ts'
 import { createTurn, type Turn, type TurnOptions } from './turn.ts'
 
-/** Settings of a message and its turn. */
-export type SendOptions = TurnOptions &
-  Pick<NewMessage, 'on_busy' | 'controls' | 'metadata' | 'tags'> &
-  Pick<CallOptions, 'idempotencyKey'>
+type MessageFields =
+  | 'on_busy'
+  | 'controls'
+  | 'instructions'
+  | 'context'
+  | 'metadata'
+  | 'tags'
+  | 'external_actor'
+
+/**
+ * Settings of a message and its turn. `output` is a schema of the answer. `turnTools` are tools of
+ * this turn only, which run in this program. With these, `instructions` or `context`, the message
+ * has a turn of its own.
+ */
+export type SendOptions<Schema extends OutputSchema = OutputSchema> = TurnOptions &
+  Pick<NewMessage, MessageFields> &
+  Pick<CallOptions, 'idempotencyKey'> & {
+    output?: Schema | undefined
+    turnTools?: readonly ClientTool[]
+  }
 
 /** A session for sending messages and following turns. */
 export type SessionHandle = ReturnType<typeof sessionOf>
@@ -17,10 +43,15 @@ type Content = NewMessage['message']['content']
 
 export function sessionOf(http: Http, id: string) {
   async function post(content: string | Content, options: SendOptions): Promise<Following> {
-    const { on_busy, controls, metadata, tags, signal, idempotencyKey } = options
+    const { on_busy, instructions, context, metadata, tags, external_actor } = options
+    const { signal, idempotencyKey, output, turnTools } = options
+    const output_schema = output && jsonSchemaOf(output)
+    const controls = output_schema ? { ...options.controls, output_schema } : options.controls
+    const tools = turnTools?.map(({ definition }) => definition)
     const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content
     const message = { role: 'user' as const, content: parts }
-    const body: NewMessage = { message, on_busy, controls, metadata, tags }
+    const settings = { controls, instructions, context, tools }
+    const body: NewMessage = { message, on_busy, ...settings, metadata, tags, external_actor }
     const about = { ...(signal && { signal }), ...(idempotencyKey && { idempotencyKey }) }
     const at = path`/v1/sessions/${id}/messages`
     const stored = await http.call<Message>('POST', at, { body }, about)
@@ -32,10 +63,17 @@ export function sessionOf(http: Http, id: string) {
     /**
      * Sends a message and returns the turn that answers it. Await the turn for the answer, or
      * iterate it for the events. While a turn runs, the message joins it, unless `on_busy` selects
-     * another effect.
+     * another effect. With `output`, the answer has a value of that type.
      */
-    send: (content: string | Content, options: SendOptions = {}): Turn =>
-      createTurn(http, id, { begin: post(content, options), options }),
+    send: <const Schema extends OutputSchema = never>(
+      content: string | Content,
+      options: SendOptions<Schema> = {},
+    ): Turn<[Schema] extends [never] ? unknown : OutputOf<Schema>> => {
+      const { tools = [], turnTools = [], output } = options
+      const handlers = { ...options, tools: [...turnTools, ...tools] }
+      const turn = { begin: post(content, options), options: handlers, output }
+      return createTurn(http, id, turn) as Turn<never>
+    },
     /**
      * Resumes the latest turn, running or over, after a restart of this program. Calls that still
      * wait are run; calls with an outcome are not run again.
@@ -43,9 +81,37 @@ export function sessionOf(http: Http, id: string) {
      */
     resume: (options: TurnOptions = {}): Turn =>
       createTurn(http, id, { begin: latestTurn(http, id, options), options }),
+    /**
+     * Answers or declines the questions of a tool. Without `tool_call_id`, those of the only call
+     * that asks. A `secret` is stored in the session, and no event contains it.
+     * Contract: `question_not_waiting` if another client was faster, or the questions expired.
+     */
+    answer: (body: QuestionAnswers, options?: CallOptions) =>
+      http.call<QuestionAnswersAccepted>(
+        'POST',
+        path`/v1/sessions/${id}/question-answers`,
+        { body },
+        options,
+      ),
+    /**
+     * Retries the latest turn, which failed, and returns the new turn.
+     * Contract: the turn fails with the code `turn_not_failed` if that turn did not fail.
+     */
+    retry: (options: TurnOptions = {}): Turn =>
+      createTurn(http, id, { begin: retryTurn(http, id, options), options }),
     /** Streams all events, stored ones first: see `streamEvents`. */
     events: (options?: StreamOptions) => streamEvents(http, id, options),
   }
+}
+
+async function retryTurn(
+  http: Http,
+  sessionId: string,
+  { signal }: TurnOptions,
+): Promise<Following> {
+  const at = path`/v1/sessions/${sessionId}/retry`
+  const { sequence } = await http.call<RetriedTurn>('POST', at, {}, signal && { signal })
+  return { of: 'next', sequence }
 }
 
 /** Types of events that determine the latest turn. */
@@ -84,12 +150,14 @@ async function latestTurn(
   }
 }
 
+const isSent = ({ type, data }: Event) => type === 'input.message' && !('imported' in data)
+
 /** Contract: pure. Undefined if the turn began before these events, or does not exist. */
 function latestOf(events: readonly Event[], isWhole: boolean): Following | undefined {
   const at = events.findLastIndex(({ type }) => type === 'session.activated')
   const begun = events[at]
   if (begun?.type !== 'session.activated') {
-    const input = isWhole ? events.find(({ type }) => type === 'input.message') : undefined
+    const input = isWhole ? events.find(isSent) : undefined
     return input && { of: 'next', sequence: input.sequence! }
   }
   const after = events.slice(at + 1)

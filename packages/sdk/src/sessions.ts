@@ -1,33 +1,40 @@
 import type {
-  Approval,
-  ApprovalResponse,
   CancelTurnResponse,
+  ContextReport,
   ExportSessionQuery,
   NewFork,
+  NewRetake,
   NewSession,
   NewSessionToken,
   PageQuery,
   Preview,
+  Retake,
+  RetriedTurn,
   Session,
   SessionChange,
   SessionQuery,
+  SessionStats,
   SessionToken,
   SessionTokenInfo,
-  ToolResults,
-  ToolResultsAccepted,
   Why,
 } from '@outlast/contract'
 import { type CallOptions, type Http, path } from './http.ts'
 import { listOf } from './page.ts'
+import { answers, storedValues } from './session-answers.ts'
 
 export function sessions(http: Http) {
   const { call, bytes } = http
   return {
-    /** Lists sessions, newest first, filtered by agent, status, tag, legal hold or text. */
+    /** Lists sessions, newest first, filtered by agent, key, status, tag, legal hold or text. */
     list: (query?: SessionQuery, options?: CallOptions) =>
       listOf<Session>(http, '/v1/sessions', query, options),
-    /** Creates a session. `agent_archived`. Send messages with `outlast.session(created)`. */
-    create: (body: NewSession, options?: CallOptions) =>
+    /** Counts sessions by status. */
+    stats: (options?: CallOptions) => call<SessionStats>('GET', '/v1/sessions/stats', {}, options),
+    /**
+     * Creates a session, or returns the one that has its `key`. `agent_archived`. Send messages
+     * with `outlast.session(created)`.
+     */
+    create: (body: NewSession = {}, options?: CallOptions) =>
       call<Session>('POST', '/v1/sessions', { body }, options),
     /** Returns a session. `not_found` for an unknown id. */
     get: (id: string, options?: CallOptions) =>
@@ -41,12 +48,30 @@ export function sessions(http: Http) {
     /** Returns the prompt, tools and model of the next turn. */
     preview: (id: string, options?: CallOptions) =>
       call<Preview>('GET', path`/v1/sessions/${id}/preview`, {}, options),
+    /** Estimates what fills the context window at the next model call. */
+    contextReport: (id: string, options?: CallOptions) =>
+      call<ContextReport>('GET', path`/v1/sessions/${id}/context-report`, {}, options),
+    /** Pins a session for the calling user. */
+    pin: (id: string, options?: CallOptions) =>
+      call<void>('PUT', path`/v1/sessions/${id}/pin`, {}, options),
+    /** Removes the pin of the calling user. */
+    unpin: (id: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/sessions/${id}/pin`, {}, options),
     /** Explains the current state of a session. */
     explain: (id: string, options?: CallOptions) =>
       call<Why>('GET', path`/v1/sessions/${id}/why`, {}, options),
     /** Cancels the running turn. The status is `no_op` if none runs. */
     cancelTurn: (id: string, options?: CallOptions) =>
       call<CancelTurnResponse>('POST', path`/v1/sessions/${id}/cancel`, {}, options),
+    /**
+     * Sends a message of a user again, or another one in its place, in a fork that takes the key of
+     * the session. `session_not_idle`, `session_superseded`.
+     */
+    retake: (id: string, body: NewRetake, options?: CallOptions) =>
+      call<Retake>('POST', path`/v1/sessions/${id}/retake`, { body }, options),
+    /** Retries the latest turn, which failed: `turn_not_failed`. `outlast.session` follows it. */
+    retry: (id: string, options?: CallOptions) =>
+      call<RetriedTurn>('POST', path`/v1/sessions/${id}/retry`, {}, options),
     /** Copies a session, whole or up to an event. */
     fork: (id: string, body: NewFork = {}, options?: CallOptions) =>
       call<Session>('POST', path`/v1/sessions/${id}/fork`, { body }, options),
@@ -62,16 +87,7 @@ export function sessions(http: Http) {
     /** Revokes a token. All nodes refuse it within a second. */
     revokeToken: (id: string, tokenId: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/sessions/${id}/tokens/${tokenId}`, {}, options),
-    /** Submits results of client tools. `tool_call_not_waiting` if a call does not wait. */
-    submitToolResults: (id: string, body: ToolResults, options?: CallOptions) =>
-      call<ToolResultsAccepted>('POST', path`/v1/sessions/${id}/tool-results`, { body }, options),
-    /** Approves or denies a call. `approval_not_pending` if it was decided already. */
-    decideToolCall: (id: string, toolCallId: string, body: Approval, options?: CallOptions) =>
-      call<ApprovalResponse>(
-        'POST',
-        path`/v1/sessions/${id}/approvals/${toolCallId}`,
-        { body },
-        options,
-      ),
+    ...storedValues(http),
+    ...answers(http),
   }
 }

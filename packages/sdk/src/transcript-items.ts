@@ -3,6 +3,8 @@ import type {
   Decider,
   EventDataOf,
   EventMessage,
+  OutputError,
+  QuestionSet,
   TokenUsage,
   ToolCall,
 } from '@outlast/contract'
@@ -31,9 +33,18 @@ export type AgentMessage = {
   text: string
   thinking: string
   isStreaming: boolean
+  /** Calls whose arguments the model is writing. Empty once the message is complete. */
+  writing: readonly WritingCall[]
   /** Number of the model call for it. The text of earlier attempts is discarded. */
   attempt: number
+  /** The value of the answer of a turn with an output schema. Undefined for other replies. */
+  output?: unknown
+  /** Violations of the output schema, which the next reply corrects. */
+  outputErrors?: readonly OutputError[] | undefined
 }
+
+/** A call while the model writes it. `input` is the JSON of its arguments so far. */
+export type WritingCall = { id: string; name: string; input: string }
 
 export type ToolStatus = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled'
 
@@ -55,13 +66,15 @@ export type ToolCallItem = {
   name: string
   /** Arguments of the run, which an approval may have replaced. */
   arguments: ToolCall['arguments']
-  /** `waiting`: for an approval, or for the client that runs it. */
+  /** `waiting`: for an approval, for answers, or for the client that runs it. */
   status: ToolStatus
   /** True if a client runs the tool. */
   isForClient: boolean
   /** Time until which a client can answer. */
   expiresAt: string | undefined
   approval: ToolApproval | undefined
+  /** Questions to a person that have no outcome yet. */
+  questions: QuestionSet | undefined
   progress: { progress: number; total?: number; message?: string } | undefined
   result: readonly ContentPart[] | undefined
   error: string | undefined

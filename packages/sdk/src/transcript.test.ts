@@ -203,6 +203,38 @@ test('shows one message after a further attempt, without the earlier text', asyn
   assert.deepEqual(transcript, fold(await storedOf(session)))
 })
 
+test('has the arguments of calls while the model writes them, and drops them with the attempt', () => {
+  const id = (digit: string) => `turn_${digit.repeat(32)}`
+  const about = { id: 'event', ts: '2026-11-25T09:30:00.000Z', session_id: 'session', context: {} }
+  const started = (sequence: number, attempt: number) =>
+    ({
+      ...about,
+      sequence,
+      type: 'output.message.started',
+      data: { turn_id: id('1'), message_id: 'message_1', attempt },
+    }) as Event
+  const delta = (tool_call_id: string, text: string) =>
+    ({
+      ...about,
+      type: 'tool.input.delta',
+      data: { turn_id: id('1'), tool_call_id, name: 'add', delta: text },
+    }) as Event
+  const writing = (events: Event[]) =>
+    itemsOf(fold(events)).flatMap((item) => (item.kind === 'agent_message' ? item.writing : []))
+  const call = (id: string, input: string) => ({ id, name: 'add', input })
+  const first = [started(1, 1), delta('a', '{"x'), delta('b', '{'), delta('a', '":1}')]
+  assert.deepEqual(writing(first), [call('a', '{"x":1}'), call('b', '{')])
+  assert.deepEqual(writing([...first, started(2, 2), delta('c', '{')]), [call('c', '{')])
+  assert.deepEqual(writing([delta('a', 'inside')]), [call('a', 'inside')])
+  const ended = {
+    ...about,
+    sequence: 3,
+    type: 'session.idled',
+    data: { turn_id: id('1') },
+  } as Event
+  assert.deepEqual(writing([...first, ended]), [])
+})
+
 test('has all text of a message when events start inside it', async (t) => {
   const model = await startModel(t)
   const session = client.outlast.session(await model.session(client.server))

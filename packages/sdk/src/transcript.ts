@@ -47,8 +47,8 @@ const notice: Change<NoticeType> = (transcript, event) => {
 
 const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   'input.message': (transcript, event) => {
-    const { message, on_busy } = event.data
-    const active: Transcript = { ...transcript, status: 'active' }
+    const { message, on_busy, imported } = event.data
+    const active: Transcript = imported ? transcript : { ...transcript, status: 'active' }
     if (message.role === 'agent') return append(active, agentMessage(event, { message }))
     const { id, content } = message
     const isQueued = on_busy === 'queue'
@@ -77,20 +77,24 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
     const open = streaming(active)
     const isSame = open && (open.item.id === id || open.item.id === undefined)
     if (!isSame) return append(active, { ...agentMessage(event, { id }), attempt }, message)
-    const again = { ...open.item, id, text: '', thinking: '', attempt }
+    const again = { ...open.item, id, text: '', thinking: '', writing: [], attempt }
     return replace(active, open.index, again)
   },
   'reason.thinking.started': 'ignored',
   'reason.thinking.delta': (transcript, event) => grow(transcript, event, 'thinking'),
   'reason.thinking.completed': 'ignored',
   'output.message.delta': (transcript, event) => grow(transcript, event, 'text'),
+  'tool.input.delta': addInput,
   'llm.generation': 'ignored',
   'output.message.completed': (transcript, event) => {
-    const whole = agentMessage(event, event.data)
+    const { output_errors: outputErrors } = event.data
+    const whole = { ...agentMessage(event, event.data), ...(outputErrors && { outputErrors }) }
+    if (event.data.imported) return importedReply(transcript, event, whole)
     const open = streaming(transcript)
-    if (!open) return append(transcript, whole)
+    if (!open) return append(transcript, whole, answer)
     const { key, at, attempt } = open.item
-    return close(replace(transcript, open.index, { ...whole, key, at, attempt }), message)
+    const done = close(replace(transcript, open.index, { ...whole, key, at, attempt }), message)
+    return { ...done, open: new Map(done.open).set(answer, open.index) }
   },
   'reason.completed': 'ignored',
   'act.started': 'ignored',
@@ -110,9 +114,15 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
     return reach(transcript, event, { call, status: 'running', approval })
   },
   'tool.call_requested': (transcript, event) => {
-    const { tool_calls, expires_at: expiresAt } = event.data
-    const waits = { status: 'waiting' as const, isForClient: true, expiresAt }
+    const { tool_calls, expires_at: expiresAt, input: questions } = event.data
+    const waits = { status: 'waiting' as const, isForClient: !questions, expiresAt, questions }
     return tool_calls.reduce((now, call) => reach(now, event, { call, ...waits }), transcript)
+  },
+  'tool.input_resolved': (transcript, event) => {
+    const { tool_call_id: id, tool_name: name } = event.data
+    const input = openCall(transcript, id)?.item.arguments ?? {}
+    const call = { id, name, arguments: input }
+    return reach(transcript, event, { call, status: 'running', questions: undefined })
   },
   'tool.started': (transcript, event) =>
     reach(transcript, event, { call: event.data.tool_call, status: 'running' }),
@@ -123,6 +133,7 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
     const ended = reach(transcript, event, {
       call: { id, name, arguments: known ?? {} },
       status: success ? 'done' : failed,
+      questions: undefined,
       result: event.data.result ?? undefined,
       error: event.data.error ?? undefined,
       durationMs: duration_ms,
@@ -138,7 +149,7 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   },
   'act.completed': 'ignored',
   'files.changed': 'ignored',
-  'turn.completed': (transcript) => settle(transcript),
+  'turn.completed': (transcript, { data }) => withOutput(settle(transcript), data),
   'turn.failed': (transcript, event) => notice(settle(transcript), event),
   'turn.cancelled': notice,
   'session.idled': (transcript, { data }) => ({
@@ -155,6 +166,8 @@ function change(transcript: Transcript, event: Event): Transcript {
 }
 
 const message = 'message'
+/** The latest complete reply, which may be the answer. */
+const answer = 'answer'
 const callOf = (id: string) => `call ${id}`
 const inputOf = (id: string) => `input ${id}`
 
@@ -175,9 +188,24 @@ function agentMessage(event: Event, { message, id = message?.id }: MessageConten
     text: textOf(message),
     thinking: message?.thinking ?? '',
     isStreaming: message === undefined,
+    writing: [],
     attempt: 1,
   }
 }
+
+/** Adds a reply and its calls, which have no events of their own before their results. */
+const importedReply: (
+  transcript: Transcript,
+  event: Event<'output.message.completed'>,
+  whole: AgentMessage,
+) => Transcript = (transcript, event, whole) =>
+  event.data.message.content
+    .filter((part) => part.type === 'tool_call')
+    .map(({ id, name, arguments: input }) => ({ id, name, arguments: input as object }))
+    .reduce(
+      (now, call) => reach(now, event, { call: call as ToolCall, status: 'running' }),
+      append(transcript, whole),
+    )
 
 function streaming(transcript: Transcript) {
   const open = openItem(transcript, message)
@@ -198,6 +226,21 @@ function grow(
   }
   const longer = accumulated ?? open.item[part] + delta
   return replace(transcript, open.index, { ...open.item, [part]: longer })
+}
+
+/** Adds text to the arguments of a call. Calls are few, and only the last one grows. */
+function addInput(transcript: Transcript, event: Event<'tool.input.delta'>): Transcript {
+  const { turn_id: turnId, tool_call_id: id, name, delta } = event.data
+  const open = streaming(transcript)
+  if (!open) {
+    const begun = { ...agentMessage(event, {}), writing: [{ id, name, input: delta }] }
+    return append({ ...transcript, status: 'active', turnId }, begun, message)
+  }
+  const { writing } = open.item
+  const at = writing.findIndex((call) => call.id === id)
+  const longer = { id, name, input: (writing[at]?.input ?? '') + delta }
+  const calls = at === -1 ? [...writing, longer] : writing.with(at, longer)
+  return replace(transcript, open.index, { ...open.item, writing: calls })
 }
 
 function openCall(transcript: Transcript, id: string) {
@@ -229,6 +272,7 @@ function newCall(event: Event, { id, name, arguments: input }: ToolCall): ToolCa
     isForClient: false,
     expiresAt: undefined,
     approval: undefined,
+    questions: undefined,
     progress: undefined,
     result: undefined,
     error: undefined,
@@ -248,12 +292,22 @@ function withWaiting(transcript: Transcript): Transcript {
     : { ...transcript, waitingFor }
 }
 
+/** Adds the value of a turn's answer to its last reply. */
+function withOutput(
+  transcript: Transcript,
+  { output, turn_id: turnId }: Event<'turn.completed'>['data'],
+): Transcript {
+  const open = output === undefined ? undefined : openItem(transcript, answer)
+  if (open?.item.kind !== 'agent_message' || open.item.turnId !== turnId) return transcript
+  return replace(transcript, open.index, { ...open.item, output })
+}
+
 /** Ends open items with their turn, and discards streamed text that was never stored. */
 function settle(transcript: Transcript): Transcript {
   let settled = transcript
   const open = streaming(transcript)
   if (open) {
-    const dropped = { ...open.item, text: '', thinking: '', isStreaming: false }
+    const dropped = { ...open.item, text: '', thinking: '', writing: [], isStreaming: false }
     settled = close(replace(settled, open.index, dropped), message)
   }
   const names = openCalls(settled)

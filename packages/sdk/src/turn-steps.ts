@@ -11,10 +11,13 @@ export type StepEvent<T extends EventType = EventType> = {
   }
 }[T]
 
-/** One attempt of a step. `broke`: why the step began again, on the same or another node. */
+/**
+ * One attempt of a step. `broke`: why the step began again, on the same or another node.
+ * `question`: the tool waited for answers.
+ */
 export type StepAttempt<T extends EventType = EventType> = {
   began: StepEvent<T>
-  broke: 'retry' | 'takeover' | undefined
+  broke: 'retry' | 'takeover' | 'question' | undefined
   /** Error code of the attempt. */
   code: string | undefined
 }
@@ -29,7 +32,7 @@ type StepOf<Kind extends string, Began extends EventType, Ended extends EventTyp
 
 /**
  * A part of a turn that takes time. `queue`: from the message until a node begins the turn. `tool`
- * runs on the server, `client_tool` on the client.
+ * runs on the server, `client_tool` on the client. `question` waits for a person.
  */
 export type TurnStep =
   | StepOf<'queue', 'input.message', 'turn.started'>
@@ -37,6 +40,9 @@ export type TurnStep =
   | (StepOf<'summary', 'context.compacting', 'context.compacted'> & { model: string | undefined })
   | (StepOf<'tool', 'tool.started', 'tool.completed'> & { call: ToolCall })
   | (StepOf<'client_tool', 'tool.call_requested', 'tool.completed'> & { call: ToolCall })
+  | (StepOf<'question', 'tool.call_requested', 'tool.input_resolved' | 'tool.completed'> & {
+      call: ToolCall
+    })
   | (StepOf<'approval', 'tool.approval_requested', 'tool.approval_resolved'> & { call: ToolCall })
 
 type Step<Kind extends TurnStep['kind']> = Extract<TurnStep, { kind: Kind }>
@@ -94,8 +100,8 @@ function begin(
   const attempt = { began, broke: undefined, code: undefined }
   const known = open.get(key) as { attempts: StepAttempt[] } | undefined
   if (known) {
-    // A tool only runs again after a takeover by another node.
-    known.attempts.at(-1)!.broke = step.kind === 'tool' ? 'takeover' : 'retry'
+    // A tool only runs again after answers, or a takeover by another node.
+    known.attempts.at(-1)!.broke ??= step.kind === 'tool' ? 'takeover' : 'retry'
     known.attempts.push(attempt)
     return
   }
@@ -114,6 +120,7 @@ const modelIn = ({ context }: StepEvent) => `model ${context.parent_span_id}`
 const summaryIn = ({ context }: StepEvent) => `summary ${context.parent_span_id}`
 const toolOf = (id: string) => `tool ${id}`
 const approvalOf = (id: string) => `approval ${id}`
+const questionOf = (id: string) => `question ${id}`
 
 type Reader<T extends EventType> = (turn: Building, event: StepEvent<T>) => unknown
 
@@ -141,6 +148,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': (turn, event) => {
     const step = end(turn, modelIn(event), event)
     if (step?.kind === 'model') explainBroken(step, event)
@@ -155,14 +163,19 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'tool.approval_resolved': (turn, event) => end(turn, approvalOf(event.data.tool_call_id), event),
   'tool.call_requested': (turn, event) => {
     for (const call of event.data.tool_calls) {
-      begin(turn, toolOf(call.id), event, { kind: 'client_tool', call })
+      if (event.data.input) ask(turn, event, call)
+      else begin(turn, toolOf(call.id), event, { kind: 'client_tool', call })
     }
   },
+  'tool.input_resolved': (turn, event) => end(turn, questionOf(event.data.tool_call_id), event),
   'tool.started': (turn, event) => {
     const { tool_call: call } = event.data
     begin(turn, toolOf(call.id), event, { kind: 'tool', call })
   },
-  'tool.completed': (turn, event) => end(turn, toolOf(event.data.tool_call_id), event),
+  'tool.completed': (turn, event) => {
+    end(turn, questionOf(event.data.tool_call_id), event)
+    end(turn, toolOf(event.data.tool_call_id), event)
+  },
   'tool.progress': 'ignored',
   'act.completed': 'ignored',
   'files.changed': 'ignored',
@@ -170,6 +183,13 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'turn.failed': readEnd,
   'turn.cancelled': readEnd,
   'session.idled': 'ignored',
+}
+
+/** Begins to wait for answers. A tool that asks ends its attempt. */
+function ask(turn: Building, event: StepEvent<'tool.call_requested'>, call: ToolCall): void {
+  const running = turn.open.get(toolOf(call.id)) as { attempts: StepAttempt[] } | undefined
+  if (running) running.attempts.at(-1)!.broke = 'question'
+  begin(turn, questionOf(call.id), event, { kind: 'question', call })
 }
 
 /** The replying node reports its own retries; an attempt before them ended with another node. */

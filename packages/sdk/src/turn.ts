@@ -4,6 +4,7 @@ import { type CallHandlers, createCalls } from './calls.ts'
 import { OutlastError } from './error.ts'
 import { type Answer, answerOf, type Following, follow, isAnswered } from './follow.ts'
 import { type Http, path } from './http.ts'
+import { type OutputSchema, parsedAnswer } from './output.ts'
 import { type StreamOptions, streamEvents } from './stream.ts'
 
 /** Handlers of a turn's calls that wait for this program. */
@@ -20,7 +21,7 @@ export type TurnOptions = CallHandlers & {
  * if the turn fails, and with the code `history_changed` if the server lost the message. If the
  * server lost only later events of the turn, their replacements follow.
  */
-export type Turn = Pick<Promise<Answer>, 'then' | 'catch' | 'finally'> &
+export type Turn<Output = unknown> = Pick<Promise<Answer<Output>>, 'then' | 'catch' | 'finally'> &
   AsyncIterable<Event> & {
     /** Cancels the turn that the session runs. The status is `no_op` if none runs. */
     cancel: () => Promise<CancelTurnResponse>
@@ -28,12 +29,15 @@ export type Turn = Pick<Promise<Answer>, 'then' | 'catch' | 'finally'> &
 
 type Visited = { event: Event; state: Following }
 
+type Begun = {
+  begin: Promise<Following>
+  options: TurnOptions
+  /** Validates the output of the answer. */
+  output?: OutputSchema | undefined
+}
+
 /** Creates a turn. `begin` resolves to the turn to follow. */
-export function createTurn(
-  http: Http,
-  sessionId: string,
-  { begin, options }: { begin: Promise<Following>; options: TurnOptions },
-): Turn {
+export function createTurn(http: Http, sessionId: string, { begin, options, output }: Begun): Turn {
   const failing = new AbortController()
   const newCalls = () =>
     createCalls(http, sessionId, { ...options, onError: (error) => failing.abort(error) })
@@ -105,7 +109,7 @@ export function createTurn(
 
   async function read(): Promise<Answer> {
     if (!last) for await (const { state } of walk(storedOnly)) if (isAnswered(state)) break
-    return answerOf(last!)
+    return parsedAnswer(answerOf(last!), output)
   }
 
   return {
@@ -162,7 +166,9 @@ const lostError = () =>
     'The server lost the message that began this turn. Send it again.',
   )
 
-const storedOnly: StreamOptions = { exclude: ['output.message.delta', 'reason.thinking.delta'] }
+const storedOnly: StreamOptions = {
+  exclude: ['output.message.delta', 'reason.thinking.delta', 'tool.input.delta'],
+}
 
 /** Tests whether an event is the answered message or belongs to its turn. */
 const isOf = ({ of, turnId }: Following, { type, context, data }: Event) =>

@@ -11,11 +11,12 @@ import { agentQuery } from '../queries/agents.ts'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { AgentActions, Restore } from './agent-actions.tsx'
 import { Aside, Sides } from './aside.tsx'
-import { Basics, ClientTools, Prompt } from './basics.tsx'
+import { Basics, ClientTools, OutputSchema, Prompt } from './basics.tsx'
 import { CapabilityUses } from './capability-uses.tsx'
 import { Conflict } from './conflict.tsx'
 import { agentDraft, emptyDraft } from './draft.ts'
 import { FileAgent } from './file-agent.tsx'
+import { InitialFiles, Limits } from './limits.tsx'
 import { Problems } from './problems.ts'
 import { type AgentForm, useAgentForm } from './use-agent-form.ts'
 
@@ -100,6 +101,9 @@ function Editor({ stored }: { stored: Agent | undefined }) {
             <Prompt form={form} />
             <CapabilityUses form={form} />
             <ClientTools form={form} />
+            <OutputSchema form={form} />
+            <Limits form={form} />
+            <InitialFiles form={form} />
           </form>
           <Aside form={form} />
         </div>

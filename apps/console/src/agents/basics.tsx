@@ -23,6 +23,13 @@ export function Basics({ form }: AgentFormProps) {
       />
       <TextInput
         size="sm"
+        label="Display name"
+        maxLength={255}
+        {...text('displayName')}
+        error={useProblem('display_name')}
+      />
+      <TextInput
+        size="sm"
         label="Description"
         maxLength={10_240}
         {...text('description')}
@@ -132,6 +139,39 @@ export function ClientTools({ form }: AgentFormProps) {
         spellCheck={false}
         {...form.text('tools')}
         error={jsonProblem(tools) ?? problem}
+        classNames={{ input: 'code-input' }}
+      />
+    </details>
+  )
+}
+
+const schemaExample = `{
+  "type": "object",
+  "properties": { "total": { "type": "number" } },
+  "required": ["total"],
+  "additionalProperties": false
+}`
+
+/** The JSON Schema of the answers. */
+export function OutputSchema({ form }: AgentFormProps) {
+  const problem = useProblem('output_schema', true)
+  const { outputSchema } = form.draft
+  return (
+    <details className="config-part" open={outputSchema !== ''}>
+      <summary>Output schema</summary>
+      <Text size="xs" c="dimmed">
+        A JSON Schema. Each answer is then JSON that matches it. Empty: answers are text.
+      </Text>
+      <Textarea
+        size="xs"
+        aria-label="Output schema (JSON)"
+        placeholder={schemaExample}
+        autosize
+        minRows={6}
+        maxRows={24}
+        spellCheck={false}
+        {...form.text('outputSchema')}
+        error={jsonProblem(outputSchema) ?? problem}
         classNames={{ input: 'code-input' }}
       />
     </details>

@@ -8,13 +8,20 @@ const agent = {
   capabilities: [{ ref: 'everything', config: { key: '********', words: ['a'] } }],
   tools: [{ type: 'client_side', name: 'look_outside' }],
   default_model_id: null,
+  display_name: 'The porter',
+  initial_files: [{ path: '/keys.md', content: 'Gold.' }],
+  max_iterations: 3,
+  parallel_tool_calls: false,
+  network_access: { allowed: ['example.com'], blocked: ['*.example.com'] },
 } as unknown as Agent
 const draft = drafts.agentDraft(agent)
 
 test('saving an unchanged agent sends the same values', () => {
   assert.deepEqual(drafts.agentBody(draft), {
     ...{ name: 'Porter', system_prompt: 'Open.', tags: ['a'] },
-    ...{ capabilities: agent.capabilities, tools: agent.tools },
+    ...{ capabilities: agent.capabilities, tools: agent.tools, display_name: 'The porter' },
+    ...{ initial_files: agent.initial_files, max_iterations: 3, parallel_tool_calls: false },
+    network_access: agent.network_access,
   })
 })
 

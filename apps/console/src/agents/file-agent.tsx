@@ -46,6 +46,11 @@ export function FileAgent({ agent }: { agent: Agent }) {
               ))}
             </div>
           </Field>
+          {agent.output_schema && (
+            <Field label="Output schema">
+              <pre className="prompt">{JSON.stringify(agent.output_schema, null, 2)}</pre>
+            </Field>
+          )}
           {agent.tools && (
             <Field label="Client tools">
               <pre className="prompt">{JSON.stringify(agent.tools, null, 2)}</pre>

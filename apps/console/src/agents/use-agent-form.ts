@@ -31,7 +31,9 @@ export function useAgentForm(stored: Agent | undefined, first: Partial<AgentDraf
   const [settled] = useDebouncedValue(form.draft, previewAfterMs)
   const preview = useQuery({
     ...agentPreviewQuery(settled, () => previewBodyOf(settled)),
-    enabled: jsonProblem(settled.tools) === undefined,
+    enabled: [settled.tools, settled.outputSchema, settled.files].every(
+      (text) => !jsonProblem(text),
+    ),
   })
   return {
     ...form,

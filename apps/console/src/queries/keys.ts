@@ -10,6 +10,7 @@ export type NounKeys = ReturnType<typeof keysOf>
 export const agentKeys = keysOf('agents')
 export const apiKeyKeys = keysOf('api-keys')
 export const capabilityKeys = keysOf('capabilities')
+export const imageKeys = keysOf('images')
 export const invitationKeys = keysOf('invitations')
 export const mcpServerKeys = keysOf('mcp-servers')
 export const meKeys = keysOf('me')

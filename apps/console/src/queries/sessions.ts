@@ -7,7 +7,10 @@ import { sessionKeys } from './keys.ts'
 export const sessionPageKeys = [...sessionKeys.lists, 'page']
 
 /** Filters of the session list. */
-export type SessionFilter = Pick<SessionQuery, 'search' | 'status' | 'agent_id' | 'tag'>
+export type SessionFilter = Pick<
+  SessionQuery,
+  'search' | 'status' | 'outcome' | 'waiting' | 'agent_id' | 'tag'
+>
 
 export const pageSize = 50
 

@@ -98,7 +98,8 @@ function Export({ filters }: { filters: AuditFilters }) {
 }
 
 function Row({ entry }: { entry: AuditEntry }) {
-  const { action, actor_name, actor_type, actor_id, target, address, created_at, details } = entry
+  const { action, actor_name, actor_type, actor_id, target, address, created_at, details, reason } =
+    entry
   return (
     <Entry
       label={`${action} ${exactTimeOf(created_at)}`}
@@ -111,6 +112,7 @@ function Row({ entry }: { entry: AuditEntry }) {
       about={
         <>
           {[target, address].filter(Boolean).join(' · ')}
+          {reason && <div>{reason}</div>}
           {details && Object.keys(details).length > 0 && <div>{JSON.stringify(details)}</div>}
         </>
       }

@@ -5,6 +5,7 @@ import {
   agentKeys,
   apiKeyKeys,
   capabilityKeys,
+  imageKeys,
   invitationKeys,
   mcpServerKeys,
   meKeys,
@@ -30,7 +31,10 @@ const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]>
   model: [modelKeys],
   mcp_server: [mcpServerKeys, capabilityKeys],
   schedule: [scheduleKeys],
+  image: [imageKeys],
   key: [apiKeyKeys],
+  // The console has no screen of channels.
+  agent_channel: [agentKeys],
   member: [memberKeys, meKeys],
   invitation: [invitationKeys],
   organization: [organizationKeys, meKeys],

@@ -1,12 +1,15 @@
 import { hash } from 'node:crypto'
+import { idPrefixes } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { changesBetween, readRevision, subjectOf } from '../store/access/access-changes.ts'
+import { touchAgentKeys } from '../store/access/agent-keys.ts'
 import { findKeyByHash, type KeyUse, touchKeys } from '../store/access/api-keys.ts'
 import { findLogin, membershipsOf } from '../store/access/logins.ts'
 import { findRole } from '../store/access/members.ts'
 import { type ConnectionShares, unknownCallers } from '../store/connection-shares.ts'
 import type { Db } from '../store/database.ts'
+import { agentKeyStart, readAgentKey, readRuntimeToken } from './agent-keys.ts'
 import { createOpenConnections, type Opened } from './open-connections.ts'
 import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
 import { readSessionToken } from './session-tokens.ts'
@@ -80,12 +83,14 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
   const printOf = createPrints()
   const read = createReader(tokens)
 
-  async function stillOpen({ credential, orgId, level }: Opened): Promise<boolean> {
+  async function stillOpen({ credential, orgId, level, channel }: Opened): Promise<boolean> {
     const fits = (now: Level) => level === undefined || level === now
     try {
       const bearer = await find(credential, direct)
       if ('principal' in bearer) {
-        return bearer.principal.orgId === orgId && fits(bearer.principal.level)
+        const { principal } = bearer
+        if (principal.channel?.channel.updatedAt !== channel?.updatedAt) return false
+        return principal.orgId === orgId && fits(principal.level)
       }
       const role = await roleOf({ orgId, userId: bearer.user.id }, direct)
       return role !== undefined && fits(levelOf(role))
@@ -154,7 +159,8 @@ function createReader(tokens: Tokens | undefined) {
   return async (credential: string, print: string, dbOf: DbOf): Promise<Entry> => {
     if (!credential.startsWith(keyStart)) return readToken(dbOf, tokens, credential)
     try {
-      const entry = await readKey(dbOf(owners.get(print) ?? unknownCallers), credential)
+      const read = credential.startsWith(agentKeyStart) ? readAgentKey : readKey
+      const entry = await read(dbOf(owners.get(print) ?? unknownCallers), credential)
       if ('principal' in entry.bearer) put(owners, print, entry.bearer.principal.orgId)
       return entry
     } catch (error) {
@@ -302,7 +308,9 @@ async function readToken(dbOf: DbOf, tokens: Tokens | undefined, token: string):
   if (!tokens) throw new ApiError('invalid_token')
   const access = await tokens.read('access', token)
   if (access === 'expired') throw new ApiError('invalid_token')
-  if (access === undefined) return readSessionToken(dbOf, tokens, token)
+  if (access === undefined) {
+    return (await readRuntimeToken(dbOf, tokens, token)) ?? readSessionToken(dbOf, tokens, token)
+  }
   const login = await findLogin(dbOf(access.sub), access.sid)
   if (login?.user_id !== access.sub) throw new ApiError('invalid_token')
   const { user_id: id, name, email } = login
@@ -311,6 +319,11 @@ async function readToken(dbOf: DbOf, tokens: Tokens | undefined, token: string):
     expiresAt: access.exp * 1000,
     bearer: { user: { id, name, email, loginId: access.sid } },
   }
+}
+
+const partition = (uses: KeyUse[]) => {
+  const isOfChannel = ({ id }: KeyUse) => id.startsWith(idPrefixes.agent_key)
+  return [uses.filter(isOfChannel), uses.filter((use) => !isOfChannel(use))] as const
 }
 
 /** Batches the uses of keys and writes them to the table. */
@@ -322,9 +335,12 @@ function createUses(db: Db, log: Log) {
     while (waiting.size > 0) {
       const some = [...waiting.values()].slice(0, touchesMax)
       for (const { id } of some) waiting.delete(id)
-      await touchKeys(db, some).catch((error) =>
-        log.warn('uses of keys were not recorded', { error }),
-      )
+      const [ofChannels, others] = partition(some)
+      const told = Promise.all([
+        others.length > 0 && touchKeys(db, others),
+        ofChannels.length > 0 && touchAgentKeys(db, ofChannels),
+      ])
+      await told.catch((error) => log.warn('uses of keys were not recorded', { error }))
     }
   }
   return {

@@ -1,4 +1,5 @@
 import type { Log } from '../log.ts'
+import type { OpenChannel } from '../store/access/agent-channels.ts'
 import type { Level } from './principal.ts'
 
 const lookMs = 400
@@ -10,6 +11,8 @@ export type Opened = {
   orgId: string
   /** Set when the connection requires exactly this level. */
   level?: Level | undefined
+  /** Set for a connection of a channel, which ends when the channel changes. */
+  channel?: Pick<OpenChannel, 'updatedAt'> | undefined
 }
 
 type Watch = Opened & { ended: () => void }

@@ -1,7 +1,10 @@
-import type { Role, Scope } from '@outlast/contract'
+import { hash } from 'node:crypto'
+import type { AgentKeyPermission, Role, Scope } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
+import type { OpenChannel } from '../store/access/agent-channels.ts'
 import type { Grants } from '../store/access/session-tokens.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
+import type { SessionScope } from '../store/sessions/scope.ts'
 import type { LimitedCaller } from './limits.ts'
 
 /** Access levels; each includes the ones before it. */
@@ -11,10 +14,10 @@ export type Level = (typeof levels)[number]
 /** The authenticated caller of a request. */
 export type Principal = {
   /**
-   * `anonymous`: there is no authentication. `token`: a browser, for one session. `server`: code in
-   * this process.
+   * `anonymous`: there is no authentication. `token`: a browser, for one session or for an end
+   * user. `server`: code in this process. `channel`: a program outside of the organization.
    */
-  kind: 'anonymous' | 'user' | 'key' | 'token' | 'server'
+  kind: 'anonymous' | 'user' | 'key' | 'token' | 'server' | 'channel'
   /** The id of the user, the key or the token. */
   id: string
   name: string
@@ -27,14 +30,29 @@ export type Principal = {
   isVerified?: boolean
   /** For a signed-in user: the sign-in on this device. */
   loginId?: string
-  /** For a token: its only session. */
+  /** For a token of one session: that session. */
   sessionId?: string
+  /** For an end user of the product, by a token or through a channel: that user's sessions. */
+  endUser?: SessionScope
+  /** Sessions in the scope of `endUser`, which were found in it before. */
+  reached?: Set<string>
+  /** For the caller of a channel: the channel, and the key that identifies the caller. */
+  channel?: ChannelCaller
   /** For a key: its scopes, and the chain of keys that created it. */
   key?: { scopes: Scope[]; ancestors: string[] }
   /** The grants of a token. Other callers have none: their level decides. */
   grants?: Grants
   /** The cached rate-limit buckets of the caller. */
-  counted?: LimitedCaller
+  counted?: LimitedCaller | undefined
+}
+
+/** The holder of a key of a channel, or one of that holder's users. */
+export type ChannelCaller = {
+  channel: OpenChannel
+  keyId: string
+  permissions: readonly AgentKeyPermission[]
+  /** The user of a runtime token. */
+  tokenUser?: string
 }
 
 export const allows = (has: Level, wanted: Level) => levels.indexOf(has) >= levels.indexOf(wanted)
@@ -66,9 +84,17 @@ export function levelOfKey(scopes: Scope[], role: Role): Level | undefined {
 export const hasAccount = ({ kind, isVerified }: Pick<Principal, 'kind' | 'isVerified'>) =>
   kind !== 'server' && !isVerified
 
-/** The id that limits count by: users of the product have ids of their organization. */
-export const limitedId = ({ id, orgId, isVerified }: Principal) =>
-  isVerified ? `${orgId} ${id}` : id
+/**
+ * The id that limits and Idempotency-Keys count by. Users of the product have ids of their
+ * organization; all tokens of an end user count together, by a hash, which is stored.
+ */
+export function limitedId({ id, orgId, isVerified, endUser }: Principal): string {
+  if (endUser) return `${orgId} ${scopeHash(endUser)}`
+  return isVerified ? `${orgId} ${id}` : id
+}
+
+const scopeHash = ({ user, channelId, channelKeyId }: SessionScope) =>
+  hash('sha256', JSON.stringify([channelId ?? null, channelKeyId ?? null, user]), 'base64url')
 
 /** Contract: throws 403 for a caller without an account, 409 without authentication. */
 export function checkAccount(principal: Pick<Principal, 'kind' | 'isVerified'>): void {

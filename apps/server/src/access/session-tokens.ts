@@ -1,6 +1,11 @@
 import { ApiError } from '../errors.ts'
 import { subjectOf } from '../store/access/access-changes.ts'
-import { findLivingToken, findProcessToken } from '../store/access/session-tokens.ts'
+import {
+  findLivingToken,
+  findProcessToken,
+  type Grants,
+  type TokenTarget,
+} from '../store/access/session-tokens.ts'
 import type { Db } from '../store/database.ts'
 import { levelOf, levelOfKey, type Principal } from './principal.ts'
 import type { TokenClaims, Tokens } from './tokens.ts'
@@ -9,7 +14,7 @@ import type { TokenClaims, Tokens } from './tokens.ts'
 export const processClaim = 'server'
 
 /**
- * Reads the grants of a session token, and when they must be read again.
+ * Reads the grants of a token, and when they must be read again.
  * Contract: throws 401 when the token or its creator has ended; its level is never above its
  * creator's current level.
  */
@@ -20,25 +25,14 @@ export async function readSessionToken(dbOf: (orgId: string) => Db, tokens: Toke
   const { org: orgId, jti: id } = claims
   const found = await findLivingToken(dbOf(orgId), orgId, id)
   if (!found) throw new ApiError('invalid_token')
-  const { session_id: sessionId, user_id: userId, key_id: keyId, login_id: loginId, role } = found
+  const { user_id: userId, key_id: keyId, login_id: loginId, role } = found
   const most = found.scopes ? levelOfKey(found.scopes, role) : levelOf(role)
   if (most === undefined) throw new ApiError('invalid_token')
-  const { access, models, tool_results, view, files } = found
   const makers =
     keyId === null
       ? [subjectOf.login(loginId!)]
       : [keyId, ...(found.ancestors ?? [])].map(subjectOf.key)
-  const principal: Principal = {
-    kind: 'token',
-    id,
-    name: sessionId,
-    userId,
-    orgId,
-    role: 'viewer',
-    level: most === 'read' ? 'read' : access,
-    sessionId,
-    grants: { access, models, tool_results, view, files },
-  }
+  const access = most === 'read' ? 'read' : found.access
   return {
     subjects: [
       subjectOf.token(id),
@@ -47,7 +41,7 @@ export async function readSessionToken(dbOf: (orgId: string) => Db, tokens: Toke
       subjectOf.user(userId),
     ],
     expiresAt: Date.parse(found.expires_at),
-    bearer: { principal },
+    bearer: { principal: tokenPrincipal({ ...found, access }, { id, orgId, userId }) },
   }
 }
 
@@ -56,21 +50,28 @@ async function readProcessToken(dbOf: (orgId: string) => Db, claims: TokenClaims
   const { org: orgId, jti: id } = claims
   const found = await findProcessToken(dbOf(orgId), orgId, id)
   if (!found) throw new ApiError('invalid_token')
-  const { session_id: sessionId, expires_at, ...grants } = found
-  const principal: Principal = {
-    kind: 'token',
-    id,
-    name: sessionId,
-    userId: processClaim,
-    orgId,
-    role: 'viewer',
-    level: grants.access,
-    sessionId,
-    grants,
-  }
   return {
     subjects: [subjectOf.token(id)],
-    expiresAt: Date.parse(expires_at),
-    bearer: { principal },
+    expiresAt: Date.parse(found.expires_at),
+    bearer: { principal: tokenPrincipal(found, { id, orgId, userId: processClaim }) },
   }
+}
+
+type TokenOwner = Pick<Principal, 'id' | 'orgId' | 'userId'>
+
+/** The caller that a token identifies: for one session, or for an end user. */
+function tokenPrincipal(found: Grants & TokenTarget, owner: TokenOwner): Principal {
+  const { access, models, tool_results, view, files, operations } = found
+  const caller = {
+    ...owner,
+    kind: 'token' as const,
+    role: 'viewer' as const,
+    level: access === 'read' ? ('read' as const) : ('write' as const),
+    grants: { access, models, tool_results, view, files, operations },
+  }
+  const { session_id: sessionId, end_user: user, agent_ids } = found
+  if (sessionId !== null) return { ...caller, name: sessionId, sessionId }
+  // The audit log stores names, and keeps its entries when an end user is deleted.
+  const endUser = { user, agentIds: agent_ids ?? undefined }
+  return { ...caller, name: owner.id, endUser, reached: new Set() }
 }

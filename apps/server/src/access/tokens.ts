@@ -9,7 +9,7 @@ const algorithm = 'HS256'
 const issuer = 'outlast'
 
 /** The purpose of a token; other uses of it are refused. */
-type Kind = 'access' | 'refresh' | 'session'
+type Kind = 'access' | 'refresh' | 'session' | 'runtime'
 
 export type AccessClaims = {
   sub: string
@@ -23,13 +23,28 @@ export type SessionClaims = {
   /** The creator of the token, as `key:<id>` or `user:<id>`. */
   sub: string
   org: string
-  session: string
-  access: 'read' | 'write'
+  /** The only session of the token. Absent for a token of an end user. */
+  session?: string
+  access: 'read' | 'write' | 'approve'
   /** The id of its row, which contains its grants. */
   jti: string
 }
 
-type Claims = { access: AccessClaims; refresh: RefreshClaims; session: SessionClaims }
+/** A token for an end user of the holder of a channel's key. */
+export type RuntimeClaims = {
+  /** The id of the key that made it, with which it ends. */
+  sub: string
+  org: string
+  channel: string
+  user: string
+}
+
+type Claims = {
+  access: AccessClaims
+  refresh: RefreshClaims
+  session: SessionClaims
+  runtime: RuntimeClaims
+}
 export type TokenClaims<K extends Kind> = Claims[K] & { exp: number }
 
 /** Signs and verifies the tokens of this installation. */

@@ -9,6 +9,7 @@ export {
   type ToolLimits,
   withImages,
 } from '../capabilities/capability.ts'
+export type { GivenQuestion } from '../capabilities/question-schema.ts'
 export type { SessionRule } from '../capabilities/session-rules.ts'
 export type {
   FileChange,

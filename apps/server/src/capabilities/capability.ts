@@ -1,7 +1,8 @@
-import type { EventDataOf } from '@outlast/contract'
+import type { EventDataOf, NetworkAccess, QuestionOutcome } from '@outlast/contract'
 import { type Static, type TObject, Type } from 'typebox'
 import type { SessionFiles, SessionStorage } from '../store/files/tool-access.ts'
 import { withApproval } from './approval-config.ts'
+import type { GivenQuestion } from './question-schema.ts'
 import type { SessionRule, SessionRules } from './session-rules.ts'
 
 /**
@@ -12,6 +13,8 @@ import type { SessionRule, SessionRules } from './session-rules.ts'
 export type ToolContext = {
   orgId: string
   sessionId: string
+  /** The end user of the product to whom the session belongs. Undefined: none. */
+  user: string | undefined
   turnId: string
   callId: string
   /** The same for every attempt of this call, and unique to it. */
@@ -25,10 +28,28 @@ export type ToolContext = {
   storage: SessionStorage
   /** The span of this call, to be sent to the called service. Undefined without tracing. */
   traceparent: string | undefined
+  /** Language of the user, such as `uk-UA`. Undefined unless the session has one. */
+  locale: string | undefined
+  /** Facts about the client: those of the session, replaced by those of the newest message. */
+  hints: Readonly<Record<string, unknown>>
   /** Reports progress to followers of the session. Reports are dropped above the rate limit. */
   progress: (progress: Progress) => void
   /** Reaches the public internet and allowed hosts only, also through redirects and DNS names. */
   fetch: typeof fetch
+  /** The network access of agent and session, which `fetch` enforces. */
+  networkAccess?: readonly NetworkAccess[]
+  /**
+   * Asks a person, for 24 hours by default and at most 7 days. Without an answer yet, it ends this
+   * run of the tool: `signal` aborts, the promise rejects, and the result of the run is ignored.
+   * When the answers are there, the tool runs again from its beginning, also on another node, and
+   * the promise resolves at once. `status` says whether the person answered.
+   * Contract: the n-th call of every run asks the same questions. Throws ToolError for invalid
+   * ones.
+   */
+  ask: (
+    questions: GivenQuestion | readonly GivenQuestion[],
+    options?: { expiresInSeconds?: number },
+  ) => Promise<QuestionOutcome>
 }
 
 /** The progress of a call, with its total and a message if known. */
@@ -104,6 +125,8 @@ export type Tool<Input = Record<string, unknown>> = {
   policy?: 'auto' | 'requires_approval'
   /** The client runs it and validates its input. */
   client?: { timeoutSeconds: number | undefined }
+  /** It only asks a person the questions of its input. Their answers are the result. */
+  asks?: { timeoutSeconds: number }
   input: TObject
   /** Third-party schema: models see it; the remote server validates arguments against it. */
   unchecked?: true

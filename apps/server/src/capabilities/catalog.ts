@@ -126,6 +126,14 @@ export function checkCombination(
     if (capability)
       checkNarrower(capability, configsOf(list, capability, uses), `${path}/${index}/config`)
   }
+  checkToolNames(list, { ...uses, clientTools })
+}
+
+/** Refuses tools of the same name. Contract: throws 400. */
+export function checkToolNames(
+  list: readonly Capability[],
+  { clientTools = [], ...uses }: Omit<Combination, 'path'>,
+): void {
   const owners = new Map<string, string>()
   for (const { capability, config } of appliedOf(list, uses).parts) {
     for (const { name } of capability.tools(config)) {

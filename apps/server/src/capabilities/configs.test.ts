@@ -5,6 +5,8 @@ import { builtins } from './index.ts'
 
 /** Invalid configs with the path of the error. */
 const wrong: [ref: string, config: object, at: string][] = [
+  ['ask_user', { expires_in_seconds: 0 }, '/expires_in_seconds'],
+  ['ask_user', { expires_in_seconds: 604_801 }, '/expires_in_seconds'],
   ['current_time', { timezone: 'Mars/Olympus' }, '/timezone'],
   ['fake_aws', { region: 'here' }, '/region'],
   ['fake_aws', { readonly: 'yes' }, '/readonly'],

@@ -1,3 +1,4 @@
+import { askUser } from './ask-user.ts'
 import type { Capability } from './capability.ts'
 import { currentTime } from './current-time.ts'
 import { fakeAws } from './demo/fake-aws.ts'
@@ -16,6 +17,7 @@ import { webFetch } from './web-fetch.ts'
 
 /** The built-in capabilities, with demo capabilities last. */
 export const builtins: readonly Capability[] = [
+  askUser,
   currentTime,
   sessionFileSystem,
   sessionStorage,

@@ -22,6 +22,11 @@ const patternWords: Readonly<Record<string, string>> = {
   '^(/(?!\\.{1,2}(/|$))[A-Za-z0-9.-][A-Za-z0-9._-]*)+$':
     'must be an absolute path such as /workspace',
   '^[A-Z]{3}$': 'must be a currency code such as USD',
+  '^evr_ak_[0-9a-f]{64}$': 'must be an agent key, which begins with evr_ak_',
+  '^[^\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd]([^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]*[^\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd])?$':
+    'must not contain control characters, or spaces at the ends',
+  '^[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8})*$': 'must be a locale such as uk-UA',
+  '^[a-z_]{1,64}$': 'must have 1 to 64 lower-case letters and underscores',
   '^\\d{4}-\\d{2}-\\d{2}$': 'must be a date such as 2026-11-24',
   '^[a-z]{2}(-[a-z]+)+-[1-9]$': 'must be a region such as us-east-1',
   '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$': 'must be a bucket name such as my-bucket',
@@ -79,7 +84,7 @@ export function messageOf(error: TLocalizedValidationError, root: object): strin
       return patternInWords(String(error.params.pattern)) ?? malformed(schema)
     case 'type':
     case 'anyOf':
-      return formOf(schema) ?? `must be ${kindOf(schema)}`
+      return formOf(withoutNull(schema)) ?? `must be ${kindOf(schema)}`
     case 'minimum':
     case 'maximum':
       return `must be ${rangeOf(schema.minimum, schema.maximum)}`
@@ -116,6 +121,12 @@ function listed(names: readonly string[]): string {
 function rangeOf(min: number | undefined, max: number | undefined): string {
   if (min === undefined) return `at most ${max}`
   return max === undefined ? `at least ${min}` : `between ${min} and ${max}`
+}
+
+/** The only kind of value beside null, else the schema itself. */
+function withoutNull(schema: JsonSchema): JsonSchema {
+  const [kind, ...others] = schema.anyOf?.filter(({ type }) => type !== 'null') ?? []
+  return kind === undefined || others.length > 0 ? schema : kind
 }
 
 /** The form of a text; undefined if the only requirement is that it is a text. */

@@ -66,6 +66,7 @@ const widening: [ref: string, agent: object, session: object, at: string][] = [
   ['session_storage', { secrets: false }, { secrets: true }, '/secrets'],
   ['session_storage', { readonly: true }, { readonly: false }, '/readonly'],
   ['session_storage', { value_bytes_max: 10 }, { value_bytes_max: 11 }, '/value_bytes_max'],
+  ['ask_user', { expires_in_seconds: 60 }, { expires_in_seconds: 61 }, '/expires_in_seconds'],
   ['stateless_todo_list', { items_max: 5 }, { items_max: 6 }, '/items_max'],
   ['stateless_todo_list', { strict: true }, { strict: false }, '/strict'],
   ['fake_crm', { readonly: true }, { readonly: false }, '/readonly'],

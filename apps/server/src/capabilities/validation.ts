@@ -24,10 +24,17 @@ export function problemsOf(schema: TObject, value: unknown): Problem[] {
   const tooLong = tooLongIn(schema, value, '')
   if (tooLong) return [tooLong]
   if (validator.Check(value)) return []
-  const errors = validator.Errors(value)
+  return problemsFrom(validator.Errors(value), schema)
+}
+
+/** Explains the errors of a validator, at most 10 of them. */
+export function problemsFrom(
+  errors: readonly TLocalizedValidationError[],
+  schema: object,
+): Problem[] {
   const located = errors.filter(isLocated)
   // The errors are cut at a maximum, so all of them may be of extra fields.
-  const problems = reduceUnions(located.length > 0 ? located : errors).map((error) => ({
+  const problems = reduceUnions(located.length > 0 ? located : [...errors]).map((error) => ({
     path: error.instancePath,
     message: messageOf(error, schema),
   }))

@@ -49,7 +49,7 @@ export const limitSettings = {
     ...wholeNumber(1_000, 0, 1_000_000_000),
   },
   SESSION_TOKENS_MAX: {
-    about: 'Unexpired session tokens of one session; 0: no limit',
+    about: 'Unexpired tokens of one session, and of one end user; 0: no limit',
     ...wholeNumber(1_000, 0, 1_000_000_000),
   },
   ORGANIZATIONS_PER_USER: {

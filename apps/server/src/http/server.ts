@@ -8,9 +8,16 @@ import type { Node } from '../runtime/node.ts'
 import type { Api } from './core/api.ts'
 import { auditRefusals } from './core/audit-records.ts'
 import { allowAbsentBodies, parseJsonBodies } from './core/body.ts'
-import { answerClientError, answerProblems, answerUnknownRoutes } from './core/problems.ts'
+import { readChangeReasons } from './core/change-reason.ts'
+import {
+  answerClientError,
+  answerProblems,
+  answerUnknownRoutes,
+  responseOf,
+} from './core/problems.ts'
 import { readQuery } from './core/query.ts'
 import { runInUnits } from './core/transaction.ts'
+import { watchUnknownFields } from './core/unknown-fields.ts'
 import { validator } from './core/validate.ts'
 import { createInProcess, type InProcess } from './in-process/in-process.ts'
 import { watchOwnRoutes } from './in-process/reserved.ts'
@@ -21,10 +28,18 @@ import { auditRoutes } from './routes/access/audit.ts'
 import { authRoutes } from './routes/access/auth.ts'
 import { organizationRoutes } from './routes/access/organizations.ts'
 import { userRoutes } from './routes/access/users.ts'
+import { agentCopyRoutes } from './routes/agents/agent-copies.ts'
 import { agentFileRoutes } from './routes/agents/agent-files.ts'
+import { agentNameRoutes } from './routes/agents/agent-names.ts'
 import { agentRoutes } from './routes/agents/agents.ts'
 import { capabilityRoutes } from './routes/agents/capabilities.ts'
+import { channelRoutes } from './routes/agents/channels.ts'
+import { harnessRoutes } from './routes/agents/harnesses.ts'
 import { scheduleRoutes } from './routes/agents/schedules.ts'
+import { channelAnswerRoutes } from './routes/channels/channel-answers.ts'
+import { channelEventRoutes } from './routes/channels/channel-events.ts'
+import { channelMessageRoutes } from './routes/channels/channel-messages.ts'
+import { channelSessionRoutes } from './routes/channels/channel-sessions.ts'
 import { mcpServerRoutes } from './routes/models/mcp-servers.ts'
 import { modelRoutes } from './routes/models/models.ts'
 import { vendorRoutes } from './routes/models/provider-checks.ts'
@@ -36,17 +51,27 @@ import { countRequests, metricsRoutes } from './routes/operations/metrics.ts'
 import { workerRoutes } from './routes/operations/workers.ts'
 import { workflowRoutes } from './routes/operations/workflows.ts'
 import { answerRoutes } from './routes/sessions/answers.ts'
+import { approvalRoutes } from './routes/sessions/approvals.ts'
+import { endUserRoutes } from './routes/sessions/end-users.ts'
 import { eventRoutes } from './routes/sessions/events.ts'
 import { exportRoutes } from './routes/sessions/exports.ts'
 import { fileRoutes } from './routes/sessions/files.ts'
 import { forkRoutes } from './routes/sessions/forks.ts'
+import { imageRoutes } from './routes/sessions/images.ts'
 import { messageRoutes } from './routes/sessions/messages.ts'
+import { pinRoutes } from './routes/sessions/pins.ts'
+import { questionRoutes } from './routes/sessions/questions.ts'
+import { reportRoutes } from './routes/sessions/reports.ts'
+import { retakeRoutes } from './routes/sessions/retakes.ts'
+import { retryRoutes } from './routes/sessions/retries.ts'
+import { sessionStorageRoutes } from './routes/sessions/session-storage.ts'
 import { streamRoutes } from './routes/sessions/session-stream.ts'
 import { sessionTokenRoutes } from './routes/sessions/session-tokens.ts'
 import { sessionRoutes } from './routes/sessions/sessions.ts'
+import { userTokenRoutes } from './routes/sessions/user-tokens.ts'
 import { limitConnections } from './security/connections.ts'
 import { browserHeaders, guardBrowsers, requestId } from './security/guard.ts'
-import { authenticate } from './security/principal.ts'
+import { authenticate, checkTokenFields } from './security/principal.ts'
 import { boundUploads } from './security/uploads.ts'
 import { createStreams, type Streams } from './streams/open-streams.ts'
 
@@ -126,7 +151,10 @@ function openApp(node: Node): FastifyInstance {
     frameworkErrors(_error, request, reply) {
       const problem = new ApiError('invalid_request', 'the URL cannot be read.')
       reply.raw.setHeader('x-request-id', request.id)
-      void (reply as FastifyReply).headers(browserHeaders).code(problem.status).send(problem.body)
+      void (reply as FastifyReply)
+        .headers(browserHeaders)
+        .code(problem.status)
+        .send(responseOf(problem, request.id))
     },
   })
 }
@@ -145,6 +173,8 @@ function setUpBodies(app: FastifyInstance): void {
     if (route.url.startsWith('/v1/auth/')) route.bodyLimit ??= signInBytesMax
   })
   allowAbsentBodies(app)
+  watchUnknownFields(app)
+  readChangeReasons(app)
 }
 
 function setUpRequests(app: FastifyInstance, node: Node, stopping: () => boolean): void {
@@ -160,6 +190,7 @@ function setUpRequests(app: FastifyInstance, node: Node, stopping: () => boolean
     )
   })
   authenticate(app, node, limitConnections(app.server, node.config))
+  checkTokenFields(app)
   boundUploads(app, node.config)
   runInUnits(app, node)
   auditRefusals(app, node)
@@ -167,18 +198,36 @@ function setUpRequests(app: FastifyInstance, node: Node, stopping: () => boolean
 
 async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   agentRoutes(api)
+  agentNameRoutes(api)
+  agentCopyRoutes(api)
   await agentFileRoutes(api)
+  channelRoutes(api)
+  channelSessionRoutes(api)
+  channelMessageRoutes(api)
+  channelEventRoutes(api, streams)
+  channelAnswerRoutes(api)
   capabilityRoutes(api)
+  harnessRoutes(api)
   sessionRoutes(api)
+  reportRoutes(api)
+  pinRoutes(api)
   exportRoutes(api)
   forkRoutes(api)
+  retakeRoutes(api)
+  retryRoutes(api)
   messageRoutes(api)
   answerRoutes(api)
+  approvalRoutes(api)
+  questionRoutes(api)
   eventRoutes(api)
   fileRoutes(api)
+  await imageRoutes(api)
   streamRoutes(api, streams)
   changeRoutes(api, streams)
   sessionTokenRoutes(api)
+  endUserRoutes(api)
+  sessionStorageRoutes(api)
+  userTokenRoutes(api)
   scheduleRoutes(api)
   providerRoutes(api)
   vendorRoutes(api)
@@ -225,7 +274,7 @@ async function allowOrigins(app: FastifyInstance, { config }: Node) {
     origin: config.CORS_ALLOWED_ORIGINS,
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['x-request-id', 'retry-after', 'etag'],
+    exposedHeaders: ['x-request-id', 'x-total-count', 'retry-after', 'etag', 'outlast-session'],
     maxAge: 600,
   })
 }

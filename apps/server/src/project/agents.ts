@@ -1,6 +1,7 @@
 /** Reads agents from files and values of a project. */
 import { NewAgent } from '@outlast/contract'
 import type { Agent as DefinedAgent } from '../authoring/agent.ts'
+import { outputSchemaOf } from '../authoring/convert-schema.ts'
 import type { FileAgent } from '../authoring/project.ts'
 import { checkKind } from '../authoring/resolve.ts'
 import { ApiError } from '../errors.ts'
@@ -22,8 +23,17 @@ export const agentOfValue = (agent: DefinedAgent, file: string): FileAgent =>
     } catch (error) {
       throw new Error(`has an agent that ${(error as Error).message}.`)
     }
-    return agentFrom({ ...agent }, file)
+    return agentFrom({ ...agent, output_schema: schemaOf(agent) }, file)
   })
+
+function schemaOf({ output_schema: schema }: DefinedAgent) {
+  if (schema === undefined || schema === null) return undefined
+  try {
+    return outputSchemaOf(schema)
+  } catch (error) {
+    throw new Error(`has an output_schema that ${(error as Error).message}.`)
+  }
+}
 
 function agentFrom(values: Record<string, unknown>, file: string): FileAgent {
   const { id: _, name = nameOfFile(file), ...properties } = values

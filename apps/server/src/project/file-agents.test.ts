@@ -30,6 +30,11 @@ const whole = {
     { ref: 'guarded', config: { url: 'https://a.example', key: 'x' } },
   ],
   tools: [{ type: 'client_side' as const, name: 'show_map', description: 'Shows a map.' }],
+  display_name: 'The support',
+  initial_files: [{ path: '/guide.md', content: 'Be kind.' }],
+  max_iterations: 9,
+  parallel_tool_calls: false,
+  network_access: { allowed: ['*.example.com'] },
   retention_days: 7,
 }
 

@@ -4,6 +4,7 @@ import { type Agent, NewAgent } from '@outlast/contract'
 import type { FileAgent } from '../authoring/project.ts'
 import { checkClientTools } from '../capabilities/client-tools.ts'
 import { isMcpRef } from '../capabilities/mcp/ref.ts'
+import { checkOutputSchema, isSchema } from '../capabilities/output-schema.ts'
 import { ApiError } from '../errors.ts'
 import { storable } from '../http/core/body.ts'
 import { fitting } from '../http/core/validate.ts'
@@ -113,14 +114,26 @@ function complete(given: NewAgent) {
   const agent = fitting(NewAgent, storable(jsonOf(given)))
   return {
     name: agent.name,
+    display_name: agent.display_name ?? undefined,
     description: agent.description ?? undefined,
     system_prompt: agent.system_prompt,
     default_model_id: agent.default_model_id ?? undefined,
     tags: agent.tags ?? [],
     capabilities: agent.capabilities ?? [],
     tools: checkClientTools(agent.tools),
+    output_schema: checkedSchema(agent.output_schema),
+    initial_files: agent.initial_files ?? [],
+    max_iterations: agent.max_iterations ?? undefined,
+    parallel_tool_calls: agent.parallel_tool_calls ?? undefined,
+    network_access: agent.network_access ?? undefined,
     retention_days: agent.retention_days ?? null,
   }
+}
+
+/** The order of properties matters to models, so it counts as a difference. */
+function checkedSchema(given: NewAgent['output_schema']) {
+  const schema = checkOutputSchema(given)
+  return isSchema(schema) ? schema : undefined
 }
 
 /** Writes and reads an agent as JSON, as a request would. Contract: throws 400 if it cannot. */
@@ -136,13 +149,15 @@ function jsonOf(agent: NewAgent): unknown {
 }
 
 function isStored(stored: Agent, { file, agent }: StorableAgent): boolean {
-  const { name, description, system_prompt, default_model_id, tags, capabilities } = stored
-  const { tools = [], retention_days = null, status, source_file } = stored
-  const fields = { name, description, system_prompt, default_model_id, tags, capabilities }
+  const { status, source_file, tools = [], initial_files = [], retention_days = null } = stored
+  const before = { ...stored, tools, initial_files, retention_days } as CompleteAgent
+  const names = Object.keys(agent) as (keyof CompleteAgent)[]
+  const isSameSchema = JSON.stringify(stored.output_schema) === JSON.stringify(agent.output_schema)
   return (
     status === 'active' &&
     source_file === file &&
-    isDeepStrictEqual({ ...fields, tools, retention_days }, agent)
+    isSameSchema &&
+    names.every((name) => isDeepStrictEqual(before[name], agent[name]))
   )
 }
 
@@ -150,9 +165,9 @@ function isStored(stored: Agent, { file, agent }: StorableAgent): boolean {
  * The parts of an unchanged agent that depend on code only. Models and MCP servers change through
  * the API, which must not prevent the next start.
  */
-const ownPartsOf = ({ capabilities, tools }: CompleteAgent) => ({
+const ownPartsOf = ({ default_model_id: _, capabilities, ...parts }: CompleteAgent) => ({
+  ...parts,
   capabilities: capabilities.filter(({ ref }) => !isMcpRef(ref)),
-  tools,
 })
 
 const auditEntryOf = ({ action, id, file }: AgentEffect) => ({

@@ -15,13 +15,18 @@ export const anthropic: Provider = {
   type: 'anthropic',
   title: 'Anthropic',
   environmentKey: 'DEFAULT_ANTHROPIC_API_KEY',
+  imageLengthMax: 5 * 1024 * 1024,
   signatures: ['signature', 'redactedData'],
   /** Sets 3 of 4 possible cache marks: system prompt with tools, and the newest two messages. */
-  tune({ prompt, ...options }, { outputTokensMax }) {
+  tune({ prompt, ...options }, { outputTokensMax, oneCall }) {
     const newest = prompt.length - 2
-    const marked = withOptions(prompt, breakpoint, (at) => at === 0 || at >= newest)
+    const isNewest = (at: number) => at >= newest && prompt[at]!.role !== 'system'
+    const marked = withOptions(prompt, breakpoint, (at) => at === 0 || isNewest(at))
     const most = outputTokensMax !== undefined && { maxOutputTokens: outputTokensMax }
-    return { ...most, ...options, prompt: marked }
+    if (!oneCall) return { ...most, ...options, prompt: marked }
+    const own = { anthropic: { disableParallelToolUse: true } }
+    const providerOptions = { ...options.providerOptions, ...own }
+    return { ...most, ...options, prompt: marked, providerOptions }
   },
   async model({ apiKey = '', baseUrl, fetch }, name) {
     const { createAnthropic } = await import('@ai-sdk/anthropic')

@@ -1,7 +1,8 @@
 import { statusOf } from './failure.ts'
 import { readModelList } from './model-list.ts'
 import { isWordless, tuneResponses } from './openai.ts'
-import type { ModelList, Provider, ProviderConnection } from './provider.ts'
+import type { ModelCallOptions, ModelList, Provider, ProviderConnection } from './provider.ts'
+import { strictOption } from './strict-schema.ts'
 
 /** Last API version for URLs with a deployment. */
 const deploymentsVersion = '2024-10-21'
@@ -33,6 +34,11 @@ export function azureAddress(baseUrl: string): Address {
   return { base: origin + base + missing, chat: /\/chat\/completions$/i.test(path) }
 }
 
+const withChatOptions = (options: ModelCallOptions, openai: { strictJsonSchema: boolean }) => ({
+  ...options,
+  providerOptions: { ...options.providerOptions, openai },
+})
+
 /**
  * Models of an Azure OpenAI resource: a model's name is the name of its deployment. Key and base
  * URL are always passed: the SDK must not read the environment.
@@ -43,9 +49,14 @@ export const azureOpenai: Provider = {
   needsBaseUrl: true,
   queryAllowed: 'api-version',
   signatures: ['reasoningEncryptedContent'],
-  // Chat Completions reads options under another name and gets none: its older versions refuse
-  // unknown options.
-  tune: (options, about) => tuneResponses('azure', options, about),
+  // Chat Completions reads options under another name and gets only `strict`: its older versions
+  // refuse unknown options.
+  takesSchema: ({ profile }) => profile?.structured_output ?? true,
+  tune(options, about) {
+    const tuned = tuneResponses('azure', options, about)
+    const strict = strictOption(options.responseFormat)
+    return strict ? withChatOptions(tuned, strict) : tuned
+  },
   async model({ apiKey = '', baseUrl = '', fetch }, name) {
     const { createAzure } = await import('@ai-sdk/azure')
     const { base, chat, apiVersion } = azureAddress(baseUrl)

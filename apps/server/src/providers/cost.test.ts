@@ -59,7 +59,11 @@ test('a model without a price has no cost, and a free model costs 0', () => {
 
 test('usage has its cost in dollars', () => {
   const profile = profileWith({ input: 0.25, output: 2 })
-  assert.deepEqual(withCost(profile, usage), { ...usage, cost_usd: 0.00045 })
+  assert.deepEqual(withCost(profile, usage), {
+    ...usage,
+    cost_usd: 0.00045,
+    estimated_cost_usd: 0.00045,
+  })
   assert.equal(withCost(undefined, usage), usage)
   assert.equal(withCost(profile, undefined), undefined)
 })

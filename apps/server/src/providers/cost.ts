@@ -1,5 +1,5 @@
 import type { ModelProfile, TokenUsage } from '@outlast/contract'
-import { dollarsOf } from '../store/usage.ts'
+import { costFields } from '../store/usage.ts'
 
 /** Picodollars per token at a price of one dollar per million tokens. */
 const picosPerPrice = 1_000_000
@@ -34,5 +34,5 @@ export function withCost<U extends TokenUsage | undefined>(
   usage: U,
 ): U {
   const nanos = usage && costOf(profile, usage)
-  return nanos === undefined ? usage : { ...usage, cost_usd: dollarsOf(nanos) }
+  return nanos === undefined ? usage : { ...usage, ...costFields(nanos) }
 }

@@ -1,5 +1,6 @@
 import { readModelList } from './model-list.ts'
-import { type Provider, stripEndpoint } from './provider.ts'
+import { type Provider, stripEndpoint, withOneSystemMessage } from './provider.ts'
+import { strictOption } from './strict-schema.ts'
 
 const home = 'https://api.openai.com/v1'
 // Without a default version: the URLs of some vendors have none, or no path at all.
@@ -13,12 +14,25 @@ export const openaiCompletions: Provider = {
   // Gemini's signature. Its compatible API and gateways pass it on, and it refuses calls without
   // it.
   signatures: ['thoughtSignature'],
+  // Local servers apply a response format to tool calls too.
+  takesSchema: ({ profile, hasTools }) => profile?.structured_output ?? !hasTools,
+  tune({ prompt, ...options }, { oneCall }) {
+    const strict = strictOption(options.responseFormat)
+    const own = {
+      ...(strict && { openaiCompletions: strict }),
+      // The SDK sends unknown options unchanged.
+      ...(oneCall && { openai_completions: { parallel_tool_calls: false } }),
+    }
+    const providerOptions = { ...options.providerOptions, ...own }
+    return { ...options, prompt: withOneSystemMessage(prompt), providerOptions }
+  },
   async model({ apiKey, baseUrl, fetch }, name) {
     const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible')
     const vendor = createOpenAICompatible({
       name: 'openai_completions',
       baseURL: baseOf(baseUrl),
       includeUsage: true,
+      supportsStructuredOutputs: true,
       ...(apiKey !== undefined && { apiKey }),
       ...(fetch && { fetch }),
     })

@@ -1,5 +1,6 @@
 import { readModelList } from './model-list.ts'
 import { type CallAbout, type ModelCallOptions, type Provider, versionedBase } from './provider.ts'
+import { strictOption } from './strict-schema.ts'
 
 const home = 'https://api.openai.com/v1'
 const baseOf = (baseUrl = home) => versionedBase(baseUrl, '/responses', '/v1')
@@ -19,6 +20,7 @@ export const openai: Provider = {
   title: 'OpenAI',
   environmentKey: 'DEFAULT_OPENAI_API_KEY',
   signatures: ['reasoningEncryptedContent'],
+  takesSchema: ({ profile }) => profile?.structured_output ?? true,
   tune: (options, about) => tuneResponses('openai', options, about),
   async model({ apiKey = '', baseUrl, fetch }, name) {
     const { createOpenAI } = await import('@ai-sdk/openai')
@@ -47,12 +49,14 @@ export const openai: Provider = {
 export function tuneResponses(
   vendor: 'openai' | 'azure',
   options: ModelCallOptions,
-  { sessionId }: CallAbout,
+  { sessionId, oneCall }: CallAbout,
 ): ModelCallOptions {
   const thinks = options.reasoning !== undefined && {
     reasoningSummary: 'auto',
     forceReasoning: true,
   }
-  const own = { store: false, promptCacheKey: sessionId, ...thinks }
+  const strict = strictOption(options.responseFormat)
+  const single = oneCall && { parallelToolCalls: false }
+  const own = { store: false, promptCacheKey: sessionId, ...thinks, ...strict, ...single }
   return { ...options, providerOptions: { ...options.providerOptions, [vendor]: own } }
 }

@@ -1,12 +1,15 @@
 import { lookup } from 'node:dns'
 import { isIP } from 'node:net'
+import type { NetworkAccess } from '@outlast/contract'
+import type { Dispatcher } from 'undici'
 import type { PrivateHost, Purpose } from '../config/private-hosts.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
+import { accessRefusal, permits } from './network-access.ts'
 import { isOwnService, type OwnService } from './own-services.ts'
 import { isPrivateAddress, isPrivateHost, plainHostname } from './private-address.ts'
 
-/** The organization and purpose of a fetch. */
-export type Caller = { orgId: string; purpose: Purpose }
+/** The organization and purpose of a fetch, and the network access of its agent and session. */
+export type Caller = { orgId: string; purpose: Purpose; access?: readonly NetworkAccess[] }
 
 /** The entries of PRIVATE_HOSTS_ALLOWED that apply to a caller. */
 export const allowedFor = (all: readonly PrivateHost[], { orgId, purpose }: Caller) =>
@@ -61,14 +64,16 @@ export type Outbound = {
 export function createOutbound(all: readonly PrivateHost[], known: OwnService[]): Outbound {
   const services = [...known]
   /** Callers share connections only when the same addresses are allowed to them. */
-  const made = new Map<string, Promise<typeof fetch>>()
+  const made = new Map<string, Promise<DispatchingFetch>>()
   return {
     protect: (service) => void services.push(service),
     reach(caller) {
       const entries = allowedFor(all, caller)
       const key = entries.map(({ host, port }) => `${host} ${port ?? '*'}`).join()
-      const fetching = made.get(key) ?? makeFetch(entries, services)
-      made.set(key, fetching)
+      const shared = made.get(key) ?? makeFetch(entries, services)
+      made.set(key, shared)
+      const { access = [] } = caller
+      const fetching = access.length === 0 ? shared : shared.then((fetch) => limited(fetch, access))
       if (caller.orgId === defaultOrganization) {
         return async (input, init) => (await fetching)(input, init)
       }
@@ -81,7 +86,7 @@ export function createOutbound(all: readonly PrivateHost[], known: OwnService[])
  * Throws one error for private addresses that are refused, closed or unreachable: no port scans.
  */
 async function fetchVeiled(
-  fetching: Promise<typeof fetch>,
+  fetching: Promise<DispatchingFetch>,
   entries: readonly PrivateHost[],
   ...[input, init]: Parameters<typeof fetch>
 ): Promise<Response> {
@@ -97,10 +102,27 @@ async function fetchVeiled(
   }
 }
 
+/** A fetch whose requests and redirects pass through `wrap`, if given. */
+type DispatchingFetch = (
+  input: Parameters<typeof fetch>[0],
+  init?: Parameters<typeof fetch>[1],
+  wrap?: Dispatcher.DispatcherComposeInterceptor,
+) => Promise<Response>
+
+/** Refuses each request and redirect that the network access does not permit, before any lookup. */
+function limited(fetching: DispatchingFetch, access: readonly NetworkAccess[]): DispatchingFetch {
+  const wrap: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
+    const url = new URL(options.path, options.origin)
+    if (!permits(access, url)) throw accessRefusal(url)
+    return dispatch(options, handler)
+  }
+  return (input, init) => fetching(input, init, wrap)
+}
+
 async function makeFetch(
   entries: readonly PrivateHost[],
   services: readonly OwnService[],
-): Promise<typeof fetch> {
+): Promise<DispatchingFetch> {
   const { Agent, buildConnector, fetch: undiciFetch } = await import('undici')
   const connectors = new Map<string, ReturnType<typeof buildConnector>>()
   /** A connector whose lookup checks its result: the checked address is the connected one. */
@@ -130,7 +152,11 @@ async function makeFetch(
       )
     },
   })
-  return ((input: string, init: object) => undiciFetch(input, { ...init, dispatcher })) as never
+  return (async (input: string, init: object, wrap) =>
+    undiciFetch(input, {
+      ...init,
+      dispatcher: wrap ? dispatcher.compose(wrap) : dispatcher,
+    })) as DispatchingFetch as never
 }
 
 /** Returns the error of a host's addresses; undefined when a connection is allowed. */

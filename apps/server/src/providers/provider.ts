@@ -5,7 +5,7 @@ import type {
   LanguageModelV4Prompt,
   SharedV4ProviderMetadata,
 } from '@ai-sdk/provider'
-import type { ProviderType } from '@outlast/contract'
+import type { ModelProfile, ProviderType } from '@outlast/contract'
 
 /** The connection to a provider's server. `undefined`: no key is sent, the vendor's own address. */
 export type ProviderConnection = {
@@ -31,7 +31,12 @@ export type CallAbout = {
   sessionId: string
   /** Limit of output tokens, if the profile has one. */
   outputTokensMax: number | undefined
+  /** True when the reply may have one tool call. The call has tools then. */
+  oneCall?: boolean
 }
+
+/** What decides on a response format: the model's profile, and whether the call has tools. */
+export type SchemaSupport = { profile: ModelProfile | undefined; hasTools: boolean }
 
 export type DiscoveredModel = {
   /** The vendor's own name of the model. */
@@ -62,9 +67,16 @@ export type Provider = {
   queryAllowed?: string
   /** Its models run in this process and need no circuit breaker. */
   local?: true
+  /** Largest image in base64 characters. The vendor refuses the whole request for a larger one. */
+  imageLengthMax?: number
   /** Metadata fields with reasoning signatures. A reply that has one is replayed unchanged. */
   signatures: readonly string[]
   model: (connection: ProviderConnection, name: string) => Promise<VendorModel>
+  /**
+   * Tests whether a model takes a JSON Schema as response format, here or in its SDK, also with
+   * tools. Absent: all do. Others call a tool with the answer.
+   */
+  takesSchema?: (about: SchemaSupport) => boolean
   /** Adds vendor-specific options, such as cache marks and reasoning summaries. */
   tune?: (options: ModelCallOptions, about: CallAbout) => ModelCallOptions
   /** Lists the vendor's models. Contract: throws KnownFailure with a sentence without secrets. */
@@ -78,6 +90,14 @@ export function withOptions(
   chosen: (index: number) => boolean,
 ): Prompt {
   return prompt.map((message, index) => (chosen(index) ? { ...message, providerOptions } : message))
+}
+
+/** Joins the system messages of a prompt, for servers that accept one only. */
+export function withOneSystemMessage(prompt: Prompt): Prompt {
+  const texts = prompt.flatMap((message) => (message.role === 'system' ? [message.content] : []))
+  if (texts.length < 2) return prompt
+  const others = prompt.filter(({ role }) => role !== 'system')
+  return [{ role: 'system', content: texts.join('\n\n') }, ...others]
 }
 
 /** Returns the base URL of an API, also when given the URL of one endpoint. */

@@ -3,6 +3,7 @@ import {
   type LanguageModelV4CallOptions,
   UnsupportedFunctionalityError,
 } from '@ai-sdk/provider'
+import { exampleOf, type JsonSchema } from '../schema-example.ts'
 import type { Provider } from './provider.ts'
 import { assistantReply } from './simulated/assistant.ts'
 import { unansweredUserTexts } from './simulated/prompt.ts'
@@ -54,8 +55,18 @@ function replyOf(name: string, options: LanguageModelV4CallOptions): SimulatedRe
   const scripted = scriptedReply(options, name.includes('-script'))
   if (scripted) return scripted
   if (name.includes('-echo')) return echo(options)
+  if (isOutputWanted(options)) return exampleOutput(options)
   if (isTour(options)) return { ...tourReply(options), ...paceOf(name) }
   return assistantReply(options)
+}
+
+const isOutputWanted = ({ responseFormat }: LanguageModelV4CallOptions) =>
+  responseFormat?.type === 'json'
+
+/** An example of the wanted output. */
+function exampleOutput({ responseFormat }: LanguageModelV4CallOptions): SimulatedReply {
+  const schema = responseFormat?.type === 'json' ? responseFormat.schema : undefined
+  return { text: JSON.stringify(exampleOf((schema ?? {}) as JsonSchema)) }
 }
 
 /** Reports the length of the text to summarize, and its beginning and end. */

@@ -26,7 +26,7 @@ async function traced(t: TestContext, { env = {}, agent = {}, status = 200 }: Se
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...env },
   })
   const { id } = await createAgent(server, { capabilities: [{ ref: 'test_math' }], ...agent })
-  const session = await createSession(server, { agent_id: id })
+  const session = await createSession(server, { agent_id: id, user: 'customer-1' })
   const path = `/v1/sessions/${session.id}`
   const say = (text: string) => converse(t, server, session.id, text)
   /** Sends a message with a trace context. */
@@ -70,6 +70,7 @@ test('a turn is a trace: the agent, each model call, each tool, the wait for a n
     assert.ok(span.start >= root!.start && span.end <= root!.end && span.start <= span.end)
   }
   assert.equal(root!.attributes['gen_ai.operation.name'], 'invoke_agent')
+  assert.equal(root!.attributes['user.id'], 'customer-1')
   assert.equal(root!.attributes['outlast.turn.outcome'], 'completed')
   assert.equal(root!.attributes['outlast.turn.model_calls'], 2)
   const { usage } = dataOf(events, 'turn.completed')!

@@ -1,3 +1,4 @@
+import { checkOutput } from '../capabilities/output.ts'
 import { failureKinds } from '../providers/failure.ts'
 import type { TurnFailure } from '../store/sessions/turn-appends.ts'
 import { parkTurn } from '../store/sessions/waits.ts'
@@ -15,7 +16,8 @@ import {
   timeLeft,
 } from './journal/journal.ts'
 import type { OpenCall } from './log/open-calls.ts'
-import { next, type TurnOutcome } from './log/state.ts'
+import { contentText, next, type TurnOutcome } from './log/state.ts'
+import { turnTotals } from './log/turn-totals.ts'
 import { waitOf } from './log/wait.ts'
 import { reason } from './model/reason.ts'
 import { missingCapabilities } from './refusal.ts'
@@ -32,7 +34,8 @@ export type HowFar = 'over' | 'left' | 'parked'
 export async function runTurn(turn: Turn, stopping: () => boolean): Promise<HowFar> {
   const { kind } = turn.state.phase
   if (kind !== 'unbegun' && kind !== 'ended') warnUnavailable(turn)
-  const { TURN_ITERATIONS_MAX: iterationsMax, TOOL_REPEATS_MAX: repeatsMax } = turn.node.config
+  const { TOOL_REPEATS_MAX: repeatsMax } = turn.node.config
+  const { iterationsMax } = turn.limits
   for (;;) {
     const action = next(turn.state, { iterationsMax, repeatsMax, overdue: timeLeft(turn) <= 0 })
     if (action.kind === 'done') return 'over'
@@ -80,6 +83,7 @@ function begin(turn: Turn): void {
     ...inputContent(turn),
     prompt_hash: turn.prompt.hash,
     tools_hash: turn.tools.hash,
+    ...(turn.output && { output_schema_hash: turn.output.hash }),
   })
   warnUnavailable(turn)
 }
@@ -123,6 +127,7 @@ export const sentences: Record<string, string> = {
   turn_timeout: 'The turn exceeded its time limit.',
   turn_crashed: 'The turn crashed its process three times and was ended.',
   turn_unstorable: 'The database could not store the events of the turn.',
+  output_invalid: 'The answer does not match the output schema, also after a correction.',
   ...Object.fromEntries(Object.values(failureKinds).map(({ code, sentence }) => [code, sentence])),
 }
 
@@ -155,14 +160,29 @@ function endDraft(turn: Turn, outcome: Exclude<TurnOutcome, { kind: 'cancelled' 
   const about = { turn_id: turn.run.turnId, ...(usage && { usage }) }
   if (outcome.kind === 'failed') {
     const error = sentenceOf(outcome)
-    return makeDraft('turn.failed', spanned(turn), { ...about, error, error_code: outcome.code })
+    const errors = outcome.outputErrors && { output_errors: [...outcome.outputErrors] }
+    const failed = { ...about, error, error_code: outcome.code, ...errors }
+    return makeDraft('turn.failed', spanned(turn), failed)
   }
   return makeDraft('turn.completed', spanned(turn), {
     ...about,
     iterations,
     duration_ms: Math.max(0, Math.round(nowOf(turn) - turn.startedAt)),
     ...inputContent(turn),
+    ...outputOf(turn),
+    status: 'completed',
+    ...turnTotals(turn.run.turnId, [...turn.events, ...turn.drafts.map(({ logged }) => logged)]),
   })
+}
+
+/** The value of the turn's answer. */
+function outputOf({ output, events, drafts }: Turn) {
+  if (!output) return undefined
+  const logged = [...events, ...drafts.map((one) => one.logged)]
+  const answer = logged.findLast(({ type }) => type === 'output.message.completed')
+  if (answer?.type !== 'output.message.completed') return undefined
+  const checked = checkOutput(output.schema, contentText(answer.data.message.content) ?? '')
+  return 'value' in checked && { output: checked.value }
 }
 
 function idledDraft(turn: Turn): Draft {

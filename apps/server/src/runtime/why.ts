@@ -1,8 +1,10 @@
 import type { ToolCall, Why, Workflow } from '@outlast/contract'
 import { type TurnStep, turnStepsOf } from '@outlast/sdk/turn-steps'
+import { turnSettingsOf } from '../capabilities/turn-settings.ts'
 import type { Db } from '../store/database.ts'
 import { type EventRow, readLog } from '../store/sessions/events.ts'
-import { findFacts, type SessionFacts } from '../store/sessions/workflows.ts'
+import { findTurnInput } from '../store/sessions/turn-inputs.ts'
+import { findFacts, findOmittedImages, type SessionFacts } from '../store/sessions/workflows.ts'
 import { loggedEvent } from './journal/journal.ts'
 import { leaseMs } from './lease.ts'
 
@@ -20,12 +22,16 @@ export async function explainSession(
 ): Promise<Why | undefined> {
   const facts = await findFacts(db, orgId, sessionId, leaseMs)
   if (!facts) return undefined
+  const isOpen = facts.turn_id !== null && !unnamed
+  const input = isOpen ? await findTurnInput(db, orgId, sessionId) : undefined
+  const turn_settings = turnSettingsOf(input) ?? null
   const { turn_id, turn_from: from } = facts
   const isTaken = turn_id !== null && facts.node !== null
   const rows = isTaken ? await readLog(db, sessionId, from, from - 1) : []
-  if (!unnamed) return explainFacts(facts, rows)
+  const omitted_images = await findOmittedImages(db, sessionId)
+  if (!unnamed) return { ...explainFacts(facts, rows), omitted_images, turn_settings }
   const shown = rows.filter(({ type }) => type !== 'capability.unavailable')
-  return explainFacts(withoutNames(facts), shown)
+  return { ...explainFacts(withoutNames(facts), shown), omitted_images }
 }
 
 /** Hides the ids of nodes and capabilities, but not that a node has the turn. */
@@ -55,10 +61,12 @@ function told(session_id: string, { what, node: given, ...said }: Explanation): 
     attempt: null,
     tools: [],
     missing_capabilities: [],
+    omitted_images: [],
     until: null,
     ahead: null,
     error: null,
     error_code: null,
+    turn_settings: null,
     ...said,
     node,
     sentence: `${what}, since ${said.since}${node ? ` on ${node}` : ''}.`,
@@ -110,20 +118,27 @@ const between = (since: string): Explanation => ({
   what: 'It is between two steps',
 })
 
-function ofWait({ since, calls }: NonNullable<SessionFacts['waiting_for']>): Explanation {
+const waitStates = {
+  tool_results: 'waits_for_client',
+  input: 'waits_for_input',
+  approval: 'waits_for_approval',
+} as const
+
+function ofWait({ type, since, calls }: NonNullable<SessionFacts['waiting_for']>): Explanation {
   const of = (type: string) =>
     calls.filter((call) => call.type === type).map(({ tool_name }) => tool_name)
-  const [client, person] = [of('tool_results'), of('approval')]
+  const [client, person, asked] = [of('tool_results'), of('approval'), of('input')]
   const [until = null] = calls.map(({ expires_at }) => expires_at).sort()
   const answers = [
     ...(client.length > 0 ? [`for the client to run ${listOf(client)}`] : []),
     ...(person.length > 0 ? [`for a person to decide on ${listOf(person)}`] : []),
+    ...(asked.length > 0 ? [`for a person to answer ${listOf(asked)}`] : []),
   ]
   return {
-    state: client.length > 0 ? 'waits_for_client' : 'waits_for_approval',
+    state: waitStates[type],
     since,
     until,
-    tools: [...client, ...person],
+    tools: [...client, ...person, ...asked],
     what: `It waits until ${until} ${answers.join(' and ')}`,
   }
 }
@@ -208,13 +223,17 @@ function ofTools(steps: Steps): Explanation | undefined {
     ({ ended, call }) =>
       ended?.data.decision === 'approved' && !begun.some((step) => step.call.id === call.id),
   )
-  const open = begun.filter(({ ended }) => !ended)
+  const open = begun.filter(
+    ({ ended, attempts }) => !ended && attempts.at(-1)!.broke !== 'question',
+  )
+  const questions = steps.filter((step) => step.kind === 'question' && !step.ended)
   const runs = [...approved, ...open.filter(({ kind }) => kind === 'tool')]
   const [first] = runs.map((step) => (step.ended ?? latestBegin(step)).ts).sort()
   if (first === undefined) return undefined
   const others = [
     ...approvals.filter(({ ended }) => !ended),
     ...open.filter(({ kind }) => kind === 'client_tool'),
+    ...questions.flatMap((step) => ('call' in step ? [step] : [])),
   ]
   const also = others.length > 0 ? ` and waits for answers to ${listOf(namesOf(others))}` : ''
   const what = `It runs ${listOf(namesOf(runs))}${also}`

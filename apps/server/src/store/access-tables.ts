@@ -1,5 +1,5 @@
-import type { Role, Scope, SessionToken } from '@outlast/contract'
-import type { Generated } from 'kysely'
+import type { AgentChannel, AgentKey, Role, Scope, SessionToken } from '@outlast/contract'
+import type { Generated, JSONColumnType } from 'kysely'
 import type { Details, NullableTime, Time } from './columns.ts'
 
 export type UsersTable = {
@@ -75,7 +75,9 @@ type TokenFiles = SessionToken['files']
 export type SessionTokensTable = {
   org_id: string
   id: string
-  session_id: string
+  session_id: string | null
+  end_user: string | null
+  agent_ids: string[] | null
   user_id: string | null
   key_id: string | null
   login_id: string | null
@@ -84,7 +86,40 @@ export type SessionTokensTable = {
   tool_results: string[]
   view: TokenView
   files: TokenFiles
+  operations: string[] | null
   expires_at: Time
+  created_at: Time
+}
+
+type ChannelType = AgentChannel['channel_type']
+type ChannelStatus = AgentChannel['status']
+type KeyPermissions = AgentKey['permissions']
+
+export type AgentChannelsTable = {
+  org_id: string
+  id: string
+  agent_id: string
+  channel_type: ChannelType
+  config: JSONColumnType<object>
+  enabled: boolean
+  status: Generated<ChannelStatus>
+  created_at: Time
+  updated_at: Time
+}
+
+export type AgentKeysTable = {
+  org_id: string
+  id: string
+  channel_id: string
+  name: string
+  key_prefix: string
+  permissions: KeyPermissions
+  hash: string
+  previous_hash: string | null
+  previous_valid_until: NullableTime
+  expires_at: NullableTime
+  last_used_at: NullableTime
+  revoked_at: NullableTime
   created_at: Time
 }
 
@@ -113,4 +148,26 @@ export type AuditLogTable = {
   user_agent: string | null
   request_id: string | null
   details: Details
+  reason: string | null
+}
+
+export type SessionPinsTable = {
+  org_id: string
+  session_id: string
+  user_id: string
+  created_at: Time
+}
+
+export type IdempotencyKeysTable = {
+  org_id: string
+  principal: string
+  method: string
+  path: string
+  key: string
+  body_hash: string
+  status: number | null
+  answer: string | null
+  session_ids: Generated<string[]>
+  counted_bytes: Generated<number>
+  created_at: Time
 }

@@ -1,4 +1,4 @@
-import type { CapabilityUse, ClientTool, WaitingFor } from '@outlast/contract'
+import type { CapabilityUse, ClientTool, LastTurn, WaitingFor } from '@outlast/contract'
 import type { ColumnType, JSONColumnType } from 'kysely'
 
 /** Written as a string, read back as an RFC 3339 string. */
@@ -11,6 +11,11 @@ export type ToolsColumn = JSONColumnType<ClientTool[], string | undefined, strin
 export type AnyJson = ColumnType<unknown, string | null, string | null>
 export type WaitingColumn = JSONColumnType<
   WaitingFor | null,
+  string | null | undefined,
+  string | null
+>
+export type LastTurnColumn = JSONColumnType<
+  LastTurn | null,
   string | null | undefined,
   string | null
 >

@@ -11,3 +11,7 @@ export const textList = (texts: readonly string[]) =>
 /** The rows `n(hash, body)` of texts: `hashes` is an array, `bodies` a `textList`. */
 export const textRows = (hashes: string, bodies: string) =>
   `rows from (unnest(${hashes}::text[]), json_array_elements_text(${bodies}::json)) as n(hash, body)`
+
+/** A value of a JSON column that is null without one. */
+export const jsonOrNull = (value: object | null | undefined) =>
+  value == null ? null : JSON.stringify(value)

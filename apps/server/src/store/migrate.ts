@@ -8,6 +8,8 @@ import { applyMigrations } from './migrations.ts'
 import { checkPooler } from './pooler.ts'
 import { DatabaseUnusableError } from './unusable.ts'
 
+/** A start fails if it cannot connect. Longer than that of a running node, which tries again. */
+const startMs = 15_000
 const lockKey = 79_117_651
 const lockPauseMs = 50
 /** Longer than one migration waits for a table. */
@@ -43,7 +45,7 @@ export async function migrate(
 /** Tries each host once. */
 async function connect(url: string): Promise<pg.Client> {
   for (let left = hostUrls(url).length; ; left -= 1) {
-    const client = newClient(url)
+    const client = newClient(url, { connectionTimeoutMillis: startMs })
     client.on('error', () => {})
     try {
       await client.connect()

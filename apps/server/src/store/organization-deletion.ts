@@ -93,9 +93,12 @@ export const tablesOfOrganization = [
   'providers',
   'mcp_servers',
   'texts',
+  'agent_keys',
+  'agent_channels',
   'agents',
   'counters',
   'audit_log',
+  'images',
   'blobs',
 ] as const
 

@@ -1,28 +1,38 @@
-import type { ExecutionStatus } from '@outlast/contract'
 import type { Generated, JSONColumnType } from 'kysely'
 import type {
   AccessChangesTable,
   AccessRevisionTable,
+  AgentChannelsTable,
+  AgentKeysTable,
   ApiKeysTable,
   AuditLogTable,
+  IdempotencyKeysTable,
   IdentitiesTable,
   InvitationsTable,
   LoginStatesTable,
   LoginsTable,
   MembersTable,
   RateLimitsTable,
+  SessionPinsTable,
   SessionTokensTable,
   UsersTable,
 } from './access-tables.ts'
 import type {
   AnyJson,
   Details,
+  LastTurnColumn,
   NullableTime,
   Time,
   ToolsColumn,
   UsesColumn,
   WaitingColumn,
 } from './columns.ts'
+import type { BlobsTable, FilesTable, ImagesTable } from './file-tables.ts'
+import type {
+  ScheduleExecutionsTable,
+  ScheduleLooksTable,
+  SchedulesTable,
+} from './schedule-tables.ts'
 
 export type OrganizationsTable = {
   id: string
@@ -68,12 +78,18 @@ export type AgentsTable = {
   org_id: string
   id: string
   name: string
+  display_name: string | null
   description: string | null
   system_prompt: string
   default_model_id: string | null
   tags: Generated<string[]>
   capabilities: UsesColumn
   tools: ToolsColumn
+  output_schema: Details
+  initial_files: AnyJson
+  max_iterations: number | null
+  parallel_tool_calls: boolean | null
+  network_access: Details
   retention_days: number | null
   status: Generated<string>
   source: Generated<string>
@@ -91,6 +107,9 @@ export type SessionsTable = {
   model_id: string | null
   capabilities: UsesColumn
   tools: ToolsColumn
+  max_iterations: number | null
+  parallel_tool_calls: boolean | null
+  network_access: Details
   waiting_for: WaitingColumn
   wait_expires_at: NullableTime
   status: Generated<string>
@@ -113,6 +132,7 @@ export type SessionsTable = {
   turn_tries: Generated<number>
   turn_node: string | null
   turn_cancelled: Generated<boolean>
+  tool_rules: Details
   context_sequence: Generated<number>
   context_prompt: string | null
   stored_bytes: Generated<number>
@@ -120,27 +140,15 @@ export type SessionsTable = {
   file_count: Generated<number>
   forked_from: Details
   legal_hold: Generated<boolean>
-}
-
-export type BlobsTable = {
-  org_id: string
-  hash: string
-  bytes: Buffer
-  created_at: Time
-}
-
-export type FilesTable = {
-  org_id: string
-  session_id: string
-  path: string
-  directory: string
-  id: string
-  is_directory: boolean
-  is_readonly: boolean
-  hash: string | null
-  size_bytes: number
-  created_at: Time
-  updated_at: Time
+  key: string | null
+  user_id: string | null
+  channel_id: string | null
+  last_turn: LastTurnColumn
+  superseded_by: string | null
+  channel_key_id: string | null
+  system_prompt: string | null
+  locale: string | null
+  hints: Details
 }
 
 export type EventsTable = {
@@ -218,6 +226,8 @@ export type CountersTable = {
   cache_creation_tokens: Generated<number>
   stored_bytes: Generated<number>
   cost_nanos: number | null
+  executions: Generated<number>
+  execution_ms: Generated<number>
 }
 
 export type TextsTable = {
@@ -226,20 +236,6 @@ export type TextsTable = {
   body: string
   used_at: Generated<Time>
   is_counted: Generated<boolean>
-}
-
-export type IdempotencyKeysTable = {
-  org_id: string
-  principal: string
-  method: string
-  path: string
-  key: string
-  body_hash: string
-  status: number | null
-  answer: string | null
-  session_ids: Generated<string[]>
-  counted_bytes: Generated<number>
-  created_at: Time
 }
 
 export type EventHooksTable = {
@@ -303,56 +299,10 @@ export type McpServersTable = {
   updated_at: Time
 }
 
-export type SchedulesTable = {
-  org_id: string
-  id: string
-  name: string
-  description: string | null
-  cron_expression: string
-  timezone: string
-  target: JSONColumnType<object>
-  enabled: boolean
-  catch_up_missed: boolean
-  max_catch_up: number | null
-  max_concurrent: number | null
-  retry_policy: AnyJson
-  next_trigger_at: NullableTime
-  last_triggered_at: NullableTime
-  paused_reason: string | null
-  created_at: Time
-  updated_at: Time
-}
-
 export type MasterKeysTable = {
   id: string
   sealed: string
   created_at: Generated<Time>
-}
-
-export type ScheduleLooksTable = {
-  singleton: Generated<boolean>
-  since: Time
-  latest: Time
-}
-
-export type ScheduleExecutionsTable = {
-  org_id: string
-  id: string
-  schedule_id: string
-  scheduled_at: Time
-  manual: boolean
-  status: ExecutionStatus
-  started_at: Time
-  completed_at: NullableTime
-  duration_ms: number | null
-  error: string | null
-  attempts: Generated<number>
-  retry_at: NullableTime
-  session_id: string | null
-  message_id: string | null
-  message_sequence: number | null
-  turn_id: string | null
-  created_at: Time
 }
 
 /** The tables as SQL has them. A test compares this with the database. */
@@ -362,8 +312,10 @@ export type Tables = {
   models: ModelsTable
   agents: AgentsTable
   sessions: SessionsTable
+  session_pins: SessionPinsTable
   blobs: BlobsTable
   files: FilesTable
+  images: ImagesTable
   events: EventsTable
   turns: TurnsTable
   nodes: NodesTable
@@ -386,6 +338,8 @@ export type Tables = {
   login_states: LoginStatesTable
   api_keys: ApiKeysTable
   session_tokens: SessionTokensTable
+  agent_channels: AgentChannelsTable
+  agent_keys: AgentKeysTable
   access_revision: AccessRevisionTable
   access_changes: AccessChangesTable
   rate_limits: RateLimitsTable

@@ -6,6 +6,12 @@ const nanosPerDollar = 1_000_000_000
 export const dollarsOf = (nanos: number) => nanos / nanosPerDollar
 export const nanosOf = (dollars: number) => Math.round(dollars * nanosPerDollar)
 
+/** A cost under its two names. */
+export function costFields(nanos: number): Pick<TokenUsage, 'cost_usd' | 'estimated_cost_usd'> {
+  const cost = dollarsOf(nanos)
+  return { cost_usd: cost, estimated_cost_usd: cost }
+}
+
 /** The columns of token usage and cost. */
 export type UsageRow = {
   input_tokens: number
@@ -24,6 +30,6 @@ export function usageOf(row: UsageRow): TokenUsage | undefined {
     output_tokens,
     ...(cache_read_tokens !== null && { cache_read_tokens }),
     ...(cache_creation_tokens !== null && { cache_creation_tokens }),
-    ...(cost_nanos !== null && { cost_usd: dollarsOf(cost_nanos) }),
+    ...(cost_nanos !== null && costFields(cost_nanos)),
   }
 }

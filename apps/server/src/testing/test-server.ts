@@ -5,6 +5,7 @@ import type { Agent, NewSession, Session } from '@outlast/contract'
 import { createOutlast, type Outlast, type SessionHandle } from '@outlast/sdk'
 import type { AgentDefinition } from '../authoring/agent.ts'
 import type { Settings } from '../authoring/config.ts'
+import type { AnySchema } from '../authoring/schema.ts'
 import { settingsText } from '../config/settings-text.ts'
 import type { ServerStart } from './messages.ts'
 import { prepareNext, takePrepared, takeProcess } from './prepared.ts'
@@ -181,9 +182,17 @@ async function addAgents(client: Outlast, agents: readonly AgentDefinition[] = [
   const added: Agent[] = []
   for (const agent of agents) {
     const name = agent.name ?? `Agent ${added.length + 1}`
-    added.push(await client.agents.create({ ...agent, name }))
+    const { output_schema: schema, ...fields } = agent
+    const output_schema = schema && (await schemaOf(schema))
+    added.push(await client.agents.create({ ...fields, name, output_schema }))
   }
   return added
+}
+
+/** Imported when it is used: most tests have no schema. */
+async function schemaOf(schema: AnySchema) {
+  const { outputSchemaOf } = await import('../authoring/convert-schema.ts')
+  return outputSchemaOf(schema)
 }
 
 async function agentId(client: Outlast, agents: readonly Agent[], wanted?: string) {

@@ -14,6 +14,7 @@ import {
   ToolError,
   withImages,
 } from '../capabilities/capability.ts'
+import { questionsOf } from '../capabilities/questions.ts'
 import { explainProblems, problemsOf } from '../capabilities/validation.ts'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
@@ -143,12 +144,13 @@ function messageFor(error: unknown): string {
 
 function contextOf(
   { tool, input, progress, files, storage }: ToolAttempt,
-  { fetch = noFetch, signal }: RunToolOptions & { signal: AbortSignal },
+  { fetch = noFetch, ask = noAnswers, signal, user }: RunToolOptions & { signal: AbortSignal },
 ): ToolContext {
   const call = JSON.stringify([tool.name, input])
   return {
     orgId: newId('organization'),
     sessionId: newId('session'),
+    user,
     turnId: newId('turn'),
     callId: 'call_1',
     idempotencyKey: createHash('sha256').update(call).digest('hex'),
@@ -157,9 +159,16 @@ function contextOf(
     files,
     storage,
     traceparent: undefined,
+    locale: undefined,
+    hints: {},
     progress: (report) => void progress.push(report),
     fetch,
+    ask: async (given) => ask(questionsOf(Array.isArray(given) ? given : [given])),
   }
+}
+
+const noAnswers: NonNullable<RunToolOptions['ask']> = ([first]) => {
+  throw new Error(`The tool asked: ${first!.question} Give runTool the option \`ask\`.`)
 }
 
 const noFetch: typeof fetch = async (input) => {

@@ -1,3 +1,4 @@
+import type { Question, QuestionOutcome } from '@outlast/contract'
 import type { Image, Progress } from '../capabilities/capability.ts'
 import type { SessionFiles, SessionStorage } from '../store/files/tool-access.ts'
 import type { FirstTexts } from './memory-storage.ts'
@@ -11,8 +12,12 @@ export type RunToolOptions = {
   files?: Readonly<Record<string, string | Uint8Array>> | SessionFiles
   /** Stored texts by name, or the storage of an earlier call. */
   storage?: FirstTexts | SessionStorage
+  /** The end user to whom the session of the call belongs. Default: none. */
+  user?: string
   /** Default: a function that throws. */
   fetch?: typeof fetch
+  /** Answers the questions of `context.ask`. Default: a function that throws. */
+  ask?: (questions: readonly Question[]) => QuestionOutcome | Promise<QuestionOutcome>
   /** Cancels the call. */
   signal?: AbortSignal
 }

@@ -14,7 +14,7 @@ type Wanted = EventType | ((event: Event) => boolean)
 export type EventOf<What> = What extends EventType ? Event<What> : Event
 
 const timeoutMsDefault = 10_000
-const deltas: EventType[] = ['output.message.delta', 'reason.thinking.delta']
+const deltas: EventType[] = ['output.message.delta', 'reason.thinking.delta', 'tool.input.delta']
 
 /**
  * Waits for a stored event of a session, also while the server is down.

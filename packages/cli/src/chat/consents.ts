@@ -4,6 +4,8 @@ import {
   type EventType,
   type Outlast,
   OutlastError,
+  type QuestionAnswers,
+  type QuestionSet,
   type ToolCall,
 } from '@outlast/sdk'
 
@@ -11,28 +13,34 @@ export type Consents = ReturnType<typeof createConsents>
 
 type Reader<T extends EventType> = (event: Event<T>) => void
 
-type Waiting = { call: ToolCall; sequence: number; over: AbortController; isAsked: boolean }
+type Waiting = {
+  call: ToolCall
+  /** Absent: the call waits for an approval. */
+  questions: QuestionSet | undefined
+  sequence: number
+  over: AbortController
+  isAsked: boolean
+}
+
+export type Responder = {
+  approve: (call: ToolCall, signal: AbortSignal) => Promise<Approval | undefined>
+  answer: (asked: QuestionSet, signal: AbortSignal) => Promise<QuestionAnswers | undefined>
+}
 
 /**
- * Asks about the calls of a session that wait for approval, one after the other. `answer`:
- * undefined leaves a call for later. A call that another client decided on is skipped.
+ * Asks about the calls of a session that wait for approval or for answers, one after the other.
+ * Undefined leaves a call for later. A call that another client decided on is skipped.
  */
 export function createConsents(
   { outlast, sessionId }: { outlast: Outlast; sessionId: string },
-  {
-    answer,
-    say,
-  }: {
-    answer: (call: ToolCall, signal: AbortSignal) => Promise<Approval | undefined>
-    say: (error: unknown) => void
-  },
+  { approve, answer, say }: Responder & { say: (error: unknown) => void },
 ) {
   const waiting = new Map<string, Waiting>()
   let last: Promise<unknown> = Promise.resolve()
 
   /** Whether it is undecided still: its request may be in the past, and others decide as well. */
   async function isOpen({ call, sequence, over }: Waiting): Promise<boolean> {
-    const types = ['tool.approval_resolved', 'tool.completed']
+    const types = ['tool.approval_resolved', 'tool.input_resolved', 'tool.completed']
     const query = { types, after_sequence: sequence }
     for await (const { data } of outlast.events.list(sessionId, query, { signal: over.signal })) {
       if ('tool_call_id' in data && data.tool_call_id === call.id) return false
@@ -40,25 +48,36 @@ export function createConsents(
     return true
   }
 
+  /** Asks the user. Returns the request with the answer; undefined for later. */
+  async function ask({ call, questions, over: { signal } }: Waiting) {
+    if (questions) {
+      const body = await answer(questions, signal)
+      const named = { ...body, tool_call_id: call.id }
+      return body && (() => outlast.sessions.answerQuestions(sessionId, named, { signal }))
+    }
+    const body = await approve(call, signal)
+    return body && (() => outlast.sessions.decideToolCall(sessionId, call.id, body, { signal }))
+  }
+
   async function settle(one: Waiting): Promise<void> {
-    const { call, over } = one
+    const { over } = one
     while (!over.signal.aborted && (await isOpen(one))) {
-      const approval = await answer(call, over.signal)
+      const send = await ask(one)
       one.isAsked = false
-      if (!approval) return
+      if (!send) return
       try {
-        await outlast.sessions.decideToolCall(sessionId, call.id, approval, { signal: over.signal })
+        await send()
         return
       } catch (error) {
         if (!(error instanceof OutlastError)) throw error
-        if (error.code === 'approval_not_pending') return
+        if (['approval_not_pending', 'question_not_waiting'].includes(error.code)) return
         say(error)
         if (error.status !== 400) return
       }
     }
   }
 
-  function ask(one: Waiting): void {
+  function begin(one: Waiting): void {
     if (one.isAsked) return
     one.isAsked = true
     last = last
@@ -77,10 +96,10 @@ export function createConsents(
     for (const id of [...waiting.keys()]) drop(id)
   }
 
-  function request(call: ToolCall, sequence: number): void {
-    const one = { call, sequence, over: new AbortController(), isAsked: false }
+  function request(call: ToolCall, sequence: number, questions?: QuestionSet): void {
+    const one = { call, questions, sequence, over: new AbortController(), isAsked: false }
     waiting.set(call.id, one)
-    ask(one)
+    begin(one)
   }
 
   const readers = readersOf({ request, drop, end })
@@ -91,7 +110,7 @@ export function createConsents(
     },
     /** Asks again about the calls that were left for later. Returns their number. */
     again(): number {
-      for (const one of waiting.values()) ask(one)
+      for (const one of waiting.values()) begin(one)
       return waiting.size
     },
     end,
@@ -101,7 +120,7 @@ export function createConsents(
 type Readers = { [T in EventType]: Reader<T> | 'ignored' }
 
 type Reactions = {
-  request: (call: ToolCall, sequence: number) => void
+  request: (call: ToolCall, sequence: number, questions?: QuestionSet) => void
   drop: (id: string) => void
   end: () => void
 }
@@ -121,13 +140,18 @@ const readersOf = ({ request, drop, end }: Reactions): Readers => ({
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'ignored',
   'output.message.completed': 'ignored',
   'reason.completed': 'ignored',
   'act.started': 'ignored',
   'tool.approval_requested': ({ data, sequence = 0 }) => request(data.tool_call, sequence),
   'tool.approval_resolved': ({ data }) => drop(data.tool_call_id),
-  'tool.call_requested': 'ignored',
+  'tool.call_requested': ({ data, sequence = 0 }) => {
+    const [call] = data.tool_calls
+    if (data.input && call) request(call, sequence, data.input)
+  },
+  'tool.input_resolved': ({ data }) => drop(data.tool_call_id),
   'tool.started': 'ignored',
   'tool.completed': ({ data }) => drop(data.tool_call_id),
   'tool.progress': 'ignored',

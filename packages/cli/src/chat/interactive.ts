@@ -1,11 +1,22 @@
-import type { Agent, Controls, Event, OnBusy, Session, ToolCall } from '@outlast/sdk'
+import type {
+  Agent,
+  Controls,
+  Event,
+  InputContentPart,
+  OnBusy,
+  QuestionSet,
+  Session,
+  ToolCall,
+} from '@outlast/sdk'
 import type { Context } from '../core/command.ts'
 import { exitCodes, sentencesOf } from '../core/failure.ts'
 import { findResource, kinds } from '../core/resources.ts'
+import { imagePartOf, uploadImage } from '../input/image-file.ts'
 import { oneLine } from '../output/width.ts'
 import { decide } from './approval.ts'
 import { editorOf } from './editor.ts'
 import { createPlace, type SessionFollower, type Surface } from './place.ts'
+import { askQuestions } from './questions.ts'
 import { createReader, type Reader } from './reader.ts'
 import { createScreen, type Screen } from './screen.ts'
 import { perform, type Steering } from './slash.ts'
@@ -35,6 +46,8 @@ type Chat = {
   agent: Agent | undefined
   /** Undefined before the first message of a new session. */
   place: SessionFollower | undefined
+  /** Uploaded images for the next message. */
+  images: InputContentPart[]
   /** Ctrl-C was pressed once on an empty line. */
   isWarned: boolean
   isOver: boolean
@@ -99,18 +112,20 @@ function open(context: Context, start: Start, { history, ...opening }: Opening):
       if (isOver) chat.place = undefined
       sayError(chat, error)
     },
-    consent: (call, signal) => consent(chat, call, signal),
+    approve: (call, signal) => consent(chat, call, signal),
+    answer: (asked, signal) => answerQuestions(chat, asked, signal),
   }
   const parts = { context, start, screen, tell, view, reader, surface }
   const chat: Chat = {
     ...{ ...parts, ...opening },
-    ...{ place: undefined, isWarned: false, isOver: false, ready: Promise.resolve() },
+    ...{ place: undefined, images: [], isWarned: false, isOver: false, ready: Promise.resolve() },
   }
   return chat
 }
 
 async function begin(chat: Chat, session: Session | undefined): Promise<void> {
-  const { context, reader } = chat
+  const { context, reader, start } = chat
+  for (const file of start.images) await attach(chat, file)
   chat.agent ??= await agentOf(context, undefined, (agents) => choice(chat, agents))
   reader.hide()
   chat.view.beside(
@@ -196,13 +211,29 @@ async function consent(chat: Chat, call: ToolCall, signal: AbortSignal) {
   return decision
 }
 
+async function answerQuestions(chat: Chat, { questions }: QuestionSet, signal: AbortSignal) {
+  const { reader, view, tell } = chat
+  const answers = await askQuestions(questions, {
+    tell,
+    ask: (text, initial) => reader.ask(text, signal, initial),
+    say(text) {
+      reader.hide()
+      view.beside(text)
+    },
+  })
+  if (!answers) say(chat, 'Left for later. /approve asks again.')
+  return answers
+}
+
 async function send(chat: Chat, text: string, on_busy?: OnBusy): Promise<void> {
   const { outlast, signal } = chat.context
   if (!chat.place) {
     const session = await newSession(outlast, chat.agent!.id, chat.start, signal)
     follow(chat, session, 0)
   }
-  await chat.place!.send(messageOf(text, chat.controls, on_busy), signal)
+  const { controls, images } = chat
+  await chat.place!.send(messageOf(text, { controls, on_busy, images }), signal)
+  chat.images = []
 }
 
 async function enter(chat: Chat, entry: string): Promise<void> {
@@ -218,6 +249,13 @@ async function enter(chat: Chat, entry: string): Promise<void> {
     sayError(chat, error)
   }
   prompt(chat)
+}
+
+/** Uploads an image for the next message. */
+async function attach(chat: Chat, file: string): Promise<void> {
+  const image = await uploadImage(chat.context, file)
+  chat.images.push(imagePartOf(image))
+  say(chat, `${oneLine(image.filename)} is sent with your next message.`)
 }
 
 function cancel(chat: Chat): void {
@@ -284,6 +322,7 @@ function steeringOf(chat: Chat): Steering {
       chat.controls = { ...rest, ...(effort !== undefined && { reasoning: { effort } }) }
       say(chat, effort === undefined ? 'Effort: the default.' : `Effort: ${oneLine(effort)}.`)
     },
+    attach: (file) => attach(chat, file),
     queue: (text) => send(chat, text, 'queue'),
     cancel: () => cancel(chat),
     askAgain: () => chat.place?.askAgain() ?? 0,

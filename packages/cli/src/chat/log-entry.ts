@@ -1,4 +1,11 @@
-import { type Event, type EventDataOf, type EventType, textOf } from '@outlast/sdk'
+import {
+  type Event,
+  type EventDataOf,
+  type EventType,
+  type Question,
+  type QuestionOutcome,
+  textOf,
+} from '@outlast/sdk'
 import { textIn } from './tell.ts'
 
 /** One entry of a transcript, as `outlast sessions log --json` prints it. */
@@ -14,6 +21,14 @@ export type LogEntry = { at: string; sequence: number | undefined } & (
       decision: string
       by: string
       reason: string
+    }
+  | { kind: 'questions_asked'; id: string; name: string; questions: Question[] }
+  | {
+      kind: 'questions_resolved'
+      id: string
+      name: string
+      status: string
+      answers: QuestionOutcome['answers']
     }
   | { kind: 'error'; text: string; code: string }
   | { kind: 'cancelled'; reason: string }
@@ -46,6 +61,7 @@ const readers: { [T in EventType]: Read<T> | 'ignored' } = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'ignored',
   'output.message.completed': ({ message }) => {
     const text = textOf(message)
@@ -74,14 +90,15 @@ const readers: { [T in EventType]: Read<T> | 'ignored' } = {
       reason: reason ?? '',
     },
   ],
-  'tool.call_requested': ({ tool_calls }) =>
-    tool_calls.map(({ id, name, arguments: args }) => ({
-      kind: 'tool_call',
-      id,
-      name,
-      arguments: args,
-      is_for_client: true,
-    })),
+  'tool.call_requested': ({ tool_calls, input }) =>
+    tool_calls.map(({ id, name, arguments: args }) =>
+      input
+        ? { kind: 'questions_asked', id, name, questions: input.questions }
+        : { kind: 'tool_call', id, name, arguments: args, is_for_client: true },
+    ),
+  'tool.input_resolved': ({ tool_call_id: id, tool_name: name, status, answers }) => [
+    { kind: 'questions_resolved', id, name, status, answers },
+  ],
   'tool.started': ({ tool_call: { id, name, arguments: args } }) => [
     { kind: 'tool_call', id, name, arguments: args, is_for_client: false },
   ],

@@ -5,7 +5,7 @@ import { harmless, look, paint } from '../output/style.ts'
 import { oneLine, widthOf, withoutSequences } from '../output/width.ts'
 import type { LogEntry } from './log-entry.ts'
 import { hasLinks } from './start.ts'
-import { createTell } from './tell.ts'
+import { createTell, type Tell } from './tell.ts'
 
 /** Columns of a line without a terminal. Messages keep their own lines. */
 const columnsWithoutTerminal = 100
@@ -72,11 +72,10 @@ export function createTranscriptPrinter(
       case 'tool_result':
         return [tell.callEnded(entry)]
       case 'approval_requested':
-        return [tell.line('?', `${entry.name} needs approval`, JSON.stringify(entry.arguments))]
-      case 'approval_resolved': {
-        const by = [entry.by && `by ${entry.by}`, entry.reason].filter(Boolean).join(': ')
-        return [tell.line('∙', `${entry.name} was ${entry.decision}`, by, 'dim')]
-      }
+      case 'approval_resolved':
+      case 'questions_asked':
+      case 'questions_resolved':
+        return waitLines(tell, entry)
       case 'error': {
         const code = entry.code ? ` (${entry.code})` : ''
         const cause = entry.text === latest ? '.' : `: ${entry.text}`
@@ -95,5 +94,30 @@ export function createTranscriptPrinter(
       if (lines.length > 0) isFirst = false
       return lines
     },
+  }
+}
+
+type WaitEntry = Extract<
+  LogEntry,
+  {
+    kind: 'approval_requested' | 'approval_resolved' | 'questions_asked' | 'questions_resolved'
+  }
+>
+
+/** Formats a wait for a person, or its end. */
+function waitLines(tell: Tell, entry: WaitEntry): string[] {
+  switch (entry.kind) {
+    case 'approval_requested':
+      return [tell.line('?', `${entry.name} needs approval`, JSON.stringify(entry.arguments))]
+    case 'approval_resolved': {
+      const by = [entry.by && `by ${entry.by}`, entry.reason].filter(Boolean).join(': ')
+      return [tell.line('∙', `${entry.name} was ${entry.decision}`, by, 'dim')]
+    }
+    case 'questions_asked':
+      return entry.questions.map(({ question }) => tell.line('?', entry.name, question))
+    case 'questions_resolved': {
+      const words = `${entry.name}: ${entry.status.replace('_', ' ')}`
+      return [tell.line('∙', words, JSON.stringify(entry.answers), 'dim')]
+    }
   }
 }

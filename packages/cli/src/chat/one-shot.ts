@@ -1,12 +1,14 @@
-import type { Approval, Event, OutlastError, Session, ToolCall } from '@outlast/sdk'
+import type { Approval, Event, OutlastError, QuestionSet, Session, ToolCall } from '@outlast/sdk'
 import type { Context } from '../core/command.ts'
 import { historyChanged, reportConnection } from '../core/connection.ts'
 import { exitCodes, sentencesOf } from '../core/failure.ts'
+import { imagePartOf, uploadImage } from '../input/image-file.ts'
 import { canAsk } from '../input/prompt.ts'
 import { oneLine } from '../output/width.ts'
 import { decide } from './approval.ts'
 import { createConsents } from './consents.ts'
 import { editorOf } from './editor.ts'
+import { askQuestions } from './questions.ts'
 import { createReader, type Reader } from './reader.ts'
 import { createScreen, type Screen } from './screen.ts'
 import { controlsOf, hasLinks, messageOf, newSession, noApprover, type Start } from './start.ts'
@@ -20,7 +22,10 @@ export async function oneShot(context: Context, start: Start, text: string): Pro
   const { outlast, signal, out } = context
   const controls = await controlsOf({ outlast, signal }, start)
   const session = await sessionFor(context, start)
-  const stored = await outlast.messages.create(session.id, messageOf(text, controls), { signal })
+  const images = []
+  for (const file of start.images) images.push(imagePartOf(await uploadImage(context, file)))
+  const message = messageOf(text, { controls, images })
+  const stored = await outlast.messages.create(session.id, message, { signal })
   const code = await watch(context, start, {
     session,
     after: stored.sequence - 1,
@@ -92,7 +97,11 @@ async function watch(
   const asker = askerOf(context, { start, interrupt, screen, tell, leave, sessionId: session.id })
   const consents = createConsents(
     { outlast, sessionId: session.id },
-    { answer: asker.answer, say: (error) => out.note(sentencesOf(error, context.url).join('\n')) },
+    {
+      approve: asker.approve,
+      answer: asker.answer,
+      say: (error) => out.note(sentencesOf(error, context.url).join('\n')),
+    },
   )
   const onConnection = reportConnection({
     notify: (text) => out.mode !== 'quiet' && screen.aside(tell.prose(text, 'dim')),
@@ -114,7 +123,7 @@ async function watch(
     for await (const event of events) {
       await show(event)
       consents.take(event)
-      if (event.type === 'tool.call_requested') out.note(waitsForClient(event))
+      if (event.type === 'tool.call_requested' && !event.data.input) out.note(waitsForClient(event))
       if (event.type.startsWith('turn.')) ended = event
       if (event.type === 'session.idled') break
     }
@@ -166,7 +175,20 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
     return opened
   }
 
-  async function answer(call: ToolCall, signal: AbortSignal): Promise<Approval | undefined> {
+  async function answer({ questions }: QuestionSet, signal: AbortSignal) {
+    if (!isAskable) {
+      out.note('The agent asks questions, and there is no terminal to answer on. The turn waits.')
+      out.note(`Answer: \`outlast sessions answer ${sessionId}\`.`)
+      leave(exitCodes.failed)
+      return undefined
+    }
+    reader ??= open()
+    const line = reader
+    const ask = (prompt: string, initial?: string) => line.ask(prompt, signal, initial)
+    return askQuestions(questions, { tell, ask, say: screen.aside })
+  }
+
+  async function approve(call: ToolCall, signal: AbortSignal): Promise<Approval | undefined> {
     if (start.consent === 'all') return { decision: 'approve' }
     if (start.consent === 'none') return { decision: 'deny', reason: noApprover }
     if (!isAskable) {
@@ -191,5 +213,5 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
       edit: editorOf(io, line),
     })
   }
-  return { answer, close: () => reader?.close() }
+  return { approve, answer, close: () => reader?.close() }
 }

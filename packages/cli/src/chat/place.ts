@@ -1,19 +1,18 @@
-import type { Approval, Event, NewMessage, Outlast, Resume, Session, ToolCall } from '@outlast/sdk'
+import type { Event, NewMessage, Outlast, Resume, Session } from '@outlast/sdk'
 import { historyChanged, reportConnection } from '../core/connection.ts'
-import { createConsents } from './consents.ts'
+import { createConsents, type Responder } from './consents.ts'
 
 /** The session that is talked in. */
 export type SessionFollower = ReturnType<typeof createPlace>
 
 /** Shows a session to the user. */
-export type Surface = {
+export type Surface = Responder & {
   /** Shows an event, if any, and the prompt if the user may type. */
   show: (event?: Event) => void
   passing: (text?: string) => void
   say: (text: string) => void
   /** `isOver`: the session is followed no more. */
   fail: (error: unknown, isOver: boolean) => void
-  consent: (call: ToolCall, signal: AbortSignal) => Promise<Approval | undefined>
 }
 
 type Talk = { outlast: Outlast; session: Session; after_sequence: number }
@@ -21,7 +20,7 @@ type Talk = { outlast: Outlast; session: Session; after_sequence: number }
 /** Follows a session from an event on, and sends typed messages to it. */
 export function createPlace(
   { outlast, session, after_sequence }: Talk,
-  { show, passing, say, fail, consent }: Surface,
+  { show, passing, say, fail, approve, answer }: Surface,
 ) {
   const { id } = session
   const over = new AbortController()
@@ -33,7 +32,7 @@ export function createPlace(
   let isCancelling = false
   const consents = createConsents(
     { outlast, sessionId: id },
-    { answer: consent, say: (error) => fail(error, false) },
+    { approve, answer, say: (error) => fail(error, false) },
   )
 
   async function take(event: Event): Promise<void> {

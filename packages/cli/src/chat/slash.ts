@@ -22,6 +22,7 @@ export type Steering = {
   modelId: () => string | undefined
   setModel: (name: string | undefined) => Promise<void>
   setEffort: (level: string | undefined) => void
+  attach: (file: string) => Promise<void>
   queue: (text: string) => Promise<void>
   cancel: () => void
   askAgain: () => number
@@ -60,6 +61,12 @@ const slashes: Record<string, Slash> = {
     run: ({ setEffort }, level) => setEffort(level === '' ? undefined : level),
   },
   files: { argument: '[PATH]', about: 'list the files of the session', run: files },
+  image: {
+    argument: 'FILE',
+    about: 'send an image with the next message',
+    run: ({ attach, say }, file) =>
+      file === '' ? say('/image needs a file: /image FILE') : attach(file),
+  },
   queue: {
     argument: 'MESSAGE',
     about: 'send a message after the running turn',

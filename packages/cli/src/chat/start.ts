@@ -1,4 +1,12 @@
-import type { Controls, Message, NewMessage, OnBusy, Outlast, Session } from '@outlast/sdk'
+import type {
+  Controls,
+  InputContentPart,
+  Message,
+  NewMessage,
+  OnBusy,
+  Outlast,
+  Session,
+} from '@outlast/sdk'
 import { UsageError } from '../core/failure.ts'
 import type { Io } from '../core/io.ts'
 import { modelOf } from './target.ts'
@@ -11,6 +19,8 @@ export type Start = {
   effort: string | undefined
   title: string | undefined
   tags: readonly string[]
+  /** Image files for the first message. */
+  images: readonly string[]
   consent: Consent
   isVerbose: boolean
 }
@@ -56,8 +66,17 @@ export const newSession = (
     { signal },
   )
 
-export const messageOf = (text: string, controls?: Controls, on_busy?: OnBusy): NewMessage => ({
-  message: { role: 'user', content: [{ type: 'text', text }] },
+export type MessageOptions = {
+  controls?: Controls | undefined
+  on_busy?: OnBusy | undefined
+  images?: readonly InputContentPart[]
+}
+
+export const messageOf = (
+  text: string,
+  { controls, on_busy, images = [] }: MessageOptions,
+): NewMessage => ({
+  message: { role: 'user', content: [{ type: 'text', text }, ...images] },
   ...(controls && { controls }),
   ...(on_busy && { on_busy }),
 })

@@ -66,8 +66,12 @@ const shortOf = (value: unknown) => {
 }
 
 /** Joins the texts of a result. Other parts are replaced by their type. */
-export const textIn = (parts: readonly ContentPart[]) =>
-  parts.map((part) => (part.type === 'text' ? part.text : `[${part.type}]`)).join(' ')
+export const textIn = (parts: readonly ContentPart[]) => parts.map(wordsOf).join(' ')
+
+function wordsOf(part: ContentPart): string {
+  if (part.type === 'text') return part.text
+  return part.type === 'image_file' ? `[image: ${part.filename ?? ''}]` : `[${part.type}]`
+}
 
 /** Indents lines. */
 const indented = (text: string) =>

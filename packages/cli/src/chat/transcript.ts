@@ -71,8 +71,12 @@ export async function printTranscript(
   let count = 0
   const print: Print = async ({ event, entry }) => {
     count += 1
-    if (entry.kind === 'approval_requested') waiting.set(entry.id, entry.name)
-    if (entry.kind === 'approval_resolved') waiting.delete(entry.id)
+    if (entry.kind === 'approval_requested')
+      waiting.set(entry.id, approvalNote(entry.name, sessionId))
+    if (entry.kind === 'questions_asked') waiting.set(entry.id, answerNote(entry.name, sessionId))
+    if (entry.kind === 'approval_resolved' || entry.kind === 'questions_resolved') {
+      waiting.delete(entry.id)
+    }
     if (entry.kind === 'tool_result') waiting.delete(entry.tool_call_id)
     if (out.mode === 'json') return out.json(entry, true)
     if (out.mode === 'quiet') return out.line(event.id)
@@ -80,10 +84,12 @@ export async function printTranscript(
   }
   const last = await printStored(context, { sessionId, tail, print })
   if (count === 0) out.note('No messages yet. `outlast messages send` sends one.')
-  for (const call of waiting.values()) {
-    out.note(
-      `${call} waits for approval: \`outlast sessions approve ${sessionId}\` or \`outlast sessions deny ${sessionId}\`.`,
-    )
-  }
+  for (const note of waiting.values()) out.note(note)
   if (isFollowing) await follow(context, { sessionId, after_sequence: last, print })
 }
+
+const approvalNote = (call: string, sessionId: string) =>
+  `${call} waits for approval: \`outlast sessions approve ${sessionId}\` or \`outlast sessions deny ${sessionId}\`.`
+
+const answerNote = (call: string, sessionId: string) =>
+  `${call} waits for answers: \`outlast sessions answer ${sessionId}\`.`

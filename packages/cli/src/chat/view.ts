@@ -216,6 +216,7 @@ const showsOf = (view: Viewing): Shows => ({
   'reason.thinking.delta': ({ delta }) => think(view, delta),
   'reason.thinking.completed': ({ thinking }) => thought(view, thinking),
   'output.message.delta': ({ delta }) => grow(view, delta),
+  'tool.input.delta': ({ name }) => view.screen.passing(`writing the arguments of ${name}`),
   'llm.generation': ({ metadata }) => {
     view.reason = metadata.success ? '' : (metadata.error ?? '')
   },
@@ -224,11 +225,14 @@ const showsOf = (view: Viewing): Shows => ({
   'act.started': 'ignored',
   'tool.approval_requested': 'ignored',
   'tool.approval_resolved': (data) => beside(view, resolutionOf(view, data)),
-  'tool.call_requested': ({ tool_calls }) => {
+  'tool.call_requested': ({ tool_calls, input }) => {
+    if (input) return
     for (const { name, arguments: args } of tool_calls)
       beside(view, view.tell.callStarted(name, args))
     view.screen.passing('waiting for the client that runs this tool')
   },
+  'tool.input_resolved': ({ tool_name, status }) =>
+    beside(view, view.tell.line('∙', `${tool_name}: ${status.replace('_', ' ')}`, '', 'dim')),
   'tool.started': ({ tool_call }) =>
     beside(view, view.tell.callStarted(tool_call.name, tool_call.arguments)),
   'tool.completed': (data) => beside(view, view.tell.callEnded(data)),

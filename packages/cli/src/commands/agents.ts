@@ -21,9 +21,11 @@ const list = defineCommand({
   flags: {
     ...listFlags,
     archived: { type: 'boolean', about: 'include archived agents' },
+    search: { type: 'string', value: 'TEXT', about: 'text in names or description' },
   },
   async run({ outlast, out, signal }, { flags }) {
-    const more = flags.archived && { include_archived: true }
+    const { archived, search } = flags
+    const more = { ...(archived && { include_archived: true }), ...(search && { search }) }
     const rows = take((page) => outlast.agents.list({ ...page, ...more }, { signal }), flags)
     await out.list(
       rows,
@@ -44,13 +46,20 @@ async function show({ out }: Context, agent: Agent): Promise<void> {
   await out.item(agent, {
     ID: agent.id,
     Name: agent.name,
+    'Display name': agent.display_name,
     Description: agent.description,
     Status: agent.status,
     Source: sourceOf(agent),
     Model: agent.default_model_id ?? 'the default model',
     Capabilities: () => refsOf(agent),
     'Client tools': () => agent.tools?.map(({ name }) => name).join(', '),
+    'Output schema': () => agent.output_schema && JSON.stringify(agent.output_schema),
     Tags: () => agent.tags?.join(', '),
+    'Model calls per turn': agent.max_iterations?.toString(),
+    'Tool calls': agent.parallel_tool_calls === false ? 'one at a time' : undefined,
+    'Allowed hosts': () => agent.network_access?.allowed?.join(', '),
+    'Blocked hosts': () => agent.network_access?.blocked?.join(', '),
+    'Initial files': () => agent.initial_files?.map(({ path }) => path).join(', '),
     'Retention days': agent.retention_days?.toString(),
     Used: usageText(agent.usage),
     Created: moment(agent.created_at),
@@ -121,6 +130,34 @@ const update = defineCommand({
   },
 })
 
+const copy = defineCommand({
+  summary: 'copy an agent',
+  positionals: ['<agent>'],
+  async run({ outlast, out, signal }, { words }) {
+    const agent = await outlast.agents.copy(words[0]!, { signal })
+    await out.done(agent, `Created agent ${agent.id} (${agent.name}).`)
+  },
+})
+
+const stats = defineCommand({
+  summary: 'count the sessions, turns and tokens of an agent',
+  positionals: ['<agent>'],
+  async run({ outlast, out, signal }, { words }) {
+    const found = await outlast.agents.stats(words[0]!, { signal })
+    await out.item(found, {
+      Sessions: String(found.session_count),
+      'Not started': String(found.started_session_count),
+      Active: String(found.active_session_count),
+      Waiting: String(found.waiting_for_tool_results_session_count),
+      Idle: String(found.idle_session_count),
+      Turns: String(found.execution_count),
+      'Input tokens': String(found.total_input_tokens),
+      'Output tokens': String(found.total_output_tokens),
+      'Cost in USD': String(found.total_cost_usd),
+    })
+  },
+})
+
 const exportAgent = defineCommand({
   summary: 'export an agent as a file',
   positionals: ['<agent>'],
@@ -172,6 +209,8 @@ export const agents: Noun = {
   get,
   create,
   update,
+  copy,
+  stats,
   delete: deletion({
     summary: 'archive an agent; its sessions stay',
     positional: '<agent>',

@@ -33,6 +33,7 @@ const list = defineCommand({
         },
         { title: 'ACTION', value: ({ action }) => action, isFlexible: true },
         { title: 'TARGET', value: ({ target }) => target },
+        { title: 'REASON', value: ({ reason }) => reason ?? '', isFlexible: true },
         { title: 'FROM', value: ({ address }) => address, isExtra: true },
       ],
       { empty: 'No audit events match.' },

@@ -25,6 +25,13 @@ export const chat: Noun = {
       session: { type: 'string', short: 's', value: 'SESSION', about: 'session to continue' },
       model: { type: 'string', short: 'm', value: 'MODEL', about: 'model to use (id or name)' },
       effort: { type: 'string', value: 'LEVEL', about: 'reasoning effort' },
+      image: {
+        type: 'string',
+        short: 'i',
+        multiple: true,
+        value: 'FILE',
+        about: 'image to send with the first message',
+      },
       title: { type: 'string', value: 'TEXT', about: 'title of the new session' },
       tag: { type: 'string', multiple: true, value: 'TAG', about: 'tag of the new session' },
       approve: {
@@ -47,6 +54,7 @@ export const chat: Noun = {
         effort: flags.effort,
         title: flags.title,
         tags: flags.tag,
+        images: flags.image,
         consent: flags.approve ?? 'ask',
         isVerbose: flags.verbose,
       }

@@ -49,6 +49,25 @@ test('filters by types and excluded types, and begins after an event', async () 
   ])
 })
 
+test('searches for a text, and for the events of a tool or a turn', async () => {
+  const printed = async (...args: string[]) => {
+    const { code, stdout, stderr } = await events(sessionId, '--json', ...args)
+    assert.equal(code, 0, stderr)
+    return stdout
+      .trimEnd()
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
+  }
+  const found = await printed('--search', 'HELLO', '--types', 'input.message')
+  assert.equal(found.length, 1)
+  const turn = (await printed()).find(({ context }) => context.turn_id).context.turn_id
+  const ofTurn = await printed('--turn', turn)
+  assert.ok(ofTurn.length > 3 && ofTurn.every(({ context }) => context.turn_id === turn))
+  assert.deepEqual(await printed('--tool', 'none'), [])
+  assert.equal((await events(sessionId, '--search', 'x', '--follow')).code, 2)
+})
+
 test('exits with 2 for a mistake in the command line, and with 5 for an unknown session', async () => {
   assert.equal((await events(sessionId, '--after', 'x')).code, 2)
   assert.equal((await events(sessionId, '--until', 'noon')).code, 2)

@@ -1,8 +1,9 @@
-import type { Event, EventType, Resume } from '@outlast/sdk'
+import type { Event, EventQuery, EventType, Resume } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { historyChanged, reportConnection } from '../core/connection.ts'
 import { UsageError } from '../core/failure.ts'
 import { columnsOf } from '../core/io.ts'
+import { given } from '../input/change.ts'
 import { lineOf } from '../output/event-line.ts'
 
 const isDelta = ({ type }: Event) => type.endsWith('.delta')
@@ -15,6 +16,7 @@ type Wanted = {
   exclude: EventType[]
   isFollowing: boolean
   untilIdle: boolean
+  search: Pick<EventQuery, 'q' | 'tool_name' | 'turn_id'>
 }
 
 /** Splits the values of a repeated flag at commas. */
@@ -45,7 +47,7 @@ async function printStored(context: Context, wanted: Wanted) {
   const { sessionId, after_sequence } = wanted
   let last = after_sequence
   let isBusy = false
-  const query = { ...queryOf(wanted), after_sequence }
+  const query = { ...queryOf(wanted), ...wanted.search, after_sequence }
   for await (const event of outlast.events.list(sessionId, query, { signal })) {
     last = event.sequence ?? last
     if (event.type === 'session.activated') isBusy = true
@@ -97,6 +99,9 @@ export const events: Noun = {
       types: { type: 'string', multiple: true, value: 'TYPE', about: 'only these types' },
       exclude: { type: 'string', multiple: true, value: 'TYPE', about: 'all except these types' },
       after: { type: 'string', value: 'SEQUENCE', about: 'only events after this one' },
+      search: { type: 'string', short: 's', value: 'TEXT', about: 'only events with this text' },
+      tool: { type: 'string', value: 'TOOL', about: 'only events of calls of this tool' },
+      turn: { type: 'string', value: 'TURN', about: 'only events of this turn (id)' },
     },
     async run(context, { words, flags }) {
       const wanted: Wanted = {
@@ -106,6 +111,10 @@ export const events: Noun = {
         exclude: split(flags.exclude),
         isFollowing: flags.follow || flags.until !== undefined,
         untilIdle: flags.until === 'idle',
+        search: given({ q: flags.search, tool_name: flags.tool, turn_id: flags.turn }),
+      }
+      if (wanted.isFollowing && Object.keys(wanted.search).length > 0) {
+        throw new UsageError('--search, --tool and --turn cannot follow a session.')
       }
       const { last, isBusy } = await printStored(context, wanted)
       if (!wanted.isFollowing) return

@@ -29,6 +29,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'files of a session: list, get, push, pull, delete, move, grep',
     load: async () => (await import('./files.ts')).files,
   },
+  images: {
+    summary: 'images for messages: list, create, get, delete',
+    load: async () => (await import('./images.ts')).images,
+  },
   providers: {
     summary: 'model providers: list, get, create, update, delete, test',
     load: async () => (await import('./providers.ts')).providers,
@@ -36,6 +40,11 @@ export const nouns: Record<string, Entry> = {
   models: {
     summary: 'models: list, get, create, update, delete',
     load: async () => (await import('./models.ts')).models,
+  },
+  channels: {
+    summary:
+      'doors of an agent for other programs: list, get, create, update, delete, publish, keys',
+    load: async () => (await import('./channels.ts')).channels,
   },
   capabilities: {
     summary: 'tools and prompts for agents: list, get',
@@ -56,6 +65,10 @@ export const nouns: Record<string, Entry> = {
   workers: {
     summary: 'nodes of the server: list, get, drain, resume, health',
     load: async () => (await import('./workers.ts')).workers,
+  },
+  'end-users': {
+    summary: 'users of your product: token, tokens, revoke-token, export, delete',
+    load: async () => (await import('./end-users.ts')).endUsers,
   },
   accounts: {
     summary: 'user accounts, for the operator: list, get, disable, enable, delete',

@@ -1,10 +1,11 @@
-import type { Event, Message, SendOptions } from '@outlast/sdk'
+import type { ContentPart, Event, Message, NewMessage, SendOptions } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { exitCodes, UsageError } from '../core/failure.ts'
 import { findResource, type Kind, prefixed } from '../core/resources.ts'
 import { listIfGiven } from '../input/capability-flags.ts'
 import { findRow } from '../input/find-row.ts'
 import { readInput } from '../input/prompt.ts'
+import { turnFlags, turnInput } from '../input/turn-input.ts'
 import { listFlags, take } from '../output/list.ts'
 import { ago, moment } from '../output/time.ts'
 import { cut, exactJson, oneLine } from '../output/width.ts'
@@ -17,6 +18,10 @@ const charactersMax = 1_000
 const resultText = (result: unknown) =>
   typeof result === 'string' ? result : JSON.stringify(result)
 
+/** Names a part without text. */
+const nameOf = (part: ContentPart) =>
+  part.type === 'image_file' ? `(image ${part.filename ?? part.image_id})` : `(${part.type})`
+
 /** Summarizes a message for a table. */
 function shortText({ content = [] }: Message): string {
   const text = content
@@ -24,7 +29,7 @@ function shortText({ content = [] }: Message): string {
       if (part.type === 'text') return part.text.slice(0, charactersMax)
       if (part.type === 'tool_call') return `calls ${part.name}`
       if (part.type === 'tool_result') return part.error ?? resultText(part.result)
-      return `(${part.type})`
+      return nameOf(part)
     })
     .join(' ')
   return cut(oneLine(text.slice(0, charactersMax)), textColumnsMax)
@@ -60,7 +65,7 @@ const wholeText = ({ content = [] }: Message) =>
         return (
           part.error ?? (typeof part.result === 'string' ? part.result : exactJson(part.result, 2))
         )
-      return `(${part.type})`
+      return nameOf(part)
     })
     .join('\n\n')
 
@@ -92,7 +97,7 @@ const get = defineCommand({
 
 const send = defineCommand({
   summary: 'send a message; the text comes from the arguments or stdin',
-  more: '--wait prints the answer at the end of the turn. Ctrl-C stops waiting, not the turn.',
+  more: '--wait prints the answer at the end of the turn. Ctrl-C stops waiting, not the turn.\nA message with --output, --instructions, --context or --tools has a turn of its own.',
   aliases: ['create'],
   positionals: ['<session>', '[text…]'],
   flags: {
@@ -106,6 +111,7 @@ const send = defineCommand({
     model: { type: 'string', short: 'm', value: 'MODEL', about: 'model of the turn (id or name)' },
     effort: { type: 'string', value: 'EFFORT', about: 'reasoning effort' },
     tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'tag' },
+    ...turnFlags,
   },
   async run(context, { words, flags }) {
     const { outlast, out, signal } = context
@@ -120,14 +126,23 @@ const send = defineCommand({
       ...(flags.effort && { reasoning: { effort: flags.effort } }),
     }
     const tags = listIfGiven(flags.tag)
-    const options: SendOptions = {
+    const { output, tools, ...settings } = await turnInput(context, flags)
+    if (tools && flags.wait) {
+      throw new UsageError('--tools: another program runs these tools. Leave out --wait.')
+    }
+    const options = {
       ...(flags['on-busy'] && { on_busy: flags['on-busy'] }),
       ...(Object.keys(controls).length > 0 && { controls }),
       ...(tags && { tags }),
+      ...settings,
     }
-    if (flags.wait) return answered(context, id!, { text, options })
+    if (flags.wait) {
+      return answered(context, id!, { text, options: { ...options, output } })
+    }
     const message = { role: 'user' as const, content: [{ type: 'text' as const, text }] }
-    const stored = await outlast.messages.create(id!, { message, ...options }, { signal })
+    const schema = output && { controls: { ...controls, output_schema: { ...output } } }
+    const body: NewMessage = { message, ...options, ...schema, ...(tools && { tools }) }
+    const stored = await outlast.messages.create(id!, body, { signal })
     await out.done(stored, `Sent message ${stored.id}.`)
   },
 })
@@ -139,6 +154,9 @@ function waitOf(event: Event): string | undefined {
   }
   if (event.type !== 'tool.call_requested') return undefined
   const names = event.data.tool_calls.map(({ name }) => name)
+  if (event.data.input) {
+    return `The turn waits for answers to ${names.join(', ')}: see \`outlast sessions answer\`.`
+  }
   return `The turn waits for a client that runs ${names.join(', ')}.`
 }
 
@@ -155,6 +173,7 @@ async function answered(
   }
   const answer = await turn
   if (out.mode === 'json') await out.json(answer)
+  else if (answer.output !== undefined) await out.text(JSON.stringify(answer.output, null, 2))
   else await out.text(answer.text)
   if (answer.outcome === 'completed') return exitCodes.ok
   out.note('The turn was cancelled.')

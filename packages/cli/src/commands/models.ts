@@ -6,7 +6,9 @@ import { deletion } from '../input/deletion.ts'
 import { listFlags, take } from '../output/list.ts'
 import { moment } from '../output/time.ts'
 
-type Row = Omit<ModelWithProvider, 'provider_name' | 'provider_type'> & { provider_name?: string }
+type OfProvider = Pick<ModelWithProvider, 'provider_name' | 'provider_type' | 'enabled' | 'healthy'>
+
+type Row = Omit<ModelWithProvider, keyof OfProvider> & { provider_name?: string }
 
 function marksOf({ is_default, is_favorite, is_stale }: Row): string {
   const marks = [is_default && 'default', is_favorite && 'favorite', is_stale && 'stale']

@@ -1,24 +1,41 @@
-import type { NewSession, Session } from '@outlast/sdk'
+import type { NewSession, Session, SessionQuery } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
-import type { Flags } from '../core/flags.ts'
 import { findResource, type Kind, prefixed } from '../core/resources.ts'
 import { capabilityFlag, listIfGiven, usesOf } from '../input/capability-flags.ts'
 import { changeOf, given } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
-import { failedSessions, waitingSessions } from '../input/session-filters.ts'
-import { countIfGiven, listFlags, take } from '../output/list.ts'
+import { modelFlag, namingFlags } from '../input/session-flags.ts'
+import { grantsOf, tokenFlags } from '../input/token-flags.ts'
+import { listFlags, take } from '../output/list.ts'
 import { showPreview } from '../output/preview.ts'
 import { saveStream } from '../output/save.ts'
 import { ago, moment } from '../output/time.ts'
 import { usageText } from '../output/usage.ts'
 import { oneLine } from '../output/width.ts'
+import { answer, secrets, setSecret } from './session-answers.ts'
+import { fork, retake } from './session-forks.ts'
 import { log } from './session-log.ts'
 
-const waitsFor = { tool_results: 'waiting for the client', approval: 'waiting for approval' }
+const waitsFor = {
+  tool_results: 'waiting for the client',
+  approval: 'waiting for approval',
+  input: 'waiting for answers',
+}
 
-const stateOf = ({ status, waiting_for }: Session) =>
-  waiting_for ? (waitsFor[waiting_for.type] ?? 'waiting') : status
+function stateOf({ status, waiting_for, last_turn }: Session): string {
+  if (waiting_for) return waitsFor[waiting_for.type] ?? 'waiting'
+  return last_turn?.status === 'failed' ? 'failed' : status
+}
+
+/** Filters by the words of `--status`, which are those that lists show. */
+const byState = {
+  started: { status: 'started' },
+  active: { status: 'active' },
+  idle: { status: 'idle' },
+  waiting: { waiting: true },
+  failed: { outcome: 'failed' },
+} as const satisfies Record<string, SessionQuery>
 
 const titleOf = ({ title, preview }: Session) => title ?? preview
 
@@ -29,33 +46,28 @@ const list = defineCommand({
     agent: { type: 'string', short: 'a', value: 'AGENT', about: 'agent (id or name)' },
     status: {
       type: 'string',
-      choices: ['started', 'active', 'idle', 'waiting', 'failed'],
+      choices: Object.keys(byState) as (keyof typeof byState)[],
       value: 'STATUS',
       about: 'status',
     },
+    user: { type: 'string', value: 'USER', about: 'end user of your product' },
+    key: { type: 'string', value: 'TEXT', about: 'key' },
     tag: { type: 'string', short: 't', value: 'TAG', about: 'tag' },
     search: { type: 'string', short: 's', value: 'TEXT', about: 'text in the title or preview' },
     held: { type: 'boolean', about: 'sessions under a legal hold' },
+    pinned: { type: 'boolean', about: 'sessions that you have pinned' },
   },
   async run({ outlast, out, signal }, { flags }) {
-    const { agent, status, tag, search, held } = flags
-    const filters = { agent_id: agent, tag, search, ...(held && { legal_hold: true }) }
-    const calls = { outlast, signal }
-    const rows =
-      status === 'waiting'
-        ? waitingSessions(calls, filters, flags)
-        : status === 'failed'
-          ? failedSessions(calls, filters, flags)
-          : take(
-              (page) => outlast.sessions.list({ ...filters, status, ...page }, { signal }),
-              flags,
-            )
+    const { agent, key, status, user, tag, search, held, pinned } = flags
+    const marks = { ...(held && { legal_hold: true }), ...(pinned && { pinned: true }) }
+    const filters = { agent_id: agent, key, user, tag, search, ...marks }
+    const query = { ...filters, ...(status && byState[status]) }
     await out.list(
-      rows,
+      take((page) => outlast.sessions.list({ ...query, ...page }, { signal }), flags),
       [
         { title: 'ID', value: ({ id }) => id },
         { title: 'TITLE', value: titleOf, isFlexible: true },
-        { title: 'STATUS', value: (row) => (status === 'failed' ? 'failed' : stateOf(row)) },
+        { title: 'STATUS', value: stateOf },
         { title: 'CREATED', value: ({ created_at }) => ago(created_at), isExtra: true },
       ],
       { empty: 'No sessions match. `outlast chat` starts one.' },
@@ -67,14 +79,18 @@ async function show({ out }: Context, session: Session): Promise<void> {
   const { forked_from } = session
   await out.item(session, {
     ID: session.id,
+    Key: session.key,
     Title: session.title,
     Agent: session.agent_id,
+    User: session.user,
     Status: stateOf(session),
+    Failure: session.last_turn?.error,
     Model: session.model_id ?? 'the default model',
     Capabilities: () => session.capabilities?.map(({ ref }) => ref).join(', '),
     Tags: () => session.tags?.join(', '),
     'First message': session.preview,
     'Latest reply': session.output_preview,
+    'Superseded by': session.superseded_by,
     'Fork of': forked_from && `${forked_from.session_id} up to event ${forked_from.sequence}`,
     'Legal hold': session.legal_hold ? 'yes' : undefined,
     Usage: usageText(session.usage),
@@ -93,15 +109,6 @@ const get = defineCommand({
   },
 })
 
-const namingFlags = {
-  title: { type: 'string', value: 'TEXT', about: 'title' },
-  tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'tag' },
-} as const satisfies Flags
-
-const modelFlag = {
-  model: { type: 'string', short: 'm', value: 'MODEL', about: 'model of its turns (id or name)' },
-} as const satisfies Flags
-
 const create = defineCommand({
   summary: 'create a session; `outlast messages send` sends a message to it',
   flags: {
@@ -112,17 +119,24 @@ const create = defineCommand({
       isNeeded: true,
       about: 'agent to use (id or name)',
     },
+    user: { type: 'string', value: 'USER', about: 'end user of your product' },
+    key: { type: 'string', value: 'TEXT', about: 'key; a session that has it is returned' },
     ...namingFlags,
     ...modelFlag,
     ...capabilityFlag,
+    'system-prompt': { type: 'string', value: 'TEXT', about: "text before the agent's prompt" },
+    locale: { type: 'string', value: 'LOCALE', about: 'language of the user, as in uk-UA' },
   },
   async run({ outlast, out, signal }, { flags }) {
     const body: NewSession = {
       agent_id: flags.agent,
+      user: flags.user,
+      key: flags.key,
       title: flags.title,
       model_id: flags.model,
       tags: listIfGiven(flags.tag),
       capabilities: usesOf(flags.capability),
+      ...given({ system_prompt: flags['system-prompt'], locale: flags.locale }),
     }
     const session = await outlast.sessions.create(body, { signal })
     await out.done(session, `Created session ${session.id}.`)
@@ -140,6 +154,18 @@ const update = defineCommand({
   },
 })
 
+/** Pins a session for the user, or removes the pin. */
+const pinning = (verb: 'pin' | 'unpin', summary: string, sentence: string) =>
+  defineCommand({
+    summary,
+    positionals: ['<session>'],
+    async run({ outlast, out, signal }, { words }) {
+      const id = words[0]!
+      await outlast.sessions[verb](id, { signal })
+      await out.done({ id, is_pinned: verb === 'pin' }, `${sentence} session ${id}.`)
+    },
+  })
+
 /** Places a legal hold on a session, or releases it. */
 const holding = (legal_hold: boolean, summary: string, sentence: string) =>
   defineCommand({
@@ -150,28 +176,6 @@ const holding = (legal_hold: boolean, summary: string, sentence: string) =>
       await out.done(session, `${sentence} session ${session.id}.`)
     },
   })
-
-const fork = defineCommand({
-  summary: 'copy a session, whole or up to an event',
-  positionals: ['<session>'],
-  flags: {
-    at: { type: 'string', value: 'SEQUENCE', about: 'sequence number of the last event to copy' },
-    event: { type: 'string', value: 'EVENT', about: 'id of that event, instead of --at' },
-    ...namingFlags,
-    ...modelFlag,
-  },
-  async run({ outlast, out, signal }, { words, flags }) {
-    const body = {
-      at_sequence: countIfGiven(flags.at, '--at'),
-      event_id: flags.event,
-      title: flags.title,
-      model_id: flags.model,
-      tags: listIfGiven(flags.tag),
-    }
-    const session = await outlast.sessions.fork(words[0]!, body, { signal })
-    await out.done(session, `Created session ${session.id}, a fork of ${words[0]}.`)
-  },
-})
 
 const exportSession = defineCommand({
   summary: 'export a session as JSON lines',
@@ -196,6 +200,16 @@ const cancel = defineCommand({
     const answer = await outlast.sessions.cancelTurn(id, { signal })
     const isIdle = answer.status === 'no_op'
     await out.done({ id, ...answer }, isIdle ? 'No turn runs.' : `Cancelled the turn of ${id}.`)
+  },
+})
+
+const retry = defineCommand({
+  summary: 'retry the latest turn, which failed',
+  positionals: ['<session>'],
+  async run({ outlast, out, signal }, { words }) {
+    const id = words[0]!
+    const turn = await outlast.sessions.retry(id, { signal })
+    await out.done({ id, ...turn }, `Retrying the failed turn of ${id} as ${turn.turn_id}.`)
   },
 })
 
@@ -255,44 +269,9 @@ const decision = (decision: 'approve' | 'deny', summary: string, sentence: strin
 const token = defineCommand({
   summary: 'create a token for this session only, for browsers',
   positionals: ['<session>'],
-  flags: {
-    access: {
-      type: 'string',
-      choices: ['read', 'write'],
-      value: 'ACCESS',
-      about: 'access to the session',
-    },
-    'expires-in': { type: 'string', value: 'SECONDS', about: 'lifetime in seconds' },
-    model: {
-      type: 'string',
-      multiple: true,
-      value: 'MODEL',
-      about: 'model that it may select (id or name)',
-    },
-    'tool-result': {
-      type: 'string',
-      multiple: true,
-      value: 'TOOL',
-      about: 'client tool whose calls it may answer',
-    },
-    view: {
-      type: 'string',
-      choices: ['chat', 'full'],
-      value: 'VIEW',
-      about: 'full includes arguments and results of tools',
-    },
-    files: {
-      type: 'string',
-      choices: ['none', 'read', 'write'],
-      value: 'FILES',
-      about: 'access to files (none)',
-    },
-  },
+  flags: tokenFlags,
   async run({ outlast, out, signal }, { words, flags }) {
-    const expires_in = countIfGiven(flags['expires-in'], '--expires-in')
-    const { access, model: models, 'tool-result': tool_results, view, files } = flags
-    const body = { access, expires_in, models, tool_results, view, files }
-    const made = await outlast.sessions.createToken(words[0]!, body, { signal })
+    const made = await outlast.sessions.createToken(words[0]!, grantsOf(flags), { signal })
     if (out.mode === 'json') return out.json(made)
     await out.line(made.token)
     out.note(`Token ${made.id} has ${made.access} access until ${moment(made.expires_at)}.`)
@@ -346,8 +325,10 @@ export const sessions: Noun = {
   create,
   update,
   fork,
+  retake,
   export: exportSession,
   cancel,
+  retry,
   delete: deletion({
     summary: 'delete a session with its messages and files',
     positional: '<session>',
@@ -357,10 +338,15 @@ export const sessions: Noun = {
   }),
   hold: holding(true, 'place a legal hold, which prevents deletion', 'Placed a legal hold on'),
   release: holding(false, 'release the legal hold', 'Released the legal hold on'),
+  pin: pinning('pin', 'pin a session for yourself', 'Pinned'),
+  unpin: pinning('unpin', 'remove your pin of a session', 'Unpinned'),
   why,
   preview,
   approve: decision('approve', 'approve a tool call that waits for approval', 'Approved'),
   deny: decision('deny', 'deny a tool call that waits for approval', 'Denied'),
+  answer,
+  secrets,
+  'set-secret': setSecret,
   token,
   tokens,
   'revoke-token': revokeToken,

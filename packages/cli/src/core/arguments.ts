@@ -16,7 +16,10 @@ export function parse(
   const options = { ...globalFlags, ...flags }
   const { values, positionals: words } = parsed(args, options)
   const given = Object.keys(flags).map((name) => [name, values[name] ?? absent(flags[name]!)])
-  const global = Object.keys(globalFlags).map((name) => [name, values[name]])
+  // A flag of the command, such as the reason of a decision, is not also the global one.
+  const global = Object.keys(globalFlags)
+    .filter((name) => !Object.hasOwn(flags, name))
+    .map((name) => [name, values[name]])
   const result = { words, flags: Object.fromEntries(given), global: Object.fromEntries(global) }
   if (result.global.help) return result
   checkCount(words, positionals)

@@ -23,6 +23,7 @@ export const globalFlags = {
   'api-key': { type: 'string', value: 'KEY', about: 'API key (OUTLAST_API_KEY is safer)' },
   profile: { type: 'string', value: 'PROFILE', about: 'saved server and key (OUTLAST_PROFILE)' },
   org: { type: 'string', value: 'ORG', about: 'organization to use (OUTLAST_ORG)' },
+  reason: { type: 'string', value: 'TEXT', about: 'why you make a change, for the audit log' },
   json: { type: 'boolean', about: 'print JSON' },
   quiet: { type: 'boolean', short: 'q', about: 'print ids only' },
   'no-color': { type: 'boolean', about: 'no colors (NO_COLOR)' },

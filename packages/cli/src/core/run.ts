@@ -98,7 +98,7 @@ function contextOf(given: GlobalFlags, { io, signal, at, labels }: Parts): Conte
       return this.profile.url
     },
     get outlast() {
-      outlast ??= clientOf(this.profile)
+      outlast ??= clientOf(this.profile, given.reason)
       return outlast
     },
   }

@@ -7,11 +7,16 @@ import { capabilityFlag, listIfGiven, usesOf } from './capability-flags.ts'
 /** Flags for the fields of an agent. */
 export const agentFlags = {
   name: { type: 'string', value: 'NAME', about: 'name of the agent' },
+  'display-name': { type: 'string', value: 'NAME', about: 'name to show instead' },
   'system-prompt': { type: 'string', value: 'TEXT', about: 'system prompt' },
   description: { type: 'string', value: 'TEXT', about: 'description' },
   model: { type: 'string', short: 'm', value: 'MODEL', about: 'default model (id or name)' },
   tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'tag' },
   ...capabilityFlag,
+  'max-iterations': { type: 'string', value: 'NUMBER', about: 'model calls per turn, at most' },
+  'one-tool-call': { type: 'boolean', about: 'at most one tool call per model call' },
+  'allow-host': { type: 'string', multiple: true, value: 'HOST', about: 'host for tools to reach' },
+  'block-host': { type: 'string', multiple: true, value: 'HOST', about: 'host to refuse' },
 } as const satisfies Flags
 
 /** Fields of the flags on the command line. */
@@ -27,7 +32,27 @@ export function agentFields(flags: Given<typeof agentFlags>): Partial<NewAgent> 
     ...(model !== undefined && { default_model_id: model }),
     ...(tags && { tags }),
     ...(refs && { capabilities: usesOf(refs) }),
+    ...limitFields(flags),
   }
+}
+
+function limitFields(flags: Given<typeof agentFlags>): Partial<NewAgent> {
+  const iterations = flags['max-iterations']
+  const [allowed, blocked] = [listIfGiven(flags['allow-host']), listIfGiven(flags['block-host'])]
+  const display = flags['display-name']
+  return {
+    ...(display !== undefined && { display_name: display }),
+    ...(iterations !== undefined && { max_iterations: wholeNumber(iterations) }),
+    ...(flags['one-tool-call'] && { parallel_tool_calls: false }),
+    ...((allowed || blocked) && {
+      network_access: { ...(allowed && { allowed }), ...(blocked && { blocked }) },
+    }),
+  }
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text)
+  throw new UsageError('--max-iterations must be a whole number from 1.')
 }
 
 /** Contract: throws a UsageError for an agent without a name or prompt. */

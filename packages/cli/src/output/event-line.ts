@@ -22,6 +22,7 @@ const matters: { [T in EventType]: About<T> | 'ignored' } = {
   'reason.thinking.delta': ({ delta }) => delta,
   'reason.thinking.completed': ({ thinking }) => thinking,
   'output.message.delta': ({ delta }) => delta,
+  'tool.input.delta': ({ name, delta }) => `${name} ${delta}`,
   'llm.generation': ({ metadata: { model, usage, error, duration_ms } }) =>
     [
       model,
@@ -38,7 +39,12 @@ const matters: { [T in EventType]: About<T> | 'ignored' } = {
   'tool.approval_requested': ({ tool_call, hook }) => callOf(tool_call) + decisionOf(hook),
   'tool.approval_resolved': ({ tool_name, decision, decided_by, reason }) =>
     [tool_name, decision, decided_by && `by ${decided_by.name}`, reason].filter(Boolean).join(' '),
-  'tool.call_requested': ({ tool_calls }) => tool_calls.map(callOf).join(', '),
+  'tool.call_requested': ({ tool_calls, input }) =>
+    input
+      ? `${tool_calls[0]?.name}: ${input.questions.map(({ question }) => question).join(' ')}`
+      : tool_calls.map(callOf).join(', '),
+  'tool.input_resolved': ({ tool_name, status, decided_by }) =>
+    [tool_name, status, decided_by && `by ${decided_by.name}`].filter(Boolean).join(' '),
   'tool.started': ({ tool_call, hook }) => callOf(tool_call) + decisionOf(hook),
   'tool.completed': ({ tool_name, status, duration_ms, error }) =>
     [tool_name, status, duration_ms !== undefined && `${duration_ms} ms`, error]

@@ -1,11 +1,14 @@
-import { createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { rename, rm, stat } from 'node:fs/promises'
 import type { Context } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import { whyOf } from '../input/input-file.ts'
 import { progressOf, sizeText } from './progress.ts'
 
-/** Writes a stream to a file or stdout. Contract: after a failure the file is unchanged. */
+/**
+ * Writes a stream to a file or stdout. A pipe or a device is written to, never replaced.
+ * Contract: after a failure a file is unchanged.
+ */
 export async function saveStream(
   { io, out, signal }: Pick<Context, 'io' | 'out' | 'signal'>,
   parts: AsyncIterable<Uint8Array>,
@@ -15,28 +18,36 @@ export async function saveStream(
     for await (const part of untilAborted(parts, signal)) await out.write(part)
     return
   }
-  const draft = `${file}.${process.pid}.part`
+  const isWhole = !(await isOpenEnded(file))
+  const draft = isWhole ? `${file}.${process.pid}.part` : file
   const progress = progressOf(io, `Writing ${file}`)
   try {
-    const size = await writeParts(draft, untilAborted(parts, signal), progress.show)
-    await rename(draft, file)
+    const stream = createWriteStream(draft, { flags: isWhole ? 'wx' : 'w' })
+    const size = await writeParts(stream, untilAborted(parts, signal), progress.show)
+    if (isWhole) await rename(draft, file)
     progress.end()
     out.note(`Wrote ${file} (${sizeText(size)}).`)
   } catch (error) {
     progress.end()
-    await rm(draft, { force: true })
+    if (isWhole) await rm(draft, { force: true })
     const isOfFile = typeof (error as NodeJS.ErrnoException).syscall === 'string'
     if (!isOfFile) throw error
     throw new UsageError(`${file} cannot be written: ${whyOf(error as Error)}.`)
   }
 }
 
+/** True for a pipe, a device or a socket. */
+const isOpenEnded = (file: string) =>
+  stat(file).then(
+    (found) => !found.isFile() && !found.isDirectory(),
+    () => false,
+  )
+
 async function writeParts(
-  file: string,
+  stream: WriteStream,
   parts: AsyncIterable<Uint8Array>,
   show: (size: number) => void,
 ): Promise<number> {
-  const stream = createWriteStream(file, { flags: 'wx' })
   const failed = new Promise<never>((_resolve, reject) => stream.once('error', reject))
   failed.catch(() => {})
   let size = 0

@@ -5,8 +5,9 @@ import { type Attachment, nameOfCopy } from './content.ts'
 
 const imageTypes = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
 const mib = 1024 * 1024
-/** A message may have 8 MiB, and base64 turns 3 bytes into 4. */
+/** A message may have 8 MiB, and base64 turns 3 bytes into 4. Further images are uploaded. */
 const imagesBytesMax = 5 * mib
+const uploadBytesMax = 20 * mib
 const fileBytesMax = 10 * mib
 const attachmentsMax = 20
 
@@ -42,8 +43,13 @@ export function useAttachments(sessionId: string) {
   const change = (key: number, part: Partial<Attachment>) =>
     setAll((before) => before.map((one) => (one.key === key ? { ...one, ...part } : one)))
 
-  async function read(key: number, file: File) {
+  async function read(key: number, file: File, isInside: boolean) {
     try {
+      if (imageTypes.has(file.type) && !isInside) {
+        const { id, filename } = await outlast.images.create(file)
+        change(key, { state: 'ready', upload: { image_id: id, filename } })
+        return
+      }
       if (!imageTypes.has(file.type)) {
         change(key, { state: 'ready', path: await upload(sessionId, '/attachments', file) })
         return
@@ -56,20 +62,21 @@ export function useAttachments(sessionId: string) {
   }
 
   function add(files: readonly File[]) {
-    let imagesBytes = all.reduce((sum, { image, sizeBytes }) => sum + (image ? sizeBytes : 0), 0)
+    let insideBytes = all.reduce((sum, { image, sizeBytes }) => sum + (image ? sizeBytes : 0), 0)
     const taken = files.slice(0, Math.max(0, attachmentsMax - all.length))
     for (const file of taken) {
       keys += 1
       const one = { key: keys, name: file.name || 'Pasted', sizeBytes: file.size }
       const isImage = imageTypes.has(file.type)
-      if (isImage) imagesBytes += file.size
-      if (isImage && imagesBytes > imagesBytesMax) {
-        const problem = 'The images of a message can have at most 5 MiB in total.'
+      if (isImage && file.size > uploadBytesMax) {
+        const problem = 'An image can have at most 20 MiB.'
         setAll((before) => [...before, { ...one, state: 'failed', problem }])
         continue
       }
+      const isInside = isImage && insideBytes + file.size <= imagesBytesMax
+      if (isInside) insideBytes += file.size
       setAll((before) => [...before, { ...one, state: 'reading' }])
-      read(one.key, file)
+      read(one.key, file, isInside)
     }
     if (taken.length < files.length) {
       keys += 1

@@ -6,8 +6,10 @@ export type Attachment = {
   name: string
   sizeBytes: number
   state: 'reading' | 'ready' | 'failed'
-  /** Images are sent inside the message. */
+  /** Small images are sent inside the message. */
   image?: { base64: string; media_type: string }
+  /** Large images are uploaded. */
+  upload?: { image_id: string; filename: string }
   /** Path of any other file in the session. */
   path?: string
   problem?: string
@@ -17,9 +19,10 @@ export type Attachment = {
 export function contentOf(text: string, attachments: readonly Attachment[]): InputContentPart[] {
   const files = attachments.flatMap(({ path }) => (path ? [`Attached file: ${path}`] : []))
   const words = [text.trim(), files.join('\n')].filter((part) => part !== '').join('\n\n')
-  const images = attachments.flatMap(({ image }) =>
-    image ? [{ type: 'image' as const, ...image }] : [],
-  )
+  const images = attachments.flatMap(({ image, upload }): InputContentPart[] => {
+    if (upload) return [{ type: 'image_file', ...upload }]
+    return image ? [{ type: 'image', ...image }] : []
+  })
   return [...(words === '' ? [] : [{ type: 'text' as const, text: words }]), ...images]
 }
 

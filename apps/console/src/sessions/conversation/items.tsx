@@ -9,11 +9,13 @@ import type {
 import { memo, type ReactElement } from 'react'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { Icon } from '../../shell/icon.tsx'
+import { Json } from '../tools/json.tsx'
 import { ToolCard } from '../tools/tool-card.tsx'
+import { WritingCallLine } from '../tools/writing-call.tsx'
 import { useKept } from './kept.tsx'
 import { LongText } from './long-text.tsx'
 import { MessageActions } from './message-actions.tsx'
-import { Picture } from './picture.tsx'
+import { Picture, UploadedPicture } from './picture.tsx'
 
 /** One item of a conversation. Re-renders only when the item changed. */
 export const Item = memo(({ item }: { item: TranscriptItem }) => {
@@ -58,6 +60,9 @@ export function UserParts({ name, content }: { name: string; content: readonly P
 function UserPart({ name, part }: { name: string; part: Part }) {
   if (part.type === 'text') return <LongText name={name} text={part.text} />
   if (part.type === 'image') return <Picture part={part} />
+  if (part.type === 'image_file') {
+    return <UploadedPicture id={part.image_id} name={part.filename ?? 'Image'} />
+  }
   return <Code block>{JSON.stringify(part, null, 2)}</Code>
 }
 
@@ -65,7 +70,7 @@ function UserPart({ name, part }: { name: string; part: Part }) {
 const markdownLengthMax = 100_000
 
 function AgentReply({
-  item: { key, id, text, thinking, isStreaming, attempt },
+  item: { key, id, text, thinking, writing, isStreaming, attempt, output, outputErrors },
 }: {
   item: AgentMessage
 }) {
@@ -75,13 +80,24 @@ function AgentReply({
         {thinking !== '' && (
           <Thinking name={key} text={thinking} isThinking={isStreaming && text === ''} />
         )}
-        {text.length > markdownLengthMax ? (
+        {output !== undefined ? (
+          <Json name={`output ${key}`} label="Output" value={output} />
+        ) : text.length > markdownLengthMax ? (
           <LongText name={key} text={text} />
         ) : (
           text !== '' && <Markdown text={text} isGrowing={isStreaming} />
         )}
-        {isStreaming && text === '' && (
+        {writing.map((call) => (
+          <WritingCallLine key={call.id} call={call} />
+        ))}
+        {isStreaming && text === '' && writing.length === 0 && (
           <Loader type="dots" size="sm" aria-label="The agent is replying" />
+        )}
+        {outputErrors && (
+          <Text size="xs" c="dimmed">
+            Does not match the output schema:{' '}
+            {outputErrors.map(({ path, message }) => `${path} ${message}`.trim()).join('; ')}
+          </Text>
         )}
         {isStreaming && attempt > 1 && (
           <Text size="xs" c="dimmed">

@@ -1,5 +1,9 @@
-import { useState } from 'react'
+import { Loader } from '@mantine/core'
+import { isOutlastError } from '@outlast/sdk'
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
 import { RemoteImage } from '../../markdown/remote-image.tsx'
+import { imageQuery } from '../../queries/images.ts'
 import { Icon } from '../../shell/icon.tsx'
 
 type ImagePart = {
@@ -23,12 +27,31 @@ export function Picture({ part, name = 'Image' }: { part: ImagePart; name?: stri
   const [isBroken, setBroken] = useState(false)
   const source = sourceOf(part)
   if (url && !base64 && !source) return <RemoteImage address={url} />
-  if (!source || isBroken) {
-    return (
-      <div className="broken">
-        <Icon name="close" /> Image could not be displayed
-      </div>
-    )
-  }
+  if (!source || isBroken) return <Broken text="Image could not be displayed" />
   return <img src={source} alt={name} className="attached" onError={() => setBroken(true)} />
+}
+
+function Broken({ text }: { text: string }) {
+  return (
+    <div className="broken">
+      <Icon name="close" /> {text}
+    </div>
+  )
+}
+
+/** An uploaded image, which may have been deleted. */
+export function UploadedPicture({ id, name }: { id: string; name: string }) {
+  const { data: blob, error } = useQuery(imageQuery(id))
+  const [source, setSource] = useState<string>()
+  useEffect(() => {
+    if (!blob) return
+    const url = URL.createObjectURL(blob)
+    setSource(url)
+    return () => URL.revokeObjectURL(url)
+  }, [blob])
+  if (error) {
+    const isDeleted = isOutlastError(error, 'not_found')
+    return <Broken text={`${name} ${isDeleted ? 'was deleted' : 'could not be loaded'}`} />
+  }
+  return source ? <img src={source} alt={name} className="attached" /> : <Loader size="sm" />
 }

@@ -9,6 +9,8 @@ const session = (more: object = {}) =>
     status: 'idle',
     tags: ['urgent'],
     created_at: '2026-01-02',
+    waiting_for: null,
+    last_turn: null,
     ...more,
   }) as Session
 const page = (...created: string[]) =>
@@ -29,7 +31,8 @@ test('an updated older session may match a filter', () => {
 
 test('a session that the filter excludes does not belong', () => {
   const first = page('2026-01-01')
-  for (const filter of [{ agent_id: 'b' }, { status: 'active' as const }, { tag: 'other' }]) {
+  const states = [{ status: 'active' as const }, { outcome: 'failed' as const }, { waiting: true }]
+  for (const filter of [{ agent_id: 'b' }, ...states, { tag: 'other' }]) {
     assert.equal(mayBelong(session(), filter, first), false)
   }
 })

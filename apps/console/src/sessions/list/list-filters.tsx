@@ -8,7 +8,9 @@ import { Words } from '../../shell/words.tsx'
 const statuses = [
   { value: 'started', label: 'New' },
   { value: 'active', label: 'Active' },
+  { value: 'waiting', label: 'Waiting' },
   { value: 'idle', label: 'Idle' },
+  { value: 'failed', label: 'Failed' },
 ] as const
 
 /** Filters of the list, stored in the URL. */

@@ -2,7 +2,7 @@ import type { Page, Session } from '@outlast/sdk'
 import { queryClient } from '../../client.ts'
 import { sessionKeys } from '../../queries/keys.ts'
 import { type SessionFilter, sessionPageKeys } from '../../queries/sessions.ts'
-import { mayBelong } from './belongs.ts'
+import { hasState, mayBelong } from './belongs.ts'
 
 const pages = { queryKey: sessionPageKeys }
 
@@ -34,7 +34,7 @@ export function keepListed(session: Session): void {
       isOdd ||= mayBelong(session, filter, number === 0 ? page : undefined)
       continue
     }
-    isOdd ||= filter.status !== undefined && known.status !== session.status
+    isOdd ||= hasState(known, filter) && !hasState(session, filter)
     const data = page.data.map((one) => (one.id === session.id ? session : one))
     queryClient.setQueryData(key, { ...page, data })
   }

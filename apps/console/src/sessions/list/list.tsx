@@ -4,12 +4,22 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo, useState } from 'react'
 import { type SessionFilter, sessionPageQuery } from '../../queries/sessions.ts'
+import type { SessionsSearch } from '../../search.ts'
 import { Empty, Failure, Screen } from '../../shell/screen.tsx'
 import { SessionFilters } from './list-filters.tsx'
 import { FirstRun } from './list-first-run.tsx'
 import { NewSession } from './list-new.tsx'
 import { Rows } from './list-rows.tsx'
 import { SelectionBar } from './list-selection.tsx'
+
+/** Filters by the states that rows show. */
+const byState: Record<NonNullable<SessionsSearch['status']>, SessionFilter> = {
+  started: { status: 'started' },
+  active: { status: 'active' },
+  waiting: { waiting: true },
+  idle: { status: 'idle' },
+  failed: { outcome: 'failed' },
+}
 
 /** All sessions, newest first, updated live. */
 export function SessionList() {
@@ -18,7 +28,7 @@ export function SessionList() {
   const filter = useMemo(
     () => ({
       ...(search && { search }),
-      ...(status && { status }),
+      ...(status && byState[status]),
       ...(agent && { agent_id: agent }),
       ...(tag && { tag }),
     }),

@@ -17,11 +17,13 @@ for (const [used, words] of [
   test(`shows ${JSON.stringify(used)} as "${words}"`, () => assert.equal(spentOf(used), words))
 }
 
-test('the state of a session is its wait, else its status', () => {
+test('the state of a session is its wait, else its failure, else its status', () => {
   const state = (status: string, type?: string) =>
     stateOf({ status, ...(type && { waiting_for: { type } }) } as unknown as Session)[1]
   assert.equal(state('active', 'approval'), 'needs approval')
   assert.equal(state('active', 'tool_results'), 'waiting for client')
+  const last_turn = { status: 'failed' }
+  assert.equal(stateOf({ status: 'idle', last_turn } as unknown as Session)[1], 'failed')
   assert.deepEqual(
     ['active', 'started', 'idle', 'hibernating'].map((one) => state(one)),
     [...['active', 'new', 'idle', 'hibernating']],

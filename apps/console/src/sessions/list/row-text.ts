@@ -1,13 +1,16 @@
 import type { Session } from '@outlast/sdk'
 import type { StateKind } from '../../shell/entry.tsx'
 
-/** Returns the state of a session for the list. A pending wait comes before the status. */
+/** Returns the state of a session for the list. A wait or a failure comes before the status. */
 export function stateOf({
   status,
   waiting_for,
-}: Pick<Session, 'status' | 'waiting_for'>): [StateKind, string] {
+  last_turn,
+}: Pick<Session, 'status' | 'waiting_for' | 'last_turn'>): [StateKind, string] {
   if (waiting_for?.type === 'approval') return ['warn', 'needs approval']
+  if (waiting_for?.type === 'input') return ['warn', 'needs answers']
   if (waiting_for) return ['warn', 'waiting for client']
+  if (last_turn?.status === 'failed') return ['bad', 'failed']
   if (status === 'active') return ['busy', 'active']
   // Unknown statuses of a newer server are shown as they are.
   return ['off', status === 'started' ? 'new' : status]

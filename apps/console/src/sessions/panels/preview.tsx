@@ -36,6 +36,13 @@ function Given({ sessionId }: { sessionId: string }) {
       <pre className="prompt" tabIndex={0}>
         {data.system_prompt}
       </pre>
+      {data.turn_settings && (
+        <Json
+          name="turn settings"
+          label="Added by the message of the running turn"
+          value={data.turn_settings}
+        />
+      )}
       <h2>Tools ({data.tools.length})</h2>
       {data.tools.map((tool) => (
         <details key={tool.name}>

@@ -97,6 +97,7 @@ const spansOf = (turn: TurnSteps): Span[] =>
 const brokenOff = {
   retry: 'Interrupted and retried',
   takeover: 'The node was lost. Another node took over',
+  question: 'Asked a question. Started again with the answers',
 } as const
 
 function spanOf(turn: TurnSteps, step: TurnStep, at: number): Span {
@@ -105,7 +106,7 @@ function spanOf(turn: TurnSteps, step: TurnStep, at: number): Span {
   const times = [next, turn.ended].flatMap((event) => (event ? timeOf(event) : []))
   return {
     key: `${nameOf(step)} ${'call' in step ? step.call.id : ''} ${began.sequence}`,
-    kind: broke ?? kindOf(step),
+    kind: broke && broke !== 'question' ? broke : kindOf(step),
     name: nameOf(step),
     startMs: timeOf(began),
     endMs: times.length > 0 ? Math.min(...times) : undefined,
@@ -133,6 +134,8 @@ function nameOf(step: TurnStep): string {
       return step.call.name
     case 'client_tool':
       return `${step.call.name}: waiting for client`
+    case 'question':
+      return `${step.call.name}: waiting for answers`
     case 'approval':
       return `${step.call.name}: waiting for approval`
   }
@@ -146,6 +149,8 @@ function outcomeOf(turn: TurnSteps, step: TurnStep): Pick<Span, 'details' | 'err
       return generationOf(ended)
     case 'tool.approval_resolved':
       return { details: [ended.data.decision] }
+    case 'tool.input_resolved':
+      return { details: [ended.data.status.replace('_', ' ')] }
     case 'tool.completed': {
       const { success, error, status } = ended.data
       const isLate = turn.ended && sequenceOf(ended) > sequenceOf(turn.ended)

@@ -18,6 +18,10 @@ const ClientQuestion = lazy(() =>
   import('./client-question.tsx').then((all) => ({ default: all.ClientQuestion })),
 )
 
+const QuestionForm = lazy(() =>
+  import('./question-form.tsx').then((all) => ({ default: all.QuestionForm })),
+)
+
 /** A tool call: one line, with details when expanded. */
 export function ToolCard({ item }: { item: ToolCallItem }) {
   const { id, name, status, durationMs, error, approval } = item
@@ -52,6 +56,9 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
       <Suspense>
         {asks && <ApprovalForm call={item} />}
         {status === 'waiting' && item.isForClient && !asks && <ClientQuestion call={item} />}
+        {status === 'waiting' && item.questions && (
+          <QuestionForm key={item.questions.asked_at} call={item} asked={item.questions} />
+        )}
       </Suspense>
       {isOpen && <Inside item={item} />}
     </div>

@@ -1,3 +1,4 @@
+import type { NetworkAccess } from '@outlast/contract'
 import type { Config } from '../../config.ts'
 import type { Log } from '../../log.ts'
 import type { FetchBudgets } from '../../providers/fetch-budget.ts'
@@ -49,6 +50,12 @@ export type Mcp = Pick<Listings, 'list' | 'withTools'> & {
   stop: () => Promise<void>
 }
 
+type Opening = {
+  /** Absent for a listing: it could announce another change. */
+  onToolsChanged?: () => void
+  access?: readonly NetworkAccess[]
+}
+
 const connectMs = 30_000
 const minuteMs = 60_000
 /** Metadata key with a value that is the same at every attempt of a call, and unique to it. */
@@ -72,10 +79,10 @@ export function createMcp(options: McpOptions): Mcp {
   async function open(
     server: McpServerReach,
     signal: AbortSignal,
-    onToolsChanged = () => {},
+    { onToolsChanged = () => {}, access = [] }: Opening = {},
   ): Promise<McpConnection> {
     const { org_id: orgId } = server
-    const fetch = outbound.reach({ orgId, purpose: 'mcp' })
+    const fetch = outbound.reach({ orgId, purpose: 'mcp', access })
     return connect({
       reach: { ...openSecrets(server, secrets), fetch, account: budgets.accountOf(orgId) },
       version,
@@ -92,10 +99,12 @@ export function createMcp(options: McpOptions): Mcp {
     async call(remote, input, context) {
       const server = await reachOf(db, remote)
       const silenceMs = remote.silenceMs ?? config.TOOL_TIMEOUT_MS
+      const { sessionId, networkAccess: access = [] } = context
+      const opening = { access, onToolsChanged: () => listings.listLater(server) }
       const answer = await ask(pool, {
-        key: `${reachName(server)} ${context.sessionId}`,
-        // Without a change callback: listing again could announce another change.
-        open: () => open(server, AbortSignal.timeout(connectMs), () => listings.listLater(server)),
+        // A connection has the network access of the call that opened it.
+        key: `${reachName(server)} ${sessionId} ${JSON.stringify(access)}`,
+        open: () => open(server, AbortSignal.timeout(connectMs), opening),
         work: (connection) =>
           connection.callTool(
             { name: remote.tool, arguments: input, _meta: metaOf(context) },

@@ -101,6 +101,7 @@ async function ask(url: URL, { method, rules, fetch, signal }: FetchRequest): Pr
 
 const reasons: Record<string, string> = {
   ERR_PRIVATE_HOST: 'is not on the public internet and is not allowed',
+  ERR_NETWORK_ACCESS: 'is not in the network access of this session',
   ENOTFOUND: 'is an unknown host name',
   EAI_AGAIN: 'cannot be resolved at the moment',
   ECONNREFUSED: 'refuses the connection',

@@ -19,6 +19,8 @@ declare module 'fastify' {
     unaudited?: boolean
     /** The response contains a secret, so it is never stored. */
     answersSecret?: boolean
+    /** Bodies may have secrets in fields named `secret`, of which no hash is stored. */
+    hasSecret?: boolean
   }
 }
 
@@ -58,7 +60,7 @@ export const actorOf = ({ kind, id, name }: Pick<Principal, 'kind' | 'id' | 'nam
 })
 
 export function auditEntry(request: FastifyRequest, payload: unknown) {
-  const { auditNote: note = {}, routeOptions, principal, params } = request
+  const { auditNote: note = {}, routeOptions, principal, params, changeReason } = request
   const last = Object.values((params ?? {}) as Record<string, string>).at(-1)
   const entry: NewAuditEntry = {
     ...actorOf(principal),
@@ -66,6 +68,7 @@ export function auditEntry(request: FastifyRequest, payload: unknown) {
     action: routeOptions.schema?.operationId ?? `${request.method} ${routeOptions.url}`,
     target: note.target ?? idIn(payload) ?? last ?? null,
     details: note.details ?? null,
+    reason: changeReason ?? null,
   }
   return { orgIds: note.orgIds ?? [principal.orgId], entry }
 }

@@ -15,11 +15,21 @@ const named: Record<string, ChangeNoun | undefined> = {
   sync_models: 'provider',
   create_session_token: undefined,
   delete_session_token: undefined,
+  create_token: undefined,
+  delete_token: undefined,
+  create_agent_key: undefined,
+  rotate_agent_key: undefined,
+  revoke_agent_key: undefined,
   // Its handler also notifies followers of the session.
   delete_session: undefined,
   change_password: undefined,
+  batch_set_secrets: undefined,
   // The events of the session report these.
   decide_tool_call: undefined,
+  decide_tool_calls: undefined,
+  submit_tool_approvals: undefined,
+  submit_question_answers: undefined,
+  delete_tool_rule: undefined,
   retry_workflow: undefined,
 }
 

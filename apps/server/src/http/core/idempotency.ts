@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import type { Principal } from '../../access/principal.ts'
+import { limitedId, type Principal } from '../../access/principal.ts'
 import { ApiError, invalidAt } from '../../errors.ts'
 import type { IdempotencyKey } from '../../store/access/idempotency-keys.ts'
 
@@ -13,7 +13,8 @@ export function idempotencyKey(request: FastifyRequest, given: string): Idempote
     throw invalidAt('Idempotency-Key', `must be 1 to ${keyLengthMax} visible ASCII characters`)
   }
   const { orgId } = request.principal
-  const body = JSON.stringify(request.body ?? null)
+  const withSecrets = request.routeOptions.config.hasSecret
+  const body = JSON.stringify(request.body ?? null, withSecrets ? withoutSecrets : undefined)
   return {
     orgId,
     principal: keySpaceOf(request.principal),
@@ -24,12 +25,18 @@ export function idempotencyKey(request: FastifyRequest, given: string): Idempote
   }
 }
 
+/** A replacer of JSON: the hash of a short secret would reveal it. */
+const withoutSecrets = (name: string, value: unknown) => (name === 'secret' ? '' : value)
+
 /**
- * Key space of a caller: a token never shares keys with its creator, but all tokens of a session
- * share one space, so that a page can repeat a request with a renewed token.
+ * Key space of a caller: a token never shares keys with its creator, but all tokens of a session or
+ * of an end user share one space, so that a page can repeat a request with a renewed token.
  */
-const keySpaceOf = ({ kind, id, sessionId }: Principal) =>
-  kind === 'token' ? `token:${sessionId}` : id
+function keySpaceOf(principal: Principal): string {
+  const { kind, id, sessionId } = principal
+  if (principal.endUser) return `end-user:${limitedId(principal)}`
+  return kind === 'token' ? `token:${sessionId}` : id
+}
 
 /** Maximum wait for another request with the same key. */
 export const keyWaitMs = 5_000
@@ -65,6 +72,15 @@ export async function waitTurn(
 export function shortened(payload: unknown): string | null {
   if (typeof payload !== 'string' || payload === '') return null
   if (Buffer.byteLength(payload) <= answerBytesMax) return payload
-  const { id, session_id, sequence } = JSON.parse(payload) as Record<string, unknown>
-  return JSON.stringify({ id, session_id, sequence })
+  const { session, message, ...whole } = JSON.parse(payload) as Parts
+  const parts = {
+    ...(session && { session: idsOf(session) }),
+    ...(message && { message: idsOf(message) }),
+  }
+  return JSON.stringify({ ...idsOf(whole), ...parts })
 }
+
+type Resource = { id?: unknown; session_id?: unknown; sequence?: unknown }
+type Parts = Resource & { session?: Resource; message?: Resource }
+
+const idsOf = ({ id, session_id, sequence }: Resource) => ({ id, session_id, sequence })

@@ -1,6 +1,13 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorResponse } from '@outlast/contract'
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchema,
+} from 'fastify'
 import { ApiError, type ErrorCode } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import { traceparentOf } from '../../observe/trace-context.ts'
@@ -17,7 +24,6 @@ const retryAfterSeconds = 1
 
 /** Our codes for errors that Fastify throws. */
 const ours = new Map<unknown, ErrorCode>([
-  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'unsupported_media_type'],
   ['FST_ERR_CTP_INVALID_JSON_BODY', 'invalid_json'],
   ['FST_ERR_CTP_EMPTY_JSON_BODY', 'invalid_json'],
 ])
@@ -26,12 +32,12 @@ const ours = new Map<unknown, ErrorCode>([
 export function answerProblems(app: FastifyInstance, log: Log): void {
   app.decorateReply('problem')
   app.setErrorHandler<FastifyError>((error, request, reply) => {
-    const problem = problemOf(error, request.routeOptions.bodyLimit)
+    const problem = problemOf(error, request.routeOptions)
     if (problem.code === 'internal_error') {
       const url = request.url.split('?')[0]
       log.error('request failed', { request: request.id, url, ...traceOfRequest(request), error })
     }
-    return withStatus(reply, problem).send(problem.body)
+    return withStatus(reply, problem).send(responseOf(problem, request.id))
   })
 }
 
@@ -41,28 +47,50 @@ function traceOfRequest({ headers }: FastifyRequest) {
   return traceparent && { trace_id: traceparent.split('-')[1] }
 }
 
-function withStatus(reply: FastifyReply, { status, code, retryAfter }: ApiError): FastifyReply {
+/** Seconds of the `Retry-After` header of an error; undefined without one. */
+const retryAfterOf = ({ status, retryAfter }: ApiError) =>
+  status === 503 || status === 429 ? (retryAfter ?? retryAfterSeconds) : undefined
+
+/** The body of an error response. `instance`: id of the request. */
+export function responseOf(problem: ApiError, instance?: string): ErrorResponse {
+  const seconds = retryAfterOf(problem)
+  return {
+    ...problem.body,
+    ...(instance !== undefined && { instance }),
+    ...(seconds !== undefined && { retry_after_seconds: seconds }),
+  }
+}
+
+function withStatus(reply: FastifyReply, problem: ApiError): FastifyReply {
+  const { status, code } = problem
+  const seconds = retryAfterOf(problem)
   reply.problem = code
   // A handler may have set headers for another type, such as an export.
   reply.removeHeader('content-disposition')
   reply.header('content-type', 'application/json; charset=utf-8')
-  if (status === 503 || status === 429) reply.header('retry-after', retryAfter ?? retryAfterSeconds)
+  if (seconds !== undefined) reply.header('retry-after', seconds)
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="outlast"')
   return reply.code(status)
 }
 
 /** Replaces a prepared response by one for `error`. Returns its body. */
 export function answerInstead(reply: FastifyReply, error: unknown): string {
-  const problem = problemOf(error as FastifyError, 0)
+  const problem = problemOf(error as FastifyError, {})
   withStatus(reply, problem)
-  return JSON.stringify(problem.body)
+  return JSON.stringify(responseOf(problem, reply.request.id))
 }
 
-function problemOf(error: FastifyError, bodyLimit: number): ApiError {
+type Accepted = { bodyLimit?: number; schema?: FastifySchema | undefined }
+
+function problemOf(error: FastifyError, { bodyLimit = 0, schema }: Accepted): ApiError {
   if (error instanceof ApiError) return error
   if (isUnavailable(error)) return new ApiError('database_unavailable')
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new ApiError('body_too_large', String(bodyLimit))
+  }
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    const types = schema?.consumes ?? ['application/json']
+    return new ApiError('unsupported_media_type', types.join(' or '))
   }
   const code = ours.get(error.code)
   if (code) return new ApiError(code)
@@ -87,17 +115,20 @@ const unreadable: Record<string, ErrorCode> = {
 /** Sends an error on a connection without a request and closes it. */
 export function refuseConnection(socket: Socket, code: ErrorCode, about?: string): void {
   const problem = new ApiError(code, about)
-  const body = JSON.stringify(problem.body)
+  const body = JSON.stringify(responseOf(problem))
+  const seconds = retryAfterOf(problem)
+  const later = seconds === undefined ? '' : `retry-after: ${seconds}\r\n`
   socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${later}content-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
 }
 
 /** Answers a request that the framework does not see. */
-export function refuseRequest(response: ServerResponse, { status, body }: ApiError): void {
-  const json = JSON.stringify(body)
-  if (status === 503) response.setHeader('retry-after', retryAfterSeconds)
-  response.writeHead(status, {
+export function refuseRequest(response: ServerResponse, problem: ApiError): void {
+  const json = JSON.stringify(responseOf(problem))
+  const seconds = retryAfterOf(problem)
+  if (seconds !== undefined) response.setHeader('retry-after', seconds)
+  response.writeHead(problem.status, {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(json),
     connection: 'close',

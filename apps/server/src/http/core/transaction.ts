@@ -15,6 +15,7 @@ import type { TransactingDb, Unit } from '../../store/database.ts'
 import { isLockTimeout } from '../../store/database-errors.ts'
 import { auditEntry, isAudited, isAuditedRoute } from './audit-entry.ts'
 import { changesOfOperation } from './changed-nouns.ts'
+import { channelConflict, isOfChannel } from './channel-conflicts.ts'
 import { answerBytesMax, idempotencyKey, keyWaitMs, shortened, waitTurn } from './idempotency.ts'
 import { answerInstead } from './problems.ts'
 
@@ -35,11 +36,16 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
   const { bus, shares } = node
   const underWay = new Map<string, Promise<void>>()
 
+  const waitForKey = (request: FastifyRequest, key: IdempotencyKey, deadline: number) =>
+    waitTurn(underWay, key, deadline).catch((error) => {
+      throw isOfChannel(request) ? channelConflict(error) : error
+    })
+
   async function begin(request: FastifyRequest, reply: FastifyReply) {
     const key = givenKey(request)
     if (key === undefined && !isAudited(request)) return
     const deadline = Date.now() + keyWaitMs
-    const finished = key ? await waitTurn(underWay, key, deadline) : () => {}
+    const finished = key ? await waitForKey(request, key, deadline) : () => {}
     try {
       const { unit, answer } = await openClaimed(shares(ownerOf(request)), key, deadline)
       held.set(request, { unit, key, finished })
@@ -53,7 +59,7 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
     } catch (error) {
       await drop(request)
       finished()
-      throw error
+      throw isOfChannel(request) ? channelConflict(error) : error
     }
   }
 
@@ -126,7 +132,7 @@ async function repeat(request: FastifyRequest, reply: FastifyReply, { answer, ke
   if (answer.body_hash !== key.bodyHash) throw new ApiError('idempotency_key_reused')
   await drop(request, true)
   reply.header('content-type', 'application/json; charset=utf-8')
-  reply.header('idempotency-replayed', 'true')
+  reply.header(isOfChannel(request) ? 'idempotent-replayed' : 'idempotency-replayed', 'true')
   return reply.code(answer.status).send(answer.answer ?? '')
 }
 
@@ -140,7 +146,10 @@ async function drop(request: FastifyRequest, done = false) {
 
 type Settling = { held: Held; payload: unknown; bus: Bus }
 
-/** Commits changes, response and entry. A 4xx keeps only the response, a 5xx nothing. */
+/**
+ * Commits changes, response and entry. A 4xx keeps only the response, a 5xx nothing. On a channel
+ * every failure frees the key.
+ */
 async function settle(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -150,7 +159,8 @@ async function settle(
   const { unit, key, finished } = mine
   const status = reply.statusCode
   try {
-    if (status >= 500 || status === 429 || (status >= 400 && !key)) return await unit.rollback()
+    const isFreed = status >= 500 || status === 429 || !key || isOfChannel(request)
+    if (status >= 400 && isFreed) return await unit.rollback()
     if (status >= 400) await unit.backToMark()
     else if (isAudited(request)) {
       const { orgIds, entry } = auditEntry(request, payload)

@@ -1,6 +1,8 @@
 import type { RouteOptions } from 'fastify'
 import type { ErrorCode } from '../../errors.ts'
 import { isAuditedRoute } from '../core/audit-entry.ts'
+import { isWrite } from '../core/change-reason.ts'
+import { keyReusedStatus } from '../core/channel-conflicts.ts'
 
 /** Errors of one status that follow from a route, under a name that routes share. */
 export type SharedErrors = { name: string; codes: readonly ErrorCode[] }
@@ -25,12 +27,11 @@ const parsesBody = ({ method }: RouteOptions) => method !== 'GET'
 
 /** The errors that any route with the same settings can answer with, by status. */
 export function sharedErrorsOf(route: RouteOptions): Record<string, SharedErrors> {
-  const { url, config } = route
+  const { config } = route
   const isOpen = isPublic(route)
-  const hasId = url.includes(':')
   const hasBody = parsesBody(route)
   const shared: Record<string, SharedErrors> = {
-    400: invalid(hasId, hasBody),
+    400: invalid(route),
     403: refused(route),
     429: {
       name: hasBody ? 'TooManyRequestsWithBody' : 'TooManyRequests',
@@ -40,11 +41,12 @@ export function sharedErrorsOf(route: RouteOptions): Record<string, SharedErrors
     500: { name: 'InternalError', codes: ['internal_error'] },
     503: { name: 'Unavailable', codes: ['database_unavailable', 'shutting_down'] },
   }
-  if (!isOpen) {
+  if (isChannel(route)) addChannelErrors(shared, route)
+  else if (!isOpen) {
     shared[401] = unauthenticated(route)
     shared[404] = { name: 'NotFound', codes: ['not_found'] }
   }
-  if (takesKey(route)) {
+  if (takesKey(route) && !isChannel(route)) {
     shared[409] = {
       name: 'KeyConflict',
       codes: ['idempotency_key_reused', 'idempotency_in_progress'],
@@ -58,13 +60,34 @@ export function sharedErrorsOf(route: RouteOptions): Record<string, SharedErrors
   return shared
 }
 
+const isChannel = ({ config }: RouteOptions) => config?.access === 'channel'
+
+function addChannelErrors(shared: Record<string, SharedErrors>, route: RouteOptions) {
+  const inQuery: ErrorCode[] = route.config?.tokenInQuery ? ['key_in_query'] : []
+  shared[401] = {
+    name: `UnauthenticatedChannel${inQuery.length > 0 ? 'Stream' : ''}`,
+    codes: ['unauthenticated', 'invalid_token', 'invalid_api_key_format', ...inQuery],
+  }
+  shared[404] = { name: 'NotFound', codes: ['not_found'] }
+  if (!takesKey(route)) return
+  shared[409] = { name: 'ChannelKeyInProgress', codes: ['idempotency_key_in_progress'] }
+  shared[keyReusedStatus] = { name: 'ChannelKeyReused', codes: ['idempotency_key_reused'] }
+}
+
 const uploads: readonly ErrorCode[] = ['too_many_uploads']
 
-function invalid(hasId: boolean, hasBody: boolean): SharedErrors {
+function invalid(route: RouteOptions): SharedErrors {
   const codes: ErrorCode[] = ['invalid_request', 'too_many_parameters']
-  if (hasId) codes.push('invalid_id')
-  if (hasBody) codes.push('invalid_json')
-  return { name: `Invalid${hasId ? 'Id' : ''}${hasBody ? 'Body' : ''}Request`, codes }
+  const parts: string[] = []
+  const add = (part: string, code: ErrorCode) => {
+    parts.push(part)
+    codes.push(code)
+  }
+  if (route.url.includes(':')) add('Id', 'invalid_id')
+  if (parsesBody(route)) add('Body', 'invalid_json')
+  if (route.schema?.body) add('Fields', 'unknown_field')
+  if (isWrite(route)) add('Change', 'invalid_change_reason')
+  return { name: `Invalid${parts.join('')}Request`, codes }
 }
 
 function unauthenticated({ config }: RouteOptions): SharedErrors {
@@ -86,6 +109,12 @@ function unauthenticated({ config }: RouteOptions): SharedErrors {
 function refused(route: RouteOptions): SharedErrors {
   const { config } = route
   const codes: ErrorCode[] = ['host_not_allowed', 'origin_not_allowed']
+  if (isChannel(route)) {
+    codes.push('channel_closed', 'end_user_not_allowed')
+    const hasQuota = takesKey(route) && !config?.whenFull
+    if (hasQuota) codes.push('quota_exceeded')
+    return { name: `ForbiddenChannel${hasQuota ? 'Quota' : ''}`, codes }
+  }
   const parts: string[] = []
   const add = (part: string, code: ErrorCode) => {
     parts.push(part)
@@ -96,8 +125,8 @@ function refused(route: RouteOptions): SharedErrors {
     const needsLevel =
       config?.access === 'operator' || !['read', undefined].includes(levelOf(route))
     if (needsLevel) add('Level', 'forbidden')
-    if (config?.forToken === undefined) add('Token', 'users_only')
-    if (config?.tokenNeeds) add('Grant', 'not_granted')
+    if (config?.forToken === undefined || config.forEndUser) add('Token', 'users_only')
+    if (config?.forToken) add('Grant', 'not_granted')
     if (takesKey(route) && !config?.whenFull) add('Quota', 'quota_exceeded')
   } else parts.push('Public')
   return { name: `Forbidden${parts.join('')}`, codes }
@@ -113,6 +142,9 @@ function accessLine(route: RouteOptions): string {
   const { access } = route.config ?? {}
   if (isPublic(route)) return '**Access:** public, without credentials.'
   if (access === 'signed-in') return '**Access:** a signed-in user or an API key.'
+  if (access === 'channel') {
+    return '**Access:** a key of the channel or a runtime token, in every `AUTH_MODE`. With the header `End-User` a key acts for that user.'
+  }
   if (access === 'operator') {
     return '**Access:** the operator of the server: `admin` in the default organization.'
   }
@@ -122,18 +154,24 @@ function accessLine(route: RouteOptions): string {
 
 const grantOf = {
   files: (level: string) => ` and the grant \`files: ${level}\``,
-  tool_results: () => ' and a tool in its `tool_results`',
+  tool_results: () => ' and a tool in `tool_results`',
+  operation: (_: string, operation = '') => ` and \`${operation}\` in \`operations\``,
 }
 
-function tokenLine({ config }: RouteOptions): string {
-  const { forToken, tokenNeeds } = config ?? {}
-  if (forToken === undefined) return '**Session tokens:** refused with 403 `users_only`.'
-  const grant = tokenNeeds ? grantOf[tokenNeeds](forToken) : ''
-  return `**Session tokens:** accepted for their session with \`access: ${forToken}\`${grant}.`
+function tokenLine({ config, schema }: RouteOptions): string {
+  const { forToken, forEndUser, tokenNeeds } = config ?? {}
+  if (config?.access === 'channel') return '**Other credentials:** refused with 401.'
+  if (forToken === undefined) return '**Tokens:** refused with 403 `users_only`.'
+  const whose = forEndUser ? 'of end users accepted' : 'accepted for their sessions'
+  const grant = tokenNeeds ? grantOf[tokenNeeds](forToken, schema?.operationId) : ''
+  return `**Tokens:** ${whose} with \`access: ${forToken}\`${grant}.`
 }
 
 function retryLine(route: RouteOptions): string[] {
-  if (takesKey(route)) return ['**Retries:** safe with an `Idempotency-Key`.']
+  if (takesKey(route)) {
+    const freed = isChannel(route) ? ' A failure frees the key.' : ''
+    return [`**Retries:** safe with an \`Idempotency-Key\`.${freed}`]
+  }
   if (route.method !== 'POST' || isPublic(route)) return []
   return ['**Retries:** `Idempotency-Key` is ignored, because the response must not be stored.']
 }

@@ -1,8 +1,9 @@
 import { STATUS_CODES } from 'node:http'
-import { ErrorResponse } from '@outlast/contract'
+import { ErrorResponse, ImageUpload } from '@outlast/contract'
 import type { RouteOptions } from 'fastify'
-import { catalogue, type ErrorCode } from '../../errors.ts'
+import { ApiError, catalogue, type ErrorCode } from '../../errors.ts'
 import { exampleOf, type JsonSchema } from '../../schema-example.ts'
+import { isWrite } from '../core/change-reason.ts'
 import { type OperationDocs, tagNames } from '../core/docs.ts'
 import { derivedText, isPublic, sharedErrorsOf, takesKey } from './derived.ts'
 import { introduction, parameterExamples, parameterTexts, tagTexts } from './introduction.ts'
@@ -77,19 +78,27 @@ export function documentOf(routes: readonly RouteOptions[], version: string): Js
 
 function operationOf(components: Components, route: RouteOptions, docs: OperationDocs): Json {
   const { operationId: id = '' } = route.schema!
-  const schemes = ['bearer', 'key', 'cookie', 'query']
   return {
     operationId: id,
     summary: docs.summary,
     description: `${docs.description}\n\n${derivedText(route)}`,
     tags: [docs.tag],
-    ...(isPublic(route) && { security: [] }),
-    ...(route.config?.tokenInQuery && { security: schemes.map((name) => ({ [name]: [] })) }),
+    ...securityOf(route),
     parameters: parametersOf(components, route),
     ...requestOf(components, route, docs),
     responses: responsesOf(components, route, docs),
     'x-codeSamples': [{ lang: 'TypeScript', label: '@outlast/sdk', source: sampleOf(docs) }],
   }
+}
+
+/** The credentials of a route, if they are not the usual ones. */
+function securityOf(route: RouteOptions): Json {
+  const { access, tokenInQuery } = route.config ?? {}
+  if (isPublic(route)) return { security: [] }
+  if (access !== 'channel' && !tokenInQuery) return {}
+  const schemes = access === 'channel' ? ['bearer'] : ['bearer', 'key', 'cookie']
+  const all = tokenInQuery ? [...schemes, 'query'] : schemes
+  return { security: all.map((name) => ({ [name]: [] })) }
 }
 
 /** The wildcard of a path is named `path`. */
@@ -133,6 +142,9 @@ function parametersOf({ refer }: Components, route: RouteOptions): Json[] {
     ...inPath,
     ...inQuery,
     ...(takesKey(route) ? [header('Idempotency-Key')] : []),
+    ...(config?.access === 'channel' ? [header('End-User')] : []),
+    ...(schema?.body ? [header('Outlast-Strict')] : []),
+    ...(isWrite(route) ? [header('Everruns-Change-Reason')] : []),
     ...(config?.ifMatch ? [header('If-Match')] : []),
     ...(query.properties.since_id ? [header('Last-Event-ID')] : []),
   ]
@@ -145,6 +157,9 @@ const nameOfId = (url: string) => (url.includes('llm-models') ? 'model_id' : 'pr
 
 function requestOf({ refer }: Components, route: RouteOptions, docs: OperationDocs): Json {
   const { body, consumes } = route.schema!
+  if (consumes?.includes('multipart/form-data')) {
+    return { requestBody: { required: true, content: { 'multipart/form-data': form(refer) } } }
+  }
   if (consumes) {
     const content = Object.fromEntries(
       consumes.map((type) => [type, { schema: { type: 'string' }, example: docs.request }]),
@@ -160,6 +175,14 @@ function requestOf({ refer }: Components, route: RouteOptions, docs: OperationDo
     },
   }
 }
+
+/** Only images are uploaded as forms. */
+const form = (refer: Components['refer']) => ({
+  schema: refer(ImageUpload),
+  example: { file: binary },
+})
+
+const binary = '(the bytes of the image)'
 
 function responsesOf(components: Components, route: RouteOptions, docs: OperationDocs): Json {
   const responses = successesOf(components, route, docs)
@@ -189,10 +212,13 @@ function successesOf({ refer }: Components, { schema }: RouteOptions, docs: Oper
   }
   if (produces) {
     const frame = frameSchemas[id]
-    const body = frame
-      ? { schema: refer(frame()), example: frameExamples[id] }
-      : { schema: { type: 'string' }, example: docs.response }
-    const content = Object.fromEntries(produces.map((type) => [type, body]))
+    const bodyOf = (type: string) =>
+      frame
+        ? { schema: refer(frame()), example: frameExamples[id] }
+        : type.startsWith('image/')
+          ? { schema: { type: 'string', format: 'binary' }, example: binary }
+          : { schema: { type: 'string' }, example: docs.response }
+    const content = Object.fromEntries(produces.map((type) => [type, bodyOf(type)]))
     responses['200'] = { description: phraseOf('200'), content }
   }
   if (Object.keys(responses).length === 0) {
@@ -220,6 +246,7 @@ const abouts: Partial<Record<ErrorCode, string>> = {
   forbidden: 'write',
   body_too_large: '2097152',
   rate_limited: '5',
+  unsupported_media_type: 'application/json',
   changed_meanwhile: 'Agent agent_01933b5a000070008000000000000001',
 }
 
@@ -228,7 +255,7 @@ function errorOf(components: Components, status: string, codes: readonly ErrorCo
   const examples = Object.fromEntries(
     codes.map((code) => [
       code,
-      components.shareExample(code, { error: sentenceOf(code, abouts[code]), code }),
+      components.shareExample(code, new ApiError(code, abouts[code] ?? '…').body),
     ]),
   )
   return {

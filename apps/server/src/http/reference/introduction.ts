@@ -15,25 +15,30 @@ The next steps are \`POST /v1/sessions/{session_id}/messages\` to send a message
 
 ## Authentication
 
-With \`AUTH_MODE=none\` (default, on this machine only) requests need no credentials. Otherwise send one of these:
+With \`AUTH_MODE=none\` (default, on this machine only) requests need no credentials, except those of channels. Otherwise send one of these:
 
 - \`Authorization: Bearer <API key or token>\`, or an API key alone or after \`ApiKey\`. An API key belongs to one organization.
+- the same header with a key of an agent channel (\`evr_ak_…\`) or a runtime token, for operations under \`/v1/channels/{channel_id}\` only.
 - the cookie \`access_token\`, which the browser gets at sign-in. Requests with an effect must then come from a page of the same origin.
-- \`?access_token=<token>\`, on the two event streams only. API keys are refused there, because URLs are logged.
+- \`?access_token=<token>\`, on event streams only: those of a session, of a channel's session and of changes. Keys are refused there, because URLs are logged.
 
 A member of several organizations names one in the header \`X-Org-Id\`. Resources of other organizations are 404.
 
-Access has three levels: \`read\`, \`write\` and \`admin\`, each including those before it. They follow from the role of a user (viewer: \`read\`; member: \`write\`; admin and owner: \`admin\`) or the scopes of a key. A session token reaches one session and only the operations that accept session tokens.
+Access has three levels: \`read\`, \`write\` and \`admin\`, each including those before it. They follow from the role of a user (viewer: \`read\`; member: \`write\`; admin and owner: \`admin\`) or the scopes of a key. A session token reaches one session, and a token of an end user all sessions of that user. Both reach only the operations that accept tokens. A key of a channel and its runtime tokens reach the sessions of their own caller.
 
 ## Retries
 
-Send the header \`Idempotency-Key\` with a POST to retry it safely. For 24 hours a request of the same caller with the same key, path and body returns the stored response with \`Idempotency-Replayed: true\` and has no second effect. Another body is 409 \`idempotency_key_reused\`. Responses from 500 on and 429 are not stored. GET, PUT and DELETE are idempotent.
+Send the header \`Idempotency-Key\` with a POST to retry it safely. For 24 hours a request of the same caller with the same key, path and body returns the stored response with \`Idempotency-Replayed: true\` and has no second effect. Another body is 409 \`idempotency_key_reused\`. Responses from 500 on and 429 are not stored. GET, PUT and DELETE are idempotent. Operations of channels differ: the header is \`Idempotent-Replayed: true\`, another body is 422 \`idempotency_key_reused\`, and only successes are stored.
 
 Errors 429 and 503 have the header \`Retry-After\` in seconds.
 
 ## Errors
 
-Every response from 400 on is JSON: \`{"error": "<sentence>", "code": "<code>"}\`, with \`details\` (\`path\` and \`message\`) if properties are invalid. Use \`code\` in programs, because sentences may change. Each operation lists its codes. In addition, any request can be answered with 404 \`route_not_found\`, 405 \`method_not_allowed\` or 408 \`request_timeout\`.
+Every response from 400 on is JSON: \`{"error": "<sentence>", "code": "<code>"}\`, with \`title\`, \`status\`, \`detail\` and \`instance\` as in RFC 9457, \`retry_after_seconds\` beside the header \`Retry-After\`, and with \`details\` (\`path\` and \`message\`) if properties are invalid. Use \`code\` in programs, because sentences may change. Each operation lists its codes. In addition, any request can be answered with 404 \`route_not_found\`, 405 \`method_not_allowed\` or 408 \`request_timeout\`.
+
+## Reasons of changes
+
+Any change can have the header \`Everruns-Change-Reason\`: text in UTF-8 with percent encoding, at most 1,000 characters. The entry of the audit log has it as \`reason\`. Control characters, except line feed and tab, and text that looks like a credential are refused with 400 \`invalid_change_reason\`. Operations without an audit entry check the header and do not store it.
 
 ## Lists
 
@@ -41,7 +46,7 @@ Lists have \`data\`, \`total\`, \`offset\` and \`limit\`. \`limit\` and \`offset
 
 ## Conventions
 
-Bodies are JSON in UTF-8 with at most 2 MiB, unless an operation has another limit. Times are in RFC 3339 format in UTC. Ids are a prefix and 32 hex digits, or UUIDs. Unknown properties of a body are ignored. Every response has \`X-Request-Id\`, which is the one that the request sent, if any.
+Bodies are JSON in UTF-8 with at most 2 MiB, unless an operation has another limit. Times are in RFC 3339 format in UTC. Ids are a prefix and 32 hex digits, or UUIDs. Unknown properties of a body have no effect: the response lists them in \`warnings\`, one sentence each. With the header \`Outlast-Strict: true\` they are refused with 400 \`unknown_field\`, which names the nearest known property. Every response has \`X-Request-Id\`, which is the one that the request sent, if any.
 `.trim()
 
 /** Description of each group of operations. */
@@ -55,8 +60,18 @@ export const tagTexts: Record<TagName, string> = {
     'A turn waits for tool calls that the client runs or a person approves. Waiting uses no process or connection and survives restarts.',
   'Session tokens':
     "Short-lived tokens with access to one session, for browsers of your product's users.",
+  'End users':
+    "Users of your product, by the ids that it gives them: tokens for their browsers that open all sessions of one user, and the export and deletion of a user's data.",
+  'Session storage':
+    'Texts that a session stores by name: values, which its readers see, and secrets, which no response contains.',
   Files: 'Each session has files of its own, which tools of the agent and clients read and write.',
+  Images:
+    'Images that messages refer to. An image belongs to the organization, and is sent to models that can see it.',
   Agents: 'An agent is a system prompt, a default model, capabilities and client tools.',
+  'Agent execution':
+    'What programs outside of the organization do with an agent, through one of its channels. Each caller has sessions of its own.',
+  'Agent channels':
+    'A channel is a door of one agent for programs outside of the organization, each with a key of its own.',
   Capabilities: 'A capability adds tools and prompt text to an agent or a session.',
   Models: 'Models that sessions can use, with limits and prices.',
   Providers: 'Model vendors and model servers, with their encrypted API keys.',
@@ -78,29 +93,40 @@ export const tagTexts: Record<TagName, string> = {
 /** Parameters of paths and headers. Those of queries are described in their schemas. */
 export const parameterTexts: Record<string, string> = {
   session_id: 'Id of the session.',
-  agent_id: 'Id of the agent.',
+  agent_id: 'Id of the agent, or its name if that consists of `a-z`, `0-9` and `-`.',
+  harness_id: 'Id of the built-in harness, or `base`, `generic` or `default`.',
   capability_id:
     'Id of the capability, such as `current_time`, or `mcp:` and the UUID of an MCP server.',
   turn_id: 'Id of the turn.',
   tool_call_id: 'Id of the tool call, as in the event `tool.approval_requested`.',
+  tool_name: 'Name of the tool.',
   token_id: 'Id of the session token, not the token itself.',
+  user_token_id: 'Id of the token, not the token itself.',
   path: 'Path of the file or directory, without the first slash. It may contain slashes.',
+  image_id: 'Id of the image.',
   schedule_id: 'Id of the schedule.',
   execution_id: 'Id of the execution.',
   provider_id: 'Id of the provider.',
   model_id: 'Id of the model on this server, not the name that its provider uses.',
   server_id: 'Id of the MCP server.',
-  key_id: 'Id of the API key, not the key itself.',
+  channel_id: 'Id of the channel.',
+  key_id: 'Id of the key, not the key itself.',
   user_id: 'Id of the user.',
   org_id: 'Id of the organization.',
   organization_id: 'Id of the organization.',
   invitation_id: 'Id of the invitation, not its token.',
   worker_id: 'Id of the node.',
   provider: 'Issuer: `google`, `github` or `oidc`.',
+  'Outlast-Strict':
+    '`true` refuses unknown properties of the body with 400 `unknown_field`. Default: they have no effect and are listed in `warnings`.',
+  'Everruns-Change-Reason':
+    'Reason of the change for the audit log: UTF-8 with percent encoding, at most 1,000 characters. Default: none.',
   'Idempotency-Key':
     'Makes a retry safe: 1 to 255 visible ASCII characters, unique per request of the caller, valid for 24 hours.',
   'If-Match':
     '`ETag` of the version to change. If the resource has changed, the response is 412 `changed_meanwhile`.',
+  'End-User':
+    'User of the product that holds the key, for whom it acts: 1 to 256 characters. The key needs the permission `end_user`. Default: the key itself.',
   'Last-Event-ID':
     'Id of the last received event, as `since_id`. The query has precedence over this header.',
 }
@@ -109,16 +135,21 @@ export const parameterTexts: Record<string, string> = {
 export const parameterExamples: Record<string, string> = {
   session_id: 'session_01933b5a000070008000000000000001',
   agent_id: 'agent_01933b5a000070008000000000000001',
+  harness_id: 'base',
   capability_id: 'current_time',
   turn_id: 'turn_01933b5a000070008000000000000001',
   tool_call_id: 'call_1',
+  tool_name: 'write_file',
   token_id: 'token_01933b5a000070008000000000000001',
+  user_token_id: 'token_01933b5a000070008000000000000002',
   path: 'reports/march.csv',
+  image_id: 'img_01933b5a000070008000000000000001',
   schedule_id: '01933b5a-0000-7000-8000-000000000001',
   execution_id: '01933b5a-0000-7000-8000-000000000001',
   provider_id: 'provider_01933b5a000070008000000000000001',
   model_id: 'model_01933b5a000070008000000000000001',
   server_id: 'mcp_01933b5a000070008000000000000001',
+  channel_id: 'appchan_01933b5a000070008000000000000001',
   key_id: '01933b5a-0000-7000-8000-000000000001',
   user_id: '01933b5a-0000-7000-8000-000000000001',
   org_id: 'org_01933b5a000070008000000000000001',

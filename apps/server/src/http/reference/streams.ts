@@ -152,27 +152,31 @@ const changesFrame = () => ({
 /** Schemas of each server-sent event, by operation. */
 export const frameSchemas: Record<string, () => object> = {
   stream_sse: sessionFrame,
+  stream_agent_events: sessionFrame,
   stream_changes: changesFrame,
 }
 
 const id = 'event_01933b5a000070008000000000000001'
 const turn = 'turn_01933b5a000070008000000000000001'
 
+const deltaExample = {
+  event: 'output.message.delta',
+  id,
+  retry: 100,
+  data: {
+    id,
+    type: 'output.message.delta',
+    ts: '2026-11-25T09:30:00.000Z',
+    session_id: 'session_01933b5a000070008000000000000001',
+    context: { turn_id: turn },
+    data: { turn_id: turn, delta: 'It ', accumulated: 'It ' },
+  },
+}
+
 /** A server-sent event of each stream as the reference shows it. */
 export const frameExamples: Record<string, unknown> = {
-  stream_sse: {
-    event: 'output.message.delta',
-    id,
-    retry: 100,
-    data: {
-      id,
-      type: 'output.message.delta',
-      ts: '2026-11-25T09:30:00.000Z',
-      session_id: 'session_01933b5a000070008000000000000001',
-      context: { turn_id: turn },
-      data: { turn_id: turn, delta: 'It ', accumulated: 'It ' },
-    },
-  },
+  stream_sse: deltaExample,
+  stream_agent_events: deltaExample,
   stream_changes: {
     event: 'changed',
     data: { noun: 'agent', id: 'agent_01933b5a000070008000000000000001' },

@@ -10,33 +10,59 @@ import { userDocs } from '../routes/access/users.docs.ts'
 import { agentFileDocs } from '../routes/agents/agent-files.docs.ts'
 import { agentDocs } from '../routes/agents/agents.docs.ts'
 import { capabilityDocs } from '../routes/agents/capabilities.docs.ts'
+import { channelDocs } from '../routes/agents/channels.docs.ts'
+import { harnessDocs } from '../routes/agents/harnesses.docs.ts'
 import { scheduleDocs } from '../routes/agents/schedules.docs.ts'
+import { executionDocs } from '../routes/channels/channels.docs.ts'
 import { mcpServerDocs } from '../routes/models/mcp-servers.docs.ts'
 import { modelDocs } from '../routes/models/models.docs.ts'
 import { providerDocs } from '../routes/models/providers.docs.ts'
 import { workerDocs } from '../routes/operations/workers.docs.ts'
 import { workflowDocs } from '../routes/operations/workflows.docs.ts'
 import { answerDocs } from '../routes/sessions/answers.docs.ts'
+import { approvalDocs } from '../routes/sessions/approvals.docs.ts'
+import { endUserDocs } from '../routes/sessions/end-users.docs.ts'
 import { eventDocs } from '../routes/sessions/events.docs.ts'
 import { exportDocs } from '../routes/sessions/exports.docs.ts'
 import { fileDocs } from '../routes/sessions/files.docs.ts'
 import { forkDocs } from '../routes/sessions/forks.docs.ts'
+import { imageDocs } from '../routes/sessions/images.docs.ts'
 import { messageDocs } from '../routes/sessions/messages.docs.ts'
+import { pinDocs } from '../routes/sessions/pins.docs.ts'
+import { questionDocs } from '../routes/sessions/questions.docs.ts'
+import { reportDocs } from '../routes/sessions/reports.docs.ts'
+import { retakeDocs } from '../routes/sessions/retakes.docs.ts'
+import { retryDocs } from '../routes/sessions/retries.docs.ts'
+import { sessionStorageDocs } from '../routes/sessions/session-storage.docs.ts'
 import { sessionTokenDocs } from '../routes/sessions/session-tokens.docs.ts'
 import { sessionDocs } from '../routes/sessions/sessions.docs.ts'
+import { userTokenDocs } from '../routes/sessions/user-tokens.docs.ts'
 
 /** The texts of all operations, in the order in which the reference lists them within a tag. */
 export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...sessionDocs,
+  ...pinDocs,
+  ...reportDocs,
   ...forkDocs,
+  ...retakeDocs,
+  ...retryDocs,
   ...exportDocs,
   ...messageDocs,
   ...eventDocs,
   ...answerDocs,
+  ...approvalDocs,
+  ...questionDocs,
   ...sessionTokenDocs,
+  ...userTokenDocs,
+  ...endUserDocs,
+  ...sessionStorageDocs,
   ...fileDocs,
+  ...imageDocs,
   ...agentDocs,
+  ...harnessDocs,
   ...agentFileDocs,
+  ...channelDocs,
+  ...executionDocs,
   ...capabilityDocs,
   ...modelDocs,
   ...providerDocs,

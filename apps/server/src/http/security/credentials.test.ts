@@ -37,7 +37,8 @@ function expectRefusal(answer: HttpAnswer, [status, code]: [number, string], sho
   const text = JSON.stringify(answer.body)
   assert.equal(answer.status, status, text)
   assert.equal(answer.body.code, code)
-  assert.deepEqual(Object.keys(answer.body), ['error', 'code'])
+  const fields = ['error', 'code', 'title', 'status', 'detail', 'instance']
+  assert.deepEqual(Object.keys(answer.body), fields)
   assert.match(answer.headers.get('content-type')!, /^application\/json/)
   assert.match(answer.headers.get('x-request-id')!, /^[\w.-]+$/)
   assert.equal(
@@ -145,7 +146,7 @@ test('bytes that no header may hold are no request', async () => {
   for (const bytes of [`evr_\0${hex.slice(1)}`, 'Bearer \x01\x02', 'Bearer \x7f']) {
     const text = await answerTo(`GET /v1/agents HTTP/1.1\r\nHost: x\r\nAuthorization: ${bytes}\r\n`)
     assert.match(text, /^HTTP\/1\.1 40[01] /)
-    assert.match(text, /\{"error":".+","code":"(invalid_request|invalid_token)"\}$/)
+    assert.match(text, /\{"error":".+","code":"(invalid_request|invalid_token)",.+\}$/)
   }
 })
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { inProcessAddress, networkOf } from '../../access/address.ts'
 import { type Credentials, keyStart, type SignedIn } from '../../access/credentials.ts'
-import { checkNeed, type TokenNeed } from '../../access/grants.ts'
+import { checkGrants, type TokenLevel, type TokenNeed } from '../../access/grants.ts'
 import type { LimitedCaller } from '../../access/limits.ts'
 import {
   allows,
@@ -17,8 +17,12 @@ import {
 import { ApiError, invalidId } from '../../errors.ts'
 import type { Node } from '../../runtime/node.ts'
 import { findOrganization } from '../../store/access/organizations.ts'
-import { unknownCallers } from '../../store/connection-shares.ts'
+import { type ConnectionShares as Shares, unknownCallers } from '../../store/connection-shares.ts'
+import type { Db } from '../../store/database.ts'
+import { isReached, type Reached } from '../../store/sessions/scope.ts'
 import { addressOf } from '../core/audit-entry.ts'
+import { isOfChannel } from '../core/channel-conflicts.ts'
+import { createChannelCallers } from './channel-caller.ts'
 import { readCookie } from './cookies.ts'
 import { credentialOf, safeMethods } from './credential.ts'
 import { createVerification } from './verification.ts'
@@ -28,17 +32,32 @@ declare module 'fastify' {
     /** The credential of the request, which open streams check again. */
     credential: string
   }
+  interface FastifyInstance {
+    /** Ids of the operations that are open to tokens. */
+    tokenOperations: Set<string>
+  }
   interface FastifyContextConfig {
     /**
      * Required access: none (`public`), an authenticated caller (`signed-in`, without an
      * organization), a level in an organization, or admin access in the default organization
-     * (`operator`). Default: `read` for GET, else `write`; outside /v1 none.
+     * (`operator`), or the caller of the channel in the path (`channel`). Default: `read` for GET,
+     * else `write`; outside /v1 none.
      */
-    access?: 'public' | 'signed-in' | 'operator' | Level
-    /** Access that a token needs for the session in the path. Absent: tokens are refused. */
-    forToken?: 'read' | 'write'
-    /** Grant that a session token needs in addition; tokens do not have it by default. */
+    access?: 'public' | 'signed-in' | 'operator' | 'channel' | Level
+    /**
+     * Access that a token needs for the session in the path. Absent: tokens are refused. Without a
+     * session in the path the route needs `forEndUser` too.
+     */
+    forToken?: TokenLevel
+    /**
+     * Tokens of one session are refused: the handler creates sessions, or lists those in the scope
+     * of `principal.endUser`.
+     */
+    forEndUser?: true
+    /** Grant that a token needs in addition; tokens do not have it by default. */
     tokenNeeds?: TokenNeed
+    /** Fields of the body, or parameters of the query, that a token may send. Absent: all. */
+    tokenFields?: readonly string[]
     /** Accepts the token in `?access_token=`, for browsers that cannot send headers. */
     tokenInQuery?: boolean
   }
@@ -54,6 +73,7 @@ export function authenticate(app: FastifyInstance, node: Node, signedIn: SignedI
     node.log.warn('auth.verify is not used: AUTH_MODE is none, so every caller has full access')
   }
   const find = isOpen ? openTo(node) : guarded(node, signedIn)
+  noteTokenOperations(app)
   app.addHook('onRequest', (request, _reply, done) => {
     let found: Promise<void> | undefined
     try {
@@ -66,15 +86,25 @@ export function authenticate(app: FastifyInstance, node: Node, signedIn: SignedI
   })
 }
 
+function noteTokenOperations(app: FastifyInstance): void {
+  const operations = new Set<string>()
+  app.decorate('tokenOperations', operations)
+  app.addHook('onRoute', ({ config, schema }) => {
+    if (config?.forToken && schema?.operationId) operations.add(schema.operationId)
+  })
+}
+
 /** Authenticated connections. */
 export type SignedInSockets = { add: (socket: FastifyRequest['raw']['socket']) => void }
 
 const isOurs = ({ routeOptions }: FastifyRequest) => routeOptions.url?.startsWith('/v1/') ?? false
 
 /** Identifies callers without authentication: one principal, and the named organization. */
-function openTo({ shares }: Node) {
-  const db = shares(unknownCallers)
+function openTo(node: Node) {
+  const db = node.shares(unknownCallers)
+  const callerOfChannel = createChannelCallers(node, { admit() {} })
   return (request: FastifyRequest): Promise<void> | undefined => {
+    if (isOfChannel(request)) return callerOfChannel(request)
     request.principal = anonymous
     if (!isOurs(request) || request.routeOptions.config.access === 'public') return undefined
     const orgId = wantedOrganization(request)
@@ -133,12 +163,12 @@ function guarded(node: Node, signedIn: SignedInSockets) {
     takeOfCaller(principal)
     checkUser(request, principal)
     request.principal = principal
-    checkAccess(request, principal)
+    return checkAccess(request, principal, node.shares)
   }
 
-  function admitToOwn(request: FastifyRequest, principal: Principal): undefined {
+  function admitToOwn(request: FastifyRequest, principal: Principal) {
     checkOrganization(request, principal)
-    admit(request, principal)
+    return admit(request, principal)
   }
 
   function identify(request: FastifyRequest): Promise<void> | undefined {
@@ -153,7 +183,7 @@ function guarded(node: Node, signedIn: SignedInSockets) {
     return (async () => {
       const bearer = known ?? (await credentials.find(credential))
       if ('principal' in bearer) return admitToOwn(request, bearer.principal)
-      admit(request, await principalOf(credentials, request, bearer.user))
+      return admit(request, await principalOf(credentials, request, bearer.user))
     })()
   }
 
@@ -167,7 +197,18 @@ function guarded(node: Node, signedIn: SignedInSockets) {
     }
   }
 
+  const callerOfChannel = createChannelCallers(node, {
+    admit(request, principal) {
+      signedIn.add(request.raw.socket)
+      takeOfCaller(principal)
+    },
+  })
+
   return (request: FastifyRequest): Promise<void> | undefined => {
+    if (isOfChannel(request)) {
+      if (request.ip !== inProcessAddress) takeOfAddress(request)
+      return callerOfChannel(request)
+    }
     const isClosed = isOurs(request) && request.routeOptions.config.access !== 'public'
     if (isClosed && processKey.isIn(request.headers.authorization)) {
       return admitToOwn(request, ownProcess)
@@ -247,21 +288,60 @@ function checkUser({ headers }: FastifyRequest, { userId }: Principal) {
   if (named !== undefined && named !== userId) throw new ApiError('user_mismatch')
 }
 
-function checkAccess({ routeOptions, method, params }: FastifyRequest, principal: Principal) {
-  const { access, forToken, tokenNeeds } = routeOptions.config
-  if (principal.kind === 'token') {
-    if (forToken === undefined) throw new ApiError('users_only')
-    const { session_id } = params as { session_id?: string }
-    if (session_id !== principal.sessionId) throw new ApiError('not_found', 'Session')
-    if (!allows(principal.level, forToken)) throw new ApiError('forbidden', forToken)
-    if (tokenNeeds) checkNeed(principal, tokenNeeds, forToken)
-    return
-  }
-  if (access === 'signed-in') return
+/** Contract: the promise of a token of an end user is settled before the route runs. */
+function checkAccess(request: FastifyRequest, principal: Principal, shares: Shares) {
+  const { routeOptions, method } = request
+  const { access } = routeOptions.config
+  if (principal.kind === 'token') return checkToken(request, principal, shares)
+  if (principal.kind === 'channel') throw new ApiError('invalid_token')
+  if (access === 'signed-in') return undefined
   if (access === 'operator') {
     if (!isOperator(principal)) throw new ApiError('forbidden', 'operator')
-    return
+    return undefined
   }
   const wanted = (access ?? (safeMethods.has(method) ? 'read' : 'write')) as Level
   if (!allows(principal.level, wanted)) throw new ApiError('forbidden', wanted)
+  return undefined
+}
+
+/** Contract: a route is refused to tokens unless it declares how it limits them. */
+function checkToken(
+  { routeOptions, params }: FastifyRequest,
+  principal: Principal,
+  shares: Shares,
+): Promise<void> | undefined {
+  const { forToken, forEndUser, tokenNeeds: need } = routeOptions.config
+  if (forToken === undefined) throw new ApiError('users_only')
+  const { session_id: sessionId } = params as { session_id?: string }
+  const operation = routeOptions.schema?.operationId ?? ''
+  const check = () => checkGrants(principal, { operation, level: forToken, need })
+  const { endUser, reached, orgId } = principal
+  if (endUser ? sessionId === undefined && !forEndUser : forEndUser) {
+    throw new ApiError('users_only')
+  }
+  if (!endUser && sessionId !== principal.sessionId) throw new ApiError('not_found', 'Session')
+  if (!endUser || sessionId === undefined) return check() as undefined
+  if (reached?.has(sessionId)) return check() as undefined
+  return checkReached(shares(orgId), { orgId, sessionId, scope: endUser }, reached).then(check)
+}
+
+const reachedMax = 1_000
+
+/** Contract: throws 404 for a session that is not in the scope of the caller. */
+async function checkReached(db: Db, about: Reached, reached: Set<string> | undefined) {
+  if (!(await isReached(db, about))) throw new ApiError('not_found', 'Session')
+  if (reached && reached.size >= reachedMax) reached.clear()
+  reached?.add(about.sessionId)
+}
+
+/** Refuses fields and parameters that only the product's server may send. */
+export function checkTokenFields(app: FastifyInstance): void {
+  app.addHook('preHandler', (request, _reply, done) => {
+    const { tokenFields } = request.routeOptions.config
+    if (!tokenFields || request.principal?.kind !== 'token') return done()
+    const sent = safeMethods.has(request.method) ? request.query : request.body
+    const given = Object.entries(sent ?? {}).filter(([, value]) => value != null)
+    const [field] = given.find(([name]) => !tokenFields.includes(name)) ?? []
+    done(field === undefined ? undefined : new ApiError('not_granted', `the field ${field}`))
+  })
 }

@@ -25,10 +25,13 @@ const withoutArguments = (call: ToolCall, { tool_results }: Grants): ToolCall =>
 
 /** Rules of the `chat` view. A new event type does not compile without a rule here. */
 const chatRules = {
-  'input.message': 'shown',
+  'input.message': ({ message, ...data }, grants) => ({
+    message: chatMessage(message, grants),
+    ...data,
+  }),
   'session.started': 'shown',
   'session.activated': ({ missing_capabilities: _, ...data }) => data,
-  'turn.started': ({ prompt_hash: _, tools_hash: __, ...data }) => data,
+  'turn.started': ({ prompt_hash: _, tools_hash: __, output_schema_hash: ___, ...data }) => data,
   'mcp.unavailable': 'hidden',
   'capability.unavailable': 'hidden',
   'reason.started': 'shown',
@@ -39,8 +42,9 @@ const chatRules = {
   'reason.thinking.delta': 'hidden',
   'reason.thinking.completed': 'hidden',
   'output.message.delta': 'shown',
+  'tool.input.delta': 'hidden',
   'llm.generation': 'hidden',
-  'output.message.completed': ({ message, ...data }, grants) => ({
+  'output.message.completed': ({ message, output_errors: _, ...data }, grants) => ({
     message: chatMessage(message, grants),
     ...data,
   }),
@@ -56,9 +60,12 @@ const chatRules = {
     decision,
   }),
   'tool.call_requested': ({ tool_calls, hook: _, ...data }, grants) => ({
-    tool_calls: tool_calls.filter(({ name }) => grants.tool_results.includes(name)),
+    tool_calls: data.input
+      ? tool_calls.map((call) => withoutArguments(call, grants))
+      : tool_calls.filter(({ name }) => grants.tool_results.includes(name)),
     ...data,
   }),
+  'tool.input_resolved': ({ answers: _, decided_by: __, ...data }) => ({ ...data, answers: [] }),
   'tool.started': ({ tool_call, hook: _, ...data }, grants) => ({
     tool_call: withoutArguments(tool_call, grants),
     ...data,
@@ -68,7 +75,7 @@ const chatRules = {
   'act.completed': 'shown',
   'files.changed': 'shown',
   'turn.completed': 'shown',
-  'turn.failed': 'shown',
+  'turn.failed': ({ output_errors: _, ...data }) => data,
   'turn.cancelled': 'shown',
   'session.idled': 'shown',
 } as const satisfies Rules
@@ -84,11 +91,13 @@ export function hiddenTypes({ grants }: Viewer): readonly EventType[] {
   return grants.files === 'none' ? [...hidden, 'files.changed'] : hidden
 }
 
-export type EventView = (event: WireEvent) => WireEvent
+/** Reduces an event; undefined hides it. */
+export type EventView = (event: WireEvent) => WireEvent | undefined
 
 /** Reduces a visible event for a caller; undefined if the caller sees events in full. */
 export function eventView({ grants }: Viewer): EventView | undefined {
-  if (grants?.view !== 'chat') return undefined
+  if (!grants) return undefined
+  if (grants.view === 'full') return withoutPromptOfTurn
   return (event) => {
     const rule = chatRules[event.type] as Rule<EventType>
     if (typeof rule === 'string') return event
@@ -97,7 +106,20 @@ export function eventView({ grants }: Viewer): EventView | undefined {
   }
 }
 
-/** Removes thinking, tool arguments and tool results from a message. */
+function withoutPromptOfTurn(event: WireEvent): WireEvent {
+  if (event.type !== 'input.message') return event
+  const whole = JSON.parse(event.json) as { data: EventDataOf<'input.message'> }
+  const data = { ...whole.data, message: withoutPrompt(whole.data.message) }
+  return { ...event, json: JSON.stringify({ ...whole, data }) }
+}
+
+/** Removes what a message adds to the system prompt of its turn. */
+function withoutPrompt<M extends EventMessage | Message>(message: M): M {
+  const { instructions: _, context: __, ...rest } = message as EventMessage
+  return rest as M
+}
+
+/** Removes thinking, tool arguments, tool results and the settings of its turn from a message. */
 function chatMessage<M extends EventMessage | Message>(message: M, grants: Grants): M {
   const content = message.content.map((part) => {
     if (part.type === 'tool_result') return { type: part.type, tool_call_id: part.tool_call_id }
@@ -105,12 +127,16 @@ function chatMessage<M extends EventMessage | Message>(message: M, grants: Grant
     return { ...part, arguments: {} }
   })
   const { thinking: _, thinking_signature: __, ...rest } = message as EventMessage
-  return { ...rest, content } as M
+  const { tools: _t, controls, ...shown } = withoutPrompt(rest)
+  const { output_schema: _s, hints: _h, ...visible } = controls ?? {}
+  return { ...shown, ...(controls && { controls: visible }), content } as M
 }
 
 /** Reduces a message for a caller. */
 export const messageView = ({ grants }: Viewer): ((message: Message) => Message) =>
-  grants?.view === 'chat' ? (message) => chatMessage(message, grants) : (message) => message
+  grants?.view === 'chat'
+    ? (message) => chatMessage(message, grants)
+    : (message) => (grants ? withoutPrompt(message) : message)
 
 /**
  * Removes the configuration of a session, except the client tools in `tool_results` of the token.
@@ -118,8 +144,11 @@ export const messageView = ({ grants }: Viewer): ((message: Message) => Message)
  */
 export function sessionView({ grants }: Viewer, whole: Session): Session {
   if (!grants) return whole
-  const session = { ...whole, legal_hold: false }
+  // The pin is of the user that made the token.
+  const { is_pinned: _, ...rest } = whole
+  const session = { ...rest, legal_hold: false, system_prompt: null }
   if (grants.view !== 'chat') return session
   const tools = session.tools.filter(({ name }) => grants.tool_results.includes(name))
-  return { ...session, capabilities: [], tools }
+  const limits = { max_iterations: null, parallel_tool_calls: null, network_access: null }
+  return { ...session, ...limits, capabilities: [], tools, hints: null }
 }

@@ -47,7 +47,8 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
     const end = () => frames.close('access_ended')
     if (kind === 'anonymous' || kind === 'server') return () => {}
     if (verifyAgain) return watchVerified(verifyAgain, node.log, end)
-    return node.access.credentials.watch({ credential, orgId, level }, end)
+    const { channel } = principal.channel ?? {}
+    return node.access.credentials.watch({ credential, orgId, level, channel }, end)
   }
 
   return {

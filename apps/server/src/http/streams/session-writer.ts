@@ -5,6 +5,7 @@ import type { Shares } from '../../shares.ts'
 import {
   accumulated,
   extend,
+  inputLengthBefore,
   type LiveKind,
   type LiveMessage,
   newLiveMessage,
@@ -77,6 +78,7 @@ const textParts = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'before_end',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'before_end',
   'output.message.completed': 'end',
   'reason.completed': 'ignored',
@@ -84,6 +86,7 @@ const textParts = {
   'tool.approval_requested': 'ignored',
   'tool.approval_resolved': 'ignored',
   'tool.call_requested': 'ignored',
+  'tool.input_resolved': 'ignored',
   'tool.started': 'ignored',
   'tool.completed': 'ignored',
   'tool.progress': 'ignored',
@@ -100,9 +103,12 @@ const endsText = (type: EventType) => textParts[type] === 'start' || textParts[t
 
 /** Sends an event. Inside a message its id keeps the position in that message for a resume. */
 export function send(stream: Stream, event: WireEvent) {
-  const { type, id, json } = stream.options.view?.(event) ?? event
+  const { view } = stream.options
+  const shown = view ? view(event) : event
+  if (!shown) return
+  const { type, id, json } = shown
   const { offset } = stream.position
-  const isInside = offset > 0 && !endsText(type) && textParts[type] !== 'before_end'
+  const isInside = offset > 0 && !endsText(event.type) && textParts[event.type] !== 'before_end'
   const place = isInside ? idInside(stream.sessionId, id, offset) : id
   stream.frames.write(`event: ${type}\nid: ${place}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
 }
@@ -134,12 +140,13 @@ function sendText(stream: Stream, message: LiveMessage) {
 }
 
 function sendDelta(stream: Stream, message: LiveMessage, run: Run) {
-  const { kind, text: delta } = run
+  const { kind, text: delta, call } = run
   const { turnId, context } = message
   const now = Date.now()
   const id = eventId(stream.sessionId, stream.storedAt ?? now, stream.position)
   const whole = stream.options.accumulated && { accumulated: accumulated(message, run) }
-  const data = { turn_id: turnId, delta, ...whole }
+  const about = call && { tool_call_id: call.id, name: call.name }
+  const data = { turn_id: turnId, ...about, delta, ...whole }
   const json = `{"id":"${id}","type":"${kind}","ts":"${new Date(now).toISOString()}","session_id":"${stream.sessionId}","context":${context},"data":${JSON.stringify(data)}}`
   stream.frames.write(`event: ${kind}\nid: ${id}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
 }
@@ -168,5 +175,18 @@ export function sendRest(stream: Stream, { message }: Completed, context: string
   if (text !== '') pieces.push({ kind: 'output.message.delta', text })
   const whole = newLiveMessage({ sequence: stream.running, turnId, context })
   extend(whole, 0, pieces)
-  sendText(stream, whole)
+  for (const run of textAfter(whole, replyOffset(stream))) {
+    const { sequence, offset } = stream.position
+    stream.position = { sequence, offset: offset + run.text.length }
+    if (stream.options.deltas.includes(run.kind)) sendDelta(stream, whole, run)
+  }
+}
+
+/**
+ * Units of thinking and text that the client has. Its position also counts arguments of calls.
+ * Without the live message they are assumed to come last.
+ */
+function replyOffset({ node, sessionId, position: { offset }, running }: Stream): number {
+  const live = node.bus.liveMessage(sessionId)
+  return live?.sequence === running ? offset - inputLengthBefore(live, offset) : offset
 }

@@ -162,5 +162,6 @@ const sentContext = ({
   storage: _storage,
   progress: _progress,
   fetch: _fetch,
+  ask: _ask,
   ...sent
 }: ToolContext): SentContext => sent

@@ -45,12 +45,13 @@ test('a tool in a thread has all of its context', async (t) => {
     `),
     show: toolFile(`
       const { orgId, sessionId, turnId, callId, idempotencyKey, outputBytesMax, signal } = context
+      const { user } = context
       context.progress({ progress: 1, total: 2, message: 'half' })
-      return { orgId, sessionId, turnId, callId, idempotencyKey, outputBytesMax,
+      return { orgId, sessionId, user, turnId, callId, idempotencyKey, outputBytesMax,
         signal: signal instanceof AbortSignal && !signal.aborted }
     `),
   })
-  const session = await openSession()
+  const session = await openSession({ user: 'customer-1' })
   assert.deepEqual(await session.resultOf('use_files'), {
     written: '/a/b.txt',
     isBuffer: true,
@@ -74,7 +75,7 @@ test('a tool in a thread has all of its context', async (t) => {
     false,
   ])
   const shown = await session.resultOf('show')
-  assert.equal(shown.sessionId, session.id)
+  assert.deepEqual([shown.sessionId, shown.user], [session.id, 'customer-1'])
   assert.equal(shown.signal, true)
   for (const name of ['orgId', 'turnId', 'callId', 'idempotencyKey']) {
     assert.ok(shown[name].length > 0, name)

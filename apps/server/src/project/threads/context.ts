@@ -5,7 +5,10 @@ import { asBuffer, type Channel, exact } from './channel.ts'
 import { remoteFetch } from './fetch.ts'
 
 /** The part of a context that is sent with the call. */
-export type SentContext = Omit<ToolContext, 'signal' | 'files' | 'storage' | 'progress' | 'fetch'>
+export type SentContext = Omit<
+  ToolContext,
+  'signal' | 'files' | 'storage' | 'progress' | 'fetch' | 'ask'
+>
 
 export type Change = Parameters<SessionFiles['edit']>[1]
 
@@ -40,6 +43,7 @@ export function createContext(
     },
     progress: paced((progress) => channel.notify('progress', { call, progress })),
     fetch: remoteFetch(operate, { channel, bodies, call }),
+    ask: (...args) => operate('ask', args) as ReturnType<ToolContext['ask']>,
   }
 }
 

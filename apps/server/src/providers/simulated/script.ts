@@ -1,6 +1,7 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4Prompt } from '@ai-sdk/provider'
 import { type Static, Type } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
+import { isCorrectionText } from '../../store/sessions/conversation.ts'
 import { userText } from './prompt.ts'
 import type { SimulatedReply } from './reply.ts'
 
@@ -37,6 +38,7 @@ const Script = Type.Array(
   Type.Object(
     {
       text,
+      output: Type.Optional(Type.Unknown()),
       thinking: text,
       tool_calls: Type.Optional(Type.Array(ScriptCall, { maxItems: 1000 })),
       delay_ms: amount(600_000),
@@ -86,7 +88,9 @@ function findScript(prompt: LanguageModelV4Prompt, anywhere: boolean) {
   for (let index = prompt.length - 1; index >= 0; index--) {
     const message = prompt[index]!
     if (message.role !== 'user') continue
-    const text = afterMark(userText(message))
+    const said = userText(message)
+    if (isCorrectionText(said)) continue
+    const text = afterMark(said)
     if (text !== undefined) return { index, text }
     if (!anywhere) break
   }
@@ -143,7 +147,7 @@ function replyOf(step: Script[number], attempt: number): SimulatedReply {
   const fails = error && attempt <= (error.fail_attempts ?? Number.POSITIVE_INFINITY)
   return {
     thinking: step.thinking,
-    text: step.text,
+    text: step.output === undefined ? step.text : JSON.stringify(step.output),
     toolCalls: step.tool_calls?.map((call) => ({ ...call, input: call.arguments })),
     chunk: step.chunk,
     usage: step.usage,

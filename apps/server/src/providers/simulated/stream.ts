@@ -49,7 +49,7 @@ function* partsOf(reply: NumberedReply, modelId: string, usage: LanguageModelV4U
   const said = fault ? cut(text, fault.afterCharacters ?? 0) : text
   if (said) yield* blockOf('text', piecesOf(said, chunk))
   if (fault) throw failureOf(fault)
-  for (const call of toolCalls) yield* callOf(call)
+  for (const call of toolCalls) yield* callOf(call, chunk)
   const unified = toolCalls.length > 0 ? 'tool-calls' : 'stop'
   yield { type: 'finish', usage, finishReason: { unified, raw: unified } } satisfies Part
 }
@@ -60,10 +60,13 @@ function* blockOf(kind: 'text' | 'reasoning', pieces: Iterable<string>): Generat
   yield { type: `${kind}-end`, id: kind }
 }
 
-function* callOf({ id, name: toolName, input }: Required<ReplyCall>): Generator<Part> {
+function* callOf(
+  { id, name: toolName, input }: Required<ReplyCall>,
+  chunk: number | undefined,
+): Generator<Part> {
   const json = JSON.stringify(input)
   yield { type: 'tool-input-start', id, toolName }
-  yield { type: 'tool-input-delta', id, delta: json }
+  for (const delta of piecesOf(json, chunk)) yield { type: 'tool-input-delta', id, delta }
   yield { type: 'tool-input-end', id }
   yield { type: 'tool-call', toolCallId: id, toolName, input: json }
 }

@@ -1,4 +1,5 @@
 import type { EventMessage, OnBusy } from '@outlast/contract'
+import { needsOwnTurn } from '../../capabilities/turn-settings.ts'
 import { ApiError, invalidAt } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { modelScope } from '../../providers/keys.ts'
@@ -15,6 +16,14 @@ const imagesMax = 20
 export function checkImages(content: EventMessage['content'], path: string): void {
   const images = content.filter(({ type }) => type === 'image' || type === 'image_file')
   if (images.length > imagesMax) throw invalidAt(path, `must have at most ${imagesMax} images`)
+}
+
+/** Refuses content that a user cannot send. Contract: throws 400. */
+export function checkContent(content: EventMessage['content'], path: string): void {
+  if (content.some(({ type }) => type === 'tool_result')) {
+    throw invalidAt(path, 'holds a result, which only a message of the role tool_result may')
+  }
+  checkImages(content, path)
 }
 
 export type MessageToAccept = {
@@ -41,7 +50,8 @@ export type AcceptedInput = {
 }
 
 /**
- * Stores a message. The same statement decides how it affects a running turn.
+ * Stores a message. The same statement decides how it affects a running turn. A message with
+ * settings for its turn joins no other turn: where it would, it is queued.
  * Contract: throws 404, `session_busy`, `too_many_turns`.
  */
 export async function acceptInput(
@@ -64,8 +74,8 @@ export async function acceptInput(
       return { sequence: interrupted.sequence, turnId: undefined, json, publish }
     }
   }
-  const busyData =
-    onBusy === 'queue' ? `{"on_busy":${JSON.stringify(onBusy)},"message":${json}}` : null
+  const isQueued = onBusy === 'queue' || needsOwnTurn(message)
+  const busyData = isQueued ? `{"on_busy":"queue","message":${json}}` : null
   const onlyIdle = onBusy === 'reject'
   const nodeId = mayBegin && node.local.hasRoom() ? node.id : null
   const { keyedTypes } = modelScope(node.config, orgId)

@@ -66,6 +66,7 @@ test('a call waits for approval and then runs', async (t) => {
   const types = typesOf(stream.events).filter((type) => /^(tool|act|reason)\./.test(type))
   assert.deepEqual(types, [
     'reason.started',
+    'tool.input.delta',
     'reason.completed',
     'act.started',
     'tool.approval_requested',

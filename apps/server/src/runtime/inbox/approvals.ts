@@ -35,7 +35,7 @@ export async function decideCall(
   }
   if (edited) await checkEdited(node, db, ref, { callId: deciding.callId, edited })
   const answered = await resolveWait(node, db, ref, (turn) =>
-    draftsOf(turn!, findPendingApproval(turn, deciding.callId), deciding),
+    decisionDrafts(turn!, findPendingApproval(turn, deciding.callId), deciding),
   )
   return answered!
 }
@@ -43,7 +43,7 @@ export async function decideCall(
 type Edited = { callId: string; edited: ToolCall['arguments'] }
 
 /** Validates edited arguments. Contract: throws 404, `approval_not_pending`, and 400. */
-async function checkEdited(
+export async function checkEdited(
   node: Node,
   db: Db,
   ref: Omit<TurnRef, 'turnId'>,
@@ -81,15 +81,20 @@ async function whyUnfit(
   return chosenProblem(tool, call)
 }
 
-function findPendingApproval(turn: OpenTurn | undefined, callId: string): OpenCall {
+/** Contract: throws `approval_not_pending`. */
+export function findPendingApproval(turn: OpenTurn | undefined, callId: string): OpenCall {
   const calls = turn ? outsideCalls(turn.state) : []
   const open = calls.find(({ call, stage }) => call.id === callId && stage === 'asked')
   if (!open) throw new ApiError('approval_not_pending', callId)
   return open
 }
 
-function draftsOf(turn: OpenTurn, open: OpenCall, deciding: Deciding): Draft[] {
-  const { decision, reason, arguments: edited, by } = deciding
+/** Drafts a decision about a call, and the outcome of a denied one. */
+export function decisionDrafts(
+  turn: OpenTurn,
+  open: OpenCall,
+  { decision, reason, arguments: edited, always, by }: Approval & { always?: boolean; by: Decider },
+): Draft[] {
   const { call } = open
   const context = turn.contextOf(open)
   const resolved = makeDraft('tool.approval_resolved', context, {
@@ -98,6 +103,7 @@ function draftsOf(turn: OpenTurn, open: OpenCall, deciding: Deciding): Draft[] {
     decision: decision === 'approve' ? 'approved' : 'denied',
     ...(reason && { reason }),
     ...(edited && { arguments: edited }),
+    ...(always && { always }),
     decided_by: by,
   })
   if (decision === 'approve') return [resolved]

@@ -2,7 +2,7 @@ import type { CancelTurnResponse, EventContext, EventType, TokenUsage } from '@o
 import type { LiveKind, LiveMessage } from '../../store/bus/bus.ts'
 import { findSnapshot } from '../../store/bus/snapshots.ts'
 import type { Db } from '../../store/database.ts'
-import { findAgentOf } from '../../store/models/agents.ts'
+import { findAgentOf } from '../../store/sessions/agent-of-session.ts'
 import { readLog } from '../../store/sessions/events.ts'
 import { type Interrupting, interruptTurn } from '../../store/sessions/messages.ts'
 import { publishEvents, type StoredEvents } from '../../store/sessions/publish.ts'
@@ -19,7 +19,8 @@ import type { Effects, Turn } from '../journal/attempt.ts'
 import { callContext, turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft, nextTurn } from '../journal/journal.ts'
 import { type CountedEvent, countStored, traceTurn } from '../journal/metrics.ts'
-import { addUsage, callsOf, fold, reasonOf, type TurnState } from '../log/state.ts'
+import { callsOf, fold, reasonOf, type TurnState } from '../log/state.ts'
+import { addUsage } from '../log/usage.ts'
 import { agentMessage } from '../model/reply.ts'
 import type { Node } from '../node.ts'
 import { cancelledOutcome } from '../tools/call.ts'
@@ -172,6 +173,7 @@ const keptByCancel = {
   'reason.thinking.delta': 'dropped',
   'reason.thinking.completed': 'kept',
   'output.message.delta': 'dropped',
+  'tool.input.delta': 'dropped',
   'llm.generation': 'kept',
   'output.message.completed': 'kept',
   'reason.completed': 'kept',
@@ -179,6 +181,7 @@ const keptByCancel = {
   'tool.approval_requested': 'dropped',
   'tool.approval_resolved': 'dropped',
   'tool.call_requested': 'dropped',
+  'tool.input_resolved': 'dropped',
   'tool.started': 'dropped',
   'tool.completed': 'kept',
   'tool.progress': 'dropped',

@@ -86,7 +86,7 @@ test('a turn waits for a client tool and continues with its result', async (t) =
   assert.equal(replyOf(stream.events), 'It is sunny.')
   assert.deepEqual(
     typesOf(stream.events).filter((type) => type.startsWith('tool.') || type.startsWith('act.')),
-    ['act.started', 'tool.call_requested', 'tool.completed', 'act.completed'],
+    ['tool.input.delta', 'act.started', 'tool.call_requested', 'tool.completed', 'act.completed'],
   )
   const idle = (await server.call('GET', path)).body
   assert.equal(idle.status, 'idle')

@@ -19,7 +19,7 @@ import {
   type VendorMessage,
   type VendorRequest,
 } from '../../../test/vendor.ts'
-import { addUsage } from '../log/state.ts'
+import { addUsage } from '../log/usage.ts'
 
 const usage = { prompt_tokens: 100, completion_tokens: 10 }
 const add = { name: 'add', arguments: { a: 2, b: 3 } }

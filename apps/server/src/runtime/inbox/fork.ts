@@ -1,19 +1,28 @@
 import type { NewFork, Session } from '@outlast/contract'
+import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { atomically, type Db } from '../../store/database.ts'
 import { resealSecrets } from '../../store/files/session-storage.ts'
+import { getAgent } from '../../store/models/agents.ts'
 import {
   type EventRow,
   readBackwards,
   readEvents,
   type StoredGeneration,
 } from '../../store/sessions/events.ts'
-import { type AsOf, copySession, type ForkSource } from '../../store/sessions/forks.ts'
+import {
+  type AsOf,
+  copySession,
+  type ForkSource,
+  type TakenKey,
+} from '../../store/sessions/forks.ts'
+import { supersede } from '../../store/sessions/supersessions.ts'
 import type { NewEvent } from '../../store/sessions/turns.ts'
 import { textPreview, withoutNul } from '../../text.ts'
 import { turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft } from '../journal/journal.ts'
-import { addUsage, contentText, emptyTurn, fold, hasEnded, type LoggedEvent } from '../log/state.ts'
+import { contentText, emptyTurn, fold, hasEnded, type LoggedEvent } from '../log/state.ts'
+import { addUsage } from '../log/usage.ts'
 import type { Node } from '../node.ts'
 import { cancelledCalls, cancelledEvent, idledEvent } from './cancel.ts'
 
@@ -24,7 +33,37 @@ export type Fork = {
   /** The last event that is copied. */
   sequence: number
   changes: Pick<NewFork, 'title' | 'tags' | 'model_id'>
+  /** Set by a caller that has superseded the source. */
+  taken?: TakenKey
 }
+
+/** Maximum of events that one statement copies within its time limit. */
+const eventsMax = 200_000
+
+type Cut = { orgId: string; source: ForkSource; sequence: number }
+
+/** Contract: throws `fork_too_long`, `agent_archived` and `quota_exceeded`. */
+export async function checkFork({ quotas }: Node, db: Db, { orgId, source, sequence }: Cut) {
+  if (sequence > eventsMax) throw new ApiError('fork_too_long', String(eventsMax))
+  const agent = await getAgent(db, orgId, source.agent_id)
+  if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
+  await quotas.checkStorage(db, orgId, source.bytes)
+  // Last: the other check may reload the counts, which do not include this session yet.
+  await quotas.checkSessions(db, orgId)
+}
+
+/**
+ * Forks a session with its key. The key moves in the transaction that creates the fork.
+ * Contract: as `forkSession`; throws `session_without_key`.
+ */
+export const forkWithKey = (node: Pick<Node, 'secrets'>, db: Db, fork: Fork): Promise<Session> =>
+  atomically(db, async (db) => {
+    const { orgId, sessionId } = fork
+    const id = newId('session')
+    const { isDone, key } = await supersede(db, { orgId, sessionId, by: id, kind: 'fork' })
+    if (!isDone) throw new ApiError('session_without_key')
+    return forkSession(node, db, { ...fork, taken: { id, key } })
+  })
 
 /**
  * Creates a session with a copy of another session's log up to an event. The source does not
@@ -34,15 +73,18 @@ export type Fork = {
 export async function forkSession(
   { secrets }: Pick<Node, 'secrets'>,
   db: Db,
-  { orgId, sessionId, source, sequence, changes }: Fork,
+  { orgId, sessionId, source, sequence, changes, taken }: Fork,
 ): Promise<Session> {
   const as = await stateAsOf(db, sessionId, { source, sequence })
   return atomically(db, async (db) => {
-    const { session, hasSecrets } = await copySession(db, { orgId, sessionId }, { as, changes })
+    const copying = { as, changes, taken }
+    const { session, hasSecrets } = await copySession(db, { orgId, sessionId }, copying)
     if (hasSecrets) await resealSecrets({ db, secrets, orgId }, { from: sessionId, to: session.id })
     return session
   })
 }
+
+const startsTurn = ({ type, data }: LoggedEvent) => type === 'input.message' && !data.imported
 
 type At = Pick<Fork, 'source' | 'sequence'>
 
@@ -54,22 +96,45 @@ async function stateAsOf(db: Db, sessionId: string, { source, sequence }: At): P
   const events = rows.map(loggedEvent)
   const before = idled && (loggedEvent(idled) as LoggedEvent & { type: 'session.idled' }).data.usage
   const usage = events.reduce((sum, event) => addUsage(sum, usageOf(event)), before)
+  const ending = endingOf(events, usage)
   return {
     sequence,
-    isStarted: idled !== undefined || events.some(({ type }) => type === 'input.message'),
+    isStarted: idled !== undefined || events.some(startsTurn),
     preview: (await hasInputText(db, sessionId, sequence)) ? source.preview : null,
     outputPreview: await outputPreview(db, sessionId, sequence),
     usage,
     idledAt: idled?.ts ?? null,
     context: await contextAsOf(db, sessionId, sequence),
-    ending: endingOf(events, usage),
+    lastTurn: await lastTurn(db, sessionId, { upTo: sequence, ending }),
+    ending,
   }
 }
 
-type Latest = { type: EventRow['type']; upTo: number; limit?: number }
+type Latest = { type: EventRow['type'] | readonly EventRow['type'][]; upTo: number; limit?: number }
 
 const readLast = (db: Db, sessionId: string, { type, upTo, limit = 1 }: Latest) =>
   readBackwards(db, sessionId, { type, before: upTo + 1, limit })
+
+const statusOf = {
+  'turn.completed': 'completed',
+  'turn.failed': 'failed',
+  'turn.cancelled': 'cancelled',
+} as const
+type EndType = keyof typeof statusOf
+
+/** The end of the latest turn, which the fork may have cancelled. */
+async function lastTurn(
+  db: Db,
+  sessionId: string,
+  { upTo, ending }: { upTo: number; ending: readonly NewEvent[] },
+): Promise<AsOf['lastTurn']> {
+  const type = Object.keys(statusOf) as EndType[]
+  const [stored] = await readLast(db, sessionId, { type, upTo })
+  const last = ending.findLast(({ type }) => type in statusOf) ?? stored
+  if (!last) return null
+  const { turn_id: id, error = null, error_code = null } = JSON.parse(last.data)
+  return { id, status: statusOf[last.type as EndType], error, error_code }
+}
 
 /** The token usage of a model call or a summary. */
 function usageOf({ type, data }: LoggedEvent) {

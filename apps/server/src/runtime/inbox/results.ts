@@ -1,5 +1,5 @@
 import type { ClientToolResult } from '@outlast/contract'
-import { checkToolResult } from '../../access/grants.ts'
+import { checkToolResult, deciderOf } from '../../access/grants.ts'
 import type { Principal } from '../../access/principal.ts'
 import { ApiError } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
@@ -15,7 +15,7 @@ import { type Answered, type OpenTurn, outsideCalls, resolveWait } from './waiti
 /** Results of client tools, and the caller that submits them. */
 type Submitted = {
   results: readonly ClientToolResult[]
-  by: Pick<Principal, 'kind' | 'id' | 'name' | 'grants'>
+  by: Pick<Principal, 'kind' | 'id' | 'name' | 'grants' | 'endUser'>
 }
 
 /**
@@ -58,7 +58,7 @@ function draftOf(turn: OpenTurn | undefined, { callId, outcomes, by }: Answering
   const open = openCall(turn, callId)
   const { name } = open.call
   checkToolResult(by, name)
-  const answered_by = { kind: by.kind, id: by.id, name: by.name }
+  const answered_by = deciderOf(by)
   const outcome = { ...outcomes.get(callId)!, tool_name: name, answered_by }
   return makeDraft('tool.completed', turn!.contextOf(open), withEdit(open, outcome))
 }

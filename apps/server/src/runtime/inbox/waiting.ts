@@ -1,3 +1,4 @@
+import { expiredOutcomeOf } from '../../capabilities/questions.ts'
 import { ApiError } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
 import { type CurrentTurn, findCurrentTurn } from '../../store/sessions/turns.ts'
@@ -10,6 +11,7 @@ import { apply, callsOf, next, type TurnState } from '../log/state.ts'
 import { waitOf } from '../log/wait.ts'
 import type { Node } from '../node.ts'
 import { expiredOutcome } from '../tools/call.ts'
+import { questionDraft } from '../tools/questions.ts'
 import { readState, type TurnRef } from './cancel.ts'
 
 /** The running turn of a session, as read by a caller outside its node. */
@@ -111,6 +113,9 @@ export async function expireCalls(node: Node, ref: TurnRef): Promise<void> {
 function expiryOf(open: OpenCall, turn: OpenTurn): Draft[] {
   const { call } = open
   const context = turn.contextOf(open)
+  if (open.stage === 'input') {
+    return [questionDraft(open, context, { outcome: expiredOutcomeOf(open.questions) })]
+  }
   const cause = open.stage === 'asked' ? 'No decision was made' : 'The client did not answer'
   const outcome = makeDraft('tool.completed', context, expiredOutcome(call, cause))
   if (open.stage !== 'asked') return [outcome]

@@ -1,5 +1,7 @@
 import type { TokenUsage } from '@outlast/contract'
 import type { RuntimeAgent } from '../../capabilities/catalog.ts'
+import type { OutputSchema } from '../../capabilities/output-schema.ts'
+import type { EffectiveLimits } from '../../capabilities/turn-limits.ts'
 import type { FetchBudget } from '../../providers/fetch-budget.ts'
 import type { Conversation } from '../../store/sessions/conversation.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
@@ -39,8 +41,13 @@ export type TurnFacts = Readonly<{
   agent: RuntimeAgent
   prompt: Text
   tools: Text
+  /** The schema of its answer, and its stored text. Undefined: the answer is text. */
+  output: (Text & { schema: OutputSchema }) | undefined
+  /** The system text of its message, after the prompt. */
+  addedPrompt: string
   /** Names of the tools that the turn had at its start and lacks now. */
   removed: ReadonlySet<string>
+  limits: EffectiveLimits
   /** Start of the turn, in ms since 1970 by the database's clock. */
   startedAt: number
   /** Latest resume after a wait, else the start: waits do not count towards the time limit. */

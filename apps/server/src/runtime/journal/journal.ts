@@ -19,15 +19,8 @@ import { answerCalls } from '../../store/sessions/waits.ts'
 import type { Remembering, Text } from '../../store/stored-texts.ts'
 import { restFor } from '../../text.ts'
 import type { StoredEvent } from '../log/spans.ts'
-import {
-  addUsage,
-  apply,
-  ended,
-  fold,
-  following,
-  type LoggedEvent,
-  type TurnState,
-} from '../log/state.ts'
+import { apply, ended, fold, following, type LoggedEvent, type TurnState } from '../log/state.ts'
+import { addUsage } from '../log/usage.ts'
 import type { Node } from '../node.ts'
 import { append, throughOutages } from './append.ts'
 import {
@@ -144,7 +137,7 @@ export async function commit(
   await restFor(lengthOf([...drafts, ...(ending?.drafts ?? [])]))
   const known = node.db.texts
   const remembering = { since: known.epoch(), storedAt: Date.now() }
-  const texts = [turn.prompt, turn.tools].filter(({ hash }) => !known.isStored(run.orgId, hash))
+  const texts = textsOf(turn).filter(({ hash }) => !known.isStored(run.orgId, hash))
   const uncounted = turn.uncounted + lengthOf(drafts)
   const bytes = effects.usage || uncounted >= countAfterBytes ? uncounted : 0
   const appended = await append(turn, {
@@ -156,6 +149,7 @@ export async function commit(
       events: ending.drafts.map(({ stored }) => stored),
       sequence: turn.sequence,
       next: ending.next,
+      turnMs: Math.max(0, Math.round(nowOf(turn) - turn.startedAt)),
       failure: ending.failure,
     },
     texts,
@@ -181,15 +175,16 @@ export async function commit(
   if (appended.ended) endedWith(turn, ending!.drafts, appended.ts)
 }
 
+/** The texts that events of the turn name by their hashes. */
+const textsOf = ({ prompt, tools, output }: TurnFacts): Text[] =>
+  output ? [prompt, tools, output] : [prompt, tools]
+
 /** Stores texts that were deduplicated against rows lost before the append. */
-async function keepTexts(
-  { node, run, prompt, tools, signal }: Turn,
-  texts: Text[],
-  remembering: Remembering,
-) {
+async function keepTexts(turn: Turn, texts: Text[], remembering: Remembering) {
+  const { node, run, signal } = turn
   node.db.texts.remember(run.orgId, texts, remembering)
   if (remembering.since === node.db.texts.epoch()) return
-  await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, [prompt, tools]))
+  await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, textsOf(turn)))
 }
 
 /** Closes the live text: it is stored, or this attempt will not store it. */
@@ -206,6 +201,7 @@ function endedWith(turn: Turn, drafts: readonly Draft[], ts: string) {
     inputMessageId: taken.turn_input,
     agentId: taken.agent_id,
     agentName: taken.agent_name,
+    user: taken.user_id,
   }
   traceTurn(node, about, [...turn.events, ...drafts.map(({ logged }) => ({ ...logged, ts }))])
 }

@@ -1,5 +1,7 @@
 import type { Bus } from '../../store/bus/bus.ts'
 import {
+  isSameText,
+  type LiveCall,
   type LiveKind,
   type LiveMessageAbout,
   livePauseMs,
@@ -8,7 +10,8 @@ import {
 } from '../../store/bus/live-message.ts'
 
 export type LiveWriter = {
-  write: (kind: LiveKind, text: string) => void
+  /** `call`: for arguments. */
+  write: (kind: LiveKind, text: string, call?: LiveCall) => void
   /** Publishes the rest. No writes may follow. */
   flush: () => void
   /** Ends access to the text: the message is stored, or will never be finished. */
@@ -35,7 +38,7 @@ export function openLive(
   const message = newLiveMessage(about)
   let unpublished: Piece[] = []
   let timer: NodeJS.Timeout | undefined
-  let half = ''
+  let half: Piece | undefined
   bus.begin(sessionId, message, held)
 
   function tell() {
@@ -53,14 +56,16 @@ export function openLive(
   }
 
   return {
-    write(kind, text) {
-      const whole = half + text
-      half = /[\ud800-\udbff]$/.test(whole) ? whole.slice(-1) : ''
-      const ready = (half ? whole.slice(0, -1) : whole).toWellFormed()
+    write(kind, text, call) {
+      const piece = { kind, ...(call && { call }) }
+      const whole = isSameText(half, piece) ? half!.text + text : text
+      const isHalf = /[\ud800-\udbff]$/.test(whole)
+      half = isHalf ? { ...piece, text: whole.slice(-1) } : undefined
+      const ready = (isHalf ? whole.slice(0, -1) : whole).toWellFormed()
       if (ready === '') return
       const last = unpublished.at(-1)
-      if (last?.kind === kind) last.text += ready
-      else unpublished.push({ kind, text: ready })
+      if (last && isSameText(last, piece)) last.text += ready
+      else unpublished.push({ ...piece, text: ready })
       if (!timer) tell()
     },
     flush() {

@@ -2,6 +2,10 @@ import { eventTypes } from '@outlast/contract'
 import { assemble } from '../../capabilities/catalog.ts'
 import { clientToolsOf } from '../../capabilities/client-tools.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
+import { isSchema } from '../../capabilities/output-schema.ts'
+import { sessionPrompt } from '../../capabilities/session-prompt.ts'
+import { effectiveLimits } from '../../capabilities/turn-limits.ts'
+import { addedPrompt } from '../../capabilities/turn-settings.ts'
 import {
   addToConversation,
   type Conversation,
@@ -39,10 +43,6 @@ export type TurnOptions = {
  */
 export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
   const { run, taken, signal, lease } = options
-  const uses = [...taken.agent_capabilities, ...taken.capabilities]
-  const clientTools = clientToolsOf(taken.agent_tools, taken.tools)
-  const named = { uses, clientTools, fresh: true }
-  const capabilities = await capabilitiesFor(node, run.orgId, named)
   const read = await readOn(node, options)
   const bytes = bytesOf(read.rows, taken.turn_from)
   await restFor(bytes)
@@ -52,18 +52,47 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   await restFor(bytes)
   checkUnderstood(events)
   const log = logFrom(options, { ...read, events, last, bytes })
+  const input = inputOf(taken, events)
+  const uses = [...taken.agent_capabilities, ...taken.capabilities]
+  const ofSession = clientToolsOf(taken.agent_tools, taken.tools)
+  const clientTools = clientToolsOf(ofSession, input?.tools ?? [])
+  const named = { uses, clientTools, fresh: true }
+  const capabilities = await capabilitiesFor(node, run.orgId, named)
   const current = assemble(capabilities, {
-    agentPrompt: taken.system_prompt,
+    agentPrompt: sessionPrompt(taken),
     agentUses: taken.agent_capabilities,
     sessionUses: taken.capabilities,
     clientTools,
   })
   const begun = events.find((event) => begins(run, event))
   const started = begun?.type === 'turn.started' ? begun.data : undefined
-  const ofTurn = await agentOfTurn(node.db, run.orgId, { agent: current, started })
+  const schema = input?.controls?.output_schema ?? taken.agent_output_schema
+  const now = { agent: current, schema: isSchema(schema) ? schema : undefined }
+  const ofTurn = await agentOfTurn(node.db, run.orgId, { ...now, started })
+  const facts = { taken, addedPrompt: addedPrompt(input), ...ofTurn, ...timesOf(log, begun) }
   const budget = node.budgets.openTurn(run.orgId)
-  return { node, lease, signal, budget, taken, ...ofTurn, ...timesOf(log, begun), ...log }
+  const limits = limitsOf(node, taken)
+  return { node, lease, signal, budget, limits, ...facts, ...log }
 }
+
+/** The message that the turn answers first, whose settings hold for the turn. */
+function inputOf({ turn_input }: TakenTurn, events: readonly StoredEvent[]) {
+  for (const { type, data } of events) {
+    if (type === 'input.message' && data.message.id === turn_input) return data.message
+  }
+  return undefined
+}
+
+const limitsOf = ({ config }: Node, taken: TakenTurn) =>
+  effectiveLimits(
+    config.TURN_ITERATIONS_MAX,
+    {
+      max_iterations: taken.agent_max_iterations,
+      parallel_tool_calls: taken.agent_parallel_tool_calls,
+      network_access: taken.agent_network_access,
+    },
+    taken,
+  )
 
 function timesOf(
   { run, events, clock }: TurnLog,

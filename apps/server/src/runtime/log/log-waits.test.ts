@@ -36,7 +36,11 @@ function concerns(event: LoggedEvent, callId: string): boolean {
   if (event.type === 'tool.approval_requested' || event.type === 'tool.started') {
     return event.data.tool_call.id === callId
   }
-  if (event.type === 'tool.approval_resolved' || event.type === 'tool.completed') {
+  if (
+    event.type === 'tool.approval_resolved' ||
+    event.type === 'tool.input_resolved' ||
+    event.type === 'tool.completed'
+  ) {
     return event.data.tool_call_id === callId
   }
   return false
@@ -147,9 +151,35 @@ test('client calls do not start on the server, and server calls are not sent to 
         assert.equal(toolOf(world, data.tool_call.id).isClients, false)
       }
       for (const { data } of typed(log, 'tool.call_requested')) {
+        if (data.input) continue
         for (const { id } of data.tool_calls) assert.ok(toolOf(world, id).isClients)
       }
     }),
     { numRuns: 300 },
   )
+})
+
+test('a tool starts again after each outcome of its questions, and gets all of them', () => {
+  let asked = 0
+  fc.assert(
+    fc.property(worlds, (world) => {
+      const log = start(world)
+      for (const { data, sequence } of typed(log, 'tool.input_resolved')) {
+        asked += 1
+        const later = eventsOf(log).filter(
+          (event) => event.sequence > sequence && concerns(event, data.tool_call_id),
+        )
+        const next = later[0]?.type
+        assert.ok(next === undefined || next === 'tool.started' || next === 'tool.completed', next)
+      }
+      for (const { data } of typed(log, 'tool.completed')) {
+        if (!data.success || toolOf(world, data.tool_call_id).isClients) continue
+        const about = eventsOf(log).filter((event) => concerns(event, data.tool_call_id))
+        const resolved = about.filter(({ type }) => type === 'tool.input_resolved')
+        assert.equal(resolved.length, toolOf(world, data.tool_call_id).questions)
+      }
+    }),
+    { numRuns: 500 },
+  )
+  assert.ok(asked > 20, `only ${asked} sets of questions were asked`)
 })

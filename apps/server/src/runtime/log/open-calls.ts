@@ -3,6 +3,8 @@ import type {
   EventDataOf,
   EventType,
   HookDecision,
+  Question,
+  QuestionOutcome,
   ToolCall,
 } from '@outlast/contract'
 
@@ -19,9 +21,10 @@ export type OpenCall = {
   step: StepIds
   /**
    * `asked`: waits for a person. `approved`: allowed, not started. `requested`: waits for the
-   * client. `started`: runs here, or did.
+   * client. `input`: waits for answers to questions. `answered`: has them, to be started again.
+   * `started`: runs here, or did.
    */
-  stage: 'asked' | 'approved' | 'requested' | 'started'
+  stage: 'asked' | 'approved' | 'requested' | 'input' | 'answered' | 'started'
   /** The sequence of the event of its stage. */
   sequence: number
   /** The sequence of its first start, which is the same for all attempts of the call. */
@@ -34,12 +37,18 @@ export type OpenCall = {
   isApproved: boolean
   /** The latest decision of a hook. */
   hook: HookDecision | undefined
-  /** A message arrived while the client had the call: the wait is over. */
+  /** The questions that it waits for. */
+  questions: readonly Question[]
+  /** The sets of questions that have their outcome, in order. */
+  answers: readonly AnsweredQuestions[]
+  /** A message arrived while the client had the call, or before answers: the wait is over. */
   isAbandoned: boolean
   outcome: 'success' | 'failure' | undefined
   /** Whether it may run again, decided at its start. Undefined for old events and refused calls. */
   replay?: EventDataOf<'tool.started'>['replay']
 }
+
+export type AnsweredQuestions = { questions: readonly Question[]; outcome: QuestionOutcome }
 
 /** The calls that a turn waits for when nothing else is left to do. Contract: pure. */
 export function waitingCalls({ calls }: OpenAct): readonly OpenCall[] {
@@ -48,7 +57,8 @@ export function waitingCalls({ calls }: OpenAct): readonly OpenCall[] {
 }
 
 /** True for a call that waits for a person or the client. */
-export const isOutside = ({ stage }: OpenCall) => stage === 'asked' || stage === 'requested'
+export const isOutside = ({ stage }: OpenCall) =>
+  stage === 'asked' || stage === 'requested' || stage === 'input'
 
 type At = { sequence: number; context: EventContext }
 type Of<T extends EventType> = At & { data: EventDataOf<T> }
@@ -56,6 +66,7 @@ type Of<T extends EventType> = At & { data: EventDataOf<T> }
 type Reached = Pick<OpenCall, 'call' | 'stage' | 'replay'> & {
   expiresAt?: string
   hook?: HookDecision
+  questions?: readonly Question[]
 }
 
 const untouched = {
@@ -63,6 +74,8 @@ const untouched = {
   editedBy: undefined,
   isApproved: false,
   hook: undefined,
+  questions: [],
+  answers: [],
   isAbandoned: false,
   outcome: undefined,
 } satisfies Partial<OpenCall>
@@ -85,12 +98,26 @@ export function reached(
 }
 
 export function requested(act: OpenAct, event: Of<'tool.call_requested'>): OpenAct {
-  const { tool_calls, expires_at: expiresAt, hook } = event.data
+  const { tool_calls, expires_at: expiresAt, hook, input } = event.data
   const also = { expiresAt, ...(hook && { hook }) }
-  return tool_calls.reduce(
-    (now, call) => reached(now, event, { stage: 'requested', call, ...also }),
-    act,
-  )
+  const next = input
+    ? { ...also, stage: 'input' as const, questions: input.questions }
+    : { ...also, stage: 'requested' as const }
+  return tool_calls.reduce((now, call) => reached(now, event, { ...next, call }), act)
+}
+
+/** Adds the outcome of the questions of a call, which is then started again. */
+export function inputResolved(act: OpenAct, event: Of<'tool.input_resolved'>): OpenAct {
+  const { tool_call_id, status, answered_by, answers } = event.data
+  const outcome = { status, answered_by, answers }
+  const calls = act.calls.map((open): OpenCall => {
+    if (open.call.id !== tool_call_id) return open
+    const known = [...open.answers, { questions: open.questions, outcome }]
+    const { sequence } = event
+    const over = { questions: [], expiresAt: undefined, isAbandoned: false }
+    return { ...open, ...over, stage: 'answered', sequence, answers: known }
+  })
+  return { ...act, calls }
 }
 
 export function resolved(act: OpenAct, event: Of<'tool.approval_resolved'>): OpenAct {
@@ -107,15 +134,16 @@ export function resolved(act: OpenAct, event: Of<'tool.approval_resolved'>): Ope
   return { ...act, calls }
 }
 
-/** Ends the wait for the client after a message. Other waits continue. */
+/** Ends the wait for the client and for answers after a message. Approvals wait on. */
 export function abandoned(act: OpenAct): OpenAct {
   const calls = act.calls.map((open) =>
-    isWithClient(open) ? { ...open, isAbandoned: true } : open,
+    endsWithMessage(open) ? { ...open, isAbandoned: true } : open,
   )
   return { ...act, calls }
 }
 
-const isWithClient = ({ stage, outcome }: OpenCall) => stage === 'requested' && !outcome
+const endsWithMessage = ({ stage, outcome }: OpenCall) =>
+  (stage === 'requested' || stage === 'input') && !outcome
 
 export function completed(act: OpenAct, data: EventDataOf<'tool.completed'>): OpenAct {
   const outcome = data.success ? ('success' as const) : ('failure' as const)
@@ -123,4 +151,14 @@ export function completed(act: OpenAct, data: EventDataOf<'tool.completed'>): Op
     open.call.id === data.tool_call_id ? { ...open, outcome } : open,
   )
   return { ...act, calls }
+}
+
+export type ToolDecisions = Readonly<Record<string, 'allow' | 'reject'>>
+
+/** Adds a decision that holds for all calls of its tool. */
+export function withRule(
+  rules: ToolDecisions,
+  { always, decision, tool_name }: EventDataOf<'tool.approval_resolved'>,
+): ToolDecisions {
+  return always ? { ...rules, [tool_name]: decision === 'approved' ? 'allow' : 'reject' } : rules
 }

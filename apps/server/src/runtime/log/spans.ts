@@ -14,6 +14,8 @@ export type TurnAbout = {
   inputMessageId: string
   agentId: string
   agentName: string
+  /** The end user to whom the session belongs. */
+  user: string | null
   withContent: boolean
 }
 
@@ -51,6 +53,8 @@ function stepSpan(trace: Trace, step: TurnStep): Span {
       return summarySpan(trace, step)
     case 'approval':
       return approvalSpan(trace, step)
+    case 'question':
+      return questionSpan(trace, step)
     case 'tool':
     case 'client_tool':
       return toolSpan(trace, step)
@@ -96,7 +100,11 @@ function present(attributes: Attributes): Span['attributes'] {
   return known
 }
 
-const waitSpan = (kind: 'queue' | 'client' | 'approval', spanId: string, attributes = {}) => ({
+const waitSpan = (
+  kind: 'queue' | 'client' | 'approval' | 'input',
+  spanId: string,
+  attributes = {},
+) => ({
   name: `wait ${kind}`,
   kind: 'internal' as const,
   spanId,
@@ -247,6 +255,12 @@ function approvalSpan(trace: Trace, { attempts: [first], ended, call }: Step<'ap
   return spanFrom(trace, { ...span, began, ended })
 }
 
+function questionSpan(trace: Trace, { attempts: [first], ended, call }: Step<'question'>): Span {
+  const { began } = first!
+  const id = derivedSpanId(`${spanOf(began)} ${began.sequence} input`)
+  return spanFrom(trace, { ...waitSpan('input', id, toolAttributes(call)), began, ended })
+}
+
 function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | undefined): Span {
   const { ended, input, first, last, steps } = turn
   const error = ended?.type === 'turn.failed' ? (ended.data.error_code ?? 'unknown') : undefined
@@ -264,6 +278,7 @@ function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | un
       'gen_ai.operation.name': 'invoke_agent',
       'gen_ai.agent.name': about.agentName,
       'gen_ai.conversation.id': about.sessionId,
+      'user.id': about.user ?? undefined,
       'outlast.agent.id': about.agentId,
       'outlast.org.id': about.orgId,
       'outlast.turn.id': about.turnId,

@@ -1,17 +1,27 @@
-import type { EventContext, EventDataOf, EventType, TokenUsage, ToolCall } from '@outlast/contract'
+import type {
+  EventContext,
+  EventDataOf,
+  EventType,
+  OutputError,
+  TokenUsage,
+  ToolCall,
+} from '@outlast/contract'
 import { failureKinds } from '../../providers/failure.ts'
 import { textHash } from '../../store/stored-texts.ts'
-import { dollarsOf, nanosOf } from '../../store/usage.ts'
 import {
   abandoned,
   completed,
+  inputResolved,
   type OpenAct,
   type OpenCall,
   reached,
   requested,
   resolved,
+  type ToolDecisions,
   waitingCalls,
+  withRule,
 } from './open-calls.ts'
+import { addUsage } from './usage.ts'
 
 /** A stored event in the form that turns read. */
 export type LoggedEvent = {
@@ -35,6 +45,8 @@ export type OpenReason = {
   attempt: number
   /** Tool calls of its reply, once stored. */
   requested: readonly ToolCall[]
+  /** Violations of the output schema in its reply, once stored. */
+  outputErrors?: readonly OutputError[] | undefined
 }
 
 /** The state of a turn, derived from its log. */
@@ -52,9 +64,13 @@ export type TurnState = {
   readonly queued: readonly InputRef[]
   /** The calls of the latest reply, and how many replies in a row made each of them. */
   readonly repeats: Repeats
+  /** Number of invalid answers. */
+  readonly invalidAnswers: number
   /** Sequence of `turn.cancelled`: running work is ended, then the turn. */
   readonly cancelledAt: number | undefined
   readonly usage: TokenUsage | undefined
+  /** Decisions of this turn for all calls of a tool, by its name. */
+  readonly rules: ToolDecisions
 }
 
 /** The phase of a turn, from which its next action follows. */
@@ -69,7 +85,7 @@ export type Phase =
   /** The latest reply requests no tools. */
   | { kind: 'answered' }
   /** The latest model call failed with this `error_code`. */
-  | { kind: 'failed'; code: string }
+  | { kind: 'failed'; code: string; outputErrors?: readonly OutputError[] | undefined }
   | { kind: 'ended' }
 
 export type Repeats = Readonly<Record<string, number>>
@@ -88,7 +104,7 @@ type TurnInput = InputRef & {
 
 export type TurnOutcome =
   | { kind: 'completed' }
-  | { kind: 'failed'; code: string }
+  | { kind: 'failed'; code: string; outputErrors?: readonly OutputError[] | undefined }
   | { kind: 'cancelled' }
 
 export type Action =
@@ -109,8 +125,10 @@ export function emptyTurn(turnId: string, inputMessageId: string): TurnState {
     unseen: [],
     queued: [],
     repeats: {},
+    invalidAnswers: 0,
     cancelledAt: undefined,
     usage: undefined,
+    rules: {},
   }
 }
 
@@ -161,7 +179,8 @@ export function next(turn: TurnState, limits: TurnLimits): Action {
     case 'answered':
       return { kind: 'end', outcome: { kind: 'completed' } }
     case 'failed':
-      return fail(limits.overdue ? 'turn_timeout' : phase.code)
+      if (limits.overdue) return fail('turn_timeout')
+      return { kind: 'end', outcome: phase }
     case 'ready':
       return nextCall(turn, limits)
   }
@@ -196,8 +215,9 @@ export function following({ unseen, queued }: TurnState) {
   return { input, from: Math.min(input.sequence, queued[0]?.sequence ?? input.sequence) }
 }
 
-/** Returns the state after one more event. Contract: pure. */
+/** Returns the state after one more event. Imported messages start no turn. Contract: pure. */
 export function apply(turn: TurnState, event: LoggedEvent): TurnState {
+  if ('imported' in event.data) return turn
   const isOwn = event.type === 'input.message' || event.context.turn_id === turn.turnId
   if (!isOwn) return applyForeign(turn, event)
   const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
@@ -242,6 +262,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': (turn, { data }) => ({
     ...turn,
     usage: addUsage(turn.usage, data.metadata.usage),
@@ -251,11 +272,16 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     const repeats = repeated(turn.repeats, requested)
     const after = reasoning(turn, (reason) => ({
       kind: 'reasoning',
-      reason: { ...reason, requested },
+      reason: { ...reason, requested, outputErrors: data.output_errors },
     }))
     return { ...after, repeats }
   },
-  'reason.completed': (turn, { data }) => reasoning(turn, (reason) => afterReply(reason, data)),
+  'reason.completed': (turn, { data }) => {
+    const isInvalid = reasonOf(turn)?.outputErrors !== undefined
+    const invalidAnswers = turn.invalidAnswers + (isInvalid ? 1 : 0)
+    const after = reasoning(turn, (reason) => afterReply(reason, data, invalidAnswers))
+    return { ...after, invalidAnswers }
+  },
   'act.started': (turn, { context }) => {
     const act = { execId: context.exec_id!, spanId: context.span_id!, calls: [] }
     return { ...turn, phase: { kind: 'acting', act } }
@@ -264,8 +290,10 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     const { tool_call: call, expires_at: expiresAt, ...also } = event.data
     return acting(turn, (act) => reached(act, event, { ...also, stage: 'asked', call, expiresAt }))
   },
-  'tool.approval_resolved': (turn, event) => acting(turn, (act) => resolved(act, event)),
+  'tool.approval_resolved': (turn, event) =>
+    acting({ ...turn, rules: withRule(turn.rules, event.data) }, (act) => resolved(act, event)),
   'tool.call_requested': (turn, event) => acting(turn, (act) => requested(act, event)),
+  'tool.input_resolved': (turn, event) => acting(turn, (act) => inputResolved(act, event)),
   'tool.started': (turn, event) => {
     const { tool_call: call, ...also } = event.data
     return acting(turn, (act) => reached(act, event, { ...also, stage: 'started', call }))
@@ -280,13 +308,21 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'session.idled': ended,
 }
 
+/** Number of invalid answers that the model may correct. */
+const correctionsMax = 1
+
 function afterReply(
-  { requested }: OpenReason,
+  { requested, outputErrors }: OpenReason,
   { success, has_tool_calls, error_code }: EventDataOf<'reason.completed'>,
+  invalidAnswers: number,
 ): Phase {
   // Events of earlier versions have no error code.
   if (!success) return { kind: 'failed', code: error_code ?? failureKinds.unknown.code }
   if (requested.length > 0) return { kind: 'replied', requested }
+  if (outputErrors && invalidAnswers > correctionsMax) {
+    return { kind: 'failed', code: 'output_invalid', outputErrors }
+  }
+  if (outputErrors) return { kind: 'ready' }
   return { kind: has_tool_calls ? 'ready' : 'answered' }
 }
 
@@ -320,9 +356,7 @@ function applyInput(
   return { ...now, [list]: [...turn[list], input] }
 }
 
-/**
- * Applies an event of an earlier turn: its message, and those that its model saw, no longer wait.
- */
+/** Applies an event of an earlier turn: its message and those its model saw no longer wait. */
 function applyForeign(turn: TurnState, { type, context }: LoggedEvent): TurnState {
   const others = ({ messageId }: InputRef) => messageId !== context.input_message_id
   const seen = type === 'output.message.started' || type === 'turn.cancelled'
@@ -361,29 +395,6 @@ export function toolCallsOf(content: Content): ToolCall[] {
 
 /** Joins the text parts of a message; undefined when it has none. */
 export function contentText(content: Content): string | undefined {
-  const texts = content.filter((part) => part.type === 'text').map((part) => part.text)
+  const texts = content.flatMap((part) => (part.type === 'text' ? [part.text] : []))
   return texts.length === 0 ? undefined : texts.join('\n')
 }
-
-/** Adds token usage. Cache counts and costs stay absent while both sides lack them. */
-export function addUsage(
-  a: TokenUsage | undefined,
-  b: TokenUsage | undefined,
-): TokenUsage | undefined {
-  if (!a || !b) return a ?? b
-  const sum = (x?: number, y?: number) =>
-    x === undefined && y === undefined ? undefined : (x ?? 0) + (y ?? 0)
-  const read = sum(a.cache_read_tokens, b.cache_read_tokens)
-  const created = sum(a.cache_creation_tokens, b.cache_creation_tokens)
-  const cost = sum(nanosIn(a), nanosIn(b))
-  return {
-    input_tokens: a.input_tokens + b.input_tokens,
-    output_tokens: a.output_tokens + b.output_tokens,
-    ...(read !== undefined && { cache_read_tokens: read }),
-    ...(created !== undefined && { cache_creation_tokens: created }),
-    ...(cost !== undefined && { cost_usd: dollarsOf(cost) }),
-  }
-}
-
-const nanosIn = ({ cost_usd }: TokenUsage) =>
-  cost_usd === undefined ? undefined : nanosOf(cost_usd)

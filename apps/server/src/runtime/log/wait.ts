@@ -5,7 +5,13 @@ import type { LoggedEvent } from './state.ts'
 
 type Kind = WaitingFor['type']
 
-const kindOf = ({ stage }: OpenCall): Kind => (stage === 'asked' ? 'approval' : 'tool_results')
+function kindOf({ stage }: OpenCall): Kind {
+  if (stage === 'input') return 'input'
+  return stage === 'asked' ? 'approval' : 'tool_results'
+}
+
+/** A message ends waits of all types but the last: one such call is enough for its type. */
+const byPrecedence: readonly Kind[] = ['tool_results', 'input', 'approval']
 
 /** Returns the open calls and deadline of a wait. Contract: pure. */
 export function waitOf(calls: readonly OpenCall[], since: string): Wait {
@@ -15,8 +21,7 @@ export function waitOf(calls: readonly OpenCall[], since: string): Wait {
     type: kindOf(open),
     expires_at: open.expiresAt!,
   }))
-  // A message ends the wait for a client: one client call is enough for this type.
-  const type = shown.some((call) => call.type === 'tool_results') ? 'tool_results' : 'approval'
+  const type = byPrecedence.find((kind) => shown.some((call) => call.type === kind))!
   const tool_call_ids = shown.map(({ tool_call_id }) => tool_call_id)
   const [expiresAt] = shown.map(({ expires_at }) => expires_at).sort()
   return { waitingFor: { type, tool_call_ids, since, calls: shown }, expiresAt: expiresAt! }
@@ -59,6 +64,7 @@ const goesOnWith: { [T in EventType]: Reader<T> | 'ignored' } = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'ignored',
   'output.message.completed': 'ignored',
   'reason.completed': 'ignored',
@@ -68,6 +74,10 @@ const goesOnWith: { [T in EventType]: Reader<T> | 'ignored' } = {
   'tool.call_requested': (withClient, { data }) => {
     for (const { id } of data.tool_calls) withClient.add(id)
     return false
+  },
+  'tool.input_resolved': (withClient, { data }) => {
+    withClient.delete(data.tool_call_id)
+    return true
   },
   'tool.started': 'ignored',
   'tool.completed': (withClient, { data }) => withClient.delete(data.tool_call_id),

@@ -14,7 +14,7 @@ import {
   KnownFailure,
   statusOf,
 } from '../../providers/failure.ts'
-import type { LiveKind } from '../../store/bus/bus.ts'
+import type { LiveCall, LiveKind } from '../../store/bus/bus.ts'
 import { emptyReply, type ModelReply, type ReplyPart } from './reply.ts'
 
 /** A failed model call. `partial` is the reply up to the failure. */
@@ -42,8 +42,8 @@ export type ModelCall = {
   /** Idle timeout and total timeout. */
   silenceMs: number
   timeoutMs: number
-  /** Called with each delta of text. */
-  onText?: (kind: LiveKind, text: string) => void
+  /** Called with each delta of text, and of the arguments of a call. */
+  onText?: (kind: LiveKind, text: string, call?: LiveCall) => void
 }
 
 /** Limit of a reply with thinking and tool calls, in UTF-16 units. */
@@ -127,6 +127,7 @@ function createParts(reply: ModelReply) {
 
 function createReader(reply: ModelReply, onText: OnText, begun: number) {
   const note = createParts(reply)
+  const names = new Map<string, string>()
   let length = 0
 
   function count(added: number) {
@@ -136,7 +137,7 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
     throw new KnownFailure('bad_response', message, false)
   }
 
-  function say(kind: LiveKind, delta: string) {
+  function say(kind: 'output.message.delta' | 'reason.thinking.delta', delta: string) {
     if (delta === '') return
     reply.firstTokenMs ??= Math.round(performance.now() - begun)
     if (kind === 'output.message.delta') reply.text += delta
@@ -164,8 +165,13 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
         note('reasoning', part.id, part).length += part.delta.length
         say('reason.thinking.delta', part.delta)
         return
+      case 'tool-input-start':
+        count(part.id.length + part.toolName.length)
+        names.set(part.id, part.toolName)
+        return
       case 'tool-input-delta':
         count(part.delta.length)
+        sayInput(onText, part, names.get(part.id) ?? '')
         return
       case 'tool-call':
         note('call', `${reply.toolCalls.length}`, part)
@@ -188,6 +194,18 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
         return
     }
   }
+}
+
+/** Limit of an id and a name in live events, which nodes exchange in payloads of 7,000 bytes. */
+const liveNameMax = 200
+
+function sayInput(onText: OnText, { id, delta }: { id: string; delta: string }, name: string) {
+  if (delta === '') return
+  const call: LiveCall = {
+    id: id.slice(0, liveNameMax).toWellFormed(),
+    name: name.slice(0, liveNameMax).toWellFormed(),
+  }
+  onText?.('tool.input.delta', delta, call)
 }
 
 /** Returns the finish reason; undefined when the stream broke off and the SDK made up a reason. */

@@ -7,7 +7,7 @@ import type { ModelRoute } from '../../store/models/models.ts'
 import { type Compacted, viewOf, withCompaction } from '../../store/sessions/conversation.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.ts'
-import { addUsage } from '../log/state.ts'
+import { addUsage } from '../log/usage.ts'
 import { callModel, ModelCallError } from './call.ts'
 import { type CompactionPlan, planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
 import { promptTools } from './prompt.ts'
@@ -64,7 +64,8 @@ function surelyFits(turn: Turn, tokensMax: number): boolean {
   const { conversation, prompt, tools, drafts } = turn
   const drafted = drafts.map(({ stored }) => stored.data)
   const added = drafted.reduce((sum, { length }) => sum + length, 0)
-  const length = conversation.length + prompt.body.length + tools.body.length * schemaShare
+  const own = prompt.body.length + turn.addedPrompt.length + (turn.output?.body.length ?? 0)
+  const length = conversation.length + own + tools.body.length * schemaShare
   if (length + added <= tokensMax) return true
   return tokensIn(turn) + drafted.reduce((sum, data) => sum + tokensOfText(data), 0) <= tokensMax
 }
@@ -74,11 +75,12 @@ const schemaShare = 10
 
 const fixed = new WeakMap<RuntimeAgent, number>()
 
-/** Tokens of the fixed part of a prompt: the system prompt and the tools. */
-function tokensFixed({ agent }: Turn): number {
+/** Tokens of the fixed part of a prompt: its system texts, the tools and the output schema. */
+function tokensFixed({ agent, addedPrompt, output }: Turn): number {
   const known = fixed.get(agent)
   if (known !== undefined) return known
-  const tokens = tokensOfText(agent.prompt) + tokensOfText(JSON.stringify(promptTools(agent)))
+  const texts = [agent.prompt, JSON.stringify(promptTools(agent)), addedPrompt, output?.body ?? '']
+  const tokens = texts.reduce((sum, text) => sum + tokensOfText(text), 0)
   fixed.set(agent, tokens)
   return tokens
 }

@@ -6,7 +6,7 @@ import { startServer } from '../../../test/server.ts'
 import { converse, createAgent, createSession, dataOf, scripted } from '../../../test/session.ts'
 import { addVendorModel, startVendor } from '../../../test/vendor.ts'
 import type { Catalogue } from '../../providers/catalogue/form.ts'
-import { addUsage } from '../log/state.ts'
+import { addUsage } from '../log/usage.ts'
 
 const catalogueFile = new URL('../../../catalogue/models.json', import.meta.url)
 const catalogue: Catalogue = JSON.parse(readFileSync(catalogueFile, 'utf8'))
@@ -60,7 +60,12 @@ async function startWith(t: TestContext, modelName: string) {
 test('the call, the turn, the session and the agent report the cost of a call', async (t) => {
   const { server, session, ofAgent, ofSession } = await startWith(t, known.id)
   const events = await converse(t, server, session.id, 'Three times four?')
-  const ofCall = { input_tokens: 3001, output_tokens: 17, cost_usd: callCost }
+  const ofCall = {
+    input_tokens: 3001,
+    output_tokens: 17,
+    cost_usd: callCost,
+    estimated_cost_usd: callCost,
+  }
   assert.deepEqual(dataOf(events, 'llm.generation').metadata.usage, ofCall)
   assert.deepEqual(dataOf(events, 'output.message.completed').usage, ofCall)
   assert.deepEqual(dataOf(events, 'reason.completed').usage, ofCall)
@@ -68,6 +73,7 @@ test('the call, the turn, the session and the agent report the cost of a call', 
     input_tokens: n * 3001,
     output_tokens: n * 17,
     cost_usd: (n * callNanos) / 1e9,
+    estimated_cost_usd: (n * callNanos) / 1e9,
   })
   assert.deepEqual(dataOf(events, 'turn.completed').usage, times(2))
   assert.deepEqual(dataOf(events, 'session.idled').usage, times(2))
@@ -91,7 +97,12 @@ test('a model without a known price adds tokens only', async (t) => {
   assert.equal('cost_usd' in (await ofAgent()), false)
   await server.call('PATCH', `/v1/llm-models/${model.id}`, { model_id: known.id })
   await converse(t, server, session.id, 'Thanks')
-  const both = { input_tokens: 6002, output_tokens: 34, cost_usd: callCost }
+  const both = {
+    input_tokens: 6002,
+    output_tokens: 34,
+    cost_usd: callCost,
+    estimated_cost_usd: callCost,
+  }
   assert.deepEqual(await ofSession(), both)
   assert.deepEqual(await ofAgent(), both)
   await server.call('PATCH', `/v1/llm-models/${model.id}`, { model_id: 'nobody-knows-me' })
@@ -110,11 +121,13 @@ test('cached input costs less', async (t) => {
   const { id } = await createSession(server)
   const events = await converse(t, server, id, 'Hello')
   const { input: plain, output: written, cache_read: read } = cheaper.cost!
+  const cost = Math.round((plain + 3000 * read! + 17 * written) * 1000) / 1e9
   assert.deepEqual(dataOf(events, 'turn.completed').usage, {
     input_tokens: 3001,
     output_tokens: 17,
     cache_read_tokens: 3000,
-    cost_usd: Math.round((plain + 3000 * read! + 17 * written) * 1000) / 1e9,
+    cost_usd: cost,
+    estimated_cost_usd: cost,
   })
 })
 

@@ -19,7 +19,7 @@ export const base64LengthMax = Math.ceil(bytesMax / 3) * 4
 
 const bytesIn = (base64Length: number) => Math.floor(base64Length / 4) * 3
 
-/** Images fetched by a turn, by address: each is fetched and encoded once for all calls. */
+/** Images of a turn, by address or id: each is fetched and encoded once for all calls. */
 const known = new WeakMap<Turn, Map<string, Promise<Fetched>>>()
 
 export type ImageRequest = {
@@ -29,16 +29,18 @@ export type ImageRequest = {
   signal: AbortSignal
 }
 
-/** Fetches an image once per turn. Contract: never throws; the result has the error. */
-export function fetchOnce(turn: Turn, url: string, request: ImageRequest): Promise<Fetched> {
+/** Gets an image once per turn. A failure that throws is not kept. */
+export function fetchOnce(turn: Turn, name: string, get: () => Promise<Fetched>): Promise<Fetched> {
   const images = known.get(turn) ?? new Map<string, Promise<Fetched>>()
   known.set(turn, images)
-  const image = images.get(url) ?? fetchImage(turn, url, request)
-  images.set(url, image)
+  const image = images.get(name) ?? get()
+  images.set(name, image)
+  image.catch(() => images.delete(name))
   return image
 }
 
-async function fetchImage(
+/** Fetches an image. Contract: never throws; the result has the error. */
+export async function fetchImage(
   turn: Turn,
   url: string,
   { fetch, lengthMax, signal }: ImageRequest,
@@ -61,7 +63,7 @@ async function fetchImage(
   }
 }
 
-const noRoom = 'too many bytes are being fetched; try again later'
+export const noRoom = 'too many bytes are being fetched; try again later'
 
 const keep = (turn: Turn, image: ImageBytes): Fetched =>
   turn.budget.account.take(image.base64.length) ? image : noRoom

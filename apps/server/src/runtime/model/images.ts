@@ -1,6 +1,15 @@
+import type { OmittedImage } from '@outlast/contract'
 import type { Prompt, PromptMessage, VendorModel } from '../../providers/provider.ts'
 import type { Turn } from '../journal/attempt.ts'
-import { base64LengthMax, type Fetched, fetchOnce, tooOld } from './image-fetch.ts'
+import { base64LengthMax, type Fetched, fetchImage, fetchOnce, tooOld } from './image-fetch.ts'
+import { uploaded } from './prompt.ts'
+import {
+  base64LengthOf,
+  deleted,
+  findStored,
+  readStored,
+  type StoredImage,
+} from './stored-image.ts'
 
 type FilePart = Extract<PromptMessage<'user'>['content'][number], { type: 'file' }>
 type ImageData = FilePart['data']
@@ -12,6 +21,9 @@ const lengthMax = 32 * 1024 * 1024
 const fetchesMax = 4
 const allMs = 60_000
 
+/** `imageLengthMax`: largest image of the provider in base64 characters. */
+type PromptImages = { prompt: Prompt; sees: boolean; imageLengthMax?: number | undefined }
+
 /**
  * Returns a prompt with images that the model supports. Images whose URL the vendor does not fetch
  * are sent as bytes. Text replaces images that cannot be fetched, that the model cannot read, or
@@ -20,14 +32,35 @@ const allMs = 60_000
 export async function promptWithImages(
   turn: Turn,
   model: VendorModel,
-  { prompt, sees }: { prompt: Prompt; sees: boolean },
-): Promise<Prompt> {
+  { prompt, sees, imageLengthMax = lengthMax }: PromptImages,
+): Promise<{ prompt: Prompt; omitted: OmittedImage[] }> {
   const readable = sees && readsResults(model) ? prompt : prompt.map(withoutResultImages)
   const images = readable.flatMap(imagesOf)
-  if (images.length === 0) return readable
-  const shown = sees ? await choose(turn, model, images) : blind(images)
-  return readable.map((message) => withShown(message, shown))
+  if (images.length === 0) return { prompt: readable, omitted: [] }
+  const shown = sees ? await choose(turn, model, { images, imageLengthMax }) : blind(images)
+  return {
+    prompt: readable.map((message) => withShown(message, shown)),
+    omitted: omittedOf(readable, shown),
+  }
 }
+
+const omittedMax = 20
+
+/** Images that text replaces, newest first. */
+function omittedOf(prompt: Prompt, shown: Shown): OmittedImage[] {
+  const parts = prompt.flatMap(({ role, content }) => (role === 'user' ? content : []))
+  const omitted = parts.filter(isFile).flatMap(({ data, filename }) => {
+    const reason = shown.get(data)
+    const image_id = uploadedId(data)
+    if (typeof reason !== 'string') return []
+    return { ...(image_id && { image_id }), ...(filename && { filename }), reason }
+  })
+  return omitted.reverse().slice(0, omittedMax)
+}
+
+/** The id of an uploaded image. */
+const uploadedId = (data: ImageData): string | undefined =>
+  data.type === 'reference' ? data.reference[uploaded] : undefined
 
 /** Tool results of Chat Completions are text only. */
 const readsResults = ({ provider }: VendorModel) => !provider.endsWith('.chat')
@@ -35,57 +68,112 @@ const readsResults = ({ provider }: VendorModel) => !provider.endsWith('.chat')
 /** The replacement of each image: the image itself, or the reason for its absence. */
 type Shown = ReadonlyMap<ImageData, ImageData | Fetched>
 
-const blind = (images: readonly ImageData[]): Shown =>
-  new Map(images.map((data) => [data, 'the model does not support images']))
+const unseen = 'the model does not support images'
+
+const blind = (images: readonly ImageData[]): Shown => new Map(images.map((data) => [data, unseen]))
+
+/** Room of one request, in base64 characters. */
+function createRoom() {
+  let left = lengthMax
+  /** Set when one image had no room: older ones are dropped too. */
+  let isFull = false
+  const running = new Set<Promise<void>>()
+  const failures: unknown[] = []
+  return {
+    isFull: () => isFull,
+    fill() {
+      isFull = true
+    },
+    give(length: number) {
+      left += length
+    },
+    /** Reserves room for an image of at most `length`, once no running one can free more. */
+    async take(length: number): Promise<number> {
+      const mustWait = () => running.size >= fetchesMax || (left < length && running.size > 0)
+      while (mustWait()) await Promise.race(running)
+      const taken = isFull ? 0 : Math.min(left, length)
+      left -= taken
+      return taken
+    },
+    run(work: Promise<void>) {
+      const one = work
+        .catch((error) => {
+          failures.push(error)
+        })
+        .finally(() => running.delete(one))
+      running.add(one)
+    },
+    async ended() {
+      await Promise.all(running)
+      if (failures.length > 0) throw failures[0]
+    },
+  }
+}
 
 /**
- * Selects images from the newest to the oldest until the request is full, and fetches them.
- * Contract: room is reserved during a fetch, so that an older image never takes the room of a newer
- * one.
+ * Selects images from the newest to the oldest until the request is full, and gets their bytes.
+ * Contract: room is reserved meanwhile, so that an older image never takes the room of a newer one.
  */
-async function choose(turn: Turn, model: VendorModel, images: readonly ImageData[]) {
+async function choose(
+  turn: Turn,
+  model: VendorModel,
+  { images, imageLengthMax }: { images: readonly ImageData[]; imageLengthMax: number },
+) {
   const isSupported = await supportOf(model)
   const { node, run, signal: ended, budget } = turn
   const caller = { orgId: run.orgId, purpose: 'image' as const }
   const scope = budget.scope(node.outbound.reach(caller))
   const signal = AbortSignal.any([ended, AbortSignal.timeout(allMs)])
+  const newest = images.toReversed()
+  const stored = await findStored(turn, newest.slice(0, imagesMax).flatMap(idsOf))
   const shown = new Map<ImageData, ImageData | Fetched>()
-  const running = new Set<Promise<void>>()
-  let left = lengthMax
-  /** Set when one image had no room: older ones are dropped too. */
-  let isFull = false
+  const room = createRoom()
   const drop = (data: ImageData) => {
-    isFull = true
+    room.fill()
     shown.set(data, tooOld)
-  }
-  const makeRoom = async (length: number) => {
-    const mustWait = () => running.size >= fetchesMax || (left < length && running.size > 0)
-    while (mustWait()) await Promise.race(running)
-    return Math.min(left, length)
   }
   const show = async (data: ImageData) => {
     if (data.type === 'url' && isSupported(data.url.href)) return void shown.set(data, data)
-    const length = data.type === 'url' ? base64LengthMax : inlineLength(data)
-    const reserved = await makeRoom(length)
-    if (isFull || (data.type !== 'url' && reserved < length)) return drop(data)
-    left -= reserved
-    if (data.type !== 'url') return void shown.set(data, data)
-    const request = { fetch: scope.fetch, lengthMax: reserved, signal }
-    const fetching = fetchOnce(turn, data.url.href, request).then((image) => {
+    const image = stored.get(uploadedId(data) ?? '')
+    if (data.type === 'reference' && !image) return void shown.set(data, deleted)
+    const length = lengthOf(data, image)
+    if (data.type !== 'url' && length > imageLengthMax) return void shown.set(data, tooLarge)
+    const reserved = await room.take(length)
+    if (room.isFull() || (data.type !== 'url' && reserved < length)) return drop(data)
+    if (data.type !== 'url' && !image) return void shown.set(data, data)
+    const get = image
+      ? readStored(turn, image)
+      : fetchOnce(turn, hrefOf(data), () =>
+          fetchImage(turn, hrefOf(data), { fetch: scope.fetch, lengthMax: reserved, signal }),
+        )
+    const settle = (image: Fetched) => {
       const taken = typeof image === 'string' ? 0 : image.base64.length
-      running.delete(fetching)
       if (image === tooOld || taken > reserved) return drop(data)
-      left += reserved - taken
-      shown.set(data, image)
-    })
-    running.add(fetching)
+      room.give(reserved - taken)
+      shown.set(data, taken > imageLengthMax ? tooLarge : image)
+    }
+    room.run(get.then(settle))
   }
-  const newest = images.toReversed()
-  for (const data of newest.slice(0, imagesMax)) await show(data)
-  for (const data of newest.slice(imagesMax)) shown.set(data, tooOld)
-  await Promise.all(running)
-  scope.end()
+  try {
+    for (const data of newest.slice(0, imagesMax)) await show(data)
+    for (const data of newest.slice(imagesMax)) shown.set(data, tooOld)
+    await room.ended()
+  } finally {
+    scope.end()
+  }
   return shown
+}
+
+const tooLarge = 'it is larger than the provider of the model accepts'
+
+const idsOf = (data: ImageData) => uploadedId(data) ?? []
+
+const hrefOf = (data: ImageData) => (data.type === 'url' ? data.url.href : '')
+
+/** Length in base64: exact, or for an image by address the most that it can have. */
+function lengthOf(data: ImageData, image: StoredImage | undefined): number {
+  if (image) return base64LengthOf(image.sizeBytes)
+  return data.type === 'data' ? data.data.length : base64LengthMax
 }
 
 async function supportOf(model: VendorModel): Promise<(url: string) => boolean> {
@@ -95,8 +183,6 @@ async function supportOf(model: VendorModel): Promise<(url: string) => boolean> 
 }
 
 const isImage = (type: string) => type === '*' || type.startsWith('*/') || type.startsWith('image/')
-
-const inlineLength = (data: ImageData) => (data.type === 'data' ? data.data.length : 0)
 
 const isFile = <Part extends { type: string }>(part: Part): part is Extract<Part, FilePart> =>
   part.type === 'file'
@@ -133,16 +219,18 @@ function shownPart<Part extends { type: string }>(part: Part, shown: Shown) {
   if (!isFile(part)) return part
   const image = shown.get(part.data)
   if (image === undefined || image === part.data) return part
-  if (typeof image === 'string') return inWords(image)
+  if (typeof image === 'string') return inWords(image, part)
   if (!('base64' in image)) return part
   const { base64, mediaType } = image
   return { ...part, mediaType, data: { type: 'data' as const, data: base64 } }
 }
 
-const inWords = (reason: string) => ({
-  type: 'text' as const,
-  text: `[Image omitted: ${reason}.]`,
-})
+/** The text in place of an image: an uploaded one has a name. */
+function inWords(reason: string, { data, filename }: FilePart) {
+  const named = reason === unseen ? `[image: ${filename}]` : `[image: ${filename}, ${reason}]`
+  const text = data.type === 'reference' ? named : `[Image omitted: ${reason}.]`
+  return { type: 'text' as const, text }
+}
 
 /** Replaces images in tool results by text. Contract: returns the same object without images. */
 function withoutResultImages(message: PromptMessage): PromptMessage {

@@ -17,7 +17,10 @@ type CallPart = Extract<EventMessage['content'][number], { type: 'tool_call' }>
 
 /** The controls of the newest message. */
 export function newestControls(entries: readonly ConversationEntry[]): Controls {
-  return entries.findLast(({ message }) => message.role === 'user')?.message.controls ?? {}
+  const newest = entries.findLast(
+    ({ message, isCorrection }) => message.role === 'user' && !isCorrection,
+  )
+  return newest?.message.controls ?? {}
 }
 
 /** Converts an agent's tools to the form of the AI SDK. */
@@ -31,16 +34,18 @@ export function promptTools({ tools }: RuntimeAgent): NonNullable<ModelCallOptio
 }
 
 /**
- * Builds the prompt of a conversation.
+ * Builds the prompt of a conversation. Each system text is a message, so that a vendor can cache
+ * the first one.
  * Contract: every call is followed by its result. A call without one gets a placeholder, since
  * vendors refuse it otherwise. Signed parts are replayed unchanged.
  */
 export function promptOf(
-  system: string,
+  system: readonly string[],
   entries: readonly ConversationEntry[],
   signer: Signer,
 ): Prompt {
-  const prompt: Prompt = system === '' ? [] : [{ role: 'system', content: system }]
+  const texts = system.filter((text) => text !== '')
+  const prompt: Prompt = texts.map((content) => ({ role: 'system', content }))
   for (const [index, { message }] of entries.entries()) {
     if (message.role !== 'user' && message.role !== 'agent') continue
     const results = resultsAfter(entries, index)
@@ -92,6 +97,7 @@ function userMessage(message: EventMessage): UserMessage {
   for (const part of message.content) {
     if (part.type === 'text') content.push({ type: 'text', text: part.text })
     if (part.type === 'image') content.push(...imagePart(part))
+    if (part.type === 'image_file') content.push(storedImagePart(part))
   }
   return { role: 'user', content: content.length > 0 ? content : [{ type: 'text', text: '' }] }
 }
@@ -105,6 +111,20 @@ function imagePart({ base64, url, media_type }: ImagePart): UserMessage['content
     return [{ type: 'file', mediaType, data: { type: 'url', url: new URL(url) } }]
   }
   return []
+}
+
+type ImageFilePart = Extract<EventMessage['content'][number], { type: 'image_file' }>
+
+/** Key of an uploaded image in a reference. `promptWithImages` replaces it by the bytes. */
+export const uploaded = 'outlast'
+
+function storedImagePart({ image_id, filename }: ImageFilePart): UserMessage['content'][number] {
+  return {
+    type: 'file',
+    mediaType: 'image/*',
+    filename: filename ?? image_id,
+    data: { type: 'reference', reference: { [uploaded]: image_id } },
+  }
 }
 
 function agentMessages(message: EventMessage, signer: Signer, results: readonly EventMessage[]) {

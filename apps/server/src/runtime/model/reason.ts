@@ -4,6 +4,7 @@ import { spanIdOf, traceOf, traceparentFor } from '../../observe/trace-context.t
 import { profileOf } from '../../providers/catalogue.ts'
 import { connectionOf } from '../../providers/connection.ts'
 import { type FailureKind, failureOf, KnownFailure } from '../../providers/failure.ts'
+import { answeringBy } from '../../providers/final-answer.ts'
 import { languageModel, providers } from '../../providers/index.ts'
 import { modelScope } from '../../providers/keys.ts'
 import type { ModelCallOptions, VendorModel } from '../../providers/provider.ts'
@@ -22,9 +23,10 @@ import { callModel, ModelCallError } from './call.ts'
 import { type Fitting, fit, tokensIn } from './compact.ts'
 import { type Effort, effortFor } from './effort.ts'
 import { promptWithImages } from './images.ts'
+import { type OutputOptions, withOutput } from './output-format.ts'
 import { newestControls, promptOf, promptTools } from './prompt.ts'
 import { type ModelCallOutcome, type ModelRequest, recordResult } from './record.ts'
-import { agentMessage, emptyReply, type ModelReply } from './reply.ts'
+import { agentMessage, emptyReply, type ModelReply, withOneCall } from './reply.ts'
 import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
 
 type ReasonAction = Extract<Action, { kind: 'reason' }>
@@ -60,6 +62,7 @@ async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Model
     messageId: open.messageId ?? newId('message'),
     metadata,
     context: callContext(contextOf(turn), open, newSpanId()),
+    omittedImages: [],
   }
 }
 
@@ -235,17 +238,19 @@ async function stream(
   const { sequence } = turn.events.findLast(({ type }) => type === 'output.message.started')!
   const about = { sequence, turnId: run.turnId, context: JSON.stringify(plan.context) }
   try {
-    return await callModel(model, {
-      options: await optionsFor(turn, plan, { route, model, attempt }),
+    const { options, answerTool } = await optionsFor(turn, plan, { route, model, attempt })
+    const reply = await callModel(answerTool ? answeringBy(model, answerTool) : model, {
+      options,
       signal,
       secret,
       silenceMs: node.config.MODEL_TIMEOUT_MS,
       timeoutMs: callTimeMs(turn),
-      onText(kind, text) {
+      onText(kind, text, call) {
         turn.live ??= openLive(node.bus, run.sessionId, about, { held: lease.held, signal })
-        turn.live.write(kind, text)
+        turn.live.write(kind, text, call)
       },
     })
+    return turn.limits.oneCall ? withOneCall(reply) : reply
   } finally {
     turn.live?.flush()
   }
@@ -255,20 +260,28 @@ async function optionsFor(
   turn: Turn,
   plan: ModelCallPlan,
   { route, model, attempt }: Omit<Vendor, 'secret'> & { attempt: number },
-): Promise<ModelCallOptions> {
+): Promise<OutputOptions> {
   const { effort, profile } = plan
-  const { agent, conversation, run, node } = turn
-  const prompt = promptOf(agent.prompt, viewOf(conversation), route)
+  const { agent, conversation, run, node, addedPrompt } = turn
+  const type = route.provider_type
+  const { tune = (all: ModelCallOptions) => all, imageLengthMax } = providers[type]
+  const prompt = promptOf([agent.prompt, addedPrompt], viewOf(conversation), route)
+  const sees = seesImages(profile)
+  const shown = await promptWithImages(turn, model, { prompt, sees, imageLengthMax })
+  plan.omittedImages = shown.omitted
   const options = {
-    prompt: await promptWithImages(turn, model, { prompt, sees: seesImages(profile) }),
+    prompt: shown.prompt,
     tools: promptTools(agent),
     providerOptions: { llmsim: { attempt, scripts: node.config.SIMULATED_SCRIPTS } },
     ...(effort && { reasoning: effort }),
     ...contextFor(turn, plan),
   }
-  const { tune = (all: ModelCallOptions) => all } = providers[route.provider_type]
   const most = profile?.limits && outputTokensMax(profile.limits)
-  return tune(options, { sessionId: run.sessionId, outputTokensMax: most })
+  const asked = withOutput(turn, { type, profile }, options)
+  // Vendors refuse the option in a call without tools.
+  const oneCall = turn.limits.oneCall && agent.tools.size > 0
+  const about = { sessionId: run.sessionId, outputTokensMax: most, oneCall }
+  return { ...asked, options: tune(asked.options, about) }
 }
 
 /** Trace headers for the vendor, if the operator enables them. */

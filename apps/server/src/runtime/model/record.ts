@@ -1,10 +1,14 @@
 import type {
   EventContext,
+  EventMessage,
   GenerationMetadata,
   ModelMetadata,
   ModelProfile,
+  OmittedImage,
+  OutputError,
   ToolCall,
 } from '@outlast/contract'
+import { checkOutput } from '../../capabilities/output.ts'
 import { newId } from '../../ids.ts'
 import { withCost } from '../../providers/cost.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
@@ -12,7 +16,7 @@ import { textPreview, withoutNul } from '../../text.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { contextOf, stepContext } from '../journal/contexts.ts'
 import { draft, draftGeneration, nowOf } from '../journal/journal.ts'
-import type { OpenReason } from '../log/state.ts'
+import { contentText, type OpenReason } from '../log/state.ts'
 import { agentMessage, type ModelReply } from './reply.ts'
 import type { CallResult } from './retry.ts'
 import { signatureOf } from './signature.ts'
@@ -27,6 +31,8 @@ export type ModelRequest = {
   metadata: ModelMetadata
   /** The context of all events of the call. */
   context: EventContext
+  /** Images that the model receives as text. */
+  omittedImages: OmittedImage[]
 }
 
 export type ModelCallOutcome = CallResult & {
@@ -56,7 +62,13 @@ export function recordResult(turn: Turn, asked: ModelRequest, outcome: ModelCall
   const signature = failed || !route ? undefined : signatureOf(reply, route)
   const about = { id: messageId, model: metadata.model, effort, signature, now: nowOf(turn) }
   const message = agentMessage(said, about)
-  draft(turn, 'output.message.completed', context, { message, metadata, ...(usage && { usage }) })
+  const errors = failed || toolCalls.length > 0 ? undefined : outputErrors(turn, message)
+  draft(turn, 'output.message.completed', context, {
+    message,
+    metadata,
+    ...(usage && { usage }),
+    ...(errors && { output_errors: errors }),
+  })
   draft(turn, 'reason.completed', stepContext(contextOf(turn), asked.open), {
     success: !failed,
     has_tool_calls: toolCalls.length > 0,
@@ -71,8 +83,14 @@ export function recordResult(turn: Turn, asked: ModelRequest, outcome: ModelCall
     turn.effects.outputPreview = textPreview(withoutNul(said.text.toWellFormed()))
 }
 
+/** The violations of the turn's output schema in an answer; undefined for a valid one. */
+function outputErrors({ output }: Turn, { content }: EventMessage): OutputError[] | undefined {
+  const checked = output && checkOutput(output.schema, contentText(content) ?? '')
+  return checked && 'errors' in checked ? checked.errors : undefined
+}
+
 function generationMetadata(
-  { metadata: { model }, route }: ModelRequest,
+  { metadata: { model }, route, omittedImages }: ModelRequest,
   reply: ModelReply,
   { failed, attempts, waitedMs, codes, compaction }: ModelCallOutcome,
 ): GenerationMetadata {
@@ -90,6 +108,7 @@ function generationMetadata(
     ...(failed && { error: failed.detail, error_code: failed.failure.code }),
     ...(attempts > 1 && { retry }),
     ...(compaction && { compaction }),
+    ...(omittedImages.length > 0 && { omitted_images: omittedImages }),
   }
 }
 

@@ -34,6 +34,16 @@ export const emptyReply = (): ModelReply => ({
   durationMs: 0,
 })
 
+/** A reply with its first tool call only. The model can request the others after its result. */
+export function withOneCall(reply: ModelReply): ModelReply {
+  const first = reply.parts.findIndex(({ type }) => type === 'call')
+  return {
+    ...reply,
+    toolCalls: reply.toolCalls.slice(0, 1),
+    parts: reply.parts.filter(({ type }, index) => type !== 'call' || index === first),
+  }
+}
+
 export type ReplyAbout = {
   id: string
   model: string

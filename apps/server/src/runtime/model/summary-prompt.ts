@@ -31,6 +31,7 @@ function linesOf({ role, content }: EventMessage): string {
 function wordsOf(part: EventMessage['content'][number]): string {
   if (part.type === 'text') return part.text
   if (part.type === 'tool_call') return `calls ${part.name} with ${JSON.stringify(part.arguments)}`
+  if (part.type === 'image_file') return `(the image ${part.filename ?? part.image_id})`
   if (part.type !== 'tool_result') return '(an image)'
   if (part.error) return `failed: ${part.error}`
   return textOfResult(part.result)

@@ -6,6 +6,7 @@ import {
   SendMessageInput,
   StartSessionInput,
 } from '@outlast/contract'
+import { checkedControls } from '../../capabilities/turn-settings.ts'
 import { problemsOf } from '../../capabilities/validation.ts'
 import { ApiError, invalidAt, invalidFields } from '../../errors.ts'
 import { newId } from '../../ids.ts'
@@ -18,6 +19,7 @@ import { findSequence } from '../../store/sessions/messages.ts'
 import { countRunningTurns } from '../../store/sessions/turns.ts'
 import { acceptInput, checkImages } from '../inbox/accept.ts'
 import { openSession } from '../inbox/create-session.ts'
+import { withImageNames } from '../inbox/message-images.ts'
 import type { Node } from '../node.ts'
 
 const types = ['workflow', 'activity']
@@ -43,9 +45,14 @@ export async function checkTarget(where: Where, target: ScheduleTarget): Promise
   const given = target.input
   checkFit(inputs[name], given, 'target/input')
   checkSaid(given as TargetMessage)
+  await withImageNames(where.db, where, contentOf(given as TargetMessage))
   if (name === 'send_message') await checkSession(where, given as SendMessageInput)
   else await checkStart(where, given as StartSessionInput)
-  const known = Object.entries(given as object).filter(([key]) => key in inputs[name].properties)
+  const { controls } = given as SendMessageInput
+  const checked = controls && { controls: checkedControls(controls, 'target/input/controls') }
+  const known = Object.entries({ ...(given as object), ...checked }).filter(
+    ([key]) => key in inputs[name].properties,
+  )
   const kept = JSON.stringify({ type, name, input: Object.fromEntries(known) })
   checkSize('target', kept, targetKbMax)
   return kept

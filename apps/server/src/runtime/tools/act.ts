@@ -1,5 +1,6 @@
-import type { EventDataOf, ToolCall } from '@outlast/contract'
+import type { EventContext, EventDataOf, HookDecision, ToolCall } from '@outlast/contract'
 import type { Tool } from '../../capabilities/capability.ts'
+import { cancelledQuestions } from '../../capabilities/questions.ts'
 import { newId, newSpanId } from '../../ids.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { callContext, contextOf, stepContext } from '../journal/contexts.ts'
@@ -8,10 +9,12 @@ import { appendIfUnchanged, commit, draft, makeDraft, mayBegin, nowOf } from '..
 import { logOf } from '../journal/metrics.ts'
 import { isOutside, type OpenAct, type OpenCall, type StepIds } from '../log/open-calls.ts'
 import { type Action, callsOf } from '../log/state.ts'
+import { createAsking, type RaisedQuestions } from './asking.ts'
 import { abandonedOutcome, interruptedOutcome, refusedOutcome, runTool, withEdit } from './call.ts'
 import { fileTarget, toolContext } from './context.ts'
 import { type Candidate, type PreparedCall, prepareCalls, timeoutOf } from './prepare.ts'
 import { openProgress } from './progress.ts'
+import { questionDraft, questionsOfCall } from './questions.ts'
 
 type ActAction = Extract<Action, { kind: 'act' }>
 
@@ -64,9 +67,10 @@ const afterMs = (turn: Turn, ms: number) => new Date(nowOf(turn) + ms).toISOStri
 type AcceptedCall = Extract<PreparedCall, { tool: Tool }>
 
 const isForClient = ({ tool }: PreparedCall) => tool?.client !== undefined
+const isQuestion = (call: PreparedCall): call is AcceptedCall => call.tool?.asks !== undefined
 const needsApproval = (call: PreparedCall) => call.needsApproval === true
 const isRunnable = (call: PreparedCall): call is AcceptedCall =>
-  !call.refusal && !call.needsApproval && !isForClient(call)
+  !call.refusal && !call.needsApproval && !isForClient(call) && !isQuestion(call)
 
 /**
  * Drafts approval requests, starts, requests to the client, and the outcomes of calls that cannot
@@ -79,9 +83,10 @@ function beginCalls(turn: Turn, step: StepIds, calls: readonly PreparedCall[]): 
     draft(turn, 'tool.approval_requested', spanContext(turn, step, known?.spanId), data)
   }
   const others = calls.filter((call) => !needsApproval(call))
-  for (const prepared of others.filter((call) => !isForClient(call)))
+  for (const prepared of others.filter((call) => !isForClient(call) && !isQuestion(call)))
     startCall(turn, step, prepared)
   requestCalls(turn, step, others.filter(isForClient))
+  for (const prepared of others.filter(isQuestion)) requestAnswers(turn, step, prepared)
   for (const { call, refusal } of calls) {
     if (!refusal) continue
     const pending = callsOf(turn.state).find((open) => open.call.id === call.id)!
@@ -111,16 +116,53 @@ function requestCalls(turn: Turn, step: StepIds, calls: readonly PreparedCall[])
   }
 }
 
+/** Drafts the questions of a call of a tool that only asks. */
+function requestAnswers(
+  turn: Turn,
+  step: StepIds,
+  { call, known, hook, tool, input }: AcceptedCall,
+): void {
+  const context = spanContext(turn, step, known?.spanId)
+  const raised = { questions: questionsOfCall(input), timeoutSeconds: tool.asks!.timeoutSeconds }
+  draftQuestions(turn, context, { call, raised, stamps: true, hook })
+}
+
+type NewQuestions = {
+  call: ToolCall
+  raised: RaisedQuestions
+  /** Whether the arguments get the questions as asked, with their times. */
+  stamps?: boolean
+  hook?: HookDecision | undefined
+}
+
+function draftQuestions(
+  turn: Turn,
+  context: EventContext,
+  { call, raised, stamps, hook }: NewQuestions,
+): void {
+  const { questions, timeoutSeconds } = raised
+  const asked_at = afterMs(turn, 0)
+  const expires_at = afterMs(turn, timeoutSeconds * 1_000)
+  const input = { questions, asked_at, expires_at }
+  const asking = stamps ? { ...call, arguments: { ...call.arguments, ...input } } : call
+  const data = { tool_calls: [asking], expires_at, input, ...(hook && { hook }) }
+  draft(turn, 'tool.call_requested', context, data)
+}
+
 /**
- * Ends client calls after a message. The client's result may be under way: the append is made only
- * if nothing came in between, otherwise the next read of the log decides.
+ * Ends client calls and questions after a message. The client's result may be under way: the append
+ * is made only if nothing came in between, otherwise the next read of the log decides.
  */
 async function abandon(turn: Turn): Promise<void> {
   await commit(turn)
   const open = callsOf(turn.state).filter(({ outcome, isAbandoned }) => !outcome && isAbandoned)
-  const drafts = open.map(({ call, step, spanId }) =>
-    makeDraft('tool.completed', spanContext(turn, step, spanId), abandonedOutcome(call)),
-  )
+  const drafts = open.map((pending) => {
+    const context = spanContext(turn, pending.step, pending.spanId)
+    if (pending.stage === 'input') {
+      return questionDraft(pending, context, { outcome: cancelledQuestions })
+    }
+    return makeDraft('tool.completed', context, abandonedOutcome(pending.call))
+  })
   if (drafts.length > 0) await appendIfUnchanged(turn, drafts)
 }
 
@@ -134,7 +176,8 @@ function candidatesOf(turn: Turn, open: OpenAct): Candidate[] {
     const { call, stage, outcome } = known
     if (outcome || isOutside(known)) continue
     const changed = stage === 'started' && hasChangedFiles(turn, known)
-    if (stage === 'approved' || mayRunAgain(turn, known, changed)) candidates.push({ call, known })
+    const isFree = stage === 'approved' || stage === 'answered'
+    if (isFree || mayRunAgain(turn, known, changed)) candidates.push({ call, known })
     else draftOutcome(turn, known, interruptedOutcome(call, changed))
   }
   return candidates
@@ -143,7 +186,7 @@ function candidatesOf(turn: Turn, open: OpenAct): Candidate[] {
 /** Whether a started call can be repeated safely, by the tool as it was at its start. */
 function mayRunAgain(turn: Turn, { call, replay }: OpenCall, hasChanged: boolean): boolean {
   const tool = turn.agent.tools.get(call.name)
-  if (tool?.client) return false
+  if (tool?.client || tool?.asks) return false
   const policy = replay ?? tool?.replay
   return policy === 'safe' || (policy === 'until_changed' && !hasChanged)
 }
@@ -167,13 +210,13 @@ function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.
  * Runs calls in parallel. Stores outcomes as they arrive; the last one together with the next step.
  */
 async function runAll(turn: Turn, calls: readonly AcceptedCall[]): Promise<void> {
-  const ended: { pending: OpenCall; outcome: EventDataOf<'tool.completed'> }[] = []
+  const ended: ({ pending: OpenCall } & RunResult)[] = []
   let wake = () => {}
   for (const prepared of calls) {
     // With the sequence of its start, which the commit has decided.
     const pending = callsOf(turn.state).find(({ call }) => call.id === prepared.call.id)!
-    runOne(turn, pending, prepared).then((outcome) => {
-      ended.push({ pending, outcome })
+    runOne(turn, pending, prepared).then((result) => {
+      ended.push({ pending, ...result })
       wake()
     })
   }
@@ -186,9 +229,10 @@ async function runAll(turn: Turn, calls: readonly AcceptedCall[]): Promise<void>
     const batch = ended.splice(0)
     const { aborted, reason } = turn.signal
     const handover = reason instanceof HandoverError
-    for (const { pending, outcome } of batch) {
+    for (const { pending, outcome, raised } of batch) {
+      if (raised) park(turn, pending, raised)
       // After a handover the next node decides the outcome of an aborted call.
-      if (!handover || outcome.status !== 'cancelled') draftOutcome(turn, pending, outcome)
+      else if (!handover || outcome.status !== 'cancelled') draftOutcome(turn, pending, outcome)
     }
     running -= batch.length
     if (running > 0 ? !aborted : handover) await commit(turn)
@@ -196,17 +240,36 @@ async function runAll(turn: Turn, calls: readonly AcceptedCall[]): Promise<void>
   }
 }
 
-async function runOne(turn: Turn, pending: OpenCall, { tool, input }: AcceptedCall) {
-  const { node, signal } = turn
+/** Drafts the questions of a call that ran until it asked them. */
+function park(turn: Turn, pending: OpenCall, raised: RaisedQuestions): void {
+  const context = spanContext(turn, pending.step, pending.spanId)
+  draftQuestions(turn, context, { call: pending.call, raised })
+  turn.effects.outcome = true
+}
+
+/** How a run of a tool ended: with its outcome, or with questions. */
+type RunResult =
+  | { outcome: EventDataOf<'tool.completed'>; raised?: undefined }
+  | { raised: RaisedQuestions; outcome?: undefined }
+
+async function runOne(
+  turn: Turn,
+  pending: OpenCall,
+  { tool, input }: AcceptedCall,
+): Promise<RunResult> {
+  const { node } = turn
   const { call } = pending
   const context = spanContext(turn, pending.step, pending.spanId)
   const target = fileTarget(turn, pending, context)
   const progress = openProgress(turn, call, context)
   const outputMax = node.config.TOOL_OUTPUT_KB * 1024
-  const caller = { orgId: turn.run.orgId, purpose: 'web_fetch' as const }
+  const access = turn.limits.networkAccess
+  const caller = { orgId: turn.run.orgId, purpose: 'web_fetch' as const, access }
   const { fetch, end } = turn.budget.scope(node.outbound.reach(caller))
-  const given = { target, fetch, progress: progress.tell }
-  const outcome = await runTool({
+  const asking = createAsking(pending, turn.signal)
+  const { ask, signal } = asking
+  const given = { target, fetch, progress: progress.tell, ask }
+  const running = runTool({
     tool,
     call,
     input,
@@ -217,7 +280,10 @@ async function runOne(turn: Turn, pending: OpenCall, { tool, input }: AcceptedCa
     node: { db: node.db, bus: node.bus, log: logOf(turn) },
     target,
   })
+  const [outcome] = await Promise.race([running.then((ended) => [ended]), asking.raised])
+  asking.end()
   end()
   await progress.settle()
-  return outcome
+  const raised = asking.questions()
+  return raised ? { raised } : { outcome: outcome! }
 }

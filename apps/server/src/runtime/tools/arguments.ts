@@ -1,8 +1,9 @@
 import type { ToolCall } from '@outlast/contract'
-import type { SchemaProblem, Tool } from '../../capabilities/capability.ts'
+import { type SchemaProblem, type Tool, ToolError } from '../../capabilities/capability.ts'
 import { foreignProblem } from '../../capabilities/mcp/arguments.ts'
 import { explainProblems, problemsOf } from '../../capabilities/validation.ts'
 import { unreadableArguments } from '../model/call.ts'
+import { questionsOfCall } from './questions.ts'
 
 /** The value for a tool's `run`, or why the call cannot run, in a sentence for the model. */
 export type CheckedArguments = { input: unknown } | { error: string }
@@ -18,7 +19,18 @@ export function checkArguments(
   if (tool.client || tool.unchecked) return { input: given }
   if (tool.parse) return parseArguments(tool, given)
   const problems = problemsOf(tool.input, given)
-  return problems.length > 0 ? { error: invalid(tool, problems) } : { input: given }
+  if (problems.length > 0) return { error: invalid(tool, problems) }
+  return tool.asks ? checkQuestions(given) : { input: given }
+}
+
+function checkQuestions(given: object): CheckedArguments {
+  try {
+    questionsOfCall(given)
+    return { input: given }
+  } catch (error) {
+    if (error instanceof ToolError) return { error: error.message }
+    throw error
+  }
 }
 
 /** Explains why a third-party schema refuses arguments that a person or a hook chose. */

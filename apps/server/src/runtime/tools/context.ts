@@ -7,6 +7,7 @@ import { openStorage } from '../../store/files/session-storage.ts'
 import { textHash } from '../../store/stored-texts.ts'
 import type { Turn } from '../journal/attempt.ts'
 import type { OpenCall } from '../log/open-calls.ts'
+import { newestControls } from '../model/prompt.ts'
 import { fileLimits } from '../node.ts'
 
 /** Target of file changes of a call: its session, while its attempt at the turn is current. */
@@ -16,7 +17,7 @@ export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext
   return { orgId, sessionId, limits: fileLimits(turn.node.config), by }
 }
 
-type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress' | 'fetch'>
+type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress' | 'fetch' | 'ask'>
 
 /** Builds the context that a tool receives besides its input. */
 export function toolContext(
@@ -34,10 +35,14 @@ export function toolContext(
     ...limits,
     orgId,
     sessionId,
+    user: turn.taken.user_id ?? undefined,
     turnId,
     callId: call.id,
     idempotencyKey: textHash(`${sessionId} ${turnId} ${startedAt}`),
     traceparent: traceparentOf(turn, open),
+    locale: turn.taken.locale ?? undefined,
+    hints: { ...turn.taken.hints, ...newestControls(turn.conversation.entries).hints },
+    networkAccess: turn.limits.networkAccess,
     files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
     storage: openStorage({ db, secrets, orgId, sessionId, run, checkRoom }),
   }

@@ -75,11 +75,13 @@ function prepare(turn: Turn, candidate: Candidate): PreparedCall | Promise<Prepa
   const { call, known } = candidate
   const tool = turn.agent.tools.get(call.name)
   if (!tool) return refused(candidate, missing(turn, candidate))
+  const isRejected = !known?.isApproved && ruleFor(turn, call.name) === 'reject'
+  if (isRejected) return refused(candidate, { status: 'error', error: rejectedError })
   const hook = hookFor(turn, known)
   const checked = checkArguments(tool, call)
   if (hook || checked instanceof Promise) return prepareLater(turn, candidate, { tool, checked })
   if ('error' in checked) return refused(candidate, unfit(tool, candidate, checked.error))
-  return ready(candidate, { tool, input: checked.input })
+  return ready(turn, candidate, { tool, input: checked.input })
 }
 
 type Checking = { tool: Tool; checked: CheckedArguments | Promise<CheckedArguments> }
@@ -94,17 +96,17 @@ async function prepareLater(
   if ('refusal' in first) return refused(candidate, first.refusal)
   if ('error' in first) return refused(candidate, unfit(tool, candidate, first.error))
   const asked = hookFor(turn, known)
-  if (!asked) return ready(candidate, { tool, input: first.input })
+  if (!asked) return ready(turn, candidate, { tool, input: first.input })
   const answer = await askHook(turn, asked, { tool, call })
   const decided = { ...candidate, ...answer }
   const { decision, reason } = answer.hook
   if (decision === 'denied')
     return refused(decided, { status: 'error', error: deniedError(reason) })
-  if (decision !== 'changed') return ready(decided, { tool, input: first.input })
+  if (decision !== 'changed') return ready(turn, decided, { tool, input: first.input })
   const second = await settled(turn, tool, checkChanged(tool, answer.call))
   if ('refusal' in second) return refused(decided, second.refusal)
   if ('error' in second) return refused(decided, { status: 'error', error: second.error })
-  return ready(decided, { tool, input: second.input })
+  return ready(turn, decided, { tool, input: second.input })
 }
 
 /** Validates the arguments of a hook. */
@@ -145,12 +147,22 @@ export const timeoutOf = (turn: Turn, { limits }: Pick<Tool, 'limits'>) =>
     ),
   )
 
+const rejectedError = deniedError('all calls of this tool are rejected in this session.')
+
+/** The decision of a person for all calls of a tool. That of this turn is the latest. */
+const ruleFor = ({ state, taken }: Turn, name: string) =>
+  state.rules[name] ?? taken.tool_rules?.[name]?.decision
+
 function ready(
+  turn: Turn,
   candidate: Candidate,
   { tool, input }: { tool: Tool; input: unknown },
 ): PreparedCall {
   const { known, hook = known?.hook } = candidate
-  const isAsked = tool.policy === 'requires_approval' || hook?.decision === 'approval_required'
+  // A rule is about the tool as it was: not for one that changed, or where a hook asks.
+  const isAllowed = ruleFor(turn, tool.name) === 'allow' && !tool.isChanged
+  const isAsked =
+    (tool.policy === 'requires_approval' && !isAllowed) || hook?.decision === 'approval_required'
   return { ...candidate, tool, input, needsApproval: isAsked && !known?.isApproved }
 }
 

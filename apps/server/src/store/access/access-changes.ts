@@ -1,14 +1,16 @@
 import type { Db, Statement } from '../database.ts'
 
 /**
- * Subjects that cached caller data depends on: `key:<id>`, `login:<id>`, `token:<id>`, `user:<id>`
- * or `member:<org>:<user>`. When one changes, every node drops the cache entries that depend on it.
+ * Subjects that cached caller data depends on: `key:<id>`, `login:<id>`, `token:<id>`, `user:<id>`,
+ * `channel:<id>` or `member:<org>:<user>`. When one changes, every node drops the cache entries
+ * that depend on it.
  */
 export const subjectOf = {
   key: (id: string) => `key:${id}`,
   login: (id: string) => `login:${id}`,
   token: (id: string) => `token:${id}`,
   user: (id: string) => `user:${id}`,
+  channel: (id: string) => `channel:${id}`,
   member: (orgId: string, userId: string) => `member:${orgId}:${userId}`,
 }
 

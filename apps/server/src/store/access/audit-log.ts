@@ -4,7 +4,9 @@ import { newId } from '../../ids.ts'
 import { batchesOf, type RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 
-export type NewAuditEntry = Omit<AuditEntry, 'id' | 'created_at'>
+export type NewAuditEntry = Omit<AuditEntry, 'id' | 'created_at' | 'reason'> & {
+  reason?: string | null
+}
 
 /** Stores an audit entry in each organization that it concerns. */
 export async function recordAudit({ kysely }: Db, orgIds: string[], entry: NewAuditEntry) {
@@ -26,6 +28,7 @@ const columns = [
   'user_agent',
   'request_id',
   'details',
+  'reason',
 ] as const
 
 const matching = ({ kysely }: Db, orgId: string, query: AuditExportQuery) =>

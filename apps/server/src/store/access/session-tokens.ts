@@ -6,8 +6,11 @@ import type { Db, Statement } from '../database.ts'
 import { isMissingReference } from '../database-errors.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 
-/** The permissions of a session token. */
-export type Grants = Pick<SessionToken, 'access' | 'models' | 'tool_results' | 'view' | 'files'>
+/** The permissions of a token. */
+export type Grants = Pick<
+  SessionToken,
+  'access' | 'models' | 'tool_results' | 'view' | 'files' | 'operations'
+>
 
 /**
  * The credential that created a token: a member's key or a sign-in. Null for both without
@@ -21,12 +24,22 @@ export type NewToken = Grants &
 const insert: Statement = {
   name: 'create-session-token',
   text: `
-insert into session_tokens (org_id, id, session_id, user_id, key_id, login_id, access, models, tool_results, view, files, expires_at)
-select s.org_id, $3, s.id, $4, $5, $6, $7, $8::text[], $9::text[], $10, $11, now() + $12 * interval '1 second'
+insert into session_tokens (org_id, id, session_id, user_id, key_id, login_id, access, models, tool_results, view, files, operations, expires_at)
+select s.org_id, $3, s.id, $4, $5, $6, $7, $8::text[], $9::text[], $10, $11, $12::text[], now() + $13 * interval '1 second'
 from sessions s where s.org_id = $1 and s.id = $2
 for key share
 returning created_at, expires_at`,
 }
+
+/** The grants of a token, in the order of the columns that statements insert. */
+export const grantValues = (grants: Grants) => [
+  grants.access,
+  grants.models,
+  grants.tool_results,
+  grants.view,
+  grants.files,
+  grants.operations,
+]
 
 type Times = { created_at: string; expires_at: string }
 
@@ -36,8 +49,7 @@ type Times = { created_at: string; expires_at: string }
  */
 export async function createSessionToken(db: Db, token: NewToken) {
   const { orgId, sessionId, id, userId, keyId, loginId, seconds } = token
-  const grants = [token.access, token.models, token.tool_results, token.view, token.files]
-  const values = [orgId, sessionId, id, userId, keyId, loginId, ...grants, seconds]
+  const values = [orgId, sessionId, id, userId, keyId, loginId, ...grantValues(token), seconds]
   const [row] = await db.run<Times>(insert, values).catch((error) => {
     throw isMissingReference(error) ? new ApiError('unauthenticated') : error
   })
@@ -48,7 +60,8 @@ export async function createSessionToken(db: Db, token: NewToken) {
 const alive: Statement = {
   name: 'session-token-is-alive',
   text: `
-select t.session_id, t.user_id, t.key_id, t.login_id, t.access, t.models, t.tool_results, t.view, t.files,
+select t.session_id, t.end_user, t.agent_ids, t.user_id, t.key_id, t.login_id,
+  t.access, t.models, t.tool_results, t.view, t.files, t.operations,
   m.role, k.scopes, k.ancestors, least(t.expires_at, k.expires_at, l.expires_at) as expires_at
 from session_tokens t
   join organizations o on o.id = t.org_id and o.deleted_at is null
@@ -60,20 +73,25 @@ where t.org_id = $1 and t.id = $2 and (k.id is not null or l.id is not null)
   and least(t.expires_at, k.expires_at, l.expires_at) > now()`,
 }
 
-export type LivingToken = Grants & {
-  session_id: string
-  user_id: string
-  key_id: string | null
-  login_id: string | null
-  /** The current role of the member that created the token, or the creating key. */
-  role: Role
-  /** The scopes of the key that created it. */
-  scopes: Scope[] | null
-  /** The chain of keys that created that key. */
-  ancestors: string[] | null
-  /** The earlier of its own expiry and that of its creator. */
-  expires_at: string
-}
+/** What a token opens: one session, or the sessions of an end user. */
+export type TokenTarget =
+  | { session_id: string; end_user: null; agent_ids: null }
+  | { session_id: null; end_user: string; agent_ids: string[] | null }
+
+export type LivingToken = Grants &
+  TokenTarget & {
+    user_id: string
+    key_id: string | null
+    login_id: string | null
+    /** The current role of the member that created the token, or the creating key. */
+    role: Role
+    /** The scopes of the key that created it. */
+    scopes: Scope[] | null
+    /** The chain of keys that created that key. */
+    ancestors: string[] | null
+    /** The earlier of its own expiry and that of its creator. */
+    expires_at: string
+  }
 
 /**
  * Returns the current permissions of a token; undefined once the token or its creator has ended.
@@ -86,17 +104,16 @@ export async function findLivingToken(db: Db, orgId: string, id: string) {
 const aliveOfProcess: Statement = {
   name: 'process-token-is-alive',
   text: `
-select t.session_id, t.access, t.models, t.tool_results, t.view, t.files, t.expires_at
+select t.session_id, t.end_user, t.agent_ids, t.access, t.models, t.tool_results, t.view, t.files, t.operations, t.expires_at
 from session_tokens t join organizations o on o.id = t.org_id and o.deleted_at is null
 where t.org_id = $1 and t.id = $2 and t.user_id is null and t.expires_at > now()`,
 }
 
+type ProcessToken = Grants & TokenTarget & { expires_at: string }
+
 /** Returns the permissions of a token without a user; undefined once it has ended. */
 export async function findProcessToken(db: Db, orgId: string, id: string) {
-  const [row] = await db.run<Grants & { session_id: string; expires_at: string }>(aliveOfProcess, [
-    orgId,
-    id,
-  ])
+  const [row] = await db.run<ProcessToken>(aliveOfProcess, [orgId, id])
   return row
 }
 
@@ -115,7 +132,8 @@ const living = ({ kysely }: Db, { orgId, sessionId, userId }: TokensOf) =>
 export async function listSessionTokens(db: Db, of: TokensOf, { offset, limit }: RowRange) {
   const rows = await living(db, of)
     .select(['id', 'session_id', 'org_id as organization_id', 'access', 'models', 'tool_results'])
-    .select(['view', 'files', 'expires_at', 'created_at', 'user_id', 'key_id'])
+    .select(['view', 'files', 'operations', 'expires_at', 'created_at', 'user_id', 'key_id'])
+    .$narrowType<{ session_id: string }>()
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .offset(offset)

@@ -8,7 +8,7 @@ import { extend, type LiveMessage, livePauseMs, type Piece } from './live-messag
 import { createOutbox, type Transport, type TransportEvents } from './outbox.ts'
 import { createSnapshotExchange, type OwnMessage } from './snapshot-exchange.ts'
 
-export type { LiveKind, LiveMessage } from './live-message.ts'
+export type { LiveCall, LiveKind, LiveMessage } from './live-message.ts'
 
 /** A subscriber of a session. All calls are hints: the table is the source of truth. */
 export type Follower = {

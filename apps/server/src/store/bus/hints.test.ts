@@ -15,7 +15,12 @@ const text = fc
     fc.integer({ min: 1, max: 900 }),
   )
   .map(([unit, times]) => unit.repeat(times).toWellFormed())
-const pieces = fc.array(fc.record({ kind, text }), { minLength: 1, maxLength: 6 })
+const call = fc.record({
+  id: fc.constantFrom('call_1', 'call_2', '\u0001'.repeat(200)),
+  name: fc.constantFrom('add', '"'.repeat(200)),
+})
+const input = fc.record({ kind: fc.constant('tool.input.delta' as const), text, call })
+const pieces = fc.array(fc.oneof(fc.record({ kind, text }), input), { minLength: 1, maxLength: 6 })
 
 const hintsIn = (payloads: string[]) => payloads.flatMap((payload) => unpacked(payload).hints())
 
@@ -42,6 +47,9 @@ test('packs any text into payloads within the NOTIFY limit and restores it uncha
       assert.equal(message.texts['output.message.delta'], of('output.message.delta'))
       assert.equal(message.texts['reason.thinking.delta'], of('reason.thinking.delta'))
       assert.equal(message.length, piecesLength(all))
+      const inputsOf = (of: readonly Piece[]) =>
+        of.flatMap(({ call, text }) => (call ? [...text].map((unit) => call.id + unit) : []))
+      assert.deepEqual(inputsOf(message.pieces), inputsOf(all))
     }),
     { numRuns: 60 },
   )

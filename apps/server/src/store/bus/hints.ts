@@ -1,5 +1,5 @@
 import type { Change } from '@outlast/contract'
-import { type Piece, piecesLength } from './live-message.ts'
+import { isSameText, type Piece, piecesLength } from './live-message.ts'
 
 /** A part of a running message. */
 export type TextHint = {
@@ -62,11 +62,11 @@ const follows = (known: TextHint, hint: TextHint) =>
   known.offset + piecesLength(known.pieces) === hint.offset
 
 function join(known: TextHint, { pieces }: TextHint): void {
-  for (const { kind, text } of pieces) {
+  for (const piece of pieces) {
     const last = known.pieces.at(-1)
-    if (last?.kind === kind)
-      known.pieces[known.pieces.length - 1] = { kind, text: last.text + text }
-    else known.pieces.push({ kind, text })
+    if (last && isSameText(last, piece))
+      known.pieces[known.pieces.length - 1] = { ...last, text: last.text + piece.text }
+    else known.pieces.push(piece)
   }
 }
 
@@ -104,15 +104,15 @@ function* linesOf(hints: Iterable<Hint>, bytesMax: number): Generator<string> {
 }
 
 /** The size of a piece as JSON without its text. */
-const pieceBytes = Buffer.byteLength(
-  JSON.stringify({ kind: 'reason.thinking.delta', text: '' } satisfies Piece),
-)
+const bytesWithout = (piece: Piece) => Buffer.byteLength(JSON.stringify({ ...piece, text: '' }))
 
 /** Splits a hint into parts of at most `bytesMax` bytes as JSON. Never splits a surrogate pair. */
 function* cut(hint: TextHint, bytesMax: number): Generator<TextHint> {
   let part: TextHint = { ...hint, pieces: [] }
   let left = bytesMax - Buffer.byteLength(JSON.stringify(part))
-  for (const { kind, text } of hint.pieces) {
+  for (const whole of hint.pieces) {
+    const { text } = whole
+    const pieceBytes = bytesWithout(whole)
     for (let at = 0; at < text.length; ) {
       const count = unitsWithin(text, at, left - pieceBytes - 1)
       if (count === 0) {
@@ -122,7 +122,7 @@ function* cut(hint: TextHint, bytesMax: number): Generator<TextHint> {
         left = bytesMax - Buffer.byteLength(JSON.stringify(part))
         continue
       }
-      const piece = { kind, text: text.slice(at, at + count) }
+      const piece = { ...whole, text: text.slice(at, at + count) }
       part.pieces.push(piece)
       left -= Buffer.byteLength(JSON.stringify(piece)) + 1
       at += count

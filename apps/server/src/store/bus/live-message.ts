@@ -1,10 +1,19 @@
-export type LiveKind = 'output.message.delta' | 'reason.thinking.delta'
+/** Kinds of text in a reply. */
+type TextKind = 'output.message.delta' | 'reason.thinking.delta'
+export type LiveKind = TextKind | 'tool.input.delta'
+
+/** The call whose arguments are written. */
+export type LiveCall = { id: string; name: string }
 
 /** Minimum interval between updates of a growing message. */
 export const livePauseMs = 50
 
-/** Text of one kind, as it was published. */
-export type Piece = { kind: LiveKind; text: string }
+/** Text of one kind, as it was published. `call`: for arguments. */
+export type Piece = { kind: LiveKind; text: string; call?: LiveCall }
+
+/** Tests whether two pieces are parts of one text. */
+export const isSameText = (a: Omit<Piece, 'text'> | undefined, b: Omit<Piece, 'text'>) =>
+  a !== undefined && a.kind === b.kind && a.call?.id === b.call?.id
 
 /** The message that a model is writing: the parts published so far, in order of arrival. */
 export type LiveMessage = {
@@ -14,8 +23,8 @@ export type LiveMessage = {
   /** The context that its deltas carry, as JSON. */
   readonly context: string
   readonly pieces: Piece[]
-  /** All text of a kind. */
-  readonly texts: Record<LiveKind, string>
+  /** All text of a kind. Arguments of calls are only in `pieces`. */
+  readonly texts: Record<TextKind, string>
   /** UTF-16 units in all pieces. */
   length: number
 }
@@ -41,21 +50,20 @@ export const piecesLength = (pieces: readonly Piece[]) =>
 export function extend(message: LiveMessage, offset: number, pieces: readonly Piece[]): boolean {
   if (offset > message.length) return false
   let known = message.length - offset
-  for (const { kind, text } of pieces) {
+  for (const piece of pieces) {
+    const { kind, text } = piece
     const rest = text.slice(known)
     known = Math.max(0, known - text.length)
     if (rest === '') continue
-    message.pieces.push({ kind, text: rest })
-    message.texts[kind] += rest
+    message.pieces.push({ ...piece, text: rest })
+    if (kind !== 'tool.input.delta') message.texts[kind] += rest
     message.length += rest.length
   }
   return true
 }
 
 /** Consecutive text of one kind in a message. */
-export type Run = {
-  kind: LiveKind
-  text: string
+export type Run = Piece & {
   /** UTF-16 units of the message up to its end. */
   end: number
   /** Pieces of the message up to its end. */
@@ -72,18 +80,33 @@ export function textAfter({ pieces, length }: LiveMessage, offset: number): Run[
   }
   const runs: Run[] = []
   for (; index < pieces.length; index += 1) {
-    const { kind, text } = pieces[index]!
-    const rest = text.slice(Math.max(0, offset - begin))
-    begin += text.length
+    const piece = pieces[index]!
+    const rest = piece.text.slice(Math.max(0, offset - begin))
+    begin += piece.text.length
     const open = runs.at(-1)
-    if (open?.kind !== kind) runs.push({ kind, text: rest, end: begin, count: index + 1 })
-    else Object.assign(open, { text: open.text + rest, end: begin, count: index + 1 })
+    const reached = { end: begin, count: index + 1 }
+    if (open && isSameText(open, piece)) Object.assign(open, { text: open.text + rest, ...reached })
+    else runs.push({ ...piece, text: rest, ...reached })
   }
   return runs
 }
 
-/** Returns all text of the run's kind up to the run's end. Cheap at the end of the message. */
-export function accumulated({ pieces, texts }: LiveMessage, { kind, count }: Run): string {
+/** Returns how many of the first `offset` units of a message are arguments of calls. */
+export function inputLengthBefore({ pieces }: LiveMessage, offset: number): number {
+  let [begin, length] = [0, 0]
+  for (const { kind, text } of pieces) {
+    if (kind === 'tool.input.delta') length += Math.max(0, Math.min(text.length, offset - begin))
+    begin += text.length
+  }
+  return length
+}
+
+/**
+ * Returns all text of the run's kind up to the run's end, except for arguments. Cheap at the end of
+ * the message.
+ */
+export function accumulated({ pieces, texts }: LiveMessage, { kind, count }: Run) {
+  if (kind === 'tool.input.delta') return undefined
   const isLast = pieces.slice(count).every((piece) => piece.kind !== kind)
   if (isLast) return texts[kind]
   const before = pieces.slice(0, count).filter((piece) => piece.kind === kind)

@@ -1,5 +1,5 @@
 import type { Db, Statement } from '../database.ts'
-import type { LiveMessage, Piece } from './live-message.ts'
+import { isSameText, type LiveMessage, type Piece } from './live-message.ts'
 
 /** A copy of a running message, stored at the request of another node. */
 export type Snapshot = Omit<LiveMessage, 'texts'> & { readonly sessionId: string }
@@ -30,13 +30,13 @@ export async function writeSnapshots(db: Db, snapshots: Snapshot[]): Promise<voi
 
 /** Merges pieces into as few as their kinds allow. */
 function joined(pieces: readonly Piece[]): Piece[] {
-  const runs: { kind: Piece['kind']; texts: string[] }[] = []
-  for (const { kind, text } of pieces) {
+  const runs: { first: Piece; texts: string[] }[] = []
+  for (const piece of pieces) {
     const open = runs.at(-1)
-    if (open?.kind === kind) open.texts.push(text)
-    else runs.push({ kind, texts: [text] })
+    if (open && isSameText(open.first, piece)) open.texts.push(piece.text)
+    else runs.push({ first: piece, texts: [piece.text] })
   }
-  return runs.map(({ kind, texts }) => ({ kind, text: texts.join('') }))
+  return runs.map(({ first, texts }) => ({ ...first, text: texts.join('') }))
 }
 
 const read: Statement = {

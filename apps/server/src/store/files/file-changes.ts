@@ -289,7 +289,7 @@ const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 export async function keepBytes(
   db: Db,
   orgId: string,
-  { bytes, limits }: { bytes: Buffer; limits: FileLimits },
+  { bytes, limits }: { bytes: Buffer; limits: Pick<FileLimits, 'fileBytesMax'> },
 ): Promise<Content> {
   if (bytes.length > limits.fileBytesMax) {
     throw new ApiError('file_too_large', String(limits.fileBytesMax))
@@ -310,6 +310,7 @@ with page as (
     select b.org_id, b.hash from page join blobs b using (org_id, hash)
     where b.created_at < now() - interval '1 hour'
       and not exists (select from files f where f.org_id = b.org_id and f.hash = b.hash)
+      and not exists (select from images i where i.org_id = b.org_id and i.hash = b.hash)
     for update of b skip locked
   )
 )
@@ -318,7 +319,7 @@ select org_id, hash from page order by org_id desc, hash desc limit 1`,
 
 const sweptAtOnce = 5_000
 
-/** Deletes bytes without a file. */
+/** Deletes bytes without a file or image. */
 export async function sweepBlobs(db: Db): Promise<void> {
   let last: { org_id: string; hash: string } | undefined = { org_id: '', hash: '' }
   while (last) {

@@ -186,6 +186,18 @@ export function listStoredNames(db: Db, orgId: string, sessionId: string) {
   return db.run<StoredName & { kind: Kind }>(allNames, [orgId, sessionId])
 }
 
+const allValues: Statement = {
+  name: 'list-all-stored-values',
+  text: `
+select name, body as value, created_at, updated_at from session_storage
+where org_id = $1 and session_id = $2 and kind = 'value' order by name`,
+}
+
+/** Lists a session's stored values, without its secrets. */
+export function listStoredValues(db: Db, orgId: string, sessionId: string) {
+  return db.run<StoredName & { value: string }>(allValues, [orgId, sessionId])
+}
+
 export type SealedSecret = { org_id: string; session_id: string; name: string; body: string }
 
 /** The place that a secret is sealed for. */

@@ -1,20 +1,35 @@
-import { type Agent, type AgentChange, harnessId, type NewAgent } from '@outlast/contract'
+import {
+  type Agent,
+  type AgentChange,
+  generalAgentId,
+  harnessId,
+  type NewAgent,
+} from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { batchesOf, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
+import { jsonOrNull } from '../json-lists.ts'
+import { containing } from '../like.ts'
+import { statement, valuesOf } from '../statements.ts'
 import { type UsageRow, usageOf } from '../usage.ts'
 
 const columns = [
   'id',
   'name',
+  'display_name',
   'description',
   'system_prompt',
   'default_model_id',
   'tags',
   'capabilities',
   'tools',
+  'output_schema',
+  'initial_files',
+  'max_iterations',
+  'parallel_tool_calls',
+  'network_access',
   'retention_days',
   'status',
   'source',
@@ -35,39 +50,53 @@ const usage = `(
 )`
 const selected = `${columns.join(', ')}, ${usage} as usage`
 
-type Optional = 'description' | 'default_model_id' | 'retention_days' | 'source_file'
-type AgentRow = Omit<Agent, 'harness_id' | Optional | 'usage'> & {
-  description: string | null
-  default_model_id: string | null
-  retention_days: number | null
-  source_file: string | null
-  usage: UsageRow
-}
+type Nullable =
+  | 'display_name'
+  | 'description'
+  | 'default_model_id'
+  | 'output_schema'
+  | 'initial_files'
+  | 'max_iterations'
+  | 'parallel_tool_calls'
+  | 'network_access'
+  | 'retention_days'
+  | 'source_file'
+type AgentRow = Omit<Agent, 'harness_id' | Nullable | 'usage'> & {
+  [Column in Nullable]: Exclude<Agent[Column], undefined> | null
+} & { usage: UsageRow }
 
 function present(row: AgentRow): Agent {
-  const { id, name, description, system_prompt, default_model_id } = row
-  const { tags, capabilities, tools = [], retention_days, status, source, source_file } = row
-  const { created_at, updated_at } = row
   const used = usageOf(row.usage)
+  const { tools = [], initial_files: files } = row
   return {
-    id,
+    id: row.id,
     harness_id: harnessId,
-    name,
-    ...(description !== null && { description }),
-    system_prompt,
-    ...(default_model_id !== null && { default_model_id }),
-    tags,
-    capabilities,
+    name: row.name,
+    ...set('display_name', row.display_name),
+    ...set('description', row.description),
+    system_prompt: row.system_prompt,
+    ...set('default_model_id', row.default_model_id),
+    tags: row.tags,
+    capabilities: row.capabilities,
     ...(tools.length > 0 && { tools }),
-    ...(retention_days !== null && { retention_days }),
-    status,
-    source,
-    ...(source_file !== null && { source_file }),
+    ...set('output_schema', row.output_schema),
+    ...(files !== null && files.length > 0 && { initial_files: files }),
+    ...set('max_iterations', row.max_iterations),
+    ...set('parallel_tool_calls', row.parallel_tool_calls),
+    ...set('network_access', row.network_access),
+    ...set('retention_days', row.retention_days),
+    status: row.status,
+    source: row.source,
+    ...set('source_file', row.source_file),
     ...(used && { usage: used }),
-    created_at,
-    updated_at,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
   }
 }
+
+/** A property that is absent while its column is null. */
+const set = <Name extends Nullable>(name: Name, value: AgentRow[Name]) =>
+  value === null ? {} : ({ [name]: value } as unknown as Pick<Agent, Name>)
 
 const byId: Statement = {
   name: 'agent-by-id',
@@ -105,26 +134,32 @@ export async function lockAgent(
     .executeTakeFirst()
 }
 
-const save: Statement = {
-  name: 'save-agent',
-  text: `
-insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities, tools, retention_days, source, source_file)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, case when $12::text is null then 'api' else 'file' end, $12)
+const save = statement(
+  'save-agent',
+  `
+insert into agents (org_id, id, name, display_name, description, system_prompt, default_model_id, tags, capabilities, tools, output_schema, initial_files, max_iterations, parallel_tool_calls, network_access, retention_days, source, source_file)
+values (:orgId, :id, :name, :displayName, :description, :systemPrompt, :defaultModelId, :tags, :capabilities, :tools, :outputSchema, :initialFiles, :maxIterations, :parallelToolCalls, :networkAccess, :retentionDays, case when :file::text is null then 'api' else 'file' end, :file)
 on conflict (org_id, id) do update set
   name = excluded.name,
+  display_name = excluded.display_name,
   description = excluded.description,
   system_prompt = excluded.system_prompt,
   default_model_id = excluded.default_model_id,
   tags = excluded.tags,
   capabilities = excluded.capabilities,
   tools = excluded.tools,
-  retention_days = case when $11::boolean then excluded.retention_days else agents.retention_days end,
+  output_schema = excluded.output_schema,
+  initial_files = excluded.initial_files,
+  max_iterations = excluded.max_iterations,
+  parallel_tool_calls = excluded.parallel_tool_calls,
+  network_access = excluded.network_access,
+  retention_days = case when :setsRetention::boolean then excluded.retention_days else agents.retention_days end,
   status = 'active',
   source_file = excluded.source_file,
   updated_at = ${nextVersion}
 where agents.source = excluded.source
 returning ${selected}, xmax = 0 as created`,
-}
+)
 
 /** An agent under an id that the client may have chosen, and whether it is new. */
 export type Saved = { agent: Agent; created: boolean }
@@ -141,23 +176,34 @@ export async function saveAgent(
   agent: NewAgent & { id: string },
   file?: string,
 ): Promise<Saved> {
-  const [row] = await db.run<AgentRow & { created: boolean }>(save, [
+  const values = valuesOf(save, {
     orgId,
-    agent.id,
-    agent.name,
-    agent.description ?? null,
-    agent.system_prompt,
-    agent.default_model_id ?? null,
-    agent.tags ?? [],
-    JSON.stringify(agent.capabilities ?? []),
-    JSON.stringify(agent.tools ?? []),
-    agent.retention_days ?? null,
-    agent.retention_days !== undefined,
-    file ?? null,
-  ])
+    id: agent.id,
+    name: agent.name,
+    displayName: agent.display_name ?? null,
+    description: agent.description ?? null,
+    systemPrompt: agent.system_prompt,
+    defaultModelId: agent.default_model_id ?? null,
+    tags: agent.tags ?? [],
+    capabilities: JSON.stringify(agent.capabilities ?? []),
+    tools: JSON.stringify(agent.tools ?? []),
+    outputSchema: schemaJson(agent.output_schema),
+    initialFiles: jsonOrNull(agent.initial_files),
+    maxIterations: agent.max_iterations ?? null,
+    parallelToolCalls: agent.parallel_tool_calls ?? null,
+    networkAccess: jsonOrNull(agent.network_access),
+    retentionDays: agent.retention_days ?? null,
+    setsRetention: agent.retention_days !== undefined,
+    file: file ?? null,
+  })
+  const [row] = await db.run<AgentRow & { created: boolean }>(save, values)
   if (!row) throw await refusal(db, orgId, agent.id)
   return { agent: present(row), created: row.created }
 }
+
+/** An empty schema means none. */
+const schemaJson = (schema: NewAgent['output_schema']) =>
+  schema && Object.keys(schema).length > 0 ? JSON.stringify(schema) : null
 
 /** Why a client cannot change an agent: a file defines it, or it does not exist. */
 async function refusal(db: Db, orgId: string, id: string): Promise<ApiError> {
@@ -173,6 +219,8 @@ export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promi
   return saved.agent
 }
 
+const jsonColumns = new Set(['capabilities', 'tools', 'initial_files', 'network_access'])
+
 /**
  * Updates an agent.
  * Contract: absent and null keep a field, except `retention_days`, where null means inherited;
@@ -181,15 +229,18 @@ export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promi
 export async function updateAgent(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
-  { capabilities, tools, retention_days, ...change }: AgentChange,
+  { output_schema, retention_days, ...change }: AgentChange,
 ): Promise<Agent> {
   const given = Object.entries(change).filter(([, value]) => value != null)
+  const values = given.map(([name, value]) => [
+    name,
+    jsonColumns.has(name) ? JSON.stringify(value) : value,
+  ])
   const row = await db.kysely
     .updateTable('agents')
     .set({
-      ...Object.fromEntries(given),
-      ...(capabilities != null && { capabilities: JSON.stringify(capabilities) }),
-      ...(tools != null && { tools: JSON.stringify(tools) }),
+      ...Object.fromEntries(values),
+      ...(output_schema != null && { output_schema: schemaJson(output_schema) }),
       ...(retention_days !== undefined && { retention_days }),
       updated_at: sql.raw(nextVersion),
     })
@@ -250,19 +301,33 @@ export async function deleteAgent(db: Db, orgId: string, id: string): Promise<vo
 /** Prompts may be a megabyte each. */
 const batchSize = 50
 
-/** Lists the active agents, or all, in batches, newest first. */
+export type AgentFilter = { all: boolean; search?: string | undefined }
+
+/** SQL: the active agents, or all, that contain the text of the search. */
+const matching = (db: Db, orgId: string, { all, search }: AgentFilter) => {
+  const pattern = containing(search ?? '')
+  return db.kysely
+    .selectFrom('agents')
+    .where('org_id', '=', orgId)
+    .where('id', '<>', generalAgentId)
+    .$if(!all, (q) => q.where('status', '=', 'active'))
+    .$if(search !== undefined, (q) =>
+      q.where(
+        sql<SqlBool>`(name ilike ${pattern} or display_name ilike ${pattern} or description ilike ${pattern})`,
+      ),
+    )
+}
+
+/** Lists agents in batches, newest first. */
 export async function* listAgents(
   db: Db,
   orgId: string,
-  { all, ...span }: RowRange & { all: boolean },
+  { all, search, ...span }: RowRange & AgentFilter,
 ): AsyncGenerator<Agent[]> {
   const batches = batchesOf<AgentRow>(span, batchSize, async ({ after, offset, limit }) => {
-    const rows = await db.kysely
-      .selectFrom('agents')
+    const rows = await matching(db, orgId, { all, search })
       .select(columns)
       .select(sql.raw<UsageRow>(usage).as('usage'))
-      .where('org_id', '=', orgId)
-      .$if(!all, (q) => q.where('status', '=', 'active'))
       .$if(after !== undefined, (q) =>
         q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
       )
@@ -316,25 +381,9 @@ export function archiveFileAgents(db: Db, orgId: string, keptIds: readonly strin
   return db.run<{ id: string; file: string }>(archiveFrom, [orgId, keptIds])
 }
 
-const counted: Statement = {
-  name: 'count-agents',
-  text: `select count(*) as total from agents where org_id = $1 and (status = 'active' or $2)`,
-}
-
-export async function countAgents(db: Db, orgId: string, all: boolean): Promise<number> {
-  const [row] = await db.run<{ total: number }>(counted, [orgId, all])
-  return row!.total
-}
-
-const agentOf: Statement = {
-  name: 'agent-of-session',
-  text: `
-select a.id as "agentId", a.name as "agentName" from sessions s
-join agents a on a.org_id = s.org_id and a.id = s.agent_id
-where s.org_id = $1 and s.id = $2`,
-}
-
-export async function findAgentOf(db: Db, orgId: string, sessionId: string) {
-  const [found] = await db.run<{ agentId: string; agentName: string }>(agentOf, [orgId, sessionId])
-  return found
+export async function countAgents(db: Db, orgId: string, filter: AgentFilter): Promise<number> {
+  const { total } = await matching(db, orgId, filter)
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
 }

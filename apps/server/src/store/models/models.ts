@@ -114,16 +114,24 @@ const bothColumns = [
   ...columns.map((column) => `m.${column}` as const),
   'p.name as provider_name',
   'p.provider_type',
+  'p.status as provider_status',
+  sql<boolean>`(p.api_key is not null or p.base_url is not null)`.as('is_equipped'),
 ] as const
 
+/** A model with the state of its provider. `is_equipped`: it has a key or an address of its own. */
+export type ModelRow = Omit<ModelWithProvider, 'enabled' | 'healthy'> & {
+  provider_status: string
+  is_equipped: boolean
+}
+
 /** Returns a model. Contract: throws 404 `not_found`. */
-export async function getModel(db: Db, orgId: string, id: string): Promise<ModelWithProvider> {
+export async function getModel(db: Db, orgId: string, id: string): Promise<ModelRow> {
   const row = await withProvider(db, orgId)
     .select(bothColumns)
     .where('m.id', '=', id)
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Model')
-  return row as ModelWithProvider
+  return row as ModelRow
 }
 
 /** Refuses a model that cannot be called. Contract: throws 400 `model_unavailable` about `path`. */
@@ -364,7 +372,7 @@ const callable = (
 
 /** Lists the callable models in batches, by provider name and model name. */
 export function listModels(db: Db, scope: ModelScope, filter: ModelFilter, span: RowRange) {
-  return batchesOf<ModelWithProvider>(span, batchSize, async ({ after, offset, limit }) => {
+  return batchesOf<ModelRow>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await callable(db, scope, filter)
       .select(bothColumns)
       .$if(after !== undefined, (q) =>
@@ -378,7 +386,7 @@ export function listModels(db: Db, scope: ModelScope, filter: ModelFilter, span:
       .offset(offset)
       .limit(limit)
       .execute()
-    return rows as ModelWithProvider[]
+    return rows as ModelRow[]
   })
 }
 

@@ -1,4 +1,10 @@
-import type { EventContext, EventDataOf, EventMessage, EventType } from '@outlast/contract'
+import type {
+  EventContext,
+  EventDataOf,
+  EventMessage,
+  EventType,
+  OutputError,
+} from '@outlast/contract'
 import { derivedId } from '../../ids.ts'
 
 /** The part of an event that the conversation needs. */
@@ -19,6 +25,8 @@ export type ConversationEntry = {
   message: EventMessage
   /** True for a summary of earlier messages; `sequence` is that of its event. */
   isSummary?: true
+  /** True for the message after an invalid answer, which has the sequence of the answer. */
+  isCorrection?: true
 }
 
 /** From its event on, models get a shortened conversation. The latest compaction applies. */
@@ -80,14 +88,15 @@ const readers = {
   'reason.thinking.delta': 'ignored',
   'reason.thinking.completed': 'ignored',
   'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
   'llm.generation': 'ignored',
-  'output.message.completed': ({ entries, askedAt }, row) =>
-    insertBeforeLater(entries, entryOf(row), askedAt),
+  'output.message.completed': addReply,
   'reason.completed': 'ignored',
   'act.started': 'ignored',
   'tool.approval_requested': 'ignored',
   'tool.approval_resolved': 'ignored',
   'tool.call_requested': 'ignored',
+  'tool.input_resolved': 'ignored',
   'tool.started': 'ignored',
   'tool.completed': ({ entries }, row) => insertAfterCall(entries, entryOf(row)),
   'tool.progress': 'ignored',
@@ -153,7 +162,7 @@ export function viewOf(
   if (!compaction) return known
   const { message, sequence, said } = compaction
   const placeOf = (wanted: number | undefined) =>
-    known.findIndex((entry) => entry.sequence === wanted) + 1
+    known.findLastIndex((entry) => entry.sequence === wanted) + 1
   const shortened = placeOf(said.shortened_to)
   const shown = known.map((entry, index) => (index < shortened ? shortenedEntry(entry) : entry))
   if (!message) return shown
@@ -233,14 +242,36 @@ function beginAtMessage({ queued, entries }: Conversation, row: Row): void {
   if (message) entries.push({ sequence: row.sequence, message })
 }
 
-function insertBeforeLater(
-  entries: ConversationEntry[],
-  entry: ConversationEntry,
-  askedAt: number,
-): void {
+/** Adds a reply before later messages, and after an invalid answer its violations. */
+function addReply({ entries, askedAt }: Conversation, row: Row): void {
+  const { sequence, data } = row
+  const reply = JSON.parse(data) as EventDataOf<'output.message.completed'>
+  const { message, imported, output_errors: errors } = reply
   let at = entries.length
-  while (at > 0 && entries[at - 1]!.sequence > askedAt) at -= 1
-  entries.splice(at, 0, entry)
+  // No request precedes an imported reply.
+  while (!imported && at > 0 && entries[at - 1]!.sequence > askedAt) at -= 1
+  const correction = errors && [
+    { sequence, message: correctionMessage(row, errors), isCorrection: true as const },
+  ]
+  entries.splice(at, 0, { sequence, message }, ...(correction ?? []))
+}
+
+const correctionStart = 'This answer does not match the required JSON Schema:'
+
+/** True for the text of the message after an invalid answer. */
+export const isCorrectionText = (text: string) => text.startsWith(correctionStart)
+
+/** Creates the message after an invalid answer. Its id derives from its turn and place. */
+function correctionMessage(row: Row, errors: readonly OutputError[]): EventMessage {
+  const { ts, sequence } = row
+  const id = derivedId('message', ts, `correction ${turnOf(row)} ${sequence}`)
+  const list = errors.map(({ path, message }) => `- ${path || 'The answer'} ${message}`)
+  const text = [
+    correctionStart,
+    ...list,
+    'Give the whole answer again, as JSON that matches the schema, without any other text.',
+  ].join('\n')
+  return { id, role: 'user', content: [{ type: 'text', text }], created_at: ts }
 }
 
 function insertAfterCall(entries: ConversationEntry[], entry: ConversationEntry): void {

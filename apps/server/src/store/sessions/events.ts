@@ -163,15 +163,19 @@ const backwards: Statement = {
   name: 'read-backwards',
   text: `
 select sequence, type, ts, context::text as context, data::text as data, tags
-from events where session_id = $1 and sequence < $2 and type = $3
+from events where session_id = $1 and sequence < $2 and type = any($3)
 order by sequence desc limit $4`,
 }
 
-export type BackwardRead = { type: EventType; before: number; limit: number }
+export type BackwardRead = {
+  type: EventType | readonly EventType[]
+  before: number
+  limit: number
+}
 
-/** Reads events of one type before a sequence, the latest first. */
+/** Reads events of some types before a sequence, the latest first. */
 export function readBackwards(db: Db, sessionId: string, { type, before, limit }: BackwardRead) {
-  return db.run<EventRow>(backwards, [sessionId, before, type, limit])
+  return db.run<EventRow>(backwards, [sessionId, before, [type].flat(), limit])
 }
 
 /** Returns the sequence of an event. Contract: throws 400 when the session has none of this id. */
@@ -182,6 +186,23 @@ export async function sequenceOf(db: Db, sessionId: string, id: string): Promise
   if (!row || wireEvent(sessionId, row).id !== id) throw new ApiError('unknown_event_id')
   return sequence
 }
+
+const ofMessage: Statement = {
+  name: 'events-of-message',
+  text: `
+select sequence, type, ts, context::text as context, data::text as data, tags
+from events where session_id = $1 and type = any($2) and position($3 in data::text) > 0
+order by sequence`,
+}
+
+const ownMessageTypes: EventType[] = ['input.message', 'output.message.completed']
+
+/**
+ * Finds the events that contain the id of a posted message or of a reply, as one of them or in a
+ * field of a client. JSON operators would fail for messages with NUL.
+ */
+export const findMessageEvents = (db: Db, sessionId: string, messageId: string) =>
+  db.run<EventRow>(ofMessage, [sessionId, ownMessageTypes, `"id":"${messageId}"`])
 
 const last: Statement = {
   name: 'last-sequences',

@@ -1,4 +1,4 @@
-import type { NewFork, Session, TokenUsage } from '@outlast/contract'
+import type { LastTurn, NewFork, Session, TokenUsage } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
@@ -49,11 +49,14 @@ const namedTexts = `(
 /** Columns of the copy whose values differ from the source. */
 const ofCopy: Record<string, string> = {
   id: ':id',
+  key: ':key',
+  user_id: 'o.user_id',
   title: 'coalesce(:title, o.title)',
   tags: 'coalesce(:tags::text[], o.tags)',
   model_id: 'coalesce(:model_id, o.model_id)',
   status: "case when :isStarted::boolean then 'idle' else 'started' end",
   waiting_for: 'null',
+  last_turn: ':lastTurn::json',
   preview: ':preview',
   output_preview: ':outputPreview',
   input_tokens: ':inputTokens',
@@ -62,6 +65,10 @@ const ofCopy: Record<string, string> = {
   cache_creation_tokens: ':cacheCreationTokens',
   cost_nanos: ':costNanos',
   forked_from: "json_build_object('session_id', o.id, 'sequence', :sequence::integer)",
+  superseded_by: 'null',
+  // A copy stays in its channel: its user is another person than one of the organization.
+  channel_id: 'o.channel_id',
+  channel_key_id: 'o.channel_key_id',
   legal_hold: 'false',
   started_at: 'case when :isStarted then o.started_at end',
   finished_at: 'case when cardinality(:types) > 0 then o.now else :idledAt::timestamptz end',
@@ -99,7 +106,7 @@ with o as (
 ), k as (
   insert into session_storage (org_id, session_id, kind, name, body, created_at, updated_at)
   select k.org_id, :id, k.kind, k.name, k.body, k.created_at, k.updated_at
-  from o join session_storage k on k.session_id = o.id
+  from o join session_storage k on k.session_id = o.id and (k.kind = 'value' or :isTaken)
   returning kind, octet_length(body) as bytes
 ), e as (${insertEvents(`
   select :id, e.sequence, e.type, e.ts, e.context, e.data, e.tags
@@ -142,31 +149,45 @@ export type AsOf = {
   usage: TokenUsage | undefined
   /** When it was last idle. */
   idledAt: string | null
+  lastTurn: LastTurn | null
   /** The last sequence and the prompt of the latest model call. */
   context: { sequence: number; prompt: string } | undefined
   /** Events that end the running turn in the copy. */
   ending: readonly NewEvent[]
 }
 
+/** The id of a fork that supersedes its source, and the key of the source. */
+export type TakenKey = { id: string; key: string | null }
+
+type Copying = {
+  as: AsOf
+  changes: Pick<NewFork, 'title' | 'tags' | 'model_id'>
+  taken?: TakenKey | undefined
+}
+
 export type Forked = { session: Session; hasSecrets: boolean }
 
 /**
- * Copies a session up to an event, with its files and stored texts.
+ * Copies a session up to an event, with its files and stored values, and with its secrets if it
+ * supersedes the source.
  * Contract: secrets are still sealed for the source; throws 404.
  */
 export async function copySession(
   db: Db,
   { orgId, sessionId }: { orgId: string; sessionId: string },
-  { as, changes }: { as: AsOf; changes: Pick<NewFork, 'title' | 'tags' | 'model_id'> },
+  { as, changes, taken }: Copying,
 ): Promise<Forked> {
-  const id = newId('session')
+  const { id, key } = taken ?? { id: newId('session'), key: null }
   const { usage, ending } = as
   const values = valuesOf(copy, {
     orgId,
     sessionId,
     id,
+    key,
+    isTaken: taken !== undefined,
     ...eventLists(ending),
     ...as,
+    lastTurn: as.lastTurn && JSON.stringify(as.lastTurn),
     title: changes.title ?? null,
     tags: changes.tags ?? null,
     model_id: changes.model_id ?? null,
@@ -181,5 +202,5 @@ export async function copySession(
   })
   const [row] = await db.run<SessionRow & { secrets: number }>(copy, values)
   if (!row) throw new ApiError('not_found', 'Session')
-  return { session: present(row), hasSecrets: row.secrets > 0 }
+  return { session: present({ ...row, is_pinned: false }), hasSecrets: row.secrets > 0 }
 }

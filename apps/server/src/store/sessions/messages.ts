@@ -63,9 +63,9 @@ const nowhere = '{}'
 
 /**
  * SQL: a parked turn resumes with a message that needs no turn of its own, if it waits for the
- * client.
+ * client or for answers.
  */
-const goesOn = `(:busyData::json is null and waiting_for->>'type' = 'tool_results')`
+const goesOn = `(:busyData::json is null and waiting_for->>'type' in ('tool_results', 'input'))`
 
 /** Counts at most as many turns as the quota allows. */
 const runningTurns =

@@ -10,7 +10,7 @@ const stored: Statement = {
 select coalesce(sum(sessions) filter (where agent_id = ''), 0)::bigint as sessions,
   coalesce(sum(stored_bytes), 0)::bigint + (
     select coalesce(sum(${agentRowBytes} + octet_length(system_prompt) + coalesce(octet_length(description), 0)
-      + pg_column_size(capabilities) + pg_column_size(tools)), 0)
+      + pg_column_size(capabilities) + pg_column_size(tools) + coalesce(pg_column_size(initial_files), 0)), 0)
     from agents where org_id = $1
   )::bigint as bytes
 from counters where org_id = $1`,

@@ -55,3 +55,27 @@ export async function retryTurn(db: Db, { orgId, sessionId, failed, turnId, turn
   const begun = await db.run(retry, [orgId, failed, sessionId, turnId, turnsMax])
   return begun.length > 0
 }
+
+const lastFailure: Statement = {
+  name: 'last-failure',
+  text: `
+select s.turn_id, f.id as failed, f.sequence from sessions s
+left join lateral (
+  select id, sequence from failed_turns
+  where session_id = s.id and case when s.turn_id is null then failed_at = s.finished_at else retried_as = s.turn_id end
+  order by sequence desc limit 1
+) f on true
+where s.org_id = $1 and s.id = $2`,
+}
+
+/** The running turn of a session, and the failed turn that it retries, or that ended last. */
+export type LastFailure = { turn_id: string | null } & (
+  | { failed: string; sequence: number }
+  | { failed: null }
+)
+
+/** Finds the failure that a session can retry or is retrying. Undefined without the session. */
+export async function findLastFailure(db: Db, orgId: string, sessionId: string) {
+  const [found] = await db.run<LastFailure>(lastFailure, [orgId, sessionId])
+  return found
+}

@@ -1,4 +1,4 @@
-import type { TokenUsage } from '@outlast/contract'
+import type { LastTurn, TokenUsage } from '@outlast/contract'
 import type { Db } from '../database.ts'
 import { textList, textRows } from '../json-lists.ts'
 import { randomShard } from '../shards.ts'
@@ -23,8 +23,8 @@ const textPart = `, x as (${storeRows('s.org_id', `s, ${textRows(':textHashes', 
 )`
 
 const countPart = (more = '') => `, c as (
-  insert into counters as c (org_id, agent_id, shard, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, stored_bytes, cost_nanos)
-  select org_id, agent_id, :shard::smallint, :inputTokens, :outputTokens, coalesce(:cacheReadTokens, 0), coalesce(:cacheCreationTokens, 0), :bytes, :costNanos::bigint from s where :inputTokens + :outputTokens + :bytes > 0
+  insert into counters as c (org_id, agent_id, shard, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, stored_bytes, cost_nanos, executions, execution_ms)
+  select org_id, agent_id, :shard::smallint, :inputTokens, :outputTokens, coalesce(:cacheReadTokens, 0), coalesce(:cacheCreationTokens, 0), :bytes, :costNanos::bigint, ended::int, case when ended then :turnMs::bigint else 0 end from s where ended or :inputTokens + :outputTokens + :bytes > 0
   ${more}
   on conflict (org_id, agent_id, shard) do update set
     input_tokens = c.input_tokens + excluded.input_tokens,
@@ -32,11 +32,13 @@ const countPart = (more = '') => `, c as (
     cache_read_tokens = c.cache_read_tokens + excluded.cache_read_tokens,
     cache_creation_tokens = c.cache_creation_tokens + excluded.cache_creation_tokens,
     stored_bytes = c.stored_bytes + excluded.stored_bytes,
+    executions = c.executions + excluded.executions,
+    execution_ms = c.execution_ms + excluded.execution_ms,
     cost_nanos = case when excluded.cost_nanos is null then c.cost_nanos else coalesce(c.cost_nanos, 0) + excluded.cost_nanos end
 )`
 
 const countTextsPart = countPart(`union all
-  select :orgId, '${countedTexts}', :shard, 0, 0, 0, 0, sum(bytes), null from x having count(bytes) > 0`)
+  select :orgId, '${countedTexts}', :shard, 0, 0, 0, 0, sum(bytes), null, 0, 0 from x having count(bytes) > 0`)
 
 const failurePart = `, f as (
   insert into failed_turns (
@@ -62,6 +64,7 @@ with s as (
     turn_node = case when sequence = :endsAt then null else turn_node end,
     turn_cancelled = sequence <> :endsAt and turn_cancelled,
     turn_id = case when sequence = :endsAt then :nextTurnId else turn_id end,
+    last_turn = case when sequence = :endsAt then :lastTurn::json else last_turn end,
     waiting_for = null,
     wait_expires_at = null,
     output_preview = coalesce(:outputPreview, output_preview),
@@ -111,6 +114,8 @@ export type TurnEnding = {
    * The next turn, for input that no model call has received. Without it the session becomes idle.
    */
   next: { turnId: string; from: number; input: string } | undefined
+  /** Time since the start of the turn. */
+  turnMs?: number | undefined
   /** Set when the turn ends because it cannot continue. */
   failure?: TurnFailure | undefined
 }
@@ -167,6 +172,7 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     nextTurnId: ending?.next?.turnId ?? null,
     nextFrom: ending?.next?.from ?? null,
     nextInput: ending?.next?.input ?? null,
+    lastTurn: ending ? JSON.stringify(lastTurnOf(run, what)) : null,
     outcome: what.outcome ?? false,
     outputPreview: what.outputPreview ?? null,
     inputTokens: usage?.input_tokens ?? 0,
@@ -178,6 +184,7 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     cancelled: what.cancelled ?? false,
     costNanos: usage?.cost_usd === undefined ? null : nanosOf(usage.cost_usd),
     bytes: what.bytes ?? 0,
+    turnMs: ending?.turnMs ?? 0,
     afterSequence: what.after?.sequence ?? null,
     afterTs: what.after?.ts ?? null,
     shard: randomShard(),
@@ -187,6 +194,12 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
   })
   const [appended] = await db.run<Appended>(append, values)
   return appended
+}
+
+function lastTurnOf({ turnId: id }: TurnRun, { ending, cancelled }: Appending): LastTurn {
+  const { error = null, code: error_code = null } = ending?.failure ?? {}
+  const status = ending?.failure ? 'failed' : cancelled ? 'cancelled' : 'completed'
+  return { id, status, error, error_code }
 }
 
 const failureValues = ({ input, nodeId, error, code }: TurnFailure, { attempt }: TurnRun) => ({

@@ -1,9 +1,10 @@
-import type { CapabilityUse, ClientTool, WaitingFor } from '@outlast/contract'
+import type { CapabilityUse, ClientTool, NetworkAccess, WaitingFor } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
 import type { ModelRoute } from '../models/models.ts'
 import { statement, valuesOf } from '../statements.ts'
 import type { UsageRow } from '../usage.ts'
 import { appendEvents, events, type NewEvent } from './log-sql.ts'
+import type { ToolRules } from './tool-rules.ts'
 
 export type { NewEvent } from './log-sql.ts'
 
@@ -13,9 +14,12 @@ export type TurnRun = { orgId: string; sessionId: string; turnId: string; attemp
 /** Columns of the session `s` and its agent `a` that a turn needs. */
 export const takenColumns = `
   s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
-  s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities, s.tools,
+  s.context_sequence, s.context_prompt, s.agent_id, s.user_id, s.model_id, s.capabilities, s.tools, s.tool_rules,
+  s.max_iterations, s.parallel_tool_calls, s.network_access,
+  a.max_iterations as agent_max_iterations, a.parallel_tool_calls as agent_parallel_tool_calls, a.network_access as agent_network_access,
   s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens, s.cost_nanos,
-  a.name as agent_name, a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.default_model_id,
+  s.system_prompt as session_prompt, s.locale, s.hints,
+  a.name as agent_name, a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.output_schema as agent_output_schema, a.default_model_id,
   clock_timestamp()::timestamptz(3) as now`
 
 /**
@@ -68,15 +72,27 @@ export type TakenTurn = UsageRow & {
   context_sequence: number
   context_prompt: string | null
   agent_id: string
+  user_id: string | null
   agent_name: string
   model_id: string | null
   capabilities: CapabilityUse[]
+  session_prompt: string | null
+  locale: string | null
+  hints: Record<string, unknown> | null
   system_prompt: string
   agent_capabilities: CapabilityUse[]
   tools: ClientTool[]
   agent_tools: ClientTool[]
+  agent_output_schema: Record<string, unknown> | null
   default_model_id: string | null
+  max_iterations: number | null
+  parallel_tool_calls: boolean | null
+  network_access: NetworkAccess | null
+  agent_max_iterations: number | null
+  agent_parallel_tool_calls: boolean | null
+  agent_network_access: NetworkAccess | null
   now: string
+  tool_rules: ToolRules | null
   /** The model of its first call, if the statement that stored its message took the turn. */
   route?: ModelRoute | null
   /** True when its node died during the turn; a released turn has no node. */

@@ -1,4 +1,4 @@
-import type { WaitingFor, Workflow, WorkflowQuery } from '@outlast/contract'
+import type { OmittedImage, WaitingFor, Workflow, WorkflowQuery } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
 import { refusedMs } from './turns.ts'
 
@@ -175,4 +175,17 @@ export type SessionFacts = {
 export async function findFacts(db: Db, orgId: string, sessionId: string, leaseMs: number) {
   const [found] = await db.run<SessionFacts>(facts, [orgId, sessionId, leaseMs, refusedMs])
   return found
+}
+
+const omitted: Statement = {
+  name: 'omitted-images',
+  text: `
+select data->'metadata'->'omitted_images' as images from events
+where session_id = $1 and type = 'llm.generation' order by sequence desc limit 1`,
+}
+
+/** Returns the images that the latest finished model call of a session received as text. */
+export async function findOmittedImages(db: Db, sessionId: string): Promise<OmittedImage[]> {
+  const [row] = await db.run<{ images: OmittedImage[] | null }>(omitted, [sessionId])
+  return row?.images ?? []
 }

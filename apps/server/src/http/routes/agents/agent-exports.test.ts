@@ -89,6 +89,21 @@ test('an archived agent is exported, one that is not there is 404, another forma
   })
 })
 
+test('limits, files and the name to show survive an export and an import', async () => {
+  const fields = {
+    display_name: 'Ada, the "first"',
+    initial_files: [
+      { path: '/a.md', content: '# A\n\n- b: c\n', is_readonly: true },
+      { path: '/bin', content: 'AAEC', encoding: 'base64' },
+    ],
+    max_iterations: 7,
+    parallel_tool_calls: false,
+    network_access: { allowed: ['*.example.com', 'example.org/docs'], blocked: ['a.example.com'] },
+  }
+  await files.expectRoundTrip(await createAgent(server, { ...whole, ...fields }))
+  await files.expectRoundTrip(await createAgent(server, { parallel_tool_calls: true }))
+})
+
 test('characters that YAML refuses are escaped, in every part of a file', async () => {
   const some = [0x01, 0x1b, 0x7f, 0x80, 0x85, 0x9b, 0x9f, 0x2028, 0x2029, 0xfeff, 0xfffe, 0xffff]
   for (const odd of some.map((code) => String.fromCharCode(code))) {
@@ -173,7 +188,8 @@ const oddConfig = fc.dictionary(oddText, fc.oneof(oddText, oddValue), { maxKeys:
 
 const oddAgent = fc.record(
   {
-    name: oddText.map((text) => [...text.replace(/\p{Cc}/gu, '')].slice(0, 60).join('') || 'x'),
+    // With a capital letter: a slug would replace the agent instead of creating another.
+    name: oddText.map((text) => `X${[...text.replace(/\p{Cc}/gu, '')].slice(0, 60).join('')}`),
     system_prompt: oddText,
     description: oddText,
     default_model_id: fc.constant(simulatedModel),

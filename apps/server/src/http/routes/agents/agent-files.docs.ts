@@ -16,14 +16,16 @@ export const agentFileDocs = {
     tag: 'Agents',
     summary: 'Import an agent',
     description:
-      'Creates an agent from a file and returns 201, or replaces the agent whose id the file names and returns 200. The file is Markdown with front matter, YAML, JSON, or a bare system prompt. The server detects the format from the content and accepts any Content-Type. The file has at most 3 MiB.',
+      'Creates an agent from a file and returns 201, or replaces the agent whose id, or without one whose slug as a name, the file has and returns 200. The file is Markdown with front matter, YAML, JSON, or a bare system prompt. The server detects the format from the content and accepts any Content-Type. The file has at most 3 MiB.',
     errors: [
+      'invalid_output_schema',
       'invalid_agent_file',
       'system_prompt_required',
       'capability_unknown',
       'model_unavailable',
       'quota_exceeded',
       'agent_from_file',
+      'agent_name_taken',
     ],
     request: markdown,
     sample:

@@ -88,7 +88,7 @@ test('other text is a prompt as it is, and the agent is named after the time', a
   for (const prompt of prompts) {
     const agent = await files.imported(`\r\n  ${prompt}\n\n`)
     assert.equal(agent.system_prompt, prompt)
-    assert.match(agent.name, /^agent-20\d{6}-\d{6}$/)
+    assert.match(agent.name, /^agent-20\d{6}-\d{6}-[0-9a-f]{8}$/)
   }
   const unix = await files.imported('You are Ada.\r\nYou count.')
   assert.equal(unix.system_prompt, 'You are Ada.\nYou count.')
@@ -96,7 +96,7 @@ test('other text is a prompt as it is, and the agent is named after the time', a
 
 test('keys of other programs are passed over, and a display name serves where there is no name', async () => {
   const foreign =
-    'status: archived\nusage: { input_tokens: 7 }\ncreated_at: 2020-01-01\ninitial_files: [{ path: /a }]\n'
+    'status: archived\nusage: { input_tokens: 7 }\ncreated_at: 2020-01-01\nharness: { path: /a }\n'
   const agent = await files.imported(`---\ndisplay_name: Ada L.\n${foreign}---\nHi`)
   const { name, status, usage, created_at } = agent
   assert.deepEqual([name, status, usage], ['Ada L.', 'active', undefined])
@@ -245,11 +245,10 @@ test('refuses a file without a prompt with the sentence that clients match', asy
   for (const file of [...texts, 'name: Ada\nsystem_prompt: ""', '{"system_prompt":null}']) {
     const { status, body } = await files.importFile(file)
     assert.equal(status, 400, file)
-    assert.deepEqual(body, {
-      error: 'System prompt is required (provide in front matter or as markdown body)',
-      code: 'system_prompt_required',
-      details: [{ path: 'system_prompt', message: 'is required' }],
-    })
+    const { error, code, details } = body
+    const sentence = 'System prompt is required (provide in front matter or as markdown body)'
+    assert.deepEqual([error, code], [sentence, 'system_prompt_required'])
+    assert.deepEqual(details, [{ path: 'system_prompt', message: 'is required' }])
   }
   const none = await fetch(`${server.url}/v1/agents/import`, { method: 'POST' })
   assert.equal(none.status, 400)

@@ -1,14 +1,14 @@
 import { Agent, ErrorResponse, ExportAgentQuery, NewAgent } from '@outlast/contract'
 import { checkClientTools } from '../../../capabilities/client-tools.ts'
 import { masked, withoutSecrets } from '../../../capabilities/masking.ts'
-import { parseId } from '../../../ids.ts'
+import { getAgentId } from '../../../store/models/agent-names.ts'
 import { getAgent } from '../../../store/models/agents.ts'
 import type { Api } from '../../core/api.ts'
 import { parseTextBodies, storable } from '../../core/body.ts'
 import { fitting } from '../../core/validate.ts'
 import { readAgentFile } from './agent-files/read.ts'
 import { dispositionOf, formats } from './agent-files/write.ts'
-import { checkAgent, checkRoom, postAgent } from './agents.ts'
+import { checkAgent, checkRoom, identified, postAgent } from './agents.ts'
 
 const fileBytesMax = 3 * 1024 * 1024
 
@@ -24,7 +24,8 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
       response: { '4xx': ErrorResponse },
     },
     async handler({ params, query, principal, db }, reply) {
-      const agent = await getAgent(db, principal.orgId, parseId('agent', params.agent_id))
+      const { orgId } = principal
+      const agent = await getAgent(db, orgId, await getAgentId(db, orgId, params.agent_id))
       const { type, ending, write } = formats[query.format ?? 'markdown']
       reply.header('content-type', `${type}; charset=utf-8`)
       reply.header('content-disposition', dispositionOf(agent.name, ending))
@@ -46,7 +47,8 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
       },
       preHandler: checkRoom(node),
       async handler({ body = '', principal: { orgId }, db }, reply) {
-        const agent = fitting(NewAgent, storable(readAgentFile(body)))
+        const given = fitting(NewAgent, storable(readAgentFile(body)))
+        const agent = await identified(db, orgId, given)
         await checkAgent(node, { db, orgId }, agent)
         const tools = checkClientTools(agent.tools)
         const saved = await postAgent(db, orgId, { ...agent, tools })

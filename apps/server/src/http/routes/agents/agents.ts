@@ -7,6 +7,8 @@ import {
   type ClientTool,
   DeleteAgentQuery,
   ErrorResponse,
+  type InitialFile,
+  isAgentSlug,
   NewAgent,
   Preview,
   PreviewAgent,
@@ -20,11 +22,15 @@ import {
 } from '../../../capabilities/client-tools.ts'
 import { isMasked, masked, unmasked } from '../../../capabilities/masking.ts'
 import { capabilitiesFor } from '../../../capabilities/mcp.ts'
+import { checkOutputSchema } from '../../../capabilities/output-schema.ts'
+import { checkLimits, type GivenLimits } from '../../../capabilities/turn-limits.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
-import { parseId } from '../../../ids.ts'
+import { newId } from '../../../ids.ts'
 import { modelScope } from '../../../providers/keys.ts'
-import type { Node } from '../../../runtime/node.ts'
+import { fileLimits, type Node } from '../../../runtime/node.ts'
 import type { Db } from '../../../store/database.ts'
+import { readInitialFiles } from '../../../store/files/initial-files.ts'
+import { checkName, claimName, getAgentId } from '../../../store/models/agent-names.ts'
 import {
   archiveAgent,
   countAgents,
@@ -45,10 +51,12 @@ import { sendList } from '../../core/list.ts'
 import { agentPreview } from './preview.ts'
 
 type Params = { agent_id: string }
-type Choices = {
+type Choices = GivenLimits & {
+  initial_files?: InitialFile[] | null
   capabilities?: CapabilityUse[] | null
   default_model_id?: string | null
   tools?: ClientTool[] | null
+  output_schema?: Record<string, unknown> | null
 }
 
 type Where = { db: Db; orgId: string }
@@ -57,8 +65,18 @@ type Where = { db: Db; orgId: string }
 export async function checkAgent(
   node: Node,
   { db, orgId }: Where,
-  { capabilities, default_model_id: model, tools }: Choices,
+  {
+    capabilities,
+    default_model_id: model,
+    tools,
+    output_schema,
+    initial_files: files,
+    ...limits
+  }: Choices,
 ): Promise<void> {
+  checkOutputSchema(output_schema)
+  checkLimits(limits, node.config.TURN_ITERATIONS_MAX)
+  readInitialFiles(files ?? [], fileLimits(node.config))
   const uses = capabilities ?? []
   // Uses the transaction of the request, so that none waits for a second connection.
   const clientTools = checkClientTools(tools)
@@ -85,17 +103,49 @@ export const checkRoom =
   async ({ principal, headers, db }: Pick<FastifyRequest, 'principal' | 'headers' | 'db'>) =>
     quotas.checkStorage(db, principal.orgId, Number(headers['content-length'] ?? 0))
 
+/** Adds the id of the active agent with the name of an agent without an id. Reserves the name. */
+export async function identified<A extends NewAgent>(db: Db, orgId: string, agent: A): Promise<A> {
+  return agent.id ? agent : { ...agent, id: await claimName(db, orgId, agent.name) }
+}
+
 /** Creates an agent, or replaces the one whose id is given. */
 export async function postAgent(db: Db, orgId: string, agent: NewAgent): Promise<Saved> {
   const { id } = agent
-  if (id) return saveAgent(db, orgId, { ...agent, id })
+  if (id) return storeAgent(db, orgId, { ...agent, id })
   return { agent: await createAgent(db, orgId, agent), created: true }
 }
 
-const shown = ({ capabilities }: Node, agent: Agent) => masked(capabilities, agent)
+/** Contract: throws 409 `agent_name_taken`. An agent that shares its name already may keep it. */
+async function storeAgent(db: Db, orgId: string, agent: NewAgent & { id: string }): Promise<Saved> {
+  const before = await findAgent(db, orgId, agent.id)
+  const saved = await saveAgent(db, orgId, agent)
+  if (before?.status !== 'active' || before.name !== agent.name) {
+    await checkName(db, orgId, saved.agent)
+  }
+  return saved
+}
+
+/** Contract: as `storeAgent`. */
+async function changeAgent(db: Db, at: { orgId: string; id: string }, change: AgentChange) {
+  const before = await getAgent(db, at.orgId, at.id)
+  const agent = await updateAgent(db, at, change)
+  const isSame = agent.name === before.name && agent.status === before.status
+  if (!isSame && agent.status === 'active') await checkName(db, at.orgId, agent)
+  return agent
+}
+
+/** The id of the agent to put. A name that no active agent has is the name of a new one. */
+async function idToPut(db: Db, orgId: string, idOrName: string, { name }: NewAgent) {
+  const isOwnName = idOrName === name && isAgentSlug(name)
+  if (!isOwnName) return getAgentId(db, orgId, idOrName)
+  return (await claimName(db, orgId, name)) ?? newId('agent')
+}
+
+/** Converts an agent to the response of a request, without its secrets. */
+export const shownAgent = ({ capabilities }: Node, agent: Agent) => masked(capabilities, agent)
 
 const send = (node: Node, reply: FastifyReply, agent: Agent) =>
-  tell(reply, agent).send(shown(node, agent))
+  tell(reply, agent).send(shownAgent(node, agent))
 
 /** With `If-Match`, refuses a change to a version that another request has replaced. */
 async function checkVersion(
@@ -115,7 +165,12 @@ async function checked<B extends Choices>(
 ): Promise<B> {
   const whole = await withSecrets(node, where, id, body)
   await checkAgent(node, where, whole)
-  return whole.tools ? { ...whole, tools: checkClientTools(whole.tools) } : whole
+  const schema = checkOutputSchema(whole.output_schema)
+  return {
+    ...whole,
+    ...(whole.tools && { tools: checkClientTools(whole.tools) }),
+    ...(schema && { output_schema: schema }),
+  }
 }
 
 async function withSecrets<B extends Choices>(
@@ -160,14 +215,14 @@ function listRoutes({ app, node }: Api): void {
       response: { 200: AgentPage, '4xx': ErrorResponse },
     },
     async handler({ query, principal: { orgId }, db }, reply) {
-      const all = query.include_archived ?? false
+      const filter = { all: query.include_archived ?? false, search: query.search }
       return sendList(reply, query, {
         async *batches(range) {
-          for await (const agents of listAgents(db, orgId, { ...range, all })) {
-            yield agents.map((agent) => shown(node, agent))
+          for await (const agents of listAgents(db, orgId, { ...range, ...filter })) {
+            yield agents.map((agent) => shownAgent(node, agent))
           }
         },
-        count: () => countAgents(db, orgId, all),
+        count: () => countAgents(db, orgId, filter),
       })
     },
   })
@@ -182,8 +237,9 @@ function listRoutes({ app, node }: Api): void {
     },
     preHandler: checkRoom(node),
     async handler(request, reply) {
-      const { body, db } = request
+      const { db } = request
       const { orgId } = request.principal
+      const body = await identified(db, orgId, request.body)
       await checkRetention(request, body.id, body)
       const { agent, created } = await postAgent(
         db,
@@ -245,11 +301,9 @@ function storedRoutes({ app, node }: Api): void {
       response: { 200: Agent, '4xx': ErrorResponse },
     },
     async handler({ params, principal, db }, reply) {
-      return send(
-        node,
-        reply,
-        await getAgent(db, principal.orgId, parseId('agent', params.agent_id)),
-      )
+      const { orgId } = principal
+      const id = await getAgentId(db, orgId, params.agent_id)
+      return send(node, reply, await getAgent(db, orgId, id))
     },
   })
 
@@ -266,12 +320,12 @@ function storedRoutes({ app, node }: Api): void {
     async handler(request, reply) {
       const { params, principal, body, db } = request
       const { orgId } = principal
-      const id = parseId('agent', params.agent_id)
+      const id = await idToPut(db, orgId, params.agent_id, body)
       if (body.id && body.id !== id) throw invalidAt('id', 'is not the id of the path')
       await checkRetention(request, id, body)
       const whole = await checked(node, { db, orgId }, id, body)
       await checkVersion(request, id)
-      const { agent, created } = await saveAgent(db, orgId, { ...whole, id })
+      const { agent, created } = await storeAgent(db, orgId, { ...whole, id })
       return send(node, reply.code(created ? 201 : 200), agent)
     },
   })
@@ -291,12 +345,12 @@ function changeRoutes({ app, node }: Api): void {
     async handler(request, reply) {
       const { params, principal, body, db } = request
       const { orgId } = principal
-      const id = parseId('agent', params.agent_id)
+      const id = await getAgentId(db, orgId, params.agent_id)
       await checkRetention(request, id, body)
       const change = await checked(node, { db, orgId }, id, body)
       if (change.tools || change.capabilities) await checkTogether(node, { db, orgId }, id, change)
       await checkVersion(request, id)
-      return send(node, reply, await updateAgent(db, { orgId, id }, change))
+      return send(node, reply, await changeAgent(db, { orgId, id }, change))
     },
   })
 
@@ -310,9 +364,9 @@ function changeRoutes({ app, node }: Api): void {
     },
     async handler(request, reply) {
       const { params, query, principal, db } = request
-      const id = parseId('agent', params.agent_id)
+      const id = await getAgentId(db, principal.orgId, params.agent_id)
+      request.auditNote = { target: id, ...(query.permanent && { details: { permanent: true } }) }
       if (query.permanent) {
-        request.auditNote = { details: { permanent: true } }
         await deleteAgent(db, principal.orgId, id)
       } else await archiveAgent(db, principal.orgId, id)
       return reply.code(204).send()

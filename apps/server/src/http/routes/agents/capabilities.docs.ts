@@ -5,7 +5,7 @@ export const capabilityDocs = {
     tag: 'Capabilities',
     summary: 'List capabilities',
     description:
-      'Returns the capabilities that agents and sessions can use, in the order of their ids: those of the server and one for each active MCP server of the organization.',
+      'Returns the capabilities that agents and sessions can use, in the order of their ids: those of the server and one for each active MCP server of the organization. `search` finds them by id, name and description.',
     sample: 'const capabilities = await outlast.capabilities.list()',
   },
   get_capability: {

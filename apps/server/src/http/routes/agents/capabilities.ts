@@ -1,4 +1,4 @@
-import { CapabilityInfo, CapabilityPage, ErrorResponse, PageQuery } from '@outlast/contract'
+import { CapabilityInfo, CapabilityPage, CapabilityQuery, ErrorResponse } from '@outlast/contract'
 import { compareListed, describeCapability } from '../../../capabilities/catalog.ts'
 import { serverIdOf } from '../../../capabilities/mcp/ref.ts'
 import { describeServers } from '../../../capabilities/mcp.ts'
@@ -7,20 +7,25 @@ import { findMcpServers, listActiveMcpServers } from '../../../store/models/mcp-
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
 
+const contains = ({ id, name, description }: CapabilityInfo, search: string) =>
+  [id, name, description].some((text) => text.toLowerCase().includes(search.toLowerCase()))
+
 export function capabilityRoutes({ app, node }: Api): void {
   const own = node.capabilities.map(describeCapability)
 
-  app.route<{ Querystring: PageQuery }>({
+  app.route<{ Querystring: CapabilityQuery }>({
     method: 'GET',
     url: '/v1/capabilities',
     schema: {
       operationId: 'list_capabilities',
-      querystring: PageQuery,
+      querystring: CapabilityQuery,
       response: { 200: CapabilityPage, '4xx': ErrorResponse },
     },
     async handler({ query, principal: { orgId }, db }) {
       const servers = describeServers(await listActiveMcpServers(db, orgId), node)
-      const all = [...own, ...servers.map(describeCapability)].sort(compareListed)
+      const all = [...own, ...servers.map(describeCapability)]
+        .filter((one) => query.search === undefined || contains(one, query.search))
+        .sort(compareListed)
       const { offset, limit } = rangeOf(query)
       const end = query.limit === undefined ? all.length : offset + limit
       const data = all.slice(offset, end)

@@ -1,10 +1,13 @@
-import type { CapabilityUse, ClientTool, Preview } from '@outlast/contract'
+import type { CapabilityUse, ClientTool, Preview, Session } from '@outlast/contract'
 import { assemble, describeAgent } from '../../../capabilities/catalog.ts'
+import { clientToolsOf } from '../../../capabilities/client-tools.ts'
 import { masked } from '../../../capabilities/masking.ts'
 import { capabilitiesFor } from '../../../capabilities/mcp.ts'
+import { sessionPrompt } from '../../../capabilities/session-prompt.ts'
 import { modelScope } from '../../../providers/keys.ts'
 import type { Node } from '../../../runtime/node.ts'
 import type { Db } from '../../../store/database.ts'
+import { getAgent } from '../../../store/models/agents.ts'
 import { findModelRoute } from '../../../store/models/models.ts'
 
 type Previewed = {
@@ -16,9 +19,28 @@ type Previewed = {
   models: (string | null | undefined)[]
 }
 
+type Previewing = Omit<Node, 'db'> & { db: Db }
+
+/** The prompt and tools of the next turn of a session. */
+export async function sessionPreview(
+  node: Previewing,
+  orgId: string,
+  session: Session,
+): Promise<Preview> {
+  const { system_prompt: session_prompt, locale } = session
+  const agent = await getAgent(node.db, orgId, session.agent_id)
+  return agentPreview(node, orgId, {
+    prompt: sessionPrompt({ session_prompt, system_prompt: agent.system_prompt, locale }),
+    agentUses: agent.capabilities,
+    sessionUses: session.capabilities,
+    clientTools: clientToolsOf(agent.tools ?? [], session.tools),
+    models: [session.model_id, agent.default_model_id],
+  })
+}
+
 /** The prompt and tools that the next turn would send to a model. */
 export async function agentPreview(
-  node: Omit<Node, 'db'> & { db: Db },
+  node: Previewing,
   orgId: string,
   { prompt, agentUses, sessionUses, clientTools, models }: Previewed,
 ): Promise<Preview> {

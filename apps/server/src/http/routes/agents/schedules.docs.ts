@@ -30,6 +30,7 @@ export const scheduleDocs = {
       'Creates a schedule that sends a message to a session or starts a session at the times of a cron expression. The database clock decides when it is due, and the due time survives restarts of every node. The target is checked now and again at each time. The schedule acts for its organization and stays when its creator leaves. With authentication, times must be at least `SCHEDULE_INTERVAL_MIN_SECONDS` (default 60) apart.',
     errors: [
       'invalid_cron',
+      'invalid_output_schema',
       'invalid_target_type',
       'model_unavailable',
       'schedule_exists',
@@ -50,7 +51,7 @@ export const scheduleDocs = {
     summary: 'Update a schedule',
     description:
       'Changes the given properties of a schedule; absent and null properties stay. A new expression, time zone or `enabled` recalculates `next_trigger_at`. A turn that is already running continues.',
-    errors: ['invalid_cron', 'invalid_target_type', 'model_unavailable'],
+    errors: ['invalid_cron', 'invalid_target_type', 'model_unavailable', 'invalid_output_schema'],
     request: { cron_expression: '30 8 * * MON-FRI' },
     sample: `const schedule = await outlast.schedules.update('${id}', {\n  cron_expression: '30 8 * * MON-FRI',\n})`,
   },

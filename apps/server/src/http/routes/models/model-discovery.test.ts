@@ -50,6 +50,8 @@ test('models of the vendor are added, and asked for with the stored key', async 
     status: 'active',
     source: 'discovered',
     is_stale: false,
+    enabled: true,
+    healthy: true,
   })
   const audit = (await call('GET', '/v1/audit-log')).body.data
   assert.ok(audit.some(({ action }: { action: string }) => action === 'sync_models'))

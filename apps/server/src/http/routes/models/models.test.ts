@@ -71,6 +71,8 @@ test('a new database has the models of four providers, the simulated one the def
     status: 'active',
     source: 'predefined',
     is_stale: false,
+    enabled: true,
+    healthy: true,
   })
 })
 
@@ -95,7 +97,8 @@ test('a model is created, read, listed, changed and deleted', async (t) => {
     is_stale: false,
   })
   const path = `/v1/llm-models/${id}`
-  const both = { provider_name: 'Simulated', provider_type: 'llmsim' }
+  const state = { enabled: true, healthy: true }
+  const both = { provider_name: 'Simulated', provider_type: 'llmsim', ...state }
   assert.deepEqual((await call('GET', path)).body, { ...created.body, ...both })
 
   const changed = await call('PATCH', path, { display_name: 'E', capabilities: [], status: null })

@@ -9,9 +9,11 @@ import {
   NewModel,
   PageQuery,
 } from '@outlast/contract'
+import type { Config } from '../../../config.ts'
 import { parseId } from '../../../ids.ts'
 import { profileOf } from '../../../providers/catalogue.ts'
-import { modelScope } from '../../../providers/keys.ts'
+import { providers } from '../../../providers/index.ts'
+import { environmentKey, modelScope } from '../../../providers/keys.ts'
 import { modelsMax } from '../../../store/models/discovery.ts'
 import {
   countModels,
@@ -21,6 +23,7 @@ import {
   getModel,
   listModels,
   listProviderModels,
+  type ModelRow,
   updateModel,
 } from '../../../store/models/models.ts'
 import { getProvider } from '../../../store/models/providers.ts'
@@ -31,13 +34,25 @@ import { checkNumber } from '../../core/number-limit.ts'
 type Params = { id: string }
 type OfProvider = { provider_id: string }
 
-function withProfile(model: ModelWithProvider): ModelWithProvider {
-  const profile = profileOf(model.provider_type, model.model_id)
-  return profile ? { ...model, profile } : model
+type ModelScope = { config: Config; orgId: string }
+
+/** Converts a model to a response: with its profile, and whether it can be called. */
+function shownModel({ config, orgId }: ModelScope, row: ModelRow): ModelWithProvider {
+  const { provider_status: status, is_equipped, ...model } = row
+  const { provider_type: type } = model
+  const profile = profileOf(type, model.model_id)
+  const needsKey = !providers[type].local && !is_equipped
+  const hasKey = environmentKey(config, { orgId, type, baseUrl: null }) !== undefined
+  return {
+    ...model,
+    enabled: model.status === 'active',
+    healthy: status === 'active' && (!needsKey || hasKey),
+    ...(profile && { profile }),
+  }
 }
 
-async function* withProfiles(batches: AsyncIterable<ModelWithProvider[]>) {
-  for await (const models of batches) yield models.map(withProfile)
+async function* shownModels(place: ModelScope, batches: AsyncIterable<ModelRow[]>) {
+  for await (const models of batches) yield models.map((model) => shownModel(place, model))
 }
 
 export function modelRoutes(api: Api): void {
@@ -100,7 +115,8 @@ function modelRoutesAt({ app, node: { config } }: Api, base: string, hide: boole
     },
     async handler({ query, principal: { orgId }, db }, reply) {
       return sendList(reply, query, {
-        batches: (range) => withProfiles(listModels(db, modelScope(config, orgId), query, range)),
+        batches: (range) =>
+          shownModels({ config, orgId }, listModels(db, modelScope(config, orgId), query, range)),
         count: () => countModels(db, modelScope(config, orgId), query),
       })
     },
@@ -114,8 +130,9 @@ function modelRoutesAt({ app, node: { config } }: Api, base: string, hide: boole
       hide,
       response: { 200: ModelWithProvider, '4xx': ErrorResponse },
     },
-    async handler({ params, principal, db }) {
-      return withProfile(await getModel(db, principal.orgId, parseId('model', params.id)))
+    async handler({ params, principal: { orgId }, db }) {
+      const model = await getModel(db, orgId, parseId('model', params.id))
+      return shownModel({ config, orgId }, model)
     },
   })
 

@@ -172,7 +172,7 @@ function sealed<T extends WithKey>(
   if (!/^[\x21-\x7e]+$/.test(api_key)) {
     throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
   }
-  if (!secrets) throw new ApiError('encryption_not_configured')
+  if (!secrets) throw new ApiError('encryption_not_configured', 'API key')
   return { ...change, api_key: secrets.seal(api_key, keyPlace(orgId, id), keyDestination(at)) }
 }
 

@@ -107,7 +107,7 @@ test('requests are counted by route and errors by code, never by URL', async (t)
   const { call } = await startServer(t)
   const unknown = `agent_${'0'.repeat(32)}`
   for (let n = 0; n < 3; n += 1) await call('GET', `/v1/agents/${unknown}`)
-  await call('GET', '/v1/agents/broken')
+  await call('GET', '/v1/agents/Broken')
   await call('GET', `/nowhere/${unknown}`)
   const text = await metricsOf(call)
   const of = 'outlast_http_requests_total'

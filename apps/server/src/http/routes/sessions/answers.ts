@@ -5,6 +5,7 @@ import {
   ToolResults,
   ToolResultsAccepted,
 } from '@outlast/contract'
+import { deciderOf } from '../../../access/grants.ts'
 import { invalidAt } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { decideCall } from '../../../runtime/inbox/approvals.ts'
@@ -52,15 +53,16 @@ export function answerRoutes({ app, node }: Api): void {
   app.route<{ Params: Params & { tool_call_id: string }; Body: Approval }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/approvals/:tool_call_id',
+    config: { forToken: 'approve' },
     schema: {
       operationId: 'decide_tool_call',
       body: Approval,
       response: { 200: ApprovalResponse, '4xx': ErrorResponse },
     },
     async handler({ params, principal, body, db, committed }) {
-      const { orgId, kind, id, name } = principal
+      const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
-      const deciding = { ...body, callId: params.tool_call_id, by: { kind, id, name } }
+      const deciding = { ...body, callId: params.tool_call_id, by: deciderOf(principal) }
       const { publish } = await decideCall(node, db, { orgId, sessionId }, deciding)
       committed.push(publish)
       const { status, waiting_for } = await getSession(db, orgId, sessionId)

@@ -15,6 +15,7 @@ import type { Api } from '../../core/api.ts'
 import { streamList } from '../../core/page.ts'
 import { type EventView, eventView, hiddenTypes } from '../../security/token-view.ts'
 import { resumeFrom } from '../../streams/resume.ts'
+import { countAll, eventPage, isSearch } from './event-pages.ts'
 
 const batchSize = 200
 const expandedMax = 100
@@ -34,22 +35,38 @@ export function eventRoutes({ app }: Api): void {
     async handler({ params, principal, query, headers, db }, reply) {
       const sessionId = parseId('session', params.session_id)
       const filter = visibleTo(principal, filterOf(query))
+      checkSearch(principal, query)
       const upTo = await findSequence(db, principal.orgId, sessionId)
       if (upTo === undefined) throw new ApiError('not_found', 'Session')
       const last_event_id = headers['last-event-id']
+      const view = eventView(principal)
+      if (isSearch(query)) {
+        const { position } = await resumeFrom(db, sessionId, { ...query, last_event_id: undefined })
+        const about = { orgId: principal.orgId, sessionId, query, filter, view, upTo }
+        return eventPage(db, { ...about, after: position.sequence }, reply)
+      }
       const { position } = await resumeFrom(db, sessionId, { ...query, last_event_id })
       const whole = query.expand === 'messages'
       const limit = limitOf(query.limit, whole)
       const read = { ...filter, after: position.sequence, upTo }
       const batches = eventBatches(
         db,
-        { orgId: principal.orgId, sessionId, whole, view: eventView(principal) },
+        { orgId: principal.orgId, sessionId, whole, view },
         { ...read, limit },
       )
       if (limit === Number.MAX_SAFE_INTEGER) return streamList(reply, { batches })
-      return streamList(reply, { total: await countEvents(db, sessionId, read), batches })
+      const total = await countEvents(db, sessionId, read)
+      const all = read.after === 0 ? total : await countAll(db, sessionId, { filter, upTo })
+      reply.header('x-total-count', all)
+      return streamList(reply, { total, batches })
     },
   })
+}
+
+/** Contract: throws 403 when a token would search data that its view leaves out. */
+function checkSearch({ grants }: Principal, { q, tool_name }: EventQuery) {
+  const isHidden = q !== undefined || (tool_name !== undefined && grants?.view === 'chat')
+  if (grants && isHidden) throw new ApiError('not_granted', 'search')
 }
 
 const limitOf = (asked = Number.MAX_SAFE_INTEGER, whole: boolean) =>
@@ -73,7 +90,8 @@ export async function* eventBatches(db: Db, about: About, { upTo, limit, ...want
     const read = { ...wanted, after, upTo, limit: size }
     const { rows, more } = await readPage(db, about.sessionId, read)
     const events = await presentEvents(db, about, rows)
-    yield (view ? events.map(view) : events).map(({ json }) => json)
+    const shown = view ? events.flatMap((event) => view(event) ?? []) : events
+    yield shown.map(({ json }) => json)
     if (!more) return
     left -= rows.length
     after = rows.at(-1)!.sequence

@@ -68,7 +68,7 @@ test('an export is the session, its events as the API gives them, names, files a
   await door(server, id).create('/notes/a.txt', { content: 'one' })
   await useTools(t, server, id, ['set_value', { key: 'k', value: 'a value' }])
   const { lines, of, end } = await exported(id)
-  const shown = (await server.call('GET', `/v1/sessions/${id}`)).body
+  const { is_pinned: _, ...shown } = (await server.call('GET', `/v1/sessions/${id}`)).body
   const agent = { id: agent_id, name: 'Ada', system_prompt: 'Be Ada.' }
   assert.deepEqual(lines[0], { type: 'session', version: 1, session: shown, agent })
   const events = await eventsOf(server, id)

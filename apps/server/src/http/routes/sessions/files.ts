@@ -20,6 +20,7 @@ import { ApiError } from '../../../errors.ts'
 import { parseId, uuidOf } from '../../../ids.ts'
 import { fileLimits, type Node } from '../../../runtime/node.ts'
 import type { Db } from '../../../store/database.ts'
+import { decodeContent } from '../../../store/files/content.ts'
 import { changeFiles, keepBytes, type Work } from '../../../store/files/file-changes.ts'
 import {
   copyFile,
@@ -83,7 +84,7 @@ async function change<T>(node: Node, request: Changing, work: Work<T>) {
  */
 async function brought(node: Node, { principal, db }: Changing, { content, encoding }: FileUpdate) {
   if (content == null) return { keep: async () => undefined }
-  const bytes = bytesOf(content, encoding)
+  const bytes = decodeContent(content, encoding)
   const limits = fileLimits(node.config)
   await node.quotas.checkStorage(db, principal.orgId, bytes.length)
   return { keep: (db: Db) => keepBytes(db, principal.orgId, { bytes, limits }), bytes }
@@ -318,23 +319,6 @@ function searchRoutes({ app, node }: Api): void {
       return truncated ? { ...page, truncated } : page
     },
   })
-}
-
-/** Decodes the content of a body. Contract: throws 400 `invalid_base64`. */
-function bytesOf(content: string, encoding: string | null | undefined): Buffer {
-  if (encoding !== 'base64') return Buffer.from(content)
-  const text = content.replace(/[\r\n]/g, '')
-  const bytes = Buffer.from(text, 'base64')
-  const isWhole = withoutPadding(bytes.toString('base64')) === withoutPadding(text)
-  if (!isWhole) throw new ApiError('invalid_base64')
-  return bytes
-}
-
-/** Removes padding in linear time; `/=+$/` is not linear. */
-function withoutPadding(base64: string): string {
-  let end = base64.length
-  while (base64[end - 1] === '=') end -= 1
-  return base64.slice(0, end)
 }
 
 function copyRoutes({ app, node }: Api): void {

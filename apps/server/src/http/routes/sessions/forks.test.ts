@@ -63,7 +63,8 @@ test('a fork has the events of its source under new ids, and the messages under 
   assert.deepEqual(after, forked)
   const { id, created_at, updated_at, forked_from, ...same } = after
   const { id: _, created_at: __, updated_at: ___, ...expected } = { ...before }
-  assert.deepEqual({ ...same, forked_from: null }, expected)
+  const origin = { forked_from: null, forked_from_session_id: null, forked_from_sequence: null }
+  assert.deepEqual({ ...same, ...origin }, expected)
   assert.notEqual(id, source.id)
   assert.ok(created_at > before.created_at && updated_at === created_at)
   const [theirs, ours] = [await eventsOf(server, source.id), await eventsOf(server, id)]
@@ -196,11 +197,11 @@ test('a fork of a session that waits for its client waits for nothing; the sourc
 })
 
 test('files, values and secrets are those of now, and each has its own from then on', async (t) => {
-  const source = await session()
+  const source = await session({ key: 'chat' })
   await door(server, source.id).create('/notes/a.txt', { content: 'one', is_readonly: true })
   await useTools(t, server, source.id, ['set_value', { key: 'k', value: 'v' }])
   await useTools(t, server, source.id, ['set_secret', { name: 's', value: 'hush' }])
-  const forked = await fork(source.id, { at_sequence: 1 })
+  const forked = await fork(source.id, { at_sequence: 1, take_key: true })
   const [theirs, ours] = [door(server, source.id), door(server, forked.id)]
   const file = expectStatus(await ours.call('GET', '/notes/a.txt'), 200)
   assert.deepEqual([file.content, file.is_readonly], ['one', true])
@@ -224,12 +225,21 @@ test('files, values and secrets are those of now, and each has its own from then
   assert.equal((await get(forked.id)).forked_from?.session_id, source.id)
 })
 
-test('every secret of a session with many opens in its fork', async (t) => {
-  const source = await session()
+test('a fork has no secret, unless it takes the key', async (t) => {
+  const source = await session({ key: 'chat' })
+  await useTools(t, server, source.id, ['set_secret', { name: 's', value: 'hush' }])
+  const namesOf = async ({ id }: Session) =>
+    expectStatus(await server.call('GET', `/v1/sessions/${id}/storage/secrets`), 200).data.length
+  assert.equal(await namesOf(await fork(source.id)), 0)
+  assert.equal(await namesOf(await fork(source.id, { take_key: true })), 1)
+})
+
+test('every secret of a session with many opens in the fork that takes its key', async (t) => {
+  const source = await session({ key: 'chat' })
   const names = Array.from({ length: 45 }, (_, n) => `secret ${n}`)
   const set = names.map((name): ToolUse => ['set_secret', { name, value: `value of ${name}` }])
   await useToolsAtOnce(t, server, source.id, ...set)
-  const { id } = await fork(source.id)
+  const { id } = await fork(source.id, { take_key: true })
   const read = names.map((name): ToolUse => ['get_secret', { name }])
   for (const { name, value } of await useToolsAtOnce(t, server, id, ...read)) {
     assert.equal(value, `value of ${name}`)
@@ -237,7 +247,7 @@ test('every secret of a session with many opens in its fork', async (t) => {
 })
 
 test('a fork with secrets needs the master key, and without it there is none', async (t) => {
-  const source = await session()
+  const source = await session({ key: 'chat' })
   await useTools(t, server, source.id, ['set_secret', { name: 's', value: 'hush' }])
   const { databaseUrl } = server
   // Else a node without the key that the others have does not start.
@@ -246,7 +256,7 @@ test('a fork with secrets needs the master key, and without it there is none', a
   const without = await startServer(t, { databaseUrl, env })
   const count = async () => (await server.call('GET', '/v1/sessions?limit=1')).body.total
   const before = await count()
-  const answer = await without.call('POST', `/v1/sessions/${source.id}/fork`)
+  const answer = await without.call('POST', `/v1/sessions/${source.id}/fork`, { take_key: true })
   expectError(answer, [400, 'secrets_unavailable'])
   assert.equal(await count(), before)
 })

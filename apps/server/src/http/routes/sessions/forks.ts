@@ -3,42 +3,45 @@ import { masked } from '../../../capabilities/masking.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { modelScope } from '../../../providers/keys.ts'
-import { forkSession } from '../../../runtime/inbox/fork.ts'
+import { checkFork, forkSession, forkWithKey } from '../../../runtime/inbox/fork.ts'
 import type { Db } from '../../../store/database.ts'
-import { getAgent } from '../../../store/models/agents.ts'
 import { checkModel } from '../../../store/models/models.ts'
 import { sequenceOf } from '../../../store/sessions/events.ts'
 import { getForkSource } from '../../../store/sessions/forks.ts'
 import type { Api } from '../../core/api.ts'
-
-/** Maximum of events that one statement copies within its time limit. */
-const eventsMax = 200_000
+import { sessionView } from '../../security/token-view.ts'
 
 export function forkRoutes({ app, node }: Api): void {
   app.route<{ Params: { session_id: string }; Body: NewFork }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/fork',
-    config: { unaudited: true, bodyOptional: true },
+    config: {
+      forToken: 'write',
+      forEndUser: true,
+      tokenNeeds: 'operation',
+      tokenFields: ['at_sequence', 'event_id', 'title'],
+      unaudited: true,
+      bodyOptional: true,
+    },
     schema: {
       operationId: 'fork_session',
       body: NewFork,
       response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body, db, committed }, reply) {
+    async handler({ params, principal, body, db, committed }, reply) {
+      const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
       const source = await getForkSource(db, orgId, sessionId)
       const sequence = await cutOf(db, { sessionId, last: source.sequence }, body)
-      if (sequence > eventsMax) throw new ApiError('fork_too_long', String(eventsMax))
-      const agent = await getAgent(db, orgId, source.agent_id)
-      if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       if (body.model_id) await checkModel(db, modelScope(node.config, orgId), body.model_id)
-      await node.quotas.checkStorage(db, orgId, source.bytes)
-      // Last: the other check may reload the counts, which do not include this session yet.
-      await node.quotas.checkSessions(db, orgId)
+      await checkFork(node, db, { orgId, source, sequence })
       const fork = { orgId, sessionId, source, sequence, changes: body }
-      const session = await forkSession(node, db, fork)
+      const session = await (body.take_key ? forkWithKey : forkSession)(node, db, fork)
+      if (body.take_key) {
+        committed.push(() => node.bus.changed(orgId, { noun: 'session', id: sessionId }))
+      }
       committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
-      return reply.code(201).send(masked(node.capabilities, session))
+      return reply.code(201).send(sessionView(principal, masked(node.capabilities, session)))
     },
   })
 }

@@ -7,7 +7,7 @@ export const messageDocs = {
     tag: 'Messages',
     summary: 'Send a message',
     description:
-      'Stores a message and starts a turn that answers it. The response returns as soon as the message is stored; the reply arrives on the event stream. A stored message survives a crash of every node.\n\n`on_busy` selects the handling while a turn runs: `steer` (default) adds the message to that turn at its next model call, `queue` gives it a turn of its own afterwards, `interrupt` cancels that turn first, and `reject` returns 409 `session_busy`.\n\nA message with the role `tool_result` answers client tool calls and starts no turn. The body has at most 8 MiB and 20 images. The header `traceparent` links the turn to the trace of the caller.\n\nA session token may set `controls.model_id` only to a model in its `models`, and an effort only together with it.',
+      'Stores a message and starts a turn that answers it. The response returns as soon as the message is stored; the reply arrives on the event stream. A stored message survives a crash of every node.\n\n`on_busy` selects the handling while a turn runs: `steer` (default) adds the message to that turn at its next model call, `queue` gives it a turn of its own afterwards, `interrupt` cancels that turn first, and `reject` returns 409 `session_busy`.\n\nA message with the role `tool_result` answers client tool calls and starts no turn. The body has at most 8 MiB and 20 images. The header `traceparent` links the turn to the trace of the caller.\n\n`controls.output_schema` binds the answer to a JSON Schema: `turn.completed` then has `output`. `instructions`, `context` and `tools` hold for the turn of this message only. A message with one of these four does not join a running turn: it is queued unless `on_busy` is `interrupt` or `reject`.\n\nA session token may set `controls.model_id` only to a model in its `models`, and an effort only together with it. It may not set instructions, context, tools or a schema.',
     errors: [
       'session_busy',
       'too_many_turns',
@@ -15,6 +15,8 @@ export const messageDocs = {
       'not_granted',
       'tool_call_not_waiting',
       'session_changing',
+      'invalid_output_schema',
+      'session_widens_agent',
     ],
     sample: `const message = await outlast.messages.create('${session}', {\n  message: { content: [{ type: 'text', text: 'Refund order 4711, please.' }] },\n})`,
   },

@@ -1,19 +1,24 @@
 import {
+  type ClientTool,
   ErrorResponse,
   type EventMessage,
   Message,
   MessagePage,
   NewMessage,
+  type OnBusy,
   PageQuery,
 } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
-import { checkControls, checkNeed } from '../../../access/grants.ts'
+import { checkControls, checkNeed, checkSettings } from '../../../access/grants.ts'
 import type { Principal } from '../../../access/principal.ts'
+import { checkTurnSettings, needsOwnTurn } from '../../../capabilities/turn-settings.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { databaseNow, newId, parseId } from '../../../ids.ts'
 import { traceparentOf } from '../../../observe/trace-context.ts'
 import { holdsScript } from '../../../providers/simulated/script.ts'
-import { acceptInput, checkImages } from '../../../runtime/inbox/accept.ts'
+import { acceptInput, checkContent } from '../../../runtime/inbox/accept.ts'
+import { withImageNames } from '../../../runtime/inbox/message-images.ts'
+import { checkMessageTools } from '../../../runtime/inbox/message-tools.ts'
 import { submitResults } from '../../../runtime/inbox/results.ts'
 import { eventMessage, messageTypes } from '../../../store/sessions/conversation.ts'
 import { countEvents } from '../../../store/sessions/events.ts'
@@ -23,7 +28,7 @@ import { streamList } from '../../core/page.ts'
 import { messageView } from '../../security/token-view.ts'
 import { checkIds } from './answers.ts'
 
-const bodyBytesMax = 8 * 1024 * 1024
+export const messageBytesMax = 8 * 1024 * 1024
 
 type Params = { session_id: string }
 
@@ -31,8 +36,13 @@ export function messageRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: NewMessage }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/messages',
-    bodyLimit: bodyBytesMax,
-    config: { forToken: 'write', unaudited: true, allowsNul: true },
+    bodyLimit: messageBytesMax,
+    config: {
+      forToken: 'write',
+      tokenFields: ['message', 'on_busy', 'controls', 'metadata', 'tags'],
+      unaudited: true,
+      allowsNul: true,
+    },
     schema: {
       operationId: 'create_message',
       body: NewMessage,
@@ -47,11 +57,17 @@ export function messageRoutes({ app, node }: Api): void {
         return reply.code(201).send(await acceptResults({ node, db, committed }, to, body))
       }
       checkControls(principal, body.controls)
-      if (node.config.SIMULATED_SCRIPTS) refuseScript(principal, body)
-      const message = messageFrom(body)
-      const onBusy = body.on_busy ?? 'steer'
+      checkSettings(principal, body)
+      const { kind } = principal
+      if (node.config.SIMULATED_SCRIPTS && kind === 'token') refuseScript(body.message)
+      const where = { orgId: principal.orgId, sessionId }
+      const tools = body.tools && (await checkMessageTools({ ...node, db }, where, body.tools))
+      const message = messageFrom(body, tools ?? [])
+      const ownOnly = kind === 'token'
+      message.content = await withImageNames(db, { ...where, ownOnly }, message.content)
+      const onBusy = onBusyOf(message, body)
       const traceparent = traceparentOf(headers.traceparent)
-      const posted = { orgId: principal.orgId, sessionId, message, onBusy, traceparent }
+      const posted = { ...where, message, onBusy, traceparent }
       const { sequence, json, publish } = await acceptInput(node, db, { ...posted, mayBegin: true })
       committed.push(publish)
       // Serialized once: a message may have megabytes.
@@ -90,10 +106,10 @@ export function messageRoutes({ app, node }: Api): void {
   })
 }
 
-/** Contract: throws 403 `not_granted` for a script in a message of a session token. */
-function refuseScript({ kind }: Principal, { message: { content } }: NewMessage) {
+/** Contract: throws 403 `not_granted` for a script, which could call any tool of the agent. */
+export function refuseScript({ content }: Pick<EventMessage, 'content'>): void {
   const hasScript = content.some((part) => part.type === 'text' && holdsScript(part.text))
-  if (kind === 'token' && hasScript) throw new ApiError('not_granted', 'scripts')
+  if (hasScript) throw new ApiError('not_granted', 'scripts')
 }
 
 /** Results of client tools, sent as a message: they answer calls and begin no turn. */
@@ -119,21 +135,28 @@ async function acceptResults(
   return asMessage(sessionId, first, { ...messages[0]!, content: all })
 }
 
-function messageFrom({ message, controls, metadata, tags }: NewMessage): EventMessage {
-  if (message.content.some(({ type }) => type === 'tool_result')) {
-    throw invalidAt(
-      'message/content',
-      'holds a result, which only a message of the role tool_result may',
-    )
-  }
-  checkImages(message.content, 'message/content')
+/** Contract: throws 400 for a message that would join a turn but has settings for its own. */
+function onBusyOf(message: EventMessage, { on_busy: wanted }: NewMessage): OnBusy {
+  if (!needsOwnTurn(message)) return wanted ?? 'steer'
+  if (wanted !== 'steer') return wanted ?? 'queue'
+  throw invalidAt(
+    'on_busy',
+    'must be `queue`, `interrupt` or `reject`: the message has settings for a turn of its own',
+  )
+}
+
+function messageFrom(body: NewMessage, tools: ClientTool[]): EventMessage {
+  const { message, metadata, tags, external_actor } = body
+  checkContent(message.content, 'message/content')
   return {
     id: newId('message'),
     role: 'user',
     content: message.content,
     created_at: new Date(databaseNow()).toISOString(),
-    ...(controls && { controls }),
+    ...checkTurnSettings(body),
+    ...(tools.length > 0 && { tools }),
     ...(metadata && { metadata }),
     ...(tags && { tags }),
+    ...(external_actor && { external_actor }),
   }
 }

@@ -12,13 +12,15 @@ export const sessionDocs = {
     tag: 'Sessions',
     summary: 'Create a session',
     description:
-      'Creates a conversation with an agent. No model is called until the first message. `capabilities` and `tools` add to those of the agent; a config for a capability of the agent can only narrow its limits. A session never changes its agent.',
+      'Creates a conversation with an agent, by id or by name. Without either, the general agent of the organization answers: it has no tools, and no prompt beside that of the session. No model is called until the first message. `capabilities` and `tools` add to those of the agent; a config for a capability of the agent can only narrow its limits. A session never changes its agent. If a session of the agent and the end user has the `key`, the response is that session with 200 and the header `Outlast-Session: existing`. `messages` are earlier messages of the conversation: they are stored in the new session and start no turn.',
     errors: [
       'agent_archived',
       'quota_exceeded',
       'capability_unknown',
       'session_widens_agent',
       'model_unavailable',
+      'tool_call_unpaired',
+      'history_too_large',
     ],
     sample:
       "const session = await outlast.sessions.create({\n  agent_id: 'agent_01933b5a000070008000000000000101',\n  title: 'Refund for order 4711',\n})",

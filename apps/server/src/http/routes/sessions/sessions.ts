@@ -8,21 +8,26 @@ import {
   SessionPage,
   SessionQuery,
 } from '@outlast/contract'
-import { clientToolsOf } from '../../../capabilities/client-tools.ts'
+import { userOfNewSession } from '../../../access/grants.ts'
 import { masked } from '../../../capabilities/masking.ts'
+import { turnSettingsOf } from '../../../capabilities/turn-settings.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { cancelSession } from '../../../runtime/inbox/cancel.ts'
 import { openSession } from '../../../runtime/inbox/create-session.ts'
-import { getAgent } from '../../../store/models/agents.ts'
 import { deleteSession } from '../../../store/session-deletion.ts'
-import { getSession, listSessions, updateSession } from '../../../store/sessions/sessions.ts'
+import { listSessions } from '../../../store/sessions/session-lists.ts'
+import { getSession, updateSession } from '../../../store/sessions/sessions.ts'
+import { findTurnInput } from '../../../store/sessions/turn-inputs.ts'
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
 import { sessionView } from '../../security/token-view.ts'
-import { agentPreview } from '../agents/preview.ts'
+import { sessionPreview } from '../agents/preview.ts'
 
 type Params = { session_id: string }
+
+const pageFields = ['offset', 'limit']
+const sessionFilters = ['agent_id', 'user', 'key', 'status', 'outcome', 'waiting', 'tag', 'search']
 
 export function sessionRoutes(api: Api): void {
   listRoutes(api)
@@ -36,6 +41,12 @@ function listRoutes({ app, node }: Api): void {
   app.route<{ Querystring: SessionQuery }>({
     method: 'GET',
     url: '/v1/sessions',
+    config: {
+      forToken: 'read',
+      forEndUser: true,
+      // Without those of administration, such as the legal hold, which tokens do not see.
+      tokenFields: [...pageFields, ...sessionFilters],
+    },
     schema: {
       operationId: 'list_sessions',
       querystring: SessionQuery,
@@ -43,24 +54,38 @@ function listRoutes({ app, node }: Api): void {
     },
     async handler({ query, principal, db }) {
       const range = rangeOf(query)
-      const page = await listSessions(db, principal.orgId, { ...query, ...range })
-      return listed({ ...page, data: page.data.map((one) => shown(node, one)) }, range)
+      const { orgId, userId, endUser: scope } = principal
+      const page = await listSessions(db, orgId, { ...query, ...range, userId, scope })
+      const data = page.data.map((one) => sessionView(principal, shown(node, one)))
+      return listed({ ...page, data }, range)
     },
   })
 
   app.route<{ Body: NewSession }>({
     method: 'POST',
     url: '/v1/sessions',
-    config: { unaudited: true },
+    config: {
+      forToken: 'write',
+      forEndUser: true,
+      tokenFields: ['agent_id', 'user', 'key', 'title', 'model_id'],
+      unaudited: true,
+    },
     schema: {
       operationId: 'create_session',
       body: NewSession,
-      response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
+      response: { 200: Session, 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
-    async handler({ body, principal: { orgId }, db, committed }, reply) {
-      const session = await openSession(node, db, { orgId, wanted: body })
+    async handler({ body, principal, db, committed }, reply) {
+      const { orgId, userId } = principal
+      const user = userOfNewSession(principal, body)
+      const opening = { orgId, wanted: { ...body, user }, userId }
+      const { session, isNew } = await openSession(node, db, opening)
+      if (!isNew) {
+        reply.header('outlast-session', 'existing')
+        return reply.code(200).send(sessionView(principal, shown(node, session)))
+      }
       committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
-      return reply.code(201).send(shown(node, session))
+      return reply.code(201).send(sessionView(principal, shown(node, session)))
     },
   })
 }
@@ -76,7 +101,8 @@ function readRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal, db }) {
       const id = parseId('session', params.session_id)
-      return sessionView(principal, shown(node, await getSession(db, principal.orgId, id)))
+      const session = await getSession(db, principal.orgId, id, principal.userId)
+      return sessionView(principal, shown(node, session))
     },
   })
 
@@ -89,14 +115,9 @@ function readRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal: { orgId }, db }) {
       const session = await getSession(db, orgId, parseId('session', params.session_id))
-      const agent = await getAgent(db, orgId, session.agent_id)
-      return agentPreview({ ...node, db }, orgId, {
-        prompt: agent.system_prompt,
-        agentUses: agent.capabilities,
-        sessionUses: session.capabilities,
-        clientTools: clientToolsOf(agent.tools ?? [], session.tools),
-        models: [session.model_id, agent.default_model_id],
-      })
+      const turn_settings = turnSettingsOf(await findTurnInput(db, orgId, session.id))
+      const preview = await sessionPreview({ ...node, db }, orgId, session)
+      return { ...preview, ...(turn_settings && { turn_settings }) }
     },
   })
 }
@@ -105,6 +126,7 @@ function changeRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: SessionChange }>({
     method: 'PATCH',
     url: '/v1/sessions/:session_id',
+    config: { forToken: 'write', tokenNeeds: 'operation', tokenFields: ['title'] },
     schema: {
       operationId: 'update_session',
       body: SessionChange,
@@ -112,19 +134,22 @@ function changeRoutes({ app, node }: Api): void {
     },
     async handler(request) {
       const { params, principal, body, db } = request
+      const { orgId, userId } = principal
       const id = parseId('session', params.session_id)
       const { legal_hold } = body
       if (legal_hold != null) {
         if (principal.level !== 'admin') throw new ApiError('forbidden', 'admin')
         request.auditNote = { details: { legal_hold } }
       }
-      return shown(node, await updateSession(db, { orgId: principal.orgId, id }, body))
+      const changed = await updateSession(db, { orgId, id, userId }, body)
+      return sessionView(principal, shown(node, changed))
     },
   })
 
   app.route<{ Params: Params }>({
     method: 'DELETE',
     url: '/v1/sessions/:session_id',
+    config: { forToken: 'write', tokenNeeds: 'operation' },
     schema: { operationId: 'delete_session', response: { '4xx': ErrorResponse } },
     async handler({ params, principal, db, committed }, reply) {
       const id = parseId('session', params.session_id)

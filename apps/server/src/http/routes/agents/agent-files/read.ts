@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { ApiError } from '../../../../errors.ts'
 import { broken, type LineAndColumn, linesIn, placeIn } from './broken.ts'
 import { readYaml, type YamlFile } from './yaml.ts'
@@ -7,11 +8,17 @@ type Values = Record<string, unknown>
 const keys = [
   'id',
   'name',
+  'display_name',
   'description',
   'default_model_id',
   'tags',
   'capabilities',
   'tools',
+  'output_schema',
+  'initial_files',
+  'max_iterations',
+  'parallel_tool_calls',
+  'network_access',
   'system_prompt',
 ]
 const similarKeysMax = 100
@@ -115,8 +122,7 @@ function agentOf(values: Values, body: string, placeOf?: YamlFile['placeOf']): V
   refuseMisspelt(values, placeOf)
   const given = keys.filter((key) => Object.hasOwn(values, key) && values[key] !== null)
   const agent = Object.fromEntries(given.map((key) => [key, values[key]]))
-  const name = agent.name ?? displayNameIn(values)
-  if (name !== undefined) agent.name = name
+  if (agent.name === undefined) useDisplayName(agent)
   if (body !== '') agent.system_prompt = body
   if (agent.system_prompt === undefined || agent.system_prompt === '') {
     const message = 'is required'
@@ -148,12 +154,16 @@ const plain = (key: string) =>
     .replace(/[\s_-]/g, '')
     .replace(/s$/, '')
 
-function displayNameIn({ display_name: name }: Values) {
-  return typeof name === 'string' && name !== '' ? name : undefined
+/** Without a name, the name to show is the name. */
+function useDisplayName(agent: Values) {
+  const { display_name: name } = agent
+  delete agent.display_name
+  if (typeof name === 'string' && name !== '') agent.name = name
 }
 
-/** `agent-20260131-235959`, in UTC. */
+/** `agent-20260131-235959-3f9a01bc`, in UTC. A slug names one agent, so the end is random. */
 function defaultName(now: Date): string {
   const [date, time] = now.toISOString().split(/[T.]/) as [string, string]
-  return `agent-${date.replaceAll('-', '')}-${time.replaceAll(':', '')}`
+  const end = randomBytes(4).toString('hex')
+  return `agent-${date.replaceAll('-', '')}-${time.replaceAll(':', '')}-${end}`
 }

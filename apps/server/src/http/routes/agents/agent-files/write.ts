@@ -16,14 +16,22 @@ const valuesMax = 1_500
 
 /** An agent without id, times and usage. Contract: an import of these creates an equal agent. */
 function fieldsOf(agent: Agent): Fields {
-  const { name, description, default_model_id, tags, capabilities, tools = [] } = agent
+  const { name, display_name, description, default_model_id, tags, capabilities } = agent
+  const { tools = [], output_schema, initial_files: files = [] } = agent
+  const { max_iterations, parallel_tool_calls, network_access } = agent
   return {
     name,
+    ...(display_name !== undefined && { display_name }),
     ...(description !== undefined && { description }),
     ...(default_model_id !== undefined && { default_model_id }),
     ...(tags.length > 0 && { tags }),
     ...(capabilities.length > 0 && { capabilities: capabilities.map(shortened) }),
     ...(tools.length > 0 && { tools }),
+    ...(output_schema && { output_schema }),
+    ...(files.length > 0 && { initial_files: files }),
+    ...(max_iterations !== undefined && { max_iterations }),
+    ...(parallel_tool_calls !== undefined && { parallel_tool_calls }),
+    ...(network_access !== undefined && { network_access }),
   }
 }
 

@@ -136,7 +136,7 @@ function sealedKey(
 }
 
 function masterKeys({ secrets }: With): Secrets {
-  if (!secrets) throw new ApiError('encryption_not_configured')
+  if (!secrets) throw new ApiError('encryption_not_configured', 'API key')
   return secrets
 }
 

@@ -1,0 +1,116 @@
+import {
+  Approvals,
+  ApprovalsResponse,
+  ErrorResponse,
+  PageQuery,
+  ToolApprovals,
+  ToolApprovalsResponse,
+  ToolRulePage,
+} from '@outlast/contract'
+import { deciderOf } from '../../../access/grants.ts'
+import { ApiError } from '../../../errors.ts'
+import { parseId } from '../../../ids.ts'
+import { decideCalls, settleCalls } from '../../../runtime/inbox/many-approvals.ts'
+import { getSession } from '../../../store/sessions/sessions.ts'
+import { findToolRules, removeToolRule } from '../../../store/sessions/tool-rules.ts'
+import type { Api } from '../../core/api.ts'
+import { inBatches, sendList } from '../../core/list.ts'
+import { checkIds } from './answers.ts'
+
+type Params = { session_id: string }
+
+/** Decisions about several tool calls at once, and rules for all calls of a tool. */
+export function approvalRoutes(api: Api): void {
+  decisionRoutes(api)
+  ruleRoutes(api)
+}
+
+function decisionRoutes({ app, node }: Api): void {
+  app.route<{ Params: Params; Body: Approvals }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/approvals',
+    config: { forToken: 'approve' },
+    schema: {
+      operationId: 'decide_tool_calls',
+      body: Approvals,
+      response: { 200: ApprovalsResponse, '4xx': ErrorResponse },
+    },
+    async handler(request) {
+      const { params, principal, body, db, committed } = request
+      const { orgId } = principal
+      const sessionId = parseId('session', params.session_id)
+      const { approvals } = body
+      const ids = approvals.map(({ tool_call_id }) => tool_call_id)
+      checkIds(ids, 'approvals')
+      const deciding = { approvals, by: deciderOf(principal) }
+      const { publish } = await decideCalls(node, db, { orgId, sessionId }, deciding)
+      committed.push(publish)
+      request.auditNote = { details: { tool_call_ids: ids } }
+      const { status, waiting_for } = await getSession(db, orgId, sessionId)
+      const stored = approvals.map(({ tool_call_id, decision }) => ({
+        tool_call_id,
+        decision: decision === 'approve' ? ('approved' as const) : ('denied' as const),
+      }))
+      return { approvals: stored, status, waiting_for }
+    },
+  })
+
+  app.route<{ Params: Params; Body: ToolApprovals }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/tool-approvals',
+    config: { forToken: 'approve' },
+    schema: {
+      operationId: 'submit_tool_approvals',
+      body: ToolApprovals,
+      response: { 200: ToolApprovalsResponse, '4xx': ErrorResponse },
+    },
+    async handler(request) {
+      const { params, principal, body, db, committed } = request
+      const { orgId } = principal
+      const sessionId = parseId('session', params.session_id)
+      const settling = { decisions: body.decisions, by: deciderOf(principal) }
+      const settled = await settleCalls(node, db, { orgId, sessionId }, settling)
+      const { resolved, publish } = settled
+      committed.push(publish)
+      request.auditNote = { details: { resolved } }
+      const { status } = await getSession(db, orgId, sessionId)
+      return { resolved, status }
+    },
+  })
+}
+
+function ruleRoutes({ app }: Api): void {
+  app.route<{ Params: Params; Querystring: PageQuery }>({
+    method: 'GET',
+    url: '/v1/sessions/:session_id/tool-rules',
+    schema: {
+      operationId: 'list_tool_rules',
+      querystring: PageQuery,
+      response: { 200: ToolRulePage, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal: { orgId }, query, db }, reply) {
+      const sessionId = parseId('session', params.session_id)
+      const rules = await findToolRules(db, { orgId, sessionId })
+      if (!rules) throw new ApiError('not_found', 'Session')
+      const all = Object.entries(rules)
+        .map(([tool_name, rule]) => ({ tool_name, ...rule }))
+        .sort((one, other) => (one.tool_name < other.tool_name ? -1 : 1))
+      return sendList(reply, query, {
+        batches: inBatches(async ({ offset, limit }) => all.slice(offset, offset + limit)),
+        count: async () => all.length,
+      })
+    },
+  })
+
+  app.route<{ Params: Params & { tool_name: string } }>({
+    method: 'DELETE',
+    url: '/v1/sessions/:session_id/tool-rules/:tool_name',
+    schema: { operationId: 'delete_tool_rule', response: { '4xx': ErrorResponse } },
+    async handler({ params, principal: { orgId }, db }, reply) {
+      const sessionId = parseId('session', params.session_id)
+      const removed = await removeToolRule(db, { orgId, sessionId }, params.tool_name)
+      if (!removed) throw new ApiError('not_found', 'Tool rule')
+      return reply.code(204).send()
+    },
+  })
+}

@@ -1,0 +1,122 @@
+import type { EventDataOf, EventMessage, NewRetake, Session } from '@outlast/contract'
+import { ApiError } from '../../errors.ts'
+import { databaseNow, newId } from '../../ids.ts'
+import { atomically, type Db } from '../../store/database.ts'
+import { type EventRow, findMessageEvents, readEvents } from '../../store/sessions/events.ts'
+import { getForkSource } from '../../store/sessions/forks.ts'
+import { getSession } from '../../store/sessions/sessions.ts'
+import { type Supersession, supersede } from '../../store/sessions/supersessions.ts'
+import type { Node } from '../node.ts'
+import { acceptInput, checkContent } from './accept.ts'
+import { checkFork, forkSession } from './fork.ts'
+import { withImageNames } from './message-images.ts'
+
+export type RetakeOptions = {
+  orgId: string
+  sessionId: string
+  wanted: NewRetake
+  /** The message can only have images that were uploaded for the session. */
+  ownOnly?: boolean
+  /** The trace context of the caller, as a `traceparent` header. */
+  traceparent?: string | undefined
+}
+
+/** `publish` is set for a new retake; it is called after the commit. */
+export type Retaken = {
+  session: Session
+  message: EventMessage
+  sequence: number
+  publish?: () => void
+}
+
+/**
+ * Forks a session before a message of a user, moves its key to the fork, and sends the message or
+ * another one there, in one transaction. A repeat returns the same session and message.
+ * Contract: throws 404, `message_not_retakable`, `session_not_idle`, `session_superseded`, and the
+ * errors of a fork and of a message.
+ */
+export async function retakeMessage(
+  node: Node,
+  db: Db,
+  { orgId, sessionId, wanted, ownOnly = false, traceparent }: RetakeOptions,
+): Promise<Retaken> {
+  const source = await getForkSource(db, orgId, sessionId)
+  const original = await findOriginal(db, sessionId, wanted.message_id)
+  const sequence = original.sequence - 1
+  const content = await contentOf(db, {
+    orgId,
+    sessionId,
+    ownOnly,
+    wanted,
+    original: original.message,
+  })
+  await checkFork(node, db, { orgId, source, sequence })
+  return atomically(db, async (db) => {
+    const id = newId('session')
+    const superseded = await supersede(db, { orgId, sessionId, by: id, kind: 'retake' })
+    if (!superseded.isDone)
+      return earlierRetake(db, { orgId, sessionId, sequence, content, superseded })
+    const taken = { id, key: superseded.key }
+    const fork = { orgId, sessionId, source, sequence, changes: {}, taken }
+    const { id: forkId } = await forkSession(node, db, fork)
+    const created_at = new Date(databaseNow()).toISOString()
+    const message = { ...original.message, id: newId('message'), content, created_at }
+    const sent = { orgId, sessionId: forkId, message, traceparent, mayBegin: true }
+    const accepted = await acceptInput(node, db, { ...sent, onBusy: 'steer' })
+    const session = await getSession(db, orgId, forkId)
+    return { session, message, sequence: accepted.sequence, publish: accepted.publish }
+  })
+}
+
+type Original = { sequence: number; message: EventMessage }
+
+const messageIn = ({ data }: EventRow) => (JSON.parse(data) as EventDataOf<'input.message'>).message
+
+async function findOriginal(db: Db, sessionId: string, messageId: string): Promise<Original> {
+  const rows = await findMessageEvents(db, sessionId, messageId)
+  const row = rows.find((row) => messageIn(row).id === messageId)
+  if (!row) throw new ApiError('not_found', 'Message')
+  if (row.type !== 'input.message') throw new ApiError('message_not_retakable', messageId)
+  return { sequence: row.sequence, message: messageIn(row) }
+}
+
+type Wanted = Pick<RetakeOptions, 'orgId' | 'sessionId' | 'wanted'> & {
+  ownOnly: boolean
+  original: EventMessage
+}
+
+async function contentOf(
+  db: Db,
+  { orgId, sessionId, ownOnly, wanted: { message }, original }: Wanted,
+): Promise<EventMessage['content']> {
+  if (message == null) return original.content
+  checkContent(message.content, 'message/content')
+  return withImageNames(db, { orgId, sessionId, ownOnly }, message.content)
+}
+
+type Earlier = {
+  orgId: string
+  sessionId: string
+  sequence: number
+  content: EventMessage['content']
+  superseded: Supersession
+}
+
+/** The session and the message of an earlier retake, if that was the same one. */
+async function earlierRetake(
+  db: Db,
+  { orgId, sessionId, sequence, content, superseded }: Earlier,
+): Promise<Retaken> {
+  const { by } = superseded
+  if (by === null) throw new ApiError('session_not_idle')
+  const session = await getSession(db, orgId, by)
+  const from = session.forked_from
+  const isSameCut = from?.session_id === sessionId && from.sequence === sequence
+  const read = { after: sequence, types: ['input.message'], limit: 1 }
+  const [row] = isSameCut ? await readEvents(db, by, read) : []
+  const message = row && messageIn(row)
+  if (!message || JSON.stringify(message.content) !== JSON.stringify(content)) {
+    throw new ApiError('session_superseded', by)
+  }
+  return { session, message, sequence: row.sequence }
+}

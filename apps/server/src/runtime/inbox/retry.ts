@@ -1,0 +1,37 @@
+import type { RetriedTurn } from '@outlast/contract'
+import { ApiError } from '../../errors.ts'
+import { newId } from '../../ids.ts'
+import type { Db } from '../../store/database.ts'
+import { findLastFailure, retryTurn } from '../../store/sessions/retries.ts'
+import type { Node } from '../node.ts'
+
+/** A turn, or another call, can change the session between the two statements. */
+const roundsMax = 3
+
+export type Retried = { turn: RetriedTurn; isNew: boolean }
+
+/**
+ * Retries the latest turn of a session, which failed. While that retry runs, returns it again.
+ * Contract: throws 404, `turn_not_failed`, `session_not_idle`, `too_many_turns`.
+ */
+export async function retrySession(
+  { quotas: { turnsMax } }: Pick<Node, 'quotas'>,
+  db: Db,
+  { orgId, sessionId }: { orgId: string; sessionId: string },
+): Promise<Retried> {
+  for (let round = 0; round < roundsMax; round += 1) {
+    const last = await findLastFailure(db, orgId, sessionId)
+    if (!last) throw new ApiError('not_found', 'Session')
+    if (last.failed === null) {
+      throw new ApiError(last.turn_id === null ? 'turn_not_failed' : 'session_not_idle')
+    }
+    const { failed, sequence } = last
+    const of = { session_id: sessionId, failed_turn_id: failed, sequence }
+    if (last.turn_id !== null) return { turn: { ...of, turn_id: last.turn_id }, isNew: false }
+    const turnId = newId('turn')
+    if (await retryTurn(db, { orgId, sessionId, failed, turnId, turnsMax })) {
+      return { turn: { ...of, turn_id: turnId }, isNew: true }
+    }
+  }
+  throw new ApiError('too_many_turns')
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
+import { test } from 'node:test'
+import { expectStatus } from '../../../test/access.ts'
+import { startAnyVendor } from '../../../test/any-vendor.ts'
+import { formOf, pngOfBytes } from '../../../test/pictures.ts'
+import { startServer } from '../../../test/server.ts'
+import { createAgent, createSession } from '../../../test/session.ts'
+import { follow } from '../../../test/stream.ts'
+
+const mebibyte = 1024 * 1024
+
+test('images of concurrent turns wait for memory, and reach the model once others end', async (t) => {
+  const server = await startServer(t, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } })
+  const open: ServerResponse[] = []
+  const sizes: number[] = []
+  let openMax = 0
+  // A budget of 192 MiB has room for 7 images of 27 MiB in base64.
+  const turns = 8
+  const atOnce = 7
+  const all = Promise.withResolvers<void>()
+  const vendor = await startAnyVendor(t, ({ body }, response) => {
+    if (body === '') return response.writeHead(404).end()
+    sizes.push(body.length)
+    open.push(response)
+    openMax = Math.max(openMax, open.length)
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    if (sizes.length === atOnce) all.resolve()
+    if (sizes.length > atOnce) answer(response)
+  })
+  const answer = (response: ServerResponse) => {
+    open.splice(open.indexOf(response), 1)
+    const chunk = { id: 'c', object: 'chat.completion.chunk', created: 1, model: 'm' }
+    const choices = [{ index: 0, delta: { content: 'Seen.' }, finish_reason: 'stop' }]
+    response.end(`data: ${JSON.stringify({ ...chunk, choices })}\n\ndata: [DONE]\n\n`)
+  }
+  const fields = { name: 'Vendor', provider_type: 'openai_completions', api_key: 'sk-none' }
+  const base_url = `${vendor.url}/v1`
+  const provider = await server.call('POST', '/v1/llm-providers', { ...fields, base_url })
+  const models = `/v1/llm-providers/${expectStatus(provider, 201).id}/models`
+  const made = await server.call('POST', models, { model_id: 'm', display_name: 'M' })
+  const agent = await createAgent(server, { default_model_id: expectStatus(made, 201).id })
+  const form = formOf(pngOfBytes(20 * mebibyte))
+  const image_id = expectStatus(await server.call('POST', '/v1/images', form), 201).id
+  const streams = []
+  for (let count = 0; count < turns; count += 1) {
+    const { id } = await createSession(server, { agent_id: agent.id })
+    streams.push(await follow(t, server.url, { sessionId: id }))
+    const message = { content: [{ type: 'image_file', image_id }] }
+    const path = `/v1/sessions/${id}/messages`
+    expectStatus(await server.call('POST', path, { message }), 201)
+  }
+  await all.promise
+  assert.equal(openMax, atOnce)
+  for (const response of [...open]) answer(response)
+  for (const stream of streams) {
+    const { data } = await stream.event('llm.generation')
+    assert.equal(data.metadata.omitted_images, undefined)
+    await stream.event('session.idled')
+  }
+  assert.equal(sizes.length, turns)
+  assert.ok(sizes.every((size) => size > 27 * mebibyte * 0.98))
+})

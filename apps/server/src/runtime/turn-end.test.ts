@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { EventDataOf, EventType } from '@outlast/contract'
+import { startServer } from '../../test/server.ts'
+import { converse, createAgent, createSession, eventsOf, scripted } from '../../test/session.ts'
+
+test('the end of a turn names its answer and counts its calls', async (t) => {
+  const server = await startServer(t)
+  const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
+  const { id } = await createSession(server, { agent_id: agent.id })
+  const add = (a: number) => ({ name: 'add', arguments: { a, b: 1 } })
+  const answer = `${'x'.repeat(250)} and more.`
+  const steps = [{ text: 'Wait.', tool_calls: [add(1), add(2)] }, { text: answer }] as const
+  const last = async (type: EventType) => (await eventsOf(server, id, `?types=${type}`)).at(-1)!
+
+  await converse(
+    t,
+    server,
+    id,
+    scripted({ ...steps[0], tool_calls: [...steps[0].tool_calls] }, steps[1]),
+  )
+  const message = (await last('output.message.completed'))
+    .data as EventDataOf<'output.message.completed'>
+  const {
+    duration_ms,
+    time_to_first_token_ms: firstMs,
+    ...ended
+  } = (await last('turn.completed')).data as EventDataOf<'turn.completed'>
+  assert.equal(ended.status, 'completed')
+  assert.equal(ended.final_message_id, message.message.id)
+  assert.equal(ended.final_answer_preview, `${'x'.repeat(200)}…`)
+  assert.deepEqual([ended.llm_call_count, ended.iterations, ended.tool_call_count], [2, 2, 2])
+  assert.ok(firstMs !== undefined && firstMs <= duration_ms!, `${firstMs} of ${duration_ms}`)
+
+  await converse(t, server, id, scripted({ text: 'Short.' }))
+  const second = (await last('turn.completed')).data as EventDataOf<'turn.completed'>
+  assert.deepEqual(
+    [second.final_answer_preview, second.llm_call_count, second.tool_call_count],
+    ['Short.', 1, 0],
+  )
+})

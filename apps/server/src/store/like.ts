@@ -1,0 +1,2 @@
+/** The pattern of `ilike` for texts that contain `search` literally. */
+export const containing = (search: string) => `%${search.replace(/[\\%_]/g, '\\$&')}%`

@@ -1,0 +1,146 @@
+import type { Db, Statement } from '../database.ts'
+import { containing } from '../like.ts'
+import type { EventRow } from './events.ts'
+
+/** Conditions on single events. Absent ones match all. */
+export type EventMatch = {
+  types?: readonly string[] | undefined
+  exclude?: readonly string[] | undefined
+  from?: string | undefined
+  to?: string | undefined
+  turnId?: string | undefined
+  execId?: string | undefined
+  traceId?: string | undefined
+  tags?: readonly string[] | undefined
+  toolName?: string | undefined
+  /** Text in the JSON of `data`, in any case. */
+  text?: string | undefined
+}
+
+export type EventSearch = EventMatch & {
+  sessionId: string
+  /** The events between these sequences, without them. */
+  after: number
+  before: number
+  limit: number
+  isBackwards: boolean
+  /** Maximum number of events to look at. */
+  scannedMax: number
+}
+
+/** The events in the order of the search. `scannedTo`: where to go on, unless all was seen. */
+export type FoundEvents = { rows: EventRow[]; scannedTo: number | undefined }
+
+const windowSize = 2_000
+/** Stored bytes that one statement may look at, and the bytes of all found events. */
+const windowBytesMax = 4 * 1024 * 1024
+const scannedBytesMax = 32 * 1024 * 1024
+/** Bytes of the found events of one statement, and of all. */
+const rowsBytesMax = 4 * 1024 * 1024
+const foundBytesMax = 16 * 1024 * 1024
+
+/** Names of the tools of an event: of a call, of its outcome, or of several calls. */
+const namesTool = `case when type like 'tool.%' then
+    coalesce(data->>'tool_name', data->'tool_call'->>'name') = $12
+    or exists (
+      select from json_array_elements(
+        case when json_typeof(data->'tool_calls') = 'array' then data->'tool_calls' end
+      ) c where c->>'name' = $12
+    )
+  else false end`
+
+/** Looks at one window of the log in the order of the key, and reads the values of matches only. */
+const searchIn = (name: string, order: 'asc' | 'desc'): Statement => ({
+  name,
+  text: `
+with page as (
+  select sequence, type, ts, context, data, tags, pg_column_size(data) as size
+  from events
+  where session_id = $1 and sequence > $2 and sequence < $3
+  order by sequence ${order} limit ${windowSize}
+), sized as (
+  select *, sum(size) over (order by sequence ${order}) - size as before from page
+), seen as (
+  select * from sized where before < ${windowBytesMax}
+), found as (
+  select sequence, type, ts, context::text as context, data::text as data, tags
+  from seen
+  where ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))
+    and ($6::timestamptz is null or ts >= $6) and ($7::timestamptz is null or ts <= $7)
+    and ($8::text is null or context->>'turn_id' = $8)
+    and ($9::text is null or context->>'exec_id' = $9)
+    and ($10::text is null or context->>'trace_id' = $10)
+    and ($11::text[] is null or tags && $11)
+    and ($12::text is null or ${namesTool})
+    and ($13::text is null or data::text ilike $13)
+  order by sequence ${order} limit $14
+), measured as (
+  select *, count(*) over ()::int as found,
+    sum(octet_length(data)) over (order by sequence ${order}) - octet_length(data) as before
+  from found
+)
+select s.*, m.sequence, m.type, m.ts, m.context, m.data, m.tags, m.found
+from (
+  select count(*)::int as seen, coalesce(sum(size), 0)::int as bytes,
+    ${order === 'asc' ? 'max' : 'min'}(sequence) as reached
+  from seen
+) s left join measured m on m.before < ${rowsBytesMax} order by m.sequence ${order}`,
+})
+const forwards = searchIn('search-events', 'asc')
+const backwards = searchIn('search-events-backwards', 'desc')
+
+type Window = { seen: number; bytes: number; reached: number | null; found: number | null }
+type Row = Omit<EventRow, 'sequence'> & Window & { sequence: number | null }
+
+/**
+ * Finds events, window by window.
+ * Contract: looks at no more than `scannedMax` events and one window, reads no more than 32 MiB as
+ * stored, and holds no more than 16 MiB and one event.
+ */
+export async function searchEvents(db: Db, search: EventSearch): Promise<FoundEvents> {
+  const { limit, scannedMax, isBackwards } = search
+  const rows: EventRow[] = []
+  let { after, before } = search
+  const scanned = { events: 0, bytes: 0, found: 0 }
+  for (;;) {
+    const range = { after, before, limit: limit - rows.length }
+    const page = await readWindow(db, { ...search, ...range })
+    const { seen, bytes, reached, found } = page[0]!
+    if (reached === null) return { rows, scannedTo: undefined }
+    const added = page.filter(isEvent)
+    rows.push(...added)
+    scanned.events += seen
+    scanned.bytes += bytes
+    scanned.found += added.reduce((sum, { data }) => sum + data.length, 0)
+    const isCut = rows.length >= limit || added.length < (found ?? 0)
+    const at = isCut ? rows.at(-1)!.sequence : reached
+    if (isBackwards) before = at
+    else after = at
+    if (before - after <= 1) return { rows, scannedTo: undefined }
+    const isOver = scanned.bytes >= scannedBytesMax || scanned.found >= foundBytesMax
+    if (rows.length >= limit || scanned.events >= scannedMax || isOver)
+      return { rows, scannedTo: at }
+  }
+}
+
+const isEvent = (row: Row): row is Row & EventRow => row.sequence !== null
+
+function readWindow(db: Db, search: EventSearch): Promise<Row[]> {
+  const { sessionId, after, before, limit, isBackwards, text, ...match } = search
+  return db.run<Row>(isBackwards ? backwards : forwards, [
+    sessionId,
+    after,
+    before,
+    match.types ?? null,
+    match.exclude ?? null,
+    match.from ?? null,
+    match.to ?? null,
+    match.turnId ?? null,
+    match.execId ?? null,
+    match.traceId ?? null,
+    match.tags ?? null,
+    match.toolName ?? null,
+    text === undefined ? null : containing(text),
+    limit,
+  ])
+}

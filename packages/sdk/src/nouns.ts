@@ -1,0 +1,61 @@
+import { accounts } from './accounts.ts'
+import { agentChannels } from './agent-channels.ts'
+import { agents } from './agents.ts'
+import { apiKeys } from './api-keys.ts'
+import { audit } from './audit.ts'
+import { auth } from './auth.ts'
+import { capabilities } from './capabilities.ts'
+import { changes } from './changes.ts'
+import { channels } from './channels.ts'
+import { endUsers } from './end-users.ts'
+import { events } from './events.ts'
+import { files } from './files.ts'
+import { harnesses } from './harnesses.ts'
+import { health } from './health.ts'
+import type { Http } from './http.ts'
+import { images } from './images.ts'
+import { mcpServers } from './mcp-servers.ts'
+import { messages } from './messages.ts'
+import { models } from './models.ts'
+import { organizations } from './organizations.ts'
+import { providers } from './providers.ts'
+import { schedules } from './schedules.ts'
+import { sessions } from './sessions.ts'
+import { tokens } from './tokens.ts'
+import { users } from './users.ts'
+import { workers } from './workers.ts'
+import { workflows } from './workflows.ts'
+
+/** The calls of a client, by noun. The console has only these: it opens no session handle. */
+export function nounsOf(http: Http) {
+  return {
+    /** Address of the server without a slash at its end. */
+    url: http.base,
+    agentChannels: agentChannels(http),
+    agents: agents(http),
+    apiKeys: apiKeys(http),
+    audit: audit(http),
+    auth: auth(http),
+    capabilities: capabilities(http),
+    changes: changes(http),
+    endUsers: endUsers(http),
+    channels: channels(http),
+    events: events(http),
+    files: files(http),
+    harnesses: harnesses(http),
+    health: health(http),
+    images: images(http),
+    mcpServers: mcpServers(http),
+    messages: messages(http),
+    models: models(http),
+    organizations: organizations(http),
+    providers: providers(http),
+    schedules: schedules(http),
+    sessions: sessions(http),
+    accounts: accounts(http),
+    tokens: tokens(http),
+    users: users(http),
+    workers: workers(http),
+    workflows: workflows(http),
+  }
+}
