@@ -24,6 +24,9 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   api_keys: 'API_KEYS_MAX',
   audit_log: 'AUDIT_RETENTION_DAYS_MAX',
   blobs: storage,
+  budget_ledger: 'BUDGET_LEDGER_DAYS',
+  budget_reservations: rowsOf('budgets'), // One for each running turn.
+  budgets: rowsOf('organizations'), // At most 1,000 each.
   counters: rowsOf('agents'),
   events: storage,
   failed_turns: rowsOf('events'),

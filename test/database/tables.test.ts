@@ -7,9 +7,13 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 type Column = { type: string; nullable: boolean; filled: boolean }
 type Table = Record<string, Column>
 
-const sources = ['tables.ts', 'access-tables.ts', 'file-tables.ts', 'schedule-tables.ts'].map(
-  (name) => new URL(`../../apps/server/src/store/${name}`, import.meta.url),
-)
+const sources = [
+  'tables.ts',
+  'access-tables.ts',
+  'budget-tables.ts',
+  'file-tables.ts',
+  'schedule-tables.ts',
+].map((name) => new URL(`../../apps/server/src/store/${name}`, import.meta.url))
 
 /** PostgreSQL's names of the types that `tables.ts` uses, and whether they allow null. */
 const types: Record<string, { is: string[]; nullable?: true }> = {
@@ -17,6 +21,7 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   Role: { is: ['text'] },
   'Scope[]': { is: ['text[]'] },
   number: { is: ['bigint', 'integer', 'smallint', 'double precision'] },
+  Numeric: { is: ['numeric'] },
   boolean: { is: ['boolean'] },
   Buffer: { is: ['bytea'] },
   'string[]': { is: ['text[]', 'uuid[]'] },

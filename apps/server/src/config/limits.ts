@@ -78,6 +78,10 @@ export const limitSettings = {
     about: 'Days that ended executions of schedules are kept',
     ...wholeNumber(30, 1, 36_500),
   },
+  BUDGET_LEDGER_DAYS: {
+    about: 'Days that entries in the ledgers of budgets are kept',
+    ...wholeNumber(400, 1, 36_500),
+  },
   RETENTION_DAYS: {
     about:
       'Days without activity after which idle sessions are deleted, and age in days at which failed turns and audit entries are deleted; 0: never. Organizations and agents can override it. See [retention](retention.md)',

@@ -4,6 +4,7 @@ import { sweepInvitations } from '../store/access/invitations.ts'
 import { sweepLogins } from '../store/access/logins.ts'
 import { sweepBuckets } from '../store/access/rate-limits.ts'
 import { sweepSessionTokens } from '../store/access/session-tokens.ts'
+import { sweepLedger } from '../store/budgets/ledger.ts'
 import { sweepSnapshots } from '../store/bus/snapshots.ts'
 import { sweepBlobs } from '../store/files/file-changes.ts'
 import { sweepOrganizations } from '../store/organization-deletion.ts'
@@ -38,6 +39,7 @@ const sweeps: Record<string, Sweep> = {
   blobs: ({ db }) => sweepBlobs(db),
   event_hooks: keepEventHooks,
   schedule_executions: ({ db, config }) => sweepExecutions(db, config.SCHEDULE_EXECUTIONS_DAYS),
+  budget_ledger: ({ db, config }) => sweepLedger(db, config.BUDGET_LEDGER_DAYS),
   pauses: ({ db }) => sweepPauses(db),
   turn_minutes: ({ db }) => sweepTurnMinutes(db),
   invitations: ({ db }) => sweepInvitations(db),

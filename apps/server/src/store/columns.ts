@@ -4,6 +4,8 @@ import type { ColumnType, JSONColumnType } from 'kysely'
 /** Written as a string, read back as an RFC 3339 string. */
 export type Time = ColumnType<string, string | undefined, string>
 export type NullableTime = ColumnType<string | null, string | null | undefined, string | null>
+/** Exact decimal. A query that needs a number casts it to `float8`. */
+export type Numeric = string
 export type Details = ColumnType<Record<string, unknown> | null, string | null, string | null>
 export type UsesColumn = JSONColumnType<CapabilityUse[], string | undefined, string>
 export type ToolsColumn = JSONColumnType<ClientTool[], string | undefined, string>

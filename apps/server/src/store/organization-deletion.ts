@@ -76,6 +76,13 @@ const executions = deletion(
   where s.org_id = $1 limit ${rowsAtOnce} for update of e skip locked`,
 )
 
+/** Neither have entries of the ledger. */
+const ledger = deletion(
+  'budget_ledger',
+  `select l.ctid from budgets b join budget_ledger l on l.budget_id = b.id
+  where b.org_id = $1 limit ${rowsAtOnce} for update of l skip locked`,
+)
+
 /**
  * Tables with an organization's rows, in order of deletion. A session's own rows are deleted with
  * it.
@@ -95,6 +102,8 @@ export const tablesOfOrganization = [
   'texts',
   'agent_keys',
   'agent_channels',
+  'budget_ledger',
+  'budgets',
   'agents',
   'counters',
   'audit_log',
@@ -102,9 +111,12 @@ export const tablesOfOrganization = [
   'blobs',
 ] as const
 
-const deletions = tablesOfOrganization.map((table) =>
-  table === 'schedule_executions' ? executions : byOrganization(table),
-)
+const indirect: Record<string, Statement> = {
+  schedule_executions: executions,
+  budget_ledger: ledger,
+}
+
+const deletions = tablesOfOrganization.map((table) => indirect[table] ?? byOrganization(table))
 
 /** A node may write late, so the row stays for an hour, and each sweep deletes again. */
 const finish: Statement = {

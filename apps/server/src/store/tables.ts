@@ -17,6 +17,7 @@ import type {
   SessionTokensTable,
   UsersTable,
 } from './access-tables.ts'
+import type { BudgetLedgerTable, BudgetReservationsTable, BudgetsTable } from './budget-tables.ts'
 import type {
   AnyJson,
   Details,
@@ -149,6 +150,8 @@ export type SessionsTable = {
   system_prompt: string | null
   locale: string | null
   hints: Details
+  api_key_id: string | null
+  account_id: string | null
 }
 
 export type EventsTable = {
@@ -348,4 +351,7 @@ export type Tables = {
   schedule_executions: ScheduleExecutionsTable
   schedule_looks: ScheduleLooksTable
   master_keys: MasterKeysTable
+  budgets: BudgetsTable
+  budget_reservations: BudgetReservationsTable
+  budget_ledger: BudgetLedgerTable
 }
