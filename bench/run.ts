@@ -10,6 +10,7 @@
 import os from 'node:os'
 import { access } from './access.ts'
 import { bash } from './bash.ts'
+import { budgets } from './budgets.ts'
 import { cli } from './cli.ts'
 import { consoleInBrowser } from './console.ts'
 import { deltas } from './deltas.ts'
@@ -53,6 +54,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   turn,
   statements,
   'event-hooks': eventHooks,
+  budgets,
   start,
   dev,
   peers,

@@ -36,6 +36,7 @@ const order = [
   ['store/'],
   ['store/models/'],
   ['store/access/'],
+  ['store/budgets/'],
   ['store/sessions/'],
   ['store/bus/'],
   ['store/files/'],

@@ -1,4 +1,10 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import {
+  BudgetExhaustedData,
+  BudgetPausedData,
+  BudgetResumedData,
+  BudgetWarningData,
+} from './budget-events.ts'
 import { CapabilityUnavailable } from './capability.ts'
 import { EventId, ExecId, MessageId, SessionId, Timestamp, TurnId } from './id.ts'
 import { McpUnavailable } from './mcp-server.ts'
@@ -70,6 +76,10 @@ export const eventData = {
   'tool.progress': ToolProgressData,
   'act.completed': ActCompletedData,
   'files.changed': FilesChangedData,
+  'budget.warning': BudgetWarningData,
+  'budget.exhausted': BudgetExhaustedData,
+  'budget.paused': BudgetPausedData,
+  'budget.resumed': BudgetResumedData,
   'turn.completed': TurnCompletedData,
   'turn.failed': TurnFailedData,
   'turn.cancelled': TurnCancelledData,

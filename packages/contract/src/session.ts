@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { sessionLimits } from './agent-settings.ts'
+import { budgetWait } from './budget-events.ts'
 import { CapabilityUse, ClientTool } from './capability.ts'
 import { EndUserId, endUserFilter } from './end-user.ts'
 import {
@@ -31,7 +32,7 @@ const status = described(
   '`started`: created, no turn has run. `active`: a turn is queued, runs or waits for a client. `idle`: the latest turn has ended.',
 )
 
-const waitingType = oneOf('tool_results', 'approval', 'input')
+const callWaits = ['tool_results', 'approval', 'input'] as const
 
 const WaitingCall = Type.Object(
   {
@@ -41,7 +42,7 @@ const WaitingCall = Type.Object(
     }),
     tool_name: Type.String({ description: 'Name of the tool.', examples: ['open_door'] }),
     type: described(
-      waitingType,
+      oneOf(...callWaits),
       '`tool_results`: the client must run the tool. `approval`: a person must approve or deny the call. `input`: a person must answer questions.',
     ),
     expires_at: described(
@@ -55,14 +56,15 @@ const WaitingCall = Type.Object(
 export const WaitingFor = Type.Object(
   {
     type: described(
-      waitingType,
-      '`tool_results` if one of `calls` waits for the client, otherwise `input` if one waits for answers, otherwise `approval`.',
+      oneOf(...callWaits, 'budget'),
+      '`budget` if a model call does not fit into a budget. Else `tool_results` if one of `calls` waits for the client, otherwise `input` if one waits for answers, otherwise `approval`.',
     ),
     tool_call_ids: Type.Array(Type.String(), {
       description: 'Ids of the tool calls in `calls`, in the same order.',
     }),
     since: described(Timestamp, 'Time at which the turn began to wait.'),
     calls: Type.Array(WaitingCall, { description: 'Tool calls that have no outcome yet.' }),
+    ...budgetWait,
   },
   {
     title: 'WaitingFor',

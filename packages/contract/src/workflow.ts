@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { budgetIdOf } from './budget-events.ts'
 import { TurnSettings } from './capability.ts'
 import { OmittedImage } from './event-parts.ts'
 import { AgentId, MessageId, SessionId, Timestamp, TurnId } from './id.ts'
@@ -94,6 +95,7 @@ export const sessionStates = [
   'between_steps',
   'waits_for_client',
   'waits_for_approval',
+  'waits_for_budget',
   'waits_for_input',
   'waits_for_database',
   'node_gone',
@@ -114,6 +116,7 @@ const states = [
   '`between_steps`: is between two of these, for milliseconds.',
   '`waits_for_client`: waits for results of client tools.',
   '`waits_for_approval`: waits for approvals.',
+  '`waits_for_budget`: waits until a budget has more, see `budget_id`.',
   '`waits_for_input`: waits for answers of a person.',
   '`waits_for_database`: its node, or every node, has not renewed its lease for a second.',
   '`node_gone`: its node died, and another one takes the turn over.',
@@ -163,6 +166,10 @@ export const Why = Type.Object(
       errorCode,
       'Code of that failure, or of the failed call that is retried. Null otherwise.',
     ),
+    budget_id: nullable(
+      budgetIdOf('Id of a budget.'),
+      'Budget that the turn waits for. Null otherwise.',
+    ),
     turn_settings: nullable(
       TurnSettings,
       'What the message of the open turn adds to that turn. Null if it adds nothing, without an open turn, and for session tokens.',
@@ -190,6 +197,7 @@ export const Why = Type.Object(
         ahead: null,
         error: null,
         error_code: null,
+        budget_id: null,
         turn_settings: null,
       },
     ],

@@ -175,6 +175,8 @@ export type TurnCode =
   | 'llm_bad_response'
   | 'llm_timeout'
   | 'llm_not_configured'
+  | 'budget_exhausted'
+  | 'budget_unpriced'
   | 'llm_key_unreadable'
   | 'llm_error'
 

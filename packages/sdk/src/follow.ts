@@ -89,6 +89,10 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'tool.progress': 'ignored',
   'act.completed': 'ignored',
   'files.changed': 'ignored',
+  'budget.warning': 'ignored',
+  'budget.exhausted': 'ignored',
+  'budget.paused': 'ignored',
+  'budget.resumed': 'ignored',
   'turn.completed': ends,
   'turn.failed': ends,
   'turn.cancelled': (state, event) => {

@@ -32,7 +32,8 @@ type StepOf<Kind extends string, Began extends EventType, Ended extends EventTyp
 
 /**
  * A part of a turn that takes time. `queue`: from the message until a node begins the turn. `tool`
- * runs on the server, `client_tool` on the client. `question` waits for a person.
+ * runs on the server, `client_tool` on the client. `question` waits for a person, `budget` until a
+ * budget has more.
  */
 export type TurnStep =
   | StepOf<'queue', 'input.message', 'turn.started'>
@@ -43,6 +44,7 @@ export type TurnStep =
   | (StepOf<'question', 'tool.call_requested', 'tool.input_resolved' | 'tool.completed'> & {
       call: ToolCall
     })
+  | StepOf<'budget', 'budget.exhausted' | 'budget.paused', 'budget.resumed'>
   | (StepOf<'approval', 'tool.approval_requested', 'tool.approval_resolved'> & { call: ToolCall })
 
 type Step<Kind extends TurnStep['kind']> = Extract<TurnStep, { kind: Kind }>
@@ -179,6 +181,10 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'tool.progress': 'ignored',
   'act.completed': 'ignored',
   'files.changed': 'ignored',
+  'budget.warning': 'ignored',
+  'budget.exhausted': (turn, event) => begin(turn, 'budget', event, { kind: 'budget' }),
+  'budget.paused': (turn, event) => begin(turn, 'budget', event, { kind: 'budget' }),
+  'budget.resumed': (turn, event) => end(turn, 'budget', event),
   'turn.completed': readEnd,
   'turn.failed': readEnd,
   'turn.cancelled': readEnd,

@@ -57,6 +57,12 @@ export type ChannelCaller = {
 
 export const allows = (has: Level, wanted: Level) => levels.indexOf(has) >= levels.indexOf(wanted)
 
+/** The key and the account whose budgets apply to what the caller creates. */
+export const creatorOf = ({ kind, id, userId }: Principal) => ({
+  apiKeyId: kind === 'key' ? id : undefined,
+  accountId: kind === 'user' || kind === 'key' || kind === 'token' ? userId : undefined,
+})
+
 /** True for the operator of the server and of the resources that all organizations share. */
 export const isOperator = ({ orgId, level }: Pick<Principal, 'orgId' | 'level'>) =>
   orgId === defaultOrganization && level === 'admin'

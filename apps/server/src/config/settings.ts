@@ -226,6 +226,11 @@ export const settings = {
     about: 'Context window in tokens of models without an entry in the catalogue',
     ...wholeNumber(128_000, 100, 100_000_000),
   },
+  BUDGET_UNKNOWN_PRICES: {
+    about:
+      'What a budget in US dollars does with a call of a model without a price in the catalogue. `refuse`: the turn fails. `tokens`: the budget does not count the call, and only budgets in tokens do',
+    ...choice('refuse', ['refuse', 'tokens']),
+  },
   TOOL_TIMEOUT_MS: {
     about: 'Timeout of one tool call in ms',
     ...wholeNumber(60_000, 100, 3_600_000),

@@ -1,4 +1,4 @@
-import type { ModelProfile, TokenUsage } from '@outlast/contract'
+import type { ModelCost, ModelProfile, TokenUsage } from '@outlast/contract'
 import { costFields } from '../store/usage.ts'
 
 /** Picodollars per token at a price of one dollar per million tokens. */
@@ -11,12 +11,8 @@ const picosPerPrice = 1_000_000
  */
 export function costOf(profile: ModelProfile | undefined, usage: TokenUsage): number | undefined {
   if (!profile?.cost) return undefined
-  const { tiers = [], ...base } = profile.cost
   const { input_tokens, output_tokens, cache_read_tokens = 0, cache_creation_tokens = 0 } = usage
-  const tier = tiers
-    .toSorted((a, b) => a.above - b.above)
-    .findLast(({ above }) => input_tokens > above)
-  const { input, output, cache_read = input, cache_write = input } = tier ?? base
+  const { input, output, cache_read, cache_write } = pricesFor(profile.cost, input_tokens)
   const picos = (tokens: number, price: number) => tokens * Math.round(price * picosPerPrice)
   const plain = Math.max(0, input_tokens - cache_read_tokens - cache_creation_tokens)
   const sum =
@@ -26,6 +22,28 @@ export function costOf(profile: ModelProfile | undefined, usage: TokenUsage): nu
     picos(output_tokens, output)
   const nanos = Math.round(sum / 1000)
   return Number.isSafeInteger(nanos) && nanos >= 0 ? nanos : undefined
+}
+
+/** The prices of a prompt of this size, in dollars per million tokens. */
+function pricesFor({ tiers = [], ...base }: ModelCost, inputTokens: number) {
+  const tier = tiers
+    .toSorted((a, b) => a.above - b.above)
+    .findLast(({ above }) => inputTokens > above)
+  const { input, output, cache_read = input, cache_write = input } = tier ?? base
+  return { input, output, cache_read, cache_write }
+}
+
+const tokensPerPrice = 1_000_000
+
+/**
+ * Returns the most that a prompt of this size and a token of output may cost, in dollars; undefined
+ * without a price.
+ */
+export function worstPrices(profile: ModelProfile | undefined, inputTokens: number) {
+  if (!profile?.cost) return undefined
+  const { input, output, cache_read, cache_write } = pricesFor(profile.cost, inputTokens)
+  const dollars = (inputTokens * Math.max(input, cache_read, cache_write)) / tokensPerPrice
+  return { input: dollars, perOutputToken: output / tokensPerPrice }
 }
 
 /** Adds the cost to a call's usage, if the price is known. */

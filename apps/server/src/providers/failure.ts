@@ -76,6 +76,16 @@ export const failureKinds = {
     passing: false,
     sentence: "The server cannot decrypt the API key of the model's provider.",
   },
+  budget_exhausted: {
+    code: 'budget_exhausted',
+    passing: false,
+    sentence: 'A budget has too little left for this model call.',
+  },
+  budget_unpriced: {
+    code: 'budget_unpriced',
+    passing: false,
+    sentence: 'A budget in dollars applies, and the price of the model is not known.',
+  },
   unknown: {
     code: 'llm_error',
     passing: false,

@@ -1,5 +1,6 @@
 import { checkOutput } from '../capabilities/output.ts'
 import { failureKinds } from '../providers/failure.ts'
+import { BudgetRefusedError } from '../store/budgets/charges.ts'
 import type { TurnFailure } from '../store/sessions/turn-appends.ts'
 import { parkTurn } from '../store/sessions/waits.ts'
 import { throughOutages } from './journal/append.ts'
@@ -19,7 +20,8 @@ import type { OpenCall } from './log/open-calls.ts'
 import { contentText, next, type TurnOutcome } from './log/state.ts'
 import { turnTotals } from './log/turn-totals.ts'
 import { waitOf } from './log/wait.ts'
-import { reason } from './model/reason.ts'
+import { waitForBudget } from './model/budget.ts'
+import { type ReasonAction, reason } from './model/reason.ts'
 import { missingCapabilities } from './refusal.ts'
 import { act } from './tools/act.ts'
 
@@ -48,9 +50,20 @@ export async function runTurn(turn: Turn, stopping: () => boolean): Promise<HowF
       return 'left'
     }
     if (action.kind === 'begin') begin(turn)
-    if (action.kind === 'reason') await reason(turn, action)
+    if (action.kind === 'reason' && (await reasonOrPark(turn, action))) return 'parked'
     if (action.kind === 'act') await act(turn, action)
     if (action.kind === 'end') await end(turn, action.outcome)
+  }
+}
+
+/** Calls the model. True if the turn is parked, because the call does not fit into a budget. */
+async function reasonOrPark(turn: Turn, action: ReasonAction): Promise<boolean> {
+  try {
+    await reason(turn, action)
+    return false
+  } catch (error) {
+    if (!(error instanceof BudgetRefusedError)) throw error
+    return waitForBudget(turn, error.refusal)
   }
 }
 

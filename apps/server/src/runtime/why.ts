@@ -66,6 +66,7 @@ function told(session_id: string, { what, node: given, ...said }: Explanation): 
     ahead: null,
     error: null,
     error_code: null,
+    budget_id: null,
     turn_settings: null,
     ...said,
     node,
@@ -122,9 +123,21 @@ const waitStates = {
   tool_results: 'waits_for_client',
   input: 'waits_for_input',
   approval: 'waits_for_approval',
+  budget: 'waits_for_budget',
 } as const
 
-function ofWait({ type, since, calls }: NonNullable<SessionFacts['waiting_for']>): Explanation {
+type Waiting = NonNullable<SessionFacts['waiting_for']>
+
+function ofBudget({ since, budget_id, resets_at }: Waiting): Explanation {
+  const until = resets_at ?? null
+  const orReset = until ? `, at the latest until ${until}` : ''
+  const what = `It waits until the budget ${budget_id} has more${orReset}`
+  return { state: 'waits_for_budget', since, until, budget_id: budget_id ?? null, what }
+}
+
+function ofWait(waiting: Waiting): Explanation {
+  const { type, since, calls } = waiting
+  if (type === 'budget') return ofBudget(waiting)
   const of = (type: string) =>
     calls.filter((call) => call.type === type).map(({ tool_name }) => tool_name)
   const [client, person, asked] = [of('tool_results'), of('approval'), of('input')]

@@ -1,3 +1,4 @@
+import { wakeBudget } from '../store/sessions/waits.ts'
 import { type EventHooksOptions, startEventHooks } from './hooks/event-hooks.ts'
 import type { TurnRef } from './inbox/cancel.ts'
 import { expireCalls } from './inbox/waiting.ts'
@@ -63,11 +64,15 @@ async function startTurns(node: Node, { pool, slots, lacking, turn }: NodeWorkOp
     log: node.log,
     tasks: {
       turn: { work: (job, begun) => turn(refOf(job as TurnJob), begun) },
+      budget: { act: (job) => wakeBudget(node.db, (job as BudgetJob).budget_id) },
       expire: { act: (job) => expireCalls(node, refOf(job as TurnJob)) },
     },
     hourly: isSyncing ? (signal) => discoverDue(node, signal) : undefined,
   })
 }
+
+/** The payload of a job that looks again whether a budget has enough. */
+type BudgetJob = { budget_id: string }
 
 /** The payload of a job: one turn. */
 type TurnJob = { org_id: string; session_id: string; turn_id: string }

@@ -78,6 +78,8 @@ async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Pro
     const [row] = await unit.run<DeletedRow>(statement, values)
     if (!row) return false
     await unit.run(removeTurns, [row.org_id, row.id])
+    await unit.run(settleBudgets, [row.id])
+    await unit.run(removeBudgets, [row.org_id, row.id])
     for (const part of parts) await unit.run(part, [row.id])
     await unit.run(uncount, [row.org_id, row.agent_id, randomShard(), -row.bytes])
     // After the other counters: requests with an Idempotency-Key lock them in this order.
@@ -116,6 +118,22 @@ update schedule_executions set session_id = null, message_id = null, message_seq
 where session_id = $1 and status not in ('pending', 'running')`,
   },
 ]
+
+/** A running call counts as its prompt. */
+const settleBudgets: Statement = {
+  name: 'settle-budgets-of-session',
+  text: `
+select settle_budgets($1, null) where exists (select from budget_reservations where session_id = $1)`,
+}
+
+const removeBudgets: Statement = {
+  name: 'delete-budgets-of-session',
+  text: `
+with b as (
+  delete from budgets where org_id = $1 and subject_type = 'session' and subject_id = $2 returning id
+)
+delete from budget_ledger where budget_id in (select id from b)`,
+}
 
 const removeTurns: Statement = {
   name: 'delete-turns-of-session',

@@ -107,6 +107,10 @@ const readers: { [T in EventType]: Read<T> | 'ignored' } = {
   'act.completed': 'ignored',
   'files.changed': ({ changes }) =>
     notice(`files: ${changes.map(({ change, path }) => `${change} ${path}`).join(', ')}`),
+  'budget.warning': ({ message = '' }) => notice(message),
+  'budget.exhausted': ({ message = '' }) => notice(message),
+  'budget.paused': ({ message = '' }) => notice(message),
+  'budget.resumed': 'ignored',
   'turn.completed': 'ignored',
   'turn.failed': ({ error, error_code }) => [
     { kind: 'error', text: error, code: error_code ?? '' },

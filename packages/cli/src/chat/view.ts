@@ -239,6 +239,10 @@ const showsOf = (view: Viewing): Shows => ({
   'tool.progress': (data) => view.screen.passing(progressOf(data)),
   'act.completed': 'ignored',
   'files.changed': (data) => beside(view, view.tell.line('∙', changesOf(data), '', 'dim')),
+  'budget.warning': ({ message = '' }) => beside(view, view.tell.line('∙', message, '', 'dim')),
+  'budget.exhausted': ({ message = '' }) => beside(view, view.tell.line('∙', message, '', 'dim')),
+  'budget.paused': ({ message = '' }) => beside(view, view.tell.line('∙', message, '', 'dim')),
+  'budget.resumed': 'ignored',
   'turn.completed': (data) => {
     endAnswer(view)
     if (view.isVerbose) beside(view, endOf(view, data))

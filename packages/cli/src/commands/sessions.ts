@@ -21,6 +21,7 @@ const waitsFor = {
   tool_results: 'waiting for the client',
   approval: 'waiting for approval',
   input: 'waiting for answers',
+  budget: 'waiting for a budget',
 }
 
 function stateOf({ status, waiting_for, last_turn }: Session): string {

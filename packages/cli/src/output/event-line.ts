@@ -56,6 +56,10 @@ const matters: { [T in EventType]: About<T> | 'ignored' } = {
     `${success_count} succeeded${error_count > 0 ? `, ${error_count} failed` : ''}`,
   'files.changed': ({ changes }) =>
     changes.map(({ change, path }) => `${change} ${path}`).join(', '),
+  'budget.warning': ({ budget_id, message }) => `${budget_id}: ${message}`,
+  'budget.exhausted': ({ budget_id, message }) => `${budget_id}: ${message}`,
+  'budget.paused': ({ budget_id, message }) => `${budget_id}: ${message}`,
+  'budget.resumed': ({ budget_id }) => budget_id,
   'turn.completed': ({ iterations }) =>
     `${iterations} model ${iterations === 1 ? 'call' : 'calls'}`,
   'turn.failed': ({ error, error_code }) => `${error_code ?? ''} ${error}`,

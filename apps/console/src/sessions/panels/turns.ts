@@ -134,6 +134,8 @@ function nameOf(step: TurnStep): string {
       return step.call.name
     case 'client_tool':
       return `${step.call.name}: waiting for client`
+    case 'budget':
+      return 'Waiting for a budget'
     case 'question':
       return `${step.call.name}: waiting for answers`
     case 'approval':

@@ -58,6 +58,7 @@ export function wordsOf(why: Why): string {
     between_steps: 'Preparing the next step',
     waits_for_client: `Waiting for a result or decision: ${names}`,
     waits_for_approval: `Waiting for approval: ${names}`,
+    waits_for_budget: 'Waiting until a budget has more',
     waits_for_input: `Waiting for answers: ${names}`,
     waits_for_database: 'Waiting for the database',
     node_gone: 'Server lost. Another one is taking over',

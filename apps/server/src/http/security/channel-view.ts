@@ -154,6 +154,10 @@ const rules = {
   'tool.progress': onlyFull,
   'act.completed': onlyFull,
   'files.changed': onlyFull,
+  'budget.warning': ['hidden', 'hidden', 'hidden'],
+  'budget.exhausted': ['hidden', 'hidden', 'hidden'],
+  'budget.paused': ['hidden', 'hidden', 'hidden'],
+  'budget.resumed': ['hidden', 'hidden', 'hidden'],
   'turn.completed': [turnOnly, turnOnly, 'shown'],
   'turn.failed': [
     failure,

@@ -187,6 +187,10 @@ const keptByCancel = {
   'tool.progress': 'dropped',
   'act.completed': 'dropped',
   'files.changed': 'dropped',
+  'budget.warning': 'kept',
+  'budget.exhausted': 'dropped',
+  'budget.paused': 'dropped',
+  'budget.resumed': 'dropped',
   'turn.completed': 'dropped',
   'turn.failed': 'dropped',
   'turn.cancelled': 'dropped',
@@ -216,6 +220,7 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: KeptDrafts): 
     const following = nextTurn(state)
     const usage = addUsage(usageOf(turn), effects.usage)
     const ending = following ? [] : [idledEvent(state, usage)]
+    const context = JSON.stringify(turnContext(state.turnId, state.inputMessageId))
     const appended = await appendToTurn(
       node.db,
       { ...ref, attempt: null },
@@ -225,6 +230,7 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: KeptDrafts): 
         cancelled: true,
         events: all,
         ending: { events: ending, sequence: turn.sequence, next: following },
+        charge: { spent: effects.spent, context },
       },
     )
     if (!appended) continue

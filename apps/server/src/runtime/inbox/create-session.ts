@@ -20,6 +20,7 @@ import { generalAgent } from '../../store/models/general-agent.ts'
 import { checkModel } from '../../store/models/models.ts'
 import {
   type ChannelOfSession,
+  type CreatorOfSession,
   createSession,
   findByKey,
   type OpenedSession,
@@ -34,6 +35,7 @@ export type SessionToOpen = {
   channel?: ChannelOfSession
   /** The user of the organization who asks. */
   userId?: string
+  creator?: CreatorOfSession
 }
 
 /**
@@ -45,7 +47,7 @@ export type SessionToOpen = {
 export async function openSession(
   node: Node,
   db: Db | Database,
-  { orgId, wanted, id, channel, userId }: SessionToOpen,
+  { orgId, wanted, id, channel, creator, userId }: SessionToOpen,
 ): Promise<OpenedSession> {
   const { capabilities } = node
   const agent = await agentOf(db, orgId, wanted)
@@ -75,7 +77,10 @@ export async function openSession(
     readInitialFiles(wanted.initial_files ?? [], limits),
   )
   const create = (db: Db) =>
-    createSession(db, orgId, { ...wanted, agent_id: agent.id, model_id, tools, id, channel, seed })
+    createSession(db, orgId, {
+      ...wanted,
+      ...{ agent_id: agent.id, model_id, tools, id, channel, creator, seed },
+    })
   const bytes = mounts.reduce((sum, { content }) => sum + content.length, seed?.bytes ?? 0)
   if (mounts.length > 0 || seed) await node.quotas.checkStorage(db, orgId, bytes)
   // Last: the other check may reload the counts, which lack this session.

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { BudgetRefusedError, findGranted } from '../../store/budgets/charges.ts'
 import {
   backoffMs,
   decide,
@@ -50,7 +51,7 @@ async function pause(
  * fences the pending append, and reads the log to find out whether the append was made.
  * Contract: appends at most once. Throws FencedError when the turn is over, cancelled or taken
  * over, and when the log lost the event before the append; UnstorableError when the database cannot
- * store the events.
+ * store the events; BudgetRefusedError when no event was stored.
  */
 export async function append(turn: Turn, what: Appending): Promise<Appended> {
   for (let tries = 1; ; tries += 1) {
@@ -59,6 +60,7 @@ export async function append(turn: Turn, what: Appending): Promise<Appended> {
       if (appended) return appended
       throw new FencedError()
     } catch (error) {
+      if (error instanceof BudgetRefusedError) throw error
       if (decide(error) === 'defect') throw new UnstorableError(error)
       if (!mayPass(error) || turn.signal.aborted) throw error
       if (isForAnother(error) && !what.outcome) throw error
@@ -84,7 +86,10 @@ async function findAppended(turn: Turn, what: Appending): Promise<Appended | und
   const made = events[0] && (await findEvent(turn, events[0]))
   if (!made) return undefined
   const { sequence, ts } = made
-  return { sequence: sequence + events.length - 1, added: events.length, ended: false, ts }
+  const last = sequence + events.length - 1
+  const found = { sequence: last, added: events.length, ended: false, ts }
+  if (!what.charge?.call) return found
+  return { ...found, charged: { granted: await findGranted(node.db, run), warnings: [] } }
 }
 
 /** Finds the append that ended the turn. The node that made it exports the trace. */

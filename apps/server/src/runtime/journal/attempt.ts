@@ -1,11 +1,12 @@
-import type { TokenUsage } from '@outlast/contract'
+import type { ModelProfile, TokenUsage } from '@outlast/contract'
 import type { RuntimeAgent } from '../../capabilities/catalog.ts'
 import type { OutputSchema } from '../../capabilities/output-schema.ts'
 import type { EffectiveLimits } from '../../capabilities/turn-limits.ts'
 import type { FetchBudget } from '../../providers/fetch-budget.ts'
+import type { CallEstimate } from '../../store/budgets/charges.ts'
 import type { Conversation } from '../../store/sessions/conversation.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
-import type { Appending } from '../../store/sessions/turn-appends.ts'
+import type { Appending, Charge } from '../../store/sessions/turn-appends.ts'
 import type { NewEvent, TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
 import type { Text } from '../../store/stored-texts.ts'
 import type { Lease } from '../lease.ts'
@@ -22,8 +23,12 @@ export type Draft = {
   present?: ((ts: string) => string) | undefined
 }
 
-/** Changes to the session that the next append makes besides adding events. */
-export type Effects = Pick<Appending, 'outcome' | 'outputPreview' | 'usage' | 'context'>
+/** Changes to the session and its budgets that the next append makes besides adding events. */
+export type Effects = Pick<Appending, 'outcome' | 'outputPreview' | 'usage' | 'context'> &
+  Pick<Charge, 'spent' | 'call'>
+
+/** A model call as budgets count it. */
+export type CountedCall = { call: CallEstimate; profile: ModelProfile | undefined }
 
 /** The environment of an attempt at a turn. */
 export type TurnEnvironment = Readonly<{
@@ -73,6 +78,12 @@ export type TurnLog = {
   unchecked: EventMark | undefined
   drafts: Draft[]
   effects: Effects
+  /** True if budgets have reservations of this turn that an append must settle. */
+  isReserved: boolean
+  /** The latest call whose intent was stored. */
+  counted: CountedCall | undefined
+  /** Tokens of output that its budgets allow the latest call; undefined: any number. */
+  granted: number | undefined
   /** Log bytes not yet added to the organization's counters. */
   uncounted: number
   /** Model text since the last append. Followers can read it until the outcome is stored. */

@@ -13,7 +13,7 @@ import {
 import { findEventTime } from '../../store/sessions/lost-events.ts'
 import { publishEvents, type StoredEvents } from '../../store/sessions/publish.ts'
 import { storeTexts } from '../../store/sessions/texts.ts'
-import type { TurnEnding } from '../../store/sessions/turn-appends.ts'
+import type { Charge, TurnEnding } from '../../store/sessions/turn-appends.ts'
 import { findCurrentTurn, type TurnRun } from '../../store/sessions/turns.ts'
 import { answerCalls } from '../../store/sessions/waits.ts'
 import type { Remembering, Text } from '../../store/stored-texts.ts'
@@ -31,6 +31,7 @@ import {
   type TurnFacts,
   type TurnLog,
 } from './attempt.ts'
+import { contextOf } from './contexts.ts'
 import { FencedError } from './errors.ts'
 import { countStored, traceTurn } from './metrics.ts'
 
@@ -126,7 +127,8 @@ const lengthOf = (drafts: readonly Draft[]) =>
 /**
  * Stores all drafts in one statement and reads events that were added in between. With `ending`,
  * the turn ends unless there were such events; then `turn.state` has not ended.
- * Contract: throws FencedError, with nothing stored, when this attempt is not the current one.
+ * Contract: throws FencedError, with nothing stored, when this attempt is not the current one, and
+ * BudgetRefusedError, with no event stored, when a budget refuses `effects.call`.
  */
 export async function commit(
   turn: Turn,
@@ -153,7 +155,12 @@ export async function commit(
       failure: ending.failure,
     },
     texts,
+    charge: chargeOf(turn, ending !== undefined),
   })
+  if (effects.call || effects.spent || ending) {
+    turn.granted = appended.charged?.granted ?? undefined
+    turn.isReserved = turn.granted !== undefined
+  }
   turn.unchecked = undefined
   const first = appended.sequence - appended.added + 1
   const stored = appended.ended ? [...drafts, ...ending!.drafts] : drafts
@@ -173,6 +180,13 @@ export async function commit(
   // If another event came first, the ending stored nothing and the last event is that one.
   turn.storedAt = appended.added > 0 ? appended.ts : turn.events.at(-1)!.ts
   if (appended.ended) endedWith(turn, ending!.drafts, appended.ts)
+}
+
+/** Settles the open call with its outcome or at the end, and reserves for the next one. */
+function chargeOf(turn: Turn, ends: boolean): Charge | undefined {
+  const { spent, call } = turn.effects
+  if (!call && !spent && !(ends && turn.isReserved)) return undefined
+  return { spent, call, context: JSON.stringify(contextOf(turn)) }
 }
 
 /** The texts that events of the turn name by their hashes. */

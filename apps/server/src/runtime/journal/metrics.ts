@@ -54,6 +54,10 @@ const counters: { [T in EventType]: Counter<T> | 'ignored' } = {
   'tool.progress': 'ignored',
   'act.completed': 'ignored',
   'files.changed': 'ignored',
+  'budget.warning': 'ignored',
+  'budget.exhausted': 'ignored',
+  'budget.paused': 'ignored',
+  'budget.resumed': 'ignored',
   'turn.completed': (metrics, { duration_ms }) => {
     metrics.turns.inc({ outcome: 'completed', code: '' })
     if (duration_ms !== undefined) metrics.turnSeconds.observe(duration_ms / 1_000)

@@ -95,11 +95,13 @@ const limitsOf = ({ config }: Node, taken: TakenTurn) =>
   )
 
 function timesOf(
-  { run, events, clock }: TurnLog,
+  { run, state, events, clock }: TurnLog,
   begun: StoredEvent | undefined,
 ): Pick<TurnFacts, 'startedAt' | 'resumedAt'> {
   const at = (event: StoredEvent | undefined) => (event ? Date.parse(event.ts) : clock.database)
-  return { startedAt: at(begun), resumedAt: at(findResumingEvent(run.turnId, events)) }
+  // The event of its end is stored with the call for which there is room now.
+  const resumed = state.blockedBy ? undefined : findResumingEvent(run.turnId, events)
+  return { startedAt: at(begun), resumedAt: at(resumed) }
 }
 
 type EventsRead = Pick<LogRead, 'conversation' | 'unchecked'> & {
@@ -124,6 +126,10 @@ function logFrom(
     unchecked,
     drafts: [],
     effects: {},
+    // A call without an outcome may have reservations of an earlier attempt.
+    isReserved: state.phase.kind === 'reasoning',
+    counted: undefined,
+    granted: undefined,
     live: undefined,
     // The node that began a resumed turn has counted its message.
     uncounted: state.phase.kind === 'unbegun' && !state.input?.again ? bytes : 0,

@@ -53,6 +53,8 @@ function stepSpan(trace: Trace, step: TurnStep): Span {
       return summarySpan(trace, step)
     case 'approval':
       return approvalSpan(trace, step)
+    case 'budget':
+      return budgetSpan(trace, step)
     case 'question':
       return questionSpan(trace, step)
     case 'tool':
@@ -101,7 +103,7 @@ function present(attributes: Attributes): Span['attributes'] {
 }
 
 const waitSpan = (
-  kind: 'queue' | 'client' | 'approval' | 'input',
+  kind: 'queue' | 'client' | 'approval' | 'input' | 'budget',
   spanId: string,
   attributes = {},
 ) => ({
@@ -259,6 +261,13 @@ function questionSpan(trace: Trace, { attempts: [first], ended, call }: Step<'qu
   const { began } = first!
   const id = derivedSpanId(`${spanOf(began)} ${began.sequence} input`)
   return spanFrom(trace, { ...waitSpan('input', id, toolAttributes(call)), began, ended })
+}
+
+function budgetSpan(trace: Trace, { attempts: [first], ended }: Step<'budget'>): Span {
+  const { began } = first!
+  const id = derivedSpanId(`${spanOf(began)} ${began.sequence} budget`)
+  const attributes = { 'outlast.budget.id': began.data.budget_id }
+  return spanFrom(trace, { ...waitSpan('budget', id, attributes), began, ended })
 }
 
 function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | undefined): Span {

@@ -69,6 +69,8 @@ export type TurnState = {
   /** Sequence of `turn.cancelled`: running work is ended, then the turn. */
   readonly cancelledAt: number | undefined
   readonly usage: TokenUsage | undefined
+  /** The budget that its model call waits for. */
+  readonly blockedBy?: BudgetBlock | undefined
   /** Decisions of this turn for all calls of a tool, by its name. */
   readonly rules: ToolDecisions
 }
@@ -91,6 +93,9 @@ export type Phase =
 export type Repeats = Readonly<Record<string, number>>
 
 export type InputRef = { sequence: number; messageId: string }
+
+/** Why a model call waits: the event that the log has about it. */
+export type BudgetBlock = { type: 'budget.exhausted' | 'budget.paused'; budgetId: string }
 
 type TurnInput = InputRef & {
   text: string | undefined
@@ -238,6 +243,11 @@ const acting = (turn: TurnState, after: (act: OpenAct) => OpenAct): TurnState =>
 
 export const ended = (turn: TurnState): TurnState => ({ ...turn, phase: { kind: 'ended' } })
 
+const blocked = (
+  turn: TurnState,
+  { type, data }: Of<'budget.exhausted' | 'budget.paused'>,
+): TurnState => ({ ...turn, blockedBy: { type, budgetId: data.budget_id } })
+
 const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'input.message': applyInput,
   'session.started': 'ignored',
@@ -302,6 +312,10 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'tool.progress': 'ignored',
   'act.completed': (turn) => ({ ...turn, phase: { kind: 'ready' } }),
   'files.changed': 'ignored',
+  'budget.warning': 'ignored',
+  'budget.exhausted': blocked,
+  'budget.paused': blocked,
+  'budget.resumed': (turn) => ({ ...turn, blockedBy: undefined }),
   'turn.completed': ended,
   'turn.failed': ended,
   'turn.cancelled': (turn, { sequence }) => ({ ...turn, cancelledAt: sequence, unseen: [] }),

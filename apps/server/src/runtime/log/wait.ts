@@ -3,7 +3,7 @@ import type { Wait } from '../../store/sessions/waits.ts'
 import type { OpenCall } from './open-calls.ts'
 import type { LoggedEvent } from './state.ts'
 
-type Kind = WaitingFor['type']
+type Kind = WaitingFor['calls'][number]['type']
 
 function kindOf({ stage }: OpenCall): Kind {
   if (stage === 'input') return 'input'
@@ -84,6 +84,10 @@ const goesOnWith: { [T in EventType]: Reader<T> | 'ignored' } = {
   'tool.progress': 'ignored',
   'act.completed': 'ignored',
   'files.changed': 'ignored',
+  'budget.warning': 'ignored',
+  'budget.exhausted': 'ignored',
+  'budget.paused': 'ignored',
+  'budget.resumed': () => true,
   'turn.completed': 'ignored',
   'turn.failed': 'ignored',
   'turn.cancelled': 'ignored',

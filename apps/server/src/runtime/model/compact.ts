@@ -8,6 +8,7 @@ import { type Compacted, viewOf, withCompaction } from '../../store/sessions/con
 import type { Turn } from '../journal/attempt.ts'
 import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.ts'
 import { addUsage } from '../log/usage.ts'
+import { commitReserving, estimateCall } from './budget.ts'
 import { callModel, ModelCallError } from './call.ts'
 import { type CompactionPlan, planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
 import { promptTools } from './prompt.ts'
@@ -118,20 +119,24 @@ function summarize(
   fitting: Fitting,
   plan: Extract<CompactionPlan, { kind: 'summarize' }>,
 ) {
-  const { route, model, secret, context } = fitting
+  const { route, model, secret, context, profile } = fitting
   const { config } = turn.node
   const about = { turn_id: turn.run.turnId, summarized_to: plan.to, input_tokens: tokensIn(turn) }
-  draft(turn, 'context.compacting', context, about)
+  // Some models count thinking as output.
+  const outputTokens = plan.tokensMax * 2
+  const prompt = summaryPrompt(plan.entries, plan.tokensMax)
   const begin = async () => {
-    await commit(turn)
+    const size = { route, profile, execId: context.exec_id!, outputTokens }
+    const call = estimateCall(turn, { ...size, inputTokens: tokensOfText(JSON.stringify(prompt)) })
+    const intend = () => draft(turn, 'context.compacting', context, about)
+    await commitReserving(turn, { call, profile }, intend)
     await mayBegin(turn)
   }
   const request = async () => {
     const reply = await callModel(model, {
       options: {
-        prompt: summaryPrompt(plan.entries, plan.tokensMax),
-        // Some models count thinking as output.
-        maxOutputTokens: plan.tokensMax * 2,
+        prompt,
+        maxOutputTokens: turn.granted ?? outputTokens,
         providerOptions: { llmsim: { purpose: 'summary' } },
       },
       signal: turn.signal,

@@ -8,6 +8,7 @@ import { answeringBy } from '../../providers/final-answer.ts'
 import { languageModel, providers } from '../../providers/index.ts'
 import { modelScope } from '../../providers/keys.ts'
 import type { ModelCallOptions, VendorModel } from '../../providers/provider.ts'
+import { BudgetRefusedError } from '../../store/budgets/charges.ts'
 import { findModelRoute, type ModelRoute } from '../../store/models/models.ts'
 import { viewOf } from '../../store/sessions/conversation.ts'
 import { textPreview, withoutNul } from '../../text.ts'
@@ -19,6 +20,16 @@ import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.t
 import { openLive } from '../journal/live.ts'
 import { logOf } from '../journal/metrics.ts'
 import { type Action, newReason, type OpenReason } from '../log/state.ts'
+import {
+  commitReserving,
+  draftRefusal,
+  estimateCall,
+  failureKindOf,
+  isFinal,
+  noteSpent,
+  sentenceOf,
+  tokensOfDrafts,
+} from './budget.ts'
 import { callModel, ModelCallError } from './call.ts'
 import { type Fitting, fit, tokensIn } from './compact.ts'
 import { type Effort, effortFor } from './effort.ts'
@@ -29,7 +40,7 @@ import { type ModelCallOutcome, type ModelRequest, recordResult } from './record
 import { agentMessage, emptyReply, type ModelReply, withOneCall } from './reply.ts'
 import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
 
-type ReasonAction = Extract<Action, { kind: 'reason' }>
+export type ReasonAction = Extract<Action, { kind: 'reason' }>
 
 /** A model call with its settings. */
 type ModelCallPlan = ModelRequest & { effort: Effort | undefined }
@@ -37,7 +48,10 @@ type ModelCallPlan = ModelRequest & { effort: Effort | undefined }
 /** The model, its route and its key. */
 type Vendor = { route: ModelRoute; model: VendorModel; secret: string | undefined }
 
-/** Calls the model with retries and records the result. Contract: stores its intent first. */
+/**
+ * Calls the model with retries and records the result.
+ * Contract: stores its intent first. Throws BudgetRefusedError if the call has to wait.
+ */
 export async function reason(turn: Turn, action: ReasonAction): Promise<void> {
   const plan = await prepare(turn, action)
   const begun = performance.now()
@@ -92,7 +106,19 @@ type CompactedResult = CallResult & Pick<ModelCallOutcome, 'compaction'>
 /** Target size, as a share of the estimate, after a provider rejects a prompt as too long. */
 const secondShare = 0.6
 
+/** Asks the model. A budget that refuses the call for good fails it. */
 async function ask(turn: Turn, plan: ModelCallPlan): Promise<CompactedResult> {
+  try {
+    return await askModel(turn, plan)
+  } catch (error) {
+    if (!(error instanceof BudgetRefusedError) || !isFinal(error.refusal)) throw error
+    const { refusal } = error
+    if (refusal.reason === 'exhausted') draftRefusal(turn, refusal)
+    return giveUp(turn, plan, unanswered(failureKindOf(refusal), sentenceOf(refusal)))
+  }
+}
+
+async function askModel(turn: Turn, plan: ModelCallPlan): Promise<CompactedResult> {
   const { route, context } = plan
   if (!route) return giveUp(turn, plan, unanswered('not_configured', noModel))
   const vendor = await vendorOf(turn, route).catch((error) => keyless(turn, route, error))
@@ -181,8 +207,8 @@ function attemptsOf(turn: Turn, plan: ModelCallPlan, vendor: Vendor & { before: 
   const numbered = (attempt: number) => plan.open.attempt + vendor.before + attempt
   return {
     async begin(attempt) {
-      draftRequest(turn, plan, numbered(attempt))
-      await commit(turn)
+      const counted = { call: estimateOf(turn, plan, vendor.route), profile: plan.profile }
+      await commitReserving(turn, counted, () => draftRequest(turn, plan, numbered(attempt)))
       await mayBegin(turn)
     },
     async request(attempt) {
@@ -196,12 +222,23 @@ function attemptsOf(turn: Turn, plan: ModelCallPlan, vendor: Vendor & { before: 
   }
 }
 
+function estimateOf(turn: Turn, { profile, open }: ModelCallPlan, route: ModelRoute) {
+  const inputTokens = tokensIn(turn) + tokensOfDrafts(turn)
+  const outputTokens = outputTokensOf(turn, profile)
+  return estimateCall(turn, { route, profile, execId: open.execId, inputTokens, outputTokens })
+}
+
+/** The most tokens of output that a call asks for. */
+const outputTokensOf = ({ node: { config } }: Turn, profile: ModelProfile | undefined) =>
+  profile?.limits ? outputTokensMax(profile.limits) : Math.floor(config.CONTEXT_TOKENS_UNKNOWN / 2)
+
 /** Keeps the partial text of a reply for a cancel or a handover. */
 function interrupted(
   turn: Turn,
   { context, metadata, messageId }: ModelCallPlan,
   partial: ModelReply,
 ) {
+  noteSpent(turn, partial, undefined)
   if (partial.text !== '') {
     const about = { id: messageId, model: metadata.model, now: nowOf(turn) }
     const message = agentMessage({ ...partial, toolCalls: [] }, about)
@@ -274,9 +311,10 @@ async function optionsFor(
     tools: promptTools(agent),
     providerOptions: { llmsim: { attempt, scripts: node.config.SIMULATED_SCRIPTS } },
     ...(effort && { reasoning: effort }),
+    ...(turn.granted !== undefined && { maxOutputTokens: turn.granted }),
     ...contextFor(turn, plan),
   }
-  const most = profile?.limits && outputTokensMax(profile.limits)
+  const most = turn.granted ?? (profile?.limits && outputTokensMax(profile.limits))
   const asked = withOutput(turn, { type, profile }, options)
   // Vendors refuse the option in a call without tools.
   const oneCall = turn.limits.oneCall && agent.tools.size > 0

@@ -7,6 +7,7 @@ import type { Turn } from '../journal/attempt.ts'
 import { FencedError } from '../journal/errors.ts'
 import { timeLeft } from '../journal/journal.ts'
 import { logOf } from '../journal/metrics.ts'
+import { noteSpent } from './budget.ts'
 import { ModelCallError } from './call.ts'
 import { emptyReply, type ModelReply } from './reply.ts'
 
@@ -42,7 +43,8 @@ export type Attempt = {
 
 /**
  * Makes a model call with retries.
- * Contract: throws FencedError when the attempt at the turn is stopped; returns all other failures.
+ * Contract: throws FencedError when the attempt at the turn is stopped, and errors of `begin`;
+ * returns all other failures.
  */
 export async function callWithRetry(
   turn: Turn,
@@ -54,6 +56,7 @@ export async function callWithRetry(
   for (let attempts = 1; ; attempts += 1) {
     await begin(attempts)
     const { reply, failed } = await callOnce(turn, route, () => request(attempts))
+    noteSpent(turn, reply, failed?.failure.kind)
     const answer = { reply, failed, attempts, waitedMs, codes }
     if (!failed) return answer
     const pauseMs = retryDelay(turn, attempts, failed.failure)

@@ -69,6 +69,8 @@ const ofCopy: Record<string, string> = {
   // A copy stays in its channel: its user is another person than one of the organization.
   channel_id: 'o.channel_id',
   channel_key_id: 'o.channel_key_id',
+  api_key_id: 'o.api_key_id',
+  account_id: 'o.account_id',
   legal_hold: 'false',
   started_at: 'case when :isStarted then o.started_at end',
   finished_at: 'case when cardinality(:types) > 0 then o.now else :idledAt::timestamptz end',

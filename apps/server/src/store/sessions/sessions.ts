@@ -178,11 +178,11 @@ with a as (
   select id from agents where org_id = :orgId and id = :agent_id for key share
 ), s as (
   insert into sessions (
-    org_id, id, agent_id, key, user_id, channel_id, channel_key_id, title, tags, model_id, capabilities, tools, system_prompt, locale, hints,
+    org_id, id, agent_id, key, user_id, channel_id, channel_key_id, api_key_id, account_id, title, tags, model_id, capabilities, tools, system_prompt, locale, hints,
     max_iterations, parallel_tool_calls, network_access, preview, output_preview, sequence, stored_bytes
   )
   values (
-    :orgId, :id, (select id from a), :key, :user, :channelId, :channelKeyId, :title, :tags, :model_id, :capabilities, :tools, :system_prompt, :locale, :hints,
+    :orgId, :id, (select id from a), :key, :user, :channelId, :channelKeyId, :apiKeyId, :accountId, :title, :tags, :model_id, :capabilities, :tools, :system_prompt, :locale, :hints,
     :maxIterations, :parallelToolCalls, :networkAccess, :preview, :outputPreview, cardinality(:types::text[]), :bytes
   )
   on conflict ${keyIndex} do update set key = excluded.key
@@ -200,11 +200,15 @@ select ${columns.join(', ')}, false as is_pinned from s`,
 /** The channel that a session is created through, and the key of the caller. */
 export type ChannelOfSession = { id: string; keyId: string }
 
+/** Whose budgets apply to a session: those of the API key and of the account that created it. */
+export type CreatorOfSession = { apiKeyId?: string | undefined; accountId?: string | undefined }
+
 /** A new session, whose agent is found. */
 export type CreatedSession = Omit<NewSession, 'agent_id'> & {
   agent_id: string
   id?: string | undefined
   channel?: ChannelOfSession | undefined
+  creator?: CreatorOfSession | undefined
   seed?: Seed | undefined
 }
 
@@ -219,7 +223,7 @@ export type OpenedSession = { session: Session; isNew: boolean }
 export async function createSession(
   db: Db,
   orgId: string,
-  { id = newId('session'), channel, seed, ...session }: CreatedSession,
+  { id = newId('session'), channel, creator, seed, ...session }: CreatedSession,
 ): Promise<OpenedSession> {
   const { agent_id, key, user, title, tags, model_id, capabilities, tools } = session
   const data = JSON.stringify({ agent_id, ...(model_id && { model_id }) })
@@ -231,6 +235,8 @@ export async function createSession(
     user: user ?? null,
     channelId: channel?.id ?? null,
     channelKeyId: channel?.keyId ?? null,
+    apiKeyId: creator?.apiKeyId ?? null,
+    accountId: creator?.accountId ?? null,
     title: title ?? null,
     tags: tags ?? [],
     model_id: model_id ?? null,

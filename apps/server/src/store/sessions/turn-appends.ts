@@ -1,4 +1,14 @@
 import type { LastTurn, TokenUsage } from '@outlast/contract'
+import {
+  BudgetRefusedError,
+  type CallEstimate,
+  type Charged,
+  chargeParts,
+  isGranted,
+  type Spent,
+  warningCount,
+  withWarnings,
+} from '../budgets/charges.ts'
 import type { Db } from '../database.ts'
 import { textList, textRows } from '../json-lists.ts'
 import { randomShard } from '../shards.ts'
@@ -48,13 +58,19 @@ const failurePart = `, f as (
   from s where ended
 )`
 
-const appendStatement = (name: string, ...parts: string[]) =>
+/** True if this attempt may append. */
+const fence = `org_id = :orgId and id = :sessionId and turn_id = :turnId
+    and (:attempt::integer is null or turn_attempt = :attempt) and turn_cancelled = :cancelled and (not :cancelled or sequence = :endsAt)
+    and (:afterSequence::integer is null or ${hasEvent(':afterSequence', ':afterTs')})`
+
+/** With `charges`, the statement settles and reserves in budgets, and stores their warnings. */
+const appendStatement = (name: string, parts: string[], charges = false) =>
   statement(
-    name,
+    charges ? `${name}-charged` : name,
     `
-with s as (
+with ${charges ? chargeParts(fence) : ''}s as (
   update sessions set
-    sequence = sequence + :count + case when sequence = :endsAt then :endCount else 0 end,
+    sequence = sequence + :count + ${charges ? warningCount : 0} + case when sequence = :endsAt then :endCount else 0 end,
     status = case when sequence = :endsAt and :nextTurnId::text is null then 'idle' else status end,
     finished_at = case when sequence = :endsAt and :nextTurnId::text is null then clock_timestamp() else finished_at end,
     turn_from = case when sequence = :endsAt then :nextFrom else turn_from end,
@@ -77,33 +93,44 @@ with s as (
     context_sequence = coalesce(:contextSequence, context_sequence),
     context_prompt = coalesce(:contextPrompt, context_prompt),
     updated_at = clock_timestamp()
-  where org_id = :orgId and id = :sessionId and turn_id = :turnId
-    and (:attempt::integer is null or turn_attempt = :attempt) and turn_cancelled = :cancelled and (not :cancelled or sequence = :endsAt)
-    and (:afterSequence::integer is null or ${hasEvent(':afterSequence', ':afterTs')})
+  where ${fence}${charges ? ` and ${isGranted}` : ''}
   returning org_id, id, agent_id, sequence, updated_at, finished_at, turn_id is distinct from :turnId as ended,
-    :count + case when turn_id is distinct from :turnId then :endCount else 0 end as added
-), ${appendEvents(listedEvents)}${parts.join('')}
-select sequence, added, ended, updated_at::timestamptz(3) as ts${parts.includes(endPart) ? ', (select count(*) from j) as jobs' : ''} from s`,
+    :count + ${charges ? warningCount : 0} + case when turn_id is distinct from :turnId then :endCount else 0 end as added
+), ${appendEvents(charges ? withWarnings(listedEvents) : listedEvents)}${parts.join('')}
+select sequence, added - ${charges ? warningCount : 0} as added, ended, updated_at::timestamptz(3) as ts${parts.includes(endPart) ? ', (select count(*) from j) as jobs' : ''}
+${charges ? ', charged.result as charged from (select) one left join s on true left join charged on true' : 'from s'}`,
   )
 
 /**
  * Append statements by their additional effects: PostgreSQL spends time on starting each part of a
  * statement, also on a part without work.
  */
-const appends = {
-  events: appendStatement('append-events'),
-  usage: appendStatement('append-events-usage', countPart()),
-  end: appendStatement('append-events-end', endPart, countPart()),
-  texts: appendStatement('append-events-texts', endPart, textPart, countTextsPart),
+const partsOfAppends = {
+  events: [],
+  usage: [countPart()],
+  end: [endPart, countPart()],
+  texts: [endPart, textPart, countTextsPart],
   /** Ends a turn as failed, and records the failure for operators. */
-  failure: appendStatement('append-failure', endPart, textPart, countTextsPart, failurePart),
+  failure: [endPart, textPart, countTextsPart, failurePart],
 }
 
-function appendOf({ ending, texts, usage, bytes }: Appending): NamedStatement {
-  if (ending?.failure) return appends.failure
-  if (texts && texts.length > 0) return appends.texts
-  if (ending) return appends.end
-  return usage || bytes ? appends.usage : appends.events
+type AppendKind = keyof typeof partsOfAppends
+
+const appends = Object.fromEntries(
+  Object.entries(partsOfAppends).map(([kind, parts]) => {
+    const name = kind === 'events' ? 'append-events' : `append-events-${kind}`
+    return [
+      kind,
+      { plain: appendStatement(name, parts), charged: appendStatement(name, parts, true) },
+    ]
+  }),
+) as Record<AppendKind, { plain: NamedStatement; charged: NamedStatement }>
+
+function kindOf({ ending, texts, usage, bytes }: Appending): AppendKind {
+  if (ending?.failure) return 'failure'
+  if (texts && texts.length > 0) return 'texts'
+  if (ending) return 'end'
+  return usage || bytes ? 'usage' : 'events'
 }
 
 /** The end of a turn, which happens only if nothing was appended since `sequence`. */
@@ -148,21 +175,39 @@ export type Appending = {
   bytes?: number
   /** Texts that events name by their hash. */
   texts?: { hash: string; body: string }[]
+  /** Set when the append settles the open call, and reserves for the next one. */
+  charge?: Charge | undefined
 }
 
-export type Appended = { sequence: number; added: number; ended: boolean; ts: string }
+export type Charge = {
+  /** What the open call has used; undefined if there is none, or if that is not known. */
+  spent?: Spent | undefined
+  /** The call whose intent the append stores. */
+  call?: CallEstimate | undefined
+  /** The context of warnings, as JSON. */
+  context: string
+}
+
+export type Appended = {
+  sequence: number
+  added: number
+  ended: boolean
+  ts: string
+  charged?: Charged | null
+}
 
 const never = -1
 
 /**
  * Appends events to a turn's session, all or nothing, in one statement. Undefined when this attempt
  * is no longer the current one, or the log lacks the event `after`.
- * Contract: never repeated after an error; the log shows whether the events were stored.
+ * Contract: never repeated after an error; the log shows whether the events were stored. Throws
+ * BudgetRefusedError, with no event stored, when a budget has too little left for `charge.call`.
  */
 export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
-  const { events, ending, usage, context, texts = [] } = what
+  const { events, ending, usage, context, charge, texts = [] } = what
   const all = ending ? [...events, ...ending.events] : events
-  const append = appendOf(what)
+  const append = appends[kindOf(what)][charge ? 'charged' : 'plain']
   const values = valuesOf(append, {
     ...run,
     ...eventLists(all),
@@ -191,10 +236,22 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     textHashes: texts.map((text) => text.hash),
     textBodies: textList(texts.map((text) => text.body)),
     ...(ending?.failure && failureValues(ending.failure, run)),
+    ...(charge && chargeValues(charge)),
   })
-  const [appended] = await db.run<Appended>(append, values)
-  return appended
+  const [appended] = await db.run<Appended | NotAppended>(append, values)
+  if (appended?.charged?.refused) {
+    throw new BudgetRefusedError(appended.charged.refused, appended.charged.warnings)
+  }
+  return appended?.sequence === null ? undefined : appended
 }
+
+type NotAppended = { sequence: null; charged: Charged | null }
+
+const chargeValues = ({ spent, call, context }: Charge) => ({
+  spent: spent ? JSON.stringify(spent) : null,
+  call: call ? JSON.stringify(call) : null,
+  budgetContext: context,
+})
 
 function lastTurnOf({ turnId: id }: TurnRun, { ending, cancelled }: Appending): LastTurn {
   const { error = null, code: error_code = null } = ending?.failure ?? {}

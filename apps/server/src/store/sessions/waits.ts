@@ -1,5 +1,5 @@
 import type { WaitingFor } from '@outlast/contract'
-import { atomically, type Db } from '../database.ts'
+import { atomically, type Db, type Statement } from '../database.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { appendEvents, eventLists, listedEvents } from './log-sql.ts'
@@ -8,6 +8,9 @@ import { type NewEvent, type TurnRun, wakeParked } from './turns.ts'
 
 /** The input that a turn waits for, and when the first part of it expires. */
 export type Wait = { waitingFor: WaitingFor; expiresAt: string }
+
+/** The place in the log at which a turn is parked, on the node that has it. */
+export type ParkedAt = { nodeId: string; last: EventMark; waitingFor: WaitingFor }
 
 const park = statement(
   'park-turn',
@@ -26,19 +29,42 @@ select turn_id from s`,
 
 /**
  * Parks a turn until it is answered: it has no node and no job. A lease renewal finds it when its
- * wait expires.
+ * wait expires; null: never.
  * Contract: false, with no effect, when the attempt is not the current one or an event was
  * appended.
  */
 export async function parkTurn(
   db: Db,
   run: TurnRun,
-  at: Wait & { nodeId: string; last: EventMark },
+  at: ParkedAt & { expiresAt: string | null },
 ): Promise<boolean> {
   const { nodeId, last, waitingFor, expiresAt } = at
   const given = { ...run, ...last, nodeId, expiresAt, waitingFor: JSON.stringify(waitingFor) }
   const parked = await db.run(park, valuesOf(park, given))
   return parked.length > 0
+}
+
+const wake: Statement = { name: 'wake-budget', text: 'select wake_budget($1) as woken' }
+
+/**
+ * Gives the turns that wait for a budget their jobs, as far as it has enough left. A change of a
+ * budget does this by itself.
+ */
+export async function wakeBudget(db: Db, budgetId: string): Promise<void> {
+  await db.run(wake, [budgetId])
+}
+
+/**
+ * Parks a turn until a budget has more. If it has by now, the turn gets a job at once.
+ * Contract: like `parkTurn`.
+ */
+export function parkForBudget(db: Db, run: TurnRun, at: ParkedAt): Promise<boolean> {
+  return atomically(db, async (db) => {
+    const isParked = await parkTurn(db, run, { ...at, expiresAt: null })
+    // After the session is locked: a change of the budget waits, or is seen here.
+    if (isParked) await wakeBudget(db, at.waitingFor.budget_id!)
+    return isParked
+  })
 }
 
 const hold = statement(

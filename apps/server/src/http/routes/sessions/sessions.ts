@@ -9,6 +9,7 @@ import {
   SessionQuery,
 } from '@outlast/contract'
 import { userOfNewSession } from '../../../access/grants.ts'
+import { creatorOf } from '../../../access/principal.ts'
 import { masked } from '../../../capabilities/masking.ts'
 import { turnSettingsOf } from '../../../capabilities/turn-settings.ts'
 import { ApiError } from '../../../errors.ts'
@@ -78,7 +79,8 @@ function listRoutes({ app, node }: Api): void {
     async handler({ body, principal, db, committed }, reply) {
       const { orgId, userId } = principal
       const user = userOfNewSession(principal, body)
-      const opening = { orgId, wanted: { ...body, user }, userId }
+      const creator = creatorOf(principal)
+      const opening = { orgId, wanted: { ...body, user }, userId, creator }
       const { session, isNew } = await openSession(node, db, opening)
       if (!isNew) {
         reply.header('outlast-session', 'existing')

@@ -1,0 +1,193 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { EventDataOf, ModelProfile, WaitingFor } from '@outlast/contract'
+import { withCost, worstPrices } from '../../providers/cost.ts'
+import type { FailureKind } from '../../providers/failure.ts'
+import { providers } from '../../providers/index.ts'
+import {
+  type BudgetRefusal,
+  BudgetRefusedError,
+  type CallEstimate,
+  type Spent,
+} from '../../store/budgets/charges.ts'
+import type { ModelRoute } from '../../store/models/models.ts'
+import { parkForBudget } from '../../store/sessions/waits.ts'
+import { dollarsOf, nanosOf } from '../../store/usage.ts'
+import { throughOutages } from '../journal/append.ts'
+import { type CountedCall, lastOf, type Turn } from '../journal/attempt.ts'
+import { contextOf } from '../journal/contexts.ts'
+import { FencedError } from '../journal/errors.ts'
+import { commit, draft, lookAgain, nowOf } from '../journal/journal.ts'
+import { tokensOfText } from './compaction-plan.ts'
+import type { ModelReply } from './reply.ts'
+
+/** The call is not worth its prompt with fewer tokens of output. */
+const outputMin = 256
+/** A call with room for this many does not wait for other calls to release theirs. */
+const outputFair = 8_192
+/** Vendors count up to a quarter more tokens than the estimate. */
+const inputMargin = 1.25
+
+type CallSize = {
+  route: ModelRoute
+  profile: ModelProfile | undefined
+  execId: string
+  /** Estimated tokens of the prompt, and the most tokens of output. */
+  inputTokens: number
+  outputTokens: number
+}
+
+/** Estimates the most that a model call uses. */
+export function estimateCall(turn: Turn, size: CallSize): CallEstimate {
+  const { route, profile, execId, outputTokens } = size
+  const inputTokens = Math.ceil(size.inputTokens * inputMargin)
+  const free = providers[route.provider_type].local ? { input: 0, perOutputToken: 0 } : undefined
+  const prices = worstPrices(profile, inputTokens) ?? free
+  return {
+    exec_id: execId,
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
+    output_min: outputMin,
+    output_fair: outputFair,
+    input_cost: prices?.input ?? null,
+    output_price: prices?.perOutputToken ?? null,
+    counts_only_tokens: turn.node.config.BUDGET_UNKNOWN_PRICES === 'tokens',
+  }
+}
+
+/** Tokens of the drafts that the next call may have in its prompt. */
+export const tokensOfDrafts = ({ drafts }: Turn): number =>
+  drafts.reduce((sum, { stored }) => sum + tokensOfText(stored.data), 0)
+
+/** Kinds of failure after which the vendor may have begun a reply. */
+const mayHaveBegun = new Set<FailureKind>(['timeout', 'broken_stream', 'bad_response', 'refused'])
+
+/**
+ * Notes what an ended call has used, as reported, else as far as this process can tell: the next
+ * append settles its reservations.
+ */
+export function noteSpent(turn: Turn, reply: ModelReply, failed: FailureKind | undefined): void {
+  if (turn.isReserved && turn.counted) turn.effects.spent = spentBy(turn.counted, reply, failed)
+}
+
+function spentBy({ call, profile }: CountedCall, reply: ModelReply, failed?: FailureKind): Spent {
+  const { input_tokens, input_cost, output_price } = call
+  const usage = withCost(profile, reply.usage)
+  if (usage && usage.input_tokens + usage.output_tokens > 0) {
+    const tokens = usage.input_tokens + usage.output_tokens
+    return { tokens, dollars: usage.cost_usd ?? (input_cost === 0 ? 0 : null) }
+  }
+  const { text, thinking, toolCalls, firstTokenMs } = reply
+  const began = !failed || firstTokenMs !== undefined || mayHaveBegun.has(failed)
+  if (!began) return { tokens: 0, dollars: 0 }
+  const output = tokensOfText(text + thinking + JSON.stringify(toolCalls))
+  const cost = input_cost === null ? null : input_cost + output * (output_price ?? 0)
+  return { tokens: input_tokens + output, dollars: cost && dollarsOf(nanosOf(cost)) }
+}
+
+/** Wait for running calls to settle, in ms, before the turn is parked. */
+const contendedMs = 5_000
+const pauseMs = 100
+
+/**
+ * Stores the drafts with those of `intend` and a reservation for the call.
+ * Contract: throws BudgetRefusedError, with nothing stored. The earlier drafts stay then.
+ */
+export async function commitReserving(
+  turn: Turn,
+  counted: CountedCall,
+  intend: () => void,
+): Promise<void> {
+  const { state, drafts } = turn
+  const before = { state, drafts: [...drafts] }
+  const warnings: EventDataOf<'budget.warning'>[] = []
+  if (state.blockedBy) {
+    const { budgetId: budget_id } = state.blockedBy
+    draft(turn, 'budget.resumed', contextOf(turn), { budget_id })
+  }
+  intend()
+  try {
+    await commitPatiently(turn, counted, warnings)
+  } catch (error) {
+    if (error instanceof BudgetRefusedError) Object.assign(turn, before)
+    throw error
+  } finally {
+    for (const warning of warnings) draft(turn, 'budget.warning', contextOf(turn), warning)
+  }
+}
+
+async function commitPatiently(
+  turn: Turn,
+  counted: CountedCall,
+  warnings: EventDataOf<'budget.warning'>[],
+): Promise<void> {
+  for (let waitedMs = 0; ; ) {
+    turn.counted = counted
+    turn.effects.call = counted.call
+    try {
+      return await commit(turn)
+    } catch (error) {
+      delete turn.effects.call
+      if (!(error instanceof BudgetRefusedError)) throw error
+      // The refusal has settled the call before this one.
+      delete turn.effects.spent
+      turn.isReserved = false
+      warnings.push(...error.warnings)
+      if (!error.refusal.contended || waitedMs > contendedMs) throw error
+    }
+    const ms = Math.round(pauseMs * (0.5 + Math.random()))
+    waitedMs += ms
+    await sleep(ms, undefined, { signal: turn.signal }).catch(() => {
+      throw new FencedError()
+    })
+  }
+}
+
+/** True if the call fails instead of waiting. */
+export const isFinal = ({ reason, contended, on_exhausted }: BudgetRefusal) =>
+  reason === 'unpriced' || (reason === 'exhausted' && !contended && on_exhausted === 'fail')
+
+/** The failure of a call that a budget refuses for good. */
+export const failureKindOf = ({ reason }: BudgetRefusal): FailureKind =>
+  reason === 'unpriced' ? 'budget_unpriced' : 'budget_exhausted'
+
+/** Drafts the event about a refusal, unless it is the latest one about the turn's budgets. */
+export function draftRefusal(turn: Turn, refusal: BudgetRefusal): void {
+  const { budget, reason } = refusal
+  const { blockedBy } = turn.state
+  const type = reason === 'paused' ? 'budget.paused' : 'budget.exhausted'
+  if (blockedBy?.type === type && blockedBy.budgetId === budget.budget_id) return
+  draft(turn, type, contextOf(turn), { ...budget, message: sentenceOf(refusal) })
+}
+
+export function sentenceOf({ reason, contended, least, budget }: BudgetRefusal): string {
+  const { currency, balance } = budget
+  if (reason === 'paused') return 'The budget is paused.'
+  if (reason === 'unpriced') return 'The price of the model is not known.'
+  const held = contended ? ', part of it reserved by running calls' : ''
+  return `The model call needs at least ${least} ${currency}. The budget has ${balance} ${currency}${held}.`
+}
+
+/**
+ * Parks the turn until the budget has more.
+ * Contract: false if something came in between: the turn goes on.
+ */
+export async function waitForBudget(turn: Turn, refusal: BudgetRefusal): Promise<boolean> {
+  draftRefusal(turn, refusal)
+  await commit(turn)
+  const { node, run, signal } = turn
+  const { budget, needed, least, ends_at } = refusal
+  const waitingFor: WaitingFor = {
+    type: 'budget',
+    tool_call_ids: [],
+    since: new Date(nowOf(turn)).toISOString(),
+    calls: [],
+    budget_id: budget.budget_id,
+    needed,
+    least,
+    resets_at: ends_at && new Date(ends_at).toISOString(),
+  }
+  const at = { nodeId: node.id, last: lastOf(turn), waitingFor }
+  if (await throughOutages(turn, signal, () => parkForBudget(node.db, run, at))) return true
+  await lookAgain(turn)
+  return false
+}

@@ -1,0 +1,99 @@
+import type { EventDataOf } from '@outlast/contract'
+import type { Db } from '../database.ts'
+import { statement, valuesOf } from '../statements.ts'
+
+/** The worst case of a model call. Amounts of money are in dollars. */
+export type CallEstimate = {
+  exec_id: string
+  input_tokens: number
+  /** The output that the call asks for, the least that is useful, and a share that is fair. */
+  output_tokens: number
+  output_min: number
+  output_fair: number
+  /** Null: the price of the model is not known. */
+  input_cost: number | null
+  output_price: number | null
+  /** For an unknown price: budgets in dollars do not count the call, instead of refusing it. */
+  counts_only_tokens: boolean
+}
+
+/** What a model call has used. `dollars`: null for an unknown price. */
+export type Spent = { tokens: number; dollars: number | null }
+
+/** Why a budget refuses a model call. */
+export type BudgetRefusal = {
+  reason: 'exhausted' | 'paused' | 'unpriced'
+  on_exhausted: 'wait' | 'fail'
+  /** Refused only because of running calls, whose reservations are not settled yet. */
+  contended: boolean
+  /** The amounts that it must have left: beside other calls, and alone. */
+  needed: number
+  least: number
+  budget: EventDataOf<'budget.exhausted'>
+  /** End of the budget's period. */
+  ends_at: string | null
+}
+
+type Warning = EventDataOf<'budget.warning'>
+
+/** The result of an append that charges budgets. `granted`: tokens of output; null: any number. */
+export type Charged = {
+  granted?: number | null
+  refused?: BudgetRefusal
+  warnings: Warning[]
+}
+
+/** A budget refuses a model call. Nothing is appended, but the call before it is settled. */
+export class BudgetRefusedError extends Error {
+  override name = 'BudgetRefusedError'
+  readonly refusal: BudgetRefusal
+  readonly warnings: readonly Warning[]
+
+  constructor(refusal: BudgetRefusal, warnings: readonly Warning[]) {
+    super(`Budget ${refusal.budget.budget_id} refuses the call.`)
+    this.refusal = refusal
+    this.warnings = warnings
+  }
+}
+
+/**
+ * Parts of an append that settles the session's open call and reserves for the next one. Without a
+ * budget of the organization and an open call, they do nothing. `fence`: SQL, true if the append
+ * may be made. The session is locked first, then the budgets by their ids.
+ */
+export const chargeParts = (fence: string) => `held as (
+  select org_id, id from sessions
+  where ${fence} and (
+    exists (select from budget_reservations where session_id = :sessionId)
+    or :call::json is not null and exists (select from budgets where org_id = :orgId)
+  )
+  for no key update
+), charged as (
+  select charge_budgets(org_id, id, :turnId, :spent::json, :call::json) as result from held
+), `
+
+export const isGranted = `not exists (select from charged where result->'refused' is not null)`
+
+/** SQL: the number of warnings, which the append stores before its own events. */
+export const warningCount = `coalesce((select json_array_length(result->'warnings') from charged), 0)`
+
+/** SQL: the rows `n` of an append, the warnings before `rows`. */
+export const withWarnings = (rows: string) => `(
+    select 'budget.warning' as type, :budgetContext::json as context, w.value as data, null::text[] as tags, w.ord
+    from charged, json_array_elements(result->'warnings') with ordinality as w(value, ord)
+    union all
+    select type, context, data, tags, ord + ${warningCount} from ${rows}
+  ) n`
+
+const granted = statement(
+  'granted-output',
+  `
+select min(output_tokens) as granted from budget_reservations
+where session_id = :sessionId and turn_id = :turnId`,
+)
+
+/** The output that the open reservations of a call allow; null without one. */
+export async function findGranted(db: Db, of: { sessionId: string; turnId: string }) {
+  const [row] = await db.run<{ granted: number | null }>(granted, valuesOf(granted, of))
+  return row!.granted
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { queryRows } from './database.ts'
+import { eventually } from './waiting.ts'
+
+type Target = { databaseUrl: string }
+
+export type BudgetFields = {
+  subject?: [type: string, id: string]
+  currency?: string
+  limit: number
+  soft_limit?: number
+  period?: object
+  on_exhausted?: 'wait' | 'fail'
+}
+
+export const organization = 'org_00000000000000000000000000000001'
+
+/** Stores a budget; by default of tokens, of the organization. Returns its id. */
+export async function addBudget(
+  { databaseUrl }: Target,
+  { subject = ['organization', organization], currency = 'tokens', ...fields }: BudgetFields,
+): Promise<string> {
+  const id = `bdgt_${randomBytes(16).toString('hex')}`
+  const { limit, soft_limit = null, period, on_exhausted = 'wait' } = fields
+  await queryRows(
+    databaseUrl,
+    `insert into budgets (org_id, id, subject_type, subject_id, currency, limit_amount, soft_limit, period, on_exhausted)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [organization, id, ...subject, currency, limit, soft_limit, period ?? null, on_exhausted],
+  )
+  return id
+}
+
+export type BudgetState = {
+  used: number
+  reserved: number
+  left: number
+  status: string
+  awaited: boolean
+}
+
+/** The state of a budget. */
+export async function budgetState({ databaseUrl }: Target, id: string): Promise<BudgetState> {
+  const [row] = await queryRows<BudgetState>(
+    databaseUrl,
+    `select used::float8, reserved::float8, budget_left(b)::float8 as left, status, awaited
+    from budgets b where id = $1`,
+    [id],
+  )
+  return row!
+}
+
+export type LedgerRow = {
+  kind: string
+  amount: number
+  reserved: number | null
+  session_id: string
+}
+
+/** The ledger of a budget, oldest first. */
+export const ledgerOf = ({ databaseUrl }: Target, id: string): Promise<LedgerRow[]> =>
+  queryRows(
+    databaseUrl,
+    `select kind, amount::float8, reserved::float8, session_id from budget_ledger
+    where budget_id = $1 order by id`,
+    [id],
+  )
+
+/**
+ * Asserts that no reservation is left, and that the ledger has what the budget has used.
+ */
+export async function assertSettled(target: Target, id: string): Promise<void> {
+  const open = await queryRows(
+    target.databaseUrl,
+    'select session_id from budget_reservations where budget_id = $1',
+    [id],
+  )
+  assert.deepEqual(open, [])
+  const { used, reserved } = await budgetState(target, id)
+  assert.equal(reserved, 0)
+  const ledger = await ledgerOf(target, id)
+  const sum = ledger.reduce((total, { amount }) => total + amount, 0)
+  assert.ok(Math.abs(sum - used) < 1e-9, `${sum} in the ledger, ${used} used`)
+}
+
+/** Changes a budget with SQL, like any statement that changes one. */
+export async function changeBudget({ databaseUrl }: Target, id: string, set: string) {
+  await queryRows(databaseUrl, `update budgets set ${set} where id = $1`, [id])
+}
+
+type Caller = {
+  call: (method: string, path: string) => Promise<{ body: { waiting_for: unknown } }>
+}
+
+/** Waits until the session is parked for a budget. Returns what it waits for. */
+export const whenParked = ({ call }: Caller, sessionId: string) =>
+  eventually(async () => {
+    const { body } = await call('GET', `/v1/sessions/${sessionId}`)
+    return body.waiting_for as Record<string, unknown> | null
+  })

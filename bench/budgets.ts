@@ -1,0 +1,70 @@
+import { createAgent, openClient } from './client.ts'
+import { measureCrowd, type Result, shown } from './crowd.ts'
+import { queryRows } from './database.ts'
+import { type Options, progress, type Report, type Row, ratios } from './figures.ts'
+import { databaseUrl, startOutlast, withDataDir } from './servers.ts'
+
+const organization = 'org_00000000000000000000000000000001'
+const id = 'bdgt_01933b5a000070008000000000000001'
+const goals = { 8: 0.97, 64: 0.9 }
+/** Enough for all turns of a run: what is measured is the reservation, not a wait for money. */
+const limit = 1e15
+
+/** A text turn with a budget of the organization, against the same server without one. */
+export function budgets(options: Options): Promise<Report> {
+  return withDataDir(async (dataDir) => {
+    const server = await startOutlast({ env: { DATA_DIR: dataDir } })
+    try {
+      return await compare(server.url, databaseUrl(dataDir), options)
+    } finally {
+      await server.stop()
+    }
+  })
+}
+
+async function compare(url: string, database: string, { quick }: Options): Promise<Report> {
+  const agentId = await createAgent(url)
+  const forMs = quick ? 1_500 : 4_000
+  const runs = quick ? 2 : 9
+  const measure = async (clients: number, hasBudget: boolean): Promise<Result> => {
+    await queryRows(
+      database,
+      hasBudget ? add : remove,
+      hasBudget ? [organization, id, limit] : [id],
+    )
+    return measureCrowd(() => openClient(url, agentId), { clients, forMs })
+  }
+  await measure(8, true)
+  const rows: Row[] = []
+  for (const clients of [8, 64] as const) {
+    const results: { without: Result; one: Result }[] = []
+    for (let run = 1; run <= runs; run++) {
+      // Other load on the machine affects both: their order alternates.
+      const first = await measure(clients, run % 2 === 0)
+      const second = await measure(clients, run % 2 === 1)
+      const pair = run % 2 === 0 ? { without: second, one: first } : { without: first, one: second }
+      results.push(pair)
+      progress(`${clients} clients, run ${run}: ${shown(pair.one)}; without ${shown(pair.without)}`)
+    }
+    rows.push(rowOf(clients, results))
+  }
+  return { title: 'A text turn with a budget of the organization against none', rows }
+}
+
+const add = `
+insert into budgets (org_id, id, subject_type, subject_id, currency, limit_amount)
+values ($1, $2, 'organization', $1, 'tokens', $3)`
+const remove = 'delete from budgets where id = $1'
+
+function rowOf(clients: 8 | 64, results: { without: Result; one: Result }[]): Row {
+  const rates = (which: 'without' | 'one') => results.map((result) => result[which].perSecond)
+  const ratio = ratios(rates('one'), rates('without'))
+  const last = results.at(-1)!
+  return {
+    what: `turns a second, ${clients} clients`,
+    goal: `≥ ${goals[clients]} of none`,
+    measured: `${last.one.perSecond.toFixed(0)} against ${last.without.perSecond.toFixed(0)}`,
+    ratio: ratio.shown,
+    met: ratio.value >= goals[clients],
+  }
+}
