@@ -14,6 +14,7 @@ import {
   startGuarded,
   untilStatus,
 } from '../../apps/server/test/access.ts'
+import { addBudget, ledgerOf } from '../../apps/server/test/budgets.ts'
 import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
 import { createSchedule, sending } from '../../apps/server/test/schedules.ts'
 import { startServer } from '../../apps/server/test/server.ts'
@@ -30,6 +31,7 @@ const organizationPath = ({ orgId }: Pick<Person, 'orgId'>) => `/v1/orgs/${orgId
 
 /** Tables whose rows are deleted with those of a session. */
 const ofSessions = [
+  'budget_reservations',
   'files',
   'hook_positions',
   'session_pins',
@@ -65,10 +67,12 @@ async function connect(connectionString: string) {
 type Server = Awaited<ReturnType<typeof startGuarded>>
 
 /**
- * Adds content that the helper of the access tests omits: a running turn, stored values, responses
- * and a pin.
+ * Adds content that the helper of the access tests omits: a running turn, stored values, responses,
+ * a pin and a budget.
  */
-async function addRest(server: Server, { call }: Person, word: string) {
+async function addRest(server: Server, { call, orgId }: Person, word: string) {
+  const subject: [string, string] = ['organization', orgId]
+  const budget = await addBudget(server, { orgId, subject, limit: 1_000_000 })
   const session = await createSession({ call, url: server.url }, { title: word })
   const keep = [
     { tool_calls: [{ name: 'set_value', arguments: { key: word, value: word } }] },
@@ -78,6 +82,7 @@ async function addRest(server: Server, { call }: Person, word: string) {
   const path = `/v1/sessions/${session.id}/messages`
   expectStatus(await call('POST', path, sent, { 'idempotency-key': `${word}-1` }), 201)
   await call('PUT', `/v1/sessions/${session.id}/pin`)
+  await eventually(async () => (await ledgerOf(server, budget)).length > 0)
 }
 
 test('leaves nothing of a deleted organization in any table, and all of another one', async (t) => {

@@ -6,6 +6,7 @@ import { eventually } from './waiting.ts'
 type Target = { databaseUrl: string }
 
 export type BudgetFields = {
+  orgId?: string
   subject?: [type: string, id: string]
   currency?: string
   limit: number
@@ -19,7 +20,12 @@ export const organization = 'org_00000000000000000000000000000001'
 /** Stores a budget; by default of tokens, of the organization. Returns its id. */
 export async function addBudget(
   { databaseUrl }: Target,
-  { subject = ['organization', organization], currency = 'tokens', ...fields }: BudgetFields,
+  {
+    orgId = organization,
+    subject = ['organization', orgId],
+    currency = 'tokens',
+    ...fields
+  }: BudgetFields,
 ): Promise<string> {
   const id = `bdgt_${randomBytes(16).toString('hex')}`
   const { limit, soft_limit = null, period, on_exhausted = 'wait' } = fields
@@ -27,7 +33,7 @@ export async function addBudget(
     databaseUrl,
     `insert into budgets (org_id, id, subject_type, subject_id, currency, limit_amount, soft_limit, period, on_exhausted)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-    [organization, id, ...subject, currency, limit, soft_limit, period ?? null, on_exhausted],
+    [orgId, id, ...subject, currency, limit, soft_limit, period ?? null, on_exhausted],
   )
   return id
 }

@@ -33,6 +33,7 @@ export type BudgetReservationsTable = {
   exec_id: string
   amount: Numeric
   input_amount: Numeric
+  output_tokens: Generated<number>
   created_at: Time
 }
 

@@ -54,9 +54,12 @@ export function estimateCall(turn: Turn, size: CallSize): CallEstimate {
   }
 }
 
-/** Tokens of the drafts that the next call may have in its prompt. */
+/** Tokens of the drafts that the next call has in its prompt. */
 export const tokensOfDrafts = ({ drafts }: Turn): number =>
-  drafts.reduce((sum, { stored }) => sum + tokensOfText(stored.data), 0)
+  drafts.reduce((sum, { stored: { type, data } }) => {
+    const isSeen = type === 'tool.completed' || type === 'output.message.completed'
+    return isSeen ? sum + tokensOfText(data) : sum
+  }, 0)
 
 /** Kinds of failure after which the vendor may have begun a reply. */
 const mayHaveBegun = new Set<FailureKind>(['timeout', 'broken_stream', 'bad_response', 'refused'])
