@@ -24,8 +24,8 @@ export function budgets(options: Options): Promise<Report> {
 
 async function compare(url: string, database: string, { quick }: Options): Promise<Report> {
   const agentId = await createAgent(url)
-  const forMs = quick ? 1_500 : 4_000
-  const runs = quick ? 2 : 9
+  const forMs = quick ? 1_500 : 3_000
+  const runs = quick ? 2 : 12
   const measure = async (clients: number, hasBudget: boolean): Promise<Result> => {
     await queryRows(
       database,
@@ -53,7 +53,7 @@ async function compare(url: string, database: string, { quick }: Options): Promi
 
 const add = `
 insert into budgets (org_id, id, subject_type, subject_id, currency, limit_amount)
-values ($1, $2, 'organization', $1, 'tokens', $3)`
+values ($1, $2, 'organization', $1, 'tokens', $3) on conflict do nothing`
 const remove = 'delete from budgets where id = $1'
 
 function rowOf(clients: 8 | 64, results: { without: Result; one: Result }[]): Row {

@@ -116,130 +116,142 @@ create function budget_event(b budgets, message text) returns json language sql 
     'limit', (b).limit_amount::float8, 'soft_limit', (b).soft_limit::float8, 'message', message))
 $$;
 
--- Ends the reservations of a session. `spent` has the tokens and dollars of the call; without it the call counts as its prompt. Returns the data of the warnings that follow.
-create function settle_budgets(session_id text, spent json) returns json[] language plpgsql as $$
+-- The subjects of the budgets that apply to a session.
+create function budget_subjects(s sessions) returns text[] language sql immutable as $$
+  select array['organization ' || (s).org_id, 'agent ' || (s).agent_id, 'session ' || (s).id, 'end_user ' || (s).user_id,
+    'user ' || (s).account_id, 'agent_channel ' || (s).channel_id, 'api_key ' || coalesce((s).channel_key_id, (s).api_key_id)]
+$$;
+create index budgets_by_subject on budgets (org_id, (subject_type || ' ' || subject_id));
+
+-- Ends the reservations of a session. `spent` has the tokens and dollars of the call; without it the call counts as its prompt. Returns the data of the warnings that follow. Contract: the caller has locked the budgets, if there are several.
+create function settle_budgets(session text, spent json) returns json[] language plpgsql as $$
 declare
-  r budget_reservations;
-  b budgets;
+  tokens numeric := (spent->>'tokens')::numeric;
+  dollars numeric := (spent->>'dollars')::numeric;
+  u record;
   warnings json[] := '{}';
 begin
-  for r in
-    with d as (delete from budget_reservations d where d.session_id = settle_budgets.session_id returning d.*)
-    select * from d order by d.budget_id
+  for u in
+    with r as (
+      delete from budget_reservations where session_id = session returning *
+    ), u as (
+      update budgets b set
+        used = b.used + coalesce(case when spent is null then r.input_amount else budget_amount(b.currency, tokens, dollars) end, 0),
+        reserved = b.reserved - r.amount
+      from r where b.id = r.budget_id
+      returning b.*, r.amount as was_reserved, r.created_at as reserved_at, r.exec_id, r.turn_id,
+        coalesce(case when spent is null then r.input_amount else budget_amount(b.currency, tokens, dollars) end, 0) as amount
+    ), l as (
+      insert into budget_ledger (budget_id, org_id, kind, amount, reserved, reserved_at, meter_source, ref_type, ref_id, session_id, turn_id)
+      select id, org_id, 'settle', amount, was_reserved, reserved_at, 'llm_tokens', 'llm_generation', exec_id, session, turn_id from u
+    )
+    select id, awaited, limit_amount + credits <= used and status = 'active' as ends,
+      (limit_amount + credits - used) * 5 <= limit_amount + credits and warned_at is null as is_low,
+      coalesce(used >= soft_limit and soft_warned_at is null, false) as is_soft
+    from u
   loop
-    update budgets u set
-      used = u.used + case when spent is null then r.input_amount
-        else coalesce(budget_amount(u.currency, (spent->>'tokens')::numeric, (spent->>'dollars')::numeric), 0) end,
-      reserved = u.reserved - r.amount
-    where u.id = r.budget_id returning * into b;
-    continue when not found;
-    insert into budget_ledger (budget_id, org_id, kind, amount, reserved, reserved_at, meter_source, ref_type, ref_id, session_id, turn_id)
-    values (b.id, b.org_id, 'settle', case when spent is null then r.input_amount
-        else coalesce(budget_amount(b.currency, (spent->>'tokens')::numeric, (spent->>'dollars')::numeric), 0) end,
-      r.amount, r.created_at, 'llm_tokens', 'llm_generation', r.exec_id, r.session_id, r.turn_id);
-    if b.limit_amount + b.credits <= b.used and b.status = 'active' then
-      update budgets u set status = 'exhausted' where u.id = b.id;
+    if u.ends then
+      update budgets b set status = 'exhausted' where b.id = u.id;
     end if;
-    if b.soft_warned_at is null and b.used >= b.soft_limit then
-      update budgets u set soft_warned_at = clock_timestamp() where u.id = b.id;
-      warnings := warnings || budget_event(b, 'The soft limit is reached.');
+    if u.is_soft then
+      update budgets b set soft_warned_at = clock_timestamp() where b.id = u.id;
+      warnings := warnings || (select budget_event(b, 'The soft limit is reached.') from budgets b where b.id = u.id);
     end if;
-    if b.warned_at is null and (b.limit_amount + b.credits - b.used) * 5 <= b.limit_amount + b.credits then
-      update budgets u set warned_at = clock_timestamp() where u.id = b.id;
-      warnings := warnings || budget_event(b, '20 % or less of the budget is left.');
+    if u.is_low then
+      update budgets b set warned_at = clock_timestamp() where b.id = u.id;
+      warnings := warnings || (select budget_event(b, '20 % or less of the budget is left.') from budgets b where b.id = u.id);
     end if;
-    if b.awaited then perform wake_budget(b.id); end if;
+    if u.awaited then perform wake_budget(u.id); end if;
   end loop;
   return warnings;
 end
 $$;
 
--- The budgets that apply to the calls of a session.
-create function budgets_of_session(org text, session text) returns setof budgets language sql stable as $$
-  select b.* from sessions s
-    cross join lateral (values
-      ('organization', s.org_id), ('agent', s.agent_id), ('session', s.id), ('end_user', s.user_id), ('user', s.account_id),
-      ('agent_channel', s.channel_id), ('api_key', coalesce(s.channel_key_id, s.api_key_id))
-    ) v (subject_type, subject_id)
-    join budgets b on b.org_id = s.org_id and b.subject_type = v.subject_type and b.subject_id = v.subject_id
-  where s.org_id = org and s.id = session and b.status <> 'disabled'
-$$;
-
--- The tokens of output that a budget has for a call; a number beyond all models if it does not count them.
-create function budget_output(b budgets, call json) returns numeric language plpgsql immutable as $$
-declare
-  input numeric := (call->>'input_tokens')::numeric;
-  price numeric := (call->>'output_price')::numeric;
-  room numeric := budget_left(b);
-begin
-  if room <= 0 then return -1; end if;
-  if b.currency = 'tokens' then return floor(room - input); end if;
-  if b.currency = 'credits' then return floor(room * 1000 - input); end if;
-  if b.currency <> 'usd' or call->>'input_cost' is null then return 1e12; end if;
-  room := room - (call->>'input_cost')::numeric;
-  if room < 0 then return -1; end if;
-  return case when price = 0 then 1e12 else floor(room / price) end;
-end
-$$;
-
--- Settles the open call of a session and reserves for the next one, in all budgets that apply or in none. Contract: the caller holds the lock of the session; budgets are locked in the order of their ids.
-create function charge_budgets(org text, session text, turn text, spent json, call json) returns json language plpgsql as $$
+-- Settles the open call of a session and reserves for the next one, in all budgets of `subjects` or in none. Contract: the caller holds the lock of the session; budgets are locked in the order of their ids.
+create function charge_budgets(org text, session text, turn text, subjects text[], spent json, call json) returns json language plpgsql as $$
 declare
   b budgets;
-  warnings json[];
-  fits numeric;
+  warnings json[] := '{}';
+  input numeric := (call->>'input_tokens')::numeric;
+  dollars numeric := (call->>'input_cost')::numeric;
+  price numeric := (call->>'output_price')::numeric;
   granted bigint := (call->>'output_tokens')::bigint;
   least_output bigint := least(granted, (call->>'output_min')::bigint);
   fair_output bigint := least(granted, (call->>'output_fair')::bigint);
+  room numeric;
+  fits numeric;
+  open integer := (select count(*) from budget_reservations where session_id = session);
   ids text[] := '{}';
+  currencies text[] := '{}';
 begin
-  -- A retry: the budgets of both calls in one order.
-  if call is not null and exists (select from budget_reservations where session_id = session) then
-    perform from budgets l where l.id in (select budget_id from budget_reservations where session_id = session union all select a.id from budgets_of_session(org, session) a)
+  if open > 1 or (open = 1 and call is not null) then
+    perform from budgets l
+    where l.id in (select budget_id from budget_reservations where session_id = session)
+      or (call is not null and l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects))
     order by l.id for no key update;
   end if;
-  warnings := settle_budgets(session, spent);
-  if call is null then return json_build_object('warnings', array_to_json(warnings)); end if;
-  for b in select * from budgets l where l.id in (select a.id from budgets_of_session(org, session) a) order by l.id for no key update loop
+  if open > 0 then warnings := settle_budgets(session, spent); end if;
+  if call is null then return json_build_object('warnings', warnings); end if;
+  for b in
+    select * from budgets l
+    where l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects) and l.status <> 'disabled'
+    order by l.id for no key update
+  loop
     if b.period_ends_at <= clock_timestamp() then b := begin_budget_period(b); end if;
     if b.status = 'paused' then
       return budget_refusal(b, 'paused', call, fair_output, least_output, warnings);
     end if;
-    if b.currency = 'usd' and call->>'input_cost' is null and not (call->>'counts_only_tokens')::boolean then
+    if b.currency = 'usd' and dollars is null and not (call->>'counts_only_tokens')::boolean then
       return budget_refusal(b, 'unpriced', call, fair_output, least_output, warnings);
     end if;
-    fits := budget_output(b, call);
+    room := b.limit_amount + b.credits - b.used - b.reserved;
+    -- The tokens of output that it has for the call; a number beyond all models if it does not count them.
+    fits := case
+      when room <= 0 then -1
+      when b.currency = 'tokens' then floor(room - input)
+      when b.currency = 'credits' then floor(room * 1000 - input)
+      when b.currency <> 'usd' or dollars is null then 1e12
+      when room < dollars then -1
+      when price = 0 then 1e12
+      else floor((room - dollars) / price)
+    end;
     if fits < least_output or (fits < fair_output and b.reserved > 0) then
       return budget_refusal(b, 'exhausted', call, fair_output, least_output, warnings);
     end if;
     granted := least(granted, fits);
     ids := ids || b.id;
-  end loop;
-  if ids <> '{}' then
-    insert into budget_reservations (session_id, budget_id, org_id, turn_id, exec_id, amount, input_amount, output_tokens)
-    select session, l.id, org, turn, call->>'exec_id', budget_need(l.currency, call, granted), budget_need(l.currency, call, 0), granted
-    from budgets l where l.id = any(ids);
-    update budgets u set reserved = u.reserved + r.amount from budget_reservations r where r.session_id = session and u.id = r.budget_id;
+    currencies := currencies || b.currency;
     -- A smaller call than the one that was refused.
-    update budgets u set status = 'active' where u.id = any(ids) and u.status = 'exhausted' and u.limit_amount + u.credits > u.used;
-  end if;
-  return json_build_object('granted', case when ids <> '{}' then granted end, 'warnings', array_to_json(warnings));
+    if b.status = 'exhausted' then update budgets u set status = 'active' where u.id = b.id; end if;
+  end loop;
+  for i in 1..cardinality(ids) loop
+    with r as (
+      insert into budget_reservations (session_id, budget_id, org_id, turn_id, exec_id, amount, input_amount, output_tokens)
+      values (session, ids[i], org, turn, call->>'exec_id', budget_need(currencies[i], input, dollars, price, granted),
+        budget_need(currencies[i], input, dollars, price, 0), granted)
+      returning amount
+    )
+    update budgets u set reserved = u.reserved + r.amount from r where u.id = ids[i];
+  end loop;
+  return json_build_object('granted', case when ids <> '{}' then granted end, 'warnings', warnings);
 end
 $$;
 
 -- What a call with so much output needs, in whole billionths.
-create function budget_need(currency text, call json, output bigint) returns numeric language sql immutable as $$
-  select coalesce(ceil(budget_amount(currency, (call->>'input_tokens')::numeric + output,
-    (call->>'input_cost')::numeric + output * (call->>'output_price')::numeric) * 1e9) / 1e9, 0)
+create function budget_need(currency text, input numeric, dollars numeric, price numeric, output bigint) returns numeric language sql immutable as $$
+  select coalesce(ceil(budget_amount(currency, input + output, dollars + output * price) * 1e9) / 1e9, 0)
 $$;
 
 -- Why a budget refuses a call. `contended`: only because of calls that are running. It waits until `needed` is left, or `least` once nothing is reserved.
 create function budget_refusal(b budgets, reason text, call json, fair_output bigint, least_output bigint, warnings json[]) returns json language plpgsql as $$
 declare
-  needed numeric := budget_need(b.currency, call, fair_output);
-  least_needed numeric := budget_need(b.currency, call, least_output);
+  input numeric := (call->>'input_tokens')::numeric;
+  dollars numeric := (call->>'input_cost')::numeric;
+  price numeric := (call->>'output_price')::numeric;
+  needed numeric := budget_need(b.currency, input, dollars, price, fair_output);
+  least_needed numeric := budget_need(b.currency, input, dollars, price, least_output);
 begin
-  return json_build_object('warnings', array_to_json(warnings), 'refused', json_build_object(
+  return json_build_object('warnings', warnings, 'refused', json_build_object(
     'reason', reason, 'on_exhausted', b.on_exhausted, 'needed', needed, 'least', least_needed,
     'contended', b.status = 'active' and b.reserved > 0 and budget_left(b) + b.reserved >= least_needed,
     'budget', budget_event(b, null), 'ends_at', b.period_ends_at));

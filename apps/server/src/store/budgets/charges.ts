@@ -62,14 +62,14 @@ export class BudgetRefusedError extends Error {
  * may be made. The session is locked first, then the budgets by their ids.
  */
 export const chargeParts = (fence: string) => `held as (
-  select org_id, id from sessions
+  select org_id, id, budget_subjects(sessions) as subjects from sessions
   where ${fence} and (
     exists (select from budget_reservations where session_id = :sessionId)
     or :call::json is not null and exists (select from budgets where org_id = :orgId)
   )
   for no key update
 ), charged as (
-  select charge_budgets(org_id, id, :turnId, :spent::json, :call::json) as result from held
+  select charge_budgets(org_id, id, :turnId, subjects, :spent::json, :call::json) as result from held
 ), `
 
 export const isGranted = `not exists (select from charged where result->'refused' is not null)`
