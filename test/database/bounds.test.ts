@@ -26,6 +26,7 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   blobs: storage,
   budget_ledger: 'BUDGET_LEDGER_DAYS',
   budget_reservations: rowsOf('budgets'), // One for each running turn.
+  budget_shards: rowsOf('budgets'), // 16 each.
   budgets: rowsOf('organizations'), // At most 1,000 each.
   counters: rowsOf('agents'),
   events: storage,

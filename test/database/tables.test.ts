@@ -65,7 +65,7 @@ async function realTables(url: string) {
   const client = new pg.Client(url)
   await client.connect()
   const { rows } = await client.query(`
-    select c.relname as table, a.attname as name, not a.attnotnull as nullable, a.atthasdef as filled,
+    select c.relname as table, a.attname as name, not a.attnotnull as nullable, a.atthasdef or a.attidentity <> '' as filled,
       format_type(a.atttypid, null) as type
     from pg_class c
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

@@ -50,7 +50,8 @@ export type BudgetState = {
 export async function budgetState({ databaseUrl }: Target, id: string): Promise<BudgetState> {
   const [row] = await queryRows<BudgetState>(
     databaseUrl,
-    `select used::float8, reserved::float8, budget_left(b)::float8 as left, status, awaited
+    `select budget_used(b)::float8 as used, budget_reserved(b)::float8 as reserved,
+      (limit_amount + credits - budget_used(b) - budget_reserved(b))::float8 as left, status, awaited
     from budgets b where id = $1`,
     [id],
   )

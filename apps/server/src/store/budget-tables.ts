@@ -15,6 +15,7 @@ export type BudgetsTable = {
   used: Generated<Numeric>
   reserved: Generated<Numeric>
   credits: Generated<Numeric>
+  lent: Generated<Numeric>
   status: Generated<string>
   on_exhausted: Generated<string>
   warned_at: NullableTime
@@ -34,6 +35,7 @@ export type BudgetReservationsTable = {
   amount: Numeric
   input_amount: Numeric
   output_tokens: Generated<number>
+  shard: number | null
   created_at: Time
 }
 
@@ -52,4 +54,12 @@ export type BudgetLedgerTable = {
   turn_id: string | null
   description: string | null
   created_at: Time
+}
+
+export type BudgetShardsTable = {
+  budget_id: string
+  shard: number
+  allotted: Generated<Numeric>
+  used: Generated<Numeric>
+  reserved: Generated<Numeric>
 }

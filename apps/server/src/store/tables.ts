@@ -17,7 +17,12 @@ import type {
   SessionTokensTable,
   UsersTable,
 } from './access-tables.ts'
-import type { BudgetLedgerTable, BudgetReservationsTable, BudgetsTable } from './budget-tables.ts'
+import type {
+  BudgetLedgerTable,
+  BudgetReservationsTable,
+  BudgetShardsTable,
+  BudgetsTable,
+} from './budget-tables.ts'
 import type {
   AnyJson,
   Details,
@@ -354,4 +359,5 @@ export type Tables = {
   budgets: BudgetsTable
   budget_reservations: BudgetReservationsTable
   budget_ledger: BudgetLedgerTable
+  budget_shards: BudgetShardsTable
 }

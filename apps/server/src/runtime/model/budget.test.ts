@@ -303,6 +303,36 @@ test('two nodes with many sessions spend the last tokens without exceeding the b
   await assertSettled(server, budget)
 })
 
+test('a large budget is lent to shards, which return what is left when its limit falls', async (t) => {
+  const server = await startServer(t)
+  const other = await startServer(t, { databaseUrl: server.databaseUrl })
+  const budget = await addBudget(server, { limit: 100_000_000 })
+  const agent = await createAgent(server)
+  const sessions = await Promise.all(
+    Array.from({ length: 24 }, () => createSession(server, { agent_id: agent.id })),
+  )
+  await Promise.all(
+    sessions.map(({ id }, index) => converse(t, index % 2 ? server : other, id, costing(600, 400))),
+  )
+  const [shards] = await queryRows<{ used: number }>(
+    server.databaseUrl,
+    'select sum(used)::float8 as used from budget_shards where budget_id = $1',
+    [budget],
+  )
+  assert.ok(shards!.used > 12_000, `${shards!.used} used of shards`)
+  assert.equal((await budgetState(server, budget)).used, 24_000)
+  await assertSettled(server, budget)
+  await changeBudget(server, budget, 'limit_amount = 24100')
+  const { left } = await budgetState(server, budget)
+  assert.equal(left, 100)
+  const [first] = sessions as [{ id: string }]
+  await post(server, first.id, costing(600, 400))
+  await whenParked(server, first.id)
+  await changeBudget(server, budget, 'limit_amount = 100000000')
+  await eventually(async () => (await budgetState(server, budget)).used === 25_000)
+  await assertSettled(server, budget)
+})
+
 test('retries reserve again, and a failed attempt without a reply costs nothing', async (t) => {
   const server = await startServer(t)
   const budget = await addBudget(server, { limit: 100_000 })
