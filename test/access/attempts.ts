@@ -177,6 +177,11 @@ export const table: Record<string, Row> = {
     ({ agent_id }) => `agent_id=${agent_id}&pinned=false`,
     ({ agent_id }) => `agent_id=${agent_id}&status=idle&limit=1`,
   ),
+  list_waiting: ownOnly(
+    ({ agent_id }) => `agent_id=${agent_id}`,
+    ({ session_id }) => `session_id=${session_id}`,
+    () => 'type=approval',
+  ),
   create_session: {
     attempts: ({ agent_id, model_id, ...theirs }, own) => [
       { body: { agent_id }, answer: missing },

@@ -47,6 +47,7 @@ const writesFiles: Door = { level: 'write', need: 'files' }
 
 const doors: Record<string, Door> = {
   list_sessions: { ...reads, forEndUser: true },
+  list_waiting: { ...writes, forEndUser: true },
   create_session: { ...writes, forEndUser: true },
   get_session: reads,
   update_session: named,

@@ -60,6 +60,7 @@ export const rules: Record<string, Rule> = {
   get_harness: { needs: 'read' },
   list_harness_examples: { needs: 'read' },
   list_sessions: { needs: 'read' },
+  list_waiting: { needs: 'write' },
   create_session: { needs: 'write' },
   get_session: { needs: 'read', token: 'read' },
   export_session: { needs: 'read' },

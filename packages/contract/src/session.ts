@@ -49,6 +49,13 @@ const WaitingCall = Type.Object(
       Timestamp,
       'Time at which the call ends with the status `timeout` and the turn continues.',
     ),
+    sequence: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'Sequence of the event that asked. Absent for waits of older servers.',
+        examples: [9],
+      }),
+    ),
   },
   { description: 'A tool call without an outcome.' },
 )
@@ -81,6 +88,7 @@ export const WaitingFor = Type.Object(
             tool_name: 'open_door',
             type: 'tool_results',
             expires_at: '2026-11-26T09:30:00.000Z',
+            sequence: 9,
           },
         ],
       },

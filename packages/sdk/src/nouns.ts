@@ -23,6 +23,7 @@ import { schedules } from './schedules.ts'
 import { sessions } from './sessions.ts'
 import { tokens } from './tokens.ts'
 import { users } from './users.ts'
+import { waiting } from './waiting.ts'
 import { workers } from './workers.ts'
 import { workflows } from './workflows.ts'
 
@@ -56,6 +57,7 @@ export function nounsOf(http: Http) {
     tokens: tokens(http),
     users: users(http),
     workers: workers(http),
+    waiting: waiting(http),
     workflows: workflows(http),
   }
 }

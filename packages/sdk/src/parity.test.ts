@@ -98,6 +98,7 @@ const methods: Record<string, Called | Called[]> = {
       legal_hold: true,
       pinned: true,
     }),
+  list_waiting: (o) => o.waiting.list({ ...page, type: 'approval', agent_id: id, session_id: id }),
   create_session: (o) => o.sessions.create({ agent_id: id }),
   get_session: (o) => o.sessions.get(id),
   update_session: (o) => o.sessions.update(id, { title: 'New' }),

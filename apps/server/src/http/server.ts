@@ -69,6 +69,7 @@ import { streamRoutes } from './routes/sessions/session-stream.ts'
 import { sessionTokenRoutes } from './routes/sessions/session-tokens.ts'
 import { sessionRoutes } from './routes/sessions/sessions.ts'
 import { userTokenRoutes } from './routes/sessions/user-tokens.ts'
+import { waitingRoutes } from './routes/sessions/waiting.ts'
 import { limitConnections } from './security/connections.ts'
 import { browserHeaders, guardBrowsers, requestId } from './security/guard.ts'
 import { authenticate, checkTokenFields } from './security/principal.ts'
@@ -215,6 +216,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   forkRoutes(api)
   retakeRoutes(api)
   retryRoutes(api)
+  waitingRoutes(api)
   messageRoutes(api)
   answerRoutes(api)
   approvalRoutes(api)

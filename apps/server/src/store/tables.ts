@@ -97,6 +97,7 @@ export type AgentsTable = {
   parallel_tool_calls: boolean | null
   network_access: Details
   retention_days: number | null
+  tool_rules: Details
   status: Generated<string>
   source: Generated<string>
   source_file: string | null
@@ -300,6 +301,7 @@ export type McpServersTable = {
   tool_count: number | null
   tools_listed_at: NullableTime
   tools_error: string | null
+  tools_failed_at: NullableTime
   tool_hashes: Details
   reviewed_hashes: Details
   tools_reviewed_at: NullableTime

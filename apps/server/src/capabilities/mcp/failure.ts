@@ -34,11 +34,14 @@ export function mcpFailureSentence(error: unknown): string {
   return 'sent a response that is not MCP.'
 }
 
+/** The beginning of the sentence about a server that accepts no longer what signs in to it. */
+export const rejection = 'rejects the API key or headers'
+
 function ofStatus(status: number, message: string): string {
   const redirect = /Redirect [^(]*/.exec(message)?.[0]
   if (redirect !== undefined)
     return `redirects to another server, which is not followed (HTTP ${status})`
-  if (status === 401 || status === 403) return `rejects the API key or headers (HTTP ${status})`
+  if (status === 401 || status === 403) return `${rejection} (HTTP ${status})`
   return `responds with HTTP ${status}`
 }
 

@@ -37,6 +37,7 @@ import { sessionStorageDocs } from '../routes/sessions/session-storage.docs.ts'
 import { sessionTokenDocs } from '../routes/sessions/session-tokens.docs.ts'
 import { sessionDocs } from '../routes/sessions/sessions.docs.ts'
 import { userTokenDocs } from '../routes/sessions/user-tokens.docs.ts'
+import { waitingDocs } from '../routes/sessions/waiting.docs.ts'
 
 /** The texts of all operations, in the order in which the reference lists them within a tag. */
 export const operationDocs: Readonly<Record<string, OperationDocs>> = {
@@ -49,6 +50,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...exportDocs,
   ...messageDocs,
   ...eventDocs,
+  ...waitingDocs,
   ...answerDocs,
   ...approvalDocs,
   ...questionDocs,

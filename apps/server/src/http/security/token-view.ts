@@ -5,6 +5,7 @@ import type {
   Message,
   Session,
   ToolCall,
+  WaitingItem,
 } from '@outlast/contract'
 import type { Grants } from '../../access/grants.ts'
 import type { Principal } from '../../access/principal.ts'
@@ -155,4 +156,12 @@ export function sessionView({ grants }: Viewer, whole: Session): Session {
   const tools = session.tools.filter(({ name }) => grants.tool_results.includes(name))
   const limits = { max_iterations: null, parallel_tool_calls: null, network_access: null }
   return { ...session, ...limits, capabilities: [], tools, hints: null }
+}
+
+/** Removes the arguments of a call that waits, unless the token sees them. */
+export function waitingView({ grants }: Viewer, item: WaitingItem): WaitingItem {
+  const { type, tool_name } = item
+  if (grants?.view !== 'chat' || type !== 'approval') return item
+  if (grants.tool_results.includes(tool_name!)) return item
+  return { ...item, arguments: null, summary: tool_name! }
 }

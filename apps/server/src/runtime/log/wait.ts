@@ -20,6 +20,7 @@ export function waitOf(calls: readonly OpenCall[], since: string): Wait {
     tool_name: open.call.name,
     type: kindOf(open),
     expires_at: open.expiresAt!,
+    sequence: open.sequence,
   }))
   const type = byPrecedence.find((kind) => shown.some((call) => call.type === kind))!
   const tool_call_ids = shown.map(({ tool_call_id }) => tool_call_id)

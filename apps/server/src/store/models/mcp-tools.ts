@@ -68,7 +68,7 @@ export async function saveToolList(
 const saveError: Statement = {
   name: 'save-mcp-error',
   text: `
-update mcp_servers set tools_error = $4
+update mcp_servers set tools_error = $4, tools_failed_at = clock_timestamp()
 where org_id = $1 and id = $2 and revision = $3 and tools_error is distinct from $4`,
 }
 
