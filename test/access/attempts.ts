@@ -158,6 +158,8 @@ export const table: Record<string, Row> = {
   get_agent_channel: byPath(),
   update_agent_channel: byPath(() => ({ enabled: false })),
   delete_agent_channel: byPath(),
+  list_agent_tool_rules: byPath(),
+  delete_agent_tool_rule: byPath(),
   publish_agent_channel: byPath(),
   unpublish_agent_channel: byPath(),
   list_agent_keys: byPath(),

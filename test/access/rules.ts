@@ -43,6 +43,8 @@ export const rules: Record<string, Rule> = {
   copy_file: { needs: 'write', token: 'write', grant: 'files' },
   stat_file: { needs: 'read', token: 'read', grant: 'files' },
   grep_files: { needs: 'read', token: 'read', grant: 'files' },
+  list_agent_tool_rules: { needs: 'read' },
+  delete_agent_tool_rule: { needs: 'write' },
   list_agent_channels: { needs: 'read' },
   create_agent_channel: { needs: 'admin' },
   get_agent_channel: { needs: 'read' },

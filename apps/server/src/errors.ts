@@ -25,6 +25,7 @@ export const catalogue = {
   secret_needed_again: [400, 'A new address requires its secrets in the same request: %s.'],
   mcp_server_exists: [400, 'An MCP server named %s already exists.'],
   mcp_servers_full: [400, 'An organization can have at most %s MCP servers.'],
+  tool_rules_full: [400, 'An agent can have at most %s tool rules. Remove one first.'],
   encryption_not_configured: [400, 'Encryption not configured. Cannot store %s.'],
   question_not_named: [400, 'Several calls ask questions: name one by `tool_call_id`: %s.'],
   question_unknown: [400, 'The question %s was not asked.'],

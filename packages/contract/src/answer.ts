@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Decider } from './event-parts.ts'
+import { Decider, RuleScope, ToolRef } from './event-parts.ts'
 import { Timestamp } from './id.ts'
 import { SessionStatus, WaitingFor } from './session.ts'
 import { AnyObject, count, described, nullable, oneOf, optional, pageOf } from './shape.ts'
@@ -79,6 +79,10 @@ export const Approval = Type.Object(
     arguments: optional(
       AnyObject,
       "Arguments that replace the model's. They must match the schema of the tool. Only with `approve`. Default: those of the model.",
+    ),
+    always: optional(
+      RuleScope,
+      'Makes the decision a rule for all later calls of the tool. `session`: in this session. `agent`: in all sessions of the agent, not for tokens and not for tools of the session itself. Default: none.',
     ),
   },
   {
@@ -235,6 +239,7 @@ export type ToolApprovalsResponse = Static<typeof ToolApprovalsResponse>
 export const ToolRule = Type.Object(
   {
     tool_name: Type.String({ description: 'Name of the tool.', examples: ['open_door'] }),
+    tool_ref: Type.Optional(ToolRef),
     decision: described(
       oneOf('allow', 'reject'),
       '`allow`: its calls run without an approval. `reject`: they do not run.',
@@ -242,7 +247,10 @@ export const ToolRule = Type.Object(
     decided_by: described(Decider, 'Caller that decided.'),
     created_at: described(Timestamp, 'Time of the decision.'),
   },
-  { title: 'ToolRule', description: 'A decision for all calls of a tool in a session.' },
+  {
+    title: 'ToolRule',
+    description: 'A decision for all calls of a tool in a session, or in all of an agent.',
+  },
 )
 export type ToolRule = Static<typeof ToolRule>
 export const ToolRulePage = pageOf(ToolRule, 'ToolRulePage')

@@ -29,6 +29,16 @@ const toolName = Type.String({ description: 'Name of the tool.', examples: ['ope
 
 export const toolCallFields = { tool_call_id: callId, tool_name: toolName }
 
+/** Identifies a tool by its origin. */
+export const ToolRef = Type.String({
+  description:
+    'Identifies the tool by its origin: the id of its capability, and its name there. Decisions for all calls hold only for it. Absent for events of older servers.',
+  examples: ['session_file_system/write_file'],
+})
+
+export const RuleScope = oneOf('session', 'agent')
+export type RuleScope = Static<typeof RuleScope>
+
 export const ToolCall = Type.Object(
   {
     id: callId,

@@ -19,6 +19,7 @@ export {
   HookDecision,
   ModelMetadata,
   OmittedImage,
+  RuleScope,
   ToolCall,
 } from './event-parts.ts'
 export * from './event-query.ts'

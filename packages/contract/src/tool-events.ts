@@ -5,8 +5,10 @@ import {
   durationMs,
   HookDecision,
   imported,
+  RuleScope,
   ToolCall,
   ToolCallSummary,
+  ToolRef,
   toolCallFields,
   turnId,
 } from './event-parts.ts'
@@ -54,11 +56,14 @@ const hookOf = (calls: string) =>
 const expiresAt = (outcome: string) =>
   described(Timestamp, `Time at which ${outcome} and the turn continues.`)
 
+const toolRef = Type.Optional(ToolRef)
+
 export const ToolApprovalRequestedData = Type.Object(
   {
     tool_call: described(ToolCall, 'The call that waits, with its arguments.'),
     expires_at: expiresAt('the approval expires, the call ends without running'),
     hook: hookOf('the call'),
+    tool_ref: toolRef,
   },
   {
     title: 'ToolApprovalRequestedData',
@@ -85,6 +90,13 @@ export const ToolApprovalResolvedData = Type.Object(
         description: 'True if the decision holds for all calls of the tool in the session.',
       }),
     ),
+    scope: Type.Optional(
+      described(
+        RuleScope,
+        'With `always`: `agent` if the decision holds in all sessions of the agent. Absent: `session`.',
+      ),
+    ),
+    tool_ref: toolRef,
     decided_by: Type.Optional(
       described(Decider, 'Caller that decided. Absent if the approval expired.'),
     ),

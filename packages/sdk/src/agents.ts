@@ -7,8 +7,10 @@ import type {
   ExportAgentQuery,
   NameAvailability,
   NewAgent,
+  PageQuery,
   Preview,
   PreviewAgent,
+  ToolRule,
 } from '@outlast/contract'
 import { type CallOptions, type Http, path } from './http.ts'
 import { listOf } from './page.ts'
@@ -57,6 +59,12 @@ export function agents(http: Http) {
     /** Changes the given properties. Lists are replaced; `status: 'active'` restores. */
     update: (id: string, change: AgentChange, options?: CallOptions) =>
       call<Agent>('PATCH', path`/v1/agents/${id}`, { body: change }, options),
+    /** Lists the decisions that hold for all calls of a tool in all sessions of an agent. */
+    listToolRules: (id: string, query?: PageQuery, options?: CallOptions) =>
+      listOf<ToolRule>(http, path`/v1/agents/${id}/tool-rules`, query, options),
+    /** Removes such a decision. `not_found` if the tool has none. */
+    removeToolRule: (id: string, toolName: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/agents/${id}/tool-rules/${toolName}`, {}, options),
     /** Archives an agent. Its sessions continue. */
     delete: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/agents/${id}`, {}, options),

@@ -19,6 +19,7 @@ export type ServerCode =
   | 'secret_needed_again'
   | 'mcp_server_exists'
   | 'mcp_servers_full'
+  | 'tool_rules_full'
   | 'encryption_not_configured'
   | 'question_not_named'
   | 'question_unknown'

@@ -54,6 +54,8 @@ const methods: Record<string, Called | Called[]> = {
   delete_agent: [(o) => o.agents.purge(id), (o) => o.agents.delete(id)],
   export_agent: (o) => o.agents.export(id, { format: 'yaml' }),
   import_agent: (o) => o.agents.import(file),
+  list_agent_tool_rules: (o) => o.agents.listToolRules(id, page),
+  delete_agent_tool_rule: (o) => o.agents.removeToolRule(id, id),
   list_agent_channels: (o) => o.agentChannels.list(id),
   create_agent_channel: (o) => o.agentChannels.create(id, { channel_type: 'api' }),
   get_agent_channel: (o) => o.agentChannels.get(id, id),

@@ -1,4 +1,4 @@
-import type { Controls, Decider, NewMessage } from '@outlast/contract'
+import type { Approval, Controls, Decider, NewMessage } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
 import type { Grants } from '../store/access/session-tokens.ts'
 import type { Principal } from './principal.ts'
@@ -85,6 +85,12 @@ export function checkSettings({ grants }: Caller, message: NewMessage): void {
 export function checkToolResult({ grants }: Caller, toolName: string): void {
   if (!grants || grants.tool_results.includes(toolName)) return
   throw new ApiError('not_granted', `results of the tool ${toolName}`)
+}
+
+/** Contract: throws 403 `not_granted` when a token decides for all sessions of an agent. */
+export function checkRules({ grants }: Caller, approvals: readonly Approval[]): void {
+  if (!grants || approvals.every(({ always }) => always !== 'agent')) return
+  throw new ApiError('not_granted', 'a tool rule of the agent')
 }
 
 /**

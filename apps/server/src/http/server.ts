@@ -36,6 +36,7 @@ import { capabilityRoutes } from './routes/agents/capabilities.ts'
 import { channelRoutes } from './routes/agents/channels.ts'
 import { harnessRoutes } from './routes/agents/harnesses.ts'
 import { scheduleRoutes } from './routes/agents/schedules.ts'
+import { agentToolRuleRoutes } from './routes/agents/tool-rules.ts'
 import { channelAnswerRoutes } from './routes/channels/channel-answers.ts'
 import { channelEventRoutes } from './routes/channels/channel-events.ts'
 import { channelMessageRoutes } from './routes/channels/channel-messages.ts'
@@ -202,6 +203,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   agentNameRoutes(api)
   agentCopyRoutes(api)
   await agentFileRoutes(api)
+  agentToolRuleRoutes(api)
   channelRoutes(api)
   channelSessionRoutes(api)
   channelMessageRoutes(api)

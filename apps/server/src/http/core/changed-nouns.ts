@@ -30,6 +30,7 @@ const named: Record<string, ChangeNoun | undefined> = {
   submit_tool_approvals: undefined,
   submit_question_answers: undefined,
   delete_tool_rule: undefined,
+  delete_agent_tool_rule: 'agent',
   retry_workflow: undefined,
 }
 

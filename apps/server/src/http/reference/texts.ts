@@ -13,6 +13,7 @@ import { capabilityDocs } from '../routes/agents/capabilities.docs.ts'
 import { channelDocs } from '../routes/agents/channels.docs.ts'
 import { harnessDocs } from '../routes/agents/harnesses.docs.ts'
 import { scheduleDocs } from '../routes/agents/schedules.docs.ts'
+import { toolRuleDocs } from '../routes/agents/tool-rules.docs.ts'
 import { executionDocs } from '../routes/channels/channels.docs.ts'
 import { mcpServerDocs } from '../routes/models/mcp-servers.docs.ts'
 import { modelDocs } from '../routes/models/models.docs.ts'
@@ -53,6 +54,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...waitingDocs,
   ...answerDocs,
   ...approvalDocs,
+  ...toolRuleDocs,
   ...questionDocs,
   ...sessionTokenDocs,
   ...userTokenDocs,

@@ -51,7 +51,7 @@ const chatRules = {
   }),
   'reason.completed': 'shown',
   'act.started': 'shown',
-  'tool.approval_requested': ({ tool_call, hook: _, ...data }, grants) => ({
+  'tool.approval_requested': ({ tool_call, hook: _, tool_ref: __, ...data }, grants) => ({
     tool_call: withoutArguments(tool_call, grants),
     ...data,
   }),

@@ -7,6 +7,7 @@ import { ApiError, invalidAt } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
 import { getAgent } from '../../store/models/agents.ts'
 import { getSession } from '../../store/sessions/sessions.ts'
+import type { NewToolRule } from '../../store/sessions/tool-rules.ts'
 import { withTimeLimit } from '../../time-limit.ts'
 import type { Draft } from '../journal/attempt.ts'
 import { makeDraft } from '../journal/journal.ts'
@@ -15,6 +16,7 @@ import type { Node } from '../node.ts'
 import { checkArguments, chosenProblem } from '../tools/arguments.ts'
 import { deniedOutcome } from '../tools/call.ts'
 import type { TurnRef } from './cancel.ts'
+import { rulesOf, storeRules } from './tool-rules.ts'
 import { type Answered, type OpenTurn, outsideCalls, resolveWait } from './waiting.ts'
 
 export type Deciding = Approval & { callId: string; by: Decider }
@@ -34,10 +36,21 @@ export async function decideCall(
     throw invalidAt('arguments', 'are allowed only when the decision is "approve"')
   }
   if (edited) await checkEdited(node, db, ref, { callId: deciding.callId, edited })
-  const answered = await resolveWait(node, db, ref, (turn) =>
-    decisionDrafts(turn!, findPendingApproval(turn, deciding.callId), deciding),
-  )
-  return answered!
+  let rules: NewToolRule[] = []
+  const answered = await resolveWait(node, db, ref, (turn) => {
+    const open = findPendingApproval(turn, deciding.callId)
+    rules = rulesOf(open, deciding)
+    return decisionDrafts(turn!, open, deciding)
+  })
+  const notify = await storeRules(node, db, ref, { rules, by: deciding.by })
+  const { publish } = answered!
+  return {
+    ...answered!,
+    publish() {
+      publish()
+      notify()
+    },
+  }
 }
 
 type Edited = { callId: string; edited: ToolCall['arguments'] }
@@ -93,9 +106,9 @@ export function findPendingApproval(turn: OpenTurn | undefined, callId: string):
 export function decisionDrafts(
   turn: OpenTurn,
   open: OpenCall,
-  { decision, reason, arguments: edited, always, by }: Approval & { always?: boolean; by: Decider },
+  { decision, reason, arguments: edited, always, by }: Approval & { by: Decider },
 ): Draft[] {
-  const { call } = open
+  const { call, toolRef } = open
   const context = turn.contextOf(open)
   const resolved = makeDraft('tool.approval_resolved', context, {
     tool_call_id: call.id,
@@ -103,7 +116,8 @@ export function decisionDrafts(
     decision: decision === 'approve' ? 'approved' : 'denied',
     ...(reason && { reason }),
     ...(edited && { arguments: edited }),
-    ...(always && { always }),
+    ...(always && { always: true, ...(toolRef && { tool_ref: toolRef }) }),
+    ...(always === 'agent' && { scope: always }),
     decided_by: by,
   })
   if (decision === 'approve') return [resolved]

@@ -175,7 +175,7 @@ test('a decision for always holds for later calls of the tool in the session, un
   assert.equal(asked.length, 2)
   const completed = await eventsOf(server, session.id, '?types=tool.completed')
   const rejected = completed.at(-1)
-  assert.match(JSON.stringify(completed.map(({ data }) => data)), /rejected in this session/)
+  assert.match(JSON.stringify(completed.map(({ data }) => data)), /calls of this tool are rejected/)
   assert.ok(rejected)
   expectStatus(await server.call('DELETE', `${path}/tool-rules/write_file`), 204)
   expectStatus(await server.call('DELETE', `${path}/tool-rules/write_file`), 404, 'not_found')

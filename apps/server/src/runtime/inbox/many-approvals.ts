@@ -4,13 +4,14 @@ import { ApiError, invalidAt } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
 import {
   findDecisions,
+  type NewToolRule,
   type StoredDecision,
-  setToolRules,
 } from '../../store/sessions/tool-rules.ts'
 import type { OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
 import { checkEdited, decisionDrafts, findPendingApproval } from './approvals.ts'
 import type { TurnRef } from './cancel.ts'
+import { rulesOf, storeRules } from './tool-rules.ts'
 import { type OpenTurn, outsideCalls, resolveWait } from './waiting.ts'
 
 type Where = Omit<TurnRef, 'turnId'>
@@ -82,13 +83,24 @@ async function decideOpen(
   for (const { tool_call_id: callId, arguments: edited } of approvals) {
     if (edited) await checkEdited(node, db, where, { callId, edited })
   }
-  const answered = await resolveWait(node, db, where, (turn) =>
-    approvals.flatMap((one) =>
-      decisionDrafts(turn!, findPendingApproval(turn, one.tool_call_id), { ...one, by }),
-    ),
-  )
-  return answered!
+  let rules: NewToolRule[] = []
+  const answered = await resolveWait(node, db, where, (turn) => {
+    const open = approvals.map((one) => ({
+      one,
+      call: findPendingApproval(turn, one.tool_call_id),
+    }))
+    rules = open.flatMap(({ one, call }) => rulesOf(call, one))
+    return open.flatMap(({ one, call }) => decisionDrafts(turn!, call, { ...one, by }))
+  })
+  return publishing(answered, await storeRules(node, db, where, { rules, by }))
 }
+
+const publishing = (answered: Published | undefined, notify: () => void): Published => ({
+  publish() {
+    answered?.publish()
+    notify()
+  },
+})
 
 const namePrefix = 'tool_approval_'
 
@@ -116,6 +128,7 @@ export async function settleCalls(
   if (wanted.size < decisions.length) throw invalidAt('decisions', 'must name each call once')
   const stored = await findDecisions(db, where, [...wanted.keys()])
   let resolved: Resolved = []
+  let rules: NewToolRule[] = []
   const answered = await resolveWait(node, db, where, (turn) => {
     const open = pendingCalls(turn)
     checkNamed(open, wanted, stored)
@@ -124,18 +137,12 @@ export async function settleCalls(
       tool: call.name,
       outcome: wanted.get(call.id) ?? 'not_approved',
     }))
-    return open.flatMap((one) =>
-      decisionDrafts(turn!, one, settlingOf(wanted.get(one.call.id), by)),
-    )
+    const settled = open.map((one) => ({ one, as: settlingOf(wanted.get(one.call.id), by) }))
+    rules = settled.flatMap(({ one, as }) => rulesOf(one, as))
+    return settled.flatMap(({ one, as }) => decisionDrafts(turn!, one, as))
   })
-  const rules = new Map(resolved.flatMap(ruleOf))
-  await setToolRules(db, where, { rules, by })
-  return { resolved, publish: () => answered?.publish() }
-}
-
-function ruleOf({ tool, outcome }: Resolved[number]): [string, 'allow' | 'reject'][] {
-  if (outcome === 'allow_always') return [[tool, 'allow']]
-  return outcome === 'reject_always' ? [[tool, 'reject']] : []
+  const notify = await storeRules(node, db, where, { rules, by })
+  return { resolved, ...publishing(answered, notify) }
 }
 
 const pendingCalls = (turn: OpenTurn | undefined) =>
@@ -156,7 +163,7 @@ function checkNamed(
 function settlingOf(decision: Settling['decisions'][number]['decision'] | undefined, by: Decider) {
   if (decision === undefined) return { decision: 'deny' as const, reason: leftOut, by }
   const isAllowed = decision === 'allow' || decision === 'allow_always'
-  const always = decision.endsWith('_always')
+  const always = decision.endsWith('_always') ? ('session' as const) : undefined
   return { decision: isAllowed ? ('approve' as const) : ('deny' as const), always, by }
 }
 

@@ -52,6 +52,8 @@ export type TurnFacts = Readonly<{
   addedPrompt: string
   /** Names of the tools that the turn had at its start and lacks now. */
   removed: ReadonlySet<string>
+  /** Names of the client tools that the session or its message defines. */
+  sessionTools: ReadonlySet<string>
   limits: EffectiveLimits
   /** Start of the turn, in ms since 1970 by the database's clock. */
   startedAt: number

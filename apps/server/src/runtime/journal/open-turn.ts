@@ -72,7 +72,8 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const facts = { taken, addedPrompt: addedPrompt(input), ...ofTurn, ...timesOf(log, begun) }
   const budget = node.budgets.openTurn(run.orgId)
   const limits = limitsOf(node, taken)
-  return { node, lease, signal, budget, limits, ...facts, ...log }
+  const sessionTools = new Set([...taken.tools, ...(input?.tools ?? [])].map(({ name }) => name))
+  return { node, lease, signal, budget, limits, sessionTools, ...facts, ...log }
 }
 
 /** The message that the turn answers first, whose settings hold for the turn. */

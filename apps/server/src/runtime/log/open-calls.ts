@@ -37,6 +37,8 @@ export type OpenCall = {
   isApproved: boolean
   /** The latest decision of a hook. */
   hook: HookDecision | undefined
+  /** Identifies its tool, as of the request for its approval. */
+  toolRef: string | undefined
   /** The questions that it waits for. */
   questions: readonly Question[]
   /** The sets of questions that have their outcome, in order. */
@@ -65,6 +67,7 @@ type Of<T extends EventType> = At & { data: EventDataOf<T> }
 
 type Reached = Pick<OpenCall, 'call' | 'stage' | 'replay'> & {
   expiresAt?: string
+  toolRef?: string | undefined
   hook?: HookDecision
   questions?: readonly Question[]
 }
@@ -74,6 +77,7 @@ const untouched = {
   editedBy: undefined,
   isApproved: false,
   hook: undefined,
+  toolRef: undefined,
   questions: [],
   answers: [],
   isAbandoned: false,
@@ -153,12 +157,16 @@ export function completed(act: OpenAct, data: EventDataOf<'tool.completed'>): Op
   return { ...act, calls }
 }
 
-export type ToolDecisions = Readonly<Record<string, 'allow' | 'reject'>>
+/** The decision for all calls of a tool. Without `ref`: of an older server. */
+export type ToolDecision = { decision: 'allow' | 'reject'; ref: string | undefined }
+export type ToolDecisions = ReadonlyMap<string, ToolDecision>
 
 /** Adds a decision that holds for all calls of its tool. */
 export function withRule(
   rules: ToolDecisions,
-  { always, decision, tool_name }: EventDataOf<'tool.approval_resolved'>,
+  { always, decision, tool_name, tool_ref: ref }: EventDataOf<'tool.approval_resolved'>,
 ): ToolDecisions {
-  return always ? { ...rules, [tool_name]: decision === 'approved' ? 'allow' : 'reject' } : rules
+  if (!always) return rules
+  const rule = { decision: decision === 'approved' ? ('allow' as const) : ('reject' as const), ref }
+  return new Map(rules).set(tool_name, rule)
 }

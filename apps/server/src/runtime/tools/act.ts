@@ -15,6 +15,7 @@ import { fileTarget, toolContext } from './context.ts'
 import { type Candidate, type PreparedCall, prepareCalls, timeoutOf } from './prepare.ts'
 import { openProgress } from './progress.ts'
 import { questionDraft, questionsOfCall } from './questions.ts'
+import { toolRefOf } from './tool-ref.ts'
 
 type ActAction = Extract<Action, { kind: 'act' }>
 
@@ -77,9 +78,10 @@ const isRunnable = (call: PreparedCall): call is AcceptedCall =>
  * run.
  */
 function beginCalls(turn: Turn, step: StepIds, calls: readonly PreparedCall[]): void {
-  for (const { call, known, hook } of calls.filter(needsApproval)) {
+  for (const { call, known, hook, tool } of calls.filter(needsApproval)) {
     const expires_at = afterHours(turn, turn.node.config.APPROVAL_TIMEOUT_HOURS)
-    const data = { tool_call: call, expires_at, ...(hook && { hook }) }
+    const tool_ref = toolRefOf(turn, tool!)
+    const data = { tool_call: call, expires_at, ...(hook && { hook }), tool_ref }
     draft(turn, 'tool.approval_requested', spanContext(turn, step, known?.spanId), data)
   }
   const others = calls.filter((call) => !needsApproval(call))

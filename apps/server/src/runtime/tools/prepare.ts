@@ -20,6 +20,7 @@ import {
   timeoutError,
 } from './call.ts'
 import { askHook, hookFor } from './hook.ts'
+import { ruleFor } from './tool-ref.ts'
 
 /** A call that may begin. */
 export type Candidate = {
@@ -75,7 +76,7 @@ function prepare(turn: Turn, candidate: Candidate): PreparedCall | Promise<Prepa
   const { call, known } = candidate
   const tool = turn.agent.tools.get(call.name)
   if (!tool) return refused(candidate, missing(turn, candidate))
-  const isRejected = !known?.isApproved && ruleFor(turn, call.name) === 'reject'
+  const isRejected = !known?.isApproved && ruleFor(turn, tool) === 'reject'
   if (isRejected) return refused(candidate, { status: 'error', error: rejectedError })
   const hook = hookFor(turn, known)
   const checked = checkArguments(tool, call)
@@ -147,11 +148,7 @@ export const timeoutOf = (turn: Turn, { limits }: Pick<Tool, 'limits'>) =>
     ),
   )
 
-const rejectedError = deniedError('all calls of this tool are rejected in this session.')
-
-/** The decision of a person for all calls of a tool. That of this turn is the latest. */
-const ruleFor = ({ state, taken }: Turn, name: string) =>
-  state.rules[name] ?? taken.tool_rules?.[name]?.decision
+const rejectedError = deniedError('all calls of this tool are rejected.')
 
 function ready(
   turn: Turn,
@@ -160,7 +157,7 @@ function ready(
 ): PreparedCall {
   const { known, hook = known?.hook } = candidate
   // A rule is about the tool as it was: not for one that changed, or where a hook asks.
-  const isAllowed = ruleFor(turn, tool.name) === 'allow' && !tool.isChanged
+  const isAllowed = ruleFor(turn, tool) === 'allow' && !tool.isChanged
   const isAsked =
     (tool.policy === 'requires_approval' && !isAllowed) || hook?.decision === 'approval_required'
   return { ...candidate, tool, input, needsApproval: isAsked && !known?.isApproved }

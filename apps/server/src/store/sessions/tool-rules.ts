@@ -1,55 +1,117 @@
-import type { Decider, ToolRule } from '@outlast/contract'
+import type { Decider, RuleScope, ToolRule } from '@outlast/contract'
+import { ApiError } from '../../errors.ts'
 import type { Db } from '../database.ts'
 import { statement, valuesOf } from '../statements.ts'
 
-/** Decisions for every call of a tool in a session, by the tool's name. */
+/** Decisions for every call of a tool in a session or of an agent, by the tool's name. */
 export type ToolRules = Readonly<Record<string, Omit<ToolRule, 'tool_name'>>>
+
+/** Without `tool_ref`: of a call that an older server announced. */
+export type NewToolRule = {
+  tool_name: string
+  tool_ref: string | undefined
+  decision: ToolRule['decision']
+  scope: RuleScope
+}
 
 type RulesOf = { orgId: string; sessionId: string }
 
-const set = statement(
-  'set-tool-rules',
-  `
-update sessions set tool_rules = coalesce(tool_rules, '{}') || (
-  select jsonb_object_agg(name, jsonb_build_object(
-    'decision', decision, 'decided_by', :by::jsonb, 'created_at', to_jsonb(now()::timestamptz(3))))
-  from unnest(:names::text[], :decisions::text[]) as n(name, decision)
-) where org_id = :orgId and id = :sessionId`,
-)
+/** The rules of one agent, at most. Those of a session are limited by its tools. */
+const agentRulesMax = 256
 
-/** Sets rules for tools, and replaces earlier ones. */
+const added = `(
+  select jsonb_object_agg(name, jsonb_strip_nulls(jsonb_build_object(
+    'decision', decision, 'tool_ref', ref, 'decided_by', :by::jsonb, 'created_at', to_jsonb(now()::timestamptz(3)))))
+  from unnest(:names::text[], :refs::text[], :decisions::text[]) as n(name, ref, decision)
+)`
+
+const setters = {
+  session: statement(
+    'set-tool-rules',
+    `
+update sessions set tool_rules = coalesce(tool_rules, '{}') || ${added}
+where org_id = :orgId and id = :sessionId
+returning agent_id`,
+  ),
+  agent: statement(
+    'set-agent-tool-rules',
+    `
+update agents set tool_rules = coalesce(tool_rules, '{}') || ${added}
+where org_id = :orgId and id = (select agent_id from sessions where org_id = :orgId and id = :sessionId)
+returning id as agent_id, (select count(*) from jsonb_object_keys(tool_rules))::integer as total`,
+  ),
+}
+
+/**
+ * Sets rules for tools, and replaces earlier ones. Returns the agent whose rules changed.
+ * Contract: `db` is a transaction; throws `tool_rules_full`.
+ */
 export async function setToolRules(
   db: Db,
   of: RulesOf,
-  { rules, by }: { rules: ReadonlyMap<string, ToolRule['decision']>; by: Decider },
-): Promise<void> {
-  if (rules.size === 0) return
-  const names = [...rules.keys()]
-  const given = { ...of, names, decisions: [...rules.values()], by: JSON.stringify(by) }
-  await db.run(set, valuesOf(set, given))
+  { rules, by }: { rules: readonly NewToolRule[]; by: Decider },
+): Promise<string | undefined> {
+  let changed: string | undefined
+  for (const [scope, ofScope] of Map.groupBy(rules, (rule) => rule.scope)) {
+    // The last of several rules for one name holds.
+    const own = [...new Map(ofScope.map((rule) => [rule.tool_name, rule])).values()]
+    const given = {
+      ...of,
+      names: own.map(({ tool_name }) => tool_name),
+      refs: own.map(({ tool_ref }) => tool_ref ?? null),
+      decisions: own.map(({ decision }) => decision),
+      by: JSON.stringify(by),
+    }
+    const set = setters[scope]
+    const [row] = await db.run<{ agent_id: string; total?: number }>(set, valuesOf(set, given))
+    if ((row?.total ?? 0) > agentRulesMax) {
+      throw new ApiError('tool_rules_full', String(agentRulesMax))
+    }
+    if (scope === 'agent') changed = row?.agent_id
+  }
+  return changed
 }
 
-const find = statement(
-  'find-tool-rules',
-  'select tool_rules from sessions where org_id = :orgId and id = :sessionId',
-)
+const finders = {
+  session: statement(
+    'find-tool-rules',
+    'select tool_rules from sessions where org_id = :orgId and id = :id',
+  ),
+  agent: statement(
+    'find-agent-tool-rules',
+    'select tool_rules from agents where org_id = :orgId and id = :id',
+  ),
+}
 
-/** Undefined when there is no such session. */
-export async function findToolRules(db: Db, of: RulesOf): Promise<ToolRules | undefined> {
+type Owner = { orgId: string; scope: RuleScope; id: string }
+
+/** Undefined when there is no such session or agent. */
+export async function findToolRules(
+  db: Db,
+  { scope, ...of }: Owner,
+): Promise<ToolRules | undefined> {
+  const find = finders[scope]
   const [row] = await db.run<{ tool_rules: ToolRules | null }>(find, valuesOf(find, of))
   return row && (row.tool_rules ?? {})
 }
 
-const remove = statement(
-  'remove-tool-rule',
-  `
-update sessions set tool_rules = nullif(tool_rules - :name::text, '{}')
-where org_id = :orgId and id = :sessionId and tool_rules ? :name
-returning id`,
-)
+const removal = (table: 'sessions' | 'agents') => `
+update ${table} set tool_rules = nullif(tool_rules - :name::text, '{}')
+where org_id = :orgId and id = :id and tool_rules ? :name
+returning id`
+
+const removers = {
+  session: statement('remove-tool-rule', removal('sessions')),
+  agent: statement('remove-agent-tool-rule', removal('agents')),
+}
 
 /** Removes the rule of a tool. False when it has none. */
-export async function removeToolRule(db: Db, of: RulesOf, name: string): Promise<boolean> {
+export async function removeToolRule(
+  db: Db,
+  { scope, ...of }: Owner,
+  name: string,
+): Promise<boolean> {
+  const remove = removers[scope]
   return (await db.run(remove, valuesOf(remove, { ...of, name }))).length > 0
 }
 

@@ -16,7 +16,7 @@ export const takenColumns = `
   s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
   s.context_sequence, s.context_prompt, s.agent_id, s.user_id, s.model_id, s.capabilities, s.tools, s.tool_rules,
   s.max_iterations, s.parallel_tool_calls, s.network_access,
-  a.max_iterations as agent_max_iterations, a.parallel_tool_calls as agent_parallel_tool_calls, a.network_access as agent_network_access,
+  a.max_iterations as agent_max_iterations, a.parallel_tool_calls as agent_parallel_tool_calls, a.network_access as agent_network_access, a.tool_rules as agent_tool_rules,
   s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens, s.cost_nanos,
   s.system_prompt as session_prompt, s.locale, s.hints,
   a.name as agent_name, a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.output_schema as agent_output_schema, a.default_model_id,
@@ -93,6 +93,7 @@ export type TakenTurn = UsageRow & {
   agent_network_access: NetworkAccess | null
   now: string
   tool_rules: ToolRules | null
+  agent_tool_rules: ToolRules | null
   /** The model of its first call, if the statement that stored its message took the turn. */
   route?: ModelRoute | null
   /** True when its node died during the turn; a released turn has no node. */

@@ -5,7 +5,7 @@ import {
   ToolResults,
   ToolResultsAccepted,
 } from '@outlast/contract'
-import { deciderOf } from '../../../access/grants.ts'
+import { checkRules, deciderOf } from '../../../access/grants.ts'
 import { invalidAt } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { decideCall } from '../../../runtime/inbox/approvals.ts'
@@ -59,9 +59,13 @@ export function answerRoutes({ app, node }: Api): void {
       body: Approval,
       response: { 200: ApprovalResponse, '4xx': ErrorResponse },
     },
-    async handler({ params, principal, body, db, committed }) {
+    async handler(request) {
+      const { params, principal, body, db, committed } = request
       const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
+      checkRules(principal, [body])
+      const { always } = body
+      if (always != null) request.auditNote = { details: { decision: body.decision, always } }
       const deciding = { ...body, callId: params.tool_call_id, by: deciderOf(principal) }
       const { publish } = await decideCall(node, db, { orgId, sessionId }, deciding)
       committed.push(publish)

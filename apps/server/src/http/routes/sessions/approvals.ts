@@ -7,14 +7,14 @@ import {
   ToolApprovalsResponse,
   ToolRulePage,
 } from '@outlast/contract'
-import { deciderOf } from '../../../access/grants.ts'
+import { checkRules, deciderOf } from '../../../access/grants.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { decideCalls, settleCalls } from '../../../runtime/inbox/many-approvals.ts'
 import { getSession } from '../../../store/sessions/sessions.ts'
 import { findToolRules, removeToolRule } from '../../../store/sessions/tool-rules.ts'
 import type { Api } from '../../core/api.ts'
-import { inBatches, sendList } from '../../core/list.ts'
+import { sendRules } from '../agents/tool-rules.ts'
 import { checkIds } from './answers.ts'
 
 type Params = { session_id: string }
@@ -42,10 +42,15 @@ function decisionRoutes({ app, node }: Api): void {
       const { approvals } = body
       const ids = approvals.map(({ tool_call_id }) => tool_call_id)
       checkIds(ids, 'approvals')
+      checkRules(principal, approvals)
       const deciding = { approvals, by: deciderOf(principal) }
       const { publish } = await decideCalls(node, db, { orgId, sessionId }, deciding)
       committed.push(publish)
-      request.auditNote = { details: { tool_call_ids: ids } }
+      const rules = approvals.flatMap(({ tool_call_id, always }) =>
+        always == null ? [] : [{ tool_call_id, always }],
+      )
+      const details = { tool_call_ids: ids, ...(rules.length > 0 && { rules }) }
+      request.auditNote = { details }
       const { status, waiting_for } = await getSession(db, orgId, sessionId)
       const stored = approvals.map(({ tool_call_id, decision }) => ({
         tool_call_id,
@@ -90,15 +95,9 @@ function ruleRoutes({ app }: Api): void {
     },
     async handler({ params, principal: { orgId }, query, db }, reply) {
       const sessionId = parseId('session', params.session_id)
-      const rules = await findToolRules(db, { orgId, sessionId })
+      const rules = await findToolRules(db, { orgId, scope: 'session', id: sessionId })
       if (!rules) throw new ApiError('not_found', 'Session')
-      const all = Object.entries(rules)
-        .map(([tool_name, rule]) => ({ tool_name, ...rule }))
-        .sort((one, other) => (one.tool_name < other.tool_name ? -1 : 1))
-      return sendList(reply, query, {
-        batches: inBatches(async ({ offset, limit }) => all.slice(offset, offset + limit)),
-        count: async () => all.length,
-      })
+      return sendRules(reply, query, rules)
     },
   })
 
@@ -108,7 +107,8 @@ function ruleRoutes({ app }: Api): void {
     schema: { operationId: 'delete_tool_rule', response: { '4xx': ErrorResponse } },
     async handler({ params, principal: { orgId }, db }, reply) {
       const sessionId = parseId('session', params.session_id)
-      const removed = await removeToolRule(db, { orgId, sessionId }, params.tool_name)
+      const of = { orgId, scope: 'session' as const, id: sessionId }
+      const removed = await removeToolRule(db, of, params.tool_name)
       if (!removed) throw new ApiError('not_found', 'Tool rule')
       return reply.code(204).send()
     },
