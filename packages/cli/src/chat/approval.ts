@@ -18,12 +18,14 @@ export type Asking = {
 
 type Arguments = Record<string, unknown>
 
-const choices = 'a: allow, d: deny, e: edit the arguments, l: later'
+const choices =
+  'a: allow, d: deny, e: edit the arguments, l: later, always: allow the tool in this session'
 const words = {
   allow: ['a', 'allow', 'y', 'yes'],
   deny: ['d', 'deny', 'n', 'no'],
   edit: ['e', 'edit'],
   later: ['l', 'later'],
+  always: ['always'],
 } satisfies Words
 
 /**
@@ -41,6 +43,7 @@ export async function decide(
   for (;;) {
     const word = wordOf(await ask('a/d/e/l › '), words)
     if (word === 'allow') return { decision: 'approve' }
+    if (word === 'always') return { decision: 'approve', always: 'session' }
     if (word === 'later') return undefined
     if (word === 'deny') {
       const reason = (await ask('reason › ')).trim()

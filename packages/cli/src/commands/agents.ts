@@ -9,6 +9,7 @@ import { listFlags, take } from '../output/list.ts'
 import { showPreview } from '../output/preview.ts'
 import { ago, moment } from '../output/time.ts'
 import { usageText } from '../output/usage.ts'
+import { ruleVerbs } from './decisions.ts'
 
 const refsOf = ({ capabilities }: Pick<Agent, 'capabilities'>) =>
   capabilities?.map(({ ref }) => ref).join(', ')
@@ -229,4 +230,5 @@ export const agents: Noun = {
   export: exportAgent,
   import: importAgent,
   preview,
+  ...ruleVerbs('agent'),
 }

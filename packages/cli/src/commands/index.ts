@@ -17,6 +17,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'sessions: list, get, log, create, update, delete, fork, cancel, approve',
     load: async () => (await import('./sessions.ts')).sessions,
   },
+  waiting: {
+    summary: 'what waits for a person, in all sessions: list, approve, deny, answer',
+    load: async () => (await import('./waiting.ts')).waiting,
+  },
   messages: {
     summary: 'messages of a session: list, get, send',
     load: async () => (await import('./messages.ts')).messages,

@@ -1,6 +1,5 @@
 import type { NewSession, Session, SessionQuery } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
-import { UsageError } from '../core/failure.ts'
 import { findResource, type Kind, prefixed } from '../core/resources.ts'
 import { capabilityFlag, listIfGiven, usesOf } from '../input/capability-flags.ts'
 import { changeOf, given } from '../input/change.ts'
@@ -12,7 +11,7 @@ import { showPreview } from '../output/preview.ts'
 import { saveStream } from '../output/save.ts'
 import { ago, moment } from '../output/time.ts'
 import { usageText } from '../output/usage.ts'
-import { oneLine } from '../output/width.ts'
+import { approve, deny, ruleVerbs } from './decisions.ts'
 import { answer, secrets, setSecret } from './session-answers.ts'
 import { fork, retake } from './session-forks.ts'
 import { log } from './session-log.ts'
@@ -231,42 +230,6 @@ const preview = defineCommand({
   },
 })
 
-/**
- * Selects a waiting call: by its id, the beginning of its id, or its tool. Without a text, the only
- * one. A text without a match is sent as it is: the server answers.
- * Contract: throws a UsageError if several calls match.
- */
-function callOf({ waiting_for }: Session, text: string | undefined): string {
-  const calls = (waiting_for?.calls ?? []).filter(({ type }) => type === 'approval')
-  const isMatch = ({ tool_call_id: id, tool_name }: (typeof calls)[number]) =>
-    text === undefined || id.startsWith(text) || tool_name === text
-  const exact = calls.filter(({ tool_call_id: id }) => id === text)
-  const found = exact.length > 0 ? exact : calls.filter(isMatch)
-  if (found.length === 1) return found[0]!.tool_call_id
-  if (found.length === 0 && text !== undefined) return text
-  if (found.length === 0) throw new UsageError('No tool call of this session waits for approval.')
-  const lines = found.map(
-    ({ tool_call_id: id, tool_name }) => `  ${oneLine(`${id}  ${tool_name}`)}`,
-  )
-  throw new UsageError([`${found.length} calls wait for approval. Name one:`, ...lines].join('\n'))
-}
-
-/** Defines a verb that decides on a tool call. */
-const decision = (decision: 'approve' | 'deny', summary: string, sentence: string) =>
-  defineCommand({
-    summary,
-    more: 'Without a call, the only waiting one. `outlast sessions why <session>` names the calls that wait.',
-    positionals: ['<session>', '[call]'],
-    flags: { reason: { type: 'string', value: 'TEXT', about: 'reason, which the model sees' } },
-    async run({ outlast, out, signal }, { words, flags }) {
-      const id = words[0]!
-      const call = await callOf(await outlast.sessions.get(id, { signal }), words[1])
-      const body = { decision, ...given({ reason: flags.reason }) }
-      const answer = await outlast.sessions.decideToolCall(id, call, body, { signal })
-      await out.done({ id, ...answer }, `${sentence} ${call}.`)
-    },
-  })
-
 const token = defineCommand({
   summary: 'create a token for this session only, for browsers',
   positionals: ['<session>'],
@@ -343,12 +306,13 @@ export const sessions: Noun = {
   unpin: pinning('unpin', 'remove your pin of a session', 'Unpinned'),
   why,
   preview,
-  approve: decision('approve', 'approve a tool call that waits for approval', 'Approved'),
-  deny: decision('deny', 'deny a tool call that waits for approval', 'Denied'),
+  approve,
+  deny,
   answer,
   secrets,
   'set-secret': setSecret,
   token,
   tokens,
   'revoke-token': revokeToken,
+  ...ruleVerbs('session'),
 }

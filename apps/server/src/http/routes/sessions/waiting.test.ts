@@ -161,7 +161,7 @@ test('lists MCP servers that reject their key, for administrators', async (t) =>
   expectStatus(await client.call('POST', '/v1/agents/preview', preview), 200)
   const { data, counts } = await eventually(async () => {
     const page = await listOf(client)
-    return page.total > 0 && page
+    return page.total > 0 ? page : undefined
   })
   assert.equal(counts.sign_in, 1)
   const [{ type, mcp_server_id, session_id, summary }] = data as [WaitingItem]
