@@ -74,6 +74,10 @@ export const looks = {
     { at: '/?search=nothing', shows: 'No sessions match', part: 'main' },
     { at: '/settings/nowhere/at/all', shows: 'No page at this URL' },
   ],
+  'what waits': () => [
+    { at: '/waiting', shows: 'Approve this tool call?' },
+    { at: '/waiting?type=budget', shows: 'No entries match', part: 'main' },
+  ],
   'a conversation': ({ sessionId }) => [
     { at: `/sessions/${sessionId}`, shows: 'Approve this tool call?' },
     {

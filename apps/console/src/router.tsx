@@ -25,6 +25,13 @@ const session = createRoute({
   component: lazyRouteComponent(() => import('./sessions/session.tsx'), 'SessionScreen'),
 })
 
+const waiting = createRoute({
+  getParentRoute,
+  path: '/waiting',
+  validateSearch: search.readWaitingSearch,
+  component: lazyRouteComponent(() => import('./waiting/screen.tsx'), 'WaitingScreen'),
+})
+
 const agents = createRoute({
   getParentRoute,
   path: '/agents',
@@ -104,6 +111,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     sessionList,
     session,
+    waiting,
     agents,
     newAgent,
     agent,

@@ -43,6 +43,11 @@ export const readSessionSearch = reader({
   find: text,
 })
 
+export const readWaitingSearch = reader({
+  type: oneOf(['approval', 'input', 'budget', 'sign_in']),
+  agent: text,
+})
+
 export const readAgentsSearch = reader({ search: text, importing: flag })
 
 export const readAgentSearch = reader({

@@ -8,6 +8,7 @@ import { useEffect, useRef, useState } from 'react'
 import { sentenceOf, statusOf } from '../errors.ts'
 import { ChangedMeanwhile } from '../form/use-save-form.ts'
 import { agentQuery } from '../queries/agents.ts'
+import { ToolRules } from '../sessions/tools/tool-rules.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { AgentActions, Restore } from './agent-actions.tsx'
 import { Aside, Sides } from './aside.tsx'
@@ -104,6 +105,7 @@ function Editor({ stored }: { stored: Agent | undefined }) {
             <OutputSchema form={form} />
             <Limits form={form} />
             <InitialFiles form={form} />
+            {stored && <ToolRules owner="agent" id={stored.id} />}
           </form>
           <Aside form={form} />
         </div>

@@ -6,6 +6,7 @@ import type { ReactNode } from 'react'
 import { agentPreviewQuery } from '../queries/agents.ts'
 import { capabilitiesQuery } from '../queries/capabilities.ts'
 import { modelsQuery } from '../queries/models.ts'
+import { ToolRules } from '../sessions/tools/tool-rules.tsx'
 import { Screen } from '../shell/screen.tsx'
 import { AgentActions } from './agent-actions.tsx'
 import { Aside, Sides } from './aside.tsx'
@@ -56,6 +57,7 @@ export function FileAgent({ agent }: { agent: Agent }) {
               <pre className="prompt">{JSON.stringify(agent.tools, null, 2)}</pre>
             </Field>
           )}
+          <ToolRules owner="agent" id={agent.id} />
         </section>
         <Aside form={{ base: agent, isDirty: false, preview }} />
       </div>

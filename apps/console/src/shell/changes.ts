@@ -16,10 +16,12 @@ import {
   providerKeys,
   scheduleKeys,
   sessionKeys,
+  waitingKeys,
   workerKeys,
 } from '../queries/keys.ts'
 import { sessionQuery } from '../queries/sessions.ts'
 import { forgetListed, keepListed } from '../sessions/list/list-pages.ts'
+import { waitingChanged, waitingDeleted } from '../waiting/live.ts'
 
 /** Delay after an error that the client does not retry. */
 const againMs = 30_000
@@ -29,7 +31,7 @@ const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]>
   agent: [agentKeys],
   provider: [providerKeys, modelKeys],
   model: [modelKeys],
-  mcp_server: [mcpServerKeys, capabilityKeys],
+  mcp_server: [mcpServerKeys, capabilityKeys, waitingKeys],
   schedule: [scheduleKeys],
   image: [imageKeys],
   key: [apiKeyKeys],
@@ -93,11 +95,13 @@ function take(change: ChangeEvent): void {
 function sessionChanged(session: Session): void {
   queryClient.setQueryData(sessionQuery(session.id).queryKey, (known) => known && session)
   keepListed(session)
+  waitingChanged(session)
 }
 
 function sessionDeleted({ id }: { id: string }): void {
   invalidate(sessionKeys.one(id))
   forgetListed(id)
+  waitingDeleted(id)
 }
 
 function nounChanged({ noun, id }: Change): void {

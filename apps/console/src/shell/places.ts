@@ -1,6 +1,7 @@
 /** Menu entries in order. `key`: the shortcut after `g`. */
 export const places = [
   { to: '/', label: 'Sessions', key: 's', icon: 'session' },
+  { to: '/waiting', label: 'Waiting', key: 'w', icon: 'bell' },
   { to: '/agents', label: 'Agents', key: 'a', icon: 'agent' },
   { to: '/capabilities', label: 'Capabilities', key: 'c', icon: 'capability' },
   { to: '/providers', label: 'Models', key: 'm', icon: 'model' },

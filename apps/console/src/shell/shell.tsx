@@ -8,6 +8,7 @@ import { useSignOutRequest } from '../login/sign-out.ts'
 import { SignOutQuestion } from '../login/sign-out-question.tsx'
 import { Welcome } from '../login/welcome.tsx'
 import { useOutbox } from '../sessions/composer/outbox.ts'
+import { WaitingCount } from '../waiting/count.tsx'
 import { Banners } from './banners.tsx'
 import { useChanges } from './changes.ts'
 import { useFocusReturn } from './focus-return.ts'
@@ -103,6 +104,7 @@ function Sidebar({ onGo, search }: { onGo: () => void; search: () => void }) {
             renderRoot={(props) => <Link to={to} {...props} />}
             label={label}
             leftSection={<Icon name={icon} />}
+            rightSection={to === '/waiting' && <WaitingCount />}
             active={isAt(pathname, to)}
             onClick={onGo}
           />

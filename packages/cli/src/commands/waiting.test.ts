@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
-import { createAgent, createSession, post, scripted } from '../../../../apps/server/test/session.ts'
+import {
+  createAgent,
+  createSession,
+  eventsOf,
+  post,
+  scripted,
+} from '../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
 import { runHere } from '../../test/here.ts'
 
@@ -83,8 +89,8 @@ test('asks about each entry at a terminal, also about a call with long arguments
   })
   const [rule] = await made(['sessions', 'tool-rules', id])
   assert.deepEqual([rule.tool_name, rule.decision], ['write_file', 'allow'])
-  const events = await made(['events', id, '--type', 'tool.input_resolved'])
-  assert.match(JSON.stringify(events), /Blue/)
+  const [resolved] = await eventsOf(server, id, '?types=tool.input_resolved')
+  assert.match(JSON.stringify(resolved), /Blue/)
   const none = await cli(args)
   assert.deepEqual([none.code, none.stdout], [2, ''])
 })

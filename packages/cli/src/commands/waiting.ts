@@ -29,6 +29,7 @@ const filterOf = ({ type, agent, session }: Given<typeof filterFlags>): WaitingQ
 
 const list = defineCommand({
   summary: 'list what waits for a person',
+  aliases: ['list', 'ls'],
   more: '`outlast waiting answer` asks you about each entry.',
   flags: { ...listFlags, ...filterFlags },
   async run({ outlast, out, signal }, { flags }) {
@@ -115,7 +116,6 @@ const answer = defineCommand({
 
 export const waiting: Noun = {
   '': list,
-  list,
   approve,
   deny,
   answer,

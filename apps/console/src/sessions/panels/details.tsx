@@ -19,6 +19,7 @@ import { Problem } from '../../shell/problem.tsx'
 import { Failure } from '../../shell/screen.tsx'
 import { withLocalTimes } from '../../shell/times.ts'
 import { CopyAction } from '../conversation/message-actions.tsx'
+import { ToolRules } from '../tools/tool-rules.tsx'
 import { PromptPreview } from './preview.tsx'
 
 /** State, metadata, prompt preview and settings of a session. */
@@ -32,6 +33,7 @@ export function DetailsPanel({ sessionId }: { sessionId: string }) {
       <Editing session={session} />
       <Facts session={session} />
       <PromptPreview sessionId={sessionId} />
+      <ToolRules owner="session" id={sessionId} />
       <LegalHold session={session} />
       <Ending session={session} />
     </Stack>

@@ -1,9 +1,10 @@
-import { Button, Group, Text, Textarea, TextInput } from '@mantine/core'
+import { Button, Group, NativeSelect, Text, Textarea, TextInput } from '@mantine/core'
 import type { Approval, ToolCallItem } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { useRef } from 'react'
-import { outlast } from '../../client.ts'
+import { invalidate, outlast } from '../../client.ts'
 import { sendFailureOf } from '../../errors.ts'
+import { toolRulesQuery } from '../../queries/tool-rules.ts'
 import { Ago } from '../../shell/ago.tsx'
 import { Problem } from '../../shell/problem.tsx'
 import { useKept } from '../conversation/kept.tsx'
@@ -12,20 +13,30 @@ import { objectIn } from './arguments.ts'
 import { focusCard } from './card-focus.ts'
 import { Json } from './json.tsx'
 
+type Scope = '' | NonNullable<Approval['always']>
+
+const scopes = [
+  { value: '', label: 'Only this call' },
+  { value: 'session', label: 'Always in this session' },
+  { value: 'agent', label: 'Always for this agent' },
+] satisfies { value: Scope; label: string }[]
+
 /** Asks for a decision on a tool call. Arguments can be edited, and a denial can have a reason. */
 export function ApprovalForm({ call }: { call: ToolCallItem }) {
   const { sessionId } = usePlace()
   const [edited, setEdited] = useKept<string | undefined>(`arguments ${call.id}`, undefined)
+  const [always, setAlways] = useKept<Scope>(`always ${call.id}`, '')
   const decide = useMutation({
     mutationFn: (approval: Approval) =>
       outlast.sessions.decideToolCall(sessionId, call.id, approval),
+    onSuccess: () => always && invalidate(toolRulesQuery('session', sessionId).queryKey),
   })
   const changed = edited === undefined ? undefined : objectIn(edited)
   const isWrong = edited !== undefined && changed === undefined
   const form = useRef<HTMLDivElement>(null)
   function answer(approval: Approval) {
     focusCard(form.current!)
-    decide.mutate(approval)
+    decide.mutate({ ...approval, ...(always && { always }) })
   }
   const approve = () => answer({ decision: 'approve', ...(changed && { arguments: changed }) })
   return (
@@ -52,6 +63,13 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
         >
           {edited === undefined ? 'Edit arguments' : 'Discard edits'}
         </Button>
+        <NativeSelect
+          size="xs"
+          aria-label="Applies to"
+          data={scopes}
+          value={always}
+          onChange={({ currentTarget }) => setAlways(currentTarget.value as Scope)}
+        />
       </Group>
       <Denial
         call={call}

@@ -1,0 +1,112 @@
+import '../sessions/tools/tools.css'
+import type { ToolCallItem, WaitingItem } from '@outlast/sdk'
+import { Link } from '@tanstack/react-router'
+import { lazy, type RefObject, Suspense, useLayoutEffect, useMemo, useRef } from 'react'
+import { SessionPlace } from '../sessions/conversation/session-place.tsx'
+import { Ago } from '../shell/ago.tsx'
+import { State } from '../shell/entry.tsx'
+import { typeWords } from './words.ts'
+
+const ApprovalForm = lazy(() =>
+  import('../sessions/tools/approval.tsx').then((all) => ({ default: all.ApprovalForm })),
+)
+const QuestionForm = lazy(() =>
+  import('../sessions/tools/question-form.tsx').then((all) => ({ default: all.QuestionForm })),
+)
+
+/** An entry with the form that answers it. */
+export function WaitingEntry({ item }: { item: WaitingItem }) {
+  const { type, session_id: sessionId, summary, since, agent_name, user } = item
+  const place = useMemo(() => ({ sessionId: sessionId ?? '', eventsNow: () => [] }), [sessionId])
+  const entry = useRef<HTMLLIElement>(null)
+  useFocusOfNext(entry)
+  return (
+    <li ref={entry} className="entry waiting-entry" aria-label={summary}>
+      <div className="entry-main">
+        <div className="entry-name">
+          <Subject item={item} />
+          <State kind={type === 'sign_in' ? 'bad' : 'warn'}>{typeWords[type].one}</State>
+        </div>
+        <div className="entry-about">
+          {agent_name && `${agent_name} · `}
+          {user && `${user} · `}
+          waiting <Ago at={since} />
+        </div>
+        {type !== 'input' && <div className="waiting-summary">{summary}</div>}
+      </div>
+      <div className="entry-below">
+        <SessionPlace value={place}>
+          <Suspense>
+            <Answering item={item} />
+          </Suspense>
+        </SessionPlace>
+      </div>
+    </li>
+  )
+}
+
+/** A link to what waits. */
+function Subject({ item: { session_id: sessionId, session_title, summary } }: Props) {
+  if (sessionId === null) return <Link to="/mcp-servers">{summary.split(' ')[0]}</Link>
+  return (
+    <Link to="/sessions/$sessionId" params={{ sessionId }}>
+      {session_title ?? 'Session'}
+    </Link>
+  )
+}
+
+type Props = { item: WaitingItem }
+
+function Answering({ item }: Props) {
+  const { type, session_id: sessionId, questions } = item
+  if (type === 'approval' && item.arguments) return <ApprovalForm call={callOf(item)} />
+  if (type === 'input' && questions) {
+    return <QuestionForm key={questions.asked_at} call={callOf(item)} asked={questions} />
+  }
+  if (type === 'sign_in') {
+    return <Link to="/mcp-servers">Change the key or headers of the server</Link>
+  }
+  if (type === 'budget') return 'The turn continues when the budget has money again.'
+  return (
+    <Link to="/sessions/$sessionId" params={{ sessionId: sessionId! }}>
+      Open the session to see the whole call
+    </Link>
+  )
+}
+
+/** The entry as a call of a conversation, for the forms of these. */
+const callOf = (item: WaitingItem): ToolCallItem => ({
+  kind: 'tool_call',
+  key: item.id,
+  id: item.tool_call_id!,
+  at: item.since,
+  turnId: undefined,
+  name: item.tool_name!,
+  arguments: item.arguments ?? {},
+  status: 'waiting',
+  isForClient: false,
+  expiresAt: item.expires_at ?? undefined,
+  approval: {
+    state: 'requested',
+    expiresAt: item.expires_at ?? undefined,
+    reason: undefined,
+    decidedBy: undefined,
+  },
+  questions: item.questions ?? undefined,
+  progress: undefined,
+  result: undefined,
+  error: undefined,
+  durationMs: undefined,
+})
+
+/** Focuses the next entry when the entry disappears with the focus in it. */
+function useFocusOfNext(entry: RefObject<HTMLLIElement | null>): void {
+  useLayoutEffect(() => {
+    const element = entry.current!
+    return () => {
+      if (!element.contains(document.activeElement)) return
+      const next = element.nextElementSibling ?? element.previousElementSibling
+      next?.querySelector<HTMLElement>('a')?.focus({ preventScroll: true })
+    }
+  }, [entry])
+}

@@ -1,0 +1,97 @@
+import './waiting.css'
+import { Group } from '@mantine/core'
+import type { WaitingItem } from '@outlast/sdk'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useAgentChoices } from '../queries/agents.ts'
+import { useMay } from '../queries/me.ts'
+import { waitingQuery } from '../queries/waiting.ts'
+import { Keeping } from '../sessions/conversation/kept.tsx'
+import { FilterSelect } from '../shell/filter-select.tsx'
+import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { WaitingEntry } from './item.tsx'
+import { NotificationSwitch } from './notification-switch.tsx'
+import { typeWords } from './words.ts'
+
+const shownMax = 50
+
+/** What waits for a person in all sessions, the longest wait first. Answered in place. */
+export function WaitingScreen() {
+  const mayAnswer = useMay('member')
+  return (
+    <Screen title="Waiting" actions={mayAnswer && <NotificationSwitch />}>
+      {mayAnswer ? (
+        <Keeping>
+          <List />
+        </Keeping>
+      ) : (
+        <Empty title="Only members answer">
+          Approvals and questions of all sessions appear here for members and administrators.
+        </Empty>
+      )}
+    </Screen>
+  )
+}
+
+function List() {
+  const { type, agent } = useSearch({ from: '/waiting' })
+  const query = { limit: shownMax, ...(type && { type }), ...(agent && { agent_id: agent }) }
+  const page = useQuery({ ...waitingQuery(query), placeholderData: keepPreviousData })
+  const isFiltered = type !== undefined || agent !== undefined
+  return (
+    <>
+      <Filters counts={page.data?.counts} />
+      {page.isError && <Failure error={page.error} retry={page.refetch} />}
+      <div className="scroll">
+        {page.data?.total === 0 && (
+          <Empty title={isFiltered ? 'No entries match' : 'Nothing is waiting'}>
+            Tool calls that need approval, questions of agents, budgets that are used up and MCP
+            servers that reject their key appear here.
+          </Empty>
+        )}
+        <ul className="entries" aria-label="Waiting">
+          {page.data?.data.map((item) => (
+            <WaitingEntry key={item.id} item={item} />
+          ))}
+        </ul>
+        {page.data && page.data.total > page.data.data.length && (
+          <p className="filter-bar">
+            Showing {page.data.data.length} of {page.data.total_capped ? 'more than ' : ''}
+            {page.data.total} entries.
+          </p>
+        )}
+      </div>
+    </>
+  )
+}
+
+const types = Object.keys(typeWords) as WaitingItem['type'][]
+
+function Filters({ counts }: { counts: Record<WaitingItem['type'], number> | undefined }) {
+  const { type, agent } = useSearch({ from: '/waiting' })
+  const navigate = useNavigate({ from: '/waiting' })
+  const choices = types.map((value) => ({
+    value,
+    label: counts ? `${typeWords[value].plural} (${counts[value]})` : typeWords[value].plural,
+  }))
+  return (
+    <Group className="filter-bar" gap="xs" role="search">
+      <FilterSelect
+        label="Type"
+        any="Any type"
+        data={choices}
+        value={type}
+        onChange={(value) => navigate({ search: (before) => ({ ...before, type: value }) })}
+      />
+      <FilterSelect
+        label="Agent"
+        any="Any agent"
+        searchable
+        limit={200}
+        data={useAgentChoices()}
+        value={agent}
+        onChange={(value) => navigate({ search: (before) => ({ ...before, agent: value }) })}
+      />
+    </Group>
+  )
+}
