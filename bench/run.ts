@@ -44,12 +44,14 @@ import { testServers } from './test-servers.ts'
 import { tracing } from './tracing.ts'
 import { turn } from './turn.ts'
 import { turnMemory } from './turn-memory.ts'
+import { waiting } from './waiting.ts'
 
 const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'get-session': getSession,
   access,
   'end-users': endUsers,
   'list-sessions': listSessions,
+  waiting,
   'session-key': sessionKey,
   turn,
   statements,

@@ -2,16 +2,7 @@ import { type Static, Type } from 'typebox'
 import { EndUserId } from './end-user.ts'
 import { AgentId, McpServerId, SessionId, Timestamp } from './id.ts'
 import { QuestionSet } from './question.ts'
-import {
-  AnyObject,
-  count,
-  described,
-  nullable,
-  oneOf,
-  optional,
-  pageOf,
-  pageParameters,
-} from './shape.ts'
+import { AnyObject, count, described, nullable, oneOf, pageOf, pageParameters } from './shape.ts'
 
 /** Kinds of input that only a person can give. */
 export const waitingTypes = ['approval', 'input', 'budget', 'sign_in'] as const
@@ -119,9 +110,9 @@ export const WaitingPage = Type.Object(
 export type WaitingPage = Static<typeof WaitingPage>
 
 export const WaitingQuery = Type.Object({
-  type: optional(WaitingType, `Returns only entries of this type. ${typeText}`),
-  agent_id: optional(AgentId, 'Returns only entries of this agent.'),
-  session_id: optional(SessionId, 'Returns only entries of this session.'),
+  type: Type.Optional(described(WaitingType, `Only entries of this type. ${typeText}`)),
+  agent_id: Type.Optional(described(AgentId, 'Only entries of this agent.')),
+  session_id: Type.Optional(described(SessionId, 'Only entries of this session.')),
   ...pageParameters,
 })
 export type WaitingQuery = Static<typeof WaitingQuery>

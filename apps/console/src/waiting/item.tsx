@@ -46,8 +46,8 @@ export function WaitingEntry({ item }: { item: WaitingItem }) {
 }
 
 /** A link to what waits. */
-function Subject({ item: { session_id: sessionId, session_title, summary } }: Props) {
-  if (sessionId === null) return <Link to="/mcp-servers">{summary.split(' ')[0]}</Link>
+function Subject({ item: { session_id: sessionId, session_title } }: Props) {
+  if (sessionId === null) return <Link to="/mcp-servers">MCP server</Link>
   return (
     <Link to="/sessions/$sessionId" params={{ sessionId }}>
       {session_title ?? 'Session'}

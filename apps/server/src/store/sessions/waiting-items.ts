@@ -20,8 +20,7 @@ export type WaitingRow = {
   questions: QuestionSet | null
   budget_id: string | null
   mcp_server_id: string | null
-  mcp_server_name: string | null
-  /** Why the MCP server cannot be used. */
+  /** Why the MCP server cannot be used, as a sentence that begins with its name. */
   error: string | null
 }
 
@@ -32,7 +31,7 @@ export type WaitingFilter = {
   agentId?: string | undefined
   sessionId?: string | undefined
   scope?: SessionScope | undefined
-  /** The beginning of the error of an MCP server that rejects its key or headers. */
+  /** The words after its name in the error of an MCP server that rejects its key or headers. */
   rejection: string
 }
 
@@ -82,7 +81,7 @@ select f.type, f.since::timestamptz(3) as since, f.expires_at, f.id as session_i
   case when length(e.data->'tool_call'->>'arguments') <= ${argumentsBytesMax}
     then e.data->'tool_call'->'arguments' end as arguments,
   e.data->'input' as questions,
-  null as mcp_server_id, null as mcp_server_name, null as error
+  null as mcp_server_id, null as error
 from found f
   join agents a on a.org_id = f.org_id and a.id = f.agent_id
   left join events e on e.session_id = f.id and e.sequence = f.sequence
@@ -96,9 +95,9 @@ const rejecting = ({ orgId, rejection }: WaitingFilter) => sql<WaitingRow>`
 select 'sign_in' as type, coalesce(tools_failed_at, updated_at) as since, null as expires_at,
   null as session_id, null as session_title, null as agent_id, null as agent_name, null as user,
   null as tool_call_id, null as tool_name, null as arguments, null as questions, null as budget_id,
-  id as mcp_server_id, name as mcp_server_name, tools_error as error
+  id as mcp_server_id, tools_error as error
 from mcp_servers
-where org_id = ${orgId} and status = 'active' and starts_with(tools_error, ${rejection})
+where org_id = ${orgId} and status = 'active' and starts_with(tools_error, name || ${` ${rejection}`})
 order by since, id`
 
 /** MCP servers that reject their key or headers: an organization has at most 100 servers. */

@@ -20,7 +20,7 @@ let server: Awaited<ReturnType<typeof startGuarded>>
 
 beforeAll(async (t) => {
   server = await startGuarded(t as TestContext, {
-    env: { RATE_LIMIT_ADDRESS: '0', PRIVATE_HOSTS_ALLOWED: '127.0.0.1' },
+    env: { RATE_LIMIT_ADDRESS: '0', PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' },
   })
 })
 

@@ -37,14 +37,14 @@ export function waitingRoutes({ app }: Api): void {
       const filter = {
         orgId: principal.orgId,
         types: mine,
-        agentId: agent_id == null ? undefined : parseId('agent', agent_id),
-        sessionId: session_id == null ? undefined : parseId('session', session_id),
+        agentId: agent_id && parseId('agent', agent_id),
+        sessionId: session_id && parseId('session', session_id),
         scope: principal.endUser,
         rejection,
       }
       const ofType = { ...filter, types: mine.filter((one) => (type ?? one) === one) }
       const all = await countWaiting(db, filter)
-      const { total, total_capped } = type == null ? all : await countWaiting(db, ofType)
+      const { total, total_capped } = type === undefined ? all : await countWaiting(db, ofType)
       const rows = await listWaiting(db, ofType, range)
       const data = rows.map((row) => waitingView(principal, itemOf(row)))
       const page = { data, total, ...(total_capped && { total_capped }), counts: all.counts }
@@ -59,12 +59,12 @@ function typesFor({ grants, level }: Principal): WaitingType[] {
   return waitingTypes.filter((type) => type !== 'sign_in' || level === 'admin')
 }
 
-function itemOf({ mcp_server_name, error, ...row }: WaitingRow): WaitingItem {
+function itemOf({ error, ...row }: WaitingRow): WaitingItem {
   const ofSession = `${row.session_id}:${row.tool_call_id ?? row.budget_id}`
   return {
     id: row.mcp_server_id ?? ofSession,
     ...row,
-    summary: shortened(summaryOf({ ...row, mcp_server_name, error })),
+    summary: shortened(summaryOf({ ...row, error })),
   }
 }
 
@@ -82,7 +82,7 @@ function summaryOf({ type, ...row }: WaitingRow): string {
     case 'budget':
       return 'A budget is used up.'
     case 'sign_in':
-      return `${row.mcp_server_name} ${row.error}`
+      return `${row.error}`
   }
 }
 
