@@ -25,6 +25,7 @@ const screens = [
   '/capabilities/*',
   '/providers',
   '/providers/*',
+  '/waiting',
   '/mcp-servers',
   '/mcp-servers/*',
   '/schedules',
