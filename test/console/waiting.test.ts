@@ -73,7 +73,7 @@ test('approvals and questions of all sessions are answered in place, also for al
   await paint.getByLabel('Blue', { exact: true }).check()
   await paint.getByRole('button', { name: 'Answer', exact: true }).click()
   await page.getByText('Nothing is waiting', { exact: true }).waitFor()
-  assert.equal(await menuEntry(page).innerText(), 'Waiting')
+  assert.equal(await menuEntry(page).textContent(), 'Waiting')
   await isIdle(server, second)
 
   await page.goto(`${server.url}/agents/${agent.id}`)
@@ -117,7 +117,7 @@ test('filters are in the address, and the focus moves to the next entry', async 
   await page.keyboard.press('Enter')
   await entry(page, 'Books').waitFor({ state: 'detached' })
   const focused = page.locator(':focus')
-  assert.equal(await focused.innerText(), 'Letters')
+  await focused.filter({ hasText: 'Letters' }).waitFor()
 })
 
 test('a long call is not approved without being seen', async (t) => {

@@ -32,7 +32,9 @@ export function WaitingEntry({ item }: { item: WaitingItem }) {
           {user && `${user} · `}
           waiting <Ago at={since} />
         </div>
-        {type !== 'input' && <div className="waiting-summary">{summary}</div>}
+        {type !== 'input' && (
+          <div className="waiting-summary">{item.arguments ? item.tool_name : summary}</div>
+        )}
       </div>
       <div className="entry-below">
         <SessionPlace value={place}>

@@ -1,7 +1,8 @@
 /**
- * Focuses the head of the card that contains an element. The form in the card disappears after the
- * answer, and keyboard users continue from the head.
+ * Focuses the head of the card, or of the entry, that contains an element. The form in it disappears
+ * after the answer, and keyboard users continue from the head.
  */
 export function focusCard(element: Element): void {
-  element.closest('.tool')?.querySelector<HTMLElement>('.tool-head')?.focus({ preventScroll: true })
+  const card = element.closest('.tool, .waiting-entry')
+  card?.querySelector<HTMLElement>('.tool-head, .entry-name a')?.focus({ preventScroll: true })
 }

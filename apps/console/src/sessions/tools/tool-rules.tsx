@@ -1,3 +1,4 @@
+import './tools.css'
 import { Text } from '@mantine/core'
 import type { ToolRule } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
