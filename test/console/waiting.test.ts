@@ -1,4 +1,4 @@
-/** The screen of what waits for a person: answers in place, the count in the menu, notifications. */
+/** The screen of what waits: answers in place, the count in the menu, notifications. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'

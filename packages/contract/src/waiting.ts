@@ -93,7 +93,7 @@ export const WaitingCounts = Type.Object(
   {
     title: 'WaitingCounts',
     description:
-      'Entries by type, for the agent and the session of the query. Counting stops after 1,000.',
+      'Entries by type, for the agent and the session of the query. Counting stops after 200.',
   },
 )
 export type WaitingCounts = Static<typeof WaitingCounts>

@@ -67,7 +67,7 @@ type Of<T extends EventType> = At & { data: EventDataOf<T> }
 
 type Reached = Pick<OpenCall, 'call' | 'stage' | 'replay'> & {
   expiresAt?: string
-  toolRef?: string | undefined
+  tool_ref?: string
   hook?: HookDecision
   questions?: readonly Question[]
 }
@@ -88,7 +88,7 @@ const untouched = {
 export function reached(
   act: OpenAct,
   { sequence, context }: At,
-  { expiresAt, hook, ...next }: Reached,
+  { expiresAt, hook, tool_ref: toolRef, ...next }: Reached,
 ): OpenAct {
   const before = act.calls.find((open) => open.call.id === next.call.id)
   const spanId = before?.spanId ?? context.span_id!
@@ -96,6 +96,7 @@ export function reached(
   const now: OpenCall = { ...untouched, ...before, ...next, sequence, expiresAt, spanId, step }
   if (now.stage === 'started') now.startedAt ??= sequence
   if (hook) now.hook = hook
+  if (toolRef !== undefined) now.toolRef = toolRef
   if (hook?.decision === 'changed') now.editedBy = 'hook'
   if (!before) return { ...act, calls: [...act.calls, now] }
   return { ...act, calls: act.calls.map((open) => (open === before ? now : open)) }

@@ -297,9 +297,8 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     return { ...turn, phase: { kind: 'acting', act } }
   },
   'tool.approval_requested': (turn, event) => {
-    const { tool_call: call, expires_at: expiresAt, tool_ref: toolRef, ...also } = event.data
-    const next = { ...also, stage: 'asked' as const, call, expiresAt, toolRef }
-    return acting(turn, (act) => reached(act, event, next))
+    const { tool_call: call, expires_at: expiresAt, ...also } = event.data
+    return acting(turn, (act) => reached(act, event, { ...also, stage: 'asked', call, expiresAt }))
   },
   'tool.approval_resolved': (turn, event) =>
     acting({ ...turn, rules: withRule(turn.rules, event.data) }, (act) => resolved(act, event)),

@@ -39,7 +39,7 @@ type Range = { offset: number; limit: number }
 
 const argumentsBytesMax = 16_384
 /** Counting stops there. */
-const countedMax = 1_000
+const countedMax = 200
 
 /** SQL: the parts of the wait of a session `s` that only a person can end. */
 const parts = sql`(
@@ -126,7 +126,7 @@ export async function listWaiting(
 
 export type CountedWaiting = { counts: WaitingCounts; total: number; total_capped?: boolean }
 
-/** Counts what waits for a person, by type. Counting stops after 1,000 parts of waits. */
+/** Counts what waits for a person, by type. Counting stops after 200 parts of waits. */
 export async function countWaiting(db: Db, filter: WaitingFilter): Promise<CountedWaiting> {
   const servers = await signIns(db, filter)
   const { rows } = await counted(filter).execute(db.kysely)

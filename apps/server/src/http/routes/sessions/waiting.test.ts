@@ -228,3 +228,25 @@ test('lists turns that wait for a budget', async () => {
   assert.deepEqual([expires_at, tool_call_id], [null, null])
   assert.equal(counts.budget, 1)
 })
+
+test('counts at most 200 entries, and returns the others in pages', async () => {
+  const { client, agent } = await createWorld()
+  const { id } = await waitWith(client, { agent_id: agent.id }, [write('a')])
+  const calls = Array.from({ length: 205 }, (_, n) => ({
+    tool_call_id: `call_${n}`,
+    tool_name: 'write_file',
+    type: n < 203 ? 'approval' : 'input',
+    expires_at: '2036-01-01T00:00:00.000Z',
+  }))
+  const waiting = { type: 'input', since: '2026-01-01T00:00:00.000Z', tool_call_ids: [], calls }
+  await runSql(
+    server.databaseUrl,
+    `update sessions set waiting_for = '${JSON.stringify(waiting)}', wait_expires_at = null where id = '${id}'`,
+  )
+  const first = await listOf(client)
+  assert.deepEqual([first.total, first.total_capped, first.counts.approval], [200, true, 200])
+  const last = await listOf(client, '?offset=200&limit=100')
+  assert.deepEqual(callsOf(last), ['call_200', 'call_201', 'call_202', 'call_203', 'call_204'])
+  const answers = await listOf(client, '?type=input')
+  assert.deepEqual([answers.total, answers.total_capped], [2, undefined])
+})
