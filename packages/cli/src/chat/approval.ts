@@ -19,7 +19,7 @@ export type Asking = {
 type Arguments = Record<string, unknown>
 
 const choices =
-  'a: allow, d: deny, e: edit the arguments, l: later, always: allow the tool in this session'
+  'a: allow, always: allow the tool in this session, d: deny, e: edit the arguments, l: later'
 const words = {
   allow: ['a', 'allow', 'y', 'yes'],
   deny: ['d', 'deny', 'n', 'no'],
