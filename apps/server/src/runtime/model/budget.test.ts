@@ -325,7 +325,7 @@ test('a large budget is lent to shards, which return what is left when its limit
   await changeBudget(server, budget, 'limit_amount = 24100')
   const { left } = await budgetState(server, budget)
   assert.equal(left, 100)
-  const [first] = sessions as [{ id: string }]
+  const first = sessions[0]!
   await post(server, first.id, costing(600, 400))
   await whenParked(server, first.id)
   await changeBudget(server, budget, 'limit_amount = 100000000')
