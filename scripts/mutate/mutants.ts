@@ -63,8 +63,8 @@ export const mutants: Mutant[] = [
   {
     name: 'an append of another organization',
     file: 'store/sessions/turn-appends.ts',
-    from: 'where org_id = :orgId and id = :sessionId and turn_id = :turnId\n    and (:attempt',
-    to: 'where id = :sessionId and turn_id = :turnId\n    and (:attempt',
+    from: 'const fence = `org_id = :orgId and id = :sessionId and',
+    to: 'const fence = `id = :sessionId and',
     tests: fences,
   },
   {
@@ -154,8 +154,8 @@ export const mutants: Mutant[] = [
   {
     name: 'a model is called before its intent is stored',
     file: 'runtime/model/reason.ts',
-    from: 'await commit(turn)\n      await mayBegin(turn)',
-    to: 'await mayBegin(turn)',
+    from: 'await commitReserving(turn, counted, () => draftRequest(turn, plan, numbered(attempt)))',
+    to: 'draftRequest(turn, plan, numbered(attempt))',
     tests: intents,
   },
   {

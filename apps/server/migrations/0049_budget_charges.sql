@@ -180,7 +180,6 @@ create function budget_subjects(s sessions) returns text[] language sql immutabl
   select array['organization ' || (s).org_id, 'agent ' || (s).agent_id, 'session ' || (s).id, 'end_user ' || (s).user_id,
     'user ' || (s).account_id, 'agent_channel ' || (s).channel_id, 'api_key ' || coalesce((s).channel_key_id, (s).api_key_id)]
 $$;
-create index budgets_by_subject on budgets (org_id, (subject_type || ' ' || subject_id));
 
 -- Ends the reservations of a session. `spent` has the tokens and dollars of the call; without it the call counts as its prompt. Returns the data of the warnings that follow. With `locked`, the caller has locked the budgets.
 create function settle_budgets(session text, spent json, locked boolean default false) returns json[] language plpgsql as $$

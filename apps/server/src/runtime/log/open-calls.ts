@@ -171,3 +171,15 @@ export function withRule(
   const rule = { decision: decision === 'approved' ? ('allow' as const) : ('reject' as const), ref }
   return new Map(rules).set(tool_name, rule)
 }
+
+type Content = EventDataOf<'output.message.completed'>['message']['content']
+
+export function toolCallsOf(content: Content): ToolCall[] {
+  return content
+    .filter((part) => part.type === 'tool_call')
+    .map(({ id, name, arguments: input }) => ({
+      id,
+      name,
+      arguments: input as ToolCall['arguments'],
+    }))
+}

@@ -7,7 +7,6 @@ import type {
   ToolCall,
 } from '@outlast/contract'
 import { failureKinds } from '../../providers/failure.ts'
-import { textHash } from '../../store/stored-texts.ts'
 import {
   abandoned,
   completed,
@@ -18,9 +17,11 @@ import {
   requested,
   resolved,
   type ToolDecisions,
+  toolCallsOf,
   waitingCalls,
   withRule,
 } from './open-calls.ts'
+import { type Repeats, repeated } from './repeats.ts'
 import { addUsage } from './usage.ts'
 
 /** A stored event in the form that turns read. */
@@ -89,8 +90,6 @@ export type Phase =
   /** The latest model call failed with this `error_code`. */
   | { kind: 'failed'; code: string; outputErrors?: readonly OutputError[] | undefined }
   | { kind: 'ended' }
-
-export type Repeats = Readonly<Record<string, number>>
 
 export type InputRef = { sequence: number; messageId: string }
 
@@ -340,16 +339,6 @@ function afterReply(
   return { kind: has_tool_calls ? 'ready' : 'answered' }
 }
 
-/** A reply without a call resets its count. */
-function repeated(before: Repeats, calls: readonly ToolCall[]): Repeats {
-  const now: Record<string, number> = {}
-  for (const { name, arguments: input } of calls) {
-    const call = textHash(`${name} ${JSON.stringify(input)}`)
-    now[call] = (now[call] ?? before[call] ?? 0) + 1
-  }
-  return now
-}
-
 /** Later messages need no place: the turn for the first one answers all. */
 const waitingMax = 100
 
@@ -396,16 +385,6 @@ function asked(reason: OpenReason, { sequence, data }: Of<'output.message.starte
 }
 
 type Content = EventDataOf<'output.message.completed'>['message']['content']
-
-export function toolCallsOf(content: Content): ToolCall[] {
-  return content
-    .filter((part) => part.type === 'tool_call')
-    .map(({ id, name, arguments: input }) => ({
-      id,
-      name,
-      arguments: input as ToolCall['arguments'],
-    }))
-}
 
 /** Joins the text parts of a message; undefined when it has none. */
 export function contentText(content: Content): string | undefined {

@@ -159,10 +159,10 @@ export function draftRefusal(turn: Turn, refusal: BudgetRefusal): void {
   const { blockedBy } = turn.state
   const type = reason === 'paused' ? 'budget.paused' : 'budget.exhausted'
   if (blockedBy?.type === type && blockedBy.budgetId === budget.budget_id) return
-  draft(turn, type, contextOf(turn), { ...budget, message: sentenceOf(refusal) })
+  draft(turn, type, contextOf(turn), { ...budget, message: refusalSentence(refusal) })
 }
 
-export function sentenceOf({ reason, contended, least, budget }: BudgetRefusal): string {
+export function refusalSentence({ reason, contended, least, budget }: BudgetRefusal): string {
   const { currency, balance } = budget
   if (reason === 'paused') return 'The budget is paused.'
   if (reason === 'unpriced') return 'The price of the model is not known.'

@@ -27,7 +27,7 @@ import {
   failureKindOf,
   isFinal,
   noteSpent,
-  sentenceOf,
+  refusalSentence,
   tokensOfDrafts,
 } from './budget.ts'
 import { callModel, ModelCallError } from './call.ts'
@@ -114,7 +114,7 @@ async function ask(turn: Turn, plan: ModelCallPlan): Promise<CompactedResult> {
     if (!(error instanceof BudgetRefusedError) || !isFinal(error.refusal)) throw error
     const { refusal } = error
     if (refusal.reason === 'exhausted') draftRefusal(turn, refusal)
-    return giveUp(turn, plan, unanswered(failureKindOf(refusal), sentenceOf(refusal)))
+    return giveUp(turn, plan, unanswered(failureKindOf(refusal), refusalSentence(refusal)))
   }
 }
 
