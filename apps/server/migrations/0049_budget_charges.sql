@@ -202,7 +202,9 @@ begin
     insert into budget_ledger (budget_id, org_id, kind, amount, reserved, reserved_at, meter_source, ref_type, ref_id, session_id, turn_id)
     values (b.id, b.org_id, 'settle', used_amount, r.amount, r.created_at, 'llm_tokens', 'llm_generation', r.exec_id, session, r.turn_id);
     amount_max := b.limit_amount + b.credits;
-    total := budget_used(b) + used_amount;
+    -- At most: what is lent counts as used. The exact sum takes longer.
+    total := b.used + b.reserved + b.lent + used_amount;
+    if (amount_max - total) * 5 <= amount_max or total >= b.soft_limit then total := budget_used(b) + used_amount; end if;
     if not locked and b.status = 'active' and not b.awaited and total < amount_max
       and (b.warned_at is not null or (amount_max - total) * 5 > amount_max)
       and (b.soft_limit is null or b.soft_warned_at is not null or total < b.soft_limit) then
@@ -267,6 +269,7 @@ declare
   least_output bigint := least(granted, (call->>'output_min')::bigint);
   fair_output bigint := least(granted, (call->>'output_fair')::bigint);
   refusal text;
+  counts boolean := false;
   room numeric;
   fits numeric;
   need numeric;
@@ -293,6 +296,7 @@ begin
       where s.budget_id = b.id and s.shard = chosen and s.allotted - s.used - s.reserved >= need;
       if found then
         perform add_reservation(session, b, chosen, turn, call, granted);
+        counts := true;
         continue;
       end if;
     end if;
@@ -325,11 +329,12 @@ begin
     need := budget_need(b.currency, input, dollars, price, granted);
     update budgets u set reserved = u.reserved + need where u.id = b.id returning * into b;
     perform add_reservation(session, b, null, turn, call, granted);
+    counts := true;
     -- A smaller call than the one that was refused.
     if b.status = 'exhausted' then update budgets u set status = 'active' where u.id = b.id; end if;
     perform lend_budget(b, need);
   end loop;
-  return json_build_object('granted', (select min(output_tokens) from budget_reservations where session_id = session), 'warnings', warnings);
+  return json_build_object('granted', case when counts then granted end, 'warnings', warnings);
 end
 $$;
 
