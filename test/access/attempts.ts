@@ -1,4 +1,5 @@
 /** Attempts of one organization to reach resources of another, for each operation by its id. */
+import { budgetAttempts } from './budget-attempts.ts'
 import { channelOperations } from './operation-sets.ts'
 import { bodies, type Things } from './operations.ts'
 
@@ -351,6 +352,7 @@ export const table: Record<string, Row> = {
   list_schedule_executions: byPath(),
   get_schedule_stats: byPath(),
   get_execution: byPath(),
+  ...budgetAttempts,
   get_durable_health: nothing("it counts only the caller's own", () => [{ answer: [200] }]),
   list_workflows: ownOnly(
     ({ agent_id }) => `agent_id=${agent_id}`,

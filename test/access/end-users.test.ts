@@ -56,6 +56,8 @@ const doors: Record<string, Door> = {
   retake_message: { ...named, forEndUser: true },
   cancel_turn: writes,
   explain_session: reads,
+  list_session_budgets: reads,
+  check_session_budgets: reads,
   create_message: writes,
   list_messages: reads,
   list_events: reads,

@@ -46,6 +46,8 @@ export const endless = new Set(['stream_sse', 'stream_changes', 'stream_agent_ev
 export const forTokens = new Set([
   'get_session',
   'explain_session',
+  'list_session_budgets',
+  'check_session_budgets',
   'cancel_turn',
   'decide_tool_call',
   'decide_tool_calls',

@@ -88,6 +88,7 @@ export type Things = {
   user_token_id: string
   schedule_id: string
   image_id: string
+  budget_id: string
   execution_id: string
   /** A turn of another session that failed permanently. */
   turn_id: string
@@ -136,6 +137,8 @@ export function doorsTo(path: string): string[] {
 }
 
 const text = (value: string) => ({ content: [{ type: 'text', text: value }] })
+
+const usdBudget = { subject_type: 'agent', currency: 'usd', limit: 1_000 }
 
 /** A valid body for every operation that takes one. */
 export const bodies: Record<string, (own: Things) => unknown> = {
@@ -196,15 +199,19 @@ export const bodies: Record<string, (own: Things) => unknown> = {
     target: { type: 'workflow', name: 'send_message', input: { session_id, text: 'New' } },
   }),
   update_schedule: () => ({ description: 'Changed' }),
+  create_budget: ({ agent_id }) => ({ ...usdBudget, subject_id: agent_id }),
+  update_budget: () => ({ limit: 20 }),
+  top_up_budget: () => ({ amount: 1 }),
   accept_invitation: ({ invitation_token }) => ({ token: invitation_token }),
 }
 
 /**
- * Paged lists of an organization. The path of files names a file, not a list. Images are an array
- * without a total.
+ * Paged lists of an organization. The path of files names a file, not a list. Images, budgets and
+ * their entries are arrays without a total.
  */
 export function listsIn(operations: Operation[]): Operation[] {
-  const others = new Set([...operatorsOnly, 'get_path', 'list_images'])
+  const arrays = ['list_images', 'list_budgets', 'list_budget_ledger']
+  const others = new Set([...operatorsOnly, 'get_path', ...arrays])
   return operations.filter(
     (one) => one.query.includes('limit') && !others.has(one.id) && !one.isOfChannel,
   )
@@ -239,6 +246,7 @@ export async function furnish(
   const channel = await make(channels, { channel_type: 'api' })
   expectStatus(await call('POST', `${channels}/${channel.id}/publish`), 200)
   const session = await createSession(mine, { agent_id: agent.id, title: word, tags: [word] })
+  const budget = await make('/v1/budgets', { ...usdBudget, subject_id: agent.id })
   const headers = { authorization: person.bearer }
   const say = async (sessionId: string, said: string) => {
     const stream = await follow(t, server.url, { sessionId, headers })
@@ -299,6 +307,7 @@ export async function furnish(
     user_token_id: userToken.id,
     schedule_id: schedule.id,
     image_id: image.id,
+    budget_id: budget.id,
     execution_id,
     turn_id: failure.data.turn_id,
     path: `${word}.txt`,

@@ -57,6 +57,7 @@ test('answers every operation of users without an account', async (t) => {
     user_token_id: `token_${hex}9`,
     schedule_id: uuid,
     image_id: `img_${hex}9`,
+    budget_id: `bdgt_${hex}9`,
     execution_id: uuid,
     turn_id: `turn_${hex}9`,
     path: 'a.txt',

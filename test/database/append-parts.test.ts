@@ -27,7 +27,9 @@ const usage = { input_tokens: 3, output_tokens: 5, cache_read_tokens: 2, cost_us
 const counted = `
 select coalesce(sum(input_tokens), 0)::int as input, coalesce(sum(cost_nanos), 0)::int as cost,
   coalesce(sum(stored_bytes) filter (where agent_id <> 'texts'), 0)::int as bytes,
-  coalesce(sum(stored_bytes) filter (where agent_id = 'texts'), 0)::int as texts
+  coalesce(sum(stored_bytes) filter (where agent_id = 'texts'), 0)::int as texts,
+  (select coalesce(sum(calls), 0)::int from usage_days where model = 'a-model') as calls,
+  (select coalesce(sum(output_tokens), 0)::int from usage_days) as output
 from counters where agent_id <> ''`
 
 const rowsOf = `
@@ -38,7 +40,7 @@ select s.status, s.input_tokens::int as input, s.cost_nanos::int as cost, s.outp
   (select array_agg(f.error_code) from failed_turns f where f.session_id = s.id) as failures
 from sessions s where s.id = $1`
 
-type Counted = { input: number; cost: number; bytes: number; texts: number }
+type Counted = Record<'input' | 'cost' | 'bytes' | 'texts' | 'calls' | 'output', number>
 type Asked = {
   hasUsage: boolean
   bytes: number
@@ -73,7 +75,7 @@ async function check({ hasUsage, bytes, hasTexts, hasRest, end }: Asked) {
     events: [event('turn.started')],
     after: { sequence: sequence!, ts },
     bytes,
-    ...(hasUsage && { usage }),
+    ...(hasUsage && { usage, usedModel: 'a-model' }),
     ...(hasTexts && { texts: ['one', 'two'].map((text) => textOf(`${text} ${numbers}`)) }),
     ...(hasRest && { outcome: true, outputPreview: 'Hi', context: { sequence: 1, prompt: 'p' } }),
     ...(end && {
@@ -100,6 +102,8 @@ async function check({ hasUsage, bytes, hasTexts, hasRest, end }: Asked) {
     cost: before.cost + (hasUsage ? 1_000 : 0),
     bytes: before.bytes + bytes,
     texts: before.texts + (hasTexts ? length : 0),
+    calls: before.calls + (hasUsage ? 1 : 0),
+    output: before.output + (hasUsage ? 5 : 0),
   })
   const turn_id = end === undefined ? ref.turnId : end === 'next' ? next.turnId : null
   const [row] = await queryRows(server.databaseUrl, rowsOf, [id])

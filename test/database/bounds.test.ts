@@ -27,7 +27,7 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   budget_ledger: 'BUDGET_LEDGER_DAYS',
   budget_reservations: rowsOf('budgets'), // One for each running turn.
   budget_shards: rowsOf('budgets'), // 16 each.
-  budgets: rowsOf('organizations'), // At most 1,000 each.
+  budgets: 'BUDGETS_MAX',
   counters: rowsOf('agents'),
   events: storage,
   failed_turns: rowsOf('events'),
@@ -63,6 +63,7 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   rate_limits: server,
   schedule_looks: server,
   turn_minutes: server,
+  usage_days: 'USAGE_DAYS', // At most one for each model call.
   users: server,
 }
 

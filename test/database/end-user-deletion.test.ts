@@ -55,6 +55,10 @@ async function startProduct(t: TestContext) {
     await stream.event('session.idled')
     stream.close()
     expectStatus(await token.call('POST', `${path}/fork`, {}), 201)
+    const budget = { subject_type: 'end_user', subject_id: user, currency: 'usd', limit: 1 }
+    const { id } = expectStatus(await call('POST', '/v1/budgets', budget), 201)
+    const more = { amount: 1, description: word }
+    expectStatus(await call('POST', `/v1/budgets/${id}/top-up`, more), 200)
     return { user, word, token, path, query: `?user=${encodeURIComponent(user)}` }
   }
   return { server, person, call, endUser }
@@ -71,12 +75,15 @@ test('leaves nothing of a deleted end user in any table', async (t) => {
   const before = await tablesWith(server, [ada.word])
   for (const table of [
     'blobs',
+    'budget_ledger',
+    'budgets',
     'events',
     'files',
     'images',
     'session_storage',
     'session_tokens',
     'sessions',
+    'usage_days',
   ]) {
     assert.ok(before.includes(`public.${table}`), `${table}: ${before}`)
   }

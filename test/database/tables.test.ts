@@ -17,7 +17,7 @@ const sources = [
 
 /** PostgreSQL's names of the types that `tables.ts` uses, and whether they allow null. */
 const types: Record<string, { is: string[]; nullable?: true }> = {
-  string: { is: ['text', 'uuid'] },
+  string: { is: ['text', 'uuid', 'date'] },
   Role: { is: ['text'] },
   'Scope[]': { is: ['text[]'] },
   number: { is: ['bigint', 'integer', 'smallint', 'double precision'] },

@@ -150,6 +150,7 @@ export const catalogue = {
   ],
   agent_name_taken: [409, 'Another active agent has the name %s. Use its id or another name.'],
   agent_archived: [409, 'Agent %s is archived. Restore it to start sessions.'],
+  budget_disabled: [409, 'The budget was deleted. Set its status to active to use it again.'],
   channel_disabled: [409, 'The channel is disabled. Enable it before you publish it.'],
   session_busy: [409, 'The session is running a turn, and on_busy is reject.'],
   session_not_idle: [409, 'The session is running a turn. Try again when it is idle.'],

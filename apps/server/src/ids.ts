@@ -73,6 +73,7 @@ const titles: Partial<Record<Noun, string>> = {
   audit: 'audit entry',
   agent_channel: 'agent channel',
   agent_key: 'agent key',
+  ledger_entry: 'ledger entry',
 }
 const exampleDigits = '0123456789abcdef0123456789abcdef'
 const patterns = Object.fromEntries(

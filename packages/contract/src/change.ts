@@ -10,6 +10,7 @@ export const changeNouns = [
   'model',
   'mcp_server',
   'schedule',
+  'budget',
   'image',
   'key',
   'agent_channel',

@@ -18,6 +18,8 @@ export const idPrefixes = {
   audit: 'audit',
   agent_channel: 'appchan',
   agent_key: 'agentkey',
+  budget: 'bdgt',
+  ledger_entry: 'ledger',
 } as const
 
 export type Noun = keyof typeof idPrefixes
@@ -45,6 +47,8 @@ export const ImageId = idOf('image', 'an uploaded image')
 export const AuditEntryId = idOf('audit', 'an audit entry')
 export const AgentChannelId = idOf('agent_channel', 'an agent channel')
 export const AgentKeyId = idOf('agent_key', 'a key of an agent channel')
+export const BudgetId = idOf('budget', 'a budget')
+export const LedgerEntryId = idOf('ledger_entry', 'an entry of a ledger')
 
 /** The only harness. Some clients require one on agents and sessions. */
 export const harnessId = 'harness_00000000000000000000000000000001'

@@ -99,6 +99,7 @@ export type ServerCode =
   | 'agent_from_file'
   | 'agent_name_taken'
   | 'agent_archived'
+  | 'budget_disabled'
   | 'channel_disabled'
   | 'session_busy'
   | 'session_not_idle'

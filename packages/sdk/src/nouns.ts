@@ -4,6 +4,7 @@ import { agents } from './agents.ts'
 import { apiKeys } from './api-keys.ts'
 import { audit } from './audit.ts'
 import { auth } from './auth.ts'
+import { budgets } from './budgets.ts'
 import { capabilities } from './capabilities.ts'
 import { changes } from './changes.ts'
 import { channels } from './channels.ts'
@@ -22,6 +23,7 @@ import { providers } from './providers.ts'
 import { schedules } from './schedules.ts'
 import { sessions } from './sessions.ts'
 import { tokens } from './tokens.ts'
+import { usage } from './usage.ts'
 import { users } from './users.ts'
 import { waiting } from './waiting.ts'
 import { workers } from './workers.ts'
@@ -58,6 +60,8 @@ export function nounsOf(http: Http) {
     users: users(http),
     workers: workers(http),
     waiting: waiting(http),
+    budgets: budgets(http),
+    usage: usage(http),
     workflows: workflows(http),
   }
 }

@@ -35,6 +35,12 @@ const search = {
   q: 'x',
 }
 const agent = { name: 'Ada', system_prompt: 'You are Ada.' }
+const budget = {
+  subject_type: 'agent' as const,
+  subject_id: id,
+  currency: 'usd',
+  limit: 1,
+}
 const target = { type: 'workflow', name: 'send_message' }
 const tools = { tool_results: [{ tool_call_id: 'call', result: 1 }] }
 const credentials = { email: 'ada@example.com', password: 'a long password' }
@@ -81,6 +87,28 @@ const methods: Record<string, Called | Called[]> = {
     }),
   list_agent_events: (o) => o.channels.listEvents(id, id, { after_sequence: 1, limit: 2 }),
   stream_agent_events: (o) => o.channels.stream(id, id, { since_id: id, after_sequence: 1 }),
+  list_budgets: (o) => o.budgets.list({ ...page, subject_type: 'agent', subject_id: id }),
+  create_budget: (o) => o.budgets.create(budget),
+  get_budget: (o) => o.budgets.get(id),
+  update_budget: (o) => o.budgets.update(id, { limit: 2 }),
+  delete_budget: (o) => o.budgets.delete(id),
+  top_up_budget: (o) => o.budgets.topUp(id, { amount: 1 }),
+  list_budget_ledger: (o) => o.budgets.ledger(id, page),
+  check_budget: (o) => o.budgets.check(id),
+  list_session_budgets: (o) => o.sessions.budgets(id),
+  check_session_budgets: (o) => o.sessions.budgetCheck(id),
+  resume_session: (o) => o.sessions.resume(id),
+  get_usage: (o) =>
+    o.usage.report({
+      ...page,
+      from: 'x',
+      to: 'x',
+      group_by: ['day'],
+      agent_id: id,
+      model: 'x',
+      user: 'x',
+      key_id: id,
+    }),
   list_capabilities: (o) => o.capabilities.list({ ...page, search: 'x' }),
   list_harnesses: (o) => o.harnesses.list({ ...page, search: 'x', include_archived: true }),
   get_harness: (o) => o.harnesses.get(id),

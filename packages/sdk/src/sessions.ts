@@ -18,6 +18,7 @@ import type {
   SessionTokenInfo,
   Why,
 } from '@outlast/contract'
+import { sessionBudgets } from './budgets.ts'
 import { type CallOptions, type Http, path } from './http.ts'
 import { listOf } from './page.ts'
 import { answers, storedValues } from './session-answers.ts'
@@ -89,5 +90,6 @@ export function sessions(http: Http) {
       call<void>('DELETE', path`/v1/sessions/${id}/tokens/${tokenId}`, {}, options),
     ...storedValues(http),
     ...answers(http),
+    ...sessionBudgets(http),
   }
 }

@@ -4,6 +4,7 @@ import { invalidate, outlast, queryClient } from '../client.ts'
 import {
   agentKeys,
   apiKeyKeys,
+  budgetKeys,
   capabilityKeys,
   imageKeys,
   invitationKeys,
@@ -33,6 +34,7 @@ const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]>
   model: [modelKeys],
   mcp_server: [mcpServerKeys, capabilityKeys, waitingKeys],
   schedule: [scheduleKeys],
+  budget: [budgetKeys],
   image: [imageKeys],
   key: [apiKeyKeys],
   // The console has no screen of channels.

@@ -78,9 +78,18 @@ export const limitSettings = {
     about: 'Days that ended executions of schedules are kept',
     ...wholeNumber(30, 1, 36_500),
   },
+  BUDGETS_MAX: {
+    about:
+      'Budgets of one organization, deleted ones included; 0: no limit. Applies with and without authentication',
+    ...wholeNumber(10_000, 0, 1_000_000_000),
+  },
   BUDGET_LEDGER_DAYS: {
     about: 'Days that entries in the ledgers of budgets are kept',
     ...wholeNumber(400, 1, 36_500),
+  },
+  USAGE_DAYS: {
+    about: 'Days that the sums of `GET /v1/usage` are kept; 0: forever',
+    ...wholeNumber(400, 0, 36_500),
   },
   RETENTION_DAYS: {
     about:

@@ -37,6 +37,9 @@ import { channelRoutes } from './routes/agents/channels.ts'
 import { harnessRoutes } from './routes/agents/harnesses.ts'
 import { scheduleRoutes } from './routes/agents/schedules.ts'
 import { agentToolRuleRoutes } from './routes/agents/tool-rules.ts'
+import { budgetRoutes } from './routes/budgets/budgets.ts'
+import { sessionBudgetRoutes } from './routes/budgets/session-budgets.ts'
+import { usageRoutes } from './routes/budgets/usage.ts'
 import { channelAnswerRoutes } from './routes/channels/channel-answers.ts'
 import { channelEventRoutes } from './routes/channels/channel-events.ts'
 import { channelMessageRoutes } from './routes/channels/channel-messages.ts'
@@ -211,6 +214,9 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   channelAnswerRoutes(api)
   capabilityRoutes(api)
   harnessRoutes(api)
+  budgetRoutes(api)
+  sessionBudgetRoutes(api)
+  usageRoutes(api)
   sessionRoutes(api)
   reportRoutes(api)
   pinRoutes(api)

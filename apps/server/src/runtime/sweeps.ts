@@ -4,7 +4,9 @@ import { sweepInvitations } from '../store/access/invitations.ts'
 import { sweepLogins } from '../store/access/logins.ts'
 import { sweepBuckets } from '../store/access/rate-limits.ts'
 import { sweepSessionTokens } from '../store/access/session-tokens.ts'
+import { sweepBudgets } from '../store/budgets/budget-deletion.ts'
 import { sweepLedger } from '../store/budgets/ledger.ts'
+import { sweepUsageDays } from '../store/budgets/usage-days.ts'
 import { sweepSnapshots } from '../store/bus/snapshots.ts'
 import { sweepBlobs } from '../store/files/file-changes.ts'
 import { sweepOrganizations } from '../store/organization-deletion.ts'
@@ -41,6 +43,8 @@ const sweeps: Record<string, Sweep> = {
   schedule_executions: ({ db, config }) => sweepExecutions(db, config.SCHEDULE_EXECUTIONS_DAYS),
   budget_ledger: ({ db, config }) => sweepLedger(db, config.BUDGET_LEDGER_DAYS),
   pauses: ({ db }) => sweepPauses(db),
+  budgets: ({ db, config }) => sweepBudgets(db, config.BUDGET_LEDGER_DAYS),
+  usage_days: ({ db, config }) => sweepUsageDays(db, config.USAGE_DAYS),
   turn_minutes: ({ db }) => sweepTurnMinutes(db),
   invitations: ({ db }) => sweepInvitations(db),
   logins: ({ db }) => sweepLogins(db),

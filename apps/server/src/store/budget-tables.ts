@@ -63,3 +63,19 @@ export type BudgetShardsTable = {
   used: Generated<Numeric>
   reserved: Generated<Numeric>
 }
+
+export type UsageDaysTable = {
+  org_id: string
+  day: string
+  agent_id: string
+  model: string
+  user_id: string
+  key_id: string
+  shard: number
+  calls: Generated<number>
+  input_tokens: Generated<number>
+  output_tokens: Generated<number>
+  cache_read_tokens: Generated<number>
+  cache_creation_tokens: Generated<number>
+  cost_nanos: number | null
+}

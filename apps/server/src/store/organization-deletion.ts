@@ -106,6 +106,7 @@ export const tablesOfOrganization = [
   'budgets',
   'agents',
   'counters',
+  'usage_days',
   'audit_log',
   'images',
   'blobs',

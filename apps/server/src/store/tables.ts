@@ -22,6 +22,7 @@ import type {
   BudgetReservationsTable,
   BudgetShardsTable,
   BudgetsTable,
+  UsageDaysTable,
 } from './budget-tables.ts'
 import type {
   AnyJson,
@@ -362,4 +363,5 @@ export type Tables = {
   budget_reservations: BudgetReservationsTable
   budget_ledger: BudgetLedgerTable
   budget_shards: BudgetShardsTable
+  usage_days: UsageDaysTable
 }

@@ -22,6 +22,8 @@ const named: Record<string, ChangeNoun | undefined> = {
   revoke_agent_key: undefined,
   // Its handler also notifies followers of the session.
   delete_session: undefined,
+  top_up_budget: 'budget',
+  resume_session: undefined,
   change_password: undefined,
   batch_set_secrets: undefined,
   // The events of the session report these.
@@ -39,6 +41,7 @@ const besides: Record<string, ChangeNoun> = {
   accept_invitation: 'invitation',
   sync_models: 'model',
   delete_provider: 'model',
+  resume_session: 'budget',
 }
 
 /** Nouns whose ids are not published: users list only their own keys. */

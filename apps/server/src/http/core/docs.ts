@@ -19,6 +19,7 @@ export const tagNames = [
   'Providers',
   'MCP servers',
   'Schedules',
+  'Budgets',
   'Authentication',
   'API keys',
   'Users',

@@ -78,6 +78,8 @@ export const tagTexts: Record<TagName, string> = {
   'MCP servers': 'Remote servers of tools that speak the Model Context Protocol.',
   Schedules:
     'A schedule sends a message or starts a session at the times of a cron expression. Each time is an execution.',
+  Budgets:
+    'Limits on the cost and the tokens of model calls, reserved before a call and counted after it, and reports of usage.',
   Authentication: 'Sign-in with a password or an OAuth issuer, tokens, and the current user.',
   'API keys': 'Keys for programs. A key belongs to one organization and never exceeds its creator.',
   Users: 'Users of the current organization.',
@@ -104,6 +106,7 @@ export const parameterTexts: Record<string, string> = {
   user_token_id: 'Id of the token, not the token itself.',
   path: 'Path of the file or directory, without the first slash. It may contain slashes.',
   image_id: 'Id of the image.',
+  budget_id: 'Id of the budget.',
   schedule_id: 'Id of the schedule.',
   execution_id: 'Id of the execution.',
   provider_id: 'Id of the provider.',
@@ -144,6 +147,7 @@ export const parameterExamples: Record<string, string> = {
   user_token_id: 'token_01933b5a000070008000000000000002',
   path: 'reports/march.csv',
   image_id: 'img_01933b5a000070008000000000000001',
+  budget_id: 'bdgt_01933b5a000070008000000000000001',
   schedule_id: '01933b5a-0000-7000-8000-000000000001',
   execution_id: '01933b5a-0000-7000-8000-000000000001',
   provider_id: 'provider_01933b5a000070008000000000000001',

@@ -14,6 +14,8 @@ import { channelDocs } from '../routes/agents/channels.docs.ts'
 import { harnessDocs } from '../routes/agents/harnesses.docs.ts'
 import { scheduleDocs } from '../routes/agents/schedules.docs.ts'
 import { toolRuleDocs } from '../routes/agents/tool-rules.docs.ts'
+import { budgetDocs } from '../routes/budgets/budgets.docs.ts'
+import { usageDocs } from '../routes/budgets/usage.docs.ts'
 import { executionDocs } from '../routes/channels/channels.docs.ts'
 import { mcpServerDocs } from '../routes/models/mcp-servers.docs.ts'
 import { modelDocs } from '../routes/models/models.docs.ts'
@@ -72,6 +74,8 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...providerDocs,
   ...mcpServerDocs,
   ...scheduleDocs,
+  ...budgetDocs,
+  ...usageDocs,
   ...authDocs,
   ...apiKeyDocs,
   ...userDocs,

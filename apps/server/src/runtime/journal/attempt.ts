@@ -24,7 +24,10 @@ export type Draft = {
 }
 
 /** Changes to the session and its budgets that the next append makes besides adding events. */
-export type Effects = Pick<Appending, 'outcome' | 'outputPreview' | 'usage' | 'context'> &
+export type Effects = Pick<
+  Appending,
+  'outcome' | 'outputPreview' | 'usage' | 'usedModel' | 'context'
+> &
   Pick<Charge, 'spent' | 'call'>
 
 /** A model call as budgets count it. */

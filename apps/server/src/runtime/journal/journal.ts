@@ -112,10 +112,11 @@ export function draftGeneration(
     return presentGeneration(stored, messages, new Map([[tools.hash, tools.body]]))
   }
   addDraft(turn, added)
-  const { usage } = call.metadata
+  const { usage, model } = call.metadata
   turn.context = { sequence: to, prompt: prompt.hash }
   turn.effects.context = { sequence: to, prompt: prompt.hash }
   turn.effects.usage = addUsage(turn.effects.usage, usage)
+  turn.effects.usedModel = model
   turn.sessionUsage = addUsage(turn.sessionUsage, usage)
 }
 

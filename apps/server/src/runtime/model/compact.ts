@@ -152,7 +152,7 @@ function summarize(
 
 type Recorded = { begun: number; said: Compacted; usage?: TokenUsage | undefined }
 
-async function record(turn: Turn, { context }: Fitting, { begun, said, usage }: Recorded) {
+async function record(turn: Turn, { context, route }: Fitting, { begun, said, usage }: Recorded) {
   const { summary, summarized_to, shortened_to } = said
   const { turnId } = turn.run
   const at = { sequence: turn.sequence + 1, ts: new Date(nowOf(turn)).toISOString(), turnId }
@@ -166,6 +166,7 @@ async function record(turn: Turn, { context }: Fitting, { begun, said, usage }: 
     ...(usage && { usage }),
   })
   turn.effects.usage = addUsage(turn.effects.usage, usage)
+  turn.effects.usedModel = route.model_id
   turn.sessionUsage = addUsage(turn.sessionUsage, usage)
   turn.effects.outcome = true
   await commit(turn)

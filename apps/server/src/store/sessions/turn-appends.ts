@@ -47,6 +47,21 @@ const countPart = (more = '') => `, c as (
     cost_nanos = case when excluded.cost_nanos is null then c.cost_nanos else coalesce(c.cost_nanos, 0) + excluded.cost_nanos end
 )`
 
+/** Adds the usage to its day. After `c`, so that all appends lock counters first. */
+const usedPart = `, u as (
+  insert into usage_days as u (org_id, day, agent_id, model, user_id, key_id, shard, calls, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos)
+  select org_id, (updated_at at time zone 'UTC')::date, agent_id, :usedModel, coalesce(user_id, ''), coalesce(channel_key_id, api_key_id, ''),
+    case when user_id is null then :shard::smallint else 0 end, 1, :inputTokens, :outputTokens, coalesce(:cacheReadTokens, 0), coalesce(:cacheCreationTokens, 0), :costNanos::bigint
+  from s where :inputTokens + :outputTokens > 0
+  on conflict (org_id, day, agent_id, model, user_id, key_id, shard) do update set
+    calls = u.calls + 1,
+    input_tokens = u.input_tokens + excluded.input_tokens,
+    output_tokens = u.output_tokens + excluded.output_tokens,
+    cache_read_tokens = u.cache_read_tokens + excluded.cache_read_tokens,
+    cache_creation_tokens = u.cache_creation_tokens + excluded.cache_creation_tokens,
+    cost_nanos = case when excluded.cost_nanos is null then u.cost_nanos else coalesce(u.cost_nanos, 0) + excluded.cost_nanos end
+)`
+
 const countTextsPart = countPart(`union all
   select :orgId, '${countedTexts}', :shard, 0, 0, 0, 0, sum(bytes), null, 0, 0 from x having count(bytes) > 0`)
 
@@ -94,7 +109,7 @@ with ${charges ? chargeParts(fence) : ''}s as (
     context_prompt = coalesce(:contextPrompt, context_prompt),
     updated_at = clock_timestamp()
   where ${fence}${charges ? ` and ${isGranted}` : ''}
-  returning org_id, id, agent_id, sequence, updated_at, finished_at, turn_id is distinct from :turnId as ended,
+  returning org_id, id, agent_id, user_id, channel_key_id, api_key_id, sequence, updated_at, finished_at, turn_id is distinct from :turnId as ended,
     :count + ${charges ? warningCount : 0} + case when turn_id is distinct from :turnId then :endCount else 0 end as added
 ), ${appendEvents(charges ? withWarnings(listedEvents) : listedEvents)}${parts.join('')}
 select sequence, added - ${charges ? warningCount : 0} as added, ended, updated_at::timestamptz(3) as ts${parts.includes(endPart) ? ', (select count(*) from j) as jobs' : ''}
@@ -107,11 +122,11 @@ ${charges ? ', charged.result as charged from (select) one left join s on true l
  */
 const partsOfAppends = {
   events: [],
-  usage: [countPart()],
-  end: [endPart, countPart()],
-  texts: [endPart, textPart, countTextsPart],
+  usage: [countPart(), usedPart],
+  end: [endPart, countPart(), usedPart],
+  texts: [endPart, textPart, countTextsPart, usedPart],
   /** Ends a turn as failed, and records the failure for operators. */
-  failure: [endPart, textPart, countTextsPart, failurePart],
+  failure: [endPart, textPart, countTextsPart, usedPart, failurePart],
 }
 
 type AppendKind = keyof typeof partsOfAppends
@@ -169,6 +184,8 @@ export type Appending = {
   outcome?: boolean
   outputPreview?: string | undefined
   usage?: TokenUsage | undefined
+  /** The model of the call that `usage` is of. */
+  usedModel?: string
   /** The last sequence and the prompt of the latest model call. */
   context?: { sequence: number; prompt: string } | undefined
   /** Bytes of the log that the counters do not include yet. */
@@ -228,6 +245,7 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     contextPrompt: context?.prompt ?? null,
     cancelled: what.cancelled ?? false,
     costNanos: usage?.cost_usd === undefined ? null : nanosOf(usage.cost_usd),
+    usedModel: what.usedModel ?? '',
     bytes: what.bytes ?? 0,
     turnMs: ending?.turnMs ?? 0,
     afterSequence: what.after?.sequence ?? null,

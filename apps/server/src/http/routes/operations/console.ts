@@ -28,6 +28,7 @@ const screens = [
   '/waiting',
   '/mcp-servers',
   '/mcp-servers/*',
+  '/budgets',
   '/schedules',
   '/schedules/*',
   '/operations',

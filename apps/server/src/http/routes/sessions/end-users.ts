@@ -5,6 +5,8 @@ import { addUsage } from '../../../runtime/log/usage.ts'
 import type { Node } from '../../../runtime/node.ts'
 import { recordAudit } from '../../../store/access/audit-log.ts'
 import { endTokensOfEndUser, listUserTokens } from '../../../store/access/user-tokens.ts'
+import { deleteBudgetsOfEndUser } from '../../../store/budgets/budget-deletion.ts'
+import { forgetUserInUsage } from '../../../store/budgets/usage-days.ts'
 import type { Db } from '../../../store/database.ts'
 import {
   checkHolds,
@@ -68,6 +70,8 @@ export function endUserRoutes({ app, node }: Api): void {
       })
       const sessions = await deleteSessionsOfEndUser(db, endUser, node.bus.deleted)
       await checkHolds(db, endUser)
+      await forgetUserInUsage(db, orgId, endUser.user)
+      await deleteBudgetsOfEndUser(db, orgId, endUser.user)
       return { sessions, tokens }
     },
   })

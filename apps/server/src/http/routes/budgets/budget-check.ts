@@ -1,0 +1,69 @@
+import type { Budget, BudgetCheckResult } from '@outlast/contract'
+
+type Action = BudgetCheckResult['action']
+
+/** Actions with the least restrictive one first. */
+const actions: readonly Action[] = ['continue', 'warn', 'pause', 'stop']
+/** The part of the limit from which on a budget warns. */
+const warnShare = 0.2
+
+const nothing = {
+  budget_id: null,
+  balance: null,
+  currency: null,
+  message: null,
+  error_code: null,
+  error_fields: null,
+}
+
+export const unlimited: BudgetCheckResult = { action: 'continue', ...nothing }
+
+/**
+ * Whether all these budgets would let a model call begin, by the most restrictive of them.
+ * `awaitedId`: the budget that a turn waits for, because its next call does not fit.
+ */
+export function checkBudgets(budgets: readonly Budget[], awaitedId?: string): BudgetCheckResult {
+  const actionOf = (budget: Budget) => actionFor(budget, budget.id === awaitedId)
+  const [first] = [...budgets]
+    .filter(binds)
+    .sort(
+      (a, b) =>
+        actions.indexOf(actionOf(b)) - actions.indexOf(actionOf(a)) ||
+        left(a) / a.limit - left(b) / b.limit,
+    )
+  if (!first) return unlimited
+  const { id, balance, currency, limit } = first
+  const action = actionOf(first)
+  const about = { action, budget_id: id, balance, currency }
+  if (action === 'continue') return { ...nothing, ...about }
+  return {
+    ...about,
+    message: messages[action](first),
+    error_code: codes[action] ?? null,
+    error_fields: { balance, limit, currency },
+  }
+}
+
+const binds = ({ status }: Budget) => status !== 'disabled'
+
+/** The amount for a new call: open reservations may be used up. */
+const left = ({ balance, reserved }: Budget) => balance - reserved
+
+function actionFor(budget: Budget, isAwaited: boolean): Action {
+  const { status, limit, balance } = budget
+  if (status === 'paused') return 'pause'
+  if (status === 'exhausted' || isAwaited || left(budget) <= 0) return 'stop'
+  return balance <= limit * warnShare ? 'warn' : 'continue'
+}
+
+const codes: Partial<Record<Action, 'budget_paused' | 'budget_exhausted'>> = {
+  pause: 'budget_paused',
+  stop: 'budget_exhausted',
+}
+
+const messages = {
+  warn: ({ balance, limit, currency }: Budget) => `${balance} of ${limit} ${currency} are left.`,
+  pause: () => 'The budget is paused. An administrator can resume it.',
+  stop: ({ balance, limit, currency }: Budget) =>
+    `${balance} of ${limit} ${currency} are left, too little for a call. An administrator can add to it.`,
+} satisfies Partial<Record<Action, (budget: Budget) => string>>

@@ -1,0 +1,38 @@
+import type { Db, Statement } from '../database.ts'
+
+const rowsAtOnce = 1_000
+
+const sweep: Statement = {
+  name: 'sweep-budgets',
+  text: `
+delete from budgets where id = any(array(
+  select b.id from budgets b
+  where b.status = 'disabled' and b.updated_at < now() - $1 * interval '1 day'
+    or b.subject_type = 'session' and not exists (
+      select from sessions s where s.org_id = b.org_id and s.id = b.subject_id
+    )
+  order by b.id limit ${rowsAtOnce} for update skip locked
+)) returning 1`,
+}
+
+/** Deletes the budgets of sessions that are gone, and those deleted more than `days` ago. */
+export async function sweepBudgets(db: Db, days: number): Promise<void> {
+  while ((await db.run(sweep, [days])).length === rowsAtOnce);
+}
+
+const ofEndUser: Statement = {
+  name: 'delete-budgets-of-end-user',
+  text: `
+with d as (
+  delete from budgets where id = any(array(
+    select id from budgets where org_id = $1 and subject_type = 'end_user' and subject_id = $2
+    order by id for update
+  )) returning id
+)
+delete from budget_ledger l using d where l.budget_id = d.id`,
+}
+
+/** Deletes the budgets of an end user, which have the user's id, with their ledgers. */
+export async function deleteBudgetsOfEndUser(db: Db, orgId: string, user: string): Promise<void> {
+  await db.run(ofEndUser, [orgId, user])
+}
