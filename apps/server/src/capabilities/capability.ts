@@ -1,5 +1,6 @@
 import type { EventDataOf, NetworkAccess, QuestionOutcome } from '@outlast/contract'
 import { type Static, type TObject, Type } from 'typebox'
+import type { ToolBudget } from '../store/budgets/tool-budget.ts'
 import type { SessionFiles, SessionStorage } from '../store/files/tool-access.ts'
 import { withApproval } from './approval-config.ts'
 import type { GivenQuestion } from './question-schema.ts'
@@ -26,6 +27,8 @@ export type ToolContext = {
   files: SessionFiles
   /** The session's named values and secrets. */
   storage: SessionStorage
+  /** Reads the balance of the budgets that apply to the session. */
+  budgets: () => Promise<ToolBudget[]>
   /** The span of this call, to be sent to the called service. Undefined without tracing. */
   traceparent: string | undefined
   /** Language of the user, such as `uk-UA`. Undefined unless the session has one. */

@@ -74,6 +74,7 @@ test('lists the built-in capabilities with demo capabilities last', () => {
     builtins.map(({ id }) => id),
     [
       'ask_user',
+      'budgeting',
       'current_time',
       'session_file_system',
       'session_storage',

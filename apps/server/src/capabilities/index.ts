@@ -1,4 +1,5 @@
 import { askUser } from './ask-user.ts'
+import { budgeting } from './budgeting.ts'
 import type { Capability } from './capability.ts'
 import { currentTime } from './current-time.ts'
 import { fakeAws } from './demo/fake-aws.ts'
@@ -18,6 +19,7 @@ import { webFetch } from './web-fetch.ts'
 /** The built-in capabilities, with demo capabilities last. */
 export const builtins: readonly Capability[] = [
   askUser,
+  budgeting,
   currentTime,
   sessionFileSystem,
   sessionStorage,

@@ -163,6 +163,7 @@ function contextOf(
     hints: {},
     progress: (report) => void progress.push(report),
     fetch,
+    budgets: async () => [],
     ask: async (given) => ask(questionsOf(Array.isArray(given) ? given : [given])),
   }
 }

@@ -162,6 +162,7 @@ const sentContext = ({
   storage: _storage,
   progress: _progress,
   fetch: _fetch,
+  budgets: _budgets,
   ask: _ask,
   ...sent
 }: ToolContext): SentContext => sent

@@ -7,7 +7,7 @@ import { remoteFetch } from './fetch.ts'
 /** The part of a context that is sent with the call. */
 export type SentContext = Omit<
   ToolContext,
-  'signal' | 'files' | 'storage' | 'progress' | 'fetch' | 'ask'
+  'signal' | 'files' | 'storage' | 'budgets' | 'progress' | 'fetch' | 'ask'
 >
 
 export type Change = Parameters<SessionFiles['edit']>[1]
@@ -41,6 +41,7 @@ export function createContext(
       values: remoteTexts(operate, 'values'),
       secrets: remoteTexts(operate, 'secrets'),
     },
+    budgets: () => operate('budgets', []) as ReturnType<ToolContext['budgets']>,
     progress: paced((progress) => channel.notify('progress', { call, progress })),
     fetch: remoteFetch(operate, { channel, bodies, call }),
     ask: (...args) => operate('ask', args) as ReturnType<ToolContext['ask']>,

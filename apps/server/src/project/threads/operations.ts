@@ -48,6 +48,7 @@ const operations: Readonly<Record<string, Operation>> = {
   'storage.remove': ({ context }, [kind, name]: [Kind, string]) =>
     context.storage[kind].remove(name),
   'storage.list': ({ context }, [kind]: [Kind]) => context.storage[kind].list(),
+  budgets: ({ context }) => context.budgets(),
   ask: ({ context }, args: Parameters<ToolContext['ask']>) => context.ask(...args),
   fetch: serveFetch,
 }

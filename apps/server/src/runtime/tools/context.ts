@@ -1,6 +1,7 @@
 import type { EventContext } from '@outlast/contract'
 import type { ToolContext } from '../../capabilities/capability.ts'
 import { spanIdOf, traceOf, traceparentFor } from '../../observe/trace-context.ts'
+import { toolBudgets } from '../../store/budgets/session-budgets.ts'
 import type { FileTarget } from '../../store/files/file-changes.ts'
 import { openFiles } from '../../store/files/session-files.ts'
 import { openStorage } from '../../store/files/session-storage.ts'
@@ -44,6 +45,7 @@ export function toolContext(
     hints: { ...turn.taken.hints, ...newestControls(turn.conversation.entries).hints },
     networkAccess: turn.limits.networkAccess,
     files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
+    budgets: () => toolBudgets(db, orgId, sessionId),
     storage: openStorage({ db, secrets, orgId, sessionId, run, checkRoom }),
   }
 }
