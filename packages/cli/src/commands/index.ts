@@ -62,6 +62,15 @@ export const nouns: Record<string, Entry> = {
     summary: 'scheduled messages: list, get, create, update, delete, pause, resume',
     load: async () => (await import('./schedules.ts')).schedules,
   },
+  budgets: {
+    summary:
+      'limits on the use of model calls: list, get, create, update, delete, top-up, pause, resume, ledger, check',
+    load: async () => (await import('./budgets.ts')).budgets,
+  },
+  usage: {
+    summary: 'show tokens and cost by day, agent, model, user or key',
+    load: async () => (await import('./usage.ts')).usage,
+  },
   workflows: {
     summary: 'turns that are open or failed: list, get, cancel, retry',
     load: async () => (await import('./workflows.ts')).workflows,

@@ -282,6 +282,16 @@ const revokeToken = defineCommand({
   },
 })
 
+const resume = defineCommand({
+  summary: 'resume the paused budgets of a session',
+  positionals: ['<session>'],
+  async run({ outlast, out, signal }, { words }) {
+    const resumed = await outlast.sessions.resume(words[0]!, { signal })
+    const { resumed_budgets: count } = resumed
+    await out.done(resumed, `Resumed ${count} ${count === 1 ? 'budget' : 'budgets'}.`)
+  },
+})
+
 export const sessions: Noun = {
   list,
   get,
@@ -293,6 +303,7 @@ export const sessions: Noun = {
   export: exportSession,
   cancel,
   retry,
+  resume,
   delete: deletion({
     summary: 'delete a session with its messages and files',
     positional: '<session>',
