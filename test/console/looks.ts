@@ -121,6 +121,13 @@ export const looks = {
     { at: '/mcp-servers', shows: 'tracker' },
     { act: press('Add server'), shows: 'New MCP server', part: dialog },
   ],
+  budgets: () => [
+    { at: '/budgets', shows: 'Agent Porter' },
+    { act: press('New budget'), shows: 'Create budget', part: dialog },
+    { act: then(close, press('Top up')), shows: 'Reason', part: dialog },
+    { act: then(close, press('Ledger')), shows: 'Top-up', part: dialog },
+    { at: '/budgets?tab=usage', shows: 'Sum', part: 'main' },
+  ],
   operations: ({ scheduleId }) => [
     { at: '/schedules', shows: 'Morning report' },
     { at: '/schedules/new', shows: 'Create', part: 'main' },

@@ -74,6 +74,9 @@ export async function fill(server: Server) {
     await call('POST', `${provider.path}/models`, { model_id: 'grind-1', display_name: 'grind-1' }),
     201,
   )
+  const budget = { subject_type: 'agent', subject_id: agentId, currency: 'tokens', limit: 1e9 }
+  const { id } = expectStatus(await call('POST', '/v1/budgets', budget), 201)
+  expectStatus(await call('POST', `/v1/budgets/${id}/top-up`, { amount: 5 }), 200)
   const { organization_id } = expectStatus(await call('GET', '/v1/auth/me'), 200)
   const invitation = { email: 'guest@example.com', role: 'member' }
   expectStatus(await call('POST', `/v1/orgs/${organization_id}/invitations`, invitation), 201)

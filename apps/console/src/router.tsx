@@ -93,6 +93,13 @@ const schedule = createRoute({
   component: lazyRouteComponent(() => import('./schedules/schedule.tsx'), 'ScheduleScreen'),
 })
 
+const budgets = createRoute({
+  getParentRoute,
+  path: '/budgets',
+  validateSearch: search.readBudgetsSearch,
+  component: lazyRouteComponent(() => import('./budgets/screen.tsx'), 'BudgetsScreen'),
+})
+
 const operations = createRoute({
   getParentRoute,
   path: '/operations',
@@ -121,6 +128,7 @@ export const router = createRouter({
     schedules,
     newSchedule,
     schedule,
+    budgets,
     operations,
     settings,
   ]),

@@ -79,6 +79,15 @@ export const readScheduleSearch = reader({
   status: oneOf(executionStatuses),
 })
 
+export const usageGroups = ['day', 'agent', 'model', 'user', 'key'] as const
+export const usageDays = [7, 30, 90, 365] as const
+
+export const readBudgetsSearch = reader({
+  tab: oneOf(['budgets', 'usage']),
+  by: oneOf(usageGroups),
+  days: oneOf(usageDays),
+})
+
 export const readOperationsSearch = reader({
   tab: oneOf(['overview', 'turns', 'nodes']),
   status: oneOf(workflowStatuses),

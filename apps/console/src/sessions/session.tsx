@@ -16,6 +16,7 @@ import { useAttachments } from './composer/attachments.ts'
 import { Composer } from './composer/composer.tsx'
 import { type Outgoing, useOutgoing } from './composer/outbox.ts'
 import { OutgoingMessage } from './composer/outgoing.tsx'
+import { BudgetWait } from './conversation/budget-wait.tsx'
 import { Conversation } from './conversation/conversation.tsx'
 import { Keeping } from './conversation/kept.tsx'
 import { SessionPlace } from './conversation/session-place.tsx'
@@ -47,7 +48,9 @@ function Live({ sessionId }: { sessionId: string }) {
   const now = useRef(events)
   now.current = events
   const place = useMemo(() => ({ sessionId, eventsNow: () => now.current }), [sessionId])
-  const [kind, word] = stateOf(followed)
+  const isActive = isLoaded && transcript.status === 'active'
+  const { budget_id: budgetId, needed } = (isActive && session?.waiting_for) || {}
+  const [kind, word] = budgetId ? (['warn', 'waiting for budget'] as const) : stateOf(followed)
   useTabSign(kind === 'warn')
   if (error) return <Gone error={error} outgoing={outgoing} />
   const title = session ? (session.title ?? session.preview ?? 'New session') : ''
@@ -88,7 +91,8 @@ function Live({ sessionId }: { sessionId: string }) {
               isLoaded={isLoaded}
               messageId={message}
             />
-            <WhyLine sessionId={sessionId} isActive={isLoaded && transcript.status === 'active'} />
+            {budgetId && <BudgetWait budgetId={budgetId} needed={needed} />}
+            <WhyLine sessionId={sessionId} isActive={isActive} />
             <Composer
               session={session}
               sessionId={sessionId}

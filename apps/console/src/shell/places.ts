@@ -7,6 +7,7 @@ export const places = [
   { to: '/providers', label: 'Models', key: 'm', icon: 'model' },
   { to: '/mcp-servers', label: 'MCP servers', key: 't', icon: 'plug' },
   { to: '/schedules', label: 'Schedules', key: 'd', icon: 'schedule' },
+  { to: '/budgets', label: 'Budgets', key: 'b', icon: 'coins' },
   { to: '/operations', label: 'Operations', key: 'o', icon: 'flow' },
   { to: '/settings', label: 'Settings', key: 'e', icon: 'gear' },
 ] as const

@@ -1,0 +1,66 @@
+import { Button, Group } from '@mantine/core'
+import type { Budget } from '@outlast/sdk'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { TopUp } from '../../budgets/forms.tsx'
+import { amountText } from '../../budgets/words.ts'
+import { invalidate, outlast } from '../../client.ts'
+import { budgetQuery } from '../../queries/budgets.ts'
+import { budgetKeys } from '../../queries/keys.ts'
+import { useMay } from '../../queries/me.ts'
+import { Refusal } from '../../shell/confirm.tsx'
+import { usePlace } from './session-place.tsx'
+
+type BudgetWaitProps = { budgetId: string; needed: number | undefined }
+
+/** The budget that the turn waits for, and the way to continue for users that may decide. */
+export function BudgetWait({ budgetId, needed }: BudgetWaitProps) {
+  const budget = useQuery(budgetQuery(budgetId)).data
+  if (!budget) return null
+  return (
+    <div className="offline" role="status" aria-label="Waiting for budget">
+      Waiting for budget: {amountText(budget.balance, budget.currency)} of{' '}
+      {amountText(budget.limit, budget.currency)} left
+      {needed !== undefined && `, ${amountText(needed, budget.currency)} needed`}.{' '}
+      {budget.status === 'paused' ? <Paused budget={budget} /> : <UsedUp budget={budget} />}
+    </div>
+  )
+}
+
+function Paused({ budget: { id } }: { budget: Budget }) {
+  const { sessionId } = usePlace()
+  const mayResume = useMay('admin')
+  const resuming = useMutation({
+    mutationFn: () => outlast.sessions.resume(sessionId),
+    onSettled: () => invalidate(budgetKeys.one(id)),
+  })
+  if (!mayResume) return <>It is paused. An administrator can resume it.</>
+  return (
+    <Group gap="xs" component="span">
+      It is paused.
+      <Button
+        size="compact-xs"
+        variant="default"
+        loading={resuming.isPending}
+        onClick={() => resuming.mutate()}
+      >
+        Resume
+      </Button>
+      {resuming.isError && <Refusal error={resuming.error} />}
+    </Group>
+  )
+}
+
+function UsedUp({ budget }: { budget: Budget }) {
+  const [isAdding, setAdding] = useState(false)
+  const mayAdd = useMay('admin')
+  if (!mayAdd) return <>An administrator can add to it.</>
+  return (
+    <>
+      <Button size="compact-xs" variant="default" onClick={() => setAdding(true)}>
+        Top up
+      </Button>
+      {isAdding && <TopUp budget={budget} close={() => setAdding(false)} />}
+    </>
+  )
+}
