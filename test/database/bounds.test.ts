@@ -51,6 +51,8 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   snapshots: rowsOf('sessions'),
   texts: storage,
   turns: 'QUOTA_TURNS',
+  webhook_deliveries: 'WEBHOOK_DELIVERIES_DAYS',
+  webhooks: rowsOf('organizations'), // At most 100 each.
   access_changes: server,
   access_revision: server,
   event_hooks: server,

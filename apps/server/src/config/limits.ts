@@ -91,6 +91,10 @@ export const limitSettings = {
     about: 'Days that the sums of `GET /v1/usage` are kept; 0: forever',
     ...wholeNumber(400, 0, 36_500),
   },
+  WEBHOOK_DELIVERIES_DAYS: {
+    about: 'Days that deliveries of webhooks are kept, undelivered ones included',
+    ...wholeNumber(7, 1, 36_500),
+  },
   RETENTION_DAYS: {
     about:
       'Days without activity after which idle sessions are deleted, and age in days at which failed turns and audit entries are deleted; 0: never. Organizations and agents can override it. See [retention](retention.md)',

@@ -40,6 +40,7 @@ import type {
   ScheduleLooksTable,
   SchedulesTable,
 } from './schedule-tables.ts'
+import type { WebhookDeliveriesTable, WebhooksTable } from './webhook-tables.ts'
 
 export type OrganizationsTable = {
   id: string
@@ -341,6 +342,8 @@ export type Tables = {
   snapshots: SnapshotsTable
   session_storage: SessionStorageTable
   mcp_servers: McpServersTable
+  webhooks: WebhooksTable
+  webhook_deliveries: WebhookDeliveriesTable
   users: UsersTable
   identities: IdentitiesTable
   members: MembersTable
