@@ -32,6 +32,7 @@ const excluded: Record<string, string> = {
   stream_sse: 'the response has no end',
   stream_changes: 'the response has no end',
   test_mcp_server: 'connects to an address from the request',
+  test_webhook: 'connects to an address from the request',
   test_provider: 'connects to an address from the request',
   sync_models: 'connects to the provider',
   begin_oauth: 'redirects to another site',

@@ -1,64 +1,24 @@
 /** Attempts of one organization to reach resources of another, for each operation by its id. */
+
+import {
+  type Attempt,
+  byPath,
+  inOrganization,
+  missing,
+  nothing,
+  ownOnly,
+  type Row,
+} from './attempt-rows.ts'
 import { budgetAttempts } from './budget-attempts.ts'
 import { channelOperations } from './operation-sets.ts'
 import { bodies, type Things } from './operations.ts'
+import { webhookAttempts } from './webhook-attempts.ts'
 
-/** One way to name a resource of another organization, and the expected response. */
-export type Attempt = {
-  /** Owner of the resources in the path. Default: the other organization. */
-  path?: Things
-  query?: string
-  body?: unknown
-  headers?: Record<string, string>
-  answer: [status: number, code?: string]
-  /** The response is an empty list. */
-  empty?: true
-}
-
-export type Row = {
-  attempts: (theirs: Things, own: Things) => Attempt[]
-  /** The reason why the operation cannot name a resource of another organization. */
-  because?: string
-  /** Refused to keys, tokens and users of the product for any resource. */
-  usersOnly?: true
-}
-
-export const missing: [number, string] = [404, 'not_found']
 const forOperators: [number, string] = [403, 'forbidden']
 const noModel: [number, string] = [400, 'model_unavailable']
 const noCapability: [number, string] = [400, 'capability_unknown']
 const noImage: [number, string] = [400, 'image_unknown']
 const noEvent: [number, string] = [400, 'unknown_event_id']
-
-/** The path names a resource of the other organization. */
-const byPath = (body?: (own: Things) => unknown): Row => ({
-  attempts: (_, own) => [{ answer: missing, ...(body && { body: body(own) }) }],
-})
-
-/**
- * A list that has only the caller's resources, with any filter that names the other organization.
- */
-const ownOnly = (...queries: ((theirs: Things) => string)[]): Row => ({
-  attempts: (theirs) => [
-    { answer: [200] },
-    ...queries.map((query): Attempt => ({ query: query(theirs), answer: [200], empty: true })),
-  ],
-})
-
-const nothing = (because: string, attempts: Row['attempts'] = () => []): Row => ({
-  because,
-  attempts,
-})
-
-/** The path has an organization and a resource; either may be the foreign one. */
-const inOrganization = (body?: unknown): Row => ({
-  attempts: (theirs, own) =>
-    [theirs, { ...theirs, org_id: own.org_id }, { ...own, org_id: theirs.org_id }].map((path) => ({
-      path,
-      answer: missing,
-      ...(body !== undefined && { body }),
-    })),
-})
 
 const withModel = (body: object, { model_id }: Things) => ({ ...body, default_model_id: model_id })
 
@@ -273,6 +233,7 @@ export const table: Record<string, Row> = {
   delete_mcp_server: byPath(),
   test_mcp_server: byPath(),
   review_mcp_server: byPath(() => ({ tools_hash: '0'.repeat(64) })),
+  ...webhookAttempts,
   list_provider_models: byPath(),
   create_model: byPath(bodies.create_model),
   list_all_models: ownOnly(),

@@ -11,7 +11,8 @@ import {
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession, eventsOf, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { type Attempt, missing, type Row, table } from './attempts.ts'
+import { type Attempt, missing, type Row } from './attempt-rows.ts'
+import { table } from './attempts.ts'
 import { forTokens, operatorsOnly, unprepared, unsuccessful } from './operation-sets.ts'
 import {
   type Asked,

@@ -24,6 +24,7 @@ import {
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { endless, operatorsOnly, unsuccessful } from './operation-sets.ts'
+import { furnishWebhooks, webhookBodies } from './webhooks.ts'
 
 export type Server = { url: string; call: Call }
 export type Operation = {
@@ -87,6 +88,10 @@ export type Things = {
   /** The id of a token of an end user. */
   user_token_id: string
   schedule_id: string
+  webhook_id: string
+  task_webhook_id: string
+  /** The id of an event that the webhook should receive. */
+  delivery_id: string
   image_id: string
   budget_id: string
   execution_id: string
@@ -110,7 +115,10 @@ const notOurs: Record<string, string> = {
 
 function nameOf(parameter: string, path: string) {
   if (parameter === 'id') return nounOf[path.split('/')[2] as keyof typeof nounOf]
-  return parameter === 'key_id' && path.includes('/channels/') ? 'agent_key_id' : parameter
+  if (parameter === 'key_id' && path.includes('/channels/')) return 'agent_key_id'
+  if (parameter === 'event_id' && path.includes('/deliveries/')) return 'delivery_id'
+  if (parameter === 'webhook_id' && path.includes('task-webhooks')) return 'task_webhook_id'
+  return parameter
 }
 
 function requiredBy(path: string, { word }: Things, more: string): string {
@@ -181,6 +189,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   create_mcp_server: () => ({ name: `New ${randomUUID()}`, url: 'https://mcp.example.com/' }),
   update_mcp_server: () => ({ description: 'Changed' }),
   review_mcp_server: () => ({ tools_hash: '0'.repeat(64) }),
+  ...webhookBodies,
   create_model: () => ({ model_id: 'new', display_name: 'New' }),
   update_model: () => ({ display_name: 'Changed' }),
   login: () => ({ email: 'nobody@example.com', password: 'a long password' }),
@@ -239,6 +248,7 @@ export async function furnish(
     model_id: `llmsim-${word}`,
     display_name: word,
   })
+  const hooks = await furnishWebhooks(mine, word)
   const mcp = await make('/v1/mcp-servers', { name: word, url: 'https://mcp.invalid/' })
   const about = { name: word, system_prompt: word, default_model_id: model.id }
   const agent = await createAgent(mine, about)
@@ -306,6 +316,7 @@ export async function furnish(
     token_id: (await make(`/v1/sessions/${session.id}/tokens`, {})).id,
     user_token_id: userToken.id,
     schedule_id: schedule.id,
+    ...hooks,
     image_id: image.id,
     budget_id: budget.id,
     execution_id,

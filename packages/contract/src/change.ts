@@ -11,6 +11,7 @@ export const changeNouns = [
   'mcp_server',
   'schedule',
   'budget',
+  'webhook',
   'image',
   'key',
   'agent_channel',

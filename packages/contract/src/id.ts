@@ -20,6 +20,7 @@ export const idPrefixes = {
   agent_key: 'agentkey',
   budget: 'bdgt',
   ledger_entry: 'ledger',
+  webhook: 'wh',
 } as const
 
 export type Noun = keyof typeof idPrefixes
@@ -46,6 +47,7 @@ export const SessionTokenId = idOf('session_token', 'a session token')
 export const ImageId = idOf('image', 'an uploaded image')
 export const AuditEntryId = idOf('audit', 'an audit entry')
 export const AgentChannelId = idOf('agent_channel', 'an agent channel')
+export const WebhookId = idOf('webhook', 'a webhook')
 export const AgentKeyId = idOf('agent_key', 'a key of an agent channel')
 export const BudgetId = idOf('budget', 'a budget')
 export const LedgerEntryId = idOf('ledger_entry', 'an entry of a ledger')

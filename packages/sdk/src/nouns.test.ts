@@ -163,6 +163,28 @@ test('manages providers, models, MCP servers and capabilities', async () => {
   assert.equal((await capabilities.get(first!.id)).name, first!.name)
 })
 
+test('manages webhooks, and reads and repeats deliveries', async () => {
+  const { webhooks, taskWebhooks, sessions } = outlast
+  const address = 'https://hooks.invalid/'
+  const made = await webhooks.create({ url: address, events: ['session.created'] })
+  assert.match(made.secret, /^whsec_/)
+  assert.notEqual((await webhooks.rotate(made.id)).secret, made.secret)
+  assert.equal((await webhooks.update(made.id, { description: 'x' })).description, 'x')
+  assert.equal((await webhooks.get(made.id)).url, address)
+  assert.equal((await webhooks.test(made.id)).ok, false)
+  const session = await sessions.create({})
+  const [delivery] = await all(webhooks.deliveries(made.id))
+  assert.equal(delivery!.data.session_id, session.id)
+  assert.equal((await webhooks.resend(made.id, delivery!.event_id)).status, 'pending')
+  assert.ok((await all(webhooks.list())).some(({ id }) => id === made.id))
+  await webhooks.delete(made.id)
+  const task = await taskWebhooks.create({ url: address, secret: 'x' })
+  assert.equal((await taskWebhooks.update(task.id, { secret: null })).has_secret, false)
+  assert.equal((await taskWebhooks.get(task.id)).url, address)
+  assert.ok((await all(taskWebhooks.list())).some(({ id }) => id === task.id))
+  await taskWebhooks.delete(task.id)
+})
+
 test('manages and audits organizations, members, invitations, users and keys', async () => {
   const { organizations, apiKeys, users, audit } = outlast
   assert.equal((await organizations.update(orgId, { name: 'Ours' })).name, 'Ours')

@@ -26,6 +26,7 @@ import { tokens } from './tokens.ts'
 import { usage } from './usage.ts'
 import { users } from './users.ts'
 import { waiting } from './waiting.ts'
+import { taskWebhooks, webhooks } from './webhooks.ts'
 import { workers } from './workers.ts'
 import { workflows } from './workflows.ts'
 
@@ -62,6 +63,8 @@ export function nounsOf(http: Http) {
     waiting: waiting(http),
     budgets: budgets(http),
     usage: usage(http),
+    taskWebhooks: taskWebhooks(http),
+    webhooks: webhooks(http),
     workflows: workflows(http),
   }
 }

@@ -18,6 +18,7 @@ import {
   scheduleKeys,
   sessionKeys,
   waitingKeys,
+  webhookKeys,
   workerKeys,
 } from '../queries/keys.ts'
 import { sessionQuery } from '../queries/sessions.ts'
@@ -35,6 +36,7 @@ const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]>
   mcp_server: [mcpServerKeys, capabilityKeys, waitingKeys],
   schedule: [scheduleKeys],
   budget: [budgetKeys],
+  webhook: [webhookKeys],
   image: [imageKeys],
   key: [apiKeyKeys],
   // The console has no screen of channels.

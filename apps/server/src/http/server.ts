@@ -74,6 +74,9 @@ import { sessionTokenRoutes } from './routes/sessions/session-tokens.ts'
 import { sessionRoutes } from './routes/sessions/sessions.ts'
 import { userTokenRoutes } from './routes/sessions/user-tokens.ts'
 import { waitingRoutes } from './routes/sessions/waiting.ts'
+import { deliveryRoutes } from './routes/webhooks/deliveries.ts'
+import { taskWebhookRoutes } from './routes/webhooks/task-webhooks.ts'
+import { webhookRoutes } from './routes/webhooks/webhooks.ts'
 import { limitConnections } from './security/connections.ts'
 import { browserHeaders, guardBrowsers, requestId } from './security/guard.ts'
 import { authenticate, checkTokenFields } from './security/principal.ts'
@@ -243,6 +246,9 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   vendorRoutes(api)
   modelRoutes(api)
   mcpServerRoutes(api)
+  webhookRoutes(api)
+  deliveryRoutes(api)
+  taskWebhookRoutes(api)
   authRoutes(api)
   apiKeyRoutes(api)
   userRoutes(api)

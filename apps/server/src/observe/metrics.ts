@@ -81,6 +81,7 @@ export function createMetrics() {
     ),
     toolCalls: counter('tool_calls_total', 'Tool calls that ended.', 'tool', 'status'),
     hookCalls: counter('event_hook_calls_total', 'Calls of event hooks.', 'hook', 'outcome'),
+    webhookDeliveries: counter('webhook_deliveries_total', 'Attempts of webhooks.', 'outcome'),
     errors: counter('errors_total', 'Requests refused or failed, by error code.', 'code'),
     requests: counter('http_requests_total', 'Requests answered.', 'method', 'route', 'status'),
     requestSeconds: histogram(

@@ -16,6 +16,7 @@ import { registerEventHooks, sweepEventHooks } from '../store/sessions/hook-posi
 import { sweepPauses } from '../store/sessions/pauses.ts'
 import { createTextSweep } from '../store/sessions/texts.ts'
 import { sweepTurnMinutes } from '../store/sessions/turn-minutes.ts'
+import { sweepDeliveries } from '../store/webhooks/deliveries.ts'
 import { eventHooksOf } from './hooks/names.ts'
 import type { Node } from './node.ts'
 
@@ -42,6 +43,7 @@ const sweeps: Record<string, Sweep> = {
   event_hooks: keepEventHooks,
   schedule_executions: ({ db, config }) => sweepExecutions(db, config.SCHEDULE_EXECUTIONS_DAYS),
   budget_ledger: ({ db, config }) => sweepLedger(db, config.BUDGET_LEDGER_DAYS),
+  webhook_deliveries: ({ db, config }) => sweepDeliveries(db, config.WEBHOOK_DELIVERIES_DAYS),
   pauses: ({ db }) => sweepPauses(db),
   budgets: ({ db, config }) => sweepBudgets(db, config.BUDGET_LEDGER_DAYS),
   usage_days: ({ db, config }) => sweepUsageDays(db, config.USAGE_DAYS),

@@ -6,8 +6,9 @@ import { discoverDue } from './model/sync.ts'
 import type { Node } from './node.ts'
 import { type QueueOptions, startQueue } from './queue.ts'
 import { startSchedules } from './schedules/scheduler.ts'
+import { startWebhooks, type WebhookDeliveries } from './webhooks/deliver.ts'
 
-/** What a node takes from the database: turns, schedules, and events for its hooks. */
+/** What a node takes from the database: turns, schedules, webhooks, and events for its hooks. */
 export type NodeWork = {
   /** Why turns that should be taken are not. */
   problem: () => string | undefined
@@ -34,8 +35,9 @@ export type NodeWorkOptions = {
 
 export async function startWork(node: Node, options: NodeWorkOptions): Promise<NodeWork> {
   const hooks = await startEventHooks(node, options.hooks)
-  const queue = await startTurns(node, options).catch(async (error) => {
-    await hooks.stop(0)
+  const webhooks = options.slots === 0 ? undefined : startWebhooks(node)
+  const queue = await startTurns(node, options, webhooks).catch(async (error) => {
+    await Promise.all([hooks.stop(0), webhooks?.stop(0)])
     throw error
   })
   const schedules = options.slots === 0 ? undefined : startSchedules(node)
@@ -46,14 +48,18 @@ export async function startWork(node: Node, options: NodeWorkOptions): Promise<N
       hooks.setPaused(paused)
     },
     async stop(graceMs, left) {
-      const others = Promise.all([schedules?.stop(), hooks.stop(graceMs)])
+      const others = Promise.all([schedules?.stop(), hooks.stop(graceMs), webhooks?.stop(graceMs)])
       await Promise.all([queue?.stop(), Promise.race([others, left])])
     },
   }
 }
 
-async function startTurns(node: Node, { pool, slots, lacking, turn }: NodeWorkOptions) {
-  if (slots === 0) return undefined
+async function startTurns(
+  node: Node,
+  { pool, slots, lacking, turn }: NodeWorkOptions,
+  webhooks: WebhookDeliveries | undefined,
+) {
+  if (slots === 0 || !webhooks) return undefined
   const isSyncing = node.config.MODEL_SYNC_INTERVAL_HOURS !== 0
   return startQueue({
     pool,
@@ -66,6 +72,7 @@ async function startTurns(node: Node, { pool, slots, lacking, turn }: NodeWorkOp
       turn: { work: (job, begun) => turn(refOf(job as TurnJob), begun) },
       budget: { act: (job) => wakeBudget(node.db, (job as BudgetJob).budget_id) },
       expire: { act: (job) => expireCalls(node, refOf(job as TurnJob)) },
+      webhook: { act: async (job) => webhooks.deliver(webhookOf(job as WebhookJob)) },
     },
     hourly: isSyncing ? (signal) => discoverDue(node, signal) : undefined,
   })
@@ -82,3 +89,7 @@ const refOf = ({ org_id, session_id, turn_id }: TurnJob) => ({
   sessionId: session_id,
   turnId: turn_id,
 })
+
+type WebhookJob = { org_id: string; webhook_id: string }
+
+const webhookOf = ({ org_id, webhook_id }: WebhookJob) => ({ orgId: org_id, webhookId: webhook_id })

@@ -9,6 +9,11 @@ import {
   replaceSealedReach,
 } from './models/mcp-servers.ts'
 import { keyDestination, keyPlace, listSealedKeys, replaceSealedKey } from './models/providers.ts'
+import {
+  listSealedWebhookSecrets,
+  replaceSealedWebhookSecret,
+  webhookSecretPlace,
+} from './webhooks/webhooks.ts'
 
 /** A text that is left unchanged because it cannot be opened. */
 export type Unreadable = { what: string; reason: string }
@@ -41,6 +46,14 @@ type Sealed = {
 /** Every sealed text of all organizations, in batches. Add future sealed columns here. */
 async function* listSealed(db: Db): AsyncGenerator<Sealed[]> {
   yield* listSent(db)
+  for await (const secrets of listSealedWebhookSecrets(db)) {
+    yield secrets.map((secret) => ({
+      what: `${secret.column} of ${secret.id} of ${secret.org_id}`,
+      envelope: secret.body,
+      place: webhookSecretPlace(secret.org_id, secret.id),
+      replace: (renewed) => replaceSealedWebhookSecret(db, secret, renewed),
+    }))
+  }
   for await (const secrets of listSealedSecrets(db)) {
     yield secrets.map((secret) => ({
       what: `secret ${JSON.stringify(secret.name)} of ${secret.session_id} of ${secret.org_id}`,

@@ -22,6 +22,7 @@ const mark: Statement = {
   name: 'mark-organization-deleted',
   text: `
 with s as (update schedules set enabled = false where org_id = $1 and enabled),
+  w as (update webhooks set enabled = false, deleted_at = clock_timestamp() where org_id = $1),
   i as (delete from invitations where org_id = $1)
 update organizations set deleted_at = clock_timestamp(), name = '' where id = $1`,
 }
@@ -83,6 +84,13 @@ const ledger = deletion(
   where b.org_id = $1 limit ${rowsAtOnce} for update of l skip locked`,
 )
 
+/** Of an organization whose webhooks are deleted after them. */
+const webhookDeliveries = deletion(
+  'webhook_deliveries',
+  `select d.ctid from webhooks w join webhook_deliveries d on d.webhook_id = w.id
+  where w.org_id = $1 limit ${rowsAtOnce} for update of d skip locked`,
+)
+
 /**
  * Tables with an organization's rows, in order of deletion. A session's own rows are deleted with
  * it.
@@ -90,6 +98,8 @@ const ledger = deletion(
 export const tablesOfOrganization = [
   'schedule_executions',
   'schedules',
+  'webhook_deliveries',
+  'webhooks',
   'turns',
   'failed_turns',
   'api_keys',
@@ -115,6 +125,7 @@ export const tablesOfOrganization = [
 const indirect: Record<string, Statement> = {
   schedule_executions: executions,
   budget_ledger: ledger,
+  webhook_deliveries: webhookDeliveries,
 }
 
 const deletions = tablesOfOrganization.map((table) => indirect[table] ?? byOrganization(table))

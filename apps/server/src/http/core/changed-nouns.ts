@@ -33,6 +33,11 @@ const named: Record<string, ChangeNoun | undefined> = {
   submit_question_answers: undefined,
   delete_tool_rule: undefined,
   delete_agent_tool_rule: 'agent',
+  create_task_webhook: 'webhook',
+  update_task_webhook: 'webhook',
+  delete_task_webhook: 'webhook',
+  // Its outcome is read again, as those of all deliveries.
+  resend_webhook_delivery: undefined,
   retry_workflow: undefined,
 }
 

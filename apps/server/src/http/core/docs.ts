@@ -20,6 +20,7 @@ export const tagNames = [
   'MCP servers',
   'Schedules',
   'Budgets',
+  'Webhooks',
   'Authentication',
   'API keys',
   'Users',

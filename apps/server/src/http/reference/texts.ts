@@ -41,6 +41,7 @@ import { sessionTokenDocs } from '../routes/sessions/session-tokens.docs.ts'
 import { sessionDocs } from '../routes/sessions/sessions.docs.ts'
 import { userTokenDocs } from '../routes/sessions/user-tokens.docs.ts'
 import { waitingDocs } from '../routes/sessions/waiting.docs.ts'
+import { webhookDocs } from '../routes/webhooks/webhooks.docs.ts'
 
 /** The texts of all operations, in the order in which the reference lists them within a tag. */
 export const operationDocs: Readonly<Record<string, OperationDocs>> = {
@@ -76,6 +77,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...scheduleDocs,
   ...budgetDocs,
   ...usageDocs,
+  ...webhookDocs,
   ...authDocs,
   ...apiKeyDocs,
   ...userDocs,

@@ -1,6 +1,5 @@
 import type { McpServerChange, NewMcpServer } from '@outlast/contract'
 import { ApiError, invalidAt, secretNeeded } from '../../../../errors.ts'
-import { isRefused } from '../../../../providers/outbound.ts'
 import type { Node } from '../../../../runtime/node.ts'
 import { mask, SealedTextError, type Secrets } from '../../../../secrets.ts'
 import type { Db } from '../../../../store/database.ts'
@@ -14,6 +13,7 @@ import {
   type NewMcpServerRow,
 } from '../../../../store/models/mcp-servers.ts'
 import { withoutNul } from '../../../../text.ts'
+import { checkOutboundUrl } from '../../../core/outbound-url.ts'
 
 type McpServerRef = { orgId: string; id: string }
 type With = Pick<Node, 'config' | 'secrets'>
@@ -79,18 +79,12 @@ function checkedName(name: string): string {
   return name
 }
 
-function checkedUrl({ config }: With, { orgId }: McpServerRef, text: string): string {
-  const url = /^https?:\/\/[^\s\\]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
-  if (!url) throw invalidAt('url', 'must be a URL that begins with http:// or https://')
-  if (url.username !== '' || url.password !== '') {
-    throw invalidAt('url', 'must not contain credentials: they belong in api_key or headers')
-  }
-  if (text.includes('#')) throw invalidAt('url', 'must not have a fragment')
-  if (isRefused(config.PRIVATE_HOSTS_ALLOWED, { orgId, purpose: 'mcp' }, url)) {
-    throw invalidAt('url', 'must be a public address; PRIVATE_HOSTS_ALLOWED can name others')
-  }
-  return text
-}
+const checkedUrl = (node: With, { orgId }: McpServerRef, url: string) =>
+  checkOutboundUrl(
+    node,
+    { orgId, purpose: 'mcp' },
+    { url, credentials: ': they belong in api_key or headers' },
+  )
 
 const headerName = /^[!#$%&'*+.^_`|~0-9a-z-]{1,256}$/i
 const headerValue = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/

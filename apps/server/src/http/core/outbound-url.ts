@@ -1,0 +1,24 @@
+import { invalidAt } from '../../errors.ts'
+import { type Caller, isRefused } from '../../providers/outbound.ts'
+import type { Node } from '../../runtime/node.ts'
+
+/**
+ * Checks the `url` of a body, which the server will call. Returns it unchanged.
+ * Contract: throws 400 at `url`. `credentials` says where they belong instead.
+ */
+export function checkOutboundUrl(
+  { config }: Pick<Node, 'config'>,
+  caller: Caller,
+  { url: text, credentials = '' }: { url: string; credentials?: string },
+): string {
+  const url = /^https?:\/\/[^\s\\]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
+  if (!url) throw invalidAt('url', 'must be a URL that begins with http:// or https://')
+  if (url.username !== '' || url.password !== '') {
+    throw invalidAt('url', `must not contain credentials${credentials}`)
+  }
+  if (text.includes('#')) throw invalidAt('url', 'must not have a fragment')
+  if (isRefused(config.PRIVATE_HOSTS_ALLOWED, caller, url)) {
+    throw invalidAt('url', 'must be a public address; PRIVATE_HOSTS_ALLOWED can name others')
+  }
+  return text
+}

@@ -1,0 +1,396 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { expectStatus } from '../../../test/access.ts'
+import { openChannel } from '../../../test/channel.ts'
+import { queryRows, runSql } from '../../../test/database.ts'
+import {
+  createWebhook,
+  expectSigned,
+  startReceiver,
+  startWithWebhooks,
+} from '../../../test/receiver.ts'
+import { startServer } from '../../../test/server.ts'
+import {
+  converse,
+  createAgent,
+  createSession,
+  eventsOf,
+  post,
+  scripted,
+} from '../../../test/session.ts'
+import { eventually } from '../../../test/waiting.ts'
+
+type Server = Awaited<ReturnType<typeof startServer>>
+
+/** A server, a receiver and a webhook of the given types. */
+async function started(t: TestContext, fields: object = {}) {
+  const receiver = await startReceiver(t)
+  const server = await startWithWebhooks(t)
+  const webhook = await createWebhook(server, receiver.url, fields)
+  return { server, receiver, webhook }
+}
+
+const deliveriesOf = async ({ call }: Server, id: string, query = '') =>
+  expectStatus(await call('GET', `/v1/webhooks/${id}/deliveries${query}`), 200).data
+
+/** Waits until the only delivery of a webhook satisfies a condition. */
+const untilDelivery = (
+  server: Server,
+  id: string,
+  // biome-ignore lint/suspicious/noExplicitAny: a delivery as clients get it
+  isMet: (delivery: any) => boolean,
+) =>
+  eventually(async () => {
+    const [delivery] = await deliveriesOf(server, id)
+    return delivery !== undefined && isMet(delivery) && delivery
+  })
+
+/** Makes all waiting deliveries due, with a job, so that no test waits for the next look. */
+const passTime = ({ databaseUrl }: Server) =>
+  runSql(
+    databaseUrl,
+    `update webhook_deliveries set due_at = now() where due_at is not null;
+    update webhooks set resume_at = null;
+    select graphile_worker.add_job('webhook', json_build_object('org_id', org_id, 'webhook_id', id)) from webhooks`,
+  )
+
+test('events of a session are sent with their ids, signed, and without any text', async (t) => {
+  const events = ['session.created', 'turn.completed', 'turn.failed']
+  const { server, receiver, webhook } = await started(t, { events })
+  const session = await createSession(server)
+  await converse(t, server, session.id, 'a secret word')
+  await converse(t, server, session.id, scripted({ error: { message: 'no', status: 400 } }))
+  const [created] = await receiver.until('session.created')
+  const [completed] = await receiver.until('turn.completed')
+  const [failed] = await receiver.until('turn.failed')
+  for (const request of [created!, completed!, failed!]) {
+    expectSigned(request, webhook.secret)
+    assert.equal(request.body.id, request.id)
+    assert.doesNotMatch(request.text, /secret word/)
+  }
+  const stored = await eventsOf(server, session.id)
+  const event = stored.find(({ type }) => type === 'turn.completed')!
+  assert.equal(completed!.id, event.id)
+  assert.deepEqual(completed!.body.data, {
+    session_id: session.id,
+    agent_id: session.agent_id,
+    turn_id: event.context.turn_id,
+    sequence: event.sequence,
+    status: 'idle',
+  })
+  assert.equal(failed!.id, stored.find(({ type }) => type === 'turn.failed')!.id)
+  assert.equal(typeof failed!.body.data.error_code, 'string')
+  // A receiver that missed an event reads on from the last one it has.
+  const after = async (id: string) => eventsOf(server, session.id, `?since_id=${id}`)
+  assert.deepEqual(await after(created!.id), stored)
+  assert.deepEqual(await after(completed!.id), stored.slice(stored.indexOf(event) + 1))
+})
+
+test('a turn that waits for a person or a client is reported by its kind', async (t) => {
+  const events = ['approval.requested', 'question.asked', 'tool_results.requested']
+  const { server, receiver } = await started(t, { events })
+  const agent = await createAgent(server, {
+    capabilities: [
+      { ref: 'session_file_system', config: { requires_approval: ['write_file'] } },
+      { ref: 'ask_user' },
+    ],
+    tools: [{ type: 'client_side', name: 'look', description: 'x', parameters: {} }],
+  })
+  const call = async (name: string, args: object) => {
+    const session = await createSession(server, { agent_id: agent.id })
+    await post(server, session.id, scripted({ tool_calls: [{ id: 'c1', name, arguments: args }] }))
+    return session.id
+  }
+  const questions = [{ id: 'q1', question: 'Which?', options: [{ label: 'a' }, { label: 'b' }] }]
+  // Text that SQL cannot hold must not stop the append.
+  const odd = { text: 'nul \u0000, half of a pair \ud800, "input":{}' }
+  const sessions = {
+    'approval.requested': await call('write_file', { path: '/a', content: 'x' }),
+    'question.asked': await call('ask_user', { questions }),
+    'tool_results.requested': await call('look', odd),
+  }
+  for (const [type, sessionId] of Object.entries(sessions)) {
+    const { body } = (await receiver.until(type))[0]!
+    assert.equal(body.data.session_id, sessionId, type)
+    assert.deepEqual(body.data.tool_call_ids, ['c1'], type)
+  }
+})
+
+test('a failed attempt is repeated with the same id, and its outcome is listed', async (t) => {
+  const { server, receiver, webhook } = await started(t)
+  receiver.answer(() => 500)
+  await converse(t, server, (await createSession(server)).id, 'hello')
+  const failed = await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
+  assert.deepEqual(
+    [failed.status, failed.response_status, failed.error],
+    ['pending', 500, 'The receiver answered HTTP 500.'],
+  )
+  const delayMs = Date.parse(failed.next_attempt_at) - Date.parse(failed.last_attempt_at)
+  assert.ok(delayMs >= 4_000 && delayMs <= 6_000, `${delayMs} ms`)
+  receiver.answer(() => 200)
+  await passTime(server)
+  const delivered = await untilDelivery(server, webhook.id, ({ status }) => status === 'delivered')
+  assert.deepEqual(
+    [delivered.attempts, delivered.error, delivered.next_attempt_at],
+    [2, null, null],
+  )
+  assert.deepEqual(
+    receiver.received.map(({ id }) => id),
+    [failed.event_id, failed.event_id],
+  )
+  for (const request of receiver.received) expectSigned(request, webhook.secret)
+})
+
+test('after ten attempts a delivery has failed, until it is resent', async (t) => {
+  const { server, receiver, webhook } = await started(t)
+  receiver.answer(() => 500)
+  await converse(t, server, (await createSession(server)).id, 'hello')
+  for (let attempts = 1; attempts <= 10; attempts += 1) {
+    await untilDelivery(server, webhook.id, (delivery) => delivery.attempts === attempts)
+    await passTime(server)
+  }
+  const failed = await untilDelivery(server, webhook.id, ({ status }) => status === 'failed')
+  assert.equal(failed.next_attempt_at, null)
+  assert.deepEqual(await deliveriesOf(server, webhook.id, '?status=pending'), [])
+  receiver.answer(() => 204)
+  const path = `/v1/webhooks/${webhook.id}/deliveries/${failed.event_id}/resend`
+  const resent = expectStatus(await server.call('POST', path), 200)
+  assert.deepEqual([resent.status, resent.attempts], ['pending', 0])
+  await passTime(server)
+  await untilDelivery(server, webhook.id, ({ status }) => status === 'delivered')
+  assert.equal(receiver.received.length, 11)
+  assert.equal(new Set(receiver.received.map(({ id }) => id)).size, 1)
+})
+
+test('a receiver that is gone disables its webhook at once, with an audit entry', async (t) => {
+  const { server, receiver, webhook } = await started(t)
+  receiver.answer(() => 410)
+  const session = await createSession(server)
+  await converse(t, server, session.id, 'hello')
+  const gone = await eventually(async () => {
+    const { body } = await server.call('GET', `/v1/webhooks/${webhook.id}`)
+    return !body.enabled && body
+  })
+  assert.equal(gone.disabled_reason, 'gone')
+  const { body } = await server.call('GET', `/v1/audit-log?target=${webhook.id}&limit=1`)
+  const { action, actor_type, details } = body.data[0]
+  assert.deepEqual([action, actor_type, details], ['disable_webhook', 'server', { reason: 'gone' }])
+  await converse(t, server, session.id, 'again')
+  assert.equal((await deliveriesOf(server, webhook.id)).length, 1)
+})
+
+test('five days of failures disable a webhook; one success ends the count', async (t) => {
+  const { server, receiver, webhook } = await started(t)
+  const session = await createSession(server)
+  const say = () => converse(t, server, session.id, 'hello')
+  const read = async () => (await server.call('GET', `/v1/webhooks/${webhook.id}`)).body
+  const ageFailures = () =>
+    runSql(server.databaseUrl, `update webhooks set failing_since = now() - interval '6 days'`)
+  receiver.answer(() => 500)
+  await say()
+  await eventually(async () => (await read()).failing_since)
+  await ageFailures()
+  receiver.answer(() => 204)
+  await say()
+  await eventually(async () => (await read()).failing_since === null)
+  receiver.answer(() => 500)
+  await say()
+  await eventually(async () => (await read()).failing_since)
+  assert.equal((await read()).enabled, true)
+  await ageFailures()
+  await passTime(server)
+  await eventually(async () => !(await read()).enabled)
+  assert.equal((await read()).disabled_reason, 'failing')
+  receiver.answer(() => 204)
+  const body = { enabled: true }
+  const enabled = expectStatus(await server.call('PATCH', `/v1/webhooks/${webhook.id}`, body), 200)
+  assert.deepEqual([enabled.disabled_reason, enabled.failing_since], [null, null])
+  await passTime(server)
+  await eventually(async () => {
+    const waiting = await deliveriesOf(server, webhook.id, '?status=pending')
+    return waiting.length === 0
+  })
+})
+
+test('Retry-After pauses the whole webhook', async (t) => {
+  const { server, receiver, webhook } = await started(t)
+  receiver.answer(() => (response) => response.writeHead(429, { 'retry-after': '3600' }).end())
+  const session = await createSession(server)
+  await converse(t, server, session.id, 'hello')
+  const paused = await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
+  const delayMs = Date.parse(paused.next_attempt_at) - Date.parse(paused.last_attempt_at)
+  assert.ok(delayMs > 3_500_000 && delayMs <= 3_600_000, `${delayMs} ms`)
+  const other = await createWebhook(server, `${receiver.url}other`)
+  await converse(t, server, session.id, 'again')
+  await eventually(async () => receiver.received.some(({ path }) => path === '/other'))
+  const [row] = await queryRows<{ paused: boolean }>(
+    server.databaseUrl,
+    'select resume_at > now() as paused from webhooks where id = $1',
+    [webhook.id],
+  )
+  assert.equal(row!.paused, true)
+  assert.equal(receiver.received.filter(({ path }) => path === '/').length, 1)
+  assert.notEqual(other.id, webhook.id)
+})
+
+test('redirects are failures that are not followed', async (t) => {
+  const { server, receiver, webhook } = await started(t)
+  const location = `${receiver.url}elsewhere`
+  receiver.answer(() => (response) => response.writeHead(307, { location }).end())
+  await converse(t, server, (await createSession(server)).id, 'hello')
+  const { error } = await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
+  assert.equal(error, 'The receiver redirects (HTTP 307), which is not followed.')
+  assert.deepEqual(
+    receiver.received.map(({ path }) => path),
+    ['/'],
+  )
+})
+
+test('a response counts by its status, however long its body is', async (t) => {
+  const { server, receiver, webhook } = await started(t)
+  const endless = Buffer.alloc(100_000)
+  receiver.answer(() => (response) => {
+    response.writeHead(200)
+    const more = () => void response.write(endless, (error) => error || setImmediate(more))
+    more()
+  })
+  await converse(t, server, (await createSession(server)).id, 'hello')
+  await untilDelivery(server, webhook.id, ({ status }) => status === 'delivered')
+})
+
+test('a receiver that hangs does not delay those of others', async (t) => {
+  const { server, receiver } = await started(t)
+  const hanging = await startReceiver(t)
+  hanging.answer(() => () => {})
+  await createWebhook(server, hanging.url)
+  const session = await createSession(server)
+  await converse(t, server, session.id, 'hello')
+  await hanging.until('turn.completed')
+  for (let turns = 2; turns <= 5; turns += 1) {
+    await converse(t, server, session.id, 'again')
+    await receiver.until('turn.completed', turns)
+  }
+  const states = await queryRows<{ attempted: boolean }>(
+    server.databaseUrl,
+    `select attempted_at is not null as attempted from webhook_deliveries d
+    join webhooks w on w.id = d.webhook_id where w.url = $1`,
+    [hanging.url],
+  )
+  assert.ok(states.length > 0 && states.every(({ attempted }) => !attempted), 'it still hangs')
+})
+
+test('an address that resolves to a private one is not reached', async (t) => {
+  const receiver = await startReceiver(t)
+  const server = await startServer(t)
+  const webhook = await createWebhook(server, 'https://hooks.invalid/')
+  await runSql(server.databaseUrl, `update webhooks set url = '${receiver.url}'`)
+  await converse(t, server, (await createSession(server)).id, 'hello')
+  const { error } = await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
+  assert.equal(error, 'The receiver is not on the public internet and is not allowed.')
+  assert.deepEqual(receiver.received, [])
+})
+
+test('filters limit a webhook to an agent or a channel', async (t) => {
+  const receiver = await startReceiver(t)
+  const server = await startWithWebhooks(t)
+  const agent = await createAgent(server)
+  const channel = await openChannel(server)
+  const fields = { events: ['session.created'] }
+  await createWebhook(server, `${receiver.url}agent`, { ...fields, agent_id: agent.id })
+  await createWebhook(server, `${receiver.url}channel`, { ...fields, channel_id: channel.id })
+  await createWebhook(server, `${receiver.url}all`, fields)
+  const other = await createSession(server)
+  const ofAgent = await createSession(server, { agent_id: agent.id })
+  const { id: ofChannel } = expectStatus(await channel.call('POST', '/sessions', {}), 201)
+  await receiver.until('session.created', 5)
+  const got = (path: string) =>
+    receiver.received
+      .filter((request) => request.path === path)
+      .map(({ body }) => body.data.session_id)
+      .sort()
+  assert.deepEqual(got('/agent'), [ofAgent.id])
+  assert.deepEqual(got('/channel'), [ofChannel])
+  assert.deepEqual(got('/all'), [other.id, ofAgent.id, ofChannel].sort())
+})
+
+test('the copied events of a fork are not sent again', async (t) => {
+  const events = ['session.created', 'turn.completed']
+  const { server, receiver, webhook } = await started(t, { events })
+  const { id } = await createSession(server)
+  await converse(t, server, id, 'hello')
+  const fork = expectStatus(await server.call('POST', `/v1/sessions/${id}/fork`, {}), 201)
+  await receiver.until('session.created', 2)
+  const ofFork = (await deliveriesOf(server, webhook.id)).filter(
+    ({ data }: { data: { session_id: string } }) => data.session_id === fork.id,
+  )
+  assert.deepEqual(
+    ofFork.map(({ event_type }: { event_type: string }) => event_type),
+    ['session.created'],
+  )
+})
+
+test('until the first webhook exists, appends run no trigger', async (t) => {
+  const server = await startWithWebhooks(t)
+  const enabled = async () =>
+    (
+      await queryRows<{ tgenabled: string }>(
+        server.databaseUrl,
+        `select tgenabled from pg_trigger where tgname in ('webhooks_of_session', 'webhooks_of_new_session')`,
+      )
+    ).map(({ tgenabled }) => tgenabled)
+  assert.deepEqual(await enabled(), ['D', 'D'])
+  await createWebhook(server, 'https://hooks.invalid/')
+  assert.deepEqual(await enabled(), ['O', 'O'])
+})
+
+test('events of a node that stops before it sends them are sent by another one', async (t) => {
+  const receiver = await startReceiver(t)
+  const api = await startWithWebhooks(t, { env: { ROLE: 'api' } })
+  const webhook = await createWebhook(api, receiver.url, { events: ['session.created'] })
+  const sessions = await Promise.all(Array.from({ length: 20 }, () => createSession(api)))
+  assert.equal((await deliveriesOf(api, webhook.id, '?status=pending')).length, 20)
+  // A node that died with a claim: the claim is due again after its lease.
+  await runSql(api.databaseUrl, 'update webhook_deliveries set claim = claim + 1')
+  await api.stop()
+  const { databaseUrl } = api
+  const nodes = [
+    await startWithWebhooks(t, { databaseUrl }),
+    await startWithWebhooks(t, { databaseUrl }),
+  ]
+  const requests = await receiver.until('session.created', 20)
+  await eventually(async () => {
+    const waiting = await deliveriesOf(nodes[0]!, webhook.id, '?status=pending')
+    return waiting.length === 0
+  })
+  assert.deepEqual(
+    requests.map(({ body }) => body.data.session_id).sort(),
+    sessions.map(({ id }) => id).sort(),
+  )
+})
+
+test('old deliveries and those of deleted webhooks are deleted', async (t) => {
+  const receiver = await startReceiver(t)
+  const server = await startWithWebhooks(t, { sweepIntervalMs: 100 })
+  const kept = await createWebhook(server, receiver.url, { events: ['session.created'] })
+  const deleted = await createWebhook(server, receiver.url, { events: ['session.created'] })
+  await createSession(server)
+  await createSession(server)
+  await receiver.until('session.created', 4)
+  expectStatus(await server.call('DELETE', `/v1/webhooks/${deleted.id}`), 204)
+  const left = async (id: string) => {
+    const rows = await queryRows(
+      server.databaseUrl,
+      'select 1 from webhook_deliveries where webhook_id = $1',
+      [id],
+    )
+    return rows.length
+  }
+  await eventually(async () => (await left(deleted.id)) === 0)
+  assert.equal(await left(kept.id), 2)
+  await runSql(
+    server.databaseUrl,
+    `update webhook_deliveries set created_at = now() - interval '8 days'
+    where event_id = (select min(event_id) from webhook_deliveries)`,
+  )
+  await eventually(async () => (await left(kept.id)) === 1)
+})

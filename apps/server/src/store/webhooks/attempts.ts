@@ -1,0 +1,169 @@
+import { newId } from '../../ids.ts'
+import type { Db, Statement } from '../database.ts'
+import { statement, valuesOf } from '../statements.ts'
+
+/** Deliveries of one claim. A constant in the text, so that the planner expects few rows. */
+const claimedMax = 64
+
+const claim = statement(
+  'claim-webhook-deliveries',
+  `
+with w as (
+  select * from webhooks
+  where id = :webhookId and enabled and (resume_at is null or resume_at <= now())
+), oldest as (
+  select d.event_id from w join webhook_deliveries d on d.webhook_id = w.id
+  where d.webhook_id = :webhookId and d.due_at <= now()
+  order by d.due_at limit ${claimedMax} for update of d skip locked
+), due as (
+  select event_id from oldest limit (select greatest(1, ${claimedMax} >> least(failures, 30)) from w)
+)
+update webhook_deliveries d set claim = d.claim + 1, due_at = clock_timestamp() + :leaseMs::float8 * interval '1 millisecond'
+from w, due where d.webhook_id = :webhookId and d.event_id = due.event_id
+returning d.event_id, d.event_type, d.body::text as body, d.claim, d.attempts, d.created_at,
+  w.org_id, w.url, w.for_tasks, w.secret,
+  case when w.previous_valid_until > now() then w.previous_secret end as previous_secret`,
+)
+
+/** A delivery that one node attempts, with the receiver at that time. Secrets are envelopes. */
+export type ClaimedDelivery = {
+  event_id: string
+  event_type: string
+  body: string
+  claim: number
+  attempts: number
+  created_at: string
+  org_id: string
+  url: string
+  for_tasks: boolean
+  secret: string | null
+  previous_secret: string | null
+}
+
+type Claiming = { webhookId: string; leaseMs: number }
+
+/**
+ * Claims deliveries of a webhook that are due: none while it is disabled or paused, and few while
+ * it fails. Without an outcome they are due again after `leaseMs`.
+ */
+export const claimDeliveries = (db: Db, of: Claiming) =>
+  db.run<ClaimedDelivery>(claim, valuesOf(claim, of))
+
+/** The outcome of an attempt. */
+export type DeliveryOutcome = {
+  eventId: string
+  claim: number
+  status: 'pending' | 'delivered' | 'failed'
+  /** Time until the next attempt of a pending delivery. */
+  delayMs: number
+  responseStatus: number | null
+  durationMs: number
+  error: string | null
+}
+
+/** What the outcomes mean for the whole webhook. */
+export type ReceiverState = {
+  /** True if the receiver has accepted a delivery. */
+  isWorking: boolean
+  /** Disables the webhook at once. */
+  isGone: boolean
+  /** Time that the receiver asked for; no attempt is made before. */
+  pauseMs: number
+}
+
+/** Failed rounds in a row before a webhook is paused, and its longest pause. */
+const patience = 3
+const pauseSecondsMax = 60
+
+const settle = statement(
+  'settle-webhook-deliveries',
+  `
+with o as (
+  select * from unnest(
+    :eventIds::text[], :claims::integer[], :statuses::text[], :delays::float8[],
+    :codes::integer[], :durations::integer[], :errors::text[]
+  ) as o(event_id, claim, status, delay_ms, response_status, duration_ms, error)
+), d as (
+  update webhook_deliveries d set
+    status = o.status,
+    attempts = d.attempts + 1,
+    due_at = case when o.status = 'pending' then clock_timestamp() + o.delay_ms * interval '1 millisecond' end,
+    attempted_at = clock_timestamp(),
+    response_status = o.response_status,
+    duration_ms = o.duration_ms,
+    error = o.error
+  from o where d.webhook_id = :webhookId and d.event_id = o.event_id and d.claim = o.claim
+), w as (
+  update webhooks set
+    failing_since = case when :isWorking::boolean then null else coalesce(failing_since, clock_timestamp()) end,
+    failures = case when :isWorking then 0 else failures + 1 end,
+    resume_at = clock_timestamp() + greatest(
+      :pauseMs::float8 * interval '1 millisecond',
+      case when not :isWorking and failures >= ${patience}
+        then least(${pauseSecondsMax}, 2 ^ least(failures - ${patience}, 9)) * interval '1 second' end
+    ),
+    enabled = not :isGone::boolean and (:isWorking or failing_since > now() - :failingDays::float8 * interval '1 day') is not false,
+    disabled_reason = case
+      when :isGone then 'gone'
+      when not :isWorking and failing_since <= now() - :failingDays::float8 * interval '1 day' then 'failing'
+    end
+  where id = :webhookId and enabled and (not :isWorking or :isGone or :pauseMs::float8 > 0 or failing_since is not null)
+  returning org_id, enabled, disabled_reason
+)
+insert into audit_log (org_id, id, actor_type, action, target, details)
+select org_id, :auditId, 'server', 'disable_webhook', :webhookId, json_build_object('reason', disabled_reason)
+from w where not enabled
+returning org_id`,
+)
+
+/**
+ * Stores the outcomes of one webhook's claims. Disables a webhook whose receiver is gone, or has
+ * failed for `failingDays`, with an audit entry: then it returns the organization.
+ * Contract: a claim that another one has replaced changes nothing.
+ */
+export async function settleDeliveries(
+  db: Db,
+  webhookId: string,
+  outcomes: readonly DeliveryOutcome[],
+  state: ReceiverState & { failingDays: number },
+): Promise<string | undefined> {
+  const values = {
+    ...state,
+    webhookId,
+    eventIds: outcomes.map(({ eventId }) => eventId),
+    claims: outcomes.map(({ claim }) => claim),
+    statuses: outcomes.map(({ status }) => status),
+    delays: outcomes.map(({ delayMs }) => delayMs),
+    codes: outcomes.map(({ responseStatus }) => responseStatus),
+    durations: outcomes.map(({ durationMs }) => durationMs),
+    errors: outcomes.map(({ error }) => error),
+    auditId: newId('audit'),
+  }
+  const [disabled] = await db.run<{ org_id: string }>(settle, valuesOf(settle, values))
+  return disabled?.org_id
+}
+
+/** Counts the webhooks that may send, also those without deliveries. */
+const wake: Statement = {
+  name: 'wake-webhooks',
+  text: `
+select count(*)::int as enabled, count(case when exists (
+  select from webhook_deliveries d where d.webhook_id = w.id and d.due_at <= now()
+) then graphile_worker.add_job(
+  'webhook',
+  json_build_object('org_id', w.org_id, 'webhook_id', w.id),
+  job_key => 'webhook:' || w.id,
+  job_key_mode => 'preserve_run_at',
+  priority => 10
+) end) as jobs from webhooks w
+where w.enabled and (w.resume_at is null or w.resume_at <= now())`,
+}
+
+/**
+ * Adds a job for each webhook with deliveries that are due: new ones, retries, and those whose node
+ * has died. Turns come before them. Returns the number of webhooks that may send.
+ */
+export async function wakeWebhooks(db: Db): Promise<number> {
+  const [row] = await db.run<{ enabled: number }>(wake, [])
+  return row!.enabled
+}

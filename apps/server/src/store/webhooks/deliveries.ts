@@ -1,0 +1,100 @@
+import type { WebhookDelivery, WebhookDeliveryQuery } from '@outlast/contract'
+import { ApiError } from '../../errors.ts'
+import type { Db, Statement } from '../database.ts'
+
+const columns = `d.event_id, d.event_type, d.body as data, d.status, d.attempts, d.due_at::timestamptz(3) as next_attempt_at,
+  d.attempted_at as last_attempt_at, d.response_status, d.duration_ms, d.error, d.created_at`
+
+const matching = `from webhook_deliveries d where d.webhook_id = $1 and ($2::text is null or d.status = $2)`
+
+const list: Statement = {
+  name: 'list-webhook-deliveries',
+  text: `
+select ${columns} ${matching}
+order by d.created_at desc, d.event_id desc offset $3 limit $4`,
+}
+
+const countedMax = 10_000
+
+const counted: Statement = {
+  name: 'count-webhook-deliveries',
+  text: `select count(*)::int as total from (select 1 ${matching} limit ${countedMax + 1}) counted`,
+}
+
+type DeliveryFilter = Pick<WebhookDeliveryQuery, 'status'> & { offset: number; limit: number }
+
+/** Lists the deliveries of a webhook, newest first. Contract: the webhook exists. */
+export async function listDeliveries(
+  db: Db,
+  webhookId: string,
+  { status = undefined, offset, limit }: DeliveryFilter,
+): Promise<{ data: WebhookDelivery[]; total: number; total_capped?: boolean }> {
+  const filter = [webhookId, status ?? null]
+  const data = await db.run<WebhookDelivery>(list, [...filter, offset, limit])
+  const [row] = await db.run<{ total: number }>(counted, filter)
+  const { total } = row!
+  return total > countedMax ? { data, total: countedMax, total_capped: true } : { data, total }
+}
+
+const resend: Statement = {
+  name: 'resend-webhook-delivery',
+  text: `
+with d as (
+  update webhook_deliveries d set status = 'pending', attempts = 0, claim = claim + 1, due_at = clock_timestamp()
+  where d.webhook_id = $1 and d.event_id = $2 returning ${columns}
+), j as (
+  select graphile_worker.add_job(
+    'webhook',
+    json_build_object('org_id', w.org_id, 'webhook_id', w.id),
+    job_key => 'webhook:' || w.id,
+    job_key_mode => 'preserve_run_at',
+    priority => 10
+  ) from d join webhooks w on w.id = $1
+)
+select d.*, (select count(*) from j) as jobs from d`,
+}
+
+/**
+ * Sends an event again, under the same id and with all attempts. Contract: the webhook exists;
+ * throws 404 without the delivery.
+ */
+export async function resendDelivery(db: Db, webhookId: string, eventId: string) {
+  type Row = WebhookDelivery & { jobs: unknown }
+  const [row] = await db.run<Row>(resend, [webhookId, eventId])
+  if (!row) throw new ApiError('not_found', 'Delivery')
+  const { jobs: _, ...delivery } = row
+  return delivery
+}
+
+const rowsAtOnce = 1_000
+const batchesMax = 1_000
+
+/** The rows of a webhook in the order of their age: no statement takes long, even for many rows. */
+const expired: Statement = {
+  name: 'sweep-webhook-deliveries',
+  text: `
+with e as (
+  select d.webhook_id, d.event_id from webhooks w, lateral (
+    select webhook_id, event_id from webhook_deliveries d
+    where d.webhook_id = w.id and (w.deleted_at is not null or d.created_at < now() - $1::integer * interval '1 day')
+    order by d.created_at limit ${rowsAtOnce} for update skip locked
+  ) d limit ${rowsAtOnce}
+)
+delete from webhook_deliveries d using e where d.webhook_id = e.webhook_id and d.event_id = e.event_id
+returning 1`,
+}
+
+const emptied: Statement = {
+  name: 'sweep-webhooks',
+  text: `
+delete from webhooks w where deleted_at < now() - interval '1 hour'
+  and not exists (select from webhook_deliveries d where d.webhook_id = w.id)`,
+}
+
+/** Deletes deliveries that are older than `days`, and what is left of deleted webhooks. */
+export async function sweepDeliveries(db: Db, days: number): Promise<void> {
+  for (let batch = 0; batch < batchesMax; batch += 1) {
+    if ((await db.run(expired, [days])).length < rowsAtOnce) break
+  }
+  await db.run(emptied, [])
+}
