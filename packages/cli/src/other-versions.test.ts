@@ -31,6 +31,7 @@ const ids: Record<string, string> = {
   '<model>': `model_${digits}`,
   '<server>': `mcp_${digits}`,
   '<schedule>': uuid,
+  '<webhook>': `wh_${digits}`,
   '<key>': uuid,
   '<account>': uuid,
   '<org>': `org_${digits}`,

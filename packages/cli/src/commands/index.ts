@@ -71,6 +71,11 @@ export const nouns: Record<string, Entry> = {
     summary: 'show tokens and cost by day, agent, model, user or key',
     load: async () => (await import('./usage.ts')).usage,
   },
+  webhooks: {
+    summary:
+      'requests for events: list, get, create, update, delete, rotate, test, deliveries, resend',
+    load: async () => (await import('./webhooks.ts')).webhooks,
+  },
   workflows: {
     summary: 'turns that are open or failed: list, get, cancel, retry',
     load: async () => (await import('./workflows.ts')).workflows,

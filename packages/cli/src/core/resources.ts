@@ -16,6 +16,7 @@ export type Row = {
   title?: string | null
   preview?: string | null
   status?: string
+  url?: string
 }
 
 type Calls = { outlast: Outlast; signal: AbortSignal }
@@ -92,6 +93,13 @@ export const kinds: Readonly<Record<string, Kind>> = {
     isId: uuid,
     namesOf: nameOnly,
     list: ({ schedules }, page, options) => schedules.list(page, options),
+  },
+  WEBHOOK: {
+    noun: 'webhook',
+    listing: 'outlast webhooks list',
+    isId: prefixed('wh'),
+    namesOf: ({ url }) => [url],
+    list: ({ webhooks }, page, options) => webhooks.list(page, options),
   },
   KEY: {
     noun: 'API key',
