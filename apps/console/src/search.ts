@@ -97,7 +97,7 @@ export const readOperationsSearch = reader({
 })
 
 export const readSettingsSearch = reader({
-  tab: oneOf(['profile', 'keys', 'members', 'organizations', 'audit', 'about']),
+  tab: oneOf(['profile', 'keys', 'members', 'organizations', 'webhooks', 'audit', 'about']),
   action: text,
   target: text,
   since: text,

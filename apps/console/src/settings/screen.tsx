@@ -9,17 +9,20 @@ import { ApiKeys } from './keys.tsx'
 import { Members } from './members.tsx'
 import { Organizations } from './organizations.tsx'
 import { Profile } from './profile.tsx'
+import { Webhooks } from './webhooks/list.tsx'
 
 const tabs = [
   { tab: 'profile', label: 'Profile' },
   { tab: 'keys', label: 'API keys' },
   { tab: 'members', label: 'Members' },
   { tab: 'organizations', label: 'Organizations' },
+  { tab: 'webhooks', label: 'Webhooks' },
   { tab: 'audit', label: 'Audit log' },
   { tab: 'about', label: 'About' },
 ] as const
 
-const withoutAccounts = ['audit', 'about']
+const withoutAccounts = ['webhooks', 'audit', 'about']
+const forAdministrators = ['webhooks', 'audit']
 
 /** Account, keys, members, organizations and audit log. */
 export function SettingsScreen() {
@@ -32,7 +35,9 @@ export function SettingsScreen() {
   if (error) return <Failure error={error} retry={() => me.refetch()} />
   if (!config.data || me.data === undefined) return null
   const offered = tabs.filter(
-    ({ tab }) => (!isOff || withoutAccounts.includes(tab)) && (tab !== 'audit' || mayAdminister),
+    ({ tab }) =>
+      (!isOff || withoutAccounts.includes(tab)) &&
+      (mayAdminister || !forAdministrators.includes(tab)),
   )
   const tab = search.tab ?? offered[0]!.tab
   return (
@@ -47,6 +52,7 @@ export function SettingsScreen() {
             {tab === 'keys' && <ApiKeys />}
             {tab === 'members' && <Members />}
             {tab === 'organizations' && <Organizations />}
+            {tab === 'webhooks' && <Webhooks />}
             {tab === 'audit' && <Audit />}
             {tab === 'about' && <About />}
           </>
