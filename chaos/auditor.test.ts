@@ -152,6 +152,12 @@ const broken: Record<string, Evidence[]> = {
     changed((session) => Object.assign(session, { statusAtEnd: 'active' })),
     evidenceOf(without('session.idled')),
   ],
+  'every webhook is delivered with a stable id': [
+    changed(({ hooked }) => hooked.pop()),
+    changed(({ hooked }) => Object.assign(hooked[0]!, { accepted: false })),
+    changed(({ hooked }) => Object.assign(hooked[0]!, { header: 'another' })),
+    changed(({ hooked }) => hooked.push({ ...hooked[0]!, header: 'event_x', id: 'event_x' })),
+  ],
 }
 
 test('a legal log has no violation', () => {

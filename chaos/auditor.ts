@@ -22,6 +22,7 @@ import {
   unendedTurns,
   unevenCalls,
 } from './audit-turns.ts'
+import { wrongWebhooks } from './audit-webhooks.ts'
 import type { Evidence, FaultDone, ScheduleEvidence, SessionEvidence } from './evidence.ts'
 import type { Effect } from './ledger.ts'
 
@@ -62,6 +63,7 @@ export const checks: Record<string, Check> = {
   'idle only after everything is readable': earlyIdles,
   'no session without owner for 10 s': standstills,
   'idle at the end': notIdle,
+  'every webhook is delivered with a stable id': wrongWebhooks,
 }
 
 /** The same for schedules. */

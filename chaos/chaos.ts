@@ -20,6 +20,7 @@ import type { Outcome } from './report.ts'
 import { openSchedules, readSchedules } from './schedules.ts'
 import { databaseWithStandby } from './standby.ts'
 import { watch } from './watch.ts'
+import { openWebhook, readReceived, startReceiver } from './webhooks.ts'
 
 export type ChaosOptions = {
   seed: number
@@ -121,6 +122,9 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   const clientFor = (name: string) =>
     createClient({ doors, mishaps, signal, random: randomOf(seed, 'client', name) })
   const client = clientFor('setup')
+  const receiver = await startReceiver(randomOf(seed, 'receiver'))
+  signal.addEventListener('abort', receiver.close)
+  await openWebhook(client, receiver.url)
   evidence.sessions = await openSessions(client, running.sessions)
   evidence.schedules = await openSchedules(client, schedulesCount)
   const { sessions } = evidence
@@ -153,6 +157,7 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   await Promise.race([talked, sleep(settleMsMax, undefined, { signal })])
   await readTheEnd(running, { client, evidence, followers })
   await readSchedules(client, evidence.schedules, { signal, forMs: settleMsMax })
+  await readReceived(receiver, evidence.sessions, { signal, forMs: settleMsMax })
   end()
   await Promise.all([watching, talked, ...followers.map((follower) => follower.ended)])
 }

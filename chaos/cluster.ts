@@ -177,6 +177,8 @@ function environment({ role, port, databaseUrl, folder }: Settings) {
     PORT: String(port),
     DATABASE_URL: databaseUrl,
     LOG_LEVEL: 'info',
+    SECRETS_ENCRYPTION_KEY: `chaos:${Buffer.alloc(32, 1).toString('base64')}`,
+    PRIVATE_HOSTS_ALLOWED: 'webhook=127.0.0.1',
     SIMULATED_SCRIPTS: 'true',
     SSE_HEARTBEAT_MS: '1000',
     SHUTDOWN_GRACE_MS: '1500',

@@ -26,6 +26,15 @@ export type Glimpse = { node: string; after: number; known: number; sequences: n
 /** The last event in the log right after the session was reported idle. */
 export type IdleSeen = { node: string; lastType: string; lastSequence: number }
 
+/** A request of a webhook: the id of its header and of its body, and whether it got a 2xx. */
+export type HookedEvent = {
+  header: string
+  id: string
+  type: string
+  session: string
+  accepted: boolean
+}
+
 export type SessionEvidence = {
   id: string
   /** The log at the end, as each node returned it. */
@@ -42,6 +51,8 @@ export type SessionEvidence = {
   cancelled: number
   followed: Followed[]
   glimpses: Glimpse[]
+  /** Requests for its events. */
+  hooked: HookedEvent[]
   idles: IdleSeen[]
   /** Longest time without a new event while the turn should run and a node was able to run it. */
   stalledMs: number
@@ -88,6 +99,7 @@ export function newSession(id: string, modelIsSound: boolean): SessionEvidence {
     cancelled: 0,
     followed: [],
     glimpses: [],
+    hooked: [],
     idles: [],
     stalledMs: 0,
     texts: new Set(),

@@ -1,6 +1,7 @@
 import type { Event, EventContext, EventDataOf, EventType } from '@outlast/contract'
 import { addCopy, type Evidence, newSession, type SessionEvidence } from './evidence.ts'
 import type { Effect } from './ledger.ts'
+import { isHooked } from './webhooks.ts'
 
 const id = (noun: string, number: number) => `${noun}_${String(number).padStart(32, '0')}`
 
@@ -102,7 +103,9 @@ export function evidenceOf(
   change: (session: SessionEvidence) => void = () => {},
   effects = legalEffects(),
 ): Evidence {
-  const events = log.map((event, index) => ({ ...event, sequence: index + 1 }) as Event)
+  const events = log.map(
+    (event, index) => ({ ...event, id: id('event', index + 1), sequence: index + 1 }) as Event,
+  )
   const session = newSession(sessionId, true)
   for (const event of events) {
     const { sequence = 0, type } = event
@@ -122,6 +125,9 @@ export function evidenceOf(
     statusAtEnd: 'idle',
     posted: [posted],
     followed: [{ name: 'follower a', seen, connections: 1, resumes: 0 }],
+    hooked: events
+      .filter(isHooked)
+      .map(({ id, type }) => ({ header: id, id, type, session: sessionId, accepted: true })),
     glimpses: [
       { node: 'node 1', after: 0, known: 2, sequences: events.map(({ sequence }) => sequence!) },
     ],
