@@ -1,7 +1,7 @@
 /**
  * Drives a server with the published clients of the API, in Python and in Rust: the oldest version
- * in the registry, the last 0.1, the last 0.3, and the newest. `-- python` or `-- rust` limits it
- * to one language.
+ * in the registry, the last 0.1, the last 0.3, and the newest. Then verifies requests of webhooks
+ * with the libraries of receivers. `-- python`, `-- rust` or `-- webhooks` limits it to one.
  * Contract: exits with 1 when a version 0.1 or 0.3 fails, or when Python, cargo or a registry is
  * missing. Failures of other versions are only reported. All installed files are in dist/.
  */
@@ -22,31 +22,57 @@ const lines = ['0.1.', '0.3.']
 /** A missing tool that the user can install. */
 class Missing extends Error {}
 
-const languages = { python: pythonClients, rust: rustClients }
+const languages = { python: pythonClients, rust: rustClients, webhooks: () => [] }
+
+/** Libraries that verify webhooks, with the versions that are tested. */
+const verifiers = {
+  npm: ['standardwebhooks@1.1.1', 'svix@1.99.1', 'openai@6.49.0'],
+  python: ['standardwebhooks==1.1.0', 'svix==2.9.1', 'openai==3.57.0'],
+}
 
 try {
   const given = process.argv.slice(2)
   const odd = given.find((word) => !(word in languages))
   if (odd !== undefined)
-    throw new Missing(`Unknown language ${odd}. Use python or rust, or no argument for both.`)
+    throw new Missing(`Unknown word ${odd}. Use python, rust or webhooks, or no argument for all.`)
   const wanted = Object.entries(languages).filter(
     ([language]) => given.length === 0 || given.includes(language),
   )
-  process.exitCode = test(wanted.flatMap(([, install]) => install()))
+  const names = wanted.map(([language]) => language)
+  const clients = wanted.flatMap(([, install]) => install())
+  const failed = names.join() === 'webhooks' ? 0 : test('published', JSON.stringify(clients))
+  process.exitCode = failed || (names.includes('webhooks') ? test('webhooks', installed()) : 0)
 } catch (error) {
   if (!(error instanceof Missing)) throw error
   console.error(error.message)
   process.exitCode = 1
 }
 
-function test(clients: PublishedClient[]): number {
+/** Runs one test file with what was installed for it, as JSON. */
+function test(subject: 'published' | 'webhooks', given: string): number {
   const script = path.join(root, 'scripts/test.ts')
-  const { status } = spawnSync(process.execPath, [script, path.join(tests, 'published.test.ts')], {
+  const file = path.join(tests, `${subject}.test.ts`)
+  const { status } = spawnSync(process.execPath, [script, file], {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, OUTLAST_TEST_CLIENTS: JSON.stringify(clients) },
+    env: { ...process.env, OUTLAST_TEST_CLIENTS: given },
   })
   return status ?? 1
+}
+
+/** Installs the libraries that verify webhooks; returns commands that use them, as JSON. */
+function installed(): string {
+  const folder = path.join(cache, 'webhooks')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(path.join(folder, 'package.json'), '{ "private": true }')
+  run('npm', ['install', '--silent', '--prefix', folder, ...verifiers.npm])
+  const program = pip('webhooks')
+  run(program, ['install', '--quiet', '--disable-pip-version-check', ...verifiers.python])
+  const python = path.join(path.dirname(program), 'python')
+  return JSON.stringify([
+    [process.execPath, path.join(tests, 'verify_webhook.mjs'), folder],
+    [python, path.join(tests, 'verify_webhook.py')],
+  ])
 }
 
 /** Contract: `versions` has all versions, newest first. */
