@@ -45,6 +45,7 @@ import { tracing } from './tracing.ts'
 import { turn } from './turn.ts'
 import { turnMemory } from './turn-memory.ts'
 import { waiting } from './waiting.ts'
+import { webhooks } from './webhooks.ts'
 
 const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'get-session': getSession,
@@ -78,6 +79,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   fork,
   tracing,
   schedules,
+  webhooks,
   'sdk-stream': sdkStream,
   cli,
   console: consoleInBrowser,
