@@ -314,6 +314,16 @@ export const table: Record<string, Row> = {
   get_schedule_stats: byPath(),
   get_execution: byPath(),
   ...budgetAttempts,
+  list_alerts: ownOnly(),
+  create_alert: {
+    attempts: ({ agent_id }, own) => [
+      { body: { ...(bodies.create_alert!(own) as object), agent_id }, answer: missing },
+    ],
+  },
+  get_alert: byPath(),
+  update_alert: byPath(() => ({ threshold: 2 })),
+  delete_alert: byPath(),
+  list_alert_firings: byPath(),
   get_durable_health: nothing("it counts only the caller's own", () => [{ answer: [200] }]),
   list_workflows: ownOnly(
     ({ agent_id }) => `agent_id=${agent_id}`,

@@ -95,6 +95,7 @@ export type Things = {
   image_id: string
   budget_id: string
   execution_id: string
+  alert_id: string
   /** A turn of another session that failed permanently. */
   turn_id: string
   /** A file of the session. */
@@ -211,6 +212,8 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   create_budget: ({ agent_id }) => ({ ...usdBudget, subject_id: agent_id }),
   update_budget: () => ({ limit: 20 }),
   top_up_budget: () => ({ amount: 1 }),
+  create_alert: ({ agent_id }) => ({ name: 'New', metric: 'cost_usd', agent_id, threshold: 1 }),
+  update_alert: () => ({ threshold: 2 }),
   accept_invitation: ({ invitation_token }) => ({ token: invitation_token }),
 }
 
@@ -288,6 +291,9 @@ export async function furnish(
     const path = `/v1/durable/executions/${execution_id}`
     return expectStatus(await call('GET', path), 200).status === 'completed'
   })
+  // Disabled, so that no evaluation changes it.
+  const rule = { name: word, metric: 'failed_turns', agent_id: agent.id, threshold: 1 }
+  const alert = await make('/v1/alerts', { ...rule, enabled: false })
   const image = expectStatus(
     await call('POST', '/v1/images', formOf(pngOf(2, 2), `${word}.png`)),
     201,
@@ -320,6 +326,7 @@ export async function furnish(
     image_id: image.id,
     budget_id: budget.id,
     execution_id,
+    alert_id: alert.id,
     turn_id: failure.data.turn_id,
     path: `${word}.txt`,
     word,

@@ -62,6 +62,7 @@ test('answers every operation of users without an account', async (t) => {
     image_id: `img_${hex}9`,
     budget_id: `bdgt_${hex}9`,
     execution_id: uuid,
+    alert_id: `alert_${hex}9`,
     turn_id: `turn_${hex}9`,
     path: 'a.txt',
     word: 'word',

@@ -41,6 +41,7 @@ const order = [
   ['store/bus/'],
   ['store/files/'],
   ['store/schedules/'],
+  ['store/alerts/'],
   [
     'store/end-user-deletion.ts',
     'store/key-rotation.ts',

@@ -21,6 +21,9 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   agent_channels: rowsOf('agents'), // At most 100 each.
   agent_keys: rowsOf('agent_channels'), // At most 100 valid ones each.
   agents: storage,
+  alert_firings: rowsOf('alerts'), // At most 100 each.
+  alert_samples: rowsOf('alerts'), // At most 62 each.
+  alerts: rowsOf('organizations'), // At most 100 each.
   api_keys: 'API_KEYS_MAX',
   audit_log: 'AUDIT_RETENTION_DAYS_MAX',
   blobs: storage,

@@ -10,9 +10,11 @@ type Table = Record<string, Column>
 const sources = [
   'tables.ts',
   'access-tables.ts',
+  'alert-tables.ts',
   'budget-tables.ts',
   'file-tables.ts',
   'schedule-tables.ts',
+  'webhook-tables.ts',
 ].map((name) => new URL(`../../apps/server/src/store/${name}`, import.meta.url))
 
 /** PostgreSQL's names of the types that `tables.ts` uses, and whether they allow null. */

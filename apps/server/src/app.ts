@@ -26,6 +26,7 @@ import { createThreads } from './project/threads/threads.ts'
 import { createFetchBudgets } from './providers/fetch-budget.ts'
 import { createOutbound } from './providers/outbound.ts'
 import { servicesOf } from './providers/own-services.ts'
+import { keepEvaluating } from './runtime/alerts.ts'
 import type { EventHooksOptions } from './runtime/hooks/event-hooks.ts'
 import { eventHooksOf } from './runtime/hooks/names.ts'
 import { createBreaker } from './runtime/model/circuit-breaker.ts'
@@ -91,6 +92,8 @@ export type AppOptions = {
   alone?: boolean
   /** How often expired rows are deleted. */
   sweepIntervalMs?: number
+  /** How often alerts are evaluated. */
+  alertIntervalMs?: number
   /** Longest time of an event hook for one event. */
   eventHookLimitMs?: number
   /** Called when all parts run; the server listens once it resolves. */
@@ -171,6 +174,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     await runtime.stop(config.SHUTDOWN_GRACE_MS)
   })
   undo.push(keepSweeping(node, starting.sweepIntervalMs).stop)
+  undo.push(keepEvaluating(node, starting.alertIntervalMs).stop)
   node.bus.hello()
   await app.ready()
   inProcess.begin()

@@ -15,6 +15,7 @@ export const changeNouns = [
   'image',
   'key',
   'agent_channel',
+  'alert',
   'member',
   'invitation',
   'organization',

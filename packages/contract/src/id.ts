@@ -21,6 +21,8 @@ export const idPrefixes = {
   budget: 'bdgt',
   ledger_entry: 'ledger',
   webhook: 'wh',
+  alert: 'alert',
+  alert_firing: 'firing',
 } as const
 
 export type Noun = keyof typeof idPrefixes
@@ -51,6 +53,8 @@ export const WebhookId = idOf('webhook', 'a webhook')
 export const AgentKeyId = idOf('agent_key', 'a key of an agent channel')
 export const BudgetId = idOf('budget', 'a budget')
 export const LedgerEntryId = idOf('ledger_entry', 'an entry of a ledger')
+export const AlertId = idOf('alert', 'an alert')
+export const AlertFiringId = idOf('alert_firing', 'one firing of an alert')
 
 /** The only harness. Some clients require one on agents and sessions. */
 export const harnessId = 'harness_00000000000000000000000000000001'

@@ -24,6 +24,7 @@ export const webhookEventTypes = [
   'budget.exhausted',
   'session.created',
   'alert.fired',
+  'alert.resolved',
 ] as const
 
 const WebhookEventType = oneOf(...webhookEventTypes)

@@ -1,6 +1,7 @@
 import { accounts } from './accounts.ts'
 import { agentChannels } from './agent-channels.ts'
 import { agents } from './agents.ts'
+import { alerts } from './alerts.ts'
 import { apiKeys } from './api-keys.ts'
 import { audit } from './audit.ts'
 import { auth } from './auth.ts'
@@ -37,6 +38,7 @@ export function nounsOf(http: Http) {
     url: http.base,
     agentChannels: agentChannels(http),
     agents: agents(http),
+    alerts: alerts(http),
     apiKeys: apiKeys(http),
     audit: audit(http),
     auth: auth(http),

@@ -8,6 +8,7 @@ const keysOf = (noun: string) => ({
 export type NounKeys = ReturnType<typeof keysOf>
 
 export const agentKeys = keysOf('agents')
+export const alertKeys = keysOf('alerts')
 export const apiKeyKeys = keysOf('api-keys')
 export const budgetKeys = keysOf('budgets')
 export const capabilityKeys = keysOf('capabilities')

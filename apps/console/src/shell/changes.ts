@@ -3,6 +3,7 @@ import { useEffect } from 'react'
 import { invalidate, outlast, queryClient } from '../client.ts'
 import {
   agentKeys,
+  alertKeys,
   apiKeyKeys,
   budgetKeys,
   capabilityKeys,
@@ -37,6 +38,7 @@ const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]>
   schedule: [scheduleKeys],
   budget: [budgetKeys],
   webhook: [webhookKeys],
+  alert: [alertKeys],
   image: [imageKeys],
   key: [apiKeyKeys],
   // The console has no screen of channels.

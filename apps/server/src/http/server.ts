@@ -48,6 +48,7 @@ import { mcpServerRoutes } from './routes/models/mcp-servers.ts'
 import { modelRoutes } from './routes/models/models.ts'
 import { vendorRoutes } from './routes/models/provider-checks.ts'
 import { providerRoutes } from './routes/models/providers.ts'
+import { alertRoutes } from './routes/operations/alerts.ts'
 import { changeRoutes } from './routes/operations/changes.ts'
 import { consoleRoutes } from './routes/operations/console.ts'
 import { healthRoutes } from './routes/operations/health.ts'
@@ -242,6 +243,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   sessionStorageRoutes(api)
   userTokenRoutes(api)
   scheduleRoutes(api)
+  alertRoutes(api)
   providerRoutes(api)
   vendorRoutes(api)
   modelRoutes(api)

@@ -111,7 +111,7 @@ async function sweepAll(
 }
 
 /** Contract: runs of one interval never overlap. */
-function repeat(work: () => Promise<void>, intervalMs: number): NodeJS.Timeout {
+export function repeat(work: () => Promise<void>, intervalMs: number): NodeJS.Timeout {
   let isRunning = false
   return setInterval(async () => {
     if (isRunning) return

@@ -100,6 +100,7 @@ export const tablesOfOrganization = [
   'schedules',
   'webhook_deliveries',
   'webhooks',
+  'alerts',
   'turns',
   'failed_turns',
   'api_keys',

@@ -17,6 +17,7 @@ import type {
   SessionTokensTable,
   UsersTable,
 } from './access-tables.ts'
+import type { AlertFiringsTable, AlertSamplesTable, AlertsTable } from './alert-tables.ts'
 import type {
   BudgetLedgerTable,
   BudgetReservationsTable,
@@ -367,4 +368,7 @@ export type Tables = {
   budget_ledger: BudgetLedgerTable
   budget_shards: BudgetShardsTable
   usage_days: UsageDaysTable
+  alerts: AlertsTable
+  alert_samples: AlertSamplesTable
+  alert_firings: AlertFiringsTable
 }

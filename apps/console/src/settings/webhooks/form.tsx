@@ -19,6 +19,7 @@ const types: EventType[] = [
   'budget.exhausted',
   'session.created',
   'alert.fired',
+  'alert.resolved',
 ]
 
 const draftOf = (stored: Webhook | undefined) => ({

@@ -21,6 +21,7 @@ export const tagNames = [
   'Schedules',
   'Budgets',
   'Webhooks',
+  'Alerts',
   'Authentication',
   'API keys',
   'Users',

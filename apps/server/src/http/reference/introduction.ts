@@ -81,6 +81,8 @@ export const tagTexts: Record<TagName, string> = {
   Budgets:
     'Limits on the cost and the tokens of model calls, reserved before a call and counted after it, and reports of usage.',
   Webhooks: 'A webhook is an address that receives a signed request for each event of some types.',
+  Alerts:
+    'Rules on failed turns, cost, waiting time and queue age. Webhooks receive when one fires and when it resolves.',
   Authentication: 'Sign-in with a password or an OAuth issuer, tokens, and the current user.',
   'API keys': 'Keys for programs. A key belongs to one organization and never exceeds its creator.',
   Users: 'Users of the current organization.',
@@ -110,6 +112,7 @@ export const parameterTexts: Record<string, string> = {
   budget_id: 'Id of the budget.',
   schedule_id: 'Id of the schedule.',
   execution_id: 'Id of the execution.',
+  alert_id: 'Id of the alert.',
   provider_id: 'Id of the provider.',
   model_id: 'Id of the model on this server, not the name that its provider uses.',
   server_id: 'Id of the MCP server.',
@@ -153,6 +156,7 @@ export const parameterExamples: Record<string, string> = {
   budget_id: 'bdgt_01933b5a000070008000000000000001',
   schedule_id: '01933b5a-0000-7000-8000-000000000001',
   execution_id: '01933b5a-0000-7000-8000-000000000001',
+  alert_id: 'alert_01933b5a000070008000000000000001',
   provider_id: 'provider_01933b5a000070008000000000000001',
   model_id: 'model_01933b5a000070008000000000000001',
   server_id: 'mcp_01933b5a000070008000000000000001',

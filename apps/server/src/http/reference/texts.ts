@@ -20,6 +20,7 @@ import { executionDocs } from '../routes/channels/channels.docs.ts'
 import { mcpServerDocs } from '../routes/models/mcp-servers.docs.ts'
 import { modelDocs } from '../routes/models/models.docs.ts'
 import { providerDocs } from '../routes/models/providers.docs.ts'
+import { alertDocs } from '../routes/operations/alerts.docs.ts'
 import { workerDocs } from '../routes/operations/workers.docs.ts'
 import { workflowDocs } from '../routes/operations/workflows.docs.ts'
 import { answerDocs } from '../routes/sessions/answers.docs.ts'
@@ -78,6 +79,7 @@ export const operationDocs: Readonly<Record<string, OperationDocs>> = {
   ...budgetDocs,
   ...usageDocs,
   ...webhookDocs,
+  ...alertDocs,
   ...authDocs,
   ...apiKeyDocs,
   ...userDocs,

@@ -1,0 +1,141 @@
+import type { Db, Statement } from '../database.ts'
+
+const claim: Statement = {
+  name: 'claim-alerts',
+  text: `
+with due as (
+  select id from alerts where enabled and due_at <= now()
+  order by due_at limit $2 for update skip locked
+)
+update alerts a set due_at = now() + $1 * interval '1 millisecond' from due where a.id = due.id
+returning a.id`,
+}
+
+/** Claims alerts that are due, and makes them due again in `againMs`. Returns their ids. */
+export async function claimAlerts(
+  db: Db,
+  { againMs, limit }: { againMs: number; limit: number },
+): Promise<string[]> {
+  const claimed = await db.run<{ id: string }>(claim, [againMs, limit])
+  return claimed.map(({ id }) => id)
+}
+
+/** SQL: the organizations of the alerts of some metrics. No alert, no rows are read. */
+const watching = (...metrics: string[]) =>
+  `select org_id from rules where metric in (${metrics.map((metric) => `'${metric}'`).join(', ')})`
+
+/** SQL: rows of `r`'s organization, and of its agent if it has one. */
+const watchedBy = (row: string) =>
+  `${row}.org_id = r.org_id and (r.agent_id is null or ${row}.agent_id = r.agent_id)`
+
+/** SQL: the number of failed turns since a time. The order makes PostgreSQL use the index. */
+const failures = (since: string, max: number) => `(
+  select count(*) from (
+    select from failed_turns f where ${watchedBy('f')} and f.failed_at > ${since}
+    order by f.failed_at desc limit ${max}
+  ) f
+)`
+
+const ageOf = (rows: string) => `coalesce((
+  select extract(epoch from now() - min(w.since)) from ${rows} w where ${watchedBy('w')}
+), 0)`
+
+/** Parts of a window, each with a sample: its start is at most one part too early. */
+const windowParts = 60
+const firingsMax = 100
+
+/**
+ * One statement for all alerts. `base` is the newest sample from before the window, or the oldest
+ * one of an alert that is younger. Each organization's counters, waits and queue are read once.
+ */
+const evaluate: Statement = {
+  name: 'evaluate-alerts',
+  text: `
+with rules as materialized (
+  select a.*, now() - make_interval(secs => a.window_seconds) as since from alerts a
+  where a.id = any($1) and a.enabled for update skip locked
+), counted as materialized (
+  select org_id, agent_id, sum(executions) as turns, sum(cost_nanos) as nanos from counters
+  where org_id in (${watching('failed_turn_share', 'cost_usd')}) group by 1, 2
+), waiting as materialized (
+  select org_id, agent_id, min((waiting_for->>'since')::timestamptz) as since from sessions s
+  where org_id in (${watching('waiting_seconds')}) and waiting_for is not null
+    and (waiting_for->>'type' <> 'tool_results' or exists (
+      select from json_array_elements(waiting_for->'calls') c where c->>'type' <> 'tool_results'
+    ))
+    and not exists (select from turns t where t.id = s.turn_id)
+  group by 1, 2
+), queued as materialized (
+  select t.org_id, s.agent_id, min(t.created_at) as since
+  from turns t join sessions s on s.org_id = t.org_id and s.id = t.session_id
+  where t.org_id in (${watching('queue_seconds')}) and t.node_id is null
+  group by 1, 2
+), measured as materialized (
+  select r.*, f.id as firing_id, f.notified_at, n.turns, n.nanos, base.at as base_at,
+    (case r.metric
+      when 'failed_turns' then ${failures('r.since', 10_000)}
+      when 'failed_turn_share' then case
+        when n.turns - coalesce(base.turns, n.turns) < r.min_turns then 0
+        else least(1, ${failures('base.at', 1_000_000)}::float / greatest(1, n.turns - base.turns)) end
+      when 'cost_usd' then greatest(0, n.nanos - base.cost_nanos) / 1e9
+      when 'waiting_seconds' then ${ageOf('waiting')}
+      when 'queue_seconds' then ${ageOf('queued')}
+    end)::float as measured
+  from rules r
+    left join alert_firings f on f.alert_id = r.id and f.resolved_at is null
+    left join lateral (
+      select coalesce(sum(c.turns), 0)::bigint as turns, coalesce(sum(c.nanos), 0)::bigint as nanos
+      from counted c where ${watchedBy('c')}
+    ) n on true
+    left join lateral (
+      select * from alert_samples s where s.alert_id = r.id
+      order by s.at <= r.since desc, abs(extract(epoch from s.at - r.since)) limit 1
+    ) base on true
+), judged as materialized (
+  select m.*, case
+    when firing_id is null then case when measured >= threshold then 'fired' end
+    when measured < coalesce(resolve_below, threshold) then 'resolved'
+    when notified_at <= now() - make_interval(secs => repeat_seconds) then 'repeated'
+  end as change from measured m
+), evaluated as (
+  update alerts a set value = measured, evaluated_at = now() from judged j where a.id = j.id
+), sampled as (
+  insert into alert_samples (alert_id, at, turns, cost_nanos)
+  select id, now(), turns, nanos from judged j
+  where metric in ('failed_turn_share', 'cost_usd') and not exists (
+    select from alert_samples s
+    where s.alert_id = j.id and s.at > now() - make_interval(secs => j.window_seconds / ${windowParts}.0)
+  )
+), outdated as (
+  delete from alert_samples s using judged j where s.alert_id = j.id and s.at < j.base_at
+), fired as (
+  insert into alert_firings (id, alert_id, threshold, value)
+  select 'firing_' || replace(gen_random_uuid()::text, '-', ''), id, threshold, measured from judged where change = 'fired'
+  on conflict do nothing
+), forgotten as (
+  delete from alert_firings where id in (
+    select old.id from judged j, lateral (
+      select id from alert_firings o where o.alert_id = j.id order by fired_at desc, id desc offset ${firingsMax - 1}
+    ) old where change = 'fired'
+  )
+), changed as (
+  update alert_firings f set
+    resolved_at = case when change = 'resolved' then clock_timestamp() end,
+    resolution = case when change = 'resolved' then 'recovered' end,
+    notified_at = case when change = 'repeated' then clock_timestamp() else f.notified_at end,
+    notifications = f.notifications + case when change = 'repeated' then 1 else 0 end
+  from judged j where f.id = j.firing_id and f.resolved_at is null and change in ('resolved', 'repeated')
+)
+select org_id as "orgId", id, name, change from judged where change is not null`,
+}
+
+export type AlertTransition = {
+  orgId: string
+  id: string
+  name: string
+  change: 'fired' | 'resolved' | 'repeated'
+}
+
+/** Evaluates alerts in one statement, and returns those that changed or were repeated. */
+export const evaluateAlerts = (db: Db, ids: string[]): Promise<AlertTransition[]> =>
+  db.run<AlertTransition>(evaluate, [ids])
