@@ -157,6 +157,22 @@ test('creates a schedule from flags, and lists its runs', async () => {
   assert.equal((await cli(['schedules', 'delete', id, '-y'])).code, 0)
 })
 
+test('creates an alert from flags, changes it, and lists its firings', async () => {
+  const create = ['alerts', 'create', 'Spend', '--metric', 'cost_usd']
+  const alert = await made([...create, '--threshold', '2.5', '--window', '86400', '-a', agent])
+  assert.deepEqual([alert.threshold, alert.window_seconds, alert.agent_id], [2.5, 86_400, agent])
+  const changed = await made(['alerts', 'update', 'spend', '--repeat', '60', '--disable'])
+  assert.deepEqual([changed.repeat_seconds, changed.enabled], [60, false])
+  assert.equal((await made(['alerts', 'update', alert.id, '--no-repeat'])).repeat_seconds, null)
+  assert.match((await cli(['alerts', 'get', alert.id])).stdout, /Fires at +\$2\.50\n/)
+  assert.match((await cli(['alerts', 'list'])).stdout, /Spend +cost_usd +disabled/)
+  assert.match((await cli(['alerts', 'firings', alert.id])).stderr, /It has not fired\./)
+  const wrong = [[], ['--threshold', 'many'], ['--threshold', '-1'], ['--threshold', '1e9']]
+  for (const args of wrong) assert.equal((await cli([...create, ...args])).code, 2)
+  assert.equal((await cli([...create, '--threshold', '1', '--min-turns', '5'])).code, 1)
+  assert.equal((await cli(['alerts', 'delete', alert.id, '-y'])).code, 0)
+})
+
 test('shows nodes, turns and the audit log', async () => {
   const nodes: { id: string }[] = await made(['workers', 'list'])
   const { id } = nodes[0]!

@@ -76,6 +76,10 @@ export const nouns: Record<string, Entry> = {
       'requests for events: list, get, create, update, delete, rotate, test, deliveries, resend',
     load: async () => (await import('./webhooks.ts')).webhooks,
   },
+  alerts: {
+    summary: 'rules on failures, cost and waits: list, get, create, update, delete, firings',
+    load: async () => (await import('./alerts.ts')).alerts,
+  },
   workflows: {
     summary: 'turns that are open or failed: list, get, cancel, retry',
     load: async () => (await import('./workflows.ts')).workflows,

@@ -101,6 +101,13 @@ export const kinds: Readonly<Record<string, Kind>> = {
     namesOf: ({ url }) => [url],
     list: ({ webhooks }, page, options) => webhooks.list(page, options),
   },
+  ALERT: {
+    noun: 'alert',
+    listing: 'outlast alerts list',
+    isId: prefixed('alert'),
+    namesOf: nameOnly,
+    list: ({ alerts }, page, options) => alerts.list(page, options),
+  },
   KEY: {
     noun: 'API key',
     listing: 'outlast keys list',
