@@ -89,7 +89,7 @@ export const readBudgetsSearch = reader({
 })
 
 export const readOperationsSearch = reader({
-  tab: oneOf(['overview', 'turns', 'nodes']),
+  tab: oneOf(['overview', 'turns', 'nodes', 'alerts']),
   status: oneOf(workflowStatuses),
   agent: text,
   /** Time range of the charts, in minutes. */

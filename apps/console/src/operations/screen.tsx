@@ -1,4 +1,5 @@
 import { useSearch } from '@tanstack/react-router'
+import { Alerts } from '../alerts/list.tsx'
 import { Screen } from '../shell/screen.tsx'
 import { Tabs } from '../shell/tabs.tsx'
 import { Nodes } from './nodes.tsx'
@@ -9,9 +10,10 @@ const tabs = [
   { tab: 'overview', label: 'Overview' },
   { tab: 'turns', label: 'Turns' },
   { tab: 'nodes', label: 'Nodes' },
+  { tab: 'alerts', label: 'Alerts' },
 ] as const
 
-/** Health, turns and nodes of the server. */
+/** Health, turns, nodes and alerts of the server. */
 export function OperationsScreen() {
   const { tab = 'overview' } = useSearch({ from: '/operations' })
   return (
@@ -20,6 +22,7 @@ export function OperationsScreen() {
       {tab === 'overview' && <Overview />}
       {tab === 'turns' && <Turns />}
       {tab === 'nodes' && <Nodes />}
+      {tab === 'alerts' && <Alerts />}
     </Screen>
   )
 }
