@@ -1,4 +1,4 @@
-import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { Generated, JSONColumnType } from 'kysely'
 import type { NullableTime, Time } from './columns.ts'
 
 export type WebhooksTable = {
@@ -9,7 +9,7 @@ export type WebhooksTable = {
   event_types: string[]
   agent_id: string | null
   channel_id: string | null
-  for_tasks: ColumnType<boolean, boolean | undefined, never>
+  for_tasks: Generated<boolean>
   secret: string | null
   previous_secret: string | null
   previous_valid_until: NullableTime
