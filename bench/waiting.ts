@@ -45,7 +45,8 @@ insert into events (session_id, sequence, type, ts, context, data)
 select id, 9, 'tool.approval_requested', now(), '{}', json_build_object(
   'tool_call', json_build_object('id', 'call_1', 'name', 'write_file',
     'arguments', json_build_object('path', '/a', 'content', repeat('hello ', 100))))
-from s`
+from s
+on conflict do nothing`
 
 /** What waits for a person among many sessions, of which one of a hundred or of ten waits. */
 export function waiting(options: Options): Promise<Report> {
