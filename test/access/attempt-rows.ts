@@ -1,5 +1,5 @@
 /** Rows of the table of attempts: see attempts.ts. */
-import type { Things } from './operations.ts'
+import type { Things } from './bodies.ts'
 
 /** One way to name a resource of another organization, and the expected response. */
 export type Attempt = {

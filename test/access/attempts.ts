@@ -9,9 +9,9 @@ import {
   ownOnly,
   type Row,
 } from './attempt-rows.ts'
+import { bodies, type Things } from './bodies.ts'
 import { budgetAttempts } from './budget-attempts.ts'
 import { channelOperations } from './operation-sets.ts'
-import { bodies, type Things } from './operations.ts'
 import { webhookAttempts } from './webhook-attempts.ts'
 
 const forOperators: [number, string] = [403, 'forbidden']

@@ -1,5 +1,5 @@
 /** Attempts to reach budgets and usage of another organization, for the table of all attempts. */
-import { bodies, type Things } from './operations.ts'
+import { bodies, type Things } from './bodies.ts'
 
 type Answer = [status: number, code?: string]
 

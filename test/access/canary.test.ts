@@ -14,6 +14,7 @@ import { addMcpServer, sessionWithMcp } from '../../apps/server/test/mcp.ts'
 import { createAgent, createSession, post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { startFails, startProcess, temporaryFolder } from '../process.ts'
+import { bodies, type Things } from './bodies.ts'
 import {
   canary,
   dump,
@@ -24,7 +25,7 @@ import {
   withPassword,
 } from './canary.ts'
 import { endless } from './operation-sets.ts'
-import { bodies, fill, furnish, type Operation, operationsOf, type Things } from './operations.ts'
+import { fill, furnish, type Operation, operationsOf } from './operations.ts'
 
 const secrets = {
   AUTH_JWT_SECRET: canary('jwt'),

@@ -18,16 +18,15 @@ import { runSql } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
+import { bodies, type Things } from './bodies.ts'
 import {
   ask,
-  bodies,
   doorsTo,
   fill,
   furnish,
   type Operation,
   operationsOf,
   snapshotOf,
-  type Things,
   unlimited,
 } from './operations.ts'
 

@@ -13,12 +13,12 @@ import { createSession, eventsOf, post, scripted } from '../../apps/server/test/
 import { follow } from '../../apps/server/test/stream.ts'
 import { type Attempt, missing, type Row } from './attempt-rows.ts'
 import { table } from './attempts.ts'
+import { bodies, type Things } from './bodies.ts'
 import { forTokens, operatorsOnly, unprepared, unsuccessful } from './operation-sets.ts'
 import {
   type Asked,
   anonymous,
   ask,
-  bodies,
   doorsTo,
   expectComplete,
   fill,
@@ -28,7 +28,6 @@ import {
   type Operation,
   operationsOf,
   snapshotOf,
-  type Things,
   unlimited,
 } from './operations.ts'
 import { projectWith } from './product.ts'

@@ -13,10 +13,10 @@ import {
   startGuarded,
 } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { bodies, type Things } from './bodies.ts'
 import {
   type Asked,
   ask,
-  bodies,
   expectComplete,
   fill,
   furnish,
@@ -24,7 +24,6 @@ import {
   type Operation,
   operationsOf,
   snapshotOf,
-  type Things,
   unlimited,
 } from './operations.ts'
 import { type Rule, rules } from './rules.ts'

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expectStatus } from '../../apps/server/test/access.ts'
 import { createSession } from '../../apps/server/test/session.ts'
-import { bodies, fill, operationsOf, unlimited } from './operations.ts'
+import { bodies } from './bodies.ts'
+import { fill, operationsOf, unlimited } from './operations.ts'
 import { startWithUsers } from './product.ts'
 
 test('refuses users of the product what needs an account', async (t) => {

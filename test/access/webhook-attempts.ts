@@ -1,5 +1,5 @@
 import { byPath, missing, nothing, ownOnly, type Row } from './attempt-rows.ts'
-import { bodies } from './operations.ts'
+import { bodies } from './bodies.ts'
 
 export const webhookAttempts: Record<string, Row> = {
   list_webhooks: ownOnly(),

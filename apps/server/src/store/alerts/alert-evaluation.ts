@@ -60,10 +60,7 @@ with rules as materialized (
 ), waiting as materialized (
   select org_id, agent_id, min((waiting_for->>'since')::timestamptz) as since from sessions s
   where org_id in (${watching('waiting_seconds')}) and waiting_for is not null
-    and (waiting_for->>'type' <> 'tool_results' or exists (
-      select from json_array_elements(waiting_for->'calls') c where c->>'type' <> 'tool_results'
-    ))
-    and not exists (select from turns t where t.id = s.turn_id)
+    and waits_for_person(waiting_for) and not exists (select from turns t where t.id = s.turn_id)
   group by 1, 2
 ), queued as materialized (
   select t.org_id, s.agent_id, min(t.created_at) as since
