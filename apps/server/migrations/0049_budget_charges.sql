@@ -177,8 +177,10 @@ $$;
 
 -- The subjects of the budgets that apply to a session.
 create function budget_subjects(s sessions) returns text[] language sql immutable as $$
-  select array['organization ' || (s).org_id, 'agent ' || (s).agent_id, 'session ' || (s).id, 'end_user ' || (s).user_id,
-    'user ' || (s).account_id, 'agent_channel ' || (s).channel_id, 'api_key ' || coalesce((s).channel_key_id, (s).api_key_id)]
+  -- The users of a channel belong to the holder of a key: their names say nothing about end users.
+  select array['organization ' || (s).org_id, 'agent ' || (s).agent_id, 'session ' || (s).id,
+    case when (s).channel_id is null then 'end_user ' || (s).user_id end, 'user ' || (s).account_id,
+    'agent_channel ' || (s).channel_id, 'api_key ' || coalesce((s).channel_key_id, (s).api_key_id)]
 $$;
 
 -- Ends the reservations of a session. `spent` has the tokens and dollars of the call; without it the call counts as its prompt. Returns the data of the warnings that follow. With `locked`, the caller has locked the budgets.

@@ -47,12 +47,14 @@ test('every budget that applies to a session is listed, and no other one', async
   assert.deepEqual(idsOf(await read(server, session.id)), idsOf(binding))
 })
 
-test('a session of a channel has the budgets of the channel', async (t) => {
+test('a session of a channel has the budgets of the channel, and none of an end user', async (t) => {
   const server = await startServer(t)
   const channel = await openChannel(server)
-  const sessionId = await channel.create()
   const { id } = await create(server, 'agent_channel', channel.id)
-  assert.deepEqual(idsOf(await read(server, sessionId)), [id])
+  await create(server, 'end_user', 'ada')
+  for (const caller of [channel, channel.as('ada')]) {
+    assert.deepEqual(idsOf(await read(server, await caller.create())), [id])
+  }
 })
 
 test('the check of a session is that of its most restrictive budget', async (t) => {
