@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createKey, registerPerson, startGuarded } from '../../../test/access.ts'
+import { addBudget, assertSettled, budgetState } from '../../../test/budgets.ts'
+import { openChannel } from '../../../test/channel.ts'
+import { type Call, startServer } from '../../../test/server.ts'
+import { createSession, post, scripted } from '../../../test/session.ts'
+import { eventually } from '../../../test/waiting.ts'
+
+const costing = scripted({ text: 'Done.', usage: { input_tokens: 10, output_tokens: 5 } } as never)
+
+test('a session counts for the key and the account that created it', async (t) => {
+  const server = await startGuarded(t)
+  const person = await registerPerson(server)
+  const { orgId } = person
+  const [key, other] = [await createKey(server, person), await createKey(server, person)]
+  const limit = 1_000_000
+  const ofKey = await addBudget(server, { orgId, subject: ['api_key', key.id], limit })
+  const ofOther = await addBudget(server, { orgId, subject: ['api_key', other.id], limit })
+  const ofPerson = await addBudget(server, { orgId, subject: ['user', person.id], limit })
+  const say = async (call: Call) => {
+    const mine = { url: server.url, call }
+    const session = await createSession(mine)
+    await post(mine, session.id, costing)
+    await eventually(async () => {
+      return (await call('GET', `/v1/sessions/${session.id}`)).body.status === 'idle'
+    })
+  }
+  const used = async (id: string) => (await budgetState(server, id)).used
+  await say(key.call)
+  assert.deepEqual([await used(ofKey), await used(ofOther), await used(ofPerson)], [15, 0, 15])
+  await say(person.call)
+  assert.deepEqual([await used(ofKey), await used(ofOther), await used(ofPerson)], [15, 0, 30])
+  for (const id of [ofKey, ofOther, ofPerson]) await assertSettled(server, id)
+})
+
+test('a session of a channel counts for the channel and its key', async (t) => {
+  const server = await startServer(t)
+  const channel = await openChannel(server)
+  const limit = 1_000_000
+  const budgets = [
+    await addBudget(server, { subject: ['agent_channel', channel.id], limit }),
+    await addBudget(server, { subject: ['api_key', channel.keyId], limit }),
+    await addBudget(server, { subject: ['end_user', 'ada'], limit }),
+  ]
+  const ada = channel.as('ada')
+  await ada.say(await ada.create(), 'Hello')
+  await eventually(async () => (await budgetState(server, budgets[0]!)).used > 0)
+  const [ofChannel, ofKey, ofUser] = await Promise.all(budgets.map((id) => budgetState(server, id)))
+  assert.equal(ofKey!.used, ofChannel!.used)
+  assert.equal(ofUser!.used, 0)
+})
