@@ -158,6 +158,11 @@ const broken: Record<string, Evidence[]> = {
     changed(({ hooked }) => Object.assign(hooked[0]!, { header: 'another' })),
     changed(({ hooked }) => hooked.push({ ...hooked[0]!, header: 'event_x', id: 'event_x' })),
   ],
+  'a budget has the calls of the log, and reserves nothing at the end': [
+    changed(({ budget }) => Object.assign(budget, { reserved: 1 })),
+    changed(({ budget }) => Object.assign(budget, { used: 29 })),
+    changed(({ budget }) => Object.assign(budget, { used: 31 })),
+  ],
 }
 
 test('a legal log has no violation', () => {

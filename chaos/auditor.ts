@@ -1,3 +1,4 @@
+import { wrongBudgets } from './audit-budgets.ts'
 import { duplicatedEffects, strayEffects, unkeyedEffects, wrongSuccesses } from './audit-effects.ts'
 import { gapsInFollowing, textsThatDiffer } from './audit-followers.ts'
 import {
@@ -64,6 +65,7 @@ export const checks: Record<string, Check> = {
   'no session without owner for 10 s': standstills,
   'idle at the end': notIdle,
   'every webhook is delivered with a stable id': wrongWebhooks,
+  'a budget has the calls of the log, and reserves nothing at the end': wrongBudgets,
 }
 
 /** The same for schedules. */

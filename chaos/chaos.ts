@@ -5,6 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { audit, type Minimum, tooLittle, type Violation } from './auditor.ts'
+import { openBudget, readBudgets } from './budgets.ts'
 import { type Client, createClient, readEvents } from './client.ts'
 import { type Cluster, openCluster, type Role } from './cluster.ts'
 import { databaseAt, ownDatabase, type RunDatabase } from './database.ts'
@@ -158,6 +159,7 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   await readTheEnd(running, { client, evidence, followers })
   await readSchedules(client, evidence.schedules, { signal, forMs: settleMsMax })
   await readReceived(receiver, evidence.sessions, { signal, forMs: settleMsMax })
+  await readBudgets(client, evidence.sessions, { signal, forMs: settleMsMax })
   end()
   await Promise.all([watching, talked, ...followers.map((follower) => follower.ended)])
 }
@@ -184,6 +186,7 @@ async function openSessions(client: Client, count: number): Promise<SessionEvide
     Array.from({ length: count }, async (_, index) => {
       const key = `session ${index}`
       const made = await client.insist({ method: 'POST', path: '/v1/sessions', body, key })
+      await openBudget(client, made.body.id)
       return newSession(made.body.id, index % 4 !== 3)
     }),
   )

@@ -53,6 +53,8 @@ export type SessionEvidence = {
   glimpses: Glimpse[]
   /** Requests for its events. */
   hooked: HookedEvent[]
+  /** Tokens in its budget, at the end. */
+  budget: { used: number; reserved: number }
   idles: IdleSeen[]
   /** Longest time without a new event while the turn should run and a node was able to run it. */
   stalledMs: number
@@ -100,6 +102,7 @@ export function newSession(id: string, modelIsSound: boolean): SessionEvidence {
     followed: [],
     glimpses: [],
     hooked: [],
+    budget: { used: 0, reserved: 0 },
     idles: [],
     stalledMs: 0,
     texts: new Set(),

@@ -38,7 +38,8 @@ const call = (name: string) => ({ id: `call_${name}`, name: `${name}_effect`, ar
 const effectOf = (name: string) => `effect-${name}`
 
 function generation(messages: ReturnType<typeof userMessage>['message'][]) {
-  return { messages, output: {}, metadata: { model: 'm', success: true } }
+  const usage = { input_tokens: 10, output_tokens: 5 }
+  return { messages, output: {}, metadata: { model: 'm', success: true, usage } }
 }
 
 const outcome = (name: string): EventDataOf<'tool.completed'> => ({
@@ -125,6 +126,7 @@ export function evidenceOf(
     statusAtEnd: 'idle',
     posted: [posted],
     followed: [{ name: 'follower a', seen, connections: 1, resumes: 0 }],
+    budget: { used: 30, reserved: 0 },
     hooked: events
       .filter(isHooked)
       .map(({ id, type }) => ({ header: id, id, type, session: sessionId, accepted: true })),

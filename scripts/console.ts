@@ -16,7 +16,7 @@ const stamp = path.join(app, 'dist/.made')
 const sources = [
   'apps/console/{src,public}/**/*',
   'apps/console/*.{html,json,ts}',
-  'packages/{sdk,contract}/src/**/*.ts',
+  'packages/{sdk,contract}/{package.json,src/**/*.ts}',
   'package{,-lock}.json',
   'scripts/console.ts',
 ]

@@ -152,7 +152,7 @@ test('notifies of a new wait only after the user asked for it, and of no answere
   await entry(page, 'Before').waitFor()
   const seen = () => page.evaluate<string[][]>('window.seen')
   assert.deepEqual(await seen(), [])
-  await page.getByLabel('Notify me').check({ force: true })
+  await page.getByLabel('Notify me').click({ force: true })
   await page.getByLabel('Notify me').and(page.locator(':checked')).waitFor({ state: 'attached' })
   const id = await waitWith(server, agent.id, 'After', write)
   await eventually(async () => {

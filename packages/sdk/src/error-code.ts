@@ -177,9 +177,9 @@ export type TurnCode =
   | 'llm_bad_response'
   | 'llm_timeout'
   | 'llm_not_configured'
+  | 'llm_key_unreadable'
   | 'budget_exhausted'
   | 'budget_unpriced'
-  | 'llm_key_unreadable'
   | 'llm_error'
 
 /** Codes of failures between the client and the server. */

@@ -1,5 +1,3 @@
-import { accounts } from './accounts.ts'
-import { agentChannels } from './agent-channels.ts'
 import { agents } from './agents.ts'
 import { alerts } from './alerts.ts'
 import { apiKeys } from './api-keys.ts'
@@ -8,11 +6,8 @@ import { auth } from './auth.ts'
 import { budgets } from './budgets.ts'
 import { capabilities } from './capabilities.ts'
 import { changes } from './changes.ts'
-import { channels } from './channels.ts'
-import { endUsers } from './end-users.ts'
 import { events } from './events.ts'
 import { files } from './files.ts'
-import { harnesses } from './harnesses.ts'
 import { health } from './health.ts'
 import type { Http } from './http.ts'
 import { images } from './images.ts'
@@ -23,20 +18,17 @@ import { organizations } from './organizations.ts'
 import { providers } from './providers.ts'
 import { schedules } from './schedules.ts'
 import { sessions } from './sessions.ts'
-import { tokens } from './tokens.ts'
 import { usage } from './usage.ts'
-import { users } from './users.ts'
 import { waiting } from './waiting.ts'
-import { taskWebhooks, webhooks } from './webhooks.ts'
+import { webhooks } from './webhooks.ts'
 import { workers } from './workers.ts'
 import { workflows } from './workflows.ts'
 
-/** The calls of a client, by noun. The console has only these: it opens no session handle. */
+/** The calls that the console makes, by noun. Other programs have more: `outlast.ts`. */
 export function nounsOf(http: Http) {
   return {
     /** Address of the server without a slash at its end. */
     url: http.base,
-    agentChannels: agentChannels(http),
     agents: agents(http),
     alerts: alerts(http),
     apiKeys: apiKeys(http),
@@ -44,11 +36,8 @@ export function nounsOf(http: Http) {
     auth: auth(http),
     capabilities: capabilities(http),
     changes: changes(http),
-    endUsers: endUsers(http),
-    channels: channels(http),
     events: events(http),
     files: files(http),
-    harnesses: harnesses(http),
     health: health(http),
     images: images(http),
     mcpServers: mcpServers(http),
@@ -58,14 +47,10 @@ export function nounsOf(http: Http) {
     providers: providers(http),
     schedules: schedules(http),
     sessions: sessions(http),
-    accounts: accounts(http),
-    tokens: tokens(http),
-    users: users(http),
     workers: workers(http),
     waiting: waiting(http),
     budgets: budgets(http),
     usage: usage(http),
-    taskWebhooks: taskWebhooks(http),
     webhooks: webhooks(http),
     workflows: workflows(http),
   }

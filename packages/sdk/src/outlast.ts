@@ -1,7 +1,15 @@
 import type { Session } from '@outlast/contract'
+import { accounts } from './accounts.ts'
+import { agentChannels } from './agent-channels.ts'
+import { channels } from './channels.ts'
+import { endUsers } from './end-users.ts'
+import { harnesses } from './harnesses.ts'
 import { type ClientOptions, createHttp } from './http.ts'
 import { nounsOf } from './nouns.ts'
 import { sessionOf } from './session.ts'
+import { tokens } from './tokens.ts'
+import { users } from './users.ts'
+import { taskWebhooks } from './webhooks.ts'
 
 /** A client of one server. */
 export type Outlast = ReturnType<typeof clientOf> & {
@@ -30,6 +38,14 @@ function clientOf(options: ClientOptions) {
   const http = createHttp(options)
   return {
     ...nounsOf(http),
+    accounts: accounts(http),
+    agentChannels: agentChannels(http),
+    channels: channels(http),
+    endUsers: endUsers(http),
+    harnesses: harnesses(http),
+    tokens: tokens(http),
+    users: users(http),
+    taskWebhooks: taskWebhooks(http),
     /** Returns a handle of a session, with `send`, `resume` and `events`. Sends nothing. */
     session: (session: string | Pick<Session, 'id'>) =>
       sessionOf(http, typeof session === 'string' ? session : session.id),

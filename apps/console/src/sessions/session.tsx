@@ -16,7 +16,6 @@ import { useAttachments } from './composer/attachments.ts'
 import { Composer } from './composer/composer.tsx'
 import { type Outgoing, useOutgoing } from './composer/outbox.ts'
 import { OutgoingMessage } from './composer/outgoing.tsx'
-import { BudgetWait } from './conversation/budget-wait.tsx'
 import { Conversation } from './conversation/conversation.tsx'
 import { Keeping } from './conversation/kept.tsx'
 import { SessionPlace } from './conversation/session-place.tsx'
@@ -25,6 +24,9 @@ import { panels } from './panels/panels.ts'
 import { WhyLine } from './panels/why.tsx'
 import { useTabSign } from './tab-sign.ts'
 
+const BudgetWait = lazy(() =>
+  import('./conversation/budget-wait.tsx').then((all) => ({ default: all.BudgetWait })),
+)
 const Panel = lazy(() => import('./panels/panel.tsx').then(({ Panel }) => ({ default: Panel })))
 
 /** One session, updated live. */
@@ -91,7 +93,7 @@ function Live({ sessionId }: { sessionId: string }) {
               isLoaded={isLoaded}
               messageId={message}
             />
-            {budgetId && <BudgetWait budgetId={budgetId} needed={needed} />}
+            <Suspense>{budgetId && <BudgetWait budgetId={budgetId} needed={needed} />}</Suspense>
             <WhyLine sessionId={sessionId} isActive={isActive} />
             <Composer
               session={session}

@@ -1,4 +1,3 @@
-import { Badge } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useMay } from '../queries/me.ts'
 import { waitingCountQuery } from '../queries/waiting.ts'
@@ -8,9 +7,5 @@ export function WaitingCount() {
   const mayAnswer = useMay('member')
   const { data } = useQuery({ ...waitingCountQuery, enabled: mayAnswer })
   if (!data || data.total === 0) return null
-  return (
-    <Badge size="sm" circle={data.total < 10} color="yellow" variant="light">
-      {data.total_capped ? `${data.total}+` : data.total}
-    </Badge>
-  )
+  return <span className="waiting-count">{data.total_capped ? `${data.total}+` : data.total}</span>
 }
