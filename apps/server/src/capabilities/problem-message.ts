@@ -21,6 +21,10 @@ const patternWords: Readonly<Record<string, string>> = {
     'must be a host name such as api.example.com or *.example.com',
   '^(/(?!\\.{1,2}(/|$))[A-Za-z0-9.-][A-Za-z0-9._-]*)+$':
     'must be an absolute path such as /workspace',
+  '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$': 'must be a date such as 2026-11-24',
+  '^[1-9][0-9]{0,5}[mhd]$': 'must be minutes, hours or days such as 30m, 5h or 7d',
+  '^[a-z][a-z0-9_]{0,31}$':
+    'must have 1 to 32 lower-case letters, digits and underscores, and begin with a letter',
   '^[A-Z]{3}$': 'must be a currency code such as USD',
   '^evr_ak_[0-9a-f]{64}$': 'must be an agent key, which begins with evr_ak_',
   '^[^\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd]([^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]*[^\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd])?$':
@@ -46,6 +50,11 @@ const nounOfPrefix: Readonly<Record<string, string>> = {
   token: 'session token',
   audit: 'audit entry',
   img: 'image',
+  wh: 'webhook',
+  bdgt: 'budget',
+  ledger: 'ledger entry',
+  appchan: 'agent channel',
+  agentkey: 'agent key',
 }
 
 const withArticle = (noun: string) => `${/^[aeiouM]/.test(noun) ? 'an' : 'a'} ${noun}`
