@@ -93,6 +93,7 @@ test('reports a model call with its model, attempt, start and node', async (t) =
     missing_capabilities: [],
     omitted_images: [],
     turn_settings: null,
+    budget_id: null,
     until: null,
     ahead: null,
     error: null,

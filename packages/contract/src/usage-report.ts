@@ -5,7 +5,6 @@ import { AgentId } from './id.ts'
 import { count, described, nullable, oneOf } from './shape.ts'
 
 export const usageGroups = ['day', 'agent', 'model', 'user', 'key'] as const
-export type UsageGroup = (typeof usageGroups)[number]
 
 const day = (description: string) =>
   Type.Optional(
@@ -30,7 +29,7 @@ export const UsageQuery = Type.Object({
   to: day('Last day, in UTC, at most 400 days after `from`. Default: today.'),
   group_by: Type.Optional(
     // A value may have several groups, separated by commas.
-    Type.Array(Type.Unsafe<UsageGroup>({ type: 'string', maxLength: 100 }), {
+    Type.Array(Type.String({ maxLength: 100 }), {
       maxItems: 10,
       description:
         'Groups of the rows, as repeated parameters or separated by commas. `user`: end users. Default: `day`.',

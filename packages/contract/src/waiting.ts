@@ -7,7 +7,7 @@ import { AnyObject, count, described, nullable, oneOf, pageOf, pageParameters } 
 /** Kinds of input that only a person can give. */
 export const waitingTypes = ['approval', 'input', 'budget', 'sign_in'] as const
 
-const WaitingType = oneOf(...waitingTypes)
+export const WaitingType = oneOf(...waitingTypes)
 export type WaitingType = Static<typeof WaitingType>
 
 const typeText =

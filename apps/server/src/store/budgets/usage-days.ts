@@ -1,6 +1,8 @@
-import type { UsageGroup, UsageReport } from '@outlast/contract'
+import type { UsageReport, usageGroups } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
 import { dollarsOf } from '../usage.ts'
+
+export type UsageGroup = (typeof usageGroups)[number]
 
 /** The columns to sum by, and their names on the wire. */
 const columns = {

@@ -1,14 +1,7 @@
-import {
-  ErrorResponse,
-  type UsageGroup,
-  UsageQuery,
-  UsageReport,
-  usageGroups,
-  usageLimit,
-} from '@outlast/contract'
+import { ErrorResponse, UsageQuery, UsageReport, usageGroups, usageLimit } from '@outlast/contract'
 import { invalidAt } from '../../../errors.ts'
 import { databaseNow } from '../../../ids.ts'
-import { readUsage } from '../../../store/budgets/usage-days.ts'
+import { readUsage, type UsageGroup } from '../../../store/budgets/usage-days.ts'
 import type { Api } from '../../core/api.ts'
 
 const dayMs = 86_400_000
