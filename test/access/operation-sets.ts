@@ -34,7 +34,9 @@ export const unsuccessful = new Set(['get_thumbnail'])
 
 /** Operations on calls that wait and on rules. The organizations of the tests have none of them. */
 export const unprepared = new Set([
+  'delete_agent_tool_rule',
   'delete_tool_rule',
+  'list_waiting',
   'submit_question_answers',
   'submit_tool_approvals',
 ])

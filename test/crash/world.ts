@@ -54,6 +54,8 @@ export async function startWorld(
     // Ignores requests of killed processes.
     if (sent === undefined) return
     const body = JSON.parse(sent)
+    // From a process of another test, whose server had this port before.
+    if (request.url !== '/effects' && !body.messages) return void response.writeHead(400).end()
     if (request.url === '/effects') {
       effects.push(body)
       await onEffect(body)

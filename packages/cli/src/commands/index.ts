@@ -18,7 +18,7 @@ export const nouns: Record<string, Entry> = {
     load: async () => (await import('./sessions.ts')).sessions,
   },
   waiting: {
-    summary: 'what waits for a person, in all sessions: list, approve, deny, answer',
+    summary: 'what waits for a person in all sessions: approve, deny, answer',
     load: async () => (await import('./waiting.ts')).waiting,
   },
   messages: {

@@ -3,7 +3,7 @@ import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { exitCodes } from '../core/failure.ts'
 import { changeOf, given } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
-import { countOf, listFlags, take } from '../output/list.ts'
+import { countOf, listFlags, listIn, take } from '../output/list.ts'
 import { ago, duration, moment } from '../output/time.ts'
 
 const list = defineCommand({
@@ -16,7 +16,7 @@ const list = defineCommand({
       [
         { title: 'ID', value: ({ id }) => id },
         { title: 'URL', value: ({ url }) => url, isFlexible: true },
-        { title: 'EVENTS', value: ({ events }) => events.join(', '), isFlexible: true },
+        { title: 'EVENTS', value: ({ events }) => listIn(events).join(', '), isFlexible: true },
         {
           title: 'STATUS',
           value: ({ enabled, disabled_reason, failing_since }) =>
@@ -36,7 +36,7 @@ const get = defineCommand({
     await out.item(webhook, {
       ID: webhook.id,
       URL: webhook.url,
-      Events: webhook.events.join(', '),
+      Events: listIn(webhook.events).join(', '),
       Description: webhook.description,
       Agent: webhook.agent_id,
       Channel: webhook.channel_id,

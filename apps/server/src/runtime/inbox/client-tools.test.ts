@@ -63,6 +63,7 @@ test('a turn waits for a client tool and continues with its result', async (t) =
       tool_call_id: 'call_north',
       tool_name: 'look_outside',
       type: 'tool_results',
+      sequence: 11,
       expires_at: requested.expires_at,
     },
   ])

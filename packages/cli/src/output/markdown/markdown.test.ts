@@ -102,6 +102,12 @@ test('prints no line wider than the terminal, except code', () => {
   )
 })
 
+test('cuts a long name of the language of code', () => {
+  const name = 'a-very-long-word-that-is-wider-than-any-line'
+  const [head] = seen(`~~~${name}\ncode\n~~~\n`, { columns: 12 }).split('\n')
+  assert.equal(head, '── a-ver… ──')
+})
+
 test('prints a word when it is complete, and marked text at its closing mark', () => {
   const { write } = createMarkdown({ columns: 40 })
   const given = ['The an', 'swer is **4', '2** or', ' `4', '3`', ' maybe', '.\n'].map((text) =>

@@ -1,4 +1,5 @@
 import { harmless, look, type Piece, plain, type Style } from '../style.ts'
+import { cut, widthOf } from '../width.ts'
 import { type Block, blockOf } from './block.ts'
 import { inline } from './inline.ts'
 import { sidesOf, tableLines } from './table.ts'
@@ -77,8 +78,9 @@ function whole(it: Writing, pieces: readonly Piece[], depth = 0): void {
 }
 
 function rule(it: Writing, name = ''): void {
-  const begin = name === '' ? '' : `── ${name} `
-  const text = begin + '─'.repeat(Math.max(2, Math.min(it.columns, ruleColumnsMax) - begin.length))
+  const width = Math.min(it.columns, ruleColumnsMax)
+  const begin = name === '' ? '' : `── ${cut(name, Math.max(1, it.columns - 6))} `
+  const text = begin + '─'.repeat(Math.max(2, width - widthOf(begin)))
   it.wrap.raw({ text, style: look('dim') })
   it.wrap.endLine()
 }
