@@ -202,6 +202,14 @@ test('config removes secrets and changes, and limits values', async (t) => {
     'ok',
     'ok',
   ])
+  assert.deepEqual(await toolsOf({ model_may_read: false }), [
+    'ok',
+    'ok',
+    none('get_secret'),
+    'ok',
+    'ok',
+    'ok',
+  ])
   assert.deepEqual(await toolsOf({ readonly: true }), [
     none('set_value'),
     none('set_secret'),

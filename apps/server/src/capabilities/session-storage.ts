@@ -15,6 +15,14 @@ const config = Type.Object(
           'Whether to offer tools for secrets besides those for values; by default true.',
       }),
     ),
+    model_may_read: Type.Optional(
+      Type.Boolean({
+        default: true,
+        title: 'Model may read secrets',
+        description:
+          'Whether to offer the tool that returns a secret to the model; by default true. Tools in code read secrets in any case.',
+      }),
+    ),
     readonly: Type.Optional(
       Type.Boolean({
         default: false,
@@ -104,27 +112,29 @@ function whole<Result>(result: Result, { outputBytesMax }: ToolContext): Result 
   throw new ToolError(`The secret exceeds the limit of a result, ${outputBytesMax} bytes.`)
 }
 
-const readSecrets = [
-  defineTool({
-    name: 'get_secret',
-    description:
-      'Reads a secret of this session. Do not repeat it to the user unless they ask for it.',
-    replay: 'safe',
-    input: nameInput,
-    run: async ({ name }, context) =>
-      whole({ name, ...(await find(context.storage.secrets, name)) }, context),
-  }),
-  defineTool({
-    name: 'list_secrets',
-    description: 'Lists the names of the secrets of this session, without the secrets.',
-    replay: 'safe',
-    input: noInput,
-    run: async (_, { storage }) => {
-      const secrets = await storage.secrets.list()
-      return { secrets, count: secrets.length }
-    },
-  }),
-]
+const getSecret = defineTool({
+  name: 'get_secret',
+  description:
+    'Reads a secret of this session. Do not repeat it to the user unless they ask for it.',
+  replay: 'safe',
+  input: nameInput,
+  run: async ({ name }, context) =>
+    whole({ name, ...(await find(context.storage.secrets, name)) }, context),
+})
+
+const listSecrets = defineTool({
+  name: 'list_secrets',
+  description: 'Lists the names of the secrets of this session, without the secrets.',
+  replay: 'safe',
+  input: noInput,
+  run: async (_, { storage }) => {
+    const secrets = await storage.secrets.list()
+    return { secrets, count: secrets.length }
+  },
+})
+
+const readSecrets = ({ model_may_read }: Config) =>
+  model_may_read === false ? [listSecrets] : [getSecret, listSecrets]
 
 const changeSecrets = (config: Config) => [
   defineTool({
@@ -148,12 +158,18 @@ const changeSecrets = (config: Config) => [
   }),
 ]
 
+const secretTools = (config: Config) =>
+  readSecrets(config)
+    .map(({ name }) => name)
+    .reverse()
+    .join(', ')
+
 const about = (config: Config) =>
   [
     'This session stores texts by name, from one message to the next.',
     'Values (list_keys, get_value) are visible to all readers of the session: use them for notes, settings, results.',
     config.secrets !== false &&
-      'Secrets (list_secrets, get_secret) are for passwords, tokens and keys: they are stored encrypted. Never store those as values.',
+      `Secrets (${secretTools(config)}) are for passwords, tokens and keys: they are stored encrypted. Never store those as values.`,
     config.readonly
       ? 'You cannot change them.'
       : 'A name is unique in the session: setting it again replaces the earlier text.',
@@ -171,6 +187,7 @@ export const sessionStorage = defineCapability({
   config,
   sessionRules: {
     secrets: 'false_wins',
+    model_may_read: 'false_wins',
     readonly: 'true_wins',
     value_bytes_max: 'smaller',
   },
@@ -178,7 +195,7 @@ export const sessionStorage = defineCapability({
   tools: (config) => [
     ...readValues,
     ...(config.readonly ? [] : changeValues(config)),
-    ...(config.secrets === false ? [] : readSecrets),
+    ...(config.secrets === false ? [] : readSecrets(config)),
     ...(config.secrets === false || config.readonly ? [] : changeSecrets(config)),
   ],
 })
