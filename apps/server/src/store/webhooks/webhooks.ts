@@ -143,7 +143,7 @@ const rotate: Statement = {
   text: `
 update webhooks set
   previous_secret = case when $4 > 0 then secret end,
-  previous_valid_until = now() + $4 * interval '1 hour',
+  previous_valid_until = case when $4 > 0 then now() + $4 * interval '1 hour' end,
   secret = $3,
   updated_at = clock_timestamp()
 where ${isShown.webhook} and id = $2 returning id`,
