@@ -49,8 +49,11 @@ async function asked(t: TestContext, env: Record<string, string> = {}) {
     ...terminal,
     /** Exits, and returns the decision. */
     async decided() {
+      // Once more, in case the terminal changes its mode at this moment.
+      const again = setInterval(() => terminal.type('\x04'), 2_000)
       terminal.type('\x04')
       await terminal.ended
+      clearInterval(again)
       return (await decisions()).length
     },
     async content() {
