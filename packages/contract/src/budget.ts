@@ -1,9 +1,9 @@
-/** Budgets: limits on the use of model calls, and the ledger of that use. */
+/** Budgets: limits on the use of model calls. */
 import { type Static, Type } from 'typebox'
-import { BudgetId, LedgerEntryId, OrganizationId, SessionId, Timestamp } from './id.ts'
+import { BudgetId, OrganizationId, SessionId, Timestamp } from './id.ts'
 import { AnyObject, described, nullable, oneOf, optional } from './shape.ts'
 
-export const BudgetSubjectType = oneOf(
+export const budgetSubjectTypes = [
   'organization',
   'agent',
   'user',
@@ -11,7 +11,8 @@ export const BudgetSubjectType = oneOf(
   'agent_channel',
   'api_key',
   'session',
-)
+] as const
+export const BudgetSubjectType = oneOf(...budgetSubjectTypes)
 export type BudgetSubjectType = Static<typeof BudgetSubjectType>
 
 export const BudgetStatus = oneOf('active', 'paused', 'exhausted', 'disabled')
@@ -41,6 +42,12 @@ const currency = Type.String({
 const subjectType = described(
   BudgetSubjectType,
   'Kind of the subject: whose model calls the budget limits. `user` and `api_key`: sessions that the account or the key has created; the key may be one of an agent channel. `end_user`: a user of your product.',
+)
+
+/** Kinds of subjects that budgets have: also those that the server creates. */
+const subjectTypeOfBudget = described(
+  oneOf(...budgetSubjectTypes, 'channel_user'),
+  'Kind of the subject: whose model calls the budget limits. `channel_user`: an end user of an agent channel with a `spending_limit`; the server creates it.',
 )
 
 const subjectId = Type.String({
@@ -127,8 +134,12 @@ export const Budget = Type.Object(
   {
     id: described(BudgetId, 'Id of the budget.'),
     organization_id: described(OrganizationId, 'Organization of the budget.'),
-    subject_type: subjectType,
-    subject_id: subjectId,
+    subject_type: subjectTypeOfBudget,
+    subject_id: Type.String({
+      description:
+        'Id of the subject. For `channel_user`: the channel, the key or identity provider, and the user, with spaces between them.',
+      examples: ['agent_01933b5a000070008000000000000101'],
+    }),
     currency,
     limit: amount('Amount of one period, or of the whole life of the budget.'),
     soft_limit: nullable(
@@ -162,7 +173,9 @@ export const Budget = Type.Object(
 )
 export type Budget = Static<typeof Budget>
 
-export const Budgets = Type.Array(Budget, { description: 'Newest first.' })
+export const Budgets = Type.Array(Budget, {
+  description: 'Running model calls, then the others, the newest first.',
+})
 
 const softLimit = 'Used amount from which on a `budget.warning` is sent, at most `limit`.'
 
@@ -259,79 +272,6 @@ export const BudgetQuery = Type.Object({
   ),
 })
 export type BudgetQuery = Static<typeof BudgetQuery>
-
-export const LedgerEntry = Type.Object(
-  {
-    id: described(LedgerEntryId, 'Id of the entry.'),
-    budget_id: described(BudgetId, 'Budget of the entry.'),
-    amount: amount('Positive: used. Negative: added, or the use of the period that ended.', 0.0125),
-    reserved: nullable(
-      Type.Number(),
-      'Amount that was reserved before the model call. Null for other entries.',
-    ),
-    kind: described(
-      oneOf('settle', 'top_up', 'manual', 'period'),
-      '`settle`: a model call, with the amount `reserved` for it. `top_up`: added by a person. `manual`: another entry by a person. `period`: a new period began.',
-    ),
-    meter_source: described(
-      oneOf('llm_tokens', 'tool_calls', 'manual'),
-      '`llm_tokens`: a model call. `manual`: a person. No entry has `tool_calls` yet.',
-    ),
-    ref_type: nullable(
-      Type.String(),
-      'Kind of `ref_id`, such as `llm_generation`. Null without one.',
-    ),
-    ref_id: nullable(
-      Type.String(),
-      'Cause of the entry, such as a model call. Null if there is none.',
-    ),
-    session_id: nullable(SessionId, 'Session of the model call. Null if there is none.'),
-    description: nullable(Type.String(), 'Reason that a person gave. Null if there is none.'),
-    created_at: described(Timestamp, 'Time of the entry.'),
-  },
-  {
-    title: 'LedgerEntry',
-    description: 'One movement of a budget. Entries are never changed.',
-    examples: [
-      {
-        id: 'ledger_01933b5a000070008000000000000001',
-        budget_id: budgetExample.id,
-        amount: 0.0125,
-        reserved: 0.04,
-        kind: 'settle',
-        meter_source: 'llm_tokens',
-        ref_type: 'llm_generation',
-        ref_id: 'exec_01933b5a000070008000000000000001',
-        session_id: 'session_01933b5a00007000800000000000a001',
-        description: null,
-        created_at: '2026-11-25T09:30:00.000Z',
-      },
-    ],
-  },
-)
-export type LedgerEntry = Static<typeof LedgerEntry>
-
-export const LedgerEntries = Type.Array(LedgerEntry, { description: 'Newest first.' })
-
-export const ledgerLimit = { default: 50, max: 500 }
-
-export const LedgerQuery = Type.Object({
-  limit: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: 2_147_483_647,
-      description: 'Maximum number of entries. Values above 500 are treated as 500. Default: 50.',
-    }),
-  ),
-  offset: Type.Optional(
-    Type.Integer({
-      minimum: 0,
-      maximum: 1_000_000,
-      description: 'Number of newer entries to skip, at most 1,000,000. Default: 0.',
-    }),
-  ),
-})
-export type LedgerQuery = Static<typeof LedgerQuery>
 
 export const BudgetCheckResult = Type.Object(
   {

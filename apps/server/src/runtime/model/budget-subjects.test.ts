@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import { createKey, registerPerson, startGuarded } from '../../../test/access.ts'
 import { addBudget, assertSettled, budgetState } from '../../../test/budgets.ts'
 import { openChannel } from '../../../test/channel.ts'
-import { type Call, startServer } from '../../../test/server.ts'
-import { createSession, post, scripted } from '../../../test/session.ts'
+import { createSchedule, schedules, starting } from '../../../test/schedules.ts'
+import { type Call, caller, startServer } from '../../../test/server.ts'
+import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 const costing = scripted({ text: 'Done.', usage: { input_tokens: 10, output_tokens: 5 } } as never)
@@ -32,6 +33,34 @@ test('a session counts for the key and the account that created it', async (t) =
   await say(person.call)
   assert.deepEqual([await used(ofKey), await used(ofOther), await used(ofPerson)], [15, 0, 30])
   for (const id of [ofKey, ofOther, ofPerson]) await assertSettled(server, id)
+})
+
+test('a session of a token or a schedule counts for the key and the account that made them', async (t) => {
+  const server = await startGuarded(t)
+  const person = await registerPerson(server)
+  const { orgId } = person
+  const key = await createKey(server, person)
+  const mine = { url: server.url, call: key.call }
+  const agent = await createAgent(mine)
+  const limit = 1_000_000
+  const ofKey = await addBudget(server, { orgId, subject: ['api_key', key.id], limit })
+  const ofPerson = await addBudget(server, { orgId, subject: ['user', person.id], limit })
+  const untilUsed = (tokens: number) =>
+    eventually(async () => {
+      const states = await Promise.all([ofKey, ofPerson].map((id) => budgetState(server, id)))
+      return states.every(({ used }) => used === tokens)
+    })
+  const made = await key.call('POST', '/v1/tokens', { user: 'mia', access: 'write' })
+  assert.equal(made.status, 201, JSON.stringify(made.body))
+  const bearer = { authorization: `Bearer ${made.body.token}` }
+  const mia: Call = (method, path, body) => caller(server.url)(method, path, body, bearer)
+  const session = await mia('POST', '/v1/sessions', { agent_id: agent.id })
+  assert.equal(session.status, 201, JSON.stringify(session.body))
+  await post({ call: key.call, url: server.url }, session.body.id, costing)
+  await untilUsed(15)
+  const { id } = await createSchedule(mine, { target: starting(agent.id, { text: costing }) })
+  await person.call('POST', `${schedules}/${id}/trigger`)
+  await untilUsed(30)
 })
 
 test('a session of a channel counts for the channel and its key', async (t) => {

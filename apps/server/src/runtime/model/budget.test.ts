@@ -38,12 +38,20 @@ test('a call is reserved in the statement of its intent, and settled in that of 
   const budget = await addBudget(server, { limit: 100_000 })
   const session = await createSession(server)
   const stream = await follow(t, server.url, { sessionId: session.id })
-  await post(server, session.id, costing(120, 30, { delay_ms: 300 }))
+  await post(server, session.id, costing(120, 30, { delay_ms: 1_000 }))
   await stream.event('output.message.started')
   const during = await budgetState(server, budget)
   assert.ok(during.reserved > 30_000, `${during.reserved} reserved`)
   assert.equal(during.used, 0)
+  const entries = async () => (await server.call('GET', `/v1/budgets/${budget}/ledger`)).body
+  const [open, ...none] = await entries()
+  assert.deepEqual(
+    [open.kind, open.amount, open.reserved, open.session_id, none],
+    ['reserve', 0, during.reserved, session.id, []],
+  )
   await stream.event('session.idled')
+  const [closed, ...more] = await entries()
+  assert.deepEqual([closed.kind, closed.ref_id, more], ['settle', open.ref_id, []])
   const after = await budgetState(server, budget)
   assert.deepEqual([after.used, after.reserved, after.status], [150, 0, 'active'])
   const [entry, ...others] = await ledgerOf(server, budget)
@@ -112,6 +120,10 @@ test('what is left caps the output that a vendor is asked for', async (t) => {
   assert.ok(asked >= 256 && asked < 1_000, `${asked} tokens`)
   const [entry] = await ledgerOf(server, budget)
   assert.deepEqual([entry!.amount, entry!.reserved], [27, 1_000])
+  await converse(t, server, session.id, 'Short', { controls: { max_output_tokens: 20 } })
+  assert.equal(vendor.requests[2]!.body.max_tokens, 20)
+  const [, short] = await ledgerOf(server, budget)
+  assert.ok(short!.reserved! < 1_000, `${short!.reserved} reserved`)
 })
 
 test('a vendor that reports more than it was asked for makes the balance negative once', async (t) => {

@@ -87,8 +87,8 @@ function spentBy({ call, profile }: CountedCall, reply: ModelReply, failed?: Fai
   return { tokens: input_tokens + output, dollars: cost && dollarsOf(nanosOf(cost)) }
 }
 
-/** Wait for running calls to settle, in ms, before the turn is parked. */
-const contendedMs = 5_000
+/** Longest wait for running calls to settle, with the attempts, before the turn is parked. */
+const contendedMs = 3_000
 const pauseMs = 100
 
 /**
@@ -123,7 +123,8 @@ async function commitPatiently(
   counted: CountedCall,
   warnings: EventDataOf<'budget.warning'>[],
 ): Promise<void> {
-  for (let waitedMs = 0; ; ) {
+  const begun = performance.now()
+  for (;;) {
     turn.counted = counted
     turn.effects.call = counted.call
     try {
@@ -135,10 +136,10 @@ async function commitPatiently(
       delete turn.effects.spent
       turn.isReserved = false
       warnings.push(...error.warnings)
-      if (!error.refusal.contended || waitedMs > contendedMs) throw error
+      const isLate = performance.now() - begun > contendedMs
+      if (!error.refusal.contended || isLate) throw error
     }
     const ms = Math.round(pauseMs * (0.5 + Math.random()))
-    waitedMs += ms
     await sleep(ms, undefined, { signal: turn.signal }).catch(() => {
       throw new FencedError()
     })

@@ -11,11 +11,15 @@ delete from budgets where id = any(array(
     or b.subject_type = 'session' and not exists (
       select from sessions s where s.org_id = b.org_id and s.id = b.subject_id
     )
+    or b.subject_type = 'channel_user' and b.period_ends_at < now() - interval '1 day'
   order by b.id limit ${rowsAtOnce} for update skip locked
 )) returning 1`,
 }
 
-/** Deletes the budgets of sessions that are gone, and those deleted more than `days` ago. */
+/**
+ * Deletes the budgets of sessions that are gone, those deleted more than `days` ago, and those of
+ * users of channels that were not used since yesterday, which their next message creates again.
+ */
 export async function sweepBudgets(db: Db, days: number): Promise<void> {
   while ((await db.run(sweep, [days])).length === rowsAtOnce);
 }
@@ -25,7 +29,10 @@ const ofEndUser: Statement = {
   text: `
 with d as (
   delete from budgets where id = any(array(
-    select id from budgets where org_id = $1 and subject_type = 'end_user' and subject_id = $2
+    select id from budgets where org_id = $1 and (
+      subject_type = 'end_user' and subject_id = $2
+      or subject_type = 'channel_user' and split_part(subject_id, ' ', 1) || ' ' || split_part(subject_id, ' ', 2) || ' ' || $2 = subject_id
+    )
     order by id for update
   )) returning id
 )

@@ -58,10 +58,10 @@ const jsonOrNull = (value: object | null | undefined) => (value ? JSON.stringify
 
 const counting: Statement = {
   name: 'count-budgets',
-  text: 'select count(*) as count from budgets where org_id = $1',
+  text: `select count(*) as count from budgets where org_id = $1 and subject_type <> 'channel_user'`,
 }
 
-/** Counts the budgets of an organization, deleted ones included. */
+/** Counts the budgets of an organization, deleted ones included, without users of channels. */
 export async function countBudgets(db: Db, orgId: string): Promise<number> {
   const [row] = await db.run<{ count: number }>(counting, [orgId])
   return row!.count
@@ -82,12 +82,12 @@ export async function getBudget(db: Db, orgId: string, id: string): Promise<Budg
 const list: Statement = {
   name: 'budgets',
   text: `select ${budgetColumns} from budgets b
-where org_id = $1 and status <> 'disabled'
+where org_id = $1 and status <> 'disabled' and subject_type <> 'channel_user'
   and ($2::text is null or subject_type = $2) and ($3::text is null or subject_id = $3)
 order by created_at desc, id desc offset $4 limit $5`,
 }
 
-/** Lists the budgets that are not deleted, newest first. */
+/** Lists the budgets that are not deleted, newest first, without those of users of channels. */
 export function listBudgets(
   db: Db,
   orgId: string,

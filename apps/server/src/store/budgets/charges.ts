@@ -36,9 +36,21 @@ export type BudgetRefusal = {
 
 type Warning = EventDataOf<'budget.warning'>
 
+/** What the open call of a session holds in the budgets that apply: a column of its row. */
+export type Reservation = {
+  turn_id: string
+  exec_id: string
+  /** When it was made. */
+  at: string
+  output_tokens: number
+  /** In the order of their ids. `input`: the part for the prompt. `lent`: from a shard. */
+  budgets: { id: string; amount: number; input: number; lent: boolean }[]
+}
+
 /** The result of an append that charges budgets. `granted`: tokens of output; null: any number. */
 export type Charged = {
   granted?: number | null
+  reservation?: Reservation
   refused?: BudgetRefusal
   warnings: Warning[]
 }
@@ -62,15 +74,18 @@ export class BudgetRefusedError extends Error {
  * may be made. The session is locked first, then the budgets by their ids.
  */
 export const chargeParts = (fence: string) => `held as (
-  select org_id, id, budget_subjects(sessions) as subjects from sessions
+  select org_id, id, budget_subjects(sessions) as subjects, reservation from sessions
   where ${fence} and (
-    exists (select from budget_reservations where session_id = :sessionId)
+    reservation is not null
     or :call::json is not null and exists (select from budgets where org_id = :orgId)
   )
   for no key update
 ), charged as (
-  select charge_budgets(org_id, id, :turnId, subjects, :spent::json, :call::json) as result from held
+  select charge_budgets(org_id, id, :turnId, subjects, reservation, :spent::json, :call::json) as result from held
 ), `
+
+/** SQL: the reservation of the session after the append. */
+export const nextReservation = `(select result->'reservation' from charged)`
 
 export const isGranted = `not exists (select from charged where result->'refused' is not null)`
 
@@ -88,12 +103,15 @@ export const withWarnings = (rows: string) => `(
 const granted = statement(
   'granted-output',
   `
-select min(output_tokens) as granted from budget_reservations
-where session_id = :sessionId and turn_id = :turnId`,
+select (reservation->>'output_tokens')::bigint as granted from sessions
+where org_id = :orgId and id = :sessionId and reservation->>'turn_id' = :turnId`,
 )
 
-/** The output that the open reservations of a call allow; null without one. */
-export async function findGranted(db: Db, of: { sessionId: string; turnId: string }) {
-  const [row] = await db.run<{ granted: number | null }>(granted, valuesOf(granted, of))
-  return row!.granted
+/** The output that the open reservation of a call allows; null without one. */
+export async function findGranted(
+  db: Db,
+  of: { orgId: string; sessionId: string; turnId: string },
+): Promise<number | null> {
+  const [row] = await db.run<{ granted: number }>(granted, valuesOf(granted, of))
+  return row?.granted ?? null
 }

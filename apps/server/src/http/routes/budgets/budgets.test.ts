@@ -248,6 +248,24 @@ test('a body that no budget can have is refused', async (t) => {
   assert.deepEqual((await server.call('GET', '/v1/budgets')).body, [])
 })
 
+test('unknown fields of a period are not stored', async (t) => {
+  const { server, agent } = await start(t)
+  const body = { subject_type: 'agent', subject_id: agent.id, currency: 'usd', limit: 10 }
+  for (const period of [
+    { type: 'calendar', unit: 'day', time_zone: 'Europe/Kyiv' },
+    { type: 'calendar', unit: 'day' },
+    { type: 'rolling', window: '5h' },
+    { type: 'duration', seconds: 60 },
+  ]) {
+    const more = { ...period, text: 'x'.repeat(100_000) }
+    const made = expectStatus(
+      await server.call('POST', '/v1/budgets', { ...body, period: more }),
+      201,
+    )
+    assert.deepEqual(made.period, period)
+  }
+})
+
 test('a subject must exist, except an end user', async (t) => {
   const { server, create } = await start(t)
   const uuid = '01933b5a-0000-7000-8000-000000000009'

@@ -2,6 +2,7 @@ import {
   Budget,
   BudgetChange,
   BudgetCheckResult,
+  type BudgetPeriod,
   BudgetQuery,
   type BudgetSubjectType,
   Budgets,
@@ -85,7 +86,8 @@ function collectionRoutes({ app, node }: Api): void {
         what: 'budgets',
         count: () => countBudgets(db, orgId),
       })
-      return reply.code(201).send(await createBudget(db, orgId, { ...body, on_exhausted }))
+      const period = body.period && knownPeriod(body.period)
+      return reply.code(201).send(await createBudget(db, orgId, { ...body, period, on_exhausted }))
     },
   })
 }
@@ -107,9 +109,11 @@ function itemRoutes({ app }: Api): void {
       response: { 200: LedgerEntries, '4xx': ErrorResponse },
     },
     async handler({ params, query, principal, db }) {
-      const { id } = await getBudget(db, principal.orgId, idIn(params))
+      const { orgId } = principal
+      const { id: budgetId } = await getBudget(db, orgId, idIn(params))
       const { offset = 0, limit = ledgerLimit.default } = query
-      return listLedgerEntries(db, id, { offset, limit: Math.min(limit, ledgerLimit.max) })
+      const range = { offset, limit: Math.min(limit, ledgerLimit.max) }
+      return listLedgerEntries(db, { orgId, budgetId }, range)
     },
   })
 
@@ -208,6 +212,15 @@ async function checkTimeZone(db: Db, { period }: NewBudget): Promise<void> {
   if (period?.type !== 'calendar' || period.time_zone === undefined) return
   if (await hasTimeZone(db, period.time_zone)) return
   throw invalidAt('period/time_zone', 'is not a known time zone')
+}
+
+/** The period without unknown fields: it is stored and returned as it is. */
+function knownPeriod(period: BudgetPeriod): BudgetPeriod {
+  const { type } = period
+  if (type === 'duration') return { type, seconds: period.seconds }
+  if (type === 'rolling') return { type, window: period.window }
+  const { unit, time_zone } = period
+  return { type, unit, ...(time_zone !== undefined && { time_zone }) }
 }
 
 function checkMetadata(metadata: NewBudget['metadata']): void {

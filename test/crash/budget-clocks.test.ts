@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import {
+  addBudget,
+  assertSettled,
+  budgetState,
+  changeBudget,
+  ledgerOf,
+  whenParked,
+} from '../../apps/server/test/budgets.ts'
+import { createTestDatabase, queryRows } from '../../apps/server/test/database.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { converse, createSession, post, scripted } from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { startProcess } from '../process.ts'
+import { scopeOf } from './scenario.ts'
+
+const clock = new URL('shifted-clock.ts', import.meta.url).href
+const dayMs = 86_400_000
+const month = { type: 'calendar', unit: 'month' }
+
+/** A message whose reply reports these tokens. */
+const costing = (input_tokens: number, more: object = {}) =>
+  scripted({ text: 'Done.', usage: { input_tokens, output_tokens: 0 }, ...more } as never)
+
+type Target = { databaseUrl: string }
+
+async function periodOf({ databaseUrl }: Target, id: string) {
+  const [row] = await queryRows<{ start: Date; end: Date; contains: boolean }>(
+    databaseUrl,
+    `select period_started_at as start, period_ends_at as end,
+      clock_timestamp() between period_started_at and period_ends_at as contains
+    from budgets where id = $1`,
+    [id],
+  )
+  return row!
+}
+
+/** The clock of the database goes forward by this interval: for a budget, its times go back. */
+const moveClock = (target: Target, id: string, by: string) =>
+  changeBudget(
+    target,
+    id,
+    `period_started_at = period_started_at - interval '${by}', period_ends_at = period_ends_at - interval '${by}'`,
+  )
+
+const kindsOf = async (target: Target, id: string) =>
+  (await ledgerOf(target, id)).map(({ kind, amount }) => [kind, amount])
+
+test('the clocks of nodes neither begin nor end a period', async (t) => {
+  const scope = scopeOf(t)
+  const target = { databaseUrl: await createTestDatabase(scope) }
+  const budget = await addBudget(target, { limit: 1_000_000, period: month })
+  const before = await periodOf(target, budget)
+  for (const days of [-400, 400]) {
+    const node = await startProcess({
+      DATABASE_URL: target.databaseUrl,
+      NODE_OPTIONS: `--import=${clock}`,
+      CLOCK_SHIFT_MS: String(days * dayMs),
+    })
+    scope.after(node.crash)
+    const { id } = await createSession(node)
+    await converse(t, node, id, costing(100))
+    const { body } = await node.call('GET', `/v1/budgets/${budget}`)
+    assert.equal(Date.parse(body.period_started_at), before.start.getTime())
+    await node.crash()
+  }
+  assert.deepEqual(await periodOf(target, budget), before)
+  assert.equal((await budgetState(target, budget)).used, 200)
+  assert.ok((await ledgerOf(target, budget)).every(({ kind }) => kind === 'settle'))
+})
+
+test('a clock of the database that jumps over ends of periods begins one period', async (t) => {
+  const server = await startServer(t)
+  const budget = await addBudget(server, { limit: 40_000, period: month })
+  const { id } = await createSession(server)
+  await converse(t, server, id, costing(1_000))
+  const stream = await follow(t, server.url, { sessionId: id })
+  await post(server, id, costing(500, { delay_ms: 1_000 }))
+  await stream.event('output.message.started', 2)
+  await moveClock(server, budget, '70 days')
+  await stream.event('session.idled', 2)
+  const first = [
+    ['settle', 1_000],
+    ['period', -1_000],
+    ['settle', 500],
+  ]
+  assert.deepEqual(await kindsOf(server, budget), first)
+  assert.ok((await periodOf(server, budget)).contains)
+  await changeBudget(server, budget, 'limit_amount = 510')
+  await post(server, id, costing(2))
+  await whenParked(server, id)
+  await moveClock(server, budget, '70 days')
+  await changeBudget(server, budget, 'limit_amount = 40000')
+  await eventually(async () => {
+    const { body } = await server.call('GET', `/v1/sessions/${id}`)
+    return body.status === 'idle'
+  })
+  assert.deepEqual(await kindsOf(server, budget), [...first, ['period', -500], ['settle', 2]])
+  await assertSettled(server, budget)
+})
+
+test('a clock of the database that jumps back gives no money twice and lengthens no period', async (t) => {
+  const server = await startServer(t)
+  for (const limit of [10_000, 1_000_000_000]) {
+    const session = await createSession(server)
+    const subject: [string, string] = ['session', session.id]
+    const budget = await addBudget(server, { subject, limit, period: month })
+    await converse(t, server, session.id, costing(600))
+    const { start, end } = await periodOf(server, budget)
+    await moveClock(server, budget, '-400 days')
+    await converse(t, server, session.id, costing(300))
+    assert.deepEqual(await periodOf(server, budget), { start, end, contains: true })
+    assert.equal((await budgetState(server, budget)).used, 900)
+    assert.deepEqual(await kindsOf(server, budget), [
+      ['settle', 600],
+      ['settle', 300],
+    ])
+    await assertSettled(server, budget)
+  }
+})
