@@ -1,5 +1,6 @@
 /** Agent channels and their keys, as administrators manage them. */
 import { type Static, Type } from 'typebox'
+import { channelLimitFields } from './channel-auth.ts'
 import { AgentChannelId, AgentKeyId, Timestamp } from './id.ts'
 import { described, nullable, oneOf, optional } from './shape.ts'
 
@@ -48,13 +49,7 @@ export const ChannelConfig = Type.Object(
           'Requests per minute of one caller from one address. 0: no limit of the channel. Default: 0.',
       }),
     ),
-    auth_methods: Type.Optional(
-      Type.Array(Type.Unknown(), {
-        maxItems: 20,
-        description:
-          'Identity providers of callers. This version supports none: a list with an entry is 400 `channel_auth_not_supported`. Default: empty.',
-      }),
-    ),
+    ...channelLimitFields,
   },
   {
     title: 'ApiChannelConfig',
@@ -95,6 +90,8 @@ export const AgentChannel = Type.Object(
           tool_approvals: 'operator',
           rate_limit_per_minute: 60,
           auth_methods: [],
+          allowed_origins: [],
+          spending_limit: null,
         },
         enabled: true,
         status: 'live',

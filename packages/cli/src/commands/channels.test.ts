@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { channelClient } from '../../../../apps/server/test/channel.ts'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
@@ -47,6 +50,38 @@ test('opens a channel with a key that works, and closes it', async () => {
   assert.match(await run('keys', agent, id), /revoked/)
   await run('delete', agent, id, '--yes')
   assert.equal((await cli('get', agent, id)).code, 5)
+})
+
+test('sets identity providers, origins and a spending limit, and removes them', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'outlast-channel-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'auth.json')
+  const method = {
+    mode: 'oauth2_introspection',
+    provider: {
+      introspection_url: 'https://login.example.com/introspect',
+      client_id: 'outlast',
+      client_secret: 'a secret of a client',
+    },
+  }
+  await writeFile(file, JSON.stringify([method]))
+  const settings = ['--auth', file, '--origins', 'https://a.example.com,https://b.example.com']
+  const id = await run('create', agent, ...settings, '--spending-limit', '2.5 usd', '--quiet')
+  const shown = await run('get', agent, id)
+  assert.match(shown, /Providers +oauth2_introspection https:\/\/login\.example\.com\/introspect\n/)
+  assert.match(shown, /Origins +https:\/\/a\.example\.com, https:\/\/b\.example\.com\n/)
+  assert.match(shown, /Spending limit +2\.5 usd per user and day\n/)
+  const config = async () => JSON.parse(await run('get', agent, id, '--json')).channel_config
+  await run('update', agent, id, '--errors', 'detailed')
+  assert.equal((await config()).auth_methods[0].provider.client_secret_configured, true)
+  await run('update', agent, id, '--origins', 'none', '--spending-limit', 'none')
+  const { allowed_origins, spending_limit } = await config()
+  assert.deepEqual([allowed_origins, spending_limit], [[], null])
+  for (const limit of ['2', '2 eur', 'much usd']) {
+    assert.equal((await cli('update', agent, id, '--spending-limit', limit)).code, 2)
+  }
+  await writeFile(file, '{}')
+  assert.equal((await cli('update', agent, id, '--auth', file)).code, 2)
 })
 
 test('a change needs a flag, and a number must be one', async () => {

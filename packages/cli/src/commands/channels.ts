@@ -1,47 +1,16 @@
 import type { AgentChannel, AgentKeyWithSecret, CallOptions, Outlast } from '@outlast/sdk'
-import { type Context, defineCommand, type Given, type Noun } from '../core/command.ts'
+import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { exitCodes } from '../core/failure.ts'
-import type { Flags } from '../core/flags.ts'
 import { changeOf, given } from '../input/change.ts'
+import { callerRows, channelConfig, channelFlags } from '../input/channel-input.ts'
 import { yesFlag } from '../input/deletion.ts'
 import { confirmed } from '../input/prompt.ts'
-import { countIfGiven, countOf, listIn } from '../output/list.ts'
+import { countOf, listIn } from '../output/list.ts'
 import { ago, moment } from '../output/time.ts'
 
 const ofAgent = ['<agent>'] as const
 const ofChannel = ['<agent>', '<channel>'] as const
 const ofKey = ['<agent>', '<channel>', '<agent-key>'] as const
-
-const configFlags = {
-  visibility: {
-    type: 'string',
-    choices: ['messages', 'activity', 'full'],
-    value: 'WHAT',
-    about: 'events that callers see (activity)',
-  },
-  errors: {
-    type: 'string',
-    choices: ['public', 'detailed'],
-    value: 'WHICH',
-    about: 'how much of a failure keys see (public)',
-  },
-  approvals: {
-    type: 'string',
-    choices: ['operator', 'caller'],
-    value: 'WHO',
-    about: 'who decides on tool calls (operator)',
-  },
-  'rate-limit': { type: 'string', value: 'N', about: 'requests per minute of a caller (none)' },
-} as const satisfies Flags
-
-function configOf(flags: Given<typeof configFlags>) {
-  return given({
-    visibility: flags.visibility,
-    errors: flags.errors,
-    tool_approvals: flags.approvals,
-    rate_limit_per_minute: countIfGiven(flags['rate-limit'], '--rate-limit', 0),
-  })
-}
 
 const list = defineCommand({
   summary: 'list the channels of an agent',
@@ -76,6 +45,7 @@ const get = defineCommand({
       Errors: config.errors,
       Approvals: config.tool_approvals,
       'Rate limit': config.rate_limit_per_minute || 'none',
+      ...callerRows(config),
       Created: moment(channel.created_at),
       Changed: moment(channel.updated_at),
     })
@@ -85,10 +55,12 @@ const get = defineCommand({
 const create = defineCommand({
   summary: 'create a channel, which is a draft',
   positionals: ofAgent,
-  flags: { ...configFlags, publish: { type: 'boolean', about: 'publish it at once' } },
-  async run({ outlast, out, signal }, { words, flags }) {
+  flags: { ...channelFlags, publish: { type: 'boolean', about: 'publish it at once' } },
+  async run(context, { words, flags }) {
+    const { outlast, out, signal } = context
     const agent = words[0]!
-    const body = { channel_type: 'api' as const, channel_config: configOf(flags) }
+    const channel_config = await channelConfig(context, flags)
+    const body = { channel_type: 'api' as const, channel_config }
     const made = await outlast.agentChannels.create(agent, body, { signal })
     const channel = flags.publish
       ? await outlast.agentChannels.publish(agent, made.id, { signal })
@@ -102,13 +74,14 @@ const update = defineCommand({
   more: 'Settings without a flag keep their values.',
   positionals: ofChannel,
   flags: {
-    ...configFlags,
+    ...channelFlags,
     enable: { type: 'boolean', about: 'enable it, as a draft' },
     disable: { type: 'boolean', about: 'close it' },
   },
-  async run({ outlast, out, signal }, { words, flags }) {
+  async run(context, { words, flags }) {
+    const { outlast, out, signal } = context
     const [agent, id] = words as [string, string]
-    const config = configOf(flags)
+    const config = await channelConfig(context, flags)
     const isConfigured = Object.keys(config).length > 0
     const before = isConfigured ? await outlast.agentChannels.get(agent, id, { signal }) : undefined
     const change = changeOf({

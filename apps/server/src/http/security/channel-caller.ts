@@ -1,6 +1,8 @@
 import { endUserLengthMax, endUserPattern } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
 import { networkOf } from '../../access/address.ts'
+import { keyStart } from '../../access/credentials.ts'
+import { identityCredential } from '../../access/identity/identities.ts'
 import { type ChannelCaller, limitedId, type Principal } from '../../access/principal.ts'
 import { ApiError } from '../../errors.ts'
 import type { Node } from '../../runtime/node.ts'
@@ -26,7 +28,7 @@ type Options = {
  * channel, whether it is served, credential, end user, rate limit.
  */
 export function createChannelCallers({ access, shares }: Node, { admit }: Options) {
-  const { credentials, limits } = access
+  const { credentials, limits, tokens } = access
 
   function knownOf(request: FastifyRequest, credential: string | ApiError, id: string) {
     if (credential instanceof ApiError) return undefined
@@ -41,7 +43,7 @@ export function createChannelCallers({ access, shares }: Node, { admit }: Option
     if (credential instanceof ApiError) throw credential
     const bearer = await credentials.find(credential).catch((error) => {
       // The channel of the credential may be a closed one, which is not the one of the path.
-      throw error instanceof ApiError ? new ApiError('invalid_token') : error
+      throw error instanceof ApiError && error.status < 500 ? new ApiError('invalid_token') : error
     })
     if ('principal' in bearer && isOf(bearer.principal, id)) return bearer.principal
     throw new ApiError('invalid_token')
@@ -56,10 +58,17 @@ export function createChannelCallers({ access, shares }: Node, { admit }: Option
     limits.take([limits.bucket({ subject, capacity, seconds: minute })])
   }
 
+  /** Tokens of others are those of identity providers, whose meaning depends on the channel. */
+  function credentialFor(id: string, credential: string | ApiError) {
+    if (credential instanceof ApiError) return credential
+    const isOurs = credential.startsWith(keyStart) || tokens?.isOwn(credential)
+    return isOurs ? credential : identityCredential(id, credential)
+  }
+
   return async (request: FastifyRequest): Promise<void> => {
     const { channel_id: id = '' } = request.params as { channel_id?: string }
     if (!channelId.test(id)) throw unknown()
-    const credential = credentialIn(request)
+    const credential = credentialFor(id, credentialIn(request))
     const key = knownOf(request, credential, id) ?? (await find(credential, id))
     const principal = withUser(key, request)
     request.credential = credential as string

@@ -14,6 +14,7 @@ type PublicCode = keyof typeof publicSentences
 /** Public codes of stored codes. Any other is `internal_error`. */
 const publicCodes: Record<string, PublicCode> = {
   [failureKinds.rate_limited.code]: 'rate_limited',
+  [failureKinds.budget_exhausted.code]: 'rate_limited',
   [failureKinds.too_long.code]: 'request_too_large',
   [failureKinds.overloaded.code]: 'service_unavailable',
   [failureKinds.no_credit.code]: 'service_unavailable',

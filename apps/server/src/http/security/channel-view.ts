@@ -166,6 +166,7 @@ const rules = {
   ],
   'turn.cancelled': [turnOnly, turnOnly, 'shown'],
   'session.idled': onlyFull,
+  'feedback.given': ['hidden', 'hidden', 'hidden'],
 } as const satisfies Rules
 
 /** Callers know one type of event for all that a turn waits for. */

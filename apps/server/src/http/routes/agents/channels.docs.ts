@@ -16,7 +16,7 @@ export const channelDocs = {
     summary: 'Create a channel',
     description:
       'Creates a channel of an agent, a door for programs outside of the organization. It is a draft: callers are served after `publish`. An agent has at most 100 channels.',
-    errors: ['channel_auth_not_supported', 'quota_exceeded'],
+    errors: ['encryption_not_configured', 'quota_exceeded'],
     sample: `const channel = await outlast.agentChannels.create('${agent}', {\n  channel_type: 'api',\n  channel_config: { visibility: 'messages' },\n})`,
   },
   get_agent_channel: {
@@ -30,7 +30,7 @@ export const channelDocs = {
     summary: 'Update a channel',
     description:
       'Changes the settings of a channel, or closes it with `enabled: false`. New settings replace all previous ones. Within a second they hold on every node, and open streams of the channel end, so that clients reconnect with the new settings.',
-    errors: ['channel_auth_not_supported'],
+    errors: ['encryption_not_configured'],
     sample: `const channel = await outlast.agentChannels.update('${agent}', '${channel}', {\n  enabled: false,\n})`,
   },
   delete_agent_channel: {

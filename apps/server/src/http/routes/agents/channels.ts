@@ -6,7 +6,6 @@ import {
   AgentKeyRotation,
   AgentKeyWithSecret,
   agentKeyOverlapHours,
-  type ChannelConfig,
   DeletedAgentChannel,
   ErrorResponse,
   NewAgentChannel,
@@ -15,29 +14,33 @@ import {
 import { Type } from 'typebox'
 import { agentKeyStart } from '../../../access/agent-keys.ts'
 import { secretHash } from '../../../access/tokens.ts'
-import { ApiError, invalidAt } from '../../../errors.ts'
-import { databaseNow, parseId } from '../../../ids.ts'
+import { invalidAt } from '../../../errors.ts'
+import { databaseNow, newId, parseId } from '../../../ids.ts'
 import {
   type ChannelRef,
   createChannel,
   deleteChannel,
   getChannel,
   listChannels,
+  lockChannel,
   setChannelStatus,
   updateChannel,
 } from '../../../store/access/agent-channels.ts'
 import {
   countAgentKeys,
   createAgentKey,
+  hasKeyForUsers,
   listAgentKeys,
   revokeAgentKey,
   rotateAgentKey,
 } from '../../../store/access/agent-keys.ts'
+import { deleteLimitsOfChannel, followLimit } from '../../../store/budgets/channel-limits.ts'
 import type { Db } from '../../../store/database.ts'
 import { getAgentId } from '../../../store/models/agent-names.ts'
 import { getAgent } from '../../../store/models/agents.ts'
 import type { Api } from '../../core/api.ts'
 import { checkNumber } from '../../core/number-limit.ts'
+import { allowsAllOrigins, storedSettings } from './channels/settings.ts'
 
 const channelsMax = 100
 const keysMax = 100
@@ -66,7 +69,7 @@ export function channelRoutes(api: Api): void {
   keyChangeRoutes(api)
 }
 
-function collectionRoutes({ app }: Api): void {
+function collectionRoutes({ app, node }: Api): void {
   app.route<{ Params: OfAgent }>({
     method: 'GET',
     url: base,
@@ -94,7 +97,6 @@ function collectionRoutes({ app }: Api): void {
     },
     async handler({ params, body, principal: { orgId }, db }, reply) {
       const { channel_type, channel_config, enabled } = body
-      const config = checked(channel_config ?? {})
       const { id: agentId } = await getAgent(
         db,
         orgId,
@@ -105,19 +107,17 @@ function collectionRoutes({ app }: Api): void {
         what: 'channels of an agent',
         count: async () => (await listChannels(db, orgId, agentId)).length,
       })
-      const made = { channel_type, config, enabled: enabled ?? true }
-      return reply.code(201).send(await createChannel(db, { orgId, agentId }, made))
+      const ref = { orgId, agentId, id: newId('agent_channel') }
+      const settings = storedSettings(node, ref, channel_config ?? {})
+      const made = { channel_type, enabled: enabled ?? true, ...settings }
+      return reply.code(201).send(await createChannel(db, ref, made))
     },
   })
 }
 
-/** Contract: throws 400 for identity providers, which no channel has yet. */
-function checked(config: ChannelConfig): ChannelConfig {
-  if (config.auth_methods?.length) throw new ApiError('channel_auth_not_supported')
-  return config
-}
+const keysForUsers = 'while a key of the channel may act for end users'
 
-function itemRoutes({ app }: Api): void {
+function itemRoutes({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'GET',
     url: one,
@@ -139,8 +139,17 @@ function itemRoutes({ app }: Api): void {
       response: { 200: AgentChannel, '4xx': ErrorResponse },
     },
     async handler({ params, body, principal, db: unit }) {
-      if (body.channel_config) checked(body.channel_config)
-      return updateChannel(unit, await refOf(unit, principal.orgId, params), body)
+      const ref = await refOf(unit, principal.orgId, params)
+      const { channel_config: config, enabled = null } = body
+      if (!config) return updateChannel(unit, ref, { enabled })
+      const before = await lockChannel(unit, ref)
+      const settings = storedSettings(node, ref, config, before)
+      const keys = { orgId: ref.orgId, channelId: ref.id }
+      if (allowsAllOrigins(config) && (await hasKeyForUsers(unit, keys))) {
+        throw invalidAt('channel_config/allowed_origins', `must not be * ${keysForUsers}`)
+      }
+      await followLimit(unit, ref, { before: before.config, after: config })
+      return updateChannel(unit, ref, { enabled, settings })
     },
   })
 
@@ -155,6 +164,7 @@ function itemRoutes({ app }: Api): void {
     async handler({ params, principal, db: unit }): Promise<DeletedAgentChannel> {
       const ref = await refOf(unit, principal.orgId, params)
       await deleteChannel(unit, ref)
+      await deleteLimitsOfChannel(unit, ref)
       return { id: ref.id, deleted: true }
     },
   })
@@ -189,6 +199,13 @@ function newSecret() {
 async function keysOf(db: Db, orgId: string, params: Params) {
   const { id: channelId } = await getChannel(db, await refOf(db, orgId, params))
   return { orgId, channelId }
+}
+
+/** Contract: `db` is a transaction; throws 400 for a channel that pages of all origins may call. */
+async function checkKeyForUsers(db: Db, ref: ChannelRef) {
+  const { config } = await lockChannel(db, ref)
+  if (!allowsAllOrigins(config)) return
+  throw invalidAt('permissions', 'must not have end_user: allowed_origins of the channel has *')
 }
 
 function keyRoutes({ app }: Api): void {
@@ -228,6 +245,9 @@ function keyRoutes({ app }: Api): void {
         count: () => countAgentKeys(unit, of),
       })
       const permissions = [...new Set(['sessions' as const, ...(body.permissions ?? [])])]
+      if (permissions.includes('end_user')) {
+        await checkKeyForUsers(unit, await refOf(unit, principal.orgId, params))
+      }
       const { secret, ...stored } = newSecret()
       const made = { ...stored, name: body.name, permissions, expiresAt }
       const key = await createAgentKey(unit, of, made)

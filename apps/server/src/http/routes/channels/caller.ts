@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
+import { secondsUntilLimit } from '../../../store/budgets/channel-limits.ts'
 import {
   type ChannelOwner,
   getOwnedSession,
@@ -19,6 +20,18 @@ export function callerOwner({ principal }: Pick<Request, 'principal'>): ChannelO
   const { orgId, endUser } = principal
   const { channel, keyId } = principal.channel!
   return { orgId, channelId: channel.id, keyId, user: endUser?.user ?? null }
+}
+
+/**
+ * Refuses new work of an end user who has used up the spending limit of the channel.
+ * Contract: throws 429 `spending_limit`, with the time until the next day.
+ */
+export async function checkSpending({ principal, db }: Request): Promise<void> {
+  const { user, ...owner } = callerOwner({ principal })
+  const limit = principal.channel!.channel.settings.spending_limit
+  if (limit === null || user === null) return
+  const seconds = await secondsUntilLimit(db, { ...owner, user }, limit)
+  if (seconds !== undefined) throw new ApiError('spending_limit', undefined, undefined, seconds)
 }
 
 export const viewerIn = ({ principal }: Pick<Request, 'principal'>): ChannelViewer =>

@@ -3,8 +3,8 @@ import { databaseNow, newId } from '../../../ids.ts'
 import { traceparentOf } from '../../../observe/trace-context.ts'
 import { acceptInput } from '../../../runtime/inbox/accept.ts'
 import type { Api } from '../../core/api.ts'
-import { refuseScript } from '../sessions/messages.ts'
-import { base, ownSession, type SessionParams } from './caller.ts'
+import { refuseScript } from '../messages/messages.ts'
+import { base, checkSpending, ownSession, type SessionParams } from './caller.ts'
 
 const bodyBytesMax = 1024 * 1024
 
@@ -23,6 +23,7 @@ export function channelMessageRoutes({ app, node }: Api): void {
     async handler(request, reply) {
       const { db, principal, committed, headers, params, body } = request
       const { id: sessionId } = await ownSession(request, params)
+      await checkSpending(request)
       const { orgId } = principal
       await node.quotas.checkStorage(db, orgId)
       const message = messageFrom(body)

@@ -4,12 +4,14 @@ import {
   AgentSessionPage,
   AgentSessionQuery,
   CancelTurnResponse,
+  type ChannelAuthMethod,
   ErrorResponse,
   type EventDataOf,
   NewAgentSession,
   RuntimeToken,
 } from '@outlast/contract'
 import { runtimeTokenSeconds } from '../../../access/agent-keys.ts'
+import { issuerOf } from '../../../access/identity/signed-tokens.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { cancelSession } from '../../../runtime/inbox/cancel.ts'
 import { openSession } from '../../../runtime/inbox/create-session.ts'
@@ -24,7 +26,15 @@ import {
 } from '../../../store/sessions/channel-sessions.ts'
 import type { Api } from '../../core/api.ts'
 import { type ChannelViewer, pendingApproval } from '../../security/channel-view.ts'
-import { base, callerOwner, ownSession, pathOf, type SessionParams, viewerIn } from './caller.ts'
+import {
+  base,
+  callerOwner,
+  checkSpending,
+  ownSession,
+  pathOf,
+  type SessionParams,
+  viewerIn,
+} from './caller.ts'
 
 const pageDefault = 50
 
@@ -46,10 +56,11 @@ function cardRoute({ app, node }: Api): void {
       response: { 200: AgentCard, '4xx': ErrorResponse },
     },
     async handler(request): Promise<AgentCard> {
-      const { orgId, agentId } = request.principal.channel!.channel
+      const { orgId, agentId, settings } = request.principal.channel!.channel
       const { name, description } = await getAgent(request.db, orgId, agentId)
       const auth: AgentCard['auth'] = [{ type: 'agent_key' }]
       if (node.access.tokens) auth.push({ type: 'runtime_token' })
+      auth.push(...settings.auth_methods.map(credentialKind))
       return {
         name,
         ...(description !== undefined && { description }),
@@ -60,6 +71,12 @@ function cardRoute({ app, node }: Api): void {
       }
     },
   })
+}
+
+/** A credential of an identity provider, as the card of an agent names it. */
+function credentialKind(method: ChannelAuthMethod): AgentCard['auth'][number] {
+  const issuer = issuerOf(method)
+  return issuer === undefined ? { type: 'o_auth2' } : { type: 'oidc', issuer }
 }
 
 function tokenRoute({ app, node }: Api): void {
@@ -97,6 +114,7 @@ function collectionRoutes({ app, node }: Api): void {
     },
     async handler(request, reply) {
       const { body, db, committed } = request
+      await checkSpending(request)
       const owner = callerOwner(request)
       const { orgId, channelId, keyId, user } = owner
       const { agentId: agent_id } = request.principal.channel!.channel

@@ -25,7 +25,7 @@ export const executionDocs = {
     summary: 'Create a session through a channel',
     description:
       'Creates a session of the caller. `Location` has its path. Unknown properties of the body are refused.',
-    errors: ['quota_exceeded', 'agent_archived'],
+    errors: ['quota_exceeded', 'agent_archived', 'spending_limit'],
     sample: `const session = await outlast.channels.createSession('${channel}', { title: 'Order 42' })`,
   },
   list_agent_sessions: {
@@ -46,7 +46,7 @@ export const executionDocs = {
     summary: 'Send a message through a channel',
     description:
       'Stores a text message of the caller. It starts a turn, or joins the running one. Properties of the body other than `message` are ignored.',
-    errors: ['too_many_turns', 'not_granted'],
+    errors: ['too_many_turns', 'not_granted', 'spending_limit'],
     sample: `const message = await outlast.channels.sendMessage('${channel}', '${session}', {\n  message: { content: [{ type: 'text', text: 'Where is my order?' }] },\n})`,
   },
   cancel_agent_session: {

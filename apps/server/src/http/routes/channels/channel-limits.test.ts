@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { expectStatus } from '../../../../test/access.ts'
+import { assertSettled } from '../../../../test/budgets.ts'
+import { type channelClient, openChannel } from '../../../../test/channel.ts'
+import { queryRows, runSql } from '../../../../test/database.ts'
+import { beforeAll } from '../../../../test/hooks.ts'
+import { startServer } from '../../../../test/server.ts'
+import { eventually } from '../../../../test/waiting.ts'
+import { sweepBudgets } from '../../../store/budgets/budget-deletion.ts'
+import { openDatabase } from '../../../store/database.ts'
+
+let server: Awaited<ReturnType<typeof startServer>>
+
+beforeAll(async (t) => {
+  server = await startServer(t as TestContext)
+})
+
+const limit = { amount: 2_000, currency: 'tokens' }
+
+type Caller = ReturnType<typeof channelClient>
+type Row = { id: string; subject_id: string; status: string; limit_amount: number }
+const budgetsOf = ({ id }: { id: string }) =>
+  queryRows<Row>(
+    server.databaseUrl,
+    `select id, subject_id, status, limit_amount::float8 as limit_amount from budgets
+    where subject_type = 'channel_user' and subject_id like $1 || ' %' order by created_at`,
+    [id],
+  )
+
+/** Sends messages until the limit of the caller is used up. Returns the refusal. */
+async function useUp(caller: Caller, sessionId: string) {
+  for (let sent = 0; sent < 60; sent++) {
+    const answer = await caller.say(sessionId, 'Tell me more about it, please.')
+    if (answer.status !== 201) return { answer, sent }
+    await idle(caller, sessionId)
+  }
+  throw new Error('the limit was never used up')
+}
+
+const idle = (caller: Caller, id: string) =>
+  eventually(async () => (await caller.call('GET', `/sessions/${id}`)).body.status === 'idle')
+
+test('an end user whose limit of the day is used up starts no work, and still reads', async () => {
+  const channel = await openChannel(server, { config: { spending_limit: limit } })
+  const ada = channel.as('ada')
+  const id = await ada.create()
+  const { answer, sent } = await useUp(ada, id)
+  const { retry_after_seconds } = expectStatus(answer, 429, 'spending_limit')
+  assert.ok(sent > 1)
+  const wait = Number(answer.headers.get('retry-after'))
+  assert.equal(retry_after_seconds, wait)
+  const midnight = new Date()
+  midnight.setUTCHours(24, 0, 0, 0)
+  assert.ok(wait >= 1 && Math.abs((midnight.getTime() - Date.now()) / 1000 - wait) < 120, `${wait}`)
+  const created = await ada.call('POST', '/sessions', {})
+  expectStatus(created, 429, 'spending_limit')
+  const events = await ada.events(id)
+  assert.ok(events.some(({ type }) => type === 'output.message.completed'))
+  expectStatus(await ada.call('GET', '/sessions'), 200)
+  expectStatus(await ada.call('POST', `/sessions/${id}/cancel`), 200)
+  const others = [channel.as('bob'), channel]
+  for (const other of others) {
+    const own = await other.create()
+    expectStatus(await other.say(own, 'Hello'), 201)
+    await idle(other, own)
+  }
+  const [first, second, ...more] = await budgetsOf(channel)
+  assert.deepEqual(
+    [first!.subject_id, second!.subject_id, more.length],
+    [`${channel.id} ${channel.keyId} ada`, `${channel.id} ${channel.keyId} bob`, 0],
+  )
+  for (const { id: budget } of [first!, second!]) await assertSettled(server, budget)
+  await runSql(
+    server.databaseUrl,
+    `update budgets set period_ends_at = now() - interval '1 second' where id = '${first!.id}'`,
+  )
+  expectStatus(await ada.say(id, 'A new day'), 201)
+  await idle(ada, id)
+})
+
+test('a changed limit holds for the amount used already, and a removed one for nobody', async () => {
+  const channel = await openChannel(server, { config: { spending_limit: limit } })
+  const ada = channel.as('ada')
+  const id = await ada.create()
+  const { answer } = await useUp(ada, id)
+  expectStatus(answer, 429, 'spending_limit')
+  const change = async (spending_limit: object | null) =>
+    expectStatus(await channel.manage('PATCH', '', { channel_config: { spending_limit } }), 200)
+  const untilSaid = async (status: number) => {
+    // A change holds on every node within a second.
+    await eventually(async () => (await ada.say(id, 'Hello')).status === status)
+    await idle(ada, id)
+  }
+  await change({ amount: 1_000_000, currency: 'tokens' })
+  await untilSaid(201)
+  await change(limit)
+  await untilSaid(429)
+  await change({ amount: 1_000_000, currency: 'credits' })
+  const states = async () => (await budgetsOf(channel)).map(({ status }) => status).join()
+  await eventually(async () => {
+    await ada.say(id, 'Hello')
+    return (await states()) === 'disabled,active'
+  })
+  await idle(ada, id)
+  await change(null)
+  await untilSaid(201)
+  assert.equal(await states(), 'disabled,disabled')
+})
+
+test('the budgets of a limit are shown with a session, and count for nothing else', async () => {
+  const channel = await openChannel(server, { config: { spending_limit: limit } })
+  const id = await channel.as('ada').create()
+  const [budget] = await budgetsOf(channel)
+  const shown = expectStatus(await server.call('GET', `/v1/sessions/${id}/budgets`), 200)
+  assert.deepEqual(
+    shown.map((one: Record<string, unknown>) => [one.id, one.subject_type, one.limit, one.period]),
+    [[budget!.id, 'channel_user', 2_000, { type: 'calendar', unit: 'day', time_zone: 'UTC' }]],
+  )
+  const listed = expectStatus(await server.call('GET', '/v1/budgets'), 200)
+  assert.ok(!JSON.stringify(listed).includes(budget!.id))
+  const body = { subject_type: 'channel_user', subject_id: 'x', currency: 'usd', limit: 1 }
+  expectStatus(await server.call('POST', '/v1/budgets', body), 400, 'invalid_request')
+})
+
+test('the budgets of a limit end with the user, the channel and the day', async (t) => {
+  const channel = await openChannel(server, { config: { spending_limit: limit } })
+  for (const user of ['ada lovelace', 'lovelace', 'bob']) await channel.as(user).create()
+  const users = async () =>
+    (await budgetsOf(channel)).map(({ subject_id }) => subject_id.split(' ').slice(2).join(' '))
+  const remove = (user: string) => server.call('DELETE', `/v1/end-users?user=${user}`)
+  expectStatus(await remove('lovelace'), 200)
+  assert.deepEqual(await users(), ['ada lovelace', 'bob'])
+  await runSql(
+    server.databaseUrl,
+    `update budgets set period_ends_at = now() - interval '2 days' where subject_id like '% bob'`,
+  )
+  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
+  t.after(db.close)
+  await sweepBudgets(db, 90)
+  assert.deepEqual(await users(), ['ada lovelace'])
+  expectStatus(await channel.manage('DELETE', ''), 200)
+  assert.deepEqual(await users(), [])
+})
