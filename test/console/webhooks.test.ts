@@ -1,15 +1,43 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
+import { expectStatus } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { expectSigned, startReceiver, startWithWebhooks } from '../../apps/server/test/receiver.ts'
-import { createSession } from '../../apps/server/test/session.ts'
+import { createAgent, createSession } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 
 let browser: Browser
 
 beforeAll(async (t) => {
   browser = await startBrowser(t)
+})
+
+test('a webhook is limited to an agent, which stays when it is edited after the agent was deleted', async (t) => {
+  const server = await startWithWebhooks(t)
+  const agent = await createAgent(server, { name: 'Support' })
+  const { page } = await openTab(
+    await openProfile(t, browser),
+    `${server.url}/settings?tab=webhooks`,
+  )
+  await page.getByRole('button', { name: 'New webhook' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('URL').fill('https://hooks.invalid/')
+  await dialog.getByRole('combobox', { name: 'Agent', exact: true }).click()
+  await page.getByRole('option', { name: 'Support' }).click()
+  await dialog.getByRole('button', { name: 'Create webhook' }).click()
+  await dialog.getByRole('button', { name: 'Copy' }).press('Escape')
+  const entry = page.getByRole('listitem', { name: 'https://hooks.invalid/' })
+  await entry.getByText('turn.completed, turn.failed · Support').waitFor()
+  expectStatus(await server.call('DELETE', `/v1/agents/${agent.id}`), 204)
+  await page.reload()
+  await entry.getByRole('button', { name: /^More actions/ }).click()
+  await page.getByRole('menuitem', { name: 'Edit' }).click()
+  await dialog.getByLabel('Description').fill('Ours')
+  await dialog.getByRole('button', { name: 'Save webhook' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  const [webhook] = expectStatus(await server.call('GET', '/v1/webhooks'), 200).data
+  assert.deepEqual([webhook.agent_id, webhook.description], [agent.id, 'Ours'])
 })
 
 test('creates, tests, rotates and deletes a webhook, and sends a delivery again', async (t) => {

@@ -23,6 +23,7 @@ export const webhookEventTypes = [
   'budget.warning',
   'budget.exhausted',
   'session.created',
+  'feedback.given',
   'alert.fired',
   'alert.resolved',
 ] as const
@@ -211,7 +212,10 @@ export const WebhookDelivery = Type.Object(
       '`pending`: waits for its next attempt. `delivered`: the receiver answered with a 2xx status. `failed`: no attempt is left.',
     ),
     attempts: count('Number of attempts that have ended.'),
-    next_attempt_at: nullable(Timestamp, 'Time of the next attempt. Null if there is none.'),
+    next_attempt_at: nullable(
+      Timestamp,
+      'Time of the next attempt. Null if there is none, also while the webhook is disabled.',
+    ),
     last_attempt_at: nullable(Timestamp, 'Time of the latest attempt. Null before the first.'),
     response_status: nullable(
       Type.Integer(),

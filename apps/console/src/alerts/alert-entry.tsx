@@ -9,9 +9,10 @@ import { alertKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
 import { Ago } from '../shell/ago.tsx'
 import { Confirm, Failed } from '../shell/confirm.tsx'
-import { Entry, State } from '../shell/entry.tsx'
+import { ListRow } from '../shell/list.tsx'
 import { MoreMenu } from '../shell/more-menu.tsx'
 import { Failure } from '../shell/screen.tsx'
+import { State } from '../shell/state.tsx'
 import { AlertForm } from './alert-form.tsx'
 import { ruleText, valueText } from './draft.ts'
 
@@ -27,43 +28,41 @@ export function AlertEntry({ alert }: { alert: Alert }) {
   const close = () => setOpened(undefined)
   return (
     <>
-      <Entry
+      <ListRow
         label={name}
-        name={
-          <>
-            {name}
-            <AlertState alert={alert} />
-          </>
-        }
-        about={<About alert={alert} />}
-        side={
-          <>
-            <Button
-              size="xs"
-              variant="default"
-              aria-expanded={opened === 'firings'}
-              onClick={() => setOpened(opened === 'firings' ? undefined : 'firings')}
-            >
-              History
-            </Button>
-            {mayWrite && (
-              <MoreMenu name={name} remove={() => setOpened('delete')}>
-                <Menu.Item onClick={() => setOpened('edit')}>Edit</Menu.Item>
-                <Menu.Item onClick={() => toggle.mutate()}>
-                  {enabled ? 'Disable' : 'Enable'}
-                </Menu.Item>
-              </MoreMenu>
-            )}
-          </>
-        }
+        isOff={!enabled}
         below={opened === 'firings' && <Firings alert={alert} />}
-      />
+      >
+        <span className="list-name">{name}</span>
+        <AlertState alert={alert} />
+        <Rule alert={alert} />
+        <Value alert={alert} />
+        <div className="list-actions">
+          <Button
+            size="xs"
+            variant="default"
+            aria-expanded={opened === 'firings'}
+            onClick={() => setOpened(opened === 'firings' ? undefined : 'firings')}
+          >
+            History
+          </Button>
+          {mayWrite && (
+            <MoreMenu name={name} remove={() => setOpened('delete')}>
+              <Menu.Item onClick={() => setOpened('edit')}>Edit</Menu.Item>
+              <Menu.Item onClick={() => toggle.mutate()}>
+                {enabled ? 'Disable' : 'Enable'}
+              </Menu.Item>
+            </MoreMenu>
+          )}
+        </div>
+      </ListRow>
       <Failed of={[toggle]} />
       {opened === 'edit' && <AlertForm stored={alert} close={close} />}
       {opened === 'delete' && (
         <Confirm
           title={`Delete ${name}?`}
           verb="Delete alert"
+          done="Alert deleted"
           close={close}
           act={async () => {
             await outlast.alerts.delete(id)
@@ -89,29 +88,32 @@ function AlertState({ alert: { enabled, state, fired_at } }: { alert: Alert }) {
   )
 }
 
-function About({ alert }: { alert: Alert }) {
+function Rule({ alert }: { alert: Alert }) {
   const names = useAgentNames()
-  const { metric, agent_id, value, evaluated_at } = alert
+  const { agent_id } = alert
   return (
-    <>
+    <span>
       {ruleText(alert)}
       {agent_id && ` · ${names.get(agent_id) ?? agent_id}`}
-      {value !== null && evaluated_at && (
-        <>
-          {` · ${valueText(metric, value)} `}
-          <Ago at={evaluated_at} />
-        </>
-      )}
-    </>
+    </span>
   )
 }
+
+const Value = ({ alert: { metric, value, evaluated_at } }: { alert: Alert }) =>
+  value !== null &&
+  evaluated_at && (
+    <span className="list-dim">
+      {`${valueText(metric, value)} `}
+      <Ago at={evaluated_at} />
+    </span>
+  )
 
 function Firings({ alert: { id, metric } }: { alert: Alert }) {
   const firings = useQuery(alertFiringsQuery(id))
   if (firings.isError) return <Failure error={firings.error} retry={firings.refetch} />
   if (firings.data?.length === 0) return <>It has not fired.</>
   return (
-    <ul aria-label="History">
+    <ul className="entries" aria-label="History">
       {firings.data?.map((one) => (
         <FiringRow key={one.id} firing={one} metric={metric} />
       ))}
@@ -121,7 +123,7 @@ function Firings({ alert: { id, metric } }: { alert: Alert }) {
 
 const FiringRow = ({ firing, metric }: { firing: AlertFiring; metric: Alert['metric'] }) => (
   <li>
-    <Ago at={firing.fired_at} /> at {valueText(metric, firing.value)},{' '}
+    Fired <Ago at={firing.fired_at} /> at {valueText(metric, firing.value)},{' '}
     {firing.resolved_at ? (
       <>
         {firing.resolution === 'disabled' ? 'disabled' : 'resolved'} <Ago at={firing.resolved_at} />

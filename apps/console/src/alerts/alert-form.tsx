@@ -16,6 +16,7 @@ export function AlertForm({ stored, close }: { stored?: Alert; close: () => void
       base
         ? outlast.alerts.update(base.id, alertChange(draft))
         : outlast.alerts.create(newAlert(draft)),
+    done: 'Alert saved',
     onSaved() {
       invalidate(alertKeys.all)
       close()

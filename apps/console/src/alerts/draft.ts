@@ -1,5 +1,6 @@
 import type { Alert, AlertChange, NewAlert } from '@outlast/sdk'
 import { durationOf } from '../sessions/conversation/duration.ts'
+import { dollarsText } from '../shell/money.ts'
 
 type Metric = Alert['metric']
 
@@ -72,7 +73,7 @@ export const newAlert = (draft: AlertDraft): NewAlert => ({
 
 /** A value of a metric with its unit. */
 export function valueText(metric: Metric, value: number): string {
-  if (metric === 'cost_usd') return `$${value.toFixed(value > 0 && value < 1 ? 4 : 2)}`
+  if (metric === 'cost_usd') return dollarsText(value)
   if (metric === 'failed_turn_share') return `${rounded(Math.round(value * 1_000) / 10)} %`
   if (metric === 'failed_turns') return value === 1 ? '1 turn' : `${value} turns`
   return durationOf(value * 1_000)

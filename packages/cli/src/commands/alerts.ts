@@ -57,7 +57,7 @@ const stateOf = ({ enabled, state }: Alert) => (enabled ? state : 'disabled')
 /** A value in the unit of its metric. */
 function valueText(metric: Alert['metric'], value: number | null): string | undefined {
   if (typeof value !== 'number') return undefined
-  if (metric === 'cost_usd') return `$${value.toFixed(value < 1 ? 4 : 2)}`
+  if (metric === 'cost_usd') return `$${value.toFixed(value > 0 && value < 1 ? 4 : 2)}`
   if (metric === 'failed_turn_share') return `${Math.round(value * 1_000) / 10} %`
   if (metric === 'failed_turns') return String(value)
   return duration(value * 1_000)

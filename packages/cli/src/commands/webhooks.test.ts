@@ -6,7 +6,7 @@ import {
   startReceiver,
   startWithWebhooks,
 } from '../../../../apps/server/test/receiver.ts'
-import { createSession } from '../../../../apps/server/test/session.ts'
+import { createAgent, createSession } from '../../../../apps/server/test/session.ts'
 import { runHere } from '../../test/here.ts'
 
 let server: Awaited<ReturnType<typeof startWithWebhooks>>
@@ -43,8 +43,18 @@ test('manages a webhook from its creation to its deletion', async () => {
   assert.equal((await cli('test', made.id)).code, 1)
   await run('update', receiver.url, '--disable', '--description', 'Mine')
   assert.match(await run('get', made.id), /Description +Mine\n.*Enabled +no\n/s)
+  const agent = await createAgent(server, { name: 'Support' })
+  await run('update', made.id, '--agent', 'Support')
+  assert.match(await run('get', made.id), new RegExp(`Agent +${agent.id}`))
+  await run('update', made.id, '--no-agent')
+  assert.match(await run('get', made.id), /Agent +-/)
   await run('delete', made.id, '--yes')
   assert.equal((await cli('get', made.id)).code, 5)
+})
+
+test('the help lists the types of events', async () => {
+  const help = await run('create', '--help')
+  for (const type of ['turn.completed', 'alert.resolved']) assert.ok(help.includes(type), type)
 })
 
 test('a change needs a flag, and types must be known', async () => {

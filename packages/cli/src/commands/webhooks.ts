@@ -1,7 +1,7 @@
 import type { NewWebhook, WebhookWithSecret } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { exitCodes } from '../core/failure.ts'
-import { changeOf, given } from '../input/change.ts'
+import { changeOf, given, stateFlags } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
 import { countOf, listFlags, listIn, take } from '../output/list.ts'
 import { ago, duration, moment } from '../output/time.ts'
@@ -51,11 +51,33 @@ const get = defineCommand({
 })
 
 const webhookFlags = {
-  event: { type: 'string', multiple: true, value: 'TYPE', about: 'type of events to send' },
+  event: { type: 'string', multiple: true, value: 'TYPE', about: 'types of events to send' },
   description: { type: 'string', value: 'TEXT', about: 'description' },
   agent: { type: 'string', value: 'AGENT', about: 'send only events of this agent' },
   channel: { type: 'string', value: 'CHANNEL', about: 'send only events of this channel' },
 } as const
+
+type EventType = NewWebhook['events'][number]
+
+/** The compiler asks for each new type. */
+const eventTypes = Object.keys({
+  'turn.completed': true,
+  'turn.failed': true,
+  'turn.cancelled': true,
+  'approval.requested': true,
+  'question.asked': true,
+  'tool_results.requested': true,
+  'budget.warning': true,
+  'budget.exhausted': true,
+  'session.created': true,
+  'feedback.given': true,
+  'alert.fired': true,
+  'alert.resolved': true,
+} satisfies Record<EventType, true>)
+
+const defaultEvents: EventType[] = ['turn.completed', 'turn.failed', 'turn.cancelled']
+
+const allTypes = `Types of events: ${eventTypes.join(', ')}.`
 
 /** The server checks the types. */
 const eventsOf = (types: readonly string[]) =>
@@ -70,12 +92,13 @@ async function showSecret({ out }: Context, made: WebhookWithSecret, sentence: s
 
 const create = defineCommand({
   summary: 'create a webhook and print its secret once',
+  more: `${allTypes}\nDefault: ${defaultEvents.join(', ')}.`,
   positionals: ['<address>'],
   flags: webhookFlags,
   async run(context, { words, flags }) {
     const { outlast, signal } = context
     const { event, description, agent, channel } = flags
-    const events = eventsOf(event) ?? ['turn.completed', 'turn.failed', 'turn.cancelled']
+    const events = eventsOf(event) ?? defaultEvents
     const optional = given({ description, agent_id: agent, channel_id: channel })
     const body = { url: words[0]!, events, ...optional }
     const made = await outlast.webhooks.create(body, { signal })
@@ -85,19 +108,22 @@ const create = defineCommand({
 
 const update = defineCommand({
   summary: 'update a webhook',
-  more: '--event replaces all types.',
+  more: `--event replaces all types. ${allTypes}`,
   positionals: ['<webhook>'],
   flags: {
     address: { type: 'string', value: 'URL', about: 'URL' },
     ...webhookFlags,
-    enable: { type: 'boolean', about: 'send events again' },
-    disable: { type: 'boolean', about: 'send no events' },
+    'no-agent': { type: 'boolean', about: 'send events of all agents' },
+    'no-channel': { type: 'boolean', about: 'send events of all sessions' },
+    ...stateFlags,
   },
   async run({ outlast, out, signal }, { words, flags }) {
     const { address, event, description, agent, channel } = flags
     const change = changeOf({
       ...given({ url: address, events: eventsOf(event), description }),
       ...given({ agent_id: agent, channel_id: channel }),
+      ...(flags['no-agent'] && { agent_id: null }),
+      ...(flags['no-channel'] && { channel_id: null }),
       ...(flags.enable && { enabled: true }),
       ...(flags.disable && { enabled: false }),
     })

@@ -1,4 +1,3 @@
-import { Modal } from '@mantine/core'
 import type { Webhook, WebhookDelivery } from '@outlast/sdk'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { outlast } from '../../client.ts'
@@ -6,24 +5,26 @@ import { deliveriesQuery, webhooksChanged } from '../../queries/webhooks.ts'
 import { ActButton } from '../../shell/act-button.tsx'
 import { Ago } from '../../shell/ago.tsx'
 import { Refusal } from '../../shell/confirm.tsx'
-import { Entry, State, type StateKind } from '../../shell/entry.tsx'
-import { Empty, Failure } from '../../shell/screen.tsx'
+import { Dialog } from '../../shell/dialog.tsx'
+import { List, type ListColumn, ListRow } from '../../shell/list.tsx'
+import { Empty } from '../../shell/screen.tsx'
+import { State, type StateKind } from '../../shell/state.tsx'
 
 /** The latest deliveries of a webhook, each of which can be sent again. */
 export function Deliveries({ webhook, close }: { webhook: Webhook; close: () => void }) {
   const deliveries = useQuery(deliveriesQuery(webhook.id))
   return (
-    <Modal opened onClose={close} title="Latest deliveries" size="lg" centered>
-      {deliveries.isError && <Failure error={deliveries.error} retry={deliveries.refetch} />}
-      {deliveries.data?.length === 0 && (
-        <Empty title="No deliveries yet">Events appear here when they are stored.</Empty>
-      )}
-      <ul className="entries" aria-label="Deliveries">
-        {deliveries.data?.map((one) => (
-          <DeliveryEntry key={one.event_id} webhookId={webhook.id} delivery={one} />
-        ))}
-      </ul>
-    </Modal>
+    <Dialog close={close} title="Latest deliveries" size="lg">
+      <p className="list-dim">{webhook.url}</p>
+      <List
+        label="Deliveries"
+        columns={columns}
+        query={deliveries}
+        items={deliveries.data ?? []}
+        empty={<Empty title="No deliveries yet">Events appear here when they are stored.</Empty>}
+        row={(one) => <DeliveryEntry key={one.event_id} webhookId={webhook.id} delivery={one} />}
+      />
+    </Dialog>
   )
 }
 
@@ -32,6 +33,14 @@ const kinds: Record<WebhookDelivery['status'], StateKind> = {
   delivered: 'good',
   failed: 'bad',
 }
+
+const columns: ListColumn[] = [
+  { id: 'event', head: 'Event', width: 'minmax(140px, 1fr)' },
+  { id: 'status', head: 'Status', width: '92px' },
+  { id: 'attempts', head: 'Attempts', width: '84px', from: 'medium' },
+  { id: 'stored', head: 'Stored', width: '112px', isRight: true, from: 'medium' },
+  { id: 'actions', head: '', width: '80px', isRight: true },
+]
 
 type DeliveryProps = { webhookId: string; delivery: WebhookDelivery }
 
@@ -42,29 +51,31 @@ function DeliveryEntry({ webhookId, delivery }: DeliveryProps) {
     onSuccess: webhooksChanged,
   })
   return (
-    <Entry
+    <ListRow
       label={event_id}
-      name={
+      below={
         <>
-          {event_type}
-          <State kind={kinds[status]}>{status}</State>
-        </>
-      }
-      about={
-        <>
-          <Ago at={created_at} /> · {attempts === 1 ? '1 attempt' : `${attempts} attempts`}
-          {error && ` · ${error}`}
+          {error}
           {next_attempt_at && attempts > 0 && (
-            <>
-              {' Next attempt '}
-              <Ago at={next_attempt_at} />
-            </>
+            <div>
+              Next attempt <Ago at={next_attempt_at} />
+            </div>
           )}
-          <div>{event_id}</div>
+          {resend.error && <Refusal error={resend.error} />}
         </>
       }
-      side={<ActButton act={resend}>Resend</ActButton>}
-      below={resend.error && <Refusal error={resend.error} />}
-    />
+    >
+      <span className="list-name" title={event_id}>
+        {event_type}
+      </span>
+      <State kind={kinds[status]}>{status}</State>
+      <span className="list-dim">{attempts === 1 ? '1 attempt' : `${attempts} attempts`}</span>
+      <span className="list-dim">
+        <Ago at={created_at} />
+      </span>
+      <div className="list-actions">
+        <ActButton act={resend}>Resend</ActButton>
+      </div>
+    </ListRow>
   )
 }

@@ -3,13 +3,16 @@ import type { Webhook, WebhookTest } from '@outlast/sdk'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { outlast } from '../../client.ts'
+import { useAgentNames } from '../../queries/agents.ts'
 import { webhooksChanged, webhooksQuery } from '../../queries/webhooks.ts'
 import { ActButton } from '../../shell/act-button.tsx'
 import { Ago } from '../../shell/ago.tsx'
 import { Confirm, Refusal } from '../../shell/confirm.tsx'
-import { Entry, State, type StateKind } from '../../shell/entry.tsx'
+import { List, type ListColumn, ListRow } from '../../shell/list.tsx'
 import { MoreMenu } from '../../shell/more-menu.tsx'
-import { Empty, Failure } from '../../shell/screen.tsx'
+import { Empty } from '../../shell/screen.tsx'
+import type { Sortable } from '../../shell/sort.ts'
+import { State, type StateKind } from '../../shell/state.tsx'
 import { Deliveries } from './deliveries.tsx'
 import { WebhookForm } from './form.tsx'
 import { NewSecret } from './new-secret.tsx'
@@ -21,23 +24,30 @@ export function Webhooks() {
   return (
     <>
       <Group className="filter-bar" justify="space-between">
-        <span className="entry-about">A webhook sends a signed request for each event.</span>
+        <span className="list-dim">A webhook sends a signed request for each event.</span>
         <Button size="xs" onClick={() => setNew(true)}>
           New webhook
         </Button>
       </Group>
       {isNew && <WebhookForm close={() => setNew(false)} />}
-      {webhooks.isError && <Failure error={webhooks.error} retry={webhooks.refetch} />}
-      {webhooks.data?.length === 0 && (
-        <Empty title="No webhooks yet">
-          Your backend can be notified when a turn ends or waits for a person.
-        </Empty>
-      )}
-      <ul className="entries" aria-label="Webhooks">
-        {webhooks.data?.map((one) => (
-          <WebhookEntry key={one.id} webhook={one} />
-        ))}
-      </ul>
+      <List
+        label="Webhooks"
+        columns={columns}
+        query={webhooks}
+        items={webhooks.data ?? []}
+        sort={sort}
+        empty={
+          <Empty title="No webhooks yet">
+            Your backend can be notified when a turn ends or waits for a person.
+            <div>
+              <Button size="xs" mt="sm" onClick={() => setNew(true)}>
+                Create a webhook
+              </Button>
+            </div>
+          </Empty>
+        }
+        row={(one) => <WebhookEntry key={one.id} webhook={one} />}
+      />
     </>
   )
 }
@@ -47,6 +57,19 @@ function stateOf({ enabled, disabled_reason, failing_since }: Webhook): [StateKi
   if (disabled_reason === 'failing') return ['bad', 'disabled: it failed for 5 days']
   if (!enabled) return ['off', 'disabled']
   return failing_since ? ['warn', 'failing'] : ['good', 'enabled']
+}
+
+const columns: ListColumn[] = [
+  { id: 'url', head: 'URL', width: 'minmax(160px, 1.2fr)', sort: 'asc' },
+  { id: 'status', head: 'Status', width: 'minmax(80px, max-content)', sort: 'asc' },
+  { id: 'events', head: 'Events', width: 'minmax(0, 1.4fr)', from: 'medium', isSecond: true },
+  { id: 'failing-since', head: 'Failing since', width: '112px', isRight: true, from: 'wide' },
+  { id: 'actions', head: '', width: '96px', isRight: true },
+]
+
+const sort: Sortable<Webhook> = {
+  url: ({ url }) => url,
+  status: (webhook) => stateOf(webhook)[1],
 }
 
 type Opened = 'edit' | 'delete' | 'rotate' | 'deliveries'
@@ -62,33 +85,42 @@ function WebhookEntry({ webhook }: { webhook: Webhook }) {
     onSuccess: webhooksChanged,
   })
   const error = test.error ?? toggle.error
+  const [kind, word] = stateOf(webhook)
+  const scope = useScope(webhook)
   return (
     <>
-      <Entry
+      <ListRow
         label={url}
-        name={<Name webhook={webhook} />}
-        about={<About webhook={webhook} />}
-        side={
-          <>
-            <ActButton act={test}>Test</ActButton>
-            <MoreMenu name={url} remove={() => setOpened('delete')}>
-              <Menu.Item onClick={() => setOpened('deliveries')}>Deliveries</Menu.Item>
-              <Menu.Item onClick={() => setOpened('edit')}>Edit</Menu.Item>
-              <Menu.Item onClick={() => setOpened('rotate')}>Rotate secret</Menu.Item>
-              <Menu.Item onClick={() => toggle.mutate()}>
-                {enabled ? 'Disable' : 'Enable'}
-              </Menu.Item>
-            </MoreMenu>
-          </>
-        }
+        isOff={!enabled}
         below={error ? <Refusal error={error} /> : test.data && <Tested result={test.data} />}
-      />
+      >
+        <span className="list-name" title={webhook.description ?? url}>
+          {url}
+        </span>
+        <State kind={kind}>{word}</State>
+        <span className="list-dim" title={scope}>
+          {scope}
+        </span>
+        <span className="list-dim">
+          {webhook.failing_since && <Ago at={webhook.failing_since} />}
+        </span>
+        <div className="list-actions">
+          <ActButton act={test}>Test</ActButton>
+          <MoreMenu name={url} remove={() => setOpened('delete')}>
+            <Menu.Item onClick={() => setOpened('deliveries')}>Deliveries</Menu.Item>
+            <Menu.Item onClick={() => setOpened('edit')}>Edit</Menu.Item>
+            <Menu.Item onClick={() => setOpened('rotate')}>Rotate secret</Menu.Item>
+            <Menu.Item onClick={() => toggle.mutate()}>{enabled ? 'Disable' : 'Enable'}</Menu.Item>
+          </MoreMenu>
+        </div>
+      </ListRow>
       {opened === 'edit' && <WebhookForm stored={webhook} close={close} />}
       {opened === 'deliveries' && <Deliveries webhook={webhook} close={close} />}
       {opened === 'delete' && (
         <Confirm
           title="Delete this webhook?"
           verb="Delete webhook"
+          done="Webhook deleted"
           close={close}
           act={async () => {
             await outlast.webhooks.delete(id)
@@ -116,34 +148,12 @@ function WebhookEntry({ webhook }: { webhook: Webhook }) {
   )
 }
 
-function Name({ webhook }: { webhook: Webhook }) {
-  const [kind, word] = stateOf(webhook)
-  return (
-    <>
-      {webhook.url}
-      <State kind={kind}>{word}</State>
-    </>
-  )
+/** The events of a webhook, and what limits them. */
+function useScope({ events, agent_id, channel_id }: Webhook) {
+  const names = useAgentNames()
+  const agent = agent_id && (names.get(agent_id) ?? agent_id)
+  return [events.join(', '), agent, channel_id].filter(Boolean).join(' · ')
 }
-
-function About({ webhook: { events, description, agent_id, channel_id, ...one } }: Props) {
-  return (
-    <>
-      {events.join(', ')}
-      {agent_id && ` · ${agent_id}`}
-      {channel_id && ` · ${channel_id}`}
-      {one.failing_since && (
-        <>
-          {' · failing since '}
-          <Ago at={one.failing_since} />
-        </>
-      )}
-      {description && <div>{description}</div>}
-    </>
-  )
-}
-
-type Props = { webhook: Webhook }
 
 const Tested = ({
   result: { ok, response_status, message, duration_ms },

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { expectStatus } from '../../../test/access.ts'
 import { openChannel } from '../../../test/channel.ts'
 import { queryRows, runSql } from '../../../test/database.ts'
 import {
   createWebhook,
+  deliveriesOf,
   expectSigned,
+  passTime,
+  startDelivering,
   startReceiver,
   startWithWebhooks,
+  untilDelivery,
 } from '../../../test/receiver.ts'
 import { startServer } from '../../../test/server.ts'
 import {
@@ -20,43 +24,9 @@ import {
 } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 
-type Server = Awaited<ReturnType<typeof startServer>>
-
-/** A server, a receiver and a webhook of the given types. */
-async function started(t: TestContext, fields: object = {}) {
-  const receiver = await startReceiver(t)
-  const server = await startWithWebhooks(t)
-  const webhook = await createWebhook(server, receiver.url, fields)
-  return { server, receiver, webhook }
-}
-
-const deliveriesOf = async ({ call }: Server, id: string, query = '') =>
-  expectStatus(await call('GET', `/v1/webhooks/${id}/deliveries${query}`), 200).data
-
-/** Waits until the only delivery of a webhook satisfies a condition. */
-const untilDelivery = (
-  server: Server,
-  id: string,
-  // biome-ignore lint/suspicious/noExplicitAny: a delivery as clients get it
-  isMet: (delivery: any) => boolean,
-) =>
-  eventually(async () => {
-    const [delivery] = await deliveriesOf(server, id)
-    return delivery !== undefined && isMet(delivery) && delivery
-  })
-
-/** Makes all waiting deliveries due, with a job, so that no test waits for the next look. */
-const passTime = ({ databaseUrl }: Server) =>
-  runSql(
-    databaseUrl,
-    `update webhook_deliveries set due_at = now() where due_at is not null;
-    update webhooks set resume_at = null;
-    select graphile_worker.add_job('webhook', json_build_object('org_id', org_id, 'webhook_id', id)) from webhooks`,
-  )
-
 test('events of a session are sent with their ids, signed, and without any text', async (t) => {
   const events = ['session.created', 'turn.completed', 'turn.failed']
-  const { server, receiver, webhook } = await started(t, { events })
+  const { server, receiver, webhook } = await startDelivering(t, { events })
   const session = await createSession(server)
   await converse(t, server, session.id, 'a secret word')
   await converse(t, server, session.id, scripted({ error: { message: 'no', status: 400 } }))
@@ -88,7 +58,7 @@ test('events of a session are sent with their ids, signed, and without any text'
 
 test('a turn that waits for a person or a client is reported by its kind', async (t) => {
   const events = ['approval.requested', 'question.asked', 'tool_results.requested']
-  const { server, receiver } = await started(t, { events })
+  const { server, receiver } = await startDelivering(t, { events })
   const agent = await createAgent(server, {
     capabilities: [
       { ref: 'session_file_system', config: { requires_approval: ['write_file'] } },
@@ -116,8 +86,28 @@ test('a turn that waits for a person or a client is reported by its kind', async
   }
 })
 
+test('a rating is sent with its ids and without its comment, and so is a withdrawal', async (t) => {
+  const { server, receiver } = await startDelivering(t, { events: ['feedback.given'] })
+  const { id } = await createSession(server)
+  const turn_id = (await converse(t, server, id, 'hello')).at(-1)!.context.turn_id!
+  const rate = async (body: object) =>
+    expectStatus(await server.call('POST', `/v1/sessions/${id}/feedback`, body), 200)
+  await rate({ turn_id, rating: 'down', comment: 'a secret word, \ud800' })
+  await rate({ turn_id, rating: null })
+  await receiver.until('feedback.given', 2)
+  const sent = receiver.received.toSorted((a, b) => a.body.data.sequence - b.body.data.sequence)
+  assert.deepEqual(
+    sent.map(({ body: { data } }) => [data.session_id, data.turn_id, data.rating, data.message_id]),
+    [
+      [id, turn_id, 'down', undefined],
+      [id, turn_id, undefined, undefined],
+    ],
+  )
+  assert.ok(sent.every(({ text }) => !text.includes('secret')))
+})
+
 test('a failed attempt is repeated with the same id, and its outcome is listed', async (t) => {
-  const { server, receiver, webhook } = await started(t)
+  const { server, receiver, webhook } = await startDelivering(t)
   receiver.answer(() => 500)
   await converse(t, server, (await createSession(server)).id, 'hello')
   const failed = await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
@@ -142,7 +132,7 @@ test('a failed attempt is repeated with the same id, and its outcome is listed',
 })
 
 test('after ten attempts a delivery has failed, until it is resent', async (t) => {
-  const { server, receiver, webhook } = await started(t)
+  const { server, receiver, webhook } = await startDelivering(t)
   receiver.answer(() => 500)
   await converse(t, server, (await createSession(server)).id, 'hello')
   for (let attempts = 1; attempts <= 10; attempts += 1) {
@@ -162,79 +152,8 @@ test('after ten attempts a delivery has failed, until it is resent', async (t) =
   assert.equal(new Set(receiver.received.map(({ id }) => id)).size, 1)
 })
 
-test('a receiver that is gone disables its webhook at once, with an audit entry', async (t) => {
-  const { server, receiver, webhook } = await started(t)
-  receiver.answer(() => 410)
-  const session = await createSession(server)
-  await converse(t, server, session.id, 'hello')
-  const gone = await eventually(async () => {
-    const { body } = await server.call('GET', `/v1/webhooks/${webhook.id}`)
-    return !body.enabled && body
-  })
-  assert.equal(gone.disabled_reason, 'gone')
-  const { body } = await server.call('GET', `/v1/audit-log?target=${webhook.id}&limit=1`)
-  const { action, actor_type, details } = body.data[0]
-  assert.deepEqual([action, actor_type, details], ['disable_webhook', 'server', { reason: 'gone' }])
-  await converse(t, server, session.id, 'again')
-  assert.equal((await deliveriesOf(server, webhook.id)).length, 1)
-})
-
-test('five days of failures disable a webhook; one success ends the count', async (t) => {
-  const { server, receiver, webhook } = await started(t)
-  const session = await createSession(server)
-  const say = () => converse(t, server, session.id, 'hello')
-  const read = async () => (await server.call('GET', `/v1/webhooks/${webhook.id}`)).body
-  const ageFailures = () =>
-    runSql(server.databaseUrl, `update webhooks set failing_since = now() - interval '6 days'`)
-  receiver.answer(() => 500)
-  await say()
-  await eventually(async () => (await read()).failing_since)
-  await ageFailures()
-  receiver.answer(() => 204)
-  await say()
-  await eventually(async () => (await read()).failing_since === null)
-  receiver.answer(() => 500)
-  await say()
-  await eventually(async () => (await read()).failing_since)
-  assert.equal((await read()).enabled, true)
-  await ageFailures()
-  await passTime(server)
-  await eventually(async () => !(await read()).enabled)
-  assert.equal((await read()).disabled_reason, 'failing')
-  receiver.answer(() => 204)
-  const body = { enabled: true }
-  const enabled = expectStatus(await server.call('PATCH', `/v1/webhooks/${webhook.id}`, body), 200)
-  assert.deepEqual([enabled.disabled_reason, enabled.failing_since], [null, null])
-  await passTime(server)
-  await eventually(async () => {
-    const waiting = await deliveriesOf(server, webhook.id, '?status=pending')
-    return waiting.length === 0
-  })
-})
-
-test('Retry-After pauses the whole webhook', async (t) => {
-  const { server, receiver, webhook } = await started(t)
-  receiver.answer(() => (response) => response.writeHead(429, { 'retry-after': '3600' }).end())
-  const session = await createSession(server)
-  await converse(t, server, session.id, 'hello')
-  const paused = await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
-  const delayMs = Date.parse(paused.next_attempt_at) - Date.parse(paused.last_attempt_at)
-  assert.ok(delayMs > 3_500_000 && delayMs <= 3_600_000, `${delayMs} ms`)
-  const other = await createWebhook(server, `${receiver.url}other`)
-  await converse(t, server, session.id, 'again')
-  await eventually(async () => receiver.received.some(({ path }) => path === '/other'))
-  const [row] = await queryRows<{ paused: boolean }>(
-    server.databaseUrl,
-    'select resume_at > now() as paused from webhooks where id = $1',
-    [webhook.id],
-  )
-  assert.equal(row!.paused, true)
-  assert.equal(receiver.received.filter(({ path }) => path === '/').length, 1)
-  assert.notEqual(other.id, webhook.id)
-})
-
 test('redirects are failures that are not followed', async (t) => {
-  const { server, receiver, webhook } = await started(t)
+  const { server, receiver, webhook } = await startDelivering(t)
   const location = `${receiver.url}elsewhere`
   receiver.answer(() => (response) => response.writeHead(307, { location }).end())
   await converse(t, server, (await createSession(server)).id, 'hello')
@@ -247,7 +166,7 @@ test('redirects are failures that are not followed', async (t) => {
 })
 
 test('a response counts by its status, however long its body is', async (t) => {
-  const { server, receiver, webhook } = await started(t)
+  const { server, receiver, webhook } = await startDelivering(t)
   const endless = Buffer.alloc(100_000)
   receiver.answer(() => (response) => {
     response.writeHead(200)
@@ -259,7 +178,7 @@ test('a response counts by its status, however long its body is', async (t) => {
 })
 
 test('a receiver that hangs does not delay those of others', async (t) => {
-  const { server, receiver } = await started(t)
+  const { server, receiver } = await startDelivering(t)
   const hanging = await startReceiver(t)
   hanging.answer(() => () => {})
   await createWebhook(server, hanging.url)
@@ -315,7 +234,7 @@ test('filters limit a webhook to an agent or a channel', async (t) => {
 
 test('the copied events of a fork are not sent again', async (t) => {
   const events = ['session.created', 'turn.completed']
-  const { server, receiver, webhook } = await started(t, { events })
+  const { server, receiver, webhook } = await startDelivering(t, { events })
   const { id } = await createSession(server)
   await converse(t, server, id, 'hello')
   const fork = expectStatus(await server.call('POST', `/v1/sessions/${id}/fork`, {}), 201)

@@ -123,6 +123,7 @@ async function runRound(node: Node, webhookId: string, stopped: AbortSignal): Pr
   const outcomes = claimed.map((delivery, index) => outcomeOf(delivery, sent[index]!))
   for (const { status } of outcomes) node.metrics.webhookDeliveries.inc({ outcome: status })
   const state = {
+    url: first.url,
     isWorking: sent.some(({ ok }) => ok),
     isGone: sent.some(({ status }) => status === gone),
     pauseMs: Math.max(...sent.map(({ pauseMs }) => pauseMs)),
@@ -141,7 +142,7 @@ function outcomeOf(
   { event_id: eventId, claim, attempts }: ClaimedDelivery,
   { ok, status: responseStatus, durationMs, error, pauseMs }: SentWebhook,
 ): DeliveryOutcome {
-  const delay = responseStatus === gone ? undefined : retryDelays[attempts]
+  const delay = retryDelays[attempts]
   const status = ok ? 'delivered' : delay === undefined ? 'failed' : 'pending'
   const spread = 1 + (Math.random() * 2 - 1) * jitter
   const delayMs = Math.max(pauseMs, (delay ?? 0) * 1_000 * spread)

@@ -63,6 +63,8 @@ export type DeliveryOutcome = {
 
 /** What the outcomes mean for the whole webhook. */
 export type ReceiverState = {
+  /** The address that was called: outcomes say nothing about one that replaced it meanwhile. */
+  url: string
   /** True if the receiver has accepted a delivery. */
   isWorking: boolean
   /** Disables the webhook at once. */
@@ -97,7 +99,7 @@ with o as (
   update webhooks set
     failing_since = case when :isWorking::boolean then null else coalesce(failing_since, clock_timestamp()) end,
     failures = case when :isWorking then 0 else failures + 1 end,
-    resume_at = clock_timestamp() + greatest(
+    resume_at = now() + greatest(
       :pauseMs::float8 * interval '1 millisecond',
       case when not :isWorking and failures >= ${patience}
         then least(${pauseSecondsMax}, 2 ^ least(failures - ${patience}, 9)) * interval '1 second' end
@@ -107,7 +109,7 @@ with o as (
       when :isGone then 'gone'
       when not :isWorking and failing_since <= now() - :failingDays::float8 * interval '1 day' then 'failing'
     end
-  where id = :webhookId and enabled and (not :isWorking or :isGone or :pauseMs::float8 > 0 or failing_since is not null)
+  where id = :webhookId and url = :url and enabled and (not :isWorking or :isGone or :pauseMs::float8 > 0 or failing_since is not null)
   returning org_id, enabled, disabled_reason
 )
 insert into audit_log (org_id, id, actor_type, action, target, details)

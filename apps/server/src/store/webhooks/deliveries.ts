@@ -2,7 +2,12 @@ import type { WebhookDelivery, WebhookDeliveryQuery } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
 
-const columns = `d.event_id, d.event_type, d.body as data, d.status, d.attempts, d.due_at::timestamptz(3) as next_attempt_at,
+/** SQL: a disabled webhook makes no attempt, and a paused one makes none before its pause ends. */
+const nextAttempt = `(
+  select greatest(d.due_at, w.resume_at) from webhooks w where w.id = d.webhook_id and w.enabled and d.due_at is not null
+)::timestamptz(3)`
+
+const columns = `d.event_id, d.event_type, d.body as data, d.status, d.attempts, ${nextAttempt} as next_attempt_at,
   d.attempted_at as last_attempt_at, d.response_status, d.duration_ms, d.error, d.created_at`
 
 const matching = `from webhook_deliveries d where d.webhook_id = $1 and ($2::text is null or d.status = $2)`

@@ -9,7 +9,7 @@ import { listDeliveries, resendDelivery } from '../../../store/webhooks/deliveri
 import { getWebhook } from '../../../store/webhooks/webhooks.ts'
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
-import { type WebhookParams, webhookRefOf } from './webhooks.ts'
+import { type WebhookParams, webhookRefOf } from './webhook-kinds.ts'
 
 const base = '/v1/webhooks/:webhook_id/deliveries'
 

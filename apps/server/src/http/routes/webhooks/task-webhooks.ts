@@ -1,30 +1,21 @@
 import {
   ErrorResponse,
   NewTaskWebhook,
-  PageQuery,
   TaskWebhook,
   TaskWebhookChange,
   TaskWebhookPage,
 } from '@outlast/contract'
 import { newId } from '../../../ids.ts'
-import {
-  countWebhooks,
-  createWebhook,
-  deleteWebhook,
-  getWebhook,
-  listWebhooks,
-  updateWebhook,
-} from '../../../store/webhooks/webhooks.ts'
+import { createWebhook, getWebhook, updateWebhook } from '../../../store/webhooks/webhooks.ts'
 import type { Api } from '../../core/api.ts'
-import { inBatches, sendList } from '../../core/list.ts'
 import {
-  checkReceiverUrl,
+  addressChange,
   checkWebhookNumber,
-  recordEvents,
-  sealWebhookSecret,
   type WebhookParams,
+  webhookKindRoutes,
   webhookRefOf,
-} from './webhooks.ts'
+} from './webhook-kinds.ts'
+import { checkReceiverUrl, recordEvents, sealWebhookSecret } from './webhooks.ts'
 
 const base = '/v1/task-webhooks'
 const one = `${base}/:webhook_id`
@@ -35,28 +26,15 @@ const events = ['turn.completed', 'turn.failed', 'turn.cancelled']
 
 /** Webhooks as published clients know them, with a secret of the client. */
 export function taskWebhookRoutes(api: Api): void {
-  listRoutes(api)
-  itemRoutes(api)
+  webhookKindRoutes(api, {
+    ...{ base, kind, item: TaskWebhook, page: TaskWebhookPage },
+    names: { list: 'list_task_webhooks', get: 'get_task_webhook', delete: 'delete_task_webhook' },
+  })
+  creationRoute(api)
+  changeRoute(api)
 }
 
-function listRoutes({ app, node }: Api): void {
-  app.route<{ Querystring: PageQuery }>({
-    method: 'GET',
-    url: base,
-    config: { access: 'admin' },
-    schema: {
-      operationId: 'list_task_webhooks',
-      querystring: PageQuery,
-      response: { 200: TaskWebhookPage, '4xx': ErrorResponse },
-    },
-    async handler({ query, principal: { orgId }, db }, reply) {
-      return sendList(reply, query, {
-        batches: inBatches((range) => listWebhooks(db, { orgId, kind }, range)),
-        count: () => countWebhooks(db, orgId, kind),
-      })
-    },
-  })
-
+function creationRoute({ app, node }: Api): void {
   app.route<{ Body: NewTaskWebhook }>({
     method: 'POST',
     url: base,
@@ -86,19 +64,7 @@ function listRoutes({ app, node }: Api): void {
   })
 }
 
-function itemRoutes({ app, node }: Api): void {
-  app.route<{ Params: WebhookParams }>({
-    method: 'GET',
-    url: one,
-    config: { access: 'admin' },
-    schema: {
-      operationId: 'get_task_webhook',
-      response: { 200: TaskWebhook, '4xx': ErrorResponse },
-    },
-    handler: ({ params, principal, db }) =>
-      getWebhook(db, webhookRefOf(principal.orgId, params), kind),
-  })
-
+function changeRoute({ app, node }: Api): void {
   app.route<{ Params: WebhookParams; Body: TaskWebhookChange }>({
     method: 'PATCH',
     url: one,
@@ -108,8 +74,11 @@ function itemRoutes({ app, node }: Api): void {
       body: TaskWebhookChange,
       response: { 200: TaskWebhook, '4xx': ErrorResponse },
     },
-    async handler({ params, body: { url, secret, enabled }, principal, db }) {
+    async handler(request) {
+      const { params, principal, db } = request
+      const { url, secret, enabled } = request.body
       const ref = webhookRefOf(principal.orgId, params)
+      const before = await getWebhook(db, ref, kind)
       await updateWebhook(db, ref, {
         kind,
         ...(url != null && { url: checkReceiverUrl(node, ref.orgId, url) }),
@@ -118,21 +87,8 @@ function itemRoutes({ app, node }: Api): void {
         }),
         ...(enabled != null && { enabled }),
       })
+      if (url != null) request.auditNote = addressChange(before, url)
       return getWebhook(db, ref, kind)
-    },
-  })
-
-  app.route<{ Params: WebhookParams }>({
-    method: 'DELETE',
-    url: one,
-    config: { access: 'admin' },
-    schema: {
-      operationId: 'delete_task_webhook',
-      response: { '4xx': ErrorResponse },
-    },
-    async handler({ params, principal, db }, reply) {
-      await deleteWebhook(db, webhookRefOf(principal.orgId, params), kind)
-      return reply.code(204).send()
     },
   })
 }

@@ -76,6 +76,19 @@ test('an organization can have 100 webhooks', async (t) => {
   expectStatus(await create(), 403, 'quota_exceeded')
 })
 
+test('the audit log has the old and the new address of both kinds, without their queries', async (t) => {
+  const { call } = await startServer(t)
+  for (const kind of ['webhooks', 'task-webhooks']) {
+    const body = { url: 'https://one.invalid/a?token=1', events: ['turn.failed'] }
+    const { id } = expectStatus(await call('POST', `/v1/${kind}`, body), 201)
+    const change = { url: 'https://two.invalid/b?token=2' }
+    expectStatus(await call('PATCH', `/v1/${kind}/${id}`, change), 200)
+    const { data } = expectStatus(await call('GET', `/v1/audit-log?target=${id}&limit=1`), 200)
+    const details = { before: 'https://one.invalid/a', after: 'https://two.invalid/b' }
+    assert.deepEqual(data[0].details, details)
+  }
+})
+
 test('without a master key no webhook is created', async (t) => {
   const { call } = await startServer(t, { env: { SECRETS_ENCRYPTION_KEY: '' } })
   const body = { url: 'https://hooks.invalid/', events: ['turn.completed'] }
@@ -177,4 +190,32 @@ test('webhooks of one organization get no event of another one', async (t) => {
     ['/ada', session.id],
     ['/bea', theirs.id],
   ])
+})
+
+test('secrets of webhooks are in no list, audit entry, log or table', async (t) => {
+  const texts: string[] = []
+  t.mock.method(process.stderr, 'write', (text: string) => texts.push(text) > 0)
+  const receiver = await startReceiver(t)
+  const server = await startWithWebhooks(t, { env: { LOG_LEVEL: 'debug' } })
+  const webhook = await createWebhook(server, receiver.url)
+  const path = `/v1/webhooks/${webhook.id}`
+  const rotated = expectStatus(await server.call('POST', `${path}/rotate`), 200)
+  const task = 'a secret of the client'
+  const body = { url: receiver.url, secret: task }
+  const once = { 'idempotency-key': 'once' }
+  expectStatus(await server.call('POST', '/v1/task-webhooks', body, once), 201)
+  receiver.answer(() => 500)
+  expectStatus(await server.call('POST', `${path}/test`), 200)
+  t.mock.restoreAll()
+  for (const one of ['/v1/webhooks', '/v1/task-webhooks', '/v1/audit-log?limit=100', path]) {
+    texts.push(JSON.stringify((await server.call('GET', one)).body))
+  }
+  for (const table of ['webhooks', 'webhook_deliveries', 'audit_log', 'idempotency_keys']) {
+    texts.push(JSON.stringify(await queryRows(server.databaseUrl, `select * from ${table}`)))
+  }
+  const all = texts.join()
+  assert.match(all, /rotate_webhook/)
+  for (const secret of [webhook.secret, rotated.secret, task]) {
+    assert.ok(!all.includes(secret.replace('whsec_', '')), secret)
+  }
 })

@@ -4,7 +4,6 @@ import {
   agentKeyOverlapHours,
   ErrorResponse,
   NewWebhook,
-  PageQuery,
   Webhook,
   WebhookChange,
   WebhookPage,
@@ -14,7 +13,7 @@ import {
 } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
 import { ApiError } from '../../../errors.ts'
-import { newId, parseId } from '../../../ids.ts'
+import { newId } from '../../../ids.ts'
 import type { Node } from '../../../runtime/node.ts'
 import { secretStart } from '../../../runtime/webhooks/message.ts'
 import { sendWebhooks } from '../../../runtime/webhooks/send.ts'
@@ -22,44 +21,40 @@ import type { Db } from '../../../store/database.ts'
 import { isLockTimeout } from '../../../store/database-errors.ts'
 import {
   checkWebhookFilters,
-  countWebhooks,
   createWebhook,
-  deleteWebhook,
   enableWebhooks,
   findWebhookReceiver,
   getWebhook,
-  listWebhooks,
   rotateWebhookSecret,
   updateWebhook,
-  type WebhookKind,
   webhookSecretPlace,
 } from '../../../store/webhooks/webhooks.ts'
 import type { Api } from '../../core/api.ts'
-import { withoutQuery } from '../../core/audit-entry.ts'
-import { inBatches, sendList } from '../../core/list.ts'
-import { checkNumber } from '../../core/number-limit.ts'
 import { checkOutboundUrl } from '../../core/outbound-url.ts'
 import { createHostShares } from '../models/provider-checks.ts'
+import {
+  addressChange,
+  checkWebhookNumber,
+  type WebhookParams,
+  webhookKindRoutes,
+  webhookRefOf,
+} from './webhook-kinds.ts'
 
-const webhooksMax = 100
 const secretBytes = 32
 
 const base = '/v1/webhooks'
 const one = `${base}/:webhook_id`
 const kind = 'webhook'
 
-export type WebhookParams = { webhook_id: string }
 type Params = WebhookParams
 
-/** The webhook that a path names. */
-export const webhookRefOf = (orgId: string, { webhook_id }: WebhookParams) => ({
-  orgId,
-  id: parseId('webhook', webhook_id),
-})
-
 export function webhookRoutes(api: Api): void {
-  listRoutes(api)
-  itemRoutes(api)
+  webhookKindRoutes(api, {
+    ...{ base, kind, item: Webhook, page: WebhookPage },
+    names: { list: 'list_webhooks', get: 'get_webhook', delete: 'delete_webhook' },
+  })
+  creationRoute(api)
+  changeRoute(api)
   rotationRoute(api)
   testRoute(api)
 }
@@ -91,32 +86,11 @@ export async function recordEvents(db: Db): Promise<void> {
   }
 }
 
-/** Contract: throws 403 when an organization has as many webhooks of a kind as it may. */
-export const checkWebhookNumber = (db: Db, orgId: string, of: WebhookKind) =>
-  checkNumber({ max: webhooksMax, what: 'webhooks', count: () => countWebhooks(db, orgId, of) })
-
 /** Checks the address of a receiver. Contract: throws 400. */
 export const checkReceiverUrl = (node: Node, orgId: string, url: string) =>
   checkOutboundUrl(node, { orgId, purpose: 'webhook' }, { url })
 
-function listRoutes({ app, node }: Api): void {
-  app.route<{ Querystring: PageQuery }>({
-    method: 'GET',
-    url: base,
-    config: { access: 'admin' },
-    schema: {
-      operationId: 'list_webhooks',
-      querystring: PageQuery,
-      response: { 200: WebhookPage, '4xx': ErrorResponse },
-    },
-    async handler({ query, principal: { orgId }, db }, reply) {
-      return sendList(reply, query, {
-        batches: inBatches((range) => listWebhooks(db, { orgId, kind }, range)),
-        count: () => countWebhooks(db, orgId, kind),
-      })
-    },
-  })
-
+function creationRoute({ app, node }: Api): void {
   app.route<{ Body: NewWebhook }>({
     method: 'POST',
     url: base,
@@ -143,19 +117,7 @@ function listRoutes({ app, node }: Api): void {
   })
 }
 
-function itemRoutes({ app, node }: Api): void {
-  app.route<{ Params: Params }>({
-    method: 'GET',
-    url: one,
-    config: { access: 'admin' },
-    schema: {
-      operationId: 'get_webhook',
-      response: { 200: Webhook, '4xx': ErrorResponse },
-    },
-    handler: ({ params, principal, db }) =>
-      getWebhook(db, webhookRefOf(principal.orgId, params), kind),
-  })
-
+function changeRoute({ app, node }: Api): void {
   app.route<{ Params: Params; Body: WebhookChange }>({
     method: 'PATCH',
     url: one,
@@ -178,25 +140,8 @@ function itemRoutes({ app, node }: Api): void {
         ...(events != null && { event_types: events }),
         ...(enabled != null && { enabled }),
       })
-      if (url != null) {
-        const details = { before: withoutQuery(before.url), after: withoutQuery(url) }
-        request.auditNote = { target: ref.id, details }
-      }
+      if (url != null) request.auditNote = addressChange(before, url)
       return getWebhook(db, ref, kind)
-    },
-  })
-
-  app.route<{ Params: Params }>({
-    method: 'DELETE',
-    url: one,
-    config: { access: 'admin' },
-    schema: {
-      operationId: 'delete_webhook',
-      response: { '4xx': ErrorResponse },
-    },
-    async handler({ params, principal, db }, reply) {
-      await deleteWebhook(db, webhookRefOf(principal.orgId, params), kind)
-      return reply.code(204).send()
     },
   })
 }

@@ -1,0 +1,55 @@
+-- Webhooks receive ratings: the functions of 0053 with `feedback.given`.
+create or replace function webhook_details(type text, data json) returns json language plpgsql immutable as $$
+declare
+  d json;
+begin
+  if type in ('turn.completed', 'turn.cancelled') then return null; end if;
+  d := regexp_replace(data::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\ufffd', 'g')::json;
+  return json_build_object(
+    'type', case
+      when type = 'tool.approval_requested' then 'approval.requested'
+      when type = 'tool.call_requested' and d->'input' is not null then 'question.asked'
+      when type = 'tool.call_requested' then 'tool_results.requested'
+    end,
+    'error_code', d->'error_code',
+    'budget_id', d->'budget_id',
+    'expires_at', d->'expires_at',
+    'turn_id', d->'turn_id',
+    'message_id', d->'message_id',
+    'rating', d->'rating',
+    'tool_call_ids', case
+      when type = 'tool.approval_requested' then json_build_array(d->'tool_call'->'id')
+      when type = 'tool.call_requested' then (select json_agg(c->'id') from json_array_elements(d->'tool_calls') c)
+    end
+  );
+end
+$$;
+
+create or replace function follow_webhook_events() returns trigger language plpgsql as $$
+begin
+  if not exists (select from webhooks w where w.org_id = new.org_id and w.enabled) then return null; end if;
+  if tg_op = 'INSERT' then
+    perform enqueue_webhook_event(
+      new.org_id, 'session.created', event_id_of(new.id, new.created_at, 0),
+      json_strip_nulls(json_build_object('session_id', new.id, 'agent_id', new.agent_id, 'channel_id', new.channel_id, 'status', new.status))
+    );
+    return null;
+  end if;
+  perform enqueue_webhook_event(
+    new.org_id, coalesce(d.details->>'type', e.type), event_id_of(new.id, e.ts, e.sequence),
+    json_strip_nulls(json_build_object(
+      'session_id', new.id, 'agent_id', new.agent_id, 'channel_id', new.channel_id,
+      'turn_id', coalesce(e.context->'turn_id', d.details->'turn_id'), 'sequence', e.sequence, 'status', new.status,
+      'error_code', d.details->'error_code', 'budget_id', d.details->'budget_id',
+      'expires_at', d.details->'expires_at', 'tool_call_ids', d.details->'tool_call_ids',
+      'message_id', d.details->'message_id', 'rating', d.details->'rating'
+    ))
+  )
+  from events e, lateral (select webhook_details(e.type, e.data) as details) d
+  where e.session_id = new.id and e.sequence > old.sequence and e.sequence <= new.sequence and e.type in (
+    'turn.completed', 'turn.failed', 'turn.cancelled', 'tool.approval_requested', 'tool.call_requested',
+    'budget.exhausted', 'budget.warning', 'feedback.given'
+  );
+  return null;
+end
+$$;

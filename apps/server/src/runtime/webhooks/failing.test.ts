@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
+import { test } from 'node:test'
+import { expectStatus } from '../../../test/access.ts'
+import { queryRows, runSql } from '../../../test/database.ts'
+import {
+  createWebhook,
+  deliveriesOf,
+  passTime,
+  startDelivering,
+  startReceiver,
+  untilDelivery,
+} from '../../../test/receiver.ts'
+import { converse, createSession } from '../../../test/session.ts'
+import { eventually } from '../../../test/waiting.ts'
+
+test('a receiver that is gone disables its webhook at once, with an audit entry; its events wait', async (t) => {
+  const { server, receiver, webhook } = await startDelivering(t)
+  receiver.answer(() => 410)
+  const session = await createSession(server)
+  await converse(t, server, session.id, 'hello')
+  const gone = await eventually(async () => {
+    const { body } = await server.call('GET', `/v1/webhooks/${webhook.id}`)
+    return !body.enabled && body
+  })
+  assert.equal(gone.disabled_reason, 'gone')
+  const { body } = await server.call('GET', `/v1/audit-log?target=${webhook.id}&limit=1`)
+  const { action, actor_type, details } = body.data[0]
+  assert.deepEqual([action, actor_type, details], ['disable_webhook', 'server', { reason: 'gone' }])
+  await converse(t, server, session.id, 'again')
+  const [waiting, ...others] = await deliveriesOf(server, webhook.id)
+  assert.deepEqual([waiting.status, waiting.next_attempt_at, others], ['pending', null, []])
+  receiver.answer(() => 204)
+  expectStatus(await server.call('PATCH', `/v1/webhooks/${webhook.id}`, { enabled: true }), 200)
+  await passTime(server)
+  await untilDelivery(server, webhook.id, ({ status }) => status === 'delivered')
+})
+
+test('a late answer of the previous address does not disable or pause a webhook', async (t) => {
+  const next = await startReceiver(t)
+  const { server, receiver, webhook } = await startDelivering(t, { events: ['session.created'] })
+  const held = Promise.withResolvers<ServerResponse>()
+  receiver.answer(() => held.resolve)
+  await createSession(server)
+  const response = await held.promise
+  const path = `/v1/webhooks/${webhook.id}`
+  expectStatus(await server.call('PATCH', path, { url: next.url }), 200)
+  response.writeHead(410).end()
+  await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
+  await passTime(server)
+  await next.until('session.created')
+  const { enabled, failing_since } = expectStatus(await server.call('GET', path), 200)
+  assert.deepEqual([enabled, failing_since], [true, null])
+})
+
+test('five days of failures disable a webhook; one success ends the count', async (t) => {
+  const { server, receiver, webhook } = await startDelivering(t)
+  const session = await createSession(server)
+  const say = () => converse(t, server, session.id, 'hello')
+  const read = async () => (await server.call('GET', `/v1/webhooks/${webhook.id}`)).body
+  const ageFailures = () =>
+    runSql(server.databaseUrl, `update webhooks set failing_since = now() - interval '6 days'`)
+  receiver.answer(() => 500)
+  await say()
+  await eventually(async () => (await read()).failing_since)
+  await ageFailures()
+  receiver.answer(() => 204)
+  await say()
+  await eventually(async () => (await read()).failing_since === null)
+  receiver.answer(() => 500)
+  await say()
+  await eventually(async () => (await read()).failing_since)
+  assert.equal((await read()).enabled, true)
+  await ageFailures()
+  await passTime(server)
+  await eventually(async () => !(await read()).enabled)
+  assert.equal((await read()).disabled_reason, 'failing')
+  receiver.answer(() => 204)
+  const body = { enabled: true }
+  const enabled = expectStatus(await server.call('PATCH', `/v1/webhooks/${webhook.id}`, body), 200)
+  assert.deepEqual([enabled.disabled_reason, enabled.failing_since], [null, null])
+  await passTime(server)
+  await eventually(async () => {
+    const waiting = await deliveriesOf(server, webhook.id, '?status=pending')
+    return waiting.length === 0
+  })
+})
+
+test('Retry-After pauses the whole webhook', async (t) => {
+  const { server, receiver, webhook } = await startDelivering(t)
+  receiver.answer(() => (response) => response.writeHead(429, { 'retry-after': '3600' }).end())
+  const session = await createSession(server)
+  await converse(t, server, session.id, 'hello')
+  const paused = await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
+  const delayMs = Date.parse(paused.next_attempt_at) - Date.parse(paused.last_attempt_at)
+  assert.ok(delayMs > 3_500_000 && delayMs <= 3_600_000, `${delayMs} ms`)
+  const other = await createWebhook(server, `${receiver.url}other`)
+  await converse(t, server, session.id, 'again')
+  await eventually(async () => receiver.received.some(({ path }) => path === '/other'))
+  const [row] = await queryRows<{ paused: boolean }>(
+    server.databaseUrl,
+    'select resume_at > now() as paused from webhooks where id = $1',
+    [webhook.id],
+  )
+  assert.equal(row!.paused, true)
+  const [second] = await deliveriesOf(server, webhook.id)
+  assert.ok(second.next_attempt_at > paused.last_attempt_at, 'not before the pause ends')
+  assert.equal(receiver.received.filter(({ path }) => path === '/').length, 1)
+  assert.notEqual(other.id, webhook.id)
+})
