@@ -1,0 +1,218 @@
+import {
+  AiSdkChat,
+  AiSdkMessages,
+  AiSdkMessagesQuery,
+  AiSdkQuery,
+  CancelTurnResponse,
+  ErrorResponse,
+  type Session,
+} from '@outlast/contract'
+import {
+  type AiSdkVersion,
+  beginTurnFold,
+  type FoldOptions,
+  foldMessages,
+  foldTurn,
+  type UIChunk,
+} from '@outlast/contract/folds/ai-sdk'
+import type { FastifyRequest } from 'fastify'
+import { ApiError } from '../../../errors.ts'
+import { inputFinder } from '../../adapters/find-input.ts'
+import { innerCalls } from '../../adapters/inner-calls.ts'
+import { logReader } from '../../adapters/read-log.ts'
+import { streamTurn, type TurnStream } from '../../adapters/turn-stream.ts'
+import type { Api } from '../../core/api.ts'
+import type { Streams } from '../../streams/open-streams.ts'
+import { attachTo, type Chat, checkChatId, findLastTurn, findSession, readTurn } from './chats.ts'
+import { readMessages } from './messages.ts'
+import { type Reply, sendChat } from './send.ts'
+
+const bodyBytesMax = 16 * 1024 * 1024
+/** A turn that ended, or began to wait, this recently is sent once more. */
+const recentMs = 30_000
+
+type Params = { agent_id: string; chat_id: string }
+
+/** The chats of clients of the AI SDK. Version 6 does not know all chunks of version 7. */
+export function aiSdkRoutes(api: Api, streams: Streams): void {
+  for (const version of [7, 6] as const) {
+    chatRoute(api, streams, version)
+    streamRoute(api, streams, version)
+    messagesRoute(api, version)
+    stopRoute(api, version)
+  }
+}
+
+const pathOf = (version: AiSdkVersion) =>
+  `/v1/ai-sdk${version === 6 ? '/v6' : ''}/agents/:agent_id/chat`
+
+const config = { access: 'adapter' } as const
+/** The description has one entry for both versions. */
+const hiddenIn = (version: AiSdkVersion) => version === 6 && { hide: true }
+
+function chatOf(
+  api: Api,
+  request: FastifyRequest,
+  { id, user = null, version }: { id: string; user?: string | null; version: AiSdkVersion },
+): Chat {
+  checkChatId(id)
+  return {
+    calls: innerCalls(api.app, request),
+    read: logReader(api, request),
+    findInput: inputFinder(api, request),
+    principal: request.principal,
+    db: request.db,
+    agentId: (request.params as Params).agent_id,
+    id,
+    user: user ?? null,
+    version,
+    typedTools: request.headers['outlast-typed-tools'] === '1',
+  }
+}
+
+function chatRoute(api: Api, streams: Streams, version: AiSdkVersion) {
+  api.app.route<{ Params: Params; Body: AiSdkChat }>({
+    method: 'POST',
+    url: pathOf(version),
+    bodyLimit: bodyBytesMax,
+    config: { ...config, allowsNul: true },
+    schema: {
+      operationId: 'send_ai_sdk_chat',
+      body: AiSdkChat,
+      produces: ['text/event-stream'],
+      response: { '4xx': ErrorResponse },
+      ...hiddenIn(version),
+    },
+    async handler(request, reply) {
+      const { body } = request
+      const chat = chatOf(api, request, { ...body, version })
+      const found = await sendChat(chat, body)
+      await streamTurn(api, streams, request, reply, streamOf(found))
+    },
+  })
+}
+
+function streamRoute(api: Api, streams: Streams, version: AiSdkVersion) {
+  api.app.route<{ Params: Params; Querystring: AiSdkQuery }>({
+    method: 'GET',
+    url: `${pathOf(version)}/:chat_id/stream`,
+    exposeHeadRoute: false,
+    config,
+    schema: {
+      operationId: 'resume_ai_sdk_chat',
+      querystring: AiSdkQuery,
+      produces: ['text/event-stream'],
+      bare: 204,
+      response: { '4xx': ErrorResponse },
+      ...hiddenIn(version),
+    },
+    async handler(request, reply) {
+      const { params, query } = request
+      const chat = chatOf(api, request, { id: params.chat_id, ...query, version })
+      const found = await findRunning(chat)
+      if (!found) return reply.code(204).send()
+      await streamTurn(api, streams, request, reply, streamOf(found))
+    },
+  })
+}
+
+/** The turn that runs, or that a client may have missed the end of. */
+async function findRunning(chat: Chat): Promise<Reply | undefined> {
+  const session = await findSession(chat)
+  const turn = session && (await findLastTurn(chat, session.id))
+  if (!turn) return undefined
+  const snapshot = await readTurn(chat, session.id, turn)
+  const { isOver, isParked, at } = snapshot
+  const isRecent = at !== undefined && Date.now() - Date.parse(at) < recentMs
+  if ((isOver || isParked) && !isRecent) return undefined
+  const fold = attachTo(chat, turn, snapshot)
+  return { sessionId: session.id, after: turn.sequence - 1, fold }
+}
+
+function messagesRoute(api: Api, version: AiSdkVersion) {
+  api.app.route<{ Params: Params; Querystring: AiSdkMessagesQuery }>({
+    method: 'GET',
+    url: `${pathOf(version)}/:chat_id/messages`,
+    config,
+    schema: {
+      operationId: 'list_ai_sdk_messages',
+      querystring: AiSdkMessagesQuery,
+      response: { 200: AiSdkMessages, '4xx': ErrorResponse },
+      ...hiddenIn(version),
+    },
+    async handler(request) {
+      const { params, query } = request
+      const chat = chatOf(api, request, { id: params.chat_id, ...query, version })
+      const session = await findSession(chat)
+      if (!session) {
+        return { messages: [], status: 'idle', has_more: false, before: null, session_id: null }
+      }
+      const { events, before } = await readMessages(chat, session.id, query)
+      const messages = foldMessages(events, { typedTools: chat.typedTools })
+      return {
+        messages,
+        status: statusOf(session, messages),
+        has_more: before !== null,
+        before,
+        session_id: session.id,
+      }
+    },
+  })
+}
+
+/** The log says that a turn waits before the session does. */
+function statusOf({ status }: Session, messages: ReturnType<typeof foldMessages>) {
+  if (status !== 'active') return 'idle'
+  const last = messages.findLast(({ role }) => role === 'assistant')
+  return last?.metadata?.status === 'waiting' ? 'waiting' : 'active'
+}
+
+function stopRoute(api: Api, version: AiSdkVersion) {
+  api.app.route<{ Params: Params; Querystring: AiSdkQuery }>({
+    method: 'POST',
+    url: `${pathOf(version)}/:chat_id/stop`,
+    config,
+    schema: {
+      operationId: 'stop_ai_sdk_chat',
+      querystring: AiSdkQuery,
+      response: { 202: CancelTurnResponse, '4xx': ErrorResponse },
+      ...hiddenIn(version),
+    },
+    async handler(request, reply) {
+      const { params, query } = request
+      const chat = chatOf(api, request, { id: params.chat_id, ...query, version })
+      const session = await findSession(chat)
+      if (!session) throw new ApiError('not_found', 'Session')
+      const path = `/v1/sessions/${session.id}/cancel`
+      return reply.code(202).send(await chat.calls.run('POST', path))
+    },
+  })
+}
+
+const headers = { 'x-vercel-ai-ui-message-stream': 'v1' }
+const done = 'data: [DONE]\n\n'
+
+const frameOf = (chunk: UIChunk) => `data: ${JSON.stringify(chunk)}\n\n`
+
+/** The stream of one message. */
+function streamOf({ sessionId, after, fold: options }: Reply): TurnStream {
+  return { sessionId, after, headers, fold: framesOf(options), interrupted }
+}
+
+function framesOf(options: FoldOptions): TurnStream['fold'] {
+  let fold = beginTurnFold(options)
+  return (event) => {
+    const folded = foldTurn(fold, event)
+    fold = folded.fold
+    const frames = folded.chunks.map(frameOf).join('')
+    return fold.isOver ? { frames: frames + done, isLast: true } : { frames }
+  }
+}
+
+/** The turn continues without the stream. */
+const interrupted = (reason: string) =>
+  frameOf({
+    type: 'error',
+    errorText: `The connection ended: ${reason}. Resume the stream.`,
+    interrupted: true,
+  })

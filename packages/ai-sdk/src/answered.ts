@@ -1,0 +1,31 @@
+/** A message as far as this module reads it: any `UIMessage` of the AI SDK fits. */
+export type AnsweredMessage = {
+  role: string
+  parts: readonly {
+    type: string
+    state?: unknown
+    providerExecuted?: unknown
+    toolCallId?: unknown
+  }[]
+}
+
+/**
+ * A `sendAutomaticallyWhen` that sends when nothing of the last step waits for the person or the
+ * page any more, and something of it was answered here. A tool of the server may still run.
+ */
+export function sendWhenAnswered({ messages }: { messages: readonly AnsweredMessage[] }): boolean {
+  const last = messages.at(-1)
+  if (last?.role !== 'assistant') return false
+  const step = last.parts.findLastIndex(({ type }) => type === 'step-start')
+  const calls = last.parts.slice(step + 1).filter(({ toolCallId }) => toolCallId !== undefined)
+  const isOpen = calls.some(
+    ({ state, providerExecuted }) =>
+      state === 'approval-requested' || (state === 'input-available' && !providerExecuted),
+  )
+  const isAnswered = calls.some(
+    ({ state, providerExecuted }) =>
+      state === 'approval-responded' ||
+      ((state === 'output-available' || state === 'output-error') && !providerExecuted),
+  )
+  return isAnswered && !isOpen
+}

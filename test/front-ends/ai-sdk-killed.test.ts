@@ -1,0 +1,91 @@
+/** Chats of the AI SDK whose node is killed in the middle of an answer. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { OutlastChatTransport } from '@outlast/ai-sdk'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { createAgent, scripted } from '../../apps/server/test/session.ts'
+import { type ServerProcess, startProcess } from '../process.ts'
+import {
+  expectLog,
+  type Front,
+  openChat,
+  openWith,
+  stored,
+  textIn,
+  untilChat,
+  type Version,
+} from './ai-sdk.ts'
+
+const words = Array.from({ length: 30 }, (_, n) => `word${n}`).join(' ')
+const answer = scripted(
+  { text: 'Adding.', tool_calls: [{ name: 'add', arguments: { a: 1, b: 2 } }] },
+  { text: words, tokens_per_second: 25, chunk: 4 },
+)
+
+test('continues with an answer after kill -9 of the node that writes it', async (t) => {
+  const DATABASE_URL = await createTestDatabase(t)
+  const nodes: ServerProcess[] = [
+    await startProcess({ DATABASE_URL }),
+    await startProcess({ DATABASE_URL }),
+  ]
+  t.after(() => Promise.all(nodes.map((node) => node.stop('SIGKILL'))))
+  const agent = await createAgent(nodes[0]!, { capabilities: [{ ref: 'test_math' }] })
+  const live = () => nodes.at(-1)!
+  /** Requests go to the last node, as through a load balancer. */
+  const balanced = (url: Parameters<typeof fetch>[0], init?: RequestInit) =>
+    fetch(String(url).replace(/^http:..[^/]+/, live().url), init)
+  const frontOf = (version: Version, id: string): Front => ({
+    server: { url: 'http://balancer', call: (...asked) => live().call(...asked) },
+    agent,
+    version,
+    id,
+    fetch: balanced as typeof fetch,
+  })
+  const killInTheMiddle = async () => {
+    const dying = nodes.pop()!
+    await dying.crash()
+    nodes.unshift(await startProcess({ DATABASE_URL }))
+  }
+
+  for (const version of [7, 6] as const) {
+    const front = frontOf(version, `default ${version}`)
+    const chat = openChat(front)
+    const sent = chat.sendMessage({ text: answer })
+    await untilChat(
+      () => chat.lastMessage?.role === 'assistant' && textIn(chat.lastMessage).length > 30,
+    )
+    await killInTheMiddle()
+    await sent
+    assert.equal(chat.status, 'error')
+    await chat.resumeStream()
+    assert.equal(chat.status, 'ready')
+    assert.equal(textIn(chat.lastMessage), `Adding.${words}`)
+    assert.equal(chat.messages.length, 2)
+    await expectLog(front, chat)
+  }
+
+  const front = frontOf(7, 'own')
+  const transport = new OutlastChatTransport({
+    url: front.server.url,
+    agentId: agent.id,
+    fetch: front.fetch!,
+  })
+  const chat = openWith(front, { transport: transport as never })
+  const sent = chat.sendMessage({ text: answer })
+  await untilChat(
+    () => chat.lastMessage?.role === 'assistant' && textIn(chat.lastMessage).length > 30,
+  )
+  await killInTheMiddle()
+  await sent
+  assert.equal(chat.status, 'ready', String(chat.error))
+  assert.equal(textIn(chat.lastMessage), `Adding.${words}`)
+  await expectLog(front, chat)
+  const { body } = await live().call(
+    'GET',
+    `/v1/sessions/${(await stored(front)).session_id}/events`,
+  )
+  const attempts = (body.data as { type: string; data: { attempt?: number } }[]).filter(
+    ({ type, data }) => type === 'output.message.started' && (data.attempt ?? 1) > 1,
+  )
+  assert.ok(attempts.length > 0, 'the node was killed while it wrote')
+})

@@ -1,0 +1,99 @@
+/** The package @outlast/ai-sdk with a chat of the AI SDK, a bad proxy, and a route of its own. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  OutlastChatTransport,
+  sendWhenAnswered,
+  stopChat,
+  toUIMessageStreamResponse,
+  toUIMessages,
+} from '@outlast/ai-sdk'
+import { createOutlast } from '@outlast/sdk'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createAgent, eventsOf, scripted } from '../../apps/server/test/session.ts'
+import { expectLog, type Front, openWith, stored, textIn, untilChat } from './ai-sdk.ts'
+
+let server: Awaited<ReturnType<typeof startServer>>
+let agent: Awaited<ReturnType<typeof createAgent>>
+
+beforeAll(async (t) => {
+  server = await startServer(t)
+  const config = { requires_approval: ['write_file'] }
+  const capabilities = [{ ref: 'session_file_system', config }]
+  const tools = [{ type: 'client_side', name: 'look', description: 'Looks.' }]
+  agent = await createAgent(server, { capabilities, tools })
+})
+
+const words = 'one two three four five six seven eight nine ten'
+const slow = () => scripted({ text: words, tokens_per_second: 10, chunk: 4 })
+
+/** A proxy that ends each stream cleanly after so many bytes. */
+const cutting = (bytes: number) =>
+  (async (url: string, init?: RequestInit) => {
+    const response = await fetch(url, init)
+    if (!response.body || response.status === 204) return response
+    let left = bytes
+    const cut = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        controller.enqueue(chunk.subarray(0, left))
+        left -= chunk.length
+        if (left <= 0) controller.terminate()
+      },
+    })
+    return new Response(response.body.pipeThrough(cut), response)
+  }) as typeof fetch
+
+test('continues an answer whose streams a proxy ends cleanly', async () => {
+  const front: Front = { server, agent, version: 7, id: 'cut' }
+  const about = { url: server.url, agentId: agent.id, fetch: cutting(900) }
+  const chat = openWith(front, { transport: new OutlastChatTransport(about) as never })
+  await chat.sendMessage({ text: slow() })
+  assert.equal(chat.status, 'ready', String(chat.error))
+  assert.equal(textIn(chat.lastMessage), words)
+  await expectLog(front, chat)
+})
+
+test('sends the answers of a step with an approval and a client tool at once', async () => {
+  const front: Front = { server, agent, version: 7, id: 'mixed' }
+  const transport = new OutlastChatTransport({ url: server.url, agentId: agent.id })
+  const chat = openWith(front, {
+    transport: transport as never,
+    sendAutomaticallyWhen: sendWhenAnswered as never,
+  })
+  const calls = [
+    { id: 'call_w', name: 'write_file', arguments: { path: '/a.txt', content: 'x' } },
+    { id: 'call_l', name: 'look', arguments: {} },
+  ]
+  await chat.sendMessage({ text: scripted({ tool_calls: calls }, { text: 'Done.' }) })
+  await chat.addToolApprovalResponse({ id: 'call_w', approved: true })
+  assert.equal(chat.status, 'ready')
+  await chat.addToolOutput({ tool: 'look', toolCallId: 'call_l', output: 'dark' } as never)
+  await untilChat(() => textIn(chat.lastMessage) === 'Done.' && chat.status === 'ready')
+  await expectLog(front, chat)
+})
+
+test('stops the turn on the server', async () => {
+  const front: Front = { server, agent, version: 7, id: 'stop' }
+  const transport = new OutlastChatTransport({ url: server.url, agentId: agent.id })
+  const chat = openWith(front, { transport: transport as never })
+  const sent = chat.sendMessage({ text: slow() })
+  await untilChat(() => chat.lastMessage?.role === 'assistant' && textIn(chat.lastMessage) !== '')
+  await stopChat(transport, chat)
+  await sent
+  const { messages } = await stored(front)
+  assert.ok(textIn(messages.at(-1)).length < words.length)
+})
+
+test('serves a turn of the client as a route of another server', async () => {
+  const outlast = createOutlast({ url: server.url })
+  const created = await outlast.sessions.create({ agent_id: agent.id, key: 'route' })
+  const turn = outlast.session(created).send(slow())
+  const response = toUIMessageStreamResponse(turn)
+  assert.equal(response.headers.get('x-vercel-ai-ui-message-stream'), 'v1')
+  const text = await response.text()
+  assert.ok(text.endsWith('data: [DONE]\n\n'), text.slice(-200))
+  const messages = toUIMessages(await eventsOf(server, created.id))
+  const listed = await stored({ server, agent, version: 7, id: 'route' })
+  assert.deepEqual(JSON.parse(JSON.stringify(messages)), listed.messages)
+})
