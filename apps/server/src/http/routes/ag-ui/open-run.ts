@@ -1,0 +1,290 @@
+import type { RunAgentInput, Session } from '@outlast/contract'
+import { resultMessageId } from '@outlast/contract/folds/ag-ui-messages'
+import type { FastifyRequest } from 'fastify'
+import type { Principal } from '../../../access/principal.ts'
+import { deleteRun, findRun, storeRun } from '../../../store/sessions/ag-ui-runs.ts'
+import { findSequence } from '../../../store/sessions/messages.ts'
+import { submitAnswers } from '../../adapters/call-answers.ts'
+import { type FoundInput, inputFinder } from '../../adapters/find-input.ts'
+import type { InnerCalls } from '../../adapters/inner-calls.ts'
+import { findKeyedSession } from '../../adapters/keyed-session.ts'
+import { logReader } from '../../adapters/read-log.ts'
+import { listEvents } from '../../adapters/session-events.ts'
+import { answerTypes, type WaitingCalls, waitsNow } from '../../adapters/waiting-calls.ts'
+import type { Api } from '../../core/api.ts'
+import type { OpenedRun } from './run-events.ts'
+import {
+  type AskedQuestion,
+  answersOf,
+  decisionOf,
+  keptMessages,
+  messageRequest,
+  resultsOf,
+  runKey,
+  runPartsOf,
+  seedsOfHistory,
+} from './run-input.ts'
+
+type Request = Pick<FastifyRequest, 'principal' | 'db'>
+
+/** A run that cannot begin, for the client. */
+export type RefusedRun = { code: 'interrupts_open' | 'interrupt_unknown'; message: string }
+
+/** The input of a run with its session. */
+type Given = {
+  node: Api['node']
+  request: Request
+  calls: InnerCalls
+  input: RunAgentInput
+  session: Session
+}
+
+/** Sends the input of a new run to its session. A known run, and one without input, attaches. */
+export async function openRun(
+  { node, request, calls }: Pick<Given, 'node' | 'request' | 'calls'>,
+  agentId: string,
+  input: RunAgentInput,
+): Promise<OpenedRun | RefusedRun> {
+  const { session, isNew } = await sessionOf(request, calls, agentId, input)
+  const given = { node, request, calls, input, session }
+  const { orgId } = request.principal
+  const of = { orgId, sessionId: session.id, runId: input.runId }
+  const [known, message] = await Promise.all([
+    findRun(request.db, of),
+    isNew ? undefined : findMessage(given),
+  ])
+  if (known) {
+    const { after_sequence: after, kind, message_id, answered } = known
+    return opened(given, { after, kind, answered, messageId: message_id ?? undefined })
+  }
+  const answered = await sendAnswers(given)
+  const last = runPartsOf(input).added.at(-1)
+  if (answered && ('code' in answered || !last || message)) return answered
+  if (!last) return attach(given)
+  return message ? takeAgain(given, message, last) : sendMessage(given)
+}
+
+type Begun = {
+  after: number
+  kind: OpenedRun['run']['kind']
+  answered?: readonly string[]
+  messageId?: string | undefined
+}
+
+function opened({ input, session }: Given, { answered = [], messageId, ...begun }: Begun) {
+  const { threadId, runId, parentRunId, protocolVersion, messages } = input
+  const results = messages.flatMap(({ id, role, toolCallId }) => {
+    const isOwn = role === 'tool' && toolCallId !== undefined && id !== resultMessageId(toolCallId)
+    return isOwn ? [toolCallId] : []
+  })
+  return {
+    sessionId: session.id,
+    after: begun.after,
+    run: {
+      threadId,
+      runId,
+      ...(parentRunId !== undefined && { parentRunId }),
+      isCurrent: protocolVersion !== undefined,
+      kind: begun.kind,
+      ...(messageId !== undefined && { messageId }),
+      answered,
+      results,
+      history: keptMessages(input),
+    },
+  }
+}
+
+const sequenceOf = async ({ request: { db, principal }, session }: Given) =>
+  (await findSequence(db, principal.orgId, session.id)) ?? 0
+
+async function attach(given: Given): Promise<OpenedRun> {
+  return opened(given, { after: await sequenceOf(given), kind: 'attach' })
+}
+
+const isToken = ({ kind, endUser }: Principal) => kind === 'token' || endUser !== undefined
+
+/** Finds or creates the session of a thread. The history of a client begins a new one only. */
+async function sessionOf(
+  request: Request,
+  calls: InnerCalls,
+  agentId: string,
+  input: RunAgentInput,
+) {
+  const key = input.threadId
+  const seeds = isToken(request.principal) ? [] : seedsOfHistory(runPartsOf(input).history)
+  const isKnown =
+    seeds.length > 0 && (await findKeyedSession(calls, request, { agentId, key })) !== undefined
+  const wanted = {
+    agent_id: agentId,
+    key,
+    ...(!isKnown && seeds.length > 0 && { messages: seeds }),
+  }
+  const response = await calls.call<Session>('POST', '/v1/sessions', wanted)
+  if (response.status >= 400) calls.fail(response)
+  return { session: response.body, isNew: response.status === 201 }
+}
+
+/** Answers interrupts, and sends results of client tools. Undefined if the input has neither. */
+async function sendAnswers(given: Given): Promise<OpenedRun | RefusedRun | undefined> {
+  const { request, input, session } = given
+  const { resume = [], messages } = input
+  const { waiting, unpaidTurn } = await waitsIn(given)
+  const budget = unpaidTurn && budgetInterrupt(unpaidTurn)
+  const results = resultsOf(messages, waiting)
+  const answers = resume.filter(({ interruptId: id }) => id === budget || waiting.has(id))
+  const hasInput = resume.length + results.length + runPartsOf(input).added.length > 0
+  const calls = [...waiting].flatMap(([id, type]) => (type === 'tool_results' ? [] : id))
+  const asked = budget ? [...calls, budget] : calls
+  const left = asked.filter((id) => !resume.some(({ interruptId }) => interruptId === id))
+  if (hasInput && left.length > 0) {
+    const message = `\`resume\` must answer all open interrupts: ${left.join(', ')}.`
+    return { code: 'interrupts_open', message }
+  }
+  const others = resume
+    .map(({ interruptId }) => interruptId)
+    .filter((id) => !asked.includes(id) && !isBudget(id))
+  const decidedAt = others.length > 0 ? await decidedBefore(given, others) : undefined
+  if (others.length > 0 && decidedAt === undefined) {
+    const message = `The thread has not asked for ${others.join(', ')}.`
+    return { code: 'interrupt_unknown', message }
+  }
+  if (resume.length + results.length === 0) return undefined
+  if (answers.some(({ interruptId: id, status }) => isBudget(id) && status === 'cancelled')) {
+    return cancelTurn(given)
+  }
+  const decided = answers.filter(({ interruptId }) => !isBudget(interruptId))
+  if (decided.length + results.length === 0) {
+    if (decidedAt === undefined) return undefined
+    return opened(given, { after: decidedAt, kind: 'answers', answered: others })
+  }
+  const answered = [
+    ...decided.map(({ interruptId }) => interruptId),
+    ...results.map((r) => r.tool_call_id),
+  ]
+  const after = Math.min(await sequenceOf(given), decidedAt ?? Number.POSITIVE_INFINITY)
+  const of = { orgId: request.principal.orgId, sessionId: session.id, runId: input.runId }
+  const begun = { after, kind: 'answers' as const, answered: [...answered, ...others] }
+  const stored = { run_id: input.runId, after_sequence: after, message_id: null }
+  await storeRun(request.db, of, { ...stored, kind: begun.kind, answered: begun.answered })
+  try {
+    await submit(given, { answers: decided, results, waiting })
+  } catch (error) {
+    await deleteRun(request.db, of)
+    throw error
+  }
+  return opened(given, begun)
+}
+
+async function cancelTurn(given: Given): Promise<OpenedRun> {
+  const after = await sequenceOf(given)
+  await given.calls.run('POST', `/v1/sessions/${given.session.id}/cancel`)
+  return opened(given, { after, kind: 'answers' })
+}
+
+type Answers = {
+  answers: NonNullable<RunAgentInput['resume']>
+  results: ReturnType<typeof resultsOf>
+  waiting: WaitingCalls
+}
+
+async function submit({ calls, session }: Given, { answers, results, waiting }: Answers) {
+  const isOf = (type: string) => (answer: Answers['answers'][number]) =>
+    waiting.get(answer.interruptId) === type
+  const decisions = answers.filter(isOf('approval')).map(decisionOf)
+  const asked = answers.filter(isOf('input'))
+  const questions = asked.length > 0 ? await questionsOf(calls, session.id) : new Map()
+  const replies = asked.map((entry) => answersOf(entry, questions.get(entry.interruptId) ?? []))
+  await submitAnswers(calls, session.id, { decisions, replies, results })
+}
+
+/** The questions of each call that asks. */
+async function questionsOf(calls: InnerCalls, sessionId: string) {
+  const query = { types: 'tool.call_requested', order_desc: true, limit: 100 }
+  const events = await listEvents<'tool.call_requested'>(calls, sessionId, query)
+  const asked = events.flatMap(({ data: { tool_calls, input } }) =>
+    input ? tool_calls.map(({ id }) => [id, input.questions as AskedQuestion[]] as const) : [],
+  )
+  return new Map(asked)
+}
+
+const budgetInterrupt = (turnId: string) => `${turnId}:budget`
+const isBudget = (interruptId: string) => interruptId.endsWith(':budget')
+
+/** The waits of the turn in the log: a client may answer before the turn is parked. */
+async function waitsIn({ node, request, calls, session }: Given) {
+  if (session.status === 'active') return waitsNow(calls, logReader({ node }, request), session.id)
+  return { waiting: new Map(), unpaidTurn: undefined }
+}
+
+/**
+ * Finds the sequence before calls were decided elsewhere, for a client that learns of it now.
+ * Undefined if the session has not asked for one of them.
+ */
+async function decidedBefore({ calls, session }: Given, ids: readonly string[]) {
+  const query = { types: answerTypes.join(), order_desc: true, limit: 1000 }
+  const data = await listEvents<(typeof answerTypes)[number]>(calls, session.id, query)
+  const found = data.filter(({ data: { tool_call_id: id } }) => ids.includes(id))
+  const isKnown = ids.every((id) => found.some(({ data }) => data.tool_call_id === id))
+  return isKnown ? Math.min(...found.map(({ sequence = 1 }) => sequence)) - 1 : undefined
+}
+
+/** Sends the messages of the user. */
+async function sendMessage(given: Given): Promise<OpenedRun> {
+  const { calls, input, session, request } = given
+  const { grants } = request.principal
+  const body = messageRequest(input, runPartsOf(input).added, grants?.tool_results)
+  const headers = { 'idempotency-key': runKey(input) }
+  const path = `/v1/sessions/${session.id}/messages`
+  const posted = await calls.call<{ sequence: number }>('POST', path, body, headers)
+  if (posted.status >= 400) calls.fail(posted)
+  const begun = { after: posted.body.sequence - 1, kind: 'message' as const }
+  const run = opened(given, begun)
+  if (posted.headers['idempotency-replayed'] !== 'true') return { ...run, isNew: true }
+  await storeBegun(request, run)
+  return run
+}
+
+/** Stores where a run begins that a message began. */
+export function storeBegun(
+  { db, principal: { orgId } }: Request,
+  { sessionId, after, run: { runId, messageId } }: OpenedRun,
+): Promise<void> {
+  const begun = { run_id: runId, after_sequence: after, message_id: messageId ?? null }
+  return storeRun(db, { orgId, sessionId, runId }, { ...begun, kind: 'message', answered: [] })
+}
+
+/** Messages among which the last one of a request is looked for: mostly it is a new one. */
+const latestInputs = 200
+
+/** Finds the last message of the request, if the session has it already. */
+async function findMessage({ node, request, session, input }: Given) {
+  const last = runPartsOf(input).added.at(-1)
+  return last && inputFinder({ node }, request)(session.id, last.id, { latest: latestInputs })
+}
+
+/**
+ * Runs a message of the session again: the client regenerates its answer, or has edited it. While
+ * its turn runs, the client attaches to that.
+ */
+async function takeAgain(
+  given: Given,
+  { event, isLatest }: FoundInput,
+  message: RunAgentInput['messages'][number],
+): Promise<OpenedRun> {
+  const { calls, input, session } = given
+  const { grants } = given.request.principal
+  const { id, content } = event.data.message
+  const wanted = messageRequest(input, [message], grants?.tool_results)
+  const isEdited = JSON.stringify(wanted.message.content) !== JSON.stringify(content)
+  if (!isEdited && isLatest && session.status === 'active') {
+    return opened(given, { after: event.sequence! - 1, kind: 'message', messageId: id })
+  }
+  // A token sends no facts: those of the message stay.
+  const { context = grants ? undefined : [] } = wanted
+  const body = { message_id: id, ...(isEdited && { message: wanted.message }), context }
+  type Taken = { session: Session; message: { id: string; sequence: number } }
+  const taken = await calls.run<Taken>('POST', `/v1/sessions/${session.id}/retake`, body)
+  const { id: messageId, sequence } = taken.message
+  const begun = { after: sequence - 1, kind: 'message' as const, messageId }
+  return { ...opened({ ...given, session: taken.session }, begun), isNew: true }
+}

@@ -1,0 +1,156 @@
+/** Messages of a thread, for a client that opens it again. */
+import type { AgUiQuery, AgUiThread, Message, Session } from '@outlast/contract'
+import type { AgUiRun } from '@outlast/contract/folds/ag-ui'
+import { agUiMessages, uiMessages } from '@outlast/contract/folds/ag-ui-messages'
+import { interruptsOf } from '@outlast/contract/folds/ag-ui-state'
+import type { FastifyRequest } from 'fastify'
+import { ApiError } from '../../../errors.ts'
+import { findLatestRun, findRunById } from '../../../store/sessions/ag-ui-runs.ts'
+import { readBackwards } from '../../../store/sessions/events.ts'
+import { findSequence, messageBatches } from '../../../store/sessions/messages.ts'
+import type { InnerCalls } from '../../adapters/inner-calls.ts'
+import { findKeyedSession } from '../../adapters/keyed-session.ts'
+import { messageView } from '../../security/token-view.ts'
+import { type OpenedRun, stateBefore } from './run-events.ts'
+
+type Request = Pick<FastifyRequest, 'principal' | 'db'>
+
+const pageMax = 1_000
+/** Length of a page as JSON: a message can have 8 MiB. */
+const lengthMax = 32 * 1024 * 1024
+
+const nothing: AgUiThread = {
+  messages: [],
+  activeRun: null,
+  interrupts: null,
+  page: { truncated: false },
+}
+
+/** Reads a page of the messages of a thread. A thread without a session has none. */
+export async function readThread(
+  request: Request,
+  calls: InnerCalls,
+  agentId: string,
+  query: AgUiQuery & { threadId: string },
+): Promise<AgUiThread> {
+  const name = { agentId, key: query.threadId }
+  const session = await findKeyedSession(calls, request, name)
+  if (!session) return nothing
+  const active = await activeRunOf(request, session)
+  const { messages, first } = await readPageOf(request, calls, session.id, query)
+  const isShown = ({ role, sequence }: Message) =>
+    !active || role === 'user' || sequence <= active.after
+  const shown = agUiMessages(messages.filter(isShown))
+  const waits = active && session.waiting_for
+  const pending = waits ? await interruptsIn(request, session, active) : []
+  return {
+    messages: query.format === 'ag-ui' ? shown : uiMessages(shown),
+    activeRun: active && !waits ? { runId: active.runId } : null,
+    interrupts:
+      pending.length > 0
+        ? { runId: active!.runId, pending: pending.map((one) => ({ ...one })) }
+        : null,
+    page: first > 0 ? { truncated: true, cursor: String(first) } : { truncated: false },
+  }
+}
+
+/**
+ * The messages before a cursor: fewer, if they are long. A page begins with no results: their calls
+ * are before it.
+ */
+async function readPageOf(
+  { db, principal }: Request,
+  { run }: InnerCalls,
+  sessionId: string,
+  { limit = pageMax, before }: Pick<AgUiQuery, 'limit' | 'before'>,
+) {
+  // The operation decides whether the caller may read them.
+  const path = `/v1/sessions/${sessionId}/messages?limit=1`
+  const { total } = await run<{ total: number }>('GET', path)
+  const end = before === undefined ? total : Math.min(total, Number(before))
+  const from = Math.max(0, end - limit)
+  const upTo = (await findSequence(db, principal.orgId, sessionId)) ?? 0
+  const read = { upTo, offset: from, limit: end - from, view: messageView(principal) }
+  const kept: string[] = []
+  let length = 0
+  let dropped = 0
+  for await (const batch of messageBatches(db, sessionId, read)) {
+    for (const json of batch) {
+      kept.push(json)
+      length += json.length
+      while (length > lengthMax && kept.length > 1) {
+        length -= kept.shift()!.length
+        dropped += 1
+      }
+    }
+  }
+  const messages = kept.map((json) => JSON.parse(json) as Message)
+  const first = from + dropped
+  const results = first === 0 ? 0 : messages.findIndex(({ role }) => role !== 'tool_result')
+  const cut = results === -1 ? messages.length : results
+  return { messages: messages.slice(cut), first: first + cut }
+}
+
+type ActiveRun = { runId: string; after: number }
+
+/** The latest run of a session whose turn runs or waits. */
+async function activeRunOf({ db, principal }: Request, { id, status }: Session) {
+  if (status !== 'active') return undefined
+  const stored = await findLatestRun(db, { orgId: principal.orgId, sessionId: id })
+  const type = ['session.activated', 'input.message'] as const
+  const [latest] = await readBackwards(db, id, { type, before: 2 ** 31 - 1, limit: 1 })
+  const begun = (latest?.sequence ?? 1) - 1
+  // A turn that another client began has no run of its own.
+  if (stored && stored.after_sequence >= begun - 1) {
+    return { runId: stored.run_id, after: stored.after_sequence }
+  }
+  return { runId: `${id}:${begun}`, after: begun }
+}
+
+async function interruptsIn(request: Request, { id }: Session, { runId }: ActiveRun) {
+  const after = (await findSequence(request.db, request.principal.orgId, id)) ?? 0
+  const run = attaching({ threadId: '', runId })
+  return interruptsOf(await stateBefore(request, { sessionId: id, after, run }))
+}
+
+const attaching = (names: { threadId: string; runId: string }): AgUiRun => ({
+  ...names,
+  isCurrent: true,
+  kind: 'attach',
+  answered: [],
+  results: [],
+  history: [],
+})
+
+const unstored = /^(session_[0-9a-f]{32}):(\d{1,9})$/
+
+/** Finds a run by its id. Contract: throws 404. */
+export async function findRunToJoin(
+  request: Request,
+  calls: InnerCalls,
+  agentId: string,
+  runId: string,
+): Promise<OpenedRun> {
+  const { principal, db } = request
+  const { orgId, endUser } = principal
+  const [, ofSession, begun] = unstored.exec(runId) ?? []
+  const about = { orgId, runId, agentId, ...(endUser && { scope: endUser }) }
+  const stored = await findRunById(db, about)
+  const sessionId = stored?.session_id ?? ofSession
+  if (sessionId === undefined) throw new ApiError('not_found', 'Run')
+  const session = await calls.run<Session>('GET', `/v1/sessions/${sessionId}`)
+  const after = stored?.after_sequence ?? Number(begun)
+  const last = (await findSequence(db, orgId, sessionId)) ?? 0
+  if (session.agent_id !== agentId || after > last) throw new ApiError('not_found', 'Run')
+  const { messages } = await readPageOf(request, calls, sessionId, {})
+  const run: AgUiRun = {
+    ...attaching({ threadId: session.key ?? sessionId, runId }),
+    kind: stored?.kind ?? 'answers',
+    ...(stored?.message_id && { messageId: stored.message_id }),
+    answered: stored?.answered ?? [],
+    history: agUiMessages(
+      messages.filter(({ role, sequence }) => sequence <= after || role === 'user'),
+    ),
+  }
+  return { sessionId, after, run }
+}

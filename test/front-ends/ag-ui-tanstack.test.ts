@@ -1,0 +1,194 @@
+/** TanStack AI on AG-UI, behind a proxy that cuts its connections in every event. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { ChatClient, fetchServerSentEvents } from '@tanstack/ai-client'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createAgent, scripted } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { type Cuts, startCuttingProxy } from './cutting-proxy.ts'
+
+let server: Awaited<ReturnType<typeof startServer>>
+let agentId: string
+
+beforeAll(async (t) => {
+  server = await startServer(t)
+  agentId = (await createAgent(server, { capabilities: [{ ref: 'test_math' }] })).id
+})
+
+const script = scripted(
+  {
+    thinking: 'Hm.',
+    text: 'I add. é🐟',
+    tool_calls: [{ name: 'add', arguments: { a: 1, b: 2 } }],
+  },
+  { text: 'Three.' },
+)
+
+const addressOf = (url: string) => `${url}/v1/ag-ui/agents/${agentId}`
+
+type Cut = { cuts?: Cuts; message?: string }
+
+async function chat(
+  t: TestContext,
+  threadId: string,
+  { cuts = () => undefined, message }: Cut = {},
+) {
+  const url = await startCuttingProxy(t, { target: server.url, cuts })
+  const errors: Error[] = []
+  const connection = fetchServerSentEvents(addressOf(url), { reconnect: { delayMs: 0 } })
+  const client = new ChatClient({ threadId, connection, onError: (error) => errors.push(error) })
+  await client.sendMessage(message ?? script)
+  return { client, errors }
+}
+
+/** The texts, calls and results of a client, in order. */
+const shown = (messages: readonly { role: string; parts: readonly object[] }[]) =>
+  messages.map(({ role, parts }) => [
+    role,
+    ...parts.flatMap((part) => {
+      const { type, content, name, arguments: input } = part as Record<string, unknown>
+      if (type === 'thinking') return []
+      return [[type, content ?? `${name} ${input}`]]
+    }),
+  ])
+
+async function logged(threadId: string) {
+  const response = await fetch(`${addressOf(server.url)}?threadId=${encodeURIComponent(threadId)}`)
+  return shown(((await response.json()) as { messages: [] }).messages)
+}
+
+test('a chat without cuts has the messages of the log', async (t) => {
+  const { client, errors } = await chat(t, 'whole')
+  assert.deepEqual(errors, [])
+  assert.deepEqual(shown(client.getMessages()), await logged('whole'))
+})
+
+/** Bytes of a response before its first event is whole, with some more for its head. */
+const firstEventBytes = 700
+
+test('a client resumes after every event of a run', async () => {
+  const body = {
+    threadId: 'ids',
+    runId: 'ids',
+    messages: [{ id: 'm', role: 'user', content: script }],
+  }
+  const run = await fetch(addressOf(server.url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  await run.text()
+  const join = async (headers: Record<string, string> = {}) =>
+    (await fetch(`${addressOf(server.url)}?offset=-1&runId=ids`, { headers })).text()
+  const frames = (await join()).split('\n\n').slice(0, -1)
+  assert.ok(frames.length > 15)
+  for (const [index, frame] of frames.slice(0, -1).entries()) {
+    const id = /^id: (.*)$/m.exec(frame)![1]!
+    const rest = (await join({ 'last-event-id': id })).split('\n\n').slice(0, -1)
+    assert.deepEqual(rest, frames.slice(index + 1), id)
+  }
+})
+
+/** Shorter than the shortest event. */
+const cutStep = 53
+
+test('a run that is cut in every event is resumed without a gap or a repetition', async (t) => {
+  const runId = 'joined'
+  const body = { threadId: 'joined', runId, messages: [{ id: 'm', role: 'user', content: script }] }
+  const run = await fetch(addressOf(server.url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  const bytes = Buffer.byteLength(await run.text())
+  let first: number | undefined
+  const url = await startCuttingProxy(t, {
+    target: server.url,
+    cuts: () => {
+      const cut = first
+      first = undefined
+      return cut
+    },
+  })
+  const { joinRun } = fetchServerSentEvents(addressOf(url), { reconnect: { delayMs: 0 } })
+  const joined = async (cut?: number) => {
+    first = cut
+    const chunks: object[] = []
+    for await (const chunk of joinRun(runId)) chunks.push(chunk)
+    return chunks as { type: string }[]
+  }
+  const whole = await joined()
+  assert.equal(whole.at(-1)!.type, 'RUN_FINISHED')
+  for (let cut = firstEventBytes; cut < bytes + firstEventBytes; cut += cutStep) {
+    const chunks = await joined(cut)
+    // The end is sent once more if the cut is between it and the end of the response.
+    assert.deepEqual(chunks.slice(0, whole.length), whole, `cut after ${cut} bytes`)
+    assert.ok(chunks.slice(whole.length).every(({ type }) => type === 'RUN_FINISHED'))
+  }
+})
+
+/** From the head of a response with its longest event, over the length of most events. */
+const everyBytes = Array.from({ length: 12 }, (_, index) => 900 + index * 17)
+
+test('a chat behind a proxy that cuts after every n bytes has the messages of the log', async (t) => {
+  const runs = everyBytes.map(async (bytes) => {
+    let responses = 0
+    const cuts = () => {
+      responses += 1
+      return bytes
+    }
+    const threadId = `every ${bytes}`
+    const { client, errors } = await chat(t, threadId, { cuts })
+    assert.deepEqual(errors, [], threadId)
+    assert.deepEqual(shown(client.getMessages()), await logged(threadId), threadId)
+    return responses
+  })
+  const responses = await Promise.all(runs)
+  t.diagnostic(`responses: ${responses.join(' ')}`)
+  assert.ok(responses.every((count) => count > 4))
+})
+
+test('a chat that is cut again and again while it streams has the messages of the log', async (t) => {
+  let seed = 20_261_127
+  const random = () => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
+    return seed / 2 ** 31
+  }
+  const slow = scripted(
+    {
+      thinking: 'Let me think about that for a while. '.repeat(3),
+      text: 'I add both of them now. '.repeat(5),
+      tool_calls: [{ name: 'add', arguments: { a: 1, b: 2 } }],
+      tokens_per_second: 150,
+    },
+    { text: 'It is three. é🐟 '.repeat(8), tokens_per_second: 150 },
+  )
+  for (let round = 1; round <= 4; round += 1) {
+    const threadId = `random ${round}`
+    const cuts = () => 900 + Math.floor(random() * 1_500)
+    const { client, errors } = await chat(t, threadId, { cuts, message: slow })
+    assert.deepEqual(errors, [])
+    assert.deepEqual(shown(client.getMessages()), await logged(threadId), `round ${round}`)
+  }
+})
+
+test('a page that is loaded again in the middle of a run joins it', async () => {
+  const slow = scripted({ text: 'It takes a while to write. '.repeat(10), tokens_per_second: 60 })
+  const connection = fetchServerSentEvents(addressOf(server.url))
+  const client = new ChatClient({ threadId: 'reloaded', connection })
+  const sent = client.sendMessage(slow)
+  await eventually(async () => client.getMessages().some(({ role }) => role === 'assistant'))
+  client.stop()
+  await sent
+  const { messages, activeRun } = await connection.hydrate!('reloaded')
+  assert.deepEqual(
+    messages.map(({ role }) => role),
+    ['user'],
+  )
+  const chunks: { type: string; delta?: string }[] = []
+  for await (const chunk of connection.joinRun(activeRun!.runId)) chunks.push(chunk as never)
+  const text = chunks.map(({ type, delta }) => (type === 'TEXT_MESSAGE_CONTENT' ? delta : ''))
+  assert.deepEqual((await logged('reloaded')).at(-1), ['assistant', ['text', text.join('')]])
+  assert.equal(chunks.at(-1)!.type, 'RUN_FINISHED')
+})
