@@ -1,0 +1,77 @@
+/** Submits outputs of client tools, decisions on approvals, and answers to questions. */
+import { ApiError } from '../../../errors.ts'
+import { submitAnswers } from '../../adapters/call-answers.ts'
+import { answerTypes, type WaitingCalls, waitsAfter } from '../../adapters/waiting-calls.ts'
+import type { Begin } from './begin.ts'
+import { invalidParam } from './errors.ts'
+import type { InputAnswer } from './items.ts'
+import { isObject } from './params.ts'
+import type { CallPlace, ResponsePlace } from './place.ts'
+import { eventsOf } from './reading.ts'
+import { repeatedAnswer } from './repeat.ts'
+
+/** Submits all answers, and returns the response that begins with the first of them. */
+export async function answer(
+  begin: Begin,
+  answers: readonly InputAnswer[],
+  earlier: ResponsePlace | undefined,
+): Promise<ResponsePlace> {
+  const placed = answers.map((one) => ({ ...one, ...placeOf(one, earlier) }))
+  const { sessionId, message } = placed[0]!
+  const other = placed.find((one) => one.sessionId !== sessionId || one.message !== message)
+  if (other) throw invalidParam(other.param, 'answers a call of another response')
+  const { waiting, last } = await waitsAfter(begin.calls.read, { sessionId, after: message })
+  const callIds = placed.map(({ callId }) => callId)
+  if (callIds.every((id) => !waiting.has(id))) {
+    const known = await repeatedAnswer(begin.calls, begin.repeat, { sessionId, message, callIds })
+    if (known) return known
+  }
+  for (const { param, callId, wireId } of placed) {
+    if (waiting.has(callId)) continue
+    throw invalidParam(param, `answers ${wireId.slice(0, 200)}, which is not waiting`)
+  }
+  const left = [...waiting.keys()].find((id) => placed.every(({ callId }) => callId !== id))
+  if (left !== undefined) throw invalidParam('input', `has no answer to ${left}, which waits too`)
+  await submit(begin, sessionId, { placed, waiting })
+  const types = [...answerTypes]
+  const [first] = await eventsOf(begin.calls, sessionId, { after: last, limit: 1, types })
+  if (!first?.sequence) throw new ApiError('session_changing')
+  return { sessionId, message, start: first.sequence }
+}
+
+function placeOf({ place, param, wireId }: InputAnswer, earlier: ResponsePlace | undefined) {
+  const found: CallPlace | undefined = place ?? (earlier && { ...earlier, callId: wireId })
+  if (!found) throw invalidParam(param, 'answers a call that this server did not make')
+  if (earlier && (found.sessionId !== earlier.sessionId || found.message !== earlier.message)) {
+    throw invalidParam(param, 'answers a call of another response')
+  }
+  return found
+}
+
+type Placed = InputAnswer & CallPlace
+
+async function submit(
+  { calls }: Begin,
+  sessionId: string,
+  { placed, waiting }: { placed: readonly Placed[]; waiting: WaitingCalls },
+): Promise<void> {
+  const isOf = (type: string) => (one: Placed) => waiting.get(one.callId) === type
+  const decisions = placed.filter(isOf('approval')).map((one) => {
+    if (one.kind !== 'approval') throw invalidParam(one.param, 'must be an mcp_approval_response')
+    const { callId: tool_call_id, approve, reason } = one
+    return { tool_call_id, decision: approve ? 'approve' : 'deny', ...(reason && { reason }) }
+  })
+  const outputOf = (one: Placed) => {
+    if (one.kind === 'output') return { tool_call_id: one.callId, output: one.output }
+    throw invalidParam(one.param, 'must be a function_call_output')
+  }
+  const replies = placed.filter(isOf('input')).map((one) => {
+    const { tool_call_id, output } = outputOf(one)
+    return { ...(isObject(output) ? output : { answers: [] }), tool_call_id }
+  })
+  const results = placed.filter(isOf('tool_results')).map((one) => {
+    const { tool_call_id, output: result } = outputOf(one)
+    return { tool_call_id, result }
+  })
+  await submitAnswers(calls, sessionId, { decisions, replies, results })
+}

@@ -1,0 +1,200 @@
+/** Begins responses: each is a message, or the answer to a wait. */
+import type { ContentPart, Message, NewMessage, SeedMessage, Session } from '@outlast/contract'
+import type { ResponseFacts, ResponseState } from '@outlast/contract/folds/openai'
+import { ApiError } from '../../../errors.ts'
+import { waitsNow } from '../../adapters/waiting-calls.ts'
+import { answer } from './answers.ts'
+import { type Begin, withKey } from './begin.ts'
+import { conversationSession, seedsOfSession } from './conversations.ts'
+import { invalidParam } from './errors.ts'
+import { agentOf, type StoredRequest, type TurnSettings } from './params.ts'
+import { parseResponseId, type ResponsePlace, sessionOf } from './place.ts'
+import { type Client, factsOf, locate, readEarlier } from './reading.ts'
+import { repeatedMessage, repeatedSession } from './repeat.ts'
+import type { AskedResponse } from './request.ts'
+
+export type BegunResponse = { place: ResponsePlace; facts: ResponseFacts }
+
+/** A response that the session has already. */
+export const located = async ({ calls }: Begin, place: ResponsePlace): Promise<BegunResponse> => ({
+  place,
+  facts: await locate(calls, place),
+})
+
+/** Contract: throws 400 with `param`, and the errors of the operations that it calls. */
+export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<BegunResponse> {
+  const { input, previous } = asked
+  const earlier = previous === undefined ? undefined : await earlierResponse(begin.calls, previous)
+  if (input.answers.length > 0) {
+    const place = await answer(begin, input.answers, earlier?.place)
+    if (input.content.length > 0) {
+      const steering = { ...joiningSettings(asked.settings), on_busy: 'steer' as const }
+      await post(begin, place.sessionId, { content: input.content, ...steering })
+    }
+    return located(begin, place)
+  }
+  if (input.content.length === 0) throw invalidParam('input', 'must have a message of the user')
+  if (earlier) return continueFrom(begin, asked, earlier)
+  const { conversation } = asked
+  const repeated = await repeatedSession(begin.calls, begin.repeat)
+  const known = repeated && (await repeatedIn(begin, repeated.id))
+  if (known) return located(begin, known)
+  const session = await (conversation === undefined
+    ? beginSession(begin, { ...asked, history: input.history, model: modelIn(asked) })
+    : openConversation(begin, asked, conversation))
+  const { model = session.agent_id } = asked
+  return sendOnce(begin, session, { ...asked, model })
+}
+
+/** The settings of a message that may join a turn; the others belong to the turn's own message. */
+function joiningSettings({ controls }: TurnSettings): Pick<TurnSettings, 'controls'> {
+  if (!controls) return {}
+  const { output_schema: _, ...joining } = controls
+  return { controls: joining }
+}
+
+const repeatedIn = ({ calls, repeat }: Begin, sessionId: string, after = 0) =>
+  repeatedMessage(calls, repeat, { sessionId, after })
+
+/** Posts the message of a response, unless the first request did. */
+export async function sendOnce(
+  begin: Begin,
+  session: Session,
+  sent: Omit<Sent, 'on_busy'>,
+): Promise<BegunResponse> {
+  const known = await repeatedIn(begin, session.id)
+  if (known) return located(begin, known)
+  return send(begin, session.id, { ...sent, on_busy: await onBusyIn(begin.calls, session) })
+}
+
+function modelIn({ model }: AskedResponse): string {
+  if (model === undefined) throw invalidParam('model', 'is required')
+  return model
+}
+
+/** The session of a conversation: an existing one, or one with its id as key. */
+async function openConversation(begin: Begin, asked: AskedResponse, id: string): Promise<Session> {
+  const known = sessionOf(id)
+  if (known === undefined) {
+    const { history } = asked.input
+    return beginSession(begin, { ...asked, history, model: modelIn(asked), key: id })
+  }
+  const session = await conversationSession(begin.calls, id, asked.user)
+  const isBegun = session.id !== known || session.status !== 'started'
+  if (isBegun || asked.model === undefined) return session
+  const history = await seedsOfSession(begin.calls, session)
+  return beginSession(begin, { ...asked, history, model: asked.model, key: id })
+}
+
+/** A message ends a wait for the client or a person, and otherwise has a turn of its own. */
+async function onBusyIn(client: Client, { id, status, waiting_for }: Session) {
+  if (status !== 'active') return 'queue'
+  const calls = waiting_for?.calls.length ?? (await waitsNow(client, client.read, id)).waiting.size
+  return calls > 0 ? 'interrupt' : 'queue'
+}
+
+type Opened = {
+  model: string
+  history: SeedMessage[]
+  user?: string | undefined
+  key?: string | undefined
+}
+
+export const beginSession = async (begin: Begin, opened: Opened): Promise<Session> =>
+  (await openKeyedSession(begin, opened)).session
+
+/** `isNew`: false if a session with the key exists. */
+export async function openKeyedSession(
+  begin: Begin,
+  { model, history, user, key }: Opened,
+): Promise<{ session: Session; isNew: boolean }> {
+  const { tag } = begin.repeat
+  const body = {
+    ...(tag !== undefined && { tags: [tag] }),
+    ...agentOf(model),
+    ...(history.length > 0 && { messages: history }),
+    ...(user !== undefined && { user }),
+    ...(key !== undefined && { key }),
+  }
+  const headers = withKey(begin, 'session')
+  const response = await begin.calls.call<Session>('POST', '/v1/sessions', body, headers)
+  if (response.status >= 400) begin.calls.fail(response)
+  return { session: response.body, isNew: response.status === 201 }
+}
+
+type Sent = {
+  model: string
+  input: { content: ContentPart[] }
+  settings: TurnSettings
+  stored: Omit<StoredRequest, 'model'>
+  previous?: string | undefined
+  on_busy: NonNullable<NewMessage['on_busy']>
+}
+
+/** Posts the message of a response. */
+async function send(begin: Begin, sessionId: string, sent: Sent): Promise<BegunResponse> {
+  const { model, input, settings, stored, previous, on_busy } = sent
+  const openai: StoredRequest = {
+    ...stored,
+    hash: begin.repeat.hash,
+    model,
+    ...(previous !== undefined && { previous_response_id: previous }),
+  }
+  const message = { content: input.content, ...settings, metadata: { openai }, on_busy }
+  const posted = await post(begin, sessionId, message)
+  const { sequence } = posted
+  const place = { sessionId, message: sequence, start: sequence }
+  const facts = factsOf(place, posted)
+  // The stored answer to a repeated request has only the ids of a large message.
+  return facts ? { place, facts } : located(begin, place)
+}
+
+/** Undefined if another message came first, such as one of another tab. */
+async function sendIfIdle(begin: Begin, sessionId: string, sent: Omit<Sent, 'on_busy'>) {
+  try {
+    return await send(begin, sessionId, { ...sent, on_busy: 'reject' })
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'session_busy') return undefined
+    throw error
+  }
+}
+
+type Posted = Omit<NewMessage, 'message'> & { content: ContentPart[] }
+
+function post(begin: Begin, sessionId: string, { content, ...settings }: Posted): Promise<Message> {
+  const path = `/v1/sessions/${sessionId}/messages`
+  const body = { message: { content }, ...settings }
+  return begin.calls.run<Message>('POST', path, body, withKey(begin, 'message'))
+}
+
+type Earlier = { place: ResponsePlace; state: ResponseState; isContinued: boolean }
+
+async function earlierResponse(calls: Client, id: string): Promise<Earlier> {
+  const place = parseResponseId(id)
+  return { place, ...(await readEarlier(calls, place)) }
+}
+
+/** Continues the session after its latest response; an older one is continued in a fork. */
+async function continueFrom(begin: Begin, asked: AskedResponse, earlier: Earlier) {
+  const { place, state, isContinued } = earlier
+  const { id, request } = state.facts
+  const { model } = request
+  if (asked.model !== undefined && asked.model !== model) {
+    throw invalidParam('model', `must be ${model}, as in the earlier response`)
+  }
+  const sent = { ...asked, model, previous: id }
+  const { sessionId } = place
+  const known = await repeatedIn(begin, sessionId, Math.max(state.sequence, place.start))
+  if (known) return located(begin, known)
+  if (!isContinued) {
+    if (state.waits.length > 0) return send(begin, sessionId, { ...sent, on_busy: 'interrupt' })
+    if (state.phase !== 'over') return send(begin, sessionId, { ...sent, on_busy: 'queue' })
+    const next = await sendIfIdle(begin, sessionId, sent)
+    if (next) return next
+  }
+  if (state.phase !== 'over') throw invalidParam('previous_response_id', 'is still in progress')
+  const path = `/v1/sessions/${sessionId}/fork`
+  const body = { at_sequence: state.sequence }
+  const fork = await begin.calls.run<Session>('POST', path, body, withKey(begin, 'fork'))
+  return send(begin, fork.id, { ...sent, on_busy: 'queue' })
+}

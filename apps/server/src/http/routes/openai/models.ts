@@ -1,0 +1,51 @@
+/** Agents as the models of OpenAI's API. */
+import type { Agent, AgentPage } from '@outlast/contract'
+import type { Static } from 'typebox'
+import { ApiError } from '../../../errors.ts'
+import { agentOf, modelOf } from './params.ts'
+import { adapterClient } from './reading.ts'
+import { hidden, type OpenAI } from './routes.ts'
+
+const shown = (agent: Pick<Agent, 'name' | 'created_at'>) => ({
+  id: modelOf(agent),
+  object: 'model',
+  created: Math.floor(Date.parse(agent.created_at) / 1000),
+  owned_by: 'outlast',
+})
+
+const limit = 500
+
+export function agentModelRoutes({ scope, api }: OpenAI): void {
+  scope.route({
+    method: 'GET',
+    url: '/models',
+    exposeHeadRoute: false,
+    config: { access: 'adapter' },
+    schema: hidden('list_openai_models'),
+    async handler(request) {
+      const { run } = adapterClient(api, request)
+      const { data } = await run<Static<typeof AgentPage>>('GET', `/v1/agents?limit=${limit}`)
+      // Of agents with one name, the newest has it.
+      const byName = new Map(data.toReversed().map((agent) => [agent.name, agent]))
+      return { object: 'list', data: [...byName.values()].toReversed().map(shown) }
+    },
+  })
+
+  scope.route<{ Params: { model: string } }>({
+    method: 'GET',
+    url: '/models/:model',
+    exposeHeadRoute: false,
+    config: { access: 'adapter' },
+    schema: hidden('get_openai_model'),
+    async handler(request) {
+      const { run } = adapterClient(api, request)
+      const named = agentOf(request.params.model)
+      if ('agent_id' in named) return shown(await run<Agent>('GET', `/v1/agents/${named.agent_id}`))
+      const query = `search=${encodeURIComponent(named.agent_name)}&limit=${limit}`
+      const { data } = await run<Static<typeof AgentPage>>('GET', `/v1/agents?${query}`)
+      const found = data.find(({ name }) => name === named.agent_name)
+      if (!found) throw new ApiError('not_found', 'Model')
+      return shown(found)
+    },
+  })
+}

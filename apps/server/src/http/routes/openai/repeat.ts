@@ -1,0 +1,87 @@
+/** Finds the response of a request that its client repeats. */
+import type { Session, SessionPage } from '@outlast/contract'
+import type { FastifyRequest } from 'fastify'
+import type { Static } from 'typebox'
+import type { Principal } from '../../../access/principal.ts'
+import { ApiError } from '../../../errors.ts'
+import { hashOf } from '../../adapters/hash.ts'
+import { listEvents } from '../../adapters/session-events.ts'
+import { answerTypes } from '../../adapters/waiting-calls.ts'
+import { storedRequest } from './params.ts'
+import type { ResponsePlace } from './place.ts'
+import type { Client } from './reading.ts'
+
+/** Messages in which that of a repeated request is looked for. */
+const latestMax = 5
+
+/** Time in which a request counts as repeated: clients wait 10 minutes for an answer. */
+const repeatMs = 15 * 60_000
+
+const isRecent = (ts: string) => Date.now() - Date.parse(ts) < repeatMs
+
+export type Repeat = {
+  /** Hash of the request, which its message keeps. */
+  hash: string
+  /** The client repeats the request. Clients of OpenAI count, and send no Idempotency-Key. */
+  isRepeated: boolean
+  /** Label of a new session, by which a repeated request finds it. Tokens cannot set labels. */
+  tag: string | undefined
+}
+
+export function repeatOf({ headers, body, url, principal }: FastifyRequest): Repeat {
+  const { 'idempotency-key': key, 'x-stainless-retry-count': count = 0 } = headers
+  const hash = hashOf([url, key, body])
+  return { hash, isRepeated: key !== undefined || Number(count) > 0, tag: tagFor(principal, hash) }
+}
+
+const tagFor = ({ kind }: Principal, hash: string) =>
+  kind === 'token' ? undefined : `openai:${hash.slice(0, 16)}`
+
+/** The session that the first request made. */
+export async function repeatedSession(
+  { run }: Client,
+  { isRepeated, tag }: Repeat,
+): Promise<Session | undefined> {
+  if (!isRepeated || tag === undefined) return undefined
+  const path = `/v1/sessions?tag=${encodeURIComponent(tag)}&limit=1`
+  const { data } = await run<Static<typeof SessionPage>>('GET', path)
+  return data.find(({ created_at }) => isRecent(created_at))
+}
+
+/** The response that the first request began in a session, after an event. */
+export async function repeatedMessage(
+  calls: Client,
+  { isRepeated, hash }: Repeat,
+  { sessionId, after }: { sessionId: string; after: number },
+): Promise<ResponsePlace | undefined> {
+  if (!isRepeated) return undefined
+  const query = {
+    after_sequence: after,
+    types: 'input.message',
+    order_desc: true,
+    limit: latestMax,
+  }
+  const messages = await listEvents<'input.message'>(calls, sessionId, query)
+  const found = messages.find(
+    ({ ts, data }) => isRecent(ts) && storedRequest(data.message.metadata?.openai)?.hash === hash,
+  )
+  const { sequence } = found ?? {}
+  return sequence === undefined ? undefined : { sessionId, message: sequence, start: sequence }
+}
+
+/** The response that begins with answers to calls that no longer wait. */
+export async function repeatedAnswer(
+  calls: Client,
+  { isRepeated }: Repeat,
+  { sessionId, message, callIds }: { sessionId: string; message: number; callIds: string[] },
+): Promise<ResponsePlace | undefined> {
+  if (!isRepeated) return undefined
+  let start: number | undefined
+  await calls.read(sessionId, { after: message, types: answerTypes }, ({ data, sequence }) => {
+    const isOf = 'tool_call_id' in data && callIds.includes(String(data.tool_call_id))
+    if (isOf) start = sequence
+    return isOf
+  })
+  if (start === undefined) throw new ApiError('not_found', 'Response')
+  return { sessionId, message, start }
+}

@@ -1,0 +1,208 @@
+/** Shows the log of a session as the items of a conversation. */
+import type { ContentPart, Event } from '@outlast/contract'
+import {
+  approvalId,
+  approvalItem,
+  functionCallItem,
+  messageItem,
+  questionText,
+  type ResponseItem,
+  toolItem,
+  wireCallId,
+} from '@outlast/contract/folds/openai-parts'
+import { turnPlace } from './place.ts'
+import type { Client } from './reading.ts'
+
+/** Events that items are made of. */
+export const itemEvents = [
+  'input.message',
+  'output.message.completed',
+  'tool.approval_requested',
+  'tool.approval_resolved',
+  'tool.call_requested',
+  'tool.started',
+  'tool.completed',
+] as const
+
+const afterPrefix = (id: string) => id.slice(id.indexOf('_') + 1)
+
+const inputPart = (part: ContentPart) => {
+  if (part.type === 'text') return { type: 'input_text', text: part.text }
+  if (part.type === 'image') {
+    const { url, base64, media_type } = part
+    const address = url ?? `data:${media_type ?? 'image/*'};base64,${base64 ?? ''}`
+    return { type: 'input_image', image_url: address, detail: 'auto' }
+  }
+  return { type: 'input_text', text: '[image]' }
+}
+
+const userItem = (id: string, content: readonly ContentPart[]): ResponseItem => ({
+  id: `msg_${afterPrefix(id)}`,
+  type: 'message',
+  role: 'user',
+  status: 'completed',
+  content: content.map(inputPart),
+})
+
+const textOf = (content: readonly ContentPart[] = []) =>
+  content.map((part) => (part.type === 'text' ? part.text : '')).join('')
+
+/** Items by their ids, in the order of the log. */
+export type Transcript = {
+  items: Map<string, ResponseItem>
+  /** Contract: called with the events of `itemEvents`, in log order. */
+  add: (event: Event) => void
+}
+
+export function openTranscript(sessionId: string): Transcript {
+  const items = new Map<string, ResponseItem>()
+  const turns = new Map<string, number>()
+  const put = (item: ResponseItem) => void items.set(item.id, item)
+  return {
+    items,
+    add(event) {
+      const { context, sequence = 0 } = event
+      const message = turns.get(context.input_message_id ?? '') ?? 0
+      const place = turnPlace({ sessionId, message })
+      if (event.type === 'input.message') {
+        const { id, content } = event.data.message
+        turns.set(id, sequence)
+        put(userItem(id, content))
+      } else if (event.type === 'output.message.completed') {
+        const { message, output_errors, imported } = event.data
+        const text = textOf(message.content)
+        const id = `msg_${afterPrefix(message.id)}`
+        if (text !== '' && !output_errors) put(messageItem(id, 'completed', text))
+        for (const part of imported ? message.content : []) {
+          if (part.type === 'tool_call') put(functionCallItem(place, part))
+        }
+      } else addCall(event, { place, items })
+    },
+  }
+}
+
+type Calls = { place: string; items: Map<string, ResponseItem> }
+
+function addCall(event: Event, { place, items }: Calls): void {
+  const put = (item: ResponseItem) => void items.set(item.id, item)
+  if (event.type === 'tool.approval_requested') put(approvalItem(place, event.data.tool_call))
+  else if (event.type === 'tool.started') {
+    const item = toolItem(place, event.data.tool_call)
+    if (!items.has(item.id)) put(item)
+  } else if (event.type === 'tool.call_requested') {
+    const { tool_calls, input } = event.data
+    for (const call of tool_calls) {
+      if (!input) put(functionCallItem(place, call))
+      else put(messageItem(`msg_${place}_${call.id}`, 'completed', questionText(input)))
+    }
+  } else if (event.type === 'tool.approval_resolved') {
+    const { tool_call_id, decision, reason = null } = event.data
+    const request = approvalId(place, tool_call_id)
+    const answer = { approval_request_id: request, approve: decision === 'approved', reason }
+    put({ id: `mcpa_${place}_${tool_call_id}`, type: 'mcp_approval_response', ...answer })
+  } else if (event.type === 'tool.completed') {
+    const { tool_call_id: id, success, result, error = null } = event.data
+    const output = textOf(result ?? [])
+    const tool = items.get(`mcp_${place}_${id}`)
+    const status = success ? 'completed' : 'failed'
+    if (tool) put({ ...tool, ...(success ? { output } : { error }), status })
+    else {
+      const about = { call_id: wireCallId(place, id), output: success ? output : String(error) }
+      put({ id: `fco_${place}_${id}`, type: 'function_call_output', status: 'completed', ...about })
+    }
+  }
+}
+
+export type ItemRange = { limit: number; isAscending: boolean; after: string | undefined }
+
+/** Length of the items of a page as JSON: a message can have 8 MiB. */
+const lengthMax = 32 * 1024 * 1024
+
+/** Items past the end of a page, whose calls may get their outcomes. */
+const slack = 20
+
+/**
+ * Reads a page of the items of a session, and keeps no more than that in memory. A page of long
+ * items is shorter.
+ */
+export async function readItems(
+  { read }: Client,
+  sessionId: string,
+  { limit, isAscending, after }: ItemRange,
+) {
+  const { items, add } = openTranscript(sessionId)
+  const page = openPage(items)
+  const kept = limit + slack
+  let isReached = after === undefined
+  let isMore = false
+  await read(sessionId, { after: 0, types: itemEvents }, (event, length) => {
+    add(event)
+    page.count(length)
+    if (after !== undefined && !isReached && items.has(after)) {
+      isReached = true
+      if (!isAscending) return true
+      page.dropUntil(({ id }) => id === after)
+    }
+    if (isAscending && isReached) {
+      isMore = page.isLong()
+      return isMore || items.size > kept
+    }
+    while (items.size > kept || page.isLong()) {
+      page.dropFirst()
+      isMore = true
+    }
+    return false
+  })
+  if (after !== undefined && !isAscending && isReached) dropFrom(items, after)
+  const all = isAscending ? [...items.values()] : [...items.values()].toReversed()
+  return itemPage(isReached ? all : [], { limit, isMore: isMore && isReached })
+}
+
+/** The items of a page with their lengths: an item has that of the events since the one before. */
+function openPage(items: Map<string, ResponseItem>) {
+  const lengths = new Map<string, number>()
+  let total = 0
+  let last: string | undefined
+  const dropFirst = () => {
+    const [id = ''] = items.keys()
+    items.delete(id)
+    total -= lengths.get(id) ?? 0
+    lengths.delete(id)
+  }
+  return {
+    dropFirst,
+    count(length: number) {
+      last = [...items.keys()].at(-1) ?? last
+      if (last === undefined) return
+      lengths.set(last, (lengths.get(last) ?? 0) + length)
+      total += length
+    },
+    isLong: () => items.size > 1 && total > lengthMax,
+    dropUntil(isLast: (item: ResponseItem) => boolean) {
+      for (const item of [...items.values()]) {
+        dropFirst()
+        if (isLast(item)) return
+      }
+    },
+  }
+}
+
+function dropFrom(items: Map<string, ResponseItem>, first: string): void {
+  const ids = [...items.keys()]
+  for (const id of ids.slice(ids.indexOf(first))) items.delete(id)
+}
+
+/** A page of items, as lists of OpenAI are. */
+export function itemPage(
+  items: readonly ResponseItem[],
+  { limit, isMore = false }: { limit: number; isMore?: boolean },
+) {
+  const data = items.slice(0, limit)
+  return {
+    object: 'list',
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: isMore || data.length < items.length,
+  }
+}

@@ -1,0 +1,380 @@
+/**
+ * Folds the log of a session into a response of OpenAI's Responses API. A response is the part of a
+ * log from a message, or from the answer to a wait, until the turn ends or waits for the client.
+ *
+ * `sequence_number` counts the chunks of stored events, and each delta by the length of its text:
+ * the numbers follow from the log alone, so that any node can continue a stream after any of them.
+ */
+import type { Event, EventType } from '../event.ts'
+import type { TokenUsage } from '../usage.ts'
+import {
+  dropCall,
+  endCall,
+  growText,
+  growThinking,
+  leaveCall,
+  type ModelCall,
+  startCall,
+  startThinking,
+} from './openai-call.ts'
+import { type OutputItems, outputItems } from './openai-output.ts'
+import {
+  approvalItem,
+  functionCallItem,
+  messageItem,
+  questionText,
+  type ResponseChunk,
+  type ResponseEnd,
+  type ResponseFacts,
+  type ResponseItem,
+  type ResponseObject,
+  type ResponseWait,
+  responseObject,
+  textPart,
+  toolItem,
+  wireCallId,
+} from './openai-parts.ts'
+
+export { chunkAfter } from './openai-output.ts'
+export type {
+  ResponseChunk,
+  ResponseFacts,
+  ResponseItem,
+  ResponseObject,
+  ResponseRequest,
+} from './openai-parts.ts'
+
+/** `waiting`: for the client or a person. `next`: will run, or run again. */
+type CallStage = 'next' | 'running' | 'waiting' | 'ended'
+
+type RunningTool = { readonly index: number; readonly item: ResponseItem }
+
+export type ResponseState = {
+  readonly facts: ResponseFacts
+  /** `queued`: the turn of its message has not begun. */
+  readonly phase: 'new' | 'queued' | 'open' | 'over'
+  /** The message that begins the response; undefined if an answer does. */
+  readonly messageId: string | undefined
+  /** Whether the message can join a turn that runs. */
+  readonly joins: boolean
+  readonly createdAt: number
+  readonly completedAt: number | null
+  /** `sequence_number` of the latest chunk. */
+  readonly number: number
+  readonly output: readonly ResponseItem[]
+  readonly call: ModelCall | undefined
+  readonly calls: ReadonlyMap<string, CallStage>
+  /** Items of server tools that have no outcome. */
+  readonly running: ReadonlyMap<string, RunningTool>
+  /** Waits for a person or the client. */
+  readonly waits: readonly ResponseWait[]
+  readonly usage: TokenUsage | undefined
+  readonly end: ResponseEnd
+  /** `sequence` of the latest event that belongs to the response. */
+  readonly sequence: number
+  /** The latest reply was cut off at a limit of tokens. */
+  readonly isCut: boolean
+}
+
+export const beginResponse = (facts: ResponseFacts): ResponseState => ({
+  facts,
+  phase: 'new',
+  messageId: undefined,
+  joins: false,
+  createdAt: 0,
+  completedAt: null,
+  number: -1,
+  output: [],
+  call: undefined,
+  calls: new Map(),
+  running: new Map(),
+  waits: [],
+  usage: undefined,
+  end: { status: 'in_progress' },
+  sequence: 0,
+  isCut: false,
+})
+
+export type FoldedResponse = { state: ResponseState; chunks: readonly ResponseChunk[] }
+
+/** Contract: pure. Events come in log order, the first one is that of the response. */
+export function foldResponse(before: ResponseState, event: Event): FoldedResponse {
+  if (before.phase === 'over') return { state: before, chunks: [] }
+  const opened = before.phase === 'new' ? begun(before, event) : before
+  const out = outputItems(before.number, before.output)
+  if (before.phase === 'new') sendStart(opened, out)
+  const open = opened.phase === 'queued' ? activated(opened, event, out) : opened
+  const reader = readers[event.type] as Reader<EventType> | 'ignored'
+  const read = open.phase === 'queued' || reader === 'ignored' ? open : reader(open, event, out)
+  const parked = isParked(read) ? ended(read, event, { status: 'completed' }) : read
+  const last = parked.phase === 'over' ? finished(parked, out) : parked
+  const { sequence = before.sequence } = event
+  const state = { ...last, output: out.items, number: out.number, sequence }
+  return { state, chunks: out.chunks }
+}
+
+/** The response as of the events so far. */
+export const responseOf = (state: ResponseState): ResponseObject => responseObject(state)
+
+function begun(state: ResponseState, event: Event): ResponseState {
+  const createdAt = Math.floor(Date.parse(event.ts) / 1000)
+  if (event.type !== 'input.message') return { ...state, createdAt, phase: 'open' }
+  const { message, on_busy } = event.data
+  const end = { status: on_busy === 'queue' ? ('queued' as const) : ('in_progress' as const) }
+  const joins = on_busy !== 'queue'
+  return { ...state, createdAt, phase: 'queued', messageId: message.id, joins, end }
+}
+
+function sendStart(state: ResponseState, out: OutputItems): void {
+  const response = responseOf(state)
+  out.send('response.created', { response })
+  const isQueued = state.end.status === 'queued'
+  out.send(isQueued ? 'response.queued' : 'response.in_progress', { response })
+}
+
+/** Opens the response with the turn of its message, or with the model call that reads it. */
+function activated(state: ResponseState, event: Event, out: OutputItems): ResponseState {
+  const isOwn =
+    event.type === 'session.activated' && event.data.input_message_id === state.messageId
+  if (!isOwn && !(state.joins && event.type === 'reason.started')) return state
+  const open = { ...state, phase: 'open' as const, end: { status: 'in_progress' as const } }
+  if (state.end.status === 'queued')
+    out.send('response.in_progress', { response: responseOf(open) })
+  return open
+}
+
+/** True if only the client or a person can continue the turn. */
+function isParked({ phase, calls, end }: ResponseState): boolean {
+  const stages = [...calls.values()].filter((stage) => stage !== 'ended')
+  return (
+    phase === 'open' &&
+    end.status === 'in_progress' &&
+    stages.length > 0 &&
+    stages.every((stage) => stage === 'waiting')
+  )
+}
+
+function ended(state: ResponseState, { ts }: Event, end: ResponseEnd): ResponseState {
+  const completedAt = end.status === 'completed' ? Math.floor(Date.parse(ts) / 1000) : null
+  return { ...state, phase: 'over', end, completedAt }
+}
+
+const lastChunks: Partial<Record<ResponseEnd['status'], string>> = {
+  completed: 'response.completed',
+  failed: 'response.failed',
+}
+
+/** Closes what is open, and adds the last chunk. */
+function finished(state: ResponseState, out: OutputItems): ResponseState {
+  if (state.call) leaveCall(state.call, out)
+  for (const { index, item } of state.running.values()) {
+    out.end(index, { ...item, status: 'incomplete' })
+  }
+  const whole = { ...state, output: out.items, call: undefined, running: new Map() }
+  const type = lastChunks[state.end.status] ?? 'response.incomplete'
+  out.send(type, { response: responseOf(whole) })
+  return whole
+}
+
+type Reader<T extends EventType> = (
+  state: ResponseState,
+  event: Event<T>,
+  out: OutputItems,
+) => ResponseState
+
+const withStage = (state: ResponseState, ids: readonly string[], stage: CallStage) => ({
+  ...state,
+  calls: new Map([...state.calls, ...ids.map((id) => [id, stage] as const)]),
+})
+
+const waiting = (state: ResponseState, callId: string, wait: ResponseWait): ResponseState => ({
+  ...withStage(state, [callId], 'waiting'),
+  waits: [...state.waits, wait],
+})
+
+const afterCancel = (state: ResponseState, event: Event): ResponseState =>
+  state.end.status === 'cancelled' ? ended(state, event, state.end) : state
+
+const readBudget = (
+  state: ResponseState,
+  { data }: Event<'budget.exhausted' | 'budget.paused'>,
+): ResponseState => ({ ...state, waits: [{ type: 'budget', budget_id: data.budget_id }] })
+
+function readReply(
+  state: ResponseState,
+  { data: { message, output_errors, usage } }: Event<'output.message.completed'>,
+  out: OutputItems,
+): ResponseState {
+  const { content, thinking } = message
+  const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('')
+  const isCalling = content.some(({ type }) => type === 'tool_call')
+  const isRejected = output_errors !== undefined || (isCalling && hasSchema(state))
+  if (state.call) endCall(state.call, { text, thinking: thinking ?? '', isRejected }, out)
+  return { ...state, call: undefined, usage: sumOf(state.usage, usage) }
+}
+
+const hasSchema = ({ facts }: ResponseState) =>
+  (facts.request.text as { format?: { type?: string } } | undefined)?.format?.type === 'json_schema'
+
+function sumOf(a: TokenUsage | undefined, b: TokenUsage | undefined): TokenUsage | undefined {
+  if (!a || !b) return a ?? b
+  return {
+    input_tokens: a.input_tokens + b.input_tokens,
+    output_tokens: a.output_tokens + b.output_tokens,
+    cache_read_tokens: (a.cache_read_tokens ?? 0) + (b.cache_read_tokens ?? 0),
+  }
+}
+
+function readRequest(
+  state: ResponseState,
+  { data: { tool_calls: calls, input } }: Event<'tool.call_requested'>,
+  out: OutputItems,
+): ResponseState {
+  const { place } = state.facts
+  return calls.reduce((now, call) => {
+    if (input) sendQuestions(`msg_${place}_${call.id}`, questionText(input), out)
+    else sendFunctionCall(functionCallItem(place, call), out)
+    const call_id = wireCallId(place, call.id)
+    const questions = input && { questions: input.questions }
+    const type = input ? 'input' : 'tool_results'
+    return waiting(now, call.id, { type, call_id, name: call.name, ...questions })
+  }, state)
+}
+
+function sendQuestions(id: string, text: string, out: OutputItems): void {
+  const index = out.add(messageItem(id, 'in_progress'))
+  const place = { item_id: id, output_index: index, content_index: 0 }
+  out.send('response.content_part.added', { ...place, part: textPart('') })
+  out.at(out.number + text.length - 1)
+  out.send('response.output_text.delta', { ...place, delta: text, logprobs: [] })
+  out.send('response.output_text.done', { ...place, text, logprobs: [] })
+  out.send('response.content_part.done', { ...place, part: textPart(text) })
+  out.end(index, messageItem(id, 'completed', text))
+}
+
+function sendFunctionCall(item: ResponseItem, out: OutputItems): void {
+  const index = out.add({ ...item, arguments: '', status: 'in_progress' })
+  const place = { item_id: item.id, output_index: index }
+  const { name, arguments: whole } = item
+  out.send('response.function_call_arguments.delta', { ...place, delta: whole })
+  out.send('response.function_call_arguments.done', { ...place, name, arguments: whole })
+  out.end(index, item)
+}
+
+function readToolStart(
+  state: ResponseState,
+  { data: { tool_call: call } }: Event<'tool.started'>,
+  out: OutputItems,
+): ResponseState {
+  const now = withStage(state, [call.id], 'running')
+  if (state.running.has(call.id)) return now
+  const item = toolItem(state.facts.place, call)
+  const index = out.add({ ...item, arguments: '' })
+  const place = { item_id: item.id, output_index: index }
+  out.send('response.mcp_call.in_progress', place)
+  out.send('response.mcp_call_arguments.delta', { ...place, delta: item.arguments })
+  out.send('response.mcp_call_arguments.done', { ...place, arguments: item.arguments })
+  return { ...now, running: new Map([...state.running, [call.id, { index, item }]]) }
+}
+
+function readToolEnd(
+  state: ResponseState,
+  { data: { tool_call_id: id, success, result, error } }: Event<'tool.completed'>,
+  out: OutputItems,
+): ResponseState {
+  const now = withStage(state, [id], 'ended')
+  const tool = state.running.get(id)
+  if (!tool) return now
+  const { index, item } = tool
+  const place = { item_id: item.id, output_index: index }
+  out.send(success ? 'response.mcp_call.completed' : 'response.mcp_call.failed', place)
+  const text = (result ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('')
+  const outcome = success ? { status: 'completed', output: text } : { status: 'failed', error }
+  out.end(index, { ...item, error: null, ...outcome })
+  return { ...now, running: new Map([...state.running].filter(([known]) => known !== id)) }
+}
+
+const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
+  'input.message': 'ignored',
+  'session.started': 'ignored',
+  'session.activated': afterCancel,
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': (state, { data, sequence }, out) => {
+    if (state.call) dropCall(state.call, out)
+    const { message_id: id = `message_${sequence}`, attempt = 1 } = data
+    const name = id.slice(id.indexOf('_') + 1)
+    return { ...state, call: startCall(attempt > 1 ? `${name}_${attempt}` : name, out) }
+  },
+  'reason.thinking.started': (state, _event, out) => ({
+    ...state,
+    call: state.call && startThinking(state.call, out),
+  }),
+  'reason.thinking.delta': (state, { data }, out) => ({
+    ...state,
+    call: state.call && growThinking(state.call, data.delta, out),
+  }),
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': (state, { data }, out) => ({
+    ...state,
+    call: state.call && growText(state.call, data.delta, out),
+  }),
+  'tool.input.delta': 'ignored',
+  'llm.generation': (state, { data }) => ({
+    ...state,
+    isCut: data.metadata.finish_reasons?.[0] === 'length',
+  }),
+  'output.message.completed': readReply,
+  'reason.completed': 'ignored',
+  'act.started': (state, { data }) =>
+    withStage(
+      state,
+      data.tool_calls.map(({ id }) => id),
+      'next',
+    ),
+  'tool.approval_requested': (state, { data }, out) => {
+    const item = approvalItem(state.facts.place, data.tool_call)
+    out.end(out.add(item), item)
+    const wait = { type: 'approval', approval_request_id: item.id, name: data.tool_call.name }
+    return waiting(state, data.tool_call.id, wait)
+  },
+  'tool.approval_resolved': (state, { data }) => withStage(state, [data.tool_call_id], 'next'),
+  'tool.call_requested': readRequest,
+  'tool.input_resolved': (state, { data }) => withStage(state, [data.tool_call_id], 'next'),
+  'tool.started': readToolStart,
+  'tool.completed': readToolEnd,
+  'tool.progress': 'ignored',
+  'act.completed': (state) => ({ ...state, calls: new Map() }),
+  'files.changed': 'ignored',
+  'budget.warning': 'ignored',
+  'budget.exhausted': readBudget,
+  'budget.paused': readBudget,
+  'budget.resumed': (state) => ({ ...state, waits: [] }),
+  'turn.completed': (state, event) =>
+    ended(
+      state,
+      event,
+      state.isCut
+        ? { status: 'incomplete', incomplete: 'max_output_tokens' }
+        : { status: 'completed' },
+    ),
+  'turn.failed': (state, event) => {
+    const { error: message, error_code: code = 'turn_failed' } = event.data
+    return ended({ ...state, waits: [] }, event, { status: 'failed', error: { code, message } })
+  },
+  // Its text so far and the ends of its calls follow.
+  'turn.cancelled': (state) => ({ ...state, waits: [], end: { status: 'cancelled' } }),
+  'session.idled': afterCancel,
+  'feedback.given': 'ignored',
+}
+
+const alsoRead: readonly EventType[] = ['input.message', 'reason.started']
+
+/** The stored events that a response is made of. */
+export const responseEvents = (Object.keys(readers) as EventType[]).filter(
+  (type) => (readers[type] !== 'ignored' || alsoRead.includes(type)) && !type.endsWith('.delta'),
+)

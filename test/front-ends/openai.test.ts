@@ -1,0 +1,264 @@
+/** Published clients of OpenAI's API against real nodes, also while a node dies. */
+import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
+import { type TestContext, test } from 'node:test'
+import { createOpenAI } from '@ai-sdk/openai'
+import {
+  Agent,
+  hostedMcpTool,
+  OpenAIProvider,
+  Runner,
+  setTracingDisabled,
+  tool,
+} from '@openai/agents'
+import { tool as aiTool, generateText, jsonSchema, stepCountIs, streamText } from 'ai'
+import OpenAI from 'openai'
+import type { Response, ResponseStreamEvent } from 'openai/resources/responses/responses'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createAgent, eventsOf, replyOf, scripted } from '../../apps/server/test/session.ts'
+import { startModel } from '../cluster/model.ts'
+import { startProcess } from '../process.ts'
+
+let server: Awaited<ReturnType<typeof startServer>>
+beforeAll(async (t) => {
+  setTracingDisabled(true)
+  server = await startServer(t)
+  const files = { ref: 'session_file_system', config: { requires_approval: ['write_file'] } }
+  await createAgent(server, { name: 'ada', capabilities: [{ ref: 'test_math' }, files] })
+})
+
+const model = 'agent:ada'
+const weather = { name: 'get_weather', arguments: { city: 'Rome' } }
+const toRome = scripted({ tool_calls: [weather] }, { text: 'It rains in Rome.' })
+const parameters = {
+  type: 'object' as const,
+  properties: { city: { type: 'string' as const } },
+  required: ['city'],
+  additionalProperties: false as const,
+}
+
+const clientOf = (url: string, more: object = {}) =>
+  new OpenAI({ baseURL: `${url}/openai/v1`, apiKey: 'none', ...more })
+
+for (const useResponses of [true, false]) {
+  const api = useResponses ? 'Responses' : 'Chat Completions'
+  test(`the Agents SDK runs its function tool with ${api}`, async () => {
+    const cities: unknown[] = []
+    const agent = new Agent({
+      name: 'Weather',
+      model,
+      instructions: 'Be brief.',
+      tools: [
+        tool({
+          name: 'get_weather',
+          description: 'Tells the weather.',
+          parameters,
+          strict: true,
+          execute: async (input) => {
+            cities.push((input as { city: string }).city)
+            return 'rain'
+          },
+        }),
+      ],
+    })
+    const openAIClient = clientOf(server.url) as never
+    const runner = new Runner({
+      modelProvider: new OpenAIProvider({ openAIClient, useResponses }),
+    })
+    const result = await runner.run(agent, toRome)
+    assert.equal(result.finalOutput, 'It rains in Rome.')
+    assert.deepEqual(cities, ['Rome'])
+    const streamed = await runner.run(agent, toRome, { stream: true })
+    let text = ''
+    for await (const piece of streamed.toTextStream()) text += piece
+    await streamed.completed
+    assert.equal(text, 'It rains in Rome.')
+    const next = [...result.history, { role: 'user' as const, content: scripted({ text: 'Bye.' }) }]
+    assert.equal((await runner.run(agent, next)).finalOutput, 'Bye.')
+  })
+
+  test(`the AI SDK runs its tool with ${api}`, async () => {
+    const openai = createOpenAI({ baseURL: `${server.url}/openai/v1`, apiKey: 'none' })
+    const cities: string[] = []
+    const request = {
+      model: useResponses ? openai.responses(model) : openai.chat(model),
+      prompt: toRome,
+      stopWhen: stepCountIs(3),
+      tools: {
+        get_weather: aiTool({
+          description: 'Tells the weather.',
+          inputSchema: jsonSchema<{ city: string }>(parameters),
+          execute: async ({ city }) => {
+            cities.push(city)
+            return 'rain'
+          },
+        }),
+      },
+    }
+    const { text, steps } = await generateText(request)
+    assert.deepEqual([text, steps.length], ['It rains in Rome.', 2])
+    assert.equal(await streamText(request).text, 'It rains in Rome.')
+    assert.deepEqual(cities, ['Rome', 'Rome'])
+  })
+}
+
+test('the AI SDK shows the thinking and the tools of the server', async () => {
+  const openai = createOpenAI({ baseURL: `${server.url}/openai/v1`, apiKey: 'none' })
+  const add = { name: 'add', arguments: { a: 1, b: 2 } }
+  const prompt = scripted({ thinking: 'Hm.', tool_calls: [add] }, { text: 'It is 3.' })
+  const providerOptions = { openai: { reasoningEffort: 'low', forceReasoning: true } }
+  const result = streamText({ model: openai.responses(model), prompt, providerOptions })
+  const types = new Set<string>()
+  for await (const part of result.fullStream) types.add(part.type)
+  assert.ok(!types.has('error'), [...types].join())
+  assert.equal(await result.text, 'It is 3.')
+  assert.equal((await result.reasoningText)?.trim(), 'Hm.')
+})
+
+test('the Agents SDK decides on approvals, and shows the tools of the server', async () => {
+  const asked: string[] = []
+  const tools = hostedMcpTool({
+    serverLabel: 'outlast',
+    serverUrl: `${server.url}/openai/v1`,
+    requireApproval: 'always',
+    onApproval: async (_context, { rawItem }) => {
+      asked.push((rawItem as { name: string }).name)
+      return { approve: true }
+    },
+  })
+  const agent = new Agent({ name: 'Files', model, tools: [tools] })
+  const runner = new Runner({
+    modelProvider: new OpenAIProvider({ openAIClient: clientOf(server.url) as never }),
+  })
+  const add = { name: 'add', arguments: { a: 1, b: 2 } }
+  const write = { name: 'write_file', arguments: { path: '/a.txt', content: 'x' } }
+  const script = scripted({ tool_calls: [add] }, { tool_calls: [write] }, { text: 'Written.' })
+  const result = await runner.run(agent, script)
+  assert.equal(result.finalOutput, 'Written.')
+  assert.deepEqual(asked, ['write_file'])
+})
+
+const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
+
+/** A node that runs the turn, and another one that takes over. */
+async function twoNodes(t: TestContext) {
+  const chosen = await startModel(t)
+  const databaseUrl = await createTestDatabase(t)
+  const one = await startProcess({ ...env, DATABASE_URL: databaseUrl })
+  t.after(() => one.crash())
+  await chosen.session(one)
+  const two = await startServer(t, { databaseUrl, env })
+  return { chosen, one, two, request: { model: 'agent:Ada', input: 'Tell me.' } }
+}
+
+const responseOf = (chunk: ResponseStreamEvent) => (chunk as { response: Response }).response
+const sessionOf = (response: Response) =>
+  (response as unknown as { outlast: { session_id: string } }).outlast.session_id
+
+type Had = { number: number; texts: Map<string, string>; last: ResponseStreamEvent | undefined }
+
+/** Adds the chunks of a stream to those of a client, until the stream ends or breaks. */
+async function take(had: Had, stream: AsyncIterable<ResponseStreamEvent>, enough = () => false) {
+  try {
+    for await (const chunk of stream) {
+      assert.ok(chunk.sequence_number > had.number, 'each chunk once')
+      had.number = chunk.sequence_number
+      had.last = chunk
+      if (chunk.type === 'response.output_text.delta') {
+        had.texts.set(chunk.item_id, (had.texts.get(chunk.item_id) ?? '') + chunk.delta)
+      } else if (chunk.type === 'response.output_text.done')
+        had.texts.set(chunk.item_id, chunk.text)
+      if (enough()) break
+    }
+  } catch (error) {
+    if (error instanceof assert.AssertionError) throw error
+    // The node died.
+  }
+}
+
+const nothing = (): Had => ({ number: -1, texts: new Map(), last: undefined })
+const textOf = ({ texts }: Had) => [...texts.values()].join('')
+
+test('a client resumes on another node after kill -9 of its own, inside the text', async (t) => {
+  const { chosen, one, two, request } = await twoNodes(t)
+  const had = nothing()
+  const stream = await clientOf(one.url).responses.create({ ...request, stream: true })
+  const first = await chosen.call()
+  first.say('Lost words.')
+  let id = ''
+  await take(had, stream, () => {
+    if (had.last?.type === 'response.created') id = responseOf(had.last).id
+    return textOf(had) === 'Lost words.'
+  })
+  const other = nothing()
+  const watched = take(other, await clientOf(two.url).responses.retrieve(id, { stream: true }))
+  await one.crash()
+  const again = await chosen.call(2)
+  const resumed = take(
+    had,
+    await clientOf(two.url).responses.retrieve(id, { stream: true, starting_after: had.number }),
+  )
+  again.say('Found ')
+  again.say('words.')
+  again.end()
+  await Promise.all([resumed, watched])
+  const whole = await clientOf(two.url).responses.retrieve(id)
+  assert.equal(whole.output_text, 'Found words.')
+  assert.equal(replyOf(await eventsOf(two, sessionOf(whole))), 'Found words.')
+  for (const client of [had, other]) {
+    assert.equal(textOf(client), 'Found words.')
+    assert.deepEqual(responseOf(client.last!).output, whole.output)
+  }
+})
+
+test('a client whose node stops gets an error, and the rest from another node', async (t) => {
+  const { chosen, one, two, request } = await twoNodes(t)
+  const { id } = await clientOf(one.url).responses.create({ ...request, background: true })
+  const call = await chosen.call()
+  call.say('First ')
+  const had = nothing()
+  const stream = await clientOf(two.url).responses.retrieve(id, { stream: true })
+  const failed = assert.rejects(async () => {
+    for await (const chunk of stream) {
+      await take(had, Readable.from([chunk]))
+      if (textOf(had) === 'First ') void two.stop()
+    }
+  }, OpenAI.APIError)
+  await failed
+  const openai = clientOf(one.url)
+  const starting_after = had.number
+  const rest = take(had, await openai.responses.retrieve(id, { stream: true, starting_after }))
+  call.say('and last.')
+  call.end()
+  await rest
+  assert.equal(textOf(had), 'First and last.')
+  assert.equal((await openai.responses.retrieve(id)).output_text, 'First and last.')
+})
+
+test('a request that its client repeats after kill -9 of the node gets the first turn', async (t) => {
+  const { chosen, one, two, request } = await twoNodes(t)
+  let isDead = false
+  const openai = clientOf(one.url, {
+    fetch: (url: string, init: RequestInit) =>
+      fetch(isDead ? url.replace(one.url, two.url) : url, init),
+  })
+  const asked = openai.responses.create(request)
+  const first = await chosen.call()
+  first.say('Lost.')
+  isDead = true
+  await one.crash()
+  const again = await chosen.call(2)
+  again.say('Kept.')
+  again.end()
+  const response = await asked
+  assert.equal(response.output_text, 'Kept.')
+  const events = await eventsOf(two, sessionOf(response))
+  assert.equal(events.filter(({ type }) => type === 'turn.started').length, 1)
+  const { body } = await two.call('GET', '/v1/sessions')
+  assert.equal(
+    body.data.filter(({ preview }: { preview: string }) => preview === 'Tell me.').length,
+    1,
+  )
+})
