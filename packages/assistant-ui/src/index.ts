@@ -1,0 +1,1 @@
+export { type OutlastRuntimeOptions, useOutlastRuntime } from './use-outlast-runtime.ts'

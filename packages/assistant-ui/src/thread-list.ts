@@ -1,0 +1,74 @@
+import type { useRemoteThreadListRuntime } from '@assistant-ui/react'
+import type { Session, SessionClient } from '@outlast/sdk'
+
+type ThreadListAdapter = Parameters<typeof useRemoteThreadListRuntime>[0]['adapter']
+
+/** The sessions that are threads. */
+export type ThreadOwner = { agentId: string; user?: string | undefined }
+
+const pageSize = 50
+const titleMax = 80
+/** Tag of the sessions that a person archived. */
+const archivedTag = 'archived'
+
+/** Creates the list of threads: the sessions of an agent and an end user. */
+export function createThreadList(
+  { sessions }: SessionClient,
+  { agentId, user }: ThreadOwner,
+): ThreadListAdapter {
+  const owner = { agent_id: agentId, ...(user !== undefined && { user }) }
+
+  async function setArchived(id: string, isArchived: boolean): Promise<void> {
+    const { tags } = await sessions.get(id)
+    const others = tags.filter((tag) => tag !== archivedTag)
+    await sessions.update(id, { tags: isArchived ? [...others, archivedTag] : others })
+  }
+
+  return {
+    async list({ after = '0' } = {}) {
+      const offset = Number(after)
+      const { data, total } = await sessions.list({ ...owner, limit: pageSize, offset })
+      const end = offset + data.length
+      // A conversation that was retaken continues in another session.
+      const threads = data.filter(({ superseded_by }) => superseded_by === null).map(threadOf)
+      return { threads, ...(end < total && data.length > 0 && { nextCursor: String(end) }) }
+    },
+    fetch: async (id) => threadOf(await sessions.get(id)),
+    async initialize(threadId) {
+      // Two requests for a new thread create one session.
+      const { id } = await sessions.create(owner, { idempotencyKey: `assistant-ui:${threadId}` })
+      return { remoteId: id }
+    },
+    rename: async (id, title) => void (await sessions.update(id, { title })),
+    archive: (id) => setArchived(id, true),
+    unarchive: (id) => setArchived(id, false),
+    delete: (id) => sessions.delete(id),
+    /** The title is the beginning of the first message, as in the list of sessions. */
+    async generateTitle(_id, messages) {
+      const [part] = messages.find(({ role }) => role === 'user')?.content ?? []
+      return titleStream(part?.type === 'text' ? part.text.slice(0, titleMax) : '')
+    },
+  }
+}
+
+function threadOf({ id, title, preview, tags, updated_at }: Session) {
+  const status = tags.includes(archivedTag) ? ('archived' as const) : ('regular' as const)
+  const shown = title ?? preview?.slice(0, titleMax)
+  const lastMessageAt = new Date(updated_at)
+  return { status, remoteId: id, lastMessageAt, ...(shown && { title: shown }) }
+}
+
+type TitleStream = Awaited<ReturnType<ThreadListAdapter['generateTitle']>>
+
+/** Returns a stream that writes a text. */
+function titleStream(text: string): TitleStream {
+  const part = { type: 'text' as const }
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue({ type: 'part-start', part, path: [] })
+      controller.enqueue({ type: 'text-delta', textDelta: text, path: [0] })
+      controller.enqueue({ type: 'part-finish', path: [0] })
+      controller.close()
+    },
+  }) as TitleStream
+}

@@ -1,0 +1,5 @@
+export { AnswerForm } from './answer-form.tsx'
+export { Markdown } from './markdown.tsx'
+export { ToolCard } from './tool-card.tsx'
+export { type ClientSource, useClient } from './use-client.ts'
+export { type OutlastSession, type UseOutlastOptions, useOutlast } from './use-outlast.ts'

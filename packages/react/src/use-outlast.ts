@@ -1,0 +1,60 @@
+import {
+  type Event,
+  type RunnableTool,
+  type SessionActions,
+  type SessionSnapshot,
+  type SessionStore,
+  type SessionTarget,
+  sharedSessionStore,
+} from '@outlast/sdk'
+import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react'
+import { type ClientSource, useClient } from './use-client.ts'
+
+export type UseOutlastOptions = ClientSource &
+  SessionTarget & {
+    /** Tools that run in this page. Each call runs once, also with several components. */
+    tools?: readonly RunnableTool[]
+    /** Called with each new event of the session, stored or live. */
+    onEvent?: (event: Event) => void
+  }
+
+/** The state of a session, and the actions of a person. */
+export type OutlastSession = SessionSnapshot & SessionActions
+
+/**
+ * Follows a session: that with `sessionId`, that of `agentId` and `key`, or a new one of `agentId`.
+ * Components with the same session and client share one connection, which closes with the last.
+ */
+export function useOutlast(options: UseOutlastOptions): OutlastSession {
+  const outlast = useClient(options)
+  const store = useStore(outlast, options)
+  const { subscribe, getSnapshot, getServerSnapshot } = store
+  const snapshot = useSyncExternalStore(subscribe, getSnapshot, getServerSnapshot)
+  useLatest(store, options)
+  return useMemo(() => ({ ...snapshot, ...store.actions }), [snapshot, store])
+}
+
+function useStore(outlast: UseOutlastOptions['outlast'] & object, target: SessionTarget) {
+  const { sessionId, agentId, key } = target
+  // biome-ignore lint/correctness/useExhaustiveDependencies: other settings are not its identity
+  return useMemo(
+    () => sharedSessionStore({ outlast, ...target }),
+    [outlast, sessionId, agentId, key],
+  )
+}
+
+/** Lets the store call the functions of the latest render. */
+function useLatest(store: SessionStore, options: UseOutlastOptions): void {
+  const latest = useRef(options)
+  useEffect(() => {
+    latest.current = options
+  })
+  useEffect(() => {
+    const removeTools = store.addTools(() => latest.current.tools ?? [])
+    const removeListener = store.onEvent((event) => latest.current.onEvent?.(event))
+    return () => {
+      removeTools()
+      removeListener()
+    }
+  }, [store])
+}

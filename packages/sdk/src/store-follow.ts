@@ -1,0 +1,168 @@
+import type { Event } from '@outlast/contract'
+import { errorFrom } from './session-snapshot.ts'
+import { persist, type StoreCore, setConnection } from './store-core.ts'
+import { createSessionLog, unusedTypes } from './store-log.ts'
+
+const pageSizeDefault = 500
+
+type EventsPage = { data: readonly Event[]; scanned_to?: number }
+
+/**
+ * Reads the last events, or those before a sequence. Pages begin with a message, so that tool calls
+ * are whole.
+ */
+export async function readEvents(core: StoreCore, signal?: AbortSignal, before?: number) {
+  const sessionId = core.sessionId!
+  let events: Event[] = []
+  for (let end = before; ; ) {
+    const position = end === undefined ? { order_desc: true } : { before_sequence: end }
+    const query = {
+      limit: core.target.pageSize ?? pageSizeDefault,
+      exclude: unusedTypes,
+      ...position,
+    }
+    const options = { retriesMax: 0, ...(signal && { signal }) }
+    const list = () => core.outlast.events.list(sessionId, query, options)
+    const { data, scanned_to }: EventsPage = await persist(core, list, signal)
+    events = [...(end === undefined ? data.toReversed() : data), ...events]
+    if (scanned_to === undefined) return { events, hasEarlier: false }
+    const start = events.findIndex(({ type }) => type === 'input.message')
+    if (start !== -1) return { events: events.slice(start), hasEarlier: true }
+    end = scanned_to
+  }
+}
+
+export type Follower = ReturnType<typeof createFollower>
+
+/** Creates what follows the session of a store, with one stream at a time. */
+export function createFollower(core: StoreCore, onEvent: (event: Event) => void) {
+  let leaving: AbortController | undefined
+  return {
+    /** Follows the session, if the store has a subscriber and a session, or a key of one. */
+    start(): void {
+      const hasSession = (core.sessionId ?? core.target.key) !== undefined
+      if (leaving || core.listeners.size === 0 || !hasSession) return
+      const controller = new AbortController()
+      leaving = controller
+      core.error = undefined
+      void followSession(core, onEvent, controller.signal).finally(() => {
+        if (leaving === controller) leaving = undefined
+      })
+    },
+    stop(): void {
+      leaving?.abort()
+      leaving = undefined
+    },
+  }
+}
+
+/**
+ * Follows the session until the signal is aborted: loads its last events, then streams new ones and
+ * runs client tools.
+ */
+async function followSession(
+  core: StoreCore,
+  onEvent: (event: Event) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const runner = createToolRunner(core)
+  core.toolListeners.add(runner.takeWaiting)
+  try {
+    await core.openSession()
+    signal.throwIfAborted()
+    if (!core.isLoaded) await load(core, signal)
+    runner.takeWaiting()
+    for await (const event of streamOf(core, signal, runner.restart)) {
+      if (!core.log.add(event)) continue
+      if (event.type === 'session.activated') core.error = undefined
+      settle(core)
+      runner.take(event)
+      core.changed()
+      onEvent(event)
+    }
+  } catch (error) {
+    if (signal.aborted) return
+    core.error = errorFrom(error)
+    core.publish()
+  } finally {
+    core.toolListeners.delete(runner.takeWaiting)
+    runner.restart()
+  }
+}
+
+async function load(core: StoreCore, signal: AbortSignal): Promise<void> {
+  const { events, hasEarlier } = await readEvents(core, signal)
+  signal.throwIfAborted()
+  const log = createSessionLog()
+  log.prepend(events)
+  Object.assign(core, { log, hasEarlier, isLoaded: true, isMoving: false })
+  settle(core)
+  core.publish()
+}
+
+function streamOf(core: StoreCore, signal: AbortSignal, onLost: () => void) {
+  core.log.cut(Number.MAX_SAFE_INTEGER)
+  const last = core.log.events().at(-1)
+  return core.outlast.events.stream(core.sessionId!, {
+    ...(last ? { since_id: last.id } : { after_sequence: 0 }),
+    exclude: ['llm.generation'],
+    signal,
+    onConnection({ isOpen, error }) {
+      // A planned close reconnects at once.
+      if (isOpen || error) setConnection(core, isOpen)
+    },
+    onHistoryChanged({ sequence }) {
+      core.log.cut(sequence)
+      onLost()
+      core.changed()
+    },
+  })
+}
+
+/** Removes pending messages that the log has. */
+export function settle(core: StoreCore): void {
+  if (core.pending.length === 0) return
+  const stored = new Set(core.log.events().flatMap(idsOf))
+  core.pending = core.pending.filter(({ id, key }) => !stored.has(id) && !stored.has(key))
+}
+
+/** The ids of a message: that of the server, and that of the store that sent it. */
+function idsOf({ type, data }: Event): string[] {
+  if (type !== 'input.message') return []
+  const { id, metadata } = data.message
+  const { client_message_id } = (metadata ?? {}) as { client_message_id?: unknown }
+  return typeof client_message_id === 'string' ? [id, client_message_id] : [id]
+}
+
+/** Runs the client tools of each turn. */
+function createToolRunner(core: StoreCore) {
+  const onError = (error: unknown) => {
+    core.error = errorFrom(error)
+    core.changed()
+  }
+  const { toolNamed } = core
+  let calls: ReturnType<StoreCore['outlast']['runTools']> | undefined
+  const current = () => {
+    calls ??= core.outlast.runTools(core.sessionId!, { toolNamed, onError })
+    return calls
+  }
+  function restart() {
+    calls?.end()
+    calls = undefined
+  }
+  return {
+    restart,
+    take(event: Event) {
+      if (event.type === 'session.activated') restart()
+      if (event.sequence !== undefined) current().take(event)
+    },
+    /** Runs calls that began to wait before their tool was there. */
+    takeWaiting() {
+      const waiting = new Set(core.log.state().transcript.waitingFor.map(({ id }) => id))
+      for (const event of core.log.events()) {
+        if (event.type !== 'tool.call_requested') continue
+        if (event.data.tool_calls.some(({ id }) => waiting.has(id))) current().take(event)
+      }
+    },
+  }
+}
