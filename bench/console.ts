@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { createAgent, openClient } from './client.ts'
 import { withBrowser } from './console/browser.ts'
+import { inspector } from './console/inspector.ts'
 import { longSession } from './console/long-session.ts'
 import { memory } from './console/memory.ts'
 import { scroll } from './console/scroll.ts'
@@ -72,6 +73,7 @@ async function measure(browser: Browser, about: Measured, options: Options): Pro
       },
       options,
     )),
+    ...(await inspector(browser, { session: at(many), events: manyEvents! }, options)),
     ...(await tokens(browser, server.url, {
       words: options.quick ? 100 : 600,
       sessions: [

@@ -48,7 +48,8 @@ async function busyMs(devtools: CDPSession): Promise<number> {
 
 type Hook = { after: (work: () => unknown) => void }
 
-async function withHook<T>(work: (hook: Hook) => Promise<T>): Promise<T> {
+/** Runs `work` with a hook for resources that must end after it. */
+export async function withHook<T>(work: (hook: Hook) => Promise<T>): Promise<T> {
   const ends: (() => unknown)[] = []
   try {
     return await work({ after: (end) => ends.unshift(end) })

@@ -48,7 +48,7 @@ type Where = { url: string; databaseUrl: string }
 /** Repeats the turn with new ids and times until there are enough events. */
 async function lengthen(url: string, sessionId: string, events: number) {
   const renamed = (column: string) =>
-    `regexp_replace(${column}::text, '"((?:turn|message|call|exec)_[0-9a-zA-Z_]{20,})"', '"\\1' || lpad(n::text, 6, '0') || '"', 'g')::json`
+    `regexp_replace(${column}::text, '"((?:turn|message|exec)_[0-9a-zA-Z_]{20,}|call_[0-9]+_[0-9]+)"', '"\\1' || lpad(n::text, 6, '0') || '"', 'g')::json`
   await queryRows(
     url,
     `with e as (select *, max(sequence) over () as last, max(ts) over () - min(ts) over () as took

@@ -1,4 +1,4 @@
-/** Runs in each page before its own code, and measures what a user would notice. */
+/** Runs in each page before its own code, and measures delays that a user would notice. */
 {
   const rowBox = '.session-row input[type=checkbox]'
   const rowSelected = '.session-row[data-selected=true]'
@@ -112,5 +112,16 @@
       return { frames, longMs }
     },
     wordsUntil,
+    /** Clicks a part; returns the time until another one is painted, in ms. */
+    opens: (clicked, shown) =>
+      new Promise((resolve) => {
+        const begun = performance.now()
+        document.querySelector(clicked).closest('button').click()
+        watch(() => {
+          if (!document.querySelector(shown)) return false
+          whenPainted(() => resolve(performance.now() - begun))
+          return true
+        })
+      }),
   }
 }

@@ -12,9 +12,9 @@ import {
 } from '../figures.ts'
 import { untilRead, withTab } from './browser.ts'
 
-const paintMaxMs = 1_000
-const answerMaxMs = 1_500
-const scriptMaxBytes = 250_000
+const paintMaxMs = 800
+const answerMaxMs = 1_000
+const scriptMaxBytes = 256_000
 
 type Started = { paintMs: number; answeredMs: number; busyMs: number }
 
