@@ -4,9 +4,9 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { turnHistoryQuery } from '../queries/workers.ts'
 import { durationOf } from '../sessions/conversation/duration.ts'
+import { Chart, type ChartSeries } from '../shell/chart/chart.tsx'
 import { Failure } from '../shell/screen.tsx'
-import { Chart, type ChartLine } from './chart.tsx'
-import { colors } from './colors.ts'
+import { clockTime } from '../shell/times.ts'
 
 const spans = [
   { minutes: 60, label: 'Last hour' },
@@ -50,50 +50,41 @@ export function History() {
 }
 
 function Charts({ history: { steps, step_seconds } }: { history: TurnHistory }) {
-  const span = `${durationOf(step_seconds * 1_000).replace('.0 s', ' s')} per point`
-  const counted = (name: 'completed' | 'failed' | 'cancelled', color: string): ChartLine => {
+  const note = `${durationOf(step_seconds * 1_000).replace('.0 s', ' s')} per point`
+  const marks = steps.map(({ at }) => clockTime(at))
+  const counted = (name: 'completed' | 'failed' | 'cancelled', color: string): ChartSeries => {
     const total = steps.reduce((sum, step) => sum + step[name], 0)
-    return {
-      name: labels[name],
-      color,
-      values: steps.map((step) => step[name]),
-      now: String(total),
-    }
+    const values = steps.map((step) => step[name])
+    return { name: labels[name], color, values, shape: 'bar', now: String(total) }
   }
-  const timed = (name: string, color: string, pick: (step: Step) => number | null): ChartLine => ({
+  const percentiles = (kind: 'turn' | 'first_token'): ChartSeries[] => [
+    line('p50', 'var(--outlast-hue-1)', (step) => step[`${kind}_p50_ms`]),
+    line('p95', 'var(--outlast-hue-4)', (step) => step[`${kind}_p95_ms`]),
+  ]
+  const line = (name: string, color: string, pick: (step: Step) => number | null) => ({
     name,
     color,
     values: steps.map((step) => pick(step) ?? undefined),
   })
+  const common = { note, marks }
   return (
     <div className="ops-charts">
       <Chart
         title="Throughput and failures"
-        span={span}
         format={String}
-        lines={[
-          counted('completed', colors.green),
-          counted('failed', colors.red),
-          counted('cancelled', colors.violet),
+        series={[
+          counted('completed', 'var(--outlast-good)'),
+          counted('failed', 'var(--outlast-fail)'),
+          counted('cancelled', 'var(--outlast-done)'),
         ]}
+        {...common}
       />
-      <Chart
-        title="Turn duration"
-        span={span}
-        format={durationOf}
-        lines={[
-          timed('p50', colors.blue, (step) => step.turn_p50_ms),
-          timed('p95', colors.violet, (step) => step.turn_p95_ms),
-        ]}
-      />
+      <Chart title="Turn duration" format={durationOf} series={percentiles('turn')} {...common} />
       <Chart
         title="Time to first token"
-        span={span}
         format={durationOf}
-        lines={[
-          timed('p50', colors.blue, (step) => step.first_token_p50_ms),
-          timed('p95', colors.violet, (step) => step.first_token_p95_ms),
-        ]}
+        series={percentiles('first_token')}
+        {...common}
       />
     </div>
   )

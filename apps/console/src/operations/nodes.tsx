@@ -8,8 +8,10 @@ import { workersQuery } from '../queries/workers.ts'
 import { ActButton, AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Refusal } from '../shell/confirm.tsx'
-import { Entry, State, type StateKind } from '../shell/entry.tsx'
-import { Empty, Failure } from '../shell/screen.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { Empty } from '../shell/screen.tsx'
+import type { Sortable } from '../shell/sort.ts'
+import { State, type StateKind } from '../shell/state.tsx'
 
 /** The nodes of this server. All organizations share them, so only operators see them. */
 export function Nodes() {
@@ -23,13 +25,18 @@ export function Nodes() {
   }
   return (
     <>
-      {workers.isError && <Failure error={workers.error} retry={workers.refetch} />}
       <Difference nodes={workers.data ?? []} />
-      <ul className="entries scroll" aria-label="Nodes">
-        {workers.data?.map((one) => (
-          <Node key={one.id} node={one} />
-        ))}
-      </ul>
+      <div className="scroll">
+        <List
+          label="Nodes"
+          columns={columns}
+          query={workers}
+          items={workers.data ?? []}
+          sort={sort}
+          empty={<Empty title="No nodes" />}
+          row={(one) => <Node key={one.id} node={one} />}
+        />
+      </div>
     </>
   )
 }
@@ -60,6 +67,25 @@ function Difference({ nodes }: { nodes: readonly Worker[] }) {
 const stateOf = ({ alive, draining }: Worker): [StateKind, string] =>
   alive ? (draining ? ['warn', 'draining'] : ['good', 'online']) : ['bad', 'offline']
 
+const columns: ListColumn[] = [
+  { id: 'node', head: 'Node', width: 'minmax(150px, 1fr)' },
+  { id: 'status', head: 'Status', width: '88px', sort: 'asc' },
+  { id: 'role', head: 'Role', width: '64px', from: 'medium' },
+  { id: 'slots', head: 'Slots in use', width: '80px', sort: 'desc', isRight: true, from: 'medium' },
+  { id: 'version', head: 'Version', width: '96px', sort: 'asc', from: 'medium' },
+  { id: 'catalog', head: 'Catalog', width: '132px', from: 'wide' },
+  { id: 'lease-until', head: 'Lease until', width: '72px', from: 'wide' },
+  { id: 'started', head: 'Started', width: '104px', sort: 'desc', isRight: true, from: 'medium' },
+  { id: 'actions', head: '', width: '76px', isRight: true },
+]
+
+const sort: Sortable<Worker> = {
+  status: (node) => stateOf(node)[1],
+  slots: ({ used_slots }) => used_slots,
+  version: ({ version }) => version,
+  started: ({ started_at }) => started_at,
+}
+
 function Node({ node }: { node: Worker }) {
   const { id, role, version, catalog_hash, slots, used_slots, alive, draining } = node
   const { lease_until, started_at } = node
@@ -67,41 +93,37 @@ function Node({ node }: { node: Worker }) {
   const resume = useMutation({ mutationFn: () => outlast.workers.resume(id), onSuccess: refresh })
   const [kind, word] = stateOf(node)
   return (
-    <Entry
-      label={id}
-      name={
-        <>
-          <code>{id}</code>
-          <State kind={kind}>{word}</State>
-        </>
-      }
-      about={
-        <>
-          {role} · version {version} · catalog <code>{catalog_hash ?? '–'}</code> · {used_slots} of{' '}
-          {slots} slots in use · lease until {new Date(lease_until).toLocaleTimeString('en-GB')} ·
-          started <Ago at={started_at} />
-        </>
-      }
-      side={
-        alive &&
-        (draining ? (
-          <ActButton act={resume}>Resume</ActButton>
-        ) : (
-          <AskButton
-            label="Drain"
-            title={`Drain ${id}?`}
-            verb="Drain node"
-            act={async () => {
-              await outlast.workers.drain(id)
-              refresh()
-            }}
-          >
-            The node takes no new turns. Running turns continue. If it is the only node, new turns
-            wait until you resume it.
-          </AskButton>
-        ))
-      }
-      below={resume.isError && <Refusal error={resume.error} />}
-    />
+    <ListRow label={id} isOff={!alive} below={resume.isError && <Refusal error={resume.error} />}>
+      <code className="list-name">{id}</code>
+      <State kind={kind}>{word}</State>
+      {role}
+      {`${used_slots} of ${slots}`}
+      {version}
+      <code className="list-dim">{catalog_hash ?? '–'}</code>
+      <span className="list-dim">{new Date(lease_until).toLocaleTimeString('en-GB')}</span>
+      <span className="list-dim">
+        <Ago at={started_at} />
+      </span>
+      <div className="list-actions">
+        {alive &&
+          (draining ? (
+            <ActButton act={resume}>Resume</ActButton>
+          ) : (
+            <AskButton
+              label="Drain"
+              title={`Drain ${id}?`}
+              verb="Drain node"
+              done="Node takes no new turns"
+              act={async () => {
+                await outlast.workers.drain(id)
+                refresh()
+              }}
+            >
+              The node takes no new turns. Running turns continue. If it is the only node, new turns
+              wait until you resume it.
+            </AskButton>
+          ))}
+      </div>
+    </ListRow>
   )
 }

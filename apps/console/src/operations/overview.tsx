@@ -2,10 +2,11 @@ import './operations.css'
 import { Alert, Text } from '@mantine/core'
 import type { DurableHealth } from '@outlast/sdk'
 import { durationOf } from '../sessions/conversation/duration.ts'
-import { State } from '../shell/entry.tsx'
+import { Chart } from '../shell/chart/chart.tsx'
 import { Failure } from '../shell/screen.tsx'
-import { Chart } from './chart.tsx'
-import { colors } from './colors.ts'
+import { Skeleton } from '../shell/skeleton.tsx'
+import { State } from '../shell/state.tsx'
+import { clockTime } from '../shell/times.ts'
 import { History } from './history.tsx'
 import { type HealthSample, useHealth } from './use-health.ts'
 
@@ -13,9 +14,13 @@ import { type HealthSample, useHealth } from './use-health.ts'
 export function Overview() {
   const { current, seen } = useHealth()
   if (!current.data) {
-    return current.isError ? <Failure error={current.error} retry={current.refetch} /> : null
+    return current.isError ? (
+      <Failure error={current.error} retry={current.refetch} />
+    ) : (
+      <Skeleton />
+    )
   }
-  const span = spanOf(seen)
+  const common = { note: spanOf(seen), marks: seen.map(({ atMs }) => clockTime(atMs, 'second')) }
   return (
     <div className="scroll">
       {current.isError && <Failure error={current.error} retry={current.refetch} />}
@@ -24,19 +29,31 @@ export function Overview() {
       <div className="ops-charts">
         <Chart
           title="Turns"
-          span={span}
           format={String}
-          lines={[
-            { name: 'Running', color: colors.blue, values: seen.map(({ running }) => running) },
-            { name: 'Queued', color: colors.orange, values: seen.map(({ queued }) => queued) },
-            { name: 'Waiting', color: colors.violet, values: seen.map(({ waiting }) => waiting) },
+          series={[
+            {
+              name: 'Running',
+              color: 'var(--outlast-run)',
+              values: seen.map((one) => one.running),
+            },
+            {
+              name: 'Queued',
+              color: 'var(--outlast-hue-2)',
+              values: seen.map((one) => one.queued),
+            },
+            {
+              name: 'Waiting',
+              color: 'var(--outlast-wait)',
+              values: seen.map((one) => one.waiting),
+            },
           ]}
+          {...common}
         />
         <Chart
           title="Oldest queued turn"
-          span={span}
           format={durationOf}
-          lines={[{ name: 'Age', color: colors.orange, values: seen.map(ageOf) }]}
+          series={[{ name: 'Age', color: 'var(--outlast-hue-2)', values: seen.map(ageOf) }]}
+          {...common}
         />
       </div>
       {current.data.workers ? (

@@ -10,10 +10,14 @@ import { workflowsQuery } from '../queries/workflows.ts'
 import { workflowStatuses } from '../search.ts'
 import { ActButton, AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
+import { ClearFilters } from '../shell/clear-filters.tsx'
 import { Refusal } from '../shell/confirm.tsx'
-import { Entry, State, type StateKind } from '../shell/entry.tsx'
 import { FilterSelect } from '../shell/filter-select.tsx'
-import { Empty, Failure } from '../shell/screen.tsx'
+import { Named } from '../shell/identity.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { Empty } from '../shell/screen.tsx'
+import { State, type StateKind } from '../shell/state.tsx'
+import { showToast } from '../shell/toasts.ts'
 
 const kinds: Record<Workflow['status'], StateKind> = {
   queued: 'off',
@@ -54,19 +58,21 @@ export function Turns() {
           onChange={(value) => navigate({ search: (before) => ({ ...before, agent: value }) })}
         />
       </Group>
-      {turns.isError && <Failure error={turns.error} retry={turns.refetch} />}
       <div className="scroll">
-        {turns.data?.data.length === 0 && (
-          <Empty title={status || agent ? 'No turns match' : 'No open turns'}>
-            Queued, running, waiting and failed turns appear here. Completed turns are in their
-            sessions.
-          </Empty>
-        )}
-        <ul className="entries" aria-label="Turns">
-          {turns.data?.data.map((one) => (
-            <Turn key={one.turn_id} turn={one} />
-          ))}
-        </ul>
+        <List
+          label="Turns"
+          columns={columns}
+          query={turns}
+          items={turns.data?.data ?? []}
+          empty={
+            <Empty title={status || agent ? 'No turns match' : 'No open turns'}>
+              Queued, running, waiting and failed turns appear here. Completed turns are in their
+              sessions.
+              {(status || agent) && <ClearFilters />}
+            </Empty>
+          }
+          row={(one) => <Turn key={one.turn_id} turn={one} />}
+        />
         {turns.data && turns.data.total > shownMax && (
           <p className="filter-bar">
             Showing {shownMax} of {turns.data.total_capped ? 'more than ' : ''}
@@ -78,30 +84,39 @@ export function Turns() {
   )
 }
 
+const columns: ListColumn[] = [
+  { id: 'agent', head: 'Agent', width: 'minmax(120px, 0.8fr)' },
+  { id: 'status', head: 'Status', width: '92px' },
+  { id: 'error', head: 'Error', width: 'minmax(0, 1.6fr)', from: 'medium', isSecond: true },
+  { id: 'node', head: 'Node', width: '96px', from: 'wide' },
+  { id: 'turn', head: 'Turn', width: '112px', from: 'wide' },
+  { id: 'attempts', head: 'Attempts', width: '60px', isRight: true, from: 'wide' },
+  { id: 'since', head: 'Since', width: '104px', isRight: true, from: 'medium' },
+  { id: 'actions', head: '', width: '80px', isRight: true },
+]
+
 function Turn({ turn }: { turn: Workflow }) {
   const { turn_id, session_id, agent_id, status, since, node, attempts, cancelled, error } = turn
   const names = useAgentNames()
   return (
-    <Entry
-      label={`Turn ${turn_id}`}
-      name={
-        <>
-          <Link to="/sessions/$sessionId" params={{ sessionId: session_id }}>
-            {names.get(agent_id) ?? agent_id}
-          </Link>
-          <State kind={kinds[status]}>{cancelled ? 'canceling' : status}</State>
-        </>
-      }
-      about={
-        <>
-          <Ago at={since} />
-          {node && ` · on ${node}`}
-          {attempts > 1 && ` · ${attempts} attempts`} · <code>{turn_id}</code>
-          {error && <div>{error}</div>}
-        </>
-      }
-      side={<Acts turn={turn} />}
-    />
+    <ListRow label={`Turn ${turn_id}`}>
+      <Link to="/sessions/$sessionId" params={{ sessionId: session_id }} className="list-link">
+        <Named name={names.get(agent_id) ?? agent_id} />
+      </Link>
+      <State kind={kinds[status]}>{cancelled ? 'canceling' : status}</State>
+      <span title={error ?? undefined}>{error}</span>
+      <span className="list-dim">{node}</span>
+      <code className="list-dim" title={turn_id}>
+        {turn_id}
+      </code>
+      <span className="list-dim">{attempts}</span>
+      <span className="list-dim">
+        <Ago at={since} />
+      </span>
+      <div className="list-actions">
+        <Acts turn={turn} />
+      </div>
+    </ListRow>
   )
 }
 
@@ -110,7 +125,10 @@ function Acts({ turn: { turn_id, status, cancelled, retried_as } }: { turn: Work
   const refresh = () => invalidate(workflowKeys.all)
   const retry = useMutation({
     mutationFn: () => outlast.workflows.retry(turn_id),
-    onSuccess: refresh,
+    onSuccess() {
+      refresh()
+      showToast('Turn retried')
+    },
   })
   if (!mayWrite) return null
   if (status === 'failed') {
@@ -129,6 +147,7 @@ function Acts({ turn: { turn_id, status, cancelled, retried_as } }: { turn: Work
       disabled={cancelled}
       title="Cancel this turn?"
       verb="Cancel turn"
+      done="Turn canceled"
       keep="Keep running"
       act={async () => {
         await outlast.workflows.cancel(turn_id)
