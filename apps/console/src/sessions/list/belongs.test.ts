@@ -24,7 +24,7 @@ test('a session newer than the first page may belong to it', () => {
 })
 
 test('an updated older session may match a filter', () => {
-  for (const filter of [{ status: 'idle' as const }, { tag: 'urgent' }, { search: 'rome' }]) {
+  for (const filter of [{ status: 'idle' as const }, { tag: 'urgent' }, { q: 'rome' }]) {
     assert.equal(mayBelong(session(), filter, page('2026-01-03')), true)
   }
 })

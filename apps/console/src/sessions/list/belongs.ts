@@ -19,9 +19,11 @@ export function mayBelong(
   if (filter.agent_id && filter.agent_id !== session.agent_id) return false
   if (!hasState(session, filter)) return false
   if (filter.tag && !session.tags.includes(filter.tag)) return false
+  if (filter.user && filter.user !== session.user) return false
+  if (filter.model_id && filter.model_id !== session.model_id) return false
   if (!first) return false
   const newest = first.data[0]
   const isNew = !newest || session.created_at >= newest.created_at
-  const { status, outcome, waiting, tag, search } = filter
-  return isNew || [status, outcome, waiting, tag, search].some((value) => value !== undefined)
+  const others = { ...filter, agent_id: undefined, order: undefined }
+  return isNew || Object.values(others).some((value) => value !== undefined)
 }

@@ -1,9 +1,10 @@
-import { Group } from '@mantine/core'
+import { Button, Group, Popover } from '@mantine/core'
 import { useNavigate, useSearch } from '@tanstack/react-router'
+import { lazy, Suspense } from 'react'
 import { useAgentChoices } from '../../queries/agents.ts'
-import type { SessionsSearch } from '../../search.ts'
 import { FilterSelect } from '../../shell/filter-select.tsx'
 import { Words } from '../../shell/words.tsx'
+import { furtherFilters, type SetFilters } from './list-state.ts'
 
 const statuses = [
   { value: 'started', label: 'New' },
@@ -13,12 +14,16 @@ const statuses = [
   { value: 'failed', label: 'Failed' },
 ] as const
 
+const MoreFields = lazy(() =>
+  import('./more-fields.tsx').then((all) => ({ default: all.MoreFields })),
+)
+
 /** Filters of the list, stored in the URL. */
 export function SessionFilters() {
   const { search, status, agent, tag } = useSearch({ from: '/' })
   const navigate = useNavigate({ from: '/' })
   const choices = [...useAgentChoices()]
-  const set = (change: SessionsSearch) =>
+  const set: SetFilters = (change) =>
     navigate({ search: (before) => ({ ...before, ...change }), replace: true })
   // Sessions of archived agents stay listed.
   if (agent && !choices.some(({ value }) => value === agent)) {
@@ -28,7 +33,7 @@ export function SessionFilters() {
     <Group className="session-filters" gap="xs" role="search" aria-label="Sessions">
       <Words
         label="Search"
-        placeholder="Search titles and first messages"
+        placeholder="Search conversations"
         value={search}
         onChange={(text) => set({ search: text })}
         className="session-search"
@@ -59,6 +64,27 @@ export function SessionFilters() {
         onChange={(text) => set({ tag: text })}
         className="session-tag-filter"
       />
+      <MoreFilters set={set} />
     </Group>
+  )
+}
+
+/** Filters that are used less often. The button shows that some are set. */
+function MoreFilters({ set }: { set: SetFilters }) {
+  const search = useSearch({ from: '/' })
+  const count = furtherFilters.filter((name) => search[name] !== undefined).length
+  return (
+    <Popover position="bottom-end" trapFocus withinPortal>
+      <Popover.Target>
+        <Button size="xs" variant="default">
+          {count === 0 ? 'Filters' : `Filters (${count})`}
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Suspense>
+          <MoreFields search={search} set={set} />
+        </Suspense>
+      </Popover.Dropdown>
+    </Popover>
   )
 }

@@ -1,10 +1,19 @@
 import { Anchor, Text, UnstyledButton } from '@mantine/core'
+import type { ProviderTestResult } from '@outlast/sdk'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
+import { lazy, Suspense, useState } from 'react'
 import { outlast } from '../../client.ts'
 import { agentsQuery } from '../../queries/agents.ts'
+import { useMay } from '../../queries/me.ts'
+import { modelsQuery } from '../../queries/models.ts'
 import { Problem } from '../../shell/problem.tsx'
 import { Failure } from '../../shell/screen.tsx'
+import { State } from '../../shell/state.tsx'
+
+const ConnectForm = lazy(() =>
+  import('../../providers/connect-form.tsx').then((all) => ({ default: all.ConnectForm })),
+)
 
 const shownMax = 6
 
@@ -24,8 +33,10 @@ export function FirstRun() {
         </Text>
         <Text size="sm" c="dimmed">
           A session is one conversation with an agent. Outlast stores every step, so a session
-          continues after a restart. Choose an agent:
+          continues after a restart.
         </Text>
+        <ModelAccess />
+        <Text fw={600}>Choose an agent</Text>
         {agents.isError && <Failure error={agents.error} retry={agents.refetch} />}
         <div className="first-agents">
           {agents.data?.data.slice(0, shownMax).map(({ id, name, description }) => (
@@ -46,17 +57,56 @@ export function FirstRun() {
         </div>
         <Problem error={begin.error} />
         <Text size="sm" c="dimmed">
-          Without an API key, a built-in simulated model answers.{' '}
-          <Anchor component={Link} to="/providers" size="sm">
-            Add an API key
-          </Anchor>{' '}
-          to use real models, or{' '}
+          None fits?{' '}
           <Anchor component={Link} to="/agents" size="sm">
-            create an agent
+            Create an agent
           </Anchor>
           .
         </Text>
       </div>
     </div>
+  )
+}
+
+/** Connects a provider, while only simulated models can be called. */
+function ModelAccess() {
+  const mayConnect = useMay('admin')
+  const models = useQuery(modelsQuery)
+  const [connected, setConnected] = useState<ProviderTestResult>()
+  const [isOpen, setOpen] = useState(false)
+  if (connected) {
+    return (
+      <div role="status">
+        <State kind="good">
+          {connected.model} responded in {connected.latency_ms} ms. The key is saved, and agents use
+          this model now.
+        </State>
+      </div>
+    )
+  }
+  const isSimulated = models.data?.every(
+    ({ healthy, provider_type }) => !healthy || provider_type === 'llmsim',
+  )
+  // Stays open during the test, which may create a model for its time.
+  if (isSimulated && !isOpen) setOpen(true)
+  if (!isOpen) return null
+  if (!mayConnect) {
+    return (
+      <Text size="sm" c="dimmed">
+        A built-in simulated model answers, until an administrator adds an API key.
+      </Text>
+    )
+  }
+  return (
+    <section aria-label="Model" className="first-model">
+      <Text fw={600}>Connect a model</Text>
+      <Text size="sm" c="dimmed">
+        The key is tested with one small call, and stored encrypted. Without a key, a built-in
+        simulated model answers: start with Guided Tour.
+      </Text>
+      <Suspense>
+        <ConnectForm connected={setConnected} />
+      </Suspense>
+    </section>
   )
 }

@@ -1,10 +1,10 @@
 import type { Session } from '@outlast/sdk'
 import { type RefObject, useCallback, useEffect, useRef } from 'react'
-import { rowHeight } from './list-row.tsx'
 
 type List = {
   box: RefObject<HTMLElement | null>
   count: number
+  rowHeight: number
   scroll: { moveTo: (top: number) => void; topNow: () => number }
   sessionAt: (index: number) => Session | undefined
   selected: ReadonlySet<string>
@@ -80,10 +80,10 @@ function isElsewhere(target: EventTarget | null): boolean {
 }
 
 /** Scrolls to a row and focuses it after it is rendered. */
-function useFocus({ box, scroll }: List) {
+function useFocus({ box, scroll, rowHeight }: List) {
   const wanted = useRef(-1)
-  const now = useRef(scroll)
-  now.current = scroll
+  const now = useRef({ scroll, rowHeight })
+  now.current = { scroll, rowHeight }
   const focus = useCallback(() => {
     if (wanted.current < 0) return
     const link = box.current?.querySelector<HTMLElement>(`[data-index="${wanted.current}"]`)
@@ -94,7 +94,8 @@ function useFocus({ box, scroll }: List) {
   useEffect(focus)
   return useCallback(
     (index: number) => {
-      const { topNow, moveTo } = now.current
+      const { topNow, moveTo } = now.current.scroll
+      const { rowHeight } = now.current
       const view = box.current?.clientHeight ?? 0
       const top = index * rowHeight
       if (top < topNow()) moveTo(top)

@@ -1,9 +1,10 @@
-import { Alert, Button, Group, Modal, Select, Stack, Textarea } from '@mantine/core'
+import { Alert, Button, Select, Stack, Textarea } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { sentenceOf } from '../../errors.ts'
 import { agentsQuery } from '../../queries/agents.ts'
+import { Dialog, DialogButtons } from '../../shell/dialog.tsx'
 import { useBegin } from '../composer/begin.ts'
 import { StalledNote } from '../composer/outgoing.tsx'
 
@@ -28,7 +29,7 @@ export function NewSession({ agentId, close }: NewProps) {
     if (agent && !begin.isPending) begin.mutate({ agentId: agent, text })
   }
   return (
-    <Modal opened onClose={close} title="New session" centered>
+    <Dialog title="New session" close={close}>
       <form onSubmit={submit}>
         <Stack gap="sm">
           <Select
@@ -60,16 +61,13 @@ export function NewSession({ agentId, close }: NewProps) {
               {sentenceOf(begin.error)}
             </Alert>
           )}
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={close}>
-              {begin.isPending ? 'Close' : 'Cancel'}
-            </Button>
+          <DialogButtons close={close} keep={begin.isPending ? 'Close' : 'Cancel'}>
             <Button type="submit" loading={begin.isPending} disabled={!agent}>
               Start session
             </Button>
-          </Group>
+          </DialogButtons>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }

@@ -23,19 +23,40 @@ function refresh(): void {
   }, pauseMs)
 }
 
+/** The server reads texts, costs and activity a few seconds after a change of the session. */
+const readMs = 4_000
+
+/** True if a change matters to a list once the server has read it. */
+const isReadLater = ({ q, sort, cost_above }: SessionFilter) =>
+  q !== undefined || sort === 'last_activity' || sort === 'cost' || cost_above !== undefined
+
+let readTimer: ReturnType<typeof setTimeout> | undefined
+
+function refreshOnceRead(): void {
+  if (readTimer) return
+  readTimer = setTimeout(() => {
+    readTimer = undefined
+    refresh()
+  }, readMs)
+}
+
 /** Updates a changed session in cached pages, and refetches lists that may be missing it. */
 export function keepListed(session: Session): void {
   let isOdd = false
   for (const [key, page] of queryClient.getQueriesData<Page<Session>>(pages)) {
     const [filter, number] = key.slice(sessionPageKeys.length) as [SessionFilter, number]
     if (!page) continue
+    if (isReadLater(filter)) refreshOnceRead()
     const known = page.data.find(({ id }) => id === session.id)
     if (!known) {
       isOdd ||= mayBelong(session, filter, number === 0 ? page : undefined)
       continue
     }
     isOdd ||= hasState(known, filter) && !hasState(session, filter)
-    const data = page.data.map((one) => (one.id === session.id ? session : one))
+    // A change does not say what a search found.
+    const { match } = known
+    const next = match ? { ...session, match } : session
+    const data = page.data.map((one) => (one.id === session.id ? next : one))
     queryClient.setQueryData(key, { ...page, data })
   }
   if (isOdd) refresh()

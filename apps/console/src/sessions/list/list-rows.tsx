@@ -1,21 +1,26 @@
 import { Button } from '@mantine/core'
-import { useDebouncedValue } from '@mantine/hooks'
+import { useDebouncedValue, useMediaQuery } from '@mantine/hooks'
 import type { Session } from '@outlast/sdk'
 import { useQueries } from '@tanstack/react-query'
-import { useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { type CSSProperties, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { useAgentNames } from '../../queries/agents.ts'
+import { useModelNames } from '../../queries/models.ts'
 import { pageSize, type SessionFilter, sessionPageQuery } from '../../queries/sessions.ts'
 import { Failure } from '../../shell/screen.tsx'
 import { useUnsent } from '../composer/outbox.ts'
+import { Heads } from './list-heads.tsx'
 import { useListKeys } from './list-keys.ts'
-import { Row, RowToCome, rowHeight } from './list-row.tsx'
+import { Row, RowToCome, rowHeights } from './list-row.tsx'
 import { useTallScroll } from './list-scroll.ts'
+import type { SessionColumn } from './list-state.ts'
+import { asFlat, asTree, type TreeRow } from './tree.ts'
 
 /** Sessions are marked as new for this long after their creation. */
 const newMs = 10_000
 
 type RowsProps = {
   filter: SessionFilter
+  columns: readonly SessionColumn[]
   /** Number of sessions that the server counted. `isMore`: there are more. */
   total: { count: number; isMore: boolean }
   onTotal: (total: { count: number; isMore: boolean }) => void
@@ -24,21 +29,25 @@ type RowsProps = {
 }
 
 /** Virtualized rows of a list. Only pages of visible rows stay in the cache. */
-export function Rows({ filter, total, onTotal, selected, select }: RowsProps) {
+export function Rows({ filter, columns, total, onTotal, selected, select }: RowsProps) {
   const box = useRef<HTMLDivElement>(null)
   const count = total.count + (total.isMore ? pageSize : 0)
+  const isNarrow = useMediaQuery('(max-width: 900px)', false, { getInitialValueInEffect: false })
+  const rowHeight = isNarrow ? rowHeights.phone : rowHeights.desktop
   const scroll = useTallScroll(box, count, rowHeight)
-  const { pages, sessionAt, known } = useWindow(filter, scroll)
+  const { pages, rowAt, known } = useWindow(filter, scroll)
+  const sessionAt = (index: number) => rowAt(index)?.session
   const names = useAgentNames()
+  const models = useModelNames(columns.some(({ id }) => id === 'model'))
   const unsent = useUnsent()
-  const hasMoreAbove = useAnchor(scroll, known)
+  const hasMoreAbove = useAnchor(scroll, known, rowHeight)
   const openedAt = useState(Date.now)[0]
   useTotal(pages, onTotal)
-  const keys = useListKeys({ box, count, scroll, sessionAt, selected, select })
+  const keys = useListKeys({ box, count, rowHeight, scroll, sessionAt, selected, select })
   const failed = pages.find(({ isError }) => isError)
   const rows = []
   for (let at = scroll.first; at <= scroll.last; at++) {
-    const session = sessionAt(at)
+    const { session, depth = 0 } = rowAt(at) ?? {}
     rows.push(
       <li
         key={session?.id ?? `at ${at}`}
@@ -51,6 +60,9 @@ export function Rows({ filter, total, onTotal, selected, select }: RowsProps) {
           <Row
             session={session}
             index={at}
+            depth={depth}
+            columns={columns}
+            modelName={session.model_id ? models.get(session.model_id) : undefined}
             agentName={names.get(session.agent_id)}
             isSelected={selected.has(session.id)}
             isNew={isNew(session, openedAt)}
@@ -64,13 +76,17 @@ export function Rows({ filter, total, onTotal, selected, select }: RowsProps) {
     )
   }
   return (
-    <div className="session-frame">
+    <div
+      className="session-frame"
+      style={{ '--session-columns': widthsOf(columns) } as CSSProperties}
+    >
       {failed && <Failure error={failed.error} retry={failed.refetch} />}
       {hasMoreAbove && (
         <Button className="to-top" size="xs" radius="xl" onClick={() => scroll.moveTo(0)}>
           ↑ New sessions
         </Button>
       )}
+      <Heads shown={columns} />
       <div ref={box} className="scroll">
         <ul aria-label="Sessions" className="session-rows" style={{ height: scroll.height }}>
           {rows}
@@ -79,6 +95,13 @@ export function Rows({ filter, total, onTotal, selected, select }: RowsProps) {
     </div>
   )
 }
+
+const widthsOf = (columns: readonly SessionColumn[]) =>
+  [
+    'minmax(min(160px, 100%), 1fr)',
+    // Amounts are not cut.
+    ...columns.map(({ id, width }) => (id === 'usage' ? `${width}px` : `minmax(56px, ${width}px)`)),
+  ].join(' ')
 
 function isNew({ created_at }: Session, openedAt: number): boolean {
   const at = Date.parse(created_at)
@@ -92,13 +115,15 @@ function useWindow(filter: SessionFilter, { first, last }: { first: number; last
   const [from, to] = span.split(' ').map(Number) as [number, number]
   const numbers = Array.from({ length: Math.min(to - from + 1, 4) }, (_, at) => from + at)
   const pages = useQueries({ queries: numbers.map((number) => sessionPageQuery(filter, number)) })
-  const known = new Map<number, Session>()
+  const known = new Map<number, TreeRow>()
+  // In another order than by age, forks keep their places.
+  const rowsOf = filter.q === undefined && filter.sort === undefined ? asTree : asFlat
   for (const [at, { data }] of pages.entries()) {
-    for (const [row, session] of (data?.data ?? []).entries()) {
-      known.set(numbers[at]! * pageSize + row, session)
+    for (const [row, one] of rowsOf(data?.data ?? []).entries()) {
+      known.set(numbers[at]! * pageSize + row, one)
     }
   }
-  return { pages, known, sessionAt: (index: number) => known.get(index) }
+  return { pages, known, rowAt: (index: number) => known.get(index) }
 }
 
 type Pages = ReturnType<typeof useWindow>['pages']
@@ -123,21 +148,25 @@ type Scroll = ReturnType<typeof useTallScroll>
  * Keeps the visible rows in place when rows above them are added or removed. At the top of the
  * list, new rows appear at once. Returns whether there are new rows above the visible ones.
  */
-function useAnchor(scroll: Scroll, known: ReadonlyMap<number, Session>): boolean {
+function useAnchor(
+  scroll: Scroll,
+  known: ReadonlyMap<number, TreeRow>,
+  rowHeight: number,
+): boolean {
   const anchor = useRef<{ id: string; index: number }>(undefined)
   const [hasMore, setHasMore] = useState(false)
   const { isAtTop, moveTo, topNow } = scroll
   useLayoutEffect(() => {
     const before = anchor.current
-    if (before && !isAtTop && known.get(before.index)?.id !== before.id) {
-      for (const [index, { id }] of known) {
-        if (id !== before.id) continue
+    if (before && !isAtTop && known.get(before.index)?.session.id !== before.id) {
+      for (const [index, { session }] of known) {
+        if (session.id !== before.id) continue
         moveTo(topNow() + (index - before.index) * rowHeight)
         if (index > before.index) setHasMore(true)
       }
     }
     const index = Math.ceil(topNow() / rowHeight)
-    const session = known.get(index)
+    const session = known.get(index)?.session
     anchor.current = session && { id: session.id, index }
   })
   useEffect(() => {

@@ -1,39 +1,29 @@
 import './list.css'
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo, useState } from 'react'
 import { type SessionFilter, sessionPageQuery } from '../../queries/sessions.ts'
-import type { SessionsSearch } from '../../search.ts'
+import { ClearFilters } from '../../shell/clear-filters.tsx'
+import { shownColumns } from '../../shell/columns.ts'
 import { Empty, Failure, Screen } from '../../shell/screen.tsx'
+import { Skeleton } from '../../shell/skeleton.tsx'
 import { SessionFilters } from './list-filters.tsx'
 import { FirstRun } from './list-first-run.tsx'
 import { NewSession } from './list-new.tsx'
 import { Rows } from './list-rows.tsx'
 import { SelectionBar } from './list-selection.tsx'
+import { filterOf, type SessionColumn, sessionColumns } from './list-state.ts'
+import { SavedViews } from './list-views.tsx'
 
-/** Filters by the states that rows show. */
-const byState: Record<NonNullable<SessionsSearch['status']>, SessionFilter> = {
-  started: { status: 'started' },
-  active: { status: 'active' },
-  waiting: { waiting: true },
-  idle: { status: 'idle' },
-  failed: { outcome: 'failed' },
-}
-
-/** All sessions, newest first, updated live. */
+/** All sessions, newest first by default, updated live. */
 export function SessionList() {
-  const { search, status, agent, tag, new: isMaking = false } = useSearch({ from: '/' })
+  const search = useSearch({ from: '/' })
+  const { agent, new: isMaking = false } = search
   const navigate = useNavigate({ from: '/' })
-  const filter = useMemo(
-    () => ({
-      ...(search && { search }),
-      ...(status && byState[status]),
-      ...(agent && { agent_id: agent }),
-      ...(tag && { tag }),
-    }),
-    [search, status, agent, tag],
-  )
+  const key = JSON.stringify(filterOf(search))
+  const filter = useMemo(() => JSON.parse(key) as SessionFilter, [key])
+  const columns = useMemo(() => shownColumns(sessionColumns, search.columns), [search.columns])
   const make = (isOpen: boolean) =>
     navigate({ search: (before) => ({ ...before, new: isOpen || undefined }), replace: true })
   return (
@@ -45,16 +35,19 @@ export function SessionList() {
         </Button>
       }
     >
+      <SavedViews />
       <SessionFilters />
       {isMaking && <NewSession agentId={agent} close={() => make(false)} />}
-      <Listed key={JSON.stringify(filter)} filter={filter} />
+      <Listed key={key} filter={filter} columns={columns} />
     </Screen>
   )
 }
 
 type Total = { count: number; isMore: boolean }
 
-function Listed({ filter }: { filter: SessionFilter }) {
+type ListedProps = { filter: SessionFilter; columns: readonly SessionColumn[] }
+
+function Listed({ filter, columns }: ListedProps) {
   const first = useQuery(sessionPageQuery(filter, 0))
   const [counted, setCounted] = useState<Total>()
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
@@ -66,20 +59,13 @@ function Listed({ filter }: { filter: SessionFilter }) {
     })
   }, [])
   if (!first.data) {
-    return first.isError ? <Failure error={first.error} retry={first.refetch} /> : null
+    return first.isError ? <Failure error={first.error} retry={first.refetch} /> : <Skeleton />
   }
   if (first.data.data.length === 0 && first.data.total === 0) {
     if (Object.keys(filter).length === 0) return <FirstRun />
     return (
       <Empty title="No sessions match">
-        <Button
-          size="xs"
-          variant="default"
-          mt="sm"
-          renderRoot={(props) => <Link to="/" {...props} />}
-        >
-          Clear filters
-        </Button>
+        <ClearFilters />
       </Empty>
     )
   }
@@ -95,6 +81,7 @@ function Listed({ filter }: { filter: SessionFilter }) {
       />
       <Rows
         filter={filter}
+        columns={columns}
         total={total}
         onTotal={setCounted}
         selected={selected}

@@ -1,5 +1,6 @@
 import type { Session } from '@outlast/sdk'
-import type { StateKind } from '../../shell/entry.tsx'
+import { shortCount, shortDollars } from '../../shell/money.ts'
+import type { StateKind } from '../../shell/state.tsx'
 
 /** Returns the state of a session for the list. A wait or a failure comes before the status. */
 export function stateOf({
@@ -9,6 +10,7 @@ export function stateOf({
 }: Pick<Session, 'status' | 'waiting_for' | 'last_turn'>): [StateKind, string] {
   if (waiting_for?.type === 'approval') return ['warn', 'needs approval']
   if (waiting_for?.type === 'input') return ['warn', 'needs answers']
+  if (waiting_for?.type === 'budget') return ['warn', 'needs budget']
   if (waiting_for) return ['warn', 'waiting for client']
   if (last_turn?.status === 'failed') return ['bad', 'failed']
   if (status === 'active') return ['busy', 'active']
@@ -19,15 +21,8 @@ export function stateOf({
 /** Removes Markdown from a one-line preview. */
 export const plain = (text: string) => text.replace(/\*\*|`|^#+ /gm, '')
 
-const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
-const dollars = new Intl.NumberFormat('en', {
-  style: 'currency',
-  currency: 'USD',
-  maximumSignificantDigits: 2,
-})
-
 export function spentOf({ usage }: Pick<Session, 'usage'>): string {
   if (!usage) return ''
-  const tokens = `${short.format(usage.input_tokens + usage.output_tokens)} tokens`
-  return usage.cost_usd ? `${tokens} · ${dollars.format(usage.cost_usd)}` : tokens
+  const tokens = `${shortCount(usage.input_tokens + usage.output_tokens)} tokens`
+  return usage.cost_usd ? `${tokens} · ${shortDollars(usage.cost_usd)}` : tokens
 }

@@ -1,0 +1,93 @@
+import { ActionIcon, Button, Group, Popover, Stack, TextInput } from '@mantine/core'
+import { Link, useSearch } from '@tanstack/react-router'
+import { type FormEvent, useState } from 'react'
+import { readSessionsSearch, type SessionsSearch } from '../../search.ts'
+import { Icon } from '../../shell/icon.tsx'
+import { removeView, saveView, useViews, viewNameMax } from './views.ts'
+
+/** The state of the list without dialogs, empty values and other parameters, in one order. */
+const stateOf = (search: SessionsSearch): SessionsSearch =>
+  Object.fromEntries(
+    Object.entries(readSessionsSearch(search))
+      .filter(([name, value]) => name !== 'new' && value !== undefined)
+      .sort(([one], [other]) => one.localeCompare(other)),
+  )
+const isSame = (one: SessionsSearch, other: SessionsSearch) =>
+  JSON.stringify(stateOf(one)) === JSON.stringify(stateOf(other))
+
+/** Saved views as links, and a button that saves the current one. */
+export function SavedViews() {
+  const search = useSearch({ from: '/' })
+  const views = useViews()
+  const isPlain = isSame(search, {})
+  const isSaved = views.some((view) => isSame(view.search, search))
+  if (views.length === 0 && isPlain) return null
+  const all = [{ name: 'All sessions', search: {} }, ...views]
+  return (
+    <Group component="nav" className="session-views" gap={4} aria-label="Views">
+      {all.map((view, at) => (
+        <span key={view.name} className="session-view" data-current={isSame(view.search, search)}>
+          <Link
+            to="/"
+            search={view.search}
+            aria-current={isSame(view.search, search) ? 'page' : undefined}
+          >
+            {view.name}
+          </Link>
+          {at > 0 && (
+            <ActionIcon
+              size={24}
+              variant="subtle"
+              color="gray"
+              aria-label={`Remove view ${view.name}`}
+              onClick={() => removeView(view.name)}
+            >
+              <Icon name="close" size={12} />
+            </ActionIcon>
+          )}
+        </span>
+      ))}
+      {!isPlain && !isSaved && <SaveView search={search} />}
+    </Group>
+  )
+}
+
+function SaveView({ search }: { search: SessionsSearch }) {
+  const [isOpen, setOpen] = useState(false)
+  const [name, setName] = useState('')
+  const [isLost, setLost] = useState(false)
+  function submit(event: FormEvent) {
+    event.preventDefault()
+    const isStored = saveView({ name: name.trim(), search: stateOf(search) })
+    setLost(!isStored)
+    if (isStored) setOpen(false)
+  }
+  return (
+    <Popover opened={isOpen} onChange={setOpen} trapFocus withinPortal position="bottom-start">
+      <Popover.Target>
+        <Button size="compact-xs" variant="subtle" onClick={() => setOpen(!isOpen)}>
+          Save view
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <form onSubmit={submit}>
+          <Stack gap="xs">
+            <TextInput
+              size="xs"
+              label="Name of the view"
+              description="Saved in this browser"
+              maxLength={viewNameMax}
+              value={name}
+              onChange={({ currentTarget }) => setName(currentTarget.value)}
+              error={isLost && 'This browser does not store it.'}
+              data-autofocus
+            />
+            <Button size="xs" type="submit" disabled={name.trim() === ''}>
+              Save view
+            </Button>
+          </Stack>
+        </form>
+      </Popover.Dropdown>
+    </Popover>
+  )
+}

@@ -1,0 +1,39 @@
+import './column-menu.css'
+import { Menu } from '@mantine/core'
+import { useNavigate } from '@tanstack/react-router'
+import { type Choosable, columnsText } from './columns.ts'
+import { Icon } from './icon.tsx'
+
+type MenuColumn = Choosable & { head: string }
+
+type ColumnMenuProps = { columns: readonly MenuColumn[]; shown: readonly MenuColumn[] }
+
+/** Chooses the columns of a list. The choice is in the URL. */
+export function ColumnMenu({ columns, shown }: ColumnMenuProps) {
+  const navigate = useNavigate()
+  const choose = (column: MenuColumn, isShown: boolean) => {
+    const next = isShown ? [...shown, column] : shown.filter((one) => one !== column)
+    const search = (before: object) => ({ ...before, columns: columnsText(columns, next) })
+    navigate({ to: '.', search: search as never, replace: true })
+  }
+  return (
+    <Menu position="bottom-start">
+      <Menu.Target>
+        <button type="button" className="column-menu" aria-label="Columns">
+          <Icon name="gear" size={14} />
+        </button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {columns.map((column) => (
+          <Menu.CheckboxItem
+            key={column.id}
+            checked={shown.includes(column)}
+            onChange={(isShown) => choose(column, isShown)}
+          >
+            {column.head}
+          </Menu.CheckboxItem>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
