@@ -19,13 +19,15 @@ type AskProps = ButtonProps & {
   verb?: string
   /** The label of the button that closes the dialog. */
   keep?: string
+  /** The message after success. */
+  done?: string
   act: () => Promise<unknown>
   /** The consequences of the action. */
   children: ReactNode
 }
 
 /** A button that runs an action after confirmation. */
-export function AskButton({ label, title, verb, keep, act, children, ...button }: AskProps) {
+export function AskButton({ label, title, verb, keep, done, act, children, ...button }: AskProps) {
   const [isAsking, setAsking] = useState(false)
   return (
     <>
@@ -37,6 +39,7 @@ export function AskButton({ label, title, verb, keep, act, children, ...button }
           title={title}
           verb={verb ?? label}
           {...(keep && { keep })}
+          done={done}
           act={act}
           close={() => setAsking(false)}
         >

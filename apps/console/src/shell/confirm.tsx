@@ -1,7 +1,9 @@
-import { Alert, Button, Group, Modal, Text } from '@mantine/core'
+import { Alert, Button, Text } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { summaryOf } from '../form/problems.ts'
+import { Dialog, DialogButtons } from './dialog.tsx'
+import { showToast } from './toasts.ts'
 
 /** Asks before an irreversible action. Contract: `close` is also called after success. */
 export function Confirm({
@@ -9,6 +11,7 @@ export function Confirm({
   verb,
   keep = 'Cancel',
   color = 'red',
+  done,
   act,
   close,
   children,
@@ -18,26 +21,31 @@ export function Confirm({
   /** The label of the button that closes the dialog. */
   keep?: string
   color?: string
+  /** The message after success. */
+  done?: string | undefined
   act: () => Promise<unknown>
   close: () => void
   children: ReactNode
 }) {
-  const done = useMutation({ mutationFn: act, onSuccess: close })
+  const running = useMutation({
+    mutationFn: act,
+    onSuccess() {
+      close()
+      if (done) showToast(done)
+    },
+  })
   return (
-    <Modal opened onClose={close} title={title} centered>
+    <Dialog title={title} close={close}>
       <Text size="sm" component="div">
         {children}
       </Text>
-      {done.isError && <Refusal error={done.error} />}
-      <Group justify="flex-end" gap="xs" mt="lg">
-        <Button variant="default" onClick={close} data-autofocus>
-          {keep}
-        </Button>
-        <Button color={color} loading={done.isPending} onClick={() => done.mutate()}>
+      {running.isError && <Refusal error={running.error} />}
+      <DialogButtons close={close} keep={keep} isKeepFirst>
+        <Button color={color} loading={running.isPending} onClick={() => running.mutate()}>
           {verb}
         </Button>
-      </Group>
-    </Modal>
+      </DialogButtons>
+    </Dialog>
   )
 }
 
@@ -65,8 +73,8 @@ export function Failed({ of }: { of: readonly Done[] }) {
     for (const { reset } of of) reset()
   }
   return (
-    <Modal opened onClose={close} title="Action failed" centered>
+    <Dialog title="Action failed" close={close}>
       <Refusal error={error} />
-    </Modal>
+    </Dialog>
   )
 }

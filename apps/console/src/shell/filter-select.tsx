@@ -1,6 +1,9 @@
 import { Select, type SelectProps } from '@mantine/core'
 
-type FilterSelectProps<Value extends string> = Pick<SelectProps, 'searchable' | 'limit' | 'w'> & {
+type FilterSelectProps<Value extends string> = Pick<
+  SelectProps,
+  'searchable' | 'limit' | 'w' | 'comboboxProps'
+> & {
   label: string
   /** Placeholder without a filter. */
   any: string

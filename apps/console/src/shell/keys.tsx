@@ -1,5 +1,6 @@
-import { Kbd, Modal } from '@mantine/core'
+import { Kbd } from '@mantine/core'
 import { Fragment } from 'react'
+import { Dialog } from './dialog.tsx'
 import { places } from './places.ts'
 
 const keys: [string[], string][] = [
@@ -17,7 +18,7 @@ const keys: [string[], string][] = [
 /** The dialog of keyboard shortcuts. */
 export function ShortcutKeys({ close }: { close: () => void }) {
   return (
-    <Modal opened onClose={close} title="Keyboard shortcuts" centered>
+    <Dialog close={close} title="Keyboard shortcuts">
       <dl className="keys">
         {keys.map(([pressed, what]) => (
           <Fragment key={what}>
@@ -30,6 +31,6 @@ export function ShortcutKeys({ close }: { close: () => void }) {
           </Fragment>
         ))}
       </dl>
-    </Modal>
+    </Dialog>
   )
 }

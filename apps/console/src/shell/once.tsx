@@ -1,5 +1,6 @@
 import './manage.css'
-import { Button, CopyButton, Modal, Text } from '@mantine/core'
+import { Button, CopyButton, Text } from '@mantine/core'
+import { Dialog, DialogButtons } from './dialog.tsx'
 
 /** A secret that is shown only once. */
 export function Once({
@@ -14,18 +15,20 @@ export function Once({
   close: () => void
 }) {
   return (
-    <Modal opened onClose={close} title={title} centered closeOnClickOutside={false}>
+    <Dialog title={title} close={close} closeOnClickOutside={false}>
       <Text size="sm" mb="sm">
         {about}
       </Text>
       <code className="secret">{secret}</code>
-      <CopyButton value={secret}>
-        {({ copied, copy }) => (
-          <Button mt="md" onClick={copy} data-autofocus>
-            {copied ? 'Copied' : 'Copy'}
-          </Button>
-        )}
-      </CopyButton>
-    </Modal>
+      <DialogButtons close={close} keep="Done">
+        <CopyButton value={secret}>
+          {({ copied, copy }) => (
+            <Button onClick={copy} data-autofocus>
+              {copied ? 'Copied' : 'Copy'}
+            </Button>
+          )}
+        </CopyButton>
+      </DialogButtons>
+    </Dialog>
   )
 }

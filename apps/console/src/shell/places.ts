@@ -8,6 +8,7 @@ export const places = [
   { to: '/mcp-servers', label: 'MCP servers', key: 't', icon: 'plug' },
   { to: '/schedules', label: 'Schedules', key: 'd', icon: 'schedule' },
   { to: '/budgets', label: 'Budgets', key: 'b', icon: 'coins' },
+  { to: '/usage', label: 'Usage', key: 'u', icon: 'chart' },
   { to: '/operations', label: 'Operations', key: 'o', icon: 'flow' },
   { to: '/settings', label: 'Settings', key: 'e', icon: 'gear' },
 ] as const

@@ -17,10 +17,12 @@ import { Person } from './person.tsx'
 import { isAt, places } from './places.ts'
 import { Scheme } from './scheme.tsx'
 import { type Overlay, useShortcuts } from './shortcuts.ts'
-import { usePalette } from './use-palette.ts'
+import { ToastList } from './toast-list.tsx'
+import { usePreloaded } from './use-preloaded.ts'
 
 const SignIn = lazy(() => import('../login/sign-in.tsx').then((all) => ({ default: all.SignIn })))
 const Keys = lazy(() => import('./keys.tsx').then((all) => ({ default: all.ShortcutKeys })))
+const loadPalette = () => import('./palette.tsx').then((all) => all.Palette)
 
 /** The frame of every screen: menu, banners, account menu, overlays. */
 export function Shell() {
@@ -33,7 +35,8 @@ export function Shell() {
   const [overlay, setOverlay] = useState<Overlay>()
   useWindowEvent('keydown', ({ key }) => key === 'Escape' && !overlay && close())
   const closeOverlay = useCallback(() => setOverlay(undefined), [])
-  const { Palette, typed } = usePalette(overlay === 'palette' && !isAsking, closeOverlay)
+  const isSearching = overlay === 'palette' && !isAsking
+  const { Part: Palette, typed } = usePreloaded(loadPalette, isSearching, closeOverlay)
   useShortcuts({ show: setOverlay, isOff: isAsking })
   return (
     <>
@@ -73,6 +76,7 @@ export function Shell() {
             </div>
           </AppShell.Main>
         </AppShell>
+        <ToastList />
         {signOutRequest.isAsked && <SignOutQuestion close={signOutRequest.close} />}
         <Suspense>
           {overlay === 'palette' && Palette && (

@@ -9,6 +9,15 @@ const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle:
 /** Formats a time in the local time zone, to the second. */
 export const exactTimeOf = (at: string) => exact.format(new Date(at))
 
+const clocks = {
+  minute: new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' }),
+  second: new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' }),
+}
+
+/** Formats the time of day in the local time zone: `14:05`, `14:05:30`. */
+export const clockTime = (at: string | number, to: keyof typeof clocks = 'minute') =>
+  clocks[to].format(new Date(at))
+
 const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 /** Formats a time relative to now. */
 export function agoOf(at: string, now: number): string {

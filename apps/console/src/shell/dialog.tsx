@@ -1,0 +1,38 @@
+import { Button, Group, Modal, type ModalProps } from '@mantine/core'
+import type { ReactNode } from 'react'
+
+type DialogProps = Omit<ModalProps, 'opened' | 'onClose'> & {
+  title: string
+  close: () => void
+  children: ReactNode
+}
+
+/** A dialog: title, content, and at its end `DialogButtons`. */
+export const Dialog = ({ close, children, ...modal }: DialogProps) => (
+  <Modal opened onClose={close} centered {...modal}>
+    {children}
+  </Modal>
+)
+
+type ButtonsProps = {
+  close: () => void
+  /** The label of the button that closes the dialog. */
+  keep?: string
+  /** Focuses the button that closes the dialog. */
+  isKeepFirst?: boolean
+  /** Further actions, at the left. */
+  others?: ReactNode
+  /** The action. */
+  children: ReactNode
+}
+
+/** The buttons of a dialog, at the right: cancel, then the action. */
+export const DialogButtons = ({ close, keep, isKeepFirst, others, children }: ButtonsProps) => (
+  <Group justify="flex-end" gap="xs" mt="md">
+    {others && <div className="dialog-others">{others}</div>}
+    <Button variant="default" onClick={close} {...(isKeepFirst && { 'data-autofocus': true })}>
+      {keep ?? 'Cancel'}
+    </Button>
+    {children}
+  </Group>
+)
