@@ -1,29 +1,35 @@
 import './session.css'
-import { Anchor, Button } from '@mantine/core'
+import { Anchor } from '@mantine/core'
 import { useThrottledValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
-import { type DragEvent, lazy, memo, Suspense, useEffect, useMemo, useRef, useState } from 'react'
+import { type DragEvent, lazy, memo, Suspense, useEffect, useMemo, useRef } from 'react'
 import { invalidate } from '../client.ts'
-import { statusOf } from '../errors.ts'
 import { useAgent } from '../queries/agents.ts'
 import { fileKeys } from '../queries/files.ts'
 import { sessionKeys } from '../queries/keys.ts'
 import { sessionQuery } from '../queries/sessions.ts'
-import { State, type StateKind } from '../shell/entry.tsx'
-import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { Screen } from '../shell/screen.tsx'
+import { Skeleton } from '../shell/skeleton.tsx'
+import { State, type StateKind } from '../shell/state.tsx'
+import { Tabs } from '../shell/tabs.tsx'
 import { useAttachments } from './composer/attachments.ts'
 import { Composer } from './composer/composer.tsx'
-import { type Outgoing, useOutgoing } from './composer/outbox.ts'
-import { OutgoingMessage } from './composer/outgoing.tsx'
-import { Conversation } from './conversation/conversation.tsx'
+import { useOutgoing } from './composer/outbox.ts'
+import { ConnectionLost } from './connection-lost.tsx'
+import { Conversation, useFinding } from './conversation/conversation.tsx'
 import { Keeping } from './conversation/kept.tsx'
 import { SessionPlace } from './conversation/session-place.tsx'
 import { type Followed, useTranscript } from './conversation/use-transcript.ts'
 import { panels } from './panels/panels.ts'
-import { WhyLine } from './panels/why.tsx'
+import { SessionActions } from './session-actions.tsx'
 import { useTabSign } from './tab-sign.ts'
 
+const Gone = lazy(() => import('./gone.tsx').then((all) => ({ default: all.Gone })))
+const LossNotice = lazy(() =>
+  import('./loss-notice.tsx').then((all) => ({ default: all.LossNotice })),
+)
+const WhyWords = lazy(() => import('./panels/why.tsx').then((all) => ({ default: all.WhyWords })))
 const BudgetWait = lazy(() =>
   import('./conversation/budget-wait.tsx').then((all) => ({ default: all.BudgetWait })),
 )
@@ -46,6 +52,7 @@ function Live({ sessionId }: { sessionId: string }) {
   const session = useQuery(sessionQuery(sessionId)).data
   const outgoing = useOutgoing(sessionId, events)
   const attachments = useAttachments(sessionId)
+  const finding = useFinding()
   useFresh(sessionId, followed)
   const now = useRef(events)
   now.current = events
@@ -54,7 +61,13 @@ function Live({ sessionId }: { sessionId: string }) {
   const { budget_id: budgetId, needed } = (isActive && session?.waiting_for) || {}
   const [kind, word] = budgetId ? (['warn', 'waiting for budget'] as const) : stateOf(followed)
   useTabSign(kind === 'warn')
-  if (error) return <Gone error={error} outgoing={outgoing} />
+  if (error) {
+    return (
+      <Suspense>
+        <Gone error={error} outgoing={outgoing} />
+      </Suspense>
+    )
+  }
   const title = session ? (session.title ?? session.preview ?? 'New session') : ''
   return (
     <SessionPlace value={place}>
@@ -64,13 +77,19 @@ function Live({ sessionId }: { sessionId: string }) {
         actions={
           <>
             <AgentLink id={session?.agent_id} />
+            <SessionActions
+              sessionId={sessionId}
+              title={title}
+              transcript={transcript}
+              find={finding.open}
+            />
             <span role="status" className="session-now">
               {isLoaded && <State kind={kind}>{word}</State>}
             </span>
           </>
         }
       >
-        <Tabs />
+        <SessionTabs panel={panel} />
         <div className="session" data-panel={panel}>
           <section
             className="session-main"
@@ -81,20 +100,20 @@ function Live({ sessionId }: { sessionId: string }) {
               attachments.add([...event.dataTransfer.files])
             }}
           >
-            <LossNotice losses={followed.losses} />
-            {isLoaded && !isConnected && (
-              <div className="offline" role="status">
-                Connection lost. Reconnecting…
-              </div>
-            )}
+            <Suspense>{followed.losses > 0 && <LossNotice losses={followed.losses} />}</Suspense>
+            {isLoaded && !isConnected && <ConnectionLost />}
             <Conversation
               transcript={transcript}
               outgoing={outgoing}
               isLoaded={isLoaded}
               messageId={message}
+              finding={finding}
             />
             <Suspense>{budgetId && <BudgetWait budgetId={budgetId} needed={needed} />}</Suspense>
-            <WhyLine sessionId={sessionId} isActive={isActive} />
+            {/* Keeps its height while it is empty. */}
+            <div className="why-line" role="status">
+              <Suspense>{isActive && <WhyWords sessionId={sessionId} />}</Suspense>
+            </div>
             <Composer
               session={session}
               sessionId={sessionId}
@@ -104,7 +123,7 @@ function Live({ sessionId }: { sessionId: string }) {
           </section>
           {panel && (
             <section className="session-panel" aria-label={labelOf(panel)}>
-              <Suspense>
+              <Suspense fallback={<Skeleton />}>
                 <Panel name={panel} events={events} sessionId={sessionId} />
               </Suspense>
             </section>
@@ -115,21 +134,9 @@ function Live({ sessionId }: { sessionId: string }) {
   )
 }
 
-/** Shown until dismissed: a database failover may have lost the latest events. */
-function LossNotice({ losses }: { losses: number }) {
-  const [read, setRead] = useState(0)
-  if (losses === read) return null
-  return (
-    <div className="offline" role="status">
-      The server lost recent events. The conversation was reloaded.{' '}
-      <Button size="compact-xs" variant="default" onClick={() => setRead(losses)}>
-        Dismiss
-      </Button>
-    </div>
-  )
+function labelOf(name: string) {
+  return name.slice(0, 1).toUpperCase() + name.slice(1)
 }
-
-const labelOf = (name: string) => name.slice(0, 1).toUpperCase() + name.slice(1)
 
 function stateOf({ transcript: { status, waitingFor } }: Followed): [StateKind, string] {
   if (waitingFor.length > 0) return ['warn', 'waiting for you']
@@ -151,21 +158,11 @@ function AgentLink({ id }: { id: string | undefined }) {
   )
 }
 
+const tabs = [undefined, ...panels].map((tab) => ({ tab, label: labelOf(tab ?? 'conversation') }))
+
 /** Tabs of the session. On a phone a panel replaces the conversation. */
-const Tabs = memo(() => (
-  <nav className="session-tabs" aria-label="Session views">
-    {[undefined, ...panels].map((name) => (
-      <Link
-        key={name ?? 'conversation'}
-        from="/sessions/$sessionId"
-        to="."
-        search={(before) => ({ ...before, panel: name })}
-        activeOptions={{ exact: true, includeSearch: true }}
-      >
-        {name ? labelOf(name) : 'Conversation'}
-      </Link>
-    ))}
-  </nav>
+const SessionTabs = memo(({ panel }: { panel: (typeof panels)[number] | undefined }) => (
+  <Tabs label="Session views" tabs={tabs} current={panel} param="panel" isKeeping />
 ))
 
 /** Minimum interval between refetches. */
@@ -181,27 +178,4 @@ function useFresh(sessionId: string, { isLoaded, ...followed }: Followed) {
   useEffect(() => {
     if (isLoaded && filesAt > 0) invalidate(fileKeys(sessionId))
   }, [sessionId, isLoaded, filesAt])
-}
-
-function Gone({ error, outgoing }: { error: unknown; outgoing: readonly Outgoing[] }) {
-  if (statusOf(error) !== 404) {
-    return <Failure error={error} retry={() => location.reload()} />
-  }
-  return (
-    <Screen title="Session">
-      <Empty title="Session not found">
-        It may have been deleted.
-        <div>
-          <Button component={Link} to="/" mt="sm" size="xs">
-            View sessions
-          </Button>
-        </div>
-      </Empty>
-      <div className="unsent-messages">
-        {outgoing.map((one) => (
-          <OutgoingMessage key={one.id} outgoing={one} />
-        ))}
-      </div>
-    </Screen>
-  )
 }

@@ -90,7 +90,7 @@ export const Composer = memo((composing: Composing) => {
         </div>
       )}
       {sending.problem !== '' && (
-        <Text size="sm" c="red" role="alert">
+        <Text size="sm" c="var(--outlast-fail-text)" role="alert">
           Not sent. {sending.problem}
         </Text>
       )}

@@ -2,7 +2,7 @@ import { Select } from '@mantine/core'
 import type { ModelWithProvider, Session } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { useAgent } from '../../queries/agents.ts'
-import { modelsQuery } from '../../queries/models.ts'
+import { modelsQuery, pickable } from '../../queries/models.ts'
 import type { MessageDraft } from './drafts.ts'
 
 type Choosing = {
@@ -19,6 +19,7 @@ export function ControlsChoice({ session, draft: { modelId, effort }, change }: 
   const known = models.find(({ id }) => id === (modelId ?? usual)) ?? models.find(isUsual)
   const efforts = effortsOf(known)
   const own = models.find(({ id }) => id === usual) ?? models.find(isUsual)
+  const { usable, others } = pickable(models, modelId)
   return (
     <>
       <Select
@@ -28,12 +29,13 @@ export function ControlsChoice({ session, draft: { modelId, effort }, change }: 
         searchable
         clearable
         nothingFoundMessage="No models match"
-        data={models
-          .filter(({ status }) => status === 'active')
-          .map(({ id, display_name, provider_name }) => ({
+        data={[
+          ...usable.map(({ id, display_name, provider_name }) => ({
             value: id,
             label: `${display_name} · ${provider_name}`,
-          }))}
+          })),
+          ...others,
+        ]}
         value={modelId}
         onChange={(id) => change({ modelId: id, effort: null })}
         w={170}

@@ -2,7 +2,7 @@ import { Button, Group } from '@mantine/core'
 import type { Budget } from '@outlast/sdk'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { TopUp } from '../../budgets/forms.tsx'
+import { ChangeLimit, TopUp } from '../../budgets/forms.tsx'
 import { amountText } from '../../budgets/words.ts'
 import { invalidate, outlast } from '../../client.ts'
 import { budgetQuery } from '../../queries/budgets.ts'
@@ -36,7 +36,7 @@ function Paused({ budget: { id } }: { budget: Budget }) {
   })
   if (!mayResume) return <>It is paused. An administrator can resume it.</>
   return (
-    <Group gap="xs" component="span">
+    <Group gap="xs" component="span" display="inline-flex">
       It is paused.
       <Button
         size="compact-xs"
@@ -51,16 +51,22 @@ function Paused({ budget: { id } }: { budget: Budget }) {
   )
 }
 
+const dialogs = { 'Top up': TopUp, 'Raise limit': ChangeLimit }
+type Dialog = keyof typeof dialogs
+
 function UsedUp({ budget }: { budget: Budget }) {
-  const [isAdding, setAdding] = useState(false)
+  const [open, setOpen] = useState<Dialog>()
   const mayAdd = useMay('admin')
   if (!mayAdd) return <>An administrator can add to it.</>
+  const Form = open && dialogs[open]
   return (
-    <>
-      <Button size="compact-xs" variant="default" onClick={() => setAdding(true)}>
-        Top up
-      </Button>
-      {isAdding && <TopUp budget={budget} close={() => setAdding(false)} />}
-    </>
+    <Group gap="xs" component="span">
+      {(Object.keys(dialogs) as Dialog[]).map((name) => (
+        <Button key={name} size="compact-xs" variant="default" onClick={() => setOpen(name)}>
+          {name}
+        </Button>
+      ))}
+      {Form && <Form budget={budget} close={() => setOpen(undefined)} />}
+    </Group>
   )
 }

@@ -1,11 +1,15 @@
-import { Button, Loader } from '@mantine/core'
-import type { Transcript, TranscriptItem } from '@outlast/sdk'
+import { Button } from '@mantine/core'
+import { useWindowEvent } from '@mantine/hooks'
+import type { ToolCallItem, Transcript, TranscriptItem } from '@outlast/sdk'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { Icon } from '../../shell/icon.tsx'
 import { Empty } from '../../shell/screen.tsx'
+import { Skeleton } from '../../shell/skeleton.tsx'
+import { usePreloaded } from '../../shell/use-preloaded.ts'
 import type { Outgoing } from '../composer/outbox.ts'
 import { OutgoingMessage } from '../composer/outgoing.tsx'
+import { todosOf } from '../tools/arguments.ts'
 import { Announcer } from './announcer.tsx'
 import { Item } from './items.tsx'
 
@@ -14,9 +18,21 @@ type Line = { key: string; item?: TranscriptItem; outgoing?: Outgoing }
 type Section = Transcript['sections'][number]
 
 const linesOf = (transcript: Transcript, outgoing: readonly Outgoing[]): Line[] => [
-  ...transcript.sections.flatMap(linesOfSection),
+  ...withoutOldPlans(transcript.sections.flatMap(linesOfSection)),
   ...outgoing.map((one) => ({ key: one.key, outgoing: one })),
 ]
+
+/** Keeps the newest plan of each turn: a call replaces the whole list. The trace has all calls. */
+function withoutOldPlans(lines: readonly Line[]): Line[] {
+  const newest = new Map<string | undefined, string>()
+  for (const { key, item } of lines) if (isPlan(item)) newest.set(item.turnId, key)
+  return lines.filter(({ key, item }) => !isPlan(item) || newest.get(item.turnId) === key)
+}
+
+const isPlan = (item: TranscriptItem | undefined): item is ToolCallItem =>
+  item?.kind === 'tool_call' &&
+  item.status !== 'failed' &&
+  todosOf(item.name, item.arguments) !== undefined
 
 /** Lines by section. A streamed word changes only one section of a long conversation. */
 const known = new WeakMap<Section, Line[]>()
@@ -49,16 +65,44 @@ const isRepeated = (item: TranscriptItem, next: TranscriptItem | undefined) =>
 const heights = { tool_call: 46, user_message: 70, agent_message: 140, notice: 40 }
 const nearPx = 80
 
+const loadFindBar = () => import('./find-bar.tsx').then((all) => all.FindBar)
+
+export type Finding = ReturnType<typeof useFinding>
+
+/** The search in a conversation. Ctrl+F opens it instead of the browser's. */
+export function useFinding() {
+  const [isOpen, setOpen] = useState(false)
+  const close = useCallback(() => setOpen(false), [])
+  const { Part: FindBar, typed } = usePreloaded(loadFindBar, isOpen, close)
+  useWindowEvent('keydown', (event) => {
+    const isFind = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'f'
+    if (!isFind || event.shiftKey || event.altKey || !isHere(event.target)) return
+    event.preventDefault()
+    setOpen(true)
+  })
+  return { isOpen, open: () => setOpen(true), close, FindBar, typed }
+}
+
+/** True in the conversation, its composer and outside of all parts. Again in the field: false. */
+function isHere(target: EventTarget | null): boolean {
+  if (document.querySelector('[role="dialog"]')) return false
+  const element = target as HTMLElement
+  if (element === document.body) return true
+  return !element.closest('.find-bar') && element.closest('.session-main, .shared') !== null
+}
+
 type Shown = {
   transcript: Transcript
   outgoing: readonly Outgoing[]
   isLoaded: boolean
   /** The message that a link points to. */
   messageId: string | undefined
+  /** The search in it. */
+  finding?: Finding
 }
 
 /** The virtualized conversation. It follows new rows while the user is at its end. */
-export function Conversation({ transcript, outgoing, isLoaded, messageId }: Shown) {
+export function Conversation({ transcript, outgoing, isLoaded, messageId, finding }: Shown) {
   const box = useRef<HTMLDivElement>(null)
   const { sections } = transcript
   // biome-ignore lint/correctness/useExhaustiveDependencies: lines derive from the sections only
@@ -91,6 +135,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
   useLayoutEffect(() => {
     if (lastSent) virtual.scrollToEnd()
   }, [lastSent])
+  const [found, setFound] = useState<string>()
   const news = useNews(lines.length, virtual.isAtEnd(nearPx))
   return (
     <div className="conversation-frame">
@@ -110,39 +155,70 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
               className="line"
               style={{ transform: `translateY(${start}px)` }}
             >
-              <Shown line={lines[index]!} messageId={messageId} />
+              <Shown line={lines[index]!} messageId={messageId} isFound={key === found} />
             </div>
           ))}
         </div>
         {isLoaded && lines.length === 0 && <Beginning />}
         {!isLoaded && (
           <div className="on-its-way">
-            <Loader size="sm" aria-label="Loading conversation" />
+            <Skeleton of="text" />
           </div>
         )}
       </section>
       {isLoaded && <Announcer transcript={transcript} />}
-      {news !== undefined && (
-        <Button
-          className="to-end"
-          size="xs"
-          radius="xl"
-          leftSection={<Icon name="down" />}
-          onClick={() => virtual.scrollToEnd()}
-        >
-          {news ? 'New messages' : 'Jump to latest'}
-        </Button>
+      {finding?.isOpen && finding.FindBar && (
+        <finding.FindBar
+          lines={lines}
+          box={box}
+          close={finding.close}
+          initial={finding.typed.current}
+          {...findIn(virtual, keys, setFound)}
+        />
       )}
+      <ToEnd news={news} go={() => virtual.scrollToEnd()} />
     </div>
   )
 }
 
-function Shown({ line, messageId }: { line: Line; messageId: string | undefined }) {
+/** The button that returns to the end. */
+function ToEnd({ news, go }: { news: boolean | undefined; go: () => void }) {
+  if (news === undefined) return null
+  return (
+    <Button
+      className="to-end"
+      size="xs"
+      radius="xl"
+      leftSection={<Icon name="down" />}
+      onClick={go}
+    >
+      {news ? 'New messages' : 'Jump to latest'}
+    </Button>
+  )
+}
+
+type Rows = Pick<
+  ReturnType<typeof useVirtualizer<HTMLDivElement, Element>>,
+  'range' | 'scrollToIndex'
+>
+
+/** Reads and moves the view for a search, and marks the row that is found. */
+const findIn = (rows: Rows, keys: readonly string[], mark: (key: string | undefined) => void) => ({
+  first: () => rows.range?.startIndex ?? 0,
+  show(at: number | undefined) {
+    mark(at === undefined ? undefined : keys[at])
+    if (at !== undefined) rows.scrollToIndex(at, { align: 'center' })
+  },
+})
+
+type ShownProps = { line: Line; messageId: string | undefined; isFound: boolean }
+
+function Shown({ line, messageId, isFound }: ShownProps) {
   if (line.outgoing) return <OutgoingMessage outgoing={line.outgoing} />
   if (!line.item) return null
   const isMeant = messageId !== undefined && isOf(line.item, messageId)
   return (
-    <div className={isMeant ? 'meant' : undefined}>
+    <div className={isMeant || isFound ? 'meant' : undefined}>
       <Item item={line.item} />
     </div>
   )

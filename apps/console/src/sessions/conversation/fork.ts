@@ -38,6 +38,7 @@ const closing = {
   'turn.failed': 'ignored',
   'turn.cancelled': 'ignored',
   'session.idled': 'closes',
+  'feedback.given': 'ignored',
 } satisfies Record<EventType, 'closes' | 'ignored'>
 
 function indexOf(events: readonly Event[], messageId: string): number {

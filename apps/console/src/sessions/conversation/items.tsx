@@ -6,16 +6,27 @@ import type {
   TranscriptItem,
   UserMessage,
 } from '@outlast/sdk'
-import { memo, type ReactElement } from 'react'
+import { lazy, memo, type ReactElement, Suspense } from 'react'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { Icon } from '../../shell/icon.tsx'
 import { Json } from '../tools/json.tsx'
 import { ToolCard } from '../tools/tool-card.tsx'
 import { WritingCallLine } from '../tools/writing-call.tsx'
+import { Action } from './action.tsx'
+import { MessageFacts, ReplyFacts } from './facts.tsx'
 import { useKept } from './kept.tsx'
 import { LongText } from './long-text.tsx'
-import { MessageActions } from './message-actions.tsx'
 import { Picture, UploadedPicture } from './picture.tsx'
+import { usePlace } from './session-place.tsx'
+
+const MessageEdit = lazy(() =>
+  import('./message-edit.tsx').then((all) => ({ default: all.MessageEdit })),
+)
+
+const MessageActions = lazy(() =>
+  import('./message-actions.tsx').then((all) => ({ default: all.MessageActions })),
+)
+const ReplyLine = lazy(() => import('./reply-line.tsx').then((all) => ({ default: all.ReplyLine })))
 
 /** One item of a conversation. Re-renders only when the item changed. */
 export const Item = memo(({ item }: { item: TranscriptItem }) => {
@@ -31,7 +42,17 @@ export const Item = memo(({ item }: { item: TranscriptItem }) => {
   }
 })
 
-function UserBubble({ item: { id, content, text, isQueued } }: { item: UserMessage }) {
+function UserBubble({ item }: { item: UserMessage }) {
+  const { id, content, text, isQueued } = item
+  const { isReadOnly } = usePlace()
+  const [isEditing, setEditing] = useKept(`edit ${id}`, false)
+  if (isEditing) {
+    return (
+      <Suspense>
+        <MessageEdit item={item} close={() => setEditing(false)} />
+      </Suspense>
+    )
+  }
   return (
     <div className="said">
       <div className="message user">
@@ -42,7 +63,18 @@ function UserBubble({ item: { id, content, text, isQueued } }: { item: UserMessa
           </Text>
         )}
       </div>
-      <MessageActions messageId={id} text={text} isBefore />
+      <div className="message-line">
+        {!isReadOnly && (
+          <Suspense>
+            <MessageActions messageId={id} text={text} isBefore>
+              {!isQueued && (
+                <Action label="Edit and send again" icon="edit" onClick={() => setEditing(true)} />
+              )}
+            </MessageActions>
+          </Suspense>
+        )}
+        <MessageFacts item={item} />
+      </div>
     </div>
   )
 }
@@ -58,9 +90,11 @@ export function UserParts({ name, content }: { name: string; content: readonly P
 }
 
 function UserPart({ name, part }: { name: string; part: Part }) {
+  const { isReadOnly } = usePlace()
   if (part.type === 'text') return <LongText name={name} text={part.text} />
   if (part.type === 'image') return <Picture part={part} />
   if (part.type === 'image_file') {
+    if (isReadOnly) return <Line text={`Image: ${part.filename ?? part.image_id}`} />
     return <UploadedPicture id={part.image_id} name={part.filename ?? 'Image'} />
   }
   return <Code block>{JSON.stringify(part, null, 2)}</Code>
@@ -69,14 +103,13 @@ function UserPart({ name, part }: { name: string; part: Part }) {
 /** Longer texts are shown plain, because rendering Markdown takes too long. */
 const markdownLengthMax = 100_000
 
-function AgentReply({
-  item: { key, id, text, thinking, writing, isStreaming, attempt, output, outputErrors },
-}: {
-  item: AgentMessage
-}) {
+function AgentReply({ item }: { item: AgentMessage }) {
+  const { key, id, text, thinking, writing, isStreaming, attempt } = item
+  const { output, outputErrors } = item
+  const { isReadOnly } = usePlace()
   return (
     <div className="answered">
-      <div className="message agent">
+      <div className="message agent" data-streaming={isStreaming}>
         {thinking !== '' && (
           <Thinking name={key} text={thinking} isThinking={isStreaming && text === ''} />
         )}
@@ -105,7 +138,22 @@ function AgentReply({
           </Text>
         )}
       </div>
-      {!isStreaming && id && text !== '' && <MessageActions messageId={id} text={text} />}
+      {!isStreaming &&
+        id &&
+        text !== '' &&
+        (isReadOnly ? (
+          <ReplyFacts item={{ ...item, usage: undefined }} />
+        ) : (
+          <Suspense
+            fallback={
+              <div className="message-line">
+                <ReplyFacts item={item} />
+              </div>
+            }
+          >
+            <ReplyLine item={item} id={id} />
+          </Suspense>
+        ))}
     </div>
   )
 }

@@ -1,13 +1,14 @@
-import { ActionIcon, Group, Tooltip } from '@mantine/core'
-import { useClipboard } from '@mantine/hooks'
+import { Group } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
 import { invalidate, outlast } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
 import { sessionKeys } from '../../queries/keys.ts'
-import { Icon, type IconName } from '../../shell/icon.tsx'
 import { writeDraft } from '../composer/drafts.ts'
+import { Action, CopyAction } from './action.tsx'
 import { sequenceAfter, sequenceBefore } from './fork.ts'
+import { useRetake } from './retake.ts'
 import { usePlace } from './session-place.tsx'
 
 type About = {
@@ -15,10 +16,12 @@ type About = {
   text: string
   /** The fork ends before the message, and the message becomes its draft. */
   isBefore?: boolean
+  /** Further actions. */
+  children?: ReactNode
 }
 
 /** Actions for a message. Visible on hover and keyboard focus. */
-export function MessageActions({ messageId, text, isBefore = false }: About) {
+export function MessageActions({ messageId, text, isBefore = false, children }: About) {
   const { sessionId, eventsNow } = usePlace()
   const navigate = useNavigate()
   const fork = useMutation({
@@ -43,37 +46,25 @@ export function MessageActions({ messageId, text, isBefore = false }: About) {
         onClick={() => fork.mutate()}
         isBusy={fork.isPending}
       />
+      {children}
       {fork.isError && <span role="alert">{sentenceOf(fork.error)}</span>}
     </Group>
   )
 }
 
-export function CopyAction({ label, icon, text }: { label: string; icon: IconName; text: string }) {
-  const { copy, copied, error } = useClipboard({ timeout: 1_500 })
+/** Sends the message of a turn again. */
+export function Regenerate({ turnId }: { turnId: string }) {
+  const { eventsNow } = usePlace()
+  const retake = useRetake()
+  function regenerate() {
+    const messageId = eventsNow().find(({ context }) => context.turn_id === turnId)?.context
+      .input_message_id
+    if (messageId) retake.mutate({ messageId })
+  }
   return (
-    <Action
-      label={error ? 'The browser blocked copying' : copied ? 'Copied' : label}
-      icon={copied ? 'check' : icon}
-      onClick={() => copy(text)}
-    />
-  )
-}
-
-type ActionProps = { label: string; icon: IconName; onClick: () => void; isBusy?: boolean }
-
-export function Action({ label, icon, onClick, isBusy = false }: ActionProps) {
-  return (
-    <Tooltip label={label} openDelay={300}>
-      <ActionIcon
-        variant="subtle"
-        color="gray"
-        size="sm"
-        aria-label={label}
-        onClick={onClick}
-        loading={isBusy}
-      >
-        <Icon name={icon} size={15} />
-      </ActionIcon>
-    </Tooltip>
+    <>
+      <Action label="Regenerate" icon="again" onClick={regenerate} isBusy={retake.isPending} />
+      {retake.isError && <span role="alert">{sentenceOf(retake.error)}</span>}
+    </>
   )
 }

@@ -5,6 +5,8 @@ export type OpenSession = {
   sessionId: string
   /** Returns the events that are stored at the time of the call. */
   eventsNow: () => readonly Event[]
+  /** The viewer has a link, and no account: no actions. */
+  isReadOnly?: boolean
 }
 
 /** The session of a part of the screen. The object is stable, so that items do not re-render. */

@@ -78,13 +78,17 @@ const changedBy = {
   'turn.failed': 'ignored',
   'turn.cancelled': 'ignored',
   'session.idled': 'state',
+  'feedback.given': 'ignored',
 } satisfies Record<EventType, 'state' | 'files' | 'ignored'>
 
 /** Enough for a server restart. */
 const retriesMax = 30
 
-/** Follows a session from its first event. Renders at most once per frame. */
-export function useTranscript(sessionId: string): Followed {
+/**
+ * Follows a session from its first event. Renders at most once per frame. Another `client` than the
+ * user's sends no messages.
+ */
+export function useTranscript(sessionId: string, client = outlast): Followed {
   const [followed, setFollowed] = useState(nothing)
 
   useEffect(() => {
@@ -111,7 +115,7 @@ export function useTranscript(sessionId: string): Followed {
     }
     const onConnection = ({ isOpen }: { isOpen: boolean; error?: OutlastError }) => {
       show({ isConnected: isOpen })
-      if (isOpen) sendWaiting()
+      if (isOpen && client === outlast) sendWaiting()
     }
 
     /** Drops events that the log no longer contains. The stream sends their replacements. */
@@ -128,7 +132,7 @@ export function useTranscript(sessionId: string): Followed {
       const { signal } = leaving
       let { transcript } = nothing
       let changes = {}
-      for await (const event of outlast.events.list(sessionId, {}, { signal, retriesMax })) {
+      for await (const event of client.events.list(sessionId, {}, { signal, retriesMax })) {
         transcript = addEvent(transcript, event)
         changes = { ...changes, ...take(event) }
       }
@@ -136,7 +140,7 @@ export function useTranscript(sessionId: string): Followed {
       // The id lets the server detect that its log differs from the one that was read.
       const since_id = events.at(-1)?.id
       const options = { signal, since_id, onConnection, onHistoryChanged }
-      for await (const event of outlast.events.stream(sessionId, options)) {
+      for await (const event of client.events.stream(sessionId, options)) {
         show({ transcript: addEvent(now.transcript, event), ...take(event) })
       }
     }
@@ -147,7 +151,7 @@ export function useTranscript(sessionId: string): Followed {
       leaving.abort()
       cancelAnimationFrame(frame)
     }
-  }, [sessionId])
+  }, [sessionId, client])
 
   return followed
 }

@@ -17,21 +17,24 @@ import { ActButton, AskButton } from '../../shell/act-button.tsx'
 import { Ago } from '../../shell/ago.tsx'
 import { Problem } from '../../shell/problem.tsx'
 import { Failure } from '../../shell/screen.tsx'
+import { Skeleton } from '../../shell/skeleton.tsx'
 import { withLocalTimes } from '../../shell/times.ts'
-import { CopyAction } from '../conversation/message-actions.tsx'
+import { CopyAction } from '../conversation/action.tsx'
 import { ToolRules } from '../tools/tool-rules.tsx'
+import { Family } from './family.tsx'
 import { PromptPreview } from './preview.tsx'
 
 /** State, metadata, prompt preview and settings of a session. */
 export function DetailsPanel({ sessionId }: { sessionId: string }) {
   const { data: session, error, refetch } = useQuery(sessionQuery(sessionId))
   if (error) return <Failure error={error} retry={refetch} />
-  if (!session) return null
+  if (!session) return <Skeleton of="text" />
   return (
     <Stack className="scroll details" gap="lg">
       <Why sessionId={sessionId} />
       <Editing session={session} />
       <Facts session={session} />
+      <Family session={session} />
       <PromptPreview sessionId={sessionId} />
       <ToolRules owner="session" id={sessionId} />
       <LegalHold session={session} />
@@ -67,6 +70,7 @@ function Editing({ session }: { session: Session }) {
     stored: session,
     draftOf: editedOf,
     save: (draft) => outlast.sessions.update(session.id, draft),
+    done: 'Session saved',
     onSaved(changed) {
       queryClient.setQueryData(sessionQuery(session.id).queryKey, changed)
       invalidate(sessionKeys.lists)
@@ -202,6 +206,7 @@ function Ending({ session: { id: sessionId, legal_hold } }: { session: Session }
           label="Delete session"
           title="Delete this session?"
           verb="Delete session"
+          done="Session deleted"
           act={remove}
           variant="light"
           color="red"

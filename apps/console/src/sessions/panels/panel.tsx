@@ -14,7 +14,7 @@ type About = { name: PanelName; events: readonly Event[]; sessionId: string }
 export const Panel = memo(({ name, events, sessionId }: About) => {
   switch (name) {
     case 'timeline':
-      return <TimelinePanel events={events} />
+      return <TimelinePanel events={events} sessionId={sessionId} />
     case 'events':
       return <EventsPanel events={events} />
     case 'files':

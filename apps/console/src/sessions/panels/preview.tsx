@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { sessionPreviewQuery } from '../../queries/sessions.ts'
 import { Icon } from '../../shell/icon.tsx'
 import { Failure } from '../../shell/screen.tsx'
+import { Skeleton } from '../../shell/skeleton.tsx'
 import { Json } from '../tools/json.tsx'
 
 /** The prompt and tools of the next model call. */
@@ -23,11 +24,11 @@ export function PromptPreview({ sessionId }: { sessionId: string }) {
 function Given({ sessionId }: { sessionId: string }) {
   const { data, error, refetch } = useQuery(sessionPreviewQuery(sessionId))
   if (error) return <Failure error={error} retry={refetch} />
-  if (!data) return null
+  if (!data) return <Skeleton of="text" />
   return (
     <div className="given">
       {data.warnings.map((warning) => (
-        <Text key={warning} size="sm" c="orange" role="alert">
+        <Text key={warning} size="sm" c="var(--outlast-wait-text)" role="alert">
           {warning}
         </Text>
       ))}

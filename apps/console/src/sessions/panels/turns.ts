@@ -2,6 +2,7 @@ import {
   type Event,
   type StepAttempt,
   type TokenUsage,
+  type ToolCall,
   type TurnStep,
   type TurnSteps,
   turnStepsOf,
@@ -22,13 +23,24 @@ export type Span = {
   error?: string | undefined
   /** Facts for the details line. */
   details: string[]
+  /** 0: a model call, 1: a call of its reply, 2: a wait of that call. */
+  depth: number
+  /** Tokens and cost of a model call that has ended. */
+  usage: TokenUsage | undefined
+  /** `sequence` of the `llm.generation` of a model call that has ended. */
+  generation: number | undefined
+  call: ToolCall | undefined
 }
+
+type StoredInput = NonNullable<TurnSteps['input']>['data']['message']
 
 export type TurnStatus = 'running' | 'completed' | 'failed' | 'cancelled'
 
 export type Turn = {
   id: string
   number: number
+  /** The message that the turn answers, if it is among the events. */
+  input: StoredInput | undefined
   status: TurnStatus
   startMs: number
   endMs: number | undefined
@@ -43,6 +55,7 @@ export const turnsOf = (events: readonly Event[]): Turn[] =>
   turnStepsOf(events).map((turn, index) => ({
     id: turn.turnId,
     number: index + 1,
+    input: turn.input?.data.message,
     status: statusOf(turn),
     startMs: timeOf(turn.first),
     endMs: turn.ended && timeOf(turn.ended),
@@ -84,15 +97,37 @@ function added(one: TokenUsage, other: TokenUsage): TokenUsage {
   }
 }
 
-/** Returns the spans of a turn, without the time in the queue. */
-const spansOf = (turn: TurnSteps): Span[] =>
-  turn.steps
-    .filter(({ kind }) => kind !== 'queue')
-    .flatMap((step) =>
-      step.attempts.map((attempt, at) => ({ attempt, span: spanOf(turn, step, at) })),
-    )
-    .sort((a, b) => sequenceOf(a.attempt.began) - sequenceOf(b.attempt.began))
-    .map(({ span }) => span)
+/** Returns the spans of a turn as the rows of a tree, without the time in the queue. */
+function spansOf(turn: TurnSteps): Span[] {
+  const rows: { order: number[]; span: Span }[] = []
+  const begun = new Map<string, number>()
+  let group = 0
+  for (const step of turn.steps) {
+    if (step.kind === 'queue') continue
+    const first = sequenceOf(step.attempts[0]!.began)
+    const id = callOf(step)?.id
+    if (id === undefined) group = first
+    else if (!begun.has(id)) begun.set(id, first)
+    const place = id === undefined ? 0 : begun.get(id)!
+    for (const [at, { began }] of step.attempts.entries()) {
+      const order = [group, place, isWait(step) ? 1 : 0, sequenceOf(began)]
+      rows.push({ order, span: spanOf(turn, step, at) })
+    }
+  }
+  return rows.sort((one, other) => compared(one.order, other.order)).map(({ span }) => span)
+}
+
+/** Compares two lists by their first different numbers. */
+function compared(one: readonly number[], other: readonly number[]): number {
+  const at = one.findIndex((value, index) => value !== other[index])
+  return at === -1 ? 0 : one[at]! - other[at]!
+}
+
+const callOf = (step: TurnStep) => ('call' in step ? step.call : undefined)
+
+const isWait = ({ kind }: TurnStep) => kind === 'approval' || kind === 'question'
+
+const depthOf = (step: TurnStep) => (callOf(step) ? (isWait(step) ? 2 : 1) : 0)
 
 const brokenOff = {
   retry: 'Interrupted and retried',
@@ -105,9 +140,14 @@ function spanOf(turn: TurnSteps, step: TurnStep, at: number): Span {
   const next = step.attempts[at + 1]?.began ?? step.ended
   const times = [next, turn.ended].flatMap((event) => (event ? timeOf(event) : []))
   return {
-    key: `${nameOf(step)} ${'call' in step ? step.call.id : ''} ${began.sequence}`,
+    key: `${nameOf(step)} ${callOf(step)?.id ?? ''} ${began.sequence}`,
     kind: broke && broke !== 'question' ? broke : kindOf(step),
     name: nameOf(step),
+    depth: depthOf(step),
+    call: callOf(step),
+    ...(step.kind === 'model' && next === step.ended
+      ? { usage: step.ended?.data.metadata.usage, generation: step.ended?.sequence }
+      : { usage: undefined, generation: undefined }),
     startMs: timeOf(began),
     endMs: times.length > 0 ? Math.min(...times) : undefined,
     ...(broke ? { details: [brokenOff[broke], ...codesOf(broke, code)] } : outcomeOf(turn, step)),

@@ -1,14 +1,15 @@
 import type { Event, TokenUsage } from '@outlast/sdk'
-import { useMemo, useState } from 'react'
+import { Link } from '@tanstack/react-router'
+import { useMemo } from 'react'
+import { Chart } from '../../shell/chart/chart.tsx'
+import { costText, dollarsText } from '../../shell/money.ts'
 import { Empty } from '../../shell/screen.tsx'
 import { durationOf } from '../conversation/duration.ts'
 import { type Turn, turnsOf } from './turns.ts'
 
 const bars = 60
-const width = 600
-const height = 180
 
-/** One bar of the chart: one or more consecutive turns. */
+/** One bar of the charts: one or more consecutive turns. */
 type Bar = { from: number; to: number; input: number; output: number; cost: number | undefined }
 
 /** Tokens and cost of the session by turn. */
@@ -25,15 +26,13 @@ export function UsagePanel({ events }: { events: readonly Event[] }) {
   return (
     <div className="scroll">
       <Totals turns={turns} />
-      <Chart list={list} />
+      <Charts list={list} />
       <Table turns={turns} />
     </div>
   )
 }
 
 const number = new Intl.NumberFormat('en')
-const dollars = (cost: number | undefined) =>
-  cost === undefined ? 'unknown' : `$${cost.toFixed(cost < 1 ? 4 : 2)}`
 
 const sum = (turns: readonly Turn[], pick: (usage: TokenUsage) => number | undefined) =>
   turns.reduce((all, { usage }) => all + ((usage && pick(usage)) ?? 0), 0)
@@ -66,7 +65,7 @@ function Totals({ turns }: { turns: readonly Turn[] }) {
     ['Input tokens', number.format(sum(turns, ({ input_tokens }) => input_tokens))],
     ['Cached input', number.format(sum(turns, (usage) => usage.cache_read_tokens))],
     ['Output tokens', number.format(sum(turns, ({ output_tokens }) => output_tokens))],
-    ['Cost', dollars(costOf(turns))],
+    ['Cost', costText(costOf(turns))],
     ['Duration', durationOf(ms)],
   ]
   return (
@@ -81,71 +80,47 @@ function Totals({ turns }: { turns: readonly Turn[] }) {
   )
 }
 
-function Chart({ list }: { list: readonly Bar[] }) {
-  const [shown, setShown] = useState<Bar>()
-  const most = Math.max(1, ...list.map(({ input, output }) => input + output))
-  const step = width / Math.max(8, list.length)
-  const costs = list.some(({ cost }) => cost)
-  const scale = (tokens: number) => (tokens / most) * (height - 10)
-  const label = `Tokens of ${list.length} ${list.length === 1 ? 'turn' : 'turns or groups of turns'}`
-  return (
-    <figure className="chart">
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
-        {[0.25, 0.5, 0.75, 1].map((part) => (
-          <line
-            key={part}
-            className="grid"
-            x1={0}
-            x2={width}
-            y1={height - scale(most * part)}
-            y2={height - scale(most * part)}
-          />
-        ))}
-        {list.map((bar, at) => (
-          // biome-ignore lint/a11y/noStaticElementInteractions: the table below has the same data
-          <g key={bar.from} onMouseEnter={() => setShown(bar)}>
-            <rect className="hit" x={at * step} y={0} width={step} height={height} />
-            <rect
-              className="input"
-              x={at * step + 1}
-              y={height - scale(bar.input)}
-              width={step - 2}
-              height={scale(bar.input)}
-            />
-            <rect
-              className="output"
-              x={at * step + 1}
-              y={height - scale(bar.input + bar.output)}
-              width={step - 2}
-              height={scale(bar.output)}
-            />
-          </g>
-        ))}
-        <CostLine list={list} step={step} />
-      </svg>
-      <figcaption>
-        <span className="legend input">Input</span>
-        <span className="legend output">Output</span>
-        {costs && <span className="legend cost">Cumulative cost</span>}
-        {shown && <span>{sentenceOf(shown)}</span>}
-      </figcaption>
-    </figure>
-  )
-}
-
-const sentenceOf = ({ from, to, input, output, cost }: Bar) =>
-  `Turn ${from === to ? from : `${from}–${to}`}: ${number.format(input)} input, ${number.format(output)} output, ${dollars(cost)}`
-
-/** The cumulative cost up to each bar, if known. */
-function CostLine({ list, step }: { list: readonly Bar[]; step: number }) {
-  const whole = list.reduce((all, { cost = 0 }) => all + cost, 0)
-  if (whole === 0) return null
-  let cost = 0
-  const points = list.map((bar, at) => {
-    cost += bar.cost ?? 0
-    return `${at * step + step / 2},${height - (cost / whole) * (height - 10)}`
+function Charts({ list }: { list: readonly Bar[] }) {
+  const marks = list.map(({ from, to }) => `Turn ${from === to ? from : `${from}–${to}`}`)
+  const total = (pick: (bar: Bar) => number) => list.reduce((all, bar) => all + pick(bar), 0)
+  const tokens = (name: string, color: string, pick: (bar: Bar) => number) => ({
+    name,
+    color,
+    shape: 'bar' as const,
+    values: list.map(pick),
+    now: number.format(total(pick)),
   })
-  return <polyline className="cost" points={points.join(' ')} />
+  return (
+    <>
+      <Chart
+        title="Tokens"
+        note="by turn"
+        marks={marks}
+        format={number.format}
+        series={[
+          tokens('Input', 'var(--outlast-trace-model)', ({ input }) => input),
+          tokens('Output', 'var(--outlast-trace-tool)', ({ output }) => output),
+        ]}
+      />
+      {list.some(({ cost }) => cost) && (
+        <Chart
+          title="Cost"
+          note="by turn, in US dollars"
+          marks={marks}
+          format={dollarsText}
+          series={[
+            {
+              name: 'Cost',
+              color: 'var(--outlast-hue-4)',
+              shape: 'bar',
+              values: list.map(({ cost }) => cost),
+              now: dollarsText(total(({ cost = 0 }) => cost)),
+            },
+          ]}
+        />
+      )}
+    </>
+  )
 }
 
 const rowsMax = 200
@@ -169,11 +144,18 @@ function Table({ turns }: { turns: readonly Turn[] }) {
       <tbody>
         {latest.map(({ id, number: turn, usage, models }) => (
           <tr key={id}>
-            <td>{turn}</td>
+            <td>
+              <Link
+                to="."
+                search={(before: object) => ({ ...before, panel: 'timeline' as const, turn: id })}
+              >
+                {turn}
+              </Link>
+            </td>
             <td>{models.join(', ')}</td>
             <td>{number.format(usage!.input_tokens)}</td>
             <td>{number.format(usage!.output_tokens)}</td>
-            <td>{dollars(usage!.cost_usd)}</td>
+            <td>{costText(usage!.cost_usd)}</td>
           </tr>
         ))}
       </tbody>

@@ -5,27 +5,22 @@ import { whyQuery } from '../../queries/sessions.ts'
 import { Ago } from '../../shell/ago.tsx'
 import { durationOf } from '../conversation/duration.ts'
 
-type LineProps = { sessionId: string; isActive: boolean }
-
-/** The current step of a running turn, in one line. It keeps its height while it is empty. */
-export function WhyLine({ sessionId, isActive }: LineProps) {
-  const { data } = useQuery({ ...whyQuery(sessionId), enabled: isActive })
-  const words = isActive && data && wordsOf(data)
+/** The current step of a running turn, in words. */
+export function WhyWords({ sessionId }: { sessionId: string }) {
+  const { data } = useQuery(whyQuery(sessionId))
+  const words = data && wordsOf(data)
+  if (!words) return null
   return (
-    <div className="why-line" role="status">
-      {words && (
-        <span>
-          {words}
-          <Elapsed since={data.since} />
-          {data.state === 'waits_for_retry' && data.until && (
-            <>
-              {' · next attempt '}
-              <Ago at={data.until} />
-            </>
-          )}
-        </span>
+    <span>
+      {words}
+      <Elapsed since={data.since} />
+      {data.state === 'waits_for_retry' && data.until && (
+        <>
+          {' · next attempt '}
+          <Ago at={data.until} />
+        </>
       )}
-    </div>
+    </span>
   )
 }
 

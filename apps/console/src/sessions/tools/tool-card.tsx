@@ -1,14 +1,14 @@
 import './tools.css'
 import { Loader, UnstyledButton, VisuallyHidden } from '@mantine/core'
 import type { ToolCallItem } from '@outlast/sdk'
-import { lazy, Suspense } from 'react'
+import { lazy, Suspense, useMemo } from 'react'
 import { Icon } from '../../shell/icon.tsx'
 import { durationOf } from '../conversation/duration.ts'
 import { useKept } from '../conversation/kept.tsx'
 import { LongText } from '../conversation/long-text.tsx'
-import { Picture } from '../conversation/picture.tsx'
+import { usePlace } from '../conversation/session-place.tsx'
 import { gistOf, todosOf } from './arguments.ts'
-import { Json, ResultText } from './json.tsx'
+import { isFailedCommand } from './failed-command.ts'
 import { Todos } from './todos.tsx'
 
 const ApprovalForm = lazy(() =>
@@ -17,14 +17,17 @@ const ApprovalForm = lazy(() =>
 const ClientQuestion = lazy(() =>
   import('./client-question.tsx').then((all) => ({ default: all.ClientQuestion })),
 )
-
+const Inside = lazy(() => import('./tool-inside.tsx').then((all) => ({ default: all.Inside })))
 const QuestionForm = lazy(() =>
   import('./question-form.tsx').then((all) => ({ default: all.QuestionForm })),
 )
 
 /** A tool call: one line, with details when expanded. */
 export function ToolCard({ item }: { item: ToolCallItem }) {
-  const { id, name, status, durationMs, error, approval } = item
+  const { id, name, durationMs, error, approval } = item
+  const { isReadOnly } = usePlace()
+  const hasFailed = useMemo(() => item.status === 'done' && isFailedCommand(item), [item])
+  const status = hasFailed ? 'failed' : item.status
   const [isOpen, setOpen] = useKept(`call ${id}`, false)
   const todos = todosOf(name, item.arguments)
   const asks = status === 'waiting' && approval?.state === 'requested'
@@ -53,17 +56,22 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
         </div>
       )}
       {approval && !asks && <Decision approval={approval} />}
-      <Suspense>
-        {asks && <ApprovalForm call={item} />}
-        {status === 'waiting' && item.isForClient && !asks && <ClientQuestion call={item} />}
-        {status === 'waiting' && item.questions && (
-          <QuestionForm key={item.questions.asked_at} call={item} asked={item.questions} />
-        )}
-      </Suspense>
-      {isOpen && <Inside item={item} />}
+      {status === 'waiting' && !isReadOnly && <Waiting item={item} asks={asks} />}
+      <Suspense>{isOpen && <Inside item={item} />}</Suspense>
     </div>
   )
 }
+
+/** The form for the decision, result or answers that the call waits for. */
+const Waiting = ({ item, asks }: { item: ToolCallItem; asks: boolean }) => (
+  <Suspense>
+    {asks && <ApprovalForm call={item} />}
+    {item.isForClient && !asks && <ClientQuestion call={item} />}
+    {item.questions && (
+      <QuestionForm key={item.questions.asked_at} call={item} asked={item.questions} />
+    )}
+  </Suspense>
+)
 
 const words = {
   waiting: 'Waiting',
@@ -109,19 +117,4 @@ function Decision({
     expired: 'Expired without a decision.',
   }
   return <div className="decided">{sentences[state]}</div>
-}
-
-function Inside({ item: { id, arguments: given, result } }: { item: ToolCallItem }) {
-  return (
-    <div className="tool-inside">
-      <Json name={`${id} arguments`} label="Arguments" value={given} />
-      {result?.map((part, at) => {
-        const name = `${id} result ${at}`
-        if (part.type === 'image') return <Picture key={name} part={part} name="Result" />
-        if (part.type === 'text')
-          return <ResultText key={name} name={name} label="Result" text={part.text} />
-        return <Json key={name} name={name} label="Result" value={part} />
-      })}
-    </div>
-  )
 }

@@ -7,16 +7,17 @@ import { useMay } from '../../queries/me.ts'
 import { type RuleOwner, removeToolRule, toolRulesQuery } from '../../queries/tool-rules.ts'
 import { AskButton } from '../../shell/act-button.tsx'
 import { Ago } from '../../shell/ago.tsx'
-import { Entry, State } from '../../shell/entry.tsx'
+import { List, type ListColumn, ListRow } from '../../shell/list.tsx'
 import { Failure } from '../../shell/screen.tsx'
+import { State } from '../../shell/state.tsx'
 
 type Props = { owner: RuleOwner; id: string }
 
 /** The decisions for all calls of a tool, each with a button that removes it. */
 export function ToolRules({ owner, id }: Props) {
-  const { data, error, refetch } = useQuery(toolRulesQuery(owner, id))
-  if (error) return <Failure error={error} retry={refetch} />
-  if (!data || data.length === 0) return null
+  const rules = useQuery(toolRulesQuery(owner, id))
+  if (rules.isError) return <Failure error={rules.error} retry={rules.refetch} />
+  if (!rules.data?.length) return null
   return (
     <section className="tool-rules" aria-label="Tool rules">
       <Text size="sm" fw={600} component="h2">
@@ -25,41 +26,45 @@ export function ToolRules({ owner, id }: Props) {
       <Text size="xs" c="dimmed">
         Decisions for all calls of a tool {owner === 'agent' ? 'of this agent' : 'in this session'}.
       </Text>
-      <ul className="entries">
-        {data.map((rule) => (
-          <Rule key={rule.tool_name} rule={rule} owner={owner} id={id} />
-        ))}
-      </ul>
+      <List
+        label="Rules"
+        columns={columns}
+        query={rules}
+        items={rules.data}
+        empty={null}
+        row={(rule) => <Rule key={rule.tool_name} rule={rule} owner={owner} id={id} />}
+      />
     </section>
   )
 }
+
+const columns: ListColumn[] = [
+  { id: 'tool', head: 'Tool', width: 'minmax(100px, 1fr)' },
+  { id: 'decision', head: 'Decision', width: '120px' },
+  { id: 'decided', head: 'Decided', width: 'minmax(0, 1fr)' },
+  { id: 'actions', head: '', width: '84px', isRight: true },
+]
 
 function Rule({ rule, owner, id }: Props & { rule: ToolRule }) {
   const { tool_name, decision, decided_by, created_at } = rule
   const mayWrite = useMay('member')
   return (
-    <Entry
-      label={tool_name}
-      name={
-        <>
-          <code>{tool_name}</code>
-          <State kind={decision === 'allow' ? 'good' : 'bad'}>
-            {decision === 'allow' ? 'always allowed' : 'always denied'}
-          </State>
-        </>
-      }
-      about={
-        <>
-          {decided_by.name && `${decided_by.name} · `}
-          <Ago at={created_at} />
-        </>
-      }
-      side={
-        mayWrite && (
+    <ListRow label={tool_name}>
+      <code className="list-name">{tool_name}</code>
+      <State kind={decision === 'allow' ? 'good' : 'bad'}>
+        {decision === 'allow' ? 'always allowed' : 'always denied'}
+      </State>
+      <span className="list-dim">
+        {decided_by.name && `${decided_by.name} · `}
+        <Ago at={created_at} />
+      </span>
+      <div className="list-actions">
+        {mayWrite && (
           <AskButton
             label="Remove"
             title="Remove this rule?"
             verb="Remove rule"
+            done="Rule removed"
             aria-label={`Remove the rule of ${tool_name}`}
             act={async () => {
               await removeToolRule(owner, id, tool_name)
@@ -68,8 +73,8 @@ function Rule({ rule, owner, id }: Props & { rule: ToolRule }) {
           >
             The next calls of {tool_name} follow the policy of the tool again.
           </AskButton>
-        )
-      }
-    />
+        )}
+      </div>
+    </ListRow>
   )
 }

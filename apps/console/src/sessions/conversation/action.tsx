@@ -1,0 +1,42 @@
+import { ActionIcon, Tooltip } from '@mantine/core'
+import { useClipboard } from '@mantine/hooks'
+import { Icon, type IconName } from '../../shell/icon.tsx'
+
+type ActionProps = {
+  label: string
+  icon: IconName
+  onClick: () => void
+  isBusy?: boolean
+  /** For an action that is on or off. */
+  isOn?: boolean
+}
+
+/** A small button with an icon and a tooltip. */
+export function Action({ label, icon, onClick, isBusy = false, isOn }: ActionProps) {
+  return (
+    <Tooltip label={label} openDelay={300}>
+      <ActionIcon
+        variant="subtle"
+        color={isOn ? undefined : 'gray'}
+        size="sm"
+        aria-label={label}
+        aria-pressed={isOn}
+        onClick={onClick}
+        loading={isBusy}
+      >
+        <Icon name={icon} size={15} isFilled={isOn ?? false} />
+      </ActionIcon>
+    </Tooltip>
+  )
+}
+
+export function CopyAction({ label, icon, text }: { label: string; icon: IconName; text: string }) {
+  const { copy, copied, error } = useClipboard({ timeout: 1_500 })
+  return (
+    <Action
+      label={error ? 'The browser blocked copying' : copied ? 'Copied' : label}
+      icon={copied ? 'check' : icon}
+      onClick={() => copy(text)}
+    />
+  )
+}

@@ -1,0 +1,46 @@
+import { Button, Group, Textarea } from '@mantine/core'
+import type { Feedback } from '@outlast/sdk'
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
+import { sentenceOf } from '../../errors.ts'
+
+const commentMax = 4_000
+
+type FormProps = { own: Feedback; close: () => void; save: (comment: string) => Promise<void> }
+
+/** The form for the comment of a rating. */
+export function CommentForm({ own, close, save }: FormProps) {
+  const [text, setText] = useState(own.comment ?? '')
+  const saving = useMutation({ mutationFn: () => save(text.trim()) })
+  return (
+    <form
+      className="feedback-form"
+      onSubmit={(event) => {
+        event.preventDefault()
+        saving.mutate()
+      }}
+    >
+      <Textarea
+        aria-label="Comment"
+        placeholder="Reason (optional)"
+        autosize
+        minRows={1}
+        maxRows={8}
+        maxLength={commentMax}
+        value={text}
+        autoFocus
+        onChange={({ currentTarget }) => setText(currentTarget.value)}
+        onKeyDown={(event) => event.key === 'Escape' && close()}
+      />
+      {saving.isError && <div role="alert">{sentenceOf(saving.error)}</div>}
+      <Group gap="xs" justify="flex-end" mt={8}>
+        <Button size="xs" variant="default" onClick={close}>
+          Cancel
+        </Button>
+        <Button size="xs" type="submit" loading={saving.isPending}>
+          Save comment
+        </Button>
+      </Group>
+    </form>
+  )
+}

@@ -1,0 +1,35 @@
+import type { AgentMessage, UserMessage } from '@outlast/sdk'
+import { shortCount, shortDollars } from '../../shell/money.ts'
+import { exactTimeOf } from '../../shell/times.ts'
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
+
+const Time = ({ at }: { at: string }) => (
+  <time dateTime={at} title={exactTimeOf(at)}>
+    {clock.format(new Date(at))}
+  </time>
+)
+
+/** Who wrote a message, and when. */
+export const MessageFacts = ({ item: { at, author } }: { item: UserMessage }) => (
+  <span className="message-facts">
+    <Time at={at} />
+    {author && <span>{author}</span>}
+  </span>
+)
+
+/** When a reply was written, by which model, and what it cost. */
+export const ReplyFacts = ({ item: { at, model, usage } }: { item: AgentMessage }) => (
+  <span className="message-facts">
+    <Time at={at} />
+    {model && <span>{model}</span>}
+    {usage && (
+      <span
+        title={`${usage.input_tokens.toLocaleString('en')} input tokens, ${usage.output_tokens.toLocaleString('en')} output tokens`}
+      >
+        {shortCount(usage.input_tokens + usage.output_tokens)} tokens
+      </span>
+    )}
+    {usage?.cost_usd !== undefined && <span>{shortDollars(usage.cost_usd)}</span>}
+  </span>
+)

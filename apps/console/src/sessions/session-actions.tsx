@@ -1,0 +1,64 @@
+import { ActionIcon, Group, Menu } from '@mantine/core'
+import { useClipboard } from '@mantine/hooks'
+import { itemsOf, type Transcript } from '@outlast/sdk'
+import { lazy, Suspense, useState } from 'react'
+import { useMay } from '../queries/me.ts'
+import { Icon, type IconName } from '../shell/icon.tsx'
+import { Action } from './conversation/action.tsx'
+
+const ShareDialog = lazy(() => import('./share.tsx').then((all) => ({ default: all.ShareDialog })))
+
+type Given = {
+  sessionId: string
+  title: string
+  transcript: Transcript
+  find: () => void
+}
+
+type Entry = { label: string; icon: IconName; act: () => void }
+
+/** Actions for the whole conversation: buttons, and one menu on a phone. */
+export function SessionActions({ sessionId, title, transcript, find }: Given) {
+  const mayShare = useMay('member')
+  const [isSharing, setSharing] = useState(false)
+  const { copy, copied } = useClipboard({ timeout: 1_500 })
+  async function copyAll() {
+    const { markdownOf } = await import('./conversation/as-markdown.ts')
+    copy(markdownOf(title, itemsOf(transcript)))
+  }
+  const copying = copied
+    ? { label: 'Copied', icon: 'check' as const }
+    : { label: 'Copy conversation as Markdown', icon: 'copy' as const }
+  const sharing: Entry = { label: 'Share session', icon: 'share', act: () => setSharing(true) }
+  const entries: Entry[] = [
+    { label: 'Find in conversation', icon: 'search', act: find },
+    { ...copying, act: () => void copyAll() },
+    ...(mayShare ? [sharing] : []),
+  ]
+  return (
+    <>
+      <Group gap={2} wrap="nowrap" visibleFrom="sm">
+        {entries.map(({ label, icon, act }) => (
+          <Action key={icon} label={label} icon={icon} onClick={act} />
+        ))}
+      </Group>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="default" size={30} hiddenFrom="sm" aria-label="Session actions">
+            ⋯
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {entries.map(({ label, icon, act }) => (
+            <Menu.Item key={icon} leftSection={<Icon name={icon} />} onClick={act}>
+              {label}
+            </Menu.Item>
+          ))}
+        </Menu.Dropdown>
+      </Menu>
+      <Suspense>
+        {isSharing && <ShareDialog sessionId={sessionId} close={() => setSharing(false)} />}
+      </Suspense>
+    </>
+  )
+}
