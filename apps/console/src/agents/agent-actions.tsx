@@ -9,6 +9,7 @@ import { saveBlob } from '../files/save.ts'
 import { agentQuery, agentsQuery } from '../queries/agents.ts'
 import { agentKeys } from '../queries/keys.ts'
 import { Confirm, Failed } from '../shell/confirm.tsx'
+import { showToast } from '../shell/toasts.ts'
 import { agentBody, agentDraft, fileNameOf, withoutMasked } from './draft.ts'
 
 const formats = [
@@ -38,6 +39,7 @@ export function AgentActions({ agent }: { agent: Agent }) {
       }),
     onSuccess({ id }) {
       invalidate(agentKeys.lists)
+      showToast('Agent duplicated')
       navigate({ to: '/agents/$agentId', params: { agentId: id } })
     },
   })
@@ -89,6 +91,7 @@ function Archive({ agent: { id, name }, close }: { agent: Agent; close: () => vo
         })
         invalidate(agentKeys.lists, agentKeys.one(id))
         navigate({ to: '/agents' })
+        showToast(`${name} archived`, () => restoreAgent(id))
       }}
     >
       The agent is hidden from the list and cannot start new sessions. Existing sessions continue.
@@ -97,14 +100,17 @@ function Archive({ agent: { id, name }, close }: { agent: Agent; close: () => vo
   )
 }
 
+async function restoreAgent(id: string) {
+  const restored = await outlast.agents.update(id, { status: 'active' })
+  queryClient.setQueryData(agentQuery(id).queryKey, restored)
+  invalidate(agentKeys.lists)
+}
+
 /** Restores an archived agent. */
 export function Restore({ agent }: { agent: Agent }) {
   const restore = useMutation({
-    mutationFn: () => outlast.agents.update(agent.id, { status: 'active' }),
-    onSuccess(restored) {
-      queryClient.setQueryData(agentQuery(agent.id).queryKey, restored)
-      invalidate(agentKeys.lists)
-    },
+    mutationFn: () => restoreAgent(agent.id),
+    onSuccess: () => showToast(`${agent.name} restored`),
   })
   return (
     <Alert color="gray" title="This agent is archived">

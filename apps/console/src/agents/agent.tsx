@@ -1,5 +1,5 @@
 import './agents.css'
-import { Alert, Button, Group, Modal, Text } from '@mantine/core'
+import { Alert, Button, Text } from '@mantine/core'
 import { useHotkeys } from '@mantine/hooks'
 import type { Agent } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
@@ -9,7 +9,9 @@ import { sentenceOf, statusOf } from '../errors.ts'
 import { ChangedMeanwhile } from '../form/use-save-form.ts'
 import { agentQuery } from '../queries/agents.ts'
 import { ToolRules } from '../sessions/tools/tool-rules.tsx'
+import { Dialog, DialogButtons } from '../shell/dialog.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { ScreenSkeleton } from '../shell/skeleton.tsx'
 import { AgentActions, Restore } from './agent-actions.tsx'
 import { Aside, Sides } from './aside.tsx'
 import { Basics, ClientTools, OutputSchema, Prompt } from './basics.tsx'
@@ -27,7 +29,7 @@ export function AgentScreen() {
   const agent = useQuery(agentQuery(agentId))
   if (agent.data?.source === 'file') return <FileAgent key={agentId} agent={agent.data} />
   if (agent.data) return <Editor key={agentId} stored={agent.data} />
-  if (!agent.isError) return null
+  if (!agent.isError) return <ScreenSkeleton />
   if (statusOf(agent.error) === 404) {
     return (
       <Screen title="Agent">
@@ -88,8 +90,8 @@ function Editor({ stored }: { stored: Agent | undefined }) {
           </>
         }
       >
-        <Sides isNew={!base} first="Editor" />
         <div className="agent" data-side={side}>
+          <Sides isNew={!base} first="Editor" />
           <form
             ref={element}
             id="agent-form"
@@ -171,22 +173,15 @@ function Leaving({ isDirty }: { isDirty: boolean }) {
     enableBeforeUnload: () => isDirty,
     withResolver: true,
   })
+  if (status !== 'blocked') return null
   return (
-    <Modal
-      opened={status === 'blocked'}
-      onClose={() => reset?.()}
-      title="Discard unsaved changes?"
-      centered
-    >
+    <Dialog title="Discard unsaved changes?" close={reset}>
       <Text size="sm">Your changes are lost when you leave this page.</Text>
-      <Group justify="flex-end" gap="xs" mt="lg">
-        <Button variant="default" onClick={() => reset?.()}>
-          Keep editing
-        </Button>
-        <Button color="red" onClick={() => proceed?.()}>
+      <DialogButtons close={reset} keep="Keep editing" isKeepFirst>
+        <Button color="red" onClick={proceed}>
           Discard changes
         </Button>
-      </Group>
-    </Modal>
+      </DialogButtons>
+    </Dialog>
   )
 }

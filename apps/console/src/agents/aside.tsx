@@ -1,42 +1,34 @@
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useMediaQuery } from '@mantine/hooks'
+import { useSearch } from '@tanstack/react-router'
 import { Empty } from '../shell/screen.tsx'
+import { Tabs } from '../shell/tabs.tsx'
+import { CodePanel } from './code-panel.tsx'
 import { Playground } from './playground.tsx'
 import { PreviewPanel } from './preview.tsx'
 import type { AgentForm } from './use-agent-form.ts'
 
-export type Side = 'playground' | 'preview'
+export type Side = 'playground' | 'preview' | 'code'
 
-/** Switches between `first`, playground and preview. On a phone they replace each other. */
+/** Switches between playground, preview and code. On a phone they replace `first`. */
 export function Sides({ isNew, first }: { isNew: boolean; first: string }) {
   const { side } = useSearch({ strict: false })
-  const navigate = useNavigate()
-  const go = (next: Side | undefined) =>
-    navigate({ to: '.', search: (before: object) => ({ ...before, side: next }), replace: true })
-  const shown = side ?? standardOf(isNew)
+  const isNarrow = useMediaQuery('(max-width: 1000px)', false, { getInitialValueInEffect: false })
   return (
-    <nav className="agent-sides" aria-label="Side panel">
-      <button
-        type="button"
-        className="only-narrow"
-        aria-pressed={side === undefined}
-        onClick={() => go(undefined)}
-      >
-        {first}
-      </button>
-      {(['playground', 'preview'] as const).map((one) => (
-        <button
-          key={one}
-          type="button"
-          aria-pressed={side === one}
-          data-shown={shown === one}
-          onClick={() => go(one)}
-        >
-          {one === 'preview' ? 'Preview' : 'Playground'}
-        </button>
-      ))}
-    </nav>
+    <Tabs<Side | undefined>
+      label="Side panel"
+      tabs={isNarrow ? [{ tab: undefined, label: first }, ...sides] : sides}
+      current={side ?? (isNarrow ? undefined : standardOf(isNew))}
+      param="side"
+      isKeeping
+    />
   )
 }
+
+const sides: { tab: Side; label: string }[] = [
+  { tab: 'playground', label: 'Playground' },
+  { tab: 'preview', label: 'Preview' },
+  { tab: 'code', label: 'Code' },
+]
 
 const standardOf = (isNew: boolean): Side => (isNew ? 'preview' : 'playground')
 
@@ -53,10 +45,12 @@ export function Aside({ form: { base, isDirty, preview } }: AsideProps) {
           error={preview.error}
           isFetching={preview.isFetching}
         />
+      ) : base && shown === 'code' ? (
+        <CodePanel agentId={base.id} />
       ) : base ? (
         <Playground agentId={base.id} isDirty={isDirty} />
       ) : (
-        <Empty title="No agent to test yet">Create the agent, then test it here.</Empty>
+        <Empty title="No agent yet">Create the agent, then test and call it here.</Empty>
       )}
     </aside>
   )

@@ -1,7 +1,7 @@
 import { Group, Select, TagsInput, Text, Textarea, TextInput } from '@mantine/core'
 import type { ModelWithProvider } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
-import { modelsQuery } from '../queries/models.ts'
+import { modelsQuery, pickable } from '../queries/models.ts'
 import { jsonProblem } from './draft.ts'
 import { useProblem } from './problems.ts'
 import type { AgentForm } from './use-agent-form.ts'
@@ -51,16 +51,17 @@ export function Basics({ form }: AgentFormProps) {
   )
 }
 
-function choicesOf(models: readonly ModelWithProvider[]) {
-  const active = models.filter(({ status }) => status === 'active')
-  return [...Map.groupBy(active, (one) => one.provider_name)].map(([group, items]) => ({
+function choicesOf(models: readonly ModelWithProvider[], chosen: string | null) {
+  const { usable, others } = pickable(models, chosen)
+  const groups = [...Map.groupBy(usable, (one) => one.provider_name)].map(([group, items]) => ({
     group,
     items: items.map(({ id, display_name }) => ({ value: id, label: display_name })),
   }))
+  return [...groups, ...others]
 }
 
 function ModelChoice({ form: { draft, change } }: AgentFormProps) {
-  const models = useQuery({ ...modelsQuery, select: choicesOf })
+  const models = useQuery(modelsQuery)
   return (
     <Select
       size="sm"
@@ -69,7 +70,7 @@ function ModelChoice({ form: { draft, change } }: AgentFormProps) {
       clearable
       searchable
       limit={200}
-      data={models.data ?? []}
+      data={choicesOf(models.data ?? [], draft.modelId)}
       value={draft.modelId}
       onChange={(modelId) => change({ modelId })}
       error={useProblem('default_model_id')}
@@ -88,7 +89,7 @@ export function Prompt({ form: { draft, text } }: AgentFormProps) {
         <Group justify="space-between" component="span">
           <span>
             System prompt{' '}
-            <Text span c="red" aria-hidden="true">
+            <Text span c="var(--outlast-fail-text)" aria-hidden="true">
               *
             </Text>
           </span>

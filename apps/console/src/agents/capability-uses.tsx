@@ -194,7 +194,7 @@ function Loose({ at, schema, isJson }: { at: number; schema: Schema; isJson: boo
   ].filter(Boolean)
   if (words.length === 0) return null
   return (
-    <Text size="xs" c="red" px="sm">
+    <Text size="xs" c="var(--outlast-fail-text)" px="sm">
       {words.join('; ')}
     </Text>
   )

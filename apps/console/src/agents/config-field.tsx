@@ -125,7 +125,7 @@ function About({ schema, error }: { schema: Schema; error: string | undefined })
         </Text>
       )}
       {error && (
-        <Text size="xs" c="red">
+        <Text size="xs" c="var(--outlast-fail-text)">
           {error}
         </Text>
       )}

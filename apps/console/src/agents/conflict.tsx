@@ -1,5 +1,6 @@
-import { Button, Group, Modal, SegmentedControl, Text } from '@mantine/core'
+import { Button, Group, SegmentedControl, Text } from '@mantine/core'
 import { useState } from 'react'
+import { Dialog, DialogButtons } from '../shell/dialog.tsx'
 import {
   type AgentDraft,
   chosenOf,
@@ -29,7 +30,7 @@ export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
   const [sides, setSides] = useState<Partial<Record<Field, Side>>>({})
   const sideOf = (field: Field) => sides[field] ?? first(field)
   return (
-    <Modal opened onClose={close} title="Another user changed this agent" size="xl" centered>
+    <Dialog title="Another user changed this agent" close={close} size="xl">
       <Text size="sm" mb="md">
         Lines with + are yours. Lines with − are from the other user. Choose a version of each
         field. Nothing is saved until you save the agent.
@@ -54,18 +55,15 @@ export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
           <Difference theirs={textOf(theirs, field)} mine={textOf(mine, field)} />
         </section>
       ))}
-      <Group justify="flex-end" gap="xs" mt="md">
-        <Button variant="default" onClick={close}>
-          Decide later
-        </Button>
+      <DialogButtons close={close} keep="Decide later">
         <Button variant="default" onClick={() => choose(theirs)}>
           Use all of theirs
         </Button>
         <Button onClick={() => choose(chosenOf(mine, theirs, (field) => sideOf(field) === 'mine'))}>
           Use selection
         </Button>
-      </Group>
-    </Modal>
+      </DialogButtons>
+    </Dialog>
   )
 }
 

@@ -19,8 +19,8 @@ export function FileAgent({ agent }: { agent: Agent }) {
   const preview = useQuery(agentPreviewQuery(draft, () => previewBodyOf(draft)))
   return (
     <Screen title={agent.name} actions={<AgentActions agent={agent} />}>
-      <Sides isNew={false} first="Agent" />
       <div className="agent" data-side={side}>
+        <Sides isNew={false} first="Agent" />
         <section className="scroll agent-fields" aria-label="Agent">
           <Origin agent={agent} />
           {agent.description && <Text size="sm">{agent.description}</Text>}

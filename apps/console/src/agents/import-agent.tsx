@@ -1,10 +1,12 @@
-import { Alert, Button, FileButton, Group, Modal, Textarea } from '@mantine/core'
+import { Alert, Button, FileButton, Textarea } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { type DragEvent, useState } from 'react'
 import { invalidate, outlast } from '../client.ts'
 import { sentenceOf } from '../errors.ts'
 import { agentKeys } from '../queries/keys.ts'
+import { Dialog, DialogButtons } from '../shell/dialog.tsx'
+import { showToast } from '../shell/toasts.ts'
 import { problemsOf } from './use-agent-form.ts'
 
 /** Imports an agent from a file that is chosen, dropped or pasted. */
@@ -13,7 +15,8 @@ export function ImportAgent({ close }: { close: () => void }) {
   const navigate = useNavigate()
   const bring = useMutation({
     mutationFn: () => outlast.agents.import(text),
-    onSuccess({ id }) {
+    onSuccess({ id, name }) {
+      showToast(`${name} imported`)
       invalidate(agentKeys.lists, agentKeys.one(id))
       navigate({ to: '/agents/$agentId', params: { agentId: id } })
     },
@@ -24,7 +27,7 @@ export function ImportAgent({ close }: { close: () => void }) {
     setText(await file.text())
   }
   return (
-    <Modal opened onClose={close} title="Import agent" size="lg" centered>
+    <Dialog title="Import agent" close={close} size="lg">
       <Textarea
         label="File"
         description="Markdown with front matter, YAML, JSON or a plain prompt. Drop a file here or paste its text. A file with the ID of an existing agent replaces that agent."
@@ -47,14 +50,18 @@ export function ImportAgent({ close }: { close: () => void }) {
         data-autofocus
       />
       {bring.isError && <Refused error={bring.error} />}
-      <Group justify="space-between" gap="xs" mt="md">
-        <FileButton onChange={take} accept=".md,.markdown,.yaml,.yml,.json,.txt">
-          {(props) => (
-            <Button variant="default" {...props}>
-              Choose file
-            </Button>
-          )}
-        </FileButton>
+      <DialogButtons
+        close={close}
+        others={
+          <FileButton onChange={take} accept=".md,.markdown,.yaml,.yml,.json,.txt">
+            {(props) => (
+              <Button variant="default" {...props}>
+                Choose file
+              </Button>
+            )}
+          </FileButton>
+        }
+      >
         <Button
           disabled={text.trim() === ''}
           loading={bring.isPending}
@@ -62,8 +69,8 @@ export function ImportAgent({ close }: { close: () => void }) {
         >
           Import agent
         </Button>
-      </Group>
-    </Modal>
+      </DialogButtons>
+    </Dialog>
   )
 }
 

@@ -1,24 +1,38 @@
 import './agents.css'
-import { Badge, Button, Group, Text } from '@mantine/core'
+import { Badge, Button, Group } from '@mantine/core'
 import type { Agent } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useVirtualizer } from '@tanstack/react-virtual'
-import { useRef } from 'react'
+import { useMemo } from 'react'
 import { agentsQuery } from '../queries/agents.ts'
+import { useModelNames } from '../queries/models.ts'
 import { Ago } from '../shell/ago.tsx'
-import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { Named } from '../shell/identity.tsx'
+import { List, type ListColumn, ListRow, type RowPlace } from '../shell/list.tsx'
+import { LongRows } from '../shell/long-rows.tsx'
+import { Empty, Screen } from '../shell/screen.tsx'
+import type { Sortable } from '../shell/sort.ts'
 import { Words } from '../shell/words.tsx'
 import { isAgentFound } from './found.ts'
 import { ImportAgent } from './import-agent.tsx'
 
-/** All agents, newest first. */
+/** Values of the sortable columns. */
+const valuesOf = (models: ReadonlyMap<string, string>): Sortable<Agent> => ({
+  name: ({ name }) => name,
+  model: ({ default_model_id }) => models.get(default_model_id ?? ''),
+  capabilities: ({ capabilities }) => capabilities.length,
+  updated: ({ updated_at }) => updated_at,
+})
+
+/** All agents, newest first or in the order of a column. */
 export function AgentList() {
   const { search = '', importing = false } = useSearch({ from: '/agents' })
   const navigate = useNavigate({ from: '/agents' })
   const agents = useQuery(agentsQuery)
   const all = agents.data?.data ?? []
   const found = all.filter((agent) => isAgentFound(agent, search.toLowerCase()))
+  const models = useModelNames()
+  const sort = useMemo(() => valuesOf(models), [models])
   const open = (isOpen: boolean) =>
     navigate({ search: (before) => ({ ...before, importing: isOpen || undefined }), replace: true })
   return (
@@ -47,82 +61,90 @@ export function AgentList() {
           className="wide"
         />
       </Group>
-      {agents.isError && <Failure error={agents.error} retry={agents.refetch} />}
-      {agents.isSuccess && found.length === 0 && (
-        <Empty title={all.length === 0 ? 'No agents yet' : 'No agents match'}>
-          {all.length === 0
-            ? 'An agent has a prompt, a model and capabilities. Create one, or import a file.'
-            : 'Change or clear the search text.'}
-        </Empty>
-      )}
-      <Rows agents={found} />
+      <List
+        label="Agents"
+        columns={columns}
+        query={agents}
+        items={found}
+        sort={sort}
+        Rows={LongRows}
+        empty={<NoAgents isFiltered={all.length > 0} />}
+        row={(agent, place) => (
+          <Row
+            key={agent.id}
+            agent={agent}
+            model={models.get(agent.default_model_id ?? '')}
+            place={place}
+          />
+        )}
+      />
     </Screen>
   )
 }
 
-const rowHeight = 60
+const columns: ListColumn[] = [
+  { id: 'name', head: 'Agent', width: 'minmax(160px, 1.3fr)', sort: 'asc' },
+  { id: 'description', head: 'Description', width: 'minmax(0, 2fr)', from: 'wide', isSecond: true },
+  { id: 'model', head: 'Model', width: 'minmax(120px, 0.9fr)', sort: 'asc', from: 'medium' },
+  {
+    id: 'capabilities',
+    head: 'Capabilities',
+    width: '92px',
+    sort: 'desc',
+    isRight: true,
+    from: 'medium',
+  },
+  { id: 'updated', head: 'Updated', width: '112px', sort: 'desc', isRight: true },
+]
 
-function Rows({ agents }: { agents: readonly Agent[] }) {
-  const box = useRef<HTMLDivElement>(null)
-  const virtual = useVirtualizer({
-    count: agents.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => rowHeight,
-    overscan: 10,
-  })
-  return (
-    <div ref={box} className="scroll">
-      <ul className="agent-rows" aria-label="Agents" style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map(({ index, start }) => {
-          const agent = agents[index]!
-          return (
-            <li key={agent.id} style={{ transform: `translateY(${start}px)` }}>
-              <Row agent={agent} />
-            </li>
-          )
-        })}
-      </ul>
-    </div>
+const NoAgents = ({ isFiltered }: { isFiltered: boolean }) =>
+  isFiltered ? (
+    <Empty title="No agents match">
+      <Button size="xs" variant="default" renderRoot={(props) => <Link to="/agents" {...props} />}>
+        Clear search
+      </Button>
+    </Empty>
+  ) : (
+    <Empty title="No agents yet">
+      An agent has a prompt, a model and capabilities. Create one, or import a file.
+      <div>
+        <Button size="xs" mt="sm" renderRoot={(props) => <Link to="/agents/new" {...props} />}>
+          Create agent
+        </Button>
+      </div>
+    </Empty>
   )
-}
 
-function Row({
-  agent: { id, name, description, tags, capabilities, source_file, updated_at },
-}: {
-  agent: Agent
-}) {
+type RowProps = { agent: Agent; model: string | undefined; place: RowPlace | undefined }
+
+function Row({ agent, model, place }: RowProps) {
+  const { id, name, description, tags, capabilities, source_file, updated_at } = agent
   return (
-    <Link to="/agents/$agentId" params={{ agentId: id }} className="agent-row">
-      <span className="agent-name">
-        <Text span size="sm" fw={500} truncate>
-          {name}
-        </Text>
+    <ListRow label={name} place={place}>
+      <div className="list-pair">
+        <Link to="/agents/$agentId" params={{ agentId: id }} className="list-link">
+          <Named name={name} />
+        </Link>
         {tags.slice(0, 3).map((tag) => (
           <Badge key={tag} size="xs" variant="default">
             {tag}
           </Badge>
         ))}
-      </span>
-      <Text span size="xs" c="dimmed" className="agent-when">
-        <Ago at={updated_at} />
-      </Text>
-      <Text span size="xs" c="dimmed" truncate className="agent-about">
-        {source_file && <FileLabel file={source_file} />}
+      </div>
+      <span className="list-dim" title={description}>
+        {source_file && (
+          <>
+            <span>from {source_file}</span>
+            {' · '}
+          </>
+        )}
         {description ?? id}
-      </Text>
-      <Text span size="xs" c="dimmed" className="agent-can">
-        {countOf(capabilities.length)}
-      </Text>
-    </Link>
+      </span>
+      {model ? <Named name={model} icon="model" /> : <span className="list-dim">Default</span>}
+      <span className="list-dim">{capabilities.length}</span>
+      <span className="list-dim">
+        <Ago at={updated_at} />
+      </span>
+    </ListRow>
   )
 }
-
-const FileLabel = ({ file }: { file: string }) => (
-  <>
-    <span>from {file}</span>
-    {' · '}
-  </>
-)
-
-const countOf = (count: number) =>
-  count === 0 ? 'No capabilities' : count === 1 ? '1 capability' : `${count} capabilities`

@@ -18,7 +18,7 @@ export function Playground({ agentId, isDirty }: PlaygroundProps) {
   return (
     <section className="playground" aria-label="Playground">
       <Group className="playground-bar" gap="xs" justify="space-between">
-        <Text size="xs" c={isDirty ? 'orange' : 'dimmed'} role="status">
+        <Text size="xs" c={isDirty ? 'var(--outlast-wait-text)' : 'dimmed'} role="status">
           {isDirty
             ? 'Using the saved version. Unsaved changes are not applied.'
             : 'Using the saved version.'}

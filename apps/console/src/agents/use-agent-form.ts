@@ -23,6 +23,7 @@ export function useAgentForm(stored: Agent | undefined, first: Partial<AgentDraf
       return outlast.agents.put(base.id, body, { ifMatch: base.updated_at })
     },
     read: ({ id }) => queryClient.fetchQuery({ ...agentQuery(id), staleTime: 0 }),
+    done: 'Agent saved',
     onSaved(agent) {
       queryClient.setQueryData(agentQuery(agent.id).queryKey, agent)
       invalidate(agentKeys.lists)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ModelProfile } from '@outlast/sdk'
 import type { ListedModel } from '../queries/models.ts'
-import { abilitiesOf, byRank, isListed, modelLimits, pricesOf } from './listed.ts'
+import { abilitiesOf, byRank, isListed, priceOf, tokensOf } from './listed.ts'
 
 const model = (more: object = {}) =>
   ({
@@ -48,15 +48,11 @@ test('sorts the default first, then favorites, then by provider and name', () =>
 
 test('summarizes a profile', () => {
   const profile = {
-    limits: { context: 1_048_576, output: 65_536 },
     modalities: { input: ['text', 'image'], output: ['text'] },
-    ...{ reasoning: true, tool_call: true, cost: { input: 3, output: 15 } },
+    ...{ reasoning: true, tool_call: true },
   } as unknown as ModelProfile
-  assert.equal(modelLimits(profile), '1M context, 66K output')
+  assert.deepEqual([1_048_576, 65_536, undefined].map(tokensOf), ['1M', '65.5K', ''])
+  assert.deepEqual([0, 0.25, 15, undefined].map(priceOf), ['$0', '$0.25', '$15', '–'])
   assert.equal(abilitiesOf(profile), 'image, reasoning, tools')
-  assert.equal(pricesOf(profile), '$3 in / $15 out')
-  assert.deepEqual(
-    [modelLimits(undefined), abilitiesOf(undefined), pricesOf(undefined)],
-    [...['', '', 'Price unknown']],
-  )
+  assert.equal(abilitiesOf(undefined), '')
 })

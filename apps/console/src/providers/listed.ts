@@ -1,6 +1,7 @@
 import type { ModelProfile } from '@outlast/sdk'
 import type { ListedModel } from '../queries/models.ts'
 import type { ProvidersSearch } from '../search.ts'
+import { shortCount } from '../shell/money.ts'
 
 /** Returns whether a model matches the filters. */
 export const isListed = (
@@ -21,15 +22,9 @@ export const byRank = (one: ListedModel, other: ListedModel) =>
   one.provider_name.localeCompare(other.provider_name) ||
   one.display_name.localeCompare(other.display_name)
 
-const thousands = (tokens: number) =>
-  tokens >= 1_000_000
-    ? `${Number((tokens / 1_000_000).toFixed(1))}M`
-    : `${Math.round(tokens / 1_000)}K`
-
-export const modelLimits = (profile: ModelProfile | undefined) =>
-  profile?.limits
-    ? `${thousands(profile.limits.context)} context, ${thousands(profile.limits.output)} output`
-    : ''
+/** A number of tokens; empty if it is not known. */
+export const tokensOf = (tokens: number | undefined) =>
+  tokens === undefined ? '' : shortCount(tokens)
 
 export function abilitiesOf(profile: ModelProfile | undefined): string {
   if (!profile) return ''
@@ -39,5 +34,5 @@ export function abilitiesOf(profile: ModelProfile | undefined): string {
     .join(', ')
 }
 
-export const pricesOf = (profile: ModelProfile | undefined) =>
-  profile?.cost ? `$${profile.cost.input} in / $${profile.cost.output} out` : 'Price unknown'
+/** Dollars per million tokens; a dash if the price is not known. */
+export const priceOf = (cost: number | undefined) => (cost === undefined ? '–' : `$${cost}`)

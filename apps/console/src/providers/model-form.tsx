@@ -16,6 +16,7 @@ export function ModelForm({ provider, close }: { provider: Provider; close: () =
         model_id: model_id.trim(),
         display_name: display_name.trim() || model_id.trim(),
       }),
+    done: 'Model added',
     onSaved() {
       invalidate(modelKeys.all)
       close()

@@ -2,13 +2,16 @@ import './models.css'
 import { Checkbox, Group } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useVirtualizer } from '@tanstack/react-virtual'
-import { useMemo, useRef } from 'react'
+import { useMemo } from 'react'
 import { allModelsQuery, type ListedModel, modelsQuery } from '../queries/models.ts'
 import { providersQuery } from '../queries/providers.ts'
 import type { ProvidersSearch } from '../search.ts'
+import { ClearFilters } from '../shell/clear-filters.tsx'
 import { FilterSelect } from '../shell/filter-select.tsx'
-import { Empty, Failure } from '../shell/screen.tsx'
+import { List, type ListColumn } from '../shell/list.tsx'
+import { LongRows } from '../shell/long-rows.tsx'
+import { Empty } from '../shell/screen.tsx'
+import type { Sortable } from '../shell/sort.ts'
 import { Words } from '../shell/words.tsx'
 import { byRank, isListed } from './listed.ts'
 import { ModelRow } from './model-row.tsx'
@@ -64,7 +67,7 @@ export function ModelList() {
           onChange={(provider) => set({ provider: provider })}
         />
         <FilterSelect
-          w={130}
+          w={160}
           label="Input type"
           any="Any input type"
           data={[
@@ -88,43 +91,48 @@ export function ModelList() {
           onChange={({ currentTarget }) => set({ all: currentTarget.checked || undefined })}
         />
       </Group>
-      {failed && <Failure error={failed.error} retry={failed.refetch} />}
-      {usable.isSuccess && found.length === 0 && (
-        <Empty title="No models match">
-          Change the filters, or add a provider and sync its models.
-        </Empty>
-      )}
-      <Rows models={found} />
+      <List
+        label="Models"
+        columns={columns}
+        query={failed ?? usable}
+        items={found}
+        sort={sort}
+        Rows={LongRows}
+        empty={
+          <Empty title="No models match">
+            Change the filters, or add a provider and sync its models.
+            <ClearFilters />
+          </Empty>
+        }
+        row={(model, place) => <ModelRow key={model.id} model={model} place={place} />}
+      />
     </>
   )
 }
 
-const rowHeight = 58
+const columns: ListColumn[] = [
+  { id: 'name', head: 'Model', width: 'minmax(180px, 1.6fr)', sort: 'asc' },
+  {
+    id: 'provider',
+    head: 'Provider',
+    width: 'minmax(100px, 0.9fr)',
+    sort: 'asc',
+    from: 'medium',
+    isSecond: true,
+  },
+  { id: 'takes', head: 'Takes', width: 'minmax(0, 1fr)', from: 'wide' },
+  { id: 'context', head: 'Context', width: '64px', sort: 'desc', isRight: true, from: 'medium' },
+  { id: 'output', head: 'Output', width: '60px', sort: 'desc', isRight: true, from: 'wide' },
+  { id: 'input', head: 'Input / 1M', width: '76px', sort: 'asc', isRight: true, from: 'medium' },
+  { id: 'cost', head: 'Output / 1M', width: '80px', sort: 'asc', isRight: true, from: 'medium' },
+  { id: 'actions', head: '', width: '28px' },
+]
 
-function Rows({ models }: { models: readonly ListedModel[] }) {
-  const box = useRef<HTMLDivElement>(null)
-  const virtual = useVirtualizer({
-    count: models.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => rowHeight,
-    overscan: 10,
-  })
-  return (
-    <div ref={box} className="scroll">
-      <ul className="model-rows" aria-label="Models" style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map(({ index, start }) => {
-          const model = models[index]!
-          return (
-            <li
-              key={model.id}
-              aria-label={model.display_name}
-              style={{ transform: `translateY(${start}px)` }}
-            >
-              <ModelRow model={model} />
-            </li>
-          )
-        })}
-      </ul>
-    </div>
-  )
+const sort: Sortable<ListedModel> = {
+  name: ({ display_name }) => display_name,
+  provider: ({ provider_name }) => provider_name,
+  context: ({ profile }) => profile?.limits?.context,
+  output: ({ profile }) => profile?.limits?.output,
+  input: ({ profile }) => profile?.cost?.input,
+  cost: ({ profile }) => profile?.cost?.output,
 }

@@ -1,69 +1,83 @@
 import { Badge, Menu, UnstyledButton } from '@mantine/core'
 import type { ModelChange } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { invalidate, outlast } from '../client.ts'
 import { modelKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
 import type { ListedModel } from '../queries/models.ts'
 import { Confirm, Failed } from '../shell/confirm.tsx'
+import { Named } from '../shell/identity.tsx'
+import { ListRow, type RowPlace } from '../shell/list.tsx'
 import { MoreMenu } from '../shell/more-menu.tsx'
-import { abilitiesOf, modelLimits, pricesOf } from './listed.ts'
+import { abilitiesOf, priceOf, tokensOf } from './listed.ts'
+
+type ModelRowProps = { model: ListedModel; place: RowPlace | undefined }
 
 /** One model: names, limits, and prices per million tokens. */
-export function ModelRow({ model }: { model: ListedModel }) {
-  const { id, display_name, model_id, provider_name, is_default, is_favorite, profile } = model
+export function ModelRow({ model, place }: ModelRowProps) {
+  const { id, display_name, provider_id, provider_name, is_favorite, profile, status } = model
   const mayChange = useMay('admin')
   const change = useMutation({
     mutationFn: (fields: ModelChange) => outlast.models.update(id, fields),
     onSuccess: () => invalidate(modelKeys.all),
   })
-  const isOff = model.status === 'disabled'
   return (
-    <div className="model-row" data-off={isOff || model.is_stale}>
-      <UnstyledButton
-        className="star"
-        aria-label={`Favorite ${display_name}`}
-        aria-pressed={is_favorite}
-        disabled={!mayChange}
-        onClick={() => change.mutate({ is_favorite: !is_favorite })}
-      >
-        {is_favorite ? '★' : '☆'}
-      </UnstyledButton>
-      <div className="model-cell">
-        <div className="name" title={display_name}>
-          <span>{display_name}</span>
-          {is_default && (
-            <Badge size="xs" variant="light">
-              Default
-            </Badge>
-          )}
-          {isOff && (
-            <Badge size="xs" variant="light" color="gray">
-              Disabled
-            </Badge>
-          )}
-          {model.is_stale && (
-            <Badge size="xs" variant="light" color="yellow">
-              No longer listed
-            </Badge>
-          )}
+    <>
+      <ListRow label={display_name} place={place} isOff={status === 'disabled' || model.is_stale}>
+        <div className="list-pair">
+          <UnstyledButton
+            className="star"
+            aria-label={`Favorite ${display_name}`}
+            aria-pressed={is_favorite}
+            disabled={!mayChange}
+            onClick={() => change.mutate({ is_favorite: !is_favorite })}
+          >
+            {is_favorite ? '★' : '☆'}
+          </UnstyledButton>
+          <ModelName model={model} />
         </div>
-        <div className="dim" title={model_id}>
-          {provider_name} · {model_id}
+        <Link to="/providers" search={{ provider: provider_id }}>
+          <Named name={provider_name} />
+        </Link>
+        <span className="list-dim">{abilitiesOf(profile)}</span>
+        {tokensOf(profile?.limits?.context)}
+        {tokensOf(profile?.limits?.output)}
+        {priceOf(profile?.cost?.input)}
+        {priceOf(profile?.cost?.output)}
+        <div className="list-actions">
+          {mayChange && <Actions model={model} change={change.mutate} />}
         </div>
-      </div>
-      <div className="model-cell limits">
-        <div>{modelLimits(profile)}</div>
-        <div className="dim">{abilitiesOf(profile)}</div>
-      </div>
-      <div className="model-cell">
-        <div>{pricesOf(profile)}</div>
-        <div className="dim">{profile?.cost && 'per 1M tokens'}</div>
-      </div>
-      {mayChange ? <Actions model={model} change={change.mutate} /> : <span />}
+      </ListRow>
       <Failed of={[change]} />
-    </div>
+    </>
+  )
+}
+
+function ModelName({ model }: { model: ListedModel }) {
+  const { display_name, model_id, is_default, is_stale, status } = model
+  return (
+    <>
+      <span title={model_id} className="list-name">
+        <Named name={display_name} icon="model" />
+      </span>
+      {is_default && (
+        <Badge size="xs" variant="light">
+          Default
+        </Badge>
+      )}
+      {status === 'disabled' && (
+        <Badge size="xs" variant="light" color="gray">
+          Disabled
+        </Badge>
+      )}
+      {is_stale && (
+        <Badge size="xs" variant="light" color="yellow">
+          No longer listed
+        </Badge>
+      )}
+    </>
   )
 }
 
@@ -78,7 +92,7 @@ function Actions({ model, change }: ActionsProps) {
         name={display_name}
         variant="subtle"
         color="gray"
-        size="md"
+        size={28}
         remove={() => setDeleting(true)}
       >
         {!is_default && status === 'active' && (
@@ -92,6 +106,7 @@ function Actions({ model, change }: ActionsProps) {
         <Confirm
           title={`Delete ${display_name}?`}
           verb="Delete model"
+          done="Model deleted"
           close={() => setDeleting(false)}
           act={async () => {
             await outlast.models.delete(id)

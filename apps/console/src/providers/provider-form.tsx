@@ -18,6 +18,7 @@ export function ProviderForm({ stored, close }: { stored?: Provider; close: () =
       base
         ? outlast.providers.update(base.id, providerBody(draft))
         : outlast.providers.create(providerBody(draft)),
+    done: 'Provider saved',
     onSaved() {
       providersChanged()
       close()
