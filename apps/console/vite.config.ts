@@ -8,10 +8,21 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const server = 'http://localhost:9000'
 
 /**
- * Bundles modules that at least 8 screens share into one file. Separate small files need more
+ * Bundles modules that at least 11 parts share into one file. Separate small files need more
  * bytes in total, and one request each.
  */
-const shared = { name: 'shared', minShareCount: 8 }
+const shared = { name: 'shared', minShareCount: 11 }
+
+/** Bundles small modules that a session needs and a few other screens share. */
+const small = {
+  name: 'small',
+  test: /src.(?:queries.models|sessions.composer.drafts|shell.problem|shell.tabs)\.|FileButton/,
+}
+
+/** Files that the page itself loads: screens need not list them. */
+const loadedFirst = /\/(?:shared|rolldown-runtime)-/
+const resolveDependencies = (_: string, files: string[], { hostType }: { hostType: string }) =>
+  hostType === 'js' ? files.filter((file) => !loadedFirst.test(file)) : files
 
 const root = fileURLToPath(new URL('.', import.meta.url))
 const screens = globSync('src/**/*.tsx', { cwd: root })
@@ -42,8 +53,8 @@ export default defineConfig({
     target: 'es2022',
     sourcemap: false,
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
-    rolldownOptions: { output: { codeSplitting: { groups: [shared] } } },
+    modulePreload: { polyfill: false, resolveDependencies },
+    rolldownOptions: { output: { codeSplitting: { groups: [shared, small] } } },
   },
   server: { proxy: { '/v1': server, '/health': server, '/api-doc': server } },
 })

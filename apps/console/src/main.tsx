@@ -1,9 +1,10 @@
 import '@mantine/core/styles.css'
+import './design/tokens.css'
 import './console.css'
 import { MantineProvider } from '@mantine/core'
 import { QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
-import { StrictMode } from 'react'
+import { type ReactNode, StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { queryClient } from './client.ts'
 import { router } from './router.tsx'
@@ -14,12 +15,20 @@ const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]'
 // The scroll lock of dialogs reads the nonce from here.
 Object.assign(globalThis, { __webpack_nonce__: nonce })
 
-createRoot(document.getElementById('root')!).render(
-  <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
-      <QueryClientProvider client={queryClient}>
-        <RouterProvider router={router} />
-      </QueryClientProvider>
-    </MantineProvider>
-  </StrictMode>,
-)
+const root = createRoot(document.getElementById('root')!)
+
+const render = (page: ReactNode) =>
+  root.render(
+    <StrictMode>
+      <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+        <QueryClientProvider client={queryClient}>{page}</QueryClientProvider>
+      </MantineProvider>
+    </StrictMode>,
+  )
+
+// Readers of a link have no account: they get one page, without the frame of the console.
+if (location.pathname.startsWith('/shared/')) {
+  void import('./shared/page.tsx').then(({ SharedPage }) => render(<SharedPage />))
+} else {
+  render(<RouterProvider router={router} />)
+}

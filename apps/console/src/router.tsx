@@ -7,6 +7,7 @@ import {
 import * as search from './search.ts'
 import { Broken, NotFound } from './shell/lost.tsx'
 import { Shell } from './shell/shell.tsx'
+import { ScreenSkeleton } from './shell/skeleton.tsx'
 
 const root = createRootRoute({ component: Shell })
 const getParentRoute = () => root
@@ -77,6 +78,7 @@ const mcpServers = createRoute({
 const schedules = createRoute({
   getParentRoute,
   path: '/schedules',
+  validateSearch: search.readSchedulesSearch,
   component: lazyRouteComponent(() => import('./schedules/list.tsx'), 'ScheduleList'),
 })
 
@@ -100,6 +102,13 @@ const budgets = createRoute({
   component: lazyRouteComponent(() => import('./budgets/screen.tsx'), 'BudgetsScreen'),
 })
 
+const usage = createRoute({
+  getParentRoute,
+  path: '/usage',
+  validateSearch: search.readUsageSearch,
+  component: lazyRouteComponent(() => import('./usage/screen.tsx'), 'UsageScreen'),
+})
+
 const operations = createRoute({
   getParentRoute,
   path: '/operations',
@@ -113,6 +122,18 @@ const settings = createRoute({
   validateSearch: search.readSettingsSearch,
   component: lazyRouteComponent(() => import('./settings/screen.tsx'), 'SettingsScreen'),
 })
+
+/** Every part of the design system. The built page does not have it. */
+const development = import.meta.env.DEV
+  ? [
+      createRoute({
+        getParentRoute,
+        path: '/design',
+        validateSearch: search.readDesignSearch,
+        component: lazyRouteComponent(() => import('./design/page.tsx'), 'DesignPage'),
+      }),
+    ]
+  : []
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -129,10 +150,15 @@ export const router = createRouter({
     newSchedule,
     schedule,
     budgets,
+    usage,
     operations,
     settings,
+    ...(development as []),
   ]),
   defaultPreload: 'intent',
+  defaultPendingMs: 150,
+  defaultPendingMinMs: 0,
+  defaultPendingComponent: ScreenSkeleton,
   defaultNotFoundComponent: NotFound,
   defaultErrorComponent: Broken,
 })

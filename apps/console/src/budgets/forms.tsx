@@ -81,6 +81,7 @@ export function NewBudget({ close }: { close: () => void }) {
   const form = useSaveForm<Draft, Budget>({
     draftOf: () => emptyDraft,
     save: (draft) => saveBudget(draft, organizationId),
+    done: 'Budget created',
     onSaved() {
       invalidate(budgetKeys.all)
       close()
@@ -121,6 +122,7 @@ export function TopUp({ budget, close }: { budget: Budget; close: () => void }) 
         amount: Number(amount),
         ...(description.trim() !== '' && { description: description.trim() }),
       }),
+    done: 'Budget topped up',
     onSaved() {
       invalidate(budgetKeys.all)
       close()
@@ -128,7 +130,7 @@ export function TopUp({ budget, close }: { budget: Budget; close: () => void }) 
   })
   return (
     <FormModal form={form} title="Top up" verb="Add" close={close}>
-      <p className="entry-about">
+      <p className="list-dim">
         {amountText(budget.balance, budget.currency)} are left. Turns that wait for the budget
         continue.
       </p>
@@ -140,6 +142,33 @@ export function TopUp({ budget, close }: { budget: Budget; close: () => void }) 
         data-autofocus
       />
       <TextInput label="Reason" maxLength={500} {...form.text('description')} />
+    </FormModal>
+  )
+}
+
+/** Raises or lowers the limit of a budget. */
+export function ChangeLimit({ budget, close }: { budget: Budget; close: () => void }) {
+  const form = useSaveForm<{ limit: string }, Budget>({
+    draftOf: () => ({ limit: String(budget.limit) }),
+    save: ({ limit }) => outlast.budgets.update(budget.id, { limit: Number(limit) }),
+    onSaved() {
+      invalidate(budgetKeys.all)
+      close()
+    },
+  })
+  return (
+    <FormModal form={form} title="Change limit" verb="Save" close={close}>
+      <p className="list-dim">
+        {amountText(budget.limit - budget.balance, budget.currency)} are used. Turns that wait for
+        the budget continue if a higher limit allows it.
+      </p>
+      <TextInput
+        label={`Limit in ${budget.currency}`}
+        required
+        {...amount}
+        {...form.text('limit')}
+        data-autofocus
+      />
     </FormModal>
   )
 }

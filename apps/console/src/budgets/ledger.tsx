@@ -1,13 +1,15 @@
-import { Modal, Table } from '@mantine/core'
 import type { Budget, LedgerEntry } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { ledgerQuery } from '../queries/budgets.ts'
 import { Ago } from '../shell/ago.tsx'
-import { Empty, Failure } from '../shell/screen.tsx'
+import { Dialog } from '../shell/dialog.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { Empty } from '../shell/screen.tsx'
 import { amountText } from './words.ts'
 
 const kinds: Record<LedgerEntry['kind'], string> = {
+  reserve: 'Running model call',
   settle: 'Model call',
   top_up: 'Top-up',
   manual: 'Manual entry',
@@ -20,52 +22,42 @@ type LedgerProps = { budget: Budget; label: string; close: () => void }
 export function Ledger({ budget: { id, currency }, label, close }: LedgerProps) {
   const entries = useQuery(ledgerQuery(id))
   return (
-    <Modal opened onClose={close} title={`Ledger of ${label}`} size="xl" centered>
-      {entries.isError && <Failure error={entries.error} retry={entries.refetch} />}
-      {entries.data?.length === 0 && <Empty title="No entries yet" />}
-      {entries.data && entries.data.length > 0 && (
-        <Table.ScrollContainer minWidth={480}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>When</Table.Th>
-                <Table.Th>Entry</Table.Th>
-                <Table.Th>Amount</Table.Th>
-                <Table.Th>Reserved</Table.Th>
-                <Table.Th>Reason</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {entries.data.map((one) => (
-                <EntryRow key={one.id} entry={one} currency={currency} />
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
-      )}
-    </Modal>
+    <Dialog close={close} title={`Ledger of ${label}`} size="xl">
+      <List
+        label="Ledger"
+        columns={columns}
+        query={entries}
+        items={entries.data ?? []}
+        empty={<Empty title="No entries yet" />}
+        row={(one) => <EntryRow key={one.id} entry={one} currency={currency} />}
+      />
+    </Dialog>
   )
 }
+
+const columns: ListColumn[] = [
+  { id: 'when', head: 'When', width: '112px' },
+  { id: 'entry', head: 'Entry', width: '104px' },
+  { id: 'amount', head: 'Amount', width: '96px', isRight: true },
+  { id: 'reserved', head: 'Reserved', width: '96px', isRight: true },
+  { id: 'reason', head: 'Reason', width: 'minmax(0, 1fr)', from: 'medium' },
+]
 
 function EntryRow({ entry, currency }: { entry: LedgerEntry; currency: string }) {
   const { kind, amount, reserved, session_id, description, created_at } = entry
   return (
-    <Table.Tr>
-      <Table.Td>
-        <Ago at={created_at} />
-      </Table.Td>
-      <Table.Td>
-        {session_id ? (
-          <Link to="/sessions/$sessionId" params={{ sessionId: session_id }}>
-            {kinds[kind]}
-          </Link>
-        ) : (
-          kinds[kind]
-        )}
-      </Table.Td>
-      <Table.Td>{amountText(amount, currency)}</Table.Td>
-      <Table.Td>{reserved === null ? '' : amountText(reserved, currency)}</Table.Td>
-      <Table.Td>{description}</Table.Td>
-    </Table.Tr>
+    <ListRow label={kinds[kind]}>
+      <Ago at={created_at} />
+      {session_id ? (
+        <Link to="/sessions/$sessionId" params={{ sessionId: session_id }}>
+          {kinds[kind]}
+        </Link>
+      ) : (
+        <span>{kinds[kind]}</span>
+      )}
+      {amountText(amount, currency)}
+      {reserved === null ? '' : amountText(reserved, currency)}
+      <span title={description ?? undefined}>{description}</span>
+    </ListRow>
   )
 }

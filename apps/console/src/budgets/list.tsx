@@ -1,3 +1,4 @@
+import './budgets.css'
 import { Button, Group, Progress } from '@mantine/core'
 import type { Budget } from '@outlast/sdk'
 import { useMutation, useQuery } from '@tanstack/react-query'
@@ -9,11 +10,20 @@ import { budgetKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
 import { ActButton, AskButton } from '../shell/act-button.tsx'
 import { Refusal } from '../shell/confirm.tsx'
-import { Entry, State } from '../shell/entry.tsx'
-import { Empty, Failure } from '../shell/screen.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { Empty } from '../shell/screen.tsx'
+import type { Sortable } from '../shell/sort.ts'
+import { State } from '../shell/state.tsx'
 import { NewBudget, TopUp } from './forms.tsx'
 import { Ledger } from './ledger.tsx'
 import { amountText, periodText, statusKinds, subjectWords } from './words.ts'
+
+const barColors: Record<Budget['status'], string> = {
+  active: 'pine',
+  paused: 'yellow',
+  exhausted: 'red',
+  disabled: 'gray',
+}
 
 /** Every budget with its balance. */
 export function BudgetList() {
@@ -23,7 +33,7 @@ export function BudgetList() {
   return (
     <div className="scroll">
       <Group className="filter-bar" justify="space-between">
-        <span className="entry-about">
+        <span className="list-dim">
           A model call that does not fit into its budgets waits or fails.
         </span>
         {mayAdminister && (
@@ -33,69 +43,64 @@ export function BudgetList() {
         )}
       </Group>
       {isNew && <NewBudget close={() => setNew(false)} />}
-      {budgets.isError && <Failure error={budgets.error} retry={budgets.refetch} />}
-      {budgets.data?.length === 0 && (
-        <Empty title="No budgets yet">
-          Model calls are not limited. An administrator can create a budget for the organization, an
-          agent or an end user.
-        </Empty>
-      )}
-      <ul className="entries" aria-label="Budgets">
-        {budgets.data?.map((one) => (
-          <Row key={one.id} budget={one} mayAdminister={mayAdminister} />
-        ))}
-      </ul>
+      <List
+        label="Budgets"
+        columns={columns}
+        query={budgets}
+        items={budgets.data ?? []}
+        sort={sort}
+        empty={
+          <Empty title="No budgets yet">
+            Model calls are not limited. An administrator can create a budget for the organization,
+            an agent or an end user.
+            {mayAdminister && (
+              <div>
+                <Button size="xs" mt="sm" onClick={() => setNew(true)}>
+                  Create a budget
+                </Button>
+              </div>
+            )}
+          </Empty>
+        }
+        row={(one) => <Row key={one.id} budget={one} mayAdminister={mayAdminister} />}
+      />
     </div>
   )
 }
 
+const columns: ListColumn[] = [
+  { id: 'budget', head: 'Budget', width: 'minmax(140px, 1.2fr)' },
+  { id: 'status', head: 'Status', width: '96px', sort: 'asc' },
+  {
+    id: 'left',
+    head: 'Balance',
+    width: 'minmax(140px, 1fr)',
+    sort: 'asc',
+    from: 'medium',
+    isSecond: true,
+  },
+  { id: 'period', head: 'Period', width: 'minmax(80px, 0.7fr)', sort: 'asc', from: 'wide' },
+  { id: 'reserved', head: 'Reserved', width: '88px', isRight: true, from: 'wide' },
+  { id: 'actions', head: '', width: 'max-content', isRight: true },
+]
+
+const sort: Sortable<Budget> = {
+  status: ({ status }) => status,
+  left: ({ balance, limit }) => balance / limit,
+  period: ({ period }) => periodText(period),
+}
+
 function Row({ budget, mayAdminister }: { budget: Budget; mayAdminister: boolean }) {
-  const { subject_type, subject_id, currency, limit, balance, status, period, reserved } = budget
+  const { subject_type, subject_id, currency, status, period, reserved } = budget
   const [shown, setShown] = useState<'top-up' | 'ledger'>()
   const names = useAgentNames()
   const subject = names.get(subject_id) ?? subject_id
   const isOfOrganization = subject_type === 'organization'
   const label = isOfOrganization ? 'Organization' : `${subjectWords[subject_type]} ${subject}`
-  const facts = [
-    `${amountText(balance, currency)} of ${amountText(limit, currency)} left`,
-    periodText(period),
-    reserved > 0 ? `${amountText(reserved, currency)} reserved` : undefined,
-  ]
   return (
-    <Entry
+    <ListRow
       label={label}
-      name={
-        <>
-          {label}
-          <State kind={statusKinds[status]}>{status}</State>
-        </>
-      }
-      about={
-        <>
-          {facts.filter((fact) => fact !== undefined).join(' · ')}
-          <Progress
-            size="xs"
-            mt={4}
-            maw={280}
-            value={Math.max(0, Math.min(100, (100 * balance) / limit))}
-            color={status === 'active' ? 'blue' : 'red'}
-            aria-label={`Left of the budget of ${label}`}
-          />
-        </>
-      }
-      side={
-        <>
-          <Button size="xs" variant="default" onClick={() => setShown('ledger')}>
-            Ledger
-          </Button>
-          {mayAdminister && (
-            <Button size="xs" variant="default" onClick={() => setShown('top-up')}>
-              Top up
-            </Button>
-          )}
-          {mayAdminister && <Acts budget={budget} label={label} />}
-        </>
-      }
+      isOff={status === 'paused'}
       below={
         <>
           {shown === 'top-up' && <TopUp budget={budget} close={() => setShown(undefined)} />}
@@ -104,9 +109,44 @@ function Row({ budget, mayAdminister }: { budget: Budget; mayAdminister: boolean
           )}
         </>
       }
-    />
+    >
+      <span className="list-name">{label}</span>
+      <State kind={statusKinds[status]}>{status}</State>
+      <Left budget={budget} label={label} />
+      <span className="list-dim">{periodText(period)}</span>
+      <span className="list-dim">{reserved > 0 && amountText(reserved, currency)}</span>
+      <div className="list-actions">
+        <Button size="xs" variant="default" onClick={() => setShown('ledger')}>
+          Ledger
+        </Button>
+        {mayAdminister && (
+          <>
+            <Button size="xs" variant="default" onClick={() => setShown('top-up')}>
+              Top up
+            </Button>
+            <Acts budget={budget} label={label} />
+          </>
+        )}
+      </div>
+    </ListRow>
   )
 }
+
+/** What is left of a budget, in words and as a bar. */
+const Left = ({ budget, label }: { budget: Budget; label: string }) => (
+  <div className="budget-left">
+    <span>
+      {amountText(budget.balance, budget.currency)} of {amountText(budget.limit, budget.currency)}{' '}
+      left
+    </span>
+    <Progress
+      size={4}
+      value={Math.max(0, Math.min(100, (100 * budget.balance) / budget.limit))}
+      color={barColors[budget.status]}
+      aria-label={`Left of the budget of ${label}`}
+    />
+  </div>
+)
 
 function Acts({ budget: { id, status }, label }: { budget: Budget; label: string }) {
   const next = status === 'paused' ? 'active' : 'paused'
@@ -122,6 +162,7 @@ function Acts({ budget: { id, status }, label }: { budget: Budget; label: string
         aria-label={`Delete the budget of ${label}`}
         title={`Delete the budget of ${label}?`}
         verb="Delete budget"
+        done="Budget deleted"
         act={async () => {
           await outlast.budgets.delete(id)
           invalidate(budgetKeys.all)

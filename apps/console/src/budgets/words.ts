@@ -1,5 +1,6 @@
 import type { Budget, BudgetPeriod } from '@outlast/sdk'
-import type { StateKind } from '../shell/entry.tsx'
+import { dollarsText } from '../shell/money.ts'
+import type { StateKind } from '../shell/state.tsx'
 
 export const statusKinds: Record<Budget['status'], StateKind> = {
   active: 'good',
@@ -14,15 +15,17 @@ export const subjectWords: Record<Budget['subject_type'], string> = {
   user: 'Account',
   end_user: 'End user',
   agent_channel: 'Channel',
+  channel_user: 'User of a channel',
   api_key: 'API key',
   session: 'Session',
 }
 
+/** Amounts have at most 6 decimal places. */
+const amountFormat = new Intl.NumberFormat('en', { maximumFractionDigits: 6 })
+
 /** An amount with its unit: `$12.50`, or `1,200 tokens`. */
 export function amountText(amount: number, currency: string): string {
-  if (currency !== 'usd') return `${amount.toLocaleString('en')} ${currency}`
-  const digits = Math.abs(amount) < 1 && amount !== 0 ? 4 : 2
-  return `${amount < 0 ? '-' : ''}$${Math.abs(amount).toFixed(digits)}`
+  return currency === 'usd' ? dollarsText(amount) : `${amountFormat.format(amount)} ${currency}`
 }
 
 export function periodText(period: BudgetPeriod | null | undefined): string | undefined {

@@ -8,8 +8,12 @@ import type { Schema } from '../agents/schema.ts'
 import { agentsQuery } from '../queries/agents.ts'
 import { capabilitiesQuery } from '../queries/capabilities.ts'
 import type { CapabilitiesSearch } from '../search.ts'
+import { ClearFilters } from '../shell/clear-filters.tsx'
 import { FilterSelect } from '../shell/filter-select.tsx'
-import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { Named } from '../shell/identity.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { Empty, Screen } from '../shell/screen.tsx'
+import type { Sortable } from '../shell/sort.ts'
 import { Words } from '../shell/words.tsx'
 import { SchemaTable } from './schema-table.tsx'
 import { ToolDetails } from './tool.tsx'
@@ -46,25 +50,52 @@ export function Catalogue() {
           w={160}
         />
       </Group>
-      {all.isError && <Failure error={all.error} retry={all.refetch} />}
       <div className="scroll">
-        {all.isSuccess && found.length === 0 && (
-          <Empty title="No capabilities match">Change or clear the filters.</Empty>
-        )}
-        {found.map((one) => (
-          <Entry
-            key={one.id}
-            capability={one}
-            isOpen={one.id === open}
-            toggle={(isOpen) => set({ open: isOpen ? one.id : undefined })}
-          />
-        ))}
+        <List
+          label="Capabilities"
+          columns={columns}
+          query={all}
+          items={found}
+          sort={sort}
+          empty={
+            <Empty title="No capabilities match">
+              <ClearFilters />
+            </Empty>
+          }
+          row={(one) => (
+            <CapabilityRow
+              key={one.id}
+              capability={one}
+              isOpen={one.id === open}
+              toggle={(isOpen) => set({ open: isOpen ? one.id : undefined })}
+            />
+          )}
+        />
       </div>
     </Screen>
   )
 }
 
-type EntryProps = {
+const columns: ListColumn[] = [
+  { id: 'name', head: 'Capability', width: 'minmax(200px, 1.2fr)', sort: 'asc' },
+  { id: 'category', head: 'Category', width: '120px', sort: 'asc', from: 'medium' },
+  {
+    id: 'description',
+    head: 'Description',
+    width: 'minmax(0, 2fr)',
+    from: 'medium',
+    isSecond: true,
+  },
+  { id: 'tools', head: 'Tools', width: '56px', sort: 'desc', isRight: true },
+]
+
+const sort: Sortable<CapabilityInfo> = {
+  name: ({ name }) => name,
+  category: ({ is_mcp, category }) => (is_mcp ? 'MCP' : category),
+  tools: ({ tool_definitions = [] }) => tool_definitions.length,
+}
+
+type RowProps = {
   capability: CapabilityInfo
   isOpen: boolean
   toggle: (isOpen: boolean) => void
@@ -72,51 +103,41 @@ type EntryProps = {
 
 const statusWords = { available: '', coming_soon: 'Coming soon', deprecated: 'Deprecated' }
 
-function Entry({ capability, isOpen, toggle }: EntryProps) {
+function CapabilityRow({ capability, isOpen, toggle }: RowProps) {
   const { id, name, description, status, category, is_mcp, tool_definitions = [] } = capability
   return (
-    <section className="capability" aria-label={name}>
-      <button
-        type="button"
-        className="capability-head"
-        aria-expanded={isOpen}
-        onClick={() => toggle(!isOpen)}
-      >
-        <span className="capability-name">
-          <Text span fw={500} size="sm">
-            {name}
-          </Text>
-          <Text span size="xs" c="dimmed" ff="monospace">
-            {id}
-          </Text>
-          {statusWords[status] && (
-            <Badge size="xs" color="gray" variant="light">
-              {statusWords[status]}
-            </Badge>
-          )}
-        </span>
-        <Text span size="xs" c="dimmed" className="capability-category">
-          {is_mcp ? 'MCP' : category}
-        </Text>
-        <Text span c="dimmed" className="capability-about">
-          {description}
-        </Text>
-        <Text span size="xs" c="dimmed" className="capability-count">
-          {countOf(tool_definitions.length)}
-        </Text>
-      </button>
-      {isOpen && <Opened capability={capability} />}
-    </section>
+    <ListRow label={name} more={isOpen && <Opened capability={capability} />}>
+      <div className="list-pair">
+        <button
+          type="button"
+          className="list-link"
+          aria-expanded={isOpen}
+          title={id}
+          onClick={() => toggle(!isOpen)}
+        >
+          <Named name={name} icon={is_mcp ? 'plug' : 'capability'} />
+        </button>
+        {statusWords[status] && (
+          <Badge size="xs" color="gray" variant="light">
+            {statusWords[status]}
+          </Badge>
+        )}
+      </div>
+      <span className="list-dim">{is_mcp ? 'MCP' : category}</span>
+      <span title={description}>{description}</span>
+      <span className="list-dim">{tool_definitions.length}</span>
+    </ListRow>
   )
 }
-
-const countOf = (count: number) =>
-  count === 0 ? 'No tools' : count === 1 ? '1 tool' : `${count} tools`
 
 function Opened({ capability }: { capability: CapabilityInfo }) {
   const { id, system_prompt, tool_definitions = [], config_schema, dependencies = [] } = capability
   return (
     <div className="capability-body">
+      <Text size="sm">{capability.description}</Text>
+      <Text size="xs" c="dimmed" ff="monospace">
+        {id}
+      </Text>
       {capability.status === 'available' && <UseInAgent id={id} />}
       {dependencies.length > 0 && <Text size="sm">Also adds {dependencies.join(', ')}.</Text>}
       {tool_definitions.length > 0 && <h2>Tools</h2>}

@@ -101,6 +101,7 @@ function Tools({ sessionId, path, file, show }: About & { file: SessionFile | un
         <Confirm
           title={`Delete ${path}?`}
           verb="Delete file"
+          done="File deleted"
           close={close}
           act={async () => {
             await outlast.files.delete(sessionId, path)

@@ -8,6 +8,7 @@ import { fileKeys, fileTreeQuery } from '../queries/files.ts'
 import { upload } from '../sessions/composer/attachments.ts'
 import { Problem } from '../shell/problem.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
+import { Skeleton } from '../shell/skeleton.tsx'
 import { FileView } from './file-view.tsx'
 import { NameForm } from './name-form.tsx'
 import { Tree } from './tree.tsx'
@@ -23,6 +24,7 @@ export function FilesPanel({ sessionId }: { sessionId: string }) {
   return (
     <>
       <Making sessionId={sessionId} show={show} />
+      {files.isPending && <Skeleton />}
       {files.data?.length === 0 && (
         <Empty title="No files yet">
           Files that the agent writes or you upload appear here. They are deleted with the session.

@@ -1,6 +1,7 @@
-import { Button, Group, Modal, type ModalProps, Stack } from '@mantine/core'
+import { Button, type ModalProps, Stack } from '@mantine/core'
 import type { ReactNode, SyntheticEvent } from 'react'
 import { Refusal } from '../shell/confirm.tsx'
+import { Dialog, DialogButtons } from '../shell/dialog.tsx'
 
 type Submitted = {
   onSubmit: (event: SyntheticEvent) => void
@@ -10,7 +11,8 @@ type Submitted = {
   shown: readonly string[]
 }
 
-type FormModalProps = Omit<ModalProps, 'opened' | 'onClose'> & {
+type FormModalProps = Omit<ModalProps, 'opened' | 'onClose' | 'title'> & {
+  title: string
   form: Submitted
   /** The label of the submit button. */
   verb: string
@@ -24,20 +26,19 @@ type FormModalProps = Omit<ModalProps, 'opened' | 'onClose'> & {
 /** A form in a dialog. A click outside closes it only while the draft is unchanged. */
 export function FormModal({ form, verb, close, children, more, button, ...modal }: FormModalProps) {
   return (
-    <Modal opened onClose={close} closeOnClickOutside={!form.isDirty} centered {...modal}>
+    <Dialog close={close} closeOnClickOutside={!form.isDirty} {...modal}>
       <form onSubmit={form.onSubmit}>
         <Stack gap="sm">
           {children}
           <Refused form={form} />
-          <Group justify="flex-end" gap="xs">
-            {more}
+          <DialogButtons close={close} others={more}>
             <Button type="submit" loading={form.isSaving} {...button}>
               {verb}
             </Button>
-          </Group>
+          </DialogButtons>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   )
 }
 

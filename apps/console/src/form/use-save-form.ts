@@ -1,6 +1,7 @@
 import { isOutlastError } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { type SyntheticEvent, useRef } from 'react'
+import { showToast } from '../shell/toasts.ts'
 import { type DraftState, isSame, rebase } from './draft-state.ts'
 import { fieldProps } from './field-props.ts'
 import { problemAt } from './problems.ts'
@@ -15,6 +16,8 @@ type SaveOptions<Draft, Stored> = DraftOptions<Draft, Stored> & {
   /** Contract: sends exactly its arguments. Later changes belong to the next call. */
   save: (draft: Draft, base: Stored | undefined) => Promise<Stored>
   onSaved?: (saved: Stored) => unknown
+  /** The message after a save. */
+  done?: string
   /** Reads the record after `save` failed with `changed_meanwhile`. The user resolves conflicts. */
   read?: (base: Stored) => Promise<Stored>
 }
@@ -37,7 +40,10 @@ export function useSaveForm<Draft extends object, Stored>(options: SaveOptions<D
       set({ base: saved, draft })
       return saved
     },
-    onSuccess: options.onSaved,
+    onSuccess(saved) {
+      if (options.done) showToast(options.done)
+      return options.onSaved?.(saved)
+    },
     onSettled() {
       isSaving.current = false
     },

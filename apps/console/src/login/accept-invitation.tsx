@@ -13,7 +13,7 @@ export function AcceptInvitation({ email }: { email: string }) {
       title="Join organization?"
       verb="Join organization"
       keep="Not now"
-      color="indigo"
+      color="pine"
       close={() => {
         forgetInvitation()
         setToken(null)

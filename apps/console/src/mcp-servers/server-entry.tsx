@@ -9,20 +9,26 @@ import { useMay } from '../queries/me.ts'
 import { ActButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Confirm, Refusal } from '../shell/confirm.tsx'
-import { Entry, State, type StateKind } from '../shell/entry.tsx'
+import { Named } from '../shell/identity.tsx'
+import { ListRow } from '../shell/list.tsx'
 import { MoreMenu } from '../shell/more-menu.tsx'
+import { State, type StateKind } from '../shell/state.tsx'
 import { isOnThisMachine } from './draft.ts'
 import { ServerForm } from './server-form.tsx'
 
 /** Returns the last known state of a server. */
-function stateOf({ status, tools_error, tools_listed_at }: McpServer): [StateKind, string] {
+export function serverState({
+  status,
+  tools_error,
+  tools_listed_at,
+}: McpServer): [StateKind, string] {
   if (status === 'disabled') return ['off', 'disabled']
   if (tools_error) return ['bad', 'unavailable']
   return tools_listed_at ? ['good', 'connected'] : ['off', 'not tested']
 }
 
 export function ServerEntry({ server }: { server: McpServer }) {
-  const { id, name, url, description, api_key_set, headers, tools_error, status } = server
+  const { id, name, url, description, tools_error, status, tool_count, tools_listed_at } = server
   const [opened, setOpened] = useState<'edit' | 'delete'>()
   const mayChange = useMay('admin')
   const test = useMutation({
@@ -35,42 +41,12 @@ export function ServerEntry({ server }: { server: McpServer }) {
     onSuccess: mcpServersChanged,
   })
   const close = () => setOpened(undefined)
-  const [kind, word] = stateOf(server)
-  const headerCount = Object.keys(headers ?? {}).length
+  const [kind, word] = serverState(server)
   return (
     <>
-      <Entry
+      <ListRow
         label={name}
-        name={
-          <>
-            {name}
-            <State kind={kind}>{word}</State>
-            {api_key_set && (
-              <Badge size="xs" variant="light" color="gray">
-                API key set
-              </Badge>
-            )}
-            {headerCount > 0 && (
-              <Badge size="xs" variant="light" color="gray">
-                {headerCount === 1 ? '1 header' : `${headerCount} headers`}
-              </Badge>
-            )}
-          </>
-        }
-        about={<About server={server} />}
-        side={
-          mayChange && (
-            <>
-              <ActButton act={test}>Test</ActButton>
-              <MoreMenu name={name} remove={() => setOpened('delete')}>
-                <Menu.Item onClick={() => setOpened('edit')}>Edit</Menu.Item>
-                <Menu.Item onClick={() => toggle.mutate()}>
-                  {status === 'active' ? 'Disable' : 'Enable'}
-                </Menu.Item>
-              </MoreMenu>
-            </>
-          )
-        }
+        isOff={status === 'disabled'}
         below={
           <>
             <Changed server={server} />
@@ -82,12 +58,38 @@ export function ServerEntry({ server }: { server: McpServer }) {
             )}
           </>
         }
-      />
+      >
+        <span className="list-name" title={description}>
+          <Named name={name} icon="plug" />
+        </span>
+        <State kind={kind}>{word}</State>
+        <span className="list-dim" title={url}>
+          {url}
+        </span>
+        <span title={description}>{description}</span>
+        <Credentials server={server} />
+        <span className="list-dim">{tool_count}</span>
+        <span className="list-dim">{tools_listed_at && <Ago at={tools_listed_at} />}</span>
+        <div className="list-actions">
+          {mayChange && (
+            <>
+              <ActButton act={test}>Test</ActButton>
+              <MoreMenu name={name} remove={() => setOpened('delete')}>
+                <Menu.Item onClick={() => setOpened('edit')}>Edit</Menu.Item>
+                <Menu.Item onClick={() => toggle.mutate()}>
+                  {status === 'active' ? 'Disable' : 'Enable'}
+                </Menu.Item>
+              </MoreMenu>
+            </>
+          )}
+        </div>
+      </ListRow>
       {opened === 'edit' && <ServerForm stored={server} close={close} />}
       {opened === 'delete' && (
         <Confirm
           title={`Delete ${name}?`}
           verb="Delete server"
+          done="MCP server deleted"
           close={close}
           act={async () => {
             await outlast.mcpServers.delete(id)
@@ -101,22 +103,20 @@ export function ServerEntry({ server }: { server: McpServer }) {
   )
 }
 
-function About({
-  server: { url, description, tool_count, tools_listed_at },
-}: {
-  server: McpServer
-}) {
+function Credentials({ server: { api_key_set, headers } }: { server: McpServer }) {
+  const count = Object.keys(headers ?? {}).length
   return (
     <>
-      {url}
-      {tool_count !== undefined && ` · ${tool_count === 1 ? '1 tool' : `${tool_count} tools`}`}
-      {tools_listed_at && (
-        <>
-          {', listed '}
-          <Ago at={tools_listed_at} />
-        </>
+      {api_key_set && (
+        <Badge size="xs" variant="light" color="gray">
+          API key set
+        </Badge>
       )}
-      {description && <div>{description}</div>}
+      {count > 0 && (
+        <Badge size="xs" variant="light" color="gray">
+          {count === 1 ? '1 header' : `${count} headers`}
+        </Badge>
+      )}
     </>
   )
 }
@@ -177,7 +177,7 @@ function Tested({ result, url }: { result: McpServerTest; url: string }) {
         {tools.length === 1 ? '1 tool' : `${tools.length} tools`} in {latency_ms} ms.
       </State>
       {warnings.map((warning) => (
-        <Text key={warning} size="sm" c="orange">
+        <Text key={warning} size="sm" c="var(--outlast-wait-text)">
           {warning}
         </Text>
       ))}

@@ -23,6 +23,7 @@ export function ServerForm({ stored, close }: { stored?: McpServer; close: () =>
       base
         ? outlast.mcpServers.update(base.id, mcpServerBody(draft))
         : outlast.mcpServers.create(mcpServerBody(draft)),
+    done: 'MCP server saved',
     onSaved() {
       mcpServersChanged()
       close()

@@ -1,7 +1,6 @@
-import type { UsageQuery } from '@outlast/sdk'
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { budgetKeys, usageKeys } from './keys.ts'
+import { budgetKeys } from './keys.ts'
 
 /** The budgets of the organization, newest first. Calls use them without a change event. */
 export const budgetsQuery = queryOptions({
@@ -23,12 +22,4 @@ export const ledgerQuery = (id: string) =>
     queryKey: [...budgetKeys.one(id), 'ledger'],
     queryFn: ({ signal }) => outlast.budgets.ledger(id, {}, { signal }),
     refetchInterval: 10_000,
-  })
-
-/** Tokens and cost of model calls in a period. */
-export const usageQuery = (query: UsageQuery) =>
-  queryOptions({
-    queryKey: [...usageKeys.lists, query],
-    queryFn: ({ signal }) => outlast.usage.report(query, { signal }),
-    refetchInterval: 30_000,
   })

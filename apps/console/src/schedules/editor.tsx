@@ -33,6 +33,7 @@ export function ScheduleForm({ stored }: { stored?: Schedule }) {
       if (base) return outlast.schedules.update(base.id, body)
       return outlast.schedules.create({ name, ...body })
     },
+    done: 'Schedule saved',
     onSaved(schedule) {
       queryClient.setQueryData(scheduleQuery(schedule.id).queryKey, schedule)
       invalidate(scheduleKeys.lists)

@@ -6,8 +6,10 @@ import { useAgentNames } from '../queries/agents.ts'
 import { useMay } from '../queries/me.ts'
 import { schedulesQuery } from '../queries/schedules.ts'
 import { Ago } from '../shell/ago.tsx'
-import { Entry, State } from '../shell/entry.tsx'
-import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { Empty, Screen } from '../shell/screen.tsx'
+import type { Sortable } from '../shell/sort.ts'
+import { State } from '../shell/state.tsx'
 import { inWords } from './cron.ts'
 import { doingOf } from './draft.ts'
 import { ScheduleActs } from './schedule-acts.tsx'
@@ -27,48 +29,72 @@ export function ScheduleList() {
         )
       }
     >
-      {schedules.isError && <Failure error={schedules.error} retry={schedules.refetch} />}
-      {schedules.data?.length === 0 && (
-        <Empty title="No schedules yet">
-          A schedule starts a session or sends a message at set times, for example a report every
-          morning. Create one with New schedule.
-        </Empty>
-      )}
-      <ul className="entries scroll" aria-label="Schedules">
-        {schedules.data?.map((one) => (
-          <Row key={one.id} schedule={one} />
-        ))}
-      </ul>
+      <div className="scroll">
+        <List
+          label="Schedules"
+          columns={columns}
+          query={schedules}
+          items={schedules.data ?? []}
+          sort={sort}
+          empty={
+            <Empty title="No schedules yet">
+              A schedule starts a session or sends a message at set times, for example a report
+              every morning.
+              {mayWrite && (
+                <div>
+                  <Button
+                    size="xs"
+                    mt="sm"
+                    renderRoot={(props) => <Link to="/schedules/new" {...props} />}
+                  >
+                    Create schedule
+                  </Button>
+                </div>
+              )}
+            </Empty>
+          }
+          row={(one) => <Row key={one.id} schedule={one} />}
+        />
+      </div>
     </Screen>
   )
 }
 
+const columns: ListColumn[] = [
+  { id: 'name', head: 'Schedule', width: 'minmax(140px, 1.1fr)', sort: 'asc' },
+  { id: 'next', head: 'Next run', width: '172px', sort: 'asc' },
+  { id: 'times', head: 'Times', width: 'minmax(0, 1.3fr)', from: 'medium', isSecond: true },
+  { id: 'target', head: 'Target', width: 'minmax(0, 1.2fr)', from: 'wide' },
+  { id: 'last', head: 'Last run', width: '104px', sort: 'desc', isRight: true, from: 'medium' },
+  { id: 'actions', head: '', width: '156px', isRight: true },
+]
+
+const sort: Sortable<Schedule> = {
+  name: ({ name }) => name,
+  next: ({ enabled, next_trigger_at }) => (enabled ? next_trigger_at : undefined),
+  last: ({ last_triggered_at }) => last_triggered_at,
+}
+
 function Row({ schedule }: { schedule: Schedule }) {
-  const { id, name, cron_expression, timezone, last_triggered_at } = schedule
+  const { id, name, cron_expression, timezone, last_triggered_at, enabled } = schedule
+  const times = `${inWords(cron_expression)}, ${timezone}`
   return (
-    <Entry
-      label={name}
-      name={
-        <>
-          <Link to="/schedules/$scheduleId" params={{ scheduleId: id }}>
-            {name}
-          </Link>
-          <Due schedule={schedule} />
-        </>
-      }
-      about={
-        <>
-          {inWords(cron_expression)}, {timezone} · <Target schedule={schedule} />
-          {last_triggered_at && (
-            <>
-              {' · last run '}
-              <Ago at={last_triggered_at} />
-            </>
-          )}
-        </>
-      }
-      side={<ScheduleActs schedule={schedule} />}
-    />
+    <ListRow label={name} isOff={!enabled}>
+      <Link to="/schedules/$scheduleId" params={{ scheduleId: id }} className="list-link">
+        {name}
+      </Link>
+      <Due schedule={schedule} />
+      <span title={times}>{times}</span>
+      <span className="list-dim">
+        <Target schedule={schedule} />
+      </span>
+      <span className="list-dim">
+        {last_triggered_at ? <Ago at={last_triggered_at} /> : 'never'}
+      </span>
+      <div className="list-actions">
+        <ScheduleActs schedule={schedule} />
+      </div>
+    </ListRow>
   )
 }
 

@@ -5,17 +5,22 @@ import { scheduleKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
 import { ActButton } from '../shell/act-button.tsx'
 import { Failed } from '../shell/confirm.tsx'
+import { showToast } from '../shell/toasts.ts'
 
 /** Runs, pauses or resumes a schedule. */
 export function ScheduleActs({ schedule: { id, enabled } }: { schedule: Schedule }) {
   const mayWrite = useMay('member')
-  const onSuccess = () => {
-    invalidate(scheduleKeys.lists, scheduleKeys.one(id))
-  }
-  const trigger = useMutation({ mutationFn: () => outlast.schedules.trigger(id), onSuccess })
+  const changed = () => invalidate(scheduleKeys.lists, scheduleKeys.one(id))
+  const trigger = useMutation({
+    mutationFn: () => outlast.schedules.trigger(id),
+    onSuccess() {
+      changed()
+      showToast('Run started')
+    },
+  })
   const toggle = useMutation({
     mutationFn: () => (enabled ? outlast.schedules.pause(id) : outlast.schedules.resume(id)),
-    onSuccess,
+    onSuccess: changed,
   })
   if (!mayWrite) return null
   return (

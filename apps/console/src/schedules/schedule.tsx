@@ -10,9 +10,11 @@ import { executionStatuses } from '../search.ts'
 import { durationOf } from '../sessions/conversation/duration.ts'
 import { AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
-import { Entry, State, type StateKind } from '../shell/entry.tsx'
 import { FilterSelect } from '../shell/filter-select.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { ScreenSkeleton } from '../shell/skeleton.tsx'
+import { State, type StateKind } from '../shell/state.tsx'
 import { Tabs } from '../shell/tabs.tsx'
 import { exactTimeOf } from '../shell/times.ts'
 import { inWords } from './cron.ts'
@@ -32,7 +34,7 @@ export function ScheduleScreen() {
   const mayWrite = useMay('member')
   const { data, error, refetch } = useQuery(scheduleQuery(scheduleId))
   if (error) return <Failure error={error} retry={refetch} />
-  if (!data) return null
+  if (!data) return <ScreenSkeleton />
   return (
     <Screen title={data.name} actions={<ScheduleActs schedule={data} />}>
       {mayWrite && <Tabs label="Schedule views" tabs={tabs} current={tab} />}
@@ -59,6 +61,7 @@ function Ending({ schedule: { id, name } }: { schedule: Schedule }) {
           color="red"
           title={`Delete ${name}?`}
           verb="Delete schedule"
+          done="Schedule deleted"
           act={async () => {
             await outlast.schedules.delete(id)
             invalidate(scheduleKeys.lists)
@@ -87,18 +90,18 @@ function History({ schedule }: { schedule: Schedule }) {
   const executions = useQuery(executionsQuery(schedule.id, { status, limit: shownMax }))
   return (
     <div className="scroll">
-      <div className="entry">
-        <div className="entry-main">
-          <div className="entry-name">
+      <Group className="filter-bar" justify="space-between">
+        <div>
+          <Group gap="xs" className="list-name">
             {inWords(schedule.cron_expression)}, {schedule.timezone}
             <Due schedule={schedule} />
-          </div>
-          <div className="entry-about">
+          </Group>
+          <div className="list-dim">
             <Target schedule={schedule} />
           </div>
         </div>
         <Stats id={schedule.id} />
-      </div>
+      </Group>
       <Group className="filter-bar">
         <FilterSelect
           label="Status"
@@ -108,19 +111,20 @@ function History({ schedule }: { schedule: Schedule }) {
           onChange={(value) => navigate({ search: { status: value }, replace: true })}
         />
       </Group>
-      {executions.isError && <Failure error={executions.error} retry={executions.refetch} />}
-      {executions.data?.data.length === 0 && (
-        <Empty title={status ? 'No runs match' : 'No runs yet'}>
-          {status
-            ? 'Choose another status.'
-            : 'Each run appears here with its session. Run the schedule now to test it.'}
-        </Empty>
-      )}
-      <ul className="entries" aria-label="Runs">
-        {executions.data?.data.map((one) => (
-          <ExecutionRow key={one.id} execution={one} />
-        ))}
-      </ul>
+      <List
+        label="Runs"
+        columns={columns}
+        query={executions}
+        items={executions.data?.data ?? []}
+        empty={
+          <Empty title={status ? 'No runs match' : 'No runs yet'}>
+            {status
+              ? 'Choose another status.'
+              : 'Each run appears here with its session. Run the schedule now to test it.'}
+          </Empty>
+        }
+        row={(one) => <ExecutionRow key={one.id} execution={one} />}
+      />
       {executions.data && executions.data.total > shownMax && (
         <p className="filter-bar">Showing the latest {shownMax} runs.</p>
       )}
@@ -128,26 +132,28 @@ function History({ schedule }: { schedule: Schedule }) {
   )
 }
 
+const columns: ListColumn[] = [
+  { id: 'time', head: 'Time', width: '120px' },
+  { id: 'status', head: 'Status', width: '104px' },
+  { id: 'took', head: 'Took', width: '72px', isRight: true, from: 'medium' },
+  { id: 'error', head: 'Error', width: 'minmax(0, 1fr)', from: 'medium', isSecond: true },
+  { id: 'actions', head: '', width: '96px', isRight: true },
+]
+
 function ExecutionRow({ execution }: { execution: Execution }) {
   const { scheduled_at, status, duration_ms, error, session_id } = execution
   return (
-    <Entry
-      label={`${status} ${exactTimeOf(scheduled_at)}`}
-      name={
-        <>
-          <Ago at={scheduled_at} />
-          <State kind={kinds[status]}>{status}</State>
-        </>
-      }
-      about={error ?? (duration_ms == null ? undefined : `took ${durationOf(duration_ms)}`)}
-      side={
-        session_id && (
-          <Link to="/sessions/$sessionId" params={{ sessionId: session_id }}>
-            View session
-          </Link>
-        )
-      }
-    />
+    <ListRow label={`${status} ${exactTimeOf(scheduled_at)}`}>
+      <Ago at={scheduled_at} />
+      <State kind={kinds[status]}>{status}</State>
+      {duration_ms == null ? '' : durationOf(duration_ms)}
+      <span title={error ?? undefined}>{error}</span>
+      {session_id && (
+        <Link key="session" to="/sessions/$sessionId" params={{ sessionId: session_id }}>
+          View session
+        </Link>
+      )}
+    </ListRow>
   )
 }
 
@@ -156,12 +162,12 @@ function Stats({ id }: { id: string }) {
   if (!data) return null
   const { total_executions, successful_executions, failed_executions, skipped_executions } = data
   return (
-    <div className="entry-side entry-about" role="status" aria-label="Statistics">
+    <Group gap="sm" className="list-dim" role="status" aria-label="Statistics">
       <span>{total_executions} runs</span>
       <State kind="good">{successful_executions} completed</State>
       <State kind="bad">{failed_executions} failed</State>
       <State kind="off">{skipped_executions} skipped</State>
       {data.avg_duration_ms != null && <span>{durationOf(data.avg_duration_ms)} on average</span>}
-    </div>
+    </Group>
   )
 }

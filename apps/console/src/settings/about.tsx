@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
 import { healthQuery } from '../queries/health.ts'
 import { Failure } from '../shell/screen.tsx'
+import { Skeleton } from '../shell/skeleton.tsx'
 
 const modes: Record<string, string> = {
   none: 'Off (none). Every client that can reach this port has full access.',
@@ -13,7 +14,7 @@ const modes: Record<string, string> = {
 export function About() {
   const health = useQuery(healthQuery)
   if (health.isError) return <Failure error={health.error} retry={health.refetch} />
-  if (!health.data) return null
+  if (!health.data) return <Skeleton of="text" />
   const { version, auth_mode, database, status } = health.data
   return (
     <section className="section">

@@ -2,15 +2,16 @@ import { Button, Group } from '@mantine/core'
 import type { AuditEntry } from '@outlast/sdk'
 import { useInfiniteQuery, useMutation } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
 import { outlast } from '../client.ts'
 import { saveLines } from '../files/save.ts'
 import { auditQuery } from '../queries/audit.ts'
 import { ActButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Refusal } from '../shell/confirm.tsx'
-import { Entry } from '../shell/entry.tsx'
 import { FilterSelect } from '../shell/filter-select.tsx'
-import { Empty, Failure } from '../shell/screen.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { Empty } from '../shell/screen.tsx'
 import { exactTimeOf } from '../shell/times.ts'
 import { Words } from '../shell/words.tsx'
 import { type AuditFilters, queryOf } from './audit-query.ts'
@@ -56,18 +57,21 @@ export function Audit() {
         />
         <Export filters={filters} />
       </Group>
-      {entries.isError && <Failure error={entries.error} retry={entries.refetch} />}
-      {entries.isSuccess && list.length === 0 && (
-        <Empty title={action || target || since ? 'No audit events match' : 'No audit events yet'}>
-          Every change is recorded here and cannot be edited. Messages and sessions have their own
-          logs.
-        </Empty>
-      )}
-      <ul className="entries" aria-label="Audit log">
-        {list.map((one) => (
-          <Row key={one.id} entry={one} />
-        ))}
-      </ul>
+      <List
+        label="Audit log"
+        columns={columns}
+        query={entries}
+        items={list}
+        empty={
+          <Empty
+            title={action || target || since ? 'No audit events match' : 'No audit events yet'}
+          >
+            Every change is recorded here and cannot be edited. Messages and sessions have their own
+            logs.
+          </Empty>
+        }
+        row={(one) => <Row key={one.id} entry={one} />}
+      />
       {entries.hasNextPage && (
         <Group p="md">
           <Button
@@ -97,30 +101,53 @@ function Export({ filters }: { filters: AuditFilters }) {
   )
 }
 
+const columns: ListColumn[] = [
+  { id: 'action', head: 'Action', width: 'minmax(150px, 0.8fr)' },
+  { id: 'actor', head: 'Actor', width: 'minmax(100px, 0.7fr)' },
+  { id: 'target', head: 'Target', width: 'minmax(0, 1fr)', from: 'medium', isSecond: true },
+  { id: 'address', head: 'Address', width: '128px', from: 'wide' },
+  { id: 'time', head: 'Time', width: '104px', isRight: true },
+  { id: 'actions', head: '', width: '76px', isRight: true },
+]
+
 function Row({ entry }: { entry: AuditEntry }) {
   const { action, actor_name, actor_type, actor_id, target, address, created_at, details, reason } =
     entry
+  const [isOpen, setOpen] = useState(false)
+  const hasMore = reason || Object.keys(details ?? {}).length > 0
   return (
-    <Entry
+    <ListRow
       label={`${action} ${exactTimeOf(created_at)}`}
-      name={
-        <>
-          <code>{action}</code>
-          <span className="entry-about">{actor_name ?? actor_id ?? actor_type}</span>
-        </>
+      more={
+        isOpen && (
+          <div className="list-below">
+            {reason && <div>{reason}</div>}
+            {details && <pre className="prompt">{JSON.stringify(details, null, 2)}</pre>}
+          </div>
+        )
       }
-      about={
-        <>
-          {[target, address].filter(Boolean).join(' · ')}
-          {reason && <div>{reason}</div>}
-          {details && Object.keys(details).length > 0 && <div>{JSON.stringify(details)}</div>}
-        </>
-      }
-      side={
-        <span className="entry-about">
-          <Ago at={created_at} />
-        </span>
-      }
-    />
+    >
+      <code className="list-name">{action}</code>
+      <span>{actor_name ?? actor_id ?? actor_type}</span>
+      <code className="list-dim" title={target ?? undefined}>
+        {target}
+      </code>
+      <span className="list-dim">{address}</span>
+      <span className="list-dim">
+        <Ago at={created_at} />
+      </span>
+      <div className="list-actions">
+        {hasMore && (
+          <Button
+            size="compact-xs"
+            variant="default"
+            aria-expanded={isOpen}
+            onClick={() => setOpen(!isOpen)}
+          >
+            Details
+          </Button>
+        )}
+      </div>
+    </ListRow>
   )
 }

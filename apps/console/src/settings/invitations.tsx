@@ -9,7 +9,7 @@ import { invitationKeys } from '../queries/keys.ts'
 import { invitationsQuery } from '../queries/organizations.ts'
 import { AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
-import { Entry } from '../shell/entry.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
 import { Once } from '../shell/once.tsx'
 import { useRoles } from './roles.ts'
 
@@ -18,36 +18,40 @@ export function Invitations({ orgId }: { orgId: string }) {
   const invitations = useQuery(invitationsQuery(orgId))
   if (!invitations.data?.length) return null
   return (
-    <ul className="entries" aria-label="Invitations">
-      {invitations.data.map((one) => (
-        <Row key={one.id} orgId={orgId} invitation={one} />
-      ))}
-    </ul>
+    <List
+      label="Invitations"
+      columns={columns}
+      query={invitations}
+      items={invitations.data}
+      empty={null}
+      row={(one) => <Row key={one.id} orgId={orgId} invitation={one} />}
+    />
   )
 }
+
+const columns: ListColumn[] = [
+  { id: 'invitation', head: 'Invitation', width: 'minmax(160px, 1fr)' },
+  { id: 'role', head: 'Role', width: '96px' },
+  { id: 'expires', head: 'Expires', width: '112px', isRight: true, from: 'medium' },
+  { id: 'actions', head: '', width: '84px', isRight: true },
+]
 
 function Row({ orgId, invitation }: { orgId: string; invitation: Invitation }) {
   const { id, email, role, expires_at } = invitation
   return (
-    <Entry
-      label={email}
-      name={
-        <>
-          {email}
-          <span className="entry-about">invited as {role}</span>
-        </>
-      }
-      about={
-        <>
-          expires <Ago at={expires_at} />
-        </>
-      }
-      side={
+    <ListRow label={email}>
+      <span className="list-name">{email}</span>
+      <span className="list-dim">{role}</span>
+      <span className="list-dim">
+        <Ago at={expires_at} />
+      </span>
+      <div className="list-actions">
         <AskButton
           label="Revoke"
           aria-label={`Revoke the invitation for ${email}`}
           title="Revoke this invitation?"
           verb="Revoke invitation"
+          done="Invitation revoked"
           act={async () => {
             await outlast.organizations.deleteInvitation(orgId, id)
             invalidate(invitationKeys.all)
@@ -55,8 +59,8 @@ function Row({ orgId, invitation }: { orgId: string; invitation: Invitation }) {
         >
           The invitation link for {email} stops working.
         </AskButton>
-      }
-    />
+      </div>
+    </ListRow>
   )
 }
 

@@ -10,9 +10,11 @@ import { apiKeyKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
 import { AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
-import { Entry, State } from '../shell/entry.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
 import { Once } from '../shell/once.tsx'
-import { Empty, Failure } from '../shell/screen.tsx'
+import { Empty } from '../shell/screen.tsx'
+import type { Sortable } from '../shell/sort.ts'
+import { State } from '../shell/state.tsx'
 
 /** API keys for programs. */
 export function ApiKeys() {
@@ -22,7 +24,7 @@ export function ApiKeys() {
   return (
     <>
       <Group className="filter-bar" justify="space-between">
-        <span className="entry-about">A key never has more permissions than its creator.</span>
+        <span className="list-dim">A key never has more permissions than its creator.</span>
         {mayWrite && (
           <Button size="xs" onClick={() => setNew(true)}>
             New key
@@ -30,17 +32,26 @@ export function ApiKeys() {
         )}
       </Group>
       {isNew && <NewKey close={() => setNew(false)} />}
-      {keys.isError && <Failure error={keys.error} retry={keys.refetch} />}
-      {keys.data?.length === 0 && (
-        <Empty title="No API keys yet">
-          Programs send a key in the Authorization header. Create one with New key.
-        </Empty>
-      )}
-      <ul className="entries" aria-label="API keys">
-        {keys.data?.map((one) => (
-          <Key key={one.id} apiKey={one} />
-        ))}
-      </ul>
+      <List
+        label="API keys"
+        columns={columns}
+        query={keys}
+        items={keys.data ?? []}
+        sort={sort}
+        empty={
+          <Empty title="No API keys yet">
+            Programs send a key in the Authorization header.
+            {mayWrite && (
+              <div>
+                <Button size="xs" mt="sm" onClick={() => setNew(true)}>
+                  Create an API key
+                </Button>
+              </div>
+            )}
+          </Empty>
+        }
+        row={(one) => <Key key={one.id} apiKey={one} />}
+      />
     </>
   )
 }
@@ -52,45 +63,47 @@ const scopeWords: Record<Scope, string> = {
   '*': 'All my permissions',
 }
 
+const columns: ListColumn[] = [
+  { id: 'name', head: 'Name', width: 'minmax(140px, 1fr)', sort: 'asc' },
+  { id: 'key', head: 'Key', width: '120px', from: 'medium' },
+  { id: 'permissions', head: 'Permissions', width: 'minmax(100px, 0.7fr)' },
+  { id: 'created', head: 'Created', width: '104px', sort: 'desc', isRight: true, from: 'wide' },
+  { id: 'used', head: 'Last used', width: '104px', sort: 'desc', isRight: true, from: 'medium' },
+  { id: 'expires', head: 'Expires', width: '104px', sort: 'asc', isRight: true, from: 'medium' },
+  { id: 'actions', head: '', width: '76px', isRight: true },
+]
+
+const sort: Sortable<ApiKey> = {
+  name: ({ name }) => name,
+  created: ({ created_at }) => created_at,
+  used: ({ last_used_at }) => last_used_at,
+  expires: ({ expires_at }) => expires_at,
+}
+
 function Key({ apiKey }: { apiKey: ApiKey }) {
   const { id, name, key_prefix, scopes, expires_at, created_at, last_used_at } = apiKey
   const isOver = expires_at !== null && Date.parse(expires_at) < Date.now()
   return (
-    <Entry
-      label={name}
-      name={
-        <>
-          {name}
-          <code className="entry-about">{key_prefix}</code>
-          {isOver && <State kind="bad">expired</State>}
-        </>
-      }
-      about={
-        <>
-          {scopes.map((scope) => (scope === '*' ? 'all permissions' : scope)).join(', ')} · created{' '}
-          <Ago at={created_at} />
-          {last_used_at ? (
-            <>
-              {' · last used '}
-              <Ago at={last_used_at} />
-            </>
-          ) : (
-            ' · never used'
-          )}
-          {expires_at && !isOver && (
-            <>
-              {' · expires '}
-              <Ago at={expires_at} />
-            </>
-          )}
-        </>
-      }
-      side={
+    <ListRow label={name} isOff={isOver}>
+      <span className="list-name">{name}</span>
+      <code className="list-dim">{key_prefix}</code>
+      <span>{scopes.map((scope) => scopeWords[scope]).join(', ')}</span>
+      <span className="list-dim">
+        <Ago at={created_at} />
+      </span>
+      <span className="list-dim">{last_used_at ? <Ago at={last_used_at} /> : 'never'}</span>
+      {isOver ? (
+        <State kind="bad">expired</State>
+      ) : (
+        <span className="list-dim">{expires_at ? <Ago at={expires_at} /> : 'never'}</span>
+      )}
+      <div className="list-actions">
         <AskButton
           label="Delete"
           aria-label={`Delete ${name}`}
           title={`Delete ${name}?`}
           verb="Delete key"
+          done="API key deleted"
           act={async () => {
             await outlast.apiKeys.delete(id)
             invalidate(apiKeyKeys.all)
@@ -98,8 +111,8 @@ function Key({ apiKey }: { apiKey: ApiKey }) {
         >
           Requests with this key are refused immediately.
         </AskButton>
-      }
-    />
+      </div>
+    </ListRow>
   )
 }
 

@@ -9,8 +9,9 @@ import { membersQuery } from '../queries/organizations.ts'
 import { AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Refusal } from '../shell/confirm.tsx'
-import { Entry } from '../shell/entry.tsx'
-import { Failure } from '../shell/screen.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { Skeleton } from '../shell/skeleton.tsx'
+import type { Sortable } from '../shell/sort.ts'
 import { Invitations, Invite } from './invitations.tsx'
 import { useRoles } from './roles.ts'
 
@@ -21,11 +22,11 @@ export function Members() {
   const mayAdminister = useMay('admin')
   const orgId = me?.organization_id
   const members = useQuery({ ...membersQuery(orgId ?? ''), enabled: Boolean(orgId) })
-  if (!me || !orgId) return null
+  if (!me || !orgId) return <Skeleton of="text" />
   return (
     <>
       <Group className="filter-bar" justify="space-between">
-        <span className="entry-about">
+        <span className="list-dim">
           Viewers read. Members also write. Admins also manage settings. Owners also assign owners.
         </span>
         {mayAdminister && (
@@ -35,15 +36,41 @@ export function Members() {
         )}
       </Group>
       {isInviting && <Invite orgId={orgId} close={() => setInviting(false)} />}
-      {members.isError && <Failure error={members.error} retry={members.refetch} />}
-      <ul className="entries" aria-label="Members">
-        {members.data?.map((one) => (
+      <List
+        label="Members"
+        columns={columns}
+        query={members}
+        items={members.data ?? []}
+        sort={sort}
+        empty={null}
+        row={(one) => (
           <Row key={one.user_id} orgId={orgId} member={one} isMe={one.user_id === me.id} />
-        ))}
-      </ul>
+        )}
+      />
       {mayAdminister && <Invitations orgId={orgId} />}
     </>
   )
+}
+
+const columns: ListColumn[] = [
+  { id: 'name', head: 'Member', width: 'minmax(140px, 1fr)', sort: 'asc' },
+  {
+    id: 'email',
+    head: 'Email',
+    width: 'minmax(0, 1.2fr)',
+    sort: 'asc',
+    from: 'medium',
+    isSecond: true,
+  },
+  { id: 'joined', head: 'Joined', width: '112px', sort: 'desc', isRight: true, from: 'medium' },
+  { id: 'role', head: 'Role', width: '204px', sort: 'asc', isRight: true },
+]
+
+const sort: Sortable<Member> = {
+  name: ({ name }) => name,
+  email: ({ email }) => email,
+  joined: ({ created_at }) => created_at,
+  role: ({ role }) => role,
 }
 
 type RowProps = { orgId: string; member: Member; isMe: boolean }
@@ -58,21 +85,17 @@ function Row({ orgId, member, isMe }: RowProps) {
     onSuccess: refresh,
   })
   return (
-    <Entry
-      label={name}
-      name={
-        <>
-          {name}
-          {isMe && <span className="entry-about">you</span>}
-        </>
-      }
-      about={
-        <>
-          {email} · joined <Ago at={created_at} />
-        </>
-      }
-      side={
-        mayChange ? (
+    <ListRow label={name} below={change.isError && <Refusal error={change.error} />}>
+      <div className="list-pair">
+        <span className="list-name">{name}</span>
+        {isMe && <span className="list-dim">you</span>}
+      </div>
+      <span className="list-dim">{email}</span>
+      <span className="list-dim">
+        <Ago at={created_at} />
+      </span>
+      <div className="list-actions">
+        {mayChange ? (
           <>
             <Select
               size="xs"
@@ -88,6 +111,7 @@ function Row({ orgId, member, isMe }: RowProps) {
               aria-label={`Remove ${name}`}
               title={`Remove ${name}?`}
               verb="Remove member"
+              done="Member removed"
               act={async () => {
                 await outlast.organizations.deleteMember(orgId, user_id)
                 refresh()
@@ -99,10 +123,9 @@ function Row({ orgId, member, isMe }: RowProps) {
             </AskButton>
           </>
         ) : (
-          <span className="entry-about">{role}</span>
-        )
-      }
-      below={change.isError && <Refusal error={change.error} />}
-    />
+          <span className="list-dim">{role}</span>
+        )}
+      </div>
+    </ListRow>
   )
 }

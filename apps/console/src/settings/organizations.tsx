@@ -11,8 +11,9 @@ import { meQuery } from '../queries/me.ts'
 import { organizationsQuery } from '../queries/organizations.ts'
 import { Ago } from '../shell/ago.tsx'
 import { Refusal } from '../shell/confirm.tsx'
-import { Entry, State } from '../shell/entry.tsx'
-import { Failure } from '../shell/screen.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import type { Sortable } from '../shell/sort.ts'
+import { State } from '../shell/state.tsx'
 import { DeleteOrganization } from './delete-organization.tsx'
 
 /** Organizations of the user. */
@@ -22,7 +23,7 @@ export function Organizations() {
   return (
     <>
       <Group className="filter-bar" justify="space-between">
-        <span className="entry-about">Organizations share no data.</span>
+        <span className="list-dim">Organizations share no data.</span>
         <Button size="xs" onClick={() => setNew(true)}>
           New organization
         </Button>
@@ -35,16 +36,30 @@ export function Organizations() {
           close={() => setNew(false)}
         />
       )}
-      {organizations.isError && (
-        <Failure error={organizations.error} retry={organizations.refetch} />
-      )}
-      <ul className="entries" aria-label="Organizations">
-        {organizations.data?.map((one) => (
-          <Row key={one.id} organization={one} />
-        ))}
-      </ul>
+      <List
+        label="Organizations"
+        columns={columns}
+        query={organizations}
+        items={organizations.data ?? []}
+        sort={sort}
+        empty={null}
+        row={(one) => <Row key={one.id} organization={one} />}
+      />
     </>
   )
+}
+
+const columns: ListColumn[] = [
+  { id: 'name', head: 'Organization', width: 'minmax(140px, 1fr)', sort: 'asc' },
+  { id: 'status', head: 'Status', width: '96px' },
+  { id: 'role', head: 'Role', width: '80px', from: 'medium' },
+  { id: 'created', head: 'Created', width: '112px', sort: 'desc', isRight: true, from: 'medium' },
+  { id: 'actions', head: '', width: '156px', isRight: true },
+]
+
+const sort: Sortable<Organization> = {
+  name: ({ name }) => name,
+  created: ({ created_at }) => created_at,
 }
 
 function Row({ organization }: { organization: Organization }) {
@@ -56,51 +71,42 @@ function Row({ organization }: { organization: Organization }) {
   const isHere = me?.organization_id === id
   return (
     <>
-      <Entry
-        label={name}
-        name={
-          <>
-            {name}
-            {isHere && <State kind="good">current</State>}
-          </>
-        }
-        about={
-          <>
-            {role} · created <Ago at={created_at} />
-          </>
-        }
-        side={
-          <>
-            {isHere && (role === 'admin' || role === 'owner') && (
-              <Button size="xs" variant="default" onClick={() => setNaming(true)}>
-                Rename
-              </Button>
-            )}
-            {role === 'owner' && (
-              <Button
-                size="xs"
-                variant="default"
-                aria-label={`Delete ${name}`}
-                onClick={() => setDeleting(true)}
-              >
-                Delete
-              </Button>
-            )}
-            {!isHere && (
-              <Button
-                size="xs"
-                variant="default"
-                aria-label={`Switch to ${name}`}
-                loading={go.isPending}
-                onClick={() => go.mutate()}
-              >
-                Switch
-              </Button>
-            )}
-          </>
-        }
-        below={go.isError && <Refusal error={go.error} />}
-      />
+      <ListRow label={name} below={go.isError && <Refusal error={go.error} />}>
+        <span className="list-name">{name}</span>
+        {isHere && <State kind="good">current</State>}
+        <span className="list-dim">{role}</span>
+        <span className="list-dim">
+          <Ago at={created_at} />
+        </span>
+        <div className="list-actions">
+          {isHere && (role === 'admin' || role === 'owner') && (
+            <Button size="xs" variant="default" onClick={() => setNaming(true)}>
+              Rename
+            </Button>
+          )}
+          {role === 'owner' && (
+            <Button
+              size="xs"
+              variant="default"
+              aria-label={`Delete ${name}`}
+              onClick={() => setDeleting(true)}
+            >
+              Delete
+            </Button>
+          )}
+          {!isHere && (
+            <Button
+              size="xs"
+              variant="default"
+              aria-label={`Switch to ${name}`}
+              loading={go.isPending}
+              onClick={() => go.mutate()}
+            >
+              Switch
+            </Button>
+          )}
+        </div>
+      </ListRow>
       {isDeleting && (
         <DeleteOrganization
           organization={organization}
@@ -133,6 +139,7 @@ function Naming({ title, verb, before = '', save, close }: NamingProps) {
   const form = useSaveForm({
     draftOf: () => ({ name: before }),
     save: ({ name }) => save(name.trim()),
+    done: 'Organization saved',
     onSaved() {
       invalidate(organizationKeys.all)
       close()

@@ -5,12 +5,13 @@ import { Refused } from '../form/form-modal.tsx'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { requestSignOut } from '../login/sign-out.ts'
 import { authConfigQuery, meQuery } from '../queries/me.ts'
+import { Skeleton } from '../shell/skeleton.tsx'
 
 /** The user's account and password. */
 export function Profile() {
   const { data: me } = useQuery(meQuery)
   const { data: config } = useQuery(authConfigQuery)
-  if (!me) return null
+  if (!me) return <Skeleton of="text" />
   return (
     <>
       <section className="section">

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useSearch } from '@tanstack/react-router'
 import { authConfigQuery, meQuery, useMay } from '../queries/me.ts'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { ScreenSkeleton } from '../shell/skeleton.tsx'
 import { Tabs } from '../shell/tabs.tsx'
 import { About } from './about.tsx'
 import { Audit } from './audit.tsx'
@@ -33,7 +34,7 @@ export function SettingsScreen() {
   const search = useSearch({ from: '/settings' })
   const error = config.error ?? me.error
   if (error) return <Failure error={error} retry={() => me.refetch()} />
-  if (!config.data || me.data === undefined) return null
+  if (!config.data || me.data === undefined) return <ScreenSkeleton />
   const offered = tabs.filter(
     ({ tab }) =>
       (!isOff || withoutAccounts.includes(tab)) &&

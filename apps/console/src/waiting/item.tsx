@@ -4,11 +4,16 @@ import { Link } from '@tanstack/react-router'
 import { lazy, type RefObject, Suspense, useLayoutEffect, useMemo, useRef } from 'react'
 import { SessionPlace } from '../sessions/conversation/session-place.tsx'
 import { Ago } from '../shell/ago.tsx'
-import { State } from '../shell/entry.tsx'
+import { Named } from '../shell/identity.tsx'
+import { ListRow } from '../shell/list.tsx'
+import { State } from '../shell/state.tsx'
 import { typeWords } from './words.ts'
 
 const ApprovalForm = lazy(() =>
   import('../sessions/tools/approval.tsx').then((all) => ({ default: all.ApprovalForm })),
+)
+const BudgetWait = lazy(() =>
+  import('../sessions/conversation/budget-wait.tsx').then((all) => ({ default: all.BudgetWait })),
 )
 const QuestionForm = lazy(() =>
   import('../sessions/tools/question-form.tsx').then((all) => ({ default: all.QuestionForm })),
@@ -21,37 +26,43 @@ export function WaitingEntry({ item }: { item: WaitingItem }) {
   const entry = useRef<HTMLLIElement>(null)
   useFocusOfNext(entry)
   return (
-    <li ref={entry} className="entry waiting-entry" aria-label={summary}>
-      <div className="entry-main">
-        <div className="entry-name">
-          <Subject item={item} />
-          <State kind={type === 'sign_in' ? 'bad' : 'warn'}>{typeWords[type].one}</State>
+    <ListRow
+      label={summary}
+      ref={entry}
+      more={
+        <div className="waiting-answer">
+          {type !== 'input' && (
+            <div className="waiting-summary">{item.arguments ? item.tool_name : summary}</div>
+          )}
+          <SessionPlace value={place}>
+            <Suspense>
+              <Answering item={item} />
+            </Suspense>
+          </SessionPlace>
         </div>
-        <div className="entry-about">
-          {agent_name && `${agent_name} · `}
-          {user && `${user} · `}
-          waiting <Ago at={since} />
-        </div>
-        {type !== 'input' && (
-          <div className="waiting-summary">{item.arguments ? item.tool_name : summary}</div>
-        )}
-      </div>
-      <div className="entry-below">
-        <SessionPlace value={place}>
-          <Suspense>
-            <Answering item={item} />
-          </Suspense>
-        </SessionPlace>
-      </div>
-    </li>
+      }
+    >
+      <Subject item={item} />
+      <State kind={type === 'sign_in' ? 'bad' : 'warn'}>{typeWords[type].one}</State>
+      {agent_name && <Named name={agent_name} />}
+      <span className="list-dim">{user}</span>
+      <span className="list-dim">
+        <Ago at={since} />
+      </span>
+    </ListRow>
   )
 }
 
 /** A link to what waits. */
 function Subject({ item: { session_id: sessionId, session_title } }: Props) {
-  if (sessionId === null) return <Link to="/mcp-servers">MCP server</Link>
+  if (sessionId === null)
+    return (
+      <Link to="/mcp-servers" className="list-link">
+        MCP server
+      </Link>
+    )
   return (
-    <Link to="/sessions/$sessionId" params={{ sessionId }}>
+    <Link to="/sessions/$sessionId" params={{ sessionId }} className="list-link">
       {session_title ?? 'Session'}
     </Link>
   )
@@ -68,7 +79,7 @@ function Answering({ item }: Props) {
   if (type === 'sign_in') {
     return <Link to="/mcp-servers">Change the key or headers of the server</Link>
   }
-  if (type === 'budget') return 'The turn continues when the budget has money again.'
+  if (type === 'budget') return <BudgetWait budgetId={item.budget_id!} needed={undefined} />
   return (
     <Link to="/sessions/$sessionId" params={{ sessionId: sessionId! }}>
       Open the session to see the whole call

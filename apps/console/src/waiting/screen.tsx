@@ -1,14 +1,16 @@
 import './waiting.css'
-import { Group } from '@mantine/core'
+import { Button, Group } from '@mantine/core'
 import type { WaitingItem } from '@outlast/sdk'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useAgentChoices } from '../queries/agents.ts'
 import { useMay } from '../queries/me.ts'
 import { waitingQuery } from '../queries/waiting.ts'
 import { Keeping } from '../sessions/conversation/kept.tsx'
+import { ClearFilters } from '../shell/clear-filters.tsx'
 import { FilterSelect } from '../shell/filter-select.tsx'
-import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { List, type ListColumn } from '../shell/list.tsx'
+import { Empty, Screen } from '../shell/screen.tsx'
 import { WaitingEntry } from './item.tsx'
 import { NotificationSwitch } from './notification-switch.tsx'
 import { typeWords } from './words.ts'
@@ -22,7 +24,7 @@ export function WaitingScreen() {
     <Screen title="Waiting" actions={mayAnswer && <NotificationSwitch />}>
       {mayAnswer ? (
         <Keeping>
-          <List />
+          <WaitingList />
         </Keeping>
       ) : (
         <Empty title="Only members answer">
@@ -33,7 +35,7 @@ export function WaitingScreen() {
   )
 }
 
-function List() {
+function WaitingList() {
   const { type, agent } = useSearch({ from: '/waiting' })
   const query = { limit: shownMax, ...(type && { type }), ...(agent && { agent_id: agent }) }
   const page = useQuery({ ...waitingQuery(query), placeholderData: keepPreviousData })
@@ -41,19 +43,34 @@ function List() {
   return (
     <>
       <Filters counts={page.data?.counts} />
-      {page.isError && <Failure error={page.error} retry={page.refetch} />}
       <div className="scroll">
-        {page.data?.total === 0 && (
-          <Empty title={isFiltered ? 'No entries match' : 'Nothing is waiting'}>
-            Tool calls that need approval, questions of agents, budgets that are used up and MCP
-            servers that reject their key appear here.
-          </Empty>
-        )}
-        <ul className="entries" aria-label="Waiting">
-          {page.data?.data.map((item) => (
-            <WaitingEntry key={item.id} item={item} />
-          ))}
-        </ul>
+        <List
+          label="Waiting"
+          columns={columns}
+          query={page}
+          items={page.data?.data ?? []}
+          empty={
+            <Empty title={isFiltered ? 'No entries match' : 'Nothing is waiting'}>
+              Tool calls that need approval, questions of agents, budgets that are used up and MCP
+              servers that reject their key appear here.
+              {isFiltered ? (
+                <ClearFilters />
+              ) : (
+                <div>
+                  <Button
+                    size="xs"
+                    variant="default"
+                    mt="sm"
+                    renderRoot={(props) => <Link to="/" {...props} />}
+                  >
+                    View sessions
+                  </Button>
+                </div>
+              )}
+            </Empty>
+          }
+          row={(item) => <WaitingEntry key={item.id} item={item} />}
+        />
         {page.data && page.data.total > page.data.data.length && (
           <p className="filter-bar">
             Showing {page.data.data.length} of {page.data.total_capped ? 'more than ' : ''}
@@ -64,6 +81,14 @@ function List() {
     </>
   )
 }
+
+const columns: ListColumn[] = [
+  { id: 'session', head: 'Session', width: 'minmax(160px, 1.4fr)' },
+  { id: 'waits-for', head: 'Waits for', width: '132px' },
+  { id: 'agent', head: 'Agent', width: 'minmax(120px, 0.8fr)', from: 'medium' },
+  { id: 'user', head: 'User', width: 'minmax(80px, 0.6fr)', from: 'wide' },
+  { id: 'since', head: 'Since', width: '112px', isRight: true, from: 'medium' },
+]
 
 const types = Object.keys(typeWords) as WaitingItem['type'][]
 
