@@ -23,8 +23,14 @@ export const AgentCard = Type.Object(
     auth: Type.Array(
       Type.Object({
         type: described(
-          oneOf('agent_key', 'runtime_token'),
-          '`agent_key`: a key of the channel. `runtime_token`: a token of `runtime-auth`.',
+          oneOf('agent_key', 'runtime_token', 'oidc', 'o_auth2'),
+          '`agent_key`: a key of the channel. `runtime_token`: a token of `runtime-auth`. `oidc`: a signed token of `issuer`. `o_auth2`: an access token of the authorization server of the channel.',
+        ),
+        issuer: Type.Optional(
+          Type.String({
+            description: 'For `oidc`: the issuer of the tokens.',
+            examples: ['https://login.example.com'],
+          }),
         ),
       }),
       { description: 'Credentials that the channel accepts.' },

@@ -6,6 +6,7 @@ import {
   BudgetWarningData,
 } from './budget-events.ts'
 import { CapabilityUnavailable } from './capability.ts'
+import { FeedbackGivenData } from './feedback.ts'
 import { EventId, ExecId, MessageId, SessionId, Timestamp, TurnId } from './id.ts'
 import { McpUnavailable } from './mcp-server.ts'
 import {
@@ -84,6 +85,7 @@ export const eventData = {
   'turn.failed': TurnFailedData,
   'turn.cancelled': TurnCancelledData,
   'session.idled': SessionIdledData,
+  'feedback.given': FeedbackGivenData,
 } as const satisfies Record<string, TSchema>
 
 export type EventType = keyof typeof eventData

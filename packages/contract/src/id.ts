@@ -14,6 +14,7 @@ export const idPrefixes = {
   mcp_server: 'mcp',
   invitation: 'invitation',
   session_token: 'token',
+  share: 'share',
   image: 'img',
   audit: 'audit',
   agent_channel: 'appchan',
@@ -46,6 +47,7 @@ export const ModelId = idOf('model', 'a model of this server')
 export const McpServerId = idOf('mcp_server', 'an MCP server')
 export const InvitationId = idOf('invitation', 'an invitation')
 export const SessionTokenId = idOf('session_token', 'a session token')
+export const ShareId = idOf('share', 'a link to a session')
 export const ImageId = idOf('image', 'an uploaded image')
 export const AuditEntryId = idOf('audit', 'an audit entry')
 export const AgentChannelId = idOf('agent_channel', 'an agent channel')

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { ClientTool, ClientTools } from './capability.ts'
 import { ImageId, MessageId, ModelId, SessionId, Timestamp } from './id.ts'
-import { AnyObject, count, described, oneOf, optional, pageOf } from './shape.ts'
+import { AnyObject, count, described, integerMax, oneOf, optional, pageOf } from './shape.ts'
 import { Context, Instructions, OutputSchema } from './turn-settings.ts'
 
 const part = <const T extends string>(type: T) =>
@@ -113,6 +113,10 @@ export const Controls = Type.Object(
       "Model for the turns that this message starts or joins. A model that is disabled by then is passed over. Default: the session's model.",
     ),
     reasoning: optional(ReasoningConfig, 'Reasoning effort of the model calls.'),
+    max_output_tokens: optional(
+      Type.Integer({ minimum: 1, maximum: integerMax }),
+      "Most output tokens of each model call, with its thinking. A call that reaches it ends there, and so does the turn, unless the reply has tool calls. Some providers refuse very small limits. Default: the model's own limit.",
+    ),
     output_schema: optional(
       OutputSchema,
       "JSON Schema of the answer: an object schema of at most 64 KiB and 5 levels. The turn then ends with `output`, or fails with `output_invalid`. Default: the agent's.",
@@ -124,7 +128,8 @@ export const Controls = Type.Object(
   },
   {
     title: 'Controls',
-    description: 'Model, reasoning effort, output schema and hints that one message selects.',
+    description:
+      'Model, reasoning effort, output limit, output schema and hints that one message selects.',
     examples: [
       { model_id: 'model_01933b5a00007000800000000000020a', reasoning: { effort: 'high' } },
     ],
@@ -170,7 +175,7 @@ const messageFields = {
   created_at: described(Timestamp, 'Time at which the message was stored.'),
   controls: optional(
     Controls,
-    'Model, reasoning effort and output schema that the message selected. Absent if none were given.',
+    'Model, reasoning effort, output limit and output schema that the message selected. Absent if none were given.',
   ),
   instructions: optional(
     Instructions,
@@ -285,7 +290,7 @@ export const NewMessage = Type.Object(
     ),
     controls: optional(
       Controls,
-      "Model, reasoning effort and output schema of the turns that the message starts or joins. Default: the session's model, its default effort, and the agent's output schema.",
+      "Model, reasoning effort, output limit and output schema of the turns that the message starts or joins. Default: the session's model, its default effort, and the agent's output schema.",
     ),
     instructions: optional(
       Instructions,

@@ -154,8 +154,12 @@ export const ProviderTest = Type.Object(
       ModelId,
       'Model of the provider to call, active or not. Default: its default model, a favorite, or any active one.',
     ),
+    api_key: optional(
+      apiKey,
+      'Key to call it with, which is not stored. Default: the stored key, or that of the environment.',
+    ),
   },
-  { title: 'TestLlmProviderRequest', description: 'The model to call.' },
+  { title: 'TestLlmProviderRequest', description: 'The model and the key to call it with.' },
 )
 export type ProviderTest = Static<typeof ProviderTest>
 

@@ -3,6 +3,7 @@ import { MessageId } from './id.ts'
 import { InputMessage, Message } from './message.ts'
 import { Session } from './session.ts'
 import { described, optional } from './shape.ts'
+import { Context } from './turn-settings.ts'
 
 export const NewRetake = Type.Object(
   {
@@ -11,10 +12,14 @@ export const NewRetake = Type.Object(
       InputMessage,
       'Message to send in its place, of the role `user`. The whole request has at most 8 MiB. Default: the same message.',
     ),
+    context: optional(
+      Context,
+      'Facts for the turn of the message in place of its own: at most 32, together at most 64 KiB. An empty list removes them. Refused for tokens. Default: those of the message.',
+    ),
   },
   {
     title: 'RetakeMessageRequest',
-    description: 'The message to send again, and its new content.',
+    description: 'The message to send again, and its new content and facts.',
     examples: [
       {
         message_id: 'message_01933b5a00007000800000000000b001',

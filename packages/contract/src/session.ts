@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { sessionLimits } from './agent-settings.ts'
 import { budgetWait } from './budget-events.ts'
 import { CapabilityUse, ClientTool } from './capability.ts'
-import { EndUserId, endUserFilter } from './end-user.ts'
+import { EndUserId } from './end-user.ts'
 import {
   AgentId,
   HarnessId,
@@ -13,15 +13,8 @@ import {
   Timestamp,
   TurnId,
 } from './id.ts'
-import {
-  AnyObject,
-  described,
-  nullable,
-  oneOf,
-  pageOf,
-  pageParameters,
-  withoutControls,
-} from './shape.ts'
+import { SessionMatch } from './session-match.ts'
+import { AnyObject, described, nullable, oneOf, pageOf, withoutControls } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
 export const SessionStatus = oneOf('started', 'active', 'idle')
@@ -224,6 +217,12 @@ export const Session = Type.Object(
         description: 'True if the caller has pinned the session. Absent in streams and exports.',
       }),
     ),
+    match: Type.Optional(
+      described(
+        SessionMatch,
+        'Where the session matches `q`. Only in lists with `q`, and absent if only the title matches.',
+      ),
+    ),
     superseded_by: nullable(
       SessionId,
       'Session that took the place of this one: its retake, or a fork that took its key. It may be deleted by now. Null otherwise.',
@@ -306,49 +305,3 @@ export const ExportSessionQuery = Type.Object({
   ),
 })
 export type ExportSessionQuery = Static<typeof ExportSessionQuery>
-
-export const SessionQuery = Type.Object({
-  ...pageParameters,
-  agent_id: Type.Optional(described(AgentId, 'Only sessions of this agent.')),
-  user: endUserFilter('sessions'),
-  key: Type.Optional(
-    described(SessionKey, 'Only sessions with this key. The whole key must match, case included.'),
-  ),
-  status: Type.Optional(described(SessionStatus, 'Only sessions with this status.')),
-  outcome: Type.Optional(
-    Type.Unsafe<'failed'>({
-      type: 'string',
-      enum: ['failed'],
-      description: '`failed`: only idle sessions whose latest turn failed.',
-    }),
-  ),
-  waiting: Type.Optional(
-    Type.Boolean({
-      description:
-        'True: only sessions that wait for tool results, approvals or other input. False: only others.',
-    }),
-  ),
-  tag: Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: 100,
-      description: 'Only sessions with this tag. The whole tag must match, case included.',
-    }),
-  ),
-  pinned: Type.Optional(
-    Type.Boolean({
-      description: 'True: only sessions that the caller has pinned. False: only others.',
-    }),
-  ),
-  legal_hold: Type.Optional(
-    Type.Boolean({ description: 'True: only sessions under a legal hold. False: only others.' }),
-  ),
-  search: Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: 200,
-      description: 'Only sessions whose title or preview contains this text, in any case.',
-    }),
-  ),
-})
-export type SessionQuery = Static<typeof SessionQuery>
