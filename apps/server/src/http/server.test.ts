@@ -131,14 +131,16 @@ test('CORS is off, and on for the origins that are named', async (t) => {
   const preflight = await on.call('OPTIONS', '/v1/agents', undefined, {
     origin: 'https://app.example.com',
     'access-control-request-method': 'POST',
-    'access-control-request-headers': 'content-type, idempotency-key',
+    'access-control-request-headers': 'content-type, idempotency-key, outlast-typed-tools',
   })
   assert.equal(preflight.status, 204)
   assert.equal(preflight.headers.get('access-control-allow-origin'), 'https://app.example.com')
+  assert.match(preflight.headers.get('access-control-allow-headers')!, /outlast-typed-tools/)
   const answer = await on.call('GET', '/v1/agents', undefined, {
     origin: 'https://app.example.com',
   })
   assert.equal(answer.headers.get('access-control-allow-origin'), 'https://app.example.com')
+  assert.match(answer.headers.get('access-control-expose-headers')!, /x-should-retry/)
 })
 
 test('the documents can be read', async (t) => {

@@ -28,6 +28,7 @@ import { auditRoutes } from './routes/access/audit.ts'
 import { authRoutes } from './routes/access/auth.ts'
 import { organizationRoutes } from './routes/access/organizations.ts'
 import { userRoutes } from './routes/access/users.ts'
+import { agUiRoutes } from './routes/ag-ui/ag-ui.ts'
 import { agentCopyRoutes } from './routes/agents/agent-copies.ts'
 import { agentFileRoutes } from './routes/agents/agent-files.ts'
 import { agentNameRoutes } from './routes/agents/agent-names.ts'
@@ -37,6 +38,7 @@ import { channelRoutes } from './routes/agents/channels.ts'
 import { harnessRoutes } from './routes/agents/harnesses.ts'
 import { scheduleRoutes } from './routes/agents/schedules.ts'
 import { agentToolRuleRoutes } from './routes/agents/tool-rules.ts'
+import { aiSdkRoutes } from './routes/ai-sdk/chat.ts'
 import { budgetRoutes } from './routes/budgets/budgets.ts'
 import { sessionBudgetRoutes } from './routes/budgets/session-budgets.ts'
 import { usageRoutes } from './routes/budgets/usage.ts'
@@ -44,37 +46,40 @@ import { channelAnswerRoutes } from './routes/channels/channel-answers.ts'
 import { channelEventRoutes } from './routes/channels/channel-events.ts'
 import { channelMessageRoutes } from './routes/channels/channel-messages.ts'
 import { channelSessionRoutes } from './routes/channels/channel-sessions.ts'
+import { fileRoutes } from './routes/files/files.ts'
+import { imageRoutes } from './routes/files/images.ts'
+import { sessionStorageRoutes } from './routes/files/session-storage.ts'
+import { eventRoutes } from './routes/messages/events.ts'
+import { feedbackRoutes } from './routes/messages/feedback.ts'
+import { messageRoutes } from './routes/messages/messages.ts'
+import { retakeRoutes } from './routes/messages/retakes.ts'
+import { retryRoutes } from './routes/messages/retries.ts'
+import { streamRoutes } from './routes/messages/session-stream.ts'
 import { mcpServerRoutes } from './routes/models/mcp-servers.ts'
 import { modelRoutes } from './routes/models/models.ts'
 import { vendorRoutes } from './routes/models/provider-checks.ts'
 import { providerRoutes } from './routes/models/providers.ts'
+import { openAIRoutes } from './routes/openai/openai.ts'
 import { alertRoutes } from './routes/operations/alerts.ts'
 import { changeRoutes } from './routes/operations/changes.ts'
-import { consoleRoutes } from './routes/operations/console.ts'
+import { consoleRoutes, showUnknownPage } from './routes/operations/console.ts'
 import { healthRoutes } from './routes/operations/health.ts'
 import { countRequests, metricsRoutes } from './routes/operations/metrics.ts'
 import { workerRoutes } from './routes/operations/workers.ts'
 import { workflowRoutes } from './routes/operations/workflows.ts'
-import { answerRoutes } from './routes/sessions/answers.ts'
-import { approvalRoutes } from './routes/sessions/approvals.ts'
-import { endUserRoutes } from './routes/sessions/end-users.ts'
-import { eventRoutes } from './routes/sessions/events.ts'
+import { answerRoutes } from './routes/people/answers.ts'
+import { approvalRoutes } from './routes/people/approvals.ts'
+import { questionRoutes } from './routes/people/questions.ts'
+import { waitingRoutes } from './routes/people/waiting.ts'
 import { exportRoutes } from './routes/sessions/exports.ts'
-import { fileRoutes } from './routes/sessions/files.ts'
 import { forkRoutes } from './routes/sessions/forks.ts'
-import { imageRoutes } from './routes/sessions/images.ts'
-import { messageRoutes } from './routes/sessions/messages.ts'
 import { pinRoutes } from './routes/sessions/pins.ts'
-import { questionRoutes } from './routes/sessions/questions.ts'
 import { reportRoutes } from './routes/sessions/reports.ts'
-import { retakeRoutes } from './routes/sessions/retakes.ts'
-import { retryRoutes } from './routes/sessions/retries.ts'
-import { sessionStorageRoutes } from './routes/sessions/session-storage.ts'
-import { streamRoutes } from './routes/sessions/session-stream.ts'
-import { sessionTokenRoutes } from './routes/sessions/session-tokens.ts'
 import { sessionRoutes } from './routes/sessions/sessions.ts'
-import { userTokenRoutes } from './routes/sessions/user-tokens.ts'
-import { waitingRoutes } from './routes/sessions/waiting.ts'
+import { endUserRoutes } from './routes/tokens/end-users.ts'
+import { sessionTokenRoutes } from './routes/tokens/session-tokens.ts'
+import { shareRoutes } from './routes/tokens/shares.ts'
+import { userTokenRoutes } from './routes/tokens/user-tokens.ts'
 import { deliveryRoutes } from './routes/webhooks/deliveries.ts'
 import { taskWebhookRoutes } from './routes/webhooks/task-webhooks.ts'
 import { webhookRoutes } from './routes/webhooks/webhooks.ts'
@@ -111,9 +116,9 @@ export async function createHttp(
   const beginOwnRoutes = watchOwnRoutes(app)
   setUpBodies(app)
   answerProblems(app, node.log)
-  answerUnknownRoutes(app)
+  answerUnknownRoutes(app, showUnknownPage(node.config.ROLE))
   countRequests(app, node.metrics)
-  guardBrowsers(app, node.config)
+  guardBrowsers(app, node)
   await allowOrigins(app, node)
   setUpRequests(app, node, about.stopping)
   const api: Api = { app, node, ...about }
@@ -227,6 +232,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   exportRoutes(api)
   forkRoutes(api)
   retakeRoutes(api)
+  feedbackRoutes(api)
   retryRoutes(api)
   waitingRoutes(api)
   messageRoutes(api)
@@ -239,6 +245,7 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   streamRoutes(api, streams)
   changeRoutes(api, streams)
   sessionTokenRoutes(api)
+  shareRoutes(api)
   endUserRoutes(api)
   sessionStorageRoutes(api)
   userTokenRoutes(api)
@@ -259,6 +266,9 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   auditRoutes(api)
   workflowRoutes(api)
   workerRoutes(api)
+  aiSdkRoutes(api, streams)
+  await openAIRoutes(api, streams)
+  agUiRoutes(api, streams)
 }
 
 const lastAnswersMs = 2_000
@@ -292,7 +302,14 @@ async function allowOrigins(app: FastifyInstance, { config }: Node) {
     origin: config.CORS_ALLOWED_ORIGINS,
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['x-request-id', 'x-total-count', 'retry-after', 'etag', 'outlast-session'],
+    exposedHeaders: [
+      'x-request-id',
+      'x-total-count',
+      'retry-after',
+      'x-should-retry',
+      'etag',
+      'outlast-session',
+    ],
     maxAge: 600,
   })
 }

@@ -18,7 +18,7 @@ declare module 'fastify' {
     consumes?: string[]
     /** Content types of a text response. */
     produces?: string[]
-    /** Status of a response without a body, if it is not 204. */
+    /** Status of a response without a body, if it is not 204, or beside one with a body. */
     bare?: number
     /** Excludes the route from the document: an alias of another route. */
     hide?: boolean

@@ -24,7 +24,10 @@ declare module 'fastify' {
   }
 }
 
-/** True for requests that change something under /v1, unless the route is `unaudited`. */
+/**
+ * True for requests that change something under /v1, unless the route is `unaudited` or an adapter,
+ * whose operations have their own entries.
+ */
 export function isAudited({ routeOptions, method }: FastifyRequest): boolean {
   return isAuditedRoute({ ...routeOptions, method })
 }
@@ -33,7 +36,8 @@ type Route = { method: unknown; url?: string; config?: FastifyContextConfig | un
 
 export function isAuditedRoute({ method, url, config }: Route): boolean {
   if (method === 'GET' || method === 'HEAD') return false
-  return url?.startsWith('/v1/') === true && !config?.unaudited
+  const isInner = config?.access === 'adapter'
+  return url?.startsWith('/v1/') === true && !config?.unaudited && !isInner
 }
 
 const userAgentMax = 300

@@ -13,6 +13,8 @@ const named: Record<string, ChangeNoun | undefined> = {
   delete_account_logins: undefined,
   delete_any_organization: 'organization',
   sync_models: 'provider',
+  create_share: undefined,
+  delete_share: undefined,
   create_session_token: undefined,
   delete_session_token: undefined,
   create_token: undefined,

@@ -6,6 +6,7 @@ export const tagNames = [
   'Messages',
   'Events',
   'Tool calls',
+  'Front ends',
   'Session tokens',
   'End users',
   'Session storage',

@@ -2,23 +2,25 @@ import { invalidAt } from '../../errors.ts'
 import { type Caller, isRefused } from '../../providers/outbound.ts'
 import type { Node } from '../../runtime/node.ts'
 
+type OutboundUrl = { url: string; credentials?: string; path?: string }
+
 /**
  * Checks the `url` of a body, which the server will call. Returns it unchanged.
- * Contract: throws 400 at `url`. `credentials` says where they belong instead.
+ * Contract: throws 400 at `path`. `credentials` says where they belong instead.
  */
 export function checkOutboundUrl(
   { config }: Pick<Node, 'config'>,
   caller: Caller,
-  { url: text, credentials = '' }: { url: string; credentials?: string },
+  { url: text, credentials = '', path = 'url' }: OutboundUrl,
 ): string {
   const url = /^https?:\/\/[^\s\\]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
-  if (!url) throw invalidAt('url', 'must be a URL that begins with http:// or https://')
+  if (!url) throw invalidAt(path, 'must be a URL that begins with http:// or https://')
   if (url.username !== '' || url.password !== '') {
-    throw invalidAt('url', `must not contain credentials${credentials}`)
+    throw invalidAt(path, `must not contain credentials${credentials}`)
   }
-  if (text.includes('#')) throw invalidAt('url', 'must not have a fragment')
+  if (text.includes('#')) throw invalidAt(path, 'must not have a fragment')
   if (isRefused(config.PRIVATE_HOSTS_ALLOWED, caller, url)) {
-    throw invalidAt('url', 'must be a public address; PRIVATE_HOSTS_ALLOWED can name others')
+    throw invalidAt(path, 'must be a public address; PRIVATE_HOSTS_ALLOWED can name others')
   }
   return text
 }

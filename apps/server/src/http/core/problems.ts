@@ -31,13 +31,22 @@ const ours = new Map<unknown, ErrorCode>([
 /** Answers every error as `{error, code}` in JSON. */
 export function answerProblems(app: FastifyInstance, log: Log): void {
   app.decorateReply('problem')
+  answerProblemsAs(app, log, responseOf)
+}
+
+/** Answers the errors of a scope with bodies of another form. */
+export function answerProblemsAs(
+  app: FastifyInstance,
+  log: Log,
+  bodyOf: (problem: ApiError, instance: string) => object,
+): void {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = problemOf(error, request.routeOptions)
     if (problem.code === 'internal_error') {
       const url = request.url.split('?')[0]
       log.error('request failed', { request: request.id, url, ...traceOfRequest(request), error })
     }
-    return withStatus(reply, problem).send(responseOf(problem, request.id))
+    return withStatus(reply, problem).send(bodyOf(problem, request.id))
   })
 }
 
@@ -136,8 +145,13 @@ export function refuseRequest(response: ServerResponse, problem: ApiError): void
   response.end(json)
 }
 
-/** A path that exists for other methods is 405 with those; any other is 404. */
-export function answerUnknownRoutes(app: FastifyInstance): void {
+type ShowPage = (request: FastifyRequest, reply: FastifyReply) => FastifyReply | undefined
+
+/**
+ * A path that exists for other methods is 405 with those; any other is 404. `showPage` answers
+ * browsers; undefined: the request is not a browser's.
+ */
+export function answerUnknownRoutes(app: FastifyInstance, showPage: ShowPage): void {
   const known: { pattern: RegExp; methods: string[] }[] = []
   app.addHook('onRoute', ({ url, method }) => {
     const pattern = new RegExp(
@@ -154,7 +168,11 @@ export function answerUnknownRoutes(app: FastifyInstance): void {
     const methods = known
       .filter(({ pattern }) => pattern.test(path))
       .flatMap((route) => route.methods)
-    if (methods.length === 0) throw new ApiError('route_not_found', path.slice(0, 200))
+    if (methods.length === 0) {
+      const shown = showPage(request, reply)
+      if (shown) return shown
+      throw new ApiError('route_not_found', path.slice(0, 200))
+    }
     reply.header('allow', [...new Set(methods)].join(', '))
     throw new ApiError('method_not_allowed', request.method)
   })

@@ -83,6 +83,8 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
   })
   app.addHook('onRoute', (route) => {
     if (route.method === 'GET' || route.method === 'HEAD' || route.config?.own) return
+    // The operations of an adapter have their own transactions and keys.
+    if (route.config?.access === 'adapter') return
     checkTold(route)
     // Earlier hooks of a route run outside the transaction.
     route.preHandler = [route.preHandler ?? [], begin].flat()

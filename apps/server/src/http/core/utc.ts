@@ -11,3 +11,12 @@ export function utcOf(path: string, text: string): string {
   if (/^(?!0000)\d{4}-/.test(utc)) return utc
   throw invalidAt(path, 'must be a time of the years 1 to 9999')
 }
+
+/** A query with its times in UTC. */
+export function inUtc<Q extends { since?: string; until?: string }>(query: Q): Q {
+  const utc = { ...query }
+  for (const key of ['since', 'until'] as const) {
+    if (utc[key] !== undefined) utc[key] = utcOf(key, utc[key])
+  }
+  return utc
+}

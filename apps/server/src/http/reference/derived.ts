@@ -7,8 +7,10 @@ import { keyReusedStatus } from '../core/channel-conflicts.ts'
 /** Errors of one status that follow from a route, under a name that routes share. */
 export type SharedErrors = { name: string; codes: readonly ErrorCode[] }
 
+const isAdapter = ({ config }: RouteOptions) => config?.access === 'adapter'
+
 export const isPublic = ({ url, config }: RouteOptions) =>
-  !url.startsWith('/v1/') || config?.access === 'public'
+  (!url.startsWith('/v1/') && config?.access !== 'adapter') || config?.access === 'public'
 
 const levels = ['read', 'write', 'admin']
 
@@ -19,8 +21,11 @@ function levelOf({ config, method }: RouteOptions): string | undefined {
 }
 
 /** True where the server stores the response under an Idempotency-Key. */
-export const takesKey = ({ method, url, config }: RouteOptions) =>
-  method === 'POST' && !config?.answersSecret && !url.startsWith('/v1/auth/')
+export const takesKey = (route: RouteOptions) =>
+  route.method === 'POST' &&
+  !route.config?.answersSecret &&
+  !route.url.startsWith('/v1/auth/') &&
+  !isAdapter(route)
 
 /** Bodies are parsed for every method but GET, also where none is expected. */
 const parsesBody = ({ method }: RouteOptions) => method !== 'GET'
@@ -69,6 +74,8 @@ function addChannelErrors(shared: Record<string, SharedErrors>, route: RouteOpti
     codes: ['unauthenticated', 'invalid_token', 'invalid_api_key_format', ...inQuery],
   }
   shared[404] = { name: 'NotFound', codes: ['not_found'] }
+  const away: ErrorCode[] = ['identity_provider_unavailable']
+  shared[503] = { name: 'UnavailableChannel', codes: [...shared[503]!.codes, ...away] }
   if (!takesKey(route)) return
   shared[409] = { name: 'ChannelKeyInProgress', codes: ['idempotency_key_in_progress'] }
   shared[keyReusedStatus] = { name: 'ChannelKeyReused', codes: ['idempotency_key_reused'] }
@@ -115,6 +122,10 @@ function refused(route: RouteOptions): SharedErrors {
     if (hasQuota) codes.push('quota_exceeded')
     return { name: `ForbiddenChannel${hasQuota ? 'Quota' : ''}`, codes }
   }
+  if (isAdapter(route)) {
+    codes.push('user_mismatch', 'forbidden', 'users_only', 'not_granted', 'quota_exceeded')
+    return { name: 'ForbiddenAdapter', codes }
+  }
   const parts: string[] = []
   const add = (part: string, code: ErrorCode) => {
     parts.push(part)
@@ -142,8 +153,9 @@ function accessLine(route: RouteOptions): string {
   const { access } = route.config ?? {}
   if (isPublic(route)) return '**Access:** public, without credentials.'
   if (access === 'signed-in') return '**Access:** a signed-in user or an API key.'
+  if (access === 'adapter') return '**Access:** that of the operations that it calls.'
   if (access === 'channel') {
-    return '**Access:** a key of the channel or a runtime token, in every `AUTH_MODE`. With the header `End-User` a key acts for that user.'
+    return '**Access:** a key of the channel, a runtime token, or a token of an identity provider of the channel, in every `AUTH_MODE`. With the header `End-User` a key acts for that user.'
   }
   if (access === 'operator') {
     return '**Access:** the operator of the server: `admin` in the default organization.'
@@ -161,6 +173,9 @@ const grantOf = {
 function tokenLine({ config, schema }: RouteOptions): string {
   const { forToken, forEndUser, tokenNeeds } = config ?? {}
   if (config?.access === 'channel') return '**Other credentials:** refused with 401.'
+  if (config?.access === 'adapter') {
+    return '**Tokens:** accepted where the operations that it calls accept them.'
+  }
   if (forToken === undefined) return '**Tokens:** refused with 403 `users_only`.'
   const whose = forEndUser ? 'of end users accepted' : 'accepted for their sessions'
   const grant = tokenNeeds ? grantOf[tokenNeeds](forToken, schema?.operationId) : ''
@@ -172,7 +187,7 @@ function retryLine(route: RouteOptions): string[] {
     const freed = isChannel(route) ? ' A failure frees the key.' : ''
     return [`**Retries:** safe with an \`Idempotency-Key\`.${freed}`]
   }
-  if (route.method !== 'POST' || isPublic(route)) return []
+  if (route.method !== 'POST' || isPublic(route) || isAdapter(route)) return []
   return ['**Retries:** `Idempotency-Key` is ignored, because the response must not be stored.']
 }
 

@@ -221,7 +221,7 @@ function successesOf({ refer }: Components, { schema }: RouteOptions, docs: Oper
     const content = Object.fromEntries(produces.map((type) => [type, bodyOf(type)]))
     responses['200'] = { description: phraseOf('200'), content }
   }
-  if (Object.keys(responses).length === 0) {
+  if (bare !== undefined || Object.keys(responses).length === 0) {
     const status = String(bare ?? 204)
     responses[status] = { description: phraseOf(status) }
   }

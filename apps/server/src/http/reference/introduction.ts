@@ -18,7 +18,7 @@ The next steps are \`POST /v1/sessions/{session_id}/messages\` to send a message
 With \`AUTH_MODE=none\` (default, on this machine only) requests need no credentials, except those of channels. Otherwise send one of these:
 
 - \`Authorization: Bearer <API key or token>\`, or an API key alone or after \`ApiKey\`. An API key belongs to one organization.
-- the same header with a key of an agent channel (\`evr_ak_…\`) or a runtime token, for operations under \`/v1/channels/{channel_id}\` only.
+- the same header with a key of an agent channel (\`evr_ak_…\`), a runtime token, or a token of an identity provider of the channel, for operations under \`/v1/channels/{channel_id}\` only.
 - the cookie \`access_token\`, which the browser gets at sign-in. Requests with an effect must then come from a page of the same origin.
 - \`?access_token=<token>\`, on event streams only: those of a session, of a channel's session and of changes. Keys are refused there, because URLs are logged.
 
@@ -58,6 +58,8 @@ export const tagTexts: Record<TagName, string> = {
     'Each step of a session is an event with a `sequence` without gaps. Read events as a list, or follow them as server-sent events.',
   'Tool calls':
     'A turn waits for tool calls that the client runs or a person approves. Waiting uses no process or connection and survives restarts.',
+  'Front ends':
+    'Protocols of client libraries, which these operations convert to sessions, messages and events.',
   'Session tokens':
     "Short-lived tokens with access to one session, for browsers of your product's users.",
   'End users':
@@ -98,6 +100,7 @@ export const tagTexts: Record<TagName, string> = {
 /** Parameters of paths and headers. Those of queries are described in their schemas. */
 export const parameterTexts: Record<string, string> = {
   session_id: 'Id of the session.',
+  chat_id: 'Id of the chat, as the client chose it: the `key` of the session.',
   agent_id: 'Id of the agent, or its name if that consists of `a-z`, `0-9` and `-`.',
   harness_id: 'Id of the built-in harness, or `base`, `generic` or `default`.',
   capability_id:
@@ -106,6 +109,7 @@ export const parameterTexts: Record<string, string> = {
   tool_call_id: 'Id of the tool call, as in the event `tool.approval_requested`.',
   tool_name: 'Name of the tool.',
   token_id: 'Id of the session token, not the token itself.',
+  share_id: 'Id of the link.',
   user_token_id: 'Id of the token, not the token itself.',
   path: 'Path of the file or directory, without the first slash. It may contain slashes.',
   image_id: 'Id of the image.',
@@ -143,6 +147,7 @@ export const parameterTexts: Record<string, string> = {
 /** Values in examples of parameters. */
 export const parameterExamples: Record<string, string> = {
   session_id: 'session_01933b5a000070008000000000000001',
+  chat_id: 'chat-4711',
   agent_id: 'agent_01933b5a000070008000000000000001',
   harness_id: 'base',
   capability_id: 'current_time',
@@ -150,6 +155,7 @@ export const parameterExamples: Record<string, string> = {
   tool_call_id: 'call_1',
   tool_name: 'write_file',
   token_id: 'token_01933b5a000070008000000000000001',
+  share_id: 'share_01933b5a000070008000000000000001',
   user_token_id: 'token_01933b5a000070008000000000000002',
   path: 'reports/march.csv',
   image_id: 'img_01933b5a000070008000000000000001',

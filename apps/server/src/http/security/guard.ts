@@ -4,7 +4,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Host, isLoopback, listsHost, parseHost } from '../../config/host.ts'
 import type { Config } from '../../config.ts'
 import { ApiError } from '../../errors.ts'
+import type { Node } from '../../runtime/node.ts'
 import { parametersMax, tooManyParameters } from '../core/query.ts'
+import { channelOfUrl, createChannelOrigins } from './channel-origins.ts'
 
 const prefix = randomBytes(6).toString('hex')
 let count = 0
@@ -33,7 +35,9 @@ const yearSeconds = 31_536_000
  * none for a Host that is not allowed. A page whose name was rebound to 127.0.0.1 sends its own
  * name as Host.
  */
-export function guardBrowsers(app: FastifyInstance, config: Config): void {
+export function guardBrowsers(app: FastifyInstance, node: Node): void {
+  const { config } = node
+  const admitToChannel = createChannelOrigins(node)
   const isAllowed = allowedHosts(config)
   const isHttps = config.AUTH_BASE_URL?.startsWith('https:') ?? false
   const strict = { 'strict-transport-security': `max-age=${yearSeconds}` }
@@ -58,7 +62,10 @@ export function guardBrowsers(app: FastifyInstance, config: Config): void {
     }
     const { origin } = request.headers
     if (origin !== undefined && !allowed.has(origin) && !isSameOrigin(origin, request)) {
-      return done(new ApiError('origin_not_allowed'))
+      const channelId = channelOfUrl(request.url)
+      if (channelId === undefined) return done(new ApiError('origin_not_allowed'))
+      const admitted = admitToChannel(request, reply, { origin, channelId })
+      return void admitted.then((isAnswered) => isAnswered || done(), done)
     }
     done()
   })

@@ -40,10 +40,11 @@ declare module 'fastify' {
     /**
      * Required access: none (`public`), an authenticated caller (`signed-in`, without an
      * organization), a level in an organization, or admin access in the default organization
-     * (`operator`), or the caller of the channel in the path (`channel`). Default: `read` for GET,
-     * else `write`; outside /v1 none.
+     * (`operator`), or the caller of the channel in the path (`channel`). `adapter`: a caller in an
+     * organization, tokens included; the operations that the route calls check the rest. Default:
+     * `read` for GET, else `write`; outside /v1 none.
      */
-    access?: 'public' | 'signed-in' | 'operator' | 'channel' | Level
+    access?: 'public' | 'signed-in' | 'operator' | 'channel' | 'adapter' | Level
     /**
      * Access that a token needs for the session in the path. Absent: tokens are refused. Without a
      * session in the path the route needs `forEndUser` too.
@@ -97,7 +98,9 @@ function noteTokenOperations(app: FastifyInstance): void {
 /** Authenticated connections. */
 export type SignedInSockets = { add: (socket: FastifyRequest['raw']['socket']) => void }
 
-const isOurs = ({ routeOptions }: FastifyRequest) => routeOptions.url?.startsWith('/v1/') ?? false
+/** Routes that need a caller: those under /v1, and adapters. */
+const isOurs = ({ routeOptions: { url, config } }: FastifyRequest) =>
+  url?.startsWith('/v1/') || config.access === 'adapter'
 
 /** Identifies callers without authentication: one principal, and the named organization. */
 function openTo(node: Node) {
@@ -136,12 +139,16 @@ function limiting({ config, access: { limits } }: Node) {
 
   /** Rate-limit buckets of the caller and of its organization. */
   function bucketsOf(principal: Principal) {
-    const { kind, id, orgId, sessionId } = principal
+    const { kind, id, orgId, sessionId, isShare } = principal
     if (kind === 'server') return []
     const own =
       kind === 'key'
         ? perMinute(`key:${id}`, config.RATE_LIMIT_KEY)
-        : perMinute(sessionId ?? `user:${limitedId(principal)}`, config.RATE_LIMIT_USER)
+        : perMinute(
+            // Readers of a link do not use up the requests of the session's tokens.
+            (isShare ? id : sessionId) ?? `user:${limitedId(principal)}`,
+            config.RATE_LIMIT_USER,
+          )
     return orgId === '' ? own : [...own, ...perMinute(orgId, config.RATE_LIMIT_ORG)]
   }
 
@@ -292,8 +299,10 @@ function checkUser({ headers }: FastifyRequest, { userId }: Principal) {
 function checkAccess(request: FastifyRequest, principal: Principal, shares: Shares) {
   const { routeOptions, method } = request
   const { access } = routeOptions.config
-  if (principal.kind === 'token') return checkToken(request, principal, shares)
   if (principal.kind === 'channel') throw new ApiError('invalid_token')
+  if (principal.isShare && access === 'adapter') throw new ApiError('users_only')
+  if (access === 'adapter') return undefined
+  if (principal.kind === 'token') return checkToken(request, principal, shares)
   if (access === 'signed-in') return undefined
   if (access === 'operator') {
     if (!isOperator(principal)) throw new ApiError('forbidden', 'operator')
@@ -310,19 +319,36 @@ function checkToken(
   principal: Principal,
   shares: Shares,
 ): Promise<void> | undefined {
-  const { forToken, forEndUser, tokenNeeds: need } = routeOptions.config
-  if (forToken === undefined) throw new ApiError('users_only')
+  const { forToken: level, forEndUser, tokenNeeds: need } = routeOptions.config
+  if (level === undefined) throw new ApiError('users_only')
   const { session_id: sessionId } = params as { session_id?: string }
-  const operation = routeOptions.schema?.operationId ?? ''
-  const check = () => checkGrants(principal, { operation, level: forToken, need })
-  const { endUser, reached, orgId } = principal
+  const required = { operation: routeOptions.schema?.operationId ?? '', level, need }
+  const { endUser } = principal
   if (endUser ? sessionId === undefined && !forEndUser : forEndUser) {
     throw new ApiError('users_only')
   }
-  if (!endUser && sessionId !== principal.sessionId) throw new ApiError('not_found', 'Session')
-  if (!endUser || sessionId === undefined) return check() as undefined
-  if (reached?.has(sessionId)) return check() as undefined
-  return checkReached(shares(orgId), { orgId, sessionId, scope: endUser }, reached).then(check)
+  if (sessionId !== undefined) return checkTokenOf(sessionId, principal, required, shares)
+  if (!endUser) throw new ApiError('not_found', 'Session')
+  checkGrants(principal, required)
+  return undefined
+}
+
+/**
+ * Checks that a caller may do an operation with a session. Contract: throws 404 for a session that
+ * a token does not reach, and 403 without its grant; other callers are not limited to sessions.
+ */
+export function checkTokenOf(
+  sessionId: string,
+  principal: Principal,
+  required: Parameters<typeof checkGrants>[1],
+  shares: Shares,
+): Promise<void> | undefined {
+  const { endUser: scope, reached, orgId } = principal
+  if (principal.kind !== 'token') return undefined
+  if (!scope && sessionId !== principal.sessionId) throw new ApiError('not_found', 'Session')
+  if (!scope || reached?.has(sessionId)) return checkGrants(principal, required) as undefined
+  const about = { orgId, sessionId, scope }
+  return checkReached(shares(orgId), about, reached).then(() => checkGrants(principal, required))
 }
 
 const reachedMax = 1_000

@@ -7,11 +7,15 @@ import type {
   ToolCall,
   WaitingItem,
 } from '@outlast/contract'
-import type { Grants } from '../../access/grants.ts'
+import { giverOf } from '@outlast/sdk/feedback'
+import { deciderOf, type Grants } from '../../access/grants.ts'
 import type { Principal } from '../../access/principal.ts'
 import type { WireEvent } from '../../store/sessions/events.ts'
+import { hiddenFromLinks, sharedContext, sharedSession, shareView } from './share-view.ts'
 
-type Viewer = Pick<Principal, 'grants'>
+type Viewer = Pick<Principal, 'grants' | 'isShare'>
+/** A viewer whose own ratings can be told from those of others. */
+type Reader = Parameters<typeof deciderOf>[0] & Viewer
 
 /** Visibility of an event type for a session token: full, hidden, or with reduced data. */
 type Rule<T extends EventType> =
@@ -23,6 +27,11 @@ type Rules = { [T in EventType]: Rule<T> }
 /** Removes the arguments of a call, unless the token may answer the tool. */
 const withoutArguments = (call: ToolCall, { tool_results }: Grants): ToolCall =>
   tool_results.includes(call.name) ? call : { ...call, arguments: {} }
+
+/** Removes amounts and reasons from a wait for a budget, which `waiting_for` names too. */
+const budgetWait =
+  (message: string) =>
+  ({ budget_id }: EventDataOf<'budget.exhausted' | 'budget.paused'>) => ({ budget_id, message })
 
 /** Rules of the `chat` view. A new event type does not compile without a rule here. */
 const chatRules = {
@@ -76,13 +85,14 @@ const chatRules = {
   'act.completed': 'shown',
   'files.changed': 'shown',
   'budget.warning': 'hidden',
-  'budget.exhausted': 'hidden',
-  'budget.paused': 'hidden',
-  'budget.resumed': 'hidden',
+  'budget.exhausted': budgetWait('The budget is used up.'),
+  'budget.paused': budgetWait('The budget is paused.'),
+  'budget.resumed': 'shown',
   'turn.completed': 'shown',
   'turn.failed': ({ output_errors: _, ...data }) => data,
   'turn.cancelled': 'shown',
   'session.idled': 'shown',
+  'feedback.given': 'shown',
 } as const satisfies Rules
 
 const hiddenInChat = (Object.keys(chatRules) as EventType[]).filter(
@@ -90,26 +100,45 @@ const hiddenInChat = (Object.keys(chatRules) as EventType[]).filter(
 )
 
 /** Event types that are hidden from a caller, which leaves gaps in `sequence`. */
-export function hiddenTypes({ grants }: Viewer): readonly EventType[] {
+export function hiddenTypes({ grants, isShare }: Viewer): readonly EventType[] {
   if (!grants) return []
   const hidden: EventType[] = grants.view === 'chat' ? hiddenInChat : ['llm.generation']
+  if (isShare) return [...hidden, ...hiddenFromLinks]
   return grants.files === 'none' ? [...hidden, 'files.changed'] : hidden
 }
 
 /** Reduces an event; undefined hides it. */
 export type EventView = (event: WireEvent) => WireEvent | undefined
 
-/** Reduces a visible event for a caller; undefined if the caller sees events in full. */
-export function eventView({ grants }: Viewer): EventView | undefined {
+/**
+ * Reduces a visible event for a caller, and hides ratings of others; undefined if the caller sees
+ * events in full.
+ */
+export function eventView(reader: Reader): EventView | undefined {
+  const { grants } = reader
   if (!grants) return undefined
-  if (grants.view === 'full') return withoutPromptOfTurn
-  return (event) => {
+  const own = giverOf(deciderOf(reader))
+  const reduced = grants.view === 'full' ? withoutPromptOfTurn : chatView(grants)
+  if (reader.isShare) return (event) => shareView(reduced(event))
+  return (event) =>
+    event.type === 'feedback.given' && giverIn(event) !== own ? undefined : reduced(event)
+}
+
+/** Reduces the context of live events; undefined if the caller sees it in full. */
+export const contextView = ({ isShare }: Pick<Viewer, 'isShare'>) =>
+  isShare ? sharedContext : undefined
+
+const giverIn = ({ json }: WireEvent) =>
+  giverOf((JSON.parse(json) as { data: EventDataOf<'feedback.given'> }).data.given_by)
+
+const chatView =
+  (grants: Grants) =>
+  (event: WireEvent): WireEvent => {
     const rule = chatRules[event.type] as Rule<EventType>
     if (typeof rule === 'string') return event
     const whole = JSON.parse(event.json) as { data: EventDataOf<EventType> }
     return { ...event, json: JSON.stringify({ ...whole, data: rule(whole.data, grants) }) }
   }
-}
 
 function withoutPromptOfTurn(event: WireEvent): WireEvent {
   if (event.type !== 'input.message') return event
@@ -147,11 +176,12 @@ export const messageView = ({ grants }: Viewer): ((message: Message) => Message)
  * Removes the configuration of a session, except the client tools in `tool_results` of the token.
  * The legal hold is hidden from every token.
  */
-export function sessionView({ grants }: Viewer, whole: Session): Session {
+export function sessionView({ grants, isShare }: Viewer, whole: Session): Session {
   if (!grants) return whole
   // The pin is of the user that made the token.
   const { is_pinned: _, ...rest } = whole
   const session = { ...rest, legal_hold: false, system_prompt: null }
+  if (isShare) return sharedSession(session)
   if (grants.view !== 'chat') return session
   const tools = session.tools.filter(({ name }) => grants.tool_results.includes(name))
   const limits = { max_iterations: null, parallel_tool_calls: null, network_access: null }

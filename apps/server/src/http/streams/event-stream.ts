@@ -7,8 +7,19 @@ export const reconnectMs = 100
 /** Pause between an event and the notice: a common client drops events that it reads with it. */
 const apartMs = 100
 
+/** Frames around the events of a stream. */
+export type Envelope = {
+  headers?: Record<string, string>
+  /** Frames before the first event. */
+  greeting: string
+  /** Frames before an end that has a reason. */
+  farewell: (reason: string) => string
+}
+
 export type FrameOptions = {
   signOfLife: 'comment' | 'event'
+  /** Default: the events `connected` and `disconnecting`. */
+  envelope?: Envelope | undefined
   heartbeat: Heartbeat
   cycleMs: number
   /** A client that reads nothing for this long is disconnected. */
@@ -34,6 +45,8 @@ export type Frames = {
   isOver: () => boolean
   /** Sends the reason to the client and ends the stream. */
   close: (reason: string) => void
+  /** Ends the stream after the frames that were written. */
+  finish: () => void
 }
 
 const headers = {
@@ -45,25 +58,36 @@ const headers = {
 
 export const frameOf = (event: string, json: string) => `event: ${event}\ndata: ${json}\n\n`
 
+const ownEnvelope: Envelope = {
+  greeting: `event: connected\nretry: ${reconnectMs}\ndata: {"status":"connected"}\n\n`,
+  farewell: (reason) => frameOf('disconnecting', JSON.stringify({ reason, retry_ms: reconnectMs })),
+}
+
 /**
- * Starts a response of server-sent events with heartbeats. It ends after `cycleMs`, or when the
- * client reads nothing; the reason is sent in every case but the last.
+ * Starts a response of server-sent events with heartbeats. It ends after `cycleMs`, unless it has
+ * an envelope, or when the client reads nothing; the reason is sent in every case but the last.
  */
 export function openFrames(response: ServerResponse, options: FrameOptions): Frames {
+  const { envelope = ownEnvelope } = options
   let listener: FrameListener | undefined
   let over = false
-  /** Time of the latest frame. */
-  let wroteAt = 0
-  let unreadLength = 0
-  let gathered: string | undefined
+  /** The stream ends with the frames that are gathered. */
+  let isLast = false
+  const isOver = () => over || isLast
+  const writer = createWriter(response, { isOver, drained: () => over || listener?.drained() })
+  const { write, isFull } = writer
 
   const beat = options.signOfLife === 'event' ? frameOf('heartbeat', '{}') : ': heartbeat\n\n'
   // A client with unread data gets no heartbeat, which would count as progress.
   const stopBeat = options.heartbeat.add(() => isFull() || write(beat))
-  const cycle = setTimeout(() => close('connection_cycle'), options.cycleMs)
+  // Clients of other protocols do not reconnect by themselves: their streams end with the turn.
+  const cycle = options.envelope
+    ? undefined
+    : setTimeout(() => close('connection_cycle'), options.cycleMs)
 
-  response.writeHead(200, headers)
-  write(`event: connected\nretry: ${reconnectMs}\ndata: {"status":"connected"}\n\n`)
+  response.writeHead(200, { ...headers, ...envelope.headers })
+  if (envelope.greeting === '') response.flushHeaders()
+  else write(envelope.greeting)
   response.on('close', end)
   response.on('error', end)
   // Node calls this only if nothing was written or read for `stallMs`: slow readers are not meant.
@@ -71,45 +95,29 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
     if (over || isFull()) response.destroy()
   })
 
-  function write(frame: string) {
-    if (over) return
-    if (gathered !== undefined) {
-      gathered += frame
-      return
-    }
-    wroteAt = performance.now()
-    unreadLength += frame.length
-    response.write(frame, () => wasRead(frame.length))
-  }
-
-  /** The connection has taken a frame, which counts as read. */
-  function wasRead(length: number) {
-    const wasFull = isFull()
-    unreadLength -= length
-    if (wasFull && !isFull() && !over) listener?.drained()
-  }
-
-  function isFull() {
-    return unreadLength + (gathered?.length ?? 0) > unreadLengthMax
-  }
-
   function together(work: () => void) {
-    gathered = ''
-    try {
-      work()
-    } finally {
-      const frames = gathered
-      gathered = undefined
-      if (frames !== '') write(frames)
+    writer.together(work)
+    if (!isLast) return
+    isLast = false
+    finish()
+  }
+
+  function finish() {
+    if (writer.isGathering()) isLast = true
+    else if (!over) {
+      end()
+      endResponse('')
     }
   }
 
   function close(reason: string) {
     if (over) return
     end()
-    const notice = frameOf('disconnecting', JSON.stringify({ reason, retry_ms: reconnectMs }))
-    const waitMs = Math.max(0, wroteAt + apartMs - performance.now())
-    setTimeout(() => response.end(notice), waitMs)
+    setTimeout(() => endResponse(envelope.farewell(reason)), writer.apartInMs())
+  }
+
+  function endResponse(last: string) {
+    response.end(last)
     // A client that sends bytes without reading never times out otherwise.
     const giveUp = setTimeout(() => response.destroy(), options.cycleMs)
     response.on('close', () => clearTimeout(giveUp))
@@ -132,7 +140,57 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
     write,
     together,
     isFull,
-    isOver: () => over,
+    isOver,
     close,
+    finish,
+  }
+}
+
+type WriterOptions = { isOver: () => boolean; drained: () => void }
+
+/** Writes frames, and counts the data that the client has not read. */
+function createWriter(response: ServerResponse, { isOver, drained }: WriterOptions) {
+  /** Time of the latest frame. */
+  let wroteAt = 0
+  let unreadLength = 0
+  let gathered: string | undefined
+
+  const isFull = () => unreadLength + (gathered?.length ?? 0) > unreadLengthMax
+
+  function write(frame: string) {
+    if (isOver()) return
+    if (gathered === undefined) send(frame)
+    else gathered += frame
+  }
+
+  function send(frame: string) {
+    wroteAt = performance.now()
+    unreadLength += frame.length
+    response.write(frame, () => wasRead(frame.length))
+  }
+
+  /** The connection has taken a frame, which counts as read. */
+  function wasRead(length: number) {
+    const wasFull = isFull()
+    unreadLength -= length
+    if (wasFull && !isFull()) drained()
+  }
+
+  return {
+    write,
+    isFull,
+    together(work: () => void) {
+      gathered = ''
+      try {
+        work()
+      } finally {
+        const frames = gathered
+        gathered = undefined
+        if (frames !== '' && !response.destroyed) send(frames)
+      }
+    },
+    isGathering: () => gathered !== undefined,
+    /** Time until a notice is apart from the latest frame, in ms. */
+    apartInMs: () => Math.max(0, wroteAt + apartMs - performance.now()),
   }
 }

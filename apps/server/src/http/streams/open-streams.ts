@@ -5,19 +5,25 @@ import { ApiError } from '../../errors.ts'
 import { createShares, type Shares } from '../../shares.ts'
 import type { Api } from '../core/api.ts'
 import { watchVerified } from '../security/verification.ts'
-import { type Frames, openFrames } from './event-stream.ts'
+import { type Envelope, type Frames, openFrames } from './event-stream.ts'
 import { createHeartbeat } from './heartbeat.ts'
 
 export type StreamTerms = {
   signOfLife?: 'comment' | 'event' | undefined
   /** Access level of the caller. If given, the stream ends when the level changes. */
   level?: Level
+  envelope?: Envelope
 }
 
 /** The open streams of this node. */
 export type Streams = {
   /** Starts a stream as the response. Contract: throws `shutting_down` and `too_many_streams`. */
   open: (request: FastifyRequest, reply: FastifyReply, terms: StreamTerms) => Frames
+  /**
+   * Counts frames that a request collects for its own response. The result ends the count.
+   * Contract: as `open`.
+   */
+  hold: (request: FastifyRequest, frames: Frames) => () => void
   /** Closes every stream with a reason. */
   close: (reason: string) => void
   count: () => number
@@ -51,28 +57,37 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
     return node.access.credentials.watch({ credential, orgId, level, channel }, end)
   }
 
+  function hold(request: FastifyRequest, frames: Frames, leave: () => void, level?: Level) {
+    streams.add(frames)
+    const unwatch = watchAccess(request, frames, level)
+    return () => {
+      unwatch()
+      leave()
+      streams.delete(frames)
+    }
+  }
+
+  function enter({ principal }: FastifyRequest) {
+    if (stopping()) throw new ApiError('shutting_down')
+    return counts.enter(principal)
+  }
+
   return {
-    open(request, reply, { signOfLife = 'comment', level }) {
-      if (stopping()) throw new ApiError('shutting_down')
-      const leave = counts.enter(request.principal)
+    open(request, reply, { signOfLife = 'comment', level, envelope }) {
+      const leave = enter(request)
       // The framework sends these only with its own responses; they include the CORS headers.
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) reply.raw.setHeader(name, value)
       }
       reply.hijack()
       request.raw.socket.setNoDelay(true)
-      const frames = openFrames(reply.raw, { signOfLife, heartbeat, cycleMs, stallMs })
-      streams.add(frames)
-      const unwatch = watchAccess(request, frames, level)
-      reply.raw.on('close', () => {
-        unwatch()
-        leave()
-        streams.delete(frames)
-      })
+      const frames = openFrames(reply.raw, { signOfLife, envelope, heartbeat, cycleMs, stallMs })
+      reply.raw.on('close', hold(request, frames, leave, level))
       // The client may have disconnected before there was a listener.
       if (reply.raw.destroyed) reply.raw.emit('close')
       return frames
     },
+    hold: (request, frames) => hold(request, frames, enter(request)),
     close(reason) {
       for (const frames of streams) frames.close(reason)
     },

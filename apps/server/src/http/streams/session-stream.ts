@@ -2,7 +2,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { timeOf } from '../../ids.ts'
 import type { Node } from '../../runtime/node.ts'
 import type { Follower } from '../../store/bus/bus.ts'
-import { findRunningMessage } from '../../store/bus/snapshots.ts'
+import { findStreamPlace } from '../../store/bus/snapshots.ts'
 import { isPoolTimeout } from '../../store/database-errors.ts'
 import {
   type EventRow,
@@ -126,12 +126,10 @@ function tryLater(stream: Stream) {
 async function findPlace(stream: Stream) {
   if (stream.frames.isOver()) return
   if (stream.position.sequence > 0) {
-    stream.running = await findRunningMessage(
-      stream.node.db,
-      stream.options,
-      stream.position.sequence,
-    )
-    stream.storedAt ??= await timeAt(stream, stream.position.sequence)
+    const { node, options, position } = stream
+    const { running, ts } = await findStreamPlace(node.db, options, position.sequence)
+    stream.running = running
+    stream.storedAt ??= ts === undefined ? undefined : Date.parse(ts)
   }
   stream.placed = true
 }

@@ -6,6 +6,8 @@ import {
   accumulated,
   extend,
   inputLengthBefore,
+  inputsBefore,
+  type LiveCall,
   type LiveKind,
   type LiveMessage,
   newLiveMessage,
@@ -16,6 +18,12 @@ import {
 import type { WireEvent } from '../../store/sessions/events.ts'
 import type { EventView } from '../security/token-view.ts'
 import { type Frames, reconnectMs } from './event-stream.ts'
+import { restOfJson } from './rest-of-json.ts'
+
+/** An event for the client, stored or live. `id`: its place, for a resume. */
+export type ShownEvent = { type: EventType; id: string; json: string }
+/** Frames of one event. `isLast`: the stream ends after them. */
+export type Framed = { frames: string; isLast?: boolean }
 
 export type StreamOptions = {
   orgId: string
@@ -29,7 +37,11 @@ export type StreamOptions = {
   view?: EventView | undefined
   /** Live events that the client wants. */
   deltas: readonly LiveKind[]
+  /** Reduces the context of live events, which pass through no view. */
+  contextView?: ((context: string) => string) | undefined
   accumulated: boolean
+  /** Converts an event to frames, in the order of the events. Default: one frame of our own. */
+  format?: (event: ShownEvent) => Framed
   /** Page reads of all streams of this node: they leave connections to turns and requests. */
   reads: Shares
 }
@@ -46,6 +58,10 @@ export type Stream = {
   verifiedIn: number
   /** Sequence of the `output.message.started` of the running message; 0 for none. */
   running: number
+  /** The running message as this client got it, also after the node has dropped its copy. */
+  live?: LiveMessage | undefined
+  /** The client has the running message to its end. */
+  isWhole?: boolean
   placed: boolean
   asked: boolean
   busy: boolean
@@ -54,7 +70,9 @@ export type Stream = {
   pageBytes: number
 }
 
-/** The text parts of the data of `output.message.completed`. */
+type StoredCall = { type: string; id: string; name: string; arguments: object }
+
+/** The parts of the data of `output.message.completed` that deltas may have sent. */
 export type Completed = {
   message: { thinking?: string; content: { type: string; text?: string }[] }
 }
@@ -100,6 +118,7 @@ const textParts = {
   'turn.failed': 'turn_end',
   'turn.cancelled': 'turn_end',
   'session.idled': 'ignored',
+  'feedback.given': 'ignored',
 } satisfies Record<EventType, 'start' | 'before_end' | 'end' | 'turn_end' | 'ignored'>
 
 /** True for events after which no position inside a message is left. */
@@ -114,8 +133,19 @@ export function send(stream: Stream, event: WireEvent) {
   const { offset } = stream.position
   const isInside = offset > 0 && !endsText(event.type) && textParts[event.type] !== 'before_end'
   const place = isInside ? idInside(stream.sessionId, id, offset) : id
-  stream.frames.write(`event: ${type}\nid: ${place}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
+  write(stream, { type, id: place, json })
 }
+
+function write({ frames, options: { format = ownFrame } }: Stream, event: ShownEvent) {
+  if (frames.isOver()) return
+  const { frames: text, isLast } = format(event)
+  if (text !== '') frames.write(text)
+  if (isLast) frames.finish()
+}
+
+const ownFrame = ({ type, id, json }: ShownEvent): Framed => ({
+  frames: `event: ${type}\nid: ${id}\nretry: ${reconnectMs}\ndata: ${json}\n\n`,
+})
 
 /** Advances past a stored event. The position in the running message ends with that message. */
 export function advance(stream: Stream, type: EventType, sequence: number, time: number) {
@@ -125,6 +155,8 @@ export function advance(stream: Stream, type: EventType, sequence: number, time:
   stream.position = { sequence, offset: endsText(type) ? 0 : stream.position.offset }
   if (part !== 'start' && part !== 'end' && part !== 'turn_end') return
   stream.running = part === 'start' ? sequence : 0
+  stream.live = undefined
+  stream.isWhole = false
   stream.node.bus.passed(stream.sessionId, sequence)
 }
 
@@ -133,10 +165,8 @@ export function advance(stream: Stream, type: EventType, sequence: number, time:
  * Contract: never sends text of another message than the one at the position of the client.
  */
 export function sendLive(stream: Stream, message: LiveMessage) {
-  if (message.sequence === stream.running) sendText(stream, message)
-}
-
-function sendText(stream: Stream, message: LiveMessage) {
+  if (message.sequence !== stream.running || stream.isWhole) return
+  stream.live = message
   for (const run of textAfter(message, stream.position.offset)) {
     stream.position = { sequence: stream.position.sequence, offset: run.end }
     if (stream.options.deltas.includes(run.kind)) sendDelta(stream, message, run)
@@ -145,14 +175,15 @@ function sendText(stream: Stream, message: LiveMessage) {
 
 function sendDelta(stream: Stream, message: LiveMessage, run: Run) {
   const { kind, text: delta, call } = run
-  const { turnId, context } = message
+  const { turnId } = message
+  const context = stream.options.contextView?.(message.context) ?? message.context
   const now = Date.now()
   const id = eventId(stream.sessionId, stream.storedAt ?? now, stream.position)
   const whole = stream.options.accumulated && { accumulated: accumulated(message, run) }
   const about = call && { tool_call_id: call.id, name: call.name }
   const data = { turn_id: turnId, ...about, delta, ...whole }
   const json = `{"id":"${id}","type":"${kind}","ts":"${new Date(now).toISOString()}","session_id":"${stream.sessionId}","context":${context},"data":${JSON.stringify(data)}}`
-  stream.frames.write(`event: ${kind}\nid: ${id}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
+  write(stream, { type: kind, id, json })
 }
 
 /**
@@ -165,32 +196,67 @@ export function replyAt<E extends { type: EventType }>(
   events: readonly E[],
   index: number,
 ) {
-  if (stream.position.offset === 0) return undefined
+  if (stream.position.offset === 0 || stream.isWhole) return undefined
   const next = events.slice(index).find(({ type }) => textParts[type] !== 'before_end')
   return next?.type === 'output.message.completed' ? next : undefined
 }
 
+/**
+ * Sends the rest of a message: what this node has of it as the model wrote it, then the text and
+ * the arguments that the stored reply has in addition.
+ */
 export function sendRest(stream: Stream, { message }: Completed, context: string) {
-  const text = message.content.find((part) => part.type === 'text')?.text ?? ''
-  const thinking = message.thinking ?? ''
+  const live = stream.node.bus.liveMessage(stream.sessionId)
+  if (live) sendLive(stream, live)
+  stream.isWhole = true
   const { turn_id: turnId } = JSON.parse(context) as { turn_id: string }
+  const whole = newLiveMessage({ sequence: stream.running, turnId, context })
+  const textLength = extendByText(whole, message)
+  const known = replyOffset(stream)
+  for (const run of textAfter(whole, known)) sendRun(stream, whole, run)
+  const calls = message.content.filter((part) => part.type === 'tool_call') as StoredCall[]
+  // The arguments that a client has are unknown without the live message, unless it has none.
+  if (!stream.live && known > textLength) return
+  for (const piece of restOfInputs(stream, calls)) {
+    extend(whole, whole.length, [piece])
+    sendRun(stream, whole, { ...piece, end: whole.length, count: whole.pieces.length })
+  }
+}
+
+/** Adds thinking and text of a stored reply; returns their length. */
+function extendByText(whole: LiveMessage, { content, thinking = '' }: Completed['message']) {
+  const text = content.find((part) => part.type === 'text')?.text ?? ''
   const pieces: Piece[] = []
   if (thinking !== '') pieces.push({ kind: 'reason.thinking.delta', text: thinking })
   if (text !== '') pieces.push({ kind: 'output.message.delta', text })
-  const whole = newLiveMessage({ sequence: stream.running, turnId, context })
   extend(whole, 0, pieces)
-  for (const run of textAfter(whole, replyOffset(stream))) {
-    const { sequence, offset } = stream.position
-    stream.position = { sequence, offset: offset + run.text.length }
-    if (stream.options.deltas.includes(run.kind)) sendDelta(stream, whole, run)
-  }
+  return whole.length
+}
+
+function sendRun(stream: Stream, whole: LiveMessage, run: Run) {
+  const { sequence, offset } = stream.position
+  stream.position = { sequence, offset: offset + run.text.length }
+  if (stream.options.deltas.includes(run.kind)) sendDelta(stream, whole, run)
+}
+
+/**
+ * The arguments that a client lacks, by call. Streamed calls come first and in order; their ids can
+ * differ from the stored ones.
+ */
+function restOfInputs({ live, position }: Stream, calls: readonly StoredCall[]): Piece[] {
+  const begun = live ? inputsBefore(live, position.offset) : []
+  return calls.flatMap(({ id, name, arguments: given }, index): Piece[] => {
+    const { call = { id, name } satisfies LiveCall, text: known = '' } = begun[index] ?? {}
+    if (known === '' && Object.keys(given).length === 0) return []
+    const text = restOfJson(known, given) ?? ''
+    return text === '' ? [] : [{ kind: 'tool.input.delta', text, call }]
+  })
 }
 
 /**
  * Units of thinking and text that the client has. Its position also counts arguments of calls.
  * Without the live message they are assumed to come last.
  */
-function replyOffset({ node, sessionId, position: { offset }, running }: Stream): number {
-  const live = node.bus.liveMessage(sessionId)
-  return live?.sequence === running ? offset - inputLengthBefore(live, offset) : offset
+function replyOffset({ live, position: { offset } }: Stream): number {
+  return live ? offset - inputLengthBefore(live, offset) : offset
 }

@@ -5,16 +5,7 @@ import type { Api } from '../../core/api.ts'
 import { auditExport } from '../../core/audit-records.ts'
 import { begun } from '../../core/list.ts'
 import { listed, rangeOf } from '../../core/page.ts'
-import { utcOf } from '../../core/utc.ts'
-
-/** A query with its times in UTC. */
-function inUtc<Q extends AuditExportQuery>(query: Q): Q {
-  const utc = { ...query }
-  for (const key of ['since', 'until'] as const) {
-    if (utc[key] !== undefined) utc[key] = utcOf(key, utc[key])
-  }
-  return utc
-}
+import { inUtc } from '../../core/utc.ts'
 
 export function auditRoutes({ app }: Api): void {
   app.route<{ Querystring: AuditQuery }>({

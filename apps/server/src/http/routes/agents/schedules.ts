@@ -11,6 +11,7 @@ import {
   ScheduleStats,
   Triggered,
 } from '@outlast/contract'
+import { creatorOf } from '../../../access/principal.ts'
 import { isTimeZone } from '../../../capabilities/time-zone.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { parseUuid } from '../../../ids.ts'
@@ -77,13 +78,14 @@ function listRoutes({ app, node }: Api): void {
       body: NewSchedule,
       response: { 201: Schedule, '4xx': ErrorResponse },
     },
-    async handler({ body, principal: { orgId }, db }, reply) {
+    async handler({ body, principal, db }, reply) {
+      const { orgId } = principal
       const max = node.config.SCHEDULES_MAX
       const fields = await fieldsOf(whereOf(db, orgId, node), body)
       if (max > 0 && (await countSchedules(db, orgId)) >= max) {
         throw new ApiError('schedule_limit', String(max))
       }
-      return reply.code(201).send(await createSchedule(db, orgId, fields))
+      return reply.code(201).send(await createSchedule(db, orgId, fields, creatorOf(principal)))
     },
   })
 }

@@ -11,6 +11,7 @@ import type { Db } from '../../../store/database.ts'
 import { getProviderPlace, saveDiscovered } from '../../../store/models/discovery.ts'
 import { getTrialRoute } from '../../../store/models/models.ts'
 import type { Api } from '../../core/api.ts'
+import { checkKeyText } from './providers.ts'
 
 type Params = { id: string }
 
@@ -74,8 +75,10 @@ function vendorRoutesAt({ app, node }: Api, shares: Shares, { base, hide }: At):
       const { orgId } = request.principal
       const providerId = parseId('provider', request.params.id)
       const wanted = request.body.model_id ?? undefined
+      const key = request.body.api_key ?? undefined
+      if (key !== undefined) checkKeyText(key)
       const route = await getTrialRoute(request.db, { orgId, providerId }, wanted)
-      results.set(request, await shares.run(orgId, () => tryModel(node, orgId, route)))
+      results.set(request, await shares.run(orgId, () => tryModel(node, orgId, route, key)))
     },
     async handler(request) {
       const result = results.get(request)!

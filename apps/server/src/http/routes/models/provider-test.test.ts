@@ -94,6 +94,26 @@ test('without a key for the vendor nothing is asked', async (t) => {
   assert.deepEqual([ok, kind, message], [false, 'not_configured', 'The provider has no key.'])
 })
 
+test('a key can be tested before it is stored, and is not stored by the test', async (t) => {
+  const { call } = await startServer(t)
+  const vendor = await startAnyVendor(t, ({ headers }, response) => {
+    const key = headers.authorization?.replace('Bearer ', '')
+    const isNew = key === 'sk-pasted'
+    sendJson(response, { error: { message: `${isNew ? 'new' : 'old'} key: ${key}` } }, 401)
+  })
+  const { path } = await addProvider(call, `${vendor.url}/v1`)
+  await addModel(call, path, 'some-model')
+  assert.match((await tryIt(call, path, { api_key: 'sk-pasted' })).message!, /new key: \[key\]/)
+  assert.match((await tryIt(call, path)).message!, /old key: \[key\]/)
+  for (const api_key of ['', 5, 'sk pasted', 'sk-pasted\r\nX-Org: 1', 'kéy', 'k'.repeat(8_193)]) {
+    const answer = await call('POST', `${path}/test`, { api_key })
+    expectStatus(answer, 400, 'invalid_request')
+    assert.doesNotMatch(JSON.stringify(answer.body), /pasted/)
+  }
+  const audit = JSON.stringify((await call('GET', '/v1/audit-log')).body)
+  assert.ok(audit.includes('test_provider') && !audit.includes('sk-pasted'))
+})
+
 type Failing = [
   name: string,
   answer: (response: ServerResponse) => unknown,

@@ -169,11 +169,15 @@ function sealed<T extends WithKey>(
 ): T {
   const { api_key } = change
   if (api_key == null) return change
-  if (!/^[\x21-\x7e]+$/.test(api_key)) {
-    throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
-  }
+  checkKeyText(api_key)
   if (!secrets) throw new ApiError('encryption_not_configured', 'API key')
   return { ...change, api_key: secrets.seal(api_key, keyPlace(orgId, id), keyDestination(at)) }
+}
+
+/** Contract: throws 400 for a text that no header can carry. */
+export function checkKeyText(key: string): void {
+  if (/^[\x21-\x7e]+$/.test(key)) return
+  throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
 }
 
 const addressAfter = (stored: Provider, change: ProviderChange): Address => ({

@@ -91,3 +91,47 @@ test('HEAD answers as GET does, without the body; other methods are refused', as
   const posted = await call('POST', '/', {})
   assert.equal(posted.status, 405)
 })
+
+const unknown = ['/nope', '/agent/x', '/v/agents', '/agents.html', '/sessionsx', '/a/b/c?d=e']
+
+test('an unknown address opened by a browser is the page of the console with status 404', async (t) => {
+  const { call } = await startServer(t)
+  const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+  const known = await call('GET', '/')
+  const withoutNonce = (body: string) => body.replaceAll(/"[\w-]{22}"/g, '')
+  for (const path of unknown) {
+    const { status, headers, body } = await call('GET', path, undefined, { accept })
+    assert.equal(status, 404, path)
+    assert.equal(headers.get('content-type'), 'text/html; charset=utf-8', path)
+    assert.equal(headers.get('cache-control'), 'no-store', path)
+    assert.match(headers.get('content-security-policy')!, /script-src 'self'/)
+    assert.equal(withoutNonce(body), withoutNonce(known.body), path)
+  }
+})
+
+test('an unknown address is JSON for programs, and below their paths for browsers too', async (t) => {
+  const { call } = await startServer(t)
+  const asJson = async (method: string, path: string, accept: string) => {
+    const { status, headers, body } = await call(method, path, undefined, { accept })
+    assert.equal(status, 404, `${method} ${path} ${accept}`)
+    assert.match(headers.get('content-type')!, /^application\/(?:problem\+)?json/, path)
+    const { code } = path.startsWith('/openai/') ? body.error : body
+    assert.match(code, /not_found$/, path)
+  }
+  for (const path of unknown) {
+    for (const accept of ['*/*', 'application/json', '', 'text/htmlx', 'image/*']) {
+      await asJson('GET', path, accept)
+    }
+    await asJson('POST', path, 'text/html')
+    await asJson('DELETE', path, 'text/html')
+  }
+  const below = ['/v1/nope', '/v2', '/V1/agents/x/y', '/openai/v1/nope', '/mcp', '/health/nope']
+  const others = ['/metrics/x', '/api/x', '/api/v1/nope', '/api-doc/x', '/assets/x.js', '/docs/x']
+  for (const path of [...below, ...others]) await asJson('GET', path, 'text/html')
+})
+
+test('a worker has no page for unknown addresses', async (t) => {
+  const { call } = await startServer(t, { env: { ROLE: 'worker' } })
+  const { status, body } = await call('GET', '/nope', undefined, { accept: 'text/html' })
+  assert.deepEqual([status, body.code], [404, 'route_not_found'])
+})

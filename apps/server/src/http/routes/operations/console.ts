@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Config } from '../../../config.ts'
 import type { Api } from '../../core/api.ts'
 
 const folder = fileURLToPath(new URL('../../../../../console/dist/', import.meta.url))
@@ -14,6 +15,9 @@ const types: Record<string, string> = {
   '.svg': 'image/svg+xml; charset=utf-8',
   '.woff2': 'font/woff2',
 }
+
+/** The page of a link to a session, for readers without an account. */
+const linkPage = '/shared/*'
 
 /** Paths of the console. All return one page, which chooses the screen by its path. */
 const screens = [
@@ -29,11 +33,13 @@ const screens = [
   '/mcp-servers',
   '/mcp-servers/*',
   '/budgets',
+  '/usage',
   '/schedules',
   '/schedules/*',
   '/operations',
   '/settings',
   '/settings/*',
+  linkPage,
 ]
 
 /** First parts of the paths of the console and of its files. */
@@ -63,6 +69,9 @@ const policyOf = (nonce: string) =>
     "frame-ancestors 'none'",
   ].join('; ')
 
+/** Search engines do not index the page of a link. */
+const noIndex = { 'x-robots-tag': 'noindex, nofollow' }
+
 /** Placeholder of the nonce in the page. */
 const noncePlace = '__NONCE__'
 
@@ -78,9 +87,40 @@ type Encoding = 'br' | 'gzip' | 'identity'
 
 const suffixes: Record<Encoding, string> = { br: '.br', gzip: '.gz', identity: '' }
 
+function sendPage(page: string, reply: FastifyReply): FastifyReply {
+  const nonce = randomBytes(16).toString('base64url')
+  const own = { 'content-security-policy': policyOf(nonce), 'cache-control': 'no-store' }
+  reply.headers({ ...headers, ...own, 'content-type': types['.html'] })
+  return reply.send(page.replaceAll(noncePlace, nonce))
+}
+
+/** First parts of paths that programs use. Their unknown paths are JSON in browsers too. */
+const forPrograms =
+  /^\/(?:v\d+|\.well-known|a2a|api|api-doc|assets|docs|health|mcp|metrics|openai|swagger-ui)(?:\/|$)/i
+
+/**
+ * Answers an unknown path that a browser opens with the page of the console, which shows that it
+ * does not exist, and status 404. A build that is missing and a worker have no page.
+ */
+export function showUnknownPage(role: Config['ROLE']) {
+  const page = role === 'worker' ? undefined : readPage()
+  return ({ method, url, headers: { accept = '' } }: FastifyRequest, reply: FastifyReply) => {
+    const isOpened = method === 'GET' && /\btext\/html\b/i.test(accept)
+    if (!page || !isOpened || forPrograms.test(url.split('?')[0]!)) return undefined
+    return sendPage(page, reply.code(404))
+  }
+}
+
+/** The page of the console; none without a build. */
+function readPage(): string | undefined {
+  const file = path.join(folder, 'index.html')
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined
+}
+
 /** Serves the built console from memory. Contract: does nothing without a build. */
 export function consoleRoutes({ app }: Api): void {
-  if (!existsSync(path.join(folder, 'index.html'))) return
+  const page = readPage()
+  if (page === undefined) return
   const names = filesOfConsole()
   const known = new Set(names)
   const kept = new Map<string, Buffer>()
@@ -115,18 +155,13 @@ export function consoleRoutes({ app }: Api): void {
       handler: (request, reply) => send(name, request, reply),
     })
 
-  const page = content('index.html').toString()
   for (const url of screens) {
     app.route({
       method: 'GET',
       url,
       schema: { hide: true },
-      handler(_request, reply) {
-        const nonce = randomBytes(16).toString('base64url')
-        const own = { 'content-security-policy': policyOf(nonce), 'cache-control': 'no-store' }
-        reply.headers({ ...headers, ...own, 'content-type': types['.html'] })
-        return reply.send(page.replaceAll(noncePlace, nonce))
-      },
+      handler: (_request, reply) =>
+        sendPage(page, url === linkPage ? reply.headers(noIndex) : reply),
     })
   }
   for (const name of names) {

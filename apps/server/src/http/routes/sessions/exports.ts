@@ -20,11 +20,11 @@ import {
 } from '../../../store/files/files.ts'
 import { listStoredNames } from '../../../store/files/session-storage.ts'
 import { getAgent } from '../../../store/models/agents.ts'
-import { findSequence } from '../../../store/sessions/messages.ts'
+import { findSequence, getSequence } from '../../../store/sessions/messages.ts'
 import { getSession } from '../../../store/sessions/sessions.ts'
 import type { Api } from '../../core/api.ts'
 import { auditExport } from '../../core/audit-records.ts'
-import { eventBatches } from './events.ts'
+import { eventBatches } from '../messages/events.ts'
 
 /** Version of the line format, not of the server. */
 const version = 1
@@ -46,8 +46,7 @@ export function exportRoutes({ app, node }: Api): void {
       const sessionId = parseId('session', params.session_id)
       const session = await getSession(db, orgId, sessionId)
       const { id, name, system_prompt } = await getAgent(db, orgId, session.agent_id)
-      const upTo = await findSequence(db, orgId, sessionId)
-      if (upTo === undefined) throw new ApiError('not_found', 'Session')
+      const upTo = await getSequence(db, orgId, sessionId)
       const about = {
         session: masked(node.capabilities, session),
         agent: { id, name, system_prompt },

@@ -6,7 +6,6 @@ import {
   type Session,
   SessionStats,
 } from '@outlast/contract'
-import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { profileOf } from '../../../providers/catalogue.ts'
 import { tokensOf, tokensOfText } from '../../../runtime/model/compaction-plan.ts'
@@ -19,7 +18,7 @@ import {
   viewOf,
 } from '../../../store/sessions/conversation.ts'
 import { readPage } from '../../../store/sessions/events.ts'
-import { findSequence } from '../../../store/sessions/messages.ts'
+import { getSequence } from '../../../store/sessions/messages.ts'
 import { eventsSummary, sessionStats } from '../../../store/sessions/reports.ts'
 import { getSession } from '../../../store/sessions/sessions.ts'
 import type { Api } from '../../core/api.ts'
@@ -47,8 +46,7 @@ export function reportRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal, db }) {
       const sessionId = parseId('session', params.session_id)
-      const upTo = await findSequence(db, principal.orgId, sessionId)
-      if (upTo === undefined) throw new ApiError('not_found', 'Session')
+      const upTo = await getSequence(db, principal.orgId, sessionId)
       return eventsSummary(db, sessionId, upTo)
     },
   })

@@ -5,7 +5,7 @@ export const sessionDocs = {
     tag: 'Sessions',
     summary: 'List sessions',
     description:
-      'Returns a page of the sessions of the organization, newest first. Filters combine with AND. Use `GET /v1/changes` to keep a list current instead of polling.',
+      'Returns a page of the sessions of the organization, newest first unless `sort` is given. Filters combine with AND. `q` searches the texts of conversations, and adds `match` to the sessions. Use `GET /v1/changes` to keep a list current instead of polling.',
     sample: "const page = await outlast.sessions.list({ status: 'active', limit: 20 })",
   },
   create_session: {

@@ -9,7 +9,7 @@ import {
   SessionQuery,
 } from '@outlast/contract'
 import { userOfNewSession } from '../../../access/grants.ts'
-import { creatorOf } from '../../../access/principal.ts'
+import { creatorOf, type Principal } from '../../../access/principal.ts'
 import { masked } from '../../../capabilities/masking.ts'
 import { turnSettingsOf } from '../../../capabilities/turn-settings.ts'
 import { ApiError } from '../../../errors.ts'
@@ -22,13 +22,17 @@ import { getSession, updateSession } from '../../../store/sessions/sessions.ts'
 import { findTurnInput } from '../../../store/sessions/turn-inputs.ts'
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
+import { inUtc } from '../../core/utc.ts'
 import { sessionView } from '../../security/token-view.ts'
 import { sessionPreview } from '../agents/preview.ts'
 
 type Params = { session_id: string }
 
 const pageFields = ['offset', 'limit']
-const sessionFilters = ['agent_id', 'user', 'key', 'status', 'outcome', 'waiting', 'tag', 'search']
+const sessionFilters = [
+  ...['agent_id', 'user', 'key', 'status', 'outcome', 'waiting', 'tag', 'search'],
+  ...['q', 'since', 'until', 'forked_from'],
+]
 
 export function sessionRoutes(api: Api): void {
   listRoutes(api)
@@ -37,6 +41,24 @@ export function sessionRoutes(api: Api): void {
 }
 
 const shown = ({ capabilities }: Api['node'], session: Session) => masked(capabilities, session)
+
+/** Found sessions have an order of their own, and show texts of messages. */
+function checkSearch(
+  { q, sort = 'created_at', order = 'desc' }: SessionQuery,
+  { grants }: Principal,
+) {
+  if (q === undefined) return
+  if (sort !== 'created_at' || order !== 'desc') {
+    throw new ApiError(
+      'invalid_request',
+      'q lists the newest sessions first, without sort and order.',
+    )
+  }
+  const { operations } = grants ?? {}
+  if (operations && !operations.includes('list_messages')) {
+    throw new ApiError('not_granted', 'the operation list_messages')
+  }
+}
 
 function listRoutes({ app, node }: Api): void {
   app.route<{ Querystring: SessionQuery }>({
@@ -55,8 +77,9 @@ function listRoutes({ app, node }: Api): void {
     },
     async handler({ query, principal, db }) {
       const range = rangeOf(query)
+      checkSearch(query, principal)
       const { orgId, userId, endUser: scope } = principal
-      const page = await listSessions(db, orgId, { ...query, ...range, userId, scope })
+      const page = await listSessions(db, orgId, { ...inUtc(query), ...range, userId, scope })
       const data = page.data.map((one) => sessionView(principal, shown(node, one)))
       return listed({ ...page, data }, range)
     },

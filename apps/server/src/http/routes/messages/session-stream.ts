@@ -1,9 +1,8 @@
 import { ErrorResponse, liveEventTypes, StreamQuery } from '@outlast/contract'
-import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
-import { findSequence } from '../../../store/sessions/messages.ts'
+import { getSequence } from '../../../store/sessions/messages.ts'
 import type { Api } from '../../core/api.ts'
-import { eventView } from '../../security/token-view.ts'
+import { contextView, eventView } from '../../security/token-view.ts'
 import type { Streams } from '../../streams/open-streams.ts'
 import { resumeFrom } from '../../streams/resume.ts'
 import { followSession } from '../../streams/session-stream.ts'
@@ -27,8 +26,7 @@ export function streamRoutes({ app, node }: Api, streams: Streams): void {
       const { params, principal, query, headers, db } = request
       const sessionId = parseId('session', params.session_id)
       const { types, exclude } = visibleTo(principal, filterOf(query))
-      const known = await findSequence(db, principal.orgId, sessionId)
-      if (known === undefined) throw new ApiError('not_found', 'Session')
+      await getSequence(db, principal.orgId, sessionId)
       const last_event_id = headers['last-event-id']
       const resumed = await resumeFrom(db, sessionId, { ...query, last_event_id })
       const wants = (type: string) =>
@@ -42,6 +40,7 @@ export function streamRoutes({ app, node }: Api, streams: Streams): void {
         exclude,
         view: eventView(principal),
         deltas: liveEventTypes.filter(wants),
+        contextView: contextView(principal),
         accumulated: query.accumulated ?? true,
         reads: streams.reads,
       })

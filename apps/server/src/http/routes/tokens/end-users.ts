@@ -13,13 +13,14 @@ import {
   deleteSessionsOfEndUser,
   type EndUser,
 } from '../../../store/end-user-deletion.ts'
+import { deleteImagesOfEndUser } from '../../../store/files/images.ts'
 import { listStoredValues } from '../../../store/files/session-storage.ts'
 import { sessionsOfEndUser } from '../../../store/sessions/end-user-sessions.ts'
 import { findSequence } from '../../../store/sessions/messages.ts'
 import type { Api } from '../../core/api.ts'
 import { auditEntry } from '../../core/audit-entry.ts'
 import { auditExport } from '../../core/audit-records.ts'
-import { lineOf, linesOf } from './exports.ts'
+import { lineOf, linesOf } from '../sessions/exports.ts'
 
 /** Version of the line format, not of the server. */
 const version = 1
@@ -70,6 +71,7 @@ export function endUserRoutes({ app, node }: Api): void {
       })
       const sessions = await deleteSessionsOfEndUser(db, endUser, node.bus.deleted)
       await checkHolds(db, endUser)
+      await deleteImagesOfEndUser(db, orgId, endUser.user)
       await forgetUserInUsage(db, orgId, endUser.user)
       await deleteBudgetsOfEndUser(db, orgId, endUser.user)
       return { sessions, tokens }

@@ -25,8 +25,10 @@ const tool = (name: string, description = 'Opens a door.') => ({
   description,
 })
 
-async function vendorServer(t: TestContext) {
-  const vendor = await startVendor(t, () => ({ text: 'Done.' }))
+type Reply = Parameters<typeof startVendor>[1]
+
+async function vendorServer(t: TestContext, reply: Reply = () => ({ text: 'Done.' })) {
+  const vendor = await startVendor(t, reply)
   const server = await startServer(t, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } })
   await addVendorModel(server, vendor)
   // biome-ignore lint/suspicious/noExplicitAny: requests of every shape
@@ -168,6 +170,28 @@ test('a message that interrupts a turn has its settings in the next one', async 
   for (const { type, data } of events) {
     if (type === 'turn.completed') assert.match((data as { output: { a: string } }).output.a, /1|2/)
     assert.notEqual(type, 'turn.failed')
+  }
+})
+
+test('a limit of the output holds for the turn, until a message that joins it names another one', async (t) => {
+  const joining = [{}, { controls: { max_output_tokens: 50 } }, { controls: {} }]
+  const { server, bodies } = await vendorServer(t, async ({ number }) => {
+    const fields = joining[number - 1]
+    if (!fields) return { text: 'Done.' }
+    expectStatus(await post(server, id, `And ${number}?`, fields), 201)
+    return { calls: [{ id: `call_${number}`, name: 'add', arguments: { a: 1, b: 2 } }] }
+  })
+  const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
+  const { id } = await createSession(server, { agent_id: agent.id })
+  await turn(t, server, id, { controls: { max_output_tokens: 300 } })
+  await turn(t, server, id, {})
+  const asked = bodies()
+  assert.deepEqual(
+    asked.map(({ max_tokens }) => max_tokens),
+    [300, 300, 50, 50, undefined],
+  )
+  for (const [index, text] of ['Hello', 'And 1?', 'And 2?', 'And 3?', 'Hello'].entries()) {
+    assert.equal(asked[index].messages.at(-1).content, text)
   }
 })
 

@@ -6,7 +6,6 @@ import {
   StoredSecretPage,
   StoredValuePage,
 } from '@outlast/contract'
-import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import type { Db } from '../../../store/database.ts'
 import { storeSecrets } from '../../../store/files/stored-secrets.ts'
@@ -15,7 +14,7 @@ import {
   listStoredTextNames,
   storedTextBatches,
 } from '../../../store/files/stored-texts-list.ts'
-import { findSequence } from '../../../store/sessions/messages.ts'
+import { getSequence } from '../../../store/sessions/messages.ts'
 import type { Api } from '../../core/api.ts'
 import { inBatches, sendList } from '../../core/list.ts'
 
@@ -96,8 +95,6 @@ function secretRoutes({ app, node }: Api): void {
 
 async function sessionOf(db: Db, orgId: string, { session_id }: Params) {
   const sessionId = parseId('session', session_id)
-  if ((await findSequence(db, orgId, sessionId)) === undefined) {
-    throw new ApiError('not_found', 'Session')
-  }
+  await getSequence(db, orgId, sessionId)
   return { orgId, sessionId }
 }

@@ -16,7 +16,7 @@ import {
   insertImage,
   listImages,
 } from '../../../store/files/images.ts'
-import { findSequence } from '../../../store/sessions/messages.ts'
+import { getSequence } from '../../../store/sessions/messages.ts'
 import type { Api } from '../../core/api.ts'
 import { type FormFile, parseFormBodies } from './images/form.ts'
 import { readImageHeader } from './images/header.ts'
@@ -58,9 +58,7 @@ function uploadRoute({ app, node }: Api): void {
       const { contentType, width, height } = readImageHeader(bytes)
       await node.quotas.checkStorage(db, orgId, bytes.length + imageRowBytes)
       const sessionId = query.session_id ?? null
-      if (sessionId !== null && (await findSequence(db, orgId, sessionId)) === undefined) {
-        throw new ApiError('not_found', 'Session')
-      }
+      if (sessionId !== null) await getSequence(db, orgId, sessionId)
       const id = newId('image')
       const about = { filename, contentType, width, height }
       const created_at = await insertImage(db, { orgId, id, sessionId, bytes, ...about })

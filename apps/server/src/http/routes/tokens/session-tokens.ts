@@ -15,8 +15,7 @@ import {
   listSessionTokens,
   type TokensOf,
 } from '../../../store/access/session-tokens.ts'
-import type { Db } from '../../../store/database.ts'
-import { findSequence } from '../../../store/sessions/messages.ts'
+import { getSequence } from '../../../store/sessions/messages.ts'
 import type { Api } from '../../core/api.ts'
 import { inBatches, sendList } from '../../core/list.ts'
 import { checkNumber } from '../../core/number-limit.ts'
@@ -54,7 +53,7 @@ function createRoute(api: Api): void {
       if (!access.tokens) throw new ApiError('encryption_not_configured', 'tokens')
       const { orgId } = principal
       const grants = grantsOf(body, api)
-      await checkSession(unit, orgId, sessionId)
+      await getSequence(unit, orgId, sessionId)
       await checkGivable(node, unit, { principal, grants })
       await checkNumber({
         max: config.SESSION_TOKENS_MAX,
@@ -92,7 +91,7 @@ function storedRoutes({ app }: Api): void {
     },
     async handler({ params, principal, query, db }, reply) {
       const of = tokensOf(principal, params)
-      await checkSession(db, of.orgId, of.sessionId)
+      await getSequence(db, of.orgId, of.sessionId)
       return sendList(reply, query, {
         batches: inBatches((span) => listSessionTokens(db, of, span)),
         count: () => countSessionTokens(db, of),
@@ -114,12 +113,6 @@ function storedRoutes({ app }: Api): void {
       return reply.code(204).send()
     },
   })
-}
-
-async function checkSession(db: Db, orgId: string, sessionId: string) {
-  if ((await findSequence(db, orgId, sessionId)) === undefined) {
-    throw new ApiError('not_found', 'Session')
-  }
 }
 
 /** Callers that may only read see and revoke the tokens that they made themselves. */

@@ -26,7 +26,7 @@ import { asMessage, findSequence, messageBatches } from '../../../store/sessions
 import type { Api } from '../../core/api.ts'
 import { streamList } from '../../core/page.ts'
 import { messageView } from '../../security/token-view.ts'
-import { checkIds } from './answers.ts'
+import { checkIds } from '../people/answers.ts'
 
 export const messageBytesMax = 8 * 1024 * 1024
 
