@@ -87,6 +87,7 @@ export type SessionTokensTable = {
   view: TokenView
   files: TokenFiles
   operations: string[] | null
+  share_name: string | null
   expires_at: Time
   created_at: Time
 }
@@ -101,6 +102,7 @@ export type AgentChannelsTable = {
   agent_id: string
   channel_type: ChannelType
   config: JSONColumnType<object>
+  client_secret: string | null
   enabled: boolean
   status: Generated<ChannelStatus>
   created_at: Time

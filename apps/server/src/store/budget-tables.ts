@@ -20,23 +20,11 @@ export type BudgetsTable = {
   on_exhausted: Generated<string>
   warned_at: NullableTime
   soft_warned_at: NullableTime
+  refused_at: NullableTime
   awaited: Generated<boolean>
   metadata: AnyJson
   created_at: Time
   updated_at: Time
-}
-
-export type BudgetReservationsTable = {
-  session_id: string
-  budget_id: string
-  org_id: string
-  turn_id: string
-  exec_id: string
-  amount: Numeric
-  input_amount: Numeric
-  output_tokens: Generated<number>
-  shard: number | null
-  created_at: Time
 }
 
 export type BudgetLedgerTable = {

@@ -26,6 +26,7 @@ export type ImagesTable = {
   org_id: string
   id: string
   session_id: string | null
+  used_by: string | null
   filename: string
   content_type: string
   width: number

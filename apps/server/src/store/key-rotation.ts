@@ -1,4 +1,11 @@
 import { envelopeKeyId, SealedTextError, type Secrets } from '../secrets.ts'
+import {
+  channelSecretDestination,
+  channelSecretPlace,
+  listSealedChannelSecrets,
+  replaceSealedChannelSecret,
+  secretUseOf,
+} from './access/agent-channels.ts'
 import type { Db } from './database.ts'
 import { listSealedSecrets, replaceSealedSecret, secretPlace } from './files/session-storage.ts'
 import {
@@ -84,6 +91,15 @@ async function* listSent(db: Db): AsyncGenerator<Sent[]> {
       place: (reach.column === 'headers' ? mcpHeadersPlace : mcpKeyPlace)(reach.org_id, reach.id),
       destination: mcpDestination(reach.url),
       replace: (renewed) => replaceSealedReach(db, reach, renewed),
+    }))
+  }
+  for await (const secrets of listSealedChannelSecrets(db)) {
+    yield secrets.map((secret) => ({
+      what: `client_secret of ${secret.id} of ${secret.org_id}`,
+      envelope: secret.client_secret,
+      place: channelSecretPlace(secret.org_id, secret.id),
+      destination: channelSecretDestination(secretUseOf(secret.config) ?? {}),
+      replace: (renewed) => replaceSealedChannelSecret(db, secret, renewed),
     }))
   }
 }

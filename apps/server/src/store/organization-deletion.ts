@@ -103,6 +103,7 @@ export const tablesOfOrganization = [
   'alerts',
   'turns',
   'failed_turns',
+  'search_due',
   'api_keys',
   'members',
   'invitations',

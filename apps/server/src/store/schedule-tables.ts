@@ -18,6 +18,8 @@ export type SchedulesTable = {
   next_trigger_at: NullableTime
   last_triggered_at: NullableTime
   paused_reason: string | null
+  api_key_id: string | null
+  account_id: string | null
   created_at: Time
   updated_at: Time
 }

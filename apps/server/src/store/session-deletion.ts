@@ -1,11 +1,24 @@
 import { ApiError } from '../errors.ts'
+import { recordChange, subjectOf } from './access/access-changes.ts'
 import { deleteAnswers } from './access/idempotency-keys.ts'
 import { atomically, type Db, type Statement } from './database.ts'
 import { randomShard } from './shards.ts'
 
-type DeletedRow = { org_id: string; id: string; agent_id: string; bytes: number }
+type DeletedRow = {
+  org_id: string
+  id: string
+  agent_id: string
+  bytes: number
+  reservation: string | null
+  tokens: string[]
+}
 
-const deletedColumns = 's.org_id, s.id, s.agent_id, s.stored_bytes + s.file_bytes as bytes'
+const deletedColumns = `
+  s.org_id, s.id, s.agent_id, s.stored_bytes + s.file_bytes as bytes, s.reservation::text,
+  array(
+    select t.id from session_tokens t
+    where t.org_id = s.org_id and t.session_id = s.id and t.expires_at > now()
+  ) as tokens`
 
 const remove: Statement = {
   name: 'delete-session',
@@ -78,10 +91,11 @@ async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Pro
     const [row] = await unit.run<DeletedRow>(statement, values)
     if (!row) return false
     await unit.run(removeTurns, [row.org_id, row.id])
-    await unit.run(settleBudgets, [row.id])
+    if (row.reservation) await unit.run(settleBudgets, [row.id, row.reservation])
     await unit.run(removeBudgets, [row.org_id, row.id])
     for (const part of parts) await unit.run(part, [row.id])
     await unit.run(uncount, [row.org_id, row.agent_id, randomShard(), -row.bytes])
+    if (row.tokens.length > 0) await recordChange(unit, ...row.tokens.map(subjectOf.token))
     // After the other counters: requests with an Idempotency-Key lock them in this order.
     await deleteAnswers(unit, row.id)
     return true
@@ -100,6 +114,10 @@ delete from pauses where turn_id in (
   {
     name: 'delete-events-of-session',
     text: 'delete from events where session_id = $1',
+  },
+  {
+    name: 'delete-search-due-of-session',
+    text: 'delete from search_due where session_id = $1',
   },
   {
     name: 'delete-snapshot-of-session',
@@ -122,8 +140,7 @@ where session_id = $1 and status not in ('pending', 'running')`,
 /** A running call counts as its prompt. */
 const settleBudgets: Statement = {
   name: 'settle-budgets-of-session',
-  text: `
-select settle_budgets($1, null) where exists (select from budget_reservations where session_id = $1)`,
+  text: 'select settle_budgets($1, $2::json, null)',
 }
 
 const removeBudgets: Statement = {

@@ -20,7 +20,6 @@ import type {
 import type { AlertFiringsTable, AlertSamplesTable, AlertsTable } from './alert-tables.ts'
 import type {
   BudgetLedgerTable,
-  BudgetReservationsTable,
   BudgetShardsTable,
   BudgetsTable,
   UsageDaysTable,
@@ -41,6 +40,12 @@ import type {
   ScheduleLooksTable,
   SchedulesTable,
 } from './schedule-tables.ts'
+import type {
+  SearchBackfillTable,
+  SearchDueTable,
+  SearchSessionsTable,
+  SearchWordsTable,
+} from './search-tables.ts'
 import type { WebhookDeliveriesTable, WebhooksTable } from './webhook-tables.ts'
 
 export type OrganizationsTable = {
@@ -122,6 +127,7 @@ export type SessionsTable = {
   network_access: Details
   waiting_for: WaitingColumn
   wait_expires_at: NullableTime
+  reservation: AnyJson
   status: Generated<string>
   preview: string | null
   output_preview: string | null
@@ -161,6 +167,7 @@ export type SessionsTable = {
   hints: Details
   api_key_id: string | null
   account_id: string | null
+  feedback: string[] | null
 }
 
 export type EventsTable = {
@@ -218,6 +225,20 @@ export type FailedTurnsTable = {
   error_code: string
   failed_at: Time
   retried_as: string | null
+}
+
+/** `message`: the turn that answers a message. `answers`: the rest of a turn that waited. */
+type AgUiRunKind = 'message' | 'answers'
+
+export type AgUiRunsTable = {
+  org_id: string
+  session_id: string
+  run_id: string
+  after_sequence: number
+  kind: AgUiRunKind
+  message_id: string | null
+  answered: string[]
+  created_at: Generated<Time>
 }
 
 export type PausesTable = {
@@ -326,6 +347,7 @@ export type Tables = {
   agents: AgentsTable
   sessions: SessionsTable
   session_pins: SessionPinsTable
+  ag_ui_runs: AgUiRunsTable
   blobs: BlobsTable
   files: FilesTable
   images: ImagesTable
@@ -335,6 +357,10 @@ export type Tables = {
   turn_minutes: TurnMinutesTable
   failed_turns: FailedTurnsTable
   pauses: PausesTable
+  search_due: SearchDueTable
+  search_sessions: SearchSessionsTable
+  search_words: SearchWordsTable
+  search_backfill: SearchBackfillTable
   counters: CountersTable
   texts: TextsTable
   idempotency_keys: IdempotencyKeysTable
@@ -364,7 +390,6 @@ export type Tables = {
   schedule_looks: ScheduleLooksTable
   master_keys: MasterKeysTable
   budgets: BudgetsTable
-  budget_reservations: BudgetReservationsTable
   budget_ledger: BudgetLedgerTable
   budget_shards: BudgetShardsTable
   usage_days: UsageDaysTable

@@ -69,6 +69,18 @@ export async function countAgentKeys(db: Db, { orgId, channelId }: KeysOf): Prom
   return row!.total
 }
 
+const forUsers: Statement = {
+  name: 'agent-keys-for-users',
+  text: `
+select 1 from agent_keys where org_id = $1 and channel_id = $2 and revoked_at is null
+  and (expires_at is null or expires_at > now()) and 'end_user' = any(permissions) limit 1`,
+}
+
+/** True if a valid key of a channel may act for users. */
+export async function hasKeyForUsers(db: Db, { orgId, channelId }: KeysOf): Promise<boolean> {
+  return (await db.run(forUsers, [orgId, channelId])).length > 0
+}
+
 /** The secret before the previous one ends at once: at most two are accepted. */
 const rotate: Statement = {
   name: 'rotate-agent-key',

@@ -19,13 +19,20 @@ export type Grants = Pick<
 export type TokenMaker = { userId: string | null; keyId: string | null; loginId: string | null }
 
 export type NewToken = Grants &
-  TokenMaker & { id: string; orgId: string; sessionId: string; seconds: number }
+  TokenMaker & {
+    id: string
+    orgId: string
+    sessionId: string
+    seconds: number
+    /** For the token of a link: its name. */
+    shareName?: string
+  }
 
 const insert: Statement = {
   name: 'create-session-token',
   text: `
-insert into session_tokens (org_id, id, session_id, user_id, key_id, login_id, access, models, tool_results, view, files, operations, expires_at)
-select s.org_id, $3, s.id, $4, $5, $6, $7, $8::text[], $9::text[], $10, $11, $12::text[], now() + $13 * interval '1 second'
+insert into session_tokens (org_id, id, session_id, user_id, key_id, login_id, access, models, tool_results, view, files, operations, expires_at, share_name)
+select s.org_id, $3, s.id, $4, $5, $6, $7, $8::text[], $9::text[], $10, $11, $12::text[], now() + $13 * interval '1 second', $14
 from sessions s where s.org_id = $1 and s.id = $2
 for key share
 returning created_at, expires_at`,
@@ -48,8 +55,9 @@ type Times = { created_at: string; expires_at: string }
  * Contract: throws 404 without the session, 401 if its creator has ended.
  */
 export async function createSessionToken(db: Db, token: NewToken) {
-  const { orgId, sessionId, id, userId, keyId, loginId, seconds } = token
-  const values = [orgId, sessionId, id, userId, keyId, loginId, ...grantValues(token), seconds]
+  const { orgId, sessionId, id, userId, keyId, loginId, seconds, shareName = null } = token
+  const maker = [userId, keyId, loginId]
+  const values = [orgId, sessionId, id, ...maker, ...grantValues(token), seconds, shareName]
   const [row] = await db.run<Times>(insert, values).catch((error) => {
     throw isMissingReference(error) ? new ApiError('unauthenticated') : error
   })
@@ -61,7 +69,7 @@ const alive: Statement = {
   name: 'session-token-is-alive',
   text: `
 select t.session_id, t.end_user, t.agent_ids, t.user_id, t.key_id, t.login_id,
-  t.access, t.models, t.tool_results, t.view, t.files, t.operations,
+  t.access, t.models, t.tool_results, t.view, t.files, t.operations, t.share_name is not null as is_share,
   m.role, k.scopes, k.ancestors, least(t.expires_at, k.expires_at, l.expires_at) as expires_at
 from session_tokens t
   join organizations o on o.id = t.org_id and o.deleted_at is null
@@ -69,7 +77,7 @@ from session_tokens t
   join users u on u.id = t.user_id and u.disabled_at is null
   left join api_keys k on k.org_id = t.org_id and k.id = t.key_id
   left join logins l on l.id = t.login_id
-where t.org_id = $1 and t.id = $2 and (k.id is not null or l.id is not null)
+where t.org_id = $1 and t.id = $2 and (k.id is not null or l.id is not null or t.share_name is not null and t.key_id is null)
   and least(t.expires_at, k.expires_at, l.expires_at) > now()`,
 }
 
@@ -80,6 +88,8 @@ export type TokenTarget =
 
 export type LivingToken = Grants &
   TokenTarget & {
+    /** True for the token of a link. */
+    is_share: boolean
     user_id: string
     key_id: string | null
     login_id: string | null
@@ -104,12 +114,12 @@ export async function findLivingToken(db: Db, orgId: string, id: string) {
 const aliveOfProcess: Statement = {
   name: 'process-token-is-alive',
   text: `
-select t.session_id, t.end_user, t.agent_ids, t.access, t.models, t.tool_results, t.view, t.files, t.operations, t.expires_at
+select t.session_id, t.end_user, t.agent_ids, t.access, t.models, t.tool_results, t.view, t.files, t.operations, t.share_name is not null as is_share, t.expires_at
 from session_tokens t join organizations o on o.id = t.org_id and o.deleted_at is null
 where t.org_id = $1 and t.id = $2 and t.user_id is null and t.expires_at > now()`,
 }
 
-type ProcessToken = Grants & TokenTarget & { expires_at: string }
+type ProcessToken = Grants & TokenTarget & { is_share: boolean; expires_at: string }
 
 /** Returns the permissions of a token without a user; undefined once it has ended. */
 export async function findProcessToken(db: Db, orgId: string, id: string) {
@@ -125,6 +135,7 @@ const living = ({ kysely }: Db, { orgId, sessionId, userId }: TokensOf) =>
     .selectFrom('session_tokens')
     .where('org_id', '=', orgId)
     .where('session_id', '=', sessionId)
+    .where('share_name', 'is', null)
     .where('expires_at', '>', sql<string>`now()`)
     .$if(userId !== undefined, (query) => query.where('user_id', '=', userId!))
 
@@ -163,12 +174,15 @@ export async function deleteSessionToken(db: Db, of: TokensOf, id: string): Prom
   await recordChange(db, subjectOf.token(id))
 }
 
-/** Revokes the tokens that a sign-in created, on all nodes. Contract: `db` is a transaction. */
+/**
+ * Revokes the tokens and links that sign-ins of a user created, on all nodes. Contract: `db` is a
+ * transaction.
+ */
 export async function endTokensOfSignIns(db: Db, userId: string): Promise<void> {
   const gone = await db.kysely
     .deleteFrom('session_tokens')
     .where('user_id', '=', userId)
-    .where('login_id', 'is not', null)
+    .where('key_id', 'is', null)
     .returning('id')
     .execute()
   if (gone.length > 0) await recordChange(db, ...gone.map(({ id }) => subjectOf.token(id)))

@@ -200,7 +200,8 @@ function nodesOf(parts: Parts) {
   return {
     /** The other live nodes by lease. Contract: until the first call, some are assumed. */
     setPeers(ids: readonly string[]) {
-      const before = peers ?? ids
+      // Readers may have joined before the first call: they hear of all nodes then.
+      const before = peers ?? []
       peers = ids
       parts.outbox.setPeers(ids.length)
       for (const id of ids) if (!before.includes(id)) parts.nodes.tell(id)

@@ -92,13 +92,22 @@ export function textAfter({ pieces, length }: LiveMessage, offset: number): Run[
 }
 
 /** Returns how many of the first `offset` units of a message are arguments of calls. */
-export function inputLengthBefore({ pieces }: LiveMessage, offset: number): number {
-  let [begin, length] = [0, 0]
-  for (const { kind, text } of pieces) {
-    if (kind === 'tool.input.delta') length += Math.max(0, Math.min(text.length, offset - begin))
-    begin += text.length
+export const inputLengthBefore = (message: LiveMessage, offset: number) =>
+  piecesLength(inputsBefore(message, offset))
+
+/** Returns the arguments in the first `offset` units of a message, by call in order of begin. */
+export function inputsBefore({ pieces }: LiveMessage, offset: number): Piece[] {
+  const inputs = new Map<string | undefined, Piece>()
+  let begin = 0
+  for (const piece of pieces) {
+    const text = piece.text.slice(0, Math.max(0, offset - begin))
+    begin += piece.text.length
+    if (piece.kind !== 'tool.input.delta') continue
+    const known = inputs.get(piece.call?.id)
+    if (known) known.text += text
+    else inputs.set(piece.call?.id, { ...piece, text })
   }
-  return length
+  return [...inputs.values()]
 }
 
 /**

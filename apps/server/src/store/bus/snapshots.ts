@@ -89,32 +89,31 @@ export async function sweepSnapshots(db: Db): Promise<void> {
   await db.run(sweep, [])
 }
 
-const running: Statement = {
-  name: 'running-message',
+const place: Statement = {
+  name: 'stream-place',
   text: `
-select e.sequence, e.type from sessions s cross join lateral (
+select e.sequence, e.type, (select ts from events where session_id = s.id and sequence = $3) as ts
+from sessions s left join lateral (
   select sequence, type from events
   where session_id = s.id and sequence <= $3
     and type in ('output.message.started', 'output.message.completed')
   order by sequence desc limit 1
-) e
-where s.org_id = $1 and s.id = $2 and s.status = 'active'`,
+) e on s.status = 'active'
+where s.org_id = $1 and s.id = $2`,
 }
 
+type PlaceRow = { sequence: number | null; type: string | null; ts: string | null }
+
 /**
- * Returns the sequence of the `output.message.started` that is open for a client with events up to
- * `sequence`; 0 for none.
+ * Finds the place of a client with events up to `sequence`. `running`: sequence of the
+ * `output.message.started` that is open there; 0 for none. `ts`: when the event was stored.
  */
-export async function findRunningMessage(
+export async function findStreamPlace(
   db: Db,
   { orgId, sessionId }: { orgId: string; sessionId: string },
   sequence: number,
-): Promise<number> {
-  const rows = await db.run<{ sequence: number; type: string }>(running, [
-    orgId,
-    sessionId,
-    sequence,
-  ])
-  const [last] = rows
-  return last?.type === 'output.message.started' ? last.sequence : 0
+): Promise<{ running: number; ts: string | undefined }> {
+  const [row] = await db.run<PlaceRow>(place, [orgId, sessionId, sequence])
+  const isOpen = row?.type === 'output.message.started'
+  return { running: isOpen ? (row.sequence ?? 0) : 0, ts: row?.ts ?? undefined }
 }

@@ -62,15 +62,17 @@ export async function deleteImage(db: Db, orgId: string, id: string): Promise<vo
   if (rows.length === 0) throw new ApiError('not_found', 'Image')
 }
 
-const removeOfSessions = statement(
-  'delete-images-of-sessions',
-  `
+const removeThose = (condition: string) => `
 with i as (
-  delete from images where org_id = :orgId and session_id = any(:sessionIds::text[]) returning size_bytes
+  delete from images where org_id = :orgId and ${condition} returning size_bytes
 ), s as (
   select sum(size_bytes + ${imageRowBytes}) as bytes from i having count(*) > 0
 ), c as (${count('s', '-s.bytes')})
-select from s`,
+select from s`
+
+const removeOfSessions = statement(
+  'delete-images-of-sessions',
+  removeThose('session_id = any(:sessionIds::text[])'),
 )
 
 /** Deletes the images that were uploaded for sessions. A sweep deletes their bytes. */
@@ -83,18 +85,57 @@ export async function deleteImagesOfSessions(
   await db.run(removeOfSessions, valuesOf(removeOfSessions, given))
 }
 
+const removeOfEndUser = statement('delete-images-of-end-user', removeThose('used_by = :user'))
+
+/** Deletes the images that were uploaded without a session and used by one end user only. */
+export async function deleteImagesOfEndUser(db: Db, orgId: string, user: string): Promise<void> {
+  const given = { orgId, user, shard: randomShard() }
+  await db.run(removeOfEndUser, valuesOf(removeOfEndUser, given))
+}
+
+const use = statement(
+  'use-images',
+  `
+update images i set used_by = case when i.used_by is null then u.user_id else '' end
+from (
+  select coalesce((select user_id from sessions where org_id = :orgId and id = :sessionId), :user, '') as user_id
+) u
+where i.org_id = :orgId and i.id = any(:ids::text[]) and i.session_id is null
+  and i.used_by is distinct from u.user_id and i.used_by is distinct from ''`,
+)
+
+/** The end user of a message, by the session or by name. Neither: of the organization. */
+export type ImageUse = {
+  orgId: string
+  sessionId?: string | undefined
+  user?: string | null | undefined
+}
+
+/** Records that a message uses images. One that a single end user uses is deleted with them. */
+export async function recordImageUse(
+  db: Db,
+  { orgId, sessionId = undefined, user = null }: ImageUse,
+  images: readonly ImageRow[],
+): Promise<void> {
+  const shared = images.filter(({ session_id, used_by }) => session_id === null && used_by !== '')
+  if (shared.length === 0) return
+  const ids = shared.map(({ id }) => id)
+  await db.run(use, valuesOf(use, { orgId, sessionId: sessionId ?? null, user, ids }))
+}
+
 type ImageRow = Pick<
   ImageInfo,
   'id' | 'filename' | 'content_type' | 'size_bytes' | 'created_at'
 > & {
   hash: string
   session_id: string | null
+  used_by: string | null
   width: number
   height: number
 }
 
 const columns =
-  'id, session_id, filename, content_type, width, height, hash, size_bytes, created_at'
+  'id, session_id, used_by, filename, content_type, width, height, hash, size_bytes, created_at'
 
 const list: Statement = {
   name: 'list-images',
@@ -108,7 +149,7 @@ export async function listImages(
   { limit, offset }: { limit: number; offset: number },
 ): Promise<ImageInfo[]> {
   const rows = await db.run<ImageRow>(list, [orgId, limit, offset])
-  return rows.map(({ hash: _, session_id, width, height, ...info }) => ({
+  return rows.map(({ hash: _, used_by: __, session_id, width, height, ...info }) => ({
     ...info,
     metadata: { width, height, ...(session_id !== null && { session_id }) },
   }))

@@ -50,13 +50,19 @@ export type ScheduleFields = {
   next_trigger_at: string | null
 }
 
+/** Whose budgets apply to the sessions that a schedule starts. */
+export type CreatorOfSchedule = { apiKeyId?: string | undefined; accountId?: string | undefined }
+
 /** Creates a schedule. Contract: throws 409 when the organization has one of that name. */
 export async function createSchedule(
   { kysely }: Db,
   orgId: string,
   fields: ScheduleFields,
+  { apiKeyId, accountId }: CreatorOfSchedule,
 ): Promise<Schedule> {
-  const made = kysely.insertInto('schedules').values({ org_id: orgId, id: newUuid(), ...fields })
+  const creator = { api_key_id: apiKeyId ?? null, account_id: accountId ?? null }
+  const values = { org_id: orgId, id: newUuid(), ...fields, ...creator }
+  const made = kysely.insertInto('schedules').values(values)
   try {
     return present(await made.returning(columns).executeTakeFirstOrThrow())
   } catch (error) {
@@ -72,6 +78,17 @@ export async function getSchedule(db: Db, orgId: string, id: string): Promise<Sc
   const row = await of(db, orgId).select(columns).where('id', '=', id).executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Schedule')
   return present(row)
+}
+
+/** Returns the creator of a schedule, with undefined for those that are not known. */
+export async function findScheduleCreator(
+  db: Db,
+  orgId: string,
+  id: string,
+): Promise<CreatorOfSchedule> {
+  const found = of(db, orgId).select(['api_key_id', 'account_id']).where('id', '=', id)
+  const row = await found.executeTakeFirst()
+  return { apiKeyId: row?.api_key_id ?? undefined, accountId: row?.account_id ?? undefined }
 }
 
 /** Locks a schedule against changes and runs until the transaction ends. Contract: throws 404. */

@@ -110,6 +110,7 @@ const readers = {
   'turn.failed': 'ignored',
   'turn.cancelled': 'ignored',
   'session.idled': 'ignored',
+  'feedback.given': 'ignored',
 } satisfies Record<EventType, Reader | 'ignored'>
 
 /** Events that change the conversation. */

@@ -192,17 +192,57 @@ const ofMessage: Statement = {
   text: `
 select sequence, type, ts, context::text as context, data::text as data, tags
 from events where session_id = $1 and type = any($2) and position($3 in data::text) > 0
-order by sequence`,
+order by sequence limit 8`,
 }
 
 const ownMessageTypes: EventType[] = ['input.message', 'output.message.completed']
 
 /**
- * Finds the events that contain the id of a posted message or of a reply, as one of them or in a
- * field of a client. JSON operators would fail for messages with NUL.
+ * Finds the first few events that contain the id of a posted message or of a reply, as one of them
+ * or in a field of a client: messages may be large. JSON operators would fail for messages with
+ * NUL.
  */
 export const findMessageEvents = (db: Db, sessionId: string, messageId: string) =>
   db.run<EventRow>(ofMessage, [sessionId, ownMessageTypes, `"id":"${messageId}"`])
+
+const inputsNamed: Statement = {
+  name: 'inputs-named',
+  text: `
+with inputs as (
+  select sequence, type, ts, context, data, tags, row_number() over (order by sequence desc) as place
+  from events where session_id = $1 and type = 'input.message' order by sequence desc limit $2
+)
+select sequence, type, ts, context::text as context, data::text as data, tags, place = 1 as latest
+from inputs where sequence < $4
+  and exists (select from unnest($3::text[]) as wanted where position(wanted in data::text) > 0)
+order by sequence desc limit $5`,
+}
+
+export type InputRow = EventRow & { latest: boolean }
+
+type InputsSearch = { fields: readonly object[]; latest: number }
+
+/** Rows that are read at once: messages may be large. */
+const inputsPage = 8
+
+/**
+ * Finds those of the session's latest messages of users that have one of the fields, as JSON
+ * anywhere in them, without reading the others. The latest are first.
+ */
+export async function* findInputsWith(
+  db: Db,
+  sessionId: string,
+  { fields, latest }: InputsSearch,
+): AsyncGenerator<InputRow> {
+  const wanted = fields.map((field) => JSON.stringify(field).slice(1, -1))
+  let before = sequenceMax
+  let rows: InputRow[]
+  do {
+    rows = await db.run<InputRow>(inputsNamed, [sessionId, latest, wanted, before, inputsPage])
+    yield* rows
+    before = rows.at(-1)?.sequence ?? 0
+  } while (rows.length === inputsPage)
+}
 
 const last: Statement = {
   name: 'last-sequences',

@@ -1,4 +1,4 @@
-import type { LastTurn, NewFork, Session, TokenUsage } from '@outlast/contract'
+import type { LastTurn, NewFork, Rating, Session, TokenUsage } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
@@ -82,6 +82,7 @@ const ofCopy: Record<string, string> = {
   stored_bytes: 'n.stored_bytes',
   file_bytes: 'n.file_bytes',
   file_count: 'n.files',
+  feedback: ':feedback::text[]',
 }
 const copied = [...new Set([...columns, ...Object.keys(ofCopy)])]
 
@@ -154,6 +155,8 @@ export type AsOf = {
   lastTurn: LastTurn | null
   /** The last sequence and the prompt of the latest model call. */
   context: { sequence: number; prompt: string } | undefined
+  /** Kinds of ratings in force. */
+  feedback: readonly Rating[]
   /** Events that end the running turn in the copy. */
   ending: readonly NewEvent[]
 }
@@ -190,6 +193,7 @@ export async function copySession(
     ...eventLists(ending),
     ...as,
     lastTurn: as.lastTurn && JSON.stringify(as.lastTurn),
+    feedback: as.feedback.length > 0 ? as.feedback : null,
     title: changes.title ?? null,
     tags: changes.tags ?? null,
     model_id: changes.model_id ?? null,

@@ -1,4 +1,5 @@
 import type { EventMessage, Message } from '@outlast/contract'
+import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
 import type { ModelScope } from '../models/model-scope.ts'
 import { routeQuery } from '../models/models.ts'
@@ -57,6 +58,13 @@ const position: Statement = {
 export async function findSequence(db: Db, orgId: string, sessionId: string) {
   const [row] = await db.run<{ sequence: number }>(position, [orgId, sessionId])
   return row?.sequence
+}
+
+/** Returns the last sequence of a session. Contract: throws 404. */
+export async function getSequence(db: Db, orgId: string, sessionId: string) {
+  const sequence = await findSequence(db, orgId, sessionId)
+  if (sequence === undefined) throw new ApiError('not_found', 'Session')
+  return sequence
 }
 
 const nowhere = '{}'

@@ -1,31 +1,28 @@
 import type { Session, SessionQuery } from '@outlast/contract'
-import { type SqlBool, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Db, Statement } from '../database.ts'
-import { containing } from '../like.ts'
 import { isPinned, isPinnedBy } from './pins.ts'
-import { inScope, type SessionScope } from './scope.ts'
+import { findSessionsWith } from './search/matches.ts'
+import { matchesOf } from './search/snippets.ts'
+import { phrasesOf } from './search/words.ts'
+import { isFiltered, type SessionFilters, sessionsWith } from './session-filters.ts'
 import { columns, present, type SessionRow } from './sessions.ts'
 
 const countedMax = 10_000
 
 type SessionRows = { data: Session[]; total: number; total_capped?: boolean }
 
-type ListQuery = SessionQuery & {
-  offset: number
-  limit: number
-  userId: string
-  scope?: SessionScope | undefined
-}
+type ListQuery = SessionFilters &
+  Pick<SessionQuery, 'q' | 'sort' | 'order'> & { offset: number; limit: number }
 
-/** Lists the sessions of a scope, else of the organization, newest first. */
+/** Lists the sessions of a scope, else of the organization; the newest first by default. */
 export function listSessions(db: Db, orgId: string, query: ListQuery): Promise<SessionRows> {
-  const { key, user, status, outcome, waiting, tag } = query
-  const { legal_hold, pinned, search, offset, limit, scope } = query
-  const filters = [scope, key, user, status, outcome, waiting, tag, legal_hold, pinned, search]
-  const isFiltered = filters.some((filter) => filter !== undefined)
-  return !isFiltered && offset === 0 && limit <= newestMax
+  const { q, sort = 'created_at', order = 'desc', offset, limit } = query
+  if (q !== undefined) return listFound(db, orgId, { ...query, q })
+  const isNewest = sort === 'created_at' && order === 'desc'
+  return isNewest && !isFiltered(query) && offset === 0 && limit <= newestMax
     ? listNewest(db, orgId, query)
-    : listMatching(db, orgId, { ...query, isFiltered })
+    : listMatching(db, orgId, query)
 }
 
 const newestMax = 100
@@ -56,88 +53,82 @@ async function listNewest(
 }
 
 /** Finds keys first, in an index, and reads rows for one page only. */
-async function listMatching(
-  db: Db,
-  orgId: string,
-  query: ListQuery & { isFiltered: boolean },
-): Promise<SessionRows> {
-  const matching = db.kysely
-    .selectFrom('sessions')
-    .where('org_id', '=', orgId)
-    .$if(query.agent_id !== undefined, (q) => q.where('agent_id', '=', query.agent_id!))
-    .$if(query.scope !== undefined, (q) => q.where(inScope(query.scope!)))
-    .$if(query.user !== undefined, (q) => q.where('user_id', '=', query.user!))
-    .$if(query.key !== undefined, (q) => q.where('key', '=', query.key!))
-    .$if(query.status === 'started', (q) => q.where('started_at', 'is', null))
-    .$if(query.status === 'idle', (q) =>
-      q.where('status', '=', 'idle').where('started_at', 'is not', null),
-    )
-    .$if(query.status === 'active', (q) => q.where('id', 'in', activeIds(db, orgId)))
-    .$if(query.outcome === 'failed', (q) => q.where('id', 'in', failedIds(db, orgId)))
-    .$if(query.waiting !== undefined, (q) =>
-      q.where('waiting_for', query.waiting ? 'is not' : 'is', null),
-    )
-    .$if(query.tag !== undefined, (q) =>
-      q.where(sql<SqlBool>`tags @> array[${query.tag}]::text[] and tags <> '{}'`),
-    )
-    .$if(query.legal_hold !== undefined, (q) => q.where('legal_hold', '=', query.legal_hold!))
-    .$if(query.pinned !== undefined, (q) => q.where(isPinned(query.userId), '=', query.pinned!))
-    .$if(query.search !== undefined, (q) => q.where(matches(query.search!)))
-  const keys = matching
-    .select('id')
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .offset(query.offset)
-    .limit(query.limit)
-  const rows = db.kysely
-    .selectFrom('sessions')
-    .select(columns)
-    .select(isPinned(query.userId).as('is_pinned'))
-    .where('org_id', '=', orgId)
-    .where('id', 'in', keys)
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
+async function listMatching(db: Db, orgId: string, query: ListQuery): Promise<SessionRows> {
+  const keys = sortedKeys(db, orgId, query).offset(query.offset).limit(query.limit)
   // Awaited together, so that the second failure is never an unhandled rejection.
-  const [data, total] = await Promise.all([
-    rows.execute(),
-    query.isFiltered
-      ? countUpTo(db, matching.select('id').limit(countedMax + 1))
+  const [ids, total] = await Promise.all([
+    keys.execute(),
+    isFiltered(query)
+      ? countUpTo(
+          db,
+          sessionsWith(db, orgId, query)
+            .select('id')
+            .limit(countedMax + 1),
+        )
       : countAll(db, orgId, query.agent_id ?? ''),
   ])
-  return { data: data.map((row) => present(row as unknown as SessionRow)), ...total }
+  const data = await readRows(
+    db,
+    orgId,
+    query,
+    ids.map(({ id }) => id),
+  )
+  return { data, ...total }
 }
 
-/** Sessions whose turn is running, queued or waiting. */
-const activeIds = ({ kysely }: Db, orgId: string) =>
-  kysely
-    .selectFrom('turns')
-    .select('session_id')
+const sortColumns = {
+  last_activity: 'search_sessions.active_at',
+  cost: 'search_sessions.cost_nanos',
+} as const
+
+/** Activity and cost are those that the search has read, which have indexes. */
+function sortedKeys(db: Db, orgId: string, query: ListQuery) {
+  const { sort = 'created_at', order = 'desc' } = query
+  const matching = sessionsWith(db, orgId, query).select('id')
+  if (sort === 'created_at') return matching.orderBy('created_at', order).orderBy('id', order)
+  return matching
+    .innerJoin('search_sessions', 'search_sessions.session_id', 'sessions.id')
+    .where('search_sessions.org_id', '=', orgId)
+    .orderBy(sortColumns[sort], order)
+    .orderBy('search_sessions.session_id', order)
+}
+
+/** Reads sessions in the order of their ids. Some may be deleted by now. */
+async function readRows(
+  { kysely }: Db,
+  orgId: string,
+  { userId }: ListQuery,
+  ids: readonly string[],
+): Promise<Session[]> {
+  if (ids.length === 0) return []
+  const rows = await kysely
+    .selectFrom('sessions')
+    .select(columns)
+    .select(isPinned(userId).as('is_pinned'))
     .where('org_id', '=', orgId)
-    .union(
-      kysely
-        .selectFrom('sessions')
-        .select('id as session_id')
-        .where('org_id', '=', orgId)
-        .where('waiting_for', 'is not', null),
-    )
+    .where('id', 'in', ids)
+    .execute()
+  const byId = new Map(rows.map((row) => [row.id, present(row as unknown as SessionRow)]))
+  return ids.flatMap((id) => byId.get(id) ?? [])
+}
 
-/** Idle sessions whose latest turn failed. Its failure has the time at which they became idle. */
-const failedIds = ({ kysely }: Db, orgId: string) =>
-  kysely
-    .selectFrom('failed_turns as f')
-    .innerJoin('sessions as s', (join) =>
-      join
-        .onRef('s.org_id', '=', 'f.org_id')
-        .onRef('s.id', '=', 'f.session_id')
-        .onRef('s.finished_at', '=', 'f.failed_at'),
-    )
-    .select('s.id')
-    .where('f.org_id', '=', orgId)
-    .where('s.turn_id', 'is', null)
-
-function matches(search: string) {
-  const pattern = containing(search)
-  return sql<SqlBool>`(title ilike ${pattern} or preview ilike ${pattern})`
+/** Finds sessions by words in their titles, messages and replies. */
+async function listFound(
+  db: Db,
+  orgId: string,
+  query: ListQuery & { q: string },
+): Promise<SessionRows> {
+  const phrases = phrasesOf(query.q)
+  const found = await findSessionsWith(db, orgId, { phrases, query })
+  const [sessions, matches] = await Promise.all([
+    readRows(db, orgId, query, found.ids),
+    matchesOf(db, orgId, { ids: found.ids, phrases }),
+  ])
+  const data = sessions.map((session) => {
+    const match = matches.get(session.id)
+    return match ? { ...session, match } : session
+  })
+  return { data, total: found.total, ...(found.isCapped && { total_capped: true }) }
 }
 
 type Keys = { as: (alias: 'matching') => never }

@@ -155,6 +155,25 @@ export async function findByKey(db: Db, orgId: string, keyed: KeyedSession) {
   return row && presentTo(row, userId)
 }
 
+const idByKey: Statement = {
+  name: 'session-id-by-key',
+  text: `
+select id from sessions
+where org_id = $1 and key = $2 and coalesce(user_id, '') = coalesce($3, '')
+  and ($4::text is null or agent_id = $4)
+order by created_at desc, id desc limit 1`,
+}
+
+/** Finds the session of an end user, or of none, that has a key: the latest one of any agent. */
+export async function findIdByKey(
+  db: Db,
+  orgId: string,
+  { key, user, agentId }: { key: string; user: string | null; agentId?: string | undefined },
+): Promise<string | undefined> {
+  const [row] = await db.run<{ id: string }>(idByKey, [orgId, key, user, agentId ?? null])
+  return row?.id
+}
+
 const byIds: Statement = {
   name: 'sessions-by-id',
   text: `

@@ -2,13 +2,19 @@ import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
 import { statement, valuesOf } from '../statements.ts'
 
-/**
- * Locks the session until the end of the transaction, so that its key moves once. The statements
- * after it see the session that an earlier transaction has created.
- */
 const lock: Statement = {
   name: 'lock-session',
   text: 'select from sessions where org_id = $1 and id = $2 for no key update',
+}
+
+/**
+ * Locks a session until the end of the transaction. The statements after it see what earlier
+ * transactions have stored.
+ * Contract: `db` is a transaction; throws 404.
+ */
+export async function lockSession(db: Db, orgId: string, sessionId: string): Promise<void> {
+  const found = await db.run(lock, [orgId, sessionId])
+  if (found.length === 0) throw new ApiError('not_found', 'Session')
 }
 
 /** `is_done` is false if the session does not meet the condition of the kind. */
@@ -50,7 +56,8 @@ type Superseding = {
  * Contract: runs in a transaction, which also creates that session. Throws 404.
  */
 export async function supersede(db: Db, { kind, ...asked }: Superseding): Promise<Supersession> {
-  await db.run(lock, [asked.orgId, asked.sessionId])
+  // So that the key moves once.
+  await lockSession(db, asked.orgId, asked.sessionId)
   const values = valuesOf(superseding, { ...asked, isRetake: kind === 'retake' })
   type Row = { key: string | null; by: string | null; is_done: boolean }
   const [row] = await db.run<Row>(superseding, values)

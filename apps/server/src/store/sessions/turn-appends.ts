@@ -5,13 +5,13 @@ import {
   type Charged,
   chargeParts,
   isGranted,
+  nextReservation,
   type Spent,
   warningCount,
   withWarnings,
 } from '../budgets/charges.ts'
 import type { Db } from '../database.ts'
 import { textList, textRows } from '../json-lists.ts'
-import { randomShard } from '../shards.ts'
 import { type NamedStatement, statement, valuesOf } from '../statements.ts'
 import { nanosOf } from '../usage.ts'
 import { appendEvents, eventLists, listedEvents } from './log-sql.ts'
@@ -34,7 +34,7 @@ const textPart = `, x as (${storeRows('s.org_id', `s, ${textRows(':textHashes', 
 
 const countPart = (more = '') => `, c as (
   insert into counters as c (org_id, agent_id, shard, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, stored_bytes, cost_nanos, executions, execution_ms)
-  select org_id, agent_id, :shard::smallint, :inputTokens, :outputTokens, coalesce(:cacheReadTokens, 0), coalesce(:cacheCreationTokens, 0), :bytes, :costNanos::bigint, ended::int, case when ended then :turnMs::bigint else 0 end from s where ended or :inputTokens + :outputTokens + :bytes > 0
+  select org_id, agent_id, own_shard(), :inputTokens, :outputTokens, coalesce(:cacheReadTokens, 0), coalesce(:cacheCreationTokens, 0), :bytes, :costNanos::bigint, ended::int, case when ended then :turnMs::bigint else 0 end from s where ended or :inputTokens + :outputTokens + :bytes > 0
   ${more}
   on conflict (org_id, agent_id, shard) do update set
     input_tokens = c.input_tokens + excluded.input_tokens,
@@ -51,7 +51,7 @@ const countPart = (more = '') => `, c as (
 const usedPart = `, u as (
   insert into usage_days as u (org_id, day, agent_id, model, user_id, key_id, shard, calls, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos)
   select org_id, (updated_at at time zone 'UTC')::date, agent_id, :usedModel, coalesce(user_id, ''), coalesce(channel_key_id, api_key_id, ''),
-    case when user_id is null then :shard::smallint else 0 end, 1, :inputTokens, :outputTokens, coalesce(:cacheReadTokens, 0), coalesce(:cacheCreationTokens, 0), :costNanos::bigint
+    case when user_id is null then own_shard() else 0 end, 1, :inputTokens, :outputTokens, coalesce(:cacheReadTokens, 0), coalesce(:cacheCreationTokens, 0), :costNanos::bigint
   from s where :inputTokens + :outputTokens > 0
   on conflict (org_id, day, agent_id, model, user_id, key_id, shard) do update set
     calls = u.calls + 1,
@@ -63,7 +63,7 @@ const usedPart = `, u as (
 )`
 
 const countTextsPart = countPart(`union all
-  select :orgId, '${countedTexts}', :shard, 0, 0, 0, 0, sum(bytes), null, 0, 0 from x having count(bytes) > 0`)
+  select :orgId, '${countedTexts}', own_shard(), 0, 0, 0, 0, sum(bytes), null, 0, 0 from x having count(bytes) > 0`)
 
 const failurePart = `, f as (
   insert into failed_turns (
@@ -107,6 +107,7 @@ with ${charges ? chargeParts(fence) : ''}s as (
     stored_bytes = stored_bytes + :bytes,
     context_sequence = coalesce(:contextSequence, context_sequence),
     context_prompt = coalesce(:contextPrompt, context_prompt),
+    ${charges ? `reservation = ${nextReservation},` : ''}
     updated_at = clock_timestamp()
   where ${fence}${charges ? ` and ${isGranted}` : ''}
   returning org_id, id, agent_id, user_id, channel_key_id, api_key_id, sequence, updated_at, finished_at, turn_id is distinct from :turnId as ended,
@@ -250,7 +251,6 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     turnMs: ending?.turnMs ?? 0,
     afterSequence: what.after?.sequence ?? null,
     afterTs: what.after?.ts ?? null,
-    shard: randomShard(),
     textHashes: texts.map((text) => text.hash),
     textBodies: textList(texts.map((text) => text.body)),
     ...(ending?.failure && failureValues(ending.failure, run)),
