@@ -70,6 +70,7 @@ const titles: Partial<Record<Noun, string>> = {
   exec: 'execution',
   mcp_server: 'MCP server',
   session_token: 'session token',
+  share: 'share',
   audit: 'audit entry',
   agent_channel: 'agent channel',
   agent_key: 'agent key',

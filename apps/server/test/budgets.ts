@@ -80,7 +80,8 @@ export const ledgerOf = ({ databaseUrl }: Target, id: string): Promise<LedgerRow
 export async function assertSettled(target: Target, id: string): Promise<void> {
   const open = await queryRows(
     target.databaseUrl,
-    'select session_id from budget_reservations where budget_id = $1',
+    `select id from sessions
+    where $1 in (select value->>'id' from json_array_elements(reservation->'budgets'))`,
     [id],
   )
   assert.deepEqual(open, [])

@@ -7,6 +7,7 @@ import { text as readText } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import type { WebhookWithSecret } from '@outlast/contract'
 import { expectStatus } from './access.ts'
+import { runSql } from './database.ts'
 import { type Call, type ServerOptions, startServer } from './server.ts'
 import { eventually } from './waiting.ts'
 
@@ -82,3 +83,37 @@ export function expectSigned({ id, text, headers }: Received, secret: string) {
   const signatures = String(headers['webhook-signature']).split(' ')
   assert.ok(signatures.includes(expected), `${signatures} do not include ${expected}`)
 }
+
+type Server = Awaited<ReturnType<typeof startServer>>
+
+/** A server, a receiver and a webhook of the given types. */
+export async function startDelivering(t: TestContext, fields: object = {}) {
+  const receiver = await startReceiver(t)
+  const server = await startWithWebhooks(t)
+  const webhook = await createWebhook(server, receiver.url, fields)
+  return { server, receiver, webhook }
+}
+
+export const deliveriesOf = async ({ call }: Server, id: string, query = '') =>
+  expectStatus(await call('GET', `/v1/webhooks/${id}/deliveries${query}`), 200).data
+
+/** Waits until the only delivery of a webhook satisfies a condition. */
+export const untilDelivery = (
+  server: Server,
+  id: string,
+  // biome-ignore lint/suspicious/noExplicitAny: a delivery as clients get it
+  isMet: (delivery: any) => boolean,
+) =>
+  eventually(async () => {
+    const [delivery] = await deliveriesOf(server, id)
+    return delivery !== undefined && isMet(delivery) && delivery
+  })
+
+/** Makes all waiting deliveries due, with a job, so that no test waits for the next look. */
+export const passTime = ({ databaseUrl }: Server) =>
+  runSql(
+    databaseUrl,
+    `update webhook_deliveries set due_at = now() where due_at is not null;
+    update webhooks set resume_at = null;
+    select graphile_worker.add_job('webhook', json_build_object('org_id', org_id, 'webhook_id', id)) from webhooks`,
+  )

@@ -44,10 +44,15 @@ export async function post({ call }: Server, sessionId: string, text: string, fi
 }
 
 /** Posts a message and waits until the session is idle again; returns all events of the stream. */
-export async function converse(t: TestContext, server: Server, sessionId: string, text: string) {
+export async function converse(
+  t: TestContext,
+  server: Server,
+  sessionId: string,
+  ...[text, fields]: [text: string, fields?: object]
+) {
   const before = (await eventsOf(server, sessionId)).at(-1)!.sequence
   const stream = await follow(t, server.url, { sessionId, query: `?after_sequence=${before}` })
-  const posted = await post(server, sessionId, text)
+  const posted = await post(server, sessionId, text, fields)
   assert.equal(posted.status, 201, JSON.stringify(posted.body))
   await stream.event('session.idled')
   stream.close()

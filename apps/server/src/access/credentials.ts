@@ -10,6 +10,7 @@ import { findRole } from '../store/access/members.ts'
 import { type ConnectionShares, unknownCallers } from '../store/connection-shares.ts'
 import type { Db } from '../store/database.ts'
 import { agentKeyStart, readAgentKey, readRuntimeToken } from './agent-keys.ts'
+import type { Identities } from './identity/identities.ts'
 import { createOpenConnections, type Opened } from './open-connections.ts'
 import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
 import { readSessionToken } from './session-tokens.ts'
@@ -67,21 +68,28 @@ export type Credentials = {
 /** Where to read an owner's rows: its share of the connections, or without waiting for a share. */
 type DbOf = (owner: string) => Db
 
-type Options = { db: Db; shares: ConnectionShares; tokens: Tokens | undefined; log: Log }
+type Options = {
+  db: Db
+  shares: ConnectionShares
+  tokens: Tokens | undefined
+  identities: Identities
+  log: Log
+}
 
 /**
  * Contract: uncached callers are looked up in the share of their owner, keys that were never found
  * in that of unknown callers. Revisions and open streams are checked one at a time, without a
  * share.
  */
-export function createCredentials({ db, shares, tokens, log }: Options): Credentials {
+export function createCredentials(options: Options): Credentials {
+  const { db, shares, log } = options
   const direct: DbOf = () => db
   const beliefs = createBeliefs(db, () => void watches.look())
   const { bearers, roles, refresh, remember } = beliefs
   const uses = createUses(db, log)
   const watches = createOpenConnections({ log, refresh, stillOpen })
   const printOf = createPrints()
-  const read = createReader(tokens)
+  const read = createReader(options)
 
   async function stillOpen({ credential, orgId, level, channel }: Opened): Promise<boolean> {
     const fits = (now: Level) => level === undefined || level === now
@@ -153,11 +161,14 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
  * Creates a function that reads credentials from the database, known keys in the share of their
  * owner.
  */
-function createReader(tokens: Tokens | undefined) {
+function createReader({ tokens, identities }: Pick<Options, 'tokens' | 'identities'>) {
   /** The organizations of API keys by fingerprint, also of keys that must be looked up again. */
   const owners = new Map<string, string>()
   return async (credential: string, print: string, dbOf: DbOf): Promise<Entry> => {
-    if (!credential.startsWith(keyStart)) return readToken(dbOf, tokens, credential)
+    if (!credential.startsWith(keyStart)) {
+      const known = await identities.read(dbOf(unknownCallers), credential)
+      return known ?? readToken(dbOf, tokens, credential)
+    }
     try {
       const read = credential.startsWith(agentKeyStart) ? readAgentKey : readKey
       const entry = await read(dbOf(owners.get(print) ?? unknownCallers), credential)

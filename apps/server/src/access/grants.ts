@@ -15,6 +15,19 @@ export type TokenLevel = (typeof tokenLevels)[number]
  */
 export type TokenNeed = 'files' | 'tool_results' | 'operation'
 
+/** The operations of a link, for its page. A link opens no others. */
+export const linkOperations: readonly string[] = ['get_session', 'list_events', 'stream_sse']
+
+/** The grants of a link to a session. `view`: what it shows of tools and thinking. */
+export const linkGrants = (view: Grants['view']): Grants => ({
+  access: 'read',
+  models: [],
+  tool_results: [],
+  view,
+  files: 'none',
+  operations: [...linkOperations],
+})
+
 type Caller = Pick<Principal, 'grants'>
 
 const filesAllow = { none: [], read: ['read'], write: ['read', 'write'] } as const

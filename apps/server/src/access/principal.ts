@@ -40,8 +40,12 @@ export type Principal = {
   channel?: ChannelCaller
   /** For a key: its scopes, and the chain of keys that created it. */
   key?: { scopes: Scope[]; ancestors: string[] }
+  /** For a token: the key that created it, if one did. */
+  madeByKey?: string
   /** The grants of a token. Other callers have none: their level decides. */
   grants?: Grants
+  /** True for the token of a link, which anyone may have. */
+  isShare?: boolean
   /** The cached rate-limit buckets of the caller. */
   counted?: LimitedCaller | undefined
 }
@@ -58,8 +62,8 @@ export type ChannelCaller = {
 export const allows = (has: Level, wanted: Level) => levels.indexOf(has) >= levels.indexOf(wanted)
 
 /** The key and the account whose budgets apply to what the caller creates. */
-export const creatorOf = ({ kind, id, userId }: Principal) => ({
-  apiKeyId: kind === 'key' ? id : undefined,
+export const creatorOf = ({ kind, id, userId, madeByKey }: Principal) => ({
+  apiKeyId: kind === 'key' ? id : madeByKey,
   accountId: kind === 'user' || kind === 'key' || kind === 'token' ? userId : undefined,
 })
 

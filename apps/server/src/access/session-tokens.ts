@@ -7,6 +7,7 @@ import {
   type TokenTarget,
 } from '../store/access/session-tokens.ts'
 import type { Db } from '../store/database.ts'
+import { linkGrants } from './grants.ts'
 import { levelOf, levelOfKey, type Principal } from './principal.ts'
 import type { TokenClaims, Tokens } from './tokens.ts'
 
@@ -28,10 +29,8 @@ export async function readSessionToken(dbOf: (orgId: string) => Db, tokens: Toke
   const { user_id: userId, key_id: keyId, login_id: loginId, role } = found
   const most = found.scopes ? levelOfKey(found.scopes, role) : levelOf(role)
   if (most === undefined) throw new ApiError('invalid_token')
-  const makers =
-    keyId === null
-      ? [subjectOf.login(loginId!)]
-      : [keyId, ...(found.ancestors ?? [])].map(subjectOf.key)
+  const keys = keyId === null ? [] : [keyId, ...(found.ancestors ?? [])]
+  const makers = [...keys.map(subjectOf.key), ...(loginId ? [subjectOf.login(loginId)] : [])]
   const access = most === 'read' ? 'read' : found.access
   return {
     subjects: [
@@ -41,7 +40,12 @@ export async function readSessionToken(dbOf: (orgId: string) => Db, tokens: Toke
       subjectOf.user(userId),
     ],
     expiresAt: Date.parse(found.expires_at),
-    bearer: { principal: tokenPrincipal({ ...found, access }, { id, orgId, userId }) },
+    bearer: {
+      principal: tokenPrincipal(
+        { ...found, access },
+        { id, orgId, userId, ...(keyId !== null && { madeByKey: keyId }) },
+      ),
+    },
   }
 }
 
@@ -57,17 +61,22 @@ async function readProcessToken(dbOf: (orgId: string) => Db, claims: TokenClaims
   }
 }
 
-type TokenOwner = Pick<Principal, 'id' | 'orgId' | 'userId'>
+type TokenOwner = Pick<Principal, 'id' | 'orgId' | 'userId' | 'madeByKey'>
 
 /** The caller that a token identifies: for one session, or for an end user. */
-function tokenPrincipal(found: Grants & TokenTarget, owner: TokenOwner): Principal {
-  const { access, models, tool_results, view, files, operations } = found
+function tokenPrincipal(
+  found: Grants & TokenTarget & { is_share: boolean },
+  owner: TokenOwner,
+): Principal {
+  const { access, models, tool_results, view, files, operations, is_share: isShare } = found
   const caller = {
     ...owner,
     kind: 'token' as const,
     role: 'viewer' as const,
     level: access === 'read' ? ('read' as const) : ('write' as const),
     grants: { access, models, tool_results, view, files, operations },
+    // A link has never more than the grants of links.
+    ...(isShare && { isShare, level: 'read' as const, grants: linkGrants(view) }),
   }
   const { session_id: sessionId, end_user: user, agent_ids } = found
   if (sessionId !== null) return { ...caller, name: sessionId, sessionId }

@@ -2,8 +2,9 @@ import { createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import type { Config } from '../config.ts'
 import { masterKeyBytes } from '../secrets.ts'
 
-/** Loaded with the first token. */
-const jose = () => import('jose')
+/** Loaded with the first token. The only import of the package. */
+export const jose = () => import('jose')
+export type Jose = Awaited<ReturnType<typeof jose>>
 
 const algorithm = 'HS256'
 const issuer = 'outlast'

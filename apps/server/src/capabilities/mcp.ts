@@ -8,6 +8,13 @@ import { type Capability, defineCapability, type Tool } from './capability.ts'
 import type { Mcp, RemoteTool } from './mcp/mcp.ts'
 import { areAmbiguous, type Named, namesFor } from './mcp/names.ts'
 import { refOf, serverIdOf } from './mcp/ref.ts'
+import {
+  type SecretArgument,
+  SecretArguments,
+  type SecretHeader,
+  SecretHeaders,
+  withSecretArguments,
+} from './secret-refs.ts'
 
 const toolNames = (title: string, description: string) =>
   Type.Optional(
@@ -37,6 +44,8 @@ const config = Type.Object(
           'Idle timeout of a call without result and progress, 100 to 3600000 ms; by default the time limit of the call.',
       }),
     ),
+    secret_headers: SecretHeaders,
+    secret_arguments: SecretArguments,
   },
   { additionalProperties: false },
 )
@@ -45,6 +54,8 @@ type Config = {
   tools?: string[]
   exclude_tools?: string[]
   timeout_ms?: number
+  secret_headers?: SecretHeader[]
+  secret_arguments?: SecretArgument[]
   requires_approval?: unknown
 }
 
@@ -133,7 +144,13 @@ function capabilityOf(server: McpServerRow, { names, twin, mcp }: Naming): Capab
       icon: 'mcp',
       status: status === 'active' ? 'available' : 'disabled',
       config,
-      sessionRules: { tools: 'intersection', exclude_tools: 'union', timeout_ms: 'smaller' },
+      sessionRules: {
+        tools: 'intersection',
+        exclude_tools: 'union',
+        timeout_ms: 'smaller',
+        secret_headers: 'agent',
+        secret_arguments: 'agent',
+      },
       prompt: () => (isDown ? missing(name, count) : undefined),
       tools: (config: Config) =>
         (tools?.tools ?? [])
@@ -188,18 +205,23 @@ type Of = { server: McpServerRow; config: Config; mcp: Mcp; changed: ReadonlySet
 
 function toolOf(tool: ListedTool, names: Map<string, Named>, of: Of): Tool {
   const { server, config, mcp, changed } = of
+  const { secret_headers: headers = [], secret_arguments: all = [] } = config
   const remote: RemoteTool = {
     orgId: server.org_id,
     serverId: server.id,
     server: server.name,
     tool: tool.name,
     silenceMs: config.timeout_ms,
+    secrets: { headers, arguments: all },
   }
   return {
     name: names.get(tool.name)!.name,
     description: tool.description,
     replay: tool.replay,
-    input: tool.parameters as unknown as TObject,
+    input: withSecretArguments(
+      tool.parameters as unknown as TObject,
+      all.filter((one) => one.tool === tool.name),
+    ),
     unchecked: true,
     remoteName: tool.name,
     isChanged: changed.has(tool.name),

@@ -30,6 +30,9 @@ const patternWords: Readonly<Record<string, string>> = {
   '^[^\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd]([^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]*[^\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd])?$':
     'must not contain control characters, or spaces at the ends',
   '^[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8})*$': 'must be a locale such as uk-UA',
+  '^[0-9]{1,9}$': 'must be a number of 1 to 9 digits',
+  '^session:[^\\0]{1,255}$': 'must name a secret of the session, such as session:crm_token',
+  '^[ -~]{0,100}$': 'must have at most 100 printable ASCII characters',
   '^[a-z_]{1,64}$': 'must have 1 to 64 lower-case letters and underscores',
   '^\\d{4}-\\d{2}-\\d{2}$': 'must be a date such as 2026-11-24',
   '^[a-z]{2}(-[a-z]+)+-[1-9]$': 'must be a region such as us-east-1',

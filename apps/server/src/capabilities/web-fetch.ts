@@ -49,6 +49,7 @@ export const webFetch = defineCapability({
     redirects_max: 'smaller',
     user_agent: 'session',
     default_format: 'session',
+    secret_headers: 'agent',
   },
   tools: (config) => {
     const settings = settingsOf(config)
@@ -70,7 +71,10 @@ const forms = {
   text: 'HTML is converted to plain text',
 }
 
-function describe({ allowed_domains, content_length_max, default_format }: Settings): string {
+function describe(settings: Settings): string {
+  const { allowed_domains, content_length_max, default_format, secret_headers = [] } = settings
   const hosts = allowed_domains ? ` Only from ${allowed_domains.join(', ')}.` : ''
-  return `Fetches a web page and returns up to ${content_length_max} characters. ${forms[default_format]} unless the call asks for another format.${hosts}`
+  const origins = [...new Set(secret_headers.map(({ origin }) => origin))]
+  const signedIn = origins.length > 0 ? ` Requests to ${origins.join(', ')} are signed in.` : ''
+  return `Fetches a web page and returns up to ${content_length_max} characters. ${forms[default_format]} unless the call asks for another format.${hosts}${signedIn}`
 }

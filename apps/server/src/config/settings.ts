@@ -112,7 +112,7 @@ export const settings = {
   },
   PRIVATE_HOSTS_ALLOWED: {
     about:
-      'Private addresses that users may name, separated by commas, as `[purpose=]host[:port][@organization]`: `mcp=127.0.0.1:3001,provider=10.0.0.5:8080`. The purpose is `provider`, `mcp`, `web_fetch`, `image` or `webhook`. An entry without a purpose applies to all of them, without a port to every port, and without `@*` or `@<organization ID>` only to the default organization. See [MCP servers](mcp.md)',
+      'Private addresses that users may name, separated by commas, as `[purpose=]host[:port][@organization]`: `mcp=127.0.0.1:3001,provider=10.0.0.5:8080`. The purpose is `provider`, `mcp`, `web_fetch`, `image`, `webhook` or `identity`. An entry without a purpose applies to all of them, without a port to every port, and without `@*` or `@<organization ID>` only to the default organization. See [MCP servers](mcp.md)',
     ...privateHosts(),
   },
   ...limitSettings,

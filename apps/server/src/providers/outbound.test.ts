@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import dns from 'node:dns'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { syncBuiltinESMExports } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { createServer as createNetServer } from 'node:net'
 import os from 'node:os'
@@ -15,6 +13,7 @@ import {
   startGuarded,
 } from '../../test/access.ts'
 import { fetchInTurn, startFetching } from '../../test/fetching.ts'
+import { startNameServer } from '../../test/name-server.ts'
 import type { Call } from '../../test/server.ts'
 import { createAgent, createSession, post } from '../../test/session.ts'
 import { page, startSite } from '../../test/site.ts'
@@ -118,38 +117,28 @@ test('an address is public only when it is globally routable', () => {
   for (const address of publicAddresses.split(' ')) assert.ok(!isPrivateHost(address), address)
 })
 
-type Answered = (error: null, found: { address: string; family: number }[]) => void
-
-/** Resolves names for a test: one list of addresses per lookup, the last one from then on. */
-function answerNames(t: TestContext, ...answers: string[][]): () => number {
-  let looks = 0
-  const lookup = (_host: string, _options: object, answered: Answered) => {
-    const answer = answers[Math.min(looks, answers.length - 1)]!
-    looks += 1
-    const found = answer.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
-    setImmediate(answered, null, found)
-  }
-  t.mock.restoreAll()
-  t.mock.method(dns, 'lookup', lookup as never)
-  syncBuiltinESMExports()
-  t.after(() => {
-    t.mock.restoreAll()
-    syncBuiltinESMExports()
+/** A fetch with a name server: one list of addresses per lookup, the last one from then on. */
+async function withNames(t: TestContext, ...answers: string[][]) {
+  let lookups = 0
+  const server = await startNameServer(t, (_, family) => {
+    const answer = answers[Math.min(lookups, answers.length - 1)]!
+    // Each lookup asks for both families, IPv4 first.
+    if (family === 6) lookups += 1
+    return answer
   })
-  return () => looks
+  return { fetch: createOutbound([], [], [server]).reach(caller), lookups: () => lookups }
 }
 
 test('refuses a name when any of its addresses is private', async (t) => {
   const inside = await startPlace(t, '127.0.0.1', {}, 200)
   const { port } = new URL(inside.url)
-  const fetch = reachOf()
   for (const answer of [
     ['127.0.0.1'],
     ['93.184.216.34', '127.0.0.1'],
     ['::ffff:127.0.0.1'],
     ['fd00::1'],
   ]) {
-    answerNames(t, answer)
+    const { fetch } = await withNames(t, answer)
     await assert.rejects(fetch(`http://rebound.example:${port}/`), (error: Error) => {
       assert.equal((error.cause as NodeJS.ErrnoException).code, privateHostCode)
       return true
@@ -160,13 +149,33 @@ test('refuses a name when any of its addresses is private', async (t) => {
 
 test('connects to the checked address without a second lookup', async (t) => {
   const inside = await startPlace(t, '127.0.0.1', {}, 200)
-  const looks = answerNames(t, ['93.184.216.34'], ['127.0.0.1'])
-  const fetch = reachOf()
+  const { fetch, lookups } = await withNames(t, ['93.184.216.34'], ['127.0.0.1'])
   const { port } = new URL(inside.url)
   const signal = AbortSignal.timeout(500)
   await assert.rejects(fetch(`http://rebinding.example:${port}/`, { signal }))
-  assert.equal(looks(), 1)
+  assert.equal(lookups(), 1)
   assert.equal(inside.asked(), 0)
+})
+
+test('names whose server does not answer delay no other name, and are asked for once', async (t) => {
+  const questions: string[] = []
+  const server = await startNameServer(t, (name) => {
+    questions.push(name)
+    return name.endsWith('.silent.example') ? undefined : ['127.0.0.1']
+  })
+  const fetch = createOutbound([], [], [server]).reach(caller)
+  const names = Array.from({ length: 100 }, (_, at) => `http://n${at}.silent.example/`)
+  const outcomes: string[] = []
+  const silent = [...names, ...names].map((url) =>
+    fetch(url).catch(({ cause }) => outcomes.push(cause.code)),
+  )
+  // With the system's lookup this name would wait for all others.
+  await assert.rejects(fetch('http://private.example/'))
+  assert.deepEqual(outcomes, [])
+  await Promise.all(silent)
+  assert.deepEqual([...new Set(outcomes)], ['EAI_AGAIN'])
+  const ofFirst = questions.filter((name) => name === 'n0.silent.example')
+  assert.ok(ofFirst.length <= 4, `${ofFirst.length} questions: two families, two tries`)
 })
 
 test("one server's allowed addresses do not apply to another", async (t) => {

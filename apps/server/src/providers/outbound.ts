@@ -1,9 +1,10 @@
-import { lookup } from 'node:dns'
+import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { NetworkAccess } from '@outlast/contract'
 import type { Dispatcher } from 'undici'
 import type { PrivateHost, Purpose } from '../config/private-hosts.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
+import { type Address, createNameLookup, type NameLookup } from './name-lookup.ts'
 import { accessRefusal, permits } from './network-access.ts'
 import { isOwnService, type OwnService } from './own-services.ts'
 import { isPrivateAddress, isPrivateHost, plainHostname } from './private-address.ts'
@@ -33,7 +34,6 @@ export function isRefused(all: readonly PrivateHost[], caller: Caller, url: URL)
   return isPrivateHost(host) && !opens(allowedFor(all, caller), host, portOf(url))
 }
 
-type Address = { address: string; family: number }
 type LookupCallback = (error: Error | null, addresses?: Address[]) => void
 
 /** Error code of a connection to a private address. */
@@ -61,8 +61,14 @@ export type Outbound = {
   protect: (service: OwnService) => void
 }
 
-export function createOutbound(all: readonly PrivateHost[], known: OwnService[]): Outbound {
+/** `nameServers` replace those of the system. */
+export function createOutbound(
+  all: readonly PrivateHost[],
+  known: OwnService[],
+  nameServers?: readonly string[],
+): Outbound {
   const services = [...known]
+  const names = createNameLookup(nameServers)
   /** Callers share connections only when the same addresses are allowed to them. */
   const made = new Map<string, Promise<DispatchingFetch>>()
   return {
@@ -70,7 +76,7 @@ export function createOutbound(all: readonly PrivateHost[], known: OwnService[])
     reach(caller) {
       const entries = allowedFor(all, caller)
       const key = entries.map(({ host, port }) => `${host} ${port ?? '*'}`).join()
-      const shared = made.get(key) ?? makeFetch(entries, services)
+      const shared = made.get(key) ?? makeFetch(entries, { services, names })
       made.set(key, shared)
       const { access = [] } = caller
       const fetching = access.length === 0 ? shared : shared.then((fetch) => limited(fetch, access))
@@ -119,16 +125,19 @@ function limited(fetching: DispatchingFetch, access: readonly NetworkAccess[]): 
   return (input, init) => fetching(input, init, wrap)
 }
 
+/** The names that an operator allows may be known to this machine only. */
+const systemNames: NameLookup = (host) => lookup(host, { all: true })
+
 async function makeFetch(
   entries: readonly PrivateHost[],
-  services: readonly OwnService[],
+  { services, names }: { services: readonly OwnService[]; names: NameLookup },
 ): Promise<DispatchingFetch> {
   const { Agent, buildConnector, fetch: undiciFetch } = await import('undici')
   const connectors = new Map<string, ReturnType<typeof buildConnector>>()
   /** A connector whose lookup checks its result: the checked address is the connected one. */
-  const connectorFor = (check: Check, key: string) => {
+  const connectorFor = (check: Check, resolve: NameLookup, key: string) => {
     const lookup = (host: string, _: unknown, found: LookupCallback) =>
-      lookupChecked(host, check, found)
+      void checkedAddresses(host, resolve, check).then((all) => found(null, all), found)
     const connector = connectors.get(key) ?? buildConnector({ lookup: lookup as never })
     connectors.set(key, connector)
     return connector
@@ -145,7 +154,8 @@ async function makeFetch(
         const isOwn = isReserved && (await isOwnService(services, addresses, port))
         return isOwn ? ownService(name, port) : undefined
       }
-      const connector = connectorFor(check, `${isOpen} ${isReserved && port}`)
+      const resolve = isOpen ? systemNames : names
+      const connector = connectorFor(check, resolve, `${isOpen} ${isReserved && port}`)
       if (isIP(host) === 0) return connector(options, connected)
       check(host, [host]).then((problem) =>
         problem ? connected(problem, null) : connector(options, connected),
@@ -162,10 +172,11 @@ async function makeFetch(
 /** Returns the error of a host's addresses; undefined when a connection is allowed. */
 type Check = (host: string, addresses: readonly string[]) => Promise<Error | undefined>
 
-function lookupChecked(host: string, check: Check, found: LookupCallback): void {
-  lookup(host, { all: true }, (error, addresses) => {
-    if (error) return found(error)
-    const plain = addresses.map(({ address }) => address)
-    check(host, plain).then((problem) => (problem ? found(problem) : found(null, addresses)), found)
-  })
+/** Contract: rejects with the error of the lookup or of the check. */
+async function checkedAddresses(host: string, resolve: NameLookup, check: Check) {
+  const found = await resolve(host)
+  const plain = found.map(({ address }) => address)
+  const problem = await check(host, plain)
+  if (problem) throw problem
+  return found
 }

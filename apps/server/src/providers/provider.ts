@@ -29,7 +29,9 @@ export type ModelCallOptions = Omit<LanguageModelV4CallOptions, 'abortSignal'>
 
 export type CallAbout = {
   sessionId: string
-  /** Limit of output tokens, if the profile has one. */
+  /** The vendor's own name of the model. */
+  modelId: string
+  /** Limit of output tokens with thinking: of the call, else of the profile. */
   outputTokensMax: number | undefined
   /** True when the reply may have one tool call. The call has tools then. */
   oneCall?: boolean

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
@@ -10,6 +11,7 @@ import {
 } from '@ai-sdk/provider'
 import { LLMock } from '@copilotkit/aimock'
 import type { ProviderType } from '@outlast/contract'
+import type { Catalogue } from './catalogue/form.ts'
 import { providers } from './index.ts'
 
 type Part = LanguageModelV4StreamPart
@@ -192,5 +194,35 @@ test('no SDK takes a key or a base URL from the environment', async (t) => {
     await (await model.doStream({ prompt })).stream.cancel()
     const headers = mock.getRequests()[0]?.headers
     assert.doesNotMatch(JSON.stringify(headers), /environment/, type)
+  }
+})
+
+test('no Claude model gets more output than the limit, and its kind of thinking stays', async () => {
+  const catalogue = new URL('../../catalogue/models.json', import.meta.url)
+  const { anthropic }: Catalogue['providers'] = JSON.parse(
+    readFileSync(catalogue, 'utf8'),
+  ).providers
+  const thinking = Object.values(anthropic.models).filter(({ reasoning }) => reasoning)
+  const names = [...thinking.map(({ id }) => id), 'us.anthropic.claude-haiku-4-5-v1:0', 'a-model']
+  const bodies: { max_tokens: number; thinking: { type: string; budget_tokens?: number } }[] = []
+  const record: typeof fetch = async (_url, init) => {
+    bodies.push(JSON.parse(String(init!.body)))
+    return new Response('{}', { status: 400 })
+  }
+  const { model, tune } = providers.anthropic
+  for (const name of names) {
+    const vendor = await model({ apiKey: 'key', baseUrl: undefined, fetch: record }, name)
+    for (const reasoning of ['minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const) {
+      const prompt = [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'Hi.' }] }]
+      const options = { prompt, reasoning }
+      const about = { sessionId: 'session', modelId: name, outputTokensMax: 4_000 }
+      await assert.rejects(async () => vendor.doStream(options), APICallError.isInstance)
+      await assert.rejects(async () => vendor.doStream(tune!(options, about)))
+      const [free, limited] = bodies.splice(0)
+      const { max_tokens, thinking } = limited!
+      assert.equal(max_tokens, 4_000, name)
+      assert.equal(thinking.type, free!.thinking.type, name)
+      assert.ok((thinking.budget_tokens ?? 0) < 4_000, name)
+    }
   }
 })

@@ -364,6 +364,8 @@ test('tokens arrive no faster than the rate', async () => {
 })
 
 test('an abort ends a slow reply at once, and a cancelled stream leaves no timer', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
   const controller = new AbortController()
   const options = { prompt: [user('a')], abortSignal: controller.signal }
   const waiting = call('llmsim-echo-ttft-60000', options)
@@ -375,8 +377,5 @@ test('an abort ends a slow reply at once, and a cancelled stream leaves no timer
   const reading = Promise.all([reader.read(), reader.read(), reader.read(), reader.read()])
   await reader.cancel()
   assert.equal((await reading).at(-1)?.done, true)
-  assert.deepEqual(
-    process.getActiveResourcesInfo().filter((name) => name === 'Timeout'),
-    [],
-  )
+  assert.ok(timers() <= before, `${timers()} timers, ${before} before`)
 })

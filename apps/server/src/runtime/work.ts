@@ -6,9 +6,13 @@ import { discoverDue } from './model/sync.ts'
 import type { Node } from './node.ts'
 import { type QueueOptions, startQueue } from './queue.ts'
 import { startSchedules } from './schedules/scheduler.ts'
+import { startSearchIndex } from './search-index.ts'
 import { startWebhooks, type WebhookDeliveries } from './webhooks/deliver.ts'
 
-/** What a node takes from the database: turns, schedules, webhooks, and events for its hooks. */
+/**
+ * What a node takes from the database: turns, schedules, webhooks, events for its hooks, and words
+ * for the search.
+ */
 export type NodeWork = {
   /** Why turns that should be taken are not. */
   problem: () => string | undefined
@@ -41,6 +45,7 @@ export async function startWork(node: Node, options: NodeWorkOptions): Promise<N
     throw error
   })
   const schedules = options.slots === 0 ? undefined : startSchedules(node)
+  const searchIndex = options.slots === 0 ? undefined : startSearchIndex(node)
   return {
     problem: () => (queue?.works() === false ? 'The queue is not running.' : undefined),
     setPaused(paused) {
@@ -48,7 +53,12 @@ export async function startWork(node: Node, options: NodeWorkOptions): Promise<N
       hooks.setPaused(paused)
     },
     async stop(graceMs, left) {
-      const others = Promise.all([schedules?.stop(), hooks.stop(graceMs), webhooks?.stop(graceMs)])
+      const others = Promise.all([
+        schedules?.stop(),
+        searchIndex?.stop(),
+        hooks.stop(graceMs),
+        webhooks?.stop(graceMs),
+      ])
       await Promise.all([queue?.stop(), Promise.race([others, left])])
     },
   }

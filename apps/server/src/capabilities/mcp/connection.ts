@@ -8,8 +8,8 @@ import type {
 } from '@modelcontextprotocol/client'
 import type { ByteAccount } from '../../providers/byte-account.ts'
 import { metered } from '../../providers/fetch-budget.ts'
+import { type Redact, redacting, secretsIn } from '../redact.ts'
 import { McpFailure, mcpFailureSentence, quoted } from './failure.ts'
-import { type Redact, redacting } from './redact.ts'
 
 /** The connection data of a server, with decrypted secrets. */
 export type Reach = {
@@ -103,7 +103,7 @@ export async function connect(options: ConnectionOptions): Promise<McpConnection
   const opening = new AbortController()
   const onRequestStreamEnd = () => opening.abort(unanswered(about))
   const attach = attaching(transport, { onRequestStreamEnd })
-  const redact = redacting(reach.headers)
+  const redact = redacting(secretsIn(reach.headers))
   client.onerror = (error) => options.onFault(mcpFailureSentence(redact.error(error)))
   try {
     const either = AbortSignal.any([signal, opening.signal])

@@ -6,7 +6,9 @@ import type { Outbound } from '../../providers/outbound.ts'
 import type { Secrets } from '../../secrets.ts'
 import type { Db } from '../../store/database.ts'
 import { findMcpReach, type McpServerReach } from '../../store/models/mcp-servers.ts'
+import { textHash } from '../../store/stored-texts.ts'
 import { type ToolContext, ToolError } from '../capability.ts'
+import { fillSecrets, type McpSecrets } from './call-secrets.ts'
 import { connect, type McpConnection } from './connection.ts'
 import { isSessionLost, McpFailure, mcpFailureSentence } from './failure.ts'
 import { createListings, type Listings, reachName } from './listings.ts'
@@ -36,6 +38,7 @@ export type RemoteTool = {
   tool: string
   /** Idle timeout of the server in ms; undefined: the time limit of the call. */
   silenceMs: number | undefined
+  secrets: McpSecrets
 }
 
 type Input = Record<string, unknown>
@@ -53,6 +56,8 @@ export type Mcp = Pick<Listings, 'list' | 'withTools'> & {
 type Opening = {
   /** Absent for a listing: it could announce another change. */
   onToolsChanged?: () => void
+  /** Headers with secrets of the session. */
+  headers?: Record<string, string>
   access?: readonly NetworkAccess[]
 }
 
@@ -79,12 +84,14 @@ export function createMcp(options: McpOptions): Mcp {
   async function open(
     server: McpServerReach,
     signal: AbortSignal,
-    { onToolsChanged = () => {}, access = [] }: Opening = {},
+    { onToolsChanged = () => {}, headers = {}, access = [] }: Opening = {},
   ): Promise<McpConnection> {
     const { org_id: orgId } = server
     const fetch = outbound.reach({ orgId, purpose: 'mcp', access })
+    const reach = openSecrets(server, secrets)
+    const all = { ...lowerCase(reach.headers), ...headers }
     return connect({
-      reach: { ...openSecrets(server, secrets), fetch, account: budgets.accountOf(orgId) },
+      reach: { ...reach, headers: all, fetch, account: budgets.accountOf(orgId) },
       version,
       signal: AbortSignal.any([signal, stopping.signal]),
       onToolsChanged,
@@ -100,21 +107,31 @@ export function createMcp(options: McpOptions): Mcp {
       const server = await reachOf(db, remote)
       const silenceMs = remote.silenceMs ?? config.TOOL_TIMEOUT_MS
       const { sessionId, networkAccess: access = [] } = context
-      const opening = { access, onToolsChanged: () => listings.listLater(server) }
+      const call = { tool: remote.tool, url: server.url, input }
+      const { headers, redact, ...filled } = await fillSecrets(call, remote.secrets, context)
+      const opening = { access, headers, onToolsChanged: () => listings.listLater(server) }
       const answer = await ask(pool, {
-        // A connection has the network access of the call that opened it.
-        key: `${reachName(server)} ${sessionId} ${JSON.stringify(access)}`,
+        // A connection has the network access and the secrets of the call that opened it.
+        key: `${reachName(server)} ${sessionId} ${textHash(JSON.stringify([access, headers]))}`,
         open: () => open(server, AbortSignal.timeout(connectMs), opening),
         work: (connection) =>
           connection.callTool(
-            { name: remote.tool, arguments: input, _meta: metaOf(context) },
-            { signal: context.signal, silenceMs, onProgress: context.progress },
+            { name: remote.tool, arguments: filled.input, _meta: metaOf(context) },
+            {
+              signal: context.signal,
+              silenceMs,
+              onProgress: (progress) => context.progress(redact.json(progress)),
+            },
           ),
       }).catch((error) => {
         context.signal.throwIfAborted()
-        throw new ToolError(`The MCP server ${server.name} ${mcpFailureSentence(error)}`)
+        const reason = mcpFailureSentence(redact.error(error))
+        throw new ToolError(`The MCP server ${server.name} ${reason}`)
       })
-      return resultOf(answer, { ...context, directory: `/mcp/${plainName(server.name)}` })
+      return resultOf(redact.json(answer), {
+        ...context,
+        directory: `/mcp/${plainName(server.name)}`,
+      })
     },
     forget: pool.clear,
     async stop() {
@@ -130,6 +147,10 @@ const metaOf = ({ idempotencyKey, traceparent }: ToolContext) => ({
   [metaKey]: idempotencyKey,
   ...(traceparent && { traceparent }),
 })
+
+/** Headers by one name each, so that those of a session replace those of the server. */
+const lowerCase = (headers: Record<string, string>) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
 async function reachOf(db: Db, { orgId, serverId, server: name }: RemoteTool) {
   const server = await findMcpReach(db, orgId, serverId)

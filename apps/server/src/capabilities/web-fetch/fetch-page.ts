@@ -1,13 +1,15 @@
 import { type ToolContext, ToolError } from '../capability.ts'
+import { type Redact, redacting } from '../redact.ts'
+import { headersFrom, readSecrets, type SecretHeader, secretIn } from '../secret-refs.ts'
 import { type Body, type BodyEnding, readBody } from './body.ts'
 import type { Converted } from './convert.ts'
 import { convertInThread, tookTooLong, warmUp } from './converter.ts'
 import { essenceOf, kindOf } from './media-type.ts'
-import { request } from './request.ts'
+import { type RequestSecrets, request } from './request.ts'
 import type { PageFormat, Settings } from './settings.ts'
 
 type Input = { url: string; method?: 'GET' | 'HEAD'; as_markdown?: boolean; as_text?: boolean }
-type Context = Pick<ToolContext, 'fetch' | 'orgId' | 'signal'>
+type Context = Pick<ToolContext, 'fetch' | 'orgId' | 'signal' | 'storage'>
 
 /** Limit of processor time for a conversion in ms, far above the time of ordinary pages. */
 const processorMsMax = 10_000
@@ -16,16 +18,18 @@ const processorMsMax = 10_000
 export async function fetchPage(input: Input, settings: Settings, context: Context) {
   const { fetch, orgId, signal } = context
   const { method = 'GET' } = input
+  const secrets = secretsOf(settings.secret_headers ?? [], context)
   const clock = startClock(settings.timeout_ms)
   const either = AbortSignal.any([signal, clock.late])
   try {
-    const asked = { method, rules: settings, fetch, signal: either }
+    const asked = { method, rules: settings, fetch, secrets, signal: either }
     const { response, url } = await request(input.url, asked)
-    const facts = factsOf(input.url, url, response)
+    const redact = secrets.redact()
+    const facts = redact.json(factsOf(input.url, url, response))
     const isBinary = kindOf(facts.content_type) === 'binary'
     if (method === 'HEAD' || isBinary) {
       await response.body?.cancel()
-      const { filename, size } = unreadFactsOf(response, url)
+      const { filename, size } = unreadFactsOf(response, url, redact)
       if (method === 'HEAD') return { ...facts, size, filename, method }
       const type = essenceOf(facts.content_type)
       const error = `The content type is ${type}, which is not text: its content is omitted.`
@@ -33,14 +37,39 @@ export async function fetchPage(input: Input, settings: Settings, context: Conte
     }
     warmUp()
     const limits = { bytesMax: settings.bytes_max, late: clock.late, signal }
-    const body = await readBody(response, limits)
+    const body = withoutSecrets(await readBody(response, limits), redact)
     const format = formatOf(input, settings.default_format)
-    return await present({ facts, body, response, url }, { format, settings, clock, orgId, signal })
+    const wanted = { format, settings, clock, orgId, signal }
+    return await present({ facts, body, response, url, redact }, wanted)
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof ToolError || !clock.late.aborted) throw error
     throw new ToolError(`There was no response within ${clock.networkMs} ms.`)
   }
+}
+
+/** Reads the secrets of an origin when a request to it begins. */
+function secretsOf(places: readonly SecretHeader[], context: Context): RequestSecrets {
+  const sent = new Set<string>()
+  let redact = redacting([])
+  return {
+    async headersFor({ origin }) {
+      const mine = places.filter((place) => place.origin === origin)
+      if (mine.length === 0) return {}
+      const found = await readSecrets(context, mine)
+      const headers = headersFrom(found, mine)
+      for (const { secret_ref } of mine) sent.add(secretIn(found, secret_ref))
+      redact = redacting([...sent])
+      return headers
+    },
+    redact: () => redact,
+  }
+}
+
+/** Before a conversion, which changes how a secret is written. */
+function withoutSecrets({ bytes, ending }: Body, redact: Redact): Body & { read: number } {
+  const whole = ending === 'whole' ? bytes : redact.beginning(bytes)
+  return { bytes: redact.bytes(whole), ending, read: bytes.length }
 }
 
 /** Reserves a part of a call's time for the work after the network. */
@@ -66,18 +95,21 @@ function factsOf(asked: string, url: URL, { status, headers }: Response) {
 type Facts = ReturnType<typeof factsOf>
 
 /** The headers of an unread body. The length of a compressed one does not apply. */
-function unreadFactsOf({ headers }: Response, url: URL) {
+function unreadFactsOf({ headers }: Response, url: URL, redact: Redact) {
   const length = headers.get('content-length') ?? ''
   const isPlain = !headers.has('content-encoding') && /^\d{1,15}$/.test(length)
-  return { size: isPlain ? Number(length) : null, filename: filenameOf(headers, url) }
+  return {
+    size: isPlain ? Number(length) : null,
+    filename: filenameOf(headers, url, redact),
+  }
 }
 
-function filenameOf(headers: Headers, { pathname }: URL): string | null {
+function filenameOf(headers: Headers, { pathname }: URL, redact: Redact): string | null {
   const disposition = headers.get('content-disposition') ?? ''
   const encoded = /filename\*\s*=\s*utf-8''([^\s;]+)/i.exec(disposition)?.[1]
   const plain = /filename\s*=\s*(?:"([^"]*)"|([^\s;]+))/i.exec(disposition)
   const name = encoded ?? plain?.[1] ?? plain?.[2] ?? pathname
-  return decoded(name).split(/[/\\]/).at(-1)?.slice(0, 255) || null
+  return redact.text(decoded(name)).split(/[/\\]/).at(-1)?.slice(0, 255) || null
 }
 
 function decoded(name: string): string {
@@ -95,7 +127,13 @@ function formatOf({ as_markdown, as_text }: Input, otherwise: PageFormat): PageF
   return isRefused[otherwise] ? 'raw' : otherwise
 }
 
-type Fetched = { facts: Facts; body: Body; response: Response; url: URL }
+type Fetched = {
+  facts: Facts
+  body: Body & { read: number }
+  response: Response
+  url: URL
+  redact: Redact
+}
 type Wanted = {
   format: PageFormat
   settings: Settings
@@ -104,11 +142,11 @@ type Wanted = {
   signal: AbortSignal
 }
 
-async function present({ facts, body, response, url }: Fetched, wanted: Wanted) {
-  const unread = unreadFactsOf(response, url)
-  const read = body.bytes.length
+async function present({ facts, body, response, url, redact }: Fetched, wanted: Wanted) {
+  const unread = unreadFactsOf(response, url, redact)
+  const { read } = body
   const size = body.ending === 'whole' ? read : unread.size
-  const converted = await convertBody({ facts, body, response, url }, wanted)
+  const converted = await convertBody({ facts, body, url }, wanted)
   if (converted.isBinary) {
     const named = facts.content_type
       ? `, although its type is ${essenceOf(facts.content_type)}`
@@ -116,13 +154,19 @@ async function present({ facts, body, response, url }: Fetched, wanted: Wanted) 
     const error = `The content is not text${named}: it is omitted.`
     return { ...facts, size, filename: unread.filename, error }
   }
-  const { format, content } = converted
-  const notice = noticeOf(converted, { ending: body.ending, read })
-  const truncated = body.ending !== 'whole' || content.length < converted.length
+  const { format, length } = converted
+  const isCut = converted.content.length < length
+  // The end of a part could be a part of a secret.
+  const part = isCut ? redact.beginning(converted.content) : converted.content
+  const notice = noticeOf({ ...converted, content: part }, { ending: body.ending, read })
+  const content = redact.text(part)
+  const truncated = body.ending !== 'whole' || isCut
   return { ...facts, size, format, content, truncated, ...(notice && { notice }) }
 }
 
-async function convertBody({ facts, body, url }: Fetched, wanted: Wanted): Promise<Converted> {
+type Page = Pick<Fetched, 'facts' | 'body' | 'url'>
+
+async function convertBody({ facts, body, url }: Page, wanted: Wanted): Promise<Converted> {
   const late = AbortSignal.timeout(wanted.clock.leftMs())
   const page = {
     bytes: body.bytes,

@@ -1,4 +1,5 @@
 import { ToolError } from '../capability.ts'
+import type { Redact } from '../redact.ts'
 import { matchesDomain, plainHost } from './domains.ts'
 import type { Settings } from './settings.ts'
 
@@ -6,8 +7,17 @@ export type FetchRequest = {
   method: 'GET' | 'HEAD'
   rules: Settings
   fetch: typeof fetch
+  secrets: RequestSecrets
   /** Aborts at the time limit and with the call. */
   signal: AbortSignal
+}
+
+/** The secrets of a call. */
+export type RequestSecrets = {
+  /** Headers for a URL. Contract: throws ApiErrors about secrets. */
+  headersFor: (url: URL) => Promise<Record<string, string>>
+  /** Removes the secrets sent so far. */
+  redact: () => Redact
 }
 
 /**
@@ -29,17 +39,20 @@ export async function request(
     await response.body?.cancel()
     if (seen.size > asked.rules.redirects_max) {
       throw new ToolError(
-        `${url.host} redirects once more, to ${shown(next)}; redirects are limited to ${asked.rules.redirects_max}.`,
+        `${url.host} redirects once more, to ${shown(next, asked)}; redirects are limited to ${asked.rules.redirects_max}.`,
       )
     }
     url = checked(next, asked.rules)
     if (seen.has(withoutFragment(url))) {
-      throw new ToolError(`The page redirects in a circle, back to ${shown(url.href)}.`)
+      throw new ToolError(`The page redirects in a circle, back to ${shown(url.href, asked)}.`)
     }
   }
 }
 
-const shown = (address: string) => (address.length > 300 ? `${address.slice(0, 300)}…` : address)
+function shown(address: string, { secrets }: FetchRequest): string {
+  const text = secrets.redact().text(address)
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text
+}
 
 function withoutFragment(url: URL): string {
   const plain = new URL(url)
@@ -82,7 +95,11 @@ function checked(given: string, { allowed_domains, blocked_domains }: Settings):
   return url
 }
 
-async function ask(url: URL, { method, rules, fetch, signal }: FetchRequest): Promise<Response> {
+async function ask(
+  url: URL,
+  { method, rules, fetch, signal, secrets }: FetchRequest,
+): Promise<Response> {
+  const secret = await secrets.headersFor(url)
   try {
     return await fetch(url.href, {
       method,
@@ -91,6 +108,7 @@ async function ask(url: URL, { method, rules, fetch, signal }: FetchRequest): Pr
       headers: {
         'user-agent': rules.user_agent,
         accept: 'text/html, application/xhtml+xml, text/*;q=0.9, application/json;q=0.9, */*;q=0.5',
+        ...secret,
       },
     })
   } catch (error) {

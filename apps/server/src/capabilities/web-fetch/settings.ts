@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { SecretHeaders } from '../secret-refs.ts'
 import { Domains } from './domains.ts'
 
 /** Config of `web_fetch`, for agents and sessions. */
@@ -64,6 +65,7 @@ export const WebFetchConfig = Type.Object(
         description: 'Format of HTML for calls without one: raw, markdown or text; by default raw.',
       }),
     ),
+    secret_headers: SecretHeaders,
   },
   { additionalProperties: false },
 )

@@ -191,6 +191,7 @@ const keptByCancel = {
   'budget.exhausted': 'dropped',
   'budget.paused': 'dropped',
   'budget.resumed': 'dropped',
+  'feedback.given': 'dropped',
   'turn.completed': 'dropped',
   'turn.failed': 'dropped',
   'turn.cancelled': 'dropped',

@@ -69,7 +69,7 @@ export async function openSession(
   checkCombination(list, { ...both, clientTools })
   if (wanted.model_id) await checkModel(db, modelScope(node.config, orgId), wanted.model_id)
   const model_id = wanted.model_id ?? agent.default_model_id ?? null
-  const seed = wanted.messages ? await seedOf(db, orgId, wanted.messages) : undefined
+  const seed = wanted.messages ? await seedOf(db, { orgId, user }, wanted.messages) : undefined
   const limits = fileLimits(node.config)
   const mounts = joinedFiles(
     mountsOf(capabilities, both),

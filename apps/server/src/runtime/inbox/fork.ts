@@ -25,6 +25,7 @@ import { contentText, emptyTurn, fold, hasEnded, type LoggedEvent } from '../log
 import { addUsage } from '../log/usage.ts'
 import type { Node } from '../node.ts'
 import { cancelledCalls, cancelledEvent, idledEvent } from './cancel.ts'
+import { feedbackAsOf } from './feedback.ts'
 
 export type Fork = {
   orgId: string
@@ -106,6 +107,7 @@ async function stateAsOf(db: Db, sessionId: string, { source, sequence }: At): P
     idledAt: idled?.ts ?? null,
     context: await contextAsOf(db, sessionId, sequence),
     lastTurn: await lastTurn(db, sessionId, { upTo: sequence, ending }),
+    feedback: await feedbackAsOf(db, sessionId, sequence),
     ending,
   }
 }

@@ -96,6 +96,32 @@ test('a retake with another message edits it, also the first one of a session', 
   assert.equal((await get(session.id)).superseded_by, body.session.id)
 })
 
+test('a retake keeps the facts of its message, replaces or removes them', async (t) => {
+  const { vendor, server, session, say, idle } = await start(t)
+  const fact = (value: string) => [{ description: 'Page that the user sees', value }]
+  const sent = await say(session.id, 'one', { context: fact('/old') })
+  const retake = (id: string, message_id: string, context?: unknown) =>
+    server.call('POST', `/v1/sessions/${id}/retake`, { message_id, context })
+  for (const context of ['/new', Array(33).fill(fact('/new')[0]), fact('x'.repeat(70_000))]) {
+    const { status, body } = await retake(session.id, sent.id, context)
+    assert.deepEqual([status, body.code], [400, 'invalid_request'])
+  }
+  let at = { session, message: sent }
+  const given = [undefined, fact('/new'), null, []]
+  for (const context of given) {
+    const { status, body } = await retake(at.session.id, at.message.id, context)
+    assert.equal(status, 201)
+    await idle(body.session.id, body.message.sequence)
+    const repeated = await retake(at.session.id, at.message.id, context)
+    assert.deepEqual([repeated.status, repeated.body.message], [200, body.message])
+    const other = await retake(at.session.id, at.message.id, fact('/other'))
+    assert.deepEqual([other.status, other.body.code], [409, 'session_superseded'])
+    at = body
+  }
+  const pages = vendor.requests.map(({ body }) => JSON.stringify(body).match(/\/(old|new)/g))
+  assert.deepEqual(pages, [['/old'], ['/old'], ['/new'], ['/new'], null])
+})
+
 test('simultaneous retakes of one message are one retake, and the key moves once', async (t) => {
   const { messages, session, agent, get, list, retake } = await start(t, 'one')
   const { id } = messages[0]

@@ -1,4 +1,5 @@
 import type { EventDataOf, EventMessage, NewRetake, Session } from '@outlast/contract'
+import { checkTurnSettings } from '../../capabilities/turn-settings.ts'
 import { ApiError } from '../../errors.ts'
 import { databaseNow, newId } from '../../ids.ts'
 import { atomically, type Db } from '../../store/database.ts'
@@ -43,24 +44,19 @@ export async function retakeMessage(
   const source = await getForkSource(db, orgId, sessionId)
   const original = await findOriginal(db, sessionId, wanted.message_id)
   const sequence = original.sequence - 1
-  const content = await contentOf(db, {
-    orgId,
-    sessionId,
-    ownOnly,
-    wanted,
-    original: original.message,
-  })
+  const about = { orgId, sessionId, ownOnly, wanted, original: original.message }
+  const changed = await messageOf(db, about)
   await checkFork(node, db, { orgId, source, sequence })
   return atomically(db, async (db) => {
     const id = newId('session')
     const superseded = await supersede(db, { orgId, sessionId, by: id, kind: 'retake' })
     if (!superseded.isDone)
-      return earlierRetake(db, { orgId, sessionId, sequence, content, superseded })
+      return earlierRetake(db, { orgId, sessionId, sequence, changed, superseded })
     const taken = { id, key: superseded.key }
     const fork = { orgId, sessionId, source, sequence, changes: {}, taken }
     const { id: forkId } = await forkSession(node, db, fork)
     const created_at = new Date(databaseNow()).toISOString()
-    const message = { ...original.message, id: newId('message'), content, created_at }
+    const message = { ...changed, id: newId('message'), created_at }
     const sent = { orgId, sessionId: forkId, message, traceparent, mayBegin: true }
     const accepted = await acceptInput(node, db, { ...sent, onBusy: 'steer' })
     const session = await getSession(db, orgId, forkId)
@@ -85,6 +81,15 @@ type Wanted = Pick<RetakeOptions, 'orgId' | 'sessionId' | 'wanted'> & {
   original: EventMessage
 }
 
+/** The original message with the changes of the caller. */
+async function messageOf(db: Db, { original, ...about }: Wanted): Promise<EventMessage> {
+  const { context: earlier, ...kept } = original
+  const { context: given } = about.wanted
+  const context = given == null ? earlier : checkTurnSettings({ context: given }).context
+  const content = await contentOf(db, { original, ...about })
+  return { ...kept, content, ...(context && { context }) }
+}
+
 async function contentOf(
   db: Db,
   { orgId, sessionId, ownOnly, wanted: { message }, original }: Wanted,
@@ -98,14 +103,18 @@ type Earlier = {
   orgId: string
   sessionId: string
   sequence: number
-  content: EventMessage['content']
+  changed: EventMessage
   superseded: Supersession
 }
+
+/** The fields in which a repeat equals the first call. */
+const contentAndContext = ({ content, context = null }: EventMessage) =>
+  JSON.stringify([content, context])
 
 /** The session and the message of an earlier retake, if that was the same one. */
 async function earlierRetake(
   db: Db,
-  { orgId, sessionId, sequence, content, superseded }: Earlier,
+  { orgId, sessionId, sequence, changed, superseded }: Earlier,
 ): Promise<Retaken> {
   const { by } = superseded
   if (by === null) throw new ApiError('session_not_idle')
@@ -115,7 +124,7 @@ async function earlierRetake(
   const read = { after: sequence, types: ['input.message'], limit: 1 }
   const [row] = isSameCut ? await readEvents(db, by, read) : []
   const message = row && messageIn(row)
-  if (!message || JSON.stringify(message.content) !== JSON.stringify(content)) {
+  if (!message || contentAndContext(message) !== contentAndContext(changed)) {
     throw new ApiError('session_superseded', by)
   }
   return { session, message, sequence: row.sequence }

@@ -24,10 +24,14 @@ const partsOf: Record<SeedMessage['role'], readonly string[]> = {
  * Contract: throws 400 for parts that the role cannot have, `tool_call_unpaired`,
  * `image_unknown` and `history_too_large`.
  */
-export async function seedOf(db: Db, orgId: string, given: readonly SeedMessage[]): Promise<Seed> {
+export async function seedOf(
+  db: Db,
+  of: { orgId: string; user: string | null },
+  given: readonly SeedMessage[],
+): Promise<Seed> {
   const messages: SeedMessage[] = []
   for (const message of given) {
-    messages.push({ ...message, content: await withImageNames(db, { orgId }, message.content) })
+    messages.push({ ...message, content: await withImageNames(db, of, message.content) })
   }
   const open = new Map<string, string>()
   const seen = new Set<string>()

@@ -70,6 +70,7 @@ const counters: { [T in EventType]: Counter<T> | 'ignored' } = {
   // Counted by the node that ends it.
   'turn.cancelled': 'ignored',
   'session.idled': 'ignored',
+  'feedback.given': 'ignored',
 }
 
 type Metadata = EventDataOf<'llm.generation'>['metadata']

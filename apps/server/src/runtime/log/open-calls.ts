@@ -7,6 +7,8 @@ import type {
   QuestionOutcome,
   ToolCall,
 } from '@outlast/contract'
+import { toolKeyText } from '@outlast/sdk/turn-steps'
+import { textHash } from '../../store/stored-texts.ts'
 
 /** A step of a turn: reasoning, or the tools of one reply. */
 export type StepIds = { execId: string; spanId: string }
@@ -51,6 +53,10 @@ export type OpenCall = {
 }
 
 export type AnsweredQuestions = { questions: readonly Question[]; outcome: QuestionOutcome }
+
+/** The same for every attempt of a started call. */
+export const idempotencyKeyOf = (sessionId: string, turnId: string, { startedAt }: OpenCall) =>
+  textHash(toolKeyText(sessionId, turnId, startedAt!))
 
 /** The calls that a turn waits for when nothing else is left to do. Contract: pure. */
 export function waitingCalls({ calls }: OpenAct): readonly OpenCall[] {

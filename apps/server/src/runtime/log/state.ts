@@ -319,6 +319,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'turn.failed': ended,
   'turn.cancelled': (turn, { sequence }) => ({ ...turn, cancelledAt: sequence, unseen: [] }),
   'session.idled': ended,
+  'feedback.given': 'ignored',
 }
 
 /** Number of invalid answers that the model may correct. */

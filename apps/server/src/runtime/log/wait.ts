@@ -93,4 +93,5 @@ const goesOnWith: { [T in EventType]: Reader<T> | 'ignored' } = {
   'turn.failed': 'ignored',
   'turn.cancelled': 'ignored',
   'session.idled': 'ignored',
+  'feedback.given': 'ignored',
 }

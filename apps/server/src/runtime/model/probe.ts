@@ -10,7 +10,8 @@ import { callModel, ModelCallError, modelFailureSentence } from './call.ts'
 const trialMs = 20_000
 
 /**
- * Makes one small streaming call to a model and closes it at the first delta.
+ * Makes one small streaming call to a model and closes it at the first delta. `key`: replaces the
+ * stored one.
  * Contract: the result has the error, in the vendor's words where available; for callers that may
  * change the provider.
  */
@@ -18,20 +19,22 @@ export async function tryModel(
   node: Node,
   orgId: string,
   route: ModelRoute,
+  key?: string,
 ): Promise<ProviderTestResult> {
   const about = { model_id: route.id, model: route.model_id }
   const begun = performance.now()
   try {
-    await ask(node, orgId, route)
+    await ask(node, orgId, key === undefined ? route : { ...route, api_key: null }, key)
     return { ok: true, ...about, latency_ms: Math.round(performance.now() - begun) }
   } catch (error) {
     return { ok: false, ...about, ...problemOf(error) }
   }
 }
 
-async function ask(node: Node, orgId: string, route: ModelRoute): Promise<void> {
+async function ask(node: Node, orgId: string, route: ModelRoute, key?: string): Promise<void> {
   const { provider_id: id, provider_type: type, base_url: baseUrl, api_key: sealed } = route
-  const connection = await connectionOf(node, { orgId, id, type, baseUrl, sealed })
+  const stored = await connectionOf(node, { orgId, id, type, baseUrl, sealed })
+  const connection = { ...stored, ...(key !== undefined && { apiKey: key }) }
   if (!providers[type].local && !connection.apiKey && !connection.baseUrl) {
     throw new KnownFailure('not_configured', 'The provider has no key.')
   }

@@ -6,6 +6,7 @@ import {
   imagesIn,
   textOfResult,
 } from '../../store/sessions/conversation.ts'
+import type { Turn } from '../journal/attempt.ts'
 import type { ReplyPart } from './reply.ts'
 import { type Signer, signedParts } from './signature.ts'
 
@@ -15,12 +16,22 @@ type UserMessage = PromptMessage<'user'>
 type ResultPart = Extract<EventMessage['content'][number], { type: 'tool_result' }>
 type CallPart = Extract<EventMessage['content'][number], { type: 'tool_call' }>
 
-/** The controls of the newest message. */
-export function newestControls(entries: readonly ConversationEntry[]): Controls {
-  const newest = entries.findLast(
+/**
+ * The controls of the newest message. A limit of the output holds for the turn until a message
+ * names another one.
+ */
+export function controlsOf({
+  conversation: { entries },
+  taken,
+}: Pick<Turn, 'conversation' | 'taken'>): Controls {
+  const sent = entries.filter(
     ({ message, isCorrection }) => message.role === 'user' && !isCorrection,
   )
-  return newest?.message.controls ?? {}
+  const first = sent.findIndex(({ message }) => message.id === taken.turn_input)
+  const limits = first === -1 ? [] : sent.slice(first)
+  const limit = limits.findLast(({ message }) => message.controls?.max_output_tokens)
+  const { max_output_tokens } = limit?.message.controls ?? {}
+  return { ...sent.at(-1)?.message.controls, ...(max_output_tokens && { max_output_tokens }) }
 }
 
 /** Converts an agent's tools to the form of the AI SDK. */

@@ -35,7 +35,7 @@ import { type Fitting, fit, tokensIn } from './compact.ts'
 import { type Effort, effortFor } from './effort.ts'
 import { promptWithImages } from './images.ts'
 import { type OutputOptions, withOutput } from './output-format.ts'
-import { newestControls, promptOf, promptTools } from './prompt.ts'
+import { controlsOf, promptOf, promptTools } from './prompt.ts'
 import { type ModelCallOutcome, type ModelRequest, recordResult } from './record.ts'
 import { agentMessage, emptyReply, type ModelReply, withOneCall } from './reply.ts'
 import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
@@ -43,7 +43,11 @@ import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
 export type ReasonAction = Extract<Action, { kind: 'reason' }>
 
 /** A model call with its settings. */
-type ModelCallPlan = ModelRequest & { effort: Effort | undefined }
+type ModelCallPlan = ModelRequest & {
+  effort: Effort | undefined
+  /** Limit of output tokens that the message sets. */
+  outputMax: number | undefined
+}
 
 /** The model, its route and its key. */
 type Vendor = { route: ModelRoute; model: VendorModel; secret: string | undefined }
@@ -60,7 +64,7 @@ export async function reason(turn: Turn, action: ReasonAction): Promise<void> {
 }
 
 async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<ModelCallPlan> {
-  const controls = newestControls(turn.conversation.entries)
+  const controls = controlsOf(turn)
   const route = await routeOf(turn, controls.model_id)
   const profile = route && profileOf(route.provider_type, route.model_id)
   const metadata = {
@@ -72,6 +76,7 @@ async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Model
     route,
     profile,
     effort: effortFor(profile, controls.reasoning?.effort),
+    outputMax: controls.max_output_tokens ?? undefined,
     open,
     messageId: open.messageId ?? newId('message'),
     metadata,
@@ -222,15 +227,22 @@ function attemptsOf(turn: Turn, plan: ModelCallPlan, vendor: Vendor & { before: 
   }
 }
 
-function estimateOf(turn: Turn, { profile, open }: ModelCallPlan, route: ModelRoute) {
+function estimateOf(turn: Turn, plan: ModelCallPlan, route: ModelRoute) {
+  const { profile, open } = plan
   const inputTokens = tokensIn(turn) + tokensOfDrafts(turn)
-  const outputTokens = outputTokensOf(turn, profile)
+  const outputTokens = outputTokensOf(turn, plan)
   return estimateCall(turn, { route, profile, execId: open.execId, inputTokens, outputTokens })
 }
 
 /** The most tokens of output that a call asks for. */
-const outputTokensOf = ({ node: { config } }: Turn, profile: ModelProfile | undefined) =>
-  profile?.limits ? outputTokensMax(profile.limits) : Math.floor(config.CONTEXT_TOKENS_UNKNOWN / 2)
+const outputTokensOf = (
+  { node: { config } }: Turn,
+  { profile, outputMax = Number.POSITIVE_INFINITY }: Pick<ModelCallPlan, 'profile' | 'outputMax'>,
+) => {
+  const { limits } = profile ?? {}
+  const most = limits ? outputTokensMax(limits) : Math.floor(config.CONTEXT_TOKENS_UNKNOWN / 2)
+  return Math.min(most, outputMax)
+}
 
 /** Keeps the partial text of a reply for a cancel or a handover. */
 function interrupted(
@@ -306,19 +318,22 @@ async function optionsFor(
   const sees = seesImages(profile)
   const shown = await promptWithImages(turn, model, { prompt, sees, imageLengthMax })
   plan.omittedImages = shown.omitted
+  // A budget grants at most the limit of the message.
+  const limit = turn.granted ?? (plan.outputMax && outputTokensOf(turn, plan))
   const options = {
     prompt: shown.prompt,
     tools: promptTools(agent),
     providerOptions: { llmsim: { attempt, scripts: node.config.SIMULATED_SCRIPTS } },
     ...(effort && { reasoning: effort }),
-    ...(turn.granted !== undefined && { maxOutputTokens: turn.granted }),
+    ...(limit !== undefined && { maxOutputTokens: limit }),
     ...contextFor(turn, plan),
   }
-  const most = turn.granted ?? (profile?.limits && outputTokensMax(profile.limits))
+  const most = limit ?? (profile?.limits && outputTokensMax(profile.limits))
   const asked = withOutput(turn, { type, profile }, options)
   // Vendors refuse the option in a call without tools.
   const oneCall = turn.limits.oneCall && agent.tools.size > 0
-  const about = { sessionId: run.sessionId, outputTokensMax: most, oneCall }
+  const { sessionId } = run
+  const about = { sessionId, modelId: route.model_id, outputTokensMax: most, oneCall }
   return { ...asked, options: tune(asked.options, about) }
 }
 

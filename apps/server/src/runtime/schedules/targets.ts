@@ -15,6 +15,7 @@ import { findAgent } from '../../store/models/agents.ts'
 import type { ModelScope } from '../../store/models/model-scope.ts'
 import { checkModel } from '../../store/models/models.ts'
 import type { ExecutionOutcome } from '../../store/schedules/schedule-executions.ts'
+import { findScheduleCreator } from '../../store/schedules/schedules.ts'
 import { findSequence } from '../../store/sessions/messages.ts'
 import { countRunningTurns } from '../../store/sessions/turns.ts'
 import { acceptInput, checkImages } from '../inbox/accept.ts'
@@ -188,14 +189,15 @@ async function sendMessage(node: Node, db: Db, task: Task) {
 
 async function startSession(node: Node, db: Db, task: Task) {
   const { text, message: said, ...wanted } = task.target.input as StartSessionInput
-  const { orgId, sessionId } = task
+  const { orgId, sessionId, scheduleId } = task
   const message = messageOf(task, { text, message: said })
   const { turnsMax } = node.quotas
   // Checked before a session is created: a refusal must leave nothing behind.
   if (turnsMax !== null && (await countRunningTurns(db, orgId, turnsMax)) >= turnsMax) {
     throw new ApiError('too_many_turns')
   }
-  await openSession(node, db, { orgId, wanted, id: sessionId })
+  const creator = await findScheduleCreator(db, orgId, scheduleId)
+  await openSession(node, db, { orgId, wanted, id: sessionId, creator })
   const posted = { orgId, sessionId, message, onBusy: 'steer' as const, mayBegin: false }
   return { message, sessionId, ...(await acceptInput(node, db, { ...posted, turnsMax: null })) }
 }

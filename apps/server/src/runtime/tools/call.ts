@@ -50,7 +50,7 @@ export async function runTool(run: ToolRun): Promise<ToolOutcome> {
   }
 }
 
-type Attempted = Pick<ToolOutcome, 'success' | 'status' | 'result' | 'error'>
+type Attempted = Pick<ToolOutcome, 'success' | 'status' | 'result' | 'error' | 'error_code'>
 
 const failure = (status: ToolOutcome['status'], error: string): Attempted => ({
   success: false,
@@ -78,7 +78,10 @@ async function attempt(run: ToolRun): Promise<Attempted> {
     }
     if (error instanceof TimeLimitError) return failure('timeout', timeoutError(timeoutMs))
     if (error instanceof CallInterruptedError) return interrupted(error.changedFiles)
-    return failure('error', messageOf(run, error))
+    const failed = failure('error', messageOf(run, error))
+    return error instanceof ApiError && error.status !== 500
+      ? { ...failed, error_code: error.code }
+      : failed
   }
 }
 

@@ -18,6 +18,7 @@ import { eventually } from '../../../test/waiting.ts'
 import { emptyProject, type Project } from '../../authoring/project.ts'
 import type { Tool, ToolContext } from '../../capabilities/capability.ts'
 import { builtins } from '../../capabilities/index.ts'
+import { textHash } from '../../store/stored-texts.ts'
 
 /** The code of a node: its tools, the prompt of their capability, and a project. */
 type Code = { tools: Tool[]; prompt?: string; project?: Project }
@@ -191,6 +192,8 @@ test('an interrupted call whose tool now requires approval waits for it, and kee
   const events = await untilIdle(t, after, session.id)
   assert.deepEqual(outcomeOf(events).result, [{ type: 'text', text: '"new"' }])
   assert.deepEqual(keys, [key])
+  const { sequence, context } = events.find(({ type }) => type === 'tool.started')!
+  assert.equal(key, textHash(`${session.id} ${context.turn_id} ${sequence}`))
 })
 
 test('an interrupted call that a new hook denies does not run again', async (t) => {

@@ -5,10 +5,9 @@ import { toolBudgets } from '../../store/budgets/session-budgets.ts'
 import type { FileTarget } from '../../store/files/file-changes.ts'
 import { openFiles } from '../../store/files/session-files.ts'
 import { openStorage } from '../../store/files/session-storage.ts'
-import { textHash } from '../../store/stored-texts.ts'
 import type { Turn } from '../journal/attempt.ts'
-import type { OpenCall } from '../log/open-calls.ts'
-import { newestControls } from '../model/prompt.ts'
+import { idempotencyKeyOf, type OpenCall } from '../log/open-calls.ts'
+import { controlsOf } from '../model/prompt.ts'
 import { fileLimits } from '../node.ts'
 
 /** Target of file changes of a call: its session, while its attempt at the turn is current. */
@@ -27,7 +26,7 @@ export function toolContext(
   { target, ...limits }: Limits & { target: FileTarget },
 ): ToolContext {
   const { node, run } = turn
-  const { call, startedAt } = open
+  const { call } = open
   const { db, bus, grep, secrets, quotas } = node
   const { orgId, sessionId, turnId } = run
   const by = target.by && { ...target.by, signal: limits.signal }
@@ -39,10 +38,10 @@ export function toolContext(
     user: turn.taken.user_id ?? undefined,
     turnId,
     callId: call.id,
-    idempotencyKey: textHash(`${sessionId} ${turnId} ${startedAt}`),
+    idempotencyKey: idempotencyKeyOf(sessionId, turnId, open),
     traceparent: traceparentOf(turn, open),
     locale: turn.taken.locale ?? undefined,
-    hints: { ...turn.taken.hints, ...newestControls(turn.conversation.entries).hints },
+    hints: { ...turn.taken.hints, ...controlsOf(turn).hints },
     networkAccess: turn.limits.networkAccess,
     files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
     budgets: () => toolBudgets(db, orgId, sessionId),
