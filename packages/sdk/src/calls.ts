@@ -81,6 +81,7 @@ const roles = {
   'turn.failed': 'outcome',
   'turn.cancelled': 'outcome',
   'session.idled': 'ignored',
+  'feedback.given': 'ignored',
 } satisfies Record<EventType, 'request' | 'outcome' | 'ignored'>
 
 /** Types of events that end the wait of a call. */
@@ -98,10 +99,11 @@ export function createCalls(
   {
     signal,
     tools = [],
+    toolNamed = (name) => tools.find(({ definition }) => definition.name === name),
     onApproval,
     onQuestions,
     onError,
-  }: CallHandlers & { onError: (error: unknown) => void },
+  }: CallHandlers & Partial<ToolLookup> & { onError: (error: unknown) => void },
 ) {
   const session = { http, sessionId }
   const claimed = claimsOf(http)
@@ -183,7 +185,7 @@ export function createCalls(
     /** Starts the calls that an event requests, and stops those that it ends. */
     take(event: Event) {
       turnId = event.context.turn_id ?? turnId
-      const handlers = { tools, onApproval, onQuestions }
+      const handlers = { toolNamed, onApproval, onQuestions }
       for (const [key, work] of worksIn(session, event, handlers)) {
         begin(key, event.sequence ?? 0, work)
       }
@@ -194,7 +196,10 @@ export function createCalls(
   }
 }
 
-type Handlers = { tools: readonly ClientTool[] } & {
+/** Finds a tool that runs here. A later event of the same call looks again. */
+export type ToolLookup = { toolNamed: (name: string) => ClientTool | undefined }
+
+type Handlers = ToolLookup & {
   [Name in 'onApproval' | 'onQuestions']: CallHandlers[Name]
 }
 
@@ -202,7 +207,7 @@ type Handlers = { tools: readonly ClientTool[] } & {
 function worksIn(
   session: Session,
   event: Event,
-  { tools, onApproval, onQuestions }: Handlers,
+  { toolNamed, onApproval, onQuestions }: Handlers,
 ): [key: string, work: Work][] {
   if (event.type === 'tool.approval_requested') {
     if (!onApproval) return []
@@ -218,7 +223,7 @@ function worksIn(
       const work: Work = (signal) => answerQuestions(session, { asked, onQuestions }, signal)
       return [[questionsOf(call.id, event.sequence ?? 0), work]]
     }
-    const tool = tools.find(({ definition }) => definition.name === call.name)
+    const tool = toolNamed(call.name)
     if (!tool) return []
     return [[resultOf(call.id), (signal) => answer(session, { call, tool }, signal)]]
   })

@@ -100,6 +100,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     return { ...state, turnId: event.data.turn_id, ended: event, isUnseen: true }
   },
   'session.idled': (state) => ({ ...state, isOver: true }),
+  'feedback.given': 'ignored',
 }
 
 const isFor = ({ of }: Following, messageId: string | undefined) =>

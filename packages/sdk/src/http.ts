@@ -107,8 +107,8 @@ export function createHttp(client: ClientOptions) {
     const key = options.idempotencyKey ?? (hasEffect ? newKey() : undefined)
     for (let attempt = 0; ; attempt += 1) {
       options.signal?.throwIfAborted()
-      const headers = await headersOf(client, sent, options, key)
       try {
+        const headers = await headersOf(client, sent, options, key)
         const init: RequestInit = { method, headers, body, redirect: 'manual' }
         return await limited(limitOf(client, options), options.signal, (signal) =>
           exchange(url, { ...init, signal }, read),
@@ -378,7 +378,7 @@ function queryOf(query: Query = {}): string {
 }
 
 /** Not `randomUUID`, which browsers only have on secure pages. */
-function newKey(): string {
+export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -17,8 +17,20 @@ export type { OutputOf, OutputSchema } from './output.ts'
 export type { List, Page } from './page.ts'
 export type { ConnectionOptions } from './reader.ts'
 export type { SendOptions, SessionHandle } from './session.ts'
+export { createSessionClient, type SessionClient } from './session-client.ts'
+export type { SessionSnapshot, SessionWaiting } from './session-snapshot.ts'
+export {
+  createSessionStore,
+  type SessionActions,
+  type SessionStore,
+  type SessionStoreOptions,
+} from './session-store.ts'
+export { sharedSessionStore } from './shared-stores.ts'
 export type { StandardSchemaV1 } from './standard-schema.ts'
+export type { SessionTarget } from './store-core.ts'
+export type { StoreSendOptions } from './store-sending.ts'
 export type { StreamOptions } from './stream.ts'
+export { type IssuedToken, tokenFrom } from './token-source.ts'
 export { addEvent, emptyTranscript } from './transcript.ts'
 export {
   type AgentMessage,

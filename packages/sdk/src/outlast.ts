@@ -8,6 +8,7 @@ import { type ClientOptions, createHttp } from './http.ts'
 import { nounsOf } from './nouns.ts'
 import { sessionOf } from './session.ts'
 import { tokens } from './tokens.ts'
+import { toolRunner } from './tool-runner.ts'
 import { users } from './users.ts'
 import { taskWebhooks } from './webhooks.ts'
 
@@ -46,6 +47,7 @@ function clientOf(options: ClientOptions) {
     tokens: tokens(http),
     users: users(http),
     taskWebhooks: taskWebhooks(http),
+    runTools: toolRunner(http),
     /** Returns a handle of a session, with `send`, `resume` and `events`. Sends nothing. */
     session: (session: string | Pick<Session, 'id'>) =>
       sessionOf(http, typeof session === 'string' ? session : session.id),

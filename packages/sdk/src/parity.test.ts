@@ -34,6 +34,17 @@ const search = {
   tool_name: 'add',
   q: 'x',
 }
+const states = { status: 'idle', outcome: 'failed', feedback: 'up', waiting: true } as const
+const marks = { key: 'x', tag: 'x', search: 'x', q: 'x', user: 'x', legal_hold: true, pinned: true }
+const ofSessions = {
+  ...states,
+  ...marks,
+  agent_id: id,
+  model_id: id,
+  forked_from: id,
+  cost_above: 1,
+}
+const created = { since: 'x', until: 'x', sort: 'created_at', order: 'desc' } as const
 const agent = { name: 'Ada', system_prompt: 'You are Ada.' }
 const budget = {
   subject_type: 'agent' as const,
@@ -114,20 +125,7 @@ const methods: Record<string, Called | Called[]> = {
   get_harness: (o) => o.harnesses.get(id),
   list_harness_examples: (o) => o.harnesses.examples(),
   get_capability: (o) => o.capabilities.get(id),
-  list_sessions: (o) =>
-    o.sessions.list({
-      ...page,
-      agent_id: id,
-      key: 'x',
-      status: 'idle',
-      outcome: 'failed',
-      waiting: true,
-      tag: 'x',
-      search: 'x',
-      user: 'x',
-      legal_hold: true,
-      pinned: true,
-    }),
+  list_sessions: (o) => o.sessions.list({ ...page, ...ofSessions, ...created }),
   list_waiting: (o) => o.waiting.list({ ...page, type: 'approval', agent_id: id, session_id: id }),
   create_session: (o) => o.sessions.create({ agent_id: id }),
   get_session: (o) => o.sessions.get(id),
@@ -143,6 +141,7 @@ const methods: Record<string, Called | Called[]> = {
   fork_session: (o) => o.sessions.fork(id),
   retake_message: (o) => o.sessions.retake(id, { message_id: id }),
   retry_session: (o) => o.sessions.retry(id),
+  give_feedback: (o) => o.sessions.giveFeedback(id, { message_id: id, rating: 'up' }),
   create_message: (o) => o.messages.create(id, said),
   list_messages: (o) => o.messages.list(id, page),
   submit_tool_results: (o) => o.sessions.submitToolResults(id, tools),
@@ -183,6 +182,9 @@ const methods: Record<string, Called | Called[]> = {
   delete_image: (o) => o.images.delete(id),
   stream_sse: (o) => o.events.stream(id, { ...place, accumulated: true }),
   stream_changes: (o) => o.changes.stream(),
+  create_share: (o) => o.sessions.createShare(id),
+  list_shares: (o) => o.sessions.listShares(id, page),
+  delete_share: (o) => o.sessions.revokeShare(id, 'share'),
   create_session_token: (o) => o.sessions.createToken(id),
   list_session_tokens: (o) => o.sessions.listTokens(id, page),
   delete_session_token: (o) => o.sessions.revokeToken(id, 'token'),

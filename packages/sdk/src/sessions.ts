@@ -2,10 +2,13 @@ import type {
   CancelTurnResponse,
   ContextReport,
   ExportSessionQuery,
+  Feedback,
+  NewFeedback,
   NewFork,
   NewRetake,
   NewSession,
   NewSessionToken,
+  NewShare,
   PageQuery,
   Preview,
   Retake,
@@ -16,6 +19,8 @@ import type {
   SessionStats,
   SessionToken,
   SessionTokenInfo,
+  Share,
+  ShareInfo,
   Why,
 } from '@outlast/contract'
 import { sessionBudgets } from './budgets.ts'
@@ -26,7 +31,10 @@ import { answers, storedValues } from './session-answers.ts'
 export function sessions(http: Http) {
   const { call, bytes } = http
   return {
-    /** Lists sessions, newest first, filtered by agent, key, status, tag, legal hold or text. */
+    /**
+     * Lists sessions, newest first, with filters such as agent, status, cost and time. `q` searches
+     * the texts of conversations.
+     */
     list: (query?: SessionQuery, options?: CallOptions) =>
       listOf<Session>(http, '/v1/sessions', query, options),
     /** Counts sessions by status. */
@@ -70,6 +78,12 @@ export function sessions(http: Http) {
      */
     retake: (id: string, body: NewRetake, options?: CallOptions) =>
       call<Retake>('POST', path`/v1/sessions/${id}/retake`, { body }, options),
+    /**
+     * Rates a message or a turn. A later rating replaces that of the same caller, and null
+     * withdraws it. `feedback_full`.
+     */
+    giveFeedback: (id: string, body: NewFeedback, options?: CallOptions) =>
+      call<Feedback>('POST', path`/v1/sessions/${id}/feedback`, { body }, options),
     /** Retries the latest turn, which failed: `turn_not_failed`. `outlast.session` follows it. */
     retry: (id: string, options?: CallOptions) =>
       call<RetriedTurn>('POST', path`/v1/sessions/${id}/retry`, {}, options),
@@ -88,6 +102,15 @@ export function sessions(http: Http) {
     /** Revokes a token. All nodes refuse it within a second. */
     revokeToken: (id: string, tokenId: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/sessions/${id}/tokens/${tokenId}`, {}, options),
+    /** Creates a link with which anyone can read the session: its `path` on the server. */
+    createShare: (id: string, body: NewShare = {}, options?: CallOptions) =>
+      call<Share>('POST', path`/v1/sessions/${id}/shares`, { body }, options),
+    /** Lists the valid links to a session, newest first, without their tokens. */
+    listShares: (id: string, query?: PageQuery, options?: CallOptions) =>
+      listOf<ShareInfo>(http, path`/v1/sessions/${id}/shares`, query, options),
+    /** Revokes a link. All nodes refuse it within a second. */
+    revokeShare: (id: string, shareId: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/sessions/${id}/shares/${shareId}`, {}, options),
     ...storedValues(http),
     ...answers(http),
     ...sessionBudgets(http),

@@ -1,14 +1,17 @@
-import type { Event, EventType, ToolCall } from '@outlast/contract'
+import type { Event, EventDataOf, EventType, ToolCall } from '@outlast/contract'
+import { withFeedback } from './feedback.ts'
 import { textOf } from './follow.ts'
 import {
   type AgentMessage,
   append,
   close,
+  findItem,
   type NoticeType,
   openItem,
   replace,
   type ToolCallItem,
   type Transcript,
+  type TranscriptItem,
 } from './transcript-items.ts'
 
 export const emptyTranscript: Transcript = {
@@ -27,9 +30,9 @@ export const emptyTranscript: Transcript = {
  * message, a page renders the sections that are new objects
  * (`useReducer(addEvent, emptyTranscript)`).
  * Contract: pure. The cost does not depend on the length of the conversation or of the streamed
- * message. A stored event that was added before changes nothing. Events can start anywhere in a
- * log; earlier items are then missing. After a turn, the transcript equals that of the stored
- * events.
+ * message, except for feedback, whose item is searched from the end. A stored event that was added
+ * before changes nothing. Events can start anywhere in a log; earlier items are then missing. After
+ * a turn, the transcript equals that of the stored events.
  */
 export function addEvent(transcript: Transcript, event: Event): Transcript {
   const { sequence } = event
@@ -52,7 +55,8 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
     if (message.role === 'agent') return append(active, agentMessage(event, { message }))
     const { id, content } = message
     const isQueued = on_busy === 'queue'
-    const shown = { content, text: textOf(message), isQueued }
+    const author = message.external_actor?.actor_name ?? undefined
+    const shown = { content, text: textOf(message), author, isQueued }
     const item = { kind: 'user_message' as const, key: id, id, at: event.ts, ...shown }
     return append(active, item, isQueued ? inputOf(id) : undefined)
   },
@@ -162,12 +166,27 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
     turnId: undefined,
     usage: data.usage ?? transcript.usage,
   }),
+  'feedback.given': (transcript, { data, ts }) => {
+    const rated = findItem(transcript, (item) => isRatedBy(item, data))
+    if (rated?.item.kind !== 'agent_message') return transcript
+    const feedback = withFeedback(rated.item.feedback, data, ts)
+    return replace(transcript, rated.index, { ...rated.item, feedback })
+  },
 }
+
+/** Types of events that change no transcript. */
+export const unseenTypes = (Object.keys(changes) as EventType[]).filter(
+  (type) => changes[type] === 'ignored',
+)
 
 function change(transcript: Transcript, event: Event): Transcript {
   const read = changes[event.type] as Change<EventType> | 'ignored' | undefined
   return typeof read === 'function' ? read(transcript, event) : transcript
 }
+
+const isRatedBy = (item: TranscriptItem, { message_id, turn_id }: EventDataOf<'feedback.given'>) =>
+  item.kind === 'agent_message' &&
+  (message_id === undefined ? item.turnId === turn_id : item.id === message_id)
 
 const message = 'message'
 /** The latest complete reply, which may be the answer. */
@@ -177,13 +196,14 @@ const inputOf = (id: string) => `input ${id}`
 
 const about = ({ id: key, ts: at, context }: Event) => ({ key, at, turnId: context.turn_id })
 
-type MessageContent = {
-  id?: string | undefined
-  message?: Event<'output.message.completed'>['data']['message']
-}
+type Completed = Event<'output.message.completed'>['data']
+type MessageContent = { id?: string | undefined } & Partial<
+  Pick<Completed, 'message' | 'metadata' | 'usage'>
+>
 
 /** Creates the item of a message that is about to stream, or is complete. */
-function agentMessage(event: Event, { message, id = message?.id }: MessageContent): AgentMessage {
+function agentMessage(event: Event, content: MessageContent): AgentMessage {
+  const { message, id = message?.id, metadata, usage } = content
   return {
     kind: 'agent_message',
     ...about(event),
@@ -194,6 +214,9 @@ function agentMessage(event: Event, { message, id = message?.id }: MessageConten
     isStreaming: message === undefined,
     writing: [],
     attempt: 1,
+    model: metadata?.model,
+    usage,
+    feedback: [],
   }
 }
 

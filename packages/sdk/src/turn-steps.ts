@@ -49,6 +49,14 @@ export type TurnStep =
 
 type Step<Kind extends TurnStep['kind']> = Extract<TurnStep, { kind: Kind }>
 
+/**
+ * The SHA-256 of this text, in hexadecimal digits, is the idempotency key of a tool call.
+ * `startedAt` is the sequence of its first `tool.started`. Contract: never changes, because a call
+ * that began on an earlier version keeps its key.
+ */
+export const toolKeyText = (sessionId: string, turnId: string, startedAt: number) =>
+  `${sessionId} ${turnId} ${startedAt}`
+
 export type TurnSteps = {
   turnId: string
   /** The message that the turn answers, if it is among the events. */
@@ -189,6 +197,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'turn.failed': readEnd,
   'turn.cancelled': readEnd,
   'session.idled': 'ignored',
+  'feedback.given': 'ignored',
 }
 
 /** Begins to wait for answers. A tool that asks ends its attempt. */
