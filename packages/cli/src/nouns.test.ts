@@ -50,6 +50,9 @@ test('exits with 1 and the reason for a provider that does not work', async () =
   const { code, stdout } = await cli(['providers', 'test', of('openai')])
   assert.equal(code, 1)
   assert.match(stdout, /^It does not work: .*key/)
+  const tested = await cli(['providers', 'test', of('openai'), '--api-key-stdin'], 'sk-é\n')
+  assert.deepEqual([tested.code, /api_key.*visible ASCII/.test(tested.stderr)], [1, true])
+  assert.doesNotMatch(tested.stdout + tested.stderr, /sk-/)
 })
 
 test('creates, marks, disables and deletes a model', async () => {

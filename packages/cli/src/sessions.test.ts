@@ -115,6 +115,36 @@ test('creates, uses, forks, finds and deletes a session', async () => {
   assert.deepEqual([gone.code, gone.stdout], [5, ''])
 })
 
+test('acts on several sessions, prints each result and fails if one fails', async () => {
+  const one = await idOf(['sessions', 'create', '-a', agent])
+  const other = await idOf(['sessions', 'create', '-a', agent])
+  const missing = `session_${'0'.repeat(32)}`
+  const tagged = await cli(['sessions', 'update', one, missing, other, '-t', 'checked'])
+  assert.equal(tagged.code, 5)
+  assert.match(tagged.stderr, new RegExp(`^outlast: ${missing}: .*not found`, 'i'))
+  assert.equal(tagged.stdout, `Changed session ${one}.\nChanged session ${other}.\n`)
+  const found = await made(['sessions', 'list', '--tag', 'checked'])
+  assert.deepEqual(
+    found.map(({ id }: { id: string }) => id),
+    [other, one],
+  )
+  const shortened = other.slice(0, -1)
+  const cancelled = await cli(['sessions', 'cancel', one, shortened])
+  assert.equal(cancelled.code, 0)
+  assert.equal(cancelled.stdout, `No turn of ${one} runs.\nNo turn of ${other} runs.\n`)
+  const retried = await cli(['sessions', 'retry', one, other])
+  assert.equal(retried.code, 1)
+  assert.equal(retried.stderr.match(/^outlast: session_/gm)?.length, 2)
+  assert.equal((await cli(['sessions', 'delete', one, other])).code, 2)
+  await cli(['sessions', 'hold', one])
+  const deleted = await cli(['sessions', 'delete', one, other, other, '-y', '--quiet'])
+  assert.deepEqual([deleted.code, deleted.stdout], [1, `${other}\n`])
+  assert.match(deleted.stderr, new RegExp(`^outlast: ${one}: .*legal hold`))
+  await cli(['sessions', 'release', one])
+  assert.equal((await cli(['sessions', 'delete', one, '-y'])).code, 0)
+  assert.equal((await cli(['sessions', 'cancel'])).code, 2)
+})
+
 test('creates and revokes tokens of an end user, and exports and deletes the user', async () => {
   const user = 'customer/1 of ../2'
   const id = await idOf(['sessions', 'create', '-a', agent, '--user', user])

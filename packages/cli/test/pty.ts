@@ -3,6 +3,9 @@ import { once } from 'node:events'
 import { program } from './program.ts'
 import { createGrid } from './terminal.ts'
 
+/** Long for a loaded machine, and shorter than the limit of a test, which says less. */
+const waitMsMax = 120_000
+
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
 
 /** The program as a process on a real terminal, which `script` makes. It ends with the test. */
@@ -20,15 +23,22 @@ export function onPty(
   t.after(() => child.kill())
   const grid = createGrid(80)
   child.stdout.setEncoding('utf8').on('data', (text) => grid.write(text))
+  const given = new AbortController()
   const ended = once(child, 'close').then(([code]) => code as number | null)
+  void ended.then((code) => given.abort(new Error(`the program ended with ${code}`)))
   const shown = () => grid.lines().join('\n')
   return {
     ended,
     shown,
     type: (keys: string) => void child.stdin.write(keys),
-    /** Waits until the screen shows it. */
+    /** Waits until the screen shows it. Rejects with the screen if it does not. */
     async sees(pattern: RegExp): Promise<string> {
-      while (!pattern.test(shown())) await once(child.stdout, 'data')
+      const signal = AbortSignal.any([given.signal, AbortSignal.timeout(waitMsMax)])
+      try {
+        while (!pattern.test(shown())) await once(child.stdout, 'data', { signal })
+      } catch (error) {
+        throw new Error(`${pattern} is not on the screen:\n${shown()}`, { cause: error })
+      }
       return shown()
     },
   }

@@ -165,4 +165,5 @@ const readersOf = ({ request, drop, end }: Reactions): Readers => ({
   'turn.failed': 'ignored',
   'turn.cancelled': 'ignored',
   'session.idled': end,
+  'feedback.given': 'ignored',
 })

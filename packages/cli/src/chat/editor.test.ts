@@ -62,6 +62,16 @@ async function asked(t: TestContext, env: Record<string, string> = {}) {
   }
 }
 
+type Terminal = Pick<ReturnType<typeof onPty>, 'type' | 'sees'>
+
+/** Types keys until the screen shows the answer: keys that precede the question are discarded. */
+async function untilSeen({ type, sees }: Terminal, keys: string, answer: RegExp): Promise<void> {
+  const again = setInterval(() => type(keys), 10_000)
+  type(keys)
+  await sees(answer)
+  clearInterval(again)
+}
+
 /** A program of the shell that gets the file as its first argument. */
 async function editorOf(t: TestContext, script: string): Promise<string> {
   const { folder } = await temporaryFolder(t)
@@ -87,16 +97,16 @@ describe('editors without a valid change', { concurrency: 2 }, () => {
   ] as const) {
     test(`an editor that ${behavior} decides nothing`, async (t) => {
       const { type, sees, decided } = await asked(t, { EDITOR: await editorOf(t, script) })
-      type('e\r')
-      await sees(new RegExp(`${message.source}[\\s\\S]*Not decided yet[\\s\\S]*${question.source}`))
+      const answer = `${message.source}[\\s\\S]*Not decided yet[\\s\\S]*${question.source}`
+      await untilSeen({ type, sees }, 'e\r', new RegExp(answer))
       assert.equal(await decided(), 0)
     })
   }
 
   test('a missing editor decides nothing', async (t) => {
-    const { type, sees, decided } = await asked(t, { EDITOR: 'no-such-editor' })
-    type('e\r')
-    await sees(/not found[\s\S]*exit code 127\.[\s\S]*Not decided yet[\s\S]*a\/d\/e\/l › ?$/)
+    const { type, sees, decided } = await asked(t, { EDITOR: '/no-such-editor' })
+    const answer = /not found[\s\S]*exit code 127\.[\s\S]*Not decided yet[\s\S]*a\/d\/e\/l › ?$/
+    await untilSeen({ type, sees }, 'e\r', answer)
     assert.equal(await decided(), 0)
   })
 })

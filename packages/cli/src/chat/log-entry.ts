@@ -117,6 +117,7 @@ const readers: { [T in EventType]: Read<T> | 'ignored' } = {
   ],
   'turn.cancelled': ({ reason }) => [{ kind: 'cancelled', reason: reason ?? '' }],
   'session.idled': 'ignored',
+  'feedback.given': 'ignored',
 }
 
 /** Event types that a transcript needs. */

@@ -257,6 +257,7 @@ const showsOf = (view: Viewing): Shows => ({
     endCancelled(view)
     view.screen.passing()
   },
+  'feedback.given': 'ignored',
 })
 
 const changesOf = ({ changes }: EventDataOf<'files.changed'>) =>

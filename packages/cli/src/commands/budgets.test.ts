@@ -81,3 +81,10 @@ test('usage is a table by day or by any other group, with a sum', async (t) => {
   assert.equal(report.sum.model_calls, 1)
   assert.equal((await cli('usage', '--from', 'yesterday')).code, 1)
 })
+
+test('a budget in a unit that no model call uses is created with a note', async () => {
+  const { code, stderr } = await cli('budgets', 'create', '50', 'dollars')
+  assert.equal(code, 0)
+  assert.match(stderr, /Model calls do not use dollars. They use usd, tokens, credits\./)
+  assert.doesNotMatch((await cli('budgets', 'create', '50', 'usd')).stderr, /Model calls/)
+})

@@ -83,6 +83,8 @@ const limitFlags = {
   },
 } as const satisfies Flags
 
+const countedCurrencies = ['usd', 'tokens', 'credits']
+
 const create = defineCommand({
   summary: 'limit the use of model calls, by default of the organization',
   more: 'Example: outlast budgets create 50 usd --agent Support --per month --timezone Europe/Kyiv',
@@ -102,6 +104,9 @@ const create = defineCommand({
       }),
     }
     const made = await outlast.budgets.create(body, { signal })
+    if (!countedCurrencies.includes(made.currency)) {
+      out.note(`Model calls do not use ${made.currency}. They use ${countedCurrencies.join(', ')}.`)
+    }
     await out.done(made, `Created budget ${made.id} (${made.limit} ${made.currency}).`)
   },
 })

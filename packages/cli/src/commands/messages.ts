@@ -6,7 +6,7 @@ import { listIfGiven } from '../input/capability-flags.ts'
 import { findRow } from '../input/find-row.ts'
 import { readInput } from '../input/prompt.ts'
 import { turnFlags, turnInput } from '../input/turn-input.ts'
-import { listFlags, take } from '../output/list.ts'
+import { countIfGiven, listFlags, take } from '../output/list.ts'
 import { ago, moment } from '../output/time.ts'
 import { cut, exactJson, oneLine } from '../output/width.ts'
 
@@ -110,6 +110,11 @@ const send = defineCommand({
     },
     model: { type: 'string', short: 'm', value: 'MODEL', about: 'model of the turn (id or name)' },
     effort: { type: 'string', value: 'EFFORT', about: 'reasoning effort' },
+    'max-output-tokens': {
+      type: 'string',
+      value: 'N',
+      about: 'most output tokens of each model call',
+    },
     tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'tag' },
     ...turnFlags,
   },
@@ -121,7 +126,9 @@ const send = defineCommand({
     if (text.trim() === '') {
       throw new UsageError('The message is empty. Pass the text as an argument or on stdin.')
     }
+    const max_output_tokens = countIfGiven(flags['max-output-tokens'], '--max-output-tokens')
     const controls = {
+      ...(max_output_tokens !== undefined && { max_output_tokens }),
       ...(flags.model && { model_id: flags.model }),
       ...(flags.effort && { reasoning: { effort: flags.effort } }),
     }

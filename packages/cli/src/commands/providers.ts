@@ -101,12 +101,15 @@ const update = defineCommand({
 
 const test = defineCommand({
   summary: 'test a provider with one small model call',
+  more: 'A key from stdin is only tested, not stored.',
   positionals: ['<provider>'],
   flags: {
     model: { type: 'string', short: 'm', value: 'MODEL', about: 'model of the call (id or name)' },
+    ...vendorKeyFlag,
   },
-  async run({ outlast, out, signal }, { words, flags }) {
-    const body = given({ model_id: flags.model })
+  async run(context, { words, flags }) {
+    const { outlast, out, signal } = context
+    const body = { ...given({ model_id: flags.model }), ...(await vendorKey(context, flags)) }
     const result = await outlast.providers.test(words[0]!, body, { signal })
     const { ok, model, latency_ms, message } = result
     const time = duration(latency_ms)

@@ -1,9 +1,10 @@
-import type { NewSession, Session, SessionQuery } from '@outlast/sdk'
+import type { NewSession, Session } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { findResource, type Kind, prefixed } from '../core/resources.ts'
 import { capabilityFlag, listIfGiven, usesOf } from '../input/capability-flags.ts'
 import { changeOf, given } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
+import { actOnEach } from '../input/each.ts'
 import { modelFlag, namingFlags } from '../input/session-flags.ts'
 import { grantsOf, tokenFlags } from '../input/token-flags.ts'
 import { listFlags, take } from '../output/list.ts'
@@ -13,67 +14,11 @@ import { ago, moment } from '../output/time.ts'
 import { usageText } from '../output/usage.ts'
 import { approve, deny, ruleVerbs } from './decisions.ts'
 import { answer, secrets, setSecret } from './session-answers.ts'
+import { feedback } from './session-feedback.ts'
 import { fork, retake } from './session-forks.ts'
+import { list, stateOf } from './session-list.ts'
 import { log } from './session-log.ts'
-
-const waitsFor = {
-  tool_results: 'waiting for the client',
-  approval: 'waiting for approval',
-  input: 'waiting for answers',
-  budget: 'waiting for a budget',
-}
-
-function stateOf({ status, waiting_for, last_turn }: Session): string {
-  if (waiting_for) return waitsFor[waiting_for.type] ?? 'waiting'
-  return last_turn?.status === 'failed' ? 'failed' : status
-}
-
-/** Filters by the words of `--status`, which are those that lists show. */
-const byState = {
-  started: { status: 'started' },
-  active: { status: 'active' },
-  idle: { status: 'idle' },
-  waiting: { waiting: true },
-  failed: { outcome: 'failed' },
-} as const satisfies Record<string, SessionQuery>
-
-const titleOf = ({ title, preview }: Session) => title ?? preview
-
-const list = defineCommand({
-  summary: 'list sessions, the newest first',
-  flags: {
-    ...listFlags,
-    agent: { type: 'string', short: 'a', value: 'AGENT', about: 'agent (id or name)' },
-    status: {
-      type: 'string',
-      choices: Object.keys(byState) as (keyof typeof byState)[],
-      value: 'STATUS',
-      about: 'status',
-    },
-    user: { type: 'string', value: 'USER', about: 'end user of your product' },
-    key: { type: 'string', value: 'TEXT', about: 'key' },
-    tag: { type: 'string', short: 't', value: 'TAG', about: 'tag' },
-    search: { type: 'string', short: 's', value: 'TEXT', about: 'text in the title or preview' },
-    held: { type: 'boolean', about: 'sessions under a legal hold' },
-    pinned: { type: 'boolean', about: 'sessions that you have pinned' },
-  },
-  async run({ outlast, out, signal }, { flags }) {
-    const { agent, key, status, user, tag, search, held, pinned } = flags
-    const marks = { ...(held && { legal_hold: true }), ...(pinned && { pinned: true }) }
-    const filters = { agent_id: agent, key, user, tag, search, ...marks }
-    const query = { ...filters, ...(status && byState[status]) }
-    await out.list(
-      take((page) => outlast.sessions.list({ ...query, ...page }, { signal }), flags),
-      [
-        { title: 'ID', value: ({ id }) => id },
-        { title: 'TITLE', value: titleOf, isFlexible: true },
-        { title: 'STATUS', value: stateOf },
-        { title: 'CREATED', value: ({ created_at }) => ago(created_at), isExtra: true },
-      ],
-      { empty: 'No sessions match. `outlast chat` starts one.' },
-    )
-  },
-})
+import { shareVerbs } from './session-shares.ts'
 
 async function show({ out }: Context, session: Session): Promise<void> {
   const { forked_from } = session
@@ -145,12 +90,15 @@ const create = defineCommand({
 
 const update = defineCommand({
   summary: 'update the title or tags',
-  positionals: ['<session>'],
+  positionals: ['<session…>'],
   flags: namingFlags,
-  async run({ outlast, out, signal }, { words, flags }) {
+  async run(context, { words, flags }) {
+    const { outlast, out, signal } = context
     const change = changeOf(given({ title: flags.title, tags: listIfGiven(flags.tag) }))
-    const session = await outlast.sessions.update(words[0]!, change, { signal })
-    await out.done(session, `Changed session ${session.id}.`)
+    return actOnEach(context, words, async (id) => {
+      const session = await outlast.sessions.update(id, change, { signal })
+      await out.done(session, `Changed session ${session.id}.`)
+    })
   },
 })
 
@@ -194,22 +142,27 @@ const exportSession = defineCommand({
 
 const cancel = defineCommand({
   summary: 'cancel the running turn',
-  positionals: ['<session>'],
-  async run({ outlast, out, signal }, { words }) {
-    const id = words[0]!
-    const answer = await outlast.sessions.cancelTurn(id, { signal })
-    const isIdle = answer.status === 'no_op'
-    await out.done({ id, ...answer }, isIdle ? 'No turn runs.' : `Cancelled the turn of ${id}.`)
+  positionals: ['<session…>'],
+  async run(context, { words }) {
+    const { outlast, out, signal } = context
+    return actOnEach(context, words, async (id) => {
+      const answer = await outlast.sessions.cancelTurn(id, { signal })
+      const isIdle = answer.status === 'no_op'
+      const sentence = isIdle ? `No turn of ${id} runs.` : `Cancelled the turn of ${id}.`
+      await out.done({ id, ...answer }, sentence)
+    })
   },
 })
 
 const retry = defineCommand({
   summary: 'retry the latest turn, which failed',
-  positionals: ['<session>'],
-  async run({ outlast, out, signal }, { words }) {
-    const id = words[0]!
-    const turn = await outlast.sessions.retry(id, { signal })
-    await out.done({ id, ...turn }, `Retrying the failed turn of ${id} as ${turn.turn_id}.`)
+  positionals: ['<session…>'],
+  async run(context, { words }) {
+    const { outlast, out, signal } = context
+    return actOnEach(context, words, async (id) => {
+      const turn = await outlast.sessions.retry(id, { signal })
+      await out.done({ id, ...turn }, `Retrying the failed turn of ${id} as ${turn.turn_id}.`)
+    })
   },
 })
 
@@ -300,14 +253,15 @@ export const sessions: Noun = {
   update,
   fork,
   retake,
+  feedback,
   export: exportSession,
   cancel,
   retry,
   resume,
   delete: deletion({
-    summary: 'delete a session with its messages and files',
-    positional: '<session>',
-    question: (label) => `Delete session ${label} with its messages and files?`,
+    summary: 'delete sessions with their messages and files',
+    positional: '<session…>',
+    question: (labels) => `Delete with all messages and files: ${labels}?`,
     sentence: (id) => `Deleted session ${id}.`,
     remove: (outlast, id, options) => outlast.sessions.delete(id, options),
   }),
@@ -325,5 +279,6 @@ export const sessions: Noun = {
   token,
   tokens,
   'revoke-token': revokeToken,
+  ...shareVerbs,
   ...ruleVerbs('session'),
 }

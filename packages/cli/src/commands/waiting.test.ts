@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { addBudget } from '../../../../apps/server/test/budgets.ts'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import {
@@ -93,6 +94,51 @@ test('asks about each entry at a terminal, also about a call with long arguments
   assert.match(JSON.stringify(completed), /Blue/)
   const none = await cli(args)
   assert.deepEqual([none.code, none.stdout], [2, ''])
+})
+
+test('refills the budgets that turns wait for, each once', async () => {
+  const agent = await createAgent(server, { name: 'Mia' })
+  const budgets = []
+  const sessions = []
+  for (const status of ['active', 'active', 'paused']) {
+    const { id } = await createSession(server, { agent_id: agent.id, title: status })
+    const budget = await addBudget(server, { subject: ['session', id], limit: 1 })
+    if (status === 'paused') {
+      const change = { status, limit: 1_000_000 }
+      await server.call('PATCH', `/v1/budgets/${budget}`, change)
+    }
+    budgets.push(budget)
+    sessions.push(id)
+    await post(server, id, 'Hello')
+    await eventually(async () => {
+      const { body } = await server.call('GET', `/v1/sessions/${id}`)
+      return body.waiting_for?.type === 'budget'
+    })
+  }
+  const answers = [
+    ['a/r/l ›', 'a\r'],
+    ['amount in tokens ›', 'much\r'],
+    ['a/r/l ›', 'add\r'],
+    ['amount in tokens ›', '1000000\r'],
+    ['a/r/l ›', 'r\r'],
+    ['limit in tokens ›', '2000000\r'],
+    ['y/n ›', 'y\r'],
+  ] as const
+  const args = ['waiting', 'answer', '--agent', agent.id]
+  const { code, stdout, stderr } = await cli(args, { columns: 100, answers })
+  assert.equal(code, 0, stderr)
+  assert.match(stderr, /0 of 1 tokens left|1 of 1 tokens left/)
+  assert.match(stderr, /The amount must be a number above 0/)
+  assert.match(stdout, /^Answered 3, left 0 for later\.$/m)
+  for (const id of sessions) {
+    await eventually(async () => {
+      return (await server.call('GET', `/v1/sessions/${id}`)).body.status === 'idle'
+    })
+  }
+  const limits = await Promise.all(
+    budgets.map(async (id) => (await server.call('GET', `/v1/budgets/${id}`)).body.limit),
+  )
+  assert.deepEqual(limits, [1, 2_000_000, 1_000_000])
 })
 
 test('shows no control characters that a model wrote', async () => {

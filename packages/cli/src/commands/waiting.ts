@@ -1,5 +1,6 @@
 import type { Outlast, ToolCall, WaitingItem, WaitingQuery } from '@outlast/sdk'
 import { decide } from '../chat/approval.ts'
+import { refill } from '../chat/budget.ts'
 import { askQuestions, type Questioning } from '../chat/questions.ts'
 import { createTell } from '../chat/tell.ts'
 import { type Context, defineCommand, type Given, type Noun } from '../core/command.ts'
@@ -72,7 +73,8 @@ async function settle(
   item: WaitingItem,
   questioning: Questioning,
 ): Promise<string | undefined> {
-  const { session_id: id, tool_call_id } = item
+  const { session_id: id, tool_call_id, budget_id } = item
+  if (budget_id) return (await refill(outlast, budget_id, questioning, { signal }))?.status
   if (item.type === 'input' && item.questions) {
     const body = await askQuestions(item.questions.questions, questioning)
     if (!body) return undefined
@@ -86,8 +88,8 @@ async function settle(
 }
 
 const answer = defineCommand({
-  summary: 'ask you about each entry: approve, deny or answer',
-  more: 'Scripts use `outlast waiting approve` and `outlast sessions answer`.',
+  summary: 'ask you about each entry: approve, deny, answer, or refill a budget',
+  more: 'Scripts use `outlast waiting approve`, `outlast sessions answer` and `outlast budgets top-up`.',
   flags: filterFlags,
   async run(context, { flags }) {
     const { outlast, out, io, signal } = context
@@ -101,9 +103,12 @@ const answer = defineCommand({
     }
     const items: WaitingItem[] = []
     for await (const item of outlast.waiting.list(filterOf(flags), { signal })) items.push(item)
-    const own = items.filter(({ type }) => type === 'approval' || type === 'input')
+    const budgets = new Set<string>()
     let count = 0
-    for (const item of own) {
+    for (const item of items) {
+      // Turns that wait for the same budget have one answer.
+      if (item.type === 'sign_in' || (item.budget_id && budgets.has(item.budget_id))) continue
+      if (item.budget_id) budgets.add(item.budget_id)
       const { agent_name, session_title, session_id, since } = item
       const where = oneLine(`${agent_name}, ${session_title ?? session_id}, ${ago(since)}`)
       questioning.say(questioning.tell.prose(where, 'dim'))

@@ -6,7 +6,8 @@ import type { Profile } from './profiles.ts'
 
 /**
  * An argument after the command's name. `<name>` is required, `[name]` optional, `…` takes the
- * rest. The name of a resource, as in `<agent>`, accepts its id, a part of the id, or its name.
+ * rest. The name of a resource, as in `<agent>` or `<agent…>`, accepts its id, a part of the id, or
+ * its name.
  */
 export type Positional = `<${string}>` | `[${string}]`
 

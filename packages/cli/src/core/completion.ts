@@ -9,7 +9,7 @@ import { type GlobalFlags, globalFlags } from './flags.ts'
 import type { Extra } from './help.ts'
 import type { Io } from './io.ts'
 import { profileOf, readCredentials } from './profiles.ts'
-import { kinds, placeholderOf } from './resources.ts'
+import { kinds, placeholderOf, positionalAt } from './resources.ts'
 
 /** A word for the cursor's position, and its description. */
 type Candidate = readonly [word: string, about: string]
@@ -56,8 +56,8 @@ async function candidatesFor(
   if (!found) return [...nounsOf(), ...Object.entries(extra), ['help', 'print help']]
   const { noun, command, rest } = found
   if (!command) return Object.entries(noun).map(([verb, { summary }]) => [verb, summary])
-  const positional = command.positionals[wordsAmong(rest, flags)] ?? ''
-  return valuesOf(positional, server)
+  const positional = positionalAt(command.positionals, wordsAmong(rest, flags))
+  return valuesOf(positional ?? '', server)
 }
 
 const nounsOf = () => Object.entries(nouns).map(([name, { summary }]): Candidate => [name, summary])

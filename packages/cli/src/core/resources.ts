@@ -148,6 +148,10 @@ export const kinds: Readonly<Record<string, Kind>> = {
 
 export const placeholderOf = (text: string) => text.replace(/[^A-Za-z]/g, '').toUpperCase()
 
+/** The placeholder of an argument. The last one of a command may take the rest. */
+export const positionalAt = (positionals: readonly string[], at: number): string | undefined =>
+  positionals[at] ?? positionals.findLast((name) => name.includes('…'))
+
 const kindOf = (placeholder: string | undefined): Kind | undefined => {
   const name = placeholderOf(placeholder ?? '')
   return Object.hasOwn(kinds, name) ? kinds[name] : undefined
@@ -288,7 +292,7 @@ export function needsResolving(
     return kind !== undefined && typeof value === 'string' && value !== '' && !kind.isId.test(value)
   }
   return (
-    given.words.some((word, at) => isOpen(positionals[at], word)) ||
+    given.words.some((word, at) => isOpen(positionalAt(positionals, at), word)) ||
     Object.entries(flags).some(([name, flag]) =>
       [given.flags[name]].flat().some((value) => isOpen(flag.value, value)),
     )
@@ -309,7 +313,9 @@ export async function resolveArguments(
     return id
   }
   const words: string[] = []
-  for (const [at, word] of given.words.entries()) words.push(await resolved(positionals[at], word))
+  for (const [at, word] of given.words.entries()) {
+    words.push(await resolved(positionalAt(positionals, at), word))
+  }
   const values: Values = { ...given.flags }
   for (const [name, { value: placeholder }] of Object.entries(flags)) {
     const value = values[name]

@@ -2,13 +2,14 @@ import type { CallOptions, Outlast } from '@outlast/sdk'
 import { defineCommand, type Positional } from '../core/command.ts'
 import { exitCodes } from '../core/failure.ts'
 import type { Flags } from '../core/flags.ts'
+import { actOnEach } from './each.ts'
 import { confirmed } from './prompt.ts'
 
 export const yesFlag = {
   yes: { type: 'boolean', short: 'y', about: 'do not ask for confirmation' },
 } as const satisfies Flags
 
-/** Defines a verb that removes a resource after a confirmation. */
+/** Defines a verb that removes resources after a confirmation. */
 export function deletion(about: {
   summary: string
   positional: Positional
@@ -20,11 +21,14 @@ export function deletion(about: {
     summary: about.summary,
     positionals: [about.positional],
     flags: yesFlag,
-    async run({ outlast, out, io, signal, labelOf }, { words, flags }) {
-      const id = words[0]!
-      if (!(await confirmed(io, about.question(labelOf(id)), flags.yes))) return exitCodes.failed
-      await about.remove(outlast, id, { signal })
-      await out.done({ id, deleted: true }, about.sentence(id))
+    async run(context, { words, flags }) {
+      const { outlast, out, io, signal, labelOf } = context
+      const labels = words.map(labelOf).join(', ')
+      if (!(await confirmed(io, about.question(labels), flags.yes))) return exitCodes.failed
+      return actOnEach(context, words, async (id) => {
+        await about.remove(outlast, id, { signal })
+        await out.done({ id, deleted: true }, about.sentence(id))
+      })
     },
   })
 }

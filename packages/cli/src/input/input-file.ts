@@ -11,6 +11,20 @@ export async function readText(context: Pick<Context, 'io' | 'signal'>, file: st
   })
 }
 
+/** Reads a JSON file of a flag. Contract: throws a UsageError. */
+export async function jsonIn(
+  context: Pick<Context, 'io' | 'signal'>,
+  flag: string,
+  file: string,
+): Promise<unknown> {
+  const text = await readText(context, file)
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(`${flag} ${file}: it is not valid JSON: ${(error as Error).message}.`)
+  }
+}
+
 /** Contract: throws a UsageError for a file that cannot be written. */
 export async function writeText(file: string, text: string): Promise<void> {
   await writeFile(file, text).catch((error) => {

@@ -2,7 +2,7 @@ import type { NewMessage, OutputSchema } from '@outlast/sdk'
 import type { Context, Given } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import type { Flags } from '../core/flags.ts'
-import { readText } from './input-file.ts'
+import { jsonIn } from './input-file.ts'
 
 /** Flags for the settings of a message that hold for its turn. */
 export const turnFlags = {
@@ -45,17 +45,4 @@ function itemOf(text: string) {
   const at = text.indexOf('=')
   if (at < 1) throw new UsageError(`--context ${text}: write it as NAME=VALUE.`)
   return { description: text.slice(0, at), value: text.slice(at + 1) }
-}
-
-async function jsonIn(
-  context: Pick<Context, 'io' | 'signal'>,
-  flag: string,
-  file: string,
-): Promise<unknown> {
-  const text = await readText(context, file)
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new UsageError(`${flag} ${file}: it is not valid JSON: ${(error as Error).message}.`)
-  }
 }

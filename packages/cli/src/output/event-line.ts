@@ -65,6 +65,8 @@ const matters: { [T in EventType]: About<T> | 'ignored' } = {
   'turn.failed': ({ error, error_code }) => `${error_code ?? ''} ${error}`,
   'turn.cancelled': ({ reason }) => reason,
   'session.idled': 'ignored',
+  'feedback.given': ({ rating, comment, given_by }) =>
+    [rating ?? 'withdrawn', `by ${given_by.name}`, comment].filter(Boolean).join(' '),
 }
 
 /** What a hook decided, unless it let the call run. */
