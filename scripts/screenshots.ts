@@ -52,14 +52,14 @@ const pictures: readonly Picture[] = [
       await page
         .getByRole('button', { name: /, interrupted/ })
         .first()
-        .hover()
+        .click()
       await page.getByText('Interrupted and retried').waitFor()
     },
   },
   {
     name: 'usage',
     path: session(weekly, '?panel=usage'),
-    prepare: (page) => page.getByRole('img', { name: /^Tokens of/ }).waitFor(),
+    prepare: (page) => page.getByRole('img', { name: /^Tokens:/ }).waitFor(),
   },
   {
     name: 'agent',

@@ -42,7 +42,7 @@ export function withPlace<T>(work: (url: string, world: World) => Promise<T>): P
   })
 }
 
-/** Backdates sessions and turn statistics. */
+/** Backdates sessions and turn statistics, and adds usage of earlier days. */
 async function moveBack(url: string, { sessions }: World) {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -54,6 +54,7 @@ async function moveBack(url: string, { sessions }: World) {
       )
     }
     await countHour(client)
+    await countDays(client)
   } finally {
     await client.end()
   }
@@ -81,4 +82,18 @@ async function countHour(client: pg.Client) {
       ],
     )
   }
+}
+
+/** Inserts usage of the last two months, as multiples of what the sessions used today. */
+async function countDays(client: pg.Client) {
+  const names = ['calls', 'input_tokens', 'output_tokens', 'cache_read_tokens', 'cost_nanos']
+  // Less on weekends, and more from week to week.
+  const times = `(greatest(0, (case when extract(isodow from day - n) > 5 then 4 else 11 end)
+    * (1 - n / 90.0) + 3 * sin(n * 1.3 + length(agent_id || model) + cost_nanos % 7)))`
+  await client.query(
+    `insert into usage_days (org_id, day, agent_id, model, user_id, key_id, shard, ${names.join(', ')})
+     select org_id, day - n, agent_id, model, user_id, key_id, shard,
+       ${names.map((name) => `(${name} * ${times})::bigint`).join(', ')}
+     from usage_days, generate_series(1, 59) n`,
+  )
 }

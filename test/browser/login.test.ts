@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page, Route } from 'playwright-core'
 import {
   adminEmail,
   adminPassword,
@@ -125,20 +125,24 @@ test('tabs renew an expired access token one after the other', async (t) => {
   assert.ok(actions.includes('register') && !actions.includes('refresh_token_reused'))
 })
 
-/** Ends the sign-in of a profile from another client. */
-async function endSignIn(profile: BrowserContext) {
+/** Sends a message. Another client ends the sign-in before the request reaches the server. */
+async function sendSignedOut(profile: BrowserContext, page: Page, text: string) {
   const cookies = await profile.cookies()
   const { value } = cookies.find(({ name }) => name === 'access_token')!
-  expectStatus(await callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout'), 200)
+  const endSignIn = async (route: Route) => {
+    expectStatus(await callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout'), 200)
+    await route.continue()
+  }
+  await page.route('**/messages', endSignIn, { times: 1 })
+  await message(page).fill(text)
+  await message(page).press('Enter')
+  await page.getByRole('textbox', { name: 'Password' }).waitFor()
 }
 
 test('sends a message after a required new sign-in', async (t) => {
   const { person, profile, page } = await arrive(t, server)
   await talk(page, 'Good morning')
-  await endSignIn(profile)
-  await message(page).fill('Are you there?')
-  await message(page).press('Enter')
-  await page.getByRole('textbox', { name: 'Password' }).waitFor()
+  await sendSignedOut(profile, page, 'Are you there?')
   assert.equal(await page.getByText('Good morning').first().isVisible(), false)
   await signIn(page, person)
   await page.getByRole('log').getByText('You said “Are you there?”').waitFor()
@@ -149,10 +153,7 @@ test('a new user of the browser neither sees nor sends text of the previous user
   const { profile, page } = await arrive(t, server)
   const next = await registerPerson(server)
   await talk(page, 'Good morning')
-  await endSignIn(profile)
-  await message(page).fill('My secret')
-  await message(page).press('Enter')
-  await page.getByRole('textbox', { name: 'Password' }).waitFor()
+  await sendSignedOut(profile, page, 'My secret')
   await page.getByLabel('Email').fill(next.email)
   await page.getByRole('textbox', { name: 'Password' }).fill(next.password)
   const reloaded = page.waitForEvent('load')

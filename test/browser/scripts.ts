@@ -6,7 +6,10 @@ import { valueIn } from './browser.ts'
  * Returns the bytes of JavaScript that a page needed, after gzip. `preloaded`: scripts that the
  * page loads when it is idle, which are not counted.
  */
-export async function scriptBytes(page: Page, preloaded = /\/palette-/): Promise<number> {
+export async function scriptBytes(
+  page: Page,
+  preloaded = /\/(?:palette|find-bar)-/,
+): Promise<number> {
   const loaded = `performance.getEntriesByType('resource').map(({ name }) => name)`
   const names = new Set(await valueIn<string[]>(page, loaded))
   const scripts = [...names].filter(

@@ -15,6 +15,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { openProfile, openTab, signIn, startBrowser } from '../browser/browser.ts'
 import { type Look, looks, type World } from './looks.ts'
 import { movesIn, overflowsIn } from './overflow.ts'
+import { smallTargetsIn, smallTextsIn, tallRowsIn } from './sizes.ts'
 import { fill } from './world.ts'
 
 let browser: Browser
@@ -55,19 +56,37 @@ const openExamined = async (t: TestContext) => openTab(await openExaminedProfile
 /** Returns problems of a part of a page in light mode, in dark mode and on a phone. */
 async function findings(page: Page, part = 'body'): Promise<string[]> {
   const moves = await page.evaluate<string[]>(movesIn)
+  const small = await page.evaluate<string[]>(smallTextsIn)
+  const tall = await page.evaluate<string[]>(tallRowsIn)
   const inLight = await examined(page, part, rules)
   await page.emulateMedia({ colorScheme: 'dark' })
   const inDark = await examined(page, part, ['color-contrast'])
   await page.setViewportSize(phone)
   const onPhone = await page.evaluate<string[]>(overflowsIn)
+  const onTouch = await touched(page)
   await page.setViewportSize(wide)
   await page.emulateMedia({ colorScheme: 'light' })
   return [
     ...moves,
+    ...small,
+    ...tall.map((one) => `a tall row: ${one}`),
     ...inLight,
     ...inDark.map((one) => `in dark: ${one}`),
     ...onPhone.map((one) => `on a phone: ${one}`),
+    ...onTouch.map((one) => `small on a touch screen: ${one}`),
   ]
+}
+
+/** Returns small hit areas on a touch screen. */
+async function touched(page: Page): Promise<string[]> {
+  const devtools = await page.context().newCDPSession(page)
+  await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: true })
+  assert.equal(await page.evaluate("matchMedia('(pointer: coarse)').matches"), true)
+  const small = await page.evaluate<string[]>(smallTargetsIn)
+  const cutOff = await page.evaluate<string[]>(overflowsIn)
+  await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: false })
+  await devtools.detach()
+  return [...small, ...cutOff]
 }
 
 async function examined(page: Page, part: string, runOnly: string[]): Promise<string[]> {

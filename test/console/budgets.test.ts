@@ -9,7 +9,7 @@ import {
 } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
-import { converse, createAgent, createSession } from '../../apps/server/test/session.ts'
+import { createAgent, createSession } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 import { openSession, say } from './opening.ts'
 
@@ -41,14 +41,18 @@ test('an operator limits an agent, tops the budget up, and reads its ledger', as
   await dialog.getByRole('button', { name: 'Create budget' }).click()
 
   const row = page.getByRole('listitem', { name: 'Agent Support' })
-  await row.getByText(/\$10\.00 of \$10\.00 left · each month/).waitFor()
+  await row.getByText(/\$10\.00 of \$10\.00 left/).waitFor()
+  await row.getByText('each month').waitFor()
   await row.getByRole('button', { name: 'Top up' }).click()
   await dialog.getByLabel('Amount in usd').fill('2.5')
   await dialog.getByLabel('Reason').fill('Approved')
   await dialog.getByRole('button', { name: 'Add' }).click()
   await row.getByText(/\$12\.50 of \$10\.00 left/).waitFor()
   await row.getByRole('button', { name: 'Ledger' }).click()
-  await dialog.getByRole('row', { name: /Top-up -\$2\.50 Approved/ }).waitFor()
+  await dialog
+    .getByRole('listitem')
+    .filter({ hasText: /Top-up-\$2\.50.*Approved/ })
+    .waitFor()
   await page.keyboard.press('Escape')
   await row.getByRole('button', { name: 'Pause' }).click()
   await row.getByText('Paused').waitFor()
@@ -91,28 +95,6 @@ test('a member sees budgets and cannot change them', async (t) => {
     assert.equal(await row.getByRole('button', { name }).count(), 0, name)
   }
   assert.equal(await page.getByRole('button', { name: 'New budget' }).count(), 0)
-})
-
-test('usage is shown by day, agent and end user', async (t) => {
-  const server = await startServer(t)
-  const agent = await createAgent(server, { name: 'Support' })
-  const session = await createSession(server, { agent_id: agent.id, user: 'customer-4711' })
-  await converse(t, server, session.id, 'Hello')
-  const profile = await openProfile(t, browser)
-  const { page, complaints } = await openTab(profile, `${server.url}/budgets?tab=usage`)
-  const table = page.getByRole('table', { name: 'Usage' })
-  await table.getByRole('row', { name: /^\d{4}-\d\d-\d\d 1 / }).waitFor()
-  await table.getByRole('row', { name: /^Sum 1 / }).waitFor()
-  for (const [group, name] of [
-    ['By agent', 'Support'],
-    ['By end user', 'customer-4711'],
-    ['By key', 'none'],
-  ] as const) {
-    await page.getByRole('combobox', { name: 'Rows' }).click()
-    await page.getByRole('option', { name: group, exact: true }).click()
-    await table.getByRole('rowheader', { name, exact: true }).waitFor()
-  }
-  assert.deepEqual(complaints, [])
 })
 
 test('a turn that waits shows its budget, and continues after a top-up', async (t) => {

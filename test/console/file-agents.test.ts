@@ -32,10 +32,10 @@ beforeAll(async (t) => {
 test('shows an agent from a file without controls that change it, and edits a copy', async (t) => {
   const profile = await openProfile(t, browser)
   const { page, complaints } = await openTab(profile, `${server.url}/agents`)
-  const row = page.getByRole('link', { name: /^Support/ })
+  const row = page.getByRole('listitem', { name: 'Support' })
   await row.getByText('from agents/support.md', { exact: true }).waitFor()
   assert.equal(await page.getByText(/^from /).count(), 1)
-  await row.click()
+  await row.getByRole('link').click()
 
   await page.getByText('edit the file agents/support.md of the project').waitFor()
   const agent = page.getByRole('region', { name: 'Agent', exact: true })
@@ -78,7 +78,7 @@ test('talks with an agent from a file in its playground', async (t) => {
     .getByText(/Hello there/)
     .first()
     .waitFor()
-  await page.getByRole('button', { name: 'Preview' }).click()
+  await page.getByRole('link', { name: 'Preview' }).click()
   await page
     .getByRole('region', { name: 'Preview' })
     .getByText('get_current_time')

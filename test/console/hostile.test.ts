@@ -230,6 +230,33 @@ test('shows HTML from users, models and tools as text in a session', async (t) =
   assert.deepEqual(complaints, [])
 })
 
+test('shows HTML as text on the page of a link', async (t) => {
+  const { server, id } = world
+  const shares = `/v1/sessions/${id}/shares`
+  const made = await server.call('POST', shares, { include: ['details'] })
+  const link = server.url + expectStatus(made, 201).path
+  // High enough to render the whole conversation.
+  const profile = await openProfile(t, browser, { viewport: { width: 1280, height: 6_000 } })
+  const { page, complaints, asked } = await openWatched(profile, link)
+  await page.getByRole('heading', { name: 'session<img' }).waitFor()
+  const log = page.getByRole('log')
+  await log.getByText('in a message<script>').first().waitFor()
+  await log.getByRole('button', { name: 'Thinking' }).click()
+  await log.locator('.thought', { hasText: 'in thinking<script>' }).waitFor()
+  for (const [name, text] of [
+    [short('tool'), 'an argument<script>'],
+    ['mcp_tracker__say', 'in a result<script>'],
+  ] as const) {
+    const card = toolOf(page, name)
+    await card.getByRole('button').first().click()
+    await card.getByText(text).filter({ visible: true }).first().waitFor()
+  }
+  await log.getByRole('button', { name: 'Load image from evil.invalid' }).waitFor()
+  await assertHarmless(page, 'the page of a link')
+  assert.deepEqual([...asked], [new URL(server.url).host])
+  assert.deepEqual(complaints, [])
+})
+
 test('shows HTML in names and descriptions as text on every screen', async (t) => {
   const { server, waiting, agent_id, schedule } = world
   const profile = await openProfile(t, browser)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
+import { expectStatus } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
@@ -10,7 +11,7 @@ import {
   post,
   scripted,
 } from '../../apps/server/test/session.ts'
-import { startBrowser } from '../browser/browser.ts'
+import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 import { openPanel, openSession, say, toolOf } from './opening.ts'
 
 let browser: Browser
@@ -64,6 +65,16 @@ test('cuts texts of 1 MiB and expands them on request', async (t) => {
   await page.getByRole('textbox', { name: 'Search events' }).fill('and the end of thought')
   await page.getByText(/^[1-9] of \d+ events$/).waitFor()
   assert.deepEqual(complaints, [])
+
+  const { path } = expectStatus(await server.call('POST', `/v1/sessions/${id}/shares`, {}), 201)
+  const shared = await openTab(await openProfile(t, browser), server.url + path)
+  await shared.page.getByRole('log').getByText('Over.', { exact: true }).waitFor()
+  await shared.page.getByRole('region', { name: 'Conversation', exact: true }).hover()
+  await shared.page.mouse.wheel(0, -10_000_000)
+  const sent = shared.page.getByRole('log').locator('.message.user').first()
+  await sent.getByRole('button', { name: everything }).click()
+  await sent.getByText('and the end of message').waitFor()
+  assert.deepEqual(shared.complaints, [])
 })
 
 const turns = 5
@@ -83,6 +94,13 @@ test('opens a session of 5,000 tool calls at its end and can scroll to every cal
   const { page, complaints, log } = await openSession(t, browser, opened)
   await log.getByText('Turn 4 is over.', { exact: true }).waitFor()
   await page.getByText('2 model calls · 1000 tool calls').waitFor()
+  await page.setViewportSize({ width: 1280, height: 500 })
+  for (const nth of [0, 1]) {
+    await page.locator('.step').nth(nth).click()
+    await page.locator(`.step[data-step="${nth}"][aria-pressed=true]`).waitFor()
+    await page.locator('.inspector').waitFor()
+  }
+  await page.setViewportSize({ width: 1280, height: 800 })
   for (const drawn of ['.tool', '.step']) {
     const count = await page.locator(drawn).count()
     assert.ok(count > 0 && count < 100, `${count} of ${drawn}`)

@@ -15,6 +15,7 @@ export type World = {
   agentId: string
   fileAgentId: string
   sessionId: string
+  sharePath: string
   scheduleId: string
 }
 
@@ -50,6 +51,7 @@ const select: Act = (page) =>
     .getByRole('checkbox', { name: /^Select/ })
     .first()
     .click()
+const findAny: Act = (page) => page.getByRole('textbox', { name: 'Find in conversation' }).fill('a')
 const openFile: Act = (page) => page.getByRole('treeitem', { name: 'today.md' }).click()
 const makeKey: Act = async (page) => {
   await page.getByRole('dialog').getByLabel('Name').fill('Another')
@@ -86,7 +88,16 @@ export const looks = {
       part: '[role=log]',
     },
     { act: press('Edit arguments'), shows: 'Discard edits', part: '.approval' },
+    { act: press('Good reply'), shows: 'Save comment', part: '[role=log]' },
+    { act: then(press('Find in conversation'), findAny), shows: /^\d+ of \d+$/, part: '.find-bar' },
+    { act: press('Share session'), shows: 'Create link', part: dialog },
+    { act: press('Create link'), shows: /^Copy this link now/, part: dialog },
     { at: '/sessions/session_00000000000000000000000000000000', shows: 'Session not found' },
+  ],
+  'a shared session': ({ sharePath }) => [
+    { at: sharePath, shows: 'Read only' },
+    { act: then(press('Thinking'), press(/^divide/)), shows: 'What would be good?' },
+    { at: '/shared/session_00000000000000000000000000000000#no', shows: 'This link does not work' },
   ],
   'the panels of a session': ({ sessionId }) => [
     { at: `/sessions/${sessionId}?panel=timeline`, shows: /^Turn 2: /, part: panel },
@@ -109,7 +120,8 @@ export const looks = {
     },
     { act: press('More actions'), shows: 'Duplicate', part: menu },
     { act: choose('Archive'), shows: 'Archive Porter?', part: dialog },
-    { act: then(close, press('Preview')), shows: 'get_current_time', part: '.agent-aside' },
+    { act: then(close, go('Preview')), shows: 'get_current_time', part: '.agent-aside' },
+    { act: go('Code'), shows: 'curl', part: '.agent-aside' },
     { at: `/agents/${fileAgentId}`, shows: /^To change this agent/, part: 'main' },
     { act: press('More actions'), shows: 'Duplicate', part: menu },
     { at: '/capabilities?open=test_weather', shows: 'Add to agent' },
@@ -126,7 +138,7 @@ export const looks = {
     { act: press('New budget'), shows: 'Create budget', part: dialog },
     { act: then(close, press('Top up')), shows: 'Reason', part: dialog },
     { act: then(close, press('Ledger')), shows: 'Top-up', part: dialog },
-    { at: '/budgets?tab=usage', shows: 'Sum', part: 'main' },
+    { at: '/usage?by=agent', shows: 'Total', part: 'main' },
   ],
   operations: ({ scheduleId }) => [
     { at: '/schedules', shows: 'Morning report' },

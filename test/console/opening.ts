@@ -23,7 +23,10 @@ export async function say(page: Page, text: string): Promise<void> {
 
 /** Opens a panel of the session. */
 export const openPanel = (page: Page, name: string) =>
-  page.getByRole('link', { name, exact: true }).click()
+  page
+    .getByRole('navigation', { name: 'Session views' })
+    .getByRole('link', { name, exact: true })
+    .click()
 
 /** Locates the card of a tool call. */
 export const toolOf = (page: Page, text: string) => page.locator('.tool', { hasText: text })

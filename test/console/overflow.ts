@@ -10,7 +10,7 @@ export const overflowsIn = `(() => {
   const isScroller = (box) => /auto|scroll/.test(getComputedStyle(box).overflowX) && scrolls(box)
   const page = document.documentElement
   const found = scrolls(page) ? ['the page scrolls sideways'] : []
-  for (const box of document.querySelectorAll('.scroll:not(.steps)')) {
+  for (const box of document.querySelectorAll('.scroll:not(.trace)')) {
     if (scrolls(box)) found.push('scrolls sideways: ' + box.outerHTML.slice(0, 200))
   }
   const isSeen = (one) =>

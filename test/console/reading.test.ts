@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import type { Browser, Locator } from 'playwright-core'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
@@ -99,11 +100,30 @@ test('shows a task list as a checklist, and the turn in the panels', async (t) =
   assert.match(page.url(), /find=divide/)
 
   await openPanel(page, 'Timeline')
-  await page.getByRole('button', { name: /^divide, .*failed/ }).hover()
-  await page.getByRole('status').getByText('Cannot divide by zero').waitFor()
+  await page.getByRole('button', { name: /^divide.*failed/ }).click()
+  const step = page.getByRole('region', { name: /^Step / })
+  await step.getByText('Cannot divide by zero').first().waitFor()
+  await step.getByRole('tab', { name: 'Arguments' }).click()
+  await step.getByText('"b": 0').waitFor()
+  await step.getByRole('tab', { name: 'Policy' }).click()
+  await step.getByText('Runs again if its node dies', { exact: true }).waitFor()
+  const started = (await eventsOf(server, id)).filter(({ type }) => type === 'tool.started')[1]!
+  const keyText = `${id} ${started.context.turn_id} ${started.sequence}`
+  await step.getByText(createHash('sha256').update(keyText).digest('hex')).waitFor()
+  await page.keyboard.press('Shift+Tab')
+  await page.getByRole('button', { name: /^divide.*failed/ }).focus()
+  await page.keyboard.press('ArrowUp')
+  await page.keyboard.press('ArrowUp')
+  await step.getByRole('tab', { name: /^Messages/ }).waitFor()
+  await step.getByRole('tab', { name: /^Tools/ }).click()
+  await step.getByText('write_todos').first().waitFor()
+  await step.getByRole('tab', { name: 'Parameters' }).click()
+  await step.getByText('Finish reason').waitFor()
+  await step.getByRole('tab', { name: 'Raw' }).click()
+  await step.getByText('"llm.generation"').waitFor()
   await page.getByText('2 model calls · 2 tool calls').waitFor()
   await openPanel(page, 'Usage')
-  await page.getByRole('img', { name: 'Tokens of 1 turn' }).waitFor()
+  await page.getByRole('img', { name: /^Tokens: Input \d/ }).waitFor()
   await openPanel(page, 'Details')
   await page.getByLabel('Title').fill('Another title')
   await page.getByRole('button', { name: 'Save' }).click()

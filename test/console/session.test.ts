@@ -191,8 +191,10 @@ test('forks after a reply, or before a message with its text as draft', async (t
   await log.getByText('You said “Two”').waitFor()
   await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
 
-  await page.getByRole('button', { name: 'Fork from here' }).first().click()
+  const first = log.locator('.line', { hasText: 'You said “One”' })
+  await first.getByRole('button', { name: 'Fork from here' }).click()
   await page.waitForURL((url) => !url.pathname.endsWith(id))
+  await log.getByText('You said “Two”').waitFor({ state: 'detached' })
   await log.getByText('You said “One”').waitFor()
   assert.equal(await log.getByText('Two').count(), 0)
   assert.equal(await log.getByText('canceled').count(), 0)

@@ -20,7 +20,7 @@ test('starts a first session from the empty list', async (t) => {
   const { url } = await startServer(t)
   const { page, complaints } = await openTab(await openProfile(t, browser), url)
   await page.getByText('Start your first session').waitFor()
-  await page.getByRole('link', { name: 'Add an API key' }).waitFor()
+  await page.getByRole('form', { name: 'Connect a model provider' }).waitFor()
   await page.getByRole('button', { name: /^Assistant/ }).click()
   await page.getByRole('textbox', { name: 'Message' }).fill('What is the weather in Rome?')
   await page.keyboard.press('Enter')
@@ -160,7 +160,7 @@ test('keeps visible rows in place when sessions are added above, and scrolls far
   await row(page, 'Number 119.').waitFor()
   const list = page.locator('.session-frame .scroll')
   await list.hover()
-  await page.mouse.wheel(0, 60 * 60)
+  await page.mouse.wheel(0, 60 * 40)
   const read = row(page, 'Number 55.')
   await read.waitFor()
   const before = (await read.boundingBox())!

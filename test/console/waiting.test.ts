@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { addBudget } from '../../apps/server/test/budgets.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
@@ -50,7 +51,7 @@ async function waitWith(
   return id
 }
 
-const entry = (page: Page, text: string) => page.locator('.waiting-entry', { hasText: text })
+const entry = (page: Page, text: string) => page.locator('.list > ul > li', { hasText: text })
 const menuEntry = (page: Page) => page.getByRole('link', { name: /^Waiting/ })
 const isIdle = (server: Server, id: string) =>
   eventually(async () => {
@@ -108,10 +109,10 @@ test('filters are in the address, and the focus moves to the next entry', async 
   await waitWith(server, other.id, 'Paint', ask)
   const { page } = await openTab(profile, `${server.url}/waiting?type=input`)
   await entry(page, 'Paint').waitFor()
-  assert.equal(await page.locator('.waiting-entry').count(), 1)
+  assert.equal(await page.locator('.list > ul > li').count(), 1)
   await page.goto(`${server.url}/waiting?agent=${agent.id}`)
   await entry(page, 'Letters').waitFor()
-  assert.equal(await page.locator('.waiting-entry').count(), 2)
+  assert.equal(await page.locator('.list > ul > li').count(), 2)
   const approve = entry(page, 'Books').getByRole('button', { name: 'Approve', exact: true })
   await approve.focus()
   await page.keyboard.press('Enter')
@@ -184,3 +185,28 @@ for (const colorScheme of ['light', 'dark'] as const) {
     assert.deepEqual(complaints, [])
   })
 }
+
+test('money is added and a limit is raised in place', async (t) => {
+  const { server, agent, profile } = await openWaiting(t)
+  const sessions = []
+  for (const title of ['Rich', 'Poor']) {
+    const { id } = await createSession(server, { agent_id: agent.id, title })
+    await addBudget(server, { subject: ['session', id], limit: 1 })
+    await post(server, id, 'Hello')
+    sessions.push(id)
+  }
+  const { page, complaints } = await openTab(profile, `${server.url}/waiting`)
+  const dialog = page.getByRole('dialog')
+  const rich = entry(page, 'Rich')
+  await rich.getByRole('button', { name: 'Top up' }).click()
+  await dialog.getByLabel('Amount in tokens').fill('1000000')
+  await dialog.getByRole('button', { name: 'Add' }).click()
+  await rich.waitFor({ state: 'detached' })
+  const poor = entry(page, 'Poor')
+  await poor.getByRole('button', { name: 'Raise limit' }).click()
+  await dialog.getByLabel('Limit in tokens').fill('1000000')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Nothing is waiting', { exact: true }).waitFor()
+  for (const id of sessions) await isIdle(server, id)
+  assert.deepEqual(complaints, [])
+})

@@ -56,7 +56,7 @@ test('sends a message with a model and an effort, and shows its usage', async (t
   assert.deepEqual(controls, { model_id: model.id, reasoning: { effort: 'high' } })
 
   await openPanel(page, 'Usage')
-  await page.getByRole('img', { name: 'Tokens of 1 turn' }).waitFor()
+  await page.getByRole('img', { name: /^Tokens: Input \d/ }).waitFor()
   await page.getByRole('cell', { name: 'llmsim-echo' }).waitFor()
   assert.deepEqual(complaints, [])
 })

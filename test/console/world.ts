@@ -81,7 +81,10 @@ export async function fill(server: Server) {
   const invitation = { email: 'guest@example.com', role: 'member' }
   expectStatus(await call('POST', `/v1/orgs/${organization_id}/invitations`, invitation), 201)
   const [sessionId] = await Promise.all(started)
-  return { agentId, sessionId, scheduleId: await schedule(server, agentId) }
+  const shares = `/v1/sessions/${sessionId}/shares`
+  const share = expectStatus(await call('POST', shares, { include: ['details'] }), 201)
+  const scheduleId = await schedule(server, agentId)
+  return { agentId, sessionId, sharePath: share.path as string, scheduleId }
 }
 
 /** Creates a session with every kind of item that waits for an approval and for its client. */

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createSession } from '../../apps/server/test/session.ts'
+import { startBrowser } from '../browser/browser.ts'
+import { openSession, say } from './opening.ts'
+
+let browser: Browser
+let server: Awaited<ReturnType<typeof startServer>>
+
+beforeAll(async (t) => {
+  browser = await startBrowser(t)
+  server = await startServer(t as never)
+})
+
+test('a message can be edited and sent again, in a session that continues from before it', async (t) => {
+  const { id } = await createSession(server)
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  await say(page, 'First')
+  await log.getByText('You said “First”').waitFor()
+  await say(page, 'Secnod')
+  await log.getByText('You said “Secnod”').waitFor()
+  await log.getByRole('button', { name: 'Edit and send again' }).last().click()
+  const edited = log.getByLabel('Edited message')
+  await edited.fill('   ')
+  assert.equal(
+    await log.getByRole('button', { name: 'Send again', exact: true }).isEnabled(),
+    false,
+  )
+  await edited.fill('Second')
+  await log.getByRole('button', { name: 'Send again', exact: true }).click()
+  await page.waitForURL((url) => !url.pathname.endsWith(id))
+  await log.getByText('You said “Second”').waitFor()
+  await log.getByText('You said “First”').waitFor()
+  assert.equal(await log.getByText('You said “Secnod”').count(), 0)
+  await page.goBack()
+  await log.getByText('You said “Secnod”').waitFor()
+  assert.deepEqual(complaints, [])
+})
+
+test('a reply can be regenerated, and shows its time, model and tokens', async (t) => {
+  const { id } = await createSession(server)
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  await say(page, 'Again please')
+  await log.getByText('You said “Again please”').waitFor()
+  await log.getByText(/^[\d.]+K? tokens$/).waitFor()
+  await log.getByText('llmsim-default').waitFor()
+  await log.getByRole('button', { name: 'Regenerate' }).click()
+  await page.waitForURL((url) => !url.pathname.endsWith(id))
+  await log.getByText('You said “Again please”').waitFor()
+  const { body } = await server.call('GET', `/v1/sessions/${id}`)
+  assert.ok(page.url().endsWith(body.superseded_by))
+  assert.deepEqual(complaints, [])
+})
