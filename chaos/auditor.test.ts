@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Event } from '@outlast/contract'
-import { audit, checks, scheduleChecks, tooLittle } from './auditor.ts'
+import { audit, checks, scheduleChecks, sharedBudgetCheck, tooLittle } from './auditor.ts'
 import type { Evidence, SessionEvidence } from './evidence.ts'
 import { delta, evidenceOf, forge, inputId, legalEffects, legalLog } from './forged.ts'
 
@@ -231,6 +231,19 @@ test('a run without enough events is not valid', () => {
     'only 0 cancels, at least 1 are needed',
     'only 0 resumes, at least 1 are needed',
   ])
+})
+
+test('reports a shared budget that is exceeded, keeps a reservation or lacks a call', () => {
+  const found = (forged: object) => {
+    const evidence = evidenceOf(legalLog())
+    Object.assign(evidence.sharedBudget, forged)
+    return audit(evidence).map(({ check }) => check)
+  }
+  assert.deepEqual(found({}), [])
+  assert.deepEqual(found({ least: -1 }), [sharedBudgetCheck])
+  assert.deepEqual(found({ reserved: 1 }), [sharedBudgetCheck])
+  assert.deepEqual(found({ used: 29 }), [sharedBudgetCheck])
+  assert.deepEqual(found({ granted: 29 }), [sharedBudgetCheck, sharedBudgetCheck])
 })
 
 const tick = (second: number, status = 'completed') => ({

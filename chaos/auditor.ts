@@ -1,4 +1,4 @@
-import { wrongBudgets } from './audit-budgets.ts'
+import { wrongBudgets, wrongSharedBudget } from './audit-budgets.ts'
 import { duplicatedEffects, strayEffects, unkeyedEffects, wrongSuccesses } from './audit-effects.ts'
 import { gapsInFollowing, textsThatDiffer } from './audit-followers.ts'
 import {
@@ -74,8 +74,12 @@ export const scheduleChecks: Record<string, (schedule: ScheduleEvidence) => stri
   'each execution has one message': wrongTickMessages,
 }
 
+/** The check of the budget that all sessions share. */
+export const sharedBudgetCheck = 'no budget is exceeded while it runs out'
+
 /** Checks all evidence. Contract: pure. */
-export function audit({ sessions, schedules, effects, mishaps, faults }: Evidence): Violation[] {
+export function audit(evidence: Evidence): Violation[] {
+  const { sessions, schedules, effects, mishaps, faults } = evidence
   const bySession = Map.groupBy(effects, ({ session }) => session)
   const known = new Set(sessions.map(({ id }) => id))
   const found = sessions.flatMap((session) =>
@@ -98,6 +102,11 @@ export function audit({ sessions, schedules, effects, mishaps, faults }: Evidenc
   return [
     ...found,
     ...ofSchedules,
+    ...wrongSharedBudget(evidence).map((what) => ({
+      check: sharedBudgetCheck,
+      session: undefined,
+      what,
+    })),
     ...foreign.map((what) => ({ check: 'effects follow an intent', session: undefined, what })),
     ...mishaps.map(({ what, times }) => ({
       check: 'nodes behave',

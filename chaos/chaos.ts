@@ -9,7 +9,7 @@ import { openBudget, readBudgets } from './budgets.ts'
 import { type Client, createClient, readEvents } from './client.ts'
 import { type Cluster, openCluster, type Role } from './cluster.ts'
 import { databaseAt, ownDatabase, type RunDatabase } from './database.ts'
-import { type Evidence, newSession, type SessionEvidence } from './evidence.ts'
+import { type Evidence, newSession } from './evidence.ts'
 import { makeFaults } from './faults.ts'
 import { countsOf, takeoversOf } from './figures.ts'
 import { type Follower, startFollower } from './follower.ts'
@@ -19,6 +19,7 @@ import type { Fault } from './plan.ts'
 import { randomOf } from './random.ts'
 import type { Outcome } from './report.ts'
 import { openSchedules, readSchedules } from './schedules.ts'
+import { keepPaying, openSharedBudget, readSharedBudget } from './shared-budget.ts'
 import { databaseWithStandby } from './standby.ts'
 import { watch } from './watch.ts'
 import { openWebhook, readReceived, startReceiver } from './webhooks.ts'
@@ -90,7 +91,8 @@ async function run(running: Running): Promise<Outcome> {
   const { seed, cluster, minimum, folder } = running
   const begun = performance.now()
   const nothing = { sessions: [], schedules: [], effects: [], faults: [] }
-  const evidence: Evidence = { ...nothing, mishaps: cluster.mishaps }
+  const sharedBudget = { id: '', granted: 0, topUps: 0, least: 0, used: 0, reserved: 0 }
+  const evidence: Evidence = { ...nothing, sharedBudget, mishaps: cluster.mishaps }
   const ended = new AbortController()
   const signal = AbortSignal.any([running.signal, ended.signal])
   setMaxListeners(0, signal)
@@ -126,7 +128,7 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   const receiver = await startReceiver(randomOf(seed, 'receiver'))
   signal.addEventListener('abort', receiver.close)
   await openWebhook(client, receiver.url)
-  evidence.sessions = await openSessions(client, running.sessions)
+  await openSessions(client, running.sessions, evidence)
   evidence.schedules = await openSchedules(client, schedulesCount)
   const { sessions } = evidence
   const followers = sessions.flatMap((session, index) =>
@@ -150,16 +152,25 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   const talked = Promise.all(talking)
   // Awaited below.
   talked.catch(() => {})
+  const paid = new AbortController()
+  const paying = keepPaying(evidence.sharedBudget, {
+    client: clientFor('payer'),
+    random: randomOf(seed, 'payer'),
+    signal: AbortSignal.any([signal, paid.signal]),
+  }).catch(() => {})
   const untilMs = performance.now() + lastsMs
   await makeFaults({ ...running, mishaps, untilMs, done: evidence.faults })
   await untilEnough(running, evidence)
   isEnough = true
   say('no more faults; waiting for started work to end')
   await Promise.race([talked, sleep(settleMsMax, undefined, { signal })])
+  paid.abort()
+  await paying
   await readTheEnd(running, { client, evidence, followers })
   await readSchedules(client, evidence.schedules, { signal, forMs: settleMsMax })
   await readReceived(receiver, evidence.sessions, { signal, forMs: settleMsMax })
   await readBudgets(client, evidence.sessions, { signal, forMs: settleMsMax })
+  await readSharedBudget(client, evidence.sharedBudget, { signal, forMs: settleMsMax })
   end()
   await Promise.all([watching, talked, ...followers.map((follower) => follower.ended)])
 }
@@ -173,16 +184,17 @@ function keepBroken(folder: string, { sessions }: Evidence, violations: Violatio
   }
 }
 
-/** One agent for all; every fourth session has a model that breaks calls. */
-async function openSessions(client: Client, count: number): Promise<SessionEvidence[]> {
+/** One agent and budget for all; every fourth session has a model that breaks calls. */
+async function openSessions(client: Client, count: number, evidence: Evidence): Promise<void> {
   const agent = await client.insist({
     method: 'POST',
     path: '/v1/agents',
     body: { name: 'Chaos', system_prompt: 'Be brief.', capabilities: [{ ref: 'ledger' }] },
     key: 'agent',
   })
+  evidence.sharedBudget = await openSharedBudget(client, agent.body.id)
   const body = { agent_id: agent.body.id }
-  return Promise.all(
+  evidence.sessions = await Promise.all(
     Array.from({ length: count }, async (_, index) => {
       const key = `session ${index}`
       const made = await client.insist({ method: 'POST', path: '/v1/sessions', body, key })

@@ -80,9 +80,23 @@ export type ScheduleEvidence = {
   messages: string[]
 }
 
+/** A budget of all sessions that runs out during the load. Amounts in tokens. */
+export type SharedBudget = {
+  id: string
+  /** Its limit and all top-ups. */
+  granted: number
+  topUps: number
+  /** The lowest balance, less reservations, at any time. */
+  least: number
+  /** At the end. */
+  used: number
+  reserved: number
+}
+
 /** All input of the auditor. */
 export type Evidence = {
   sessions: SessionEvidence[]
+  sharedBudget: SharedBudget
   schedules: ScheduleEvidence[]
   effects: Effect[]
   mishaps: Mishap[]

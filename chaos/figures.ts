@@ -18,10 +18,10 @@ export const countedFaults: Readonly<Record<string, readonly FaultKind[]>> = {
   'slow databases': ['slow'],
 }
 
-type Countable = Pick<Evidence, 'sessions' | 'effects' | 'faults'>
+type Countable = Pick<Evidence, 'sessions' | 'sharedBudget' | 'effects' | 'faults'>
 
 /** Contract: pure; may be called during the run. */
-export function countsOf({ sessions, effects, faults }: Countable): Counts {
+export function countsOf({ sessions, sharedBudget, effects, faults }: Countable): Counts {
   const sum = (count: (session: SessionEvidence) => number) =>
     sessions.reduce((total, session) => total + count(session), 0)
   const events = (type: string) => sum(({ types }) => types[type] ?? 0)
@@ -42,6 +42,9 @@ export function countsOf({ sessions, effects, faults }: Countable): Counts {
     'failed turns': events('turn.failed'),
     'cancelled turns': events('turn.cancelled'),
     cancels: sum(({ cancelled }) => cancelled),
+    'waits for a budget': events('budget.exhausted'),
+    'top-ups': sharedBudget.topUps,
+    'delivered webhooks': sum(({ hooked }) => hooked.filter(({ accepted }) => accepted).length),
     'safe effects': effects.filter(({ replay }) => replay === 'safe').length,
     'unsafe effects': effects.filter(({ replay }) => replay === 'unsafe').length,
     streams: follows('connections'),

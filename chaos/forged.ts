@@ -137,5 +137,6 @@ export function evidenceOf(
     texts: new Set(['all done']),
   })
   change(session)
-  return { sessions: [session], schedules: [], effects, mishaps: [], faults: [] }
+  const sharedBudget = { id: 'b', granted: 30, topUps: 1, least: 0, used: 30, reserved: 0 }
+  return { sessions: [session], sharedBudget, schedules: [], effects, mishaps: [], faults: [] }
 }

@@ -26,6 +26,8 @@ const perMinute = {
   'safe effects': 20,
   'unsafe effects': 20,
   resumes: 60,
+  'waits for a budget': 5,
+  'top-ups': 2,
   kills: 1,
 }
 

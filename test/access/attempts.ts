@@ -135,6 +135,9 @@ export const table: Record<string, Row> = {
   list_sessions: ownOnly(
     ({ agent_id }) => `agent_id=${agent_id}`,
     ({ word }) => `search=${word}`,
+    ({ word }) => `q=${word}`,
+    ({ session_id }) => `forked_from=${session_id}`,
+    ({ agent_id }) => `agent_id=${agent_id}&sort=last_activity`,
     ({ word }) => `tag=${word}`,
     ({ word }) => `user=${word}`,
     ({ agent_id }) => `agent_id=${agent_id}&pinned=false`,
@@ -157,6 +160,7 @@ export const table: Record<string, Row> = {
   get_session: byPath(),
   export_session: byPath(),
   retry_session: byPath(),
+  give_feedback: byPath(bodies.give_feedback),
   retake_message: byPath(bodies.retake_message),
   fork_session: {
     attempts: ({ event_id, model_id }, own) => [
@@ -200,6 +204,9 @@ export const table: Record<string, Row> = {
   list_keys: byPath(),
   list_secrets: byPath(),
   batch_set_secrets: byPath(bodies.batch_set_secrets),
+  create_share: byPath(() => ({})),
+  list_shares: byPath(),
+  delete_share: byPath(),
   create_session_token: byPath(() => ({ access: 'write' })),
   list_session_tokens: byPath(),
   delete_session_token: byPath(),

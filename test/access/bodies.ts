@@ -26,6 +26,8 @@ export type Things = {
   message_id: string
   /** The id of a session token, not the token. */
   token_id: string
+  /** The id of a link to the session. */
+  share_id: string
   /** The id of a token of an end user. */
   user_token_id: string
   schedule_id: string
@@ -74,6 +76,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   send_agent_message: () => ({ message: { role: 'user', ...text('Hello') } }),
   fork_session: () => ({}),
   retake_message: ({ message_id }) => ({ message_id }),
+  give_feedback: ({ message_id }) => ({ message_id, rating: 'down', comment: 'Wrong.' }),
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
   submit_tool_results: () => ({ tool_results: [{ tool_call_id: 'call_1', result: 'New' }] }),
@@ -82,6 +85,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   submit_question_answers: () => ({ tool_call_id: 'call_1', status: 'declined' }),
   decide_tool_call: () => ({ decision: 'deny' }),
   batch_set_secrets: () => ({ secrets: { new: 'secret' } }),
+  create_share: () => ({ name: 'Review' }),
   create_session_token: () => ({ access: 'read' }),
   create_token: ({ word }) => ({ user: word }),
   create_provider: () => ({ name: 'New', provider_type: 'llmsim' }),

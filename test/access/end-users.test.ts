@@ -14,7 +14,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
-import { runSql } from '../../apps/server/test/database.ts'
+import { queryRows, runSql } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
@@ -64,6 +64,7 @@ const doors: Record<string, Door> = {
   submit_tool_results: { level: 'write', need: 'tool_results' },
   submit_question_answers: writes,
   retry_session: writes,
+  give_feedback: writes,
   decide_tool_call: { level: 'approve' },
   decide_tool_calls: { level: 'approve' },
   submit_tool_approvals: { level: 'approve' },
@@ -79,8 +80,14 @@ const doors: Record<string, Door> = {
 }
 
 type Grants = { access: TokenLevel; files?: string; tool_results?: string[]; operations?: string[] }
-type Attacker = { kind: 'end user' | 'session'; grants: Grants; headers: { authorization: string } }
+/** `link`: the token of a link to a session, which anyone may have. */
+type Attacker = {
+  kind: 'end user' | 'session' | 'link'
+  grants: Grants
+  headers: { authorization: string }
+}
 
+const ofLinks = ['get_session', 'list_events', 'stream_sse']
 const everything = { files: 'write', tool_results: ['any'], view: 'full' }
 
 let server: Awaited<ReturnType<typeof startGuarded>>
@@ -110,6 +117,12 @@ async function attackersOf(): Promise<Record<string, Attacker>> {
     const { token } = expectStatus(await call('POST', path, body), 201)
     return { kind, grants, headers: { authorization: `Bearer ${token}` } }
   }
+  const link = async (include: 'details'[]) => {
+    const path = `/v1/sessions/${own.session_id}/shares`
+    const { token } = expectStatus(await call('POST', path, { include }), 201)
+    const grants: Grants = { access: 'read', operations: ofLinks }
+    return { kind: 'link' as const, grants, headers: { authorization: `Bearer ${token}` } }
+  }
   const agent_ids = [own.agent_id]
   const all = Object.keys(doors)
   return {
@@ -130,6 +143,8 @@ async function attackersOf(): Promise<Record<string, Attacker>> {
       access: 'approve',
       operations: all,
     }),
+    'of a link': await link([]),
+    'of a link with details': await link(['details']),
   }
 }
 
@@ -156,7 +171,7 @@ type Refusal = readonly [status: number, code: string]
 /** The refusal of a token for a session that it reaches; undefined if it may use the operation. */
 function refusalOf(id: string, { kind, grants }: Attacker): Refusal | undefined {
   const door = doors[id]
-  if (!door || (kind === 'session' && door.forEndUser)) return [403, 'users_only']
+  if (!door || (kind !== 'end user' && door.forEndUser)) return [403, 'users_only']
   const { level, need } = door
   if (!tokenAllows(grants.access, level)) return [403, 'forbidden']
   const notGranted = [403, 'not_granted'] as const
@@ -206,8 +221,14 @@ test('every operation is refused, or finds nothing of another end user, with eve
 })
 
 test('lists, searches and filters find only sessions of the own user', async () => {
-  const { word, agent_id } = theirs
-  const queries = ['', 'user=vole', `search=${word}`, `tag=${word}`, `agent_id=${agent_id}`]
+  const { word, agent_id, session_id } = theirs
+  const found = [`search=${word}`, `tag=${word}`, `q=${word}`, `q=${word.slice(0, 4)}*`]
+  const others = [`agent_id=${agent_id}`, `forked_from=${session_id}`, 'since=2020-01-31T00:00:00Z']
+  const queries = ['', 'user=vole', ...found, ...others]
+  await eventually(async () => {
+    const due = await queryRows(server.databaseUrl, 'select 1 from search_due')
+    return due.length === 0
+  })
   for (const [name, attacker] of Object.entries(attackers)) {
     if (refusalOf('list_sessions', attacker)) continue
     for (const query of [...queries, 'status=idle', 'limit=100', 'offset=1']) {
@@ -218,6 +239,11 @@ test('lists, searches and filters find only sessions of the own user', async () 
       assert.ok(total <= 1, `${name} ${path}: ${text}`)
       for (const { id } of data) assert.equal(id, own.session_id, `${name} ${path}`)
       assert.ok(!text.includes('vole') && !text.includes(theirs.session_id), `${name} ${path}`)
+    }
+    for (const query of ['cost_above=0', 'sort=cost', 'order=asc', `model_id=${theirs.model_id}`]) {
+      const path = `/v1/sessions?${query}`
+      const heard = await ask(server.url, { ...attacker, method: 'GET', path })
+      assert.deepEqual([heard.status, heard.code], [403, 'not_granted'], `${name} ${query}`)
     }
     const path = '/v1/sessions?legal_hold=true'
     const heard = await ask(server.url, { ...attacker, method: 'GET', path })
@@ -255,7 +281,10 @@ test('an end user without a right is refused in the own session, and one with it
   const last = (id: string) => (id === 'delete_session' ? 1 : 0)
   const open = operations.filter(({ id }) => doors[id]).sort((a, b) => last(a.id) - last(b.id))
   for (const operation of open) {
-    for (const [name, attacker] of Object.entries(attackers)) {
+    // A deletion ends the tokens of the session: those that may not delete it ask first.
+    const mayAsk = (attacker: Attacker) => (refusalOf(operation.id, attacker) ? 0 : 1)
+    const callers = Object.entries(attackers).sort((a, b) => mayAsk(a[1]) - mayAsk(b[1]))
+    for (const [name, attacker] of callers) {
       const refusal = refusalOf(operation.id, attacker)
       const heard = await ask(server.url, request(operation, attacker, own))
       const about = `${operation.id} with a token ${name}: ${heard.status} ${heard.text}`
@@ -275,6 +304,10 @@ test('an end user retakes a message of the own session, if the token names the o
   await eventually(async () => (await call('GET', path)).body.status === 'idle')
   const { headers } = attackers['with every grant']!
   const body = { message_id, message: { content: [{ type: 'text', text: 'Again' }] } }
+  const facts = { ...body, context: [{ description: 'Role', value: 'admin' }] }
+  const forged = { method: 'POST', path: `${path}/retake`, body: facts, headers }
+  const ungranted = await ask(server.url, forged)
+  assert.deepEqual([ungranted.status, ungranted.code], [403, 'not_granted'])
   const made = await ask(server.url, { method: 'POST', path: `${path}/retake`, body, headers })
   assert.equal(made.status, 201, made.text)
   const { session: next } = JSON.parse(made.text)

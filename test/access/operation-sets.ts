@@ -55,6 +55,7 @@ export const forTokens = new Set([
   'decide_tool_calls',
   'submit_tool_approvals',
   'retry_session',
+  'give_feedback',
   'update_session',
   'delete_session',
   'submit_tool_results',

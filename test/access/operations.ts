@@ -35,8 +35,20 @@ export type Operation = {
   isOfChannel: boolean
 }
 
-/** Every operation of the document, in its order. */
-export async function operationsOf({ call }: Server): Promise<Operation[]> {
+/**
+ * Paths of adapters: they speak the protocols of other clients, and what they do is checked by the
+ * operations that they call. adapters.test.ts has their rules.
+ */
+const adapters = ['/v1/ai-sdk/', '/v1/ag-ui/', '/openai/']
+
+export const isAdapter = ({ path }: Pick<Operation, 'path'>) =>
+  adapters.some((prefix) => path.startsWith(prefix))
+
+/** Every operation of the document but those of adapters, in its order. */
+export const operationsOf = async (server: Server): Promise<Operation[]> =>
+  (await allOperationsOf(server)).filter((operation) => !isAdapter(operation))
+
+export async function allOperationsOf({ call }: Server): Promise<Operation[]> {
   const { paths } = expectStatus(await call('GET', '/api-doc/openapi.json'), 200)
   type Parameter = { in: string; name: string }
   type Described = { operationId: string; security?: unknown[]; parameters: Parameter[] }
@@ -155,6 +167,7 @@ export async function furnish(
   // Of a user of its own: a deletion of the other one would revoke it.
   const userToken = await make('/v1/tokens', { user: `${word}.guest` })
   const stream = await say(session.id, word)
+  await make(`/v1/sessions/${session.id}/fork`, {})
   const failing = await createSession(mine, { agent_id: agent.id, title: word })
   const error = { message: word, status: 400 }
   const failure = await (await say(failing.id, scripted({ error }))).event('turn.failed')
@@ -203,6 +216,7 @@ export async function furnish(
     event_id: stream.events.at(-1)!.id,
     message_id: dataOf(stream.events, 'input.message')!.message.id,
     token_id: (await make(`/v1/sessions/${session.id}/tokens`, {})).id,
+    share_id: (await make(`/v1/sessions/${session.id}/shares`, {})).id,
     user_token_id: userToken.id,
     schedule_id: schedule.id,
     ...hooks,

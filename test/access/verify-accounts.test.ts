@@ -55,6 +55,7 @@ test('answers every operation of users without an account', async (t) => {
     event_id: `event_${hex}9`,
     message_id: `message_${hex}9`,
     token_id: `session_token_${hex}9`,
+    share_id: `share_${hex}9`,
     user_token_id: `token_${hex}9`,
     schedule_id: uuid,
     webhook_id: `wh_${hex}9`,

@@ -19,6 +19,8 @@ const minimum = {
   'safe effects': 5,
   'unsafe effects': 5,
   resumes: 5,
+  'waits for a budget': 1,
+  'top-ups': 1,
   kills: 1,
   stops: 1,
   'database restarts': 1,

@@ -73,7 +73,20 @@ test('docs/README.md links every page of docs', () => {
 })
 
 /** Pages without a limit on their length. */
-const longPages = ['cli-reference', 'capabilities-reference'].map((name) => `docs/${name}.md`)
+const longPages = ['cli-reference', 'capabilities-reference', 'errors'].map(
+  (name) => `docs/${name}.md`,
+)
+
+test('the page about chats shows an example as it is, and counts the lines of all', () => {
+  const page = read('docs/embedding.md')
+  const [, shown] = /^```html\n(.*?)^```/ms.exec(page)!
+  assert.equal(shown, read('examples/front-ends/script-tag/index.html'))
+  const counted = [...page.matchAll(/\[(\d+)\]\(\.\.\/(examples\/[^)]+)\)/g)]
+  assert.ok(counted.length >= 5)
+  for (const [, lines, file] of counted) {
+    assert.equal(Number(lines), read(file!).split('\n').length - 1, file)
+  }
+})
 
 test('a page of docs has at most 200 lines', () => {
   const long = find('docs/{,security/,tutorials/}*.md')

@@ -30,8 +30,10 @@ test('nothing is exported as default, except settings of Vite and files of proje
   const found = sources().filter(
     (file) =>
       file !== 'apps/console/vite.config.ts' &&
-      // Projects, and programs that write the files of projects.
-      !/^(test\/project\/fixture\/|apps\/server\/templates\/|bench\/)/.test(file) &&
+      // Projects, pages of frameworks, and programs that write the files of projects.
+      !/^(test\/project\/fixture\/|apps\/server\/templates\/|bench\/|examples\/front-ends\/)/.test(
+        file,
+      ) &&
       !file.endsWith('.test.ts') &&
       /^export default\b|^export \{[^}]*\bas default\b/m.test(read(file)),
   )
@@ -55,8 +57,9 @@ test('one file reads the environment', () => {
   // Test servers are processes that get the environment of the test.
   const testing = ['child', 'keeper', 'server-process', 'test-database', 'test-server']
   // `main.ts`, `child.ts` of `dev` and `server.ts` pass it on; `cluster.ts` gives PostgreSQL's
-  // programs their PATH.
+  // programs their PATH. `call-code.ts` has programs that the console shows.
   assert.deepEqual(readers, [
+    'apps/console/src/agents/call-code.ts',
     'apps/server/src/commands/dev/child.ts',
     'apps/server/src/main.ts',
     'apps/server/src/newer-node.js',
@@ -101,7 +104,7 @@ function dependenciesOf({ dependencies, devDependencies, optionalDependencies }:
 test('every dependency has an exact version', () => {
   const loose = manifests.flatMap(({ file, manifest }) =>
     dependenciesOf(manifest)
-      .filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
+      .filter(([, version]) => !/^(npm:@?[\w./-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
       .map(([name, version]) => `${file}: ${name} ${version}`),
   )
   assert.deepEqual(loose, [])
@@ -116,8 +119,13 @@ test('every dependency is used by its package', () => {
         .map(packageOf),
     )
     const scripts = Object.values(manifest.scripts ?? {}).join('\n')
+    // Code in pages is compiled.
+    const docs = place === '' ? find('docs/*.md').map(read).join('\n') : ''
+    const styles = find(`${place}{src,reference}/**/*.css`).map(read).join('\n')
     const isUsed = (name: string) =>
       used.has(name) ||
+      styles.includes(`url("${name}/`) ||
+      docs.includes(`from '${name}'`) ||
       // Types belong to a package that is used, or to Node.
       (name.startsWith('@types/') &&
         (name === '@types/node' || used.has(name.slice('@types/'.length)))) ||

@@ -14,6 +14,8 @@ const packages = [
   'apps/console',
   'packages/contract',
   'packages/sdk',
+  'packages/react',
+  'packages/assistant-ui',
   'packages/cli',
 ]
 

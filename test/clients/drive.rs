@@ -36,6 +36,8 @@ macro_rules! expect {
 #[cfg(feature = "newest")]
 mod steps_agents;
 #[cfg(feature = "newest")]
+mod steps_budgets;
+#[cfg(feature = "newest")]
 mod steps_channels;
 #[cfg(feature = "newest")]
 mod steps_messages;
@@ -359,6 +361,7 @@ async fn main() -> Result<(), Problem> {
     #[cfg(feature = "newest")]
     {
         steps_agents::drive(&drive).await;
+        steps_budgets::drive(&drive).await;
         steps_channels::drive(&drive).await;
         steps_messages::drive(&drive).await;
         steps_sessions::drive(&drive).await;

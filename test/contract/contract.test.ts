@@ -56,6 +56,7 @@ const ownEvents = [
   'tool.approval_resolved',
   'tool.call_requested',
   'tool.input_resolved',
+  'feedback.given',
 ]
 
 type Operation = {

@@ -18,6 +18,7 @@ const server = 'server'
  * docs/limits.md.
  */
 const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server> = {
+  ag_ui_runs: rowsOf('events'), // One for a message or for answers, which are events.
   agent_channels: rowsOf('agents'), // At most 100 each.
   agent_keys: rowsOf('agent_channels'), // At most 100 valid ones each.
   agents: storage,
@@ -28,7 +29,6 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   audit_log: 'AUDIT_RETENTION_DAYS_MAX',
   blobs: storage,
   budget_ledger: 'BUDGET_LEDGER_DAYS',
-  budget_reservations: rowsOf('budgets'), // One for each running turn.
   budget_shards: rowsOf('budgets'), // 16 each.
   budgets: 'BUDGETS_MAX',
   counters: rowsOf('agents'),
@@ -47,6 +47,10 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   providers: 'PROVIDERS_MAX',
   schedule_executions: 'SCHEDULE_EXECUTIONS_DAYS',
   schedules: 'SCHEDULES_MAX',
+  search_backfill: server,
+  search_due: rowsOf('sessions'), // At most one each.
+  search_sessions: rowsOf('sessions'), // One each.
+  search_words: rowsOf('events'), // At most one for each message, and the title.
   session_pins: rowsOf('sessions'), // One for each user.
   session_storage: storage,
   session_tokens: 'SESSION_TOKENS_MAX',

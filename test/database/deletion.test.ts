@@ -88,6 +88,11 @@ async function expectNothingLeft(server: Server, made: Awaited<ReturnType<typeof
 test('leaves nothing of a deleted session in any table', async (t) => {
   const server = await startServer(t, { sweepIntervalMs: 100 })
   const made = await fullSession(t, server)
+  // Nodes delete these rows once they have read the words.
+  await eventually(async () => {
+    const due = await queryRows(server.databaseUrl, 'select from search_due')
+    return due.length === 0
+  })
   const before = await tablesWith(server, [made.canary, made.id, ...made.turns])
   assert.deepEqual(
     before.filter((name) => name.startsWith('public.')),
@@ -101,6 +106,8 @@ test('leaves nothing of a deleted session in any table', async (t) => {
       'pauses',
       'schedule_executions',
       'schedules',
+      'search_sessions',
+      'search_words',
       'session_storage',
       'session_tokens',
       'sessions',

@@ -45,6 +45,8 @@ async function startProduct(t: TestContext) {
     const path = `/v1/sessions/${session.id}`
     const image = formOf(pngOf(1, 1), `${word}.png`)
     expectStatus(await call('POST', `/v1/images?session_id=${session.id}`, image), 201)
+    const form = formOf(pngOf(1, 1), `${word}-2.png`)
+    const { id: image_id } = expectStatus(await call('POST', '/v1/images', form), 201)
     const stream = await follow(t, server.url, {
       sessionId: session.id,
       headers: { authorization: key },
@@ -54,12 +56,14 @@ async function startProduct(t: TestContext) {
     expectStatus(await post(mine, session.id, text, { external_actor }), 201)
     await stream.event('session.idled')
     stream.close()
+    const content = [{ type: 'image_file', image_id }]
+    expectStatus(await call('POST', `${path}/messages`, { message: { content } }), 201)
     expectStatus(await token.call('POST', `${path}/fork`, {}), 201)
     const budget = { subject_type: 'end_user', subject_id: user, currency: 'usd', limit: 1 }
     const { id } = expectStatus(await call('POST', '/v1/budgets', budget), 201)
     const more = { amount: 1, description: word }
     expectStatus(await call('POST', `/v1/budgets/${id}/top-up`, more), 200)
-    return { user, word, token, path, query: `?user=${encodeURIComponent(user)}` }
+    return { user, word, token, path, image_id, query: `?user=${encodeURIComponent(user)}` }
   }
   return { server, person, call, endUser }
 }
@@ -100,6 +104,40 @@ test('leaves nothing of a deleted end user in any table', async (t) => {
   expectStatus(await bob.token.call('GET', bob.path), 200)
   const again = expectStatus(await call('DELETE', `/v1/end-users${ada.query}`), 200)
   assert.deepEqual(again, { sessions: 0, tokens: 0 })
+})
+
+test('an image without a session is deleted with the only end user who has used it', async (t) => {
+  const { server, call, endUser } = await startProduct(t)
+  const [ada, bob] = [await endUser(), await endUser()]
+  const upload = async (name: string) => {
+    const made = await call('POST', '/v1/images', formOf(pngOf(1, 1), name))
+    return expectStatus(made, 201).id as string
+  }
+  const use = async (path: string, image_id: string) => {
+    const message = { content: [{ type: 'image_file', image_id }] }
+    expectStatus(await call('POST', `${path}/messages`, { message }), 201)
+  }
+  const exists = async (id: string) => (await call('GET', `/v1/images/${id}`)).status === 200
+  const [unused, both, ours, seeded] = [
+    await upload('unused.png'),
+    await upload('both.png'),
+    await upload('ours.png'),
+    await upload('seeded.png'),
+  ]
+  await use(ada.path, both)
+  await use(bob.path, both)
+  const own = expectStatus(await call('POST', '/v1/sessions', {}), 201)
+  await use(`/v1/sessions/${own.id}`, ours)
+  await use(ada.path, ours)
+  const messages = [{ role: 'user', content: [{ type: 'image_file', image_id: seeded }] }]
+  expectStatus(await call('POST', '/v1/sessions', { user: ada.user, messages }), 201)
+  expectStatus(await call('DELETE', `/v1/end-users${ada.query}`), 200)
+  const left = { unused, both, ours, bob: bob.image_id }
+  for (const [name, id] of Object.entries(left)) assert.ok(await exists(id), name)
+  for (const id of [ada.image_id, seeded]) assert.ok(!(await exists(id)))
+  const counted = 'select sum(size_bytes + 1024)::int as bytes from images'
+  const [row] = await queryRows<{ bytes: number }>(server.databaseUrl, counted)
+  assert.equal(await imageBytes(server.databaseUrl), row!.bytes)
 })
 
 test('a legal hold refuses the deletion of an end user before anything is deleted', async (t) => {

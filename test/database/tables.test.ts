@@ -14,12 +14,13 @@ const sources = [
   'budget-tables.ts',
   'file-tables.ts',
   'schedule-tables.ts',
+  'search-tables.ts',
   'webhook-tables.ts',
 ].map((name) => new URL(`../../apps/server/src/store/${name}`, import.meta.url))
 
 /** PostgreSQL's names of the types that `tables.ts` uses, and whether they allow null. */
 const types: Record<string, { is: string[]; nullable?: true }> = {
-  string: { is: ['text', 'uuid', 'date'] },
+  string: { is: ['text', 'uuid', 'date', 'tsvector'] },
   Role: { is: ['text'] },
   'Scope[]': { is: ['text[]'] },
   number: { is: ['bigint', 'integer', 'smallint', 'double precision'] },
@@ -38,6 +39,7 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   Details: { is: ['json', 'jsonb'], nullable: true },
   AnyJson: { is: ['json'], nullable: true },
   ExecutionStatus: { is: ['text'] },
+  AgUiRunKind: { is: ['text'] },
   TokenAccess: { is: ['text'] },
   TokenView: { is: ['text'] },
   TokenFiles: { is: ['text'] },

@@ -1,6 +1,6 @@
 /**
- * Servers inside the frameworks of users, as docs/embedding.md shows it. The client of the package
- * talks to each of them. Installs from the npm registry.
+ * Servers inside the frameworks of users, as docs/embedding-the-server.md shows it. The client of
+ * the package talks to each of them. Installs from the npm registry.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'

@@ -116,7 +116,7 @@ test('the package holds no tests, sources or other unintended files', () => {
   const files = run('tar', ['-tzf', tarball]).trim().split('\n')
   const odd = files.filter(
     (file) =>
-      !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|THIRD_PARTY_NOTICES\.txt|dist\/outlast\/sbom\.cdx\.json|docs\/([\w-]+\/)?[\w.-]+\.(md|yaml)|docs\/images\/[\w-]+\.(png|gif)|examples\/([\w-]+\.ts|README\.md))$/.test(
+      !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|THIRD_PARTY_NOTICES\.txt|dist\/outlast\/sbom\.cdx\.json|docs\/([\w-]+\/)?[\w.-]+\.(md|yaml)|docs\/images\/[\w-]+\.(png|gif)|examples\/([\w-]+\.ts|README\.md|front-ends\/[\w.[\]/-]+\.(tsx?|html|py)))$/.test(
         file,
       ) &&
       !/^package\/dist\/(sdk|types)\//.test(file) &&
@@ -132,7 +132,7 @@ test('the package holds no tests, sources or other unintended files', () => {
     files.filter(
       (file) =>
         !file.startsWith('package/dist/outlast/apps/server/templates/') &&
-        /(?<!\.d|examples\/[\w-]+)\.ts$|\.test\.|\/test\/|\.env|\.key|\/data\//.test(file),
+        /(?<!\.d|examples\/[\w.[\]/-]+)\.ts$|\.test\.|\/test\/|\.env|\.key|\/data\//.test(file),
     ),
     [],
   )

@@ -130,7 +130,8 @@ test('the package holds the client, its types and its license, and has no depend
   const tarball = path.join(folder, 'outlast-sdk-0.1.0.tgz')
   const files = run('tar', ['-tzf', tarball], folder).trim().split('\n')
   const odd = files.filter(
-    (file) => !/^package\/([\w-]+(\.d\.ts|\.js)|package\.json|README\.md|LICENSE)$/.test(file),
+    (file) =>
+      !/^package\/([\w-]+(\.d\.ts|(\.global)?\.js)|package\.json|README\.md|LICENSE)$/.test(file),
   )
   assert.deepEqual(odd, [])
   assert.ok(files.includes('package/index.js') && files.includes('package/index.d.ts'))

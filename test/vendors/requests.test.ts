@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { addBudget, ledgerOf } from '../../apps/server/test/budgets.ts'
 import { dataOf } from '../../apps/server/test/session.ts'
 import { talkToPlayer } from './recorded.ts'
 import { serverOfFile } from './talk.ts'
@@ -52,6 +53,30 @@ for (const [type, model_id, of, expected] of efforts) {
     assert.deepEqual(of(player.bodies()[0]), expected)
     await say('Hello again')
     assert.notDeepEqual(of(player.bodies()[1]), expected, 'nothing of it by default')
+  })
+}
+
+/** The field of a request that limits the tokens of a reply. */
+const limitOf: Record<WireType, (body: Body) => unknown> = {
+  openai: ({ max_output_tokens }) => max_output_tokens,
+  azure_openai: ({ max_output_tokens }) => max_output_tokens,
+  openai_completions: ({ max_tokens }) => max_tokens,
+  anthropic: ({ max_tokens }) => max_tokens,
+  google: ({ generationConfig }) => generationConfig?.maxOutputTokens,
+}
+
+for (const type of wireTypes) {
+  test(`${type}: the output limit of a message is in each request of its turn`, async (t) => {
+    const takes = [{ pieces: wires[type].unsigned }, {}, {}, {}]
+    const { say, player } = await talkToPlayer(t, server(), { type, takes })
+    await say('Two sums, please', { controls: { max_output_tokens: 300 } })
+    await say('Hello')
+    const [first, second, byDefault] = player.bodies().map(limitOf[type])
+    assert.deepEqual([first, second], [300, 300])
+    assert.notEqual(byDefault, 300)
+    await say('Hello', { controls: { max_output_tokens: 2_147_483_647 } })
+    const most = Number(limitOf[type](player.bodies()[3]))
+    assert.ok(most >= Number(byDefault ?? 0) && most < 2_000_000, `${most}`)
   })
 }
 
@@ -120,6 +145,45 @@ test('models that count their thinking get a share of the output limit for it', 
   const { thinkingConfig } = gemini.player.bodies()[0].generationConfig
   assert.equal(thinkingConfig.includeThoughts, true)
   assert.ok(thinkingConfig.thinkingBudget > 0)
+})
+
+test('an output limit includes the thinking', async (t) => {
+  const limited = (max_output_tokens: number, effort: string) => ({
+    controls: { max_output_tokens, reasoning: { effort } },
+  })
+  const claude = await talkToPlayer(t, server(), { type: 'anthropic', takes: [{}] })
+  for (const [limit, effort, thinking] of [
+    [300, 'high', undefined],
+    [2_047, 'low', undefined],
+    [2_048, 'low', { type: 'enabled', budget_tokens: 1_024 }],
+    [10_000, 'high', { type: 'enabled', budget_tokens: 6_000 }],
+  ] as const) {
+    await claude.say('Hello', limited(limit, effort))
+    const body = claude.player.bodies().at(-1)
+    assert.deepEqual([body.max_tokens, body.thinking], [limit, thinking])
+  }
+  const model_id = 'claude-sonnet-5-5'
+  const adaptive = await talkToPlayer(t, server(), { type: 'anthropic', model_id, takes: [{}] })
+  await adaptive.say('Hello', limited(300, 'high'))
+  const [{ max_tokens, thinking }] = adaptive.player.bodies()
+  assert.deepEqual([max_tokens, thinking.type], [300, 'adaptive'])
+  const flash = 'gemini-2.5-flash'
+  const gemini = await talkToPlayer(t, server(), { type: 'google', model_id: flash, takes: [{}] })
+  await gemini.say('Hello', limited(300, 'high'))
+  const { generationConfig } = gemini.player.bodies()[0]
+  assert.equal(generationConfig.maxOutputTokens, 300, 'Google counts its thoughts')
+})
+
+test('the output that a budget grants includes the thinking', async (t) => {
+  const claude = await talkToPlayer(t, server(), { type: 'anthropic', takes: [{}] })
+  const subject: [string, string] = ['agent', claude.agent.id]
+  const budget = await addBudget(server(), { subject, limit: 10_000 })
+  await claude.say('Hello', { controls: { reasoning: { effort: 'high' } } })
+  const [{ thinking, max_tokens }] = claude.player.bodies()
+  assert.ok(thinking.budget_tokens >= 1_024)
+  assert.ok(thinking.budget_tokens < max_tokens, 'room for an answer')
+  const [entry] = await ledgerOf(server(), budget)
+  assert.ok(max_tokens <= entry!.reserved!, `${max_tokens} of ${entry!.reserved}`)
 })
 
 describe('cached tokens are not charged twice', () => {
