@@ -3,9 +3,16 @@ import http from 'node:http'
 const agent = new http.Agent({ keepAlive: true, maxSockets: 200 })
 
 /** Sends one request with a JSON body; throws unless it succeeds. */
-export function call<T>(url: string, method: string, path: string, body?: object): Promise<T> {
+export function call<T>(
+  url: string,
+  method: string,
+  path: string,
+  body?: object,
+  more: Record<string, string> = {},
+): Promise<T> {
   const text = body === undefined ? undefined : JSON.stringify(body)
   const headers = text && {
+    ...more,
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
   }

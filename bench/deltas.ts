@@ -1,8 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import type { ChildProcess } from 'node:child_process'
 import { livePauseMs } from '../apps/server/src/store/bus/live-message.ts'
 import type { ReaderAnswer, ReaderOrder } from './bare-reader.ts'
+import { ask, startChild } from './children.ts'
 import { call } from './client.ts'
 import type { ClientsAnswer, ClientsOrder } from './delta-clients.ts'
 import {
@@ -41,7 +40,11 @@ export function deltas(options: Options): Promise<Report> {
       env: { DATA_DIR: dataDir, WORKER_SLOTS: '600' },
       nodeArgs: profiled(options),
     })
-    const children = [child('pacing-vendor.ts'), child('delta-clients.ts'), child('bare-reader.ts')]
+    const children = [
+      startChild('pacing-vendor.ts'),
+      startChild('delta-clients.ts'),
+      startChild('bare-reader.ts'),
+    ]
     const [vendor, clients, reader] = children as [ChildProcess, ChildProcess, ChildProcess]
     try {
       return await measure({ server, vendor, clients, reader }, options)
@@ -51,12 +54,6 @@ export function deltas(options: Options): Promise<Report> {
     }
   })
 }
-
-const child = (file: string) =>
-  fork(fileURLToPath(new URL(file, import.meta.url)), {
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-    serialization: 'advanced',
-  })
 
 type Bench = { server: Server; vendor: ChildProcess; clients: ChildProcess; reader: ChildProcess }
 type Crowd = { fast: number; slow: number }
@@ -100,12 +97,6 @@ async function measure(bench: Bench, options: Options): Promise<Report> {
 const notes = [
   'Each word contains the time at which the vendor sent it, by the clock that all processes of a machine share. Vendor, clients and the bare AI SDK are processes of their own on the same cores. The bare AI SDK reads such streams as our server does, without followers. For every 20 streams of 50 words a second there is one of 10, whose words wait for no delta. The window is the time that the words of a stream would wait if all other work took no time. Every reply was compared with the sent text.',
 ]
-
-async function ask<Order extends object, Answer>(who: ChildProcess, order: Order): Promise<Answer> {
-  const answered = once(who, 'message') as Promise<[Answer]>
-  who.send(order)
-  return (await answered)[0]
-}
 
 const each = <T>({ fast, slow }: Crowd, { fast: f, slow: s }: Record<keyof Crowd, T>): T[] => [
   ...Array<T>(fast).fill(f),

@@ -19,6 +19,8 @@ export async function addAgents(client: pg.Client) {
 
 /** Adds sessions in the state after a turn, each a second younger than the previous one. */
 export async function addSessions(client: pg.Client, count: number) {
+  // Nodes would read these sessions for the search while they are measured.
+  await client.query('alter table sessions disable trigger search_of_new_session')
   await client.query(
     `
 with s as (
@@ -41,6 +43,7 @@ select $1, agent_id, 0, n from counted union all select $1, '', 0, sum(n) from c
 on conflict (org_id, agent_id, shard) do update set sessions = c.sessions + excluded.sessions`,
     [organizationId, count, busyUpTo, agentCount],
   )
+  await client.query('alter table sessions enable trigger search_of_new_session')
   await client.query('vacuum (analyze) sessions, counters')
 }
 

@@ -19,6 +19,7 @@ import { endUsers } from './end-users.ts'
 import { eventHooks } from './event-hooks.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
+import { folds } from './folds.ts'
 import { fork } from './fork.ts'
 import { getSession } from './get-session.ts'
 import { hooks } from './hooks.ts'
@@ -29,10 +30,12 @@ import { parked, questions } from './parked.ts'
 import { peers } from './peers.ts'
 import { projectStart } from './project-start.ts'
 import { projectTools } from './project-tools.ts'
+import { react } from './react.ts'
 import { reference } from './reference.ts'
 import { scaling } from './scaling.ts'
 import { schedules } from './schedules.ts'
 import { sdkStream } from './sdk-stream.ts'
+import { search } from './search.ts'
 import { sessionKey } from './session-key.ts'
 import { slowReaders } from './slow-readers.ts'
 import { soak } from './soak.ts'
@@ -54,6 +57,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'list-sessions': listSessions,
   waiting,
   'session-key': sessionKey,
+  search,
   turn,
   statements,
   'event-hooks': eventHooks,
@@ -66,6 +70,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   takeover,
   scaling,
   deltas,
+  folds,
   'turn-memory': turnMemory,
   soak,
   parked,
@@ -83,6 +88,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'sdk-stream': sdkStream,
   cli,
   console: consoleInBrowser,
+  react,
   reference,
   'project-start': projectStart,
   'test-servers': testServers,

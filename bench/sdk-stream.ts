@@ -1,9 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { startChild } from './children.ts'
 import { assistant, call, openClient, twoTools } from './client.ts'
 import { withConnection } from './database.ts'
 import {
@@ -35,9 +35,7 @@ export function sdkStream(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {
     const env = { DATA_DIR: dataDir, WORKER_SLOTS: String(size.sessions) }
     const server = await startOutlast({ env })
-    const reader = fork(fileURLToPath(new URL('sdk-reader.ts', import.meta.url)), {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-    })
+    const reader = startChild('sdk-reader.ts')
     try {
       const sessionId = await longSession(server.url, { database: databaseUrl(dataDir), size })
       const rows = [

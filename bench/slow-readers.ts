@@ -1,7 +1,6 @@
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { startChild } from './children.ts'
 import { call, createAgent } from './client.ts'
 import { queryRows } from './database.ts'
 import { mb, ms, type Options, percentile, progress, type Report } from './figures.ts'
@@ -100,9 +99,7 @@ type Clients = { server: Server; sessionId: string; count: number; reads: boolea
  * too.
  */
 async function withClients<T>({ server, ...clients }: Clients, work: () => Promise<T>) {
-  const child = fork(fileURLToPath(new URL('slow-reader-clients.ts', import.meta.url)), {
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-  })
+  const child = startChild('slow-reader-clients.ts')
   try {
     const order: ReaderOrder = {
       port: Number(new URL(server.url).port),

@@ -1,8 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { startChild } from './children.ts'
 import { call } from './client.ts'
 import { ms, type Options, percentile, profiled, progress, type Report } from './figures.ts'
 import { createInspector, type Inspector } from './inspect.ts'
@@ -33,9 +33,7 @@ export function streams(options: Options): Promise<Report> {
       env: { DATA_DIR: dataDir, WORKER_SLOTS: String(size.streaming) },
       nodeArgs: [...inspector.nodeArgs, ...profiled(options)],
     })
-    const clients = fork(fileURLToPath(new URL('stream-clients.ts', import.meta.url)), {
-      execArgv: ['--disable-warning=ExperimentalWarning'],
-    })
+    const clients = startChild('stream-clients.ts')
     try {
       return await measure({ server, model, clients, inspector }, size)
     } finally {

@@ -5,6 +5,7 @@
  */
 import { cpSync, globSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import { build } from 'vite'
 import { put, read, root, stripped } from './build.ts'
 import { contractTypes } from './contract-types.ts'
 import { withDeclarations } from './declarations.ts'
@@ -24,6 +25,7 @@ export async function buildSdk(folder: string): Promise<void> {
     put(folder, file.replace(/\.ts$/, '.js'), text)
   }
   declare(folder)
+  await bundleForPages(folder)
   put(folder, 'package.json', `${JSON.stringify(manifest(), undefined, 2)}\n`)
   cpSync(path.join(root, 'LICENSE'), path.join(folder, 'LICENSE'))
   cpSync(path.join(root, 'packages/sdk/README.md'), path.join(folder, 'README.md'))
@@ -35,15 +37,35 @@ const translated = (text: string) =>
     .replace(/(['"])(\.\/[\w-]+)\.ts\1/g, "'$2.js'")
     .replace(/(['"])@outlast\/contract\1/g, "'./contract.js'")
 
+/** Writes the client as one file for `<script>`, with the global `Outlast`. */
+async function bundleForPages(folder: string): Promise<void> {
+  const entry = path.join(folder, 'index.js')
+  const fileName = () => 'outlast.global.js'
+  await build({
+    configFile: false,
+    logLevel: 'error',
+    root: folder,
+    build: {
+      outDir: folder,
+      emptyOutDir: false,
+      minify: true,
+      lib: { entry, name: 'Outlast', formats: ['iife'], fileName },
+    },
+  })
+}
+
 /** Writes the types of the client, against the wire types. */
 function declare(folder: string): void {
   const rootDir = path.join(root, source)
   const paths = { '@outlast/contract': [path.join(folder, 'contract.d.ts')] }
-  withDeclarations({ files: [path.join(rootDir, 'index.ts')], rootDir, paths }, (declarations) => {
-    for (const file of globSync('*.d.ts', { cwd: declarations })) {
-      put(folder, file, translated(readFileSync(path.join(declarations, file), 'utf8')))
-    }
-  })
+  withDeclarations(
+    { files: ['index.ts', 'server.ts'].map((file) => path.join(rootDir, file)), rootDir, paths },
+    (declarations) => {
+      for (const file of globSync('*.d.ts', { cwd: declarations })) {
+        put(folder, file, translated(readFileSync(path.join(declarations, file), 'utf8')))
+      }
+    },
+  )
 }
 
 function manifest() {
@@ -63,6 +85,8 @@ function manifest() {
     engines: { node: '>=20' },
     exports: {
       '.': { types: './index.d.ts', default: './index.js' },
+      './server': { types: './server.d.ts', default: './server.js' },
+      './outlast.global.js': './outlast.global.js',
       './package.json': './package.json',
     },
     types: './index.d.ts',

@@ -46,7 +46,10 @@ test('a built file has no types, no tests, and the line numbers of its source', 
 test('every file of ours that a built file imports exists', async (t) => {
   const { folder } = await temporaryFolder(t)
   build(folder)
-  const missing = globSync('**/*.js', { cwd: folder }).flatMap((file) => {
+  // The console is a bundle, which imports none, and shows code that does.
+  const isOurs = (file: string) => !file.startsWith('apps/console/dist/')
+  const files = globSync('**/*.js', { cwd: folder }).filter(isOurs)
+  const missing = files.flatMap((file) => {
     const text = readFileSync(path.join(folder, file), 'utf8')
     const names = [
       ...text.matchAll(/(?:from|import|import\(|URL\() ?'(\.[^']*\.\w+|@outlast[^']*)'/g),

@@ -34,6 +34,7 @@ const entries: Record<string, string> = {
   '@outlast/contract': 'packages/contract/src/index.ts',
   '@outlast/sdk': 'packages/sdk/src/index.ts',
   '@outlast/sdk/standard-schema': 'packages/sdk/src/standard-schema.ts',
+  '@outlast/sdk/feedback': 'packages/sdk/src/feedback.ts',
   '@outlast/sdk/turn-steps': 'packages/sdk/src/turn-steps.ts',
   '@outlast/cli': 'packages/cli/src/main.ts',
 }
@@ -72,10 +73,15 @@ function translated(file: string, text: string): string {
 }
 
 function nameInBuild(from: string, name: string): string {
-  const entry = entries[name]
+  const entry = entries[name] ?? foldIn(name)
   const named = entry ? path.posix.relative(path.posix.dirname(unix(from)), entry) : name
   return named.startsWith('.') ? named.replace(/\.ts$/, '.js') : named
 }
+
+const foldIn = (name: string) =>
+  name.startsWith('@outlast/contract/folds/')
+    ? `packages/contract/src/folds/${path.posix.basename(name)}.ts`
+    : undefined
 
 const unix = (file: string) => file.split(path.sep).join('/')
 

@@ -40,6 +40,32 @@ export function withDeclarations(
   }
 }
 
+/** Compiles a folder of TypeScript for browsers, with `paths` in place of packages. */
+export function compileInto(
+  outDir: string,
+  { sources, paths }: { sources: string; paths: Record<string, string[]> },
+): void {
+  const settings = {
+    extends: path.join(root, 'tsconfig.json'),
+    compilerOptions: {
+      noEmit: false,
+      declaration: true,
+      rewriteRelativeImportExtensions: true,
+      lib: ['es2024', 'dom', 'dom.iterable', 'dom.asynciterable'],
+      target: 'es2022',
+      jsx: 'react-jsx',
+      types: [],
+      rootDir: sources,
+      outDir,
+      paths,
+    },
+    include: [sources],
+    exclude: [],
+  }
+  writeFileSync(path.join(sources, 'tsconfig.json'), JSON.stringify(settings))
+  compile(sources)
+}
+
 function compile(project: string): void {
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
   const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', project], { encoding: 'utf8' })

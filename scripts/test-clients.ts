@@ -1,7 +1,8 @@
 /**
  * Drives a server with the published clients of the API, in Python and in Rust: the oldest version
- * in the registry, the last 0.1, the last 0.3, and the newest. Then verifies requests of webhooks
- * with the libraries of receivers. `-- python`, `-- rust` or `-- webhooks` limits it to one.
+ * in the registry, the last 0.1, the last 0.3, and the newest. Then uses the API of OpenAI with its
+ * library for Python, and verifies requests of webhooks with libraries of receivers. `-- python`,
+ * `-- rust`, `-- openai` or `-- webhooks` limits it to one.
  * Contract: exits with 1 when a version 0.1 or 0.3 fails, or when Python, cargo or a registry is
  * missing. Failures of other versions are only reported. All installed files are in dist/.
  */
@@ -10,6 +11,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { PublishedClient } from '../test/clients/published-client.ts'
+import { MissingTool, openAILibrary, pipOf, pythonWith, runTool } from './python.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const cache = path.join(root, 'dist/published-clients')
@@ -19,37 +21,41 @@ const versionsMax = 200
 /** Lines of versions that must work. */
 const lines = ['0.1.', '0.3.']
 
-/** A missing tool that the user can install. */
-class Missing extends Error {}
-
-const languages = { python: pythonClients, rust: rustClients, webhooks: () => [] }
+const languages = { python: pythonClients, rust: rustClients, openai: () => [], webhooks: () => [] }
+/** Words with a test of their own. */
+const ownTests = ['openai', 'webhooks']
 
 /** Libraries that verify webhooks, with the versions that are tested. */
 const verifiers = {
   npm: ['standardwebhooks@1.1.1', 'svix@1.99.1', 'openai@6.49.0'],
-  python: ['standardwebhooks==1.1.0', 'svix==2.9.1', 'openai==3.57.0'],
+  python: ['standardwebhooks==1.1.0', 'svix==2.9.1', openAILibrary],
 }
 
 try {
   const given = process.argv.slice(2)
   const odd = given.find((word) => !(word in languages))
   if (odd !== undefined)
-    throw new Missing(`Unknown word ${odd}. Use python, rust or webhooks, or no argument for all.`)
+    throw new MissingTool(
+      `Unknown word ${odd}. Use ${Object.keys(languages).join(', ')}, or none for all.`,
+    )
   const wanted = Object.entries(languages).filter(
     ([language]) => given.length === 0 || given.includes(language),
   )
   const names = wanted.map(([language]) => language)
   const clients = wanted.flatMap(([, install]) => install())
-  const failed = names.join() === 'webhooks' ? 0 : test('published', JSON.stringify(clients))
-  process.exitCode = failed || (names.includes('webhooks') ? test('webhooks', installed()) : 0)
+  const hasClients = names.some((word) => !ownTests.includes(word))
+  const failed = hasClients ? test('published', JSON.stringify(clients)) : 0
+  const openai = names.includes('openai') ? test('openai', openAIClient()) : 0
+  const webhooks = names.includes('webhooks') ? test('webhooks', installed()) : 0
+  process.exitCode = failed || openai || webhooks
 } catch (error) {
-  if (!(error instanceof Missing)) throw error
+  if (!(error instanceof MissingTool)) throw error
   console.error(error.message)
   process.exitCode = 1
 }
 
 /** Runs one test file with what was installed for it, as JSON. */
-function test(subject: 'published' | 'webhooks', given: string): number {
+function test(subject: 'published' | 'openai' | 'webhooks', given: string): number {
   const script = path.join(root, 'scripts/test.ts')
   const file = path.join(tests, `${subject}.test.ts`)
   const { status } = spawnSync(process.execPath, [script, file], {
@@ -60,15 +66,19 @@ function test(subject: 'published' | 'webhooks', given: string): number {
   return status ?? 1
 }
 
+/** Installs OpenAI's library for Python; returns a command that uses it, as JSON. */
+function openAIClient(): string {
+  const python = pythonWith('openai', openAILibrary)
+  return JSON.stringify([python, path.join(tests, 'drive_openai.py')])
+}
+
 /** Installs the libraries that verify webhooks; returns commands that use them, as JSON. */
 function installed(): string {
   const folder = path.join(cache, 'webhooks')
   mkdirSync(folder, { recursive: true })
   writeFileSync(path.join(folder, 'package.json'), '{ "private": true }')
-  run('npm', ['install', '--silent', '--prefix', folder, ...verifiers.npm])
-  const program = pip('webhooks')
-  run(program, ['install', '--quiet', '--disable-pip-version-check', ...verifiers.python])
-  const python = path.join(path.dirname(program), 'python')
+  runTool('npm', ['install', '--silent', '--prefix', folder, ...verifiers.npm])
+  const python = pythonWith('webhooks', ...verifiers.python)
   return JSON.stringify([
     [process.execPath, path.join(tests, 'verify_webhook.mjs'), folder],
     [python, path.join(tests, 'verify_webhook.py')],
@@ -91,31 +101,27 @@ function isNewest(version: string) {
 }
 
 function pythonClients(): PublishedClient[] {
-  const [major, minor] = run('python3', ['--version']).replace('Python ', '').split('.').map(Number)
+  const [major, minor] = runTool('python3', ['--version'])
+    .replace('Python ', '')
+    .split('.')
+    .map(Number)
   if (major! < 3 || (major === 3 && minor! < 11)) {
-    throw new Missing(`The Python clients need Python 3.11 or newer; this is ${major}.${minor}.`)
+    throw new MissingTool(
+      `The Python clients need Python 3.11 or newer; this is ${major}.${minor}.`,
+    )
   }
-  const about = run(pip('any'), ['index', 'versions', name])
+  const about = runTool(pipOf('any'), ['index', 'versions', name])
   const listed = /^Available versions: (.+)$/m.exec(about)?.[1]
-  if (!listed) throw new Missing(`pip lists no versions of ${name}: ${about}`)
+  if (!listed) throw new MissingTool(`pip lists no versions of ${name}: ${about}`)
   return chosen(listed.split(', ')).map((version) => {
     console.log(`Installing the Python client ${version} ...`)
-    const program = pip(version)
-    run(program, ['install', '--quiet', '--disable-pip-version-check', `${name}==${version}`])
-    const command = [path.join(path.dirname(program), 'python'), path.join(tests, 'drive.py')]
+    const command = [pythonWith(version, `${name}==${version}`), path.join(tests, 'drive.py')]
     return { name: `python ${version}`, required: isRequired(version), command }
   })
 }
 
-/** The pip of a virtual environment. */
-function pip(environment: string): string {
-  const folder = path.join(cache, 'python', environment)
-  run('python3', ['-m', 'venv', folder])
-  return path.join(folder, 'bin/pip')
-}
-
 function rustClients(): PublishedClient[] {
-  run('cargo', ['--version'])
+  runTool('cargo', ['--version'])
   return chosen(crateVersions()).map((version, index) => {
     console.log(`Building the program of the Rust client ${version} ...`)
     const client = { name: `rust ${version}`, required: isRequired(version) }
@@ -140,7 +146,7 @@ function crateVersions(): string[] {
     const args = ['generate-lockfile', '--quiet']
     const { status, stderr } = spawnSync('cargo', args, { cwd: folder, encoding: 'utf8' })
     if (status !== 0 && versions.length > 0 && stderr.includes('failed to select a version')) break
-    if (status !== 0) throw new Missing(`cargo finds no versions of ${name}: ${stderr}`)
+    if (status !== 0) throw new MissingTool(`cargo finds no versions of ${name}: ${stderr}`)
     const found = new RegExp(`name = "${name}"\nversion = "(.+)"`).exec(readFileSync(lock, 'utf8'))
     versions.push(found![1]!)
   }
@@ -175,14 +181,4 @@ tokio = { version = "1", features = ["full"] }
 `
   writeFileSync(path.join(folder, 'Cargo.toml'), manifest)
   return folder
-}
-
-function run(program: string, args: string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8' })
-  if (status === 0) return stdout.trim()
-  const shown = [path.basename(program), ...args].join(' ')
-  if (error && 'code' in error && error.code === 'ENOENT') {
-    throw new Missing(`${program} is not on PATH; install it to drive the clients.`)
-  }
-  throw new Missing(`${shown} failed: ${error?.message ?? stderr.trim()}`)
 }

@@ -27,19 +27,31 @@ const runtimes =
       }
 
 function fetchRuntime([name, version, program]: string[]): string {
-  const found = path.join(folder, 'node_modules', name!, program!)
+  return install(folder, [`${name}@${version}`], path.join('node_modules', name!, program!))
+}
+
+/** Installs packages into a folder unless the file is there. Returns the path of the file. */
+function install(folder: string, packages: string[], file: string): string {
+  const found = path.join(folder, file)
   if (existsSync(found)) return found
   mkdirSync(folder, { recursive: true })
   if (!existsSync(path.join(folder, 'package.json'))) {
     writeFileSync(path.join(folder, 'package.json'), '{"private":true}')
   }
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-  const { status } = spawnSync('npm', ['install', ...flags, `${name}@${version}`], {
+  const { status } = spawnSync('npm', ['install', ...flags, ...packages], {
     cwd: folder,
     stdio: 'inherit',
   })
-  if (status !== 0 || !existsSync(found)) throw new Error(`${name} could not be installed.`)
+  if (status !== 0 || !existsSync(found)) throw new Error(`${packages} could not be installed.`)
   return found
+}
+
+/** The oldest React that `@outlast/react` supports. */
+function fetchOldReact(): string {
+  const place = path.join(root, 'node_modules/.cache/react-18')
+  const packages = ['react@18.3.1', 'react-dom@18.3.1']
+  return path.dirname(install(place, packages, 'node_modules/react-dom'))
 }
 
 const { status } = spawnSync(
@@ -49,6 +61,7 @@ const { status } = spawnSync(
     '--test-timeout=300000',
     ...process.argv.slice(2),
     'test/sdk-package/package.test.ts',
+    'test/sdk-package/front-ends.test.ts',
   ],
   {
     cwd: root,
@@ -59,6 +72,7 @@ const { status } = spawnSync(
       OUTLAST_TEST_BUN: fetchRuntime(runtimes.bun),
       OUTLAST_TEST_DENO: fetchRuntime(runtimes.deno),
       OUTLAST_TEST_NODE: fetchRuntime(runtimes.node),
+      OUTLAST_TEST_REACT_18: fetchOldReact(),
     },
   },
 )

@@ -28,7 +28,7 @@ const codeCache = path.join(root, 'node_modules/.cache/outlast')
 
 const [options, named] = split(process.argv.slice(2))
 const files = named.length > 0 ? named : allTests()
-const inBrowser = files.some((file) => /\btest[/\\](browser|console)\b/.test(file))
+const inBrowser = files.some((file) => /\btest[/\\](browser|console|front-ends)\b/.test(file))
 
 /** Cleanups at the end of the run. */
 const folder = mkdtempSync(path.join(inMemory() ?? tmpdir(), 'outlast-tests-'))
@@ -93,7 +93,10 @@ function allTests() {
   })
   // Run by other commands, which provide the programs that they need.
   const names = ['checks', 'redis', 'live', 'package', 'sdk-package', 'postgres', 'clients']
-  const apart = names.map((name) => path.join('test', name, path.sep))
+  const apart = [
+    ...names.map((name) => path.join('test', name, path.sep)),
+    path.join('test', 'front-ends', 'installed', path.sep),
+  ]
   const wanted = found.filter((file) => !apart.some((folder) => file.startsWith(folder)))
   return wanted.sort().map((file) => path.join(root, file))
 }

@@ -14,7 +14,7 @@ const fences = ['test/database/turn-fences.test.ts']
 const held = ['test/crash/held-outcomes.test.ts']
 const intents = ['test/crash/intents.test.ts']
 const deploys = ['test/cluster/rolling-deploy.test.ts']
-const stream = ['apps/server/src/http/routes/sessions/session-stream.test.ts']
+const stream = ['apps/server/src/http/routes/messages/session-stream.test.ts']
 const credentials = ['apps/server/src/http/security/credentials.test.ts']
 const hosts = ['test/access/hosts.test.ts']
 
