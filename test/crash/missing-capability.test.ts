@@ -81,8 +81,9 @@ test('kill -9 of a node that refused a turn: the turn and the end of its wait ar
   const untilOf = async () => (await api.call('GET', `/v1/sessions/${session.id}/why`)).body.until
   const until = await untilOf()
   await refusing.crash()
-  const again = await startProcess({ DATABASE_URL: where.databaseUrl })
+  const again = await startProcess({ DATABASE_URL: where.databaseUrl, LOG_LEVEL: 'info' })
   scope.after(again.crash)
+  await eventually(async () => again.output().includes('left a turn to nodes'))
   await refused(again, session.id)
   assert.equal(await untilOf(), until)
   const stream = await follow(scope, api.url, { sessionId: session.id })
