@@ -92,7 +92,9 @@ test('a person approves after a reload, and the tool runs once', async (t) => {
   await send(page, 'Calculate.')
   await page.getByRole('button', { name: 'Allow multiply' }).waitFor()
   await ready(page)
+  const resumed = page.waitForResponse((response) => response.url().endsWith('/my-chat/stream'))
   await page.reload()
+  await resumed
   await page.getByRole('button', { name: 'Allow multiply' }).click()
   await replies(page).getByText('Six.').waitFor()
   await ready(page)

@@ -25,8 +25,9 @@ export function Chat({ url, agentId, id, messages }: ChatProps) {
             if (part.type !== 'dynamic-tool' || part.state !== 'approval-requested') return null
             const answer = { id: part.approval.id, approved: true }
             const allow = () => chat.addToolApprovalResponse(answer)
+            const isBusy = chat.status === 'submitted'
             return (
-              <button key={part.toolCallId} type="button" onClick={allow}>
+              <button key={part.toolCallId} type="button" disabled={isBusy} onClick={allow}>
                 Allow {part.toolName}
               </button>
             )
