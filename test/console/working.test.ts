@@ -147,3 +147,23 @@ test('keeps messages and drafts while offline, and sends them afterwards', async
     [],
   )
 })
+
+test('a lost connection while a part of the page loads does not end the page', async (t) => {
+  const { id } = await createSession(server)
+  const { profile, page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  let lost = 0
+  await profile.route(/\/reply-line-/, (route) => {
+    if (lost === 3) return route.continue()
+    lost++
+    return route.abort('internetdisconnected')
+  })
+  await say(page, 'First')
+  await log.getByRole('button', { name: 'Good reply' }).waitFor()
+  assert.equal(lost, 3)
+  const rulesOf = `document.querySelector('link[rel=stylesheet][href*=reply-line]').sheet.cssRules.length`
+  assert.ok((await page.evaluate<number>(rulesOf)) > 0, 'the style of the part is loaded too')
+  assert.deepEqual(
+    complaints.filter((text) => !text.includes('net::ERR_INTERNET_DISCONNECTED')),
+    [],
+  )
+})

@@ -1,12 +1,13 @@
 import { useQuery } from '@tanstack/react-query'
-import { lazy } from 'react'
+
 import { meQuery } from '../queries/me.ts'
+import { lazyPart } from '../shell/lazy-part.ts'
 import { findInvitation } from './invitation.ts'
 
-const ChooseOrganization = lazy(() =>
+const ChooseOrganization = lazyPart(() =>
   import('./choose-organization.tsx').then((all) => ({ default: all.ChooseOrganization })),
 )
-const AcceptInvitation = lazy(() =>
+const AcceptInvitation = lazyPart(() =>
   import('./accept-invitation.tsx').then((all) => ({ default: all.AcceptInvitation })),
 )
 

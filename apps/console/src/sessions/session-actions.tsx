@@ -1,12 +1,15 @@
 import { ActionIcon, Group, Menu } from '@mantine/core'
 import { useClipboard } from '@mantine/hooks'
 import { itemsOf, type Transcript } from '@outlast/sdk'
-import { lazy, Suspense, useState } from 'react'
+import { Suspense, useState } from 'react'
 import { useMay } from '../queries/me.ts'
 import { Icon, type IconName } from '../shell/icon.tsx'
+import { lazyPart } from '../shell/lazy-part.ts'
 import { Action } from './conversation/action.tsx'
 
-const ShareDialog = lazy(() => import('./share.tsx').then((all) => ({ default: all.ShareDialog })))
+const ShareDialog = lazyPart(() =>
+  import('./share.tsx').then((all) => ({ default: all.ShareDialog })),
+)
 
 type Given = {
   sessionId: string

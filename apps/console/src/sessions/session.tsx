@@ -3,12 +3,13 @@ import { Anchor } from '@mantine/core'
 import { useThrottledValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
-import { type DragEvent, lazy, memo, Suspense, useEffect, useMemo, useRef } from 'react'
+import { type DragEvent, memo, Suspense, useEffect, useMemo, useRef } from 'react'
 import { invalidate } from '../client.ts'
 import { useAgent } from '../queries/agents.ts'
 import { fileKeys } from '../queries/files.ts'
 import { sessionKeys } from '../queries/keys.ts'
 import { sessionQuery } from '../queries/sessions.ts'
+import { lazyPart } from '../shell/lazy-part.ts'
 import { Screen } from '../shell/screen.tsx'
 import { Skeleton } from '../shell/skeleton.tsx'
 import { State, type StateKind } from '../shell/state.tsx'
@@ -25,15 +26,17 @@ import { panels } from './panels/panels.ts'
 import { SessionActions } from './session-actions.tsx'
 import { useTabSign } from './tab-sign.ts'
 
-const Gone = lazy(() => import('./gone.tsx').then((all) => ({ default: all.Gone })))
-const LossNotice = lazy(() =>
+const Gone = lazyPart(() => import('./gone.tsx').then((all) => ({ default: all.Gone })))
+const LossNotice = lazyPart(() =>
   import('./loss-notice.tsx').then((all) => ({ default: all.LossNotice })),
 )
-const WhyWords = lazy(() => import('./panels/why.tsx').then((all) => ({ default: all.WhyWords })))
-const BudgetWait = lazy(() =>
+const WhyWords = lazyPart(() =>
+  import('./panels/why.tsx').then((all) => ({ default: all.WhyWords })),
+)
+const BudgetWait = lazyPart(() =>
   import('./conversation/budget-wait.tsx').then((all) => ({ default: all.BudgetWait })),
 )
-const Panel = lazy(() => import('./panels/panel.tsx').then(({ Panel }) => ({ default: Panel })))
+const Panel = lazyPart(() => import('./panels/panel.tsx').then(({ Panel }) => ({ default: Panel })))
 
 /** One session, updated live. */
 export function SessionScreen() {

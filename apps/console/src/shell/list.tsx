@@ -1,13 +1,14 @@
 import './list.css'
 import { Link, useSearch } from '@tanstack/react-router'
-import { createContext, lazy, type ReactNode, type Ref, Suspense, useContext, useMemo } from 'react'
+import { createContext, type ReactNode, type Ref, Suspense, useContext, useMemo } from 'react'
 import { shownColumns } from './columns.ts'
 import { Icon } from './icon.tsx'
+import { lazyPart } from './lazy-part.ts'
 import { Failure } from './screen.tsx'
 import { Skeleton } from './skeleton.tsx'
 import { type Sortable, useSorted } from './sort.ts'
 
-const ColumnMenu = lazy(() =>
+const ColumnMenu = lazyPart(() =>
   import('./column-menu.tsx').then((all) => ({ default: all.ColumnMenu })),
 )
 

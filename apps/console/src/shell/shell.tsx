@@ -2,7 +2,7 @@ import './shell.css'
 import { AppShell, Burger, Group, NavLink, Text, UnstyledButton } from '@mantine/core'
 import { useDisclosure, useWindowEvent } from '@mantine/hooks'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
-import { lazy, Suspense, useCallback, useState } from 'react'
+import { Suspense, useCallback, useState } from 'react'
 import { useAsking } from '../login/login.ts'
 import { useSignOutRequest } from '../login/sign-out.ts'
 import { SignOutQuestion } from '../login/sign-out-question.tsx'
@@ -13,6 +13,7 @@ import { Banners } from './banners.tsx'
 import { useChanges } from './changes.ts'
 import { useFocusReturn } from './focus-return.ts'
 import { Icon } from './icon.tsx'
+import { lazyPart } from './lazy-part.ts'
 import { Person } from './person.tsx'
 import { isAt, places } from './places.ts'
 import { Scheme } from './scheme.tsx'
@@ -20,8 +21,10 @@ import { type Overlay, useShortcuts } from './shortcuts.ts'
 import { ToastList } from './toast-list.tsx'
 import { usePreloaded } from './use-preloaded.ts'
 
-const SignIn = lazy(() => import('../login/sign-in.tsx').then((all) => ({ default: all.SignIn })))
-const Keys = lazy(() => import('./keys.tsx').then((all) => ({ default: all.ShortcutKeys })))
+const SignIn = lazyPart(() =>
+  import('../login/sign-in.tsx').then((all) => ({ default: all.SignIn })),
+)
+const Keys = lazyPart(() => import('./keys.tsx').then((all) => ({ default: all.ShortcutKeys })))
 const loadPalette = () => import('./palette.tsx').then((all) => all.Palette)
 
 /** The frame of every screen: menu, banners, account menu, overlays. */

@@ -1,21 +1,22 @@
 import '../sessions/tools/tools.css'
 import type { ToolCallItem, WaitingItem } from '@outlast/sdk'
 import { Link } from '@tanstack/react-router'
-import { lazy, type RefObject, Suspense, useLayoutEffect, useMemo, useRef } from 'react'
+import { type RefObject, Suspense, useLayoutEffect, useMemo, useRef } from 'react'
 import { SessionPlace } from '../sessions/conversation/session-place.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Named } from '../shell/identity.tsx'
+import { lazyPart } from '../shell/lazy-part.ts'
 import { ListRow } from '../shell/list.tsx'
 import { State } from '../shell/state.tsx'
 import { typeWords } from './words.ts'
 
-const ApprovalForm = lazy(() =>
+const ApprovalForm = lazyPart(() =>
   import('../sessions/tools/approval.tsx').then((all) => ({ default: all.ApprovalForm })),
 )
-const BudgetWait = lazy(() =>
+const BudgetWait = lazyPart(() =>
   import('../sessions/conversation/budget-wait.tsx').then((all) => ({ default: all.BudgetWait })),
 )
-const QuestionForm = lazy(() =>
+const QuestionForm = lazyPart(() =>
   import('../sessions/tools/question-form.tsx').then((all) => ({ default: all.QuestionForm })),
 )
 

@@ -2,15 +2,16 @@ import './feedback.css'
 import { Button, Group } from '@mantine/core'
 import type { AgentMessage, Feedback } from '@outlast/sdk'
 import { useMutation, useQuery } from '@tanstack/react-query'
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
 import { outlast } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
 import { meQuery, useMay } from '../../queries/me.ts'
+import { lazyPart } from '../../shell/lazy-part.ts'
 import { Action } from './action.tsx'
 import { useKept } from './kept.tsx'
 import { usePlace } from './session-place.tsx'
 
-const CommentForm = lazy(() =>
+const CommentForm = lazyPart(() =>
   import('./comment-form.tsx').then((all) => ({ default: all.CommentForm })),
 )
 

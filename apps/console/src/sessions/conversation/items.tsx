@@ -6,9 +6,10 @@ import type {
   TranscriptItem,
   UserMessage,
 } from '@outlast/sdk'
-import { lazy, memo, type ReactElement, Suspense } from 'react'
+import { memo, type ReactElement, Suspense } from 'react'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { Icon } from '../../shell/icon.tsx'
+import { lazyPart } from '../../shell/lazy-part.ts'
 import { Json } from '../tools/json.tsx'
 import { ToolCard } from '../tools/tool-card.tsx'
 import { WritingCallLine } from '../tools/writing-call.tsx'
@@ -19,14 +20,16 @@ import { LongText } from './long-text.tsx'
 import { Picture, UploadedPicture } from './picture.tsx'
 import { usePlace } from './session-place.tsx'
 
-const MessageEdit = lazy(() =>
+const MessageEdit = lazyPart(() =>
   import('./message-edit.tsx').then((all) => ({ default: all.MessageEdit })),
 )
 
-const MessageActions = lazy(() =>
+const MessageActions = lazyPart(() =>
   import('./message-actions.tsx').then((all) => ({ default: all.MessageActions })),
 )
-const ReplyLine = lazy(() => import('./reply-line.tsx').then((all) => ({ default: all.ReplyLine })))
+const ReplyLine = lazyPart(() =>
+  import('./reply-line.tsx').then((all) => ({ default: all.ReplyLine })),
+)
 
 /** One item of a conversation. Re-renders only when the item changed. */
 export const Item = memo(({ item }: { item: TranscriptItem }) => {

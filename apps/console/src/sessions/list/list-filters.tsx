@@ -1,8 +1,9 @@
 import { Button, Group, Popover } from '@mantine/core'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
 import { useAgentChoices } from '../../queries/agents.ts'
 import { FilterSelect } from '../../shell/filter-select.tsx'
+import { lazyPart } from '../../shell/lazy-part.ts'
 import { Words } from '../../shell/words.tsx'
 import { furtherFilters, type SetFilters } from './list-state.ts'
 
@@ -14,7 +15,7 @@ const statuses = [
   { value: 'failed', label: 'Failed' },
 ] as const
 
-const MoreFields = lazy(() =>
+const MoreFields = lazyPart(() =>
   import('./more-fields.tsx').then((all) => ({ default: all.MoreFields })),
 )
 

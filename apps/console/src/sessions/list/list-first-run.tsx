@@ -2,16 +2,17 @@ import { Anchor, Text, UnstyledButton } from '@mantine/core'
 import type { ProviderTestResult } from '@outlast/sdk'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
-import { lazy, Suspense, useState } from 'react'
+import { Suspense, useState } from 'react'
 import { outlast } from '../../client.ts'
 import { agentsQuery } from '../../queries/agents.ts'
 import { useMay } from '../../queries/me.ts'
 import { modelsQuery } from '../../queries/models.ts'
+import { lazyPart } from '../../shell/lazy-part.ts'
 import { Problem } from '../../shell/problem.tsx'
 import { Failure } from '../../shell/screen.tsx'
 import { State } from '../../shell/state.tsx'
 
-const ConnectForm = lazy(() =>
+const ConnectForm = lazyPart(() =>
   import('../../providers/connect-form.tsx').then((all) => ({ default: all.ConnectForm })),
 )
 

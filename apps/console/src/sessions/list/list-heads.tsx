@@ -1,9 +1,10 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
 import { Icon } from '../../shell/icon.tsx'
+import { lazyPart } from '../../shell/lazy-part.ts'
 import { type SessionColumn, sessionColumns } from './list-state.ts'
 
-const ColumnMenu = lazy(() =>
+const ColumnMenu = lazyPart(() =>
   import('../../shell/column-menu.tsx').then((all) => ({ default: all.ColumnMenu })),
 )
 

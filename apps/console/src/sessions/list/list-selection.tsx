@@ -1,12 +1,13 @@
 import { Button, type ButtonProps, Group, Text } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { type ComponentProps, lazy, Suspense, useEffect, useState } from 'react'
+import { type ComponentProps, Suspense, useEffect, useState } from 'react'
 import { outlast } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
 import type { SessionFilter } from '../../queries/sessions.ts'
 import { Icon, type IconName } from '../../shell/icon.tsx'
+import { lazyPart } from '../../shell/lazy-part.ts'
 
-const BulkDialog = lazy(() =>
+const BulkDialog = lazyPart(() =>
   import('./bulk-dialog.tsx').then((all) => ({ default: all.BulkDialog })),
 )
 

@@ -1,8 +1,9 @@
 import './tools.css'
 import { Loader, UnstyledButton, VisuallyHidden } from '@mantine/core'
 import type { ToolCallItem } from '@outlast/sdk'
-import { lazy, Suspense, useMemo } from 'react'
+import { Suspense, useMemo } from 'react'
 import { Icon } from '../../shell/icon.tsx'
+import { lazyPart } from '../../shell/lazy-part.ts'
 import { durationOf } from '../conversation/duration.ts'
 import { useKept } from '../conversation/kept.tsx'
 import { LongText } from '../conversation/long-text.tsx'
@@ -11,14 +12,14 @@ import { gistOf, todosOf } from './arguments.ts'
 import { isFailedCommand } from './failed-command.ts'
 import { Todos } from './todos.tsx'
 
-const ApprovalForm = lazy(() =>
+const ApprovalForm = lazyPart(() =>
   import('./approval.tsx').then((all) => ({ default: all.ApprovalForm })),
 )
-const ClientQuestion = lazy(() =>
+const ClientQuestion = lazyPart(() =>
   import('./client-question.tsx').then((all) => ({ default: all.ClientQuestion })),
 )
-const Inside = lazy(() => import('./tool-inside.tsx').then((all) => ({ default: all.Inside })))
-const QuestionForm = lazy(() =>
+const Inside = lazyPart(() => import('./tool-inside.tsx').then((all) => ({ default: all.Inside })))
+const QuestionForm = lazyPart(() =>
   import('./question-form.tsx').then((all) => ({ default: all.QuestionForm })),
 )
 

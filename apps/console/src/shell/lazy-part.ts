@@ -1,0 +1,56 @@
+import { type ComponentType, type LazyExoticComponent, lazy } from 'react'
+
+const triesMax = 6
+
+/**
+ * `lazy` for a part of a page that is open. A lost connection does not end the page: the part is
+ * requested again when the browser is online, and after 1, 2, 4, 8 and 16 s. Then it fails: an
+ * updated server may not have it any more.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: the bound of React's own `lazy`
+export function lazyPart<Part extends ComponentType<any>>(
+  load: () => Promise<{ default: Part }>,
+): LazyExoticComponent<Part> {
+  const tryLoad = async (tries: number): Promise<{ default: Part }> => {
+    try {
+      if (tries > 1) await reloadStyles()
+      return await load()
+    } catch (error) {
+      if (tries === triesMax) throw error
+      await changeOrPause(500 * 2 ** tries)
+      return tryLoad(navigator.onLine ? tries + 1 : tries)
+    }
+  }
+  return lazy(() => tryLoad(1))
+}
+
+const changeOrPause = (ms: number) =>
+  new Promise<unknown>((resolve) => {
+    window.addEventListener('online', resolve, { once: true })
+    setTimeout(resolve, ms)
+  })
+
+/** The bundler requests a style sheet once, also when that fails. */
+const reloadStyles = () =>
+  Promise.all(
+    [...document.querySelectorAll<HTMLLinkElement>('link[rel=stylesheet]')]
+      .filter((link) => !isLoaded(link))
+      .map(
+        (link) =>
+          new Promise((resolve, reject) => {
+            const again = link.cloneNode() as HTMLLinkElement
+            again.onload = resolve
+            again.onerror = reject
+            link.replaceWith(again)
+          }),
+      ),
+  )
+
+/** The rules of a sheet that failed cannot be read. */
+function isLoaded({ sheet }: HTMLLinkElement): boolean {
+  try {
+    return sheet !== null && sheet.cssRules.length > 0
+  } catch {
+    return false
+  }
+}
