@@ -184,9 +184,16 @@ test('hides responses and calls from another organization and another end user',
     ]
     for (const attempt of attempts) await assert.rejects(attempt, missing, `${attempt}`)
   }
+  const denied = { status: 403, code: 'not_granted', type: 'permission_error' }
+  const thinking = {
+    previous_response_id: asked.id,
+    input: [...input, { role: 'user' as const, content: 'Think.' }],
+    reasoning: { effort: 'high' as const },
+  }
+  await assert.rejects(user.responses.create(thinking), denied)
+  assert.equal((await owner.responses.retrieve(asked.id)).output_text, '')
   const answered = await user.responses.create({ previous_response_id: asked.id, input })
   assert.equal(answered.output_text, 'Seen.')
-  const denied = { status: 403, code: 'not_granted', type: 'permission_error' }
   await assert.rejects(other.responses.create({ model, input: 'x' }), denied)
   const said = await other.responses.create({ model: agent.id, input: 'Hello' })
   assert.equal(said.status, 'completed')

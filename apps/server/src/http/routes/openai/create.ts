@@ -1,6 +1,7 @@
 /** Begins responses: each is a message, or the answer to a wait. */
 import type { ContentPart, Message, NewMessage, SeedMessage, Session } from '@outlast/contract'
 import type { ResponseFacts, ResponseState } from '@outlast/contract/folds/openai'
+import { checkControls } from '../../../access/grants.ts'
 import { ApiError } from '../../../errors.ts'
 import { waitsNow } from '../../adapters/waiting-calls.ts'
 import { answer } from './answers.ts'
@@ -25,14 +26,7 @@ export const located = async ({ calls }: Begin, place: ResponsePlace): Promise<B
 export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<BegunResponse> {
   const { input, previous } = asked
   const earlier = previous === undefined ? undefined : await earlierResponse(begin.calls, previous)
-  if (input.answers.length > 0) {
-    const place = await answer(begin, input.answers, earlier?.place)
-    if (input.content.length > 0) {
-      const steering = { ...joiningSettings(asked.settings), on_busy: 'steer' as const }
-      await post(begin, place.sessionId, { content: input.content, ...steering })
-    }
-    return located(begin, place)
-  }
+  if (input.answers.length > 0) return located(begin, await answerAndSteer(begin, asked, earlier))
   if (input.content.length === 0) throw invalidParam('input', 'must have a message of the user')
   if (earlier) return continueFrom(begin, asked, earlier)
   const { conversation } = asked
@@ -44,6 +38,19 @@ export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<Be
     : openConversation(begin, asked, conversation))
   const { model = session.agent_id } = asked
   return sendOnce(begin, session, { ...asked, model })
+}
+
+/** Submits answers, and the message beside them. Nothing is stored if its settings are refused. */
+async function answerAndSteer(
+  begin: Begin,
+  { input: { answers, content }, settings }: AskedResponse,
+  earlier: Earlier | undefined,
+): Promise<ResponsePlace> {
+  const steering = { ...joiningSettings(settings), on_busy: 'steer' as const }
+  if (content.length > 0) checkControls(begin.calls.request.principal, steering.controls)
+  const place = await answer(begin, answers, earlier?.place)
+  if (content.length > 0) await post(begin, place.sessionId, { content, ...steering })
+  return place
 }
 
 /** The settings of a message that may join a turn; the others belong to the turn's own message. */
