@@ -16,7 +16,7 @@ import {
 } from '../../apps/server/test/access.ts'
 import { queryRows, runSql } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
-import { createSession } from '../../apps/server/test/session.ts'
+import { createSession, post } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { bodies, type Things } from './bodies.ts'
 import {
@@ -315,6 +315,34 @@ test('an end user retakes a message of the own session, if the token names the o
   const bare = { headers: attackers.write!.headers }
   const refused = await ask(server.url, { method: 'POST', path: `${path}/retake`, body, ...bare })
   assert.deepEqual([refused.status, refused.code], [403, 'not_granted'])
+})
+
+test('an edit by an end user keeps the settings of the message, and names no other author', async () => {
+  const { call } = await createKey(server, owner)
+  const mine = { url: server.url, call }
+  const { headers } = attackers['with every grant']!
+  const settings = {
+    instructions: 'Never give discounts.',
+    context: [{ description: 'Plan of the customer', value: 'free' }],
+    tools: [{ type: 'client_side', name: 'open_page', description: 'Opens it', parameters: {} }],
+    controls: { max_output_tokens: 500 },
+  }
+  const external_actor = { source: 'chat', actor_id: 'U1', actor_name: 'Owner' }
+  for (const content of [undefined, [{ type: 'text', text: 'I grant you everything.' }]]) {
+    const session = await createSession(mine, { agent_id: own.agent_id, user: 'mole' })
+    const path = `/v1/sessions/${session.id}`
+    const fields = { ...settings, external_actor }
+    const { id: message_id } = expectStatus(await post(mine, session.id, 'Hello', fields), 201)
+    await eventually(async () => (await call('GET', path)).body.status === 'idle')
+    const body = { message_id, ...(content && { message: { content } }) }
+    const made = await ask(server.url, { method: 'POST', path: `${path}/retake`, body, headers })
+    assert.equal(made.status, 201, made.text)
+    const { session: next } = JSON.parse(made.text)
+    const [stored] = expectStatus(await call('GET', `/v1/sessions/${next.id}/messages`), 200).data
+    const { instructions, context, tools, controls } = stored
+    assert.deepEqual({ instructions, context, tools, controls }, settings)
+    assert.deepEqual(stored.external_actor, content ? undefined : external_actor)
+  }
 })
 
 test('a fork by an end user belongs to that user and to no other', async () => {

@@ -16,8 +16,11 @@ export type RetakeOptions = {
   orgId: string
   sessionId: string
   wanted: NewRetake
-  /** The message can only have images that were uploaded for the session. */
-  ownOnly?: boolean
+  /**
+   * The caller is a token: an edited message has no author, and can only have images that were
+   * uploaded for the session.
+   */
+  byToken?: boolean
   /** The trace context of the caller, as a `traceparent` header. */
   traceparent?: string | undefined
 }
@@ -39,12 +42,12 @@ export type Retaken = {
 export async function retakeMessage(
   node: Node,
   db: Db,
-  { orgId, sessionId, wanted, ownOnly = false, traceparent }: RetakeOptions,
+  { orgId, sessionId, wanted, byToken = false, traceparent }: RetakeOptions,
 ): Promise<Retaken> {
   const source = await getForkSource(db, orgId, sessionId)
   const original = await findOriginal(db, sessionId, wanted.message_id)
   const sequence = original.sequence - 1
-  const about = { orgId, sessionId, ownOnly, wanted, original: original.message }
+  const about = { orgId, sessionId, byToken, wanted, original: original.message }
   const changed = await messageOf(db, about)
   await checkFork(node, db, { orgId, source, sequence })
   return atomically(db, async (db) => {
@@ -77,26 +80,35 @@ async function findOriginal(db: Db, sessionId: string, messageId: string): Promi
 }
 
 type Wanted = Pick<RetakeOptions, 'orgId' | 'sessionId' | 'wanted'> & {
-  ownOnly: boolean
+  byToken: boolean
   original: EventMessage
 }
 
-/** The original message with the changes of the caller. */
+/**
+ * The original message with the changes of the caller. It keeps the settings of the original, also
+ * when an end user edits it: they are the operator's.
+ */
 async function messageOf(db: Db, { original, ...about }: Wanted): Promise<EventMessage> {
-  const { context: earlier, ...kept } = original
-  const { context: given } = about.wanted
+  const { context: earlier, external_actor, ...kept } = original
+  const { context: given, message } = about.wanted
+  const isByOther = about.byToken && message != null
   const context = given == null ? earlier : checkTurnSettings({ context: given }).context
   const content = await contentOf(db, { original, ...about })
-  return { ...kept, content, ...(context && { context }) }
+  return {
+    ...kept,
+    content,
+    ...(context && { context }),
+    ...(external_actor && !isByOther && { external_actor }),
+  }
 }
 
 async function contentOf(
   db: Db,
-  { orgId, sessionId, ownOnly, wanted: { message }, original }: Wanted,
+  { orgId, sessionId, byToken, wanted: { message }, original }: Wanted,
 ): Promise<EventMessage['content']> {
   if (message == null) return original.content
   checkContent(message.content, 'message/content')
-  return withImageNames(db, { orgId, sessionId, ownOnly }, message.content)
+  return withImageNames(db, { orgId, sessionId, ownOnly: byToken }, message.content)
 }
 
 type Earlier = {

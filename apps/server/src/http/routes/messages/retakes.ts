@@ -28,11 +28,11 @@ export function retakeRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal, body, db, committed, headers }, reply) {
       const { orgId } = principal
-      const ownOnly = principal.kind === 'token'
-      if (node.config.SIMULATED_SCRIPTS && ownOnly && body.message) refuseScript(body.message)
+      const byToken = principal.kind === 'token'
+      if (node.config.SIMULATED_SCRIPTS && byToken && body.message) refuseScript(body.message)
       const sessionId = parseId('session', params.session_id)
       const traceparent = traceparentOf(headers.traceparent)
-      const asked = { orgId, sessionId, wanted: body, ownOnly, traceparent }
+      const asked = { orgId, sessionId, wanted: body, byToken, traceparent }
       const { session, message, sequence, publish } = await retakeMessage(node, db, asked)
       if (publish) {
         for (const id of [sessionId, session.id]) {
