@@ -42,6 +42,33 @@ test('a reply is rated with a comment, by the log also after a reload, and the r
   assert.deepEqual(complaints, [])
 })
 
+test('an edited message and a comment are kept while their rows are not rendered', async (t) => {
+  const messages = Array.from({ length: 120 }, (_, at) => ({
+    role: at % 2 === 0 ? 'user' : 'agent',
+    content: [{ type: 'text', text: `Message ${at}` }],
+  }))
+  const { id } = await createSession(server, { messages })
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  const message = (at: number) => log.getByText(`Message ${at}`, { exact: true })
+  await message(119).waitFor()
+  await log.getByRole('button', { name: 'Bad reply', exact: true }).last().click()
+  const comment = log.getByLabel('Comment')
+  await comment.fill('Too short.')
+  await log.getByRole('button', { name: 'Edit and send again' }).last().click()
+  const edited = log.getByLabel('Edited message')
+  await edited.fill('Another question')
+  await page.getByRole('region', { name: 'Conversation', exact: true }).hover()
+  await page.mouse.wheel(0, -1_000_000)
+  await message(0).waitFor()
+  await comment.waitFor({ state: 'detached' })
+  assert.equal(await edited.count(), 0)
+  await page.mouse.wheel(0, 1_000_000)
+  await comment.waitFor()
+  assert.equal(await comment.inputValue(), 'Too short.')
+  assert.equal(await edited.inputValue(), 'Another question')
+  assert.deepEqual(complaints, [])
+})
+
 test('a search in a conversation goes to matches in rows that are not rendered, and leaves', async (t) => {
   const messages = Array.from({ length: 120 }, (_, at) => {
     const text = `Message ${at} ${at % 50 === 7 ? 'needle' : ''}`.trim()

@@ -1,16 +1,18 @@
 import { Button, Group, Textarea } from '@mantine/core'
-import type { Feedback } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
-import { useState } from 'react'
 import { sentenceOf } from '../../errors.ts'
 
 const commentMax = 4_000
 
-type FormProps = { own: Feedback; close: () => void; save: (comment: string) => Promise<void> }
+type FormProps = {
+  text: string
+  setText: (text: string) => void
+  close: () => void
+  save: (comment: string) => Promise<void>
+}
 
 /** The form for the comment of a rating. */
-export function CommentForm({ own, close, save }: FormProps) {
-  const [text, setText] = useState(own.comment ?? '')
+export function CommentForm({ text, setText, close, save }: FormProps) {
   const saving = useMutation({ mutationFn: () => save(text.trim()) })
   return (
     <form

@@ -23,11 +23,11 @@ const ratings = {
 type Given = { rating: 'up' | 'down' | null; comment?: string }
 
 /** The thumbs of a reply. The log decides which one is filled. */
-export function Thumbs({ of: { give, own, setCommenting } }: { of: OwnFeedback }) {
+export function Thumbs({ of: { give, own, comment = '', setComment } }: { of: OwnFeedback }) {
   if (!useMay('member')) return null
   const rate = (rating: 'up' | 'down') => {
     const isGiven = own?.rating === rating
-    setCommenting(!isGiven)
+    setComment(isGiven ? undefined : comment)
     give.mutate({ rating: isGiven ? null : rating })
   }
   return (
@@ -53,19 +53,20 @@ export function Thumbs({ of: { give, own, setCommenting } }: { of: OwnFeedback }
 
 /** The form for the comment of the own rating, and the ratings of others. */
 export function FeedbackLines({ of }: { of: OwnFeedback }) {
-  const { all, give, own, isOwn, isCommenting, setCommenting } = of
+  const { all, give, own, isOwn, comment, setComment } = of
   const shown = all.filter((one) => one.comment !== undefined || !isOwn(one))
   return (
     <>
       <Suspense>
-        {own && isCommenting && (
+        {own && comment !== undefined && (
           <CommentForm
             key={own.rating}
-            own={own}
-            close={() => setCommenting(false)}
-            save={async (comment) => {
-              await give.mutateAsync({ rating: own.rating, comment })
-              setCommenting(false)
+            text={comment}
+            setText={setComment}
+            close={() => setComment(undefined)}
+            save={async (saved) => {
+              await give.mutateAsync({ rating: own.rating, comment: saved })
+              setComment(undefined)
             }}
           />
         )}
@@ -76,8 +77,12 @@ export function FeedbackLines({ of }: { of: OwnFeedback }) {
             {nameOf(one)}: {one.rating === 'up' ? 'good reply' : 'bad reply'}
           </span>
           {one.comment && <span className="feedback-comment">{one.comment}</span>}
-          {isOwn(one) && !isCommenting && (
-            <Button size="compact-xs" variant="subtle" onClick={() => setCommenting(true)}>
+          {isOwn(one) && comment === undefined && (
+            <Button
+              size="compact-xs"
+              variant="subtle"
+              onClick={() => setComment(one.comment ?? '')}
+            >
               Edit
             </Button>
           )}
@@ -96,7 +101,7 @@ type OwnFeedback = ReturnType<typeof useOwnFeedback>
 /** The ratings of a reply, and changes of the viewer's own one. */
 export function useOwnFeedback({ id, feedback }: AgentMessage) {
   const { sessionId } = usePlace()
-  const [isCommenting, setCommenting] = useKept(`comment ${id}`, false)
+  const [comment, setComment] = useKept<string | undefined>(`comment ${id}`, undefined)
   const { data: me } = useQuery(meQuery)
   const give = useMutation({
     mutationFn: (given: Given) =>
@@ -105,5 +110,5 @@ export function useOwnFeedback({ id, feedback }: AgentMessage) {
   const isOwn = ({ given_by, message_id }: Feedback) =>
     message_id !== undefined &&
     (me ? given_by.kind === 'user' && given_by.id === me.id : given_by.kind === 'anonymous')
-  return { all: feedback, give, isOwn, own: feedback.find(isOwn), isCommenting, setCommenting }
+  return { all: feedback, give, isOwn, own: feedback.find(isOwn), comment, setComment }
 }

@@ -48,11 +48,12 @@ export const Item = memo(({ item }: { item: TranscriptItem }) => {
 function UserBubble({ item }: { item: UserMessage }) {
   const { id, content, text, isQueued } = item
   const { isReadOnly } = usePlace()
-  const [isEditing, setEditing] = useKept(`edit ${id}`, false)
-  if (isEditing) {
+  const [edited, setEdited] = useKept<string | undefined>(`edit ${id}`, undefined)
+  if (edited !== undefined) {
+    const close = () => setEdited(undefined)
     return (
       <Suspense>
-        <MessageEdit item={item} close={() => setEditing(false)} />
+        <MessageEdit item={item} text={edited} setText={setEdited} close={close} />
       </Suspense>
     )
   }
@@ -71,7 +72,7 @@ function UserBubble({ item }: { item: UserMessage }) {
           <Suspense>
             <MessageActions messageId={id} text={text} isBefore>
               {!isQueued && (
-                <Action label="Edit and send again" icon="edit" onClick={() => setEditing(true)} />
+                <Action label="Edit and send again" icon="edit" onClick={() => setEdited(text)} />
               )}
             </MessageActions>
           </Suspense>

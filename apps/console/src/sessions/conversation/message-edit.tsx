@@ -1,12 +1,17 @@
 import { Button, Group, Textarea } from '@mantine/core'
 import type { UserMessage } from '@outlast/sdk'
-import { useState } from 'react'
 import { sentenceOf } from '../../errors.ts'
 import { useRetake } from './retake.ts'
 
+type EditProps = {
+  item: UserMessage
+  text: string
+  setText: (text: string) => void
+  close: () => void
+}
+
 /** The text of a sent message, to change it and send it again. Attachments stay. */
-export function MessageEdit({ item, close }: { item: UserMessage; close: () => void }) {
-  const [text, setText] = useState(item.text)
+export function MessageEdit({ item, text, setText, close }: EditProps) {
   const retake = useRetake()
   const others = item.content.filter(({ type }) => type !== 'text')
   const content = [{ type: 'text' as const, text }, ...others] as never
