@@ -8,6 +8,11 @@ test('the last word of a search may be the beginning of one', () => {
   assert.equal(searchTextOf('refun*'), 'refun*')
 })
 
+test('a search is at most as long as the API permits', () => {
+  assert.equal(searchTextOf('a'.repeat(199)).length, 200)
+  assert.equal(searchTextOf('a'.repeat(200)), 'a'.repeat(200))
+})
+
 test('a search ignores the order, which it does not have', () => {
   assert.deepEqual(filterOf({ search: 'a', sort: 'cost', order: 'asc' }), { q: 'a*' })
   assert.deepEqual(filterOf({ sort: 'cost', order: 'asc' }), { sort: 'cost', order: 'asc' })

@@ -10,8 +10,11 @@ const byState: Record<NonNullable<SessionsSearch['status']>, SessionFilter> = {
   failed: { outcome: 'failed' },
 }
 
-/** Returns what the API searches. The last word may be the beginning of one. */
-export const searchTextOf = (text: string) => (/["*]$/.test(text) ? text : `${text}*`)
+const searchLengthMax = 200
+
+/** Returns what the API searches. The last word may be the beginning of one, if there is room. */
+export const searchTextOf = (text: string) =>
+  /["*]$/.test(text) || text.length >= searchLengthMax ? text : `${text}*`
 
 /** Filters that the button Filters opens. */
 export const furtherFilters = ['user', 'model', 'feedback', 'cost', 'since', 'until'] as const
