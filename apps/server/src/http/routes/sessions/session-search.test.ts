@@ -206,6 +206,23 @@ test('words and phrases of sessions behind thousands of others are found', async
      from search_words, generate_series(2, 100001) n where session_id = '${made[0]}' and part = 1`,
   )
   await verify()
+
+  // A word of the newest sessions that is in too many parts has no pages behind those.
+  await runSql(
+    own.databaseUrl,
+    `insert into search_words (org_id, session_id, created_at, part, from_sequence, to_sequence, words)
+     select w.org_id, s.id, s.created_at, 1, 1, 1, w.words from search_words w, sessions s
+     where w.session_id = '${made[0]}' and w.part = 1 and s.id like 'session_newer%'`,
+  )
+  const page = async (offset: number) => {
+    const { body } = await own.call('GET', `/v1/sessions?q=whale&limit=50&offset=${offset}`)
+    return [body.data.length, body.total, body.total_capped]
+  }
+  assert.deepEqual(await page(3_950), [50, 4_000, true])
+  assert.deepEqual(await page(4_000), [0, 4_000, true])
+  const { body } = await own.call('GET', `/v1/sessions/${made[0]}`)
+  const until = new Date(Date.parse(body.created_at) + 1).toISOString()
+  assert.deepEqual(await found(`q=whale&until=${until}`), made)
 })
 
 test('a search refuses another order', async () => {

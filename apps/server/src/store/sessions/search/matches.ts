@@ -22,7 +22,8 @@ const noMatches: FoundSessions = { ids: [], total: 0, isCapped: false }
 
 /**
  * Finds the sessions that match all phrases. Frequent words are in most of the newest sessions, so
- * those are tested first; rare words are looked up in the index.
+ * those are tested first; rare words are looked up in the index. Pages of words in too many parts
+ * end with the newest sessions.
  */
 export async function findSessionsWith(
   db: Db,
@@ -46,7 +47,7 @@ export async function findSessionsWith(
   const found = await lookUp(db, orgId, search, partsMax)
   if (found) return found
   const newer = await testNewest(windows.largest)
-  if (isEnough(newer)) return newer
+  if (isEnough(newer) || newer.total >= query.limit) return newer
   return (await lookUp(db, orgId, search, noLimit)) ?? noMatches
 }
 
