@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, createAgent, createSession, scripted } from '../../apps/server/test/session.ts'
-import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
+import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
 
 let browser: Browser
 
@@ -73,6 +73,36 @@ test('keeps filters, order and columns in the URL, and saves them as a view', as
   assert.match(page.url(), /columns=user%2Cactivity/)
   await page.getByRole('button', { name: 'Remove view Ann' }).click()
   await view.waitFor({ state: 'detached' })
+  assert.deepEqual(complaints, [])
+})
+
+test('refuses a view above the limit, and says so in the form', async (t) => {
+  const server = await startServer(t)
+  await createSession(server, { title: 'Something' })
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, server.url)
+  await row(page, 'Something').waitFor()
+  const views = Array.from({ length: 30 }, (_, at) => ({
+    name: `V${at}`,
+    search: { tag: `${at}` },
+  }))
+  const text = JSON.stringify(JSON.stringify(views))
+  await valueIn(page, `localStorage.setItem('outlast.session-views', ${text})`)
+  await page.goto(`${server.url}/?search=some`)
+  await page.getByRole('link', { name: 'V29', exact: true }).waitFor()
+  const saving = page.getByRole('button', { name: 'Save view' })
+  await saving.click()
+  const name = page.getByLabel('Name of the view')
+  await name.fill('One more')
+  await name.press('Enter')
+  await page.getByText('There are 30 views already. Remove one first.').waitFor()
+  assert.equal(await name.inputValue(), 'One more')
+  await page.keyboard.press('Escape')
+  await name.waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Remove view V3', exact: true }).click()
+  await saving.click()
+  await name.press('Enter')
+  await page.getByRole('link', { name: 'One more' }).waitFor()
   assert.deepEqual(complaints, [])
 })
 

@@ -55,12 +55,12 @@ export function SavedViews() {
 function SaveView({ search }: { search: SessionsSearch }) {
   const [isOpen, setOpen] = useState(false)
   const [name, setName] = useState('')
-  const [isLost, setLost] = useState(false)
+  const [problem, setProblem] = useState<string>()
   function submit(event: FormEvent) {
     event.preventDefault()
-    const isStored = saveView({ name: name.trim(), search: stateOf(search) })
-    setLost(!isStored)
-    if (isStored) setOpen(false)
+    const refusal = saveView({ name: name.trim(), search: stateOf(search) })
+    setProblem(refusal)
+    if (!refusal) setOpen(false)
   }
   return (
     <Popover opened={isOpen} onChange={setOpen} trapFocus withinPortal position="bottom-start">
@@ -79,7 +79,7 @@ function SaveView({ search }: { search: SessionsSearch }) {
               maxLength={viewNameMax}
               value={name}
               onChange={({ currentTarget }) => setName(currentTarget.value)}
-              error={isLost && 'This browser does not store it.'}
+              error={problem}
               data-autofocus
             />
             <Button size="xs" type="submit" disabled={name.trim() === ''}>

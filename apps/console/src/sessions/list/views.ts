@@ -35,7 +35,7 @@ function readViews(): readonly SavedView[] {
 /** Returns false if the browser does not store it. */
 function writeViews(next: readonly SavedView[]): boolean {
   try {
-    localStorage.setItem(stored, JSON.stringify(next.slice(0, viewsMax)))
+    localStorage.setItem(stored, JSON.stringify(next))
   } catch {
     return false
   } finally {
@@ -55,9 +55,12 @@ function subscribe(listener: () => void) {
 
 export const useViews = () => useSyncExternalStore(subscribe, readViews)
 
-/** Saves a view, in the place of one with the same name. */
-export const saveView = (view: SavedView) =>
-  writeViews([...readViews().filter(({ name }) => name !== view.name), view])
+/** Saves a view, in the place of one with the same name. Returns why not, if it cannot. */
+export function saveView(view: SavedView): string | undefined {
+  const others = readViews().filter(({ name }) => name !== view.name)
+  if (others.length >= viewsMax) return `There are ${viewsMax} views already. Remove one first.`
+  return writeViews([...others, view]) ? undefined : 'This browser does not store it.'
+}
 
 export const removeView = (name: string) =>
   writeViews(readViews().filter((view) => view.name !== name))
