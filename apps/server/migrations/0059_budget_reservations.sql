@@ -47,9 +47,9 @@ create function budget_need(b budgets, call json, output bigint) returns numeric
   select budget_need((b).currency, (call->>'input_tokens')::numeric, (call->>'input_cost')::numeric, (call->>'output_price')::numeric, output)
 $$;
 
--- A part of a reservation: so much output of a call, in one budget.
-create function budget_part(b budgets, call json, output bigint, lent boolean) returns json language sql stable as $$
-  select json_build_object('id', (b).id, 'amount', budget_need(b, call, output), 'input', budget_need(b, call, 0), 'lent', lent)
+-- A part of a reservation, in one budget.
+create function budget_part(budget_id text, amount numeric, input numeric, lent boolean) returns json language sql immutable as $$
+  select json_build_object('id', budget_id, 'amount', amount, 'input', input, 'lent', lent)
 $$;
 
 -- True if a budget that has used so much keeps its status, warns of nothing and wakes no turn.
@@ -62,35 +62,40 @@ $$;
 -- Ends the reservation of a session. `spent` has the tokens and dollars of the call; without it the call counts as its prompt. Returns the data of the warnings that follow. With `locked`, the caller has locked the budgets.
 create function settle_budgets(session text, reservation json, spent json, locked boolean default false) returns json[] language plpgsql as $$
 declare
+  parts json := reservation->'budgets';
+  tokens numeric := (spent->>'tokens')::numeric;
+  dollars numeric := (spent->>'dollars')::numeric;
   part json;
+  held numeric;
   b budgets;
   used_amount numeric;
   is_plain boolean;
+  is_awaited boolean;
   warnings json[] := '{}';
 begin
   -- In the order of their ids.
-  for part in select value from json_array_elements(reservation->'budgets')
-  loop
+  for at in 0 .. json_array_length(parts) - 1 loop
+    part := parts->at;
     select * into b from budgets where id = part->>'id';
     continue when not found;
-    used_amount := coalesce(case when spent is null then (part->>'input')::numeric
-      else budget_amount(b.currency, (spent->>'tokens')::numeric, (spent->>'dollars')::numeric) end, 0);
+    held := (part->>'amount')::numeric;
+    used_amount := coalesce(case when spent is null then (part->>'input')::numeric else budget_amount(b.currency, tokens, dollars) end, 0);
     -- What is lent counts as used at first: the exact sum takes longer.
     is_plain := not locked and (is_plain_settlement(b, b.used + b.reserved + b.lent + used_amount) or is_plain_settlement(b, budget_used(b) + used_amount));
     if not is_plain then
       -- May begin a period, with an entry of the ledger.
       warnings := warnings || settle_whole(b.id, part, used_amount);
     elsif (part->>'lent')::boolean then
-      update budget_shards s set used = s.used + used_amount, reserved = s.reserved - (part->>'amount')::numeric
-      where s.budget_id = b.id and s.shard = own_shard();
+      update budget_shards s set used = s.used + used_amount, reserved = s.reserved - held where s.budget_id = b.id and s.shard = own_shard();
     else
-      update budgets u set used = u.used + used_amount, reserved = u.reserved - (part->>'amount')::numeric where u.id = b.id;
+      update budgets u set used = u.used + used_amount, reserved = u.reserved - held where u.id = b.id;
     end if;
     insert into budget_ledger (budget_id, org_id, kind, amount, reserved, reserved_at, meter_source, ref_type, ref_id, session_id, turn_id)
-    values (b.id, b.org_id, 'settle', used_amount, (part->>'amount')::numeric, (reservation->>'at')::timestamptz, 'llm_tokens', 'llm_generation',
-      reservation->>'exec_id', session, reservation->>'turn_id');
+    values (b.id, b.org_id, 'settle', used_amount, held, (reservation->>'at')::timestamptz, 'llm_tokens', 'llm_generation',
+      reservation->>'exec_id', session, reservation->>'turn_id')
+    returning (select l.awaited from budgets l where l.id = b.id) into is_awaited;
     -- A turn that was parked meanwhile. The budget must not be locked after its shard.
-    if is_plain and (select awaited from budgets where id = b.id) then
+    if is_plain and is_awaited then
       perform graphile_worker.add_job('budget', json_build_object('budget_id', b.id), job_key => 'budget:' || b.id);
     end if;
   end loop;
@@ -144,7 +149,7 @@ begin
     else
       update budgets u set reserved = u.reserved - freed where u.id = b.id;
     end if;
-    lowered := lowered || budget_part(b, call, output, (part->>'lent')::boolean);
+    lowered := lowered || budget_part(b.id, budget_need(b, call, output), budget_need(b, call, 0), (part->>'lent')::boolean);
   end loop;
   return lowered;
 end
@@ -196,55 +201,106 @@ begin
 end
 $$;
 
--- Settles the reservation of a session and makes the next one, in all budgets of `subjects` or in none. Returns it for the row of the session, which the caller has locked and updates, except after a refusal. Budgets are locked in the order of their ids.
-create function charge_budgets(org text, session text, turn text, subjects text[], reservation json, spent json, call json) returns json language plpgsql as $$
+-- Settles the reservation of a session and makes the next one, in all budgets of `subjects` or in none. The caller has locked the row of the session and stores `reservation` in it, except after a refusal. Budgets are locked in the order of their ids, each before its shards.
+create function charge_budgets(
+  org text, session text, turn text, subjects text[], open json, spent json, call json,
+  out granted bigint, out reservation json, out refused json, out warnings json[]
+) language plpgsql as $$
 declare
   b budgets;
-  part json;
   whole record;
-  warnings json[] := '{}';
   parts json[] := '{}';
-  granted bigint := (call->>'output_tokens')::bigint;
+  input numeric := (call->>'input_tokens')::numeric;
+  dollars numeric := (call->>'input_cost')::numeric;
+  price numeric := (call->>'output_price')::numeric;
+  output bigint := (call->>'output_tokens')::bigint;
+  need numeric;
 begin
-  if reservation is not null then
+  if open is not null then
     if call is not null then
-      perform from budgets l
-      where l.id in (select value->>'id' from json_array_elements(reservation->'budgets'))
-        or l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects)
-      order by l.id for no key update;
+      perform whole_budget(l.id) from (
+        select l.id from budgets l
+        where l.id in (select value->>'id' from json_array_elements(open->'budgets'))
+          or l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects)
+        order by l.id
+      ) l;
     end if;
-    warnings := settle_budgets(session, reservation, spent, call is not null);
+    warnings := settle_budgets(session, open, spent, call is not null);
   end if;
-  if call is null then return json_build_object('warnings', warnings); end if;
+  if call is null then return; end if;
   for b in
     select * from budgets l
     where l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects) and l.status <> 'disabled'
     order by l.id
   loop
-    if b.status = 'active' and b.lent <> 0 and (b.currency <> 'usd' or call->>'input_cost' is not null) and is_budget_period(b) then
-      part := budget_part(b, call, granted, true);
-      update budget_shards s set reserved = s.reserved + (part->>'amount')::numeric
-      where s.budget_id = b.id and s.shard = own_shard() and s.allotted - s.used - s.reserved >= (part->>'amount')::numeric;
+    if b.status = 'active' and b.lent <> 0 and (b.currency <> 'usd' or dollars is not null) and is_budget_period(b) then
+      need := budget_need(b.currency, input, dollars, price, output);
+      update budget_shards s set reserved = s.reserved + need
+      where s.budget_id = b.id and s.shard = own_shard() and s.allotted - s.used - s.reserved >= need;
       if found then
-        parts := parts || part;
+        parts := parts || budget_part(b.id, need, budget_need(b.currency, input, dollars, price, 0), true);
         continue;
       end if;
     end if;
-    whole := reserve_whole(b.id, call, granted);
+    whole := reserve_whole(b.id, call, output);
     if whole.refusal is not null then
       perform lower_reservation(parts, 0, call);
-      if reservation is not null then update sessions set reservation = null where org_id = org and id = session; end if;
-      return json_build_object('warnings', warnings, 'refused', whole.refusal);
+      if open is not null then update sessions s set reservation = null where s.org_id = org and s.id = session; end if;
+      refused := whole.refusal;
+      return;
     end if;
     continue when whole.granted is null;
-    if whole.granted < granted then
-      granted := whole.granted;
-      parts := lower_reservation(parts, granted, call);
+    if whole.granted < output then
+      output := whole.granted;
+      parts := lower_reservation(parts, output, call);
     end if;
-    parts := parts || budget_part(b, call, granted, false);
+    parts := parts || budget_part(b.id, budget_need(b, call, output), budget_need(b, call, 0), false);
   end loop;
-  if cardinality(parts) = 0 then return json_build_object('warnings', warnings); end if;
-  return json_build_object('granted', granted, 'warnings', warnings, 'reservation', json_build_object(
-    'turn_id', turn, 'exec_id', call->'exec_id', 'at', clock_timestamp(), 'output_tokens', granted, 'budgets', to_json(parts)));
+  if cardinality(parts) = 0 then return; end if;
+  granted := output;
+  reservation := json_build_object(
+    'turn_id', turn, 'exec_id', call->'exec_id', 'at', clock_timestamp(), 'output_tokens', output, 'budgets', array_to_json(parts));
+end
+$$;
+
+-- Gives turns that wait for a budget their jobs, the oldest first, as far as what is left allows: `needed`, or `least` if no call is running. While some are left, a job looks again: at once after as many as one transaction wakes, else at the end of the period, and each minute, so that no lost hint and no jump of a clock leaves them parked.
+create or replace function wake_budget(budget_id text) returns integer language plpgsql as $$
+declare
+  awake_max constant integer := 200;
+  b budgets;
+  w record;
+  room numeric;
+  woken integer := 0;
+  waits boolean := false;
+begin
+  b := whole_budget(wake_budget.budget_id);
+  room := case when b.id is null or b.status = 'disabled' then 1e30 when b.status = 'paused' then 0 else budget_left(b) end;
+  -- Of turns that were woken and have not reserved yet. A turn that is being parked has its row still: it wakes the budget itself.
+  room := room - coalesce((
+    select sum((s.waiting_for->>'needed')::numeric) from sessions s join turns t on t.id = s.turn_id
+    where s.waiting_for is not null and s.waiting_for->>'budget_id' = wake_budget.budget_id
+  ), 0);
+  for w in
+    select s.org_id, s.id, s.turn_id, (s.waiting_for->>'needed')::numeric as needed, (s.waiting_for->>'least')::numeric as least
+    from sessions s where s.waiting_for is not null and s.waiting_for->>'budget_id' = wake_budget.budget_id and s.turn_id is not null
+      and not exists (select from turns t where t.id = s.turn_id)
+    order by s.waiting_for->>'since' limit awake_max + 1
+  loop
+    -- With nothing reserved, no call will release more: the oldest takes what is left.
+    if woken < awake_max and room > 0 and (room >= w.needed or (b.reserved + b.lent = 0 and woken = 0 and room >= w.least)) then
+      room := room - w.needed;
+      woken := woken + 1;
+      insert into turns (id, org_id, session_id) values (w.turn_id, w.org_id, w.id) on conflict do nothing;
+      perform start_turn(w.org_id, w.id, w.turn_id);
+    else
+      waits := true;
+    end if;
+  end loop;
+  update budgets set awaited = waits where id = b.id and awaited <> waits;
+  if waits then
+    perform graphile_worker.add_job('budget', json_build_object('budget_id', wake_budget.budget_id), job_key => 'budget:' || wake_budget.budget_id,
+      run_at => case when woken < awake_max then least(b.period_ends_at, clock_timestamp() + interval '1 minute') end);
+  end if;
+  return woken;
 end
 $$;

@@ -89,7 +89,7 @@ async function findAppended(turn: Turn, what: Appending): Promise<Appended | und
   const last = sequence + events.length - 1
   const found = { sequence: last, added: events.length, ended: false, ts }
   if (!what.charge?.call) return found
-  return { ...found, charged: { granted: await findGranted(node.db, run), warnings: [] } }
+  return { ...found, granted: await findGranted(node.db, run) }
 }
 
 /** Finds the append that ended the turn. The node that made it exports the trace. */

@@ -159,7 +159,7 @@ export async function commit(
     charge: chargeOf(turn, ending !== undefined),
   })
   if (effects.call || effects.spent || ending) {
-    turn.granted = appended.charged?.granted ?? undefined
+    turn.granted = appended.granted ?? undefined
     turn.isReserved = turn.granted !== undefined
   }
   turn.unchecked = undefined

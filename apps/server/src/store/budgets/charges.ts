@@ -36,23 +36,11 @@ export type BudgetRefusal = {
 
 type Warning = EventDataOf<'budget.warning'>
 
-/** What the open call of a session holds in the budgets that apply: a column of its row. */
-export type Reservation = {
-  turn_id: string
-  exec_id: string
-  /** When it was made. */
-  at: string
-  output_tokens: number
-  /** In the order of their ids. `input`: the part for the prompt. `lent`: from a shard. */
-  budgets: { id: string; amount: number; input: number; lent: boolean }[]
-}
-
 /** The result of an append that charges budgets. `granted`: tokens of output; null: any number. */
 export type Charged = {
-  granted?: number | null
-  reservation?: Reservation
-  refused?: BudgetRefusal
-  warnings: Warning[]
+  granted: number | null
+  refused: BudgetRefusal | null
+  warnings: Warning[] | null
 }
 
 /** A budget refuses a model call. Nothing is appended, but the call before it is settled. */
@@ -81,21 +69,21 @@ export const chargeParts = (fence: string) => `held as (
   )
   for no key update
 ), charged as (
-  select charge_budgets(org_id, id, :turnId, subjects, reservation, :spent::json, :call::json) as result from held
+  select c.* from held, charge_budgets(org_id, id, :turnId, subjects, reservation, :spent::json, :call::json) c
 ), `
 
 /** SQL: the reservation of the session after the append. */
-export const nextReservation = `(select result->'reservation' from charged)`
+export const nextReservation = '(select reservation from charged)'
 
-export const isGranted = `not exists (select from charged where result->'refused' is not null)`
+export const isGranted = 'not exists (select from charged where refused is not null)'
 
 /** SQL: the number of warnings, which the append stores before its own events. */
-export const warningCount = `coalesce((select json_array_length(result->'warnings') from charged), 0)`
+export const warningCount = 'coalesce((select cardinality(warnings) from charged), 0)'
 
 /** SQL: the rows `n` of an append, the warnings before `rows`. */
 export const withWarnings = (rows: string) => `(
     select 'budget.warning' as type, :budgetContext::json as context, w.value as data, null::text[] as tags, w.ord
-    from charged, json_array_elements(result->'warnings') with ordinality as w(value, ord)
+    from charged, unnest(warnings) with ordinality as w(value, ord)
     union all
     select type, context, data, tags, ord + ${warningCount} from ${rows}
   ) n`

@@ -114,7 +114,7 @@ with ${charges ? chargeParts(fence) : ''}s as (
     :count + ${charges ? warningCount : 0} + case when turn_id is distinct from :turnId then :endCount else 0 end as added
 ), ${appendEvents(charges ? withWarnings(listedEvents) : listedEvents)}${parts.join('')}
 select sequence, added - ${charges ? warningCount : 0} as added, ended, updated_at::timestamptz(3) as ts${parts.includes(endPart) ? ', (select count(*) from j) as jobs' : ''}
-${charges ? ', charged.result as charged from (select) one left join s on true left join charged on true' : 'from s'}`,
+${charges ? ', granted, refused, warnings from (select) one left join s on true left join charged on true' : 'from s'}`,
   )
 
 /**
@@ -211,8 +211,7 @@ export type Appended = {
   added: number
   ended: boolean
   ts: string
-  charged?: Charged | null
-}
+} & Partial<Charged>
 
 const never = -1
 
@@ -257,13 +256,11 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     ...(charge && chargeValues(charge)),
   })
   const [appended] = await db.run<Appended | NotAppended>(append, values)
-  if (appended?.charged?.refused) {
-    throw new BudgetRefusedError(appended.charged.refused, appended.charged.warnings)
-  }
+  if (appended?.refused) throw new BudgetRefusedError(appended.refused, appended.warnings ?? [])
   return appended?.sequence === null ? undefined : appended
 }
 
-type NotAppended = { sequence: null; charged: Charged | null }
+type NotAppended = { sequence: null } & Partial<Charged>
 
 const chargeValues = ({ spent, call, context }: Charge) => ({
   spent: spent ? JSON.stringify(spent) : null,

@@ -1,0 +1,81 @@
+/** Many turns at the same budgets: each continues, and none waits for a lock of another one. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { addBudget, assertSettled, budgetState, changeBudget } from '../../../test/budgets.ts'
+import { queryRows, runSql } from '../../../test/database.ts'
+import { startServer } from '../../../test/server.ts'
+import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
+import { eventually } from '../../../test/waiting.ts'
+
+const usage = { input_tokens: 60, output_tokens: 40 }
+
+/** Number of sessions that are idle, and of turns that wait without a job. */
+async function statesOf(databaseUrl: string) {
+  const [states] = await queryRows<{ idle: number; parked: number }>(
+    databaseUrl,
+    `select count(*) filter (where status = 'idle')::int as idle,
+      count(*) filter (where waiting_for is not null and not exists (select from turns where id = turn_id))::int as parked
+    from sessions`,
+  )
+  return states!
+}
+
+async function deadlocksOf(databaseUrl: string): Promise<number> {
+  const text = 'select deadlocks::int from pg_stat_database where datname = current_database()'
+  return (await queryRows<{ deadlocks: number }>(databaseUrl, text))[0]!.deadlocks
+}
+
+/** Posts a message in so many new sessions, a few at a time. */
+async function postToAll(server: Parameters<typeof createAgent>[0], count: number, text: string) {
+  const { id: agent_id } = await createAgent(server)
+  for (let left = count; left > 0; left -= 25) {
+    const some = Array.from({ length: Math.min(25, left) }, async () => {
+      const { id } = await createSession(server, { agent_id })
+      await post(server, id, text)
+    })
+    await Promise.all(some)
+  }
+  return agent_id
+}
+
+test('a budget that gets more wakes all turns that wait, more than one transaction takes', async (t) => {
+  const server = await startServer(t)
+  const budget = await addBudget(server, { limit: 1 })
+  const count = 210
+  await postToAll(server, count, scripted({ text: 'Done.', usage } as never))
+  await eventually(async () => (await statesOf(server.databaseUrl)).parked === count)
+  // Without the job that looks again each minute.
+  await runSql(server.databaseUrl, `select graphile_worker.remove_job('budget:${budget}')`)
+  await changeBudget(server, budget, 'limit_amount = 1000000000')
+  await eventually(async () => (await statesOf(server.databaseUrl)).idle === count)
+  assert.equal((await budgetState(server, budget)).used, count * 100)
+  await assertSettled(server, budget)
+  const [{ awaited }] = (await queryRows(server.databaseUrl, 'select awaited from budgets')) as [
+    { awaited: boolean },
+  ]
+  assert.equal(awaited, false)
+})
+
+test('retries at a large and a small budget end in no deadlock', async (t) => {
+  const server = await startServer(t)
+  const other = await startServer(t, { databaseUrl: server.databaseUrl })
+  const { id: agent_id } = await createAgent(server)
+  // The large one lends to its shards, the small one does not.
+  const large = await addBudget(server, { limit: 100_000_000 })
+  const small = await addBudget(server, { limit: 40_000, subject: ['agent', agent_id] })
+  const error = { message: 'Overloaded', status: 503, fail_attempts: 1 }
+  const text = scripted({ text: 'Done.', usage, error } as never)
+  const count = 40
+  await Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      const { id } = await createSession(server, { agent_id })
+      await post(index % 2 ? server : other, id, text)
+    }),
+  )
+  await eventually(async () => (await statesOf(server.databaseUrl)).idle === count)
+  for (const budget of [large, small]) {
+    assert.equal((await budgetState(server, budget)).used, count * 100)
+    await assertSettled(server, budget)
+  }
+  assert.equal(await deadlocksOf(server.databaseUrl), 0)
+})
