@@ -133,8 +133,10 @@ test('asks before unsaved changes are discarded, and restores an archived agent'
   await dialog.getByRole('button', { name: 'Keep editing' }).click()
   await page.getByRole('button', { name: 'Save' }).click()
   await page.getByText('Using the saved version.').waitFor()
-  const { body } = await server.call('GET', `/v1/agents/${id}`)
-  assert.deepEqual(body.capabilities, [{ ref: 'test_weather' }])
+  await eventually(async () => {
+    const { body } = await server.call('GET', `/v1/agents/${id}`)
+    assert.deepEqual(body.capabilities, [{ ref: 'test_weather' }])
+  })
 
   await page.getByRole('button', { name: 'More actions' }).click()
   await page.getByRole('menuitem', { name: 'Archive' }).click()
