@@ -288,6 +288,10 @@ export const NewMessage = Type.Object(
       OnBusy,
       'Effect while a turn runs. `steer`, the default: the turn reads the message at its next model call. `queue`: a turn of its own follows. `interrupt`: the turn is cancelled, its text so far is kept, and this message is next. `reject`: 409 `session_busy`. A message with `tools`, `context`, `instructions` or an output schema has a turn of its own: its default is `queue`, and `steer` is refused.',
     ),
+    if_sequence: optional(
+      Type.Integer({ minimum: 1, maximum: integerMax }),
+      '`sequence` of the last event of the session that the client has read: 412 `changed_meanwhile` if there is another one. Default: no condition.',
+    ),
     controls: optional(
       Controls,
       "Model, reasoning effort, output limit and output schema of the turns that the message starts or joins. Default: the session's model, its default effort, and the agent's output schema.",

@@ -17,6 +17,7 @@ import { createTurn, type Turn, type TurnOptions } from './turn.ts'
 
 type MessageFields =
   | 'on_busy'
+  | 'if_sequence'
   | 'controls'
   | 'instructions'
   | 'context'
@@ -43,15 +44,16 @@ type Content = NewMessage['message']['content']
 
 export function sessionOf(http: Http, id: string) {
   async function post(content: string | Content, options: SendOptions): Promise<Following> {
-    const { on_busy, instructions, context, metadata, tags, external_actor } = options
+    const { on_busy, if_sequence, instructions, context } = options
+    const { metadata, tags, external_actor } = options
     const { signal, idempotencyKey, output, turnTools } = options
     const output_schema = output && jsonSchemaOf(output)
     const controls = output_schema ? { ...options.controls, output_schema } : options.controls
     const tools = turnTools?.map(({ definition }) => definition)
     const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content
     const message = { role: 'user' as const, content: parts }
-    const settings = { controls, instructions, context, tools }
-    const body: NewMessage = { message, on_busy, ...settings, metadata, tags, external_actor }
+    const settings = { on_busy, if_sequence, controls, instructions, context, tools }
+    const body: NewMessage = { message, ...settings, metadata, tags, external_actor }
     const about = { ...(signal && { signal }), ...(idempotencyKey && { idempotencyKey }) }
     const at = path`/v1/sessions/${id}/messages`
     const stored = await http.call<Message>('POST', at, { body }, about)

@@ -31,6 +31,8 @@ export type MessageToAccept = {
   sessionId: string
   message: EventMessage
   onBusy: OnBusy
+  /** The last event that the session must have; null: any. */
+  ifSequence?: number | null | undefined
   /** The trace context of the caller, as a `traceparent` header. */
   traceparent?: string | undefined
   /** Whether this node may start the turn without the queue. Otherwise the turn gets a job. */
@@ -52,21 +54,21 @@ export type AcceptedInput = {
 /**
  * Stores a message. The same statement decides how it affects a running turn. A message with
  * settings for its turn joins no other turn: where it would, it is queued.
- * Contract: throws 404, `session_busy`, `too_many_turns`.
+ * Contract: throws 404, `changed_meanwhile`, `session_busy`, `too_many_turns`.
  */
 export async function acceptInput(
   node: Node,
   db: Db,
-  { orgId, sessionId, message, onBusy, traceparent, mayBegin, ...quota }: MessageToAccept,
+  { orgId, sessionId, message, onBusy, traceparent, mayBegin, ...limits }: MessageToAccept,
 ): Promise<AcceptedInput> {
-  const { turnsMax = node.quotas.turnsMax } = quota
+  const { turnsMax = node.quotas.turnsMax, ifSequence = null } = limits
   const json = JSON.stringify(message)
   await restFor(json.length)
   const data = `{"message":${json}}`
   const tags = message.tags?.map(withoutNul) ?? null
   const modelId = message.controls?.model_id ?? null
   const context = traceparent ? JSON.stringify({ traceparent }) : '{}'
-  const input = { data, tags, modelId, preview: previewText(message), context }
+  const input = { data, tags, modelId, preview: previewText(message), context, ifSequence }
   if (onBusy === 'interrupt') {
     const interrupted = await interruptSession(node, db, { orgId, sessionId, input })
     if (interrupted) {
@@ -83,6 +85,7 @@ export async function acceptInput(
   const asked = { ...input, ...ids, busyData, onlyIdle, turnsMax }
   const accepted = await acceptMessage(db, { orgId, sessionId }, asked)
   if (accepted.refused === 'not_found') throw new ApiError('not_found', 'Session')
+  if (accepted.refused === 'changed_meanwhile') throw new ApiError('changed_meanwhile', 'Session')
   if (accepted.refused !== null) throw new ApiError(accepted.refused)
   const { sequence, ts, begins } = accepted
   const row = { sequence, type: 'input.message' as const, ts, context, tags }

@@ -131,6 +131,29 @@ test('reject: of simultaneous messages one starts a turn and the others get 409'
   await server.call('POST', `/v1/sessions/${id}/cancel`)
 })
 
+test('if_sequence: of simultaneous messages after one event, one is stored', async (t) => {
+  const server = await startServer(t)
+  const { id } = await createSession(server)
+  const if_sequence = (await eventsOf(server, id)).at(-1)!.sequence!
+  const ways = ['steer', 'queue', 'interrupt', 'reject']
+  const text = scripted({ text: 'Slow', delay_ms: 20_000 })
+  const all = await Promise.all(
+    ways.map((on_busy) => post(server, id, text, { on_busy, if_sequence })),
+  )
+  const refused = all.filter(({ status }) => status !== 201)
+  assert.equal(refused.length, ways.length - 1)
+  for (const { body } of refused) {
+    assert.ok(['changed_meanwhile', 'session_busy'].includes(body.code), body.code)
+  }
+  assert.equal((await eventsOf(server, id, '?types=input.message')).length, 1)
+  for (const on_busy of ['steer', 'queue', 'interrupt']) {
+    const late = await post(server, id, text, { on_busy, if_sequence })
+    assert.deepEqual([late.status, late.body.code], [412, 'changed_meanwhile'], on_busy)
+  }
+  assert.equal((await eventsOf(server, id, '?types=turn.cancelled')).length, 0)
+  await server.call('POST', `/v1/sessions/${id}/cancel`)
+})
+
 test('every on_busy value starts a turn in an idle session; other values are refused', async (t) => {
   const server = await startServer(t)
   for (const on_busy of ['steer', 'queue', 'interrupt', 'reject', null]) {

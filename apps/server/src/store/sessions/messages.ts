@@ -105,6 +105,7 @@ with s as (
     turn_id = coalesce(turn_id, :turnId),
     updated_at = clock_timestamp()
   where org_id = :orgId and id = :sessionId and (turn_id is null or not :onlyIdle)
+    and (:ifSequence::integer is null or sequence = :ifSequence)
     and (:turnsMax::integer is null or turn_id is not null
       or (${runningTurns}) < :turnsMax)
   returning *, 1 as added
@@ -120,7 +121,11 @@ select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = :turnId as beg
   (select count(*) from j) as jobs, ${takenColumns}, row_to_json(r) as route,
   case
     when s.id is not null then null
-    when :onlyIdle and (before.turn_id is not null or (${runningTurns}) < :turnsMax is not false) then 'session_busy'
+    when :onlyIdle and before.turn_id is not null then 'session_busy'
+    when before.sequence <> :ifSequence::integer then 'changed_meanwhile'
+    when (${runningTurns}) < :turnsMax is false then 'too_many_turns'
+    when :ifSequence::integer is not null then 'changed_meanwhile'
+    when :onlyIdle then 'session_busy'
     else 'too_many_turns'
   end as refused
 from sessions before
@@ -147,29 +152,33 @@ export type NewInput = {
   nodeId: string | null
   /** The context of its event, as JSON; absent: none. */
   context?: string
+  /** The sequence that the session must have; absent: any. */
+  ifSequence?: number | null
 }
 
 export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolean; refused: null }
 
-export type Refused = { refused: 'not_found' | 'session_busy' | 'too_many_turns' }
+export type Refused = {
+  refused: 'not_found' | 'changed_meanwhile' | 'session_busy' | 'too_many_turns'
+}
 
 /**
  * Stores a message and, when no turn runs, begins the turn that answers it, on a node or with a
  * job. A turn that waits for the client resumes. All or nothing. Refused with `onlyIdle` when a
- * turn runs, and when the organization already runs `turnsMax`; the reason is that at the start of
- * the statement.
+ * turn runs, with `ifSequence` for another sequence, and when the organization already runs
+ * `turnsMax`; the reason is that at the start of the statement.
  */
 export async function acceptMessage(
   db: Db,
   { orgId, sessionId }: Pick<TurnRun, 'orgId' | 'sessionId'>,
   input: NewInput & Pick<ModelScope, 'keyedTypes'> & { onlyIdle: boolean; turnsMax: number | null },
 ): Promise<Accepted | Refused> {
-  const values = { orgId, sessionId, context: nowhere, ...input }
+  const values = { orgId, sessionId, context: nowhere, ifSequence: null, ...input }
   const [accepted] = await db.run<Accepted | Refused>(accept, valuesOf(accept, values))
   return accepted ?? { refused: 'not_found' }
 }
 
-export type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview' | 'context'>
+export type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview' | 'context' | 'ifSequence'>
 
 const cancelledEvent = { type: 'turn.cancelled' as const, context: ':context', data: ':data' }
 const interruptingEvent = {
@@ -189,6 +198,7 @@ with s as (
     preview = coalesce(preview, :preview),
     updated_at = clock_timestamp()
   where org_id = :orgId and id = :sessionId and turn_id = :turnId and not turn_cancelled
+    and (:ifSequence::integer is null or sequence = :ifSequence)
   returning org_id, id, turn_id, sequence, updated_at, waiting_for, 2 as added
 ), ${appendEvents(events(cancelledEvent, interruptingEvent))},
 ${wakeParked('from s where waiting_for is not null')}
@@ -197,15 +207,16 @@ select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) 
 
 /**
  * Cancels a turn and stores the message to answer instead, all or nothing. Undefined when the turn
- * has ended or was cancelled.
+ * has ended or was cancelled, and when the session has another sequence than `ifSequence`.
  */
 export async function interruptTurn(
   db: Db,
   run: Omit<TurnRun, 'attempt'>,
   { event, input }: { event: NewEvent; input: Interrupting },
 ) {
-  const { data, tags, preview, context = nowhere } = input
-  const given = { ...run, ...event, tags, preview, inputData: data, inputContext: context }
+  const { data, tags, preview, context = nowhere, ifSequence = null } = input
+  const of = { inputData: data, inputContext: context, ifSequence }
+  const given = { ...run, ...event, tags, preview, ...of }
   const values = valuesOf(interrupt, given)
   const [interrupted] = await db.run<{ sequence: number; ts: string }>(interrupt, values)
   return interrupted

@@ -10,6 +10,7 @@ export const messageDocs = {
       'Stores a message and starts a turn that answers it. The response returns as soon as the message is stored; the reply arrives on the event stream. A stored message survives a crash of every node.\n\n`on_busy` selects the handling while a turn runs: `steer` (default) adds the message to that turn at its next model call, `queue` gives it a turn of its own afterwards, `interrupt` cancels that turn first, and `reject` returns 409 `session_busy`.\n\nA message with the role `tool_result` answers client tool calls and starts no turn. The body has at most 8 MiB and 20 images. The header `traceparent` links the turn to the trace of the caller.\n\n`controls.output_schema` binds the answer to a JSON Schema: `turn.completed` then has `output`. `instructions`, `context` and `tools` hold for the turn of this message only. A message with one of these four does not join a running turn: it is queued unless `on_busy` is `interrupt` or `reject`.\n\nA session token may set `controls.model_id` only to a model in its `models`, and an effort only together with it. It may not set instructions, context, tools or a schema.',
     errors: [
       'session_busy',
+      'changed_meanwhile',
       'too_many_turns',
       'quota_exceeded',
       'not_granted',

@@ -39,7 +39,7 @@ export function messageRoutes({ app, node }: Api): void {
     bodyLimit: messageBytesMax,
     config: {
       forToken: 'write',
-      tokenFields: ['message', 'on_busy', 'controls', 'metadata', 'tags'],
+      tokenFields: ['message', 'on_busy', 'if_sequence', 'controls', 'metadata', 'tags'],
       unaudited: true,
       allowsNul: true,
     },
@@ -67,7 +67,7 @@ export function messageRoutes({ app, node }: Api): void {
       message.content = await withImageNames(db, { ...where, ownOnly }, message.content)
       const onBusy = onBusyOf(message, body)
       const traceparent = traceparentOf(headers.traceparent)
-      const posted = { ...where, message, onBusy, traceparent }
+      const posted = { ...where, message, onBusy, ifSequence: body.if_sequence, traceparent }
       const { sequence, json, publish } = await acceptInput(node, db, { ...posted, mayBegin: true })
       committed.push(publish)
       // Serialized once: a message may have megabytes.
