@@ -9,13 +9,13 @@ export type LogRange = { after: number; types?: readonly string[]; exclude?: rea
 
 /**
  * Passes stored events and their length as JSON to `isLast`, in log order, until it returns true or
- * the log ends.
+ * the log ends. Returns the `sequence` of the session before the read.
  */
 export type LogReader = (
   sessionId: string,
   range: LogRange,
   isLast: (event: Event, length: number) => boolean,
-) => Promise<void>
+) => Promise<number>
 
 const limit = 200
 
@@ -41,9 +41,9 @@ export function logReader(
       const { rows, more } = await readPage(db, sessionId, read)
       for (const event of await presentEvents(db, { orgId, sessionId }, rows)) {
         const shown = view ? view(event) : event
-        if (shown && isLast(JSON.parse(shown.json) as Event, shown.json.length)) return
+        if (shown && isLast(JSON.parse(shown.json) as Event, shown.json.length)) return upTo
       }
-      if (!more) return
+      if (!more) return upTo
       from = rows.at(-1)!.sequence
     }
   }

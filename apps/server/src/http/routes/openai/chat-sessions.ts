@@ -1,44 +1,49 @@
 /** Finds the session that a history is of, so that its files and the provider's cache are used. */
-import type { ContentPart, SeedMessage, Session } from '@outlast/contract'
-import type { ResponseItem } from '@outlast/contract/folds/openai'
-import { replyGap } from '@outlast/contract/folds/openai-chat'
+import type { Page, SeedMessage, Session } from '@outlast/contract'
 import { hashOf } from '../../adapters/hash.ts'
 import { findKeyedSession } from '../../adapters/keyed-session.ts'
 import type { Begin } from './begin.ts'
 import type { AskedChat } from './chat-request.ts'
-import { beginSession, openKeyedSession } from './create.ts'
-import type { Client } from './reading.ts'
+import { compareChat } from './chat-transcript.ts'
+import {
+  type BegunResponse,
+  beginSession,
+  located,
+  onBusyIn,
+  openKeyedSession,
+  repeatedIn,
+  sendAlone,
+  sendOnce,
+} from './create.ts'
 import { repeatedSession } from './repeat.ts'
-import { itemEvents, openTranscript } from './transcript.ts'
-
-/** A conversation with more items is not compared: a history with so many messages is refused. */
-const itemsMax = 2_000
 
 /** Beginnings of a history whose hash can be the key of its session. */
 const keysMax = 3
 
 /**
- * Returns the session whose conversation is the history, or a new one that begins with it. The key
- * of a session is the hash of one of the first beginnings that the history had with it: chats that
- * begin alike differ in a later one.
+ * Sends the message to the session whose conversation is the history, or to a new one that begins
+ * with it. The key of a session is the hash of one of the first beginnings that the history had
+ * with it: chats that begin alike differ in a later one.
  */
-export async function chatSession(begin: Begin, asked: AskedChat): Promise<Session> {
+export async function beginCompletion(begin: Begin, asked: AskedChat): Promise<BegunResponse> {
   const { history, content } = asked.input
-  const opened = { model: asked.model, history, user: asked.user }
   const repeated = await repeatedSession(begin.calls, begin.repeat)
-  if (repeated) return repeated
-  const wanted = spoken(history)
-  for (const key of keysOf(asked, [...history, { role: 'user', content }])) {
-    const found = await findKeyedSession(begin.calls, begin.calls.request, {
-      key,
-      user: asked.user,
-    })
+  if (repeated) return sendOnce(begin, repeated, asked)
+  const keys = keysOf(asked, [...history, { role: 'user', content }])
+  const label = labelOf(begin, asked, keys)
+  const opened = { model: asked.model, history, user: asked.user, label }
+  for (const key of keys) {
+    const named = { key, user: asked.user }
+    const found = await findKeyedSession(begin.calls, begin.calls.request, named)
     if (!found) {
       const { session, isNew } = await openKeyedSession(begin, { ...opened, key })
-      if (isNew) return session
-    } else if (isBegun(found) && (await isSame(begin.calls, found, wanted))) return found
+      if (isNew) return sendOnce(begin, session, asked)
+    } else if (isBegun(found)) {
+      const begun = await continueChat(begin, found, { asked, label })
+      if (begun) return begun
+    }
   }
-  return beginSession(begin, opened)
+  return sendOnce(begin, await beginSession(begin, opened), asked)
 }
 
 /** A session without a turn is of a request that is about to send its message. */
@@ -51,51 +56,61 @@ function keysOf({ model, user }: AskedChat, messages: readonly SeedMessage[]): s
   })
 }
 
-/** A text of one side of a conversation. */
-type Spoken = { isUser: boolean; text: string }
+/**
+ * Label of all sessions that begin alike. Undefined where all of them are of one end user: one that
+ * the request names, or that of its token.
+ */
+const labelOf = ({ repeat }: Begin, { user }: AskedChat, [first = '']: string[]) =>
+  repeat.tag === undefined || user !== undefined
+    ? undefined
+    : first.slice(0, 'openai-chat:'.length + 16)
 
-async function isSame(client: Client, { id }: Session, wanted: readonly Spoken[]) {
-  const { items, add } = openTranscript(id)
-  await client.read(id, { after: 0, types: itemEvents }, (event) => {
-    add(event)
-    return items.size > itemsMax
-  })
-  return JSON.stringify(spokenIn([...items.values()])) === JSON.stringify(wanted)
-}
+const triesMax = 3
 
-const textOf = (content: readonly ContentPart[]) =>
-  content.map((part) => (part.type === 'text' ? part.text : `[${part.type}]`)).join('\n')
+type Continued = { asked: AskedChat; label: string | undefined }
 
-/** The texts of both sides, without calls, which a client may not repeat in full. */
-function spoken(history: readonly SeedMessage[]): Spoken[] {
-  return joined(
-    history
-      .filter(({ role }) => role !== 'tool_result')
-      .map(({ role, content }) => ({
-        isUser: role === 'user',
-        text: textOf(content.filter(({ type }) => type !== 'tool_call')),
-      })),
-  )
-}
-
-function spokenIn(items: readonly ResponseItem[]): Spoken[] {
-  return joined(
-    items
-      .filter(({ type }) => type === 'message')
-      .map(({ role, content }) => ({
-        isUser: role === 'user',
-        text: (content as { text?: string }[]).map(({ text }) => text ?? '[image]').join('\n'),
-      })),
-  )
-}
-
-function joined(all: readonly Spoken[]): Spoken[] {
-  const texts: Spoken[] = []
-  for (const { isUser, text } of all) {
-    const last = texts.at(-1)
-    if (text === '') continue
-    if (last?.isUser !== isUser) texts.push({ isUser, text })
-    else last.text += (isUser ? '\n' : replyGap) + text
+/**
+ * Sends the message to a session, if the history is all that happened in it. Undefined if it is
+ * not, or if another message came first.
+ */
+async function continueChat(
+  begin: Begin,
+  session: Session,
+  { asked, label }: Continued,
+): Promise<BegunResponse | undefined> {
+  const { history } = asked.input
+  const known = await repeatedIn(begin, session.id)
+  if (known) return located(begin, known)
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const same = await compareChat(begin.calls, session.id, history)
+    if (!same) return undefined
+    const isShared = same.hasHidden && label !== undefined
+    if (isShared && (await hasTwin(begin, session, { label, history }))) return undefined
+    const isWaiting = (await onBusyIn(begin.calls, session)) === 'interrupt'
+    const on_busy = isWaiting ? ('interrupt' as const) : ('reject' as const)
+    const sent = { ...asked, on_busy, if_sequence: same.sequence }
+    const begun = await sendAlone(begin, session.id, sent)
+    if (begun) return begun
   }
-  return texts
+  return undefined
+}
+
+/** Sessions that begin alike and are compared: with more, one is assumed to be the same. */
+const alikeMax = 20
+
+/**
+ * True if another session has the same conversation: the request can be of that one, whose user
+ * must not get what the tools of this one returned.
+ */
+async function hasTwin(
+  { calls }: Begin,
+  { id, output_preview }: Session,
+  { label, history }: { label: string; history: readonly SeedMessage[] },
+): Promise<boolean> {
+  const path = `/v1/sessions?tag=${encodeURIComponent(label)}&limit=${alikeMax}`
+  const { data } = await calls.run<Page<Session>>('GET', path)
+  if (data.length === alikeMax) return true
+  const others = data.filter((one) => one.id !== id && one.output_preview === output_preview)
+  for (const other of others) if (await compareChat(calls, other.id, history)) return true
+  return false
 }

@@ -200,6 +200,55 @@ test('chats that begin alike at once have sessions of their own', async () => {
   assert.equal(new Set(sessionIds).size, all.length)
 })
 
+test('two chats with the same texts do not share what tools returned', async () => {
+  const add = (text: string) =>
+    user({ text, tool_calls: [call('add', { a: 1, b: 2 })] }, { text: 'Added.' })
+  const sessionOf = ({ id }: { id: string }) => id.slice('chatcmpl-'.length).slice(0, 32)
+  const chatOf = async (opening: ChatCompletionMessageParam, fields: object = {}) => {
+    const send = (messages: ChatCompletionMessageParam[]) =>
+      openai.chat.completions.create({ model, messages, ...fields })
+    const first = await send([opening])
+    const history = [opening, first.choices[0]!.message]
+    return { first: sessionOf(first), next: () => send([...history, user({ text: 'Next.' })]) }
+  }
+  const opening = add('A twin.')
+  const own = await chatOf(add('Mine.'))
+  assert.equal(sessionOf(await own.next()), own.first)
+  const [one, other] = [await chatOf(opening), await chatOf(opening)]
+  const next = [sessionOf(await one.next()), sessionOf(await other.next())]
+  assert.equal(new Set([...next, one.first, other.first]).size, 4)
+  const named = { user: 'eve' }
+  const [first] = [await chatOf(opening, named), await chatOf(opening, named)]
+  assert.equal(sessionOf(await first.next()), first.first)
+})
+
+test('requests with one history at once do not read the messages of each other', async () => {
+  const opening = user({ text: 'One history.' })
+  const first = await openai.chat.completions.create({ model, messages: [opening] })
+  const history = [opening, first.choices[0]!.message]
+  const texts = ['Mine.', 'Yours.', 'Theirs.']
+  const all = await Promise.all(
+    texts.map((text) =>
+      openai.chat.completions.create({ model, messages: [...history, user({ text })] }),
+    ),
+  )
+  for (const [index, { id, choices }] of all.entries()) {
+    assert.equal(choices[0]!.message.content, texts[index])
+    const sessionId = `session_${id.slice('chatcmpl-'.length).slice(0, 32)}`
+    const { body } = await server.call('GET', `/v1/sessions/${sessionId}/messages`)
+    assert.equal(body.data.length, 4, JSON.stringify(body.data))
+  }
+})
+
+test('finds the answer to a message of a chat that the client repeats', async () => {
+  const opening = user({ text: 'A chat.' })
+  const first = await openai.chat.completions.create({ model, messages: [opening] })
+  const messages = [opening, first.choices[0]!.message, user({ text: 'Once.' })]
+  const send = (headers = {}) => openai.chat.completions.create({ model, messages }, { headers })
+  const { id } = await send()
+  assert.equal((await send({ 'x-stainless-retry-count': '1' })).id, id)
+})
+
 test('takes a text file as a part of a message, also in the next request', async () => {
   const file_data = `data:text/csv;base64,${Buffer.from('a,b').toString('base64')}`
   const file = { type: 'file', file: { filename: 'a.csv', file_data } } as const

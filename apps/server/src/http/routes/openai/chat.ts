@@ -21,8 +21,8 @@ import { messageBytesMax } from '../messages/messages.ts'
 import { answer } from './answers.ts'
 import { type Begin, beginFor } from './begin.ts'
 import { type AskedChat, readChat } from './chat-request.ts'
-import { chatSession } from './chat-sessions.ts'
-import { type BegunResponse, located, sendOnce } from './create.ts'
+import { beginCompletion } from './chat-sessions.ts'
+import { type BegunResponse, located } from './create.ts'
 import { interruption, invalidParam } from './errors.ts'
 import { addResult } from './items.ts'
 import type { ResponsePlace } from './place.ts'
@@ -64,8 +64,7 @@ async function beginChatTurn(begin: Begin, asked: AskedChat): Promise<BegunRespo
   }
   for (const one of answers) addResult(history, one)
   if (content.length === 0) throw invalidParam('messages', 'must end with a message of the user')
-  const session = await chatSession(begin, asked)
-  return sendOnce(begin, session, asked)
+  return beginCompletion(begin, asked)
 }
 
 const failureOf = ({ error }: ResponseObject) => ({

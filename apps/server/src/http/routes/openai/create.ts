@@ -60,7 +60,7 @@ function joiningSettings({ controls }: TurnSettings): Pick<TurnSettings, 'contro
   return { controls: joining }
 }
 
-const repeatedIn = ({ calls, repeat }: Begin, sessionId: string, after = 0) =>
+export const repeatedIn = ({ calls, repeat }: Begin, sessionId: string, after = 0) =>
   repeatedMessage(calls, repeat, { sessionId, after })
 
 /** Posts the message of a response, unless the first request did. */
@@ -94,7 +94,7 @@ async function openConversation(begin: Begin, asked: AskedResponse, id: string):
 }
 
 /** A message ends a wait for the client or a person, and otherwise has a turn of its own. */
-async function onBusyIn(client: Client, { id, status, waiting_for }: Session) {
+export async function onBusyIn(client: Client, { id, status, waiting_for }: Session) {
   if (status !== 'active') return 'queue'
   const calls = waiting_for?.calls.length ?? (await waitsNow(client, client.read, id)).waiting.size
   return calls > 0 ? 'interrupt' : 'queue'
@@ -105,6 +105,8 @@ type Opened = {
   history: SeedMessage[]
   user?: string | undefined
   key?: string | undefined
+  /** A label of the session. Contract: absent for tokens, which cannot set labels. */
+  label?: string | undefined
 }
 
 export const beginSession = async (begin: Begin, opened: Opened): Promise<Session> =>
@@ -113,11 +115,11 @@ export const beginSession = async (begin: Begin, opened: Opened): Promise<Sessio
 /** `isNew`: false if a session with the key exists. */
 export async function openKeyedSession(
   begin: Begin,
-  { model, history, user, key }: Opened,
+  { model, history, user, key, label }: Opened,
 ): Promise<{ session: Session; isNew: boolean }> {
-  const { tag } = begin.repeat
+  const tags = [begin.repeat.tag, label].filter((tag) => tag !== undefined)
   const body = {
-    ...(tag !== undefined && { tags: [tag] }),
+    ...(tags.length > 0 && { tags }),
     ...agentOf(model),
     ...(history.length > 0 && { messages: history }),
     ...(user !== undefined && { user }),
@@ -136,18 +138,25 @@ type Sent = {
   stored: Omit<StoredRequest, 'model'>
   previous?: string | undefined
   on_busy: NonNullable<NewMessage['on_busy']>
+  if_sequence?: number
 }
 
 /** Posts the message of a response. */
 async function send(begin: Begin, sessionId: string, sent: Sent): Promise<BegunResponse> {
-  const { model, input, settings, stored, previous, on_busy } = sent
+  const { model, input, settings, stored, previous, on_busy, if_sequence } = sent
   const openai: StoredRequest = {
     ...stored,
     hash: begin.repeat.hash,
     model,
     ...(previous !== undefined && { previous_response_id: previous }),
   }
-  const message = { content: input.content, ...settings, metadata: { openai }, on_busy }
+  const message = {
+    content: input.content,
+    ...settings,
+    metadata: { openai },
+    on_busy,
+    if_sequence,
+  }
   const posted = await post(begin, sessionId, message)
   const { sequence } = posted
   const place = { sessionId, message: sequence, start: sequence }
@@ -157,21 +166,26 @@ async function send(begin: Begin, sessionId: string, sent: Sent): Promise<BegunR
 }
 
 /** Undefined if another message came first, such as one of another tab. */
-async function sendIfIdle(begin: Begin, sessionId: string, sent: Omit<Sent, 'on_busy'>) {
+export async function sendAlone(begin: Begin, sessionId: string, sent: Sent) {
   try {
-    return await send(begin, sessionId, { ...sent, on_busy: 'reject' })
+    return await send(begin, sessionId, sent)
   } catch (error) {
-    if (error instanceof ApiError && error.code === 'session_busy') return undefined
+    const isLate = error instanceof ApiError && lateCodes.includes(error.code)
+    if (isLate) return undefined
     throw error
   }
 }
+
+const lateCodes: readonly string[] = ['session_busy', 'changed_meanwhile']
 
 type Posted = Omit<NewMessage, 'message'> & { content: ContentPart[] }
 
 function post(begin: Begin, sessionId: string, { content, ...settings }: Posted): Promise<Message> {
   const path = `/v1/sessions/${sessionId}/messages`
   const body = { message: { content }, ...settings }
-  return begin.calls.run<Message>('POST', path, body, withKey(begin, 'message'))
+  const { if_sequence: at } = settings
+  const headers = withKey(begin, at == null ? 'message' : `message:${at}`)
+  return begin.calls.run<Message>('POST', path, body, headers)
 }
 
 type Earlier = { place: ResponsePlace; state: ResponseState; isContinued: boolean }
@@ -196,7 +210,7 @@ async function continueFrom(begin: Begin, asked: AskedResponse, earlier: Earlier
   if (!isContinued) {
     if (state.waits.length > 0) return send(begin, sessionId, { ...sent, on_busy: 'interrupt' })
     if (state.phase !== 'over') return send(begin, sessionId, { ...sent, on_busy: 'queue' })
-    const next = await sendIfIdle(begin, sessionId, sent)
+    const next = await sendAlone(begin, sessionId, { ...sent, on_busy: 'reject' })
     if (next) return next
   }
   if (state.phase !== 'over') throw invalidParam('previous_response_id', 'is still in progress')
