@@ -31,6 +31,13 @@ type Sending = Asking & {
   messages: readonly Message[]
 }
 
+/** The part of an answer that the chat has. */
+type Shown = {
+  steps: number
+  /** The answer, or the message that is answered. Undefined before a resumed stream names it. */
+  messageId?: string
+}
+
 const pauseMs = { first: 250, most: 5_000 }
 
 /**
@@ -53,12 +60,12 @@ export class OutlastChatTransport {
     const sent = { ...body, id, messages: answered, trigger, messageId }
     const response = await this.#request('', sending, { method: 'POST', body: sent })
     const steps = last.role === 'assistant' ? countSteps(last.parts) : 0
-    return this.#unbroken(response, sending, steps)
+    return this.#unbroken(response, sending, { steps, messageId: last.id })
   }
 
   async reconnectToStream(asking: Asking): Promise<ReadableStream<UIChunk> | null> {
     const response = await this.#resume(asking)
-    return response.status === 204 ? null : this.#unbroken(response, asking, 0)
+    return response.status === 204 ? null : this.#unbroken(response, asking, { steps: 0 })
   }
 
   /** Cancels the running turn of a chat. */
@@ -66,8 +73,15 @@ export class OutlastChatTransport {
     await this.#request(`/${encodeURIComponent(chatId)}/stop`, { chatId }, { method: 'POST' })
   }
 
-  #resume(asking: Asking) {
-    return this.#request(`/${encodeURIComponent(asking.chatId)}/stream`, asking, { method: 'GET' })
+  /** `messageId`: the answer, or the message that is answered. Default: what runs now. */
+  #resume(asking: Asking, messageId?: string) {
+    const { user } = (asking.body ?? {}) as { user?: unknown }
+    const query = new URLSearchParams({
+      ...(typeof user === 'string' && { user }),
+      ...(messageId !== undefined && { message_id: messageId }),
+    })
+    const path = `/${encodeURIComponent(asking.chatId)}/stream`
+    return this.#request(query.size > 0 ? `${path}?${query}` : path, asking, { method: 'GET' })
   }
 
   async #request(
@@ -94,9 +108,8 @@ export class OutlastChatTransport {
   }
 
   /** The chunks of an answer, across its connections. */
-  #unbroken(first: Response, asking: Asking, stepsBefore: number): ReadableStream<UIChunk> {
-    const chunks =
-      this.#version() === 7 ? this.#continued(first, asking, stepsBefore) : readAll(first)
+  #unbroken(first: Response, asking: Asking, shown: Shown): ReadableStream<UIChunk> {
+    const chunks = this.#version() === 7 ? this.#continued(first, asking, shown) : readAll(first)
     return new ReadableStream<UIChunk>({
       async pull(controller) {
         const { done, value } = await chunks.next()
@@ -116,18 +129,17 @@ export class OutlastChatTransport {
   /**
    * A resumed stream repeats the message from its beginning. The steps that are complete are
    * skipped, and the current one is discarded and shown again.
+   * Contract: throws if the answer cannot be continued; it never ends before the answer does.
    */
-  async *#continued(first: Response, asking: Asking, stepsBefore: number): AsyncGenerator<UIChunk> {
+  async *#continued(first: Response, asking: Asking, shown: Shown): AsyncGenerator<UIChunk> {
     const { attemptsMax = 10 } = this.#options
     let response: Response | undefined = first
-    let steps = stepsBefore
+    let { steps, messageId } = shown
     let skipped = 0
     for (let attempt = 0; ; ) {
       let error: unknown
       try {
-        response ??= await this.#resume(asking)
-        // Nothing runs, and the end of the turn is long ago: the messages of the log have it.
-        if (response.status === 204) return
+        response ??= await this.#resume(asking, messageId)
         let toSkip = skipped
         for await (const chunk of readChunks(response)) {
           if (toSkip > 0) {
@@ -136,6 +148,7 @@ export class OutlastChatTransport {
             continue
           }
           attempt = 0
+          if (chunk.type === 'start') messageId = chunk.messageId
           if (chunk.type === 'start-step') steps += 1
           if (isInterrupted(chunk)) break
           yield chunk
@@ -145,8 +158,9 @@ export class OutlastChatTransport {
         if (asking.abortSignal?.aborted || isFinal(cause)) throw cause
         error = cause
       }
+      if (response?.status === 204) throw brokenOff()
       attempt += 1
-      if (attempt > attemptsMax) throw error ?? new Error('The stream of the answer broke off.')
+      if (attempt > attemptsMax) throw error ?? brokenOff()
       response = undefined
       skipped = steps
       await pause(Math.min(pauseMs.first * 2 ** (attempt - 1), pauseMs.most), asking.abortSignal)
@@ -157,6 +171,8 @@ export class OutlastChatTransport {
 async function* readAll(response: Response): AsyncGenerator<UIChunk> {
   yield* readChunks(response)
 }
+
+const brokenOff = () => new Error('The stream of the answer broke off.')
 
 const countSteps = (parts: Message['parts']) =>
   parts.filter(({ type }) => type === 'step-start').length

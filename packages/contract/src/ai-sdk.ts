@@ -85,6 +85,19 @@ const ofUser = Type.Optional(
 export const AiSdkQuery = Type.Object({ user: ofUser })
 export type AiSdkQuery = Static<typeof AiSdkQuery>
 
+export const AiSdkStreamQuery = Type.Object({
+  user: ofUser,
+  message_id: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description:
+        'Id of an answer, or of a message of the user: the stream is that of its turn, however long ago it ended. Default: the running turn.',
+    }),
+  ),
+})
+export type AiSdkStreamQuery = Static<typeof AiSdkStreamQuery>
+
 export const AiSdkMessagesQuery = Type.Object({
   user: ofUser,
   limit: Type.Optional(

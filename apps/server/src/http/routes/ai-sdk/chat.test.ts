@@ -99,6 +99,49 @@ test('refuses ids of chats that are no keys', async () => {
   }
 })
 
+const write = { id: 'call_w', name: 'write_file', arguments: { path: '/a', content: 'x' } }
+
+/** The text of an answer in a stream. */
+const textOf = (stream: string) =>
+  [...stream.matchAll(/"delta":("(?:[^"\\]|\\.)*")/g)].map(([, text]) => JSON.parse(text!)).join('')
+
+test('streams the turn of a message or of an answer that is named', async () => {
+  for (const [id, text] of [
+    ['n1', 'First.'],
+    ['n2', 'Second.'],
+  ] as const) {
+    expectStatus(await send({ id: 'named', messages: [user(scripted({ text }), id)] }), 200)
+  }
+  const { messages } = await messagesOf('named')
+  for (const id of ['n1', messages[1].id]) {
+    const named = await server.call('GET', `${path}/named/stream?message_id=${id}`)
+    const stream = expectStatus(named, 200)
+    assert.equal(textOf(stream), 'First.')
+    assert.ok(stream.includes(messages[1].id) && stream.endsWith('data: [DONE]\n\n'))
+  }
+  const unknown = await server.call('GET', `${path}/named/stream?message_id=n3`)
+  expectStatus(unknown, 404, 'not_found')
+  const other = await server.call('GET', `${path}/nowhere/stream?message_id=n1`)
+  expectStatus(other, 404, 'not_found')
+})
+
+test('a repeated message attaches to its own turn, or to the one that it has joined', async () => {
+  const id = 'repeats'
+  expectStatus(await send({ id, messages: [user(scripted({ tool_calls: [write] }), 'r1')] }), 200)
+  const { session_id } = await messagesOf(id)
+  const textFor = async (body: object) => textOf(expectStatus(await send({ id, ...body }), 200))
+  const next = { messages: [user(scripted({ text: 'Next.' }), 'r2')], on_busy: 'queue' }
+  const joining = { messages: [user('Faster.', 'r3')], on_busy: 'steer' }
+  const queued = [textFor(next), textFor(next)]
+  assert.deepEqual([await textFor(joining), await textFor(joining)], ['', ''])
+  const approvals = [{ tool_call_id: write.id, decision: 'approve' }]
+  const decided = await server.call('POST', `/v1/sessions/${session_id}/approvals`, { approvals })
+  expectStatus(decided, 200)
+  assert.deepEqual(await Promise.all(queued), ['Next.', 'Next.'])
+  assert.equal(await textFor(next), 'Next.')
+  assert.match(await textFor(joining), /^write_file returned/)
+})
+
 test('bounds files: images up to the limit of a message, small text, no other types', async () => {
   const file = (mediaType: string, url: string) => ({ type: 'file', mediaType, url })
   const withFile = (part: object) => ({ id: crypto.randomUUID(), role: 'user', parts: [part] })

@@ -3,6 +3,7 @@ import {
   AiSdkMessages,
   AiSdkMessagesQuery,
   AiSdkQuery,
+  AiSdkStreamQuery,
   CancelTurnResponse,
   ErrorResponse,
   type Session,
@@ -23,14 +24,12 @@ import { logReader } from '../../adapters/read-log.ts'
 import { streamTurn, type TurnStream } from '../../adapters/turn-stream.ts'
 import type { Api } from '../../core/api.ts'
 import type { Streams } from '../../streams/open-streams.ts'
-import { attachTo, type Chat, checkChatId, findLastTurn, findSession, readTurn } from './chats.ts'
+import { type Chat, checkChatId, findSession } from './chats.ts'
 import { readMessages } from './messages.ts'
-import { type Reply, sendChat } from './send.ts'
+import { findNamed, findRunning, type Reply } from './replies.ts'
+import { sendChat } from './send.ts'
 
 const bodyBytesMax = 16 * 1024 * 1024
-/** A turn that ended, or began to wait, this recently is sent once more. */
-const recentMs = 30_000
-
 type Params = { agent_id: string; chat_id: string }
 
 /** The chats of clients of the AI SDK. Version 6 does not know all chunks of version 7. */
@@ -93,14 +92,14 @@ function chatRoute(api: Api, streams: Streams, version: AiSdkVersion) {
 }
 
 function streamRoute(api: Api, streams: Streams, version: AiSdkVersion) {
-  api.app.route<{ Params: Params; Querystring: AiSdkQuery }>({
+  api.app.route<{ Params: Params; Querystring: AiSdkStreamQuery }>({
     method: 'GET',
     url: `${pathOf(version)}/:chat_id/stream`,
     exposeHeadRoute: false,
     config,
     schema: {
       operationId: 'resume_ai_sdk_chat',
-      querystring: AiSdkQuery,
+      querystring: AiSdkStreamQuery,
       produces: ['text/event-stream'],
       bare: 204,
       response: { '4xx': ErrorResponse },
@@ -109,24 +108,12 @@ function streamRoute(api: Api, streams: Streams, version: AiSdkVersion) {
     async handler(request, reply) {
       const { params, query } = request
       const chat = chatOf(api, request, { id: params.chat_id, ...query, version })
-      const found = await findRunning(chat)
+      const { message_id: named } = query
+      const found = named === undefined ? await findRunning(chat) : await findNamed(chat, named)
       if (!found) return reply.code(204).send()
       await streamTurn(api, streams, request, reply, streamOf(found))
     },
   })
-}
-
-/** The turn that runs, or that a client may have missed the end of. */
-async function findRunning(chat: Chat): Promise<Reply | undefined> {
-  const session = await findSession(chat)
-  const turn = session && (await findLastTurn(chat, session.id))
-  if (!turn) return undefined
-  const snapshot = await readTurn(chat, session.id, turn)
-  const { isOver, isParked, at } = snapshot
-  const isRecent = at !== undefined && Date.now() - Date.parse(at) < recentMs
-  if ((isOver || isParked) && !isRecent) return undefined
-  const fold = attachTo(chat, turn, snapshot)
-  return { sessionId: session.id, after: turn.sequence - 1, fold }
 }
 
 function messagesRoute(api: Api, version: AiSdkVersion) {

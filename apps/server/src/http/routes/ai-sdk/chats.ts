@@ -53,7 +53,7 @@ export async function findSession(chat: Chat): Promise<Session | undefined> {
 
 export type TurnStart = { turnId: string; sequence: number; inputId: string }
 
-const startOf = ({ data, sequence = 1 }: Event<'session.activated'>): TurnStart => ({
+export const startOf = ({ data, sequence = 1 }: Event<'session.activated'>): TurnStart => ({
   turnId: data.turn_id,
   sequence,
   inputId: data.input_message_id,
@@ -73,9 +73,14 @@ export async function findTurn(
   return event && startOf(event)
 }
 
-/** The beginning of the latest turn of a session. */
-export async function findLastTurn(chat: Chat, sessionId: string): Promise<TurnStart | undefined> {
-  const query = { types: 'session.activated', order_desc: true, limit: 1 }
+/** The beginning of the latest turn of a session, or of the latest before an event. */
+export async function findLastTurn(
+  chat: Chat,
+  sessionId: string,
+  before?: number,
+): Promise<TurnStart | undefined> {
+  const latest = { types: 'session.activated', order_desc: true, limit: 1 }
+  const query = before === undefined ? latest : { ...latest, before_sequence: before }
   const [event] = await listEvents<'session.activated'>(chat.calls, sessionId, query)
   return event && startOf(event)
 }
@@ -104,6 +109,8 @@ export type TurnSnapshot = {
   calls: OpenCall[]
   isParked: boolean
   isOver: boolean
+  /** `sequence` of the event with which it ended or was cancelled. */
+  endedAt: number | undefined
   /** `sequence` and time of the last event that was read. */
   sequence: number
   at: string | undefined
@@ -118,15 +125,18 @@ export async function readTurn(
   const form = { ...formOf(chat), answeredUntil: Number.POSITIVE_INFINITY }
   let fold = beginTurnFold({ ...form, target })
   let last = undefined as Event | undefined
+  let endedAt: number | undefined
   await chat.read(sessionId, { after: sequence - 1, types: turnTypes }, (event) => {
     fold = foldTurn(fold, event).fold
     last = event
+    if (fold.isOver || fold.cancelled !== undefined) endedAt ??= event.sequence
     return fold.isOver
   })
   return {
     calls: openCallsOf(fold),
     isParked: fold.parkedAt !== undefined,
     isOver: fold.isOver,
+    endedAt,
     sequence: last?.sequence ?? sequence,
     at: last?.ts,
   }

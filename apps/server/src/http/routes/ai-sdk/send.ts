@@ -1,25 +1,14 @@
 /** The POST of a client of the AI SDK. The log is the truth: a client adds to it only. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AiSdkChat, Message, Retake, Session, UIMessage } from '@outlast/contract'
-import { clientIdField, type FoldOptions } from '@outlast/contract/folds/ai-sdk'
+import { clientIdField } from '@outlast/contract/folds/ai-sdk'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import type { FoundInput } from '../../adapters/find-input.ts'
 import { hashOf } from '../../adapters/hash.ts'
-import { listEvents } from '../../adapters/session-events.ts'
 import { sendAnswers } from './answers.ts'
-import {
-  attachTo,
-  type Chat,
-  findLastTurn,
-  findSession,
-  findTurn,
-  formOf,
-  readTurn,
-} from './chats.ts'
+import { attachTo, type Chat, findLastTurn, findSession, findTurn, readTurn } from './chats.ts'
 import { contentOf } from './content.ts'
-
-/** The events to answer with: those of one turn. */
-export type Reply = { sessionId: string; after: number; fold: FoldOptions }
+import { follow, type Reply, replyTo, sentInput } from './replies.ts'
 
 export async function sendChat(chat: Chat, body: AiSdkChat): Promise<Reply> {
   const last = body.messages.at(-1)!
@@ -59,34 +48,13 @@ async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promis
   if (response.status >= 400) chat.calls.fail(response)
   const sent = response.body
   const isRepeat = response.headers['idempotency-replayed'] === 'true'
-  if (on_busy === 'steer' || isRepeat) {
-    const joined = await attach(chat, session.id, sent)
-    if (joined) return joined
+  const { id, sequence } = sent
+  if (isRepeat) {
+    const known = await chat.findInput(session.id, id)
+    if (known) return replyTo(chat, session.id, sentInput(known.event))
   }
+  if (on_busy === 'steer') return replyTo(chat, session.id, { id, sequence, isQueued: false })
   return follow(chat, session.id, sent)
-}
-
-type Sent = { id: string; sequence: number }
-
-/** Follows the turn that a message begins. */
-const follow = (chat: Chat, sessionId: string, { id, sequence }: Sent): Reply => ({
-  sessionId,
-  after: sequence - 1,
-  fold: { ...formOf(chat), target: { messageId: id } },
-})
-
-/** Attaches to the turn of a message that was sent before, or to the one that it has joined. */
-async function attach(chat: Chat, sessionId: string, { id, sequence }: Sent) {
-  const own = { types: 'session.activated', after_sequence: sequence - 1 }
-  const begun = await listEvents<'session.activated'>(chat.calls, sessionId, own)
-  const found = begun.find(({ data }) => data.input_message_id === id)
-  const turn = found
-    ? await findTurn(chat, sessionId, found.data.turn_id)
-    : await findLastTurn(chat, sessionId)
-  if (!turn || (!found && turn.sequence > sequence)) return undefined
-  const snapshot = await readTurn(chat, sessionId, turn)
-  if (!found && snapshot.isOver) return undefined
-  return { sessionId, after: turn.sequence - 1, fold: attachTo(chat, turn, snapshot) }
 }
 
 async function openSession(chat: Chat): Promise<Session> {
@@ -132,11 +100,7 @@ async function replace(chat: Chat, { session, input, content }: Replacing): Prom
   const { message } = input.data
   const isSame = JSON.stringify(content) === JSON.stringify(message.content)
   if (content && isSame && session.status === 'active') {
-    const running = await attach(chat, session.id, {
-      id: message.id,
-      sequence: input.sequence!,
-    })
-    if (running) return running
+    return replyTo(chat, session.id, sentInput(input))
   }
   const path = `/v1/sessions/${session.id}`
   const wanted = { message_id: message.id, ...(content && { message: { content } }) }
