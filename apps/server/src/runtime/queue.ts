@@ -5,6 +5,7 @@ import {
   type Runner,
   run,
   runMigrations,
+  runTaskListOnce,
   type TaskList,
   type WorkerEvents,
 } from 'graphile-worker'
@@ -25,7 +26,7 @@ export type Queue = {
 export type QueueTask =
   /** Work in a slot. Calls `begun` once a node has the work: then its job is done. Never throws. */
   | { work: (job: unknown, begun: () => void) => Promise<void> }
-  /** Retried when it throws. */
+  /** A short task, which needs no slot: it is also run while all are in use. Retried on errors. */
   | { act: (job: unknown) => Promise<void> }
 
 export type QueueOptions = {
@@ -46,8 +47,15 @@ export type QueueOptions = {
 }
 
 const retryMs = 250
+/** How often tasks without a slot are run while workers wait for slots. */
+const actEveryMs = 2_000
 
 const silent = new Logger(() => () => {})
+
+const warnings = (log: Log) =>
+  new Logger(() => (level, message) => {
+    if (level === 'error') log.warn('queue', { message })
+  })
 
 /**
  * Deletes finished jobs in batches without delay: graphile-worker handles the errors of a batch.
@@ -81,6 +89,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   let current: Current | undefined
   let changing = Promise.resolve()
   await begin()
+  const acting = actWhile(() => current?.member.hasSlots() === false, options, parting.signal)
 
   async function begin() {
     const member = allSlots.join(workers)
@@ -145,7 +154,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
       parting.abort()
       change()
       await changing
-      await Promise.all(runners)
+      await Promise.all([acting, ...runners])
     },
   }
 }
@@ -174,9 +183,7 @@ async function startRunner(
     concurrency: workers,
     pollInterval: pollIntervalMs,
     noHandleSignals: true,
-    logger: new Logger(() => (level, message) => {
-      if (level === 'error') log.warn('queue', { message })
-    }),
+    logger: warnings(log),
     forbiddenFlags: () => [...(lacking ?? [])],
     crontab: hourly ? hourlyCrontab : '',
     taskList: {
@@ -201,6 +208,33 @@ const tasksOf = (tasks: Record<string, QueueTask>, member: Member): TaskList =>
         : (job) => member.run((begun) => task.work(job, begun)),
     ]),
   )
+
+/**
+ * Runs the tasks without a slot while `isFull`: then no worker of the runner may take their jobs.
+ * Ends with `signal`. Contract: executes no statement otherwise; never throws.
+ */
+async function actWhile(
+  isFull: () => boolean,
+  { pool, log, tasks }: QueueOptions,
+  signal: AbortSignal,
+) {
+  const acts = Object.fromEntries(
+    Object.entries(tasks).flatMap(([name, task]) => ('act' in task ? [[name, task.act]] : [])),
+  )
+  if (Object.keys(acts).length === 0) return
+  // One object for all calls: the library caches by it.
+  const how = { preset, noHandleSignals: true, logger: warnings(log) }
+  while (!signal.aborted) {
+    await sleep(actEveryMs, undefined, { signal }).catch(() => {})
+    if (signal.aborted || !isFull()) continue
+    try {
+      const client = await pool.connect()
+      await runTaskListOnce(how, acts, client).promise.finally(() => client.release())
+    } catch (error) {
+      log.warn('could not run tasks beside the turns', { error })
+    }
+  }
+}
 
 /**
  * Unlocks jobs that a runner could not delete and would hold for hours. Their work has started.

@@ -13,6 +13,8 @@ export type Member = {
    * and the worker has another slot: its next turn can start at once.
    */
   run: (turn: (begun: () => void) => Promise<void>) => Promise<void>
+  /** False while a worker waits for a slot. */
+  hasSlots: () => boolean
   /** Releases the slots of the workers, which take no other job. */
   leave: () => void
 }
@@ -46,6 +48,7 @@ export function createSlots(count: number): Slots {
         free -= 1
         held += 1
       },
+      hasSlots: () => held === workers,
       leave() {
         isOpen = false
         release(held)

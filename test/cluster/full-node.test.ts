@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import { startModel } from './model.ts'
+
+type Server = Awaited<ReturnType<typeof startServer>>
+
+const start = (t: TestContext) => startServer(t, { env: { WORKER_SLOTS: '1' } })
+
+/** A turn that waits two seconds for its client. */
+async function parkTurn(t: TestContext, server: Server) {
+  const look = { type: 'client_side', name: 'look', description: 'Looks.', timeout_seconds: 2 }
+  const { id: agent_id } = await createAgent(server, { tools: [look] })
+  const { id } = await createSession(server, { agent_id })
+  const stream = await follow(t, server.url, { sessionId: id })
+  await post(server, id, scripted({ tool_calls: [{ name: 'look', arguments: {} }] }, { text: 'x' }))
+  await stream.event('tool.call_requested')
+  return stream
+}
+
+/** Begins a turn that takes the only slot until `end`, and queues four more. */
+async function fill(t: TestContext, server: Server) {
+  const model = await startModel(t)
+  for (let turns = 0; turns < 5; turns += 1) {
+    await post(server, (await model.session(server)).id, 'hello')
+  }
+  await model.call()
+  return {
+    async end() {
+      for (let turn = 1; turn <= 5; turn += 1) (await model.call(turn)).end()
+    },
+  }
+}
+
+test('a node whose slots are all in use ends waits that time out', async (t) => {
+  const server = await start(t)
+  const stream = await parkTurn(t, server)
+  const { end } = await fill(t, server)
+  const { data } = await stream.event('tool.completed')
+  assert.equal(data.status, 'timeout')
+  await end()
+  await stream.event('session.idled')
+})
