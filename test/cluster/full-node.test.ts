@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { startServer } from '../../apps/server/test/server.ts'
+import { createWebhook, startReceiver, startWithWebhooks } from '../../apps/server/test/receiver.ts'
 import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { startModel } from './model.ts'
 
-type Server = Awaited<ReturnType<typeof startServer>>
+type Server = Awaited<ReturnType<typeof startWithWebhooks>>
 
-const start = (t: TestContext) => startServer(t, { env: { WORKER_SLOTS: '1' } })
+const start = (t: TestContext) => startWithWebhooks(t, { env: { WORKER_SLOTS: '1' } })
 
 /** A turn that waits two seconds for its client. */
 async function parkTurn(t: TestContext, server: Server) {
@@ -42,4 +42,15 @@ test('a node whose slots are all in use ends waits that time out', async (t) => 
   assert.equal(data.status, 'timeout')
   await end()
   await stream.event('session.idled')
+})
+
+test('a node whose slots are all in use sends webhooks', async (t) => {
+  const receiver = await startReceiver(t)
+  const server = await start(t)
+  const { end } = await fill(t, server)
+  await createWebhook(server, receiver.url, { events: ['session.created'] })
+  const { id } = await createSession(server)
+  const [request] = await receiver.until('session.created')
+  assert.equal(request!.body.data.session_id, id)
+  await end()
 })

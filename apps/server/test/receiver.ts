@@ -109,11 +109,10 @@ export const untilDelivery = (
     return delivery !== undefined && isMet(delivery) && delivery
   })
 
-/** Makes all waiting deliveries due, with a job, so that no test waits for the next look. */
+/** Makes all waiting deliveries due. */
 export const passTime = ({ databaseUrl }: Server) =>
   runSql(
     databaseUrl,
     `update webhook_deliveries set due_at = now() where due_at is not null;
-    update webhooks set resume_at = null;
-    select graphile_worker.add_job('webhook', json_build_object('org_id', org_id, 'webhook_id', id)) from webhooks`,
+    update webhooks set resume_at = null`,
   )

@@ -109,3 +109,13 @@ test('a webhook of one agent receives only the alerts of that agent', async (t) 
   assert.equal(fired!.body.data.alert_id, alerts[2]!.id)
   assert.equal(ofAgent.received.length, 1)
 })
+
+test('an alert on the queue is sent while no node takes turns', async (t) => {
+  const receiver = await startReceiver(t)
+  const api = await startWithWebhooks(t, { alertIntervalMs: 50, env: { ROLE: 'api' } })
+  await createWebhook(api, receiver.url, { events })
+  const { id } = await createAlert(api, { metric: 'queue_seconds', threshold: 0.001 })
+  await post(api, (await createSession(api)).id, 'Hello')
+  const [fired] = await receiver.until('alert.fired')
+  assert.equal(fired!.body.data.alert_id, id)
+})

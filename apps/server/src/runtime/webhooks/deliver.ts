@@ -5,8 +5,9 @@ import {
   type ClaimedDelivery,
   claimDeliveries,
   type DeliveryOutcome,
+  type DueWebhook,
+  findDueWebhooks,
   settleDeliveries,
-  wakeWebhooks,
 } from '../../store/webhooks/attempts.ts'
 import { throughOutages } from '../journal/append.ts'
 import type { Node } from '../node.ts'
@@ -28,23 +29,19 @@ const limits = {
 }
 /** Longer than a round: only claims of dead nodes become due again. */
 const leaseMs = 30_000
-/** How often a node looks for due deliveries, while webhooks may send and while there are none. */
+/** How often a node looks for due deliveries: with enabled webhooks, and without. */
 const lookMs = { busy: 500, idle: 2_000 }
 /** After its last delivery a webhook is looked at so often, and so many times. */
 const linger = { everyMs: 100, times: 10 }
 
-export type WebhookRefs = { orgId: string; webhookId: string }
-
 export type WebhookDeliveries = {
-  /** Sends what is due of a webhook. Contract: returns at once; never throws. */
-  deliver: (webhook: WebhookRefs) => void
   /** Gives running requests `graceMs` to end, then aborts them: they are sent again elsewhere. */
   stop: (graceMs: number) => Promise<void>
 }
 
 /**
- * Sends the deliveries of webhooks whose jobs this node takes. Organizations share its slots, so
- * that receivers that hang delay only deliveries of their own organization.
+ * Sends due deliveries. Nodes share those of a webhook by their claims. Organizations share the
+ * slots of a node, so that receivers that hang delay only deliveries of their own organization.
  */
 export function startWebhooks(node: Node): WebhookDeliveries {
   /** The number of running loops by webhook. */
@@ -56,12 +53,14 @@ export function startWebhooks(node: Node): WebhookDeliveries {
   const shares = createShares(limits, () => new Error('Too many webhooks wait for a slot.'))
 
   /** Sends rounds until there is nothing more to send. */
-  async function runRounds({ orgId, webhookId }: WebhookRefs) {
-    for (let empty = 0; empty < linger.times; ) {
-      const round = () => runRound(node, webhookId, stopped.signal)
+  async function runRounds({ orgId, webhookId }: DueWebhook) {
+    const round = () => runRound(node, webhookId, stopped.signal)
+    // Without a delivery the first time, another node sends them.
+    let looks = 1
+    while (looks > 0) {
       const sent = await shares.run(orgId, round, signal)
-      empty = sent > 0 ? 0 : empty + 1
-      if (empty > 0) await sleep(linger.everyMs, undefined, { signal })
+      looks = sent > 0 ? linger.times : looks - 1
+      if (sent === 0 && looks > 0) await sleep(linger.everyMs, undefined, { signal })
     }
   }
 
@@ -75,7 +74,7 @@ export function startWebhooks(node: Node): WebhookDeliveries {
     return over
   }
 
-  function deliver(webhook: WebhookRefs) {
+  function deliver(webhook: DueWebhook) {
     const { webhookId } = webhook
     const count = loops.get(webhookId) ?? 0
     if (signal.aborted || count === roundsMax) return
@@ -88,19 +87,21 @@ export function startWebhooks(node: Node): WebhookDeliveries {
   }
 
   async function look() {
-    let enabled = 0
+    let waitMs = lookMs.idle
     while (!signal.aborted) {
-      await sleep(enabled > 0 ? lookMs.busy : lookMs.idle, undefined, { signal })
-      enabled = await wakeWebhooks(node.db).catch((error) => {
+      await sleep(waitMs, undefined, { signal })
+      try {
+        const { enabled, due } = await findDueWebhooks(node.db)
+        waitMs = enabled ? lookMs.busy : lookMs.idle
+        for (const webhook of due) deliver(webhook)
+      } catch (error) {
         node.log.warn('could not look for due webhook deliveries', { error })
-        return enabled
-      })
+      }
     }
   }
 
   void run(look, 'webhooks are no longer looked for')
   return {
-    deliver,
     async stop(graceMs) {
       stopping.abort()
       const grace = setTimeout(() => stopped.abort(new Error('The server stops.')), graceMs)

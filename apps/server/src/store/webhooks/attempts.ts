@@ -145,27 +145,35 @@ export async function settleDeliveries(
   return disabled?.org_id
 }
 
-/** Counts the webhooks that may send, also those without deliveries. */
-const wake: Statement = {
-  name: 'wake-webhooks',
+/**
+ * Steps from webhook to webhook in the index of waiting deliveries: its cost follows from their
+ * number, not from that of all webhooks or deliveries.
+ */
+const due: Statement = {
+  name: 'due-webhooks',
   text: `
-select count(*)::int as enabled, count(case when exists (
-  select from webhook_deliveries d where d.webhook_id = w.id and d.due_at <= now()
-) then graphile_worker.add_job(
-  'webhook',
-  json_build_object('org_id', w.org_id, 'webhook_id', w.id),
-  job_key => 'webhook:' || w.id,
-  job_key_mode => 'preserve_run_at',
-  priority => 10
-) end) as jobs from webhooks w
-where w.enabled and (w.resume_at is null or w.resume_at <= now())`,
+with recursive waiting as (
+  (select webhook_id as id, due_at from webhook_deliveries where due_at is not null order by webhook_id, due_at limit 1)
+  union all
+  select d.* from waiting w, lateral (
+    select webhook_id, due_at from webhook_deliveries where due_at is not null and webhook_id > w.id
+    order by webhook_id, due_at limit 1
+  ) d
+), due as (
+  select w.org_id, w.id from waiting join webhooks w on w.id = waiting.id
+  where waiting.due_at <= now() and w.enabled and (w.resume_at is null or w.resume_at <= now())
+)
+select exists (select from webhooks where enabled) as enabled,
+  coalesce((select json_agg(json_build_object('orgId', org_id, 'webhookId', id)) from due), '[]') as due`,
 }
 
+export type DueWebhook = { orgId: string; webhookId: string }
+
 /**
- * Adds a job for each webhook with deliveries that are due: new ones, retries, and those whose node
- * has died. Turns come before them. Returns the number of webhooks that may send.
+ * Finds the webhooks with deliveries that are due: new ones, retries, and those whose node has
+ * died. `enabled`: some webhook may get deliveries.
  */
-export async function wakeWebhooks(db: Db): Promise<number> {
-  const [row] = await db.run<{ enabled: number }>(wake, [])
-  return row!.enabled
+export async function findDueWebhooks(db: Db) {
+  const [found] = await db.run<{ enabled: boolean; due: DueWebhook[] }>(due, [])
+  return found!
 }

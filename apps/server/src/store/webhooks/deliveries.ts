@@ -44,19 +44,8 @@ export async function listDeliveries(
 const resend: Statement = {
   name: 'resend-webhook-delivery',
   text: `
-with d as (
-  update webhook_deliveries d set status = 'pending', attempts = 0, claim = claim + 1, due_at = clock_timestamp()
-  where d.webhook_id = $1 and d.event_id = $2 returning ${columns}
-), j as (
-  select graphile_worker.add_job(
-    'webhook',
-    json_build_object('org_id', w.org_id, 'webhook_id', w.id),
-    job_key => 'webhook:' || w.id,
-    job_key_mode => 'preserve_run_at',
-    priority => 10
-  ) from d join webhooks w on w.id = $1
-)
-select d.*, (select count(*) from j) as jobs from d`,
+update webhook_deliveries d set status = 'pending', attempts = 0, claim = claim + 1, due_at = clock_timestamp()
+where d.webhook_id = $1 and d.event_id = $2 returning ${columns}`,
 }
 
 /**
@@ -64,10 +53,8 @@ select d.*, (select count(*) from j) as jobs from d`,
  * throws 404 without the delivery.
  */
 export async function resendDelivery(db: Db, webhookId: string, eventId: string) {
-  type Row = WebhookDelivery & { jobs: unknown }
-  const [row] = await db.run<Row>(resend, [webhookId, eventId])
-  if (!row) throw new ApiError('not_found', 'Delivery')
-  const { jobs: _, ...delivery } = row
+  const [delivery] = await db.run<WebhookDelivery>(resend, [webhookId, eventId])
+  if (!delivery) throw new ApiError('not_found', 'Delivery')
   return delivery
 }
 
