@@ -44,6 +44,30 @@ test('streams a reply and restores the conversation and the draft after a reload
   assert.deepEqual(complaints, [])
 })
 
+test('a failed turn has its code and a way to its steps, and is retried in place', async (t) => {
+  const { id } = await createSession(server, { title: 'Broken' })
+  await post(server, id, scripted({ error: { message: 'No.', status: 400 } }))
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  const notices = log.getByRole('note').filter({ hasText: 'Turn failed' })
+  await notices.getByText('llm_', { exact: false }).waitFor()
+  const titled = (title: string) =>
+    eventually(async () => (await page.title()) === `${title} · Outlast`)
+  await titled('Broken – failed')
+  await page.getByRole('status').getByText('Failed', { exact: true }).waitFor()
+  await notices.getByRole('button', { name: 'Retry' }).click()
+  await notices.nth(1).waitFor()
+  await notices.nth(1).getByRole('button', { name: 'Retry' }).waitFor()
+  await notices.nth(0).getByRole('button', { name: 'Retry' }).waitFor({ state: 'detached' })
+  await notices.nth(0).getByRole('link', { name: 'View in timeline' }).click()
+  await page.getByRole('region', { name: 'Timeline' }).getByText('Turn 1').first().waitFor()
+  const failed = (await eventsOf(server, id)).find(({ type }) => type === 'turn.failed')
+  assert.equal(new URL(page.url()).searchParams.get('turn'), failed?.context.turn_id)
+  await say(page, 'Hello again')
+  await log.getByText('You said “Hello again”').waitFor()
+  await titled('Broken – idle')
+  assert.deepEqual(complaints, [])
+})
+
 test('shows a message that was not sent and delivers it once after a retry', async (t) => {
   const { id } = await createSession(server)
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })

@@ -141,9 +141,11 @@ function labelOf(name: string) {
   return name.slice(0, 1).toUpperCase() + name.slice(1)
 }
 
-function stateOf({ transcript: { status, waitingFor } }: Followed): [StateKind, string] {
+function stateOf({ transcript: { status, waitingFor }, events }: Followed): [StateKind, string] {
   if (waitingFor.length > 0) return ['warn', 'waiting for you']
-  return status === 'active' ? ['busy', 'active'] : ['off', 'idle']
+  if (status === 'active') return ['busy', 'active']
+  const hasFailed = events.findLast(({ type }) => type.startsWith('turn.'))?.type === 'turn.failed'
+  return hasFailed ? ['bad', 'failed'] : ['off', 'idle']
 }
 
 function AgentLink({ id }: { id: string | undefined }) {

@@ -1,4 +1,4 @@
-import { Alert, Code, Collapse, Loader, Text, UnstyledButton } from '@mantine/core'
+import { Code, Collapse, Loader, Text, UnstyledButton } from '@mantine/core'
 import type {
   AgentMessage,
   InputContentPart,
@@ -23,7 +23,9 @@ import { usePlace } from './session-place.tsx'
 const MessageEdit = lazyPart(() =>
   import('./message-edit.tsx').then((all) => ({ default: all.MessageEdit })),
 )
-
+const NoticeAlert = lazyPart(() =>
+  import('./notice-alert.tsx').then((all) => ({ default: all.NoticeAlert })),
+)
 const MessageActions = lazyPart(() =>
   import('./message-actions.tsx').then((all) => ({ default: all.MessageActions })),
 )
@@ -186,10 +188,12 @@ function Thinking({ name, text, isThinking }: ThinkingProps) {
 function NoticeLine({ item }: { item: Notice }): ReactElement {
   switch (item.type) {
     case 'turn.failed':
+    case 'mcp.unavailable':
+    case 'capability.unavailable':
       return (
-        <Alert color="red" mb="md" role="note" title="Turn failed">
-          <LongText name={item.key} text={item.data.error} />
-        </Alert>
+        <Suspense fallback={<LongText name={item.key} text={item.data.error} />}>
+          <NoticeAlert item={item} />
+        </Suspense>
       )
     case 'turn.cancelled':
       return (
@@ -197,28 +201,6 @@ function NoticeLine({ item }: { item: Notice }): ReactElement {
       )
     case 'context.compacted':
       return <Line text="Earlier messages were summarized for the model." />
-    case 'mcp.unavailable':
-      return (
-        <Alert
-          color="yellow"
-          mb="md"
-          role="note"
-          title={`Tools of ${item.data.name} are unavailable`}
-        >
-          <LongText name={item.key} text={item.data.error} />
-        </Alert>
-      )
-    case 'capability.unavailable':
-      return (
-        <Alert
-          color="yellow"
-          mb="md"
-          role="note"
-          title={`Capability ${item.data.capability_id} is unavailable`}
-        >
-          <LongText name={item.key} text={item.data.error} />
-        </Alert>
-      )
   }
 }
 
