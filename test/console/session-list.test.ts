@@ -186,6 +186,34 @@ test('has bulk actions in one row and clears filters by touch on a phone', async
   assert.deepEqual(complaints, [])
 })
 
+test('lists are sorted, and their columns chosen, by touch on a phone', async (t) => {
+  const server = await startServer(t)
+  const { id: agent_id } = await createAgent(server, { name: 'Aaron' })
+  await createAgent(server, { name: 'Abel' })
+  for (const title of ['One', 'Two']) await createSession(server, { agent_id, title })
+  const phone = { viewport: { width: 390, height: 740 }, hasTouch: true, isMobile: true }
+  const { page, complaints } = await openTab(await openProfile(t, browser, phone), server.url)
+  await row(page, 'Two').waitFor()
+  await page.getByRole('button', { name: 'Sort by created, descending' }).tap()
+  await eventually(async () => assert.deepEqual(await titles(page), ['One', 'Two']))
+  await page.getByRole('button', { name: 'Columns' }).tap()
+  await page.getByRole('menuitemcheckbox', { name: 'Last activity' }).tap()
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Sort by last activity' }).tap()
+  await page.waitForURL(/sort=last_activity/)
+
+  await page.goto(`${server.url}/agents`)
+  const agents = page.getByRole('list', { name: 'Agents' }).getByRole('listitem')
+  const names = () => agents.locator('.list-link').allTextContents()
+  await page.getByRole('link', { name: 'Sort by Agent' }).tap()
+  await page.waitForURL(/sort=name/)
+  await page.getByRole('link', { name: 'Sort by Agent, ascending' }).tap()
+  await eventually(async () => assert.deepEqual((await names()).slice(-2), ['Abel', 'Aaron']))
+  await page.getByRole('button', { name: 'Columns' }).tap()
+  await page.getByRole('menuitemcheckbox').first().waitFor()
+  assert.deepEqual(complaints, [])
+})
+
 test('tags, cancels and retries selected sessions, and keeps the errors in sight', async (t) => {
   const server = await startServer(t)
   const { id: agent_id } = await createAgent(server)
