@@ -10,6 +10,10 @@ export type WaitingCalls = ReadonlyMap<string, Wait>
 
 export type Waits = {
   waiting: WaitingCalls
+  /** Names of the tools of calls that the client was asked to run. */
+  tools: ReadonlyMap<string, string>
+  /** Positions of the answers to calls that no longer wait. */
+  answered: ReadonlyMap<string, number>
   /** The turn that waits for a budget. */
   unpaidTurn: string | undefined
   /** `sequence` of the latest event about a wait. */
@@ -38,16 +42,23 @@ export async function waitsAfter(
   { sessionId, after }: { sessionId: string; after: number },
 ): Promise<Waits> {
   const waiting = new Map<string, Wait>()
+  const tools = new Map<string, string>()
+  const answered = new Map<string, number>()
   let unpaidTurn: string | undefined
   let last = after
   await read(sessionId, { after, types: waitTypes }, (event) => {
     follow(waiting, event)
+    if (event.type === 'tool.call_requested') {
+      for (const { id, name } of event.data.tool_calls) tools.set(id, name)
+    } else if ('tool_call_id' in event.data && event.sequence !== undefined) {
+      answered.set(String(event.data.tool_call_id), event.sequence)
+    }
     if (event.type === 'budget.resumed') unpaidTurn = undefined
     else if (event.type.startsWith('budget.')) unpaidTurn = event.context.turn_id
     last = event.sequence ?? last
     return false
   })
-  return { waiting, unpaidTurn, last }
+  return { waiting, tools, answered, unpaidTurn, last }
 }
 
 function follow(waiting: Map<string, Wait>, { type, data }: Event): void {

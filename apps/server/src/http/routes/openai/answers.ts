@@ -1,7 +1,14 @@
 /** Submits outputs of client tools, decisions on approvals, and answers to questions. */
+import {
+  checkGrants,
+  checkToolResult,
+  type TokenLevel,
+  type TokenNeed,
+} from '../../../access/grants.ts'
+import type { Principal } from '../../../access/principal.ts'
 import { ApiError } from '../../../errors.ts'
-import { submitAnswers } from '../../adapters/call-answers.ts'
-import { answerTypes, type WaitingCalls, waitsAfter } from '../../adapters/waiting-calls.ts'
+import { type CallAnswers, submitAnswers } from '../../adapters/call-answers.ts'
+import { answerTypes, type Waits, waitsAfter } from '../../adapters/waiting-calls.ts'
 import type { Begin } from './begin.ts'
 import { invalidParam } from './errors.ts'
 import type { InputAnswer } from './items.ts'
@@ -10,7 +17,11 @@ import type { CallPlace, ResponsePlace } from './place.ts'
 import { eventsOf } from './reading.ts'
 import { repeatedAnswer } from './repeat.ts'
 
-/** Submits all answers, and returns the response that begins with the first of them. */
+/**
+ * Submits all answers, and returns the response that begins with the first of them. Calls that were
+ * answered before keep that answer, if another one still waits: an earlier request was stored in
+ * part.
+ */
 export async function answer(
   begin: Begin,
   answers: readonly InputAnswer[],
@@ -20,21 +31,24 @@ export async function answer(
   const { sessionId, message } = placed[0]!
   const other = placed.find((one) => one.sessionId !== sessionId || one.message !== message)
   if (other) throw invalidParam(other.param, 'answers a call of another response')
-  const { waiting, last } = await waitsAfter(begin.calls.read, { sessionId, after: message })
+  const waits = await waitsAfter(begin.calls.read, { sessionId, after: message })
+  const { waiting, answered, last } = waits
   const callIds = placed.map(({ callId }) => callId)
-  if (callIds.every((id) => !waiting.has(id))) {
+  const isNew = callIds.some((id) => waiting.has(id))
+  if (!isNew) {
     const known = await repeatedAnswer(begin.calls, begin.repeat, { sessionId, message, callIds })
     if (known) return known
   }
   for (const { param, callId, wireId } of placed) {
-    if (waiting.has(callId)) continue
+    if (waiting.has(callId) || (isNew && answered.has(callId))) continue
     throw invalidParam(param, `answers ${wireId.slice(0, 200)}, which is not waiting`)
   }
   const left = [...waiting.keys()].find((id) => placed.every(({ callId }) => callId !== id))
   if (left !== undefined) throw invalidParam('input', `has no answer to ${left}, which waits too`)
-  await submit(begin, sessionId, { placed, waiting })
-  const types = [...answerTypes]
-  const [first] = await eventsOf(begin.calls, sessionId, { after: last, limit: 1, types })
+  await submit(begin, sessionId, { placed, waits })
+  const before = callIds.flatMap((id) => (waiting.has(id) ? [] : answered.get(id)! - 1))
+  const range = { after: Math.min(last, ...before), limit: 1, types: [...answerTypes] }
+  const [first] = await eventsOf(begin.calls, sessionId, range)
   if (!first?.sequence) throw new ApiError('session_changing')
   return { sessionId, message, start: first.sequence }
 }
@@ -53,7 +67,7 @@ type Placed = InputAnswer & CallPlace
 async function submit(
   { calls }: Begin,
   sessionId: string,
-  { placed, waiting }: { placed: readonly Placed[]; waiting: WaitingCalls },
+  { placed, waits: { waiting, tools } }: { placed: readonly Placed[]; waits: Waits },
 ): Promise<void> {
   const isOf = (type: string) => (one: Placed) => waiting.get(one.callId) === type
   const decisions = placed.filter(isOf('approval')).map((one) => {
@@ -73,5 +87,21 @@ async function submit(
     const { tool_call_id, output: result } = outputOf(one)
     return { tool_call_id, result }
   })
-  await submitAnswers(calls, sessionId, { decisions, replies, results })
+  const given = { decisions, replies, results }
+  checkAnswers(calls.request.principal, given, tools)
+  await submitAnswers(calls, sessionId, given)
+}
+
+/** Contract: throws 403 before an answer is stored, if a token may not send one of them. */
+function checkAnswers(
+  principal: Principal,
+  { decisions, replies, results }: CallAnswers,
+  tools: Waits['tools'],
+): void {
+  const check = (operation: string, level: TokenLevel, need?: TokenNeed) =>
+    checkGrants(principal, { operation, level, need })
+  if (decisions.length > 0) check('submit_tool_approvals', 'approve')
+  if (replies.length > 0) check('submit_question_answers', 'write')
+  if (results.length > 0) check('submit_tool_results', 'write', 'tool_results')
+  for (const { tool_call_id: id } of results) checkToolResult(principal, tools.get(id) ?? '')
 }

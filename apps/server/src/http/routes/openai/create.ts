@@ -49,7 +49,10 @@ async function answerAndSteer(
   const steering = { ...joiningSettings(settings), on_busy: 'steer' as const }
   if (content.length > 0) checkControls(begin.calls.request.principal, steering.controls)
   const place = await answer(begin, answers, earlier?.place)
-  if (content.length > 0) await post(begin, place.sessionId, { content, ...steering })
+  if (content.length === 0) return place
+  const known = await repeatedIn(begin, place.sessionId, place.start)
+  const metadata = { openai: { hash: begin.repeat.hash } }
+  if (!known) await post(begin, place.sessionId, { content, ...steering, metadata })
   return place
 }
 
@@ -207,6 +210,8 @@ async function continueFrom(begin: Begin, asked: AskedResponse, earlier: Earlier
   const { sessionId } = place
   const known = await repeatedIn(begin, sessionId, Math.max(state.sequence, place.start))
   if (known) return located(begin, known)
+  const repeated = await repeatedSession(begin.calls, begin.repeat)
+  if (repeated) return sendOnce(begin, repeated, sent)
   if (!isContinued) {
     if (state.waits.length > 0) return send(begin, sessionId, { ...sent, on_busy: 'interrupt' })
     if (state.phase !== 'over') return send(begin, sessionId, { ...sent, on_busy: 'queue' })
@@ -214,8 +219,17 @@ async function continueFrom(begin: Begin, asked: AskedResponse, earlier: Earlier
     if (next) return next
   }
   if (state.phase !== 'over') throw invalidParam('previous_response_id', 'is still in progress')
-  const path = `/v1/sessions/${sessionId}/fork`
-  const body = { at_sequence: state.sequence }
-  const fork = await begin.calls.run<Session>('POST', path, body, withKey(begin, 'fork'))
+  const fork = await forkAt(begin, sessionId, state.sequence)
   return send(begin, fork.id, { ...sent, on_busy: 'queue' })
+}
+
+/** The label by which a repeated request finds the fork takes the place of those of the source. */
+async function forkAt(begin: Begin, sessionId: string, at_sequence: number) {
+  const { calls, repeat } = begin
+  const path = `/v1/sessions/${sessionId}`
+  const { tag } = repeat
+  const { tags } = tag === undefined ? {} : await calls.run<Session>('GET', path)
+  const kept = tags?.filter((one) => !one.startsWith('openai:'))
+  const body = { at_sequence, ...(kept && tag !== undefined && { tags: [...kept, tag] }) }
+  return calls.run<Session>('POST', `${path}/fork`, body, withKey(begin, 'fork'))
 }

@@ -7,7 +7,7 @@ import { ApiError } from '../../../errors.ts'
 import { hashOf } from '../../adapters/hash.ts'
 import { listEvents } from '../../adapters/session-events.ts'
 import { answerTypes } from '../../adapters/waiting-calls.ts'
-import { storedRequest } from './params.ts'
+import { isObject } from './params.ts'
 import type { ResponsePlace } from './place.ts'
 import type { Client } from './reading.ts'
 
@@ -48,6 +48,8 @@ export async function repeatedSession(
   return data.find(({ created_at }) => isRecent(created_at))
 }
 
+const hashIn = (stored: unknown) => (isObject(stored) ? stored.hash : undefined)
+
 /** The response that the first request began in a session, after an event. */
 export async function repeatedMessage(
   calls: Client,
@@ -63,7 +65,7 @@ export async function repeatedMessage(
   }
   const messages = await listEvents<'input.message'>(calls, sessionId, query)
   const found = messages.find(
-    ({ ts, data }) => isRecent(ts) && storedRequest(data.message.metadata?.openai)?.hash === hash,
+    ({ ts, data }) => isRecent(ts) && hashIn(data.message.metadata?.openai) === hash,
   )
   const { sequence } = found ?? {}
   return sequence === undefined ? undefined : { sessionId, message: sequence, start: sequence }

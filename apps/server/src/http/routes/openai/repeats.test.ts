@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import OpenAI from 'openai'
+import type { Response } from 'openai/resources/responses/responses'
+import { createKey, expectStatus, registerPerson, startGuarded } from '../../../../test/access.ts'
+import { beforeAll } from '../../../../test/hooks.ts'
+import { createAgent, eventsOf, type ScriptStep, scripted } from '../../../../test/session.ts'
+
+let server: Awaited<ReturnType<typeof startGuarded>>
+let key: Awaited<ReturnType<typeof createKey>>
+let agentId: string
+let openai: OpenAI
+
+const clientOf = (apiKey: string) =>
+  new OpenAI({ baseURL: `${server.url}/openai/v1`, apiKey, maxRetries: 0 })
+
+beforeAll(async (t) => {
+  server = await startGuarded(t as Parameters<typeof startGuarded>[0])
+  key = await createKey(server, await registerPerson(server))
+  openai = clientOf(key.key)
+  const files = { ref: 'session_file_system', config: { requires_approval: ['write_file'] } }
+  const tools = [{ type: 'client_side', name: 'look', description: 'Looks.' }]
+  const about = { url: server.url, call: key.call }
+  agentId = (await createAgent(about, { name: 'ada', capabilities: [files], tools })).id
+})
+
+const model = 'agent:ada'
+const ask = (...steps: ScriptStep[]) => ({ model, input: scripted(...steps) })
+const again = { headers: { 'x-stainless-retry-count': '1' } }
+const sessionOf = (response: Response) =>
+  (response as unknown as { outlast: { session_id: string } }).outlast.session_id
+const loggedIn = (id: string, types: string) =>
+  eventsOf({ url: server.url, call: key.call }, id, `?types=${types}`)
+
+const write = { name: 'write_file', arguments: { path: '/a.txt', content: 'x' }, id: 'call_write' }
+const look = { name: 'look', arguments: {}, id: 'call_look' }
+const mixed = scripted({ tool_calls: [write, look] }, { text: 'Both.' })
+
+/** The answers to a response that asks for an approval and a call of the client. */
+const answersTo = ({ output }: Response) =>
+  output.flatMap((item) => {
+    const { type, id, call_id } = item as { type: string; id: string; call_id: string }
+    if (type === 'function_call') {
+      return { type: 'function_call_output' as const, call_id, output: '"A box."' }
+    }
+    if (type !== 'mcp_approval_request') return []
+    return { type: 'mcp_approval_response' as const, approval_request_id: id, approve: true }
+  })
+
+test('answers that were stored in part are completed by the same request', async () => {
+  for (const isWhole of [false, true]) {
+    const user = { role: 'user' as const, content: mixed }
+    const asked = await openai.responses.create({ model, input: [user] })
+    const answers = answersTo(asked)
+    assert.equal(answers.length, 2)
+    const approval = `/v1/sessions/${sessionOf(asked)}/approvals/call_write`
+    expectStatus(await key.call('POST', approval, { decision: 'approve' }), 200)
+    const request = isWhole
+      ? { model, input: [user, ...(asked.output as never[]), ...answers] }
+      : { model, previous_response_id: asked.id, input: answers }
+    const answered = await openai.responses.create(request)
+    assert.equal(answered.output_text, 'Both.')
+    const resolved = await loggedIn(sessionOf(asked), 'tool.approval_resolved')
+    assert.equal(resolved.length, 1)
+    const { data } = await openai.responses.inputItems.list(answered.id, { order: 'asc' })
+    const types = data.map(({ type }) => type as string)
+    assert.equal(types[0], 'mcp_approval_response')
+    const { id } = await openai.responses.create(request, again)
+    assert.equal(id, answered.id)
+    await assert.rejects(openai.responses.create(request), { status: 400, code: 'invalid_request' })
+  }
+})
+
+test('no answer is stored if a token may not send one of them', async () => {
+  const tokenOf = async (fields: object) => {
+    const grants = { user: 'eve', agent_ids: [agentId], access: 'approve', view: 'full', ...fields }
+    return expectStatus(await key.call('POST', '/v1/tokens', grants), 201).token as string
+  }
+  const asked = await openai.responses.create({ model, input: mixed, user: 'eve' })
+  const request = { previous_response_id: asked.id, input: answersTo(asked) }
+  for (const fields of [{}, { access: 'write', tool_results: ['look'] }]) {
+    const { status } = (await clientOf(await tokenOf(fields))
+      .responses.create(request)
+      .catch((error) => error)) as { status: number }
+    assert.equal(status, 403)
+    const answers = 'tool.approval_resolved,tool.completed'
+    assert.deepEqual(await loggedIn(sessionOf(asked), answers), [])
+  }
+  const granted = clientOf(await tokenOf({ tool_results: ['look'] }))
+  assert.equal((await granted.responses.create(request)).output_text, 'Both.')
+})
+
+test('a repeat of a request with an older response gets the answer of its fork', async () => {
+  const first = await openai.responses.create(ask({ text: 'One.' }))
+  const previous_response_id = first.id
+  await openai.responses.create({ ...ask({ text: 'Two.' }), previous_response_id })
+  const edited = { ...ask({ text: 'Other.' }), previous_response_id }
+  const other = await openai.responses.create(edited)
+  assert.notEqual(sessionOf(other), sessionOf(first))
+  assert.equal((await openai.responses.create(edited, again)).id, other.id)
+  const next = await openai.responses.create(edited)
+  assert.notEqual(sessionOf(next), sessionOf(other))
+})
+
+test('a repeat of answers with a message posts the message once', async () => {
+  const asked = await openai.responses.create(ask({ tool_calls: [look] }, { text: 'Seen.' }))
+  const request = {
+    previous_response_id: asked.id,
+    input: [...answersTo(asked), { role: 'user' as const, content: 'And now?' }],
+  }
+  const answered = await openai.responses.create(request)
+  assert.equal((await openai.responses.create(request, again)).id, answered.id)
+  assert.equal((await loggedIn(sessionOf(asked), 'input.message')).length, 2)
+})
