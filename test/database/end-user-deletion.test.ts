@@ -9,17 +9,33 @@ import {
   startGuarded,
   untilStatus,
 } from '../../apps/server/test/access.ts'
+import { messageOf, openChannel } from '../../apps/server/test/channel.ts'
 import { queryRows, runSql } from '../../apps/server/test/database.ts'
 import { formOf, pngOf } from '../../apps/server/test/pictures.ts'
+import type { Call } from '../../apps/server/test/server.ts'
 import { createAgent, post, type ScriptStep, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { tablesWith } from './searching.ts'
 
+const questions = [{ id: 'q', kind: 'text', question: 'What is your name?' }]
+
+const operations = [
+  'create_session',
+  'create_message',
+  'get_session',
+  'fork_session',
+  'submit_question_answers',
+  'submit_tool_approvals',
+  'give_feedback',
+]
+
 const wordsOf = (word: string): ScriptStep[] => [
   { tool_calls: [{ name: 'set_value', arguments: { key: word, value: `value ${word}` } }] },
   { tool_calls: [{ name: 'set_secret', arguments: { name: word, value: `secret ${word}` } }] },
   { tool_calls: [{ name: 'write_file', arguments: { path: `/${word}.txt`, content: word } }] },
+  { tool_calls: [{ id: 'asked', name: 'ask_user', arguments: { questions } }] },
+  { tool_calls: [{ id: 'deleted', name: 'delete_file', arguments: { path: '/' + word } }] },
   { text: word },
 ]
 
@@ -29,19 +45,32 @@ async function startProduct(t: TestContext) {
   const { key, call } = await createKey(server, person)
   const mine = { url: server.url, call }
   const agent = await createAgent(mine, {
-    capabilities: [{ ref: 'session_file_system' }, { ref: 'session_storage' }],
+    capabilities: [
+      { ref: 'session_file_system', config: { requires_approval: ['delete_file'] } },
+      { ref: 'session_storage' },
+      { ref: 'ask_user' },
+    ],
   })
+  const config = { spending_limit: { amount: 1_000_000, currency: 'tokens' } }
+  const channel = await openChannel(mine, { config })
+  const events = ['turn.failed', 'question.asked', 'feedback.given', 'session.created']
+  const hook = { url: 'https://hooks.invalid/', events }
+  expectStatus(await call('POST', '/v1/webhooks', hook), 201)
   /** A user whose id and data contain a word that nothing else has. */
   async function endUser() {
     const word = `canary-${randomBytes(8).toString('hex')}`
     const user = `user/${word}/..`
-    const operations = ['create_session', 'create_message', 'get_session', 'fork_session']
-    const grants = { user, access: 'write', operations }
+    const grants = { user, access: 'approve', operations }
     const made = expectStatus(await call('POST', '/v1/tokens', grants), 201)
     const token = { url: server.url, call: callerWith(server.url, `Bearer ${made.token}`) }
-    const headers = { 'idempotency-key': `create-${word}` }
-    const body = { agent_id: agent.id, title: word }
-    const session = expectStatus(await token.call('POST', '/v1/sessions', body, headers), 201)
+    let requests = 0
+    /** Sends a request whose answer is stored under a key. */
+    const send = async (by: Call, path: string, body: object, status = 201) => {
+      requests += 1
+      const headers = { 'idempotency-key': `${requests}-${word}` }
+      return expectStatus(await by('POST', path, body, headers), status)
+    }
+    const session = await send(token.call, '/v1/sessions', { agent_id: agent.id, title: word })
     const path = `/v1/sessions/${session.id}`
     const image = formOf(pngOf(1, 1), `${word}.png`)
     expectStatus(await call('POST', `/v1/images?session_id=${session.id}`, image), 201)
@@ -53,17 +82,36 @@ async function startProduct(t: TestContext) {
     })
     const external_actor = { source: 'chat', actor_id: word }
     const text = scripted(...wordsOf(word))
-    expectStatus(await post(mine, session.id, text, { external_actor }), 201)
+    const sent = expectStatus(await post(mine, session.id, text, { external_actor }), 201)
+    await stream.event('tool.call_requested')
+    const answers = [{ id: 'q', value: word }]
+    await send(token.call, `${path}/question-answers`, { answers }, 200)
+    await stream.event('tool.approval_requested')
+    const decisions = [{ tool_call_id: 'deleted', decision: 'reject_always' }]
+    await send(token.call, `${path}/tool-approvals`, { decisions }, 200)
     await stream.event('session.idled')
+    const rating = { message_id: sent.id, rating: 'down', comment: word }
+    await send(token.call, `${path}/feedback`, rating, 200)
+    await post(mine, session.id, scripted({ error: { message: word, status: 400 } }))
+    await stream.event('turn.failed')
     stream.close()
+    await eventually(async () => (await call('GET', path)).body.status === 'idle')
     const content = [{ type: 'image_file', image_id }]
-    expectStatus(await call('POST', `${path}/messages`, { message: { content } }), 201)
-    expectStatus(await token.call('POST', `${path}/fork`, {}), 201)
+    await send(call, `${path}/messages`, { message: { content } })
+    await send(token.call, `${path}/fork`, {})
+    await send(call, `${path}/tokens`, {})
     const budget = { subject_type: 'end_user', subject_id: user, currency: 'usd', limit: 1 }
-    const { id } = expectStatus(await call('POST', '/v1/budgets', budget), 201)
-    const more = { amount: 1, description: word }
-    expectStatus(await call('POST', `/v1/budgets/${id}/top-up`, more), 200)
-    return { user, word, token, path, image_id, query: `?user=${encodeURIComponent(user)}` }
+    const { id } = await send(call, '/v1/budgets', budget)
+    await send(call, `/v1/budgets/${id}/top-up`, { amount: 1, description: word }, 200)
+    await send(call, '/v1/sessions', { agent_id: agent.id, user, key: word })
+    const client = channel.as(user)
+    const inChannel = await send(client.call, '/sessions', { title: word })
+    await send(client.call, `/sessions/${inChannel.id}/messages`, messageOf(word), 201)
+    expectStatus(await client.call('POST', '/runtime-auth'), 200)
+    const at = `/sessions/${inChannel.id}`
+    await eventually(async () => (await client.call('GET', at)).body.status === 'idle')
+    const query = `?user=${encodeURIComponent(user)}`
+    return { user, word, token, sessionId: session.id as string, path, image_id, query }
   }
   return { server, person, call, endUser }
 }
@@ -76,30 +124,34 @@ async function imageBytes(databaseUrl: string): Promise<number> {
 test('leaves nothing of a deleted end user in any table', async (t) => {
   const { server, call, endUser } = await startProduct(t)
   const [ada, bob] = [await endUser(), await endUser()]
-  const before = await tablesWith(server, [ada.word])
+  const before = await tablesWith(server, [ada.word, ada.sessionId])
   for (const table of [
     'blobs',
     'budget_ledger',
     'budgets',
     'events',
+    'failed_turns',
     'files',
+    'idempotency_keys',
     'images',
     'session_storage',
     'session_tokens',
     'sessions',
     'usage_days',
+    'webhook_deliveries',
   ]) {
     assert.ok(before.includes(`public.${table}`), `${table}: ${before}`)
   }
-  assert.ok(before.includes('public.idempotency_keys'), String(before))
   const untouched = await tablesWith(server, [bob.word])
   const counted = await imageBytes(server.databaseUrl)
   const deleted = expectStatus(await call('DELETE', `/v1/end-users${ada.query}`), 200)
-  assert.deepEqual(deleted, { sessions: 2, tokens: 1 })
+  assert.deepEqual(deleted, { sessions: 4, tokens: 1 })
   assert.equal(await imageBytes(server.databaseUrl), counted / 2)
   await untilStatus(() => ada.token.call('GET', ada.path), 401)
   await runSql(server.databaseUrl, `update blobs set created_at = now() - interval '2 hours'`)
   await eventually(async () => (await tablesWith(server, [ada.word])).length === 0)
+  const named = await tablesWith(server, [ada.sessionId])
+  assert.deepEqual(named, ['public.audit_log', 'public.webhook_deliveries'])
   assert.deepEqual(await tablesWith(server, [bob.word]), untouched)
   expectStatus(await bob.token.call('GET', bob.path), 200)
   const again = expectStatus(await call('DELETE', `/v1/end-users${ada.query}`), 200)
@@ -146,7 +198,7 @@ test('a legal hold refuses the deletion of an end user before anything is delete
   expectStatus(await call('PATCH', ada.path, { legal_hold: true }), 200)
   expectStatus(await call('DELETE', `/v1/end-users${ada.query}`), 409, 'legal_hold')
   expectStatus(await ada.token.call('GET', ada.path), 200)
-  assert.equal(expectStatus(await call('GET', `/v1/sessions${ada.query}`), 200).total, 2)
+  assert.equal(expectStatus(await call('GET', `/v1/sessions${ada.query}`), 200).total, 4)
   expectStatus(await call('PATCH', ada.path, { legal_hold: false }), 200)
   expectStatus(await call('DELETE', `/v1/end-users${ada.query}`), 200)
 })
@@ -166,13 +218,13 @@ test('exports all data of one end user, and nothing of another, of prompts and o
     .map((line) => JSON.parse(line))
   const of = (type: string) => lines.filter((line) => line.type === type)
   assert.deepEqual(of('end_user')[0], { type: 'end_user', version: 1, user: ada.user })
-  assert.deepEqual([of('session').length, of('token').length, of('end').length], [2, 1, 2])
+  assert.deepEqual([of('session').length, of('token').length, of('end').length], [4, 1, 4])
   assert.deepEqual(of('value')[0].value.value, `value ${ada.word}`)
   assert.ok(of('file').some(({ file }) => file.content === ada.word))
   assert.ok(of('event').some(({ event }) => event.type === 'input.message'))
   assert.ok(!of('event').some(({ event }) => event.type === 'llm.generation'))
   const last = lines.at(-1)
-  assert.deepEqual([last.type, last.sessions, last.tokens], ['end_of_user', 2, 1])
+  assert.deepEqual([last.type, last.sessions, last.tokens], ['end_of_user', 4, 1])
   assert.ok(last.usage.output_tokens > 0)
   assert.ok(!text.includes(bob.word))
   const stored = of('stored').map(({ stored }) => stored)

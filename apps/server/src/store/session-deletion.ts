@@ -92,12 +92,12 @@ async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Pro
     if (!row) return false
     await unit.run(removeTurns, [row.org_id, row.id])
     if (row.reservation) await unit.run(settleBudgets, [row.id, row.reservation])
-    await unit.run(removeBudgets, [row.org_id, row.id])
+    const budgets = await unit.run<{ id: string }>(removeBudgets, [row.org_id, row.id])
     for (const part of parts) await unit.run(part, [row.id])
     await unit.run(uncount, [row.org_id, row.agent_id, randomShard(), -row.bytes])
     if (row.tokens.length > 0) await recordChange(unit, ...row.tokens.map(subjectOf.token))
     // After the other counters: requests with an Idempotency-Key lock them in this order.
-    await deleteAnswers(unit, row.id)
+    await deleteAnswers(unit, [row.id, ...budgets.map(({ id }) => id)])
     return true
   })
 }
@@ -148,8 +148,10 @@ const removeBudgets: Statement = {
   text: `
 with b as (
   delete from budgets where org_id = $1 and subject_type = 'session' and subject_id = $2 returning id
+), l as (
+  delete from budget_ledger where budget_id in (select id from b)
 )
-delete from budget_ledger where budget_id in (select id from b)`,
+select id from b`,
 }
 
 const removeTurns: Statement = {

@@ -45,10 +45,13 @@ export async function claimKey(db: Db, key: IdempotencyKey): Promise<StoredAnswe
   return answer
 }
 
-/** Returns the sessions that the key's request names or its answer contains. */
-function sessionsOf({ path, principal }: IdempotencyKey, answer: string | null): string[] {
-  const inKey = `${path} ${principal}`.match(/session_[0-9a-f]{32}/g) ?? []
-  const inAnswer = (answer ?? '').matchAll(/"(?:id|session_id)":"(session_[0-9a-f]{32})"/g)
+/**
+ * Returns the sessions and budgets that the key's request names or its answer contains. Their
+ * column is older than budgets.
+ */
+function namedIn({ path, principal }: IdempotencyKey, answer: string | null): string[] {
+  const inKey = `${path} ${principal}`.match(/(?:session|bdgt)_[0-9a-f]{32}/g) ?? []
+  const inAnswer = (answer ?? '').matchAll(/"(?:id|session_id)":"((?:session|bdgt)_[0-9a-f]{32})"/g)
   return [...new Set([...inKey, ...[...inAnswer].map(([, id]) => id!)])]
 }
 
@@ -74,7 +77,10 @@ select $1, '${counted}', $9, k.counted_bytes - before.counted_bytes from k, befo
 on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes`,
 }
 
-/** Stores the answer with its key and the sessions whose deletion removes it; counts its bytes. */
+/**
+ * Stores the answer with its key and the sessions and budgets whose deletion removes it; counts its
+ * bytes.
+ */
 export async function saveAnswer(
   db: Db,
   key: IdempotencyKey,
@@ -82,17 +88,17 @@ export async function saveAnswer(
 ): Promise<void> {
   const { orgId, principal, method, path, key: name } = key
   const place = [orgId, principal, method, path, name]
-  await db.run(save, [...place, status, answer, sessionsOf(key, answer), randomShard()])
+  await db.run(save, [...place, status, answer, namedIn(key, answer), randomShard()])
 }
 
 // A trigger subtracts the bytes of deleted answers from the counters.
-const removeOfSession: Statement = {
-  name: 'delete-answers-of-session',
-  text: `delete from idempotency_keys where session_ids @> array[$1] and session_ids <> '{}'`,
+const removeNaming: Statement = {
+  name: 'delete-answers',
+  text: `delete from idempotency_keys where session_ids && $1::text[] and session_ids <> '{}'`,
 }
 
-/** Deletes the answers that name a session. */
-export const deleteAnswers = (db: Db, sessionId: string) => db.run(removeOfSession, [sessionId])
+/** Deletes the answers that name one of the given sessions and budgets. */
+export const deleteAnswers = (db: Db, ids: readonly string[]) => db.run(removeNaming, [ids])
 
 const batchSize = 1_000
 const batchesMax = 1_000

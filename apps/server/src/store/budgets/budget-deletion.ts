@@ -1,4 +1,5 @@
-import type { Db, Statement } from '../database.ts'
+import { deleteAnswers } from '../access/idempotency-keys.ts'
+import { atomically, type Db, type Statement } from '../database.ts'
 
 const rowsAtOnce = 1_000
 
@@ -35,11 +36,24 @@ with d as (
     )
     order by id for update
   )) returning id
+), l as (
+  delete from budget_ledger where budget_id in (select id from d)
 )
-delete from budget_ledger l using d where l.budget_id = d.id`,
+select id from d`,
 }
 
-/** Deletes the budgets of an end user, which have the user's id, with their ledgers. */
+/**
+ * Deletes the budgets of an end user, which have the user's id, with their ledgers and the stored
+ * answers that contain them.
+ */
 export async function deleteBudgetsOfEndUser(db: Db, orgId: string, user: string): Promise<void> {
-  await db.run(ofEndUser, [orgId, user])
+  await atomically(db, async (db) => {
+    const deleted = await db.run<{ id: string }>(ofEndUser, [orgId, user])
+    // A statement of its own: an earlier top-up may commit its answer while this one waits.
+    if (deleted.length > 0)
+      await deleteAnswers(
+        db,
+        deleted.map(({ id }) => id),
+      )
+  })
 }
