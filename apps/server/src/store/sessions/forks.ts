@@ -87,15 +87,16 @@ const ofCopy: Record<string, string> = {
 const copied = [...new Set([...columns, ...Object.keys(ofCopy)])]
 
 /**
- * One statement, so that the copy is of one moment and is stored completely or not at all. No row
- * of the source is locked, only its bytes against deletion: a file that is being deleted with the
- * last of them is not copied.
+ * One statement, so that the copy is of one moment and is stored completely or not at all. The
+ * source is locked against deletion only: a copy is made before its end user is deleted, or not at
+ * all. So are its bytes: a file that is being deleted with the last of them is not copied.
  */
 const copy = statement(
   'fork-session',
   `
 with o as (
   select *, clock_timestamp()::timestamptz(3) as now from sessions where org_id = :orgId and id = :sessionId
+  for key share
 ), b as (
   select hash from blobs
   where org_id = :orgId and hash in (select f.hash from o join files f on f.session_id = o.id)

@@ -337,14 +337,14 @@ test('the same Idempotency-Key makes one fork', async (t) => {
   expectError(await ask({ title: 'Other' }), [409, 'idempotency_key_reused'])
 })
 
-test('a fork does not wait for locks on its source', async (t) => {
+test('a fork does not wait for the locks of writers on its source', async (t) => {
   const source = await session()
   await converse(t, server, source.id, 'Hello')
   const holder = new pg.Client(server.databaseUrl)
   await holder.connect()
   try {
     await holder.query('begin')
-    await holder.query('select from sessions where id = $1 for update', [source.id])
+    await holder.query('select from sessions where id = $1 for no key update', [source.id])
     await holder.query('select from events where session_id = $1 for update', [source.id])
     assert.equal((await fork(source.id)).status, 'idle')
   } finally {
