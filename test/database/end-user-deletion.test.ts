@@ -35,7 +35,7 @@ const wordsOf = (word: string): ScriptStep[] => [
   { tool_calls: [{ name: 'set_secret', arguments: { name: word, value: `secret ${word}` } }] },
   { tool_calls: [{ name: 'write_file', arguments: { path: `/${word}.txt`, content: word } }] },
   { tool_calls: [{ id: 'asked', name: 'ask_user', arguments: { questions } }] },
-  { tool_calls: [{ id: 'deleted', name: 'delete_file', arguments: { path: '/' + word } }] },
+  { tool_calls: [{ id: 'deleted', name: 'delete_file', arguments: { path: `/${word}` } }] },
   { text: word },
 ]
 

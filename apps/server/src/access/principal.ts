@@ -61,10 +61,13 @@ export type ChannelCaller = {
 
 export const allows = (has: Level, wanted: Level) => levels.indexOf(has) >= levels.indexOf(wanted)
 
-/** The key and the account whose budgets apply to what the caller creates. */
+/**
+ * The key and the account whose budgets apply to what the caller creates, and the caller's token.
+ */
 export const creatorOf = ({ kind, id, userId, madeByKey }: Principal) => ({
   apiKeyId: kind === 'key' ? id : madeByKey,
   accountId: kind === 'user' || kind === 'key' || kind === 'token' ? userId : undefined,
+  tokenId: kind === 'token' ? id : undefined,
 })
 
 /** True for the operator of the server and of the resources that all organizations share. */

@@ -195,15 +195,17 @@ const insert = statement(
   `
 with a as (
   select id from agents where org_id = :orgId and id = :agent_id for key share
+), t as (
+  select id from session_tokens where org_id = :orgId and id = :tokenId for key share
 ), s as (
   insert into sessions (
     org_id, id, agent_id, key, user_id, channel_id, channel_key_id, api_key_id, account_id, title, tags, model_id, capabilities, tools, system_prompt, locale, hints,
     max_iterations, parallel_tool_calls, network_access, preview, output_preview, sequence, stored_bytes
   )
-  values (
+  select
     :orgId, :id, (select id from a), :key, :user, :channelId, :channelKeyId, :apiKeyId, :accountId, :title, :tags, :model_id, :capabilities, :tools, :system_prompt, :locale, :hints,
     :maxIterations, :parallelToolCalls, :networkAccess, :preview, :outputPreview, cardinality(:types::text[]), :bytes
-  )
+  where :tokenId::text is null or exists (select from t)
   on conflict ${keyIndex} do update set key = excluded.key
   returning ${columns.join(', ')}, sequence, case when id = :id then sequence else 0 end as added
 ), ${appendEvents(listedEvents)}, c as (
@@ -219,8 +221,13 @@ select ${columns.join(', ')}, false as is_pinned from s`,
 /** The channel that a session is created through, and the key of the caller. */
 export type ChannelOfSession = { id: string; keyId: string }
 
-/** Whose budgets apply to a session: those of the API key and of the account that created it. */
-export type CreatorOfSession = { apiKeyId?: string | undefined; accountId?: string | undefined }
+/** The creator of a session. The budgets of the API key and of the account apply to it. */
+export type CreatorOfSession = {
+  apiKeyId?: string | undefined
+  accountId?: string | undefined
+  /** The token of the caller: without it, the session is not created. */
+  tokenId?: string | undefined
+}
 
 /** A new session, whose agent is found. */
 export type CreatedSession = Omit<NewSession, 'agent_id'> & {
@@ -237,7 +244,8 @@ export type OpenedSession = { session: Session; isNew: boolean }
 /**
  * Creates a session with its first event and counts it. If another call creates a session with the
  * same key at the same time, returns that one, unchanged.
- * Contract: throws 404 without its agent.
+ * Contract: throws 404 without its agent, and 401 if the token of its creator has ended, which
+ * waits for this transaction: nothing is created after an end user was deleted.
  */
 export async function createSession(
   db: Db,
@@ -256,6 +264,7 @@ export async function createSession(
     channelKeyId: channel?.keyId ?? null,
     apiKeyId: creator?.apiKeyId ?? null,
     accountId: creator?.accountId ?? null,
+    tokenId: creator?.tokenId ?? null,
     title: title ?? null,
     tags: tags ?? [],
     model_id: model_id ?? null,
@@ -277,7 +286,8 @@ export async function createSession(
   const [row] = await created.catch((error) => {
     throw isMissingValue(error) ? new ApiError('not_found', 'Agent') : error
   })
-  return { session: present(row!), isNew: row!.id === id }
+  if (!row) throw new ApiError('invalid_token')
+  return { session: present(row), isNew: row.id === id }
 }
 
 /** Events of earlier messages, their bytes, and the previews of the session after them. */
