@@ -5,6 +5,10 @@ import { ApiError } from '../../errors.ts'
 export const isOfChannel = ({ routeOptions }: Pick<FastifyRequest, 'routeOptions'>) =>
   routeOptions.config.access === 'channel'
 
+/** The header of a response that was stored for an Idempotency-Key. */
+export const replayHeader = (request: FastifyRequest) =>
+  isOfChannel(request) ? 'idempotent-replayed' : 'idempotency-replayed'
+
 export const keyReusedStatus = 422
 
 /** Converts a conflict of Idempotency-Keys to the status or code that clients expect here. */

@@ -15,7 +15,7 @@ import type { TransactingDb, Unit } from '../../store/database.ts'
 import { isLockTimeout } from '../../store/database-errors.ts'
 import { auditEntry, isAudited, isAuditedRoute } from './audit-entry.ts'
 import { changesOfOperation } from './changed-nouns.ts'
-import { channelConflict, isOfChannel } from './channel-conflicts.ts'
+import { channelConflict, isOfChannel, replayHeader } from './channel-conflicts.ts'
 import { answerBytesMax, idempotencyKey, keyWaitMs, shortened, waitTurn } from './idempotency.ts'
 import { answerInstead } from './problems.ts'
 
@@ -134,7 +134,7 @@ async function repeat(request: FastifyRequest, reply: FastifyReply, { answer, ke
   if (answer.body_hash !== key.bodyHash) throw new ApiError('idempotency_key_reused')
   await drop(request, true)
   reply.header('content-type', 'application/json; charset=utf-8')
-  reply.header(isOfChannel(request) ? 'idempotent-replayed' : 'idempotency-replayed', 'true')
+  reply.header(replayHeader(request), 'true')
   return reply.code(answer.status).send(answer.answer ?? '')
 }
 

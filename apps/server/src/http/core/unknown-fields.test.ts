@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { messageOf, openChannel } from '../../../test/channel.ts'
 import { beforeAll } from '../../../test/hooks.ts'
 import { startServer } from '../../../test/server.ts'
 import { createAgent, createSession, post } from '../../../test/session.ts'
@@ -120,6 +121,18 @@ test('a repeated request has the warnings of the first', async () => {
   const first = await server.call('POST', '/v1/agents', body, headers)
   const second = await server.call('POST', '/v1/agents', body, headers)
   assert.equal(second.headers.get('idempotency-replayed'), 'true')
+  assert.deepEqual(second.body, first.body)
+  assert.equal(second.body.warnings.length, 1)
+})
+
+test('a repeated request of a channel has the warnings of the first', async () => {
+  const channel = await openChannel(server)
+  const id = await channel.create()
+  const body = { ...messageOf('Hello'), zebra: 1 }
+  const send = () =>
+    channel.call('POST', `/sessions/${id}/messages`, body, { 'idempotency-key': 'warned' })
+  const [first, second] = [await send(), await send()]
+  assert.equal(second.headers.get('idempotent-replayed'), 'true')
   assert.deepEqual(second.body, first.body)
   assert.equal(second.body.warnings.length, 1)
 })

@@ -1,6 +1,7 @@
 import type { ErrorDetail } from '@outlast/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { unknownFields } from '../../errors.ts'
+import { replayHeader } from './channel-conflicts.ts'
 import { nearestName } from './nearest-name.ts'
 
 declare module 'fastify' {
@@ -158,8 +159,10 @@ export function watchUnknownFields(app: FastifyInstance): void {
 const isStrict = ({ headers }: FastifyRequest) => headers['outlast-strict'] === 'true'
 
 /** A replayed response has the warnings of the first one. */
-const hasWarnings = ({ unknownFields }: FastifyRequest, reply: FastifyReply) =>
-  unknownFields?.length > 0 && reply.statusCode < 400 && !reply.hasHeader('idempotency-replayed')
+const hasWarnings = (request: FastifyRequest, reply: FastifyReply) =>
+  request.unknownFields?.length > 0 &&
+  reply.statusCode < 400 &&
+  !reply.hasHeader(replayHeader(request))
 
 function withWarnings({ unknownFields }: FastifyRequest, payload: unknown): unknown {
   if (typeof payload !== 'string' || !payload.startsWith('{')) return payload
