@@ -17,8 +17,8 @@ export type RetakeOptions = {
   sessionId: string
   wanted: NewRetake
   /**
-   * The caller is a token: an edited message has no author, and can only have images that were
-   * uploaded for the session.
+   * The caller is a token: an edited message has no author, and can only have images of the
+   * session.
    */
   byToken?: boolean
   /** The trace context of the caller, as a `traceparent` header. */

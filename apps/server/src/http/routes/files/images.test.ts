@@ -19,6 +19,7 @@ import {
 } from '../../../../test/pictures.ts'
 import { type Call, startServer } from '../../../../test/server.ts'
 import { createSession } from '../../../../test/session.ts'
+import { eventually } from '../../../../test/waiting.ts'
 
 const mebibyte = 1024 * 1024
 const unknown = `img_${'0'.repeat(32)}`
@@ -305,9 +306,62 @@ test('hides images from other organizations and from session tokens', async (t) 
   expectStatus(await say(page, id), 400, 'image_unknown')
   expectStatus(await say(page, foreign), 400, 'image_unknown')
   expectStatus(await say(page, own), 201)
+  const metadata = { image_id: id }
+  const spoof = { message: { content: [{ type: 'text', text: 'Hi' }] }, metadata }
+  expectStatus(await page('POST', `/v1/sessions/${session.id}/messages`, spoof), 201)
+  expectStatus(await say(page, id), 400, 'image_unknown')
+  expectStatus(await say(ada.call, id), 201)
+  expectStatus(await say(page, id), 201)
   expectStatus(await bea.call('POST', to(session.id), formOf(pngOf(1, 1))), 404, 'not_found')
   const theirs = await createSession({ url: server.url, call: bea.call })
   const message = { message: { content: [{ type: 'image_file', image_id: id }] } }
   const path = `/v1/sessions/${theirs.id}/messages`
   expectStatus(await bea.call('POST', path, message), 400, 'image_unknown')
+})
+
+test('an end user edits a message with an image several times, with images of the own log', async (t) => {
+  const server = await startGuarded(t)
+  const person = await registerPerson(server)
+  const { call } = await createKey(server, person)
+  const mine = { url: server.url, call }
+  const operations = ['create_message', 'fork_session', 'retake_message']
+  const grants = { user: 'ada', access: 'write', operations }
+  const { token } = expectStatus(await call('POST', '/v1/tokens', grants), 201)
+  const page = callerWith(server.url, `Bearer ${token}`)
+  const session = await createSession(mine, { user: 'ada' })
+  const uploadTo = async (id: string) =>
+    expectStatus(await call('POST', `/v1/images?session_id=${id}`, formOf(pngOf(1, 1))), 201).id
+  const image_id = await uploadTo(session.id)
+  const foreign = await uploadTo((await createSession(mine, { user: 'ada' })).id)
+  const messageWith = (text: string, image: string) => ({
+    message: {
+      content: [
+        { type: 'text', text },
+        { type: 'image_file', image_id: image },
+      ],
+    },
+  })
+  const idle = (id: string) =>
+    eventually(async () => (await call('GET', `/v1/sessions/${id}`)).body.status === 'idle')
+  const path = `/v1/sessions/${session.id}`
+  const { id } = expectStatus(
+    await page('POST', `${path}/messages`, messageWith('0', image_id)),
+    201,
+  )
+  await idle(session.id)
+  let at = { session: { id: session.id as string }, message: { id: id as string } }
+  for (const text of ['1', '2', '3']) {
+    const retake = (image: string) =>
+      page('POST', `/v1/sessions/${at.session.id}/retake`, {
+        message_id: at.message.id,
+        ...messageWith(text, image),
+      })
+    expectStatus(await retake(foreign), 400, 'image_unknown')
+    at = expectStatus(await retake(image_id), 201)
+    await idle(at.session.id)
+  }
+  const fork = expectStatus(await page('POST', `/v1/sessions/${at.session.id}/fork`, {}), 201)
+  const inFork = `/v1/sessions/${fork.id}/messages`
+  expectStatus(await page('POST', inFork, messageWith('Again', foreign)), 400, 'image_unknown')
+  expectStatus(await page('POST', inFork, messageWith('Again', image_id)), 201)
 })
