@@ -28,6 +28,7 @@ import {
   operationsOf,
   snapshotOf,
   unlimited,
+  watchTokenRoutes,
 } from './operations.ts'
 
 /** How an operation is open to tokens. */
@@ -78,6 +79,20 @@ const doors: Record<string, Door> = {
   stat_file: readsFiles,
   grep_files: readsFiles,
 }
+
+/** Routes that the API reference leaves out, by the operation that they belong to. */
+const undocumented: Operation[] = [
+  { id: 'delete_path', method: 'DELETE' },
+  { id: 'create_path', method: 'POST' },
+].map((one) => ({
+  ...one,
+  path: '/v1/sessions/{session_id}/fs',
+  query: [],
+  isPublic: false,
+  isOfChannel: false,
+}))
+
+const registered = watchTokenRoutes()
 
 type Grants = { access: TokenLevel; files?: string; tool_results?: string[]; operations?: string[] }
 /** `link`: the token of a link to a session, which anyone may have. */
@@ -150,7 +165,7 @@ async function attackersOf(): Promise<Record<string, Attacker>> {
 
 beforeAll(async (t) => {
   server = await startGuarded(t as TestContext, { env: unlimited })
-  operations = await operationsOf(server)
+  operations = [...(await operationsOf(server)), ...undocumented]
   owner = await registerPerson(server, { name: 'zebra', email: 'zebra.owner@example.com' })
   theirs = await furnish(t as TestContext, server, owner)
   await runSql(server.databaseUrl, `update sessions set user_id = 'vole'`)
@@ -199,6 +214,12 @@ test('the table names only operations of the API', () => {
     [],
   )
   assert.ok(operations.length > 100)
+})
+
+test('the tables have every route that is open to tokens, also undocumented ones', () => {
+  const open = operations.filter(({ id }) => doors[id])
+  const covered = new Set(open.map(({ method, path }) => `${method} ${path}`))
+  assert.deepEqual([...registered].sort(), [...covered].sort())
 })
 
 test('every operation is refused, or finds nothing of another end user, with every token', async () => {

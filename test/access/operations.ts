@@ -1,6 +1,8 @@
 /** The operations of the OpenAPI document, and the parameters that tests need to call each. */
 import assert from 'node:assert/strict'
+import { subscribe } from 'node:diagnostics_channel'
 import type { TestContext } from 'node:test'
+import type { FastifyInstance } from 'fastify'
 import {
   createKey,
   expectStatus,
@@ -321,4 +323,18 @@ export async function snapshotOf(
     all[id] = id === 'list_audit_log' ? '' : withoutRecords(heard.text)
   }
   return all
+}
+
+/** Collects the routes of servers in this process that are open to tokens. */
+export function watchTokenRoutes(): Set<string> {
+  const found = new Set<string>()
+  subscribe('fastify.initialization', (message) => {
+    const { fastify } = message as { fastify: FastifyInstance }
+    fastify.addHook('onRoute', ({ method, url, config }) => {
+      if (!config?.forToken || method === 'HEAD') return
+      const path = url.replace(/:(\w+)/g, '{$1}').replace('*', '{path}')
+      for (const one of [method].flat()) found.add(`${one} ${path}`)
+    })
+  })
+  return found
 }

@@ -261,7 +261,7 @@ function deleteRoutes({ app, node }: Api): void {
     method: 'DELETE',
     url: '/v1/sessions/:session_id/fs',
     config: writing,
-    schema: { hide: true, querystring: deleteQuery, response: errors },
+    schema: { operationId: 'delete_path', hide: true, querystring: deleteQuery, response: errors },
     async handler(request) {
       return remove(node, request, '/', request.query.recursive)
     },
@@ -271,7 +271,7 @@ function deleteRoutes({ app, node }: Api): void {
     method: 'POST',
     url: '/v1/sessions/:session_id/fs',
     config: { ...writing, allowsNul: true, bodyOptional: true },
-    schema: { hide: true, response: errors },
+    schema: { operationId: 'create_path', hide: true, response: errors },
     async handler(request) {
       await findEntry(request.db, filesOf(request), '/')
       throw new ApiError('root_path', 'create at root path, specify a path')
