@@ -334,6 +334,15 @@ export const PreviewAgent = Type.Object(
 )
 export type PreviewAgent = Static<typeof PreviewAgent>
 
+export const ImportAgentQuery = Type.Object({
+  'from-example': Type.Optional(
+    Type.String({
+      description: 'Name of an example to import. This server has none: every name is 404.',
+    }),
+  ),
+})
+export type ImportAgentQuery = Static<typeof ImportAgentQuery>
+
 export const ExportAgentQuery = Type.Object({
   format: Type.Optional(
     described(

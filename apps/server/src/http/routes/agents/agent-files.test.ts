@@ -72,6 +72,13 @@ test('a file may come without a Content-Type', async () => {
   assert.equal(((await response.json()) as Agent).system_prompt, 'You are Ada.')
 })
 
+test('an example that does not exist is not found, also with a file beside it', async () => {
+  for (const body of [undefined, 'You are Ada.']) {
+    const answer = await server.call('POST', '/v1/agents/import?from-example=support', body)
+    assert.deepEqual([answer.status, answer.body.code], [404, 'not_found'])
+  }
+})
+
 test('other text is a prompt as it is, and the agent is named after the time', async () => {
   const prompts = [
     'You are Ada.',

@@ -1,6 +1,13 @@
-import { Agent, ErrorResponse, ExportAgentQuery, NewAgent } from '@outlast/contract'
+import {
+  Agent,
+  ErrorResponse,
+  ExportAgentQuery,
+  ImportAgentQuery,
+  NewAgent,
+} from '@outlast/contract'
 import { checkClientTools } from '../../../capabilities/client-tools.ts'
 import { masked, withoutSecrets } from '../../../capabilities/masking.ts'
+import { ApiError } from '../../../errors.ts'
 import { getAgentId } from '../../../store/models/agent-names.ts'
 import { getAgent } from '../../../store/models/agents.ts'
 import type { Api } from '../../core/api.ts'
@@ -36,17 +43,19 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
 
   await app.register(async (scope) => {
     parseTextBodies(scope)
-    scope.route<{ Body: string | undefined }>({
+    scope.route<{ Body: string | undefined; Querystring: ImportAgentQuery }>({
       method: 'POST',
       url: '/v1/agents/import',
       bodyLimit: fileBytesMax,
       schema: {
         operationId: 'import_agent',
+        querystring: ImportAgentQuery,
         consumes: ['text/plain', 'text/markdown', 'application/yaml'],
-        response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
+        response: { 200: Agent, 201: Agent, 404: ErrorResponse, '4xx': ErrorResponse },
       },
       preHandler: checkRoom(node),
-      async handler({ body = '', principal: { orgId }, db }, reply) {
+      async handler({ body = '', query, principal: { orgId }, db }, reply) {
+        if (query['from-example'] !== undefined) throw new ApiError('not_found', 'Example')
         const given = fitting(NewAgent, storable(readAgentFile(body)))
         const agent = await identified(db, orgId, given)
         await checkAgent(node, { db, orgId }, agent)
