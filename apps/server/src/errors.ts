@@ -47,6 +47,10 @@ export const catalogue = {
     400,
     'The session has no secret %s. Store it first, or send it as `secret` of the answer.',
   ],
+  secret_hidden: [
+    400,
+    'A person gave the secret %s as an answer, so it is not shown to the model. Pass it as a `secret_ref` to a tool that accepts one.',
+  ],
   secret_missing: [400, 'The session has no secret %s.'],
   secret_not_allowed: [
     400,

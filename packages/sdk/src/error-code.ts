@@ -32,6 +32,7 @@ export type ServerCode =
   | 'answer_too_long'
   | 'answer_is_credential'
   | 'secret_not_stored'
+  | 'secret_hidden'
   | 'secret_missing'
   | 'secret_not_allowed'
   | 'secret_unusable'

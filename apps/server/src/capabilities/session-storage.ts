@@ -52,7 +52,7 @@ const nameSetInput = Type.Object({ name, value: Type.String() }, strict)
 const noInput = Type.Object({}, strict)
 
 async function find(texts: NamedTexts, name: string) {
-  const value = await texts.get(name)
+  const value = await texts.get(name, { forModel: true })
   return { value: value ?? null, found: value !== undefined }
 }
 
@@ -115,7 +115,7 @@ function whole<Result>(result: Result, { outputBytesMax }: ToolContext): Result 
 const getSecret = defineTool({
   name: 'get_secret',
   description:
-    'Reads a secret of this session. Do not repeat it to the user unless they ask for it.',
+    'Reads a secret of this session, except one that a person gave as an answer. Do not repeat it to the user unless they ask for it.',
   replay: 'safe',
   input: nameInput,
   run: async ({ name }, context) =>

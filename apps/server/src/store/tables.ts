@@ -306,6 +306,7 @@ export type SessionStorageTable = {
   kind: string
   name: string
   body: string
+  hidden_from_model: Generated<boolean>
   created_at: Time
   updated_at: Time
 }

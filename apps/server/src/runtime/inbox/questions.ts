@@ -3,7 +3,7 @@ import { deciderOf } from '../../access/grants.ts'
 import type { Principal } from '../../access/principal.ts'
 import { ApiError } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
-import { hasSecret, storeSecrets } from '../../store/files/stored-secrets.ts'
+import { hideSecret, storeSecrets } from '../../store/files/stored-secrets.ts'
 import type { OpenCall } from '../log/open-calls.ts'
 import { callsOf } from '../log/state.ts'
 import type { Node } from '../node.ts'
@@ -76,7 +76,10 @@ const isAsking = ({ stage, expiresAt }: OpenCall, { now }: OpenTurn) =>
 
 type Keeping = Answering & { asked: OpenCall }
 
-/** Stores the secret of an answer, or checks that the named one is stored. Returns its name. */
+/**
+ * Stores the secret of an answer, or checks that the named one is stored, and hides it from the
+ * model: its value would reach the log with the result of a tool. Returns its name if it is new.
+ */
 async function keepSecret(
   { secrets, quotas }: Node,
   db: Db,
@@ -90,11 +93,12 @@ async function keepSecret(
   if (by.grants) throw new ApiError('not_granted', 'secrets')
   const { secret, secret_ref } = answer
   if (secret === undefined) {
-    const isStored = secret_ref === refTo(question!) && (await hasSecret(db, sessionId, name))
+    const isStored = secret_ref === refTo(question!) && (await hideSecret(db, sessionId, name))
     if (!isStored) throw new ApiError('secret_not_stored', name)
     return undefined
   }
   await quotas.checkStorage(db, orgId)
-  await storeSecrets(db, { orgId, sessionId, secrets }, { [name]: secret })
+  const of = { orgId, sessionId, secrets }
+  await storeSecrets(db, of, { [name]: secret }, { isHidden: true })
   return name
 }

@@ -50,9 +50,9 @@ export function openStorage(of: StorageOf): SessionStorage {
         checkStoredText(text)
         await sealed.set(name, masterKeysOf(of).seal(text, place(name)))
       },
-      async get(name) {
+      async get(name, options) {
         const secrets = masterKeysOf(of)
-        const envelope = await sealed.get(name)
+        const envelope = await sealed.get(name, options)
         return envelope === undefined ? undefined : openSecret(secrets, envelope, place(name))
       },
     },
@@ -74,6 +74,7 @@ function openSecret(secrets: Secrets, envelope: string, place: string): string {
 }
 
 type Kind = 'value' | 'secret'
+type StoredText = { body: string; hidden_from_model: boolean }
 
 /** The stored texts of one kind, as the table holds them. */
 function textsOf(of: StorageOf, kind: Kind): NamedTexts {
@@ -92,9 +93,10 @@ function textsOf(of: StorageOf, kind: Kind): NamedTexts {
         if (stored.length === 0) throw storageFull(kind)
       })
     },
-    async get(name) {
+    async get(name, { forModel = false } = {}) {
       checkStoredName(name)
-      const [found] = await db.run<{ body: string }>(read, [orgId, sessionId, kind, name])
+      const [found] = await db.run<StoredText>(read, [orgId, sessionId, kind, name])
+      if (forModel && found?.hidden_from_model) throw new ApiError('secret_hidden', name)
       return found?.body
     },
     async remove(name) {
@@ -164,7 +166,9 @@ with d as (
 
 const read: Statement = {
   name: 'read-stored-text',
-  text: 'select body from session_storage where org_id = $1 and session_id = $2 and kind = $3 and name = $4',
+  text: `
+select body, hidden_from_model from session_storage
+where org_id = $1 and session_id = $2 and kind = $3 and name = $4`,
 }
 
 const names: Statement = {

@@ -25,11 +25,12 @@ with o as (
   select octet_length(body) as bytes from session_storage
   where session_id = :sessionId and kind = 'secret' and name = any(:names::text[])
 ), w as (
-  insert into session_storage (org_id, session_id, kind, name, body)
-  select :orgId, :sessionId, 'secret', n.name, n.body from unnest(:names::text[], :bodies::text[]) as n(name, body)
+  insert into session_storage as k (org_id, session_id, kind, name, body, hidden_from_model)
+  select :orgId, :sessionId, 'secret', n.name, n.body, :isHidden::boolean from unnest(:names::text[], :bodies::text[]) as n(name, body)
   where (select count(*) from session_storage where session_id = :sessionId and kind = 'secret')
     - (select count(*) from o) + cardinality(:names::text[]) <= :namesMax::integer
-  on conflict (session_id, kind, name) do update set body = excluded.body, updated_at = clock_timestamp()
+  on conflict (session_id, kind, name) do update set
+    body = excluded.body, hidden_from_model = k.hidden_from_model or :isHidden, updated_at = clock_timestamp()
   returning octet_length(body) as bytes
 ), d as (
   select sum(bytes) - coalesce((select sum(bytes) from o), 0) as bytes from w having count(*) > 0
@@ -44,7 +45,8 @@ select from d`,
 
 /**
  * Stores secrets of a session in the transaction of the caller, all or nothing. Those with the same
- * names are replaced.
+ * names are replaced, and stay hidden from the model if they are. `isHidden`: the model must not
+ * read them.
  * Contract: throws 404, `encryption_not_configured`, `invalid_request`, `value_too_large` and
  * `storage_full`.
  */
@@ -52,6 +54,7 @@ export async function storeSecrets(
   db: Db,
   { orgId, sessionId, secrets }: SecretsOf,
   texts: Readonly<Record<string, string>>,
+  { isHidden = false } = {},
 ): Promise<void> {
   const where = { orgId, sessionId }
   const [session] = await db.run<{ agent_id: string }>(hold, valuesOf(hold, where))
@@ -70,17 +73,22 @@ export async function storeSecrets(
     bodies: all.map(([name, text]) =>
       secrets.seal(text, secretPlace({ session_id: sessionId, name })),
     ),
+    isHidden,
     namesMax: storedNamesMax,
   }
   const stored = await db.run(write, valuesOf(write, given))
   if (stored.length === 0) throw storageFull('secret')
 }
 
-const find = statement(
-  'find-secret',
-  `select from session_storage where session_id = :sessionId and kind = 'secret' and name = :name`,
+const hide = statement(
+  'hide-secret',
+  `
+update session_storage set hidden_from_model = true
+where session_id = :sessionId and kind = 'secret' and name = :name
+returning 1`,
 )
 
-export async function hasSecret(db: Db, sessionId: string, name: string): Promise<boolean> {
-  return (await db.run(find, valuesOf(find, { sessionId, name }))).length > 0
+/** Hides a secret from the model. False if none is stored under the name. */
+export async function hideSecret(db: Db, sessionId: string, name: string): Promise<boolean> {
+  return (await db.run(hide, valuesOf(hide, { sessionId, name }))).length > 0
 }

@@ -55,8 +55,11 @@ export type SessionStorage = Record<'values' | 'secrets', NamedTexts>
 export type NamedTexts = {
   /** Stores a text under a name, replacing an earlier one. */
   set: (name: string, text: string) => Promise<void>
-  /** Undefined when nothing is stored under the name. */
-  get: (name: string) => Promise<string | undefined>
+  /**
+   * Undefined when nothing is stored under the name. `forModel`: for a result that the model sees.
+   * Contract: throws `secret_hidden` for the model if a person gave the secret as an answer.
+   */
+  get: (name: string, options?: { forModel?: boolean }) => Promise<string | undefined>
   /** False when nothing was stored under the name. */
   remove: (name: string) => Promise<boolean>
   /** Lists the names in order. */

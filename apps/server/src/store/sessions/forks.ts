@@ -108,8 +108,8 @@ with o as (
   where f.hash is null or f.hash in (select hash from b)
   returning size_bytes
 ), k as (
-  insert into session_storage (org_id, session_id, kind, name, body, created_at, updated_at)
-  select k.org_id, :id, k.kind, k.name, k.body, k.created_at, k.updated_at
+  insert into session_storage (org_id, session_id, kind, name, body, hidden_from_model, created_at, updated_at)
+  select k.org_id, :id, k.kind, k.name, k.body, k.hidden_from_model, k.created_at, k.updated_at
   from o join session_storage k on k.session_id = o.id and (k.kind = 'value' or :isTaken)
   returning kind, octet_length(body) as bytes
 ), e as (${insertEvents(`
