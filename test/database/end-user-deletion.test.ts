@@ -207,29 +207,47 @@ test('exports all data of one end user, and nothing of another, of prompts and o
   const { server, person, call, endUser } = await startProduct(t)
   const [ada, bob] = [await endUser(), await endUser()]
   const { key } = await createKey(server, person)
-  const response = await fetch(`${server.url}/v1/end-users/export${ada.query}`, {
-    headers: { authorization: key },
-  })
-  const text = await response.text()
-  assert.equal(response.status, 200, text)
-  const lines = text
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-  const of = (type: string) => lines.filter((line) => line.type === type)
+  const exported = async () => {
+    const response = await fetch(`${server.url}/v1/end-users/export${ada.query}`, {
+      headers: { authorization: key },
+    })
+    const text = await response.text()
+    assert.equal(response.status, 200, text)
+    const lines = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const of = (type: string) => lines.filter((line) => line.type === type)
+    return { text, last: lines.at(-1), of }
+  }
+  const { text, last, of } = await exported()
   assert.deepEqual(of('end_user')[0], { type: 'end_user', version: 1, user: ada.user })
   assert.deepEqual([of('session').length, of('token').length, of('end').length], [4, 1, 4])
   assert.deepEqual(of('value')[0].value.value, `value ${ada.word}`)
   assert.ok(of('file').some(({ file }) => file.content === ada.word))
   assert.ok(of('event').some(({ event }) => event.type === 'input.message'))
   assert.ok(!of('event').some(({ event }) => event.type === 'llm.generation'))
-  const last = lines.at(-1)
-  assert.deepEqual([last.type, last.sessions, last.tokens], ['end_of_user', 4, 1])
-  assert.ok(last.usage.output_tokens > 0)
+  const images = of('image').map(({ image }) => [image.filename, image.content])
+  const content = pngOf(1, 1).toString('base64')
+  assert.deepEqual(images, [
+    [`${ada.word}.png`, content],
+    [`${ada.word}-2.png`, content],
+  ])
+  const subjects = of('budget').map(({ budget }) => budget.subject_type)
+  assert.deepEqual(subjects, ['end_user', 'channel_user'])
+  const topUp = of('ledger_entry').find(({ ledger_entry: { kind } }) => kind === 'top_up')
+  assert.equal(topUp.ledger_entry.description, ada.word)
+  const { usage, ...counts } = last
+  const expected = { type: 'end_of_user', sessions: 4, images: 2, budgets: 2, tokens: 1 }
+  assert.deepEqual(counts, expected)
+  const calls = of('usage').reduce((sum, one) => sum + one.usage.model_calls, 0)
+  assert.ok(calls > 5 && calls === usage.model_calls)
   assert.ok(!text.includes(bob.word))
   const stored = of('stored').map(({ stored }) => stored)
   assert.ok(stored.some(({ kind }) => kind === 'secret'))
   assert.ok(stored.every((one) => !('value' in one) && !('body' in one)))
   const { data } = expectStatus(await call('GET', '/v1/audit-log?action=export_end_user'), 200)
   assert.deepEqual([data.length, data[0].target, data[0].details], [1, null, null])
+  expectStatus(await call('DELETE', ada.path), 204)
+  assert.deepEqual((await exported()).last.usage, usage)
 })

@@ -1,5 +1,6 @@
 import { deleteAnswers } from '../access/idempotency-keys.ts'
 import { atomically, type Db, type Statement } from '../database.ts'
+import { isOfEndUser } from './budgets.ts'
 
 const rowsAtOnce = 1_000
 
@@ -30,11 +31,7 @@ const ofEndUser: Statement = {
   text: `
 with d as (
   delete from budgets where id = any(array(
-    select id from budgets where org_id = $1 and (
-      subject_type = 'end_user' and subject_id = $2
-      or subject_type = 'channel_user' and split_part(subject_id, ' ', 1) || ' ' || split_part(subject_id, ' ', 2) || ' ' || $2 = subject_id
-    )
-    order by id for update
+    select id from budgets where org_id = $1 and ${isOfEndUser} order by id for update
   )) returning id
 ), l as (
   delete from budget_ledger where budget_id in (select id from d)

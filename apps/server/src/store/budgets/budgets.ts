@@ -96,6 +96,21 @@ export function listBudgets(
   return db.run<Budget>(list, [orgId, subject_type ?? null, subject_id ?? null, offset, limit])
 }
 
+/** SQL: true for a budget of an end user `$2`, also as a user of an agent channel. */
+export const isOfEndUser = `(
+  subject_type = 'end_user' and subject_id = $2
+  or subject_type = 'channel_user' and split_part(subject_id, ' ', 1) || ' ' || split_part(subject_id, ' ', 2) || ' ' || $2 = subject_id
+)`
+
+const listOfEndUser: Statement = {
+  name: 'budgets-of-end-user',
+  text: `select ${budgetColumns} from budgets b where org_id = $1 and ${isOfEndUser} order by created_at, id`,
+}
+
+/** Lists all budgets of an end user, deleted ones included, oldest first. */
+export const listBudgetsOfEndUser = (db: Db, orgId: string, user: string): Promise<Budget[]> =>
+  db.run<Budget>(listOfEndUser, [orgId, user])
+
 // A trigger sets the status that follows, and wakes the turns that wait for the budget.
 const change = statement(
   'update-budget',

@@ -123,7 +123,7 @@ export async function recordImageUse(
   await db.run(use, valuesOf(use, { orgId, sessionId: sessionId ?? null, user, ids }))
 }
 
-type ImageRow = Pick<
+export type ImageRow = Pick<
   ImageInfo,
   'id' | 'filename' | 'content_type' | 'size_bytes' | 'created_at'
 > & {
@@ -148,11 +148,40 @@ export async function listImages(
   orgId: string,
   { limit, offset }: { limit: number; offset: number },
 ): Promise<ImageInfo[]> {
-  const rows = await db.run<ImageRow>(list, [orgId, limit, offset])
-  return rows.map(({ hash: _, used_by: __, session_id, width, height, ...info }) => ({
-    ...info,
-    metadata: { width, height, ...(session_id !== null && { session_id }) },
-  }))
+  return (await db.run<ImageRow>(list, [orgId, limit, offset])).map(imageInfo)
+}
+
+/** An image as it is on the wire. */
+export const imageInfo = (row: ImageRow): ImageInfo => {
+  const { hash: _, used_by: __, session_id, width, height, ...info } = row
+  return { ...info, metadata: { width, height, ...(session_id !== null && { session_id }) } }
+}
+
+const imagesAtOnce = 100
+
+const ofEndUser: Statement = {
+  name: 'images-of-end-user',
+  text: `
+select ${columns} from images
+where org_id = $1 and id > $3 and (
+  used_by = $2 or session_id in (select s.id from sessions s where s.org_id = $1 and s.user_id = $2)
+)
+order by id limit ${imagesAtOnce}`,
+}
+
+/** Lists the images that a deletion of an end user deletes, in batches, oldest first. */
+export async function* imagesOfEndUser(
+  db: Db,
+  orgId: string,
+  user: string,
+): AsyncGenerator<ImageRow[]> {
+  let after = ''
+  let rows: ImageRow[]
+  do {
+    rows = await db.run<ImageRow>(ofEndUser, [orgId, user, after])
+    yield rows
+    after = rows.at(-1)?.id ?? ''
+  } while (rows.length === imagesAtOnce)
 }
 
 const byIds: Statement = {

@@ -7,9 +7,9 @@ export const endUserDocs = {
     tag: 'End users',
     summary: 'Export the data of an end user',
     description:
-      'Streams all data of an end user as JSON Lines: each session with its events, stored values and files with their content, then the tokens, and a last line with the type `end_of_user`, the number of each and the usage of all sessions. A response without that line is incomplete. Model calls (`llm.generation`) and the prompts of agents are left out, and of secrets only the names are in it. The audit log records the export without the id of the user.',
+      'Streams all data of an end user as JSON Lines: each session with its events, stored values and files with their content, then the images with their content, the budgets with their ledgers, the usage by day, agent and model, the tokens, and a last line with the type `end_of_user`, the number of each and the sum of the usage. Usage includes deleted sessions. A response without that line is incomplete. Model calls (`llm.generation`) and the prompts of agents are left out, and of secrets only the names are in it. The audit log records the export without the id of the user.',
     response:
-      '{"type":"end_user","version":1,"user":"customer-4711"}\n{"type":"session","version":1,"session":{…}}\n{"type":"event","event":{…}}\n{"type":"end","events":41,"stored":0,"files":1}\n{"type":"end_of_user","sessions":1,"tokens":0,"usage":{…}}\n',
+      '{"type":"end_user","version":1,"user":"customer-4711"}\n{"type":"session","version":1,"session":{…}}\n{"type":"event","event":{…}}\n{"type":"end","events":41,"stored":0,"files":1}\n{"type":"image","image":{…}}\n{"type":"budget","budget":{…}}\n{"type":"ledger_entry","ledger_entry":{…}}\n{"type":"usage","usage":{…}}\n{"type":"end_of_user","sessions":1,"images":1,"budgets":1,"tokens":0,"usage":{…}}\n',
     sample: `for await (const line of outlast.endUsers.export({ user: '${user}' })) {\n  console.log(line)\n}`,
   },
   delete_end_user: {

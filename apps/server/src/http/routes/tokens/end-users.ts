@@ -1,29 +1,15 @@
 import { Readable } from 'node:stream'
-import { DeletedEndUser, EndUserQuery, ErrorResponse, type TokenUsage } from '@outlast/contract'
-import { masked } from '../../../capabilities/masking.ts'
-import { addUsage } from '../../../runtime/log/usage.ts'
-import type { Node } from '../../../runtime/node.ts'
+import { DeletedEndUser, EndUserQuery, ErrorResponse } from '@outlast/contract'
 import { recordAudit } from '../../../store/access/audit-log.ts'
-import { endTokensOfEndUser, listUserTokens } from '../../../store/access/user-tokens.ts'
+import { endTokensOfEndUser } from '../../../store/access/user-tokens.ts'
 import { deleteBudgetsOfEndUser } from '../../../store/budgets/budget-deletion.ts'
 import { forgetUserInUsage } from '../../../store/budgets/usage-days.ts'
-import type { Db } from '../../../store/database.ts'
-import {
-  checkHolds,
-  deleteSessionsOfEndUser,
-  type EndUser,
-} from '../../../store/end-user-deletion.ts'
+import { checkHolds, deleteSessionsOfEndUser } from '../../../store/end-user-deletion.ts'
 import { deleteImagesOfEndUser } from '../../../store/files/images.ts'
-import { listStoredValues } from '../../../store/files/session-storage.ts'
-import { sessionsOfEndUser } from '../../../store/sessions/end-user-sessions.ts'
-import { findSequence } from '../../../store/sessions/messages.ts'
 import type { Api } from '../../core/api.ts'
 import { auditEntry } from '../../core/audit-entry.ts'
 import { auditExport } from '../../core/audit-records.ts'
-import { lineOf, linesOf } from '../sessions/exports.ts'
-
-/** Version of the line format, not of the server. */
-const version = 1
+import { endUserLines } from './end-user-export.ts'
 
 /** All data of one end user of the product, exported and deleted by one request each. */
 export function endUserRoutes({ app, node }: Api): void {
@@ -44,7 +30,7 @@ export function endUserRoutes({ app, node }: Api): void {
       await auditExport(request, db)
       reply.header('content-type', 'application/x-ndjson; charset=utf-8')
       reply.header('content-disposition', 'attachment; filename="end-user.jsonl"')
-      return reply.send(Readable.from(exportLines(node, db, endUser), { objectMode: false }))
+      return reply.send(Readable.from(endUserLines(node, db, endUser), { objectMode: false }))
     },
   })
 
@@ -77,34 +63,4 @@ export function endUserRoutes({ app, node }: Api): void {
       return { sessions, tokens }
     },
   })
-}
-
-/**
- * Yields the lines of an export. Model calls are left out: they contain the prompts of the agents.
- * Contract: throws when a session is deleted meanwhile: an incomplete export has no last line.
- */
-async function* exportLines(node: Node, db: Db, endUser: EndUser): AsyncGenerator<string> {
-  const { orgId, user } = endUser
-  yield lineOf({ type: 'end_user', version, user })
-  let usage: TokenUsage | undefined
-  let sessions = 0
-  for await (const batch of sessionsOfEndUser(db, endUser)) {
-    for (const session of batch) {
-      yield lineOf({ type: 'session', version, session: masked(node.capabilities, session) })
-      yield* sessionLines(db, orgId, session.id)
-      usage = addUsage(usage, session.usage ?? undefined)
-      sessions += 1
-    }
-  }
-  const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
-  const tokens = await listUserTokens(db, { orgId, user }, all)
-  yield tokens.map((token) => lineOf({ type: 'token', token })).join('')
-  yield lineOf({ type: 'end_of_user', sessions, tokens: tokens.length, usage: usage ?? null })
-}
-
-async function* sessionLines(db: Db, orgId: string, sessionId: string): AsyncGenerator<string> {
-  const upTo = (await findSequence(db, orgId, sessionId)) ?? 0
-  const values = await listStoredValues(db, orgId, sessionId)
-  yield values.map((value) => lineOf({ type: 'value', value })).join('')
-  yield* linesOf(db, { orgId, sessionId, upTo, withBytes: true, exclude: ['llm.generation'] })
 }
