@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { newClient } from './connect.ts'
 import { DatabaseUnusableError } from './unusable.ts'
 
-const waitMs = 10_000
+const waitMs = 15_000
 
 /**
  * Verifies that a connection is one session of PostgreSQL for its whole life.
@@ -11,10 +11,8 @@ const waitMs = 10_000
  * clients.
  */
 export async function checkPooler(url: string): Promise<void> {
-  const [one, two] = [
-    newClient(url, { query_timeout: waitMs }),
-    newClient(url, { query_timeout: waitMs }),
-  ]
+  const limits = { query_timeout: waitMs, connectionTimeoutMillis: waitMs }
+  const [one, two] = [newClient(url, limits), newClient(url, limits)]
   for (const client of [one, two]) client.on('error', () => {})
   try {
     await Promise.all([one.connect(), two.connect()])
