@@ -77,16 +77,30 @@ test('under `messages` callers see texts and states of turns, and no trace of to
 })
 
 test('text is streamed as it is written, under every visibility; thinking only under `full`', async (t) => {
+  // Written more slowly than any client reads, and cancelled.
+  const endless = Array.from({ length: 5_000 }, (_, n) => `word${n}`).join(' ')
+  const begin = async (visibility: string, step: ScriptStep, until: string) => {
+    const channel = await openChannel(server, { config: { visibility }, agent })
+    const id = await channel.create()
+    const stream = await channel.follow(t, id)
+    const script = scripted({ ...step, tokens_per_second: 20 })
+    expectStatus(await channel.say(id, script), 201)
+    await stream.event(until)
+    const live = [...stream.events]
+    await server.call('POST', `/v1/sessions/${id}/cancel`)
+    return live
+  }
   for (const visibility of ['messages', 'activity', 'full']) {
-    const { live } = await converse(t, { visibility }, [
-      { thinking: 'Hm.', text: 'One two three.' },
-    ])
+    const step = { thinking: 'Hm.', text: endless }
+    const live = await begin(visibility, step, 'output.message.delta')
     const deltas = of(live, 'output.message.delta').map(
       ({ data }) => (data as { delta: string }).delta,
     )
-    assert.equal(deltas.join(''), 'One two three.')
-    assert.equal(of(live, 'reason.thinking.delta').length > 0, visibility === 'full', visibility)
+    assert.ok(endless.startsWith(deltas.join('')), deltas.join(''))
+    if (visibility !== 'full') assert.deepEqual(of(live, 'reason.thinking.delta'), [])
   }
+  const live = await begin('full', { thinking: endless }, 'reason.thinking.delta')
+  assert.deepEqual(of(live, 'output.message.delta'), [])
 })
 
 test('under `activity` callers also see that a tool runs, without its name', async (t) => {
