@@ -352,7 +352,8 @@ test('a client that is gone before its stream begins counts as no open stream', 
 })
 
 test('a stalled client gets all events once it reads', async (t) => {
-  const { server, id } = await session(t)
+  // Longer than the turns take on a loaded machine: a client that reads nothing is disconnected then.
+  const { server, id } = await session(t, { SSE_STALL_MS: '600000' })
   const request = http.get(`${server.url}/v1/sessions/${id}/sse`)
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
   response.pause()
