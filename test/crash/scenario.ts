@@ -91,7 +91,8 @@ export async function postUntilAnswered(
     const headers = { 'idempotency-key': key }
     const answer = await node.call('POST', path, body, headers).catch(() => undefined)
     if (answer && answer.status < 300) return answer
-    if (answer && answer.status !== 503 && answer.body.code !== 'idempotency_in_progress') {
+    const isBusy = answer?.status === 503 || answer?.status === 429
+    if (answer && !isBusy && answer.body.code !== 'idempotency_in_progress') {
       throw new Error(`${path} was refused: ${JSON.stringify(answer.body)}`)
     }
     if (signal?.aborted) return undefined
