@@ -352,7 +352,7 @@ test('a client that is gone before its stream begins counts as no open stream', 
 })
 
 test('a stalled client gets all events once it reads', async (t) => {
-  // Longer than the turns take on a loaded machine: a client that reads nothing is disconnected then.
+  // A client that reads nothing for so long is disconnected: longer than the turns take.
   const { server, id } = await session(t, { SSE_STALL_MS: '600000' })
   const request = http.get(`${server.url}/v1/sessions/${id}/sse`)
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
