@@ -63,6 +63,16 @@ test('an owner never has more than its slots, and leaves the rest to others', as
   assert.deepEqual(begun, ['a', 'b', 'a'])
 })
 
+test('owners that leave room take no more slots than they leave free', async () => {
+  const { begun, start, endOne } = gated({ slots: 6, slotsEach: 4, leavesRoom: true })
+  for (const owner of ['a', 'a', 'a', 'a', 'b', 'b', 'b', 'c']) void start(owner)
+  assert.deepEqual(begun, ['a', 'a', 'a', 'b', 'b', 'c'])
+  await endOne()
+  assert.deepEqual(begun.slice(6), [], 'one is free, and both have more')
+  void start('d')
+  assert.deepEqual(begun.slice(6), ['d'])
+})
+
 test('refuses work when too much waits, of one owner or of all', async () => {
   const { start } = gated({ slots: 1, waitingMax: 2, waitingEachMax: 1 })
   void start('a')

@@ -2,6 +2,11 @@ export type ShareLimits = {
   /** Pieces of work that run at once, of all owners and of one. */
   slots: number
   slotsEach: number
+  /**
+   * True: an owner takes a slot only while more are free than it has. So a few owners whose work is
+   * slow leave slots for others.
+   */
+  leavesRoom?: boolean
   /** Slots in use by other work with priority. That work calls `serve` when it frees a slot. */
   heldByOthers?: () => number
   /** Pieces of work that wait for a slot, of all owners and of one. */
@@ -145,7 +150,8 @@ async function runIn<T>(slot: Slot | Promise<Slot>, work: () => Promise<T>): Pro
 }
 
 /** Tracks the slots in use and the recent slot time of each owner. */
-function createUses({ slots, slotsEach, heldByOthers = () => 0 }: ShareLimits, now: () => number) {
+function createUses(limits: ShareLimits, now: () => number) {
+  const { slots, slotsEach, leavesRoom = false, heldByOthers = () => 0 } = limits
   const uses = new Map<string, Use>()
   let used = 0
 
@@ -159,8 +165,11 @@ function createUses({ slots, slotsEach, heldByOthers = () => 0 }: ShareLimits, n
     return use
   }
 
-  const hasSlot = (owner: string) =>
-    used + heldByOthers() < slots && (uses.get(owner)?.running ?? 0) < slotsEach
+  function hasSlot(owner: string) {
+    const free = slots - used - heldByOthers()
+    const running = uses.get(owner)?.running ?? 0
+    return running < slotsEach && (leavesRoom ? running : 0) < free
+  }
 
   function forgetIdle() {
     for (const [owner, { running }] of uses) if (running === 0) uses.delete(owner)

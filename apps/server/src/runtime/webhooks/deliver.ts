@@ -24,6 +24,7 @@ const roundsMax = 2
 const limits = {
   slots: 64,
   slotsEach: 16,
+  leavesRoom: true,
   waitingMax: Number.POSITIVE_INFINITY,
   waitingEachMax: Number.POSITIVE_INFINITY,
 }
@@ -41,7 +42,7 @@ export type WebhookDeliveries = {
 
 /**
  * Sends due deliveries. Nodes share those of a webhook by their claims. Organizations share the
- * slots of a node, so that receivers that hang delay only deliveries of their own organization.
+ * slots of a node, and each leaves room for others, whose receivers may not hang.
  */
 export function startWebhooks(node: Node): WebhookDeliveries {
   /** The number of running loops by webhook. */
