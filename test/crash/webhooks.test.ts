@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { createTestDatabase, queryRows } from '../../apps/server/test/database.ts'
+import { createWebhook, startReceiver } from '../../apps/server/test/receiver.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createSession } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { type Cut, startPostgresProxy } from '../postgres-proxy.ts'
+import { startProcess } from '../process.ts'
+import { scopeOf } from './scenario.ts'
+
+const env = { PRIVATE_HOSTS_ALLOWED: 'webhook=127.0.0.1@*' }
+
+for (const { label, when, moment, requests } of [
+  { label: 'claim-webhook-deliveries', when: 'before', moment: 'before its claim', requests: 1 },
+  { label: 'claim-webhook-deliveries', when: 'after', moment: 'after its claim', requests: 1 },
+  { label: 'settle-webhook-deliveries', when: 'before', moment: 'after its request', requests: 2 },
+  { label: 'settle-webhook-deliveries', when: 'after', moment: 'after its outcome', requests: 1 },
+] as const) {
+  test(`a node killed ${moment}: the webhook is delivered under one id`, async (t) => {
+    const scope = scopeOf(t)
+    const databaseUrl = await createTestDatabase(scope)
+    const receiver = await startReceiver(scope)
+    const first = await startServer(scope, { databaseUrl, env })
+    await createWebhook(first, receiver.url, { events: ['session.created'] })
+    await first.stop()
+    const struck = Promise.withResolvers<void>()
+    const proxy = await startPostgresProxy(databaseUrl, {
+      onStatement: (name): Cut | undefined => (name === label ? { when, act } : undefined),
+    })
+    scope.after(proxy.close)
+    const dying = await startProcess({ ...env, DATABASE_URL: proxy.url })
+    scope.after(dying.crash)
+    function act() {
+      dying.child.kill('SIGKILL')
+      struck.resolve()
+    }
+    await createSession(dying)
+    await struck.promise
+    await startServer(scope, { databaseUrl, env })
+    // Another node need not wait for the lease of the claim.
+    await queryRows(
+      databaseUrl,
+      'update webhook_deliveries set due_at = now() where due_at > now()',
+    )
+    const delivery = await eventually(async () => {
+      const [row] = await queryRows<{ event_id: string; status: string }>(
+        databaseUrl,
+        'select event_id, status from webhook_deliveries',
+      )
+      return row?.status === 'delivered' ? row : undefined
+    })
+    assert.equal(receiver.received.length, requests)
+    assert.deepEqual([...new Set(receiver.received.map(({ id }) => id))], [delivery.event_id])
+  })
+}
