@@ -112,6 +112,7 @@ async function keptMessages(
   for await (const event of storedEvents(request, sessionId, { after, upTo: last })) {
     state = foldAgUi(state, event).state
     if (state.writing) ofRun.add(state.writing.id)
+    if (state.isOver) break
   }
   for (const { id } of state.messages) ofRun.add(plainId(id))
   const kept = history.filter(({ id }) => !ofRun.has(plainId(id)))
