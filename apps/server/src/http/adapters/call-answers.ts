@@ -29,6 +29,12 @@ export async function submitAnswers(
   await sendAll(results, (tool_results) => post('tool-results', { tool_results }))
 }
 
+const answeredCodes: readonly string[] = [
+  'approval_not_pending',
+  'question_not_waiting',
+  'tool_call_not_waiting',
+]
+
 type Send<T> = (answers: readonly T[]) => Promise<unknown>
 
 async function send<T>(answers: readonly T[], post: Send<T>) {
@@ -40,7 +46,7 @@ async function sendOrSkip<T>(answers: readonly T[], post: Send<T>): Promise<void
   try {
     await send(answers, post)
   } catch (error) {
-    if (!(error instanceof ApiError && error.status === 409)) throw error
+    if (!(error instanceof ApiError && answeredCodes.includes(error.code))) throw error
     if (answers.length > 1) for (const answer of answers) await sendOrSkip([answer], post)
   }
 }

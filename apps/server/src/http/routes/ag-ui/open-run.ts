@@ -2,13 +2,14 @@ import type { RunAgentInput, Session } from '@outlast/contract'
 import { resultMessageId } from '@outlast/contract/folds/ag-ui-messages'
 import type { FastifyRequest } from 'fastify'
 import type { Principal } from '../../../access/principal.ts'
-import { deleteRun, findRun, storeRun } from '../../../store/sessions/ag-ui-runs.ts'
+import { deleteRun, findRun, type StoredRun, storeRun } from '../../../store/sessions/ag-ui-runs.ts'
 import { findSequence } from '../../../store/sessions/messages.ts'
 import { submitAnswers } from '../../adapters/call-answers.ts'
 import { type FoundInput, inputFinder } from '../../adapters/find-input.ts'
 import type { InnerCalls } from '../../adapters/inner-calls.ts'
 import { findKeyedSession } from '../../adapters/keyed-session.ts'
 import { logReader } from '../../adapters/read-log.ts'
+import { retakeNow } from '../../adapters/retake.ts'
 import { listEvents } from '../../adapters/session-events.ts'
 import { answerTypes, type WaitingCalls, waitsNow } from '../../adapters/waiting-calls.ts'
 import type { Api } from '../../core/api.ts'
@@ -55,6 +56,7 @@ export async function openRun(
   ])
   if (known) {
     const { after_sequence: after, kind, message_id, answered } = known
+    if (kind === 'answers') await sendRest(given, { known, message })
     return opened(given, { after, kind, answered, messageId: message_id ?? undefined })
   }
   const answered = await sendAnswers(given)
@@ -175,6 +177,31 @@ async function sendAnswers(given: Given): Promise<OpenedRun | RefusedRun | undef
   return opened(given, begun)
 }
 
+/**
+ * Sends what the log lacks of a run of answers: its node may have ended before it sent all. Answers
+ * that the log has stay.
+ */
+async function sendRest(
+  given: Given,
+  { known, message }: { known: StoredRun; message: FoundInput | undefined },
+): Promise<void> {
+  const { node, request, input, session } = given
+  const { waiting } = await waitsIn(given)
+  const left = new Set(known.answered.filter((id) => waiting.has(id)))
+  if (left.size > 0) {
+    // A later call of the turn can have the id of one that was answered.
+    const range = { after: known.after_sequence, types: answerTypes }
+    await logReader({ node }, request)(session.id, range, ({ data }) => {
+      if ('tool_call_id' in data) left.delete(String(data.tool_call_id))
+      return left.size === 0
+    })
+  }
+  const open = new Map([...waiting].filter(([id]) => left.has(id)))
+  const answers = (input.resume ?? []).filter(({ interruptId }) => open.has(interruptId))
+  await submit(given, { answers, results: resultsOf(input.messages, open), waiting: open })
+  if (!message && runPartsOf(input).added.length > 0) await sendMessage(given)
+}
+
 async function cancelTurn(given: Given): Promise<OpenedRun> {
   const after = await sequenceOf(given)
   await given.calls.run('POST', `/v1/sessions/${given.session.id}/cancel`)
@@ -194,7 +221,8 @@ async function submit({ calls, session }: Given, { answers, results, waiting }: 
   const asked = answers.filter(isOf('input'))
   const questions = asked.length > 0 ? await questionsOf(calls, session.id) : new Map()
   const replies = asked.map((entry) => answersOf(entry, questions.get(entry.interruptId) ?? []))
-  await submitAnswers(calls, session.id, { decisions, replies, results })
+  const given = { decisions, replies, results }
+  await submitAnswers(calls, session.id, given, { skipAnswered: true })
 }
 
 /** The questions of each call that asks. */
@@ -263,8 +291,8 @@ async function findMessage({ node, request, session, input }: Given) {
 }
 
 /**
- * Runs a message of the session again: the client regenerates its answer, or has edited it. While
- * its turn runs, the client attaches to that.
+ * Runs a message of the session again: the client regenerates its answer, or has edited it. A
+ * repeat attaches, as does a client that asks for the latest answer while its turn runs.
  */
 async function takeAgain(
   given: Given,
@@ -273,17 +301,17 @@ async function takeAgain(
 ): Promise<OpenedRun> {
   const { calls, input, session } = given
   const { grants } = given.request.principal
-  const { id, content } = event.data.message
+  const { id, content, metadata } = event.data.message
   const wanted = messageRequest(input, [message], grants?.tool_results)
   const isEdited = JSON.stringify(wanted.message.content) !== JSON.stringify(content)
-  if (!isEdited && isLatest && session.status === 'active') {
+  const isRepeat = metadata?.run_id === input.runId
+  if (isRepeat || (!isEdited && isLatest && session.status === 'active')) {
     return opened(given, { after: event.sequence! - 1, kind: 'message', messageId: id })
   }
   // A token sends no facts: those of the message stay.
   const { context = grants ? undefined : [] } = wanted
   const body = { message_id: id, ...(isEdited && { message: wanted.message }), context }
-  type Taken = { session: Session; message: { id: string; sequence: number } }
-  const taken = await calls.run<Taken>('POST', `/v1/sessions/${session.id}/retake`, body)
+  const taken = await retakeNow(calls, session.id, body)
   const { id: messageId, sequence } = taken.message
   const begun = { after: sequence - 1, kind: 'message' as const, messageId }
   return { ...opened({ ...given, session: taken.session }, begun), isNew: true }
