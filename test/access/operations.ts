@@ -39,7 +39,7 @@ export type Operation = {
 
 /**
  * Paths of adapters: they speak the protocols of other clients, and what they do is checked by the
- * operations that they call. adapters.test.ts has their rules.
+ * operations that they call. adapters.test.ts has their rules, and openai.test.ts those of OpenAI.
  */
 const adapters = ['/v1/ai-sdk/', '/v1/ag-ui/', '/openai/']
 

@@ -28,6 +28,8 @@ export const browserHeaders = {
   'cross-origin-opener-policy': 'same-origin',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 }
+
+const isOfApi = (url: string) => url.startsWith('/v1/') || url.startsWith('/openai/v1/')
 const yearSeconds = 31_536_000
 
 /**
@@ -49,7 +51,7 @@ export function guardBrowsers(app: FastifyInstance, node: Node): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(always)
     reply.header('x-request-id', request.id)
-    if (request.url.startsWith('/v1/')) reply.header('cache-control', 'no-store')
+    if (isOfApi(request.url)) reply.header('cache-control', 'no-store')
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
       return done(new ApiError('invalid_request', 'the Host header is missing.'))
     }
