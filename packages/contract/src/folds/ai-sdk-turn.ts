@@ -12,8 +12,8 @@ import {
 } from './ai-sdk-reply.ts'
 
 export type FoldOptions = {
-  /** The turn to show: one that is known, or the one that answers a message. */
-  target: { turnId: string } | { messageId: string }
+  /** The turn to show: one that is known, the one that answers a message, or the next to begin. */
+  target: { turnId: string } | { messageId: string } | { isNext: true }
   version: AiSdkVersion
   /** Tools are parts of the type `tool-<name>`, not `dynamic-tool`. Default: false. */
   typedTools?: boolean
@@ -100,12 +100,14 @@ const turnOf = ({ context }: Event) => context.turn_id
 const isEnd = ({ type }: Event) => type === 'session.idled' || type === 'session.activated'
 
 /** The turn of a message is the one that begins, or ends unbegun, for it. */
-function targeted(fold: TurnFold, { context }: Event): TurnFold {
+function targeted(fold: TurnFold, { type, context }: Event): TurnFold {
   const { turnId, options } = fold
-  if (turnId !== undefined || !('messageId' in options.target)) return fold
-  if (context.turn_id === undefined) return fold
-  if (context.input_message_id !== options.target.messageId) return fold
-  return { ...fold, turnId: context.turn_id }
+  const { turn_id, input_message_id } = context
+  if (turnId !== undefined || turn_id === undefined) return fold
+  const { target } = options
+  const isTarget =
+    'messageId' in target ? input_message_id === target.messageId : type === 'session.activated'
+  return isTarget ? { ...fold, turnId: turn_id } : fold
 }
 
 type Step = readonly [TurnFold, UIChunk[]]

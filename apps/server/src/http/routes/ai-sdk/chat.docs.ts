@@ -40,7 +40,7 @@ export const aiSdkDocs = {
   resume_ai_sdk_chat: {
     tag: 'Front ends',
     summary: 'Resume the stream of a chat',
-    description: `Streams the message of the running turn from its beginning and continues live. A turn that ended in the last 30 seconds is streamed once more, so that none is missed between reading the messages and resuming. Otherwise, and while the session waits for a person, the response is 204.\n\nWith \`message_id\` the stream is that of one turn, however long ago it ended, so that a client continues a broken answer. It is 404 if the chat has no such message, for example since an earlier one was edited.${versions}`,
+    description: `Streams the message of the running turn from its beginning and continues live, or of the turn that waits to begin. A turn that ended in the last 30 seconds is streamed once more, so that none is missed between reading the messages and resuming. Otherwise, and while the session waits for a person, the response is 204.\n\nWith \`message_id\` the stream is that of one turn, however long ago it ended, so that a client continues a broken answer. It is 404 if the chat has no such message, for example since an earlier one was edited.${versions}`,
     sample: transport,
     response: stream,
   },

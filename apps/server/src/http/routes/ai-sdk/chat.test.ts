@@ -1,10 +1,11 @@
 /** Requests that the AI SDK's own client does not send. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { expectStatus } from '../../../../test/access.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
 import { createAgent, eventsOf, scripted } from '../../../../test/session.ts'
+import { eventually } from '../../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let path: string
@@ -140,6 +141,36 @@ test('a repeated message attaches to its own turn, or to the one that it has joi
   assert.deepEqual(await Promise.all(queued), ['Next.', 'Next.'])
   assert.equal(await textFor(next), 'Next.')
   assert.match(await textFor(joining), /^write_file returned/)
+})
+
+test('a page that loads while its turn waits for a slot gets the answer', async (t) => {
+  const busy = await startServer(t as TestContext, { env: { WORKER_SLOTS: '1' } })
+  const { id } = await createAgent(busy)
+  const chats = `/v1/ai-sdk/agents/${id}/chat`
+  const post = async (chat: string, text: string) => {
+    const messages = [user(text, crypto.randomUUID())]
+    return textOf(expectStatus(await busy.call('POST', chats, { id: chat, messages }), 200))
+  }
+  const list = async (chat: string) =>
+    expectStatus(await busy.call('GET', `${chats}/${chat}/messages`), 200)
+  assert.equal(await post('waits', scripted({ text: 'Earlier.' })), 'Earlier.')
+  const long = post('busy', scripted({ text: 'word '.repeat(2_000), tokens_per_second: 5 }))
+  await eventually(async () => (await list('busy')).messages.length === 2)
+  const waiting = ['new', 'waits']
+  const sent = waiting.map((chat) => post(chat, scripted({ text: `For ${chat}.` })))
+  const streams: Response[] = []
+  for (const chat of waiting) {
+    await eventually(async () => (await list(chat)).status === 'active')
+    streams.push(await fetch(`${busy.url}${chats}/${chat}/stream`))
+  }
+  expectStatus(await busy.call('POST', `${chats}/busy/stop`), 202)
+  await long
+  const expected = ['For new.', 'For waits.']
+  assert.deepEqual(await Promise.all(sent), expected)
+  assert.deepEqual(
+    await Promise.all(streams.map(async (one) => textOf(await one.text()))),
+    expected,
+  )
 })
 
 test('bounds files: images up to the limit of a message, small text, no other types', async () => {

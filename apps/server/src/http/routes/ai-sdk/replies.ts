@@ -1,7 +1,9 @@
 /** Finds the turn whose events answer a request. */
+import type { EventType, Session } from '@outlast/contract'
 import type { FoldOptions } from '@outlast/contract/folds/ai-sdk'
 import { ApiError } from '../../../errors.ts'
 import type { FoundInput } from '../../adapters/find-input.ts'
+import { listEvents } from '../../adapters/session-events.ts'
 import {
   attachTo,
   type Chat,
@@ -112,14 +114,38 @@ export async function findNamed(chat: Chat, messageId: string): Promise<Reply> {
   return replyTo(chat, session.id, sentInput(input.event))
 }
 
-/** Finds the turn that runs, or whose end a client may have missed. */
+/** Finds the turn that runs or is about to begin, or whose end a client may have missed. */
 export async function findRunning(chat: Chat): Promise<Reply | undefined> {
   const session = await findSession(chat)
-  const start = session && (await findLastTurn(chat, session.id))
-  if (!start) return undefined
-  const begun = await begunTurn(chat, session.id, start)
-  const { isOver, isParked, at } = begun.snapshot
+  if (!session) return undefined
+  const start = await findLastTurn(chat, session.id)
+  const last = start && (await begunTurn(chat, session.id, start))
+  const next = session.status === 'active' ? await findNext(chat, session, last) : undefined
+  if (next || !last) return next
+  const { isOver, isParked, at } = last.snapshot
   const isRecent = at !== undefined && Date.now() - Date.parse(at) < recentMs
   if ((isOver || isParked) && !isRecent) return undefined
-  return showTurn(chat, session.id, begun)
+  return showTurn(chat, session.id, last)
 }
+
+/** Finds the turn that waits to begin, for example for a node with room. */
+async function findNext(
+  chat: Chat,
+  { id }: Session,
+  last: BegunTurn | undefined,
+): Promise<Reply | undefined> {
+  const { isOver = true, endedAt = 0, sequence = 0 } = last?.snapshot ?? {}
+  if (!isOver && endedAt === 0) return undefined
+  const [idled] = await latest(chat, id, 'session.idled')
+  const [input] = await latest(chat, id, 'input.message')
+  // A turn that was cancelled for a message has its end when the turn of that message begins.
+  if (!isOver && (input?.sequence ?? 0) < endedAt) return undefined
+  // Read last: the session is active after the end that was read.
+  const now = await findSession(chat)
+  if (now?.id !== id || now.status !== 'active') return undefined
+  const after = Math.max(sequence, idled?.sequence ?? 0)
+  return { sessionId: id, after, fold: { ...formOf(chat), target: { isNext: true } } }
+}
+
+const latest = (chat: Chat, sessionId: string, types: EventType) =>
+  listEvents(chat.calls, sessionId, { types, order_desc: true, limit: 1 })
