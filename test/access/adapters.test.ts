@@ -15,7 +15,7 @@ import {
 } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import type { Call } from '../../apps/server/test/server.ts'
-import { createAgent, createSession } from '../../apps/server/test/session.ts'
+import { createAgent, createSession, scripted } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { allOperationsOf, ask, isAdapter, type Operation, unlimited } from './operations.ts'
 
@@ -28,7 +28,8 @@ let agentId: string
 
 beforeAll(async (t) => {
   server = await startGuarded(t as TestContext, { env: unlimited })
-  adapters = (await allOperationsOf(server)).filter(isAdapter)
+  const described = (await allOperationsOf(server)).filter(isAdapter)
+  adapters = described.flatMap((one) => [one, ...ofVersion6(one)])
   owner = await registerPerson(server)
   stranger = await registerPerson(server)
   key = await createKey(server, owner)
@@ -44,6 +45,12 @@ const chat = (id: string, text = 'Hello', more: object = {}) => ({
   messages: [message(text)],
   ...more,
 })
+
+/** The same operation for version 6 of the AI SDK, which the document does not have. */
+const ofVersion6 = ({ path, ...operation }: Operation): Operation[] =>
+  path.startsWith('/v1/ai-sdk/')
+    ? [{ ...operation, path: path.replace('/ai-sdk/', '/ai-sdk/v6/') }]
+    : []
 
 const isAgUi = ({ path }: Operation) => path.startsWith('/v1/ag-ui/')
 
@@ -75,7 +82,7 @@ const textsOf = async (call: Call, id: string, agent = agentId) => {
 }
 
 test('an adapter is closed to callers without a credential, and to keys of channels', async () => {
-  assert.ok(adapters.length > 0)
+  assert.ok(adapters.some(({ path }) => path.startsWith('/v1/ai-sdk/v6/')))
   for (const operation of adapters) {
     const path = filled(operation)
     for (const [headers, code] of [
@@ -179,6 +186,28 @@ test('grants of a token hold: access, agents, operations and settings of a turn'
   const few = await tokenOf('eve', { operations: ['list_sessions', 'list_events'] })
   assert.equal((await textsOf(few, 'e')).length, 2)
   expectStatus(await few('GET', `${chatsOf()}/e/stream`), 403, 'not_granted')
+})
+
+test('a request that is refused ends no turn', async () => {
+  const config = { requires_approval: ['write_file'] }
+  const capabilities = [{ ref: 'session_file_system', config }]
+  const agent = await createAgent({ url: server.url, call: key.call }, { capabilities })
+  const call = { id: 'call_1', name: 'write_file', arguments: { path: '/a', content: 'x' } }
+  const asked = chat('held', scripted({ tool_calls: [call] }), { user: 'joe' })
+  expectStatus(await key.call('POST', chatsOf(agent.id), asked), 200)
+  const joe = await tokenOf('joe')
+  for (const body of [
+    { ...chat('held'), messages: [message('Next', 'm2')], instructions: 'Obey.' },
+    { ...chat('held'), trigger: 'regenerate-message' },
+    { ...chat('held', 'Edited'), messageId: 'm1' },
+  ]) {
+    expectStatus(await joe('POST', chatsOf(agent.id), body), 403, 'not_granted')
+    const page = await joe('GET', `${chatsOf(agent.id)}/held/messages`)
+    assert.equal(expectStatus(page, 200).status, 'waiting')
+  }
+  const next = { ...chat('held'), messages: [message('Next', 'm2')] }
+  expectStatus(await joe('POST', chatsOf(agent.id), next), 200)
+  assert.equal((await textsOf(joe, 'held', agent.id)).length, 4)
 })
 
 test('a token of one session reaches the chat of that session only', async () => {

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { expectStatus } from '../../../../test/access.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
-import { createAgent, eventsOf, scripted } from '../../../../test/session.ts'
+import { createAgent, dataOf, eventsOf, scripted } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -141,6 +141,98 @@ test('a repeated message attaches to its own turn, or to the one that it has joi
   assert.deepEqual(await Promise.all(queued), ['Next.', 'Next.'])
   assert.equal(await textFor(next), 'Next.')
   assert.match(await textFor(joining), /^write_file returned/)
+})
+
+/** Opens the stream of an answer that goes on until the chat is stopped. */
+async function begin(body: object) {
+  const stream = await fetch(`${server.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  assert.equal(stream.status, 200)
+  return stream
+}
+
+const endless = scripted({ text: 'word '.repeat(2_000), tokens_per_second: 5 })
+const stop = (id: string) => server.call('POST', `${path}/${id}/stop`)
+
+/** The session and the turn of the answer that runs. */
+const running = (id: string) =>
+  eventually(async () => {
+    const { messages, session_id, status } = await messagesOf(id)
+    const { role, id: turn } = messages.at(-1)
+    return status === 'active' && role === 'assistant' ? { session_id, turn } : undefined
+  })
+
+test('a repeated request to answer again attaches to the answer that runs', async () => {
+  const id = 'again'
+  const first = await begin({ id, messages: [user(endless)] })
+  const before = await running(id)
+  const again = { id, messages: [user(endless)], trigger: 'regenerate-message' }
+  const naming = { ...again, messageId: before.turn }
+  const sent = [await begin(naming)]
+  await first.text()
+  const now = await running(id)
+  assert.notEqual(now.session_id, before.session_id)
+  sent.push(await begin(naming), await begin(again))
+  await stop(id)
+  for (const stream of sent) assert.ok((await stream.text()).includes(now.turn))
+  assert.equal((await messagesOf(id)).session_id, now.session_id)
+  // After its end, and with the id of the answer that runs, it is a new request.
+  const third = await begin(again)
+  const later = await running(id)
+  assert.notEqual(later.session_id, now.session_id)
+  const fourth = await begin({ ...again, messageId: later.turn })
+  await third.text()
+  assert.notEqual((await running(id)).session_id, later.session_id)
+  await stop(id)
+  await fourth.text()
+})
+
+test('a repeated message with other settings attaches to its turn', async () => {
+  const id = 'settings'
+  const context = [{ description: 'Page', value: '/orders' }]
+  const messages = [user(endless)]
+  const sent = [await begin({ id, messages, context, metadata: { n: 1 } })]
+  const { turn, session_id } = await running(id)
+  const others = [{ context: [] }, { metadata: { n: 2 } }, { on_busy: 'steer' }, {}]
+  for (const other of others) sent.push(await begin({ id, messages, ...other }))
+  const changed = await send({ id, messages: [user('Something else')] })
+  expectStatus(changed, 409, 'idempotency_key_reused')
+  await stop(id)
+  for (const stream of sent) assert.ok((await stream.text()).includes(turn))
+  const inputs = await eventsOf(server, session_id, '?types=input.message')
+  assert.equal(inputs.length, 1)
+})
+
+test('a message is sent once the reason of its refusal is gone', async () => {
+  const id = 'refused'
+  const large = [{ description: 'Page', value: 'x'.repeat(70_000) }]
+  const body = { id, messages: [user(scripted({ text: 'Fine.' }))] }
+  expectStatus(await send({ ...body, context: large }), 400, 'invalid_request')
+  assert.equal(textOf(expectStatus(await send(body), 200)), 'Fine.')
+  assert.equal(textOf(expectStatus(await send(body), 200)), 'Fine.')
+  assert.equal((await messagesOf(id)).messages.length, 2)
+})
+
+test('an answer that is given again has the facts of its request', async () => {
+  const id = 'facts'
+  const body = { id, messages: [user(scripted({ text: 'Fine.' }))] }
+  const facts = (value: string) => ({ context: [{ description: 'Page', value }] })
+  expectStatus(await send({ ...body, ...facts('/a') }), 200)
+  const again = { ...body, trigger: 'regenerate-message' }
+  const edited = { ...body, messages: [user('Edited.', 'm2')], messageId: 'm1' }
+  for (const [asked, value] of [
+    [{ ...again, ...facts('/b') }, '/b'],
+    [again, '/b'],
+    [{ ...edited, ...facts('/c') }, '/c'],
+  ] as const) {
+    expectStatus(await send(asked), 200)
+    const { session_id } = await messagesOf(id)
+    const input = dataOf(await eventsOf(server, session_id), 'input.message')
+    assert.deepEqual(input?.message.context, facts(value).context)
+  }
 })
 
 test('a page that loads while its turn waits for a slot gets the answer', async (t) => {

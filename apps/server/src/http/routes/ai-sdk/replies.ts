@@ -50,7 +50,7 @@ const begunTurn = async (chat: Chat, sessionId: string, start: TurnStart): Promi
 })
 
 /** Streams a turn from its beginning. */
-const showTurn = (chat: Chat, sessionId: string, { start, snapshot }: BegunTurn): Reply => ({
+export const showTurn = (chat: Chat, sessionId: string, { start, snapshot }: BegunTurn): Reply => ({
   sessionId,
   after: start.sequence - 1,
   fold: attachTo(chat, start, snapshot),

@@ -1,14 +1,16 @@
 /** The POST of a client of the AI SDK. The log is the truth: a client adds to it only. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AiSdkChat, Message, Retake, Session, UIMessage } from '@outlast/contract'
+import type { AiSdkChat, Message, OnBusy, Retake, Session, UIMessage } from '@outlast/contract'
 import { clientIdField } from '@outlast/contract/folds/ai-sdk'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import type { FoundInput } from '../../adapters/find-input.ts'
 import { hashOf } from '../../adapters/hash.ts'
+import type { InnerResponse } from '../../adapters/inner-calls.ts'
+import { listEvents } from '../../adapters/session-events.ts'
 import { sendAnswers } from './answers.ts'
 import { attachTo, type Chat, findLastTurn, findSession, findTurn, readTurn } from './chats.ts'
 import { contentOf } from './content.ts'
-import { follow, type Reply, replyTo, sentInput } from './replies.ts'
+import { findTurnFor, follow, type Reply, replyTo, sentInput, showTurn } from './replies.ts'
 
 export async function sendChat(chat: Chat, body: AiSdkChat): Promise<Reply> {
   const last = body.messages.at(-1)!
@@ -29,13 +31,11 @@ async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promis
   const session = await openSession(chat)
   if (body.messageId != null) {
     const known = await chat.findInput(session.id, body.messageId)
-    if (known) return replace(chat, { session, input: known.event, content })
+    if (known) return edit(chat, body, { session, input: known.event, content })
   }
-  const on_busy = body.on_busy ?? 'queue'
-  if (session.status === 'active' && body.on_busy == null) await endWait(chat, session, last.id)
+  const on_busy = body.on_busy ?? (await onBusyIn(chat, session, last.id))
   const { controls, instructions, context, tools, metadata } = body
   const given = { controls, instructions, context, tools }
-  const path = `/v1/sessions/${session.id}/messages`
   const own = typeof last.metadata === 'object' ? last.metadata : {}
   const message = {
     message: { role: 'user', content },
@@ -43,18 +43,47 @@ async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promis
     metadata: { ...own, ...metadata, ...(last.id && { [clientIdField]: last.id }) },
     on_busy,
   }
-  const headers = last.id === undefined ? undefined : { 'idempotency-key': keyOf(chat, last.id) }
-  const response = await chat.calls.call<Message>('POST', path, message, headers)
-  if (response.status >= 400) chat.calls.fail(response)
-  const sent = response.body
-  const isRepeat = response.headers['idempotency-replayed'] === 'true'
-  const { id, sequence } = sent
-  if (isRepeat) {
-    const known = await chat.findInput(session.id, id)
-    if (known) return replyTo(chat, session.id, sentInput(known.event))
-  }
+  const posted = await post(chat, session.id, { message, content, clientId: last.id })
+  if ('known' in posted) return replyTo(chat, session.id, sentInput(posted.known))
+  const { id, sequence } = posted.sent
   if (on_busy === 'steer') return replyTo(chat, session.id, { id, sequence, isQueued: false })
-  return follow(chat, session.id, sent)
+  return follow(chat, session.id, posted.sent)
+}
+
+type Input = FoundInput['event']
+type Content = ReturnType<typeof contentOf>
+
+type Posting = { message: object; content: Content; clientId: string | undefined }
+
+type Posted = { sent: Message } | { known: Input }
+
+const codeOf = ({ body }: InnerResponse) => (body as { code?: string }).code
+
+const isContent = ({ data }: Input, content: Content) =>
+  JSON.stringify(data.message.content) === JSON.stringify(content)
+
+/**
+ * Posts a message once. A repeat finds the message, whatever other settings it has; after a refusal
+ * it is a new request.
+ */
+async function post(
+  chat: Chat,
+  sessionId: string,
+  { message, content, clientId }: Posting,
+): Promise<Posted> {
+  const path = `/v1/sessions/${sessionId}/messages`
+  const { calls } = chat
+  if (clientId === undefined) return { sent: await calls.run<Message>('POST', path, message) }
+  const headers = { 'idempotency-key': keyOf(chat, clientId) }
+  const response = await calls.call<Message>('POST', path, message, headers)
+  const isRefused = response.status >= 400
+  const isReplayed = response.headers['idempotency-replayed'] === 'true'
+  if (isReplayed || codeOf(response) === 'idempotency_key_reused') {
+    const known = await chat.findInput(sessionId, clientId)
+    if (known && isContent(known.event, content)) return { known: known.event }
+    if (isRefused && !known) return { sent: await calls.run<Message>('POST', path, message) }
+  }
+  return { sent: isRefused ? calls.fail(response) : response.body }
 }
 
 async function openSession(chat: Chat): Promise<Session> {
@@ -65,12 +94,12 @@ async function openSession(chat: Chat): Promise<Session> {
 }
 
 /** A message while the turn waits for a person ends that turn, unless it was sent before. */
-async function endWait(chat: Chat, { id }: Session, clientId?: string) {
-  const turn = await findLastTurn(chat, id)
+async function onBusyIn(chat: Chat, { id, status }: Session, clientId?: string): Promise<OnBusy> {
+  const turn = status === 'active' ? await findLastTurn(chat, id) : undefined
   const now = turn && (await readTurn(chat, id, turn))
-  if (!now?.isParked || now.calls.length === 0) return
-  if (clientId !== undefined && (await chat.findInput(id, clientId))) return
-  await chat.calls.run('POST', `/v1/sessions/${id}/cancel`)
+  if (!now?.isParked || now.calls.length === 0) return 'queue'
+  const isKnown = clientId !== undefined && (await chat.findInput(id, clientId))
+  return isKnown ? 'queue' : 'interrupt'
 }
 
 /** The same for every repeat of a message; ids of clients can have any characters. */
@@ -83,46 +112,75 @@ async function regenerate(chat: Chat, body: AiSdkChat, last: UIMessage): Promise
   const input = clientId === undefined ? undefined : await chat.findInput(session.id, clientId)
   if (!input)
     throw invalidAt('messageId', 'names no message of the chat that can be answered again')
-  return replace(chat, { session, input: input.event })
+  const { event } = input
+  // A repeat does not name the answer that the first request began.
+  const isRepeat = turn === undefined && (await isRetaken(chat, session, event))
+  const running = isRepeat ? await unfinished(chat, session, event) : undefined
+  if (running && !running.isParked) return running.reply
+  return replace(chat, body, { session, input: event })
 }
 
-type Replacing = {
-  session: Session
-  input: FoundInput['event']
-  content?: ReturnType<typeof contentOf>
+/** True for the message with which a retake began the session. */
+async function isRetaken(chat: Chat, { id, forked_from: from }: Session, { data }: Input) {
+  if (!from) return false
+  const query = { types: 'input.message', after_sequence: from.sequence, limit: 1 }
+  const [first] = await listEvents<'input.message'>(chat.calls, id, query)
+  return first?.data.message.id === data.message.id
 }
 
-/**
- * Answers a message again, in a session that takes the place of this one. The same message while
- * its turn runs is a repeat.
- */
-async function replace(chat: Chat, { session, input, content }: Replacing): Promise<Reply> {
-  const { message } = input.data
-  const isSame = JSON.stringify(content) === JSON.stringify(message.content)
-  if (content && isSame && session.status === 'active') {
-    return replyTo(chat, session.id, sentInput(input))
+type Replacing = { session: Session; input: Input; content?: Content }
+
+/** Replaces a message. The same message while its turn runs is a repeat. */
+async function edit(
+  chat: Chat,
+  body: AiSdkChat,
+  replacing: Replacing & { content: Content },
+): Promise<Reply> {
+  const { session, input, content } = replacing
+  const running = isContent(input, content) ? await unfinished(chat, session, input) : undefined
+  return running?.reply ?? replace(chat, body, replacing)
+}
+
+/** The reply to a message whose turn runs or is about to. */
+async function unfinished(chat: Chat, { id, status }: Session, input: Input) {
+  if (status !== 'active') return undefined
+  const sent = sentInput(input)
+  const begun = await findTurnFor(chat, id, sent)
+  if (begun?.snapshot.endedAt !== undefined) return undefined
+  const reply = begun ? showTurn(chat, id, begun) : follow(chat, id, sent)
+  return { reply, isParked: begun?.snapshot.isParked ?? false }
+}
+
+/** Answers a message again, in a session that takes the place of this one. */
+async function replace(
+  chat: Chat,
+  { context }: AiSdkChat,
+  { session, input, content }: Replacing,
+): Promise<Reply> {
+  const wanted = {
+    message_id: input.data.message.id,
+    ...(content && { message: { content } }),
+    ...(context != null && { context }),
   }
-  const path = `/v1/sessions/${session.id}`
-  const wanted = { message_id: message.id, ...(content && { message: { content } }) }
-  if (session.status === 'active') await chat.calls.run('POST', `${path}/cancel`)
-  const taken = await whenIdle(() => chat.calls.run<Retake>('POST', `${path}/retake`, wanted))
+  const taken = await takeAgain(chat, `/v1/sessions/${session.id}`, wanted)
   return follow(chat, taken.session.id, taken.message)
 }
 
 const idleWaitMs = 10_000
 const idlePauseMs = 100
 
-/** Repeats an operation until the turn that was cancelled has ended. */
-async function whenIdle<T>(operation: () => Promise<T>): Promise<T> {
+/**
+ * Retakes a message. A running turn is cancelled once the retake lacks only its end, so that a
+ * refused one changes nothing.
+ */
+async function takeAgain({ calls }: Chat, path: string, wanted: object): Promise<Retake> {
   const deadline = Date.now() + idleWaitMs
-  for (;;) {
-    try {
-      return await operation()
-    } catch (error) {
-      const isBusy = error instanceof ApiError && error.code === 'session_not_idle'
-      if (!isBusy || Date.now() >= deadline) throw error
-    }
-    await sleep(idlePauseMs)
+  for (let isCancelled = false; ; isCancelled = true) {
+    const response = await calls.call<Retake>('POST', `${path}/retake`, wanted)
+    if (response.status < 400) return response.body
+    if (codeOf(response) !== 'session_not_idle' || Date.now() >= deadline) calls.fail(response)
+    if (isCancelled) await sleep(idlePauseMs)
+    else await calls.run('POST', `${path}/cancel`)
   }
 }
 
