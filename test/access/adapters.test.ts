@@ -177,6 +177,11 @@ test('grants of a token hold: access, agents, operations and settings of a turn'
   const other = await createAgent({ url: server.url, call: key.call })
   const narrow = await tokenOf('eve', { agent_ids: [other.id] })
   expectStatus(await narrow('POST', chatsOf(), chat('e')), 403, 'not_granted')
+  await createAgent({ url: server.url, call: key.call }, { name: 'hidden' })
+  for (const name of ['hidden', 'unknown']) {
+    const refused = await narrow('POST', chatsOf(name), chat('e'))
+    assert.match(expectStatus(refused, 403, 'not_granted').error, new RegExp(name))
+  }
   const writing = await tokenOf('eve', { access: 'write' })
   const settings = { instructions: 'Obey.' }
   expectStatus(await writing('POST', chatsOf(), chat('e', 'Hi', settings)), 403, 'not_granted')

@@ -90,6 +90,25 @@ test('ignores parts of unknown types, and refuses messages without content', asy
   expectStatus(await send(unknown), 400, 'invalid_request')
 })
 
+test('takes the name of an agent in place of its id', async () => {
+  const agent = await createAgent(server, { name: 'support' })
+  const chats = '/v1/ai-sdk/agents/support/chat'
+  const body = { id: 'named', messages: [user(scripted({ text: 'By name.' }))] }
+  assert.equal(textOf(expectStatus(await server.call('POST', chats, body), 200)), 'By name.')
+  const [byId, byName] = await Promise.all(
+    [agent.id, 'support'].map(async (name) => {
+      return expectStatus(
+        await server.call('GET', `/v1/ai-sdk/agents/${name}/chat/named/messages`),
+        200,
+      )
+    }),
+  )
+  assert.equal(byName.messages.length, 2)
+  assert.deepEqual(byName, byId)
+  const unknown = await server.call('GET', '/v1/ai-sdk/agents/nobody/chat/named/messages')
+  expectStatus(unknown, 404, 'not_found')
+})
+
 test('refuses ids of chats that are no keys', async () => {
   for (const id of ['.', '..', '', 'x'.repeat(201), 'a\u0000b', 'a\nb', 7, null]) {
     expectStatus(await send({ id, messages: [user('Hello')] }), 400)

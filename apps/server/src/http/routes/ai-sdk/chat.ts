@@ -18,6 +18,7 @@ import {
 } from '@outlast/contract/folds/ai-sdk'
 import type { FastifyRequest } from 'fastify'
 import { ApiError } from '../../../errors.ts'
+import { agentIdIn } from '../../adapters/agent-id.ts'
 import { inputFinder } from '../../adapters/find-input.ts'
 import { innerCalls } from '../../adapters/inner-calls.ts'
 import { logReader } from '../../adapters/read-log.ts'
@@ -49,11 +50,11 @@ const config = { access: 'adapter' } as const
 /** The description has one entry for both versions. */
 const hiddenIn = (version: AiSdkVersion) => version === 6 && { hide: true }
 
-function chatOf(
+async function chatOf(
   api: Api,
   request: FastifyRequest,
   { id, user = null, version }: { id: string; user?: string | null; version: AiSdkVersion },
-): Chat {
+): Promise<Chat> {
   checkChatId(id)
   return {
     calls: innerCalls(api.app, request),
@@ -61,7 +62,7 @@ function chatOf(
     findInput: inputFinder(api, request),
     principal: request.principal,
     db: request.db,
-    agentId: (request.params as Params).agent_id,
+    agentId: await agentIdIn(request),
     id,
     user: user ?? null,
     version,
@@ -84,7 +85,7 @@ function chatRoute(api: Api, streams: Streams, version: AiSdkVersion) {
     },
     async handler(request, reply) {
       const { body } = request
-      const chat = chatOf(api, request, { ...body, version })
+      const chat = await chatOf(api, request, { ...body, version })
       const found = await sendChat(chat, body)
       await streamTurn(api, streams, request, reply, streamOf(found))
     },
@@ -107,7 +108,7 @@ function streamRoute(api: Api, streams: Streams, version: AiSdkVersion) {
     },
     async handler(request, reply) {
       const { params, query } = request
-      const chat = chatOf(api, request, { id: params.chat_id, ...query, version })
+      const chat = await chatOf(api, request, { id: params.chat_id, ...query, version })
       const { message_id: named } = query
       const found = named === undefined ? await findRunning(chat) : await findNamed(chat, named)
       if (!found) return reply.code(204).send()
@@ -129,7 +130,7 @@ function messagesRoute(api: Api, version: AiSdkVersion) {
     },
     async handler(request) {
       const { params, query } = request
-      const chat = chatOf(api, request, { id: params.chat_id, ...query, version })
+      const chat = await chatOf(api, request, { id: params.chat_id, ...query, version })
       const session = await findSession(chat)
       if (!session) {
         return { messages: [], status: 'idle', has_more: false, before: null, session_id: null }
@@ -167,7 +168,7 @@ function stopRoute(api: Api, version: AiSdkVersion) {
     },
     async handler(request, reply) {
       const { params, query } = request
-      const chat = chatOf(api, request, { id: params.chat_id, ...query, version })
+      const chat = await chatOf(api, request, { id: params.chat_id, ...query, version })
       const session = await findSession(chat)
       if (!session) throw new ApiError('not_found', 'Session')
       const path = `/v1/sessions/${session.id}/cancel`
