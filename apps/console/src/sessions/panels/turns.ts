@@ -7,6 +7,7 @@ import {
   type TurnSteps,
   turnStepsOf,
 } from '@outlast/sdk'
+import { failedExitCode } from '../tools/failed-command.ts'
 
 /** `retry` and `takeover`: attempts that were restarted on the same or on another node. */
 export type SpanKind = 'wait' | 'model' | 'tool' | 'summary' | 'retry' | 'takeover'
@@ -19,6 +20,7 @@ export type Span = {
   startMs: number
   /** Undefined while it runs. */
   endMs: number | undefined
+  hasFailed: boolean
   /** Error message of a failed step. */
   error?: string | undefined
   /** Facts for the details line. */
@@ -150,7 +152,9 @@ function spanOf(turn: TurnSteps, step: TurnStep, at: number): Span {
       : { usage: undefined, generation: undefined }),
     startMs: timeOf(began),
     endMs: times.length > 0 ? Math.min(...times) : undefined,
-    ...(broke ? { details: [brokenOff[broke], ...codesOf(broke, code)] } : outcomeOf(turn, step)),
+    ...(broke
+      ? { details: [brokenOff[broke], ...codesOf(broke, code)], hasFailed: false }
+      : outcomeOf(turn, step)),
   }
 }
 
@@ -184,32 +188,43 @@ function nameOf(step: TurnStep): string {
 }
 
 /** Returns the outcome of a step. A cancelled turn may end before its running steps. */
-function outcomeOf(turn: TurnSteps, step: TurnStep): Pick<Span, 'details' | 'error'> {
+function outcomeOf(turn: TurnSteps, step: TurnStep): StepOutcome {
   const { ended } = step
   switch (ended?.type) {
     case 'llm.generation':
       return generationOf(ended)
     case 'tool.approval_resolved':
-      return { details: [ended.data.decision] }
+      return { details: [ended.data.decision], hasFailed: false }
     case 'tool.input_resolved':
-      return { details: [ended.data.status.replace('_', ' ')] }
+      return { details: [ended.data.status.replace('_', ' ')], hasFailed: false }
     case 'tool.completed': {
-      const { success, error, status } = ended.data
       const isLate = turn.ended && sequenceOf(ended) > sequenceOf(turn.ended)
-      return { details: [], ...(!success && !isLate && { error: error ?? status }) }
+      return isLate ? { details: [], hasFailed: false } : callOutcomeOf(callOf(step), ended)
     }
     default:
-      return { details: [] }
+      return { details: [], hasFailed: false }
   }
+}
+
+type StepOutcome = Pick<Span, 'details' | 'hasFailed' | 'error'>
+type Completed = Extract<NonNullable<TurnStep['ended']>, { type: 'tool.completed' }>
+
+/** A command that failed is a failed step, although its call has a result. */
+function callOutcomeOf(call: ToolCall | undefined, { data }: Completed): StepOutcome {
+  const { success, error, status, result } = data
+  if (!success) return { details: [], hasFailed: true, error: error ?? status }
+  const code = call && failedExitCode({ arguments: call.arguments, result: result ?? undefined })
+  return { details: code ? [`exit code ${code}`] : [], hasFailed: code !== undefined }
 }
 
 type Generated = NonNullable<Extract<TurnStep, { kind: 'model' }>['ended']>
 
-function generationOf({ data: { metadata } }: Generated) {
+function generationOf({ data: { metadata } }: Generated): StepOutcome {
   const { usage, time_to_first_token_ms: first, success, error } = metadata
   const details = [
     ...(first === undefined ? [] : [`first token after ${first} ms`]),
     ...(usage ? [`${usage.input_tokens} input tokens, ${usage.output_tokens} output tokens`] : []),
   ]
-  return { details, ...(!success && { error: error ?? 'failed' }) }
+  if (success) return { details, hasFailed: false }
+  return { details, hasFailed: true, error: error ?? 'failed' }
 }

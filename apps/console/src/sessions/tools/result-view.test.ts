@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isFailedCommand } from './failed-command.ts'
 import { viewOf } from './result-view.ts'
 
 const call = (name: string, given: object, result: unknown) => ({
@@ -9,7 +8,7 @@ const call = (name: string, given: object, result: unknown) => ({
   result: [{ type: 'text' as const, text: JSON.stringify(result) }],
 })
 
-test('a command is a terminal, and has failed if its exit code is not 0', () => {
+test('a command is a terminal', () => {
   const ended = (exit_code: number) =>
     call(
       'bash',
@@ -19,9 +18,6 @@ test('a command is a terminal, and has failed if its exit code is not 0', () => 
   assert.deepEqual(viewOf(ended(2)), {
     ...{ kind: 'terminal', command: 'ls', output: 'a', errors: 'b', exitCode: 2 },
   })
-  assert.equal(isFailedCommand(ended(2)), true)
-  assert.equal(isFailedCommand(ended(0)), false)
-  assert.equal(isFailedCommand(call('add', {}, { result: 3 })), false)
 })
 
 test('files, tables and pages are recognized by the fields of the result', () => {

@@ -9,11 +9,14 @@ import { useKept } from '../conversation/kept.tsx'
 import { LongText } from '../conversation/long-text.tsx'
 import { usePlace } from '../conversation/session-place.tsx'
 import { gistOf, todosOf } from './arguments.ts'
-import { isFailedCommand } from './failed-command.ts'
+import { failedExitCode } from './failed-command.ts'
 import { Todos } from './todos.tsx'
 
 const ApprovalForm = lazyPart(() =>
   import('./approval.tsx').then((all) => ({ default: all.ApprovalForm })),
+)
+const CallNotes = lazyPart(() =>
+  import('./call-notes.tsx').then((all) => ({ default: all.CallNotes })),
 )
 const ClientQuestion = lazyPart(() =>
   import('./client-question.tsx').then((all) => ({ default: all.ClientQuestion })),
@@ -27,8 +30,8 @@ const QuestionForm = lazyPart(() =>
 export function ToolCard({ item }: { item: ToolCallItem }) {
   const { id, name, durationMs, error, approval } = item
   const { isReadOnly } = usePlace()
-  const hasFailed = useMemo(() => item.status === 'done' && isFailedCommand(item), [item])
-  const status = hasFailed ? 'failed' : item.status
+  const code = useMemo(() => item.status === 'done' && failedExitCode(item), [item])
+  const status = code ? 'failed' : item.status
   const [isOpen, setOpen] = useKept(`call ${id}`, false)
   const todos = todosOf(name, item.arguments)
   const asks = status === 'waiting' && approval?.state === 'requested'
@@ -50,13 +53,12 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
         </span>
       </UnstyledButton>
       {todos && status !== 'failed' && <Todos name={id} todos={todos} />}
-      {status === 'running' && item.progress && <Progress {...item.progress} />}
       {error && (
         <div className="tool-error">
           <LongText name={`error ${id}`} text={error} />
         </div>
       )}
-      {approval && !asks && <Decision approval={approval} />}
+      <Suspense>{(item.progress || approval) && <CallNotes item={item} />}</Suspense>
       {status === 'waiting' && !isReadOnly && <Waiting item={item} asks={asks} />}
       <Suspense>{isOpen && <Inside item={item} />}</Suspense>
     </div>
@@ -90,32 +92,4 @@ function Mark({ status }: Pick<ToolCallItem, 'status'>) {
       <Icon name={icons[status]} size={14} />
     </span>
   )
-}
-
-type ProgressProps = NonNullable<ToolCallItem['progress']>
-
-function Progress({ progress, total, message }: ProgressProps) {
-  return (
-    <div className="how-far">
-      {total !== undefined && total > 0 && (
-        <progress value={progress} max={total} aria-label="Progress" />
-      )}
-      <span>{message ?? (total === undefined ? progress : `${progress} of ${total}`)}</span>
-    </div>
-  )
-}
-
-function Decision({
-  approval: { state, reason, decidedBy },
-}: {
-  approval: NonNullable<ToolCallItem['approval']>
-}) {
-  const by = decidedBy?.name ? ` by ${decidedBy.name}` : ''
-  const sentences = {
-    requested: 'No decision was made.',
-    approved: `Approved${by}.`,
-    denied: `Denied${by}${reason ? `: ${reason}` : '.'}`,
-    expired: 'Expired without a decision.',
-  }
-  return <div className="decided">{sentences[state]}</div>
 }

@@ -162,7 +162,7 @@ function Row({ span, turn, nowMs, index, top, isChosen, choose }: RowProps) {
       onClick={() => choose(span.key)}
     >
       <span className="step-label" data-depth={span.depth}>
-        <span className="step-icon" data-kind={span.error ? 'failed' : span.kind}>
+        <span className="step-icon" data-kind={span.hasFailed ? 'failed' : span.kind}>
           <Icon name={icons[span.kind]} size={14} />
         </span>
         <span className="step-name">{span.name}</span>
@@ -175,7 +175,7 @@ function Row({ span, turn, nowMs, index, top, isChosen, choose }: RowProps) {
       <span className="step-track">
         <span
           className="step-bar"
-          data-kind={span.error ? 'failed' : span.kind}
+          data-kind={span.hasFailed ? 'failed' : span.kind}
           style={{ left: percent(span.startMs - turn.startMs), width: `max(3px, ${percent(ms)})` }}
         />
       </span>
@@ -183,10 +183,10 @@ function Row({ span, turn, nowMs, index, top, isChosen, choose }: RowProps) {
   )
 }
 
-function outcomeOf({ kind, error }: Span): string {
+function outcomeOf({ kind, hasFailed }: Span): string {
   if (kind === 'retry') return ', interrupted'
   if (kind === 'takeover') return ', taken over'
-  return error ? ', failed' : ''
+  return hasFailed ? ', failed' : ''
 }
 
 const statusWords: Record<Turn['status'], string> = {
