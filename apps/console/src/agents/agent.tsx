@@ -4,24 +4,26 @@ import { useHotkeys } from '@mantine/hooks'
 import type { Agent } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useBlocker, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { useEffect, useRef, useState } from 'react'
+import { Suspense, useEffect, useRef, useState } from 'react'
 import { sentenceOf, statusOf } from '../errors.ts'
 import { ChangedMeanwhile } from '../form/use-save-form.ts'
 import { agentQuery } from '../queries/agents.ts'
 import { ToolRules } from '../sessions/tools/tool-rules.tsx'
 import { Dialog, DialogButtons } from '../shell/dialog.tsx'
+import { lazyPart } from '../shell/lazy-part.ts'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { ScreenSkeleton } from '../shell/skeleton.tsx'
 import { AgentActions, Restore } from './agent-actions.tsx'
 import { Aside, Sides } from './aside.tsx'
 import { Basics, ClientTools, OutputSchema, Prompt } from './basics.tsx'
 import { CapabilityUses } from './capability-uses.tsx'
-import { Conflict } from './conflict.tsx'
 import { agentDraft, emptyDraft } from './draft.ts'
 import { FileAgent } from './file-agent.tsx'
 import { InitialFiles, Limits } from './limits.tsx'
 import { Problems } from './problems.ts'
 import { type AgentForm, useAgentForm } from './use-agent-form.ts'
+
+const Conflict = lazyPart(() => import('./conflict.tsx').then((all) => ({ default: all.Conflict })))
 
 /** One agent: its editor, and a playground or a prompt preview beside it. */
 export function AgentScreen() {
@@ -146,16 +148,18 @@ function Notices({ form }: { form: AgentForm }) {
         </Alert>
       )}
       {theirs && isComparing && (
-        <Conflict
-          base={origin}
-          mine={draft}
-          theirs={agentDraft(theirs)}
-          choose={(chosen) => {
-            choose(chosen)
-            setComparing(false)
-          }}
-          close={() => setComparing(false)}
-        />
+        <Suspense>
+          <Conflict
+            base={origin}
+            mine={draft}
+            theirs={agentDraft(theirs)}
+            choose={(chosen) => {
+              choose(chosen)
+              setComparing(false)
+            }}
+            close={() => setComparing(false)}
+          />
+        </Suspense>
       )}
       {error !== null && !(isConflict && theirs) && (
         <Alert ref={intoSight} color="red" role="alert" title="Agent not saved">

@@ -1,6 +1,8 @@
 import { Button, Group, SegmentedControl, Text } from '@mantine/core'
 import { useState } from 'react'
 import { Dialog, DialogButtons } from '../shell/dialog.tsx'
+import { Difference } from '../shell/difference.tsx'
+import { lineDiff } from '../shell/line-diff.ts'
 import {
   type AgentDraft,
   chosenOf,
@@ -10,7 +12,6 @@ import {
   labels,
   textOf,
 } from './draft.ts'
-import { lineDiff } from './line-diff.ts'
 
 type ConflictProps = {
   /** The version that both edits started from. */
@@ -52,7 +53,7 @@ export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
               onChange={(side) => setSides({ ...sides, [field]: side as Side })}
             />
           </Group>
-          <Difference theirs={textOf(theirs, field)} mine={textOf(mine, field)} />
+          <Difference lines={lineDiff(textOf(theirs, field), textOf(mine, field))} />
         </section>
       ))}
       <DialogButtons close={close} keep="Decide later">
@@ -64,21 +65,5 @@ export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
         </Button>
       </DialogButtons>
     </Dialog>
-  )
-}
-
-const marks = { same: ' ', added: '+', gone: '−' }
-
-function Difference({ theirs, mine }: { theirs: string; mine: string }) {
-  return (
-    <pre className="difference">
-      {lineDiff(theirs, mine).map(({ kind, text }, at) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines do not move
-        <span key={at} data-kind={kind}>
-          {marks[kind]} {text}
-          {'\n'}
-        </span>
-      ))}
-    </pre>
   )
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cut, jsonOf, parsed } from './json-text.ts'
+import { lastLines } from './last-lines.ts'
 
 test('formats any value as JSON', () => {
   assert.equal(jsonOf({ a: [1] }), '{\n  "a": [\n    1\n  ]\n}')
@@ -19,4 +20,11 @@ test('cuts a long text by lines or by length', () => {
   const lines = Array.from({ length: 30 }, (_, at) => `line ${at}`)
   assert.equal(cut(lines.join('\n')), `${lines.slice(0, 24).join('\n')}…`)
   assert.equal(cut('x'.repeat(5_000)), `${'x'.repeat(4_000)}…`)
+})
+
+test('cuts the beginning of a long text', () => {
+  assert.equal(lastLines('short\n'), 'short\n')
+  const lines = Array.from({ length: 30 }, (_, at) => `line ${at}`)
+  assert.equal(lastLines(`${lines.join('\n')}\n`), `…${lines.slice(6).join('\n')}`)
+  assert.equal(lastLines('x'.repeat(5_000)), `…${'x'.repeat(4_000)}`)
 })

@@ -1,9 +1,9 @@
 import type { Event, ToolCall } from '@outlast/sdk'
 import { toolKeyText } from '@outlast/sdk/turn-steps'
 import { useEffect, useMemo, useState } from 'react'
-import { Picture } from '../../conversation/picture.tsx'
-import { Json, ResultText } from '../../tools/json.tsx'
-import { ResultFigure } from '../../tools/result-figure.tsx'
+import { LongText } from '../../conversation/long-text.tsx'
+import { Json } from '../../tools/json.tsx'
+import { Arguments, Result } from '../../tools/result.tsx'
 import { viewOf } from '../../tools/result-view.ts'
 import { type Fact, FactList } from './fact-list.tsx'
 import { Views } from './views.tsx'
@@ -68,15 +68,17 @@ export function ToolStep({
           content: () =>
             !completed ? (
               <p className="nothing">The call has no outcome yet.</p>
-            ) : view ? (
-              <ResultFigure name={`trace ${call.id}`} view={view} />
+            ) : completed.data.error ? (
+              <div className="tool-error">
+                <LongText name={`trace error ${call.id}`} text={completed.data.error} />
+              </div>
             ) : (
-              <Result name={call.id} event={completed} />
+              <Result name={`trace ${call.id}`} call={{ id: call.id, result }} view={view} />
             ),
         },
         {
           name: 'Arguments',
-          content: () => <Json name={`trace given ${call.id}`} value={given} />,
+          content: () => <Arguments name={`trace ${call.id}`} given={given} />,
         },
         { name: 'Files', count: files.length, content: () => <Files files={files} /> },
         {
@@ -95,16 +97,6 @@ export function ToolStep({
       ]}
     />
   )
-}
-
-function Result({ name, event: { data } }: { name: string; event: Of<'tool.completed'> }) {
-  if (data.error) return <div className="tool-error">{data.error}</div>
-  return data.result?.map((part, at) => {
-    const key = `trace ${name} ${at}`
-    if (part.type === 'image') return <Picture key={key} part={part} name="Result" />
-    if (part.type === 'text') return <ResultText key={key} name={key} text={part.text} />
-    return <Json key={key} name={key} value={part} />
-  })
 }
 
 const Files = ({ files }: { files: readonly string[] }) =>

@@ -1,0 +1,49 @@
+import { Button } from '@mantine/core'
+import { useMemo } from 'react'
+import { Difference } from '../../shell/difference.tsx'
+import { CopyAction } from '../conversation/action.tsx'
+import { useKept } from '../conversation/kept.tsx'
+import type { Change } from './changes.ts'
+import { linesOfChanges, linesOfPatch } from './diff-lines.ts'
+
+const linesMax = 200
+const none: readonly Change[] = []
+
+type DiffFigureProps = {
+  /** Unique in the session. */
+  name: string
+  path?: string | undefined
+  changes?: readonly Change[]
+  patch?: string | undefined
+}
+
+/** Changes of a text, or a patch, as removed and added lines. */
+export function DiffFigure({ name, path, changes = none, patch }: DiffFigureProps) {
+  const [isWhole, setWhole] = useKept(`diff ${name}`, false)
+  const lines = useMemo(
+    () => (patch === undefined ? linesOfChanges(changes) : linesOfPatch(patch)),
+    [changes, patch],
+  )
+  const count = (kind: string) => lines.filter((line) => line.kind === kind).length
+  return (
+    <div>
+      <div className="json-head">
+        <span>
+          {path && <span className="mono">{path} </span>}
+          {count('added').toLocaleString('en')} added, {count('gone').toLocaleString('en')} removed
+        </span>
+        <CopyAction
+          label={patch === undefined ? 'Copy new text' : 'Copy patch'}
+          icon="copy"
+          text={patch ?? changes.map(({ after }) => after).join('\n')}
+        />
+      </div>
+      <Difference lines={isWhole ? lines : lines.slice(0, linesMax)} />
+      {lines.length > linesMax && (
+        <Button size="compact-xs" variant="default" mt={4} onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'Show less' : `Show all ${lines.length.toLocaleString('en')} lines`}
+        </Button>
+      )}
+    </div>
+  )
+}
