@@ -27,13 +27,16 @@ export type Span = {
   details: string[]
   /** 0: a model call, 1: a call of its reply, 2: a wait of that call. */
   depth: number
-  /** Tokens and cost of a model call that has ended. */
+  /** Tokens and cost of a model call or a summary that has ended. */
   usage: TokenUsage | undefined
   /** `sequence` of the `llm.generation` of a model call that has ended. */
   generation: number | undefined
+  /** The outcome of a step that summarizes messages. */
+  summary: Summary | undefined
   call: ToolCall | undefined
 }
 
+type Summary = Extract<Event, { type: 'context.compacted' }>['data']
 type StoredInput = NonNullable<TurnSteps['input']>['data']['message']
 
 export type TurnStatus = 'running' | 'completed' | 'failed' | 'cancelled'
@@ -147,15 +150,25 @@ function spanOf(turn: TurnSteps, step: TurnStep, at: number): Span {
     name: nameOf(step),
     depth: depthOf(step),
     call: callOf(step),
-    ...(step.kind === 'model' && next === step.ended
-      ? { usage: step.ended?.data.metadata.usage, generation: step.ended?.sequence }
-      : { usage: undefined, generation: undefined }),
+    ...(next === step.ended ? amountsOf(step) : noAmounts),
     startMs: timeOf(began),
     endMs: times.length > 0 ? Math.min(...times) : undefined,
     ...(broke
       ? { details: [brokenOff[broke], ...codesOf(broke, code)], hasFailed: false }
       : outcomeOf(turn, step)),
   }
+}
+
+const noAmounts = { usage: undefined, generation: undefined, summary: undefined }
+
+/** The amounts of a step that has ended, and what its details show. */
+function amountsOf(step: TurnStep): Pick<Span, 'usage' | 'generation' | 'summary'> {
+  if (step.kind === 'model') {
+    const { data, sequence } = step.ended ?? {}
+    return { ...noAmounts, usage: data?.metadata.usage, generation: sequence }
+  }
+  if (step.kind !== 'summary') return noAmounts
+  return { ...noAmounts, usage: step.ended?.data.usage, summary: step.ended?.data }
 }
 
 const codesOf = (broke: StepAttempt['broke'], code: string | undefined) =>

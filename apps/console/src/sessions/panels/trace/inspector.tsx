@@ -5,6 +5,7 @@ import { durationOf } from '../../conversation/duration.ts'
 import { LongText } from '../../conversation/long-text.tsx'
 import type { Span, Turn } from '../turns.ts'
 import { ModelStep } from './model-step.tsx'
+import { SummaryStep } from './summary-step.tsx'
 import { lengthOf } from './times.ts'
 import { ToolStep } from './tool-step.tsx'
 
@@ -41,6 +42,7 @@ export function Inspector({ span, turn, nowMs, events, sessionId, close }: Inspe
       {span.generation !== undefined && (
         <ModelStep turn={turn} events={events} sessionId={sessionId} sequence={span.generation} />
       )}
+      {span.summary && <SummaryStep name={span.key} summary={span.summary} />}
       {span.call && <ToolStep call={span.call} turnId={turn.id} events={events} />}
     </section>
   )
