@@ -45,16 +45,26 @@ export async function longSession(server: Where, title: string, events: number):
 
 type Where = { url: string; databaseUrl: string }
 
-/** Repeats the turn with new ids and times until there are enough events. */
+/**
+ * Repeats the turn with new ids and times until there are enough events. Copies refer to the events
+ * of their own turn, so that the prompt of a model call has all messages before it.
+ */
 async function lengthen(url: string, sessionId: string, events: number) {
   const renamed = (column: string) =>
     `regexp_replace(${column}::text, '"((?:turn|message|exec)_[0-9a-zA-Z_]{20,}|call_[0-9]+_[0-9]+)"', '"\\1' || lpad(n::text, 6, '0') || '"', 'g')::json`
+  const moved = ['from', 'to', 'input_sequence'].reduce(
+    (data, field) =>
+      `jsonb_set(${data}, '{${field}}', coalesce(to_jsonb((data->>'${field}')::int + n * (last - 1)), 'null'), false)`,
+    `${renamed('data')}::jsonb`,
+  )
+  const data = `case when type in ('llm.generation', 'session.activated')
+    then ${moved}::json else ${renamed('data')} end`
   await queryRows(
     url,
     `with e as (select *, max(sequence) over () as last, max(ts) over () - min(ts) over () as took
       from events where session_id = $1 and sequence > 1)
     insert into events (session_id, sequence, type, ts, context, data)
-    select session_id, sequence + n * (last - 1), type, ts + n * (took + interval '1 second'), ${renamed('context')}, ${renamed('data')}
+    select session_id, sequence + n * (last - 1), type, ts + n * (took + interval '1 second'), ${renamed('context')}, ${data}
     from e, generate_series(1, $2::int / (last - 1)) n`,
     [sessionId, events],
   )

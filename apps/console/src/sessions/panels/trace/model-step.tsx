@@ -2,6 +2,7 @@ import { Button, Loader } from '@mantine/core'
 import type { Event } from '@outlast/sdk'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
+import { memo } from 'react'
 import { invalidate, outlast } from '../../../client.ts'
 import { sentenceOf } from '../../../errors.ts'
 import { sessionKeys } from '../../../queries/keys.ts'
@@ -13,6 +14,7 @@ import { writeDraft } from '../../composer/drafts.ts'
 import { CopyAction } from '../../conversation/action.tsx'
 import { durationOf } from '../../conversation/duration.ts'
 import { sequenceBefore } from '../../conversation/fork.ts'
+import { useKept } from '../../conversation/kept.tsx'
 import { LongText } from '../../conversation/long-text.tsx'
 import { Json } from '../../tools/json.tsx'
 import type { Turn } from '../turns.ts'
@@ -62,22 +64,50 @@ export function ModelStep({ turn, events, sessionId, sequence }: ModelStepProps)
 
 type Messages = Generation['data']['messages']
 
-const Messages = ({ name, messages }: { name: string; messages: Messages }) =>
-  messages.map(({ role, content }, at) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: messages of a prompt do not move
-    <div key={at} className="sent" data-role={role}>
-      <div className="sent-role">{role}</div>
-      {content.map((part, to) =>
-        part.type === 'text' ? (
-          // biome-ignore lint/suspicious/noArrayIndexKey: parts of a message do not move
-          <LongText key={to} name={`${name} ${at} ${to}`} text={part.text} />
-        ) : (
-          // biome-ignore lint/suspicious/noArrayIndexKey: parts of a message do not move
-          <Json key={to} name={`${name} ${at} ${to}`} label={part.type} value={part} />
-        ),
+const shownFirst = 30
+const shownMore = 100
+
+/** The last messages, after the system prompt. Earlier ones are shown on request. */
+function Messages({ name, messages }: { name: string; messages: Messages }) {
+  const [count, setCount] = useKept(`shown ${name}`, shownFirst)
+  const lead = messages[0]?.role === 'system' ? 1 : 0
+  const first = Math.max(lead, messages.length - count)
+  const hidden = first - lead
+  return (
+    <>
+      {lead === 1 && <SentMessage name={`${name} 0`} message={messages[0]!} />}
+      {hidden > 0 && (
+        <Button
+          className="sent-more"
+          size="compact-xs"
+          variant="default"
+          onClick={() => setCount(count + shownMore)}
+        >
+          Show {Math.min(hidden, shownMore)} of {hidden.toLocaleString('en')} earlier messages
+        </Button>
       )}
-    </div>
-  ))
+      {messages.slice(first).map((message, at) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: messages of a prompt do not move
+        <SentMessage key={first + at} name={`${name} ${first + at}`} message={message} />
+      ))}
+    </>
+  )
+}
+
+const SentMessage = memo(({ name, message }: { name: string; message: Messages[number] }) => (
+  <div className="sent" data-role={message.role}>
+    <div className="sent-role">{message.role}</div>
+    {message.content.map((part, at) =>
+      part.type === 'text' ? (
+        // biome-ignore lint/suspicious/noArrayIndexKey: parts of a message do not move
+        <LongText key={at} name={`${name} ${at}`} text={part.text} />
+      ) : (
+        // biome-ignore lint/suspicious/noArrayIndexKey: parts of a message do not move
+        <Json key={at} name={`${name} ${at}`} label={part.type} value={part} />
+      ),
+    )}
+  </div>
+))
 
 function Reply({ name, output }: { name: string; output: Generation['data']['output'] }) {
   const { text, tool_calls: calls = [] } = output
