@@ -37,9 +37,12 @@ export async function upload(sessionId: string, folder: string, file: File): Pro
   }
 }
 
+/** Attachments of the next message of a session, until one is sent or removed. */
+export const handedOver = new Map<string, readonly Attachment[]>()
+
 /** Manages files that were pasted, dropped or chosen for the next message. */
 export function useAttachments(sessionId: string) {
-  const [all, setAll] = useState<readonly Attachment[]>([])
+  const [all, setAll] = useState(() => handedOver.get(sessionId) ?? [])
   const change = (key: number, part: Partial<Attachment>) =>
     setAll((before) => before.map((one) => (one.key === key ? { ...one, ...part } : one)))
 
@@ -86,7 +89,10 @@ export function useAttachments(sessionId: string) {
     }
   }
 
-  const remove = (key: number) => setAll((before) => before.filter((one) => one.key !== key))
+  function remove(key: number) {
+    handedOver.delete(sessionId)
+    setAll((before) => before.filter((one) => one.key !== key))
+  }
   // biome-ignore lint/correctness/useExhaustiveDependencies: the functions depend only on these
   return useMemo(() => ({ all, add, remove, clear: () => setAll([]) }), [all, sessionId])
 }

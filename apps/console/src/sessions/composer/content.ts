@@ -10,6 +10,8 @@ export type Attachment = {
   image?: { base64: string; media_type: string }
   /** Large images are uploaded. */
   upload?: { image_id: string; filename: string }
+  /** A part of an earlier message, sent as it is. */
+  part?: InputContentPart
   /** Path of any other file in the session. */
   path?: string
   problem?: string
@@ -19,7 +21,8 @@ export type Attachment = {
 export function contentOf(text: string, attachments: readonly Attachment[]): InputContentPart[] {
   const files = attachments.flatMap(({ path }) => (path ? [`Attached file: ${path}`] : []))
   const words = [text.trim(), files.join('\n')].filter((part) => part !== '').join('\n\n')
-  const images = attachments.flatMap(({ image, upload }): InputContentPart[] => {
+  const images = attachments.flatMap(({ image, upload, part }): InputContentPart[] => {
+    if (part) return [part]
     if (upload) return [{ type: 'image_file', ...upload }]
     return image ? [{ type: 'image', ...image }] : []
   })

@@ -10,6 +10,8 @@ import { generationQuery } from '../../../queries/sessions.ts'
 import { Named } from '../../../shell/identity.tsx'
 import { costText } from '../../../shell/money.ts'
 import { Failure } from '../../../shell/screen.tsx'
+import { handedOver } from '../../composer/attachments.ts'
+import type { Attachment } from '../../composer/content.ts'
 import { writeDraft } from '../../composer/drafts.ts'
 import { CopyAction } from '../../conversation/action.tsx'
 import { durationOf } from '../../conversation/duration.ts'
@@ -175,6 +177,7 @@ function OpenInPlayground({ turn, events, sessionId }: Omit<ModelStepProps, 'seq
       outlast.sessions.fork(sessionId, { at_sequence: sequenceBefore(events, messageId) }),
     onSuccess({ id, agent_id: agentId }) {
       writeDraft(id, { text: textOf(input!) })
+      handedOver.set(id, attachmentsOf(input!))
       invalidate(sessionKeys.lists)
       navigate({
         to: '/agents/$agentId',
@@ -198,6 +201,14 @@ function OpenInPlayground({ turn, events, sessionId }: Omit<ModelStepProps, 'seq
     </>
   )
 }
+
+/** The images of a message. Their keys differ from those of files that are attached later. */
+const attachmentsOf = ({ content }: NonNullable<Turn['input']>) =>
+  content.flatMap((part, at): Attachment[] => {
+    if (part.type !== 'image' && part.type !== 'image_file') return []
+    const name = (part.type === 'image_file' && part.filename) || 'Image'
+    return [{ key: -1 - at, name, sizeBytes: 0, state: 'ready', part }]
+  })
 
 const textOf = ({ content }: NonNullable<Turn['input']>) =>
   content.map((part) => (part.type === 'text' ? part.text : '')).join('')
