@@ -7,6 +7,7 @@ import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } f
 import { Empty } from '../../shell/screen.tsx'
 import { useKept } from '../conversation/kept.tsx'
 import { Json } from '../tools/json.tsx'
+import { gistOfEvent } from './event-gist.ts'
 
 const rowHeight = 30
 
@@ -141,6 +142,7 @@ const time = new Intl.DateTimeFormat('en', {
 
 function Row({ event }: { event: Event }) {
   const { id, sequence, ts, type } = event
+  const gist = useMemo(() => gistOfEvent(event), [event])
   const [isOpen, setOpen] = useKept(`event ${id}`, false)
   const navigate = useNavigate({ from: '/sessions/$sessionId' })
   return (
@@ -152,6 +154,7 @@ function Row({ event }: { event: Event }) {
       >
         <span className="event-number">{sequence}</span>
         <span className="event-type">{type}</span>
+        <span className="event-gist">{gist}</span>
         <time dateTime={ts} title={ts}>
           {time.format(new Date(ts))}
         </time>
