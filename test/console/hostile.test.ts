@@ -148,6 +148,7 @@ async function startWorld(t: TestContext) {
     { name: short('tool'), arguments: { [short('key')]: evil('an argument') } },
     { name: 'divide', arguments: { a: evil('an argument'), b: 0 } },
     { name: 'mcp_tracker__say', arguments: { word: evil('an argument') } },
+    { name: 'edit_text', arguments: { path: '/a', old_string: evil('old'), new_string: 'new' } },
   ]
   const answer = { text: markdown, thinking: evil('in thinking'), tool_calls: calls }
   const failing = { error: { message: evil('in an error'), status: 400 } }
@@ -203,6 +204,7 @@ test('shows HTML from users, models and tools as text in a session', async (t) =
     [short('tool'), 'an argument<script>'],
     ['divide', 'an argument<script>'],
     ['mcp_tracker__say', 'in a result<script>'],
+    ['edit_text', 'old<script>'],
   ] as const) {
     const card = toolOf(page, name)
     await card.getByRole('button').first().click()
@@ -214,6 +216,7 @@ test('shows HTML from users, models and tools as text in a session', async (t) =
   await log.getByText('[Image: javascript:ran=1]').waitFor()
   await log.getByRole('button', { name: 'Load image from evil.invalid' }).waitFor()
   await assertHarmless(page, 'a result')
+  await examineSteps(page)
   for (const panel of ['Timeline', 'Events', 'Files', 'Usage', 'Details']) {
     await openPanel(page, panel)
     await page.getByRole('region', { name: panel, exact: true }).waitFor()
@@ -229,6 +232,28 @@ test('shows HTML from users, models and tools as text in a session', async (t) =
   assert.deepEqual([...asked], [new URL(server.url).host])
   assert.deepEqual(complaints, [])
 })
+
+/** Opens steps of the first turn, each with all its views. */
+async function examineSteps(page: Page) {
+  await openPanel(page, 'Timeline')
+  await page.getByRole('button', { name: /^Turn 1/ }).click()
+  for (const [name, text] of [
+    ['llmsim', 'in a prompt<script>'],
+    ['mcp_tracker__say', 'in a result<script>'],
+    ['write_file', 'a file<script>'],
+    ['divide', ''],
+  ] as const) {
+    await page.locator('.step').filter({ hasText: name }).first().click()
+    const inspector = page.locator('.inspector', { hasText: name })
+    await inspector.getByText(text).first().waitFor()
+    for (const view of await inspector.getByRole('tab').all()) {
+      await view.click()
+      await inspector.getByRole('tabpanel').waitFor()
+      await assertHarmless(page, `a step of ${name}`)
+    }
+    await inspector.getByRole('tab').first().click()
+  }
+}
 
 test('shows HTML as text on the page of a link', async (t) => {
   const { server, id } = world

@@ -62,6 +62,22 @@ const openConfig =
   (page) =>
     page.getByRole('region', { name, exact: true }).getByText('Configuration').click()
 
+/** Virtual lists render the rows in sight only. */
+const scroll =
+  (y: number): Act =>
+  async (page) => {
+    await page.getByRole('region', { name: 'Conversation', exact: true }).hover()
+    await page.mouse.wheel(0, y)
+  }
+const openStep =
+  (name: string): Act =>
+  (page) =>
+    page.locator('.step').filter({ hasText: name }).first().click()
+const view =
+  (name: string): Act =>
+  (page) =>
+    page.getByRole('tab', { name }).click()
+
 /** Every screen, panel, tab and dialog of an administrator, by subject. */
 export const looks = {
   sessions: () => [
@@ -83,11 +99,15 @@ export const looks = {
   'a conversation': ({ sessionId }) => [
     { at: `/sessions/${sessionId}`, shows: 'Approve this tool call?' },
     {
-      act: then(press('Thinking'), press(/^divide/)),
+      act: then(scroll(-10_000), press('Thinking'), press(/^divide/), press(/^edit_text/)),
       shows: 'What would be good?',
       part: '[role=log]',
     },
-    { act: press('Edit arguments'), shows: 'Discard edits', part: '.approval' },
+    {
+      act: then(scroll(10_000), press('Edit arguments')),
+      shows: 'Discard edits',
+      part: '.approval',
+    },
     { act: press('Good reply'), shows: 'Save comment', part: '[role=log]' },
     { act: then(press('Find in conversation'), findAny), shows: /^\d+ of \d+$/, part: '.find-bar' },
     { act: press('Share session'), shows: 'Create link', part: dialog },
@@ -101,6 +121,16 @@ export const looks = {
   ],
   'the panels of a session': ({ sessionId }) => [
     { at: `/sessions/${sessionId}?panel=timeline`, shows: /^Turn 2: /, part: panel },
+    {
+      act: then(press(/^Turn 1/), openStep('llmsim-default')),
+      shows: /^Messages/,
+      part: '.inspector',
+    },
+    { act: view('Parameters'), shows: 'Time to first token', part: '.inspector' },
+    { act: openStep('bash'), shows: /^Exit code/, part: '.inspector' },
+    { act: openStep('list_directory'), shows: 'count: 1', part: '.inspector' },
+    { act: openStep('read_file'), shows: 'size_bytes: 9', part: '.inspector' },
+    { act: then(openStep('divide'), view('Policy')), shows: 'After a crash', part: '.inspector' },
     { act: then(go('Events'), press(/session.activated/)), shows: /^Show only /, part: panel },
     { act: then(go('Files'), openFile), shows: 'Saved', part: panel },
     { act: press('New file'), shows: 'Create', part: dialog },

@@ -19,6 +19,7 @@ const capabilities = [
   { ref: 'session_file_system', config: { requires_approval: ['write_file'] } },
   { ref: 'stateless_todo_list' },
   { ref: 'test_math' },
+  { ref: 'virtual_bash' },
   { ref: 'current_time', config: { timezone: 'Europe/Kyiv' } },
 ]
 const tools = [{ type: 'client_side', name: 'look_outside', description: 'Looks.' }]
@@ -96,13 +97,17 @@ async function converse(server: Server, agent_id: string): Promise<string> {
       tool_calls: [
         { name: 'write_todos', arguments: { todos } },
         { name: 'divide', arguments: { a: 1, b: 0 } },
+        { name: 'bash', arguments: { command: 'echo some; ls /nowhere' } },
+        { name: 'list_directory', arguments: { path: '/notes' } },
+        { name: 'read_file', arguments: { path: '/notes/today.md' } },
+        { name: 'edit_text', arguments: { path: '/a', old_string: 'one', new_string: 'two' } },
       ],
     },
     { text: reply },
   )
+  await server.call('POST', `/v1/sessions/${id}/fs/notes/today.md`, { content: 'Buy milk.' })
   await post(server, id, first)
   await until(server, id, 'session.idled')
-  await server.call('POST', `/v1/sessions/${id}/fs/notes/today.md`, { content: 'Buy milk.' })
   const write = (path: string) => ({ name: 'write_file', arguments: { path, content: 'Hello' } })
   const calls = [
     { ...write('/asked.txt'), id: 'asked' },

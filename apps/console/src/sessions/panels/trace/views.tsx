@@ -35,6 +35,8 @@ export function Views({ name, views, actions }: ViewsProps) {
         key={shown?.name}
         className="inspector-view"
         role="tabpanel"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must scroll it
+        tabIndex={0}
         aria-label={shown?.name}
       >
         {shown?.content()}
