@@ -26,6 +26,7 @@ export const webhookEventTypes = [
   'feedback.given',
   'alert.fired',
   'alert.resolved',
+  'mcp_server.unauthorized',
 ] as const
 
 const WebhookEventType = oneOf(...webhookEventTypes)

@@ -73,6 +73,7 @@ const eventTypes = Object.keys({
   'feedback.given': true,
   'alert.fired': true,
   'alert.resolved': true,
+  'mcp_server.unauthorized': true,
 } satisfies Record<EventType, true>)
 
 const defaultEvents: EventType[] = ['turn.completed', 'turn.failed', 'turn.cancelled']

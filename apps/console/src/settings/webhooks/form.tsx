@@ -23,6 +23,7 @@ const labels: Record<EventType, string> = {
   'feedback.given': 'A reply was rated',
   'alert.fired': 'An alert fired',
   'alert.resolved': 'An alert resolved',
+  'mcp_server.unauthorized': 'An MCP server rejects its key',
 }
 const types = Object.keys(labels) as EventType[]
 

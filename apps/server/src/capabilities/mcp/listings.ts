@@ -3,7 +3,7 @@ import type { Db } from '../../store/database.ts'
 import type { McpServerReach, McpServerRow } from '../../store/models/mcp-servers.ts'
 import { saveToolError, saveToolList, type ToolList } from '../../store/models/mcp-tools.ts'
 import type { McpConnection } from './connection.ts'
-import { McpFailure, mcpFailureSentence, quoted } from './failure.ts'
+import { McpFailure, mcpFailureSentence, quoted, rejection } from './failure.ts'
 import { readToolList } from './tool-list.ts'
 
 export type Listed = { list: ToolList; about: McpConnection['about'] }
@@ -61,7 +61,11 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
     } catch (error) {
       const failure = late.aborted ? new McpFailure(`did not respond within ${listMs} ms.`) : error
       if (!stopping.aborted) {
-        await saveToolError(db, server, problemOf(server, failure)).catch((unsaved) =>
+        const about = {
+          error: problemOf(server, failure),
+          rejection: `${server.name} ${rejection}`,
+        }
+        await saveToolError(db, server, about).catch((unsaved) =>
           log.warn('could not store the fault of an MCP server', { error: unsaved }),
         )
       }

@@ -68,17 +68,28 @@ export async function saveToolList(
 const saveError: Statement = {
   name: 'save-mcp-error',
   text: `
-update mcp_servers set tools_error = $4, tools_failed_at = clock_timestamp()
-where org_id = $1 and id = $2 and revision = $3 and tools_error is distinct from $4`,
+with before as (
+  select tools_error from mcp_servers where org_id = $1 and id = $2
+), s as (
+  update mcp_servers set tools_error = $4, tools_failed_at = clock_timestamp()
+  where org_id = $1 and id = $2 and revision = $3 and tools_error is distinct from $4
+  returning org_id, id
+)
+select enqueue_webhook_event(
+  s.org_id, 'mcp_server.unauthorized', 'event_' || replace(gen_random_uuid()::text, '-', ''), json_build_object('mcp_server_id', s.id)
+) from s, before where starts_with($4, $5) and starts_with(before.tools_error, $5) is not true`,
 }
 
-/** Stores why a server's tools could not be listed. Those of an earlier list stay. */
+/**
+ * Stores why a server's tools could not be listed. Those of an earlier list stay. Webhooks get the
+ * first of consecutive errors that begin with `rejection`.
+ */
 export async function saveToolError(
   db: Db,
   { org_id, id, revision }: ServerRevision,
-  error: string,
+  { error, rejection }: { error: string; rejection: string },
 ) {
-  await db.run(saveError, [org_id, id, revision, error])
+  await db.run(saveError, [org_id, id, revision, error, rejection])
 }
 
 const confirm: Statement = {
