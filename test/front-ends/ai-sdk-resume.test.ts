@@ -71,7 +71,10 @@ test('an answer that ended while its page slept is shown whole', async () => {
   const calls = { text: 'Adding.', tool_calls: [add] }
   const sent = chat.sendMessage({ text: scripted(calls, { text: 'Three.' }) })
   // Meanwhile another page has the next two turns.
-  await eventually(async () => (await stored(front).catch(() => undefined))?.status === 'idle')
+  await eventually(async () => {
+    const { status, messages } = await stored(front)
+    return status === 'idle' && messages.length === 2
+  })
   const other = openChat(front, { messages: (await stored(front)).messages })
   for (const text of ['Second.', 'Third.']) await other.sendMessage({ text: scripted({ text }) })
   awake.resolve()
