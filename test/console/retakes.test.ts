@@ -40,13 +40,18 @@ test('a message can be edited and sent again, in a session that continues from b
   assert.deepEqual(complaints, [])
 })
 
-test('a reply can be regenerated, and shows its time, model and tokens', async (t) => {
-  const { id } = await createSession(server)
+test('a reply can be regenerated, and shows its time, agent, model and tokens', async (t) => {
+  const { id, agent_id } = await createSession(server)
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
   await say(page, 'Again please')
   await log.getByText('You said “Again please”').waitFor()
   await log.getByText(/^[\d.]+K? tokens$/).waitFor()
-  await log.getByText('llmsim-default').waitFor()
+  const facts = log.locator('.message-facts').filter({ hasText: 'tokens' })
+  await facts.getByText('llmsim-default').waitFor()
+  const agent = (await server.call('GET', '/v1/agents')).body.data.find(
+    (one: { id: string }) => one.id === agent_id,
+  )
+  await facts.getByText(agent.name, { exact: true }).waitFor()
   await log.getByRole('button', { name: 'Regenerate' }).click()
   await page.waitForURL((url) => !url.pathname.endsWith(id))
   await log.getByText('You said “Again please”').waitFor()

@@ -9,6 +9,7 @@ import { useAgent } from '../queries/agents.ts'
 import { fileKeys } from '../queries/files.ts'
 import { sessionKeys } from '../queries/keys.ts'
 import { sessionQuery } from '../queries/sessions.ts'
+import { Named } from '../shell/identity.tsx'
 import { lazyPart } from '../shell/lazy-part.ts'
 import { Screen } from '../shell/screen.tsx'
 import { Skeleton } from '../shell/skeleton.tsx'
@@ -59,7 +60,12 @@ function Live({ sessionId }: { sessionId: string }) {
   useFresh(sessionId, followed)
   const now = useRef(events)
   now.current = events
-  const place = useMemo(() => ({ sessionId, eventsNow: () => now.current }), [sessionId])
+  const agent = useAgent(session?.agent_id).data
+  const agentName = agent?.name
+  const place = useMemo(
+    () => ({ sessionId, eventsNow: () => now.current, agentName }),
+    [sessionId, agentName],
+  )
   const isActive = isLoaded && transcript.status === 'active'
   const { budget_id: budgetId, needed } = (isActive && session?.waiting_for) || {}
   const [kind, word] = budgetId ? (['warn', 'waiting for budget'] as const) : stateOf(followed)
@@ -79,7 +85,7 @@ function Live({ sessionId }: { sessionId: string }) {
         tabTitle={title && isLoaded ? `${title} – ${word}` : title}
         actions={
           <>
-            <AgentLink id={session?.agent_id} />
+            {agent && <AgentLink agent={agent} />}
             <SessionActions
               sessionId={sessionId}
               title={title}
@@ -148,20 +154,14 @@ function stateOf({ transcript: { status, waitingFor }, events }: Followed): [Sta
   return hasFailed ? ['bad', 'failed'] : ['off', 'idle']
 }
 
-function AgentLink({ id }: { id: string | undefined }) {
-  const agent = useAgent(id).data
-  if (!agent) return null
-  return (
-    <Anchor
-      className="session-agent-link"
-      renderRoot={(props) => (
-        <Link to="/agents/$agentId" params={{ agentId: agent.id }} {...props} />
-      )}
-    >
-      {agent.name}
-    </Anchor>
-  )
-}
+const AgentLink = ({ agent: { id, name } }: { agent: { id: string; name: string } }) => (
+  <Anchor
+    className="session-agent-link"
+    renderRoot={(props) => <Link to="/agents/$agentId" params={{ agentId: id }} {...props} />}
+  >
+    <Named name={name} />
+  </Anchor>
+)
 
 const tabs = [undefined, ...panels].map((tab) => ({ tab, label: labelOf(tab ?? 'conversation') }))
 

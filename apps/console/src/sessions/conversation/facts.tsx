@@ -1,6 +1,8 @@
 import type { AgentMessage, UserMessage } from '@outlast/sdk'
+import { Named } from '../../shell/identity.tsx'
 import { shortCount, shortDollars } from '../../shell/money.ts'
 import { exactTimeOf } from '../../shell/times.ts'
+import { usePlace } from './session-place.tsx'
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
 
@@ -18,18 +20,22 @@ export const MessageFacts = ({ item: { at, author } }: { item: UserMessage }) =>
   </span>
 )
 
-/** When a reply was written, by which model, and what it cost. */
-export const ReplyFacts = ({ item: { at, model, usage } }: { item: AgentMessage }) => (
-  <span className="message-facts">
-    <Time at={at} />
-    {model && <span>{model}</span>}
-    {usage && (
-      <span
-        title={`${usage.input_tokens.toLocaleString('en')} input tokens, ${usage.output_tokens.toLocaleString('en')} output tokens`}
-      >
-        {shortCount(usage.input_tokens + usage.output_tokens)} tokens
-      </span>
-    )}
-    {usage?.cost_usd !== undefined && <span>{shortDollars(usage.cost_usd)}</span>}
-  </span>
-)
+/** When a reply was written, by which agent and model, and what it cost. */
+export function ReplyFacts({ item: { at, model, usage } }: { item: AgentMessage }) {
+  const { agentName } = usePlace()
+  return (
+    <span className="message-facts">
+      <Time at={at} />
+      {agentName && <Named name={agentName} />}
+      {model && <Named name={model} icon="model" />}
+      {usage && (
+        <span
+          title={`${usage.input_tokens.toLocaleString('en')} input tokens, ${usage.output_tokens.toLocaleString('en')} output tokens`}
+        >
+          {shortCount(usage.input_tokens + usage.output_tokens)} tokens
+        </span>
+      )}
+      {usage?.cost_usd !== undefined && <span>{shortDollars(usage.cost_usd)}</span>}
+    </span>
+  )
+}

@@ -10,16 +10,19 @@ import { memo, type ReactElement, Suspense } from 'react'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { Icon } from '../../shell/icon.tsx'
 import { lazyPart } from '../../shell/lazy-part.ts'
-import { Json } from '../tools/json.tsx'
 import { ToolCard } from '../tools/tool-card.tsx'
 import { WritingCallLine } from '../tools/writing-call.tsx'
 import { Action } from './action.tsx'
 import { MessageFacts, ReplyFacts } from './facts.tsx'
 import { useKept } from './kept.tsx'
 import { LongText } from './long-text.tsx'
-import { Picture, UploadedPicture } from './picture.tsx'
 import { usePlace } from './session-place.tsx'
 
+const Json = lazyPart(() => import('../tools/json.tsx').then((all) => ({ default: all.Json })))
+const Picture = lazyPart(() => import('./picture.tsx').then((all) => ({ default: all.Picture })))
+const UploadedPicture = lazyPart(() =>
+  import('./picture.tsx').then((all) => ({ default: all.UploadedPicture })),
+)
 const MessageEdit = lazyPart(() =>
   import('./message-edit.tsx').then((all) => ({ default: all.MessageEdit })),
 )
@@ -91,7 +94,9 @@ type Part = UserMessage['content'][number] | InputContentPart
 export function UserParts({ name, content }: { name: string; content: readonly Part[] }) {
   return content.map((part, at) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: parts of a message do not move
-    <UserPart key={at} name={`${name} ${at}`} part={part} />
+    <Suspense key={at}>
+      <UserPart name={`${name} ${at}`} part={part} />
+    </Suspense>
   ))
 }
 
@@ -120,7 +125,9 @@ function AgentReply({ item }: { item: AgentMessage }) {
           <Thinking name={key} text={thinking} isThinking={isStreaming && text === ''} />
         )}
         {output !== undefined ? (
-          <Json name={`output ${key}`} label="Output" value={output} />
+          <Suspense>
+            <Json name={`output ${key}`} label="Output" value={output} />
+          </Suspense>
         ) : text.length > markdownLengthMax ? (
           <LongText name={key} text={text} />
         ) : (

@@ -5,6 +5,8 @@ export type OpenSession = {
   sessionId: string
   /** Returns the events that are stored at the time of the call. */
   eventsNow: () => readonly Event[]
+  /** Who writes the replies. Undefined until it is loaded, and for viewers with a link. */
+  agentName?: string | undefined
   /** The viewer has a link, and no account: no actions. */
   isReadOnly?: boolean
 }

@@ -3,6 +3,7 @@ import { Loader, UnstyledButton, VisuallyHidden } from '@mantine/core'
 import type { ToolCallItem } from '@outlast/sdk'
 import { Suspense, useMemo } from 'react'
 import { Icon } from '../../shell/icon.tsx'
+import { Named } from '../../shell/identity.tsx'
 import { lazyPart } from '../../shell/lazy-part.ts'
 import { durationOf } from '../conversation/duration.ts'
 import { useKept } from '../conversation/kept.tsx'
@@ -40,7 +41,9 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
       <UnstyledButton className="tool-head" onClick={() => setOpen(!isOpen)} aria-expanded={isOpen}>
         <Icon name="chevron" size={14} />
         <Mark status={status} />
-        <span className="tool-name">{name}</span>
+        <span className="tool-name">
+          <Named name={name} icon="capability" />
+        </span>
         <span className="tool-gist">{todos ? '' : gistOf(item.arguments)}</span>
         <span className="tool-time">
           {durationMs === undefined ? (
