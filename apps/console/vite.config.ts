@@ -16,7 +16,7 @@ const shared = { name: 'shared', minShareCount: 11 }
 /** Bundles small modules that a session needs and a few other screens share. */
 const small = {
   name: 'small',
-  test: /src.(?:queries.models|sessions.composer.drafts|shell.problem|shell.tabs)\.|FileButton/,
+  test: /src.(?:queries.models|sessions.composer.drafts|shell.problem|shell.screen-actions|sessions.connection-lost|shell.tabs)\.|FileButton/,
 }
 
 /** Files that the page itself loads: screens need not list them. */

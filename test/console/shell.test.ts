@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
-import { createSession } from '../../apps/server/test/session.ts'
+import { createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
 import { scriptBytes } from '../browser/scripts.ts'
 
@@ -55,6 +55,44 @@ test('finds a session, sends a message and opens other screens by keyboard', asy
   await page.getByRole('heading', { name: 'Agents', level: 1 }).waitFor()
   await keyboard.press('n')
   await page.getByRole('dialog', { name: 'New session' }).waitFor()
+  assert.deepEqual(complaints, [])
+})
+
+test('the palette has the theme, the reference, and the actions of the open session', async (t) => {
+  const { id } = await createSession(server, { title: 'Palette' })
+  await post(server, id, scripted({ text: 'one two three four', tokens_per_second: 0.1 }))
+  const profile = await openProfile(t, browser, { colorScheme: 'light' })
+  const { page, complaints } = await openTab(profile, `${server.url}/sessions/${id}`)
+  await page.getByRole('status').getByText('Active', { exact: true }).waitFor()
+  const run = async (text: string, name: string) => {
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox', { name: 'Search or run a command' }).fill(text)
+    await page.getByRole('option', { name, selected: true }).waitFor()
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+  }
+  await run('cancel', 'Cancel turn')
+  await page
+    .getByRole('log')
+    .getByText(/^Turn canceled/)
+    .waitFor()
+  await run('timel', 'Show timeline')
+  await page.getByRole('region', { name: 'Timeline' }).waitFor()
+  await run('find', 'Find in conversation')
+  await page.keyboard.type('two')
+  const found = page.getByRole('search', { name: 'Find in conversation' }).getByRole('textbox')
+  await eventually(async () => assert.equal(await found.inputValue(), 'two'))
+  await page.keyboard.press('Escape')
+  await run('dark', 'Dark theme')
+  const scheme = () => valueIn(page, 'document.documentElement.dataset.mantineColorScheme')
+  await eventually(async () => assert.equal(await scheme(), 'dark'))
+  await run('api ref', 'API reference')
+  await page.waitForURL(`${server.url}/docs`)
+  await page.goto(server.url)
+  await page.getByRole('heading', { name: 'Sessions', level: 1 }).waitFor()
+  await page.keyboard.press('Control+k')
+  await page.getByRole('option', { name: 'New session' }).waitFor()
+  assert.equal(await page.getByRole('option', { name: 'Show timeline' }).count(), 0)
   assert.deepEqual(complaints, [])
 })
 

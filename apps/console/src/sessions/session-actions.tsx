@@ -2,9 +2,11 @@ import { ActionIcon, Group, Menu } from '@mantine/core'
 import { useClipboard } from '@mantine/hooks'
 import { itemsOf, type Transcript } from '@outlast/sdk'
 import { Suspense, useState } from 'react'
+import { outlast } from '../client.ts'
 import { useMay } from '../queries/me.ts'
-import { Icon, type IconName } from '../shell/icon.tsx'
+import { Icon } from '../shell/icon.tsx'
 import { lazyPart } from '../shell/lazy-part.ts'
+import { type ScreenAction, useOfferedActions } from '../shell/screen-actions.ts'
 import { Action } from './conversation/action.tsx'
 
 const ShareDialog = lazyPart(() =>
@@ -18,11 +20,9 @@ type Given = {
   find: () => void
 }
 
-type Entry = { label: string; icon: IconName; act: () => void }
-
 /** Actions for the whole conversation: buttons, and one menu on a phone. */
 export function SessionActions({ sessionId, title, transcript, find }: Given) {
-  const mayShare = useMay('member')
+  const mayWrite = useMay('member')
   const [isSharing, setSharing] = useState(false)
   const { copy, copied } = useClipboard({ timeout: 1_500 })
   async function copyAll() {
@@ -32,12 +32,23 @@ export function SessionActions({ sessionId, title, transcript, find }: Given) {
   const copying = copied
     ? { label: 'Copied', icon: 'check' as const }
     : { label: 'Copy conversation as Markdown', icon: 'copy' as const }
-  const sharing: Entry = { label: 'Share session', icon: 'share', act: () => setSharing(true) }
-  const entries: Entry[] = [
+  const sharing: ScreenAction = {
+    label: 'Share session',
+    icon: 'share',
+    act: () => setSharing(true),
+  }
+  const entries: ScreenAction[] = [
     { label: 'Find in conversation', icon: 'search', act: find },
     { ...copying, act: () => void copyAll() },
-    ...(mayShare ? [sharing] : []),
+    ...(mayWrite ? [sharing] : []),
   ]
+  const cancelling: ScreenAction = {
+    label: 'Cancel turn',
+    icon: 'stop',
+    act: () => outlast.sessions.cancelTurn(sessionId),
+  }
+  const mayCancel = mayWrite && transcript.status === 'active'
+  useOfferedActions(mayCancel ? [cancelling, ...entries] : entries)
   return (
     <>
       <Group gap={2} wrap="nowrap" visibleFrom="sm">

@@ -10,7 +10,9 @@ const keys: [string[], string][] = [
   [['n'], 'New session'],
   ...places.map(({ key, label }): [string[], string] => [['g', key], `Go to ${label}`]),
   [['j', 'k'], 'Next or previous list item'],
+  [['↑', '↓'], 'Next or previous list item, step of a timeline, or file'],
   [['x'], 'Select a list item, with Shift a range'],
+  [['Ctrl', 'F'], 'Find text in a conversation (⌘ F on a Mac)'],
   [['Enter'], 'Open, or send the message. With Shift, add a line'],
   [['Esc'], 'Close a dialog or menu'],
 ]

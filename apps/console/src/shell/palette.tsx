@@ -1,12 +1,15 @@
-import { Modal, TextInput } from '@mantine/core'
+import { Modal, TextInput, useMantineColorScheme } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
-import { useRouter } from '@tanstack/react-router'
+import { useParams, useRouter } from '@tanstack/react-router'
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react'
 import { agentsQuery } from '../queries/agents.ts'
 import { newestSessionsQuery } from '../queries/sessions.ts'
+import { panels } from '../sessions/panels/panels.ts'
 import { Icon, type IconName } from './icon.tsx'
 import { places } from './places.ts'
+import { schemes } from './scheme.tsx'
+import { offeredActions } from './screen-actions.ts'
 import type { Overlay } from './shortcuts.ts'
 
 type Choice = { id: string; icon: IconName; label: string; kind: string; act: () => unknown }
@@ -120,14 +123,44 @@ function Choices({ choices, chosenId, take, list }: ChoicesProps) {
 function useChoices(text: string, show: (overlay: Overlay) => void): Choice[] {
   const agents = useAgentChoices()
   const sessions = useSessionChoices(text)
-  const fixed = [...useActions(show), ...usePlaces()]
+  const fixed = [...useScreenActions(), ...useActions(show), ...usePlaces()]
   const word = text.toLowerCase()
   const fits = ({ label }: Choice) => label.toLowerCase().includes(word)
   return [...fixed.filter(fits), ...agents.filter(fits).slice(0, shownMax.agents), ...sessions]
 }
 
+/** Actions and panels of the open session. */
+function useScreenActions(): Choice[] {
+  const { navigate } = useRouter()
+  const { sessionId } = useParams({ strict: false })
+  const [actions] = useState(offeredActions)
+  const choices = actions.map(({ label, icon, act }): Choice => {
+    return { id: idOf('screen', label), label, icon, kind: 'Session', act }
+  })
+  if (!sessionId) return choices
+  const views = panels.map((panel): Choice => {
+    const address = {
+      to: '/sessions/$sessionId',
+      params: { sessionId },
+      search: { panel },
+    } as const
+    const label = `Show ${panel}`
+    return {
+      id: idOf('screen', label),
+      label,
+      icon: 'session',
+      kind: 'Session',
+      act: () => navigate(address),
+    }
+  })
+  return [...choices, ...views]
+}
+
+const idOf = (kind: string, label: string) => `${kind}-${label.replaceAll(' ', '-')}`
+
 function useActions(show: (overlay: Overlay) => void): Choice[] {
   const { navigate } = useRouter()
+  const { setColorScheme } = useMantineColorScheme()
   const action = (id: string, label: string, act: () => unknown): Choice => ({
     ...{ id, label, act, icon: 'plus', kind: 'Action' },
   })
@@ -135,13 +168,18 @@ function useActions(show: (overlay: Overlay) => void): Choice[] {
     action('new-session', 'New session', () => navigate({ to: '/', search: { new: true } })),
     action('new-agent', 'New agent', () => navigate({ to: '/agents/new' })),
     { ...action('keys', 'Keyboard shortcuts', () => show('keys')), icon: 'gear' },
+    { ...action('docs', 'API reference', () => location.assign('/docs')), icon: 'link' },
+    ...schemes.map(({ name, label, icon }) => ({
+      ...action(`scheme-${name}`, `${label} theme`, () => setColorScheme(name)),
+      icon,
+    })),
   ]
 }
 
 function usePlaces(): Choice[] {
   const { navigate } = useRouter()
   return places.map(({ to, label, icon }) => ({
-    ...{ id: `place-${label.replaceAll(' ', '-')}`, label, icon, kind: 'Navigate' },
+    ...{ id: idOf('place', label), label, icon, kind: 'Navigate' },
     act: () => navigate({ href: to }),
   }))
 }

@@ -1,7 +1,7 @@
 import { ActionIcon, Menu, useMantineColorScheme } from '@mantine/core'
 import { Icon } from './icon.tsx'
 
-const schemes = [
+export const schemes = [
   { name: 'light', label: 'Light', icon: 'sun' },
   { name: 'dark', label: 'Dark', icon: 'moon' },
   { name: 'auto', label: 'System', icon: 'screen' },
