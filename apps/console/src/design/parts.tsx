@@ -11,7 +11,7 @@ import {
   Textarea,
   TextInput,
 } from '@mantine/core'
-import { type ReactNode, useLayoutEffect, useState } from 'react'
+import { useLayoutEffect, useState } from 'react'
 import { FormModal } from '../form/form-modal.tsx'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { AskButton } from '../shell/act-button.tsx'
@@ -25,6 +25,8 @@ import { State, type StateKind } from '../shell/state.tsx'
 import { Tabs } from '../shell/tabs.tsx'
 import { showToast } from '../shell/toasts.ts'
 import { colorTokens } from './color-tokens.ts'
+import { Part } from './part.tsx'
+import { SessionParts } from './session-parts.tsx'
 
 /** Every part in one color scheme. */
 export function DesignParts({ scheme }: { scheme: 'light' | 'dark' }) {
@@ -63,7 +65,7 @@ export function DesignParts({ scheme }: { scheme: 'light' | 'dark' }) {
       <Part name="Tabs">
         <Tabs label="Tabs" tabs={tabs} current="one" isKeeping />
       </Part>
-      <Part name="List">
+      <Part name="List with its menu of columns">
         <Lists />
       </Part>
       <Part name="Loading, empty, failed">
@@ -83,6 +85,7 @@ export function DesignParts({ scheme }: { scheme: 'light' | 'dark' }) {
         </Alert>
       </Part>
       <Dialogs />
+      <SessionParts />
     </main>
   )
 }
@@ -92,13 +95,6 @@ const tabs = [
   { tab: 'one', label: 'Conversation' },
   { tab: 'two', label: 'Timeline' },
 ] as const
-
-const Part = ({ name, children }: { name: string; children: ReactNode }) => (
-  <section aria-label={name}>
-    <h2>{name}</h2>
-    {children}
-  </section>
-)
 
 const Colors = () => (
   <div className="design-colors">
