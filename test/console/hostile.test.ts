@@ -135,7 +135,12 @@ async function startWorld(t: TestContext) {
     ],
     tools: [{ type: 'client_side', name: 'look_outside', description: evil('of a client tool') }],
   })
-  const titled = { agent_id, title: short('session'), tags: [short('tag')] }
+  const titled = {
+    agent_id,
+    title: short('session'),
+    tags: [short('tag')],
+    user: short('user'),
+  }
   const { id } = await createSession(server, titled)
   const todos = [
     { content: evil('a task'), activeForm: evil('doing a task'), status: 'in_progress' },
@@ -301,6 +306,9 @@ test('shows HTML in names and descriptions as text on every screen', async (t) =
     [`/schedules/${schedule.id}`]: 'schedule<img',
     [`/schedules/${schedule.id}?tab=edit`]: 'schedule<img',
     '/operations?tab=turns': 'agent<img',
+    '/waiting': 'an argument<script>',
+    '/usage?by=agent': 'agent<img',
+    '/usage?by=user': 'user<img',
   })
   await page.goto(`${server.url}/mcp-servers`)
   const entry = page.getByRole('listitem', { name: 'tracker' })

@@ -2,9 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Session } from '@outlast/contract'
 import type { Browser, Page } from 'playwright-core'
+import { queryRows, runSql } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
-import { converse, createAgent, createSession, scripted } from '../../apps/server/test/session.ts'
+import {
+  converse,
+  createAgent,
+  createSession,
+  post,
+  scripted,
+} from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
 
 let browser: Browser
@@ -257,6 +264,76 @@ test('tags, cancels and retries selected sessions, and keeps the errors in sight
     const failures = body.data.filter(({ type }: { type: string }) => type === 'turn.failed')
     assert.equal(failures.length, 2)
   })
+  assert.deepEqual(complaints, [])
+})
+
+test('cancels the running turns of selected sessions', async (t) => {
+  const server = await startServer(t)
+  const { id: agent_id } = await createAgent(server)
+  const made: Session[] = []
+  for (const title of ['Running', 'Idle']) {
+    made.push(await createSession(server, { agent_id, title }))
+  }
+  const [running, idle] = made as [Session, Session]
+  await post(server, running.id, scripted({ text: 'one two three', tokens_per_second: 0.1 }))
+  const { page, complaints } = await openTab(await openProfile(t, browser), server.url)
+  await row(page, 'Running').getByText('Active', { exact: true }).waitFor()
+  await page.getByLabel('Select Running').click()
+  await page.getByLabel('Select Idle').click()
+  await page.getByRole('button', { name: 'Cancel turns' }).click()
+  const asking = page.getByRole('dialog', { name: 'Cancel the turns of 2 sessions?' })
+  await asking.getByRole('button', { name: 'Cancel turns' }).click()
+  await asking.waitFor({ state: 'detached' })
+  await row(page, 'Running').getByText('Idle', { exact: true }).waitFor()
+  const outcomeOf = async ({ id }: Session) =>
+    (await server.call('GET', `/v1/sessions/${id}`)).body.last_turn?.status
+  assert.equal(await outcomeOf(running), 'cancelled')
+  assert.equal(await outcomeOf(idle), undefined)
+  assert.deepEqual(complaints, [])
+})
+
+test('filters by failure, model and cost', async (t) => {
+  const server = await startServer(t)
+  const { id: agent_id } = await createAgent(server)
+  const models = (await server.call('GET', '/v1/llm-models')).body.data as {
+    id: string
+    display_name: string
+  }[]
+  const other = models[0]!
+  const named = (title: string, fields: object = {}) =>
+    createSession(server, { agent_id, title, ...fields })
+  const failing = await named('Failing')
+  await named('Other model', { model_id: other.id })
+  const costly = await named('Costly')
+  await converse(t, server, failing.id, scripted({ error: { message: 'No.', status: 400 } }))
+  await converse(t, server, costly.id, scripted({ text: 'Hello.' }))
+  // The search reads the cost of a turn, which was none.
+  await eventually(async () => {
+    const due = await queryRows(server.databaseUrl, 'select 1 from search_due')
+    assert.equal(due.length, 0)
+  })
+  await runSql(
+    server.databaseUrl,
+    `update search_sessions set cost_nanos = 2500000000 where session_id = '${costly.id}'`,
+  )
+  const { page, complaints } = await openTab(await openProfile(t, browser), server.url)
+  const shows = (expected: string[]) =>
+    eventually(async () => assert.deepEqual(await titles(page), expected))
+  await shows(['Costly', 'Other model', 'Failing'])
+  await page.getByRole('combobox', { name: 'Status' }).click()
+  await page.getByRole('option', { name: 'Failed' }).click()
+  await shows(['Failing'])
+  await page.goto(server.url)
+  await page.getByRole('button', { name: 'Filters' }).click()
+  await page.getByRole('combobox', { name: 'Model' }).click()
+  await page.getByRole('option', { name: other.display_name }).first().click()
+  await shows(['Other model'])
+  await page.getByRole('button', { name: 'Clear these filters' }).click()
+  await shows(['Costly', 'Other model', 'Failing'])
+  await page.getByLabel('Cost more than').fill('2')
+  await shows(['Costly'])
+  await page.getByLabel('Cost more than').fill('3')
+  await page.getByText('No sessions match').waitFor()
   assert.deepEqual(complaints, [])
 })
 
