@@ -18,14 +18,17 @@ export const webhookEventTypes = [
   'turn.failed',
   'turn.cancelled',
   'approval.requested',
+  'approval.expired',
   'question.asked',
   'tool_results.requested',
   'budget.warning',
   'budget.exhausted',
+  'budget.paused',
   'session.created',
   'feedback.given',
   'alert.fired',
   'alert.resolved',
+  'schedule.failed',
   'mcp_server.unauthorized',
 ] as const
 

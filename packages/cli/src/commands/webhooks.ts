@@ -65,14 +65,17 @@ const eventTypes = Object.keys({
   'turn.failed': true,
   'turn.cancelled': true,
   'approval.requested': true,
+  'approval.expired': true,
   'question.asked': true,
   'tool_results.requested': true,
   'budget.warning': true,
   'budget.exhausted': true,
+  'budget.paused': true,
   'session.created': true,
   'feedback.given': true,
   'alert.fired': true,
   'alert.resolved': true,
+  'schedule.failed': true,
   'mcp_server.unauthorized': true,
 } satisfies Record<EventType, true>)
 

@@ -15,14 +15,17 @@ const labels: Record<EventType, string> = {
   'turn.failed': 'A turn failed',
   'turn.cancelled': 'A turn was cancelled',
   'approval.requested': 'A tool call needs approval',
+  'approval.expired': 'An approval expired',
   'question.asked': 'A tool asks a person',
   'tool_results.requested': 'Client tools must run',
   'budget.warning': 'A budget has little left',
   'budget.exhausted': 'A budget is used up',
+  'budget.paused': 'A turn waits for a paused budget',
   'session.created': 'A session was created',
   'feedback.given': 'A reply was rated',
   'alert.fired': 'An alert fired',
   'alert.resolved': 'An alert resolved',
+  'schedule.failed': 'A schedule failed',
   'mcp_server.unauthorized': 'An MCP server rejects its key',
 }
 const types = Object.keys(labels) as EventType[]
