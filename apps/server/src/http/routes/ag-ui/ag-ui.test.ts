@@ -75,6 +75,18 @@ test('ids that cannot name a session or a run are refused', async () => {
   assert.deepEqual(await keyed(key.call, 'thread'), [])
 })
 
+test('the address takes the name of an agent', async () => {
+  const mine = { url: server.url, call: key.call }
+  await createAgent(mine, { name: 'guide' })
+  const hello = input('by-name', [user('Hello')])
+  const { status, body } = await key.call('POST', pathOf('guide'), hello)
+  assert.equal(status, 200)
+  assert.match(body as string, /RUN_FINISHED/)
+  expectStatus(await key.call('GET', `${pathOf('guide')}?threadId=by-name`), 200)
+  expectStatus(await key.call('GET', `${pathOf('guide')}/capabilities`), 200)
+  expectStatus(await key.call('POST', pathOf('nobody'), hello), 404, 'not_found')
+})
+
 test('unknown roles, media that models cannot read, and large bodies are refused', async () => {
   const bodies = [
     input('bad', [{ id: 'm', role: 'root', content: 'Hello' }]),

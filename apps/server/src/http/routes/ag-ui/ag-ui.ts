@@ -7,7 +7,7 @@ import {
   RunAgentInput,
 } from '@outlast/contract'
 import { invalidAt } from '../../../errors.ts'
-import { parseId } from '../../../ids.ts'
+import { agentIdIn } from '../../adapters/agent-id.ts'
 import { innerCalls } from '../../adapters/inner-calls.ts'
 import type { Api } from '../../core/api.ts'
 import type { Streams } from '../../streams/open-streams.ts'
@@ -41,8 +41,8 @@ function runRoute(api: Api, streams: Streams): void {
       response: { '4xx': ErrorResponse },
     },
     async handler(request, reply) {
-      const { params, body } = request
-      const agentId = parseId('agent', params.agent_id)
+      const { body } = request
+      const agentId = await agentIdIn(request)
       checkRunIds(body)
       const place = lastPlaceOf(request)
       const calls = innerCalls(api.app, request)
@@ -65,8 +65,8 @@ function readRoute(api: Api, streams: Streams): void {
       response: { 200: AgUiThread, '4xx': ErrorResponse },
     },
     async handler(request, reply) {
-      const { params, query } = request
-      const agentId = parseId('agent', params.agent_id)
+      const { query } = request
+      const agentId = await agentIdIn(request)
       const calls = innerCalls(api.app, request)
       const { runId, threadId } = query
       if (runId !== undefined) {
@@ -91,7 +91,7 @@ function capabilitiesRoute({ app, version }: Api): void {
       response: { 200: AgUiCapabilities, '4xx': ErrorResponse },
     },
     async handler(request) {
-      const agentId = parseId('agent', request.params.agent_id)
+      const agentId = await agentIdIn(request)
       const { run } = innerCalls(app, request)
       const isToken = request.principal.kind === 'token'
       const agent = isToken ? undefined : await run<Agent>('GET', `/v1/agents/${agentId}`)
