@@ -45,8 +45,9 @@ export function keepListed(session: Session): void {
   let isOdd = false
   for (const [key, page] of queryClient.getQueriesData<Page<Session>>(pages)) {
     const [filter, number] = key.slice(sessionPageKeys.length) as [SessionFilter, number]
-    if (!page) continue
+    // Also if its first page is still loading, which may not have the change.
     if (isReadLater(filter)) refreshOnceRead()
+    if (!page) continue
     const known = page.data.find(({ id }) => id === session.id)
     if (!known) {
       isOdd ||= mayBelong(session, filter, number === 0 ? page : undefined)
