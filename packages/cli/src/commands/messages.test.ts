@@ -77,3 +77,15 @@ test('refuses files and values that it cannot send', async () => {
     assert.equal(code, 2, `${flags.join(' ')}: ${stderr}`)
   }
 })
+
+test('sends a message only after the last event that the caller has read', async () => {
+  const { id } = await createSession(server)
+  assert.equal((await send(id, '--wait', 'One.')).code, 0)
+  const late = await send(id, '--if-sequence', '1', 'Two.')
+  assert.notEqual(late.code, 0)
+  assert.match(late.stderr, /changed meanwhile/)
+  const { data } = (await server.call('GET', `/v1/sessions/${id}/events?limit=100`)).body
+  const { code } = await send(id, '--if-sequence', String(data.at(-1).sequence), 'Two.')
+  assert.equal(code, 0)
+  assert.equal((await send(id, '--if-sequence', 'last', 'Two.')).code, 2)
+})

@@ -108,6 +108,11 @@ const send = defineCommand({
       value: 'MODE',
       about: 'delivery while a turn runs (steer)',
     },
+    'if-sequence': {
+      type: 'string',
+      value: 'N',
+      about: 'send only if the last event of the session is this one',
+    },
     model: { type: 'string', short: 'm', value: 'MODEL', about: 'model of the turn (id or name)' },
     effort: { type: 'string', value: 'EFFORT', about: 'reasoning effort' },
     'max-output-tokens': {
@@ -132,6 +137,7 @@ const send = defineCommand({
       ...(flags.model && { model_id: flags.model }),
       ...(flags.effort && { reasoning: { effort: flags.effort } }),
     }
+    const if_sequence = countIfGiven(flags['if-sequence'], '--if-sequence')
     const tags = listIfGiven(flags.tag)
     const { output, tools, ...settings } = await turnInput(context, flags)
     if (tools && flags.wait) {
@@ -139,6 +145,7 @@ const send = defineCommand({
     }
     const options = {
       ...(flags['on-busy'] && { on_busy: flags['on-busy'] }),
+      ...(if_sequence !== undefined && { if_sequence }),
       ...(Object.keys(controls).length > 0 && { controls }),
       ...(tags && { tags }),
       ...settings,
