@@ -26,12 +26,12 @@ export type Queue = {
 export type QueueTask =
   /** Work in a slot. Calls `begun` once a node has the work: then its job is done. Never throws. */
   | { work: (job: unknown, begun: () => void) => Promise<void> }
-  /** A short task, which needs no slot: it is also run while all are in use. Retried on errors. */
+  /** A short task, which needs no slot: every node runs it, also a full one. Retried on errors. */
   | { act: (job: unknown) => Promise<void> }
 
 export type QueueOptions = {
   pool: pg.Pool
-  /** Number of jobs of `work` that run at once. */
+  /** Number of jobs of `work` that run at once; 0: none, and no runner. */
   slots: number
   /** Jobs with a flag of these are not fetched. Default: none. */
   lacking?: ReadonlySet<string>
@@ -47,8 +47,8 @@ export type QueueOptions = {
 }
 
 const retryMs = 250
-/** How often tasks without a slot are run while workers wait for slots. */
-const actEveryMs = 2_000
+/** How often tasks without a slot are run while no runner takes their jobs. */
+const actEveryMs = 1_000
 
 const silent = new Logger(() => () => {})
 
@@ -80,6 +80,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   let stopping = false
   const parting = new AbortController()
   let paused = false
+  const isWanted = () => slots > 0 && !stopping && !paused
   const allSlots = createSlots(slots)
   const workers = Math.min(slots, options.workers)
   const ending = { stopping: () => stopping, signal: parting.signal }
@@ -88,8 +89,9 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   const runners = new Set<Promise<void>>()
   let current: Current | undefined
   let changing = Promise.resolve()
-  await begin()
-  const acting = actWhile(() => current?.member.hasSlots() === false, options, parting.signal)
+  if (isWanted()) await begin()
+  // Without a runner, or while one of its workers waits for a slot.
+  const acting = actWhile(() => !current?.member.hasSlots(), options, parting.signal)
 
   async function begin() {
     const member = allSlots.join(workers)
@@ -125,13 +127,12 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   /** Starts or stops the runner as wanted, and replaces one that gave up. */
   function change() {
     changing = changing.then(async () => {
-      const isWanted = !stopping && !paused
-      if (current && !isWanted) {
+      if (current && !isWanted()) {
         current.member.leave()
         current.runner.stop().catch(() => {})
         current = undefined
       }
-      while (!current && !stopping && !paused) await beginAgain()
+      while (!current && isWanted()) await beginAgain()
     })
   }
 
@@ -143,7 +144,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   }
 
   return {
-    works: () => paused || current !== undefined,
+    works: () => slots === 0 || paused || current !== undefined,
     setPaused(wanted) {
       if (paused === wanted) return
       paused = wanted
@@ -210,11 +211,11 @@ const tasksOf = (tasks: Record<string, QueueTask>, member: Member): TaskList =>
   )
 
 /**
- * Runs the tasks without a slot while `isFull`: then no worker of the runner may take their jobs.
- * Ends with `signal`. Contract: executes no statement otherwise; never throws.
+ * Runs the tasks without a slot beside the runner, while it may take none of their jobs. Ends with
+ * `signal`. Contract: executes no statement otherwise; never throws.
  */
 async function actWhile(
-  isFull: () => boolean,
+  isNeeded: () => boolean,
   { pool, log, tasks }: QueueOptions,
   signal: AbortSignal,
 ) {
@@ -226,7 +227,7 @@ async function actWhile(
   const how = { preset, noHandleSignals: true, logger: warnings(log) }
   while (!signal.aborted) {
     await sleep(actEveryMs, undefined, { signal }).catch(() => {})
-    if (signal.aborted || !isFull()) continue
+    if (signal.aborted || !isNeeded()) continue
     try {
       const client = await pool.connect()
       await runTaskListOnce(how, acts, client).promise.finally(() => client.release())

@@ -7,7 +7,7 @@ import type { Node } from './node.ts'
 import { type QueueOptions, startQueue } from './queue.ts'
 import { startSchedules } from './schedules/scheduler.ts'
 import { startSearchIndex } from './search-index.ts'
-import { startWebhooks } from './webhooks/deliver.ts'
+import { startWebhooks, type WebhookDeliveries } from './webhooks/deliver.ts'
 
 /**
  * What a node takes from the database: turns, schedules, webhooks, events for its hooks, and words
@@ -39,18 +39,17 @@ export type NodeWorkOptions = {
 
 export async function startWork(node: Node, options: NodeWorkOptions): Promise<NodeWork> {
   const hooks = await startEventHooks(node, options.hooks)
-  const queue = await startTurns(node, options).catch(async (error) => {
-    await hooks.stop(0)
+  const webhooks = startWebhooks(node)
+  const queue = await startJobs(node, options, webhooks).catch(async (error) => {
+    await Promise.all([hooks.stop(0), webhooks.stop(0)])
     throw error
   })
-  // On every node: alerts must be sent while no node takes turns.
-  const webhooks = startWebhooks(node)
   const schedules = options.slots === 0 ? undefined : startSchedules(node)
   const searchIndex = options.slots === 0 ? undefined : startSearchIndex(node)
   return {
-    problem: () => (queue?.works() === false ? 'The queue is not running.' : undefined),
+    problem: () => (queue.works() ? undefined : 'The queue is not running.'),
     setPaused(paused) {
-      queue?.setPaused(paused)
+      queue.setPaused(paused)
       hooks.setPaused(paused)
     },
     async stop(graceMs, left) {
@@ -60,13 +59,17 @@ export async function startWork(node: Node, options: NodeWorkOptions): Promise<N
         hooks.stop(graceMs),
         webhooks.stop(graceMs),
       ])
-      await Promise.all([queue?.stop(), Promise.race([others, left])])
+      await Promise.all([queue.stop(), Promise.race([others, left])])
     },
   }
 }
 
-async function startTurns(node: Node, { pool, slots, lacking, turn }: NodeWorkOptions) {
-  if (slots === 0) return undefined
+/** Every node sends webhooks: an alert on the queue matters while no node takes turns. */
+function startJobs(
+  node: Node,
+  { pool, slots, lacking, turn }: NodeWorkOptions,
+  webhooks: WebhookDeliveries,
+) {
   const isSyncing = node.config.MODEL_SYNC_INTERVAL_HOURS !== 0
   return startQueue({
     pool,
@@ -79,6 +82,7 @@ async function startTurns(node: Node, { pool, slots, lacking, turn }: NodeWorkOp
       turn: { work: (job, begun) => turn(refOf(job as TurnJob), begun) },
       budget: { act: (job) => wakeBudget(node.db, (job as BudgetJob).budget_id) },
       expire: { act: (job) => expireCalls(node, refOf(job as TurnJob)) },
+      webhook: { act: async (job) => webhooks.deliver(webhookOf(job as WebhookJob)) },
     },
     hourly: isSyncing ? (signal) => discoverDue(node, signal) : undefined,
   })
@@ -95,3 +99,7 @@ const refOf = ({ org_id, session_id, turn_id }: TurnJob) => ({
   sessionId: session_id,
   turnId: turn_id,
 })
+
+type WebhookJob = { org_id: string; webhook_id: string }
+
+const webhookOf = ({ org_id, webhook_id }: WebhookJob) => ({ orgId: org_id, webhookId: webhook_id })

@@ -5,9 +5,8 @@ import {
   type ClaimedDelivery,
   claimDeliveries,
   type DeliveryOutcome,
-  type DueWebhook,
-  findDueWebhooks,
   settleDeliveries,
+  wakeWebhooks,
 } from '../../store/webhooks/attempts.ts'
 import { throughOutages } from '../journal/append.ts'
 import type { Node } from '../node.ts'
@@ -35,14 +34,18 @@ const lookMs = { busy: 500, idle: 2_000 }
 /** After its last delivery a webhook is looked at so often, and so many times. */
 const linger = { everyMs: 100, times: 10 }
 
+export type WebhookRefs = { orgId: string; webhookId: string }
+
 export type WebhookDeliveries = {
+  /** Sends what is due of a webhook. Contract: returns at once; never throws. */
+  deliver: (webhook: WebhookRefs) => void
   /** Gives running requests `graceMs` to end, then aborts them: they are sent again elsewhere. */
   stop: (graceMs: number) => Promise<void>
 }
 
 /**
- * Sends due deliveries. Nodes share those of a webhook by their claims. Organizations share the
- * slots of a node, and each leaves room for others, whose receivers may not hang.
+ * Sends the deliveries of webhooks whose jobs this node takes. Organizations share its slots, and
+ * each leaves room for others, whose receivers may not hang.
  */
 export function startWebhooks(node: Node): WebhookDeliveries {
   /** The number of running loops by webhook. */
@@ -54,14 +57,12 @@ export function startWebhooks(node: Node): WebhookDeliveries {
   const shares = createShares(limits, () => new Error('Too many webhooks wait for a slot.'))
 
   /** Sends rounds until there is nothing more to send. */
-  async function runRounds({ orgId, webhookId }: DueWebhook) {
+  async function runRounds({ orgId, webhookId }: WebhookRefs) {
     const round = () => runRound(node, webhookId, stopped.signal)
-    // Without a delivery the first time, another node sends them.
-    let looks = 1
-    while (looks > 0) {
+    for (let empty = 0; empty < linger.times; ) {
       const sent = await shares.run(orgId, round, signal)
-      looks = sent > 0 ? linger.times : looks - 1
-      if (sent === 0 && looks > 0) await sleep(linger.everyMs, undefined, { signal })
+      empty = sent > 0 ? 0 : empty + 1
+      if (empty > 0) await sleep(linger.everyMs, undefined, { signal })
     }
   }
 
@@ -75,7 +76,7 @@ export function startWebhooks(node: Node): WebhookDeliveries {
     return over
   }
 
-  function deliver(webhook: DueWebhook) {
+  function deliver(webhook: WebhookRefs) {
     const { webhookId } = webhook
     const count = loops.get(webhookId) ?? 0
     if (signal.aborted || count === roundsMax) return
@@ -88,21 +89,19 @@ export function startWebhooks(node: Node): WebhookDeliveries {
   }
 
   async function look() {
-    let waitMs = lookMs.idle
+    let enabled = false
     while (!signal.aborted) {
-      await sleep(waitMs, undefined, { signal })
-      try {
-        const { enabled, due } = await findDueWebhooks(node.db)
-        waitMs = enabled ? lookMs.busy : lookMs.idle
-        for (const webhook of due) deliver(webhook)
-      } catch (error) {
+      await sleep(enabled ? lookMs.busy : lookMs.idle, undefined, { signal })
+      enabled = await wakeWebhooks(node.db).catch((error) => {
         node.log.warn('could not look for due webhook deliveries', { error })
-      }
+        return enabled
+      })
     }
   }
 
   void run(look, 'webhooks are no longer looked for')
   return {
+    deliver,
     async stop(graceMs) {
       stopping.abort()
       const grace = setTimeout(() => stopped.abort(new Error('The server stops.')), graceMs)

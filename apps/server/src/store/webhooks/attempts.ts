@@ -149,8 +149,8 @@ export async function settleDeliveries(
  * Steps from webhook to webhook in the index of waiting deliveries: its cost follows from their
  * number, not from that of all webhooks or deliveries.
  */
-const due: Statement = {
-  name: 'due-webhooks',
+const wake: Statement = {
+  name: 'wake-webhooks',
   text: `
 with recursive waiting as (
   (select webhook_id as id, due_at from webhook_deliveries where due_at is not null order by webhook_id, due_at limit 1)
@@ -159,21 +159,24 @@ with recursive waiting as (
     select webhook_id, due_at from webhook_deliveries where due_at is not null and webhook_id > w.id
     order by webhook_id, due_at limit 1
   ) d
-), due as (
-  select w.org_id, w.id from waiting join webhooks w on w.id = waiting.id
+), j as (
+  select graphile_worker.add_job(
+    'webhook',
+    json_build_object('org_id', w.org_id, 'webhook_id', w.id),
+    job_key => 'webhook:' || w.id,
+    job_key_mode => 'preserve_run_at',
+    priority => 10
+  ) from waiting join webhooks w on w.id = waiting.id
   where waiting.due_at <= now() and w.enabled and (w.resume_at is null or w.resume_at <= now())
 )
-select exists (select from webhooks where enabled) as enabled,
-  coalesce((select json_agg(json_build_object('orgId', org_id, 'webhookId', id)) from due), '[]') as due`,
+select exists (select from webhooks where enabled) as enabled, (select count(*) from j) as jobs`,
 }
 
-export type DueWebhook = { orgId: string; webhookId: string }
-
 /**
- * Finds the webhooks with deliveries that are due: new ones, retries, and those whose node has
- * died. `enabled`: some webhook may get deliveries.
+ * Adds a job for each webhook with deliveries that are due: new ones, retries, and those whose node
+ * has died. Turns come before them. True if some webhook may get deliveries.
  */
-export async function findDueWebhooks(db: Db) {
-  const [found] = await db.run<{ enabled: boolean; due: DueWebhook[] }>(due, [])
-  return found!
+export async function wakeWebhooks(db: Db): Promise<boolean> {
+  const [row] = await db.run<{ enabled: boolean }>(wake, [])
+  return row!.enabled
 }
