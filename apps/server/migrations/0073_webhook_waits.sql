@@ -1,4 +1,4 @@
--- Webhooks receive that a turn waits for a paused budget, that an approval expired and that a schedule failed, and the end user of a session: the functions of 0067 with these.
+-- Webhooks receive that a turn waits for a paused budget, that an approval expired and that a schedule failed: the functions of 0067 with these.
 create or replace function webhook_details(type text, data json) returns json language plpgsql immutable as $$
 declare
   d json;
@@ -34,7 +34,7 @@ begin
     perform enqueue_webhook_event(
       new.org_id, 'session.created', event_id_of(new.id, new.created_at, 0),
       json_strip_nulls(json_build_object(
-        'session_id', new.id, 'agent_id', new.agent_id, 'channel_id', new.channel_id, 'user', new.user_id, 'status', new.status
+        'session_id', new.id, 'agent_id', new.agent_id, 'channel_id', new.channel_id, 'status', new.status
       ))
     );
     return null;
@@ -42,7 +42,7 @@ begin
   perform enqueue_webhook_event(
     new.org_id, coalesce(d.details->>'type', e.type), event_id_of(new.id, e.ts, e.sequence),
     json_strip_nulls(json_build_object(
-      'session_id', new.id, 'agent_id', new.agent_id, 'channel_id', new.channel_id, 'user', new.user_id,
+      'session_id', new.id, 'agent_id', new.agent_id, 'channel_id', new.channel_id,
       'turn_id', coalesce(e.context->'turn_id', d.details->'turn_id'), 'sequence', e.sequence, 'status', new.status,
       'error_code', d.details->'error_code', 'budget_id', d.details->'budget_id',
       'expires_at', d.details->'expires_at', 'tool_call_ids', d.details->'tool_call_ids',

@@ -5,6 +5,12 @@ import { statement, valuesOf } from '../statements.ts'
 /** Deliveries of one claim. A constant in the text, so that the planner expects few rows. */
 const claimedMax = 64
 
+/** SQL: the data of a delivery with the end user of its session, who is not stored in it. */
+const bodyWithUser = `coalesce((
+    select left(d.body::text, -1) || ',"user":' || to_json(s.user_id) || '}'
+    from sessions s where s.org_id = w.org_id and s.id = d.body->>'session_id' and s.user_id is not null
+  ), d.body::text)`
+
 const claim = statement(
   'claim-webhook-deliveries',
   `
@@ -20,7 +26,7 @@ with w as (
 )
 update webhook_deliveries d set claim = d.claim + 1, due_at = clock_timestamp() + :leaseMs::float8 * interval '1 millisecond'
 from w, due where d.webhook_id = :webhookId and d.event_id = due.event_id
-returning d.event_id, d.event_type, d.body::text as body, d.claim, d.attempts, d.created_at,
+returning d.event_id, d.event_type, ${bodyWithUser} as body, d.claim, d.attempts, d.created_at,
   w.org_id, w.url, w.for_tasks, w.secret,
   case when w.previous_valid_until > now() then w.previous_secret end as previous_secret`,
 )
