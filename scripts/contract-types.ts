@@ -118,7 +118,7 @@ function renderer(known: Map<string, string>) {
   function objectOf({ properties = {}, required = [] }: Schema): string {
     const fields = Object.entries(properties).map(([name, schema]) => {
       return indented(
-        `${aboutSchema(schema)}${name}${required.includes(name) ? '' : '?'}: ${render(schema)}`,
+        `${aboutSchema(schema)}${keyOf(name)}${required.includes(name) ? '' : '?'}: ${render(schema)}`,
       )
     })
     return fields.length === 0 ? 'Record<never, never>' : `{\n${fields.join('\n')}\n}`
@@ -126,6 +126,8 @@ function renderer(known: Map<string, string>) {
 
   return render
 }
+
+const keyOf = (name: string) => (/^\w+$/.test(name) ? name : literal(name))
 
 const literal = (value: unknown) =>
   typeof value === 'string' ? `'${value}'` : JSON.stringify(value)
