@@ -60,13 +60,16 @@ $$;
 
 create function announce_failed_execution() returns trigger language plpgsql as $$
 begin
+  if not exists (select from webhooks w where w.org_id = new.org_id and w.enabled) then return null; end if;
   perform enqueue_webhook_event(
     new.org_id, 'schedule.failed', 'event_' || replace(new.id::text, '-', ''),
     json_strip_nulls(json_build_object(
       'schedule_id', new.schedule_id, 'execution_id', new.id, 'session_id', new.session_id, 'turn_id', new.turn_id,
       'agent_id', coalesce(
         (select s.agent_id from sessions s where s.org_id = new.org_id and s.id = new.session_id),
-        (select c.target->'input'->>'agent_id' from schedules c where c.id = new.schedule_id)
+        -- Without the escapes that PostgreSQL refuses as text.
+        (select regexp_replace(c.target::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\ufffd', 'g')::json->'input'->>'agent_id'
+        from schedules c where c.id = new.schedule_id)
       )
     ))
   );
