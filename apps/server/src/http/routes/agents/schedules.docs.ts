@@ -32,6 +32,7 @@ export const scheduleDocs = {
       'invalid_cron',
       'invalid_output_schema',
       'invalid_target_type',
+      'image_unknown',
       'model_unavailable',
       'schedule_exists',
       'schedule_limit',
@@ -51,7 +52,13 @@ export const scheduleDocs = {
     summary: 'Update a schedule',
     description:
       'Changes the given properties of a schedule; absent and null properties stay. A new expression, time zone or `enabled` recalculates `next_trigger_at`. A turn that is already running continues.',
-    errors: ['invalid_cron', 'invalid_target_type', 'model_unavailable', 'invalid_output_schema'],
+    errors: [
+      'invalid_cron',
+      'invalid_target_type',
+      'image_unknown',
+      'model_unavailable',
+      'invalid_output_schema',
+    ],
     request: { cron_expression: '30 8 * * MON-FRI' },
     sample: `const schedule = await outlast.schedules.update('${id}', {\n  cron_expression: '30 8 * * MON-FRI',\n})`,
   },

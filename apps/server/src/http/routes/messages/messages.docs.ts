@@ -15,6 +15,7 @@ export const messageDocs = {
       'quota_exceeded',
       'not_granted',
       'tool_call_not_waiting',
+      'image_unknown',
       'session_changing',
       'invalid_output_schema',
       'session_widens_agent',

@@ -11,6 +11,7 @@ export const retakeDocs = {
       'session_not_idle',
       'session_superseded',
       'fork_too_long',
+      'image_unknown',
       'agent_archived',
       'secrets_unavailable',
       'secret_unreadable',

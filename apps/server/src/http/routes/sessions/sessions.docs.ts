@@ -21,6 +21,7 @@ export const sessionDocs = {
       'model_unavailable',
       'tool_call_unpaired',
       'history_too_large',
+      'image_unknown',
     ],
     sample:
       "const session = await outlast.sessions.create({\n  agent_id: 'agent_01933b5a000070008000000000000101',\n  title: 'Refund for order 4711',\n})",
