@@ -63,7 +63,7 @@ const isContent = ({ data }: Input, content: Content) =>
   JSON.stringify(data.message.content) === JSON.stringify(content)
 
 /**
- * Posts a message once. A repeat finds the message, whatever other settings it has; after a refusal
+ * Posts a message once. A repeat finds the message, also with other settings; after a refusal
  * it is a new request.
  */
 async function post(
