@@ -157,9 +157,37 @@ print(other.url)
 `
   const file = run(folder, { code: `setInterval(() => {}, 1_000)\n${code}` })
   await file.printed()
-  process.kill(pidOfKeeper(folder)!, 'SIGKILL')
+  const pid = pidOfKeeper(folder)!
+  process.kill(pid, 'SIGKILL')
+  await eventually(async () => !isRunning(pid))
   file.child.kill('SIGUSR2')
   const [, url] = await file.printed(2)
+  assert.notEqual(pidOfKeeper(folder), pid)
+  assert.ok(!(await isGone(url)))
+})
+
+test('a request that a killed keeper had not read is answered by another keeper', async (t) => {
+  const folder = temporaryFolder(t)
+  const code = `
+const signal = new Promise((resolve) => process.once('SIGUSR2', resolve))
+const one = await startTestServer()
+print(one.url)
+await signal
+// Takes the database that was created in advance.
+startTestServer().catch(() => {})
+setTimeout(() => print('requested'), 1_000)
+const other = await startTestServer()
+print(other.url)
+`
+  const file = run(folder, { code: `setInterval(() => {}, 1_000)\n${code}` })
+  await file.printed()
+  const pid = pidOfKeeper(folder)!
+  process.kill(pid, 'SIGSTOP')
+  file.child.kill('SIGUSR2')
+  await file.printed(2)
+  process.kill(pid, 'SIGKILL')
+  const [, , url] = await file.printed(3)
+  assert.notEqual(pidOfKeeper(folder), pid)
   assert.ok(!(await isGone(url)))
 })
 

@@ -25,7 +25,7 @@ import { type Embedded, EmbeddedError, startEmbedded } from '../store/embedded.t
 import { migrate } from '../store/migrate.ts'
 import { seed } from '../store/models/seeds.ts'
 import { type KeeperPlace, placeVariable } from './keeper-place.ts'
-import { eachLine, lineOf } from './lines.ts'
+import { closeOf, eachLine, lineOf } from './lines.ts'
 import type { KeeperReply, KeeperRequest, KeeperState } from './messages.ts'
 
 /** Time without a connection after which the keeper ends, in ms. */
@@ -147,7 +147,7 @@ function serve(socket: Socket, databases: Promise<Databases>): Promise<unknown> 
     void answering.finally(() => open.delete(answering))
   })
   socket.on('error', () => {})
-  return once(socket, 'close').then(async () => {
+  return closeOf(socket).then(async () => {
     await Promise.all(open)
     const { drop } = await databases
     await Promise.allSettled([...own.values()].map(drop))

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { StringDecoder } from 'node:string_decoder'
 
 /** Calls `take` with each line of a stream of text. */
@@ -10,5 +11,9 @@ export function eachLine(stream: NodeJS.ReadableStream, take: (line: string) => 
     for (const line of lines) take(line)
   })
 }
+
+/** Resolves when a connection has closed, after an error too. */
+export const closeOf = (socket: Socket) =>
+  new Promise<void>((resolve) => socket.once('close', () => resolve()))
 
 export const lineOf = (value: unknown) => `${JSON.stringify(value)}\n`

@@ -28,7 +28,8 @@ async function take() {
   const taken = next
   next = undefined
   const prepared = await taken
-  if (!prepared || !isEnded(prepared.child)) return prepared
+  if (!prepared || !(isEnded(prepared.child) || prepared.database.isLost())) return prepared
+  prepared.child.kill('SIGKILL')
   void prepared.database.drop()
   return undefined
 }

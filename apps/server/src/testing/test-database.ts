@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type KeeperPlace, keeperPlace, placeVariable } from './keeper-place.ts'
-import { eachLine, lineOf } from './lines.ts'
+import { closeOf, eachLine, lineOf } from './lines.ts'
 import type { KeeperReply, KeeperRequest, KeeperState } from './messages.ts'
 import { nodeProgram } from './node-program.ts'
 
@@ -13,8 +13,14 @@ const program = fileURLToPath(new URL('./keeper.ts', import.meta.url))
 const startMsMax = 120_000
 const pauseMs = 50
 
-/** The database of one test server. `settings` open it. */
-export type TestDatabase = { settings: Record<string, string>; drop: () => Promise<void> }
+/** The database of one test server. */
+export type TestDatabase = {
+  /** Settings that open it. */
+  settings: Record<string, string>
+  /** Its keeper has ended, and with it the embedded PostgreSQL. */
+  isLost: () => boolean
+  drop: () => Promise<void>
+}
 
 /** Connections of this process to keepers, by the URL of their PostgreSQL. */
 const keepers = new Map<string | undefined, Promise<Keeper>>()
@@ -33,6 +39,7 @@ export async function openTestDatabase(databaseUrl?: string): Promise<TestDataba
       const drop = () => keeper.request({ drop: url }).catch(() => {})
       return {
         settings: { DATABASE_URL: url, SECRETS_ENCRYPTION_KEY: key },
+        isLost: keeper.isLost,
         drop: async () => void (await drop()),
       }
     } catch (error) {
@@ -127,6 +134,7 @@ type Asked = KeeperRequest extends infer One
 type Keeper = {
   request: (asked: Asked) => Promise<KeeperReply>
   closed: Promise<unknown>
+  isLost: () => boolean
 }
 
 /** Sends requests on a connection, which keeps this process alive only while it waits. */
@@ -143,11 +151,12 @@ function keeperOn(socket: Socket): Keeper {
     else reject(new Error(reply.error))
   })
   socket.on('error', () => {})
-  const closed = once(socket, 'close').then(() => {
+  const closed = closeOf(socket).then(() => {
     for (const { reject } of waiting.values()) reject(lostKeeper())
   })
   return {
     closed,
+    isLost: () => socket.destroyed,
     request(asked) {
       if (socket.destroyed) return Promise.reject(lostKeeper())
       const id = ++last
