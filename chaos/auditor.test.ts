@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { audit, checks, scheduleChecks, sharedBudgetCheck, tooLittle } from './auditor.ts'
-import type { Evidence, SessionEvidence } from './evidence.ts'
-import { delta, evidenceOf, forge, inputId, legalEffects, legalLog } from './forged.ts'
+import { type Currency, currencies, fromUnits } from './currencies.ts'
+import type { BudgetEvidence, Evidence, SessionEvidence } from './evidence.ts'
+import { delta, evidenceOf, forge, inputId, legalBudget, legalEffects, legalLog } from './forged.ts'
 
 /** Returns the legal log with other events in place of those of a type. */
 const replacing = (type: string, replace: (event: Event) => Event[]) =>
@@ -37,6 +38,33 @@ const message = (text: string) =>
     },
     {},
   )
+
+/** Budgets that were exceeded, that keep a reservation, or whose ledgers differ from the log. */
+function wrongBudgets(currency: Currency): BudgetEvidence[] {
+  const budget = legalBudget(currency)
+  const { limit, granted, used, ledger } = budget
+  const [first, ...others] = ledger
+  const one = fromUnits(currency, 1)
+  return [
+    { ...budget, least: -1 },
+    { ...budget, reserved: 1 },
+    { ...budget, used: used - 1 },
+    { ...budget, used: used + 1 },
+    { ...budget, granted: granted - 1, limit: limit - 1 },
+    { ...budget, ledger: ledger.toReversed() },
+    { ...budget, granted: granted + 1 },
+    { ...budget, ledger: others, used: used / 2 },
+    { ...budget, ledger: [...ledger, { ...first!, kind: 'reserve', amount: 0 }] },
+    { ...budget, ledger: [{ ...first!, reserved: first!.reserved! - one }, ...others] },
+    { ...budget, ledger: [{ ...first!, ref_id: 'exec_none' }, ...others] },
+    { ...budget, ledger: [{ ...first!, amount: first!.amount - one }, ...others], used: used - 1 },
+  ]
+}
+
+const withBudget = (budget: BudgetEvidence) =>
+  changed((session) => {
+    session.budgets = [budget]
+  })
 
 /** For each promise, evidence in which it is broken. */
 const broken: Record<string, Evidence[]> = {
@@ -159,9 +187,16 @@ const broken: Record<string, Evidence[]> = {
     changed(({ hooked }) => hooked.push({ ...hooked[0]!, header: 'event_x', id: 'event_x' })),
   ],
   'a budget has the calls of the log, and reserves nothing at the end': [
-    changed(({ budget }) => Object.assign(budget, { reserved: 1 })),
-    changed(({ budget }) => Object.assign(budget, { used: 29 })),
-    changed(({ budget }) => Object.assign(budget, { used: 31 })),
+    ...currencies.flatMap((currency) => wrongBudgets(currency).map(withBudget)),
+    evidenceOf(twice('output.message.started')),
+  ],
+  'a call costs its tokens at list prices': [
+    ...[0.000_059, undefined].map((cost_usd) =>
+      changed(({ logs }) => {
+        const call = logs[0]!.events.find(({ type }) => type === 'llm.generation')
+        Object.assign((call as Event<'llm.generation'>).data.metadata.usage!, { cost_usd })
+      }),
+    ),
   ],
 }
 
@@ -233,17 +268,17 @@ test('a run without enough events is not valid', () => {
   ])
 })
 
-test('reports a shared budget that is exceeded, keeps a reservation or lacks a call', () => {
-  const found = (forged: object) => {
-    const evidence = evidenceOf(legalLog())
-    Object.assign(evidence.sharedBudget, forged)
-    return audit(evidence).map(({ check }) => check)
+test('reports a shared budget that is exceeded, keeps a reservation or differs from its calls', () => {
+  for (const [at, currency] of currencies.entries()) {
+    for (const budget of wrongBudgets(currency)) {
+      const evidence = evidenceOf(legalLog())
+      evidence.sharedBudgets[at] = budget
+      const found = audit(evidence).map(({ check }) => check)
+      assert.deepEqual([...new Set(found)], [sharedBudgetCheck], JSON.stringify(budget))
+    }
   }
-  assert.deepEqual(found({}), [])
-  assert.deepEqual(found({ least: -1 }), [sharedBudgetCheck])
-  assert.deepEqual(found({ reserved: 1 }), [sharedBudgetCheck])
-  assert.deepEqual(found({ used: 29 }), [sharedBudgetCheck])
-  assert.deepEqual(found({ granted: 29 }), [sharedBudgetCheck, sharedBudgetCheck])
+  const evidence = evidenceOf(legalLog(), ({ budgets }) => budgets.pop())
+  assert.match(audit(evidence)[0]!.what, /were charged, 0 usd to the sessions$/)
 })
 
 const tick = (second: number, status = 'completed') => ({

@@ -1,4 +1,4 @@
-import { wrongBudgets, wrongSharedBudget } from './audit-budgets.ts'
+import { wrongBudgets, wrongCosts, wrongSharedBudgets } from './audit-budgets.ts'
 import { duplicatedEffects, strayEffects, unkeyedEffects, wrongSuccesses } from './audit-effects.ts'
 import { gapsInFollowing, textsThatDiffer } from './audit-followers.ts'
 import {
@@ -66,6 +66,7 @@ export const checks: Record<string, Check> = {
   'idle at the end': notIdle,
   'every webhook is delivered with a stable id': wrongWebhooks,
   'a budget has the calls of the log, and reserves nothing at the end': wrongBudgets,
+  'a call costs its tokens at list prices': wrongCosts,
 }
 
 /** The same for schedules. */
@@ -74,7 +75,7 @@ export const scheduleChecks: Record<string, (schedule: ScheduleEvidence) => stri
   'each execution has one message': wrongTickMessages,
 }
 
-/** The check of the budget that all sessions share. */
+/** The check of the budgets that all sessions share. */
 export const sharedBudgetCheck = 'no budget is exceeded while it runs out'
 
 /** Checks all evidence. Contract: pure. */
@@ -102,7 +103,7 @@ export function audit(evidence: Evidence): Violation[] {
   return [
     ...found,
     ...ofSchedules,
-    ...wrongSharedBudget(evidence).map((what) => ({
+    ...wrongSharedBudgets(evidence).map((what) => ({
       check: sharedBudgetCheck,
       session: undefined,
       what,

@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { audit, type Minimum, tooLittle, type Violation } from './auditor.ts'
-import { openBudget, readBudgets } from './budgets.ts'
+import { ampleLimits, openBudgets, readBudgets } from './budgets.ts'
 import { type Client, createClient, readEvents } from './client.ts'
 import { type Cluster, openCluster, type Role } from './cluster.ts'
 import { databaseAt, ownDatabase, type RunDatabase } from './database.ts'
@@ -15,11 +15,12 @@ import { countsOf, takeoversOf } from './figures.ts'
 import { type Follower, startFollower } from './follower.ts'
 import { readLedger } from './ledger.ts'
 import { talk } from './load.ts'
+import { addPricedModel, startModelServer } from './model-server.ts'
 import type { Fault } from './plan.ts'
 import { randomOf } from './random.ts'
 import type { Outcome } from './report.ts'
 import { openSchedules, readSchedules } from './schedules.ts'
-import { keepPaying, openSharedBudget, readSharedBudget } from './shared-budget.ts'
+import { keepPaying, sharedLimits } from './shared-budget.ts'
 import { databaseWithStandby } from './standby.ts'
 import { watch } from './watch.ts'
 import { openWebhook, readReceived, startReceiver } from './webhooks.ts'
@@ -90,9 +91,8 @@ type Running = ChaosOptions & { cluster: Cluster; database: RunDatabase; folder:
 async function run(running: Running): Promise<Outcome> {
   const { seed, cluster, minimum, folder } = running
   const begun = performance.now()
-  const nothing = { sessions: [], schedules: [], effects: [], faults: [] }
-  const sharedBudget = { id: '', granted: 0, topUps: 0, least: 0, used: 0, reserved: 0 }
-  const evidence: Evidence = { ...nothing, sharedBudget, mishaps: cluster.mishaps }
+  const nothing = { sessions: [], sharedBudgets: [], schedules: [], effects: [], faults: [] }
+  const evidence: Evidence = { ...nothing, mishaps: cluster.mishaps }
   const ended = new AbortController()
   const signal = AbortSignal.any([running.signal, ended.signal])
   setMaxListeners(0, signal)
@@ -128,7 +128,10 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   const receiver = await startReceiver(randomOf(seed, 'receiver'))
   signal.addEventListener('abort', receiver.close)
   await openWebhook(client, receiver.url)
-  await openSessions(client, running.sessions, evidence)
+  const modelServer = await startModelServer()
+  signal.addEventListener('abort', modelServer.close)
+  const modelId = await addPricedModel(client, modelServer.url)
+  await openSessions(client, { count: running.sessions, modelId }, evidence)
   evidence.schedules = await openSchedules(client, schedulesCount)
   const { sessions } = evidence
   const followers = sessions.flatMap((session, index) =>
@@ -153,7 +156,7 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   // Awaited below.
   talked.catch(() => {})
   const paid = new AbortController()
-  const paying = keepPaying(evidence.sharedBudget, {
+  const paying = keepPaying(evidence.sharedBudgets, {
     client: clientFor('payer'),
     random: randomOf(seed, 'payer'),
     signal: AbortSignal.any([signal, paid.signal]),
@@ -169,8 +172,8 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   await readTheEnd(running, { client, evidence, followers })
   await readSchedules(client, evidence.schedules, { signal, forMs: settleMsMax })
   await readReceived(receiver, evidence.sessions, { signal, forMs: settleMsMax })
-  await readBudgets(client, evidence.sessions, { signal, forMs: settleMsMax })
-  await readSharedBudget(client, evidence.sharedBudget, { signal, forMs: settleMsMax })
+  const budgets = [...sessions.flatMap((one) => one.budgets), ...evidence.sharedBudgets]
+  await readBudgets(client, budgets, { signal, forMs: settleMsMax })
   end()
   await Promise.all([watching, talked, ...followers.map((follower) => follower.ended)])
 }
@@ -184,22 +187,34 @@ function keepBroken(folder: string, { sessions }: Evidence, violations: Violatio
   }
 }
 
-/** One agent and budget for all; every fourth session has a model that breaks calls. */
-async function openSessions(client: Client, count: number, evidence: Evidence): Promise<void> {
+type Opening = { count: number; modelId: string }
+
+/**
+ * One agent with its budgets for all. In every third session the model is simulated in the node,
+ * without a price; in every fourth it breaks calls.
+ */
+async function openSessions(
+  client: Client,
+  { count, modelId }: Opening,
+  evidence: Evidence,
+): Promise<void> {
   const agent = await client.insist({
     method: 'POST',
     path: '/v1/agents',
     body: { name: 'Chaos', system_prompt: 'Be brief.', capabilities: [{ ref: 'ledger' }] },
     key: 'agent',
   })
-  evidence.sharedBudget = await openSharedBudget(client, agent.body.id)
-  const body = { agent_id: agent.body.id }
+  const subject = { type: 'agent', id: agent.body.id } as const
+  evidence.sharedBudgets = await openBudgets(client, subject, sharedLimits)
   evidence.sessions = await Promise.all(
     Array.from({ length: count }, async (_, index) => {
       const key = `session ${index}`
+      const body = { agent_id: agent.body.id, ...(index % 3 > 0 && { model_id: modelId }) }
       const made = await client.insist({ method: 'POST', path: '/v1/sessions', body, key })
-      await openBudget(client, made.body.id)
-      return newSession(made.body.id, index % 4 !== 3)
+      const session = newSession(made.body.id, index % 4 !== 3)
+      const subject = { type: 'session', id: session.id } as const
+      session.budgets = await openBudgets(client, subject, ampleLimits)
+      return session
     }),
   )
 }

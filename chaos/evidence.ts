@@ -1,4 +1,5 @@
-import type { Event, Execution } from '@outlast/contract'
+import type { Event, Execution, LedgerEntry } from '@outlast/contract'
+import type { Currency } from './currencies.ts'
 import type { Effect } from './ledger.ts'
 import type { FaultKind } from './plan.ts'
 
@@ -53,8 +54,8 @@ export type SessionEvidence = {
   glimpses: Glimpse[]
   /** Requests for its events. */
   hooked: HookedEvent[]
-  /** Tokens in its budget, at the end. */
-  budget: { used: number; reserved: number }
+  /** Its own budgets, one in each currency. */
+  budgets: BudgetEvidence[]
   idles: IdleSeen[]
   /** Longest time without a new event while the turn should run and a node was able to run it. */
   stalledMs: number
@@ -80,23 +81,27 @@ export type ScheduleEvidence = {
   messages: string[]
 }
 
-/** A budget of all sessions that runs out during the load. Amounts in tokens. */
-export type SharedBudget = {
+/** A budget. Amounts, except those of the ledger, are units of its currency. */
+export type BudgetEvidence = {
   id: string
+  currency: Currency
+  limit: number
   /** Its limit and all top-ups. */
   granted: number
   topUps: number
-  /** The lowest balance, less reservations, at any time. */
+  /** The lowest balance, less reservations, of all that were read. */
   least: number
   /** At the end. */
   used: number
   reserved: number
+  ledger: LedgerEntry[]
 }
 
 /** All input of the auditor. */
 export type Evidence = {
   sessions: SessionEvidence[]
-  sharedBudget: SharedBudget
+  /** Budgets of all sessions that run out during the load, one in each currency. */
+  sharedBudgets: BudgetEvidence[]
   schedules: ScheduleEvidence[]
   effects: Effect[]
   mishaps: Mishap[]
@@ -116,7 +121,7 @@ export function newSession(id: string, modelIsSound: boolean): SessionEvidence {
     followed: [],
     glimpses: [],
     hooked: [],
-    budget: { used: 0, reserved: 0 },
+    budgets: [],
     idles: [],
     stalledMs: 0,
     texts: new Set(),

@@ -1,4 +1,5 @@
 import { logOf, ofType } from './audit-log.ts'
+import { fromUnits } from './currencies.ts'
 import type { Evidence, FaultDone, SessionEvidence } from './evidence.ts'
 import type { FaultKind } from './plan.ts'
 
@@ -18,10 +19,10 @@ export const countedFaults: Readonly<Record<string, readonly FaultKind[]>> = {
   'slow databases': ['slow'],
 }
 
-type Countable = Pick<Evidence, 'sessions' | 'sharedBudget' | 'effects' | 'faults'>
+type Countable = Pick<Evidence, 'sessions' | 'sharedBudgets' | 'effects' | 'faults'>
 
 /** Contract: pure; may be called during the run. */
-export function countsOf({ sessions, sharedBudget, effects, faults }: Countable): Counts {
+export function countsOf({ sessions, sharedBudgets, effects, faults }: Countable): Counts {
   const sum = (count: (session: SessionEvidence) => number) =>
     sessions.reduce((total, session) => total + count(session), 0)
   const events = (type: string) => sum(({ types }) => types[type] ?? 0)
@@ -43,7 +44,12 @@ export function countsOf({ sessions, sharedBudget, effects, faults }: Countable)
     'cancelled turns': events('turn.cancelled'),
     cancels: sum(({ cancelled }) => cancelled),
     'waits for a budget': events('budget.exhausted'),
-    'top-ups': sharedBudget.topUps,
+    ...Object.fromEntries(
+      sharedBudgets.flatMap(({ currency, topUps, used }) => [
+        [`top-ups in ${currency}`, topUps],
+        [`used ${currency}`, fromUnits(currency, used)],
+      ]),
+    ),
     'delivered webhooks': sum(({ hooked }) => hooked.filter(({ accepted }) => accepted).length),
     'safe effects': effects.filter(({ replay }) => replay === 'safe').length,
     'unsafe effects': effects.filter(({ replay }) => replay === 'unsafe').length,

@@ -1,5 +1,12 @@
-import type { Event, EventContext, EventDataOf, EventType } from '@outlast/contract'
-import { addCopy, type Evidence, newSession, type SessionEvidence } from './evidence.ts'
+import type { Event, EventContext, EventDataOf, EventType, LedgerEntry } from '@outlast/contract'
+import { type Currency, currencies, fromUnits, pricedModel, unitsOf } from './currencies.ts'
+import {
+  addCopy,
+  type BudgetEvidence,
+  type Evidence,
+  newSession,
+  type SessionEvidence,
+} from './evidence.ts'
 import type { Effect } from './ledger.ts'
 import { isHooked } from './webhooks.ts'
 
@@ -37,9 +44,12 @@ const about = { ...turn, input_message_id: inputId }
 const call = (name: string) => ({ id: `call_${name}`, name: `${name}_effect`, arguments: {} })
 const effectOf = (name: string) => `effect-${name}`
 
+const tokens = { input_tokens: 10, output_tokens: 5 }
+const model = pricedModel.name
+const usage = { ...tokens, cost_usd: fromUnits('usd', unitsOf.usd(tokens, model)) }
+
 function generation(messages: ReturnType<typeof userMessage>['message'][]) {
-  const usage = { input_tokens: 10, output_tokens: 5 }
-  return { messages, output: {}, metadata: { model: 'm', success: true, usage } }
+  return { messages, output: {}, metadata: { model, success: true, usage } }
 }
 
 const outcome = (name: string): EventDataOf<'tool.completed'> => ({
@@ -49,6 +59,35 @@ const outcome = (name: string): EventDataOf<'tool.completed'> => ({
   status: 'success',
   result: [{ type: 'text', text: JSON.stringify({ effect: effectOf(name) }) }],
 })
+
+const execIds = [id('exec', 1), id('exec', 2)] as const
+const inCall = (at: 0 | 1): EventContext => ({ ...about, exec_id: execIds[at] })
+
+/** Returns a budget with a top-up and the calls of the legal log. */
+export function legalBudget(currency: Currency): BudgetEvidence {
+  const units = unitsOf[currency](usage, model)
+  const entry = (kind: 'settle' | 'top_up', amount: number, ref_id: string | null) =>
+    ({
+      kind,
+      amount: fromUnits(currency, amount),
+      reserved: fromUnits(currency, amount),
+      ref_id,
+    }) as LedgerEntry
+  return {
+    id: id('bdgt', 1),
+    currency,
+    limit: units,
+    granted: 2 * units,
+    topUps: 1,
+    least: 0,
+    used: 2 * units,
+    reserved: 0,
+    ledger: [
+      ...execIds.map((execId) => entry('settle', units, execId)),
+      entry('top_up', -units, null),
+    ],
+  }
+}
 
 const asks = [call('safe'), call('unsafe')]
 const step = { success: true, has_tool_calls: false, tool_call_count: 0 }
@@ -63,8 +102,8 @@ export function legalLog(): Event[] {
     forge('session.activated', about),
     forge('turn.started', about),
     forge('reason.started', { agent_id: id('agent', 1) }),
-    forge('output.message.started', { ...turn, message_id: first }),
-    forge('llm.generation', generation([userMessage(inputId, 's1m1a hello').message])),
+    forge('output.message.started', { ...turn, message_id: first }, inCall(0)),
+    forge('llm.generation', generation([userMessage(inputId, 's1m1a hello').message]), inCall(0)),
     forge('output.message.completed', agentMessage(first, parts)),
     forge('reason.completed', { ...step, has_tool_calls: true, tool_call_count: 2 }),
     forge('act.started', { tool_calls: asks }),
@@ -73,8 +112,8 @@ export function legalLog(): Event[] {
     forge('tool.completed', outcome('unsafe')),
     forge('act.completed', { completed: true, success_count: 2, error_count: 0 }),
     forge('reason.started', { agent_id: id('agent', 1) }),
-    forge('output.message.started', { ...turn, message_id: second }),
-    forge('llm.generation', generation([])),
+    forge('output.message.started', { ...turn, message_id: second }, inCall(1)),
+    forge('llm.generation', generation([]), inCall(1)),
     forge('output.message.completed', agentMessage(second, [{ type: 'text', text: 'all done' }])),
     forge('reason.completed', step),
     forge('turn.completed', { ...turn, iterations: 2 }),
@@ -126,7 +165,7 @@ export function evidenceOf(
     statusAtEnd: 'idle',
     posted: [posted],
     followed: [{ name: 'follower a', seen, connections: 1, resumes: 0 }],
-    budget: { used: 30, reserved: 0 },
+    budgets: currencies.map(legalBudget),
     hooked: events
       .filter(isHooked)
       .map(({ id, type }) => ({ header: id, id, type, session: sessionId, accepted: true })),
@@ -137,6 +176,6 @@ export function evidenceOf(
     texts: new Set(['all done']),
   })
   change(session)
-  const sharedBudget = { id: 'b', granted: 30, topUps: 1, least: 0, used: 30, reserved: 0 }
-  return { sessions: [session], sharedBudget, schedules: [], effects, mishaps: [], faults: [] }
+  const sharedBudgets = currencies.map(legalBudget)
+  return { sessions: [session], sharedBudgets, schedules: [], effects, mishaps: [], faults: [] }
 }

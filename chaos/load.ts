@@ -14,6 +14,8 @@ const habits: readonly Habit[] = [
 ]
 
 const pollMs = 200
+/** More than any script writes, and little enough that budgets lend to their shards. */
+const outputMax = 1_000
 
 export type TalkOptions = {
   session: SessionEvidence
@@ -57,10 +59,15 @@ async function post(options: TalkOptions, { marker, kind, onBusy }: Message) {
   const steps = stepsOf(kind, marker, random)
   for (const text of textsOf(steps)) session.texts.add(text)
   const message = { content: [{ type: 'text', text: messageOf(marker, steps) }] }
+  const controls = { max_output_tokens: outputMax }
   const answer = await client.insist({
     method: 'POST',
     path: `/v1/sessions/${session.id}/messages`,
-    body: { message, ...(onBusy && { on_busy: onBusy }) },
+    body: {
+      message,
+      ...(onBusy && { on_busy: onBusy }),
+      ...(random.fraction() < 0.5 && { controls }),
+    },
     key: marker,
   })
   const { id, sequence } = answer.status === 201 ? answer.body : {}

@@ -27,7 +27,8 @@ const perMinute = {
   'unsafe effects': 20,
   resumes: 60,
   'waits for a budget': 5,
-  'top-ups': 2,
+  'top-ups in tokens': 1,
+  'top-ups in usd': 1,
   kills: 1,
 }
 
