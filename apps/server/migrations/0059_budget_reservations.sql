@@ -1,14 +1,20 @@
 -- The open reservation of a session is a part of its row, which every append updates anyway: a table of them cost a row, two entries of indexes and a deletion per call.
--- `{turn_id, exec_id, at, output_tokens, budgets: [{id, amount, input, lent}]}`. `input`: the part for the prompt. `lent`: from a shard.
+-- `{turn_id, exec_id, at, output_tokens, budgets: [{id, currency, amount, input, lent}]}`. `input`: the part for the prompt. `lent`: from a shard.
 alter table sessions add column reservation json;
 update sessions s set reservation = r.reservation from (
   select session_id, json_build_object('turn_id', min(turn_id), 'exec_id', min(exec_id), 'at', min(created_at), 'output_tokens', min(output_tokens),
-    'budgets', json_agg(json_build_object('id', budget_id, 'amount', amount, 'input', input_amount, 'lent', shard is not null) order by budget_id)) as reservation
-  from budget_reservations group by session_id
+    'budgets', json_agg(json_build_object('id', budget_id, 'currency', currency, 'amount', amount, 'input', input_amount, 'lent', shard is not null) order by budget_id)) as reservation
+  from (select r.*, b.currency from budget_reservations r join budgets b on b.id = r.budget_id) r group by session_id
 ) r where r.session_id = s.id;
 
-drop function charge_budgets, settle_budgets, cancel_reservations, add_reservation;
+-- Old entries are found by their budget: an index less per settlement.
+drop index budget_ledger_by_time;
+
+drop function charge_budgets, settle_budgets, lend_budget, cancel_reservations, add_reservation;
 drop table budget_reservations;
+
+-- The end of the period in which a shard has what it is allotted.
+alter table budget_shards add column lent_until timestamptz not null default '-infinity';
 
 -- The shard of this connection. A settlement need not use the one of its reservation, because only the sums count: `reserved` of one shard may be negative.
 create function own_shard() returns smallint language sql stable as $$ select (pg_backend_pid() & 15)::smallint $$;
@@ -48,69 +54,75 @@ create function budget_need(b budgets, call json, output bigint) returns numeric
 $$;
 
 -- A part of a reservation, in one budget.
-create function budget_part(budget_id text, amount numeric, input numeric, lent boolean) returns json language sql immutable as $$
-  select json_build_object('id', budget_id, 'amount', amount, 'input', input, 'lent', lent)
+create function budget_part(budget_id text, currency text, amount numeric, input numeric, lent boolean) returns json language sql stable as $$
+  select json_build_object('id', budget_id, 'currency', currency, 'amount', amount, 'input', input, 'lent', lent)
 $$;
 
--- True if a budget that has used so much keeps its status, warns of nothing and wakes no turn.
-create function is_plain_settlement(b budgets, total numeric) returns boolean language sql volatile as $$
-  select (b).status = 'active' and not (b).awaited and is_budget_period(b) and total < (b).limit_amount + (b).credits
-    and ((b).warned_at is not null or ((b).limit_amount + (b).credits - total) * 5 > (b).limit_amount + (b).credits)
-    and ((b).soft_limit is null or (b).soft_warned_at is not null or total < (b).soft_limit)
+-- The use at which a budget warns or changes its status.
+create function quiet_below(b budgets) returns numeric language sql immutable as $$
+  select least((b).limit_amount + (b).credits, case when (b).warned_at is null then ((b).limit_amount + (b).credits) * 0.8 end,
+    case when (b).soft_warned_at is null then (b).soft_limit end)
+$$;
+
+-- Lends half of what a locked budget has left to its shards, if that is many calls of this size each. A shard with room can be used without a look at its budget: no turn waits for it, its period lasts until `lent_until`, and no use of what is lent reaches a warning.
+create function lend_budget(b budgets, call_amount numeric) returns void language plpgsql as $$
+declare
+  share numeric := trunc((quiet_below(b) - b.used - b.reserved - b.lent) / 32, 9);
+begin
+  if b.awaited or share < call_amount * 2 or share = 0 then return; end if;
+  insert into budget_shards as s (budget_id, shard, allotted, lent_until) select b.id, n, share, coalesce(b.period_ends_at, 'infinity') from generate_series(0, 15) n
+  on conflict (budget_id, shard) do update set allotted = s.reserved + share, lent_until = excluded.lent_until;
+  update budgets u set lent = u.lent + share * 16 where u.id = b.id;
+end
 $$;
 
 -- Ends the reservation of a session. `spent` has the tokens and dollars of the call; without it the call counts as its prompt. Returns the data of the warnings that follow. With `locked`, the caller has locked the budgets.
-create function settle_budgets(session text, reservation json, spent json, locked boolean default false) returns json[] language plpgsql as $$
+create function settle_budgets(org text, session text, reservation json, spent json, locked boolean default false) returns json[] language plpgsql as $$
 declare
   parts json := reservation->'budgets';
   tokens numeric := (spent->>'tokens')::numeric;
   dollars numeric := (spent->>'dollars')::numeric;
   part json;
   held numeric;
-  b budgets;
   used_amount numeric;
-  is_plain boolean;
-  is_awaited boolean;
   warnings json[] := '{}';
+  more json[];
 begin
   -- In the order of their ids.
   for at in 0 .. json_array_length(parts) - 1 loop
     part := parts->at;
-    select * into b from budgets where id = part->>'id';
-    continue when not found;
     held := (part->>'amount')::numeric;
-    used_amount := coalesce(case when spent is null then (part->>'input')::numeric else budget_amount(b.currency, tokens, dollars) end, 0);
-    -- What is lent counts as used at first: the exact sum takes longer.
-    is_plain := not locked and (is_plain_settlement(b, b.used + b.reserved + b.lent + used_amount) or is_plain_settlement(b, budget_used(b) + used_amount));
-    if not is_plain then
-      -- May begin a period, with an entry of the ledger.
-      warnings := warnings || settle_whole(b.id, part, used_amount);
-    elsif (part->>'lent')::boolean then
-      update budget_shards s set used = s.used + used_amount, reserved = s.reserved - held where s.budget_id = b.id and s.shard = own_shard();
+    used_amount := coalesce(case when spent is null then (part->>'input')::numeric else budget_amount(part->>'currency', tokens, dollars) end, 0);
+    if (part->>'lent')::boolean then
+      update budget_shards s set used = s.used + used_amount, reserved = s.reserved - held
+      where s.budget_id = part->>'id' and s.shard = own_shard() and s.allotted > s.used + s.reserved and s.lent_until > clock_timestamp()
+        and used_amount <= held and not locked;
     else
-      update budgets u set used = u.used + used_amount, reserved = u.reserved - held where u.id = b.id;
+      update budgets b set used = b.used + used_amount, reserved = b.reserved - held
+      where b.id = part->>'id' and b.status = 'active' and not b.awaited and is_budget_period(b) and budget_used(b) + used_amount < quiet_below(b) and not locked;
+    end if;
+    if not found then
+      -- May begin a period, with an entry of the ledger.
+      more := settle_whole(part->>'id', part, used_amount);
+      continue when more is null;
+      warnings := warnings || more;
     end if;
     insert into budget_ledger (budget_id, org_id, kind, amount, reserved, reserved_at, meter_source, ref_type, ref_id, session_id, turn_id)
-    values (b.id, b.org_id, 'settle', used_amount, held, (reservation->>'at')::timestamptz, 'llm_tokens', 'llm_generation',
-      reservation->>'exec_id', session, reservation->>'turn_id')
-    returning (select l.awaited from budgets l where l.id = b.id) into is_awaited;
-    -- A turn that was parked meanwhile. The budget must not be locked after its shard.
-    if is_plain and is_awaited then
-      perform graphile_worker.add_job('budget', json_build_object('budget_id', b.id), job_key => 'budget:' || b.id);
-    end if;
+    values (part->>'id', org, 'settle', used_amount, held, (reservation->>'at')::timestamptz, 'llm_tokens', 'llm_generation',
+      reservation->>'exec_id', session, reservation->>'turn_id');
   end loop;
   return warnings;
 end
 $$;
 
--- The settlement of a call in a whole budget, which it locks. Returns the data of the warnings that follow.
+-- The settlement of a call in a whole budget, which it locks. Returns the data of the warnings that follow; null without the budget.
 create function settle_whole(budget_id text, part json, used_amount numeric) returns json[] language plpgsql as $$
 declare
   held numeric := (part->>'amount')::numeric;
   b budgets := whole_budget(settle_whole.budget_id);
   warnings json[] := '{}';
 begin
-  if b.id is null then return warnings; end if;
+  if b.id is null then return null; end if;
   if (part->>'lent')::boolean then
     update budget_shards s set allotted = s.allotted - held, reserved = s.reserved - held where s.budget_id = b.id and s.shard = own_shard();
     update budgets u set used = u.used + used_amount, lent = u.lent - held where u.id = b.id returning * into b;
@@ -149,7 +161,7 @@ begin
     else
       update budgets u set reserved = u.reserved - freed where u.id = b.id;
     end if;
-    lowered := lowered || budget_part(b.id, budget_need(b, call, output), budget_need(b, call, 0), (part->>'lent')::boolean);
+    lowered := lowered || budget_part(b.id, b.currency, budget_need(b, call, output), budget_need(b, call, 0), (part->>'lent')::boolean);
   end loop;
   return lowered;
 end
@@ -207,7 +219,7 @@ create function charge_budgets(
   out granted bigint, out reservation json, out refused json, out warnings json[]
 ) language plpgsql as $$
 declare
-  b budgets;
+  b record;
   whole record;
   parts json[] := '{}';
   input numeric := (call->>'input_tokens')::numeric;
@@ -225,20 +237,20 @@ begin
         order by l.id
       ) l;
     end if;
-    warnings := settle_budgets(session, open, spent, call is not null);
+    warnings := settle_budgets(org, session, open, spent, call is not null);
   end if;
   if call is null then return; end if;
   for b in
-    select * from budgets l
+    select l.id, l.currency, l.lent <> 0 and (l.currency <> 'usd' or dollars is not null) and is_budget_period(l) as lends from budgets l
     where l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects) and l.status <> 'disabled'
     order by l.id
   loop
-    if b.status = 'active' and b.lent <> 0 and (b.currency <> 'usd' or dollars is not null) and is_budget_period(b) then
+    if b.lends then
       need := budget_need(b.currency, input, dollars, price, output);
       update budget_shards s set reserved = s.reserved + need
       where s.budget_id = b.id and s.shard = own_shard() and s.allotted - s.used - s.reserved >= need;
       if found then
-        parts := parts || budget_part(b.id, need, budget_need(b.currency, input, dollars, price, 0), true);
+        parts := parts || budget_part(b.id, b.currency, need, budget_need(b.currency, input, dollars, price, 0), true);
         continue;
       end if;
     end if;
@@ -254,7 +266,7 @@ begin
       output := whole.granted;
       parts := lower_reservation(parts, output, call);
     end if;
-    parts := parts || budget_part(b.id, budget_need(b, call, output), budget_need(b, call, 0), false);
+    parts := parts || budget_part(b.id, b.currency, budget_need(b.currency, input, dollars, price, output), budget_need(b.currency, input, dollars, price, 0), false);
   end loop;
   if cardinality(parts) = 0 then return; end if;
   granted := output;

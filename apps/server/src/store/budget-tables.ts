@@ -50,6 +50,7 @@ export type BudgetShardsTable = {
   allotted: Generated<Numeric>
   used: Generated<Numeric>
   reserved: Generated<Numeric>
+  lent_until: Time
 }
 
 export type UsageDaysTable = {

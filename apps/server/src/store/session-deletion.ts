@@ -91,7 +91,7 @@ async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Pro
     const [row] = await unit.run<DeletedRow>(statement, values)
     if (!row) return false
     await unit.run(removeTurns, [row.org_id, row.id])
-    if (row.reservation) await unit.run(settleBudgets, [row.id, row.reservation])
+    if (row.reservation) await unit.run(settleBudgets, [row.org_id, row.id, row.reservation])
     const budgets = await unit.run<{ id: string }>(removeBudgets, [row.org_id, row.id])
     for (const part of parts) await unit.run(part, [row.id])
     await unit.run(uncount, [row.org_id, row.agent_id, randomShard(), -row.bytes])
@@ -140,7 +140,7 @@ where session_id = $1 and status not in ('pending', 'running')`,
 /** A running call counts as its prompt. */
 const settleBudgets: Statement = {
   name: 'settle-budgets-of-session',
-  text: 'select settle_budgets($1, $2::json, null)',
+  text: 'select settle_budgets($1, $2, $3::json, null)',
 }
 
 const removeBudgets: Statement = {

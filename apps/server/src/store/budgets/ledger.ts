@@ -5,7 +5,11 @@ const sweep: Statement = {
   name: 'sweep-budget-ledger',
   text: `
 delete from budget_ledger where ctid = any(array(
-  select ctid from budget_ledger where created_at < now() - $1 * interval '1 day' limit 10000
+  select l.ctid from (select now() - $1 * interval '1 day') o(until)
+    cross join budgets b
+    cross join lateral (select created_at from budget_ledger where budget_id = b.id order by id limit 1) oldest
+    cross join lateral (select ctid, created_at from budget_ledger where budget_id = b.id order by id limit 10000) l
+  where oldest.created_at < until and l.created_at < until limit 10000
 ))`,
 }
 
