@@ -43,6 +43,7 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   TokenAccess: { is: ['text'] },
   TokenView: { is: ['text'] },
   TokenFiles: { is: ['text'] },
+  CompositeText: { is: ['budget_reservation'] },
   ChannelType: { is: ['text'] },
   ChannelStatus: { is: ['text'] },
   KeyPermissions: { is: ['text[]'] },

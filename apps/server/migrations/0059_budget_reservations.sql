@@ -1,10 +1,14 @@
+-- What a call has reserved in one budget. `input`: the part for the prompt. `lent`: from a shard.
+create type budget_part as (budget_id text, currency text, amount numeric, input numeric, lent boolean);
+-- In all budgets that apply, in the order of their ids. No field is null.
+create type budget_reservation as (turn_id text, exec_id text, reserved_at timestamptz(3), output_tokens bigint, parts budget_part[]);
+
 -- The open reservation of a session is a part of its row, which every append updates anyway: a table of them cost a row, two entries of indexes and a deletion per call.
--- `{turn_id, exec_id, at, output_tokens, budgets: [{id, currency, amount, input, lent}]}`. `input`: the part for the prompt. `lent`: from a shard.
-alter table sessions add column reservation json;
+alter table sessions add column reservation budget_reservation;
 update sessions s set reservation = r.reservation from (
-  select session_id, json_build_object('turn_id', min(turn_id), 'exec_id', min(exec_id), 'at', min(created_at), 'output_tokens', min(output_tokens),
-    'budgets', json_agg(json_build_object('id', budget_id, 'currency', currency, 'amount', amount, 'input', input_amount, 'lent', shard is not null) order by budget_id)) as reservation
-  from (select r.*, b.currency from budget_reservations r join budgets b on b.id = r.budget_id) r group by session_id
+  select r.session_id, row(min(r.turn_id), min(r.exec_id), min(r.created_at), min(r.output_tokens),
+    array_agg(row(r.budget_id, b.currency, r.amount, r.input_amount, r.shard is not null)::budget_part order by r.budget_id))::budget_reservation as reservation
+  from budget_reservations r join budgets b on b.id = r.budget_id group by r.session_id
 ) r where r.session_id = s.id;
 
 -- Old entries are found by their budget: an index less per settlement.
@@ -53,11 +57,6 @@ create function budget_need(b budgets, call json, output bigint) returns numeric
   select budget_need((b).currency, (call->>'input_tokens')::numeric, (call->>'input_cost')::numeric, (call->>'output_price')::numeric, output)
 $$;
 
--- A part of a reservation, in one budget.
-create function budget_part(budget_id text, currency text, amount numeric, input numeric, lent boolean) returns json language sql stable as $$
-  select json_build_object('id', budget_id, 'currency', currency, 'amount', amount, 'input', input, 'lent', lent)
-$$;
-
 -- The use at which a budget warns or changes its status.
 create function quiet_below(b budgets) returns numeric language sql immutable as $$
   select least((b).limit_amount + (b).credits, case when (b).warned_at is null then ((b).limit_amount + (b).credits) * 0.8 end,
@@ -77,57 +76,50 @@ end
 $$;
 
 -- Ends the reservation of a session. `spent` has the tokens and dollars of the call; without it the call counts as its prompt. Returns the data of the warnings that follow. With `locked`, the caller has locked the budgets.
-create function settle_budgets(org text, session text, reservation json, spent json, locked boolean default false) returns json[] language plpgsql as $$
+create function settle_budgets(org text, session text, open budget_reservation, spent json, locked boolean default false) returns json[] language plpgsql as $$
 declare
-  parts json := reservation->'budgets';
   tokens numeric := (spent->>'tokens')::numeric;
   dollars numeric := (spent->>'dollars')::numeric;
-  part json;
-  held numeric;
+  part budget_part;
   used_amount numeric;
   warnings json[] := '{}';
   more json[];
 begin
-  -- In the order of their ids.
-  for at in 0 .. json_array_length(parts) - 1 loop
-    part := parts->at;
-    held := (part->>'amount')::numeric;
-    used_amount := coalesce(case when spent is null then (part->>'input')::numeric else budget_amount(part->>'currency', tokens, dollars) end, 0);
-    if (part->>'lent')::boolean then
-      update budget_shards s set used = s.used + used_amount, reserved = s.reserved - held
-      where s.budget_id = part->>'id' and s.shard = own_shard() and s.allotted > s.used + s.reserved and s.lent_until > clock_timestamp()
-        and used_amount <= held and not locked;
+  foreach part in array open.parts loop
+    used_amount := coalesce(case when spent is null then part.input else budget_amount(part.currency, tokens, dollars) end, 0);
+    if part.lent then
+      update budget_shards s set used = s.used + used_amount, reserved = s.reserved - part.amount
+      where s.budget_id = part.budget_id and s.shard = own_shard() and s.allotted > s.used + s.reserved and s.lent_until > clock_timestamp()
+        and used_amount <= part.amount and not locked;
     else
-      update budgets b set used = b.used + used_amount, reserved = b.reserved - held
-      where b.id = part->>'id' and b.status = 'active' and not b.awaited and is_budget_period(b) and budget_used(b) + used_amount < quiet_below(b) and not locked;
+      update budgets b set used = b.used + used_amount, reserved = b.reserved - part.amount
+      where b.id = part.budget_id and b.status = 'active' and not b.awaited and is_budget_period(b) and budget_used(b) + used_amount < quiet_below(b) and not locked;
     end if;
     if not found then
       -- May begin a period, with an entry of the ledger.
-      more := settle_whole(part->>'id', part, used_amount);
+      more := settle_whole(part, used_amount);
       continue when more is null;
       warnings := warnings || more;
     end if;
     insert into budget_ledger (budget_id, org_id, kind, amount, reserved, reserved_at, meter_source, ref_type, ref_id, session_id, turn_id)
-    values (part->>'id', org, 'settle', used_amount, held, (reservation->>'at')::timestamptz, 'llm_tokens', 'llm_generation',
-      reservation->>'exec_id', session, reservation->>'turn_id');
+    values (part.budget_id, org, 'settle', used_amount, part.amount, open.reserved_at, 'llm_tokens', 'llm_generation', open.exec_id, session, open.turn_id);
   end loop;
   return warnings;
 end
 $$;
 
 -- The settlement of a call in a whole budget, which it locks. Returns the data of the warnings that follow; null without the budget.
-create function settle_whole(budget_id text, part json, used_amount numeric) returns json[] language plpgsql as $$
+create function settle_whole(part budget_part, used_amount numeric) returns json[] language plpgsql as $$
 declare
-  held numeric := (part->>'amount')::numeric;
-  b budgets := whole_budget(settle_whole.budget_id);
+  b budgets := whole_budget(part.budget_id);
   warnings json[] := '{}';
 begin
   if b.id is null then return null; end if;
-  if (part->>'lent')::boolean then
-    update budget_shards s set allotted = s.allotted - held, reserved = s.reserved - held where s.budget_id = b.id and s.shard = own_shard();
-    update budgets u set used = u.used + used_amount, lent = u.lent - held where u.id = b.id returning * into b;
+  if part.lent then
+    update budget_shards s set allotted = s.allotted - part.amount, reserved = s.reserved - part.amount where s.budget_id = b.id and s.shard = own_shard();
+    update budgets u set used = u.used + used_amount, lent = u.lent - part.amount where u.id = b.id returning * into b;
   else
-    update budgets u set used = u.used + used_amount, reserved = u.reserved - held where u.id = b.id returning * into b;
+    update budgets u set used = u.used + used_amount, reserved = u.reserved - part.amount where u.id = b.id returning * into b;
   end if;
   if b.limit_amount + b.credits <= b.used and b.status = 'active' then
     update budgets u set status = 'exhausted' where u.id = b.id;
@@ -146,22 +138,22 @@ end
 $$;
 
 -- Lowers the parts of a reservation to so much output, or to nothing: another budget allows no more. Their rows are locked already.
-create function lower_reservation(parts json[], output bigint, call json) returns json[] language plpgsql as $$
+create function lower_reservation(parts budget_part[], output bigint, call json) returns budget_part[] language plpgsql as $$
 declare
-  part json;
+  part budget_part;
   b budgets;
-  lowered json[] := '{}';
+  lowered budget_part[] := '{}';
   freed numeric;
 begin
   foreach part in array parts loop
-    select * into b from budgets where id = part->>'id';
-    freed := (part->>'amount')::numeric - case when output > 0 then budget_need(b, call, output) else 0 end;
-    if (part->>'lent')::boolean then
+    select * into b from budgets where id = part.budget_id;
+    freed := part.amount - case when output > 0 then budget_need(b, call, output) else 0 end;
+    if part.lent then
       update budget_shards s set reserved = s.reserved - freed where s.budget_id = b.id and s.shard = own_shard();
     else
       update budgets u set reserved = u.reserved - freed where u.id = b.id;
     end if;
-    lowered := lowered || budget_part(b.id, b.currency, budget_need(b, call, output), budget_need(b, call, 0), (part->>'lent')::boolean);
+    lowered := lowered || row(b.id, b.currency, budget_need(b, call, output), budget_need(b, call, 0), part.lent)::budget_part;
   end loop;
   return lowered;
 end
@@ -215,13 +207,13 @@ $$;
 
 -- Settles the reservation of a session and makes the next one, in all budgets of `subjects` or in none. The caller has locked the row of the session and stores `reservation` in it, except after a refusal. Budgets are locked in the order of their ids, each before its shards.
 create function charge_budgets(
-  org text, session text, turn text, subjects text[], open json, spent json, call json,
-  out granted bigint, out reservation json, out refused json, out warnings json[]
+  org text, session text, turn text, subjects text[], open budget_reservation, spent json, call json,
+  out granted bigint, out reservation budget_reservation, out refused json, out warnings json[]
 ) language plpgsql as $$
 declare
   b record;
   whole record;
-  parts json[] := '{}';
+  parts budget_part[] := '{}';
   input numeric := (call->>'input_tokens')::numeric;
   dollars numeric := (call->>'input_cost')::numeric;
   price numeric := (call->>'output_price')::numeric;
@@ -229,17 +221,13 @@ declare
   need numeric;
 begin
   if open is not null then
-    if call is not null then
-      perform whole_budget(l.id) from (
-        select l.id from budgets l
-        where l.id in (select value->>'id' from json_array_elements(open->'budgets'))
-          or l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects)
-        order by l.id
-      ) l;
-    end if;
-    warnings := settle_budgets(org, session, open, spent, call is not null);
+    perform whole_budget(l.id) from (
+      select l.id from budgets l
+      where l.id in (select budget_id from unnest(open.parts)) or l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects)
+      order by l.id
+    ) l;
+    warnings := settle_budgets(org, session, open, spent, true);
   end if;
-  if call is null then return; end if;
   for b in
     select l.id, l.currency, l.lent <> 0 and (l.currency <> 'usd' or dollars is not null) and is_budget_period(l) as lends from budgets l
     where l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects) and l.status <> 'disabled'
@@ -250,7 +238,7 @@ begin
       update budget_shards s set reserved = s.reserved + need
       where s.budget_id = b.id and s.shard = own_shard() and s.allotted - s.used - s.reserved >= need;
       if found then
-        parts := parts || budget_part(b.id, b.currency, need, budget_need(b.currency, input, dollars, price, 0), true);
+        parts := parts || row(b.id, b.currency, need, budget_need(b.currency, input, dollars, price, 0), true)::budget_part;
         continue;
       end if;
     end if;
@@ -266,12 +254,11 @@ begin
       output := whole.granted;
       parts := lower_reservation(parts, output, call);
     end if;
-    parts := parts || budget_part(b.id, b.currency, budget_need(b.currency, input, dollars, price, output), budget_need(b.currency, input, dollars, price, 0), false);
+    parts := parts || row(b.id, b.currency, budget_need(b.currency, input, dollars, price, output), budget_need(b.currency, input, dollars, price, 0), false)::budget_part;
   end loop;
   if cardinality(parts) = 0 then return; end if;
   granted := output;
-  reservation := json_build_object(
-    'turn_id', turn, 'exec_id', call->'exec_id', 'at', clock_timestamp(), 'output_tokens', output, 'budgets', array_to_json(parts));
+  reservation := row(turn, call->>'exec_id', clock_timestamp(), output, parts)::budget_reservation;
 end
 $$;
 

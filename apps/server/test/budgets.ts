@@ -80,8 +80,7 @@ export const ledgerOf = ({ databaseUrl }: Target, id: string): Promise<LedgerRow
 export async function assertSettled(target: Target, id: string): Promise<void> {
   const open = await queryRows(
     target.databaseUrl,
-    `select id from sessions
-    where $1 in (select value->>'id' from json_array_elements(reservation->'budgets'))`,
+    `select id from sessions where $1 in (select budget_id from unnest((reservation).parts))`,
     [id],
   )
   assert.deepEqual(open, [])

@@ -22,6 +22,12 @@ export type IdentitiesTable = {
   created_at: Time
 }
 
+export type MasterKeysTable = {
+  id: string
+  sealed: string
+  created_at: Generated<Time>
+}
+
 export type MembersTable = {
   org_id: string
   user_id: string

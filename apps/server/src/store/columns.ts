@@ -6,6 +6,8 @@ export type Time = ColumnType<string, string | undefined, string>
 export type NullableTime = ColumnType<string | null, string | null | undefined, string | null>
 /** Exact decimal. A query that needs a number casts it to `float8`. */
 export type Numeric = string
+/** A composite type, which only SQL reads. */
+export type CompositeText = string
 export type Details = ColumnType<Record<string, unknown> | null, string | null, string | null>
 export type UsesColumn = JSONColumnType<CapabilityUse[], string | undefined, string>
 export type ToolsColumn = JSONColumnType<ClientTool[], string | undefined, string>

@@ -140,7 +140,7 @@ where session_id = $1 and status not in ('pending', 'running')`,
 /** A running call counts as its prompt. */
 const settleBudgets: Statement = {
   name: 'settle-budgets-of-session',
-  text: 'select settle_budgets($1, $2, $3::json, null)',
+  text: 'select settle_budgets($1, $2, $3::budget_reservation, null)',
 }
 
 const removeBudgets: Statement = {

@@ -11,6 +11,7 @@ import type {
   InvitationsTable,
   LoginStatesTable,
   LoginsTable,
+  MasterKeysTable,
   MembersTable,
   RateLimitsTable,
   SessionPinsTable,
@@ -26,6 +27,7 @@ import type {
 } from './budget-tables.ts'
 import type {
   AnyJson,
+  CompositeText,
   Details,
   LastTurnColumn,
   NullableTime,
@@ -127,7 +129,7 @@ export type SessionsTable = {
   network_access: Details
   waiting_for: WaitingColumn
   wait_expires_at: NullableTime
-  reservation: AnyJson
+  reservation: CompositeText | null
   status: Generated<string>
   preview: string | null
   output_preview: string | null
@@ -332,12 +334,6 @@ export type McpServersTable = {
   tools_reviewed_at: NullableTime
   created_at: Time
   updated_at: Time
-}
-
-export type MasterKeysTable = {
-  id: string
-  sealed: string
-  created_at: Generated<Time>
 }
 
 /** The tables as SQL has them. A test compares this with the database. */

@@ -56,21 +56,31 @@ export class BudgetRefusedError extends Error {
   }
 }
 
+/** What an append does in budgets: `reserves` settles the open call of the session too. */
+export type Charging = 'reserves' | 'settles'
+
 /**
- * Parts of an append that settles the session's open call and reserves for the next one. Without a
- * budget of the organization and an open call, they do nothing. `fence`: SQL, true if the append
- * may be made. The session is locked first, then the budgets by their ids.
+ * Parts of an append that charges budgets. Without a budget of the organization and an open call,
+ * they do nothing. `fence`: SQL, true if the append may be made. The session is locked first, then
+ * the budgets by their ids.
  */
-export const chargeParts = (fence: string) => `held as (
+export const chargeParts: Record<Charging, (fence: string) => string> = {
+  reserves: (fence) => `held as (
   select org_id, id, budget_subjects(sessions) as subjects, reservation from sessions
-  where ${fence} and (
-    reservation is not null
-    or :call::json is not null and exists (select from budgets where org_id = :orgId)
-  )
+  where ${fence} and (reservation is not null or exists (select from budgets where org_id = :orgId))
   for no key update
 ), charged as (
   select c.* from held, charge_budgets(org_id, id, :turnId, subjects, reservation, :spent::json, :call::json) c
-), `
+), `,
+  settles: (fence) => `held as (
+  select org_id, id, reservation from sessions where ${fence} and reservation is not null
+  for no key update
+), charged as (
+  select null::bigint as granted, null::budget_reservation as reservation, null::json as refused,
+    settle_budgets(org_id, id, reservation, :spent::json) as warnings
+  from held
+), `,
+}
 
 /** SQL: the reservation of the session after the append. */
 export const nextReservation = '(select reservation from charged)'
@@ -91,8 +101,8 @@ export const withWarnings = (rows: string) => `(
 const granted = statement(
   'granted-output',
   `
-select (reservation->>'output_tokens')::bigint as granted from sessions
-where org_id = :orgId and id = :sessionId and reservation->>'turn_id' = :turnId`,
+select (reservation).output_tokens as granted from sessions
+where org_id = :orgId and id = :sessionId and (reservation).turn_id = :turnId`,
 )
 
 /** The output that the open reservation of a call allows; null without one. */

@@ -21,13 +21,13 @@ export async function sweepLedger(db: Db, days: number): Promise<void> {
 /** SQL: the reservations of running turns, whose settlements are not in the ledger yet. */
 const reserved = `
 select 'ledger_' || right($2, 16) || left(md5(s.id), 16) as id, 'reserve' as kind, 0 as amount,
-  (part->>'amount')::numeric as reserved, 'llm_tokens' as meter_source, 'llm_generation' as ref_type,
-  s.reservation->>'exec_id' as ref_id, s.id as session_id, null as description,
-  (s.reservation->>'at')::timestamptz(3) as created_at, null::bigint as place
+  part.amount as reserved, 'llm_tokens' as meter_source, 'llm_generation' as ref_type,
+  (s.reservation).exec_id as ref_id, s.id as session_id, null as description,
+  (s.reservation).reserved_at as created_at, null::bigint as place
 from turns t
   join sessions s on s.org_id = t.org_id and s.id = t.session_id
-  cross join json_array_elements(s.reservation->'budgets') as part
-where t.org_id = $1 and part->>'id' = $2`
+  cross join unnest((s.reservation).parts) as part
+where t.org_id = $1 and part.budget_id = $2`
 
 const settled = `
 select 'ledger_' || right(budget_id, 16) || lpad(to_hex(id), 16, '0'), kind, amount, reserved,

@@ -3,6 +3,7 @@ import {
   BudgetRefusedError,
   type CallEstimate,
   type Charged,
+  type Charging,
   chargeParts,
   isGranted,
   nextReservation,
@@ -78,12 +79,12 @@ const fence = `org_id = :orgId and id = :sessionId and turn_id = :turnId
     and (:attempt::integer is null or turn_attempt = :attempt) and turn_cancelled = :cancelled and (not :cancelled or sequence = :endsAt)
     and (:afterSequence::integer is null or ${hasEvent(':afterSequence', ':afterTs')})`
 
-/** With `charges`, the statement settles and reserves in budgets, and stores their warnings. */
-const appendStatement = (name: string, parts: string[], charges = false) =>
+/** A statement that charges budgets stores their warnings. */
+const appendStatement = (name: string, parts: string[], charges?: Charging) =>
   statement(
-    charges ? `${name}-charged` : name,
+    charges ? `${name}-${charges}` : name,
     `
-with ${charges ? chargeParts(fence) : ''}s as (
+with ${charges ? chargeParts[charges](fence) : ''}s as (
   update sessions set
     sequence = sequence + :count + ${charges ? warningCount : 0} + case when sequence = :endsAt then :endCount else 0 end,
     status = case when sequence = :endsAt and :nextTurnId::text is null then 'idle' else status end,
@@ -137,10 +138,14 @@ const appends = Object.fromEntries(
     const name = kind === 'events' ? 'append-events' : `append-events-${kind}`
     return [
       kind,
-      { plain: appendStatement(name, parts), charged: appendStatement(name, parts, true) },
+      {
+        plain: appendStatement(name, parts),
+        settles: appendStatement(name, parts, 'settles'),
+        reserves: appendStatement(name, parts, 'reserves'),
+      },
     ]
   }),
-) as Record<AppendKind, { plain: NamedStatement; charged: NamedStatement }>
+) as Record<AppendKind, Record<'plain' | Charging, NamedStatement>>
 
 function kindOf({ ending, texts, usage, bytes }: Appending): AppendKind {
   if (ending?.failure) return 'failure'
@@ -224,7 +229,8 @@ const never = -1
 export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
   const { events, ending, usage, context, charge, texts = [] } = what
   const all = ending ? [...events, ...ending.events] : events
-  const append = appends[kindOf(what)][charge ? 'charged' : 'plain']
+  const charging = charge?.call ? 'reserves' : charge ? 'settles' : 'plain'
+  const append = appends[kindOf(what)][charging]
   const values = valuesOf(append, {
     ...run,
     ...eventLists(all),
