@@ -31,6 +31,8 @@ cross join lateral (
         order by sequence limit ${messagesAtOnce}
       ) e
     ) e where stored_before < ${bytesMax}
+    -- Without it, each use of a text would read its message once more.
+    offset 0
   ) e
 ) m where m.before < ${bytesMax}
 order by x.id, m.sequence`,
