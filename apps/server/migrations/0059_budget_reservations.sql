@@ -75,8 +75,8 @@ begin
 end
 $$;
 
--- Ends the reservation of a session. `spent` has the tokens and dollars of the call; without it the call counts as its prompt. Returns the data of the warnings that follow. With `locked`, the caller has locked the budgets.
-create function settle_budgets(org text, session text, open budget_reservation, spent json, locked boolean default false) returns json[] language plpgsql as $$
+-- Ends the reservation of a session. `spent` has the tokens and dollars of the call; without it the call counts as its prompt. Returns the data of the warnings that follow. `place`: in `shards` only, with the error OB001 where a budget itself is needed; in the `whole` budgets, which the caller has locked; or in either.
+create function settle_budgets(org text, session text, open budget_reservation, spent json, place text default 'either') returns json[] language plpgsql as $$
 declare
   tokens numeric := (spent->>'tokens')::numeric;
   dollars numeric := (spent->>'dollars')::numeric;
@@ -90,12 +90,13 @@ begin
     if part.lent then
       update budget_shards s set used = s.used + used_amount, reserved = s.reserved - part.amount
       where s.budget_id = part.budget_id and s.shard = own_shard() and s.allotted > s.used + s.reserved and s.lent_until > clock_timestamp()
-        and used_amount <= part.amount and not locked;
+        and used_amount <= part.amount and place <> 'whole';
     else
       update budgets b set used = b.used + used_amount, reserved = b.reserved - part.amount
-      where b.id = part.budget_id and b.status = 'active' and not b.awaited and is_budget_period(b) and budget_used(b) + used_amount < quiet_below(b) and not locked;
+      where b.id = part.budget_id and b.status = 'active' and not b.awaited and is_budget_period(b) and budget_used(b) + used_amount < quiet_below(b) and place = 'either';
     end if;
     if not found then
+      if place = 'shards' then raise sqlstate 'OB001'; end if;
       -- May begin a period, with an entry of the ledger.
       more := settle_whole(part, used_amount);
       continue when more is null;
@@ -205,13 +206,14 @@ begin
 end
 $$;
 
--- Settles the reservation of a session and makes the next one, in all budgets of `subjects` or in none. The caller has locked the row of the session and stores `reservation` in it, except after a refusal. Budgets are locked in the order of their ids, each before its shards.
+-- Settles the reservation of a session and makes the next one, in all budgets of `subjects` or in none. The caller has locked the row of the session and stores `reservation` in it, except after a refusal. Budgets are locked in the order of their ids, each before its shards. That both happens in shards is tried first: what fails is undone, with its locks.
 create function charge_budgets(
-  org text, session text, turn text, subjects text[], open budget_reservation, spent json, call json,
+  org text, session text, turn text, subjects text[], open budget_reservation, spent json, call json, place text default 'either',
   out granted bigint, out reservation budget_reservation, out refused json, out warnings json[]
 ) language plpgsql as $$
 declare
   b record;
+  charged record;
   whole record;
   parts budget_part[] := '{}';
   input numeric := (call->>'input_tokens')::numeric;
@@ -219,20 +221,33 @@ declare
   price numeric := (call->>'output_price')::numeric;
   output bigint := (call->>'output_tokens')::bigint;
   need numeric;
+  number integer := 0;
 begin
-  if open is not null then
-    perform whole_budget(l.id) from (
-      select l.id from budgets l
-      where l.id in (select budget_id from unnest(open.parts)) or l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects)
-      order by l.id
-    ) l;
-    warnings := settle_budgets(org, session, open, spent, true);
+  if open is not null and place = 'either' then
+    begin
+      charged := charge_budgets(org, session, turn, subjects, open, spent, call, 'shards');
+      granted := charged.granted;
+      reservation := charged.reservation;
+      warnings := charged.warnings;
+      return;
+    exception when sqlstate 'OB001' then
+      place := 'whole';
+      perform whole_budget(l.id) from (
+        select l.id from budgets l
+        where l.id in (select budget_id from unnest(open.parts)) or l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects)
+        order by l.id
+      ) l;
+    end;
   end if;
+  if open is not null then warnings := settle_budgets(org, session, open, spent, place); end if;
   for b in
     select l.id, l.currency, l.lent <> 0 and (l.currency <> 'usd' or dollars is not null) and is_budget_period(l) as lends from budgets l
     where l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects) and l.status <> 'disabled'
     order by l.id
   loop
+    number := number + 1;
+    -- Another budget than those that are settled might be one that is locked before them.
+    if place = 'shards' and b.id is distinct from open.parts[number].budget_id then raise sqlstate 'OB001'; end if;
     if b.lends then
       need := budget_need(b.currency, input, dollars, price, output);
       update budget_shards s set reserved = s.reserved + need
@@ -242,6 +257,7 @@ begin
         continue;
       end if;
     end if;
+    if place = 'shards' then raise sqlstate 'OB001'; end if;
     whole := reserve_whole(b.id, call, output);
     if whole.refusal is not null then
       perform lower_reservation(parts, 0, call);

@@ -1,10 +1,11 @@
 /** Many turns at the same budgets: each continues, and none waits for a lock of another one. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import pg from 'pg'
 import { addBudget, assertSettled, budgetState, changeBudget } from '../../../test/budgets.ts'
 import { queryRows, runSql } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
-import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
+import { converse, createAgent, createSession, post, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 const usage = { input_tokens: 60, output_tokens: 40 }
@@ -78,4 +79,31 @@ test('retries at a large and a small budget end in no deadlock', async (t) => {
     await assertSettled(server, budget)
   }
   assert.equal(await deadlocksOf(server.databaseUrl), 0)
+})
+
+test('turns with tools and retries do not wait for the row of a large budget', async (t) => {
+  const server = await startServer(t)
+  const { id: agent_id } = await createAgent(server, { capabilities: [{ ref: 'current_time' }] })
+  const budgets = [
+    await addBudget(server, { limit: 100_000_000 }),
+    await addBudget(server, { limit: 100_000_000, subject: ['agent', agent_id] }),
+  ]
+  const { id } = await createSession(server, { agent_id })
+  // Lends to the shards.
+  await converse(t, server, id, scripted({ text: 'Hello.', usage } as never))
+
+  const holder = new pg.Client({ connectionString: server.databaseUrl })
+  holder.on('error', () => {})
+  await holder.connect()
+  await holder.query('begin')
+  await holder.query('select from budgets for no key update')
+  const call = { tool_calls: [{ name: 'get_current_time', arguments: {} }], usage }
+  const error = { message: 'Overloaded', status: 503, fail_attempts: 1 }
+  const steps = [call, { ...call, error }, { text: 'Done.', usage }]
+  await converse(t, server, id, scripted(...(steps as never[])))
+  await holder.end()
+  for (const budget of budgets) {
+    assert.equal((await budgetState(server, budget)).used, 400)
+    await assertSettled(server, budget)
+  }
 })
