@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -15,7 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { queryRows } from '../../test/database.ts'
+import { queryRows, runSql } from '../../test/database.ts'
 import { eventually } from '../../test/waiting.ts'
 
 const testing = new URL('./index.ts', import.meta.url).href
@@ -194,21 +195,21 @@ print(other.url)
 test('a given PostgreSQL holds the databases, and has none of them afterwards', async (t) => {
   const folder = temporaryFolder(t)
   const adminUrl = process.env.OUTLAST_TEST_DATABASE_URL!
-  const mine = 'select datname from pg_database where starts_with(datname, $1)'
-  const databases = () => queryRows<{ datname: string }>(adminUrl, mine, ['outlast_test_'])
-  const before = await databases()
-  const env = { OUTLAST_TEST_DATABASE_URL: adminUrl }
-  const file = run(folder, { code: stays, env })
+  // The databases of other test files have another owner.
+  const owner = `keeper_${randomBytes(8).toString('hex')}`
+  await runSql(adminUrl, `create role ${owner} login createdb password 'keeper'`)
+  const url = Object.assign(new URL(adminUrl), { username: owner, password: 'keeper' }).href
+  const owned = `select datname from pg_database d join pg_roles r on r.oid = d.datdba where r.rolname = $1`
+  const databases = () => queryRows<{ datname: string }>(adminUrl, owned, [owner])
+  const file = run(folder, { code: stays, env: { OUTLAST_TEST_DATABASE_URL: url } })
   await file.printed()
   assert.ok(!existsSync(path.join(keeperFolder(folder), 'data')))
-  const known = new Set(before.map(({ datname }) => datname))
-  const added = (await databases()).filter(({ datname }) => !known.has(datname))
-  assert.ok(added.length >= 2)
+  assert.ok((await databases()).length >= 2)
   const pid = pidOfKeeper(folder)!
   file.child.kill('SIGKILL')
   await eventually(async () => !isRunning(pid))
-  const left = await databases()
-  for (const { datname } of added) assert.ok(!left.some((one) => one.datname === datname))
+  assert.deepEqual(await databases(), [])
+  await runSql(adminUrl, `drop role ${owner}`)
 })
 
 test('a database that cannot be reached is the error of the start', async (t) => {
