@@ -43,13 +43,18 @@ test('images of concurrent turns wait for memory, and reach the model once other
   const form = formOf(pngOfBytes(20 * mebibyte))
   const image_id = expectStatus(await server.call('POST', '/v1/images', form), 201).id
   const streams = []
-  for (let count = 0; count < turns; count += 1) {
-    const { id } = await createSession(server, { agent_id: agent.id })
-    streams.push(await follow(t, server.url, { sessionId: id }))
-    const message = { content: [{ type: 'image_file', image_id }] }
-    const path = `/v1/sessions/${id}/messages`
-    expectStatus(await server.call('POST', path, { message }), 201)
-  }
+  const sessions = await Promise.all(
+    Array.from({ length: turns }, () => createSession(server, { agent_id: agent.id })),
+  )
+  for (const { id } of sessions) streams.push(await follow(t, server.url, { sessionId: id }))
+  // At once: large prompts keep a server on a busy machine from answering.
+  await Promise.all(
+    sessions.map(async ({ id }) => {
+      const message = { content: [{ type: 'image_file', image_id }] }
+      const sent = await server.call('POST', `/v1/sessions/${id}/messages`, { message })
+      expectStatus(sent, 201)
+    }),
+  )
   await all.promise
   assert.equal(openMax, atOnce)
   for (const response of [...open]) answer(response)
