@@ -7,6 +7,7 @@ import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, scripted } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { type Cuts, startCuttingProxy } from './cutting-proxy.ts'
+import { loggedMessages, shown } from './tanstack.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let agentId: string
@@ -42,21 +43,7 @@ async function chat(
   return { client, errors }
 }
 
-/** The texts, calls and results of a client, in order. */
-const shown = (messages: readonly { role: string; parts: readonly object[] }[]) =>
-  messages.map(({ role, parts }) => [
-    role,
-    ...parts.flatMap((part) => {
-      const { type, content, name, arguments: input } = part as Record<string, unknown>
-      if (type === 'thinking') return []
-      return [[type, content ?? `${name} ${input}`]]
-    }),
-  ])
-
-async function logged(threadId: string) {
-  const response = await fetch(`${addressOf(server.url)}?threadId=${encodeURIComponent(threadId)}`)
-  return shown(((await response.json()) as { messages: [] }).messages)
-}
+const logged = (threadId: string) => loggedMessages(addressOf(server.url), threadId)
 
 test('a chat without cuts has the messages of the log', async (t) => {
   const { client, errors } = await chat(t, 'whole')
@@ -87,6 +74,40 @@ test('a client resumes after every event of a run', async () => {
     const id = /^id: (.*)$/m.exec(frame)![1]!
     const rest = (await join({ 'last-event-id': id })).split('\n\n').slice(0, -1)
     assert.deepEqual(rest, frames.slice(index + 1), id)
+  }
+})
+
+/** The events of frames; content of a part in one piece. */
+function eventsIn(frames: readonly string[]) {
+  const events: { type: string; delta?: string }[] = []
+  for (const frame of frames) {
+    const event = JSON.parse(/^data: (.*)$/m.exec(frame)![1]!)
+    const last = events.at(-1)
+    if (last?.delta !== undefined && last.type === event.type) last.delta += event.delta
+    else events.push(event)
+  }
+  return events
+}
+
+test('a client resumes at every event that it received while the run was written', async () => {
+  const slow = { thinking: 'Let me think.', text: 'It takes a while.', tokens_per_second: 100 }
+  const body = {
+    threadId: 'live ids',
+    runId: 'live ids',
+    messages: [{ id: 'm', role: 'user', content: scripted(slow) }],
+  }
+  const run = await fetch(addressOf(server.url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  const frames = (await run.text()).split('\n\n').slice(0, -1)
+  for (const [index, frame] of frames.slice(0, -1).entries()) {
+    const headers = { 'last-event-id': /^id: (.*)$/m.exec(frame)![1]! }
+    const rest = await fetch(`${addressOf(server.url)}?offset=-1&runId=live%20ids`, { headers })
+    const received = (await rest.text()).split('\n\n').slice(0, -1)
+    const expected = eventsIn(frames.slice(index + 1))
+    assert.deepEqual(eventsIn(received), expected, headers['last-event-id'])
   }
 })
 

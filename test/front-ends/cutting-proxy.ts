@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 
 /** Bytes of the response to a request that pass before its connection is cut; undefined: all. */
-export type Cuts = () => number | undefined
+export type Cuts = (request: string) => number | undefined
 
 /** A TCP proxy that cuts connections after a number of bytes of a response. */
 export async function startCuttingProxy(
@@ -14,7 +14,7 @@ export async function startCuttingProxy(
     const server = connect(Number(port), hostname)
     let left = Number.POSITIVE_INFINITY
     client.on('data', (bytes) => {
-      left = cuts() ?? Number.POSITIVE_INFINITY
+      left = cuts(bytes.toString('latin1')) ?? Number.POSITIVE_INFINITY
       server.write(bytes)
     })
     client.on('end', () => server.end())

@@ -23,12 +23,13 @@ export type AgUiRun = {
 export type AgUiChunk = { slot: number; event: AgUiEvent }
 
 /**
- * Parts of a message that the client has received. A span of reasoning that has only its first or
- * its last event is `begun` or `ending`. `sent`: arguments of an open call, or just their length.
+ * Parts of a message that the client has received. Text that has only its start is `begun`, as is a
+ * span of reasoning, whose message then is `empty` until it has content. A span that only lacks its
+ * end is `ending`. `sent`: arguments of an open call, or just their length.
  */
 export type AgUiParts = {
-  reasoning: 'none' | 'begun' | 'open' | 'ending' | 'closed'
-  text: 'none' | 'open' | 'closed'
+  reasoning: 'none' | 'begun' | 'empty' | 'open' | 'ending' | 'closed'
+  text: 'none' | 'begun' | 'open' | 'closed'
   calls: ReadonlyMap<string, { name: string; sent: string | number }>
 }
 
@@ -88,15 +89,19 @@ export const numbered = (events: readonly AgUiEvent[], from: number = slots.othe
 
 export const reasoningIdOf = (messageId: string) => `${messageId}:r`
 
+export const hasOpenReasoning = ({ reasoning }: AgUiParts) =>
+  reasoning === 'empty' || reasoning === 'open'
+export const hasOpenText = ({ text }: AgUiParts) => text === 'begun' || text === 'open'
+
 /** Ends what is open of reasoning and text. */
 export function endsOfText({ shownAs, parts }: WrittenMessage): AgUiEvent[] {
   const messageId = reasoningIdOf(shownAs)
-  const inMessage = parts.reasoning === 'open'
+  const inMessage = hasOpenReasoning(parts)
   const inSpan = inMessage || parts.reasoning === 'begun' || parts.reasoning === 'ending'
   return [
     ...(inMessage ? [{ type: 'REASONING_MESSAGE_END' as const, messageId }] : []),
     ...(inSpan ? [{ type: 'REASONING_END' as const, messageId }] : []),
-    ...(parts.text === 'open' ? [{ type: 'TEXT_MESSAGE_END' as const, messageId: shownAs }] : []),
+    ...(hasOpenText(parts) ? [{ type: 'TEXT_MESSAGE_END' as const, messageId: shownAs }] : []),
   ]
 }
 

@@ -9,6 +9,8 @@ import {
   discard,
   endsOfText,
   type Fold,
+  hasOpenReasoning,
+  hasOpenText,
   noParts,
   numbered,
   reasoningIdOf,
@@ -39,12 +41,12 @@ function grownBy(writing: WrittenMessage, event: Delta): Growth {
     const messageId = reasoningIdOf(shownAs)
     const [span, start] = reasoningStart(messageId)
     const starts = parts.reasoning === 'begun' ? [start!] : [...ends, span!, start!]
-    const before = parts.reasoning === 'open' ? [] : starts
+    const before = hasOpenReasoning(parts) ? [] : starts
     const content = { type: 'REASONING_MESSAGE_CONTENT' as const, messageId, delta }
     return { before, content, parts: { ...closed, reasoning: 'open' } }
   }
   if (event.type === 'output.message.delta') {
-    const before = parts.text === 'open' ? [] : [...ends, textStart(shownAs)]
+    const before = hasOpenText(parts) ? [] : [...ends, textStart(shownAs)]
     const content = { type: 'TEXT_MESSAGE_CONTENT' as const, messageId: shownAs, delta }
     return { before, content, parts: { ...closed, text: 'open' } }
   }
@@ -130,18 +132,20 @@ function restOfReasoning({ shownAs, parts }: WrittenMessage, delta: string): AgU
     slots.reasoning,
   )
   if (parts.reasoning === 'none') return delta === '' ? [] : whole
-  return whole.slice({ begun: 1, open: 3, ending: 4, closed: 5 }[parts.reasoning])
+  return whole.slice({ begun: 1, empty: 2, open: 3, ending: 4, closed: 5 }[parts.reasoning])
 }
 
 function restOfText({ shownAs: messageId, parts }: WrittenMessage, delta: string): AgUiChunk[] {
-  const end: AgUiChunk = {
-    slot: slots.text + 2,
-    event: { type: 'TEXT_MESSAGE_END', messageId },
-  }
-  if (parts.text === 'open') return [end]
-  if (parts.text === 'closed' || delta === '') return []
-  const content: AgUiEvent = { type: 'TEXT_MESSAGE_CONTENT', messageId, delta }
-  return [...numbered([textStart(messageId), content], slots.text), end]
+  if (parts.text === 'none' && delta === '') return []
+  const whole = numbered(
+    [
+      textStart(messageId),
+      { type: 'TEXT_MESSAGE_CONTENT', messageId, delta },
+      { type: 'TEXT_MESSAGE_END', messageId },
+    ],
+    slots.text,
+  )
+  return whole.slice({ none: 0, begun: 1, open: 2, closed: 3 }[parts.text])
 }
 
 function restOfCall({ shownAs, parts }: WrittenMessage, call: AgUiToolCall, slot: number) {

@@ -14,9 +14,16 @@ export type AgUiPlace = {
 
 const start = 'start'
 const form =
-  /^(start|event_[0-9a-f]{32}):(\d{1,6})(?:\.([bRer]?)([Tt]?)((?:,[^,]{1,3000}){0,64}))?$/
-const reasoningLetters = { none: '', begun: 'b', open: 'R', ending: 'e', closed: 'r' } as const
-const textLetters = { none: '', open: 'T', closed: 't' } as const
+  /^(start|event_[0-9a-f]{32}):(\d{1,6})(?:\.([bmRer]?)([sTt]?)((?:,[^,]{1,3000}){0,64}))?$/
+const reasoningLetters = {
+  none: '',
+  begun: 'b',
+  empty: 'm',
+  open: 'R',
+  ending: 'e',
+  closed: 'r',
+} as const
+const textLetters = { none: '', begun: 's', open: 'T', closed: 't' } as const
 
 export const placeId = ({ eventId = start, slot, parts }: AgUiPlace): string =>
   `${eventId}:${slot}${suffixOf(parts)}`
@@ -68,12 +75,16 @@ export function partsAfter(parts: AgUiParts, event: AgUiEvent): AgUiParts {
     case 'REASONING_START':
       return { ...parts, reasoning: 'begun' }
     case 'REASONING_MESSAGE_START':
+      return { ...parts, reasoning: 'empty' }
+    case 'REASONING_MESSAGE_CONTENT':
       return { ...parts, reasoning: 'open' }
     case 'REASONING_MESSAGE_END':
       return { ...parts, reasoning: 'ending' }
     case 'REASONING_END':
       return { ...parts, reasoning: 'closed' }
     case 'TEXT_MESSAGE_START':
+      return { ...parts, text: 'begun' }
+    case 'TEXT_MESSAGE_CONTENT':
       return { ...parts, text: 'open' }
     case 'TEXT_MESSAGE_END':
       return { ...parts, text: 'closed' }
