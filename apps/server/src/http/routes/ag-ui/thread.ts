@@ -38,10 +38,10 @@ export async function readThread(
   if (!session) return nothing
   const active = await activeRunOf(request, session)
   const { messages, first } = await readPageOf(request, calls, session.id, query)
-  const isShown = ({ role, sequence }: Message) =>
-    !active || role === 'user' || sequence <= active.after
-  const shown = agUiMessages(messages.filter(isShown))
   const waits = active && session.waiting_for
+  const isShown = ({ role, sequence }: Message) =>
+    !active || waits || role === 'user' || sequence <= active.after
+  const shown = agUiMessages(messages.filter(isShown))
   const pending = waits ? await interruptsIn(request, session, active) : []
   return {
     messages: query.format === 'ag-ui' ? shown : uiMessages(shown),
