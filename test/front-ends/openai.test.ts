@@ -8,6 +8,7 @@ import {
   hostedMcpTool,
   OpenAIProvider,
   Runner,
+  RunState,
   setTracingDisabled,
   tool,
 } from '@openai/agents'
@@ -16,10 +17,11 @@ import OpenAI from 'openai'
 import type { Response, ResponseStreamEvent } from 'openai/resources/responses/responses'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
-import { startServer } from '../../apps/server/test/server.ts'
+import { type Call, startServer } from '../../apps/server/test/server.ts'
 import { createAgent, eventsOf, replyOf, scripted } from '../../apps/server/test/session.ts'
 import { startModel } from '../cluster/model.ts'
 import { startProcess } from '../process.ts'
+import { flat, loggedIn } from './openai-log.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 beforeAll(async (t) => {
@@ -42,6 +44,23 @@ const parameters = {
 const clientOf = (url: string, more: object = {}) =>
   new OpenAI({ baseURL: `${url}/openai/v1`, apiKey: 'none', ...more })
 
+const runnerOf = (client: OpenAI, useResponses = true) =>
+  new Runner({
+    modelProvider: new OpenAIProvider({ openAIClient: client as never, useResponses }),
+  })
+
+const weatherTool = (cities: unknown[]) =>
+  tool({
+    name: 'get_weather',
+    description: 'Tells the weather.',
+    parameters,
+    strict: true,
+    execute: async (input) => {
+      cities.push((input as { city: string }).city)
+      return 'rain'
+    },
+  })
+
 for (const useResponses of [true, false]) {
   const api = useResponses ? 'Responses' : 'Chat Completions'
   test(`the Agents SDK runs its function tool with ${api}`, async () => {
@@ -50,23 +69,9 @@ for (const useResponses of [true, false]) {
       name: 'Weather',
       model,
       instructions: 'Be brief.',
-      tools: [
-        tool({
-          name: 'get_weather',
-          description: 'Tells the weather.',
-          parameters,
-          strict: true,
-          execute: async (input) => {
-            cities.push((input as { city: string }).city)
-            return 'rain'
-          },
-        }),
-      ],
+      tools: [weatherTool(cities)],
     })
-    const openAIClient = clientOf(server.url) as never
-    const runner = new Runner({
-      modelProvider: new OpenAIProvider({ openAIClient, useResponses }),
-    })
+    const runner = runnerOf(clientOf(server.url), useResponses)
     const result = await runner.run(agent, toRome)
     assert.equal(result.finalOutput, 'It rains in Rome.')
     assert.deepEqual(cities, ['Rome'])
@@ -129,9 +134,7 @@ test('the Agents SDK decides on approvals, and shows the tools of the server', a
     },
   })
   const agent = new Agent({ name: 'Files', model, tools: [tools] })
-  const runner = new Runner({
-    modelProvider: new OpenAIProvider({ openAIClient: clientOf(server.url) as never }),
-  })
+  const runner = runnerOf(clientOf(server.url))
   const add = { name: 'add', arguments: { a: 1, b: 2 } }
   const write = { name: 'write_file', arguments: { path: '/a.txt', content: 'x' } }
   const script = scripted({ tool_calls: [add] }, { tool_calls: [write] }, { text: 'Written.' })
@@ -142,15 +145,40 @@ test('the Agents SDK decides on approvals, and shows the tools of the server', a
 
 const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
 
-/** A node that runs the turn, and another one that takes over. */
-async function twoNodes(t: TestContext) {
+/** A node that runs the turn; `kill` starts the one that takes over before it kills this one. */
+async function oneNode(t: TestContext, fields: object = {}) {
   const chosen = await startModel(t)
   const databaseUrl = await createTestDatabase(t)
   const one = await startProcess({ ...env, DATABASE_URL: databaseUrl })
   t.after(() => one.crash())
-  await chosen.session(one)
-  const two = await startServer(t, { databaseUrl, env })
-  return { chosen, one, two, request: { model: 'agent:Ada', input: 'Tell me.' } }
+  await chosen.session(one, fields)
+  const startSecond = () => startServer(t, { databaseUrl, env })
+  let live: { url: string } = one
+  /** A client whose requests go to the live node, as through a load balancer. */
+  const openai = clientOf(one.url, {
+    fetch: (url: string, init: RequestInit) => fetch(url.replace(one.url, live.url), init),
+  })
+  const kill = async () => {
+    const two = await startSecond()
+    live = two
+    await one.crash()
+    return two
+  }
+  const request = { model: 'agent:Ada', input: 'Tell me.' }
+  return { chosen, one, startSecond, openai, kill, request }
+}
+
+async function twoNodes(t: TestContext) {
+  const { startSecond, ...first } = await oneNode(t)
+  return { ...first, two: await startSecond() }
+}
+
+/** The session of the request, which must be the only one with its message. */
+async function sessionIn(two: { call: Call }) {
+  const { body } = await two.call('GET', '/v1/sessions')
+  const found = body.data.filter(({ preview }: { preview: string }) => preview === 'Tell me.')
+  assert.equal(found.length, 1)
+  return found[0].id as string
 }
 
 const responseOf = (chunk: ResponseStreamEvent) => (chunk as { response: Response }).response
@@ -238,17 +266,11 @@ test('a client whose node stops gets an error, and the rest from another node', 
 })
 
 test('a request that its client repeats after kill -9 of the node gets the first turn', async (t) => {
-  const { chosen, one, two, request } = await twoNodes(t)
-  let isDead = false
-  const openai = clientOf(one.url, {
-    fetch: (url: string, init: RequestInit) =>
-      fetch(isDead ? url.replace(one.url, two.url) : url, init),
-  })
+  const { chosen, openai, kill, request } = await oneNode(t)
   const asked = openai.responses.create(request)
   const first = await chosen.call()
   first.say('Lost.')
-  isDead = true
-  await one.crash()
+  const two = await kill()
   const again = await chosen.call(2)
   again.say('Kept.')
   again.end()
@@ -256,9 +278,67 @@ test('a request that its client repeats after kill -9 of the node gets the first
   assert.equal(response.output_text, 'Kept.')
   const events = await eventsOf(two, sessionOf(response))
   assert.equal(events.filter(({ type }) => type === 'turn.started').length, 1)
-  const { body } = await two.call('GET', '/v1/sessions')
-  assert.equal(
-    body.data.filter(({ preview }: { preview: string }) => preview === 'Tell me.').length,
-    1,
-  )
+  assert.equal(await sessionIn(two), sessionOf(response))
+})
+
+test('a chat that its client repeats after kill -9 of the node has one answer', async (t) => {
+  const { chosen, openai, kill, request } = await oneNode(t)
+  const messages = [{ role: 'user' as const, content: request.input }]
+  const asked = openai.chat.completions.create({ model: request.model, messages })
+  const first = await chosen.call()
+  first.say('Lost.')
+  const two = await kill()
+  const again = await chosen.call(2)
+  again.say('Kept.')
+  again.end()
+  const { message } = (await asked).choices[0]!
+  assert.deepEqual(flat([...messages, message]), await loggedIn(two.call, await sessionIn(two)))
+})
+
+for (const useResponses of [true, false]) {
+  const api = useResponses ? 'Responses' : 'Chat Completions'
+  test(`the Agents SDK has the log of a run whose node is killed with ${api}`, async (t) => {
+    const { chosen, openai, kill, request } = await oneNode(t)
+    const cities: unknown[] = []
+    const tools = [weatherTool(cities)]
+    const agent = new Agent({ name: 'Weather', model: request.model, tools })
+    const running = runnerOf(openai, useResponses).run(agent, request.input)
+    const first = await chosen.call()
+    first.input(0, '{"city":"Rome"}', { id: 'call_1', name: 'get_weather' })
+    first.end()
+    const second = await chosen.call(2)
+    second.say('Lost.')
+    const two = await kill()
+    const again = await chosen.call(3)
+    again.say('It rains.')
+    again.end()
+    const { history, finalOutput } = await running
+    assert.deepEqual([finalOutput, cities], ['It rains.', ['Rome']])
+    assert.deepEqual(flat(history), await loggedIn(two.call, await sessionIn(two)))
+  })
+}
+
+test('a stored run of the Agents SDK gets its approval after kill -9 of the node', async (t) => {
+  const files = { ref: 'session_file_system', config: { requires_approval: ['write_file'] } }
+  const { chosen, openai, kill, request } = await oneNode(t, { capabilities: [files] })
+  const serverUrl = 'http://127.0.0.1'
+  const tools = [hostedMcpTool({ serverLabel: 'outlast', serverUrl, requireApproval: 'always' })]
+  const agent = new Agent({ name: 'Files', model: request.model, tools })
+  const runner = runnerOf(openai)
+  const running = runner.run(agent, request.input)
+  const first = await chosen.call()
+  first.input(0, '{"path":"/a.txt","content":"x"}', { id: 'call_1', name: 'write_file' })
+  first.end()
+  const stored = (await running).state.toString()
+  const two = await kill()
+  const state = await RunState.fromString(agent, stored)
+  const [asked] = state.getInterruptions()
+  state.approve(asked!)
+  const resumed = runner.run(agent, state)
+  const again = await chosen.call(2)
+  again.say('Written.')
+  again.end()
+  const { history, finalOutput } = await resumed
+  assert.equal(finalOutput, 'Written.')
+  assert.deepEqual(flat(history), await loggedIn(two.call, await sessionIn(two)))
 })
