@@ -1,16 +1,17 @@
-import { createAgent, openClient } from './client.ts'
-import { measureCrowd, type Result, shown } from './crowd.ts'
+import { assistant, createAgent, openClient, twoTools } from './client.ts'
+import { measureCrowd, type Result, shown, type Talker } from './crowd.ts'
 import { queryRows } from './database.ts'
 import { type Options, progress, type Report, type Row, ratios } from './figures.ts'
 import { databaseUrl, startOutlast, withDataDir } from './servers.ts'
 
 const organization = 'org_00000000000000000000000000000001'
 const id = 'bdgt_01933b5a000070008000000000000001'
-const goals = { 8: 0.97, 64: 0.9 }
 /** Enough for all turns of a run: what is measured is the reservation, not a wait for money. */
 const limit = 1e15
 
-/** A text turn with a budget of the organization, against the same server without one. */
+type Turns = { what: string; clients: number; goal?: number; open: () => Promise<Talker> }
+
+/** Turns with a budget of the organization, against the same server without one. */
 export function budgets(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {
     const server = await startOutlast({ env: { DATA_DIR: dataDir } })
@@ -26,29 +27,41 @@ async function compare(url: string, database: string, { quick }: Options): Promi
   const agentId = await createAgent(url)
   const forMs = quick ? 1_500 : 3_000
   const runs = quick ? 2 : 12
-  const measure = async (clients: number, hasBudget: boolean): Promise<Result> => {
+  const text = () => openClient(url, agentId)
+  const tools = async () => {
+    const client = await openClient(url, assistant)
+    return { ...client, turn: () => client.turn(twoTools) }
+  }
+  const measure = async ({ clients, open }: Turns, hasBudget: boolean): Promise<Result> => {
     await queryRows(
       database,
       hasBudget ? add : remove,
       hasBudget ? [organization, id, limit] : [id],
     )
-    return measureCrowd(() => openClient(url, agentId), { clients, forMs })
+    return measureCrowd(open, { clients, forMs })
   }
-  await measure(8, true)
   const rows: Row[] = []
-  for (const clients of [8, 64] as const) {
+  for (const turns of [
+    { what: 'text turns', clients: 8, goal: 0.97, open: text },
+    { what: 'text turns', clients: 64, goal: 0.9, open: text },
+    { what: 'turns with two tools', clients: 64, open: tools },
+  ]) {
+    await measure(turns, true)
     const results: { without: Result; one: Result }[] = []
     for (let run = 1; run <= runs; run++) {
       // Other load on the machine affects both: their order alternates.
-      const first = await measure(clients, run % 2 === 0)
-      const second = await measure(clients, run % 2 === 1)
+      const first = await measure(turns, run % 2 === 0)
+      const second = await measure(turns, run % 2 === 1)
       const pair = run % 2 === 0 ? { without: second, one: first } : { without: first, one: second }
       results.push(pair)
-      progress(`${clients} clients, run ${run}: ${shown(pair.one)}; without ${shown(pair.without)}`)
+      const { what, clients } = turns
+      progress(
+        `${what}, ${clients} clients, run ${run}: ${shown(pair.one)}; without ${shown(pair.without)}`,
+      )
     }
-    rows.push(rowOf(clients, results))
+    rows.push(rowOf(turns, results))
   }
-  return { title: 'A text turn with a budget of the organization against none', rows }
+  return { title: 'Turns with a budget of the organization against none', rows }
 }
 
 const add = `
@@ -56,15 +69,15 @@ insert into budgets (org_id, id, subject_type, subject_id, currency, limit_amoun
 values ($1, $2, 'organization', $1, 'tokens', $3) on conflict do nothing`
 const remove = 'delete from budgets where id = $1'
 
-function rowOf(clients: 8 | 64, results: { without: Result; one: Result }[]): Row {
+function rowOf({ what, clients, goal }: Turns, results: { without: Result; one: Result }[]): Row {
   const rates = (which: 'without' | 'one') => results.map((result) => result[which].perSecond)
   const ratio = ratios(rates('one'), rates('without'))
   const last = results.at(-1)!
   return {
-    what: `turns a second, ${clients} clients`,
-    goal: `≥ ${goals[clients]} of none`,
+    what: `${what} a second, ${clients} clients`,
+    goal: goal === undefined ? '' : `≥ ${goal} of none`,
     measured: `${last.one.perSecond.toFixed(0)} against ${last.without.perSecond.toFixed(0)}`,
     ratio: ratio.shown,
-    met: ratio.value >= goals[clients],
+    ...(goal !== undefined && { met: ratio.value >= goal }),
   }
 }
