@@ -6,6 +6,7 @@ import { queryRows, runSql } from '../../../../test/database.ts'
 import { type Call, type ServerOptions, startServer } from '../../../../test/server.ts'
 import { createAgent, createSession } from '../../../../test/session.ts'
 import { sweepBudgets } from '../../../store/budgets/budget-deletion.ts'
+import { sweepLedger } from '../../../store/budgets/ledger.ts'
 import { openDatabase } from '../../../store/database.ts'
 
 type Server = { call: Call; databaseUrl: string }
@@ -362,4 +363,29 @@ test('a budget goes with its session or its end user, and a deleted one after it
   assert.equal((await get(server, kept.id)).status, 'active')
   const entries = await queryRows(server.databaseUrl, 'select 1 from budget_ledger')
   assert.equal(entries.length, 0)
+})
+
+test('entries of ledgers are deleted after BUDGET_LEDGER_DAYS', async (t) => {
+  const { server, create } = await start(t)
+  const budgets = [await create(), await create({ limit: 20 })]
+  for (const amount of [1, 2, 3]) {
+    for (const { id } of budgets) {
+      expectStatus(await server.call('POST', `/v1/budgets/${id}/top-up`, { amount }), 200)
+    }
+  }
+  await runSql(
+    server.databaseUrl,
+    `update budget_ledger set created_at = now() - interval '11 days' where amount > -3`,
+  )
+  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
+  t.after(db.close)
+  await sweepLedger(db, 10)
+  for (const { id, limit } of budgets) {
+    const entries = expectStatus(await server.call('GET', `/v1/budgets/${id}/ledger`), 200)
+    assert.deepEqual(
+      entries.map(({ amount }: LedgerEntry) => amount),
+      [-3],
+    )
+    assert.equal((await get(server, id)).balance, limit + 6)
+  }
 })
