@@ -93,7 +93,8 @@ begin
         and used_amount <= part.amount and place <> 'whole';
     else
       update budgets b set used = b.used + used_amount, reserved = b.reserved - part.amount
-      where b.id = part.budget_id and b.status = 'active' and not b.awaited and is_budget_period(b) and budget_used(b) + used_amount < quiet_below(b) and place = 'either';
+      where b.id = part.budget_id and b.status = 'active' and not b.awaited and is_budget_period(b) and budget_used(b) + used_amount < quiet_below(b)
+        and used_amount <= part.amount and place = 'either';
     end if;
     if not found then
       if place = 'shards' then raise sqlstate 'OB001'; end if;
