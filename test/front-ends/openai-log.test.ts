@@ -1,6 +1,7 @@
 /** Published clients of OpenAI's API have the messages of the log after every kind of turn. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Agent, OpenAIProvider, Runner, setTracingDisabled } from '@openai/agents'
 import OpenAI from 'openai'
 import type { Response, ResponseInput } from 'openai/resources/responses/responses'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
@@ -18,6 +19,7 @@ const capabilities = [
 ]
 
 beforeAll(async (t) => {
+  setTracingDisabled(true)
   server = await startServer(t)
   openai = new OpenAI({ baseURL: `${server.url}/openai/v1`, apiKey: 'none' })
   await createAgent(server, { name: 'ada', capabilities })
@@ -126,7 +128,8 @@ test('a client of Responses has the text so far of a response that it cancels', 
   await assertLogged([...input, ...cancelled.output], outlastOf(cancelled).session_id)
 })
 
-const sessionOfChat = (id: string) => `session_${id.slice('chatcmpl-'.length).slice(0, 32)}`
+/** The session of a response or a completion. */
+const sessionIn = (id: string) => `session_${id.replace(/^(resp_|chatcmpl-)/, '').slice(0, 32)}`
 
 test('a client of Chat Completions has the log of calls, a question and an attempt', async () => {
   const messages: OpenAI.ChatCompletionMessageParam[] = []
@@ -144,5 +147,79 @@ test('a client of Chat Completions has the log of calls, a question and an attem
   await send({ role: 'tool', tool_call_id: made!.id, content: 'rain' })
   const error = { message: 'gone', after_characters: 12, fail_attempts: 1 }
   await send(user({ text: 'The whole answer.', chunk: 4, error }))
-  await assertLogged(messages, sessionOfChat(id))
+  await assertLogged(messages, sessionIn(id))
 })
+
+test('a chat is asked a question, and shows that a call awaits its approval', async () => {
+  const opening = user({ tool_calls: [ask] }, { text: 'Thanks.' })
+  const asked = await openai.chat.completions.create({ model, messages: [opening] })
+  const [question] = asked.choices
+  assert.equal(question!.message.content, 'Which color?\n- Red\n- Blue')
+  await assertLogged([opening, question!.message], sessionIn(asked.id))
+  const messages = [opening, question!.message, user({ text: 'Red, then.' })]
+  const { id, choices } = await openai.chat.completions.create({ model, messages })
+  await assertLogged([...messages, choices[0]!.message], sessionIn(id))
+  const approval = [user({ tool_calls: [write] }, { text: 'Written.' })]
+  const waiting = await openai.chat.completions.create({ model, messages: approval })
+  assert.match(waiting.choices[0]!.message.refusal!, /write_file/)
+  const path = `/v1/sessions/${sessionIn(waiting.id)}/approvals/${write.id}`
+  assert.equal((await server.call('POST', path, { decision: 'approve' })).status, 200)
+})
+
+test('a streamed chat keeps the text of an attempt that broke off, also for later messages', async () => {
+  const error = { message: 'gone', after_characters: 12, fail_attempts: 1 }
+  const messages: OpenAI.ChatCompletionMessageParam[] = [
+    user({ text: 'The whole answer.', chunk: 4, error }),
+  ]
+  const stream = openai.chat.completions.stream({ model, messages })
+  const { id, choices } = await stream.finalChatCompletion()
+  const [broken, whole] = choices[0]!.message.content!.split('\n\n')
+  assert.ok('The whole answer.'.startsWith(broken!))
+  assert.equal(whole, 'The whole answer.')
+  await assertLogged([...messages, { role: 'assistant', content: whole }], sessionIn(id))
+  messages.push(choices[0]!.message, user({ text: 'Next.' }))
+  const next = await openai.chat.completions.create({ model, messages })
+  assert.notEqual(sessionIn(next.id), sessionIn(id))
+  await assertLogged([...messages, next.choices[0]!.message], sessionIn(next.id))
+})
+
+for (const useResponses of [true, false]) {
+  const api = useResponses ? 'Responses' : 'Chat Completions'
+  const agent = new Agent({ name: 'Talks', model })
+  const runnerOf = () =>
+    new Runner({
+      modelProvider: new OpenAIProvider({ openAIClient: openai as never, useResponses }),
+    })
+
+  test(`the Agents SDK has the log of a question, an attempt and an edit with ${api}`, async () => {
+    const runner = runnerOf()
+    const run = async (history: object[], ...steps: ScriptStep[]) => {
+      const result = await runner.run(agent, [...history, user(...steps)] as never)
+      await assertLogged(result.history, sessionIn(result.lastResponseId!))
+      return result
+    }
+    const asked = await run([], { tool_calls: [ask] }, { text: 'Thanks.' })
+    assert.equal(asked.finalOutput, 'Which color?\n- Red\n- Blue')
+    const answered = await run(asked.history, { text: 'Red, then.' })
+    const error = { message: 'gone', after_characters: 12, fail_attempts: 1 }
+    const again = await run(answered.history, { text: 'The whole answer.', chunk: 4, error })
+    assert.equal(again.finalOutput, 'The whole answer.')
+    const edited = await run(answered.history, { text: 'Edited.' })
+    assert.equal(edited.finalOutput, 'Edited.')
+  })
+
+  test(`the Agents SDK gets the error of the log with ${api}`, async () => {
+    const runner = runnerOf()
+    const text = scripted({ error: { message: api, status: 401 } })
+    const message = "The model's provider rejected the API key."
+    // The SDK hides the message of a failed response.
+    const shown = useResponses ? /response\.failed/ : /rejected the API key/
+    await assert.rejects(runner.run(agent, text), shown)
+    const { body } = await server.call('GET', '/v1/sessions')
+    const { id } = body.data.find(({ preview }: { preview: string }) => preview.startsWith(text))
+    await assertLogged(
+      [user({ error: { message: api, status: 401 } }), { role: 'assistant', content: message }],
+      id,
+    )
+  })
+}

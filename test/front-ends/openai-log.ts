@@ -43,23 +43,28 @@ function flatItem({ type = 'message', providerData, ...item }: Item): Flat[] {
   ]
 }
 
-/** The messages of a session. A question is a message of the assistant, as clients see it. */
+/**
+ * The messages of a session. A question is a message of the assistant, as clients see it; that a
+ * call has failed is left out.
+ */
 export async function loggedIn(call: Call, sessionId: string): Promise<Flat[]> {
   const { body } = await call('GET', `/v1/sessions/${sessionId}/messages`)
   return (body.data as Message[]).flatMap(({ role, content }) =>
-    content.map((part): Flat => {
-      if (part.type === 'text') return [role === 'agent' ? 'assistant' : role, part.text]
-      if (part.type === 'tool_result') return ['result', resultOf(value(part.result))]
-      if (part.type !== 'tool_call') return [part.type]
-      if (part.name !== 'ask_user') return ['call', part.name, part.arguments]
-      return ['assistant', questionsIn(part.arguments as Asked)]
+    content.flatMap((part): Flat[] => {
+      if (part.type === 'text') return [[role === 'agent' ? 'assistant' : role, part.text]]
+      if (part.type === 'tool_result') return 'result' in part ? [resultOf(value(part.result))] : []
+      if (part.type !== 'tool_call') return [[part.type]]
+      if (part.name !== 'ask_user') return [['call', part.name, part.arguments]]
+      return [['assistant', questionsIn(part.arguments as Asked)]]
     }),
   )
 }
 
-/** Answers to a question as a client sends them. */
-const resultOf = (result: Item) =>
-  result?.answered_by === undefined ? result : { answers: result.answers }
+/** A result; answers to a question are as a client sends them. */
+const resultOf = (result: Item): Flat => [
+  'result',
+  result?.answered_by === undefined ? result : { answers: result.answers },
+]
 
 type Asked = { questions: { question: string; options: { label: string }[] }[] }
 
