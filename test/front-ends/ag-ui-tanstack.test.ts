@@ -90,11 +90,16 @@ function eventsIn(frames: readonly string[]) {
 }
 
 test('a client resumes at every event that it received while the run was written', async () => {
-  const slow = { thinking: 'Let me think.', text: 'It takes a while.', tokens_per_second: 100 }
+  const add = { name: 'add', arguments: { a: 1, b: 2 } }
+  const steps = [
+    { thinking: 'Let me think.', text: 'It takes a while.', tool_calls: [add] },
+    { tool_calls: [add] },
+  ]
+  const slow = [...steps, { text: 'Done.' }].map((step) => ({ ...step, tokens_per_second: 100 }))
   const body = {
     threadId: 'live ids',
     runId: 'live ids',
-    messages: [{ id: 'm', role: 'user', content: scripted(slow) }],
+    messages: [{ id: 'm', role: 'user', content: scripted(...slow) }],
   }
   const run = await fetch(addressOf(server.url), {
     method: 'POST',

@@ -62,7 +62,8 @@ const nameOf = <T extends string>(letters: Record<T, string>, letter: string) =>
 function callOf(text: string) {
   const [id = '', name = '', length] = text.split('=')
   try {
-    const sent = Number(length) || 0
+    // Of arguments that were not sent at all the text is known.
+    const sent = Number(length) || ''
     return [decodeURIComponent(id), { name: decodeURIComponent(name), sent }] as const
   } catch {
     throw new ApiError('unknown_event_id')
