@@ -41,9 +41,14 @@ class Conversation:
             tools=[TOOL],
             **({"previous_response_id": previous.id} if previous else {}),
         )
-        output = [one.model_dump() for one in self.last.output]
-        self.items += [item] + [one for one in output if one.get("status") != "incomplete"]
+        self.keep(item)
         return self.last
+
+    def keep(self, item):
+        output = [one.model_dump() for one in self.last.output]
+        is_stopped = self.last.status == "cancelled"
+        kept = [one for one in output if is_stopped or one.get("status") != "incomplete"]
+        self.items += [item] + kept
 
 
 def tools(talk):
@@ -90,8 +95,23 @@ def failure(talk):
     talk.send(user({"text": "Next."}))
 
 
+
+def stop(talk):
+    item = user({"text": "It takes a while. " * 300, "tokens_per_second": 20})
+    begun = client.responses.create(model="agent:ada", input=[item], background=True)
+    for event in client.responses.retrieve(begun.id, stream=True):
+        if event.type == "response.output_text.delta":
+            break
+    client.responses.cancel(begun.id)
+    for event in client.responses.retrieve(begun.id, stream=True):
+        pass
+    talk.last = client.responses.retrieve(begun.id)
+    assert talk.last.status == "cancelled" and talk.last.output_text, talk.last
+    talk.keep(item)
+
+
 talks = {}
-for step in [tools, approval, question, edit, attempt, failure]:
+for step in [tools, approval, question, edit, attempt, failure, stop]:
     talk = Conversation()
     step(talk)
     talks[step.__name__] = {

@@ -46,7 +46,7 @@ test("OpenAI's library for Python has the messages of the log after every kind o
   const url = `${server.url}/openai/v1`
   const { stdout } = await promisify(execFile)(program!, [programFile('log_openai'), url])
   const talks: Record<string, { session: string; items: object[] }> = JSON.parse(stdout)
-  assert.equal(Object.keys(talks).length, 6)
+  assert.equal(Object.keys(talks).length, 7)
   for (const [name, { session, items }] of Object.entries(talks)) {
     assert.deepEqual(flat(items), await loggedIn(server.call, session), name)
   }

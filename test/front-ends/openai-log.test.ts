@@ -114,7 +114,7 @@ test('a client of Responses has the log of an edit, an attempt and an error', as
 })
 
 test('a client of Responses has the text so far of a response that it cancels', async () => {
-  const words = 'It takes a while. '.repeat(20)
+  const words = 'It takes a while. '.repeat(300)
   const input = [user({ text: words, tokens_per_second: 20 })]
   const { id } = await openai.responses.create({ model, input, background: true })
   for await (const chunk of await openai.responses.retrieve(id, { stream: true })) {
