@@ -23,10 +23,12 @@ const calls = ['look', 'pay'].map((name) => ({ name, arguments: {} }))
 const reply = (prompt: ChatMessage[]) =>
   prompt.some(({ role }) => role === 'tool') ? ['I was told.'] : calls
 
+/** Waits until the turn is refused, and returns the end of its wait. Nodes look at it again. */
 const refused = (node: Node, sessionId: string) =>
   eventually(async () => {
     const { body }: { body: Why } = await node.call('GET', `/v1/sessions/${sessionId}/why`)
-    return body.state === 'queued' && body.missing_capabilities.includes('recording')
+    const isRefused = body.state === 'queued' && body.missing_capabilities.includes('recording')
+    return isRefused && body.until
   })
 
 async function setScene(t: TestContext) {
@@ -76,16 +78,13 @@ test('kill -9 of a node that refused a turn: the turn and the end of its wait ar
   const refusing = await startProcess({ DATABASE_URL: where.databaseUrl })
   scope.after(refusing.crash)
   await post(refusing, session.id, 'Look and pay.')
-  await refused(refusing, session.id)
+  const until = await refused(refusing, session.id)
   const api = await startServer(scope, { ...where, env: { ROLE: 'api' } })
-  const untilOf = async () => (await api.call('GET', `/v1/sessions/${session.id}/why`)).body.until
-  const until = await untilOf()
   await refusing.crash()
   const again = await startProcess({ DATABASE_URL: where.databaseUrl, LOG_LEVEL: 'info' })
   scope.after(again.crash)
   await eventually(async () => again.output().includes('left a turn to nodes'))
-  await refused(again, session.id)
-  assert.equal(await untilOf(), until)
+  assert.equal(await refused(again, session.id), until)
   const stream = await follow(scope, api.url, { sessionId: session.id })
   await startNode(scope, where)
   await begun
