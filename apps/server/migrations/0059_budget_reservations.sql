@@ -1,24 +1,14 @@
--- What a call has reserved in one budget. `input`: the part for the prompt. `lent`: from a shard.
-create type budget_part as (budget_id text, currency text, amount numeric, input numeric, lent boolean);
--- In all budgets that apply, in the order of their ids. No field is null.
-create type budget_reservation as (turn_id text, exec_id text, reserved_at timestamptz(3), output_tokens bigint, parts budget_part[]);
-
 -- The open reservation of a session is a part of its row, which every append updates anyway: a table of them cost a row, two entries of indexes and a deletion per call.
-alter table sessions add column reservation budget_reservation;
+-- `{turn_id, exec_id, at, output_tokens, budgets: [{id, amount, input, lent}]}`. `input`: the part for the prompt. `lent`: from a shard.
+alter table sessions add column reservation json;
 update sessions s set reservation = r.reservation from (
-  select r.session_id, row(min(r.turn_id), min(r.exec_id), min(r.created_at), min(r.output_tokens),
-    array_agg(row(r.budget_id, b.currency, r.amount, r.input_amount, r.shard is not null)::budget_part order by r.budget_id))::budget_reservation as reservation
-  from budget_reservations r join budgets b on b.id = r.budget_id group by r.session_id
+  select session_id, json_build_object('turn_id', min(turn_id), 'exec_id', min(exec_id), 'at', min(created_at), 'output_tokens', min(output_tokens),
+    'budgets', json_agg(json_build_object('id', budget_id, 'amount', amount, 'input', input_amount, 'lent', shard is not null) order by budget_id)) as reservation
+  from budget_reservations group by session_id
 ) r where r.session_id = s.id;
 
--- Old entries are found by their budget: an index less per settlement.
-drop index budget_ledger_by_time;
-
-drop function charge_budgets, settle_budgets, lend_budget, cancel_reservations, add_reservation;
+drop function charge_budgets, settle_budgets, cancel_reservations, add_reservation;
 drop table budget_reservations;
-
--- The end of the period in which a shard has what it is allotted.
-alter table budget_shards add column lent_until timestamptz not null default '-infinity';
 
 -- The shard of this connection. A settlement need not use the one of its reservation, because only the sums count: `reserved` of one shard may be negative.
 create function own_shard() returns smallint language sql stable as $$ select (pg_backend_pid() & 15)::smallint $$;
@@ -57,71 +47,75 @@ create function budget_need(b budgets, call json, output bigint) returns numeric
   select budget_need((b).currency, (call->>'input_tokens')::numeric, (call->>'input_cost')::numeric, (call->>'output_price')::numeric, output)
 $$;
 
--- The use at which a budget warns or changes its status.
-create function quiet_below(b budgets) returns numeric language sql immutable as $$
-  select least((b).limit_amount + (b).credits, case when (b).warned_at is null then ((b).limit_amount + (b).credits) * 0.8 end,
-    case when (b).soft_warned_at is null then (b).soft_limit end)
+-- A part of a reservation, in one budget.
+create function budget_part(budget_id text, amount numeric, input numeric, lent boolean) returns json language sql immutable as $$
+  select json_build_object('id', budget_id, 'amount', amount, 'input', input, 'lent', lent)
 $$;
 
--- Lends half of what a locked budget has left to its shards, if that is many calls of this size each. A shard with room can be used without a look at its budget: no turn waits for it, its period lasts until `lent_until`, and no use of what is lent reaches a warning.
-create function lend_budget(b budgets, call_amount numeric) returns void language plpgsql as $$
-declare
-  share numeric := trunc((quiet_below(b) - b.used - b.reserved - b.lent) / 32, 9);
-begin
-  if b.awaited or share < call_amount * 2 or share = 0 then return; end if;
-  insert into budget_shards as s (budget_id, shard, allotted, lent_until) select b.id, n, share, coalesce(b.period_ends_at, 'infinity') from generate_series(0, 15) n
-  on conflict (budget_id, shard) do update set allotted = s.reserved + share, lent_until = excluded.lent_until;
-  update budgets u set lent = u.lent + share * 16 where u.id = b.id;
-end
+-- True if a budget that has used so much keeps its status, warns of nothing and wakes no turn.
+create function is_plain_settlement(b budgets, total numeric) returns boolean language sql volatile as $$
+  select (b).status = 'active' and not (b).awaited and is_budget_period(b) and total < (b).limit_amount + (b).credits
+    and ((b).warned_at is not null or ((b).limit_amount + (b).credits - total) * 5 > (b).limit_amount + (b).credits)
+    and ((b).soft_limit is null or (b).soft_warned_at is not null or total < (b).soft_limit)
 $$;
 
--- Ends the reservation of a session. `spent` has the tokens and dollars of the call; without it the call counts as its prompt. Returns the data of the warnings that follow. `place`: in `shards` only, with the error OB001 where a budget itself is needed; in the `whole` budgets, which the caller has locked; or in either.
-create function settle_budgets(org text, session text, open budget_reservation, spent json, place text default 'either') returns json[] language plpgsql as $$
+-- Ends the reservation of a session. `spent` has the tokens and dollars of the call; without it the call counts as its prompt. Returns the data of the warnings that follow. With `locked`, the caller has locked the budgets.
+create function settle_budgets(session text, reservation json, spent json, locked boolean default false) returns json[] language plpgsql as $$
 declare
+  parts json := reservation->'budgets';
   tokens numeric := (spent->>'tokens')::numeric;
   dollars numeric := (spent->>'dollars')::numeric;
-  part budget_part;
+  part json;
+  held numeric;
+  b budgets;
   used_amount numeric;
+  is_plain boolean;
+  is_awaited boolean;
   warnings json[] := '{}';
-  more json[];
 begin
-  foreach part in array open.parts loop
-    used_amount := coalesce(case when spent is null then part.input else budget_amount(part.currency, tokens, dollars) end, 0);
-    if part.lent then
-      update budget_shards s set used = s.used + used_amount, reserved = s.reserved - part.amount
-      where s.budget_id = part.budget_id and s.shard = own_shard() and s.allotted > s.used + s.reserved and s.lent_until > clock_timestamp()
-        and used_amount <= part.amount and place <> 'whole';
-    else
-      update budgets b set used = b.used + used_amount, reserved = b.reserved - part.amount
-      where b.id = part.budget_id and b.status = 'active' and not b.awaited and is_budget_period(b) and budget_used(b) + used_amount < quiet_below(b)
-        and used_amount <= part.amount and place = 'either';
-    end if;
-    if not found then
-      if place = 'shards' then raise sqlstate 'OB001'; end if;
+  -- In the order of their ids.
+  for at in 0 .. json_array_length(parts) - 1 loop
+    part := parts->at;
+    select * into b from budgets where id = part->>'id';
+    continue when not found;
+    held := (part->>'amount')::numeric;
+    used_amount := coalesce(case when spent is null then (part->>'input')::numeric else budget_amount(b.currency, tokens, dollars) end, 0);
+    -- What is lent counts as used at first: the exact sum takes longer.
+    is_plain := not locked and (is_plain_settlement(b, b.used + b.reserved + b.lent + used_amount) or is_plain_settlement(b, budget_used(b) + used_amount));
+    if not is_plain then
       -- May begin a period, with an entry of the ledger.
-      more := settle_whole(part, used_amount);
-      continue when more is null;
-      warnings := warnings || more;
+      warnings := warnings || settle_whole(b.id, part, used_amount);
+    elsif (part->>'lent')::boolean then
+      update budget_shards s set used = s.used + used_amount, reserved = s.reserved - held where s.budget_id = b.id and s.shard = own_shard();
+    else
+      update budgets u set used = u.used + used_amount, reserved = u.reserved - held where u.id = b.id;
     end if;
     insert into budget_ledger (budget_id, org_id, kind, amount, reserved, reserved_at, meter_source, ref_type, ref_id, session_id, turn_id)
-    values (part.budget_id, org, 'settle', used_amount, part.amount, open.reserved_at, 'llm_tokens', 'llm_generation', open.exec_id, session, open.turn_id);
+    values (b.id, b.org_id, 'settle', used_amount, held, (reservation->>'at')::timestamptz, 'llm_tokens', 'llm_generation',
+      reservation->>'exec_id', session, reservation->>'turn_id')
+    returning (select l.awaited from budgets l where l.id = b.id) into is_awaited;
+    -- A turn that was parked meanwhile. The budget must not be locked after its shard.
+    if is_plain and is_awaited then
+      perform graphile_worker.add_job('budget', json_build_object('budget_id', b.id), job_key => 'budget:' || b.id);
+    end if;
   end loop;
   return warnings;
 end
 $$;
 
--- The settlement of a call in a whole budget, which it locks. Returns the data of the warnings that follow; null without the budget.
-create function settle_whole(part budget_part, used_amount numeric) returns json[] language plpgsql as $$
+-- The settlement of a call in a whole budget, which it locks. Returns the data of the warnings that follow.
+create function settle_whole(budget_id text, part json, used_amount numeric) returns json[] language plpgsql as $$
 declare
-  b budgets := whole_budget(part.budget_id);
+  held numeric := (part->>'amount')::numeric;
+  b budgets := whole_budget(settle_whole.budget_id);
   warnings json[] := '{}';
 begin
-  if b.id is null then return null; end if;
-  if part.lent then
-    update budget_shards s set allotted = s.allotted - part.amount, reserved = s.reserved - part.amount where s.budget_id = b.id and s.shard = own_shard();
-    update budgets u set used = u.used + used_amount, lent = u.lent - part.amount where u.id = b.id returning * into b;
+  if b.id is null then return warnings; end if;
+  if (part->>'lent')::boolean then
+    update budget_shards s set allotted = s.allotted - held, reserved = s.reserved - held where s.budget_id = b.id and s.shard = own_shard();
+    update budgets u set used = u.used + used_amount, lent = u.lent - held where u.id = b.id returning * into b;
   else
-    update budgets u set used = u.used + used_amount, reserved = u.reserved - part.amount where u.id = b.id returning * into b;
+    update budgets u set used = u.used + used_amount, reserved = u.reserved - held where u.id = b.id returning * into b;
   end if;
   if b.limit_amount + b.credits <= b.used and b.status = 'active' then
     update budgets u set status = 'exhausted' where u.id = b.id;
@@ -140,22 +134,22 @@ end
 $$;
 
 -- Lowers the parts of a reservation to so much output, or to nothing: another budget allows no more. Their rows are locked already.
-create function lower_reservation(parts budget_part[], output bigint, call json) returns budget_part[] language plpgsql as $$
+create function lower_reservation(parts json[], output bigint, call json) returns json[] language plpgsql as $$
 declare
-  part budget_part;
+  part json;
   b budgets;
-  lowered budget_part[] := '{}';
+  lowered json[] := '{}';
   freed numeric;
 begin
   foreach part in array parts loop
-    select * into b from budgets where id = part.budget_id;
-    freed := part.amount - case when output > 0 then budget_need(b, call, output) else 0 end;
-    if part.lent then
+    select * into b from budgets where id = part->>'id';
+    freed := (part->>'amount')::numeric - case when output > 0 then budget_need(b, call, output) else 0 end;
+    if (part->>'lent')::boolean then
       update budget_shards s set reserved = s.reserved - freed where s.budget_id = b.id and s.shard = own_shard();
     else
       update budgets u set reserved = u.reserved - freed where u.id = b.id;
     end if;
-    lowered := lowered || row(b.id, b.currency, budget_need(b, call, output), budget_need(b, call, 0), part.lent)::budget_part;
+    lowered := lowered || budget_part(b.id, budget_need(b, call, output), budget_need(b, call, 0), (part->>'lent')::boolean);
   end loop;
   return lowered;
 end
@@ -207,58 +201,47 @@ begin
 end
 $$;
 
--- Settles the reservation of a session and makes the next one, in all budgets of `subjects` or in none. The caller has locked the row of the session and stores `reservation` in it, except after a refusal. Budgets are locked in the order of their ids, each before its shards. That both happens in shards is tried first: what fails is undone, with its locks.
+-- Settles the reservation of a session and makes the next one, in all budgets of `subjects` or in none. The caller has locked the row of the session and stores `reservation` in it, except after a refusal. Budgets are locked in the order of their ids, each before its shards.
 create function charge_budgets(
-  org text, session text, turn text, subjects text[], open budget_reservation, spent json, call json, place text default 'either',
-  out granted bigint, out reservation budget_reservation, out refused json, out warnings json[]
+  org text, session text, turn text, subjects text[], open json, spent json, call json,
+  out granted bigint, out reservation json, out refused json, out warnings json[]
 ) language plpgsql as $$
 declare
-  b record;
-  charged record;
+  b budgets;
   whole record;
-  parts budget_part[] := '{}';
+  parts json[] := '{}';
   input numeric := (call->>'input_tokens')::numeric;
   dollars numeric := (call->>'input_cost')::numeric;
   price numeric := (call->>'output_price')::numeric;
   output bigint := (call->>'output_tokens')::bigint;
   need numeric;
-  number integer := 0;
 begin
-  if open is not null and place = 'either' then
-    begin
-      charged := charge_budgets(org, session, turn, subjects, open, spent, call, 'shards');
-      granted := charged.granted;
-      reservation := charged.reservation;
-      warnings := charged.warnings;
-      return;
-    exception when sqlstate 'OB001' then
-      place := 'whole';
+  if open is not null then
+    if call is not null then
       perform whole_budget(l.id) from (
         select l.id from budgets l
-        where l.id in (select budget_id from unnest(open.parts)) or l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects)
+        where l.id in (select value->>'id' from json_array_elements(open->'budgets'))
+          or l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects)
         order by l.id
       ) l;
-    end;
+    end if;
+    warnings := settle_budgets(session, open, spent, call is not null);
   end if;
-  if open is not null then warnings := settle_budgets(org, session, open, spent, place); end if;
+  if call is null then return; end if;
   for b in
-    select l.id, l.currency, l.lent <> 0 and (l.currency <> 'usd' or dollars is not null) and is_budget_period(l) as lends from budgets l
+    select * from budgets l
     where l.org_id = org and l.subject_type || ' ' || l.subject_id = any(subjects) and l.status <> 'disabled'
     order by l.id
   loop
-    number := number + 1;
-    -- Another budget than those that are settled might be one that is locked before them.
-    if place = 'shards' and b.id is distinct from open.parts[number].budget_id then raise sqlstate 'OB001'; end if;
-    if b.lends then
+    if b.status = 'active' and b.lent <> 0 and (b.currency <> 'usd' or dollars is not null) and is_budget_period(b) then
       need := budget_need(b.currency, input, dollars, price, output);
       update budget_shards s set reserved = s.reserved + need
       where s.budget_id = b.id and s.shard = own_shard() and s.allotted - s.used - s.reserved >= need;
       if found then
-        parts := parts || row(b.id, b.currency, need, budget_need(b.currency, input, dollars, price, 0), true)::budget_part;
+        parts := parts || budget_part(b.id, need, budget_need(b.currency, input, dollars, price, 0), true);
         continue;
       end if;
     end if;
-    if place = 'shards' then raise sqlstate 'OB001'; end if;
     whole := reserve_whole(b.id, call, output);
     if whole.refusal is not null then
       perform lower_reservation(parts, 0, call);
@@ -271,11 +254,12 @@ begin
       output := whole.granted;
       parts := lower_reservation(parts, output, call);
     end if;
-    parts := parts || row(b.id, b.currency, budget_need(b.currency, input, dollars, price, output), budget_need(b.currency, input, dollars, price, 0), false)::budget_part;
+    parts := parts || budget_part(b.id, budget_need(b, call, output), budget_need(b, call, 0), false);
   end loop;
   if cardinality(parts) = 0 then return; end if;
   granted := output;
-  reservation := row(turn, call->>'exec_id', clock_timestamp(), output, parts)::budget_reservation;
+  reservation := json_build_object(
+    'turn_id', turn, 'exec_id', call->'exec_id', 'at', clock_timestamp(), 'output_tokens', output, 'budgets', array_to_json(parts));
 end
 $$;
 

@@ -1,4 +1,4 @@
--- Webhooks receive that a turn waits for a paused budget, that an approval expired and that a schedule failed: the functions of 0067 with these.
+-- Webhooks receive that a turn waits for a paused budget, that an approval expired and that a schedule failed, and the end user of a session: the functions of 0067 with these.
 create or replace function webhook_details(type text, data json) returns json language plpgsql immutable as $$
 declare
   d json;
@@ -34,7 +34,7 @@ begin
     perform enqueue_webhook_event(
       new.org_id, 'session.created', event_id_of(new.id, new.created_at, 0),
       json_strip_nulls(json_build_object(
-        'session_id', new.id, 'agent_id', new.agent_id, 'channel_id', new.channel_id, 'status', new.status
+        'session_id', new.id, 'agent_id', new.agent_id, 'channel_id', new.channel_id, 'user', new.user_id, 'status', new.status
       ))
     );
     return null;
@@ -42,7 +42,7 @@ begin
   perform enqueue_webhook_event(
     new.org_id, coalesce(d.details->>'type', e.type), event_id_of(new.id, e.ts, e.sequence),
     json_strip_nulls(json_build_object(
-      'session_id', new.id, 'agent_id', new.agent_id, 'channel_id', new.channel_id,
+      'session_id', new.id, 'agent_id', new.agent_id, 'channel_id', new.channel_id, 'user', new.user_id,
       'turn_id', coalesce(e.context->'turn_id', d.details->'turn_id'), 'sequence', e.sequence, 'status', new.status,
       'error_code', d.details->'error_code', 'budget_id', d.details->'budget_id',
       'expires_at', d.details->'expires_at', 'tool_call_ids', d.details->'tool_call_ids',
@@ -60,16 +60,13 @@ $$;
 
 create function announce_failed_execution() returns trigger language plpgsql as $$
 begin
-  if not exists (select from webhooks w where w.org_id = new.org_id and w.enabled) then return null; end if;
   perform enqueue_webhook_event(
     new.org_id, 'schedule.failed', 'event_' || replace(new.id::text, '-', ''),
     json_strip_nulls(json_build_object(
       'schedule_id', new.schedule_id, 'execution_id', new.id, 'session_id', new.session_id, 'turn_id', new.turn_id,
       'agent_id', coalesce(
         (select s.agent_id from sessions s where s.org_id = new.org_id and s.id = new.session_id),
-        -- Without the escapes that PostgreSQL refuses as text.
-        (select regexp_replace(c.target::text, '\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\ufffd', 'g')::json->'input'->>'agent_id'
-        from schedules c where c.id = new.schedule_id)
+        (select c.target->'input'->>'agent_id' from schedules c where c.id = new.schedule_id)
       )
     ))
   );
