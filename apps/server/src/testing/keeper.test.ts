@@ -146,17 +146,19 @@ test('a keeper that was killed is replaced, with its PostgreSQL', async (t) => {
   assert.notEqual(pidOfKeeper(folder), pid)
 })
 
+/** Starts a server, and another one after SIGUSR2. */
+const startsAnother = (before = '') => `
+setInterval(() => {}, 1_000)
+const signal = new Promise((resolve) => process.once('SIGUSR2', resolve))
+print((await startTestServer()).url)
+await signal
+${before}
+print((await startTestServer()).url)
+`
+
 test('a process whose keeper was killed gets its next server from another one', async (t) => {
   const folder = temporaryFolder(t)
-  const code = `
-const signal = new Promise((resolve) => process.once('SIGUSR2', resolve))
-const one = await startTestServer()
-print(one.url)
-await signal
-const other = await startTestServer()
-print(other.url)
-`
-  const file = run(folder, { code: `setInterval(() => {}, 1_000)\n${code}` })
+  const file = run(folder, { code: startsAnother() })
   await file.printed()
   const pid = pidOfKeeper(folder)!
   process.kill(pid, 'SIGKILL')
@@ -169,18 +171,10 @@ print(other.url)
 
 test('a request that a killed keeper had not read is answered by another keeper', async (t) => {
   const folder = temporaryFolder(t)
-  const code = `
-const signal = new Promise((resolve) => process.once('SIGUSR2', resolve))
-const one = await startTestServer()
-print(one.url)
-await signal
-// Takes the database that was created in advance.
-startTestServer().catch(() => {})
-setTimeout(() => print('requested'), 1_000)
-const other = await startTestServer()
-print(other.url)
-`
-  const file = run(folder, { code: `setInterval(() => {}, 1_000)\n${code}` })
+  // The first start takes the database that was created in advance.
+  const before = `startTestServer().catch(() => {})
+setTimeout(() => print('requested'), 1_000)`
+  const file = run(folder, { code: startsAnother(before) })
   await file.printed()
   const pid = pidOfKeeper(folder)!
   process.kill(pid, 'SIGSTOP')
