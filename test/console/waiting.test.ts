@@ -74,6 +74,7 @@ test('approvals and questions of all sessions are answered in place, also for al
   await paint.getByLabel('Blue', { exact: true }).check()
   await paint.getByRole('button', { name: 'Answer', exact: true }).click()
   await page.getByText('Nothing is waiting', { exact: true }).waitFor()
+  await menuEntry(page).getByText('1', { exact: true }).waitFor({ state: 'detached' })
   assert.equal(await menuEntry(page).textContent(), 'Waiting')
   await isIdle(server, second)
 
