@@ -12,6 +12,7 @@ import { settings } from '../apps/server/src/config/settings.ts'
 import { chromiumSettings } from './chromium.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const testSuites = new URL('test-suites.ts', import.meta.url).href
 const processesAtOnce = 4
 /** Test files that share a process: starting one takes longer than most of its tests. */
 const filesPerProcess = 10
@@ -109,13 +110,13 @@ function writeGroups(files: string[]): string[] {
   const count = Math.ceil(files.length / filesPerProcess)
   return Array.from({ length: count }, (_, first) => {
     const group = files.filter((_, index) => index % count === first)
-    const suites = group.map((file) => {
-      const name = JSON.stringify(path.relative(root, path.resolve(file)))
-      const url = JSON.stringify(pathToFileURL(path.resolve(file)).href)
-      return `suite(${name}, () => import(${url}))\n`
-    })
+    const suites = group.map((file) => [
+      path.relative(root, path.resolve(file)),
+      pathToFileURL(path.resolve(file)).href,
+    ])
     const place = path.join(folder, `group-${String(first).padStart(3, '0')}.mjs`)
-    writeFileSync(place, `import { suite } from 'node:test'\n${suites.join('')}`)
+    const declaring = `import { declare } from ${JSON.stringify(testSuites)}\n`
+    writeFileSync(place, `${declaring}declare(${JSON.stringify(suites)})\n`)
     return place
   })
 }
