@@ -1,5 +1,5 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import os from 'node:os'
@@ -188,11 +188,39 @@ export function residentMb(pid: number): number {
 
 /** Processor time of a process in ms. Other load hardly changes it. */
 export function busyMs(pid: number): number {
+  return timesOf(pid).own
+}
+
+/** The same of the embedded PostgreSQL of a running server, with all of its processes. */
+export function databaseBusyMs(dataDir: string): number {
+  const pidFile = readFileSync(path.join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')
+  const first = Number(pidFile.split('\n')[0])
+  const { own, ended } = timesOf(first)
+  const running = processes().filter(({ parent }) => parent === first)
+  return running.reduce((sum, process) => sum + process.own, own + ended)
+}
+
+function processes() {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return []
+    try {
+      return [timesOf(Number(name))]
+    } catch {
+      // It has ended.
+      return []
+    }
+  })
+}
+
+/** `ended`: the time of its children that have ended. */
+function timesOf(pid: number) {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13)
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [user, system, userEnded, systemEnded] = fields.slice(11, 15).map(Number)
   // The kernel counts in hundredths of a second on every machine.
-  return (Number(user) + Number(system)) * 10
+  return {
+    parent: Number(fields[1]),
+    own: (user! + system!) * 10,
+    ended: (userEnded! + systemEnded!) * 10,
+  }
 }
