@@ -46,6 +46,8 @@ export type AgUiState = {
   /** The turn that the run follows. */
   turn?: string
   messageId?: string
+  /** The message was sent without waiting for a turn of its own. */
+  joins?: boolean
   /** A model call of the turn has read the message of the run. */
   isSeen: boolean
   steps: number

@@ -69,7 +69,15 @@ export function startRun(before: AgUiState): Fold {
 export function foldAgUi(state: AgUiState, event: Event): Fold {
   if (state.isOver) return quiet(state)
   const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
-  return typeof read === 'function' ? read(state, event) : quiet(state)
+  return typeof read === 'function' ? read(withUnbegun(state, event), event) : quiet(state)
+}
+
+/** Follows a turn that ended before it began. */
+function withUnbegun(state: AgUiState, { type, context }: Event): AgUiState {
+  const ends = type === 'turn.cancelled' || type === 'turn.failed'
+  const { turn_id: turn, input_message_id: input } = context
+  if (!ends || state.turn !== undefined || turn === undefined) return state
+  return input !== undefined && input === state.messageId ? { ...state, turn, isSeen: true } : state
 }
 
 type Reader<T extends EventType> = (state: AgUiState, event: Event<T>) => Fold
@@ -109,8 +117,9 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
       ? message.id === run.messageId
       : (message.metadata as { run_id?: unknown } | null)?.run_id === run.runId
     if (run.kind !== 'message' || !isOwn) return quiet(state)
-    const joins = onBusy !== 'queue' && activeTurn !== undefined
-    return quiet({ ...state, messageId: message.id, ...(joins && { turn: activeTurn }) })
+    const joins = onBusy !== 'queue'
+    const turn = joins && activeTurn !== undefined && { turn: activeTurn }
+    return quiet({ ...state, messageId: message.id, joins, ...turn })
   },
   'session.started': 'ignored',
   'session.activated': (state, { data: { turn_id: turn, input_message_id: input } }) => {
@@ -121,7 +130,9 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
       return quiet({ ...begun, turn, isSeen: true })
     }
     if (state.ended) return finished(state, state.ended)
-    return quiet(state.run.kind !== 'message' && !state.turn ? { ...active, turn } : active)
+    // The turn of an earlier message reads the one of the run too.
+    const follows = state.run.kind !== 'message' || state.joins
+    return quiet(follows && !state.turn ? { ...active, turn } : active)
   },
   'turn.started': 'ignored',
   'mcp.unavailable': 'ignored',

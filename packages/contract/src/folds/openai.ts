@@ -135,13 +135,18 @@ function sendStart(state: ResponseState, out: OutputItems): void {
 /** Opens the response with the turn of its message, or with the model call that reads it. */
 function activated(state: ResponseState, event: Event, out: OutputItems): ResponseState {
   const isOwn =
-    event.type === 'session.activated' && event.data.input_message_id === state.messageId
+    event.type === 'session.activated'
+      ? event.data.input_message_id === state.messageId
+      : endsUnbegun(event) && event.context.input_message_id === state.messageId
   if (!isOwn && !(state.joins && event.type === 'reason.started')) return state
   const open = { ...state, phase: 'open' as const, end: { status: 'in_progress' as const } }
   if (state.end.status === 'queued')
     out.send('response.in_progress', { response: responseOf(open) })
   return open
 }
+
+/** True for an event that can end a turn before it begins. */
+const endsUnbegun = ({ type }: Event) => type === 'turn.cancelled' || type === 'turn.failed'
 
 /** True if only the client or a person can continue the turn. */
 function isParked({ phase, calls, end }: ResponseState): boolean {

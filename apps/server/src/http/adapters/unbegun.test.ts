@@ -1,0 +1,119 @@
+/** Turns that no node has begun yet, in the protocols of other clients. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { expectStatus } from '../../../test/access.ts'
+import { startServer } from '../../../test/server.ts'
+import { createAgent, eventsOf } from '../../../test/session.ts'
+import { eventually } from '../../../test/waiting.ts'
+
+type Server = Awaited<ReturnType<typeof startServer>>
+
+type Protocol = {
+  name: string
+  send: (server: Server, agent: string, text: string) => Promise<string>
+  /** What the client receives of a cancelled turn. */
+  cancelled: RegExp
+}
+
+const textOf = async (server: Server, path: string, body: object) => {
+  const answer = expectStatus(await server.call('POST', path, body), 200)
+  return typeof answer === 'string' ? answer : JSON.stringify(answer)
+}
+
+const protocols: Protocol[] = [
+  {
+    name: 'AG-UI',
+    send: (server, agent, text) =>
+      textOf(server, `/v1/ag-ui/agents/${agent}`, {
+        threadId: 'chat',
+        runId: `run-${text}`,
+        protocolVersion: '1.0',
+        messages: [{ id: text, role: 'user', content: text }],
+      }),
+    cancelled: /"type":"RUN_FINISHED".*"outcome":\{"type":"cancelled"\}/,
+  },
+  {
+    name: 'the AI SDK',
+    send: (server, agent, text) =>
+      textOf(server, `/v1/ai-sdk/agents/${agent}/chat`, {
+        id: 'chat',
+        messages: [{ id: text, role: 'user', parts: [{ type: 'text', text }] }],
+      }),
+    cancelled: /"type":"abort"/,
+  },
+  ...[true, false].map((stream) => ({
+    name: `OpenAI Responses${stream ? ', streamed' : ''}`,
+    send: async (server: Server, agent: string, text: string) => {
+      const conversation = conversations.get(server) ?? (await converse(server))
+      return textOf(server, '/openai/v1/responses', {
+        model: agent,
+        input: text,
+        conversation,
+        stream,
+      })
+    },
+    cancelled: /"status":"cancelled"/,
+  })),
+]
+
+const conversations = new WeakMap<Server, string>()
+
+async function converse(server: Server): Promise<string> {
+  const { id } = expectStatus(await server.call('POST', '/openai/v1/conversations', {}), 200)
+  conversations.set(server, id)
+  return id
+}
+
+/** A node that accepts messages and runs no turns. */
+const startApi = (t: TestContext) => startServer(t, { env: { ROLE: 'api' } })
+
+const inputsOf = async (server: Server) => {
+  const { data } = expectStatus(await server.call('GET', '/v1/sessions'), 200)
+  const [session] = data
+  if (!session) return { id: '', count: 0 }
+  const inputs = await eventsOf(server, session.id, '?types=input.message')
+  return { id: session.id as string, count: inputs.length }
+}
+
+const untilInputs = (server: Server, count: number) =>
+  eventually(async () => {
+    const found = await inputsOf(server)
+    return found.count === count && found.id
+  })
+
+for (const { name, send, cancelled } of protocols) {
+  test(`${name}: a turn that is cancelled before it begins ends the response`, async (t) => {
+    const server = await startApi(t)
+    const agent = await createAgent(server)
+    const answer = send(server, agent.id, 'one')
+    const id = await untilInputs(server, 1)
+    expectStatus(await server.call('POST', `/v1/sessions/${id}/cancel`), 200)
+    assert.match(await answer, cancelled)
+  })
+
+  test(`${name}: two messages before a turn begins are both answered`, async (t) => {
+    const server = await startApi(t)
+    const agent = await createAgent(server)
+    const answers = [send(server, agent.id, 'one')]
+    await untilInputs(server, 1)
+    answers.push(send(server, agent.id, 'two'))
+    await untilInputs(server, 2)
+    await startServer(t, { databaseUrl: server.databaseUrl })
+    for (const answer of await Promise.all(answers)) assert.doesNotMatch(answer, cancelled)
+  })
+}
+
+for (const stream of [true, false]) {
+  test(`Chat Completions${stream ? ', streamed' : ''}: a turn that is cancelled before it begins ends the response`, async (t) => {
+    const server = await startApi(t)
+    const agent = await createAgent(server)
+    const messages = [{ role: 'user', content: 'Hello.' }]
+    const body = { model: agent.id, messages, stream }
+    const answer = server.call('POST', '/openai/v1/chat/completions', body)
+    const id = await untilInputs(server, 1)
+    expectStatus(await server.call('POST', `/v1/sessions/${id}/cancel`), 200)
+    const { status, body: text } = await answer
+    assert.equal(status, 200)
+    assert.match(JSON.stringify(text), /finish_reason\\*":\\*"stop/)
+  })
+}
