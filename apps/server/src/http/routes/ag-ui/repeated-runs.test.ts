@@ -90,17 +90,15 @@ test('of different decisions at once the first is final, and all runs attach', a
   assert.equal((await loggedIn(id, 'tool.approval_resolved')).length, 1)
 })
 
-test('an edit and a regenerate end the turn that runs, for a caller that may retake', async () => {
-  const slow = user(scripted({ text: 'Slow.', delay_ms: 60_000 }), 'm2')
-  const first = user(scripted({ text: 'First.' }))
-  const before = [first, { id: 'a1', role: 'assistant', content: 'First.' }]
-  const grants = { user: 'ada', agent_ids: [agentId], access: 'write' }
-  const { token } = expectStatus(await key.call('POST', '/v1/tokens', grants), 201)
-  const ada = callerWith(server.url, `Bearer ${token}`)
-  for (const [threadId, messages] of [
-    ['edited', [...before, user('Other.', 'm2')]],
-    ['regenerated', [first]],
-  ] as const) {
+const slow = user(scripted({ text: 'Slow.', delay_ms: 60_000 }), 'm2')
+const first = user(scripted({ text: 'First.' }))
+const before = [first, { id: 'a1', role: 'assistant', content: 'First.' }]
+
+for (const { threadId, what, messages } of [
+  { threadId: 'edited', what: 'an edit', messages: [...before, user('Other.', 'm2')] },
+  { threadId: 'regenerated', what: 'a regenerate', messages: [first] },
+]) {
+  test(`${what} ends the turn that runs`, async () => {
     await run(threadId, { runId: 'run-1', messages: [first] })
     const running = run(threadId, { runId: 'run-2', messages: [...before, slow] })
     const { id } = await eventually(async () => {
@@ -111,7 +109,13 @@ test('an edit and a regenerate end the turn that runs, for a caller that may ret
     assert.equal(events.at(-1)!.outcome!.type, 'success')
     assert.equal((await keyed(threadId)).forked_from.session_id, id)
     assert.equal((await running).at(-1)!.outcome!.type, 'cancelled')
-  }
+  })
+}
+
+test('an edit of a caller that may not retake is refused, and the turn runs on', async () => {
+  const grants = { user: 'ada', agent_ids: [agentId], access: 'write' }
+  const { token } = expectStatus(await key.call('POST', '/v1/tokens', grants), 201)
+  const ada = callerWith(server.url, `Bearer ${token}`)
   const sent = { threadId: 'of ada', messages: [user('Hello.')], runId: 'run-1' }
   await run('of ada', sent, ada)
   const { data } = expectStatus(await key.call('GET', '/v1/sessions?key=of+ada'), 200)
