@@ -11,8 +11,9 @@ type Server = Awaited<ReturnType<typeof startServer>>
 type Protocol = {
   name: string
   send: (server: Server, agent: string, text: string) => Promise<string>
-  /** What the client receives of a cancelled turn. */
+  /** What the client receives at the end of a cancelled turn, and of a complete one. */
   cancelled: RegExp
+  completed: RegExp
 }
 
 const textOf = async (server: Server, path: string, body: object) => {
@@ -31,6 +32,7 @@ const protocols: Protocol[] = [
         messages: [{ id: text, role: 'user', content: text }],
       }),
     cancelled: /"type":"RUN_FINISHED".*"outcome":\{"type":"cancelled"\}/,
+    completed: /"type":"RUN_FINISHED".*"outcome":\{"type":"success"/,
   },
   {
     name: 'the AI SDK',
@@ -40,6 +42,7 @@ const protocols: Protocol[] = [
         messages: [{ id: text, role: 'user', parts: [{ type: 'text', text }] }],
       }),
     cancelled: /"type":"abort"/,
+    completed: /"type":"finish"/,
   },
   ...[true, false].map((stream) => ({
     name: `OpenAI Responses${stream ? ', streamed' : ''}`,
@@ -53,6 +56,7 @@ const protocols: Protocol[] = [
       })
     },
     cancelled: /"status":"cancelled"/,
+    completed: /"status":"completed"/,
   })),
 ]
 
@@ -81,7 +85,7 @@ const untilInputs = (server: Server, count: number) =>
     return found.count === count && found.id
   })
 
-for (const { name, send, cancelled } of protocols) {
+for (const { name, send, cancelled, completed } of protocols) {
   test(`${name}: a turn that is cancelled before it begins ends the response`, async (t) => {
     const server = await startApi(t)
     const agent = await createAgent(server)
@@ -99,7 +103,7 @@ for (const { name, send, cancelled } of protocols) {
     answers.push(send(server, agent.id, 'two'))
     await untilInputs(server, 2)
     await startServer(t, { databaseUrl: server.databaseUrl })
-    for (const answer of await Promise.all(answers)) assert.doesNotMatch(answer, cancelled)
+    for (const answer of await Promise.all(answers)) assert.match(answer, completed)
   })
 }
 

@@ -50,7 +50,7 @@ const create = (count: number, fields: object = {}) =>
 
 async function rename(sessions: Session[], title: string) {
   await forAll(sessions, ({ id }) =>
-    // A slow machine refuses some of so many at once.
+    // On a slow machine, some wait too long for a database connection.
     eventually(async () => {
       const { status } = await server.call('PATCH', `/v1/sessions/${id}`, { title })
       if (status !== 429) assert.equal(status, 200)

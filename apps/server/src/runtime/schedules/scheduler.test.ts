@@ -242,10 +242,10 @@ test('of two batches of due schedules, a failed one does not stop the other', as
   }
 })
 
-/** Locks a session in a transaction, and returns the connection that waits for it. */
 /** A connection that waits for a lock, and the start of its transaction. */
 type Waiter = { pid: number; since: string }
 
+/** Locks a session in a transaction, and returns the connection that waits for it. */
 async function lockSession(
   t: TestContext,
   server: { call: Call; url: string; databaseUrl: string },
