@@ -1,9 +1,9 @@
 import { Button, PasswordInput, Select, TextInput } from '@mantine/core'
 import type { ProviderTestResult, ProviderType } from '@outlast/sdk'
-import { useMutation, useQuery } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import { Refused } from '../form/form-modal.tsx'
+import { useSaveForm } from '../form/use-save-form.ts'
 import { providersChanged, providersQuery } from '../queries/providers.ts'
-import { Refusal } from '../shell/confirm.tsx'
 import { type ConnectDraft, connectProvider } from './connect.ts'
 import { ProviderTested } from './provider-tested.tsx'
 import { vendorOf, vendors } from './vendors.ts'
@@ -14,38 +14,34 @@ const choices = vendors
 
 const empty: ConnectDraft = { provider_type: 'openai', base_url: '', api_key: '', model: '' }
 
+/** `draft`: the content of the form after the test. */
+type Tested = { result: ProviderTestResult; draft: ConnectDraft }
+
 /** Connects the first provider: tests the key, and stores it if a model answers. */
 export function ConnectForm({ connected }: { connected: (result: ProviderTestResult) => void }) {
-  const [draft, setDraft] = useState(empty)
   const providers = useQuery(providersQuery)
-  const vendor = vendorOf(draft.provider_type)
-  const connect = useMutation({
-    // The draft holds a secret, so the cache drops it when the form unmounts.
-    gcTime: 0,
-    mutationFn: (sent: ConnectDraft) => connectProvider(sent, providers.data?.data ?? []),
-    onSuccess(result) {
+  const form = useSaveForm<ConnectDraft, Tested>({
+    draftOf: (tested) => tested?.draft ?? empty,
+    async save(draft) {
+      const result = await connectProvider(draft, providers.data?.data ?? [])
+      return { result, draft: result.ok ? empty : draft }
+    },
+    onSaved({ result }) {
       if (!result.ok) return
       providersChanged()
-      setDraft(empty)
       connected(result)
     },
   })
-  const set = (change: Partial<ConnectDraft>) => {
-    if (!connect.isPending) connect.reset()
-    setDraft((before) => ({ ...before, ...change }))
-  }
-  function submit(event: FormEvent) {
-    event.preventDefault()
-    if (!connect.isPending) connect.mutate(draft)
-  }
+  const { draft, saved } = form
+  const vendor = vendorOf(draft.provider_type)
   return (
-    <form className="connect" aria-label="Connect a model provider" onSubmit={submit}>
+    <form className="connect" aria-label="Connect a model provider" onSubmit={form.onSubmit}>
       <Select
         label="Provider"
         data={choices}
         allowDeselect={false}
         value={draft.provider_type}
-        onChange={(type) => set({ ...empty, provider_type: type as ProviderType })}
+        onChange={(type) => form.change({ ...empty, provider_type: type as ProviderType })}
       />
       {vendor.needsAddress && (
         <>
@@ -54,16 +50,14 @@ export function ConnectForm({ connected }: { connected: (result: ProviderTestRes
             placeholder={vendor.address}
             required
             maxLength={2_048}
-            value={draft.base_url}
-            onChange={({ currentTarget }) => set({ base_url: currentTarget.value })}
+            {...form.text('base_url')}
           />
           <TextInput
             label="Model"
             placeholder={draft.provider_type === 'azure_openai' ? 'my-deployment' : 'qwen3:8b'}
             required
             maxLength={255}
-            value={draft.model}
-            onChange={({ currentTarget }) => set({ model: currentTarget.value })}
+            {...form.text('model')}
           />
         </>
       )}
@@ -72,17 +66,16 @@ export function ConnectForm({ connected }: { connected: (result: ProviderTestRes
         required={draft.provider_type !== 'openai_completions'}
         autoComplete="off"
         maxLength={8_192}
-        value={draft.api_key}
-        onChange={({ currentTarget }) => set({ api_key: currentTarget.value })}
+        {...form.text('api_key')}
       />
-      <Button type="submit" loading={connect.isPending} disabled={!providers.data}>
+      <Button type="submit" loading={form.isSaving} disabled={!providers.data}>
         Test and save
       </Button>
       <div className="connect-outcome" role="status">
-        {connect.data && !connect.data.ok && (
-          <ProviderTested result={connect.data} hint="Nothing was saved." />
+        {saved && !saved.result.ok && (
+          <ProviderTested result={saved.result} hint="Nothing was saved." />
         )}
-        {connect.isError && <Refusal error={connect.error} />}
+        <Refused form={form} />
       </div>
     </form>
   )
