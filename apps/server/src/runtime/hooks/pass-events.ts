@@ -116,7 +116,7 @@ async function handOver(node: Node, claim: HookClaim, at: EventMark): Promise<un
 
 type Failed = { at: EventMark; event: Event; error: unknown }
 
-/** A position that has moved begins with the shortest wait again. */
+/** Exponential backoff. A position that has moved begins with the shortest delay again. */
 async function retryLater(node: Node, claim: HookClaim, failed: Failed): Promise<undefined> {
   const { at, event, error } = failed
   const { hook, sessionId: session, sequence, failures } = claim

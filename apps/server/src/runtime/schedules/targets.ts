@@ -160,6 +160,7 @@ export async function carryOut(node: Node, db: Db, task: Task): Promise<Done> {
   }
 }
 
+/** The outcome of a refusal. Quotas are retried with exponential backoff. */
 function refusal({ code, message: error }: ApiError, task: Task): Done {
   switch (code) {
     case 'session_busy':

@@ -139,6 +139,7 @@ async function runRound(node: Node, webhookId: string, stopped: AbortSignal): Pr
 
 const gone = 410
 
+/** A failed request is retried with backoff, not before the receiver's Retry-After. */
 function outcomeOf(
   { event_id: eventId, claim, attempts }: ClaimedDelivery,
   { ok, status: responseStatus, durationMs, error, pauseMs }: SentWebhook,

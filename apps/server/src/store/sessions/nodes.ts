@@ -103,8 +103,8 @@ export type Renewed = {
 /**
  * Renews a node's lease for `ms` by the database's clock, and reads the number of other living
  * nodes and the state of this node's turns. With `judging`, turns without a living node, and turns
- * that no node took within a second, are enqueued again. Parked turns whose wait has expired get a
- * job that ends them.
+ * that no node took within a second, are enqueued again for a takeover. Parked turns whose wait has
+ * expired get a job that ends them.
  */
 export async function renewLease(
   { db, history }: { db: Db; history: Pick<History, 'expression'> },

@@ -106,9 +106,9 @@ export type TakenTurn = UsageRow & {
 }
 
 /**
- * Assigns the turn to this node. Inserts its row in `turns` again where a concurrent park has
- * deleted it: without the row no sweep would find the turn if this node dies. Undefined when the
- * turn has ended, is parked, or belongs to another living node.
+ * Assigns the turn to this node, also as a takeover from a dead node. Inserts its row in `turns`
+ * again where a concurrent park has deleted it: without the row no sweep would find the turn if
+ * this node dies. Undefined when the turn has ended, is parked, or belongs to another living node.
  */
 export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: string) {
   const values = [run.orgId, run.sessionId, run.turnId, nodeId, refusedMs]
