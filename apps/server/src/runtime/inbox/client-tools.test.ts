@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { ClientTool, Event } from '@outlast/contract'
+import { runSql } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
 import {
   createAgent,
@@ -222,25 +223,29 @@ test('after the timeout of a client tool the model reads an error and the turn c
   assert.equal(replyOf(stream.events), 'It is sunny.')
 })
 
-test('a wait does not count towards the time limit of the turn', async (t) => {
-  const { server, stream, path, waitingFor } = await waiting(t, {
-    env: { TURN_TIMEOUT_MS: '1000' },
-  })
+/** A turn that has waited for its client for longer than the time limit of a turn. */
+async function waitingForHours(t: TestContext) {
+  const { server, session, path, waitingFor } = await waiting(t)
   await waitingFor()
-  await new Promise((resolve) => setTimeout(resolve, 1_200))
+  const later = await startServer(t, { databaseUrl: server.databaseUrl })
+  await server.stop()
+  const age = `update events set ts = ts - interval '5 hours' where session_id = '${session.id}'`
+  await runSql(server.databaseUrl, age)
+  const stream = await follow(t, later.url, { sessionId: session.id })
+  return { server: later, stream, path, session }
+}
+
+test('a wait does not count towards the time limit of the turn', async (t) => {
+  const { server, stream, path } = await waitingForHours(t)
   const tool_results = [result('call_north', 1)]
   await server.call('POST', `${path}/tool-results`, { tool_results })
   await stream.event('session.idled')
   assert.equal(replyOf(stream.events), 'It is sunny.')
-  assert.ok(dataOf(stream.events, 'turn.completed')!.duration_ms! >= 1_200)
+  assert.ok(dataOf(stream.events, 'turn.completed')!.duration_ms! >= 5 * 3_600_000)
 })
 
 test('answers a message after a long wait', async (t) => {
-  const { server, stream, session, waitingFor } = await waiting(t, {
-    env: { TURN_TIMEOUT_MS: '1000' },
-  })
-  await waitingFor()
-  await new Promise((resolve) => setTimeout(resolve, 1_200))
+  const { server, stream, session } = await waitingForHours(t)
   await post(server, session.id, 'Never mind.')
   await stream.event('session.idled')
   assert.equal(dataOf(stream.events, 'tool.completed')!.status, 'cancelled')
