@@ -155,9 +155,11 @@ const failures: Failing[] = [
 ]
 
 test('reports a failure with the message of the vendor and without the key', async (t) => {
-  const { call } = await startServer(t, { env: { MODEL_TIMEOUT_MS: '400' } })
+  const patient = await startServer(t)
+  const hasty = await startServer(t, { env: { MODEL_TIMEOUT_MS: '400' } })
   for (const [name, answer, { kind, status, says }] of failures) {
     await t.test(name, async (t) => {
+      const { call } = kind === 'timeout' ? hasty : patient
       const vendor = await startAnyVendor(t, (_, response) => answer(response))
       const { path } = await addProvider(call, `${vendor.url}/v1`)
       await addModel(call, path, 'some-model')
@@ -166,7 +168,9 @@ test('reports a failure with the message of the vendor and without the key', asy
       assert.match(result.message!, says)
       assert.doesNotMatch(JSON.stringify(result), /sk-/)
       assert.deepEqual([result.kind, result.status], [kind, status])
-      assert.equal(vendor.asked.length, 1)
+      // On a loaded machine the time can end before the request arrives.
+      if (kind === 'timeout') assert.ok(vendor.asked.length <= 1)
+      else assert.equal(vendor.asked.length, 1)
     })
   }
 })
