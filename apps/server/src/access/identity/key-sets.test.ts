@@ -30,8 +30,8 @@ async function startKeys(t: TestContext, limits: { pauseMs: number; timeoutMs: n
   }
 }
 
-const often = { pauseMs: 0, timeoutMs: 200 }
-const seldom = { pauseMs: 600_000, timeoutMs: 5_000 }
+const often = { pauseMs: 0, timeoutMs: 60_000 }
+const seldom = { pauseMs: 600_000, timeoutMs: 60_000 }
 const claims = () => ({ exp: nowSeconds() + 60 })
 
 test('reads the keys again for an unknown key, so that an issuer can change its key', async (t) => {
@@ -61,13 +61,16 @@ test('many tokens with unknown keys cause one read', async (t) => {
 test('an issuer that fails, hangs, redirects or sends too much is asked once in a while', async (t) => {
   const { publicJwk, sign } = await newSigner('one')
   const token = await sign(claims())
-  const wrong: [string, (response: ServerResponse) => void][] = [
+  type Wrong = [name: string, answer: (response: ServerResponse) => void]
+  const failing: Wrong[] = [
     ['an error', (response) => void response.writeHead(500).end()],
     ['no JSON', (response) => void response.end('<html>')],
     ['no keys', (response) => void response.end('{"keys": 7}')],
     ['keys of no form', (response) => void response.end('{"keys": [7]}')],
     ['a redirect', (response) => void response.writeHead(302, { location: '/other' }).end()],
     ['too much', (response) => void response.end(`{"a": "${'a'.repeat(300_000)}"}`)],
+  ]
+  const hanging: Wrong[] = [
     [
       'no end',
       (response) => {
@@ -76,14 +79,18 @@ test('an issuer that fails, hangs, redirects or sends too much is asked once in 
     ],
     ['no answer', () => {}],
   ]
-  for (const [what, answer] of wrong) {
-    const keys = await startKeys(t, { ...seldom, timeoutMs: 200 })
+  const requestsFor = async ([what, answer]: Wrong, limits: typeof seldom) => {
+    const keys = await startKeys(t, limits)
     keys.respondWith((_request, response) => answer(response))
     await assert.rejects(keys.verify(token), unavailable, what)
     keys.show(publicJwk)
     await assert.rejects(keys.verify(token), unavailable, what)
-    assert.equal(keys.requests.length, 1, what)
+    return keys.requests.length
   }
+  for (const one of failing) assert.equal(await requestsFor(one, seldom), 1, one[0])
+  // On a loaded machine the time can end before the request arrives.
+  const hasty = { ...seldom, timeoutMs: 200 }
+  for (const one of hanging) assert.ok((await requestsFor(one, hasty)) <= 1, one[0])
 })
 
 test('known keys are used while the issuer cannot be reached', async (t) => {
