@@ -38,9 +38,17 @@ export type Command = {
 export const startProcess = (env: Record<string, string>, entry = main): Promise<ServerProcess> =>
   startCommand(onThisNode(env, entry))
 
+/** Like `startProcess`, for tests that read the output before the server is ready. */
+export function beginProcess(env: Record<string, string>) {
+  const run = launch(onThisNode(env, main))
+  return { output: run.output, ready: untilReady(run) }
+}
+
 /** A server by any command with the product's output; `child` is not always the server. */
-export async function startCommand(command: Command): Promise<ServerProcess> {
-  const run = launch(command)
+export const startCommand = (command: Command): Promise<ServerProcess> =>
+  untilReady(launch(command))
+
+async function untilReady(run: ReturnType<typeof launch>): Promise<ServerProcess> {
   const ready = new Promise<string>((resolve) => {
     run.child.stdout!.on('data', () => {
       const url = /is ready .*: (http\S+)/.exec(run.output())?.[1]

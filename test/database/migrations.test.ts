@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { startFails, startProcess } from '../process.ts'
+import { beginProcess, startFails, startProcess } from '../process.ts'
 
 const migrations = new URL('../../apps/server/migrations/', import.meta.url)
 /** The last migration of release 0.1, which recorded names without checksums. */
@@ -64,14 +63,11 @@ test('a migration waits for a backup to end without blocking other access to the
 test('an index that waits for an open transaction logs it', async (t) => {
   const { url, backup } = await createOldDatabase(t)
   await backup.query('begin; lock table schedule_executions in row exclusive mode')
-  const starting = startProcess({ DATABASE_URL: url })
-  await migrationWaits(url, true)
-  // It logs after two seconds.
-  await sleep(3_000)
+  const starting = beginProcess({ DATABASE_URL: url })
+  const message = 'an index is being built; this waits for every open transaction'
+  await eventually(async () => starting.output().includes(message))
   await backup.query('rollback')
-  const started = await starting
-  assert.match(started.output(), /an index is being built; this waits for every open transaction/)
-  assert.equal(await started.stop(), 0)
+  assert.equal(await (await starting.ready).stop(), 0)
 })
 
 /** Resolves once a statement waits for a lock, or none does. */
