@@ -137,7 +137,7 @@ test('keeps messages and drafts while offline, and sends them afterwards', async
   await message(page).fill('Third, not sent')
   await profile.setOffline(false)
   await page.getByText('You are offline.').waitFor({ state: 'detached' })
-  await log.getByText('You said “Second”').waitFor({ timeout: 40_000 })
+  await log.getByText('You said “Second”').waitFor()
   assert.equal(await message(page).inputValue(), 'Third, not sent')
   const messages = (await eventsOf(server, id)).filter(({ type }) => type === 'input.message')
   assert.equal(messages.length, 2)

@@ -10,7 +10,7 @@ import { startProcess } from '../process.ts'
 const nodes = 10
 const migrations = new URL('../../apps/server/migrations/', import.meta.url)
 
-test('ten nodes start together on an empty database', { timeout: 100_000 }, async (t) => {
+test('ten nodes start together on an empty database', async (t) => {
   const admin = process.env.OUTLAST_TEST_DATABASE_URL!
   const name = `test_${randomBytes(8).toString('hex')}`
   const url = new URL(admin)
