@@ -108,3 +108,39 @@ test('Retry-After pauses the whole webhook', async (t) => {
   assert.equal(receiver.received.filter(({ path }) => path === '/').length, 1)
   assert.notEqual(other.id, webhook.id)
 })
+
+const laterAnswers: { name: string; answer: (response: ServerResponse) => unknown }[] = [
+  { name: 'a failure', answer: (response) => response.writeHead(500).end() },
+  { name: 'a success', answer: (response) => response.writeHead(204).end() },
+  {
+    name: 'a shorter Retry-After',
+    answer: (response) => response.writeHead(429, { 'retry-after': '1' }).end(),
+  },
+]
+
+for (const { name, answer } of laterAnswers) {
+  test(`${name} of a request in flight does not shorten the pause of Retry-After`, async (t) => {
+    const { server, receiver, webhook } = await startDelivering(t, { events: ['session.created'] })
+    const held = Promise.withResolvers<ServerResponse>()
+    receiver.answer(() => held.resolve)
+    await createSession(server)
+    const response = await held.promise
+    receiver.answer(() => (other) => other.writeHead(429, { 'retry-after': '3600' }).end())
+    await createSession(server)
+    const asking = await untilDelivery(server, webhook.id, (one) => one.response_status === 429)
+    answer(response)
+    await eventually(async () => {
+      const deliveries = await deliveriesOf(server, webhook.id)
+      return deliveries.every(({ attempts }: { attempts: number }) => attempts > 0)
+    })
+    await createSession(server)
+    const { event_id, next_attempt_at } = await untilDelivery(
+      server,
+      webhook.id,
+      (one) => one.event_id !== asking.event_id,
+    )
+    const pauseMs = Date.parse(next_attempt_at) - Date.parse(asking.last_attempt_at)
+    assert.ok(pauseMs > 3_500_000, `${pauseMs} ms`)
+    assert.ok(receiver.received.every((request) => request.id !== event_id))
+  })
+}

@@ -105,11 +105,11 @@ with o as (
   update webhooks set
     failing_since = case when :isWorking::boolean then null else coalesce(failing_since, clock_timestamp()) end,
     failures = case when :isWorking then 0 else failures + 1 end,
-    resume_at = now() + greatest(
+    resume_at = greatest(resume_at, now() + greatest(
       :pauseMs::float8 * interval '1 millisecond',
       case when not :isWorking and failures >= ${patience}
         then least(${pauseSecondsMax}, 2 ^ least(failures - ${patience}, 9)) * interval '1 second' end
-    ),
+    )),
     enabled = not :isGone::boolean and (:isWorking or failing_since > now() - :failingDays::float8 * interval '1 day') is not false,
     disabled_reason = case
       when :isGone then 'gone'
@@ -127,7 +127,8 @@ returning org_id`,
 /**
  * Stores the outcomes of one webhook's claims. Disables a webhook whose receiver is gone, or has
  * failed for `failingDays`, with an audit entry: then it returns the organization.
- * Contract: a claim that another one has replaced changes nothing.
+ * Contract: a claim that another one has replaced changes nothing; no outcome shortens a pause, not
+ * even a success of a request that began before it.
  */
 export async function settleDeliveries(
   db: Db,
