@@ -126,15 +126,15 @@ export const mutants: Mutant[] = [
   {
     name: 'a node without a valid lease sweeps',
     file: 'store/sessions/nodes.ts',
-    from: 'where $6 and ($11 or',
-    to: 'where ($6 or true) and ($11 or',
+    from: 'where :judging and (:alone or',
+    to: 'where (:judging or true) and (:alone or',
     tests: fences,
   },
   {
     name: 'a node that is too new in the table sweeps',
     file: 'store/sessions/nodes.ts',
-    from: 'where $6 and ($11 or',
-    to: 'where $6 and ($11 or true or',
+    from: 'where :judging and (:alone or',
+    to: 'where :judging and (:alone or true or',
     tests: fences,
   },
   {

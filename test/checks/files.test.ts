@@ -77,6 +77,13 @@ test('the server appends events in one place, enqueues turns in one function, an
   assert.deepEqual(having(/add_job\(\s*'turn'|graphile_worker\._private/), [])
 })
 
+test('statements with ten or more parameters name them', () => {
+  const numbered = sources().filter(
+    (file) => /^apps\/server\/src\/store\//.test(file) && /\$[1-9]\d/.test(read(file)),
+  )
+  assert.deepEqual(numbered, [])
+})
+
 type Manifest = {
   version: string
   scripts?: Record<string, string>

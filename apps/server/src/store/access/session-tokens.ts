@@ -4,6 +4,7 @@ import { ApiError } from '../../errors.ts'
 import type { RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isMissingReference } from '../database-errors.ts'
+import { statement, valuesOf } from '../statements.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 
 /** The permissions of a token. */
@@ -28,25 +29,21 @@ export type NewToken = Grants &
     shareName?: string
   }
 
-const insert: Statement = {
-  name: 'create-session-token',
-  text: `
-insert into session_tokens (org_id, id, session_id, user_id, key_id, login_id, access, models, tool_results, view, files, operations, expires_at, share_name)
-select s.org_id, $3, s.id, $4, $5, $6, $7, $8::text[], $9::text[], $10, $11, $12::text[], now() + $13 * interval '1 second', $14
-from sessions s where s.org_id = $1 and s.id = $2
+/** SQL: the columns of a token's maker and grants, and the parameters with their values. */
+export const grantColumns =
+  'user_id, key_id, login_id, access, models, tool_results, view, files, operations, expires_at'
+export const grantParameters = `:userId, :keyId, :loginId, :access, :models::text[], :tool_results::text[], :view, :files,
+  :operations::text[], now() + :seconds * interval '1 second'`
+
+const insert = statement(
+  'create-session-token',
+  `
+insert into session_tokens (org_id, id, session_id, share_name, ${grantColumns})
+select s.org_id, :id, s.id, :shareName, ${grantParameters}
+from sessions s where s.org_id = :orgId and s.id = :sessionId
 for key share
 returning created_at, expires_at`,
-}
-
-/** The grants of a token, in the order of the columns that statements insert. */
-export const grantValues = (grants: Grants) => [
-  grants.access,
-  grants.models,
-  grants.tool_results,
-  grants.view,
-  grants.files,
-  grants.operations,
-]
+)
 
 type Times = { created_at: string; expires_at: string }
 
@@ -55,9 +52,7 @@ type Times = { created_at: string; expires_at: string }
  * Contract: throws 404 without the session, 401 if its creator has ended.
  */
 export async function createSessionToken(db: Db, token: NewToken) {
-  const { orgId, sessionId, id, userId, keyId, loginId, seconds, shareName = null } = token
-  const maker = [userId, keyId, loginId]
-  const values = [orgId, sessionId, id, ...maker, ...grantValues(token), seconds, shareName]
+  const values = valuesOf(insert, { shareName: null, ...token })
   const [row] = await db.run<Times>(insert, values).catch((error) => {
     throw isMissingReference(error) ? new ApiError('unauthenticated') : error
   })

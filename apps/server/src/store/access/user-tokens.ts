@@ -3,8 +3,9 @@ import { ApiError } from '../../errors.ts'
 import type { RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isMissingReference } from '../database-errors.ts'
+import { statement, valuesOf } from '../statements.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
-import { type Grants, grantValues, type TokenMaker } from './session-tokens.ts'
+import { type Grants, grantColumns, grantParameters, type TokenMaker } from './session-tokens.ts'
 
 export type NewEndUserToken = Grants &
   TokenMaker & {
@@ -15,22 +16,19 @@ export type NewEndUserToken = Grants &
     seconds: number
   }
 
-const insert: Statement = {
-  name: 'create-user-token',
-  text: `
-insert into session_tokens (org_id, id, end_user, agent_ids, user_id, key_id, login_id, access, models, tool_results, view, files, operations, expires_at)
-values ($1, $2, $3, $4::text[], $5, $6, $7, $8, $9::text[], $10::text[], $11, $12, $13::text[], now() + $14 * interval '1 second')
+const insert = statement(
+  'create-user-token',
+  `
+insert into session_tokens (org_id, id, end_user, agent_ids, ${grantColumns})
+values (:orgId, :id, :user, :agentIds::text[], ${grantParameters})
 returning created_at, expires_at`,
-}
+)
 
 type Times = { created_at: string; expires_at: string }
 
 /** Stores a token of an end user. Contract: throws 401 if its creator has ended. */
 export async function createUserToken(db: Db, token: NewEndUserToken): Promise<Times> {
-  const { orgId, id, user, agentIds, userId, keyId, loginId, seconds } = token
-  const maker = [userId, keyId, loginId]
-  const values = [orgId, id, user, agentIds, ...maker, ...grantValues(token), seconds]
-  const [row] = await db.run<Times>(insert, values).catch((error) => {
+  const [row] = await db.run<Times>(insert, valuesOf(insert, token)).catch((error) => {
     throw isMissingReference(error) ? new ApiError('unauthenticated') : error
   })
   return row!

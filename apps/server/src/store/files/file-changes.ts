@@ -142,12 +142,13 @@ const remove: Statement = {
   text: 'delete from files where session_id = $1 and path = any($2)',
 }
 
-const write: Statement = {
-  name: 'write-files',
-  text: `
+const write = statement(
+  'write-files',
+  `
 insert into files (org_id, session_id, path, directory, id, is_directory, is_readonly, hash, size_bytes, created_at, updated_at)
-select $1, $2, n.* from unnest(
-  $3::text[], $4::text[], $5::uuid[], $6::boolean[], $7::boolean[], $8::text[], $9::integer[], $10::timestamptz[], $11::timestamptz[]
+select :orgId, :sessionId, n.* from unnest(
+  :paths::text[], :directories::text[], :ids::uuid[], :areDirectories::boolean[], :areReadonly::boolean[], :hashes::text[],
+  :sizes::integer[], :created::timestamptz[], :updated::timestamptz[]
 ) as n
 on conflict (session_id, path) do update set
   id = excluded.id,
@@ -157,24 +158,25 @@ on conflict (session_id, path) do update set
   size_bytes = excluded.size_bytes,
   created_at = excluded.created_at,
   updated_at = excluded.updated_at`,
-}
+)
 
 async function store(db: Db, { orgId, sessionId }: FilesOf, { written, removed }: What) {
   if (removed.length > 0) await db.run(remove, [sessionId, removed])
   if (written.length === 0) return
-  await db.run(write, [
+  const values = valuesOf(write, {
     orgId,
     sessionId,
-    written.map(({ path }) => path),
-    written.map(({ path }) => directoryOf(path)),
-    written.map(({ id }) => id),
-    written.map(({ is_directory }) => is_directory),
-    written.map(({ is_readonly }) => is_readonly),
-    written.map(({ hash }) => hash),
-    written.map(({ size_bytes }) => size_bytes),
-    written.map(({ created_at }) => created_at),
-    written.map(({ updated_at }) => updated_at),
-  ])
+    paths: written.map(({ path }) => path),
+    directories: written.map(({ path }) => directoryOf(path)),
+    ids: written.map(({ id }) => id),
+    areDirectories: written.map(({ is_directory }) => is_directory),
+    areReadonly: written.map(({ is_readonly }) => is_readonly),
+    hashes: written.map(({ hash }) => hash),
+    sizes: written.map(({ size_bytes }) => size_bytes),
+    created: written.map(({ created_at }) => created_at),
+    updated: written.map(({ updated_at }) => updated_at),
+  })
+  await db.run(write, values)
 }
 
 const append = statement(

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { uuidOf } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
+import { statement, valuesOf } from '../statements.ts'
 
 const columns = [
   'id',
@@ -129,71 +130,73 @@ export type NewExecution = ExecutionOutcome & {
   manual: boolean
 }
 
-const outcomeTypes = ['uuid', 'text', 'text', 'integer', 'text', 'text', 'integer', 'text'] as const
+/** SQL: the rows of `outcomeLists`, with further lists and their columns. */
+const outcomes = (lists = '', names = '') => `unnest(
+    :ids::uuid[], :statuses::text[], :errors::text[], :retryAfters::integer[], :sessionIds::text[],
+    :messageIds::text[], :messageSequences::integer[], :turnIds::text[]${lists}
+  ) as n(id, status, error, retry_after, session_id, message_id, message_sequence, turn_id${names})`
 
-const outcomeValues = (all: (ExecutionOutcome & { id: string })[]) => [
-  all.map(({ id }) => id),
-  all.map(({ status }) => status),
-  all.map(({ error }) => error ?? null),
-  all.map(({ retryAfter }) => retryAfter ?? null),
-  all.map(({ sessionId }) => sessionId ?? null),
-  all.map(({ messageId }) => messageId ?? null),
-  all.map(({ messageSequence }) => messageSequence ?? null),
-  all.map(({ turnId }) => turnId ?? null),
-]
-
-const outcomes = (names: string) =>
-  `unnest(${outcomeTypes.map((type, index) => `$${index + 1}::${type}[]`).join(', ')}${names}`
-
-const outcomeNames =
-  'id, status, error, retry_after, session_id, message_id, message_sequence, turn_id'
+/** Values of the parameters of `outcomes`. */
+const outcomeLists = (all: (ExecutionOutcome & { id: string })[]) => ({
+  ids: all.map(({ id }) => id),
+  statuses: all.map(({ status }) => status),
+  errors: all.map(({ error }) => error ?? null),
+  retryAfters: all.map(({ retryAfter }) => retryAfter ?? null),
+  sessionIds: all.map(({ sessionId }) => sessionId ?? null),
+  messageIds: all.map(({ messageId }) => messageId ?? null),
+  messageSequences: all.map(({ messageSequence }) => messageSequence ?? null),
+  turnIds: all.map(({ turnId }) => turnId ?? null),
+})
 
 /** SQL: the end time of an execution without a turn, and the time of a retry. */
 const ended = `case when n.status in ('failed', 'skipped') then clock_timestamp() end`
 const again = `now() + n.retry_after * interval '1 second'`
 
-const insert: Statement = {
-  name: 'insert-executions',
-  text: `
+const insert = statement(
+  'insert-executions',
+  `
 insert into schedule_executions (
   id, status, error, session_id, message_id, message_sequence, turn_id,
   org_id, schedule_id, scheduled_at, manual, started_at, created_at, completed_at, retry_at
 )
 select n.id, n.status, n.error, n.session_id, n.message_id, n.message_sequence, n.turn_id,
   n.org_id, n.schedule_id, n.scheduled_at, n.manual, clock_timestamp(), clock_timestamp(), ${ended}, ${again}
-from ${outcomes(', $9::text[], $10::uuid[], $11::timestamptz[], $12::boolean[])')}
-  as n(${outcomeNames}, org_id, schedule_id, scheduled_at, manual)`,
-}
+from ${outcomes(
+    ', :orgIds::text[], :scheduleIds::uuid[], :times::timestamptz[], :manual::boolean[]',
+    ', org_id, schedule_id, scheduled_at, manual',
+  )}`,
+)
 
 /** Inserts executions, all or nothing. Contract: no scheduled time is stored twice. */
 export async function insertExecutions(db: Db, all: NewExecution[]): Promise<void> {
   if (all.length === 0) return
-  await db.run(insert, [
-    ...outcomeValues(all),
-    all.map(({ orgId }) => orgId),
-    all.map(({ scheduleId }) => scheduleId),
-    all.map(({ scheduledAt }) => scheduledAt),
-    all.map(({ manual }) => manual),
-  ])
+  const values = valuesOf(insert, {
+    ...outcomeLists(all),
+    orgIds: all.map(({ orgId }) => orgId),
+    scheduleIds: all.map(({ scheduleId }) => scheduleId),
+    times: all.map(({ scheduledAt }) => scheduledAt),
+    manual: all.map(({ manual }) => manual),
+  })
+  await db.run(insert, values)
 }
 
-const retried: Statement = {
-  name: 'retried-executions',
-  text: `
+const retried = statement(
+  'retried-executions',
+  `
 update schedule_executions e set
   status = n.status, error = n.error, session_id = n.session_id, message_id = n.message_id,
   message_sequence = n.message_sequence, turn_id = n.turn_id,
   attempts = e.attempts + 1, started_at = clock_timestamp(), completed_at = ${ended}, retry_at = ${again}
-from ${outcomes(')')} as n(${outcomeNames})
+from ${outcomes()}
 where e.id = n.id`,
-}
+)
 
 /** Stores the outcomes of retried executions that were pending. */
 export async function updateRetried(
   db: Db,
   all: (ExecutionOutcome & { id: string })[],
 ): Promise<void> {
-  if (all.length > 0) await db.run(retried, outcomeValues(all))
+  if (all.length > 0) await db.run(retried, valuesOf(retried, outcomeLists(all)))
 }
 
 const settle: Statement = {

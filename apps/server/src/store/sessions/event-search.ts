@@ -1,5 +1,6 @@
-import type { Db, Statement } from '../database.ts'
+import type { Db } from '../database.ts'
 import { containing } from '../like.ts'
+import { statement, valuesOf } from '../statements.ts'
 import type { EventRow } from './events.ts'
 
 /** Conditions on single events. Absent ones match all. */
@@ -41,22 +42,23 @@ const foundBytesMax = 16 * 1024 * 1024
 
 /** Names of the tools of an event: of a call, of its outcome, or of several calls. */
 const namesTool = `case when type like 'tool.%' then
-    coalesce(data->>'tool_name', data->'tool_call'->>'name') = $12
+    coalesce(data->>'tool_name', data->'tool_call'->>'name') = :toolName
     or exists (
       select from json_array_elements(
         case when json_typeof(data->'tool_calls') = 'array' then data->'tool_calls' end
-      ) c where c->>'name' = $12
+      ) c where c->>'name' = :toolName
     )
   else false end`
 
 /** Looks at one window of the log in the order of the key, and reads the values of matches only. */
-const searchIn = (name: string, order: 'asc' | 'desc'): Statement => ({
-  name,
-  text: `
+const searchIn = (name: string, order: 'asc' | 'desc') =>
+  statement(
+    name,
+    `
 with page as (
   select sequence, type, ts, context, data, tags, pg_column_size(data) as size
   from events
-  where session_id = $1 and sequence > $2 and sequence < $3
+  where session_id = :sessionId and sequence > :after and sequence < :before
   order by sequence ${order} limit ${windowSize}
 ), sized as (
   select *, sum(size) over (order by sequence ${order}) - size as before from page
@@ -65,15 +67,15 @@ with page as (
 ), found as (
   select sequence, type, ts, context::text as context, data::text as data, tags
   from seen
-  where ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))
-    and ($6::timestamptz is null or ts >= $6) and ($7::timestamptz is null or ts <= $7)
-    and ($8::text is null or context->>'turn_id' = $8)
-    and ($9::text is null or context->>'exec_id' = $9)
-    and ($10::text is null or context->>'trace_id' = $10)
-    and ($11::text[] is null or tags && $11)
-    and ($12::text is null or ${namesTool})
-    and ($13::text is null or data::text ilike $13)
-  order by sequence ${order} limit $14
+  where (:types::text[] is null or type = any(:types)) and (:exclude::text[] is null or not type = any(:exclude))
+    and (:from::timestamptz is null or ts >= :from) and (:to::timestamptz is null or ts <= :to)
+    and (:turnId::text is null or context->>'turn_id' = :turnId)
+    and (:execId::text is null or context->>'exec_id' = :execId)
+    and (:traceId::text is null or context->>'trace_id' = :traceId)
+    and (:tags::text[] is null or tags && :tags)
+    and (:toolName::text is null or ${namesTool})
+    and (:text::text is null or data::text ilike :text)
+  order by sequence ${order} limit :limit
 ), measured as (
   select *, count(*) over ()::int as found,
     sum(octet_length(data)) over (order by sequence ${order}) - octet_length(data) as before
@@ -85,7 +87,7 @@ from (
     ${order === 'asc' ? 'max' : 'min'}(sequence) as reached
   from seen
 ) s left join measured m on m.before < ${rowsBytesMax} order by m.sequence ${order}`,
-})
+  )
 const forwards = searchIn('search-events', 'asc')
 const backwards = searchIn('search-events-backwards', 'desc')
 
@@ -127,20 +129,22 @@ const isEvent = (row: Row): row is Row & EventRow => row.sequence !== null
 
 function readWindow(db: Db, search: EventSearch): Promise<Row[]> {
   const { sessionId, after, before, limit, isBackwards, text, ...match } = search
-  return db.run<Row>(isBackwards ? backwards : forwards, [
+  const named = isBackwards ? backwards : forwards
+  const values = valuesOf(named, {
     sessionId,
     after,
     before,
-    match.types ?? null,
-    match.exclude ?? null,
-    match.from ?? null,
-    match.to ?? null,
-    match.turnId ?? null,
-    match.execId ?? null,
-    match.traceId ?? null,
-    match.tags ?? null,
-    match.toolName ?? null,
-    text === undefined ? null : containing(text),
     limit,
-  ])
+    types: match.types ?? null,
+    exclude: match.exclude ?? null,
+    from: match.from ?? null,
+    to: match.to ?? null,
+    turnId: match.turnId ?? null,
+    execId: match.execId ?? null,
+    traceId: match.traceId ?? null,
+    tags: match.tags ?? null,
+    toolName: match.toolName ?? null,
+    text: text === undefined ? null : containing(text),
+  })
+  return db.run<Row>(named, values)
 }

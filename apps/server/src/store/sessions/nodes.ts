@@ -1,24 +1,25 @@
 import type { Worker } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
 import type { History } from '../history.ts'
+import { statement, valuesOf } from '../statements.ts'
 import { refusedMs } from './turns.ts'
 
 const renewText = (history: string) => `
 with me as (
   insert into nodes (id, version, role, slots, expires_at, draining, catalog_hash)
-  values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond', $10, $12)
+  values (:id, :version, :role, :slots, now() + :ms * interval '1 millisecond', :draining, :catalogHash)
   on conflict (id) do update set expires_at = excluded.expires_at
   returning draining
 ), lost as (
   select t.id, t.org_id, t.session_id,
-    case when t.refused_at > now() - $13 * interval '1 millisecond' then t.missing_capabilities end as missing
+    case when t.refused_at > now() - :refusedMs * interval '1 millisecond' then t.missing_capabilities end as missing
   from turns t
-  where $6 and ($11 or exists (
-    select from nodes n where n.id = $1 and n.expires_at > now() and n.started_at < now() - $5 * interval '1 millisecond'
+  where :judging and (:alone or exists (
+    select from nodes n where n.id = :id and n.expires_at > now() and n.started_at < now() - :ms * interval '1 millisecond'
   )) and (
     not exists (select from nodes n where n.id = t.node_id and n.expires_at > now())
       and (t.node_id is not null or t.created_at < now() - interval '1 second')
-    or t.node_id = $1 and t.id = any($9)
+    or t.node_id = :id and t.id = any(:strays)
   )
   order by missing nulls first, t.created_at limit 100
 ), added as (
@@ -30,24 +31,24 @@ with me as (
     job_key => 'wait:' || turn_id,
     job_key_mode => 'preserve_run_at'
   ) from (
-    select org_id, id, turn_id from sessions where $6 and wait_expires_at <= now()
+    select org_id, id, turn_id from sessions where :judging and wait_expires_at <= now()
     order by wait_expires_at limit 100
   ) waits
 ), gone as (
   delete from nodes where expires_at < now() - interval '1 minute'
 )
 select (select draining from me) as draining, clock_timestamp()::timestamptz(3) as now,
-  array(select id from nodes where id <> $1 and expires_at > now()) as peers,
+  array(select id from nodes where id <> :id and expires_at > now()) as peers,
   (select count(*) from added)::int as readded,
   (select count(*) from late)::int as expired,
   array(
-    select r.id from unnest($7::text[]) as r(id)
-    where not exists (select from turns t where t.id = r.id and t.node_id = $1)
+    select r.id from unnest(:taken::text[]) as r(id)
+    where not exists (select from turns t where t.id = r.id and t.node_id = :id)
     union all
-    select t.id from turns t where t.node_id = $1
+    select t.id from turns t where t.node_id = :id
       and (select turn_cancelled from sessions s where s.org_id = t.org_id and s.id = t.session_id)
   ) as lost,
-  array(select t.id from turns t where t.node_id = $1 and t.id <> all($8::text[])) as strays,
+  array(select t.id from turns t where t.node_id = :id and t.id <> all(:known::text[])) as strays,
   ${history} as history`
 
 export type LeaseTerms = {
@@ -108,14 +109,13 @@ export type Renewed = {
  */
 export async function renewLease(
   { db, history }: { db: Db; history: Pick<History, 'expression'> },
-  { id, version, catalogHash, role, slots, ms, draining, alone }: LeaseTerms,
-  { judging, taken, known, strays }: Renewal,
+  terms: LeaseTerms,
+  renewal: Renewal,
 ) {
-  const turns = [judging, taken, known, strays]
-  const values = [id, version, role, slots, ms, ...turns, draining, alone, catalogHash, refusedMs]
   const { suffix, text } = history.expression()
-  const statement = { name: `renew-lease${suffix}`, text: renewText(text) }
-  const [renewed] = await db.run<Renewed>(statement, values)
+  const renew = statement(`renew-lease${suffix}`, renewText(text))
+  const values = valuesOf(renew, { ...terms, ...renewal, refusedMs })
+  const [renewed] = await db.run<Renewed>(renew, values)
   return renewed!
 }
 
