@@ -236,6 +236,7 @@ async function attempt(
     }
     const opening = { run, taken, input: known?.input, signal, lease, recent }
     turn = await throughOutages(node, signal, () => openTurn(node, opening))
+    const current = turn
     opened(turn)
     while (taken.turn_tries > triesMax && !hasEnded(turn.state)) {
       await end(turn, { kind: 'failed', code: 'turn_crashed' })
@@ -247,7 +248,7 @@ async function attempt(
         turn: run.turnId,
         error,
       })
-      return endUnstorable(node, { ...opening, run: turn!.run, input: undefined })
+      return endUnstorable(node, { ...opening, run: current.run, input: undefined })
     })
     if (howFar === 'over' && epoch === node.history.epoch()) recent.keep(turn)
     if (howFar === 'left') {

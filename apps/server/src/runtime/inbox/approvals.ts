@@ -11,13 +11,19 @@ import type { NewToolRule } from '../../store/sessions/tool-rules.ts'
 import { withTimeLimit } from '../../time-limit.ts'
 import type { Draft } from '../journal/attempt.ts'
 import { makeDraft } from '../journal/journal.ts'
-import type { OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
 import { checkArguments, chosenProblem } from '../tools/arguments.ts'
 import { deniedOutcome } from '../tools/call.ts'
 import type { TurnRef } from './cancel.ts'
 import { rulesOf, storeRules } from './tool-rules.ts'
-import { type Answered, type OpenTurn, outsideCalls, resolveWait } from './waiting.ts'
+import {
+  type Answered,
+  findOpenTurn,
+  type OpenTurn,
+  outsideCallsAt,
+  resolveWait,
+  type WaitingCall,
+} from './waiting.ts'
 
 export type Deciding = Approval & { callId: string; by: Decider }
 
@@ -38,9 +44,9 @@ export async function decideCall(
   if (edited) await checkEdited(node, db, ref, { callId: deciding.callId, edited })
   let rules: NewToolRule[] = []
   const answered = await resolveWait(node, db, ref, (turn) => {
-    const open = findPendingApproval(turn, deciding.callId)
-    rules = rulesOf(open, deciding)
-    return decisionDrafts(turn!, open, deciding)
+    const waiting = findPendingApproval(turn, deciding.callId)
+    rules = rulesOf(waiting.open, deciding)
+    return decisionDrafts(waiting, deciding)
   })
   const notify = await storeRules(node, db, ref, { rules, by: deciding.by })
   const { publish } = answered!
@@ -62,13 +68,9 @@ export async function checkEdited(
   ref: Omit<TurnRef, 'turnId'>,
   { callId, edited }: Edited,
 ): Promise<void> {
-  let call: ToolCall | undefined
-  await resolveWait(node, db, ref, (turn) => {
-    call = findPendingApproval(turn, callId).call
-    return []
-  })
-  const tool = (await toolsOf(node, db, ref)).get(call!.name)
-  const wrong = await whyUnfit(node, tool, { ...call!, arguments: edited })
+  const { call } = findPendingApproval(await findOpenTurn(db, ref), callId).open
+  const tool = (await toolsOf(node, db, ref)).get(call.name)
+  const wrong = await whyUnfit(node, tool, { ...call, arguments: edited })
   if (wrong !== undefined) throw invalidAt('arguments', `do not match the tool's schema: ${wrong}`)
 }
 
@@ -95,17 +97,15 @@ async function whyUnfit(
 }
 
 /** Contract: throws `approval_not_pending`. */
-export function findPendingApproval(turn: OpenTurn | undefined, callId: string): OpenCall {
-  const calls = turn ? outsideCalls(turn.state) : []
-  const open = calls.find(({ call, stage }) => call.id === callId && stage === 'asked')
-  if (!open) throw new ApiError('approval_not_pending', callId)
-  return open
+export function findPendingApproval(turn: OpenTurn | undefined, callId: string): WaitingCall {
+  const found = outsideCallsAt(turn, 'asked').find(({ open }) => open.call.id === callId)
+  if (!found) throw new ApiError('approval_not_pending', callId)
+  return found
 }
 
 /** Drafts a decision about a call, and the outcome of a denied one. */
 export function decisionDrafts(
-  turn: OpenTurn,
-  open: OpenCall,
+  { turn, open }: WaitingCall,
   { decision, reason, arguments: edited, always, by }: Approval & { by: Decider },
 ): Draft[] {
   const { call, toolRef } = open

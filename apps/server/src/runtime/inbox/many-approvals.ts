@@ -7,12 +7,11 @@ import {
   type NewToolRule,
   type StoredDecision,
 } from '../../store/sessions/tool-rules.ts'
-import type { OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
 import { checkEdited, decisionDrafts, findPendingApproval } from './approvals.ts'
 import type { TurnRef } from './cancel.ts'
 import { rulesOf, storeRules } from './tool-rules.ts'
-import { type OpenTurn, outsideCalls, resolveWait } from './waiting.ts'
+import { outsideCallsAt, resolveWait, type WaitingCall } from './waiting.ts'
 
 type Where = Omit<TurnRef, 'turnId'>
 type CallApproval = Approval & { tool_call_id: string }
@@ -87,10 +86,10 @@ async function decideOpen(
   const answered = await resolveWait(node, db, where, (turn) => {
     const open = approvals.map((one) => ({
       one,
-      call: findPendingApproval(turn, one.tool_call_id),
+      waiting: findPendingApproval(turn, one.tool_call_id),
     }))
-    rules = open.flatMap(({ one, call }) => rulesOf(call, one))
-    return open.flatMap(({ one, call }) => decisionDrafts(turn!, call, { ...one, by }))
+    rules = open.flatMap(({ one, waiting }) => rulesOf(waiting.open, one))
+    return open.flatMap(({ one, waiting }) => decisionDrafts(waiting, { ...one, by }))
   })
   return publishing(answered, await storeRules(node, db, where, { rules, by }))
 }
@@ -130,30 +129,30 @@ export async function settleCalls(
   let resolved: Resolved = []
   let rules: NewToolRule[] = []
   const answered = await resolveWait(node, db, where, (turn) => {
-    const open = pendingCalls(turn)
-    checkNamed(open, wanted, stored)
-    resolved = open.map(({ call }) => ({
+    const calls = outsideCallsAt(turn, 'asked')
+    checkNamed(calls, wanted, stored)
+    resolved = calls.map(({ open: { call } }) => ({
       tool_call_id: call.id,
       tool: call.name,
       outcome: wanted.get(call.id) ?? 'not_approved',
     }))
-    const settled = open.map((one) => ({ one, as: settlingOf(wanted.get(one.call.id), by) }))
-    rules = settled.flatMap(({ one, as }) => rulesOf(one, as))
-    return settled.flatMap(({ one, as }) => decisionDrafts(turn!, one, as))
+    const settled = calls.map((waiting) => ({
+      waiting,
+      as: settlingOf(wanted.get(waiting.open.call.id), by),
+    }))
+    rules = settled.flatMap(({ waiting, as }) => rulesOf(waiting.open, as))
+    return settled.flatMap(({ waiting, as }) => decisionDrafts(waiting, as))
   })
   const notify = await storeRules(node, db, where, { rules, by })
   return { resolved, ...publishing(answered, notify) }
 }
 
-const pendingCalls = (turn: OpenTurn | undefined) =>
-  turn ? outsideCalls(turn.state).filter(({ stage }) => stage === 'asked') : []
-
 function checkNamed(
-  open: readonly OpenCall[],
+  calls: readonly WaitingCall[],
   wanted: ReadonlyMap<string, unknown>,
   stored: ReadonlyMap<string, StoredDecision>,
 ): void {
-  const odd = [...wanted.keys()].filter((id) => !open.some(({ call }) => call.id === id))
+  const odd = [...wanted.keys()].filter((id) => !calls.some(({ open }) => open.call.id === id))
   if (odd.length === 0) return
   const late = odd.filter((id) => stored.has(id))
   if (late.length > 0) throw notPending(late)

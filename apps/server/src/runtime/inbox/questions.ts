@@ -10,7 +10,13 @@ import type { Node } from '../node.ts'
 import { questionDraft } from '../tools/questions.ts'
 import type { TurnRef } from './cancel.ts'
 import { outcomeFor, refTo } from './question-answers.ts'
-import { type OpenTurn, outsideCalls, resolveWait } from './waiting.ts'
+import {
+  findOpenTurn,
+  type OpenTurn,
+  outsideCallsAt,
+  resolveWait,
+  type WaitingCall,
+} from './waiting.ts'
 
 type Answering = {
   body: QuestionAnswers
@@ -37,42 +43,40 @@ export async function answerQuestions(
   { body, by }: Answering,
 ): Promise<AnsweredSet> {
   // The secret is checked and stored before the answer: both are committed together.
-  let asked: OpenCall | undefined
-  await resolveWait(node, db, ref, (turn) => {
-    asked = openSet(turn, body.tool_call_id)
-    outcomeFor(asked.questions, body)
-    return []
-  })
-  const callId = asked!.call.id
-  const secretName = await keepSecret(node, db, ref, { asked: asked!, body, by })
+  const asked = findWaitingSet(await findOpenTurn(db, ref), body.tool_call_id).open
+  outcomeFor(asked.questions, body)
+  const callId = asked.call.id
+  const secretName = await keepSecret(node, db, ref, { asked, body, by })
   const decidedBy = deciderOf(by)
   let outcome: QuestionOutcome | undefined
-  const answered = await resolveWait(node, db, ref, (turn) => {
-    const open = openSet(turn, callId)
+  const answered = await resolveWait(node, db, ref, (current) => {
+    const { turn, open } = findWaitingSet(current, callId)
     outcome = outcomeFor(open.questions, body)
-    return [questionDraft(open, turn!.contextOf(open), { outcome, by: decidedBy })]
+    return [questionDraft(open, turn.contextOf(open), { outcome, by: decidedBy })]
   })
   return { callId, outcome: outcome!, secretName, publish: answered!.publish }
 }
 
 /** Finds the set of questions that waits. Contract: throws 404 and `question_not_waiting`. */
-function openSet(turn: OpenTurn | undefined, callId: string | null | undefined): OpenCall {
-  const sets = turn ? outsideCalls(turn.state).filter((call) => isAsking(call, turn)) : []
+function findWaitingSet(
+  turn: OpenTurn | undefined,
+  callId: string | null | undefined,
+): WaitingCall {
+  const sets = outsideCallsAt(turn, 'input').filter(isInTime)
   const [first, ...others] = sets
   if (!first) throw new ApiError('question_not_waiting')
   if (callId == null) {
     if (others.length === 0) return first
-    throw new ApiError('question_not_named', sets.map(({ call }) => call.id).join(', '))
+    throw new ApiError('question_not_named', sets.map(({ open }) => open.call.id).join(', '))
   }
-  const open = sets.find(({ call }) => call.id === callId)
-  if (open) return open
-  const isKnown = callsOf(turn!.state).some(({ call }) => call.id === callId)
+  const found = sets.find(({ open }) => open.call.id === callId)
+  if (found) return found
+  const isKnown = callsOf(first.turn.state).some(({ call }) => call.id === callId)
   throw isKnown ? new ApiError('question_not_waiting') : new ApiError('not_found', 'Question')
 }
 
 /** Not between the end of the time to answer and the event that records it. */
-const isAsking = ({ stage, expiresAt }: OpenCall, { now }: OpenTurn) =>
-  stage === 'input' && Date.parse(expiresAt!) > now
+const isInTime = ({ turn, open }: WaitingCall) => Date.parse(open.expiresAt!) > turn.now
 
 type Keeping = Answering & { asked: OpenCall }
 

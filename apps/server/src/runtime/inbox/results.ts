@@ -5,12 +5,18 @@ import { ApiError } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
 import type { Draft } from '../journal/attempt.ts'
 import { makeDraft } from '../journal/journal.ts'
-import type { OpenCall } from '../log/open-calls.ts'
 import { fileLimits, type Node } from '../node.ts'
 import { type ToolOutcome, withEdit } from '../tools/call.ts'
 import { boundedError, boundedOutput } from '../tools/output.ts'
 import type { TurnRef } from './cancel.ts'
-import { type Answered, type OpenTurn, outsideCalls, resolveWait } from './waiting.ts'
+import {
+  type Answered,
+  findOpenTurn,
+  type OpenTurn,
+  outsideCallsAt,
+  resolveWait,
+  type WaitingCall,
+} from './waiting.ts'
 
 /** Results of client tools, and the caller that submits them. */
 type Submitted = {
@@ -32,12 +38,10 @@ export async function submitResults(
   // Check all calls before storing files, so that unexpected results cannot fill the session's
   // storage.
   const bounded = new Map<string, ToolOutcome>()
-  await resolveWait(node, db, ref, (turn) => {
-    for (const { tool_call_id } of results) {
-      checkToolResult(by, openCall(turn, tool_call_id).call.name)
-    }
-    return []
-  })
+  const turn = await findOpenTurn(db, ref)
+  for (const { tool_call_id } of results) {
+    checkToolResult(by, findRequestedCall(turn, tool_call_id).open.call.name)
+  }
   for (const result of results) {
     bounded.set(result.tool_call_id, await outcomeOf(node, db, ref, result))
   }
@@ -54,21 +58,20 @@ type Answering = Pick<Submitted, 'by'> & {
   outcomes: ReadonlyMap<string, ToolOutcome>
 }
 
-function draftOf(turn: OpenTurn | undefined, { callId, outcomes, by }: Answering): Draft {
-  const open = openCall(turn, callId)
+function draftOf(current: OpenTurn | undefined, { callId, outcomes, by }: Answering): Draft {
+  const { turn, open } = findRequestedCall(current, callId)
   const { name } = open.call
   checkToolResult(by, name)
   const answered_by = deciderOf(by)
   const outcome = { ...outcomes.get(callId)!, tool_name: name, answered_by }
-  return makeDraft('tool.completed', turn!.contextOf(open), withEdit(open, outcome))
+  return makeDraft('tool.completed', turn.contextOf(open), withEdit(open, outcome))
 }
 
 /** Finds the open call for the client. Contract: throws `tool_call_not_waiting`. */
-function openCall(turn: OpenTurn | undefined, callId: string): OpenCall {
-  const calls = turn ? outsideCalls(turn.state) : []
-  const open = calls.find(({ call, stage }) => call.id === callId && stage === 'requested')
-  if (!open) throw new ApiError('tool_call_not_waiting', callId)
-  return open
+function findRequestedCall(turn: OpenTurn | undefined, callId: string): WaitingCall {
+  const found = outsideCallsAt(turn, 'requested').find(({ open }) => open.call.id === callId)
+  if (!found) throw new ApiError('tool_call_not_waiting', callId)
+  return found
 }
 
 /** Bounds a result for the model. A longer one is stored whole in the session's files. */

@@ -24,6 +24,9 @@ export type OpenTurn = {
   contextOf: (call: OpenCall) => ReturnType<typeof turnContext>
 }
 
+/** A call of the running turn that waits for a client or a person. */
+export type WaitingCall = { turn: OpenTurn; open: OpenCall }
+
 export type Answered = {
   state: TurnState
   /** Position and time of the stored events. */
@@ -51,14 +54,11 @@ export async function resolveWait(
   decide: (turn: OpenTurn | undefined) => readonly Draft[],
 ): Promise<Answered | undefined> {
   for (let tries = 0; tries < triesMax; tries += 1) {
-    const current = await findCurrentTurn(db, orgId, sessionId)
-    if (!current) throw new ApiError('not_found', 'Session')
-    const turnId = current.turn_id ?? ''
-    const ref = { orgId, sessionId, turnId }
-    const open = await openTurnOf(db, ref, current)
-    const drafts = decide(open)
-    if (!open || drafts.length === 0) return undefined
-    const state = applied(open.state, current.sequence, drafts)
+    const { current, turn } = await readCurrent(db, { orgId, sessionId })
+    const drafts = decide(turn)
+    if (!turn || drafts.length === 0) return undefined
+    const ref = { orgId, sessionId, turnId: turn.turnId }
+    const state = applied(turn.state, current.sequence, drafts)
     const events = drafts.map(({ stored }) => stored)
     const wait = waitIn(state, current)
     const at = { sequence: current.sequence, events, wait }
@@ -72,12 +72,23 @@ export async function resolveWait(
   throw new ApiError('session_changing')
 }
 
-async function openTurnOf(db: Db, ref: TurnRef, current: CurrentTurn) {
-  if (current.turn_id === null || current.turn_cancelled) return undefined
-  const state = await readState(db, ref, current)
-  const context = turnContext(ref.turnId, current.turn_input)
+/** Finds the running turn of a session. Contract: throws 404 for an unknown session. */
+export async function findOpenTurn(
+  db: Db,
+  ref: Omit<TurnRef, 'turnId'>,
+): Promise<OpenTurn | undefined> {
+  return (await readCurrent(db, ref)).turn
+}
+
+async function readCurrent(db: Db, { orgId, sessionId }: Omit<TurnRef, 'turnId'>) {
+  const current = await findCurrentTurn(db, orgId, sessionId)
+  if (!current) throw new ApiError('not_found', 'Session')
+  const { turn_id: turnId, turn_cancelled, turn_input } = current
+  if (turnId === null || turn_cancelled) return { current, turn: undefined }
+  const state = await readState(db, { orgId, sessionId, turnId }, current)
+  const context = turnContext(turnId, turn_input)
   const contextOf = ({ step, spanId }: OpenCall) => callContext(context, step, spanId)
-  return { turnId: ref.turnId, state, now: Date.parse(current.now), contextOf }
+  return { current, turn: { turnId, state, now: Date.parse(current.now), contextOf } }
 }
 
 const applied = (state: TurnState, sequence: number, drafts: readonly Draft[]) =>
@@ -92,8 +103,17 @@ function waitIn(state: TurnState, { waiting_for, now }: CurrentTurn) {
   return action.kind === 'wait' ? waitOf(action.calls, waiting_for?.since ?? now) : undefined
 }
 
-/** The calls of a turn that wait for a client or a person. */
-export const outsideCalls = (state: TurnState) =>
+/** Lists the calls of a turn that wait for a client or a person, in one stage. */
+export function outsideCallsAt(
+  turn: OpenTurn | undefined,
+  stage: OpenCall['stage'],
+): WaitingCall[] {
+  if (!turn) return []
+  const calls = outsideCalls(turn.state).filter((open) => open.stage === stage)
+  return calls.map((open) => ({ turn, open }))
+}
+
+const outsideCalls = (state: TurnState) =>
   callsOf(state).filter((call) => isOutside(call) && !call.outcome)
 
 /** Ends the calls of a parked turn that have timed out. */
