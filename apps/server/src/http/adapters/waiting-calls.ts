@@ -1,4 +1,4 @@
-import type { Event } from '@outlast/contract'
+import type { Event, EventType } from '@outlast/contract'
 import type { InnerCalls } from './inner-calls.ts'
 import type { LogReader } from './read-log.ts'
 import { listEvents } from './session-events.ts'
@@ -27,45 +27,97 @@ export const answerTypes = [
   'tool.completed',
 ] as const
 
-const waitTypes = [
-  'tool.approval_requested',
-  'tool.call_requested',
-  ...answerTypes,
-  'budget.exhausted',
-  'budget.paused',
-  'budget.resumed',
-] as const
+type Building = {
+  waiting: Map<string, Wait>
+  tools: Map<string, string>
+  answered: Map<string, number>
+  unpaidTurn: string | undefined
+}
+
+type EventOf<T extends EventType> = Extract<Event, { type: T }>
+
+const readAnswer = (
+  { waiting, answered }: Building,
+  { data, sequence = 0 }: EventOf<(typeof answerTypes)[number]>,
+) => {
+  waiting.delete(data.tool_call_id)
+  answered.set(data.tool_call_id, sequence)
+}
+
+const readUnpaid = (waits: Building, { context }: Event) => {
+  waits.unpaidTurn = context.turn_id
+}
+
+type Reader<T extends EventType> = (waits: Building, event: EventOf<T>) => void
+
+const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
+  'input.message': 'ignored',
+  'session.started': 'ignored',
+  'session.activated': 'ignored',
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': 'ignored',
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
+  'llm.generation': 'ignored',
+  'output.message.completed': 'ignored',
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': ({ waiting }, { data }) => waiting.set(data.tool_call.id, 'approval'),
+  'tool.approval_resolved': readAnswer,
+  'tool.call_requested': ({ waiting, tools }, { data }) => {
+    for (const { id, name } of data.tool_calls) {
+      waiting.set(id, data.input ? 'input' : 'tool_results')
+      tools.set(id, name)
+    }
+  },
+  'tool.input_resolved': readAnswer,
+  'tool.started': 'ignored',
+  'tool.completed': readAnswer,
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'budget.warning': 'ignored',
+  'budget.exhausted': readUnpaid,
+  'budget.paused': readUnpaid,
+  'budget.resumed': (waits) => {
+    waits.unpaidTurn = undefined
+  },
+  'turn.completed': 'ignored',
+  'turn.failed': 'ignored',
+  'turn.cancelled': 'ignored',
+  'session.idled': 'ignored',
+  'feedback.given': 'ignored',
+}
+
+const types = (Object.keys(readers) as EventType[]).filter((type) => readers[type] !== 'ignored')
 
 /** Reads the waits after an event from the log: the session shows them a moment later. */
 export async function waitsAfter(
   read: LogReader,
   { sessionId, after }: { sessionId: string; after: number },
 ): Promise<Waits> {
-  const waiting = new Map<string, Wait>()
-  const tools = new Map<string, string>()
-  const answered = new Map<string, number>()
-  let unpaidTurn: string | undefined
+  const waits: Building = {
+    waiting: new Map(),
+    tools: new Map(),
+    answered: new Map(),
+    unpaidTurn: undefined,
+  }
   let last = after
-  await read(sessionId, { after, types: waitTypes }, (event) => {
-    follow(waiting, event)
-    if (event.type === 'tool.call_requested') {
-      for (const { id, name } of event.data.tool_calls) tools.set(id, name)
-    } else if ('tool_call_id' in event.data && event.sequence !== undefined) {
-      answered.set(String(event.data.tool_call_id), event.sequence)
-    }
-    if (event.type === 'budget.resumed') unpaidTurn = undefined
-    else if (event.type.startsWith('budget.')) unpaidTurn = event.context.turn_id
+  await read(sessionId, { after, types }, (event) => {
+    const reader = readers[event.type] as Reader<EventType> | 'ignored' | undefined
+    if (typeof reader === 'function') reader(waits, event)
     last = event.sequence ?? last
     return false
   })
-  return { waiting, tools, answered, unpaidTurn, last }
-}
-
-function follow(waiting: Map<string, Wait>, { type, data }: Event): void {
-  if (type === 'tool.approval_requested') waiting.set(data.tool_call.id, 'approval')
-  else if (type === 'tool.call_requested') {
-    for (const { id } of data.tool_calls) waiting.set(id, data.input ? 'input' : 'tool_results')
-  } else if ('tool_call_id' in data) waiting.delete(String(data.tool_call_id))
+  return { ...waits, last }
 }
 
 /** Reads the waits of the latest turn. */

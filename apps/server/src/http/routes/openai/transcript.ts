@@ -1,5 +1,5 @@
 /** Shows the log of a session as the items of a conversation. */
-import type { ContentPart, Event } from '@outlast/contract'
+import type { ContentPart, Event, EventType } from '@outlast/contract'
 import {
   approvalId,
   approvalItem,
@@ -12,17 +12,6 @@ import {
 } from '@outlast/contract/folds/openai-parts'
 import { turnPlace } from './place.ts'
 import type { Client } from './reading.ts'
-
-/** Events that items are made of. */
-export const itemEvents = [
-  'input.message',
-  'output.message.completed',
-  'tool.approval_requested',
-  'tool.approval_resolved',
-  'tool.call_requested',
-  'tool.started',
-  'tool.completed',
-] as const
 
 const afterPrefix = (id: string) => id.slice(id.indexOf('_') + 1)
 
@@ -54,54 +43,63 @@ export type Transcript = {
   add: (event: Event) => void
 }
 
-export function openTranscript(sessionId: string): Transcript {
-  const items = new Map<string, ResponseItem>()
-  const turns = new Map<string, number>()
-  const put = (item: ResponseItem) => void items.set(item.id, item)
-  return {
-    items,
-    add(event) {
-      const { context, sequence = 0 } = event
-      const message = turns.get(context.input_message_id ?? '') ?? 0
-      const place = turnPlace({ sessionId, message })
-      if (event.type === 'input.message') {
-        const { id, content } = event.data.message
-        turns.set(id, sequence)
-        put(userItem(id, content))
-      } else if (event.type === 'output.message.completed') {
-        const { message, output_errors, imported } = event.data
-        const text = textOf(message.content)
-        const id = `msg_${afterPrefix(message.id)}`
-        if (text !== '' && !output_errors) put(messageItem(id, 'completed', text))
-        for (const part of imported ? message.content : []) {
-          if (part.type === 'tool_call') put(functionCallItem(place, part))
-        }
-      } else addCall(event, { place, items })
-    },
-  }
+type Building = {
+  /** The place of the turn of the event. */
+  place: string
+  items: ReadonlyMap<string, ResponseItem>
+  put: (item: ResponseItem) => void
 }
 
-type Calls = { place: string; items: Map<string, ResponseItem> }
+type Reader<T extends EventType> = (to: Building, event: Extract<Event, { type: T }>) => void
 
-function addCall(event: Event, { place, items }: Calls): void {
-  const put = (item: ResponseItem) => void items.set(item.id, item)
-  if (event.type === 'tool.approval_requested') put(approvalItem(place, event.data.tool_call))
-  else if (event.type === 'tool.started') {
-    const item = toolItem(place, event.data.tool_call)
-    if (!items.has(item.id)) put(item)
-  } else if (event.type === 'tool.call_requested') {
-    const { tool_calls, input } = event.data
+const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
+  'input.message': ({ put }, { data: { message } }) => put(userItem(message.id, message.content)),
+  'session.started': 'ignored',
+  'session.activated': 'ignored',
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': 'ignored',
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
+  'llm.generation': 'ignored',
+  'output.message.completed': ({ place, put }, { data }) => {
+    const { message, output_errors, imported } = data
+    const text = textOf(message.content)
+    const id = `msg_${afterPrefix(message.id)}`
+    if (text !== '' && !output_errors) put(messageItem(id, 'completed', text))
+    for (const part of imported ? message.content : []) {
+      if (part.type === 'tool_call') put(functionCallItem(place, part))
+    }
+  },
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': ({ place, put }, { data }) => put(approvalItem(place, data.tool_call)),
+  'tool.approval_resolved': ({ place, put }, { data }) => {
+    const { tool_call_id, decision, reason = null } = data
+    const request = approvalId(place, tool_call_id)
+    const answer = { approval_request_id: request, approve: decision === 'approved', reason }
+    put({ id: `mcpa_${place}_${tool_call_id}`, type: 'mcp_approval_response', ...answer })
+  },
+  'tool.call_requested': ({ place, put }, { data: { tool_calls, input } }) => {
     for (const call of tool_calls) {
       if (!input) put(functionCallItem(place, call))
       else put(messageItem(`msg_${place}_${call.id}`, 'completed', questionText(input)))
     }
-  } else if (event.type === 'tool.approval_resolved') {
-    const { tool_call_id, decision, reason = null } = event.data
-    const request = approvalId(place, tool_call_id)
-    const answer = { approval_request_id: request, approve: decision === 'approved', reason }
-    put({ id: `mcpa_${place}_${tool_call_id}`, type: 'mcp_approval_response', ...answer })
-  } else if (event.type === 'tool.completed') {
-    const { tool_call_id: id, success, result, error = null } = event.data
+  },
+  'tool.input_resolved': 'ignored',
+  'tool.started': ({ place, items, put }, { data }) => {
+    const item = toolItem(place, data.tool_call)
+    if (!items.has(item.id)) put(item)
+  },
+  'tool.completed': ({ place, items, put }, { data }) => {
+    const { tool_call_id: id, success, result, error = null } = data
     const output = textOf(result ?? [])
     const tool = items.get(`mcp_${place}_${id}`)
     const status = success ? 'completed' : 'failed'
@@ -110,6 +108,40 @@ function addCall(event: Event, { place, items }: Calls): void {
       const about = { call_id: wireCallId(place, id), output: success ? output : String(error) }
       put({ id: `fco_${place}_${id}`, type: 'function_call_output', status: 'completed', ...about })
     }
+  },
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'budget.warning': 'ignored',
+  'budget.exhausted': 'ignored',
+  'budget.paused': 'ignored',
+  'budget.resumed': 'ignored',
+  'turn.completed': 'ignored',
+  'turn.failed': 'ignored',
+  'turn.cancelled': 'ignored',
+  'session.idled': 'ignored',
+  'feedback.given': 'ignored',
+}
+
+/** Events that items are made of. */
+export const itemEvents = (Object.keys(readers) as EventType[]).filter(
+  (type) => readers[type] !== 'ignored',
+)
+
+export function openTranscript(sessionId: string): Transcript {
+  const items = new Map<string, ResponseItem>()
+  const turns = new Map<string, number>()
+  const put = (item: ResponseItem) => void items.set(item.id, item)
+  return {
+    items,
+    add(event) {
+      const { type, data, context, sequence = 0 } = event
+      const message = turns.get(context.input_message_id ?? '') ?? 0
+      if (type === 'input.message') turns.set(data.message.id, sequence)
+      const read = readers[type] as Reader<EventType> | 'ignored' | undefined
+      const place = turnPlace({ sessionId, message })
+      if (typeof read === 'function') read({ place, items, put }, event)
+    },
   }
 }
 
