@@ -23,7 +23,7 @@ const everyMoment = process.env.WALK_MOMENTS === 'all'
  * Where a fault can strike: at each boundary between two writes, as soon as the first is made.
  * Where the second stores an external outcome, also just before it.
  */
-export function boundariesOf(writes: string[]): Boundary[] {
+function boundariesOf(writes: string[]): Boundary[] {
   return writes.flatMap((label, index) => {
     const nth = writes.slice(0, index + 1).filter((other) => other === label).length
     const late = everyMoment || index === 0 || label.startsWith('append-')

@@ -24,7 +24,7 @@ export const reach = (mock: LLMock, type: WireType) => () => ({
   model_id: wires[type].model,
 })
 
-export function answerTheSuite(mock: LLMock) {
+function answerTheSuite(mock: LLMock) {
   const missing = `The model '${unknownModel}' does not exist.`
   mock.on({ model: unknownModel }, { error: { message: missing }, status: 404 })
   mock.on({ userMessage: sayings.word }, { content: 'Pelican.', usage: counted })

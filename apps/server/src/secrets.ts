@@ -8,7 +8,7 @@ const authTagLength = 16
 export const mask = '********'
 
 /** Limit, because every key is tried on a token with an invalid signature. */
-export const masterKeysMax = 8
+const masterKeysMax = 8
 const masterKeyShape = /^[\w.-]{1,64}:[A-Za-z0-9+/]{43}=$/
 
 /** Version 1 is not bound to its place. */

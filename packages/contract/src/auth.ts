@@ -35,7 +35,7 @@ export const AuthConfig = Type.Object(
 export type AuthConfig = Static<typeof AuthConfig>
 
 export const passwordLengthMin = 8
-export const passwordLengthMax = 128
+const passwordLengthMax = 128
 
 const NewPassword = Type.String({
   minLength: passwordLengthMin,

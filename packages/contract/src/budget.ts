@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox'
 import { BudgetId, OrganizationId, SessionId, Timestamp } from './id.ts'
 import { AnyObject, described, nullable, oneOf, optional } from './shape.ts'
 
-export const budgetSubjectTypes = [
+const budgetSubjectTypes = [
   'organization',
   'agent',
   'user',
@@ -62,7 +62,7 @@ const onExhaustedText =
   '`wait`: a call that does not fit waits for money or the next period. `fail`: its turn fails with `budget_exhausted`.'
 const onExhausted = described(oneOf('wait', 'fail'), onExhaustedText)
 
-export const calendarUnits = ['hour', 'day', 'week', 'month', 'year'] as const
+const calendarUnits = ['hour', 'day', 'week', 'month', 'year'] as const
 
 export const BudgetPeriod = Type.Union(
   [

@@ -4,7 +4,7 @@ import { MessageId, Timestamp, TurnId } from './id.ts'
 import { described, nullable, oneOf, optional } from './shape.ts'
 
 /** Longest comment of a rating, in characters. */
-export const feedbackCommentMax = 4_000
+const feedbackCommentMax = 4_000
 
 export const Rating = oneOf('up', 'down')
 export type Rating = Static<typeof Rating>

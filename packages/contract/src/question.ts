@@ -69,7 +69,7 @@ export type QuestionSet = Static<typeof QuestionSet>
 
 const id = Type.String({ maxLength: 100, description: 'Id of the question.', examples: ['q1'] })
 
-export const questionStatus = oneOf('answered', 'declined', 'cancelled', 'timed_out')
+const questionStatus = oneOf('answered', 'declined', 'cancelled', 'timed_out')
 
 const answeredBy = described(
   oneOf('user', 'timeout', 'unattended'),

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { ModelId, OrganizationId, SessionId, SessionTokenId, Timestamp, Uuid } from './id.ts'
 import { described, nullable, oneOf, optional, pageOf } from './shape.ts'
 
-export const sessionTokenSecondsMax = 86_400
+const sessionTokenSecondsMax = 86_400
 
 const meanings = {
   access:

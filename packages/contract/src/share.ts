@@ -4,7 +4,7 @@ import { tokenMaker } from './session-token.ts'
 import { described, oneOf, optional, pageOf, ShownName } from './shape.ts'
 
 /** 90 days. */
-export const shareSecondsMax = 7_776_000
+const shareSecondsMax = 7_776_000
 
 const parts = Type.Array(oneOf('details'), {
   maxItems: 1,

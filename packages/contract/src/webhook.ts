@@ -13,7 +13,7 @@ import {
 } from './shape.ts'
 
 /** Events of an organization that webhooks receive. */
-export const webhookEventTypes = [
+const webhookEventTypes = [
   'turn.completed',
   'turn.failed',
   'turn.cancelled',

@@ -83,7 +83,7 @@ export const WorkflowQuery = Type.Object({
 export type WorkflowQuery = Static<typeof WorkflowQuery>
 
 /** States of a session that `why` explains. */
-export const sessionStates = [
+const sessionStates = [
   'idle',
   'failed',
   'queued',

@@ -6,7 +6,7 @@ import { useProblem } from './problems.ts'
 import { type Fields, kindOf, labelOf, type Schema, withField, withoutNull } from './schema.ts'
 
 /** The form control for a schema. */
-export function ConfigField({ schema: given, ...rest }: FieldProps) {
+function ConfigField({ schema: given, ...rest }: FieldProps) {
   const schema = withoutNull(given)
   const field = { ...rest, schema }
   switch (kindOf(schema)) {

@@ -6,7 +6,7 @@ import type { Principal } from './principal.ts'
 export type { Grants }
 
 /** Access levels of tokens; each includes the ones before it. */
-export const tokenLevels = ['read', 'write', 'approve'] as const
+const tokenLevels = ['read', 'write', 'approve'] as const
 export type TokenLevel = (typeof tokenLevels)[number]
 
 /**
@@ -16,7 +16,7 @@ export type TokenLevel = (typeof tokenLevels)[number]
 export type TokenNeed = 'files' | 'tool_results' | 'operation'
 
 /** The operations of a link, for its page. A link opens no others. */
-export const linkOperations: readonly string[] = ['get_session', 'list_events', 'stream_sse']
+const linkOperations: readonly string[] = ['get_session', 'list_events', 'stream_sse']
 
 /** The grants of a link to a session. `view`: what it shows of tools and thinking. */
 export const linkGrants = (view: Grants['view']): Grants => ({

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
  * The purposes for which the server fetches addresses named by users. `web_fetch` includes `curl`
  * in `virtual_bash`.
  */
-export const purposes = ['provider', 'mcp', 'web_fetch', 'image', 'webhook', 'identity'] as const
+const purposes = ['provider', 'mcp', 'web_fetch', 'image', 'webhook', 'identity'] as const
 export type Purpose = (typeof purposes)[number]
 
 /** One entry of PRIVATE_HOSTS_ALLOWED. Undefined: every purpose, every port. */

@@ -21,7 +21,7 @@ type Address = {
  * Parses the URL of a resource. Accepts `https://NAME.openai.azure.com`, the same with `/openai` or
  * `/openai/v1`, an endpoint URL, or `…/openai/deployments/NAME/chat/completions?api-version=…`.
  */
-export function azureAddress(baseUrl: string): Address {
+function azureAddress(baseUrl: string): Address {
   const { origin, pathname, searchParams } = new URL(baseUrl.trim())
   const path = pathname.replace(/\/+$/, '')
   const resource = /^(.*\/openai)\/deployments(\/|$)/i.exec(path)?.[1]

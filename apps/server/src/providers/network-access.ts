@@ -112,7 +112,7 @@ export function widerEntry(agent: NetworkAccess, session: NetworkAccess): EntryP
 }
 
 /** Error code of a request that the network access of agent or session refuses. */
-export const networkAccessCode = 'ERR_NETWORK_ACCESS'
+const networkAccessCode = 'ERR_NETWORK_ACCESS'
 
 /** The error of a refused request. */
 export const accessRefusal = (url: URL) =>

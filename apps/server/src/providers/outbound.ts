@@ -13,7 +13,7 @@ import { isPrivateAddress, isPrivateHost, plainHostname } from './private-addres
 export type Caller = { orgId: string; purpose: Purpose; access?: readonly NetworkAccess[] }
 
 /** The entries of PRIVATE_HOSTS_ALLOWED that apply to a caller. */
-export const allowedFor = (all: readonly PrivateHost[], { orgId, purpose }: Caller) =>
+const allowedFor = (all: readonly PrivateHost[], { orgId, purpose }: Caller) =>
   all.filter(
     (entry) =>
       (entry.purpose === undefined || entry.purpose === purpose) &&

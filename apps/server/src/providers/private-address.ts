@@ -29,7 +29,7 @@ const canonical = (address: string) =>
   ipaddr.isValid(address) ? ipaddr.process(address).toString() : address
 
 /** True for an address of this machine: loopback, unspecified, or of one of its interfaces. */
-export function isThisMachine(address: string): boolean {
+function isThisMachine(address: string): boolean {
   if (!ipaddr.isValid(address)) return false
   const plain = ipaddr.process(address)
   if (plain.range() === 'loopback' || plain.range() === 'unspecified') return true

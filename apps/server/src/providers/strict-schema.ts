@@ -15,7 +15,7 @@ const formats = new Set([
  * Tests whether OpenAI accepts a schema as strict: every object lists all its properties as
  * required and takes no others, and all keywords are supported.
  */
-export function isStrictSchema(schema: unknown): boolean {
+function isStrictSchema(schema: unknown): boolean {
   if (typeof schema !== 'object' || schema === null) return false
   const { type, properties = {}, required = [], format, ...given } = schema as Schema
   if (Object.keys(schema).some((keyword) => !keywords.has(keyword))) return false

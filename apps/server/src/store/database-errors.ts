@@ -135,7 +135,7 @@ export function decide(error: unknown): Decision | undefined {
 }
 
 /** Decides how to handle a SQLSTATE. */
-export const decideCode = (code: string): Decision =>
+const decideCode = (code: string): Decision =>
   byCode[code] ?? decisionsByClass[code.slice(0, 2)] ?? ofUnknownCode
 
 /** True when the request is valid: the database failed, and may recover. */

@@ -6,7 +6,7 @@ import { messageItem, reasoningItem, textPart } from './openai-parts.ts'
  * Numbers that a block of text can have. Thinking, and a reply that broke off, have a block: the
  * log does not tell how much of them a client got before the text that follows.
  */
-export const blockSize = 2 ** 22
+const blockSize = 2 ** 22
 
 /** A model call without its outcome. */
 export type ModelCall = {

@@ -122,7 +122,7 @@ export function questionText({ questions }: QuestionSet): string {
 const optionLine = (label: string, description: string | undefined) =>
   description === undefined ? `- ${label}` : `- ${label}: ${description}`
 
-export function responseUsage(usage: TokenUsage) {
+function responseUsage(usage: TokenUsage) {
   const { input_tokens, output_tokens, cache_read_tokens = 0 } = usage
   return {
     input_tokens,

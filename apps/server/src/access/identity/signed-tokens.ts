@@ -14,7 +14,7 @@ const toleranceSeconds = 10
 /** How many keys without an id are tried for one token. */
 const triesMax = 8
 
-export const googleIssuer = 'https://accounts.google.com'
+const googleIssuer = 'https://accounts.google.com'
 
 /** The issuer whose signed tokens a method accepts. Undefined for introspection. */
 export function issuerOf({ mode, provider }: ChannelAuthMethod): string | undefined {

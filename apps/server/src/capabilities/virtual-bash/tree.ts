@@ -32,7 +32,7 @@ export type Tree = {
   refusals: Set<string>
 }
 
-export const heldBytesMax = 64 * 1024 * 1024
+const heldBytesMax = 64 * 1024 * 1024
 const cachedBytesMax = 32 * 1024 * 1024
 const nodesMadeMax = 20_000
 const pathBytesMax = 1024

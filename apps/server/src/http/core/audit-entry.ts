@@ -57,7 +57,7 @@ export function originOf(request: FastifyRequest) {
 }
 
 /** The actor of an audit entry. */
-export const actorOf = ({ kind, id, name }: Pick<Principal, 'kind' | 'id' | 'name'>) => ({
+const actorOf = ({ kind, id, name }: Pick<Principal, 'kind' | 'id' | 'name'>) => ({
   actor_type: kind,
   actor_id: id,
   actor_name: name,

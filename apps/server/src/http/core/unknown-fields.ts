@@ -114,7 +114,7 @@ function detailOf(path: string, name: string, names: string[]): ErrorDetail {
 }
 
 /** The fields of a value that its schema does not have, at most 10. */
-export function unknownFieldsOf(schema: object, value: unknown): ErrorDetail[] {
+function unknownFieldsOf(schema: object, value: unknown): ErrorDetail[] {
   const found: ErrorDetail[] = []
   checkOf(schema as Shape)?.(value, '', found)
   return found

@@ -45,7 +45,7 @@ function parse(expression: string, timezone: string): Cron {
   }
 }
 
-export function invalidCron(why: string) {
+function invalidCron(why: string) {
   const sentence = why.replace(/\.$/, '')
   const details = [{ path: 'cron_expression', message: sentence }]
   return new ApiError('invalid_cron', sentence, details)

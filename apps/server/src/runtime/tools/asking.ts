@@ -15,7 +15,7 @@ const setsMax = 50
 export type RaisedQuestions = { questions: Question[]; timeoutSeconds: number }
 
 /** Ends a run of a tool that waits for answers. Its result is ignored. */
-export class WaitsForAnswerError extends Error {
+class WaitsForAnswerError extends Error {
   override name = 'WaitsForAnswerError'
 
   constructor() {

@@ -17,7 +17,7 @@ export type FileEntry = {
 
 /** The content of a file by the hash of its bytes. */
 export type Content = { hash: string; size_bytes: number }
-export const noContent = { hash: null, size_bytes: 0 }
+const noContent = { hash: null, size_bytes: 0 }
 
 /**
  * The files of a session that a change concerns, under exclusive access, and their new state.

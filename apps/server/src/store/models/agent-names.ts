@@ -12,7 +12,7 @@ order by created_at desc, id desc limit 1`,
 }
 
 /** Finds the active agent of a name; the newest of several that are older than the rule. */
-export async function findAgentId(db: Db, orgId: string, name: string) {
+async function findAgentId(db: Db, orgId: string, name: string) {
   const [found] = await db.run<{ id: string }>(byName, [orgId, name])
   return found?.id
 }

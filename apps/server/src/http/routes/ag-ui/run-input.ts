@@ -53,7 +53,7 @@ export function runPartsOf({ messages }: RunAgentInput): RunParts {
 type Part = NewMessage['message']['content'][number]
 
 /** The parts of a message for the API. Contract: throws as `filePart`. */
-export function inputContentOf({ content }: AgUiInputMessage, path = 'messages'): Part[] {
+function inputContentOf({ content }: AgUiInputMessage, path = 'messages'): Part[] {
   if (typeof content === 'string') return [{ type: 'text', text: content }]
   if (!Array.isArray(content)) throw invalidAt(`${path}/content`, 'must be text or a list of parts')
   return content.map((part: unknown, index) => partOf(part, `${path}/content/${index}`))

@@ -30,7 +30,7 @@ const nameOf = (path: string) => {
 }
 
 /** The body of an error as clients of OpenAI expect it, with our code. */
-export const openAIError = ({ message, status, code, details }: ApiError) => ({
+const openAIError = ({ message, status, code, details }: ApiError) => ({
   error: {
     message,
     type: typeOf(status),

@@ -45,10 +45,7 @@ export async function matchesOf(
 type Text = { sequence: number; text: string }
 
 /** Returns the snippet of the text with the most phrases, the first of those. */
-export function bestMatch(
-  texts: readonly Text[],
-  phrases: readonly Phrase[],
-): SessionMatch | undefined {
+function bestMatch(texts: readonly Text[], phrases: readonly Phrase[]): SessionMatch | undefined {
   let best: { of: Text; marks: Span[]; count: number } | undefined
   for (const of of texts) {
     const words = [...wordsIn(of.text)]
