@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
+import type { Session } from '@outlast/contract'
 import { alertOf, createAlert, evaluated, firingsOf, untilState } from '../../test/alerts.ts'
 import { queryRows, runSql } from '../../test/database.ts'
 import { beforeAll } from '../../test/hooks.ts'
@@ -239,3 +240,55 @@ test('an alert on cost counts the calls since its creation', async (t) => {
   await converse(t, own, sessionId, 'Hello')
   assert.ok(Math.abs((await untilState(own, id, 'firing')).value! - 2 * cost) < 1e-9)
 })
+
+test('an alert on cost counts calls of an agent that is deleted meanwhile', async (t) => {
+  const usage = { prompt_tokens: 1_000_000, completion_tokens: 1_000 }
+  const vendor = await startVendor(t, () => ({ text: 'Hello.', usage }))
+  const own = await startServer(t, { alertIntervalMs })
+  await addVendorModel(own, vendor, priced.id)
+  const session = await converseAnew(t, own, 'Hello')
+  await converse(t, own, session.id, 'Hello')
+  const { usage: used } = (await own.call('GET', `/v1/sessions/${session.id}`)).body
+  const cost = used.cost_usd / 2
+  assert.ok(cost > 0)
+  const { id } = await createAlert(own, { metric: 'cost_usd', threshold: cost * 1.5 })
+  assert.equal((await evaluated(own, id)).value, 0)
+  await converse(t, own, session.id, 'Hello')
+  await deleteAgentOf(own, session)
+  const after = await evaluated(own, id)
+  assert.deepEqual([after.state, after.value], ['ok', cost])
+  const other = await converseAnew(t, own, 'Hello')
+  assert.equal((await evaluated(own, id)).state, 'firing')
+  await deleteAgentOf(own, other)
+  const { state, value } = await evaluated(own, id)
+  assert.equal(state, 'firing')
+  assert.ok(Math.abs(value! - 2 * cost) < 1e-9)
+})
+
+test('the share of failed turns counts turns of an agent that is deleted meanwhile', async (t) => {
+  const own = await startServer(t, { alertIntervalMs })
+  const session = await converseAnew(t, own, 'Hello')
+  await converse(t, own, session.id, 'Hello')
+  const rule = { metric: 'failed_turn_share', threshold: 0.5, min_turns: 1 } as const
+  const { id } = await createAlert(own, rule)
+  await evaluated(own, id)
+  await converse(t, own, session.id, 'Hello')
+  await deleteAgentOf(own, session)
+  await converseAnew(t, own, failing)
+  const { state, value } = await evaluated(own, id)
+  assert.deepEqual([state, value], ['firing', 0.5])
+})
+
+/** Sends a message to an agent of its own. Returns its session. */
+async function converseAnew(t: TestContext, own: typeof server, text: string) {
+  const session = await createSession(own)
+  await converse(t, own, session.id, text)
+  return session
+}
+
+/** Deletes a session, then its agent permanently. */
+async function deleteAgentOf({ call }: typeof server, { id, agent_id }: Session) {
+  const path = `/v1/agents/${agent_id}`
+  for (const each of [`/v1/sessions/${id}`, path, `${path}?permanent=true`])
+    assert.equal((await call('DELETE', each)).status, 204)
+}

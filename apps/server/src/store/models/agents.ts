@@ -271,6 +271,9 @@ export async function archiveAgent(db: Db, orgId: string, id: string): Promise<v
   if (!row) throw await refusal(db, orgId, id)
 }
 
+/** The `agent_id` of the turns and cost of deleted agents: alerts compare sums of all agents. */
+const countedDeleted = 'deleted'
+
 const remove: Statement = {
   name: 'delete-agent',
   text: `
@@ -278,15 +281,21 @@ with d as (
   delete from agents a where org_id = $1 and id = $2 and status = 'archived'
     and not exists (select from sessions s where s.org_id = a.org_id and s.agent_id = a.id)
   returning org_id, id
-), c as (
+), r as (
   delete from counters c using d where c.org_id = d.org_id and c.agent_id = d.id
+  returning c.org_id, c.executions, c.cost_nanos
+), k as (
+  insert into counters as c (org_id, agent_id, shard, executions, cost_nanos)
+  select org_id, '${countedDeleted}', 0, sum(executions), coalesce(sum(cost_nanos), 0) from r group by org_id
+  on conflict (org_id, agent_id, shard) do update set
+    executions = c.executions + excluded.executions, cost_nanos = c.cost_nanos + excluded.cost_nanos
 )
 select from d`,
 }
 
 /**
- * Deletes an archived agent permanently, with its sums. Waits for sessions that are being created
- * with it.
+ * Deletes an archived agent permanently, with its sums, which stay in those of the organization.
+ * Waits for sessions that are being created with it.
  * Contract: `db` is a transaction; throws 404, 409 `agent_in_use`, and 409 `agent_from_file` while
  * a file defines it.
  */
