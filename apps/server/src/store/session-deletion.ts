@@ -146,12 +146,7 @@ const settleBudgets: Statement = {
 const removeBudgets: Statement = {
   name: 'delete-budgets-of-session',
   text: `
-with b as (
-  delete from budgets where org_id = $1 and subject_type = 'session' and subject_id = $2 returning id
-), l as (
-  delete from budget_ledger where budget_id in (select id from b)
-)
-select id from b`,
+delete from budgets where org_id = $1 and subject_type = 'session' and subject_id = $2 returning id`,
 }
 
 const removeTurns: Statement = {

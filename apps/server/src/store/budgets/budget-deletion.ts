@@ -2,46 +2,57 @@ import { deleteAnswers } from '../access/idempotency-keys.ts'
 import { atomically, type Db, type Statement } from '../database.ts'
 import { isOfEndUser } from './budgets.ts'
 
-const rowsAtOnce = 1_000
+const batchRows = 1_000
 
+/** A budget is deleted once a batch before has deleted its last entry. */
 const sweep: Statement = {
   name: 'sweep-budgets',
   text: `
-delete from budgets where id = any(array(
+with due as (
   select b.id from budgets b
   where b.status = 'disabled' and b.updated_at < now() - $1 * interval '1 day'
     or b.subject_type = 'session' and not exists (
       select from sessions s where s.org_id = b.org_id and s.id = b.subject_id
     )
     or b.subject_type = 'channel_user' and b.period_ends_at < now() - interval '1 day'
-  order by b.id limit ${rowsAtOnce} for update skip locked
-)) returning 1`,
+  order by b.id limit $2 for update skip locked
+), entries as (
+  delete from budget_ledger where ctid = any(array(
+    select l.ctid from due
+      cross join lateral (select ctid from budget_ledger where budget_id = due.id limit $2) l
+    limit $2
+  )) returning 1
+), ended as (
+  delete from budgets b using due
+  where b.id = due.id and not exists (select from budget_ledger l where l.budget_id = b.id)
+  returning 1
+)
+select (select count(*) from entries) + (select count(*) from ended) as deleted`,
 }
 
 /**
  * Deletes the budgets of sessions that are gone, those deleted more than `days` ago, and those of
  * users of channels that were not used since yesterday, which their next message creates again.
+ * The entries of their ledgers go first.
  */
-export async function sweepBudgets(db: Db, days: number): Promise<void> {
-  while ((await db.run(sweep, [days])).length === rowsAtOnce);
+export async function sweepBudgets(db: Db, days: number, rowsAtOnce = batchRows): Promise<void> {
+  for (;;) {
+    const [batch] = await db.run<{ deleted: number }>(sweep, [days, rowsAtOnce])
+    if (batch!.deleted === 0) return
+  }
 }
 
 const ofEndUser: Statement = {
   name: 'delete-budgets-of-end-user',
   text: `
-with d as (
-  delete from budgets where id = any(array(
-    select id from budgets where org_id = $1 and ${isOfEndUser} order by id for update
-  )) returning id
-), l as (
-  delete from budget_ledger where budget_id in (select id from d)
-)
-select id from d`,
+delete from budgets where id = any(array(
+  select id from budgets where org_id = $1 and ${isOfEndUser} order by id for update
+)) returning id`,
 }
 
 /**
- * Deletes the budgets of an end user, which have the user's id, with their ledgers and the stored
- * answers that contain them.
+ * Deletes the budgets of an end user, which have the user's id, with the stored answers that
+ * contain them. A trigger deletes their ledgers.
  */
 export async function deleteBudgetsOfEndUser(db: Db, orgId: string, user: string): Promise<void> {
   await atomically(db, async (db) => {

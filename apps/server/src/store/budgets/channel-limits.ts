@@ -95,13 +95,11 @@ export async function followLimit(
 const remove: Statement = {
   name: 'delete-channel-limits',
   text: `
-with d as (
-  delete from budgets where id in (select id from budgets where ${ofChannel} order by id for update) returning id
-)
-delete from budget_ledger l using d where l.budget_id = d.id`,
+delete from budgets
+where id in (select id from budgets where ${ofChannel} order by id for update)`,
 }
 
-/** Deletes the budgets of the users of a channel, with their ledgers. */
+/** Deletes the budgets of the users of a channel. A trigger deletes their ledgers. */
 export async function deleteLimitsOfChannel(db: Db, { orgId, id }: Channel): Promise<void> {
   await db.run(remove, [orgId, id])
 }

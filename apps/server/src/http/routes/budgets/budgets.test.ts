@@ -4,10 +4,7 @@ import type { Budget, LedgerEntry } from '@outlast/contract'
 import { expectStatus } from '../../../../test/access.ts'
 import { queryRows, runSql } from '../../../../test/database.ts'
 import { type Call, type ServerOptions, startServer } from '../../../../test/server.ts'
-import { createAgent, createSession } from '../../../../test/session.ts'
-import { sweepBudgets } from '../../../store/budgets/budget-deletion.ts'
-import { sweepLedger } from '../../../store/budgets/ledger.ts'
-import { openDatabase } from '../../../store/database.ts'
+import { createAgent } from '../../../../test/session.ts'
 
 type Server = { call: Call; databaseUrl: string }
 
@@ -338,54 +335,4 @@ test('an organization has at most BUDGETS_MAX budgets, deleted ones included', a
   expectStatus(await server.call('DELETE', `/v1/budgets/${id}`), 204)
   const body = { subject_type: 'agent', subject_id: agent.id, currency: 'usd', limit: 1 }
   expectStatus(await server.call('POST', '/v1/budgets', body), 403, 'quota_exceeded')
-})
-
-test('a budget goes with its session or its end user, and a deleted one after its ledger', async (t) => {
-  const { server, create } = await start(t)
-  const session = await createSession(server)
-  const ofSession = await create({ subject_type: 'session', subject_id: session.id })
-  const ofUser = await create({ subject_type: 'end_user', subject_id: 'ada' })
-  const kept = await create()
-  const deleted = await create()
-  expectStatus(await server.call('POST', `/v1/budgets/${ofUser.id}/top-up`, { amount: 1 }), 200)
-  expectStatus(await server.call('DELETE', '/v1/end-users?user=ada'), 200)
-  expectStatus(await server.call('DELETE', `/v1/sessions/${session.id}`), 204)
-  expectStatus(await server.call('DELETE', `/v1/budgets/${deleted.id}`), 204)
-  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
-  t.after(db.close)
-  await sweepBudgets(db, 1)
-  assert.equal((await get(server, deleted.id)).status, 'disabled')
-  await runSql(server.databaseUrl, `update budgets set updated_at = now() - interval '2 days'`)
-  await sweepBudgets(db, 1)
-  for (const { id } of [ofSession, ofUser, deleted]) {
-    expectStatus(await server.call('GET', `/v1/budgets/${id}`), 404, 'not_found')
-  }
-  assert.equal((await get(server, kept.id)).status, 'active')
-  const entries = await queryRows(server.databaseUrl, 'select 1 from budget_ledger')
-  assert.equal(entries.length, 0)
-})
-
-test('entries of ledgers are deleted after BUDGET_LEDGER_DAYS', async (t) => {
-  const { server, create } = await start(t)
-  const budgets = [await create(), await create({ limit: 20 })]
-  for (const amount of [1, 2, 3]) {
-    for (const { id } of budgets) {
-      expectStatus(await server.call('POST', `/v1/budgets/${id}/top-up`, { amount }), 200)
-    }
-  }
-  await runSql(
-    server.databaseUrl,
-    `update budget_ledger set created_at = now() - interval '11 days' where amount > -3`,
-  )
-  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
-  t.after(db.close)
-  await sweepLedger(db, 10)
-  for (const { id, limit } of budgets) {
-    const entries = expectStatus(await server.call('GET', `/v1/budgets/${id}/ledger`), 200)
-    assert.deepEqual(
-      entries.map(({ amount }: LedgerEntry) => amount),
-      [-3],
-    )
-    assert.equal((await get(server, id)).balance, limit + 6)
-  }
 })

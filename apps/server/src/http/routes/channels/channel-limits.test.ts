@@ -123,11 +123,26 @@ test('the budgets of a limit are shown with a session, and count for nothing els
   expectStatus(await server.call('POST', '/v1/budgets', body), 400, 'invalid_request')
 })
 
-test('the budgets of a limit end with the user, the channel and the day', async (t) => {
+test('the budgets of a limit and their ledgers end with the user, the channel and the day', async (t) => {
   const channel = await openChannel(server, { config: { spending_limit: limit } })
-  for (const user of ['ada lovelace', 'lovelace', 'bob']) await channel.as(user).create()
-  const users = async () =>
-    (await budgetsOf(channel)).map(({ subject_id }) => subject_id.split(' ').slice(2).join(' '))
+  for (const user of ['ada lovelace', 'lovelace', 'bob']) {
+    const caller = channel.as(user)
+    const id = await caller.create()
+    expectStatus(await caller.say(id, 'Hello'), 201)
+    await idle(caller, id)
+  }
+  const created = await budgetsOf(channel)
+  const users = async () => {
+    const left = await budgetsOf(channel)
+    const rows = await queryRows<{ id: string }>(
+      server.databaseUrl,
+      'select distinct budget_id as id from budget_ledger where budget_id = any($1)',
+      [created.map(({ id }) => id)],
+    )
+    assert.deepEqual(rows.map(({ id }) => id).sort(), left.map(({ id }) => id).sort())
+    return left.map(({ subject_id }) => subject_id.split(' ').slice(2).join(' '))
+  }
+  assert.deepEqual(await users(), ['ada lovelace', 'lovelace', 'bob'])
   const remove = (user: string) => server.call('DELETE', `/v1/end-users?user=${user}`)
   expectStatus(await remove('lovelace'), 200)
   assert.deepEqual(await users(), ['ada lovelace', 'bob'])
