@@ -8,14 +8,14 @@ delete from budget_ledger where ctid = any(array(
   select l.ctid from (select now() - $1 * interval '1 day') o(until)
     cross join budgets b
     cross join lateral (select created_at from budget_ledger where budget_id = b.id order by id limit 1) oldest
-    cross join lateral (select ctid, created_at from budget_ledger where budget_id = b.id order by id limit 10000) l
-  where oldest.created_at < until and l.created_at < until limit 10000
-))`,
+    cross join lateral (select ctid, created_at from budget_ledger where budget_id = b.id order by id limit $2) l
+  where oldest.created_at < until and l.created_at < until limit $2
+)) returning 1`,
 }
 
 /** Deletes old entries of the ledger. The balance of a budget does not depend on them. */
-export async function sweepLedger(db: Db, days: number): Promise<void> {
-  await db.run(sweep, [days])
+export async function sweepLedger(db: Db, days: number, rowsAtOnce = 10_000): Promise<void> {
+  while ((await db.run(sweep, [days, rowsAtOnce])).length > 0);
 }
 
 /** SQL: the reservations of running turns, whose settlements are not in the ledger yet. */
