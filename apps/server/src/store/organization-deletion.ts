@@ -3,6 +3,7 @@ import { forgetCallers } from './access/access-changes.ts'
 import type { Db, Statement } from './database.ts'
 import { defaultOrganization } from './models/seeds.ts'
 import { deleteSessionUnlessHeld } from './session-deletion.ts'
+import type { SessionRef } from './sessions/publish.ts'
 
 const sessionsAtOnce = 100
 const rowsAtOnce = 200
@@ -150,7 +151,6 @@ const eventsOfSession: Statement = {
   )) returning 1`,
 }
 
-type SessionRef = { orgId: string; sessionId: string }
 type OrganizationSweep = {
   stopping: AbortSignal
   onDeleted: (session: SessionRef) => void

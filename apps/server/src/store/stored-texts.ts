@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-export type Text = { hash: string; body: string }
+export type HashedText = { hash: string; body: string }
 
 const rememberedMax = 500
 /** Maximum age of `used_at` of a text in use, and how long a node skips storing a text again. */
@@ -15,7 +15,7 @@ export type StoredTexts = {
   /** Grows when texts are dropped. Texts of an earlier epoch may be gone and are not cached. */
   epoch: () => number
   /** Call it once the texts are read or committed; `since` is the epoch before that statement. */
-  remember: (orgId: string, texts: readonly Text[], given: Remembering) => void
+  remember: (orgId: string, texts: readonly HashedText[], given: Remembering) => void
   /** Drops all texts: commits may be lost, and with them texts that counted as stored. */
   forget: () => void
 }

@@ -5,7 +5,7 @@ import { newId } from '../ids.ts'
 import type { FileLimits } from '../store/files/file-changes.ts'
 import {
   addEntries,
-  type Content,
+  type ContentRef,
   createDirectory,
   createFile,
   differences,
@@ -106,7 +106,7 @@ function createFileStore() {
   const contents = new Map<string, Buffer>()
   const bytesOf = ({ hash }: FileEntry) => (hash === null ? Buffer.alloc(0) : contents.get(hash)!)
 
-  function keep(content: string | Uint8Array): Content {
+  function keep(content: string | Uint8Array): ContentRef {
     const bytes = Buffer.from(content as string)
     if (bytes.length > limits.fileBytesMax) {
       throw new ApiError('file_too_large', String(limits.fileBytesMax))

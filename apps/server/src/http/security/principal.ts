@@ -19,7 +19,7 @@ import type { Node } from '../../runtime/node.ts'
 import { findOrganization } from '../../store/access/organizations.ts'
 import { type ConnectionShares as Shares, unknownCallers } from '../../store/connection-shares.ts'
 import type { Db } from '../../store/database.ts'
-import { isReached, type Reached } from '../../store/sessions/scope.ts'
+import { isReached, type ScopedSession } from '../../store/sessions/scope.ts'
 import { addressOf } from '../core/audit-entry.ts'
 import { isOfChannel } from '../core/channel-conflicts.ts'
 import { createChannelCallers } from './channel-caller.ts'
@@ -354,7 +354,7 @@ export function checkTokenOf(
 const reachedMax = 1_000
 
 /** Contract: throws 404 for a session that is not in the scope of the caller. */
-async function checkReached(db: Db, about: Reached, reached: Set<string> | undefined) {
+async function checkReached(db: Db, about: ScopedSession, reached: Set<string> | undefined) {
   if (!(await isReached(db, about))) throw new ApiError('not_found', 'Session')
   if (reached && reached.size >= reachedMax) reached.clear()
   reached?.add(about.sessionId)

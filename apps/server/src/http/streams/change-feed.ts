@@ -1,7 +1,8 @@
 import type { Change, DeletedSession, Session } from '@outlast/contract'
 import { masked } from '../../capabilities/masking.ts'
 import type { Node } from '../../runtime/node.ts'
-import type { SessionRef, Watcher } from '../../store/bus/bus.ts'
+import type { Watcher } from '../../store/bus/bus.ts'
+import type { SessionRef } from '../../store/sessions/publish.ts'
 import { findSessions } from '../../store/sessions/sessions.ts'
 import { frameOf } from './event-stream.ts'
 

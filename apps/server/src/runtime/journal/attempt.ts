@@ -8,7 +8,7 @@ import type { Conversation } from '../../store/sessions/conversation.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
 import type { Appending, Charge } from '../../store/sessions/turn-appends.ts'
 import type { NewEvent, TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
-import type { Text } from '../../store/stored-texts.ts'
+import type { HashedText } from '../../store/stored-texts.ts'
 import type { Lease } from '../lease.ts'
 import type { StoredEvent } from '../log/spans.ts'
 import type { LoggedEvent, TurnState } from '../log/state.ts'
@@ -47,10 +47,10 @@ export type TurnEnvironment = Readonly<{
 export type TurnFacts = Readonly<{
   taken: TakenTurn
   agent: RuntimeAgent
-  prompt: Text
-  tools: Text
+  prompt: HashedText
+  tools: HashedText
   /** The schema of its answer, and its stored text. Undefined: the answer is text. */
-  output: (Text & { schema: OutputSchema }) | undefined
+  output: (HashedText & { schema: OutputSchema }) | undefined
   /** The system text of its message, after the prompt. */
   addedPrompt: string
   /** Names of the tools that the turn had at its start and lacks now. */

@@ -16,7 +16,7 @@ import { storeTexts } from '../../store/sessions/texts.ts'
 import type { Charge, TurnEnding } from '../../store/sessions/turn-appends.ts'
 import { findCurrentTurn, type TurnRun } from '../../store/sessions/turns.ts'
 import { answerCalls } from '../../store/sessions/waits.ts'
-import type { Remembering, Text } from '../../store/stored-texts.ts'
+import type { HashedText, Remembering } from '../../store/stored-texts.ts'
 import { restFor } from '../../text.ts'
 import type { StoredEvent } from '../log/spans.ts'
 import { apply, ended, fold, following, type LoggedEvent, type TurnState } from '../log/state.ts'
@@ -191,11 +191,11 @@ function chargeOf(turn: Turn, ends: boolean): Charge | undefined {
 }
 
 /** The texts that events of the turn name by their hashes. */
-const textsOf = ({ prompt, tools, output }: TurnFacts): Text[] =>
+const textsOf = ({ prompt, tools, output }: TurnFacts): HashedText[] =>
   output ? [prompt, tools, output] : [prompt, tools]
 
 /** Stores texts that were deduplicated against rows lost before the append. */
-async function keepTexts(turn: Turn, texts: Text[], remembering: Remembering) {
+async function keepTexts(turn: Turn, texts: HashedText[], remembering: Remembering) {
   const { node, run, signal } = turn
   node.db.texts.remember(run.orgId, texts, remembering)
   if (remembering.since === node.db.texts.epoch()) return

@@ -3,7 +3,7 @@ import type { RuntimeAgent } from '../../capabilities/catalog.ts'
 import type { OutputSchema } from '../../capabilities/output-schema.ts'
 import type { Db } from '../../store/database.ts'
 import { textsOf } from '../../store/sessions/texts.ts'
-import { type Text, textHash } from '../../store/stored-texts.ts'
+import { type HashedText, textHash } from '../../store/stored-texts.ts'
 import type { TurnFacts } from './attempt.ts'
 
 type AgentFacts = Pick<TurnFacts, 'agent' | 'prompt' | 'tools' | 'output' | 'removed'>
@@ -51,14 +51,14 @@ const outputIn = (text: string | undefined): AgentFacts['output'] =>
 type ToolSummary = { name: string; description: string }
 
 /** The prompt of an agent, and the names and descriptions of its tools, as the log stores them. */
-function summaryOf(agent: RuntimeAgent): { prompt: Text; tools: Text } {
+function summaryOf(agent: RuntimeAgent): { prompt: HashedText; tools: HashedText } {
   const tools = [...agent.tools.values()].map(
     ({ name, description }): ToolSummary => ({ name, description }),
   )
   return { prompt: textWithHash(agent.prompt), tools: textWithHash(JSON.stringify(tools)) }
 }
 
-const textWithHash = (body: string): Text => ({ hash: textHash(body), body })
+const textWithHash = (body: string): HashedText => ({ hash: textHash(body), body })
 
 const namesIn = (tools: string | undefined) =>
   tools === undefined

@@ -1,5 +1,5 @@
 import type { EventType, WaitingFor } from '@outlast/contract'
-import type { Wait } from '../../store/sessions/waits.ts'
+import type { TurnWait } from '../../store/sessions/waits.ts'
 import type { OpenCall } from './open-calls.ts'
 import type { LoggedEvent } from './state.ts'
 
@@ -14,7 +14,7 @@ function kindOf({ stage }: OpenCall): Kind {
 const byPrecedence: readonly Kind[] = ['tool_results', 'input', 'approval']
 
 /** Returns the open calls and deadline of a wait. Contract: pure. */
-export function waitOf(calls: readonly OpenCall[], since: string): Wait {
+export function waitOf(calls: readonly OpenCall[], since: string): TurnWait {
   const shown = calls.map((open) => ({
     tool_call_id: open.call.id,
     tool_name: open.call.name,

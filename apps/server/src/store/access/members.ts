@@ -88,7 +88,7 @@ async function refuseLastOwner({ kysely }: Db, orgId: string) {
   if (owners <= 1) throw new ApiError('last_owner')
 }
 
-type Change = { orgId: string; userId: string; by: Role }
+type MemberEdit = { orgId: string; userId: string; by: Role }
 
 /** Requires an owner to grant or revoke the role of owner. */
 function checkOwners(by: Role, ...roles: (Role | undefined)[]) {
@@ -100,7 +100,7 @@ function checkOwners(by: Role, ...roles: (Role | undefined)[]) {
  * Contract: `db` is a transaction; throws 404, 403 when a caller without the role of owner changes
  * an owner, and 409 for the last owner.
  */
-export async function changeRole(db: Db, { orgId, userId, by }: Change, role: Role) {
+export async function changeRole(db: Db, { orgId, userId, by }: MemberEdit, role: Role) {
   const before = await lockMember(db, orgId, userId)
   checkOwners(by, before, role)
   if (before === 'owner' && role !== 'owner') await refuseLastOwner(db, orgId)
@@ -118,7 +118,7 @@ export async function changeRole(db: Db, { orgId, userId, by }: Change, role: Ro
 }
 
 /** Removes a member and their keys. Contract: as `changeRole`. */
-export async function removeMember(db: Db, { orgId, userId, by }: Change): Promise<void> {
+export async function removeMember(db: Db, { orgId, userId, by }: MemberEdit): Promise<void> {
   const before = await lockMember(db, orgId, userId)
   checkOwners(by, before)
   if (before === 'owner') await refuseLastOwner(db, orgId)

@@ -70,7 +70,7 @@ export async function secondsUntilLimit(
   return row?.isUsedUp ? Math.max(1, Math.ceil(row.secondsLeft)) : undefined
 }
 
-type Channel = { orgId: string; id: string }
+type LimitedChannel = { orgId: string; id: string }
 
 const ofChannel = `org_id = $1 and subject_type = '${type}' and starts_with(subject_id, $2 || ' ')`
 
@@ -84,7 +84,7 @@ where id in (select id from budgets where ${ofChannel} and status <> 'disabled' 
 /** Ends the budgets of a limit that a change of the settings removes. */
 export async function followLimit(
   db: Db,
-  { orgId, id }: Channel,
+  { orgId, id }: LimitedChannel,
   { before, after }: { before: ChannelConfig; after: ChannelConfig },
 ): Promise<void> {
   const was = before.spending_limit?.currency
@@ -100,6 +100,6 @@ where id in (select id from budgets where ${ofChannel} order by id for update)`,
 }
 
 /** Deletes the budgets of the users of a channel. A trigger deletes their ledgers. */
-export async function deleteLimitsOfChannel(db: Db, { orgId, id }: Channel): Promise<void> {
+export async function deleteLimitsOfChannel(db: Db, { orgId, id }: LimitedChannel): Promise<void> {
   await db.run(remove, [orgId, id])
 }

@@ -2,6 +2,7 @@ import type { Change } from '@outlast/contract'
 import type { Log } from '../../log.ts'
 import type { Db } from '../database.ts'
 import type { WireEvent } from '../sessions/events.ts'
+import type { SessionRef } from '../sessions/publish.ts'
 import { type CopyUpdate, createCopies } from './copies.ts'
 import { type ChangedHint, type Hint, unpacked } from './hints.ts'
 import { extend, type LiveMessage, livePauseMs, type Piece } from './live-message.ts'
@@ -24,9 +25,6 @@ export type Follower = {
    */
   verify?: (last?: number) => void
 }
-
-/** A session and its organization. */
-export type SessionRef = { orgId: string; sessionId: string }
 
 /** A subscriber of all changes in all organizations. Its calls are hints too. */
 export type Watcher = {

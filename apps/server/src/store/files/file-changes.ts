@@ -9,7 +9,7 @@ import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
 import {
   addEntries,
-  type Content,
+  type ContentRef,
   createFile,
   differences,
   type FileEntry,
@@ -46,7 +46,7 @@ export type OpenFiles = {
 }
 
 /** Decides the changes to files and applies them to the tree. */
-export type Work<T> = (files: OpenFiles, db: Db) => T | Promise<T>
+export type FileWork<T> = (files: OpenFiles, db: Db) => T | Promise<T>
 
 export type Changed<T> = {
   result: T
@@ -62,14 +62,14 @@ export type Changed<T> = {
 export async function changeFiles<T>(
   db: Db | Database,
   target: FileTarget,
-  work: Work<T>,
+  work: FileWork<T>,
 ): Promise<Changed<T>> {
   const change = () => atomically(db, (db) => changeHeld(db, target, work))
   // An open transaction already has its connection: waiting here saves nothing.
   return 'transaction' in db ? withSessionLock(target.sessionId, change) : change()
 }
 
-async function changeHeld<T>(db: Db, target: FileTarget, work: Work<T>): Promise<Changed<T>> {
+async function changeHeld<T>(db: Db, target: FileTarget, work: FileWork<T>): Promise<Changed<T>> {
   const held = await lock(db, target)
   target.by?.signal?.throwIfAborted()
   const tree = newTree(held.now)
@@ -81,7 +81,7 @@ async function changeHeld<T>(db: Db, target: FileTarget, work: Work<T>): Promise
   return { result, publish: (bus) => stored && publishEvents(bus, target, stored) }
 }
 
-type Held = { now: string; file_bytes: number; file_count: number }
+type LockedSession = { now: string; file_bytes: number; file_count: number }
 
 const lockSession: Statement = {
   name: 'lock-files',
@@ -92,9 +92,9 @@ where org_id = $1 and id = $2
 for no key update`,
 }
 
-async function lock(db: Db, { orgId, sessionId, by }: FileTarget): Promise<Held> {
+async function lock(db: Db, { orgId, sessionId, by }: FileTarget): Promise<LockedSession> {
   const values = [orgId, sessionId, by?.turnId ?? null, by?.attempt ?? null]
-  const [held] = await db.run<Held>(lockSession, values)
+  const [held] = await db.run<LockedSession>(lockSession, values)
   if (held) return held
   if (by) throw new StaleAttemptError(`Another attempt has taken over the turn ${by.turnId}.`)
   throw new ApiError('not_found', 'Session')
@@ -128,7 +128,7 @@ function opened(db: Db, sessionId: string, tree: FileTree): OpenFiles {
 
 type What = ReturnType<typeof differences>
 
-function checkLimits(held: Held, { bytes, count }: What, limits: FileLimits): void {
+function checkLimits(held: LockedSession, { bytes, count }: What, limits: FileLimits): void {
   if (bytes > 0 && held.file_bytes + bytes > limits.sessionBytesMax) {
     throw new ApiError('session_files_full', `${limits.sessionBytesMax} bytes`)
   }
@@ -229,7 +229,7 @@ async function appendChanges(
 }
 
 type Mounted = { path: string; content: string | Buffer; isReadonly: boolean }
-type KeptMount = { path: string; content: Content; isReadonly: boolean }
+type KeptMount = { path: string; content: ContentRef; isReadonly: boolean }
 
 /**
  * Stores the bytes of a session's first files before the session exists. A transaction that holds
@@ -244,7 +244,7 @@ export async function keepMounts(
     const bytes = Buffer.from(mount.content)
     return { ...mount, bytes, hash: hashOf(bytes) }
   })
-  const kept = new Map<string, Content>()
+  const kept = new Map<string, ContentRef>()
   for (const { bytes, hash } of all.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))) {
     if (!kept.has(hash)) kept.set(hash, await keepBytes(db, orgId, { bytes, limits }))
   }
@@ -292,7 +292,7 @@ export async function keepBytes(
   db: Db,
   orgId: string,
   { bytes, limits }: { bytes: Buffer; limits: Pick<FileLimits, 'fileBytesMax'> },
-): Promise<Content> {
+): Promise<ContentRef> {
   if (bytes.length > limits.fileBytesMax) {
     throw new ApiError('file_too_large', String(limits.fileBytesMax))
   }

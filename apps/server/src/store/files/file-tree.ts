@@ -16,7 +16,7 @@ export type FileEntry = {
 }
 
 /** The content of a file by the hash of its bytes. */
-export type Content = { hash: string; size_bytes: number }
+export type ContentRef = { hash: string; size_bytes: number }
 const noContent = { hash: null, size_bytes: 0 }
 
 /**
@@ -53,7 +53,7 @@ const entriesBelow = ({ entries }: FileTree, path: string) =>
 export function createFile(
   tree: FileTree,
   path: string,
-  { content, isReadonly = false }: { content: Content | undefined; isReadonly?: boolean },
+  { content, isReadonly = false }: { content: ContentRef | undefined; isReadonly?: boolean },
 ): FileEntry {
   if (path === '/') throw new ApiError('root_path', 'create at root path, specify a path')
   if (tree.entries.has(path)) throw new ApiError('file_exists', path)
@@ -76,7 +76,7 @@ export function createDirectory(tree: FileTree, path: string, isReadonly = false
 export function updateFile(
   tree: FileTree,
   path: string,
-  { content, isReadonly }: { content?: Content | undefined; isReadonly?: boolean | undefined },
+  { content, isReadonly }: { content?: ContentRef | undefined; isReadonly?: boolean | undefined },
 ): FileEntry {
   const found = tree.entries.get(path)
   if (!found && path !== '/') throw new ApiError('file_not_found', path)
@@ -88,7 +88,7 @@ export function updateFile(
 }
 
 /** Creates a file or replaces its content, for tools. Identical content is no change. */
-export function writeFile(tree: FileTree, path: string, content: Content): FileEntry {
+export function writeFile(tree: FileTree, path: string, content: ContentRef): FileEntry {
   const found = tree.entries.get(path)
   if (path === '/') throw new ApiError('path_is_directory', path)
   if (!found) return createFile(tree, path, { content })

@@ -207,7 +207,7 @@ const piece: Statement = {
 
 const pieceBytes = 2 * 1024 * 1024
 
-type StoredImage = { orgId: string; hash: string; sizeBytes: number }
+type ImageSource = { orgId: string; hash: string; sizeBytes: number }
 
 /**
  * Reads the bytes of an image in pieces: the driver holds each statement's bytes several times.
@@ -215,7 +215,7 @@ type StoredImage = { orgId: string; hash: string; sizeBytes: number }
  */
 export async function* imagePieces(
   db: Db,
-  { orgId, hash, sizeBytes }: StoredImage,
+  { orgId, hash, sizeBytes }: ImageSource,
 ): AsyncGenerator<Buffer> {
   for (let at = 0; at < sizeBytes; at += pieceBytes) {
     const [row] = await db.run<{ bytes: Buffer }>(piece, [orgId, hash, at + 1, pieceBytes])

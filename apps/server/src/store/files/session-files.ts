@@ -2,8 +2,8 @@ import type { FileInfo } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Database, Db } from '../database.ts'
-import { changeFiles, type FileTarget, keepBytes, type Work } from './file-changes.ts'
-import { type Content, createDirectory, removePath, writeFile } from './file-tree.ts'
+import { changeFiles, type FileTarget, type FileWork, keepBytes } from './file-changes.ts'
+import { type ContentRef, createDirectory, removePath, writeFile } from './file-tree.ts'
 import { asInfo, checkDirectory, findEntry, listEntries, readBlob, rootInfo } from './files.ts'
 import type { Grep } from './grep.ts'
 import { normalizePath, writablePath } from './paths.ts'
@@ -25,7 +25,7 @@ export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions)
     await checkRoom(bytes.length)
     return keepBytes(on, orgId, { bytes, limits })
   }
-  const change = async <T>(work: Work<T>): Promise<T> => {
+  const change = async <T>(work: FileWork<T>): Promise<T> => {
     const { result, publish } = await changeFiles(db, target, work)
     publish(bus)
     return result
@@ -85,7 +85,7 @@ export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions)
     },
     async apply(changes) {
       const all = changes.map((one) => ({ ...one, path: writablePath(one.path) }))
-      const kept = new Map<string, Content>()
+      const kept = new Map<string, ContentRef>()
       for (const one of all) if (one.kind === 'write') kept.set(one.path, await keep(one.bytes))
       await change(applyAll(all, kept))
     },
@@ -94,7 +94,7 @@ export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions)
 }
 
 const applyAll =
-  (all: readonly FileChange[], kept: ReadonlyMap<string, Content>): Work<void> =>
+  (all: readonly FileChange[], kept: ReadonlyMap<string, ContentRef>): FileWork<void> =>
   async ({ tree, load, loadBelow }) => {
     await load(all.map(({ path }) => path))
     for (const { kind, path } of all) if (kind === 'remove') await loadBelow(path)

@@ -57,7 +57,7 @@ export async function getProvider(db: Db, orgId: string, id: string): Promise<Pr
 /** The place that a provider's key is sealed for. */
 export const keyPlace = (orgId: string, id: string) => `providers.api_key of ${id} in ${orgId}`
 
-type ProviderAddress = Pick<NewProvider, 'provider_type' | 'base_url'>
+export type ProviderAddress = Pick<NewProvider, 'provider_type' | 'base_url'>
 
 /**
  * The destination that a provider's key may be sent to: the origin of its address, else its vendor.

@@ -31,7 +31,7 @@ where session_id = $1 and sequence <= $2 and ts < $3::timestamptz
 order by sequence desc limit 1`,
 }
 
-export type Common = {
+export type CommonEventQuery = {
   /** The event that was lost. */
   lost: EventMark
   types?: readonly string[] | undefined
@@ -43,7 +43,11 @@ export type Common = {
  * commits were lost are younger than all lost events.
  * Contract: prefers an earlier event to one that only the log has.
  */
-export async function findCommon(db: Db, sessionId: string, { lost, types, exclude }: Common) {
+export async function findCommon(
+  db: Db,
+  sessionId: string,
+  { lost, types, exclude }: CommonEventQuery,
+) {
   const values = [sessionId, lost.sequence, lost.ts, types ?? null, exclude ?? null]
   const [row] = await db.run<EventRow>(latest, values)
   return row

@@ -15,7 +15,8 @@ type PublishedEvent = NewEvent & {
   present?: ((ts: string) => string) | undefined
 }
 
-type SessionRef = { orgId: string; sessionId: string }
+/** A session and its organization. */
+export type SessionRef = { orgId: string; sessionId: string }
 
 export type Publisher = {
   stored: (of: SessionRef, sequence: number, present: () => WireEvent[]) => void

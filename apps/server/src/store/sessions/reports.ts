@@ -33,7 +33,7 @@ from events where session_id = $1 and sequence <= $2
 group by type order by count desc, type`,
 }
 
-type Counted = { event_type: string; count: number; first_ts: string; last_ts: string }
+type EventCountRow = { event_type: string; count: number; first_ts: string; last_ts: string }
 
 /** Counts the events of a session up to a sequence, in one scan of its log. */
 export async function eventsSummary(
@@ -41,7 +41,7 @@ export async function eventsSummary(
   sessionId: string,
   upTo: number,
 ): Promise<EventsSummary> {
-  const rows = await db.run<Counted>(summary, [sessionId, upTo])
+  const rows = await db.run<EventCountRow>(summary, [sessionId, upTo])
   const countOf = (type: string) => rows.find((row) => row.event_type === type)?.count ?? 0
   return {
     total: rows.reduce((sum, { count }) => sum + count, 0),

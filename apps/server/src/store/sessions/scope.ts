@@ -40,10 +40,13 @@ const reached: Statement = {
   and ${isInScope({ user: '$3', agentIds: '$4', channelId: '$5' })}`,
 }
 
-export type Reached = { orgId: string; sessionId: string; scope: SessionScope }
+export type ScopedSession = { orgId: string; sessionId: string; scope: SessionScope }
 
 /** True if the session exists in the scope. Its user, agent and channel never change. */
-export async function isReached(db: Db, { orgId, sessionId, scope }: Reached): Promise<boolean> {
+export async function isReached(
+  db: Db,
+  { orgId, sessionId, scope }: ScopedSession,
+): Promise<boolean> {
   const rows = await db.run(reached, [orgId, sessionId, ...scopeValues(scope)])
   return rows.length > 0
 }

@@ -1,6 +1,6 @@
 import type { Db, Statement } from '../database.ts'
 import { textList, textRows } from '../json-lists.ts'
-import { type Text, touchHours } from '../stored-texts.ts'
+import { type HashedText, touchHours } from '../stored-texts.ts'
 
 /** The `agent_id` under which an organization's counters hold the bytes of its texts. */
 export const countedTexts = 'texts'
@@ -59,7 +59,11 @@ ${addUp}`,
 }
 
 /** Stores texts that events name by their hash. */
-export async function storeTexts(db: Db, orgId: string, texts: readonly Text[]): Promise<void> {
+export async function storeTexts(
+  db: Db,
+  orgId: string,
+  texts: readonly HashedText[],
+): Promise<void> {
   const hashes = texts.map(({ hash }) => hash)
   await db.run(store, [orgId, hashes, textList(texts.map(({ body }) => body))])
 }

@@ -233,13 +233,13 @@ with s as (
 select start_turn(org_id, id, turn_id, :missing) from s`,
 )
 
-export type Refusal = {
+export type TurnRefusal = {
   /** Time of the first refusal; null: now. */
   since: string | null
   missing: string[]
 }
 
 /** Returns a turn to the queue, for nodes that have the missing capabilities. */
-export async function refuseTurn(db: Db, run: TurnRun, refused: Refusal): Promise<void> {
+export async function refuseTurn(db: Db, run: TurnRun, refused: TurnRefusal): Promise<void> {
   await db.run(refusal, valuesOf(refusal, { ...run, ...refused }))
 }

@@ -7,7 +7,7 @@ import { type EventMark, hasEvent } from './lost-events.ts'
 import { type NewEvent, type TurnRun, wakeParked } from './turns.ts'
 
 /** The input that a turn waits for, and when the first part of it expires. */
-export type Wait = { waitingFor: WaitingFor; expiresAt: string }
+export type TurnWait = { waitingFor: WaitingFor; expiresAt: string }
 
 /** The place in the log at which a turn is parked, on the node that has it. */
 export type ParkedAt = { nodeId: string; last: EventMark; waitingFor: WaitingFor }
@@ -96,13 +96,13 @@ with s as (
 select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) as jobs from s`,
 )
 
-export type Answering = {
+export type AnswerAppend = {
   /** The log's last event at the decision; `ts` if it may be of a lost history. */
   sequence: number
   ts?: string
   events: NewEvent[]
   /** The remaining wait of a parked turn; undefined: the turn resumes. */
-  wait: Wait | undefined
+  wait: TurnWait | undefined
 }
 
 /**
@@ -111,7 +111,7 @@ export type Answering = {
  * Undefined, with no effect, when an event was appended, or the turn has ended, is cancelled or is
  * at another attempt.
  */
-export function answerCalls(db: Db, run: TurnRun, { sequence, ts, events, wait }: Answering) {
+export function answerCalls(db: Db, run: TurnRun, { sequence, ts, events, wait }: AnswerAppend) {
   return atomically(db, async (db) => {
     const where = { ...run, sequence, ts: ts ?? null }
     const [held] = await db.run<{ parked: boolean }>(hold, valuesOf(hold, where))

@@ -50,7 +50,7 @@ const countedMax = 10_000
 export async function listWorkflows(
   db: Db,
   orgId: string,
-  { status, session_id, agent_id, node, offset, limit }: WorkflowQuery & Span,
+  { status, session_id, agent_id, node, offset, limit }: WorkflowQuery & WorkflowRange,
 ) {
   const filter = [orgId, status ?? null, session_id ?? null, agent_id ?? null, node ?? null]
   const [data, [row]] = await Promise.all([
@@ -61,7 +61,7 @@ export async function listWorkflows(
   return total > countedMax ? { data, total: countedMax, total_capped: true } : { data, total }
 }
 
-type Span = { offset: number; limit: number }
+type WorkflowRange = { offset: number; limit: number }
 
 const one: Statement = {
   name: 'workflow-by-id',

@@ -21,7 +21,7 @@ import { parseId, uuidOf } from '../../../ids.ts'
 import { fileLimits, type Node } from '../../../runtime/node.ts'
 import type { Db } from '../../../store/database.ts'
 import { decodeContent } from '../../../store/files/content.ts'
-import { changeFiles, keepBytes, type Work } from '../../../store/files/file-changes.ts'
+import { changeFiles, type FileWork, keepBytes } from '../../../store/files/file-changes.ts'
 import {
   copyFile,
   createDirectory,
@@ -71,7 +71,7 @@ const filesOf = ({ params, principal }: Pick<Changing, 'params' | 'principal'>) 
 })
 
 /** Makes one change, and notifies followers after its commit. */
-async function change<T>(node: Node, request: Changing, work: Work<T>) {
+async function change<T>(node: Node, request: Changing, work: FileWork<T>) {
   const target = { ...filesOf(request), limits: fileLimits(node.config) }
   const { result, publish } = await changeFiles(request.db, target, work)
   request.committed.push(() => publish(node.bus))

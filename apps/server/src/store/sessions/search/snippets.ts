@@ -46,7 +46,7 @@ type Text = { sequence: number; text: string }
 
 /** Returns the snippet of the text with the most phrases, the first of those. */
 function bestMatch(texts: readonly Text[], phrases: readonly Phrase[]): SessionMatch | undefined {
-  let best: { of: Text; marks: Span[]; count: number } | undefined
+  let best: { of: Text; marks: WordSpan[]; count: number } | undefined
   for (const of of texts) {
     const words = [...wordsIn(of.text)]
     const found = phrases.map((phrase) => spansOf(words, phrase))
@@ -58,12 +58,12 @@ function bestMatch(texts: readonly Text[], phrases: readonly Phrase[]): SessionM
   return best && { sequence: best.of.sequence, snippet: snippetOf(best.of.text, best.marks) }
 }
 
-type Span = { from: number; to: number }
+type WordSpan = { from: number; to: number }
 
 /** Places of a phrase in a text. */
-function spansOf(words: readonly FoundWord[], { words: wanted, isPrefix }: Phrase): Span[] {
+function spansOf(words: readonly FoundWord[], { words: wanted, isPrefix }: Phrase): WordSpan[] {
   const last = wanted.length - 1
-  const spans: Span[] = []
+  const spans: WordSpan[] = []
   for (let at = 0; at + last < words.length; at += 1) {
     const isHere = wanted.every((word, index) => {
       const found = words[at + index]!.word
@@ -75,7 +75,7 @@ function spansOf(words: readonly FoundWord[], { words: wanted, isPrefix }: Phras
 }
 
 /** Cuts a text around its first marked place, at spaces where there are some. */
-function snippetOf(text: string, marks: readonly Span[]): SessionMatch['snippet'] {
+function snippetOf(text: string, marks: readonly WordSpan[]): SessionMatch['snippet'] {
   const first = marks[0]!
   const start = first.from <= lead ? 0 : wordStart(text, first.from - lead, first.from)
   const end = Math.min(start + lengthMax, text.length)
