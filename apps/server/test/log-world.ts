@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import type { EventDataOf, EventType, ToolCall } from '@outlast/contract'
 import { isOutside, type OpenCall } from '../src/runtime/log/open-calls.ts'
 import {
-  type Action,
   callsOf,
   fold,
   following,
   type LoggedEvent,
   next,
+  type TurnAction,
   type TurnOutcome,
 } from '../src/runtime/log/state.ts'
 import type { Tool, World } from './log-scripts.ts'
@@ -138,7 +138,7 @@ function answer(log: Log, held: Held, { how, which }: ClientAnswer) {
 const replied = (log: Log) => typed(log, 'reason.completed').length
 
 /** Runs one action of a turn. Its only state is the log, so it is as crash-safe as the log. */
-function perform(log: Log, held: Held, { action, world }: { action: Action; world: World }) {
+function perform(log: Log, held: Held, { action, world }: { action: TurnAction; world: World }) {
   if (action.kind === 'begin') {
     const about = { turn_id: held.id, input_message_id: held.input }
     write(log, within(held), [
@@ -152,7 +152,7 @@ function perform(log: Log, held: Held, { action, world }: { action: Action; worl
   if (action.kind === 'end') end(log, held, action.outcome)
 }
 
-type Step<K extends Action['kind']> = { action: Extract<Action, { kind: K }>; world: World }
+type Step<K extends TurnAction['kind']> = { action: Extract<TurnAction, { kind: K }>; world: World }
 
 function reason(log: Log, held: Held, { action: { open }, world }: Step<'reason'>) {
   const attempt = (open?.attempt ?? 0) + 1
@@ -298,7 +298,7 @@ function end(log: Log, held: Held, outcome: TurnOutcome) {
 export function run(
   log: Log,
   world: World,
-  look: (log: Log, held: Held, action: Action) => void = () => {},
+  look: (log: Log, held: Held, action: TurnAction) => void = () => {},
 ) {
   for (let steps = 0; steps < 400; steps += 1) {
     if (happens(log, world)) continue

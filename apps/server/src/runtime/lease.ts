@@ -27,13 +27,13 @@ export type LeaseOptions = {
   version: string
   /** True when no other node can be using the database: this node takes over its turns at once. */
   alone: boolean
-  turns: () => Held
+  turns: () => HeldTurns
   /** Called with every renewal: whether this node should stop taking turns. */
   drain: (draining: boolean) => void
 }
 
 /** The turns of this node at a moment. */
-export type Held = {
+export type HeldTurns = {
   /** Turns that this node has taken, and those it is about to take, run or release. */
   taken: string[]
   known: string[]
@@ -129,10 +129,13 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
   }
 }
 
-type Renewal = Awaited<ReturnType<typeof renewLease>> & { turns: Held; terms: LeaseTerms }
+type AppliedRenewal = Awaited<ReturnType<typeof renewLease>> & {
+  turns: HeldTurns
+  terms: LeaseTerms
+}
 
 /** Applies the result of a renewal. Returns turns in this node's name that it does not run. */
-function applyRenewal(node: Node, options: LeaseOptions, renewal: Renewal): string[] {
+function applyRenewal(node: Node, options: LeaseOptions, renewal: AppliedRenewal): string[] {
   const { history, lost, peers, draining, readded, expired, turns, terms } = renewal
   node.history.observe(history)
   turns.lose(lost)

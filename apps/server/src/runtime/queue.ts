@@ -12,7 +12,7 @@ import {
 import type pg from 'pg'
 import type { Log } from '../log.ts'
 import { backoffMs, mayPass } from '../store/database-errors.ts'
-import { createSlots, type Member } from './slots.ts'
+import { createSlots, type SlotMember } from './slots.ts'
 
 export type Queue = {
   /** False when jobs should be taken but are not. */
@@ -163,7 +163,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
 /** Whether the queue stops; `signal` aborts then. */
 type Ending = { stopping: () => boolean; signal: AbortSignal }
 
-type Starting = { member: Member; workers: number; onFatal: () => void }
+type Starting = { member: SlotMember; workers: number; onFatal: () => void }
 
 async function startRunner(
   { pool, lacking, log, pollIntervalMs, tasks, hourly }: QueueOptions,
@@ -200,7 +200,7 @@ async function startRunner(
   }
 }
 
-const tasksOf = (tasks: Record<string, QueueTask>, member: Member): TaskList =>
+const tasksOf = (tasks: Record<string, QueueTask>, member: SlotMember): TaskList =>
   Object.fromEntries(
     Object.entries(tasks).map(([name, task]) => [
       name,
@@ -251,7 +251,7 @@ async function unlock({ pool }: QueueOptions, { stopping }: Ending, poolIds: str
   }
 }
 
-type Current = { runner: Runner; member: Member }
+type Current = { runner: Runner; member: SlotMember }
 
 type Connected = (error: Error | undefined, client?: pg.PoolClient, release?: () => void) => void
 

@@ -24,7 +24,7 @@ import { endLive } from './journal/journal.ts'
 import { logOf } from './journal/metrics.ts'
 import { openTurn, type TurnOptions } from './journal/open-turn.ts'
 import { createRecent, type Recent } from './journal/recent.ts'
-import { type Held, keepLease, type Lease } from './lease.ts'
+import { type HeldTurns, keepLease, type Lease } from './lease.ts'
 import { callsOf, hasEnded } from './log/state.ts'
 import type { Node } from './node.ts'
 import { createRefusals, type Refusals } from './refusal.ts'
@@ -175,7 +175,7 @@ async function stopLost(node: Node, running: ReadonlyMap<string, Running>, parti
   })
 }
 
-const heldOf = (running: ReadonlyMap<string, Running>): Held => ({
+const heldOf = (running: ReadonlyMap<string, Running>): HeldTurns => ({
   taken: [...running].filter(([, { taken }]) => taken).map(([turnId]) => turnId),
   known: [...running.keys()],
   lose: (turnIds) => {
@@ -273,7 +273,7 @@ async function endUnstorable(node: Node, opening: TurnOptions): Promise<'ended'>
 const take = (node: Node, ref: TurnRef, signal: AbortSignal) =>
   throughOutages(node, signal, () => takeTurn(node.db, ref, node.id))
 
-type Failure = {
+type FailedAttempt = {
   turn: Turn | undefined
   error: unknown
   /** Why the attempt was stopped. Later errors are consequences of the stop. */
@@ -282,7 +282,7 @@ type Failure = {
 }
 
 /** Handles an attempt that cannot continue: cancelled, superseded, or failed. */
-async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
+async function afterFailure(node: Node, run: TurnRun, failure: FailedAttempt) {
   const { turn, error, stopped, parting } = failure
   const about = { session: run.sessionId, turn: run.turnId, error }
   const log = turn ? logOf(turn) : node.log
@@ -306,7 +306,7 @@ async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
 async function afterFence(
   node: Node,
   run: TurnRun,
-  { turn, parting }: Pick<Failure, 'turn' | 'parting'>,
+  { turn, parting }: Pick<FailedAttempt, 'turn' | 'parting'>,
 ) {
   await orLeave(turn ?? node, parting, async () => {
     const current = await findCurrentTurn(node.db, run.orgId, run.sessionId)

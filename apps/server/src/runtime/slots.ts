@@ -4,10 +4,10 @@ export type Slots = {
    * Adds workers of a new runner. They poll at once: for a while there may be more turns than
    * slots.
    */
-  join: (workers: number) => Member
+  join: (workers: number) => SlotMember
 }
 
-export type Member = {
+export type SlotMember = {
   /**
    * Runs a turn in the slot of the worker that found its job. Resolves when the turn has started
    * and the worker has another slot: its next turn can start at once.
@@ -29,7 +29,7 @@ export function createSlots(count: number): Slots {
     freed = Promise.withResolvers()
   }
 
-  function join(workers: number): Member {
+  function join(workers: number): SlotMember {
     let held = workers
     let isOpen = true
     free -= workers

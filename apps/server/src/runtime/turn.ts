@@ -158,11 +158,11 @@ export async function end(turn: Turn, outcome: TurnOutcome): Promise<void> {
   await commit(turn, { drafts, next: following, failure })
 }
 
-type Failed = Extract<TurnOutcome, { kind: 'failed' }>
+type FailedOutcome = Extract<TurnOutcome, { kind: 'failed' }>
 
-const sentenceOf = ({ code }: Failed) => sentences[code] ?? failureKinds.unknown.sentence
+const sentenceOf = ({ code }: FailedOutcome) => sentences[code] ?? failureKinds.unknown.sentence
 
-function failureOf({ node, state, taken }: Turn, outcome: Failed): TurnFailure {
+function failureOf({ node, state, taken }: Turn, outcome: FailedOutcome): TurnFailure {
   const sequence = state.input?.sequence ?? taken.turn_from
   const input = { messageId: state.inputMessageId, sequence }
   return { input, nodeId: node.id, error: sentenceOf(outcome), code: outcome.code }

@@ -37,7 +37,7 @@ export async function startEventHooks(node: Node, options: EventHooksOptions): P
   // The first hook of a database waits for transactions that hold the sessions.
   await throughOutages(node, stopping.signal, () => registerEventHooks(node.db, [...hooks.keys()]))
   const stop = { stopping: stopping.signal, stopped: stopped.signal }
-  const followers: Follower[] = []
+  const followers: FollowedHook[] = []
   const endAll = () => Promise.all(followers.map((each) => each.end()))
   try {
     for (const [name, hook] of hooks) {
@@ -61,7 +61,7 @@ export async function startEventHooks(node: Node, options: EventHooksOptions): P
 }
 
 type Following = EventHooksOptions & { stop: StopSignals }
-type Follower = { queue: Queue; end: () => Promise<void> }
+type FollowedHook = { queue: Queue; end: () => Promise<void> }
 
 /** Calls one hook for all sessions whose positions get a job. */
 async function followAll(
@@ -69,7 +69,7 @@ async function followAll(
   name: string,
   hook: EventHook,
   { pool, limitMs, stop }: Following,
-): Promise<Follower> {
+): Promise<FollowedHook> {
   const running = new Map<string, Promise<void>>()
 
   async function work({ session_id: sessionId }: { session_id: string }, begun: () => void) {

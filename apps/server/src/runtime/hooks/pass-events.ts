@@ -69,7 +69,7 @@ export async function passEvents(node: Node, session: HookedSession): Promise<vo
 /** Pages without events in a row: the events of a deleted organization are deleted first. */
 const emptyMax = 2
 
-type Page = {
+type HookPage = {
   claim: HookClaim
   at: EventMark
   page: { event: Event; at: EventMark }[]
@@ -80,7 +80,7 @@ type Page = {
  * Calls the hook for events until `endsAt`. Returns the last one; undefined when the claim has
  * ended.
  */
-async function passPage(node: Node, session: HookedSession, { claim, at, page, endsAt }: Page) {
+async function passPage(node: Node, session: HookedSession, { claim, at, page, endsAt }: HookPage) {
   let last = at
   let storedAt = performance.now()
   for (const { event, at } of page) {
@@ -114,10 +114,10 @@ async function handOver(node: Node, claim: HookClaim, at: EventMark): Promise<un
   await leavePosition(node.db, claim, at, { afterMs: 0, failed: false })
 }
 
-type Failed = { at: EventMark; event: Event; error: unknown }
+type FailedHook = { at: EventMark; event: Event; error: unknown }
 
 /** Exponential backoff. A position that has moved begins with the shortest delay again. */
-async function retryLater(node: Node, claim: HookClaim, failed: Failed): Promise<undefined> {
+async function retryLater(node: Node, claim: HookClaim, failed: FailedHook): Promise<undefined> {
   const { at, event, error } = failed
   const { hook, sessionId: session, sequence, failures } = claim
   const afterMs = Math.min(retryMsMax, retryMs * 2 ** (at.sequence === sequence ? failures : 0))

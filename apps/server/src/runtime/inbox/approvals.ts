@@ -25,7 +25,7 @@ import {
   type WaitingCall,
 } from './waiting.ts'
 
-export type Deciding = Approval & { callId: string; by: Decider }
+export type ToolCallDecision = Approval & { callId: string; by: Decider }
 
 /**
  * Stores a decision about a tool call.
@@ -35,7 +35,7 @@ export async function decideCall(
   node: Node,
   db: Db,
   ref: Omit<TurnRef, 'turnId'>,
-  deciding: Deciding,
+  deciding: ToolCallDecision,
 ): Promise<Answered> {
   const { arguments: edited, decision } = deciding
   if (edited && decision === 'deny') {

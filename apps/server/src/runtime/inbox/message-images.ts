@@ -37,10 +37,14 @@ export async function withImageNames(
   return named
 }
 
-type Image = Awaited<ReturnType<typeof findImages>>[number]
+type UploadedImage = Awaited<ReturnType<typeof findImages>>[number]
 
 /** The images that were uploaded for a session, or are in messages of its log. */
-async function ofSession(db: Db, sessionId: string, images: readonly Image[]): Promise<Image[]> {
+async function ofSession(
+  db: Db,
+  sessionId: string,
+  images: readonly UploadedImage[],
+): Promise<UploadedImage[]> {
   const others = images.filter(({ session_id }) => session_id !== sessionId)
   const used = others.length > 0 ? await usedIn(db, sessionId, others) : new Set()
   return images.filter(({ id, session_id }) => session_id === sessionId || used.has(id))
@@ -48,7 +52,11 @@ async function ofSession(db: Db, sessionId: string, images: readonly Image[]): P
 
 const messagesMax = 10_000
 
-async function usedIn(db: Db, sessionId: string, images: readonly Image[]): Promise<Set<string>> {
+async function usedIn(
+  db: Db,
+  sessionId: string,
+  images: readonly UploadedImage[],
+): Promise<Set<string>> {
   const used = new Set<string>()
   const fields = images.map(({ id: image_id }) => ({ image_id }))
   for await (const { data } of findInputsWith(db, sessionId, { fields, latest: messagesMax })) {

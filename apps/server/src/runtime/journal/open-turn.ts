@@ -105,7 +105,7 @@ function timesOf(
   return { startedAt: at(begun), resumedAt: at(resumed) }
 }
 
-type EventsRead = Pick<LogRead, 'conversation' | 'unchecked'> & {
+type OpenedLog = Pick<LogRead, 'conversation' | 'unchecked'> & {
   events: StoredEvent[]
   last: StoredEvent
   bytes: number
@@ -113,7 +113,7 @@ type EventsRead = Pick<LogRead, 'conversation' | 'unchecked'> & {
 
 function logFrom(
   { run, taken }: TurnOptions,
-  { conversation, unchecked, events, last, bytes }: EventsRead,
+  { conversation, unchecked, events, last, bytes }: OpenedLog,
 ): TurnLog {
   const state = fold(run.turnId, taken.turn_input, events)
   return {

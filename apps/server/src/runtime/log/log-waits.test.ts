@@ -12,7 +12,7 @@ import {
   typed,
   worlds,
 } from '../../../test/log-world.ts'
-import { type Action, fold, type LoggedEvent, next } from './state.ts'
+import { fold, type LoggedEvent, next, type TurnAction } from './state.ts'
 
 type Of<T extends EventType> = LoggedEvent & { type: T }
 
@@ -66,7 +66,7 @@ test('a turn waits only when nothing else is left to do', () => {
   let waits = 0
   fc.assert(
     fc.property(worlds, fc.nat(), (world, crash) => {
-      const look = (log: Log, held: Held, { kind }: Action) => {
+      const look = (log: Log, held: Held, { kind }: TurnAction) => {
         assert.equal(kind === 'wait', mayWait(log, held), kind)
         if (kind === 'wait') waits += 1
       }

@@ -111,7 +111,7 @@ export type TurnOutcome =
   | { kind: 'failed'; code: string; outputErrors?: readonly OutputError[] | undefined }
   | { kind: 'cancelled' }
 
-export type Action =
+export type TurnAction =
   | { kind: 'begin' }
   | { kind: 'reason'; iteration: number; open: OpenReason | undefined }
   | { kind: 'act'; open: OpenAct | undefined; requested: readonly ToolCall[] }
@@ -157,13 +157,13 @@ export type TurnLimits = {
   overdue?: boolean
 }
 
-const fail = (code: string): Action => ({ kind: 'end', outcome: { kind: 'failed', code } })
+const fail = (code: string): TurnAction => ({ kind: 'end', outcome: { kind: 'failed', code } })
 
 /**
  * Returns the next action of a turn.
  * Contract: pure; any prefix of a legal log, cut between two transactions, has a legal next action.
  */
-export function next(turn: TurnState, limits: TurnLimits): Action {
+export function next(turn: TurnState, limits: TurnLimits): TurnAction {
   const { phase, iterations } = turn
   if (phase.kind === 'ended') return { kind: 'done' }
   if (turn.cancelledAt !== undefined) return { kind: 'end', outcome: { kind: 'cancelled' } }
@@ -190,7 +190,7 @@ export function next(turn: TurnState, limits: TurnLimits): Action {
   }
 }
 
-function nextCall({ repeats, iterations }: TurnState, limits: TurnLimits): Action {
+function nextCall({ repeats, iterations }: TurnState, limits: TurnLimits): TurnAction {
   const { iterationsMax, repeatsMax = Number.POSITIVE_INFINITY, overdue } = limits
   if (overdue) return fail('turn_timeout')
   if (Object.values(repeats).some((times) => times >= repeatsMax)) return fail('tool_loop')

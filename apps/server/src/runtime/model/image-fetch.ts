@@ -10,7 +10,7 @@ const fetchMs = 15_000
 export type ImageBytes = { base64: string; mediaType: string }
 
 /** An image, or the reason for its absence as the rest of a sentence. */
-export type Fetched = ImageBytes | string
+export type FetchedImage = ImageBytes | string
 
 export const tooOld = 'only newer images fit into one request'
 
@@ -20,7 +20,7 @@ export const base64LengthMax = Math.ceil(bytesMax / 3) * 4
 const bytesIn = (base64Length: number) => Math.floor(base64Length / 4) * 3
 
 /** Images of a turn, by address or id: each is fetched and encoded once for all calls. */
-const known = new WeakMap<Turn, Map<string, Promise<Fetched>>>()
+const known = new WeakMap<Turn, Map<string, Promise<FetchedImage>>>()
 
 export type ImageRequest = {
   fetch: typeof fetch
@@ -30,8 +30,12 @@ export type ImageRequest = {
 }
 
 /** Gets an image once per turn. A failure that throws is not kept. */
-export function fetchOnce(turn: Turn, name: string, get: () => Promise<Fetched>): Promise<Fetched> {
-  const images = known.get(turn) ?? new Map<string, Promise<Fetched>>()
+export function fetchOnce(
+  turn: Turn,
+  name: string,
+  get: () => Promise<FetchedImage>,
+): Promise<FetchedImage> {
+  const images = known.get(turn) ?? new Map<string, Promise<FetchedImage>>()
   known.set(turn, images)
   const image = images.get(name) ?? get()
   images.set(name, image)
@@ -44,7 +48,7 @@ export async function fetchImage(
   turn: Turn,
   url: string,
   { fetch, lengthMax, signal }: ImageRequest,
-): Promise<Fetched> {
+): Promise<FetchedImage> {
   try {
     const late = AbortSignal.timeout(fetchMs)
     const response = await fetch(url, { signal: AbortSignal.any([signal, late]) })
@@ -65,7 +69,7 @@ export async function fetchImage(
 
 export const noRoom = 'too many bytes are being fetched; try again later'
 
-const keep = (turn: Turn, image: ImageBytes): Fetched =>
+const keep = (turn: Turn, image: ImageBytes): FetchedImage =>
   turn.budget.account.take(image.base64.length) ? image : noRoom
 
 /** Reads a body; undefined when it exceeds `max` bytes. */

@@ -1,7 +1,7 @@
 import type { OmittedImage } from '@outlast/contract'
 import type { Prompt, PromptMessage, VendorModel } from '../../providers/provider.ts'
 import type { Turn } from '../journal/attempt.ts'
-import { base64LengthMax, type Fetched, fetchImage, fetchOnce, tooOld } from './image-fetch.ts'
+import { base64LengthMax, type FetchedImage, fetchImage, fetchOnce, tooOld } from './image-fetch.ts'
 import { uploaded } from './prompt.ts'
 import {
   base64LengthOf,
@@ -66,7 +66,7 @@ const uploadedId = (data: ImageData): string | undefined =>
 const readsResults = ({ provider }: VendorModel) => !provider.endsWith('.chat')
 
 /** The replacement of each image: the image itself, or the reason for its absence. */
-type Shown = ReadonlyMap<ImageData, ImageData | Fetched>
+type Shown = ReadonlyMap<ImageData, ImageData | FetchedImage>
 
 const unseen = 'the model does not support images'
 
@@ -126,7 +126,7 @@ async function choose(
   const signal = AbortSignal.any([ended, AbortSignal.timeout(allMs)])
   const newest = images.toReversed()
   const stored = await findStored(turn, newest.slice(0, imagesMax).flatMap(idsOf))
-  const shown = new Map<ImageData, ImageData | Fetched>()
+  const shown = new Map<ImageData, ImageData | FetchedImage>()
   const room = createRoom()
   const drop = (data: ImageData) => {
     room.fill()
@@ -146,7 +146,7 @@ async function choose(
       : fetchOnce(turn, hrefOf(data), () =>
           fetchImage(turn, hrefOf(data), { fetch: scope.fetch, lengthMax: reserved, signal }),
         )
-    const settle = (image: Fetched) => {
+    const settle = (image: FetchedImage) => {
       const taken = typeof image === 'string' ? 0 : image.base64.length
       if (image === tooOld || taken > reserved) return drop(data)
       room.give(reserved - taken)

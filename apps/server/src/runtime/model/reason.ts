@@ -19,7 +19,7 @@ import { FencedError } from '../journal/errors.ts'
 import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.ts'
 import { openLive } from '../journal/live.ts'
 import { logOf } from '../journal/metrics.ts'
-import { type Action, newReason, type OpenReason } from '../log/state.ts'
+import { newReason, type OpenReason, type TurnAction } from '../log/state.ts'
 import {
   commitReserving,
   draftRefusal,
@@ -40,7 +40,7 @@ import { type ModelCallOutcome, type ModelRequest, recordResult } from './record
 import { agentMessage, emptyReply, type ModelReply, withOneCall } from './reply.ts'
 import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
 
-export type ReasonAction = Extract<Action, { kind: 'reason' }>
+export type ReasonAction = Extract<TurnAction, { kind: 'reason' }>
 
 /** A model call with its settings. */
 type ModelCallPlan = ModelRequest & {
@@ -50,7 +50,7 @@ type ModelCallPlan = ModelRequest & {
 }
 
 /** The model, its route and its key. */
-type Vendor = { route: ModelRoute; model: VendorModel; secret: string | undefined }
+type RoutedModel = { route: ModelRoute; model: VendorModel; secret: string | undefined }
 
 /**
  * Calls the model with retries and records the result.
@@ -142,7 +142,7 @@ async function askModel(turn: Turn, plan: ModelCallPlan): Promise<CompactedResul
 async function askShorter(
   turn: Turn,
   plan: ModelCallPlan,
-  { first, fitting }: { first: CompactedResult; fitting: Vendor & Fitting },
+  { first, fitting }: { first: CompactedResult; fitting: RoutedModel & Fitting },
 ): Promise<CompactedResult> {
   const tokensMax = Math.floor(tokensIn(turn) * secondShare)
   const { done: compaction } = await fit(turn, { ...fitting, tokensMax })
@@ -184,7 +184,7 @@ function keyless(turn: Turn, route: ModelRoute, error: unknown): CallResult {
   return unanswered(error.kind, error.message)
 }
 
-async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<Vendor> {
+async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<RoutedModel> {
   const { provider_id: id, provider_type: type, base_url: baseUrl, api_key: sealed } = route
   const connection = await connectionOf(node, { orgId: run.orgId, id, type, baseUrl, sealed })
   const model = await languageModel(type, connection, route.model_id)
@@ -208,7 +208,11 @@ const outputTokensMax = ({ context, output }: { context: number; output: number 
   Math.min(output, Math.floor(context / 2))
 
 /** Attempts of a call. Numbers continue after earlier attempts. */
-function attemptsOf(turn: Turn, plan: ModelCallPlan, vendor: Vendor & { before: number }): Attempt {
+function attemptsOf(
+  turn: Turn,
+  plan: ModelCallPlan,
+  vendor: RoutedModel & { before: number },
+): Attempt {
   const numbered = (attempt: number) => plan.open.attempt + vendor.before + attempt
   return {
     async begin(attempt) {
@@ -280,7 +284,7 @@ function draftRequest(
 async function stream(
   turn: Turn,
   plan: ModelCallPlan,
-  { route, model, secret, attempt }: Vendor & { attempt: number },
+  { route, model, secret, attempt }: RoutedModel & { attempt: number },
 ): Promise<ModelReply> {
   const { node, lease, run, signal } = turn
   // `reason.thinking.started` may follow it.
@@ -308,7 +312,7 @@ async function stream(
 async function optionsFor(
   turn: Turn,
   plan: ModelCallPlan,
-  { route, model, attempt }: Omit<Vendor, 'secret'> & { attempt: number },
+  { route, model, attempt }: Omit<RoutedModel, 'secret'> & { attempt: number },
 ): Promise<OutputOptions> {
   const { effort, profile } = plan
   const { agent, conversation, run, node, addedPrompt } = turn

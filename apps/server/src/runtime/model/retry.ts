@@ -14,7 +14,7 @@ import { emptyReply, type ModelReply } from './reply.ts'
 /** The result of a model call after all retries. */
 export type CallResult = {
   reply: ModelReply
-  failed: Failed | undefined
+  failed: FailedCall | undefined
   attempts: number
   waitedMs: number
   /** Error codes of the attempts before the last one. */
@@ -22,7 +22,7 @@ export type CallResult = {
 }
 
 /** A failure: its kind is public, `detail` is in `llm.generation` only. */
-export type Failed = { failure: Failure; detail: string }
+export type FailedCall = { failure: Failure; detail: string }
 
 const firstPauseMs = 500
 

@@ -3,7 +3,7 @@ import { ApiError } from '../../errors.ts'
 import { findImages, imagePieces } from '../../store/files/images.ts'
 import { throughOutages } from '../journal/append.ts'
 import type { Turn } from '../journal/attempt.ts'
-import { type Fetched, fetchOnce, noRoom } from './image-fetch.ts'
+import { type FetchedImage, fetchOnce, noRoom } from './image-fetch.ts'
 
 /** An uploaded image that a prompt refers to. */
 export type StoredImage = { id: string; hash: string; type: string; sizeBytes: number }
@@ -37,10 +37,10 @@ const roomPauseMs = 100
  * Contract: waits up to 60 s while other turns use the room; the result has the reason if there is
  * none.
  */
-export const readStored = (turn: Turn, image: StoredImage): Promise<Fetched> =>
+export const readStored = (turn: Turn, image: StoredImage): Promise<FetchedImage> =>
   fetchOnce(turn, image.id, () => read(turn, image))
 
-async function read(turn: Turn, { hash, type, sizeBytes }: StoredImage): Promise<Fetched> {
+async function read(turn: Turn, { hash, type, sizeBytes }: StoredImage): Promise<FetchedImage> {
   const { account } = turn.budget
   const length = base64LengthOf(sizeBytes)
   if (!(await takeRoom(turn, length))) return noRoom

@@ -8,7 +8,7 @@ import { FencedError, HandoverError } from '../journal/errors.ts'
 import { appendIfUnchanged, commit, draft, makeDraft, mayBegin, nowOf } from '../journal/journal.ts'
 import { logOf } from '../journal/metrics.ts'
 import { isOutside, type OpenAct, type OpenCall, type StepIds } from '../log/open-calls.ts'
-import { type Action, callsOf } from '../log/state.ts'
+import { callsOf, type TurnAction } from '../log/state.ts'
 import { createAsking, type RaisedQuestions } from './asking.ts'
 import { abandonedOutcome, interruptedOutcome, refusedOutcome, runTool, withEdit } from './call.ts'
 import { fileTarget, toolContext } from './context.ts'
@@ -17,7 +17,7 @@ import { openProgress } from './progress.ts'
 import { questionDraft, questionsOfCall } from './questions.ts'
 import { toolRefOf } from './tool-ref.ts'
 
-type ActAction = Extract<Action, { kind: 'act' }>
+type ActAction = Extract<TurnAction, { kind: 'act' }>
 
 /**
  * Runs the tools of a reply in parallel and ends the step, unless calls wait for a client or a

@@ -23,7 +23,7 @@ class WaitsForAnswerError extends Error {
   }
 }
 
-export type Asking = {
+export type AskingCall = {
   ask: ToolContext['ask']
   /** Settles when the tool asks questions without answers. */
   raised: Promise<[]>
@@ -37,7 +37,10 @@ export type Asking = {
  * Creates `ask` of one run of a tool. The first sets of questions get the stored answers, in order;
  * the next set ends the run.
  */
-export function createAsking({ answers }: Pick<OpenCall, 'answers'>, turn: AbortSignal): Asking {
+export function createAsking(
+  { answers }: Pick<OpenCall, 'answers'>,
+  turn: AbortSignal,
+): AskingCall {
   const { promise: raised, resolve: wake } = Promise.withResolvers<[]>()
   let open: RaisedQuestions | undefined
   const ending = new AbortController()

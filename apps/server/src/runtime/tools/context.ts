@@ -17,13 +17,13 @@ export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext
   return { orgId, sessionId, limits: fileLimits(turn.node.config), by }
 }
 
-type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress' | 'fetch' | 'ask'>
+type CallLimits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress' | 'fetch' | 'ask'>
 
 /** Builds the context that a tool receives besides its input. */
 export function toolContext(
   turn: Turn,
   open: OpenCall,
-  { target, ...limits }: Limits & { target: FileTarget },
+  { target, ...limits }: CallLimits & { target: FileTarget },
 ): ToolContext {
   const { node, run } = turn
   const { call } = open
