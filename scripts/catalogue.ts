@@ -14,7 +14,7 @@ import { Compile } from 'typebox/compile'
 import {
   type Catalogue,
   CatalogueModel,
-  type Vendor,
+  type CatalogueVendor,
   vendors,
 } from '../apps/server/src/providers/catalogue/form.ts'
 
@@ -49,8 +49,9 @@ const form = Compile(CatalogueModel)
  * A provider's models of a source: only those that return text, with the fields that the server
  * uses.
  */
-function modelsOf(source: unknown, vendor: Vendor): Models {
-  const listed = (source as Partial<Record<Vendor, { models?: unknown }>>)?.[vendor]?.models
+function modelsOf(source: unknown, vendor: CatalogueVendor): Models {
+  const listed = (source as Partial<Record<CatalogueVendor, { models?: unknown }>>)?.[vendor]
+    ?.models
   if (typeof listed !== 'object' || listed === null)
     throw new Error(`it has no models of ${vendor}`)
   const entries = Object.entries(listed)

@@ -12,7 +12,7 @@ const masterKeysMax = 8
 const masterKeyShape = /^[\w.-]{1,64}:[A-Za-z0-9+/]{43}=$/
 
 /** Version 1 is not bound to its place. */
-type Envelope = {
+type SealedEnvelope = {
   version: 1 | 2
   alg: string
   key_id: string
@@ -91,7 +91,7 @@ export function createSecrets(masterKeys: readonly string[]): Secrets {
     seal(text, place, destination) {
       const dek = randomBytes(32)
       const nonce = randomBytes(nonceBytes)
-      const envelope: Envelope = {
+      const envelope: SealedEnvelope = {
         version: 2,
         alg: 'AES-256-GCM',
         key_id: currentId,
@@ -140,7 +140,7 @@ const boundTo = (dek: Buffer, place: string, destination: string) =>
 
 function openWith(
   key: Buffer,
-  { dek_wrapped, nonce, ciphertext, key_id }: Envelope,
+  { dek_wrapped, nonce, ciphertext, key_id }: SealedEnvelope,
   place: string,
 ) {
   try {
@@ -158,15 +158,15 @@ function openWith(
 /** Returns the id of the master key that an envelope names; undefined for invalid envelopes. */
 export const envelopeKeyId = (envelope: string) => readJson(envelope)?.key_id
 
-function parse(text: string): Envelope {
+function parse(text: string): SealedEnvelope {
   const envelope = readJson(text)
   if (envelope && [1, 2].includes(envelope.version)) return envelope
   throw new SealedTextError('it is not an envelope that this version supports')
 }
 
-function readJson(text: string): Envelope | undefined {
+function readJson(text: string): SealedEnvelope | undefined {
   try {
-    return JSON.parse(text) as Envelope
+    return JSON.parse(text) as SealedEnvelope
   } catch {
     return undefined
   }

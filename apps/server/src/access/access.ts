@@ -6,7 +6,7 @@ import type { Database } from '../store/database.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { createIdentities } from './identity/identities.ts'
 import type { ReachIssuers } from './identity/key-sets.ts'
-import { createLimits, type Limits } from './limits.ts'
+import { createLimits, type RateLimits } from './limits.ts'
 import { createProcessKey, type ProcessKey } from './process-key.ts'
 import { createTokens, signingSecrets, type Tokens } from './tokens.ts'
 
@@ -15,7 +15,7 @@ export type Access = {
   /** Undefined without a signing secret, which only happens without authentication. */
   tokens: Tokens | undefined
   credentials: Credentials
-  limits: Limits
+  limits: RateLimits
   processKey: ProcessKey
   stop: () => Promise<void>
 }

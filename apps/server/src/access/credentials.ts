@@ -11,7 +11,7 @@ import { type ConnectionShares, unknownCallers } from '../store/connection-share
 import type { Db } from '../store/database.ts'
 import { agentKeyStart, readAgentKey, readRuntimeToken } from './agent-keys.ts'
 import type { Identities } from './identity/identities.ts'
-import { createOpenConnections, type Opened } from './open-connections.ts'
+import { createOpenConnections, type OpenConnection } from './open-connections.ts'
 import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
 import { readSessionToken } from './session-tokens.ts'
 import type { Tokens } from './tokens.ts'
@@ -29,7 +29,7 @@ export type SignedIn = Pick<Principal, 'id' | 'name' | 'loginId'> & { email: str
 /** The caller of a credential: a complete principal, or a user without a chosen organization. */
 export type Bearer = { principal: Principal } | { user: SignedIn }
 
-type Member = { orgId: string; userId: string }
+type MemberRef = { orgId: string; userId: string }
 
 type Entry = {
   subjects: string[]
@@ -59,7 +59,7 @@ export type Credentials = {
    * Calls `ended` once when the streams of a credential must close: the credential was revoked or
    * has expired, or its user is no longer a member. Returns a function that ends the watch.
    */
-  watch: (opened: Opened, ended: () => void) => () => void
+  watch: (opened: OpenConnection, ended: () => void) => () => void
   /** Drops all caches and checks all open connections: commits may be lost. */
   forget: () => void
   stop: () => Promise<void>
@@ -91,7 +91,7 @@ export function createCredentials(options: Options): Credentials {
   const printOf = createPrints()
   const read = createReader(options)
 
-  async function stillOpen({ credential, orgId, level, channel }: Opened): Promise<boolean> {
+  async function stillOpen({ credential, orgId, level, channel }: OpenConnection) {
     const fits = (now: Level) => level === undefined || level === now
     try {
       const bearer = await find(credential, direct)
@@ -129,7 +129,7 @@ export function createCredentials(options: Options): Credentials {
     return entry.bearer
   }
 
-  async function roleOf({ orgId, userId }: Member, dbOf: DbOf) {
+  async function roleOf({ orgId, userId }: MemberRef, dbOf: DbOf) {
     await refresh()
     const subject = subjectOf.member(orgId, userId)
     const found = roles.get(subject)

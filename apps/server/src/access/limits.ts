@@ -12,25 +12,25 @@ const bucketsMax = 50_000
 const evictedShare = 0.1
 
 /** A bucket as this node sees it: the balance of all nodes at the last exchange, refilled since. */
-export type Local = Bucket & { tokens: number; at: number; untold: number }
+export type CachedBucket = Bucket & { tokens: number; at: number; untold: number }
 
 /** The buckets of a caller, cached by that caller across requests. */
-export type LimitedCaller = { epoch: number; buckets: Local[] }
+export type LimitedCaller = { epoch: number; buckets: CachedBucket[] }
 
 /**
  * Rate limits on requests, shared by all nodes. Requests are counted in memory, without a
  * statement. Significant counts are written to the table within 50 ms, which returns the balance of
  * all nodes.
  */
-export type Limits = {
-  bucket: (bucket: Bucket) => Local
+export type RateLimits = {
+  bucket: (bucket: Bucket) => CachedBucket
   /** Returns the cached buckets while they are valid here, else those of `find`. */
-  kept: (before: LimitedCaller | undefined, find: () => Local[]) => LimitedCaller
+  kept: (before: LimitedCaller | undefined, find: () => CachedBucket[]) => LimitedCaller
   /**
    * Takes a token of each bucket.
    * Contract: if one is empty, takes none and throws 429 with the wait.
    */
-  take: (buckets: readonly Local[]) => void
+  take: (buckets: readonly CachedBucket[]) => void
   /** Takes a token in the table, exactly. Contract: throws 429 `too_many_attempts`. */
   attempt: (db: Db, bucket: Bucket) => Promise<void>
   /** Resets the counted attempts. */
@@ -39,7 +39,7 @@ export type Limits = {
 }
 
 /** Takes a token from each bucket. False, and takes none, when one is empty. */
-export function mayTake(limits: Limits, buckets: readonly Bucket[]): boolean {
+export function mayTake(limits: RateLimits, buckets: readonly Bucket[]): boolean {
   try {
     limits.take(buckets.map(limits.bucket))
     return true
@@ -51,15 +51,15 @@ export function mayTake(limits: Limits, buckets: readonly Bucket[]): boolean {
 
 type Options = { bucketsMax?: number }
 
-export function createLimits(db: Db, log: Log, options: Options = {}): Limits {
+export function createLimits(db: Db, log: Log, options: Options = {}): RateLimits {
   const most = options.bucketsMax ?? bucketsMax
-  const buckets = new Map<string, Local>()
-  const untold = new Set<Local>()
+  const buckets = new Map<string, CachedBucket>()
+  const untold = new Set<CachedBucket>()
   let timer: NodeJS.Timeout | undefined
   /** Increases when buckets are dropped. */
   let epoch = 0
 
-  function bucket(wanted: Bucket): Local {
+  function bucket(wanted: Bucket): CachedBucket {
     const found = buckets.get(wanted.subject)
     if (found) return found
     if (buckets.size >= most) evict(performance.now())
@@ -68,7 +68,7 @@ export function createLimits(db: Db, log: Log, options: Options = {}): Limits {
     return made
   }
 
-  function refill(bucket: Local, now: number) {
+  function refill(bucket: CachedBucket, now: number) {
     const { capacity, seconds, tokens, at } = bucket
     bucket.tokens = Math.min(capacity, tokens + ((now - at) * capacity) / (seconds * 1000))
     bucket.at = now
@@ -87,7 +87,7 @@ export function createLimits(db: Db, log: Log, options: Options = {}): Limits {
     for (const [subject] of oldest.slice(0, excess)) buckets.delete(subject)
   }
 
-  function spend(bucket: Local) {
+  function spend(bucket: CachedBucket) {
     bucket.tokens -= 1
     bucket.untold += 1
     if (bucket.untold < bucket.capacity * untoldShare) return

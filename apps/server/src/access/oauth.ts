@@ -102,7 +102,7 @@ function github(url: string | undefined): Issuer {
       const [person, addresses] = (await Promise.all([
         get(granted, '/user'),
         get(granted, '/user/emails?per_page=100'),
-      ])) as [Partial<Person>, Address[]]
+      ])) as [Partial<Person>, EmailAddress[]]
       const address = addresses.find(({ primary, verified }) => primary && verified)
       if (!address || !Number.isSafeInteger(person.id)) return undefined
       return outsider({
@@ -117,7 +117,7 @@ function github(url: string | undefined): Issuer {
 }
 
 type Person = { id: number; login: string; name: string | null; avatar_url: string }
-type Address = { email: string; primary: boolean; verified: boolean }
+type EmailAddress = { email: string; primary: boolean; verified: boolean }
 
 const [subjectMax, nameMax, urlMax] = [255, 255, 2048]
 const emailPattern = /^[^\s@<>\0]{1,64}@[a-z\d.-]{1,189}$/i
@@ -310,16 +310,16 @@ async function createSecret(secret: string): Promise<Secret> {
 const isOpenId = ({ scope }: Issuer) => scope.startsWith('openid ')
 
 /** The fields of an error, of the client or the network, whose values have a fixed meaning. */
-type Failure = { code?: unknown; error?: unknown; status?: unknown; cause?: unknown }
+type OAuthFailure = { code?: unknown; error?: unknown; status?: unknown; cause?: unknown }
 
-const isOtherName = ({ code }: Failure) => code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED'
+const isOtherName = ({ code }: OAuthFailure) => code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED'
 
 /** True when the issuer rejected this client's credentials. */
-const isStranger = ({ error, status }: Failure) =>
+const isStranger = ({ error, status }: OAuthFailure) =>
   status === 401 || (status !== undefined && error === 'invalid_client')
 
 /** True when the request may be valid, but the issuer did not answer. */
-function isAway(failure: Failure): boolean {
+function isAway(failure: OAuthFailure): boolean {
   const { code, status, cause } = failure
   if (failure instanceof TypeError && cause instanceof Error) return true
   const answered = cause instanceof Response ? cause.status : status
@@ -330,7 +330,7 @@ function isAway(failure: Failure): boolean {
  * Returns the cause of a failure for the log.
  * Contract: short words and numbers, no third-party text.
  */
-function reasonOf({ code, error, status, cause }: Failure): string {
+function reasonOf({ code, error, status, cause }: OAuthFailure): string {
   const below = cause instanceof Response ? [cause.status] : reasonsBelow(cause ?? {})
   const words = [code, error, status, ...below].map((word) => String(word ?? ''))
   return [...new Set(words.filter((word) => /^[\w.-]{1,64}$/.test(word)))].join(' ') || 'unknown'
@@ -342,7 +342,7 @@ function reasonOf({ code, error, status, cause }: Failure): string {
  */
 function reasonsBelow(cause: unknown): unknown[] {
   if (Array.isArray(cause)) return cause.map(({ parameters }) => parameters?.error)
-  const { code, cause: deeper } = cause as Failure
-  const { body } = (deeper ?? {}) as { body?: Failure }
+  const { code, cause: deeper } = cause as OAuthFailure
+  const { body } = (deeper ?? {}) as { body?: OAuthFailure }
   return [code, body?.error]
 }

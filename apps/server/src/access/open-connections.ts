@@ -6,7 +6,7 @@ const lookMs = 400
 const expiryMs = 2_000
 
 /** A connection that depends on a credential: a stream in an organization. */
-export type Opened = {
+export type OpenConnection = {
   credential: string
   orgId: string
   /** Set when the connection requires exactly this level. */
@@ -15,12 +15,12 @@ export type Opened = {
   channel?: Pick<OpenChannel, 'updatedAt'> | undefined
 }
 
-type Watch = Opened & { ended: () => void }
+type Watch = OpenConnection & { ended: () => void }
 type Means = {
   log: Log
   /** Reads the changes, and calls `look` if there are any. */
   refresh: () => Promise<void>
-  stillOpen: (opened: Opened) => Promise<boolean>
+  stillOpen: (opened: OpenConnection) => Promise<boolean>
 }
 
 /**
@@ -76,7 +76,7 @@ export function createOpenConnections({ log, refresh, stillOpen }: Means) {
 
   return {
     look,
-    add(opened: Opened, ended: () => void): () => void {
+    add(opened: OpenConnection, ended: () => void): () => void {
       const watch = { ...opened, ended }
       watches.add(watch)
       timer ??= setInterval(tick, lookMs)

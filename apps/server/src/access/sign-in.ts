@@ -27,7 +27,7 @@ import type { ConnectionShares } from '../store/connection-shares.ts'
 import type { Db, TransactingDb } from '../store/database.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
 import { networkOf } from './address.ts'
-import { type Limits, mayTake } from './limits.ts'
+import { mayTake, type RateLimits } from './limits.ts'
 import type { Outsider } from './oauth.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 import { secretHash, type Tokens } from './tokens.ts'
@@ -43,7 +43,7 @@ export type SignIn = {
   /** The connections of the users of signed tokens. */
   shares: ConnectionShares
   tokens: Tokens
-  limits: Limits
+  limits: RateLimits
   /** Called with a new member once the membership is committed. */
   joined: (orgId: string, userId: string) => void
 }

@@ -6,7 +6,7 @@ import { changedTools, type ListedTool } from '../store/models/mcp-tools.ts'
 import { asksForApproval, wantedNames } from './approval.ts'
 import { type Capability, defineCapability, type Tool } from './capability.ts'
 import type { Mcp, RemoteTool } from './mcp/mcp.ts'
-import { areAmbiguous, type Named, namesFor } from './mcp/names.ts'
+import { areAmbiguous, namesFor, type ToolNaming } from './mcp/names.ts'
 import { refOf, serverIdOf } from './mcp/ref.ts'
 import {
   type SecretArgument,
@@ -123,7 +123,7 @@ function ownNames(capabilities: readonly Capability[]): string[] {
 }
 
 type Naming = {
-  names: Map<string, Named>
+  names: Map<string, ToolNaming>
   /** Another server whose tools could have the same names, where approval depends on them. */
   twin: McpServerRow | undefined
   mcp: Mcp
@@ -177,7 +177,7 @@ const ambiguityOf = ({ name }: McpServerRow, twin: McpServerRow | undefined) =>
       ]
     : []
 
-function warningsOf(server: McpServerRow, names: Map<string, Named>): string[] {
+function warningsOf(server: McpServerRow, names: Map<string, ToolNaming>): string[] {
   const { name, tools, tools_error } = server
   const changed = changedTools(server)
   const moved = [...names.values()].filter((named) => named.moved)
@@ -203,7 +203,7 @@ const wanted =
 
 type Of = { server: McpServerRow; config: Config; mcp: Mcp; changed: ReadonlySet<string> }
 
-function toolOf(tool: ListedTool, names: Map<string, Named>, of: Of): Tool {
+function toolOf(tool: ListedTool, names: Map<string, ToolNaming>, of: Of): Tool {
   const { server, config, mcp, changed } = of
   const { secret_headers: headers = [], secret_arguments: all = [] } = config
   const remote: RemoteTool = {

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { defineCapability, defineTool } from './capability.ts'
 import { fetchPage } from './web-fetch/fetch-page.ts'
-import { type Settings, settingsOf, WebFetchConfig } from './web-fetch/settings.ts'
+import { settingsOf, WebFetchConfig, type WebFetchSettings } from './web-fetch/settings.ts'
 
 const input = Type.Object(
   {
@@ -71,7 +71,7 @@ const forms = {
   text: 'HTML is converted to plain text',
 }
 
-function describe(settings: Settings): string {
+function describe(settings: WebFetchSettings): string {
   const { allowed_domains, content_length_max, default_format, secret_headers = [] } = settings
   const hosts = allowed_domains ? ` Only from ${allowed_domains.join(', ')}.` : ''
   const origins = [...new Set(secret_headers.map(({ origin }) => origin))]

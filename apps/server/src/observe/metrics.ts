@@ -11,12 +11,12 @@ import type { TurnCounts } from '../store/sessions/turn-counts.ts'
 import { createTally } from './tally.ts'
 
 /** Values that a node reads from the database when its metrics are requested. */
-export type Counted = { turns: TurnCounts; hooks: HookDelay[] }
+export type DatabaseCounts = { turns: TurnCounts; hooks: HookDelay[] }
 
 /** Values that a node reads when its metrics are requested. */
-export type Reading = {
+export type NodeReading = {
   /** Undefined while the database does not answer: then only these metrics are omitted. */
-  counted: Counted | undefined
+  counted: DatabaseCounts | undefined
   /** Turns running and streams open on this node. */
   running: number
   streams: number
@@ -96,7 +96,7 @@ export function createMetrics() {
 
     contentType: registry.contentType,
     /** Returns all metrics as text. Collection of process metrics starts with the first request. */
-    text(reading: Reading): Promise<string> {
+    text(reading: NodeReading): Promise<string> {
       if (!collecting) collectDefaultMetrics({ register: registry })
       collecting = true
       show(reading)
@@ -119,7 +119,7 @@ function boundedLabel(max: number): (value: string) => string {
 }
 
 /** Creates the gauges that are set at every reading. */
-function addGauges(registers: Registry[]): (reading: Reading) => void {
+function addGauges(registers: Registry[]): (reading: NodeReading) => void {
   const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
     new Gauge({ name: `outlast_${name}`, help, labelNames, registers })
   const own = gauge('turns_running', 'Turns running on this node.')

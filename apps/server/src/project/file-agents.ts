@@ -22,8 +22,8 @@ import {
 import { defaultOrganization as orgId } from '../store/models/seeds.ts'
 import { ProjectError, type ProjectProblem, problemsIn } from './problems.ts'
 
-type Action = 'create_agent' | 'put_agent' | 'delete_agent'
-type AgentEffect = { action: Action; id: string; file: string | undefined }
+type AgentAction = 'create_agent' | 'put_agent' | 'delete_agent'
+type AgentEffect = { action: AgentAction; id: string; file: string | undefined }
 
 const lockPauseMs = 50
 /** Longer than any node takes, also on a loaded machine. */

@@ -9,7 +9,7 @@ const deploymentsVersion = '2024-10-21'
 /** Last API version with a list of deployments that an API key may read. */
 const listVersion = '2023-03-15-preview'
 
-type Address = {
+type AzureAddress = {
   base: string
   /** Chat Completions instead of Responses. */
   chat: boolean
@@ -21,7 +21,7 @@ type Address = {
  * Parses the URL of a resource. Accepts `https://NAME.openai.azure.com`, the same with `/openai` or
  * `/openai/v1`, an endpoint URL, or `…/openai/deployments/NAME/chat/completions?api-version=…`.
  */
-function azureAddress(baseUrl: string): Address {
+function azureAddress(baseUrl: string): AzureAddress {
   const { origin, pathname, searchParams } = new URL(baseUrl.trim())
   const path = pathname.replace(/\/+$/, '')
   const resource = /^(.*\/openai)\/deployments(\/|$)/i.exec(path)?.[1]

@@ -1,16 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { type ModelCost, type ModelProfile, modalities, type ProviderType } from '@outlast/contract'
 import { effortsOf } from './catalogue/efforts.ts'
-import { type Catalogue, type CatalogueModel, type Vendor, vendors } from './catalogue/form.ts'
+import {
+  type Catalogue,
+  type CatalogueModel,
+  type CatalogueVendor,
+  vendors,
+} from './catalogue/form.ts'
 
 /** Profiles by vendor and the vendor's model name. */
-type Profiles = Record<Vendor, Map<string, ModelProfile>>
+type Profiles = Record<CatalogueVendor, Map<string, ModelProfile>>
 
 const file = new URL('../../catalogue/models.json', import.meta.url)
 let bundled: Profiles | undefined
 
 /** Vendors of models by type of provider. */
-const vendorsOf: Record<ProviderType, readonly Vendor[]> = {
+const vendorsOf: Record<ProviderType, readonly CatalogueVendor[]> = {
   openai: ['openai'],
   azure_openai: ['openai'],
   anthropic: ['anthropic'],
@@ -63,7 +68,7 @@ const isVersion = /^-\d{1,2}(\D|$)/
 const dated = /-(\d{8}|\d{4}-\d{2}-\d{2})$/
 
 export function profilesOf({ providers }: Catalogue): Profiles {
-  const profilesOfVendor = (vendor: Vendor) => {
+  const profilesOfVendor = (vendor: CatalogueVendor) => {
     const { models } = providers[vendor]
     const own = Object.entries(models).map(([id, model]) => [id, profileFrom(model)] as const)
     const undated = own.map(([id, profile]) => [id.replace(dated, ''), profile] as const)

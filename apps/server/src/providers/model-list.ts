@@ -105,7 +105,7 @@ function because(error: unknown): string {
 }
 
 /** A failure with an HTTP status. */
-class Refusal extends KnownFailure {
+class VendorRefusal extends KnownFailure {
   readonly statusCode: number
 
   constructor(kind: KnownFailure['kind'], message: string, statusCode: number) {
@@ -119,7 +119,7 @@ async function refusal(response: Response): Promise<KnownFailure> {
   const responseBody = await beginningOf(response)
   if (status === 404 || status === 405) {
     const hint = 'There is no list of models at this address. Does the base_url lack a /v1?'
-    return new Refusal('bad_response', `${hint} (${status})`, status)
+    return new VendorRefusal('bad_response', `${hint} (${status})`, status)
   }
   if (status < 400) return nonsense(`The server redirects the request. (${status})`)
   const said = new APICallError({
@@ -130,7 +130,7 @@ async function refusal(response: Response): Promise<KnownFailure> {
     responseBody,
   })
   const { kind, sentence } = failureOf(said)
-  return new Refusal(kind, `${sentence} (${status})`, status)
+  return new VendorRefusal(kind, `${sentence} (${status})`, status)
 }
 
 async function beginningOf(response: Response): Promise<string> {

@@ -1,9 +1,9 @@
 import { Resolver } from 'node:dns/promises'
 
-export type Address = { address: string; family: number }
+export type ResolvedAddress = { address: string; family: number }
 
 /** Finds the addresses of a name. Contract: rejects with `ENOTFOUND` or `EAI_AGAIN`. */
-export type NameLookup = (host: string) => Promise<Address[]>
+export type NameLookup = (host: string) => Promise<ResolvedAddress[]>
 
 /** Time for the first request to a name server in ms, and the number of requests. */
 const limits = { timeout: 2_000, tries: 2 }
@@ -14,7 +14,7 @@ const limits = { timeout: 2_000, tries: 2 }
  * would: it blocks one of the two threads that all lookups of this process share.
  */
 export function createNameLookup(servers?: readonly string[]): NameLookup {
-  const running = new Map<string, Promise<Address[]>>()
+  const running = new Map<string, Promise<ResolvedAddress[]>>()
   return (host) => {
     const found = running.get(host) ?? resolve(host, servers).finally(() => running.delete(host))
     running.set(host, found)
@@ -22,7 +22,10 @@ export function createNameLookup(servers?: readonly string[]): NameLookup {
   }
 }
 
-async function resolve(host: string, servers: readonly string[] | undefined): Promise<Address[]> {
+async function resolve(
+  host: string,
+  servers: readonly string[] | undefined,
+): Promise<ResolvedAddress[]> {
   // A new one reads the name servers of the system, which a change of the network replaces.
   const resolver = new Resolver(limits)
   if (servers) resolver.setServers(servers)

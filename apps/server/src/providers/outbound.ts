@@ -4,16 +4,16 @@ import type { NetworkAccess } from '@outlast/contract'
 import type { Dispatcher } from 'undici'
 import type { PrivateHost, Purpose } from '../config/private-hosts.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
-import { type Address, createNameLookup, type NameLookup } from './name-lookup.ts'
+import { createNameLookup, type NameLookup, type ResolvedAddress } from './name-lookup.ts'
 import { accessRefusal, permits } from './network-access.ts'
 import { isOwnService, type OwnService } from './own-services.ts'
 import { isPrivateAddress, isPrivateHost, plainHostname } from './private-address.ts'
 
 /** The organization and purpose of a fetch, and the network access of its agent and session. */
-export type Caller = { orgId: string; purpose: Purpose; access?: readonly NetworkAccess[] }
+export type OutboundCaller = { orgId: string; purpose: Purpose; access?: readonly NetworkAccess[] }
 
 /** The entries of PRIVATE_HOSTS_ALLOWED that apply to a caller. */
-const allowedFor = (all: readonly PrivateHost[], { orgId, purpose }: Caller) =>
+const allowedFor = (all: readonly PrivateHost[], { orgId, purpose }: OutboundCaller) =>
   all.filter(
     (entry) =>
       (entry.purpose === undefined || entry.purpose === purpose) &&
@@ -29,12 +29,12 @@ const opens = (entries: readonly PrivateHost[], host: string, port: number) =>
   entries.some((entry) => entry.host === host && (entry.port ?? port) === port)
 
 /** True for a URL that a caller may not use, as far as this is known without a lookup. */
-export function isRefused(all: readonly PrivateHost[], caller: Caller, url: URL): boolean {
+export function isRefused(all: readonly PrivateHost[], caller: OutboundCaller, url: URL): boolean {
   const host = plainHostname(url.hostname)
   return isPrivateHost(host) && !opens(allowedFor(all, caller), host, portOf(url))
 }
 
-type LookupCallback = (error: Error | null, addresses?: Address[]) => void
+type LookupCallback = (error: Error | null, addresses?: ResolvedAddress[]) => void
 
 /** Error code of a connection to a private address. */
 export const privateHostCode = 'ERR_PRIVATE_HOST'
@@ -56,7 +56,7 @@ export type Outbound = {
    * Contract: redirects, DNS names and repeated lookups reach nothing else, and never this server's
    * own services.
    */
-  reach: (caller: Caller) => typeof fetch
+  reach: (caller: OutboundCaller) => typeof fetch
   /** Adds a service that no address may reach. */
   protect: (service: OwnService) => void
 }

@@ -22,7 +22,7 @@ const form = /^(appchan_[0-9a-f]{32})\n([\x21-\x7e]+)$/
 export const identityCredential = (channelId: string, token: string) => `${channelId}\n${token}`
 
 /** The user of an identity provider. Users of two realms are different people. */
-type Identity = { realm: string; subject: string; expiresAt: number }
+type RealmUser = { realm: string; subject: string; expiresAt: number }
 
 type Options = { reach: ReachIssuers; secrets: Secrets | undefined; log: Log }
 
@@ -62,7 +62,7 @@ export function createIdentities(options: Options) {
   }
 
   /** A token of an issuer that the channel trusts is sent to no other provider. */
-  async function identify(channel: OpenChannel, token: string): Promise<Identity | undefined> {
+  async function identify(channel: OpenChannel, token: string): Promise<RealmUser | undefined> {
     if (token.length > tokenLengthMax) return undefined
     const issuer = await claimedIssuer(token)
     const isSigned = channel.settings.auth_methods.some((one) => issuerOf(one) === issuer)
@@ -94,14 +94,14 @@ export function createIdentities(options: Options) {
 /** A realm is named by the settings of the channel, never by what a provider answers. */
 function inRealm(
   name: string,
-  { subject, expiresAt }: Omit<Identity, 'realm'>,
+  { subject, expiresAt }: Omit<RealmUser, 'realm'>,
   trusted: number,
-): Identity {
+): RealmUser {
   const realm = `idp_${hash('sha256', name).slice(0, 32)}`
   return { realm, subject, expiresAt: Math.min(expiresAt, Date.now() + trusted) }
 }
 
-function principalOf(channel: OpenChannel, { realm, subject }: Identity) {
+function principalOf(channel: OpenChannel, { realm, subject }: RealmUser) {
   return {
     kind: 'channel',
     id: realm,

@@ -17,7 +17,7 @@ const refusedMax = 10_000
 /** Calls of one endpoint at once. */
 const callsMax = 20
 
-type Provider = Required<
+type IntrospectionProvider = Required<
   Pick<NonNullable<ChannelAuthMethod['provider']>, 'introspection_url' | 'client_id'>
 >
 
@@ -39,7 +39,7 @@ export function createIntrospection({ reach, secrets, log }: Options): Introspec
   const running = new Map<string, Map<string, Promise<JsonObject>>>()
 
   /** Equal tokens that arrive at once are one call. */
-  function claimsOf(channel: OpenChannel, provider: Provider, token: string) {
+  function claimsOf(channel: OpenChannel, provider: IntrospectionProvider, token: string) {
     const endpoint = `${channel.orgId} ${provider.introspection_url}`
     const calls = running.get(endpoint) ?? new Map<string, Promise<JsonObject>>()
     running.set(endpoint, calls)
@@ -55,7 +55,7 @@ export function createIntrospection({ reach, secrets, log }: Options): Introspec
     return call
   }
 
-  async function request(channel: OpenChannel, provider: Provider, token: string) {
+  async function request(channel: OpenChannel, provider: IntrospectionProvider, token: string) {
     const { introspection_url: url, client_id } = provider
     const body = new URLSearchParams({ token, token_type_hint: 'access_token' })
     try {
@@ -72,7 +72,7 @@ export function createIntrospection({ reach, secrets, log }: Options): Introspec
     }
   }
 
-  function secretOf({ orgId, id, clientSecret }: OpenChannel, provider: Provider) {
+  function secretOf({ orgId, id, clientSecret }: OpenChannel, provider: IntrospectionProvider) {
     if (clientSecret === null) return undefined
     if (!secrets) throw new SealedTextError('there is no master key')
     return secrets.open(
@@ -89,7 +89,7 @@ export function createIntrospection({ reach, secrets, log }: Options): Introspec
 
   return {
     async check(token, { channel, method }) {
-      const provider = method.provider as Provider
+      const provider = method.provider as IntrospectionProvider
       const print = hash('sha256', `${channel.id} ${channel.updatedAt} ${token}`, 'base64')
       if ((refused.get(print) ?? 0) > Date.now()) return undefined
       const claims = await claimsOf(channel, provider, token)

@@ -18,10 +18,10 @@ export type KeySource = { orgId: string; issuer: string; jwksUrl: string | undef
 /** Returns a fetch that reaches the addresses that are open to an organization. */
 export type ReachIssuers = (orgId: string) => typeof fetch
 
-type Local = ReturnType<Jose['createLocalJWKSet']>
+type LocalKeySet = ReturnType<Jose['createLocalJWKSet']>
 
 /** Finds the key of a token, by the header of the token. */
-export type KeyFinder = (...token: Parameters<Local>) => ReturnType<Local>
+export type KeyFinder = (...token: Parameters<LocalKeySet>) => ReturnType<LocalKeySet>
 
 type KeySet = {
   find?: KeyFinder

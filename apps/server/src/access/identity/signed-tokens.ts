@@ -37,13 +37,13 @@ export async function claimedIssuer(token: string): Promise<string | undefined> 
   }
 }
 
-type Verification = { method: ChannelAuthMethod; issuer: string; keyOf: KeyFinder }
+type TokenVerification = { method: ChannelAuthMethod; issuer: string; keyOf: KeyFinder }
 
 /**
  * Verifies a token of an issuer. Undefined for a token that is not accepted.
  * Contract: throws 503 while the keys of the issuer cannot be read.
  */
-export async function verifySigned(token: string, { method, issuer, keyOf }: Verification) {
+export async function verifySigned(token: string, { method, issuer, keyOf }: TokenVerification) {
   const payload = await payloadOf(token, namesOf(issuer), keyOf)
   const subject = payload && tokenSubject(payload)
   if (!payload || subject === undefined || !meets(payload, method.requirements)) return undefined

@@ -24,7 +24,7 @@ export type FilledCall = {
   redact: Redact
 }
 
-type Call = { tool: string; url: string; input: Record<string, unknown> }
+type RemoteCall = { tool: string; url: string; input: Record<string, unknown> }
 
 /**
  * Fills in the secrets of a call that begins now.
@@ -32,7 +32,7 @@ type Call = { tool: string; url: string; input: Record<string, unknown> }
  * without secrets in the config.
  */
 export async function fillSecrets(
-  { tool, url, input }: Call,
+  { tool, url, input }: RemoteCall,
   { headers, arguments: all }: McpSecrets,
   context: Pick<ToolContext, 'storage'>,
 ): Promise<FilledCall> {

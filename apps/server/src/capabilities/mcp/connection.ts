@@ -156,13 +156,13 @@ function connectionOver(session: Session): McpConnection {
 }
 
 type Question = { method: string; params: Record<string, unknown> }
-type Asking = Omit<McpCallOptions, 'onProgress'> & Partial<McpCallOptions>
+type McpRequestOptions = Omit<McpCallOptions, 'onProgress'> & Partial<McpCallOptions>
 
 /** Sends a request, and closes its stream at the end in every case. */
 async function ask(
   { client, attach, redact, about }: Session,
   question: Question,
-  { signal: outside, silenceMs, onProgress }: Asking,
+  { signal: outside, silenceMs, onProgress }: McpRequestOptions,
 ): Promise<Record<string, unknown>> {
   const ending = new AbortController()
   const signal = AbortSignal.any([outside, ending.signal])

@@ -6,14 +6,14 @@ import type { McpConnection } from './connection.ts'
 import { McpFailure, mcpFailureSentence, quoted, rejection } from './failure.ts'
 import { readToolList } from './tool-list.ts'
 
-export type Listed = { list: ToolList; about: McpConnection['about'] }
+export type ListedTools = { list: ToolList; about: McpConnection['about'] }
 
 export type Listings = {
   /**
    * Lists a server's tools and caches them. Contract: throws errors that `mcpFailureSentence`
    * describes.
    */
-  list: (server: McpServerReach) => Promise<Listed>
+  list: (server: McpServerReach) => Promise<ListedTools>
   /** Lists again soon, for a server that announces a changed list. */
   listLater: (server: McpServerReach) => void
   /** Servers with tools fresh enough for a turn: one without any is queried, with a short wait. */
@@ -46,12 +46,12 @@ export const reachName = ({
 
 /** Creates the lists of MCP tools, which are stored in the database for all nodes. */
 export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOptions): Listings {
-  const underWay = new Map<string, Promise<Listed>>()
+  const underWay = new Map<string, Promise<ListedTools>>()
   const changed = new Map<string, NodeJS.Timeout>()
   /** End of the time without waiting for a server, by the clock of this process. */
   const silent = new Map<string, number>()
 
-  async function listOnce(server: McpServerReach): Promise<Listed> {
+  async function listOnce(server: McpServerReach): Promise<ListedTools> {
     const late = AbortSignal.timeout(listMs)
     try {
       const listed = await listBy(server, AbortSignal.any([late, stopping]), open)
@@ -74,7 +74,7 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
   }
 
   /** Makes one request per server at a time, shared by all callers. */
-  function list(server: McpServerReach): Promise<Listed> {
+  function list(server: McpServerReach): Promise<ListedTools> {
     const name = reachName(server)
     const known = underWay.get(name)
     if (known) return known
@@ -137,7 +137,7 @@ async function listBy(
   server: McpServerReach,
   signal: AbortSignal,
   open: ListingOptions['open'],
-): Promise<Listed> {
+): Promise<ListedTools> {
   const connection = await open(server, signal)
   try {
     return { list: await readToolList(connection, signal), about: connection.about }

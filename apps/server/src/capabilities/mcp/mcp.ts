@@ -159,14 +159,14 @@ async function reachOf(db: Db, { orgId, serverId, server: name }: RemoteTool) {
   return server
 }
 
-type Asking<T> = {
+type HeldRequestOptions<T> = {
   key: string
   open: () => Promise<McpConnection>
   work: (connection: McpConnection) => Promise<T>
 }
 
 /** Sends a request in the held session; once more in a new one if the server has dropped it. */
-async function ask<T>(pool: Pool, asking: Asking<T>, isSecond = false): Promise<T> {
+async function ask<T>(pool: Pool, asking: HeldRequestOptions<T>, isSecond = false): Promise<T> {
   const lost = Symbol('lost')
   const answer = await pool.use(asking.key, asking.open, async (connection, drop) => {
     try {

@@ -11,7 +11,7 @@ const suffixed = (name: string, marked: string) =>
   `${name.slice(0, lengthMax - suffixDigits - 1)}_${textHash(marked).slice(0, suffixDigits)}`
 
 /** A tool's name for models. `moved`: its usual name was taken. */
-export type Named = { name: string; moved: boolean }
+export type ToolNaming = { name: string; moved: boolean }
 
 const prefixOf = (server: string) => `mcp_${plainName(server)}__`
 
@@ -31,8 +31,8 @@ export function namesFor(
   { id, name: server, tools }: Pick<McpServerRow, 'id' | 'name' | 'tools'>,
   taken: Set<string>,
   foreign: ReadonlySet<string> = new Set(),
-): Map<string, Named> {
-  const names = new Map<string, Named>()
+): Map<string, ToolNaming> {
+  const names = new Map<string, ToolNaming>()
   for (const { name: tool } of tools?.tools ?? []) {
     const whole = prefixOf(server) + plainName(tool)
     const wanted = whole.length <= lengthMax ? whole : suffixed(whole, tool)

@@ -1,8 +1,8 @@
 import path from 'node:path'
 import type { SessionEntry } from './messages.ts'
 
-type Common = { id: number; mode: number; mtime: Date; origin: SessionEntry | undefined }
-export type FileNode = Common & {
+type NodeBase = { id: number; mode: number; mtime: Date; origin: SessionEntry | undefined }
+export type FileNode = NodeBase & {
   kind: 'file'
   /** Undefined: the session's content of `origin`. May have more capacity than `size` bytes. */
   bytes: Uint8Array | undefined
@@ -10,7 +10,7 @@ export type FileNode = Common & {
   /** Bytes that count towards the limit of a command. */
   weight: number
 }
-export type DirectoryNode = Common & { kind: 'directory'; children: Map<string, TreeNode> }
+export type DirectoryNode = NodeBase & { kind: 'directory'; children: Map<string, TreeNode> }
 export type TreeNode = FileNode | DirectoryNode
 
 /**

@@ -5,7 +5,7 @@ import { plainText } from './plain-text.ts'
 import type { PageFormat } from './settings.ts'
 
 /** A body with the wanted conversion. */
-export type Page = {
+export type SourcePage = {
   bytes: Uint8Array
   /** The URL of the page, for relative links. */
   url: string
@@ -24,7 +24,7 @@ export type Converted =
   | { isBinary: false; format: PageFormat; content: string; length: number; refused?: PageFormat }
 
 /** Converts a body to text. Contract: may be slow and use much memory: run it in a worker. */
-export function convert({ lengthMax, ...page }: Page): Converted {
+export function convert({ lengthMax, ...page }: SourcePage): Converted {
   if (looksBinary(page.bytes) && !isUtf16(page)) return { isBinary: true }
   const { content, ...rest } = write(decode(page), page)
   return { isBinary: false, content: cut(content, lengthMax), length: content.length, ...rest }
@@ -32,7 +32,7 @@ export function convert({ lengthMax, ...page }: Page): Converted {
 
 type Written = { format: PageFormat; content: string; refused?: PageFormat }
 
-function write(text: string, { contentType, format, url }: Omit<Page, 'lengthMax'>): Written {
+function write(text: string, { contentType, format, url }: Omit<SourcePage, 'lengthMax'>): Written {
   const kind = kindOf(contentType)
   const isHtml = kind === 'html' || (kind === 'unknown' && looksLikeHtml(text))
   if (!isHtml || format === 'raw') return { format: 'raw', content: text }

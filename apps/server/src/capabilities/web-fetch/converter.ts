@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { createShares } from '../../shares.ts'
 import { ToolError } from '../capability.ts'
-import type { Converted, Page } from './convert.ts'
+import type { Converted, SourcePage } from './convert.ts'
 
 /** Divides conversions of the node: an organization leaves a thread to others, which take turns. */
 const workersMax = 4
@@ -30,7 +30,7 @@ export type Conversion = {
  * Contract: transfers `page.bytes`, which is unusable afterwards; throws ToolError when a page
  * exceeds the limits, and the reason of `signal`.
  */
-export function convertInThread(page: Page, conversion: Conversion): Promise<Converted> {
+export function convertInThread(page: SourcePage, conversion: Conversion): Promise<Converted> {
   const { orgId, signal } = conversion
   return shares.run(orgId, () => convertNow(page, conversion), signal)
 }
@@ -55,7 +55,10 @@ function limitProcessorTime(worker: Worker, ms: number) {
   return { signal: limit.signal, stop: () => clearInterval(timer) }
 }
 
-async function convertNow(page: Page, { signal, processorMsMax }: Conversion): Promise<Converted> {
+async function convertNow(
+  page: SourcePage,
+  { signal, processorMsMax }: Conversion,
+): Promise<Converted> {
   busy += 1
   const worker = wake() ?? start()
   const processor = limitProcessorTime(worker, processorMsMax)

@@ -6,7 +6,7 @@ import type { Converted } from './convert.ts'
 import { convertInThread, tookTooLong, warmUp } from './converter.ts'
 import { essenceOf, kindOf } from './media-type.ts'
 import { type RequestSecrets, request } from './request.ts'
-import type { PageFormat, Settings } from './settings.ts'
+import type { PageFormat, WebFetchSettings } from './settings.ts'
 
 type Input = { url: string; method?: 'GET' | 'HEAD'; as_markdown?: boolean; as_text?: boolean }
 type Context = Pick<ToolContext, 'fetch' | 'orgId' | 'signal' | 'storage'>
@@ -15,7 +15,7 @@ type Context = Pick<ToolContext, 'fetch' | 'orgId' | 'signal' | 'storage'>
 const processorMsMax = 10_000
 
 /** Runs one call of `web_fetch`, from the URL to the result for the model. */
-export async function fetchPage(input: Input, settings: Settings, context: Context) {
+export async function fetchPage(input: Input, settings: WebFetchSettings, context: Context) {
   const { fetch, orgId, signal } = context
   const { method = 'GET' } = input
   const secrets = secretsOf(settings.secret_headers ?? [], context)
@@ -127,7 +127,7 @@ function formatOf({ as_markdown, as_text }: Input, otherwise: PageFormat): PageF
   return isRefused[otherwise] ? 'raw' : otherwise
 }
 
-type Fetched = {
+type FetchedPage = {
   facts: Facts
   body: Body & { read: number }
   response: Response
@@ -136,13 +136,13 @@ type Fetched = {
 }
 type Wanted = {
   format: PageFormat
-  settings: Settings
+  settings: WebFetchSettings
   clock: Clock
   orgId: string
   signal: AbortSignal
 }
 
-async function present({ facts, body, response, url, redact }: Fetched, wanted: Wanted) {
+async function present({ facts, body, response, url, redact }: FetchedPage, wanted: Wanted) {
   const unread = unreadFactsOf(response, url, redact)
   const { read } = body
   const size = body.ending === 'whole' ? read : unread.size
@@ -164,7 +164,7 @@ async function present({ facts, body, response, url, redact }: Fetched, wanted: 
   return { ...facts, size, format, content, truncated, ...(notice && { notice }) }
 }
 
-type Page = Pick<Fetched, 'facts' | 'body' | 'url'>
+type Page = Pick<FetchedPage, 'facts' | 'body' | 'url'>
 
 async function convertBody({ facts, body, url }: Page, wanted: Wanted): Promise<Converted> {
   const late = AbortSignal.timeout(wanted.clock.leftMs())

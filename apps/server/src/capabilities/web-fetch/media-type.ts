@@ -1,5 +1,5 @@
 /** Classes of content by the server's content type. */
-export type Kind = 'html' | 'text' | 'binary' | 'unknown'
+export type MediaKind = 'html' | 'text' | 'binary' | 'unknown'
 
 const textTypes =
   /^(text\/.*|.*\+(json|xml|yaml)|application\/(json|json5|ld-json|xml|xml-dtd|(x-)?javascript|ecmascript|typescript|x-www-form-urlencoded|(x-)?yaml|toml|sql|graphql|x-ndjson|jsonl|jsonlines|x-sh|x-httpd-php|x-tex|x-subrip|mbox))$/
@@ -10,7 +10,7 @@ const binaryTypes =
 export const essenceOf = (contentType: string | null) =>
   (contentType ?? '').split(';')[0]!.trim().toLowerCase()
 
-export function kindOf(contentType: string | null): Kind {
+export function kindOf(contentType: string | null): MediaKind {
   const type = essenceOf(contentType)
   if (type === 'text/html' || type === 'application/xhtml+xml') return 'html'
   if (textTypes.test(type)) return 'text'

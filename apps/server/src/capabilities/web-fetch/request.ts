@@ -1,11 +1,11 @@
 import { ToolError } from '../capability.ts'
 import type { Redact } from '../redact.ts'
 import { matchesDomain, plainHost } from './domains.ts'
-import type { Settings } from './settings.ts'
+import type { WebFetchSettings } from './settings.ts'
 
 export type FetchRequest = {
   method: 'GET' | 'HEAD'
-  rules: Settings
+  rules: WebFetchSettings
   fetch: typeof fetch
   secrets: RequestSecrets
   /** Aborts at the time limit and with the call. */
@@ -74,7 +74,7 @@ function targetOf(response: Response, from: URL): string | undefined {
   return target.href
 }
 
-function checked(given: string, { allowed_domains, blocked_domains }: Settings): URL {
+function checked(given: string, { allowed_domains, blocked_domains }: WebFetchSettings): URL {
   if (!URL.canParse(given)) {
     throw new ToolError('The url must be complete and begin with http:// or https://.')
   }

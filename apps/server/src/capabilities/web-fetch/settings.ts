@@ -81,9 +81,9 @@ const defaults = {
   default_format: 'raw' as PageFormat,
 }
 
-export type Settings = Static<typeof WebFetchConfig> & typeof defaults
+export type WebFetchSettings = Static<typeof WebFetchConfig> & typeof defaults
 
-export const settingsOf = (config: Static<typeof WebFetchConfig>): Settings => ({
+export const settingsOf = (config: Static<typeof WebFetchConfig>): WebFetchSettings => ({
   ...defaults,
   ...config,
 })

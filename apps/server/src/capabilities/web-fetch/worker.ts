@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { lowerPriority } from '../../store/files/low-priority.ts'
-import { convert, type Page } from './convert.ts'
+import { convert, type SourcePage } from './convert.ts'
 
 lowerPriority()
-parentPort?.on('message', (page: Page) => parentPort?.postMessage(convert(page)))
+parentPort?.on('message', (page: SourcePage) => parentPort?.postMessage(convert(page)))

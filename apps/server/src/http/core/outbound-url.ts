@@ -1,5 +1,5 @@
 import { invalidAt } from '../../errors.ts'
-import { type Caller, isRefused } from '../../providers/outbound.ts'
+import { isRefused, type OutboundCaller } from '../../providers/outbound.ts'
 import type { Node } from '../../runtime/node.ts'
 
 type OutboundUrl = { url: string; credentials?: string; path?: string }
@@ -10,7 +10,7 @@ type OutboundUrl = { url: string; credentials?: string; path?: string }
  */
 export function checkOutboundUrl(
   { config }: Pick<Node, 'config'>,
-  caller: Caller,
+  caller: OutboundCaller,
   { url: text, credentials = '', path = 'url' }: OutboundUrl,
 ): string {
   const url = /^https?:\/\/[^\s\\]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined

@@ -1,4 +1,4 @@
-import { type Channel, exact } from './channel.ts'
+import { exact, type ThreadChannel } from './channel.ts'
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>
 
@@ -44,7 +44,7 @@ export function createBodies(): Bodies {
 }
 
 /** A body that the other side offers. `place` names its owner there. */
-export function remoteBody(channel: Channel, place: { call: number; body: number }) {
+export function remoteBody(channel: ThreadChannel, place: { call: number; body: number }) {
   const source = {
     async pull(controller: ReadableStreamDefaultController<Uint8Array>) {
       const bytes = await channel.request<Uint8Array | undefined>('body.read', place)

@@ -1,7 +1,7 @@
 import type { Progress, SerializedResult, ToolContext } from '../../capabilities/capability.ts'
 import type { Log } from '../../log.ts'
 import { createBodies } from './bodies.ts'
-import type { Channel, Handlers } from './channel.ts'
+import type { Handlers, ThreadChannel } from './channel.ts'
 import type { SentContext } from './context.ts'
 import {
   begunAt,
@@ -49,12 +49,12 @@ type Entry = ServedCall & {
 }
 
 /** The calls of a thread by number. A call stays until it ended there, or its abort arrived. */
-export type Calls = Map<number, Entry>
+export type ThreadCalls = Map<number, Entry>
 
 const rejectionsLoggedMax = 100
 
 /** Handles the messages of a thread, each for one of its own calls. */
-export function handlersOf(calls: Calls, log: Log): Handlers {
+export function handlersOf(calls: ThreadCalls, log: Log): Handlers {
   let rejections = 0
   const entryOf = (call: number): Entry => {
     const entry = calls.get(call)
@@ -84,7 +84,7 @@ export function handlersOf(calls: Calls, log: Log): Handlers {
   }
 }
 
-type RunningCall = { calls: Calls; channel: Channel; marks: Int32Array; call: number }
+type RunningCall = { calls: ThreadCalls; channel: ThreadChannel; marks: Int32Array; call: number }
 
 /**
  * Runs a call in a thread.
@@ -138,14 +138,14 @@ export async function runCall(
 }
 
 /** Ends the calls that have not begun: other threads run them. The thread begins no more calls. */
-export function withdrawCalls(calls: Calls, marks: Int32Array): void {
+export function withdrawCalls(calls: ThreadCalls, marks: Int32Array): void {
   Atomics.store(marks, closedAt, 1)
   const lastBegun = Atomics.load(marks, begunAt)
   for (const { call, leave } of calls.values()) if (call > lastBegun) leave(new NotBegunError())
 }
 
 /** Ends all calls with an error. */
-export function failCalls(calls: Calls, error: Error): void {
+export function failCalls(calls: ThreadCalls, error: Error): void {
   for (const { leave } of calls.values()) leave(error)
 }
 

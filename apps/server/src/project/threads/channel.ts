@@ -8,7 +8,7 @@ type Notice = { name: string; value: unknown }
 export type Handlers = Readonly<Record<string, (value: never) => unknown>>
 
 /** Requests in both directions over one port. */
-export type Channel = {
+export type ThreadChannel = {
   /**
    * Calls a handler of the other side.
    * Contract: rejects with the error of the handler, with the error of `close`, and with a
@@ -24,7 +24,7 @@ export type Channel = {
 }
 
 /** Opens a channel. Messages without a handler are ignored. */
-export function openChannel(port: MessagePort, handlers: Handlers): Channel {
+export function openChannel(port: MessagePort, handlers: Handlers): ThreadChannel {
   const pending = new Map<number, PromiseWithResolvers<unknown>>()
   let last = 0
   let closed: Error | undefined

@@ -1,7 +1,7 @@
 import type { ToolContext } from '../../capabilities/capability.ts'
 import type { NamedTexts, SessionFiles } from '../../store/files/tool-access.ts'
 import type { Bodies } from './bodies.ts'
-import { asBuffer, type Channel, exact } from './channel.ts'
+import { asBuffer, exact, type ThreadChannel } from './channel.ts'
 import { remoteFetch } from './fetch.ts'
 
 /** The part of a context that is sent with the call. */
@@ -10,13 +10,13 @@ export type SentContext = Omit<
   'signal' | 'files' | 'storage' | 'budgets' | 'progress' | 'fetch' | 'ask'
 >
 
-export type Change = Parameters<SessionFiles['edit']>[1]
+export type FileEdit = Parameters<SessionFiles['edit']>[1]
 
 /** A call in a thread. `edits`: functions that the main thread calls during an edit. */
 export type CallInThread = {
   call: number
   aborting: AbortController
-  edits: Map<number, Change>
+  edits: Map<number, FileEdit>
   bodies: Bodies
 }
 
@@ -26,7 +26,7 @@ const progressPauseMs = 50
 
 /** Creates the context of a call in a thread: its functions call those of the main thread. */
 export function createContext(
-  channel: Channel,
+  channel: ThreadChannel,
   { call, aborting, edits, bodies }: CallInThread,
   sent: SentContext,
 ): ToolContext {
@@ -50,7 +50,7 @@ export function createContext(
 
 type Operate = (name: string, value: unknown) => Promise<unknown>
 
-function remoteFiles(operate: Operate, edits: Map<number, Change>): SessionFiles {
+function remoteFiles(operate: Operate, edits: Map<number, FileEdit>): SessionFiles {
   let last = 0
   const files = {
     list: (...args: unknown[]) => operate('files.list', args),
@@ -63,7 +63,7 @@ function remoteFiles(operate: Operate, edits: Map<number, Change>): SessionFiles
       return { file, bytes: asBuffer(bytes) }
     },
     write: (path: string, content: unknown) => operate('files.write', [path, exact(content)]),
-    async edit(path: string, change: Change) {
+    async edit(path: string, change: FileEdit) {
       const id = ++last
       let thrown: { error: unknown } | undefined
       edits.set(id, (bytes) => {

@@ -1,6 +1,6 @@
 import type { ToolContext } from '../../capabilities/capability.ts'
 import { type Bodies, remoteBody } from './bodies.ts'
-import { type Channel, exact } from './channel.ts'
+import { exact, type ThreadChannel } from './channel.ts'
 
 /** A request of a tool as a message. `body` is complete, or the number of an offered stream. */
 type SentRequest = {
@@ -25,7 +25,7 @@ type SentResponse = {
 /** Returns the `fetch` of a call in a thread; the main thread sends its requests. */
 export function remoteFetch(
   operate: (name: string, value: unknown) => Promise<unknown>,
-  { channel, bodies, call }: { channel: Channel; bodies: Bodies; call: number },
+  { channel, bodies, call }: { channel: ThreadChannel; bodies: Bodies; call: number },
 ): typeof fetch {
   let last = 0
   return async (input, init) => {
@@ -79,7 +79,7 @@ export type Fetches = Map<number, AbortController>
 
 type Serving = {
   context: Pick<ToolContext, 'fetch'>
-  channel: Channel
+  channel: ThreadChannel
   bodies: Bodies
   fetches: Fetches
   call: number

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { Log } from '../../log.ts'
-import type { Channel } from './channel.ts'
+import type { ThreadChannel } from './channel.ts'
 
 export const checkMs = 250
 /** Checks without an answer after which a thread counts as blocked, and during its start. */
@@ -21,7 +21,7 @@ export type Health = {
 
 type Watched = {
   worker: Worker
-  channel: Channel
+  channel: ThreadChannel
   log: Log
   toolNames: () => string[]
   /** Ends it because of an error. */

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ToolContext } from '../../capabilities/capability.ts'
 import type { FileChange } from '../../store/files/tool-access.ts'
 import type { Bodies } from './bodies.ts'
-import { asBuffer, type Channel, exact } from './channel.ts'
+import { asBuffer, exact, type ThreadChannel } from './channel.ts'
 import { type Fetches, serveFetch } from './fetch.ts'
 
 /** A call in a thread, as the main thread serves it. */
 export type ServedCall = {
   call: number
   context: ToolContext
-  channel: Channel
+  channel: ThreadChannel
   bodies: Bodies
   fetches: Fetches
   /** True once it has changed files. */

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ToolError } from '../../capabilities/capability.ts'
 import { checkMs } from './health.ts'
-import { startThread, type Thread, type ThreadOptions } from './worker.ts'
+import { type ProjectThread, startThread, type ThreadOptions } from './worker.ts'
 
 export type ThreadPool = {
   /**
    * Returns the thread for a new call. Another one starts when the last has ended or is blocked.
    * Contract: throws ToolError when every thread stays blocked, and the reason of `signal`.
    */
-  take: (signal: AbortSignal) => Thread | Promise<Thread>
+  take: (signal: AbortSignal) => ProjectThread | Promise<ProjectThread>
   /** Starts the first thread, so that the first call need not wait for it. Resolves once loaded. */
   warmUp: () => Promise<void>
   stop: () => Promise<void>
@@ -25,13 +25,13 @@ const busyText = 'All threads for tools are blocked by other calls. Try again la
  */
 export function createThreadPool(options: Omit<ThreadOptions, 'onEnd'>): ThreadPool {
   const { log } = options
-  const alive = new Set<Thread>()
+  const alive = new Set<ProjectThread>()
   const pauses = createPauses()
-  let current: Thread | undefined
+  let current: ProjectThread | undefined
   let isStopped = false
   let timer: NodeJS.Timeout | undefined
 
-  function start(): Thread {
+  function start(): ProjectThread {
     const thread = startThread({ ...options, onEnd: drop })
     alive.add(thread)
     pauses.began()
@@ -39,7 +39,7 @@ export function createThreadPool(options: Omit<ThreadOptions, 'onEnd'>): ThreadP
     return thread
   }
 
-  function drop(thread: Thread, isExpected: boolean) {
+  function drop(thread: ProjectThread, isExpected: boolean) {
     alive.delete(thread)
     if (current === thread) current = undefined
     if (!isExpected) pauses.crashed()
@@ -61,7 +61,7 @@ export function createThreadPool(options: Omit<ThreadOptions, 'onEnd'>): ThreadP
     timer = undefined
   }
 
-  function leave(thread: Thread) {
+  function leave(thread: ProjectThread) {
     const tools = thread.toolNames()
     if (current === thread) {
       current = undefined
@@ -74,7 +74,7 @@ export function createThreadPool(options: Omit<ThreadOptions, 'onEnd'>): ThreadP
     void thread.end()
   }
 
-  async function wait(signal: AbortSignal): Promise<Thread> {
+  async function wait(signal: AbortSignal): Promise<ProjectThread> {
     for (let waited = 0; waited < waitMs; waited += pollMs) {
       signal.throwIfAborted()
       if (isStopped) throw new Error('The server is stopping.')

@@ -6,11 +6,11 @@ import type { Log } from '../../log.ts'
 import { lowerPriority } from '../../store/files/low-priority.ts'
 import type { ProjectLocation } from '../load.ts'
 import {
-  type Calls,
   failCalls,
   handlersOf,
   runCall,
   type ThreadCall,
+  type ThreadCalls,
   ThreadEndedError,
   withdrawCalls,
 } from './calls.ts'
@@ -18,7 +18,7 @@ import { openChannel } from './channel.ts'
 import { type Health, watchHealth } from './health.ts'
 import { culpritAt, markCount, type ThreadStart, threadIdAt } from './messages.ts'
 
-export type Thread = Health & {
+export type ProjectThread = Health & {
   /** Contract: throws the error of the tool, NotBegunError, and CutOffError. */
   run: (call: ThreadCall) => Promise<SerializedResult>
   /** Number of calls that have not ended in the thread, aborted ones included. */
@@ -39,7 +39,7 @@ export type ThreadOptions = {
   location: ProjectLocation
   log: Log
   /** Called once, after the end. `isExpected` is false when the thread ended by itself. */
-  onEnd: (thread: Thread, isExpected: boolean) => void
+  onEnd: (thread: ProjectThread, isExpected: boolean) => void
 }
 
 /**
@@ -49,8 +49,8 @@ export type ThreadOptions = {
 const resourceLimits = { maxOldGenerationSizeMb: 4_096, maxYoungGenerationSizeMb: 32 }
 
 /** Starts a thread, which loads the project. Calls can be made at once. */
-export function startThread({ location, log, onEnd }: ThreadOptions): Thread {
-  const calls: Calls = new Map()
+export function startThread({ location, log, onEnd }: ThreadOptions): ProjectThread {
+  const calls: ThreadCalls = new Map()
   const marks = new Int32Array(new SharedArrayBuffer(markCount * Int32Array.BYTES_PER_ELEMENT))
   const { worker, port } = startWorker(location, marks)
   const channel = openChannel(port, handlersOf(calls, log))
@@ -89,7 +89,7 @@ export function startThread({ location, log, onEnd }: ThreadOptions): Thread {
   }
 
   const health = watchHealth({ worker, channel, log, toolNames, fail, end })
-  const thread: Thread = {
+  const thread: ProjectThread = {
     run: (call) => runCall({ calls, channel, marks, call: ++last }, call),
     callCount: () => calls.size,
     lateTools: () => namesOf([...calls.values()].filter(({ isAborted }) => isAborted)),

@@ -51,11 +51,11 @@ export type CatalogueModel = Static<typeof CatalogueModel>
 
 /** Vendors in the catalogue, by their names on models.dev. */
 export const vendors = ['openai', 'anthropic', 'google'] as const
-export type Vendor = (typeof vendors)[number]
+export type CatalogueVendor = (typeof vendors)[number]
 
 /** The catalogue's file. `date` is the day of its creation. */
 export type Catalogue = {
   date: string
   source: string
-  providers: Record<Vendor, { models: Record<string, CatalogueModel> }>
+  providers: Record<CatalogueVendor, { models: Record<string, CatalogueModel> }>
 }

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { LanguageModelV4CallOptions } from '@ai-sdk/provider'
 import { cityOf } from './cities.ts'
-import { type Call, type CallOutcome, openCalls, unansweredUserTexts } from './prompt.ts'
-import { type Operation, type Question, questionsIn } from './questions.ts'
+import { type CallOutcome, openCalls, type PromptCall, unansweredUserTexts } from './prompt.ts'
+import { type MathOperation, questionsIn, type ToolQuestion } from './questions.ts'
 import type { ReplyCall, SimulatedReply } from './reply.ts'
 
 /** The state of a question: it needs a tool call, or has its answer. */
 type Step = { call: ReplyCall } | { answer: string }
 
-type Toolbox = { tools: ReadonlySet<string>; calls: readonly Call[] }
+type Toolbox = { tools: ReadonlySet<string>; calls: readonly PromptCall[] }
 
 /**
  * Builds the reply of a rule-based assistant. It calls tools for time, arithmetic and weather, and
@@ -32,7 +32,7 @@ function unique(calls: readonly ReplyCall[]): ReplyCall[] {
   )
 }
 
-function stepFor(question: Question, toolbox: Toolbox): Step {
+function stepFor(question: ToolQuestion, toolbox: Toolbox): Step {
   switch (question.kind) {
     case 'time':
       return timeStep(question, toolbox)
@@ -68,9 +68,9 @@ function outcomeSentence(
   return toSentence(outcome.result)
 }
 
-type Time = Extract<Question, { kind: 'time' }>
+type TimeQuestion = Extract<ToolQuestion, { kind: 'time' }>
 
-function timeStep({ place, zone }: Time, toolbox: Toolbox): Step {
+function timeStep({ place, zone }: TimeQuestion, toolbox: Toolbox): Step {
   const timezone = zone ?? place
   const input = timezone ? { timezone } : {}
   return useTool(
@@ -95,7 +95,7 @@ function timeSentence(result: unknown, place: string | undefined): string {
   return `It is ${found[2]} on ${weekday}, ${found[1]}, in ${where}${zone}.`
 }
 
-type Weather = Extract<Question, { kind: 'weather' | 'forecast' }>
+type Weather = Extract<ToolQuestion, { kind: 'weather' | 'forecast' }>
 
 function weatherStep(question: Weather, toolbox: Toolbox): Step {
   const { kind, place, units } = question
@@ -140,10 +140,10 @@ function forecastSentence(result: unknown, place: string): string {
   return `The forecast for ${place}: ${days.join('; ')}.`
 }
 
-type Arithmetic = Extract<Question, { kind: 'arithmetic' }>
+type Arithmetic = Extract<ToolQuestion, { kind: 'arithmetic' }>
 
-const signs: Record<Operation, string> = { add: '+', subtract: '-', multiply: '×', divide: '÷' }
-const binds = (operation: Operation) => operation === 'multiply' || operation === 'divide'
+const signs: Record<MathOperation, string> = { add: '+', subtract: '-', multiply: '×', divide: '÷' }
+const binds = (operation: MathOperation) => operation === 'multiply' || operation === 'divide'
 
 /** Computes one operation at a time, × and ÷ first, each with its tool. */
 function arithmeticStep({ numbers, operations }: Arithmetic, toolbox: Toolbox): Step {
@@ -186,7 +186,7 @@ function clip(text: string, length: number): string {
   return characters.length > length ? `${characters.slice(0, length).join('')}…` : start
 }
 
-function summary({ name, outcome }: Call): string {
+function summary({ name, outcome }: PromptCall): string {
   return outcomeSentence(outcome, name, (result) => `${name} returned ${short(result)}.`)
 }
 

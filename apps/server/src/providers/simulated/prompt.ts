@@ -4,7 +4,7 @@ type Message<Role> = Extract<LanguageModelV4Message, { role: Role }>
 type AssistantMessage = Message<'assistant'>
 
 /** A tool call since the model's last final reply, with its outcome if there is one. */
-export type Call = { name: string; input: unknown; outcome: CallOutcome | undefined }
+export type PromptCall = { name: string; input: unknown; outcome: CallOutcome | undefined }
 export type CallOutcome = { error: string } | { result: unknown }
 
 /** The text of a user message; a file counts as `[file]`. */
@@ -32,7 +32,7 @@ export function unansweredUserTexts(prompt: LanguageModelV4Prompt): string[] {
 }
 
 /** The tool calls since the model's last final reply, oldest first. */
-export function openCalls(prompt: LanguageModelV4Prompt): Call[] {
+export function openCalls(prompt: LanguageModelV4Prompt): PromptCall[] {
   const exchange = openExchange(prompt)
   const outcomes = new Map<string, CallOutcome>()
   for (const message of exchange) {

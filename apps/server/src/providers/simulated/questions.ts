@@ -1,9 +1,9 @@
 import { zoneOf } from './cities.ts'
 
-export type Operation = 'add' | 'subtract' | 'multiply' | 'divide'
+export type MathOperation = 'add' | 'subtract' | 'multiply' | 'divide'
 
 /** A question in a message that a tool can answer. */
-export type Question =
+export type ToolQuestion =
   | { kind: 'time'; place: string | undefined; zone: string | undefined }
   | { kind: 'weather'; place: string | undefined; units: 'fahrenheit' | undefined }
   | {
@@ -12,15 +12,15 @@ export type Question =
       days: number | undefined
       units: 'fahrenheit' | undefined
     }
-  | { kind: 'arithmetic'; numbers: number[]; operations: Operation[] }
+  | { kind: 'arithmetic'; numbers: number[]; operations: MathOperation[] }
 
-type LocatedQuestions = { at: number; questions: Question[] }
+type LocatedQuestions = { at: number; questions: ToolQuestion[] }
 
 const readMax = 4000
 const questionsMax = 20
 
 /** Finds the questions of a message in their order. Reads only the first 4,000 characters. */
-export function questionsIn(message: string): Question[] {
+export function questionsIn(message: string): ToolQuestion[] {
   const text = message.slice(0, readMax)
   const found: LocatedQuestions[] = [...arithmeticIn(text), ...lookUpsIn(text)]
   found.sort((a, b) => a.at - b.at)
@@ -42,7 +42,7 @@ const order = new RegExp(
 const date = /^\d{4}[-/]\d\d?[-/]\d\d?$/
 const asks = /\b(?:what|how|calculate|compute|work out|solve|tell|give|please|equals?)\b|[=?]/i
 
-const operations: Record<string, Operation> = {
+const operations: Record<string, MathOperation> = {
   '+': 'add',
   plus: 'add',
   add: 'add',
@@ -82,9 +82,9 @@ function* arithmeticIn(text: string): Generator<LocatedQuestions> {
   }
 }
 
-function calculation(expression: string): Question {
+function calculation(expression: string): ToolQuestion {
   const first = new RegExp(number, 'u').exec(expression)!
-  const question: Question = {
+  const question: ToolQuestion = {
     kind: 'arithmetic',
     numbers: [numeral(first[0])],
     operations: [],
@@ -116,7 +116,7 @@ function* lookUpsIn(text: string): Generator<LocatedQuestions> {
 
 const kindOf = ({ groups }: RegExpMatchArray) => (groups?.time ? 'time' : 'weather')
 
-function lookUps(match: RegExpMatchArray, clause: string, places: string[]): Question[] {
+function lookUps(match: RegExpMatchArray, clause: string, places: string[]): ToolQuestion[] {
   const named = places.length > 0 ? places : [undefined]
   if (kindOf(match) === 'time') {
     return named.map((place) => ({ kind: 'time', place, zone: place && zoneOf(place) }))

@@ -1,5 +1,5 @@
 import type { LanguageModelV4CallOptions } from '@ai-sdk/provider'
-import { type Call, openCalls, openExchange } from './prompt.ts'
+import { openCalls, openExchange, type PromptCall } from './prompt.ts'
 import type { ReplyCall, SimulatedReply } from './reply.ts'
 
 const [orders, report] = ['/tour/orders.csv', '/tour/report.md']
@@ -33,7 +33,7 @@ const normalPace = 40
 const slowPace = 6
 
 /** One step of the tour. `calls` are the tool calls of the turn so far, with their outcomes. */
-type Step = (calls: readonly Call[]) => SimulatedReply
+type Step = (calls: readonly PromptCall[]) => SimulatedReply
 
 const steps: readonly Step[] = [
   () => ({
@@ -94,12 +94,12 @@ function planWith(done: number): ReplyCall {
   return call('write_todos', { todos })
 }
 
-function outcomeOf(calls: readonly Call[], wanted: string) {
+function outcomeOf(calls: readonly PromptCall[], wanted: string) {
   return calls.find(({ name }) => name === wanted)?.outcome
 }
 
 /** The totals as a Markdown table, from the output of the command. */
-function table(calls: readonly Call[]): string {
+function table(calls: readonly PromptCall[]): string {
   const outcome = outcomeOf(calls, 'bash')
   const result = outcome && 'result' in outcome ? outcome.result : undefined
   const { stdout = '' } = Object(result) as { stdout?: string }
@@ -110,7 +110,7 @@ function table(calls: readonly Call[]): string {
   return ['| Country | Orders | Total |', '|---|---:|---:|', ...rows].join('\n')
 }
 
-function deletion(calls: readonly Call[]): string {
+function deletion(calls: readonly PromptCall[]): string {
   const outcome = outcomeOf(calls, 'delete_file')
   if (outcome && 'result' in outcome) return 'You approved, and the raw data is deleted.'
   return `The raw data stays in \`${orders}\`, because the call was not approved.`

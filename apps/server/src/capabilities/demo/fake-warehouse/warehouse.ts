@@ -13,7 +13,7 @@ export const Items = Type.Array(Type.Object({ sku: Line(), quantity: Quantity },
 })
 export const ShipmentStatus = Type.Enum(['pending', 'in_transit', 'delivered'], { type: 'string' })
 
-const Item = Type.Object({
+const WarehouseItem = Type.Object({
   sku: Line(),
   name: Line(),
   quantity: Stock,
@@ -21,10 +21,10 @@ const Item = Type.Object({
   reorder_point: Stock,
   unit_price: Type.Number({ minimum: 0, maximum: 1e9 }),
 })
-export type Item = Static<typeof Item>
+export type WarehouseItem = Static<typeof WarehouseItem>
 
 const shape = Type.Object({
-  inventory: Rows(Item),
+  inventory: Rows(WarehouseItem),
   shipments: Rows(
     Type.Object({
       shipment_id: Line(),
@@ -91,7 +91,7 @@ const empty = (): Warehouse => ({
 const item = (
   [sku, name, location]: [string, string, string],
   [quantity, reorder_point, unit_price]: [number, number, number],
-): Item => ({ sku, name, quantity, location, reorder_point, unit_price })
+): WarehouseItem => ({ sku, name, quantity, location, reorder_point, unit_price })
 
 export const warehouse = documentTools<Warehouse, WarehouseConfig>({
   directory,
@@ -110,7 +110,7 @@ export const warehouse = documentTools<Warehouse, WarehouseConfig>({
   },
 })
 
-export const isLow = ({ quantity, reorder_point }: Item) => quantity < reorder_point
+export const isLow = ({ quantity, reorder_point }: WarehouseItem) => quantity < reorder_point
 
 export const itemOf = ({ inventory }: Warehouse, sku: string) =>
   findRow(inventory, (item) => item.sku === sku, `SKU ${sku}`)
@@ -119,7 +119,7 @@ export const itemOf = ({ inventory }: Warehouse, sku: string) =>
  * Changes the quantity of a SKU. Contract: throws ToolError for an unknown SKU and for too little
  * stock.
  */
-export function changeStock(data: Warehouse, sku: string, change: number): Item {
+export function changeStock(data: Warehouse, sku: string, change: number): WarehouseItem {
   const item = itemOf(data, sku)
   const next = item.quantity + change
   if (next < 0) {

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { isLoopback } from '../../../config/host.ts'
 import type { Config } from '../../../config.ts'
 import { ApiError } from '../../../errors.ts'
-import type { Counted, Metrics } from '../../../observe/metrics.ts'
+import type { DatabaseCounts, Metrics } from '../../../observe/metrics.ts'
 import { readHookDelays } from '../../../store/sessions/hook-positions.ts'
 import { readTurnCounts } from '../../../store/sessions/turn-counts.ts'
 import type { Api } from '../../core/api.ts'
@@ -30,7 +30,7 @@ export function countRequests(app: FastifyInstance, metrics: Metrics): void {
 export function metricsRoutes({ app, node }: Api, streams: Streams): void {
   const { config, db, metrics } = node
   /** Concurrent readers share the database queries. */
-  let looking: Promise<Counted | undefined> | undefined
+  let looking: Promise<DatabaseCounts | undefined> | undefined
 
   function look() {
     looking ??= Promise.all([readTurnCounts(db), readHookDelays(db)])
