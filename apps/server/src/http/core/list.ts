@@ -1,16 +1,16 @@
 import type { PageQuery } from '@outlast/contract'
 import type { FastifyReply } from 'fastify'
-import { listed, type Range, rangeOf, streamList } from './page.ts'
+import { listed, type PageRange, rangeOf, streamList } from './page.ts'
 
 export type ListSource<T> = {
-  batches: (range: Range) => AsyncIterable<T[]>
+  batches: (range: PageRange) => AsyncIterable<T[]>
   count: () => Promise<number>
 }
 
 const batchSize = 500
 
 /** Reads a short list in batches by offset. */
-export function inBatches<T>(read: (range: Range) => Promise<T[]>): ListSource<T>['batches'] {
+export function inBatches<T>(read: (range: PageRange) => Promise<T[]>): ListSource<T>['batches'] {
   return async function* ({ offset, limit }) {
     for (let at = 0; at < limit; at += batchSize) {
       const span = { offset: offset + at, limit: Math.min(batchSize, limit - at) }

@@ -6,33 +6,33 @@ export const pageDefault = 20
 export const pageMax = 100
 
 /** Offset and size of a page. */
-export type Range = { offset: number; limit: number }
+export type PageRange = { offset: number; limit: number }
 
 /** Range of a list that is always paginated. */
-export function rangeOf({ offset = 0, limit = pageDefault }: PageQuery): Range {
+export function rangeOf({ offset = 0, limit = pageDefault }: PageQuery): PageRange {
   return { offset, limit: Math.min(limit, pageMax) }
 }
 
 /** Adds offset and limit to a page. */
-export function listed<T>({ data, ...rest }: Page<T>, { offset, limit }: Range) {
+export function listed<T>({ data, ...rest }: Page<T>, { offset, limit }: PageRange) {
   return { data, ...rest, offset, limit }
 }
 
 /** Items of a list as comma-separated JSON, and their number. */
 export type Chunk = { json: string | Buffer; count: number }
 
-type Listed = {
+type ListedPart = {
   /** Set when only a part of the list is streamed; otherwise the streamed items are counted. */
   total?: number
   offset?: number
 }
-export type Streamed = Listed & { batches: AsyncIterable<string[]> }
+export type StreamedList = ListedPart & { batches: AsyncIterable<string[]> }
 
 /**
  * Streams a list of serialized items in batches, so that no list is built in memory. The next batch
  * is read when the client has read the last.
  */
-export function streamList(reply: FastifyReply, { batches, ...listed }: Streamed) {
+export function streamList(reply: FastifyReply, { batches, ...listed }: StreamedList) {
   async function* chunks() {
     for await (const batch of batches) yield { json: batch.join(','), count: batch.length }
   }
@@ -41,7 +41,7 @@ export function streamList(reply: FastifyReply, { batches, ...listed }: Streamed
 
 export function streamChunks(
   reply: FastifyReply,
-  { total, offset = 0 }: Listed,
+  { total, offset = 0 }: ListedPart,
   chunks: AsyncIterable<Chunk>,
 ) {
   async function* parts() {

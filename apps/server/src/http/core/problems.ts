@@ -89,9 +89,9 @@ export function answerInstead(reply: FastifyReply, error: unknown): string {
   return JSON.stringify(responseOf(problem, reply.request.id))
 }
 
-type Accepted = { bodyLimit?: number; schema?: FastifySchema | undefined }
+type AcceptedBody = { bodyLimit?: number; schema?: FastifySchema | undefined }
 
-function problemOf(error: FastifyError, { bodyLimit = 0, schema }: Accepted): ApiError {
+function problemOf(error: FastifyError, { bodyLimit = 0, schema }: AcceptedBody): ApiError {
   if (error instanceof ApiError) return error
   if (isUnavailable(error)) return new ApiError('database_unavailable')
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {

@@ -20,13 +20,13 @@ import { answerBytesMax, idempotencyKey, keyWaitMs, shortened, waitTurn } from '
 import { answerInstead } from './problems.ts'
 
 /** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
-type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
+type HeldRequest = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
 
 /** Owner of the connection share of a request. Unauthenticated callers have one share. */
 const ownerOf = ({ principal }: FastifyRequest) =>
   principal?.orgId || principal?.id || unknownCallers
 
-const held = new WeakMap<FastifyRequest, Held>()
+const held = new WeakMap<FastifyRequest, HeldRequest>()
 
 /**
  * Stores the changes of a request, the response for its Idempotency-Key (24 hours) and its audit
@@ -146,7 +146,7 @@ async function drop(request: FastifyRequest, done = false) {
   if (done) mine?.finished()
 }
 
-type Settling = { held: Held; payload: unknown; bus: Bus }
+type Settling = { held: HeldRequest; payload: unknown; bus: Bus }
 
 /**
  * Commits changes, response and entry. A 4xx keeps only the response, a 5xx nothing. On a channel

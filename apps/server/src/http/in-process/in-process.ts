@@ -45,7 +45,7 @@ export function createInProcess(
 ): InProcess {
   const isLocalOnly = config.AUTH_MODE === 'none' && !config.ALLOW_OPEN_ACCESS
   let state: 'starting' | 'open' | 'stopped' = 'starting'
-  let opening: Promise<Local> | undefined
+  let opening: Promise<LocalListener> | undefined
   const pass = (request: IncomingMessage, response: ServerResponse) =>
     void app.server.emit('request', request, response)
 
@@ -99,7 +99,7 @@ function stoppedResponse(): Response {
   return Response.json(body, { status, headers: { 'retry-after': '1' } })
 }
 
-type Local = { socket: LocalSocket; close: () => Promise<void> }
+type LocalListener = { socket: LocalSocket; close: () => Promise<void> }
 
 /** Listens on a socket that only this user can reach. */
 async function openLocal(pass: (...exchange: [IncomingMessage, ServerResponse]) => void) {

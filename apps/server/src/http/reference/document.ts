@@ -7,7 +7,7 @@ import { isWrite } from '../core/change-reason.ts'
 import { type OperationDocs, tagNames } from '../core/docs.ts'
 import { derivedText, isPublic, sharedErrorsOf, takesKey } from './derived.ts'
 import { introduction, parameterExamples, parameterTexts, tagTexts } from './introduction.ts'
-import { createComponents, type Json } from './schemas.ts'
+import { createComponents, type DocumentPart } from './schemas.ts'
 import { frameExamples, frameSchemas } from './streams.ts'
 import { operationDocs } from './texts.ts'
 
@@ -43,11 +43,11 @@ type Components = ReturnType<typeof createComponents>
  * Makes the OpenAPI 3.1 document of the routes. Schemas with a `title` become components.
  * Contract: throws for an operation without texts.
  */
-export function documentOf(routes: readonly RouteOptions[], version: string): Json {
+export function documentOf(routes: readonly RouteOptions[], version: string): DocumentPart {
   const components = createComponents()
   const byId = new Map(routes.map((route) => [route.schema!.operationId!, route]))
   const order = Object.keys(operationDocs)
-  const paths: Record<string, Json> = {}
+  const paths: Record<string, DocumentPart> = {}
   for (const id of [...byId.keys()].toSorted((a, b) => order.indexOf(a) - order.indexOf(b))) {
     const route = byId.get(id)!
     const docs = operationDocs[id]
@@ -76,7 +76,11 @@ export function documentOf(routes: readonly RouteOptions[], version: string): Js
   }
 }
 
-function operationOf(components: Components, route: RouteOptions, docs: OperationDocs): Json {
+function operationOf(
+  components: Components,
+  route: RouteOptions,
+  docs: OperationDocs,
+): DocumentPart {
   const { operationId: id = '' } = route.schema!
   return {
     operationId: id,
@@ -92,7 +96,7 @@ function operationOf(components: Components, route: RouteOptions, docs: Operatio
 }
 
 /** The credentials of a route, if they are not the usual ones. */
-function securityOf(route: RouteOptions): Json {
+function securityOf(route: RouteOptions): DocumentPart {
   const { access, tokenInQuery } = route.config ?? {}
   if (isPublic(route)) return { security: [] }
   if (access !== 'channel' && !tokenInQuery) return {}
@@ -114,7 +118,7 @@ function sampleOf({ sample }: OperationDocs): string {
   ].join('\n')
 }
 
-function parametersOf({ refer }: Components, route: RouteOptions): Json[] {
+function parametersOf({ refer }: Components, route: RouteOptions): DocumentPart[] {
   const { schema, config, url } = route
   const inPath = [...named(url).matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
@@ -155,7 +159,7 @@ const textOfParameter = (name: string) => parameterTexts[name]
 /** Paths of providers and models call their id `id`. */
 const nameOfId = (url: string) => (url.includes('llm-models') ? 'model_id' : 'provider_id')
 
-function requestOf({ refer }: Components, route: RouteOptions, docs: OperationDocs): Json {
+function requestOf({ refer }: Components, route: RouteOptions, docs: OperationDocs): DocumentPart {
   const { body, consumes } = route.schema!
   if (consumes?.includes('multipart/form-data')) {
     return { requestBody: { required: true, content: { 'multipart/form-data': form(refer) } } }
@@ -184,7 +188,11 @@ const form = (refer: Components['refer']) => ({
 
 const binary = '(the bytes of the image)'
 
-function responsesOf(components: Components, route: RouteOptions, docs: OperationDocs): Json {
+function responsesOf(
+  components: Components,
+  route: RouteOptions,
+  docs: OperationDocs,
+): DocumentPart {
   const responses = successesOf(components, route, docs)
   const shared = sharedErrorsOf(route)
   const own = Map.groupBy(docs.errors ?? [], (code) => String(catalogue[code][0]))
@@ -200,9 +208,13 @@ function responsesOf(components: Components, route: RouteOptions, docs: Operatio
   return responses
 }
 
-function successesOf({ refer }: Components, { schema }: RouteOptions, docs: OperationDocs): Json {
+function successesOf(
+  { refer }: Components,
+  { schema }: RouteOptions,
+  docs: OperationDocs,
+): DocumentPart {
   const { operationId: id = '', produces, bare } = schema!
-  const responses: Json = {}
+  const responses: DocumentPart = {}
   const given = Object.entries((schema?.response ?? {}) as Record<string, JsonSchema>)
   for (const [status, answer] of given) {
     if (!/^2\d\d$/.test(status)) continue
@@ -250,7 +262,11 @@ const abouts: Partial<Record<ErrorCode, string>> = {
   changed_meanwhile: 'Agent agent_01933b5a000070008000000000000001',
 }
 
-function errorOf(components: Components, status: string, codes: readonly ErrorCode[]): Json {
+function errorOf(
+  components: Components,
+  status: string,
+  codes: readonly ErrorCode[],
+): DocumentPart {
   const lines = codes.map((code) => `- \`${code}\`: ${sentenceOf(code)}`)
   const examples = Object.fromEntries(
     codes.map((code) => [

@@ -1,12 +1,12 @@
 import { descriptionHere } from '@outlast/contract'
 
-export type Json = Record<string, unknown>
+export type DocumentPart = Record<string, unknown>
 
 /** The components of a document, which are added when something refers to them. */
 export function createComponents() {
-  const schemas: Record<string, Json> = {}
-  const responses: Json = {}
-  const examples: Json = {}
+  const schemas: Record<string, DocumentPart> = {}
+  const responses: DocumentPart = {}
+  const examples: DocumentPart = {}
 
   /** A schema in which parts with a `title` are references. */
   function refer(node: unknown): unknown {
@@ -16,7 +16,7 @@ export function createComponents() {
     if (typeof title !== 'string') return partsOf(node)
     if (schemas[title] === undefined) {
       schemas[title] = {}
-      const { title: _, ...parts } = node as Json
+      const { title: _, ...parts } = node as DocumentPart
       Object.assign(schemas[title], partsOf(parts))
     }
     const description = descriptionHere(node)
@@ -24,7 +24,7 @@ export function createComponents() {
     return description === undefined ? { $ref } : { $ref, description }
   }
 
-  const partsOf = (node: object): Json =>
+  const partsOf = (node: object): DocumentPart =>
     Object.fromEntries(
       Object.entries(node).map(([key, value]) => [key, literal.has(key) ? value : refer(value)]),
     )
@@ -32,11 +32,11 @@ export function createComponents() {
   return {
     refer,
     /** A reference to the response of this name, which `make` makes once. */
-    shareResponse(name: string, make: () => Json): Json {
+    shareResponse(name: string, make: () => DocumentPart): DocumentPart {
       responses[name] ??= make()
       return { $ref: `#/components/responses/${name}` }
     },
-    shareExample(name: string, value: unknown): Json {
+    shareExample(name: string, value: unknown): DocumentPart {
       examples[name] ??= { value }
       return { $ref: `#/components/examples/${name}` }
     },
@@ -51,5 +51,5 @@ export function createComponents() {
 /** Keywords whose values are data, not schemas. */
 const literal = new Set(['examples', 'example', 'default', 'const', 'enum', 'required', 'mapping'])
 
-const sorted = (map: Json): Json =>
+const sorted = (map: DocumentPart): DocumentPart =>
   Object.fromEntries(Object.entries(map).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))

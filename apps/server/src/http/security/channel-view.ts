@@ -14,9 +14,12 @@ import type { WireEvent } from '../../store/sessions/events.ts'
 import { publicFailure, publicMessage, publicMetadata, publicText } from './channel-failures.ts'
 import type { EventView } from './token-view.ts'
 
-type Config = Required<AgentChannel['channel_config']>
+type ChannelViewConfig = Required<AgentChannel['channel_config']>
 
-export type ChannelViewer = Pick<Config, 'visibility' | 'errors' | 'tool_activity_text'> & {
+export type ChannelViewer = Pick<
+  ChannelViewConfig,
+  'visibility' | 'errors' | 'tool_activity_text'
+> & {
   /** True if the caller decides on tool calls that need an approval. */
   decides: boolean
 }

@@ -20,14 +20,14 @@ export function readCookie({ headers }: FastifyRequest, name: CookieName): strin
   return headers.cookie === undefined ? undefined : parseCookie(headers.cookie)[name]
 }
 
-type Setting = { name: CookieName; value: string; maxAge: number }
+type CookieSetting = { name: CookieName; value: string; maxAge: number }
 
 /** Sets an HttpOnly cookie, for https only except on loopback. An age of 0 removes it. */
 export function setCookie(
   request: FastifyRequest,
   reply: FastifyReply,
   config: Config,
-  { name, value, maxAge }: Setting,
+  { name, value, maxAge }: CookieSetting,
 ): void {
   const secure = isSecure(config, request)
   const { path: place } = cookies[name]

@@ -28,9 +28,9 @@ export const privateTools: ReadonlySet<string> = new Set([
   'set_value',
 ])
 
-type Call = { id: string; name: string; arguments: unknown }
+type SharedArguments = { id: string; name: string; arguments: unknown }
 
-const sharedCall = <C extends Call>({ id, name, arguments: given }: C) => ({
+const sharedCall = <C extends SharedArguments>({ id, name, arguments: given }: C) => ({
   id,
   name,
   arguments: privateTools.has(name) ? {} : given,

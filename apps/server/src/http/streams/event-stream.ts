@@ -8,7 +8,7 @@ export const reconnectMs = 100
 const apartMs = 100
 
 /** Frames around the events of a stream. */
-export type Envelope = {
+export type StreamEnvelope = {
   headers?: Record<string, string>
   /** Frames before the first event. */
   greeting: string
@@ -19,7 +19,7 @@ export type Envelope = {
 export type FrameOptions = {
   signOfLife: 'comment' | 'event'
   /** Default: the events `connected` and `disconnecting`. */
-  envelope?: Envelope | undefined
+  envelope?: StreamEnvelope | undefined
   heartbeat: Heartbeat
   cycleMs: number
   /** A client that reads nothing for this long is disconnected. */
@@ -58,7 +58,7 @@ const headers = {
 
 export const frameOf = (event: string, json: string) => `event: ${event}\ndata: ${json}\n\n`
 
-const ownEnvelope: Envelope = {
+const ownEnvelope: StreamEnvelope = {
   greeting: `event: connected\nretry: ${reconnectMs}\ndata: {"status":"connected"}\n\n`,
   farewell: (reason) => frameOf('disconnecting', JSON.stringify({ reason, retry_ms: reconnectMs })),
 }

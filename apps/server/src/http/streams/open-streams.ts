@@ -5,14 +5,14 @@ import { ApiError } from '../../errors.ts'
 import { createShares, type Shares } from '../../shares.ts'
 import type { Api } from '../core/api.ts'
 import { watchVerified } from '../security/verification.ts'
-import { type Envelope, type Frames, openFrames } from './event-stream.ts'
+import { type Frames, openFrames, type StreamEnvelope } from './event-stream.ts'
 import { createHeartbeat } from './heartbeat.ts'
 
 export type StreamTerms = {
   signOfLife?: 'comment' | 'event' | undefined
   /** Access level of the caller. If given, the stream ends when the level changes. */
   level?: Level
-  envelope?: Envelope
+  envelope?: StreamEnvelope
 }
 
 /** The open streams of this node. */

@@ -76,7 +76,7 @@ function signingOf({ node }: Api) {
 }
 
 type Signing = ReturnType<typeof signingOf>
-type App = Api['app']
+type ApiServer = Api['app']
 
 export function authRoutes(api: Api): void {
   const signing = signingOf(api)
@@ -87,7 +87,7 @@ export function authRoutes(api: Api): void {
   oauthRoutes(api.app, signing)
 }
 
-function signInRoutes(app: App, { config, oauth, isOff, signIn, setCookies }: Signing): void {
+function signInRoutes(app: ApiServer, { config, oauth, isOff, signIn, setCookies }: Signing): void {
   app.route({
     method: 'GET',
     url: '/v1/auth/config',
@@ -141,7 +141,7 @@ function signInRoutes(app: App, { config, oauth, isOff, signIn, setCookies }: Si
   })
 }
 
-function loginRoutes(app: App, { config, isOff, signIn, setCookies }: Signing): void {
+function loginRoutes(app: ApiServer, { config, isOff, signIn, setCookies }: Signing): void {
   app.route<{ Body: RefreshRequest }>({
     method: 'POST',
     url: '/v1/auth/refresh',
@@ -183,7 +183,7 @@ function loginRoutes(app: App, { config, isOff, signIn, setCookies }: Signing): 
   })
 }
 
-function meRoute(app: App): void {
+function meRoute(app: ApiServer): void {
   app.route({
     method: 'GET',
     url: '/v1/auth/me',
@@ -219,7 +219,7 @@ const withoutAccount = ({ kind, id, name, orgId, role }: Principal): Me => ({
   organization_id: orgId,
 })
 
-function passwordRoute(app: App, { isOff, signIn }: Signing): void {
+function passwordRoute(app: ApiServer, { isOff, signIn }: Signing): void {
   /** Hashes of new passwords by request. */
   const hashes = new WeakMap<FastifyRequest, string>()
 
@@ -260,7 +260,7 @@ function passwordRoute(app: App, { isOff, signIn }: Signing): void {
   })
 }
 
-function oauthRoutes(app: App, { config, db, oauth, signIn, setCookies }: Signing): void {
+function oauthRoutes(app: ApiServer, { config, db, oauth, signIn, setCookies }: Signing): void {
   app.route<{ Params: { provider: string } }>({
     method: 'GET',
     url: '/v1/auth/oauth/:provider',

@@ -27,7 +27,7 @@ import type { Api } from '../../core/api.ts'
 import type { Streams } from '../../streams/open-streams.ts'
 import { type Chat, checkChatId, findSession } from './chats.ts'
 import { readMessages } from './messages.ts'
-import { findNamed, findRunning, type Reply } from './replies.ts'
+import { type ChatReply, findNamed, findRunning } from './replies.ts'
 import { sendChat } from './send.ts'
 
 const bodyBytesMax = 16 * 1024 * 1024
@@ -183,7 +183,7 @@ const done = 'data: [DONE]\n\n'
 const frameOf = (chunk: UIChunk) => `data: ${JSON.stringify(chunk)}\n\n`
 
 /** The stream of one message. */
-function streamOf({ sessionId, after, fold: options }: Reply): TurnStream {
+function streamOf({ sessionId, after, fold: options }: ChatReply): TurnStream {
   return { sessionId, after, headers, fold: framesOf(options), interrupted }
 }
 

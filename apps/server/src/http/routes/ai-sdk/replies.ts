@@ -18,7 +18,7 @@ import {
 } from './chats.ts'
 
 /** The events to answer with: those of one turn. */
-export type Reply = { sessionId: string; after: number; fold: FoldOptions }
+export type ChatReply = { sessionId: string; after: number; fold: FoldOptions }
 
 /** A turn that ended, or began to wait, this recently is sent once more. */
 const recentMs = 30_000
@@ -36,7 +36,7 @@ export const follow = (
   chat: Chat,
   sessionId: string,
   { id, sequence }: Omit<SentInput, 'isQueued'>,
-): Reply => ({
+): ChatReply => ({
   sessionId,
   after: sequence - 1,
   fold: { ...formOf(chat), target: { messageId: id } },
@@ -50,14 +50,18 @@ const begunTurn = async (chat: Chat, sessionId: string, start: TurnStart): Promi
 })
 
 /** Streams a turn from its beginning. */
-export const showTurn = (chat: Chat, sessionId: string, { start, snapshot }: BegunTurn): Reply => ({
+export const showTurn = (
+  chat: Chat,
+  sessionId: string,
+  { start, snapshot }: BegunTurn,
+): ChatReply => ({
   sessionId,
   after: start.sequence - 1,
   fold: attachTo(chat, start, snapshot),
 })
 
 /** The reply to a message that was sent before. */
-export async function replyTo(chat: Chat, sessionId: string, input: SentInput): Promise<Reply> {
+export async function replyTo(chat: Chat, sessionId: string, input: SentInput): Promise<ChatReply> {
   const begun = await findTurnFor(chat, sessionId, input)
   return begun ? showTurn(chat, sessionId, begun) : follow(chat, sessionId, input)
 }
@@ -104,7 +108,7 @@ async function readAfter(
  * Finds the turn of an answer, or of a message of the user, however long ago it ended.
  * Contract: throws 404.
  */
-export async function findNamed(chat: Chat, messageId: string): Promise<Reply> {
+export async function findNamed(chat: Chat, messageId: string): Promise<ChatReply> {
   const session = await findSession(chat)
   if (!session) throw new ApiError('not_found', 'Session')
   const start = await findTurn(chat, session.id, messageId)
@@ -115,7 +119,7 @@ export async function findNamed(chat: Chat, messageId: string): Promise<Reply> {
 }
 
 /** Finds the turn that runs or is about to begin, or whose end a client may have missed. */
-export async function findRunning(chat: Chat): Promise<Reply | undefined> {
+export async function findRunning(chat: Chat): Promise<ChatReply | undefined> {
   const session = await findSession(chat)
   if (!session) return undefined
   const start = await findLastTurn(chat, session.id)
@@ -133,7 +137,7 @@ async function findNext(
   chat: Chat,
   { id }: Session,
   last: BegunTurn | undefined,
-): Promise<Reply | undefined> {
+): Promise<ChatReply | undefined> {
   const { isOver = true, endedAt = 0, sequence = 0 } = last?.snapshot ?? {}
   if (!isOver && endedAt === 0) return undefined
   const [idled] = await latest(chat, id, 'session.idled')

@@ -10,9 +10,9 @@ import { listEvents } from '../../adapters/session-events.ts'
 import { sendAnswers } from './answers.ts'
 import { attachTo, type Chat, findLastTurn, findSession, findTurn, readTurn } from './chats.ts'
 import { contentOf } from './content.ts'
-import { findTurnFor, follow, type Reply, replyTo, sentInput, showTurn } from './replies.ts'
+import { type ChatReply, findTurnFor, follow, replyTo, sentInput, showTurn } from './replies.ts'
 
-export async function sendChat(chat: Chat, body: AiSdkChat): Promise<Reply> {
+export async function sendChat(chat: Chat, body: AiSdkChat): Promise<ChatReply> {
   const last = body.messages.at(-1)!
   if (body.trigger === 'regenerate-message') return regenerate(chat, body, last)
   if (last.role === 'user') return sendMessage(chat, body, last)
@@ -26,7 +26,7 @@ async function getSession(chat: Chat): Promise<Session> {
   return session
 }
 
-async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promise<Reply> {
+async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promise<ChatReply> {
   const content = contentOf(last)
   const session = await openSession(chat)
   if (body.messageId != null) {
@@ -105,7 +105,7 @@ async function onBusyIn(chat: Chat, { id, status }: Session, clientId?: string):
 /** The same for every repeat of a message; ids of clients can have any characters. */
 const keyOf = ({ id }: Chat, messageId: string) => `aisdk:${hashOf([id, messageId])}`
 
-async function regenerate(chat: Chat, body: AiSdkChat, last: UIMessage): Promise<Reply> {
+async function regenerate(chat: Chat, body: AiSdkChat, last: UIMessage): Promise<ChatReply> {
   const session = await getSession(chat)
   const turn = await findTurn(chat, session.id, body.messageId ?? undefined)
   const clientId = turn?.inputId ?? (last.role === 'user' ? last.id : undefined)
@@ -135,7 +135,7 @@ async function edit(
   chat: Chat,
   body: AiSdkChat,
   replacing: Replacing & { content: Content },
-): Promise<Reply> {
+): Promise<ChatReply> {
   const { session, input, content } = replacing
   const running = isContent(input, content) ? await unfinished(chat, session, input) : undefined
   return running?.reply ?? replace(chat, body, replacing)
@@ -156,7 +156,7 @@ async function replace(
   chat: Chat,
   { context }: AiSdkChat,
   { session, input, content }: Replacing,
-): Promise<Reply> {
+): Promise<ChatReply> {
   const wanted = {
     message_id: input.data.message.id,
     ...(content && { message: { content } }),
@@ -188,7 +188,7 @@ async function takeAgain({ calls }: Chat, path: string, wanted: object): Promise
  * Answers the calls of a turn that a client has decided or run, and goes on with the message of the
  * turn after what the client has of it. Without open answers it only attaches.
  */
-async function continueTurn(chat: Chat, body: AiSdkChat, session: Session): Promise<Reply> {
+async function continueTurn(chat: Chat, body: AiSdkChat, session: Session): Promise<ChatReply> {
   const last = body.messages.at(-1)!
   const turn = (await findTurn(chat, session.id, last.id)) ?? (await findLastTurn(chat, session.id))
   if (!turn) throw invalidAt('messages', 'must end with a message of a user')

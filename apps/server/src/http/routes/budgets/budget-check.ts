@@ -1,9 +1,9 @@
 import type { Budget, BudgetCheckResult } from '@outlast/contract'
 
-type Action = BudgetCheckResult['action']
+type BudgetAction = BudgetCheckResult['action']
 
 /** Actions with the least restrictive one first. */
-const actions: readonly Action[] = ['continue', 'warn', 'pause', 'stop']
+const actions: readonly BudgetAction[] = ['continue', 'warn', 'pause', 'stop']
 /** The part of the limit from which on a budget warns. */
 const warnShare = 0.2
 
@@ -49,14 +49,14 @@ const binds = ({ status }: Budget) => status !== 'disabled'
 /** The amount for a new call: open reservations may be used up. */
 const left = ({ balance, reserved }: Budget) => balance - reserved
 
-function actionFor(budget: Budget, isAwaited: boolean): Action {
+function actionFor(budget: Budget, isAwaited: boolean): BudgetAction {
   const { status, limit, balance } = budget
   if (status === 'paused') return 'pause'
   if (status === 'exhausted' || isAwaited || left(budget) <= 0) return 'stop'
   return balance <= limit * warnShare ? 'warn' : 'continue'
 }
 
-const codes: Partial<Record<Action, 'budget_paused' | 'budget_exhausted'>> = {
+const codes: Partial<Record<BudgetAction, 'budget_paused' | 'budget_exhausted'>> = {
   pause: 'budget_paused',
   stop: 'budget_exhausted',
 }
@@ -66,4 +66,4 @@ const messages = {
   pause: () => 'The budget is paused. An administrator can resume it.',
   stop: ({ balance, limit, currency }: Budget) =>
     `${balance} of ${limit} ${currency} are left, too little for a call. An administrator can add to it.`,
-} satisfies Partial<Record<Action, (budget: Budget) => string>>
+} satisfies Partial<Record<BudgetAction, (budget: Budget) => string>>

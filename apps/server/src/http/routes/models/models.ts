@@ -34,10 +34,10 @@ import { checkNumber } from '../../core/number-limit.ts'
 type Params = { id: string }
 type OfProvider = { provider_id: string }
 
-type ModelScope = { config: Config; orgId: string }
+type ModelViewer = { config: Config; orgId: string }
 
 /** Converts a model to a response: with its profile, and whether it can be called. */
-function shownModel({ config, orgId }: ModelScope, row: ModelRow): ModelWithProvider {
+function shownModel({ config, orgId }: ModelViewer, row: ModelRow): ModelWithProvider {
   const { provider_status: status, is_equipped, ...model } = row
   const { provider_type: type } = model
   const profile = profileOf(type, model.model_id)
@@ -51,7 +51,7 @@ function shownModel({ config, orgId }: ModelScope, row: ModelRow): ModelWithProv
   }
 }
 
-async function* shownModels(place: ModelScope, batches: AsyncIterable<ModelRow[]>) {
+async function* shownModels(place: ModelViewer, batches: AsyncIterable<ModelRow[]>) {
   for await (const models of batches) yield models.map((model) => shownModel(place, model))
 }
 

@@ -21,6 +21,7 @@ import {
   keyDestination,
   keyPlace,
   listProviders,
+  type ProviderAddress,
   updateProvider,
 } from '../../../store/models/providers.ts'
 import { chooseDefault } from '../../../store/models/seeds.ts'
@@ -165,7 +166,7 @@ type WithKey = { api_key?: string | null }
 function sealed<T extends WithKey>(
   { secrets }: Node,
   { orgId, id }: ProviderRef,
-  { change, at }: { change: T; at: Address },
+  { change, at }: { change: T; at: ProviderAddress },
 ): T {
   const { api_key } = change
   if (api_key == null) return change
@@ -180,25 +181,23 @@ export function checkKeyText(key: string): void {
   throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
 }
 
-const addressAfter = (stored: Provider, change: ProviderChange): Address => ({
+const addressAfter = (stored: Provider, change: ProviderChange): ProviderAddress => ({
   provider_type: change.provider_type ?? stored.provider_type,
   base_url: change.base_url ?? stored.base_url,
 })
 
-const addressNote = ({ provider_type, base_url }: Address) => ({
+const addressNote = ({ provider_type, base_url }: ProviderAddress) => ({
   provider_type,
   ...(base_url && { base_url: withoutQuery(base_url) }),
 })
 
 /** A key is only sent to the address it was entered for. Throws 400 `secret_needed_again`. */
-function checkKeyStays(stored: Provider, at: Address, { api_key }: ProviderChange): void {
+function checkKeyStays(stored: Provider, at: ProviderAddress, { api_key }: ProviderChange): void {
   const isElsewhere = keyDestination(stored) !== keyDestination(at)
   if (isElsewhere && stored.api_key_set && api_key == null) throw secretNeeded(['api_key'])
 }
 
-type Address = Pick<NewProvider, 'provider_type' | 'base_url'>
-
-function checkAddress(config: Config, orgId: string, { provider_type, base_url }: Address) {
+function checkAddress(config: Config, orgId: string, { provider_type, base_url }: ProviderAddress) {
   const { needsBaseUrl, queryAllowed } = providers[provider_type]
   if (base_url != null) checkBaseUrl(base_url, { config, orgId, queryAllowed })
   else if (needsBaseUrl) throw invalidAt('base_url', `is needed: ${provider_type} has no other`)

@@ -1,13 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import { hashOf } from '../../adapters/hash.ts'
 import type { Client } from './reading.ts'
-import { type Repeat, repeatOf } from './repeat.ts'
+import { type RepeatedRequest, repeatOf } from './repeat.ts'
 
 export type Begin = {
   calls: Client
   /** Idempotency-Key of the inner calls; undefined without one. */
   key: string | undefined
-  repeat: Repeat
+  repeat: RepeatedRequest
 }
 
 /** The key that the client gave its request. */

@@ -3,10 +3,10 @@ import { invalidParam } from './errors.ts'
 import {
   callPart,
   gathered,
-  type Input,
   type InputTurn,
   outputOf,
   partsOf,
+  type RequestInput,
   wholeText,
 } from './items.ts'
 import {
@@ -15,9 +15,9 @@ import {
   flagParam,
   formatOf,
   isObject,
+  type JsonParams,
   limitParam,
   metadataOf,
-  type Params,
   refuseParams,
   type StoredRequest,
   type TurnSettings,
@@ -28,7 +28,7 @@ import { parseCallId } from './place.ts'
 
 export type AskedChat = {
   model: string
-  input: Input
+  input: RequestInput
   settings: TurnSettings
   stored: Omit<StoredRequest, 'model'>
   user: string | undefined
@@ -98,7 +98,7 @@ function toolsOf(tools: unknown) {
   })
 }
 
-function readMessages(messages: unknown): Input {
+function readMessages(messages: unknown): RequestInput {
   if (!Array.isArray(messages) || messages.length === 0) {
     throw invalidParam('messages', 'must be a list of messages')
   }
@@ -129,7 +129,7 @@ function readMessage(message: unknown, param: string): InputTurn {
   return { kind: 'message', message: { role: 'user', content: parts } }
 }
 
-function readReply({ content, tool_calls: calls }: Params, param: string): InputTurn {
+function readReply({ content, tool_calls: calls }: JsonParams, param: string): InputTurn {
   const texts = content == null ? [] : partsOf(content, `${param}.content`)
   const list = calls == null ? [] : calls
   if (!Array.isArray(list)) throw invalidParam(`${param}.tool_calls`, 'must be a list')

@@ -16,7 +16,7 @@ export type InputAnswer = {
   place: CallPlace | undefined
 } & ({ kind: 'output'; output: unknown } | { kind: 'approval'; approve: boolean; reason?: string })
 
-export type Input = {
+export type RequestInput = {
   /** Messages before the last ones of the user. */
   history: SeedMessage[]
   /** Parts of the last messages of the user. */
@@ -35,17 +35,17 @@ export type InputTurn =
   | { kind: 'known' }
 
 /** Contract: throws 400 with `param` for an item that cannot be read. */
-export function readInput(input: unknown, param = 'input'): Input {
+export function readInput(input: unknown, param = 'input'): RequestInput {
   if (typeof input === 'string') return { ...empty(), content: [{ type: 'text', text: input }] }
   if (!Array.isArray(input)) throw invalidParam(param, 'must be a text or a list of items')
   const turns = input.map((item, index) => readItem(item, `${param}[${index}]`))
   return gathered(turns)
 }
 
-const empty = (): Input => ({ history: [], content: [], instructions: [], answers: [] })
+const empty = (): RequestInput => ({ history: [], content: [], instructions: [], answers: [] })
 
 /** Splits items at the last reply: those after it are new. */
-export function gathered(turns: readonly InputTurn[]): Input {
+export function gathered(turns: readonly InputTurn[]): RequestInput {
   const last = turns.findLastIndex(
     (turn) => turn.kind === 'known' || (turn.kind === 'message' && turn.message.role === 'agent'),
   )

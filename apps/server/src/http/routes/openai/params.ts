@@ -3,9 +3,9 @@ import { type ClientTool, type Controls, integerMax, type NewMessage } from '@ou
 import type { ResponseRequest } from '@outlast/contract/folds/openai'
 import { invalidParam } from './errors.ts'
 
-export type Params = Record<string, unknown>
+export type JsonParams = Record<string, unknown>
 
-export const isObject = (value: unknown): value is Params =>
+export const isObject = (value: unknown): value is JsonParams =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isNeutral = (value: unknown) =>
@@ -15,7 +15,7 @@ const isNeutral = (value: unknown) =>
  * Refuses parameters that change the meaning of the answer and are not supported.
  * Contract: throws 400 with `param`.
  */
-export function refuseParams(body: Params, names: readonly string[]): void {
+export function refuseParams(body: JsonParams, names: readonly string[]): void {
   for (const name of names) {
     const value = body[name]
     if (value === undefined || isNeutral(value)) continue
@@ -25,18 +25,18 @@ export function refuseParams(body: Params, names: readonly string[]): void {
 }
 
 /** Contract: throws 400 unless the parameter is absent, null, or one of the values. */
-export function allowOnly(body: Params, name: string, values: readonly unknown[]): void {
+export function allowOnly(body: JsonParams, name: string, values: readonly unknown[]): void {
   const value = body[name]
   if (value === undefined || value === null || values.includes(value)) return
   throw invalidParam(name, `must be ${values.map((one) => JSON.stringify(one)).join(' or ')}`)
 }
 
-export function flagParam(body: Params, name: string): boolean {
+export function flagParam(body: JsonParams, name: string): boolean {
   allowOnly(body, name, [true, false])
   return body[name] === true
 }
 
-export function textParam(body: Params, name: string): string | undefined {
+export function textParam(body: JsonParams, name: string): string | undefined {
   const value = body[name]
   if (value === undefined || value === null) return undefined
   if (typeof value === 'string') return value
@@ -44,7 +44,7 @@ export function textParam(body: Params, name: string): string | undefined {
 }
 
 /** A limit of tokens; undefined for 0. Contract: throws 400 unless it is a whole number. */
-export function limitParam(body: Params, name: string): number | undefined {
+export function limitParam(body: JsonParams, name: string): number | undefined {
   const value = body[name]
   if (value === undefined || isNeutral(value)) return undefined
   if (typeof value === 'number' && Number.isInteger(value) && value > 0) {
@@ -72,7 +72,7 @@ const pairsMax = 16
 const nameMax = 64
 const valueMax = 512
 
-export function metadataOf(body: Params): Record<string, string> | undefined {
+export function metadataOf(body: JsonParams): Record<string, string> | undefined {
   const { metadata } = body
   if (metadata === undefined || metadata === null) return undefined
   const fits =
@@ -112,7 +112,7 @@ export const functionTool = ({ name, description, parameters }: ClientTool) => (
 })
 
 /** `schema`: of the answer. `about`: the rest of the format, to show it again. */
-export type AnswerFormat = { schema: object; about: Params }
+export type AnswerFormat = { schema: object; about: JsonParams }
 
 /** Reads a format of either API; undefined for text. */
 export function formatOf(format: unknown, param: string): AnswerFormat | undefined {
@@ -163,7 +163,7 @@ export type StoredRequest = Omit<
   ResponseRequest,
   'tools' | 'instructions' | 'text' | 'max_output_tokens'
 > & {
-  format?: Params
+  format?: JsonParams
   /** Hash of the request, to find its response when the client repeats it. */
   hash?: string
 }

@@ -19,7 +19,7 @@ const repeatMs = 15 * 60_000
 
 const isRecent = (ts: string) => Date.now() - Date.parse(ts) < repeatMs
 
-export type Repeat = {
+export type RepeatedRequest = {
   /** Hash of the request, which its message keeps. */
   hash: string
   /** The client repeats the request. Clients of OpenAI count, and send no Idempotency-Key. */
@@ -28,7 +28,7 @@ export type Repeat = {
   tag: string | undefined
 }
 
-export function repeatOf({ headers, body, url, principal }: FastifyRequest): Repeat {
+export function repeatOf({ headers, body, url, principal }: FastifyRequest): RepeatedRequest {
   const { 'idempotency-key': key, 'x-stainless-retry-count': count = 0 } = headers
   const hash = hashOf([url, key, body])
   return { hash, isRepeated: key !== undefined || Number(count) > 0, tag: tagFor(principal, hash) }
@@ -40,7 +40,7 @@ const tagFor = ({ kind }: Principal, hash: string) =>
 /** The session that the first request made. */
 export async function repeatedSession(
   { run }: Client,
-  { isRepeated, tag }: Repeat,
+  { isRepeated, tag }: RepeatedRequest,
 ): Promise<Session | undefined> {
   if (!isRepeated || tag === undefined) return undefined
   const path = `/v1/sessions?tag=${encodeURIComponent(tag)}&limit=1`
@@ -53,7 +53,7 @@ const hashIn = (stored: unknown) => (isObject(stored) ? stored.hash : undefined)
 /** The response that the first request began in a session, after an event. */
 export async function repeatedMessage(
   calls: Client,
-  { isRepeated, hash }: Repeat,
+  { isRepeated, hash }: RepeatedRequest,
   { sessionId, after }: { sessionId: string; after: number },
 ): Promise<ResponsePlace | undefined> {
   if (!isRepeated) return undefined
@@ -74,7 +74,7 @@ export async function repeatedMessage(
 /** The response that begins with answers to calls that no longer wait. */
 export async function repeatedAnswer(
   calls: Client,
-  { isRepeated }: Repeat,
+  { isRepeated }: RepeatedRequest,
   { sessionId, message, callIds }: { sessionId: string; message: number; callIds: string[] },
 ): Promise<ResponsePlace | undefined> {
   if (!isRepeated) return undefined

@@ -2,16 +2,16 @@
 
 import { serverLabel } from '@outlast/contract/folds/openai-parts'
 import { invalidParam } from './errors.ts'
-import { type Input, readInput } from './items.ts'
+import { type RequestInput, readInput } from './items.ts'
 import {
   allowOnly,
   clientTool,
   flagParam,
   formatOf,
   isObject,
+  type JsonParams,
   limitParam,
   metadataOf,
-  type Params,
   refuseParams,
   type StoredRequest,
   type TurnSettings,
@@ -22,7 +22,7 @@ import {
 export type AskedResponse = {
   /** Undefined: the agent of the earlier response. */
   model: string | undefined
-  input: Input
+  input: RequestInput
   settings: TurnSettings
   stored: Omit<StoredRequest, 'model'>
   previous: string | undefined
@@ -88,7 +88,7 @@ export function readRequest(body: unknown): AskedResponse {
   }
 }
 
-function conversationOf({ conversation }: Params): string | undefined {
+function conversationOf({ conversation }: JsonParams): string | undefined {
   if (conversation === undefined || conversation === null) return undefined
   const id = isObject(conversation) ? conversation.id : conversation
   if (typeof id === 'string' && id !== '') return id

@@ -12,8 +12,8 @@ import { checkOutboundUrl } from '../../../core/outbound-url.ts'
 
 type With = Pick<Node, 'config' | 'secrets'>
 type Ref = { orgId: string; id: string }
-type Provider = NonNullable<ChannelAuthMethod['provider']>
-type Field = keyof Provider
+type MethodProvider = NonNullable<ChannelAuthMethod['provider']>
+type Field = keyof MethodProvider
 
 /** Fields of a provider by mode: required ones, and others that it may have. */
 const fields: Record<ChannelAuthMethod['mode'], { required: Field[]; others: Field[] }> = {
@@ -114,7 +114,7 @@ function sealedSecret(
   config: ChannelConfig,
   before: StoredSettings | undefined,
 ): string | null {
-  const provider: Provider | undefined = secretUseOf(config)
+  const provider: MethodProvider | undefined = secretUseOf(config)
   if (!provider) return null
   const destination = channelSecretDestination(provider)
   if (provider.client_secret === undefined) {
