@@ -22,13 +22,13 @@ let server: Server
 let count = 0
 
 beforeAll(async (t) => {
-  server = await startWithMcp(t as TestContext, { TOOL_TIMEOUT_MS: '5000' })
+  server = await startWithMcp(t as TestContext)
 })
 
-async function add(t: TestContext, handlers: Handlers, fields: object = {}) {
+async function add(t: TestContext, handlers: Handlers, fields: object = {}, node = server) {
   const mcp = await startMcp(t, handlers)
   count += 1
-  const added = await addMcpServer(server, mcp.url, { name: `h${count}`, ...fields })
+  const added = await addMcpServer(node, mcp.url, { name: `h${count}`, ...fields })
   return { mcp, added, say: `mcp_h${count}__say` }
 }
 
@@ -41,14 +41,16 @@ async function tested(t: TestContext, handlers: Handlers, fields: object = {}) {
 }
 
 /** Calls the server's tool in a turn and continues the conversation; returns the result. */
-async function called(t: TestContext, handlers: Handlers, input: object = {}) {
-  const { added, say, mcp } = await add(t, handlers)
-  const session = await sessionWithMcp(server, added.ref)
-  const [answer] = await useTools(t, server, session.id, [say, input])
-  const events = await converse(t, server, session.id, 'Still there?')
+async function called(t: TestContext, handlers: Handlers, node = server) {
+  const { added, say, mcp } = await add(t, handlers, {}, node)
+  const session = await sessionWithMcp(node, added.ref)
+  const [answer] = await useTools(t, node, session.id, [say, {}])
+  const events = await converse(t, node, session.id, 'Still there?')
   assert.equal(events.at(-1)!.type, 'session.idled')
   return { answer, name: added.name, mcp }
 }
+
+const startHasty = (t: TestContext) => startWithMcp(t, { TOOL_TIMEOUT_MS: '5000' })
 
 const big = 'x'.repeat(100 * 1024 * 1024)
 const packed = gzipSync(`"${big}"`)
@@ -223,9 +225,9 @@ test('uses the first of two responses', async (t) => {
 })
 
 test('waits for the whole time limit when a server responds to an unknown id in JSON', async (t) => {
-  const { answer } = await called(t, {
-    'tools/call': ({ send }) => send({ jsonrpc: '2.0', id: 4_711, result: textResult('x') }),
-  })
+  const unknown = ({ send }: Exchange) =>
+    send({ jsonrpc: '2.0', id: 4_711, result: textResult('x') })
+  const { answer } = await called(t, { 'tools/call': unknown }, await startHasty(t))
   assert.match(answer, /did not finish within 5000 ms|did not respond in time/)
 })
 
@@ -237,7 +239,7 @@ function waitOf(events: Event[]): number {
 
 test('a server that never responds blocks neither this turn nor the next one', async (t) => {
   const hang = () => {}
-  const { answer } = await called(t, { 'tools/call': hang })
+  const { answer } = await called(t, { 'tools/call': hang }, await startHasty(t))
   assert.match(answer, /did not finish within 5000 ms|did not respond in time/)
   const { added } = await add(t, { initialize: hang })
   const session = await sessionWithMcp(server, added.ref)

@@ -19,21 +19,21 @@ let server: Server
 let count = 0
 
 beforeAll(async (t) => {
-  server = await startWithMcp(t as TestContext, { TOOL_TIMEOUT_MS: '3000' })
+  server = await startWithMcp(t as TestContext)
 })
 
-async function add(t: TestContext, handlers: Handlers, fields: object = {}) {
+async function add(t: TestContext, handlers: Handlers, fields: object = {}, node = server) {
   const mcp = await startMcp(t, handlers)
   count += 1
-  const added = await addMcpServer(server, mcp.url, { name: `r${count}`, ...fields })
+  const added = await addMcpServer(node, mcp.url, { name: `r${count}`, ...fields })
   return { mcp, added, say: `mcp_r${count}__say` }
 }
 
 /** Calls the server's tool in a turn; returns the result. */
-async function called(t: TestContext, handlers: Handlers) {
-  const { added, say } = await add(t, handlers)
-  const session = await sessionWithMcp(server, added.ref)
-  const [answer] = await useTools(t, server, session.id, [say, {}])
+async function called(t: TestContext, handlers: Handlers, node = server) {
+  const { added, say } = await add(t, handlers, {}, node)
+  const session = await sessionWithMcp(node, added.ref)
+  const [answer] = await useTools(t, node, session.id, [say, {}])
   return { answer }
 }
 
@@ -55,9 +55,11 @@ test('records progress at a limited rate when it floods, shrinks or is not a num
   })
   const session = await sessionWithMcp(server, added.ref)
   const script = scripted({ tool_calls: [{ name: say, arguments: {} }] }, { text: 'x' })
+  const begun = performance.now()
   const events = await converse(t, server, session.id, script)
+  const seconds = Math.ceil((performance.now() - begun) / 1_000)
   const told = events.flatMap((event) => (event.type === 'tool.progress' ? [event.data] : []))
-  assert.ok(told.length >= 1 && told.length <= 3, String(told.length))
+  assert.ok(told.length >= 1 && told.length <= seconds + 2, `${told.length} in ${seconds} s`)
   assert.deepEqual([told[0]!.progress, told[0]!.message!.length], [1, 500])
 })
 
@@ -180,17 +182,17 @@ test('removes a key that a server repeats', async (t) => {
 })
 
 test('endless progress does not extend the time limit of a call', async (t) => {
-  const { answer } = await called(t, {
-    'tools/call': ({ message, stream, response }) => {
-      const send = stream()
-      let progress = 0
-      const timer = setInterval(() => {
-        progress += 1
-        const params = { progressToken: message.params._meta.progressToken, progress }
-        send({ method: 'notifications/progress', params })
-      }, 20)
-      response.on('close', () => clearInterval(timer))
-    },
-  })
+  const hasty = await startWithMcp(t, { TOOL_TIMEOUT_MS: '3000' })
+  const endless = ({ message, stream, response }: Exchange) => {
+    const send = stream()
+    let progress = 0
+    const timer = setInterval(() => {
+      progress += 1
+      const params = { progressToken: message.params._meta.progressToken, progress }
+      send({ method: 'notifications/progress', params })
+    }, 20)
+    response.on('close', () => clearInterval(timer))
+  }
+  const { answer } = await called(t, { 'tools/call': endless }, hasty)
   assert.equal(answer, 'The tool did not finish within 3000 ms.')
 })
