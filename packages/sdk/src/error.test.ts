@@ -160,7 +160,7 @@ test('rejects an interrupted export', async (t) => {
   const body = '{"id":1}\n'
   const headers = { 'content-type': 'application/x-ndjson', 'content-length': '1000' }
   const { url } = await startProxy(t, server.url, () => ({ status: 200, headers, body }))
-  const chunks = createOutlast({ url, timeoutMs: 100 }).audit.export()
+  const chunks = createOutlast({ url, timeoutMs: 2_000 }).audit.export()
   assert.equal(new TextDecoder().decode((await chunks.next()).value as Uint8Array), body)
   assert.match((await errorOf(chunks.next())).code, /timeout|connection_failed/)
 })

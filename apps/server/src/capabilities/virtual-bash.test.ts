@@ -162,7 +162,7 @@ test('a command that times out or is cancelled keeps nothing', async (t) => {
   await server.call('POST', `/v1/sessions/${id}/cancel`)
   await stream.event('session.idled', 3)
   assert.deepEqual(await paths(), [])
-  assert.equal((await run('echo on')).stdout, 'on\n')
+  assert.equal((await run('echo on', { timeout_ms: 60_000 })).stdout, 'on\n')
 })
 
 /** Commands that exhaust resources, with the expected error. */

@@ -63,7 +63,7 @@ test('calls that a blocked thread has not begun run in another thread meanwhile'
 
 test('calls that had begun in an ended thread run again only if they may', async (t) => {
   const { openSession } = await startProject(t, {
-    spin: spin(),
+    spin: spin('for (;;) {}', 3_000),
     wait_safe: waiting('safe'),
     wait_unsafe: waiting('unsafe'),
     wait_unchanged: waiting('until_changed'),
