@@ -15,68 +15,96 @@ import {
 const server = 'apps/server/src/'
 
 /**
- * The folders of the server in import order: a file imports from its own folder and from earlier
- * ones. A file belongs to the innermost folder that contains it.
+ * Folders with their parts in import order: a file imports from its own part and from earlier ones.
+ * A file belongs to the part with the longest name that its path begins with.
  */
-const order = [
-  [
-    'build.ts',
-    'config.ts',
-    'config/',
-    'errors.ts',
-    'ids.ts',
-    'log.ts',
-    'newer-node.',
-    'secrets.ts',
-    'schema-example.ts',
-    'shares.ts',
-    'text.ts',
-    'time-limit.ts',
+const orders: Record<string, string[][]> = {
+  [server]: [
+    [
+      'build.ts',
+      'config.ts',
+      'config/',
+      'errors.ts',
+      'ids.ts',
+      'log.ts',
+      'newer-node.',
+      'secrets.ts',
+      'schema-example.ts',
+      'shares.ts',
+      'text.ts',
+      'time-limit.ts',
+    ],
+    ['store/'],
+    ['store/models/'],
+    ['store/access/'],
+    ['store/budgets/'],
+    ['store/sessions/'],
+    ['store/bus/'],
+    ['store/files/'],
+    ['store/schedules/'],
+    ['store/alerts/'],
+    [
+      'store/end-user-deletion.ts',
+      'store/key-rotation.ts',
+      'store/organization-deletion.ts',
+      'store/retention.ts',
+      'store/session-deletion.ts',
+    ],
+    ['observe/'],
+    ['access/'],
+    ['providers/'],
+    ['capabilities/'],
+    ['authoring/'],
+    ['runtime/model/circuit-breaker.ts'],
+    ['runtime/node.ts', 'runtime/lease.ts'],
+    ['runtime/log/'],
+    ['runtime/journal/'],
+    ['runtime/model/'],
+    ['runtime/tools/'],
+    ['runtime/inbox/'],
+    ['runtime/schedules/'],
+    ['runtime/'],
+    ['http/core/'],
+    ['http/security/'],
+    ['http/streams/'],
+    ['http/adapters/'],
+    ['http/routes/'],
+    ['http/reference/'],
+    ['http/in-process/'],
+    ['http/server.ts'],
+    ['project/'],
+    ['app.ts'],
+    ['testing/', 'commands/'],
+    ['server.ts'],
+    ['main.ts'],
   ],
-  ['store/'],
-  ['store/models/'],
-  ['store/access/'],
-  ['store/budgets/'],
-  ['store/sessions/'],
-  ['store/bus/'],
-  ['store/files/'],
-  ['store/schedules/'],
-  ['store/alerts/'],
-  [
-    'store/end-user-deletion.ts',
-    'store/key-rotation.ts',
-    'store/organization-deletion.ts',
-    'store/retention.ts',
-    'store/session-deletion.ts',
+  'apps/console/src/sessions/': [
+    ['parts/'],
+    ['tools/'],
+    ['composer/'],
+    ['conversation/'],
+    ['list/', 'panels/'],
+    [
+      'connection-lost.',
+      'gone.',
+      'loss-notice.',
+      'session.',
+      'session-actions.',
+      'share.',
+      'tab-sign.',
+    ],
   ],
-  ['observe/'],
-  ['access/'],
-  ['providers/'],
-  ['capabilities/'],
-  ['authoring/'],
-  ['runtime/model/circuit-breaker.ts'],
-  ['runtime/node.ts', 'runtime/lease.ts'],
-  ['runtime/log/'],
-  ['runtime/journal/'],
-  ['runtime/model/'],
-  ['runtime/tools/'],
-  ['runtime/inbox/'],
-  ['runtime/schedules/'],
-  ['runtime/'],
-  ['http/core/'],
-  ['http/security/'],
-  ['http/streams/'],
-  ['http/adapters/'],
-  ['http/routes/'],
-  ['http/reference/'],
-  ['http/in-process/'],
-  ['http/server.ts'],
-  ['project/'],
-  ['app.ts'],
-  ['testing/', 'commands/'],
-  ['server.ts'],
-  ['main.ts'],
-]
+  'packages/cli/src/': [
+    ['core/io.ts'],
+    ['output/'],
+    ['core/'],
+    ['input/'],
+    ['chat/', 'doctor/', 'files/'],
+    ['commands/'],
+    ['run/'],
+    ['main.ts'],
+  ],
+}
 
 /**
  * The folders that may import an external package. `types`: folders that may import its types only,
@@ -149,25 +177,34 @@ const all = sources().flatMap(importsOf)
 const product = all.filter(({ from }) => !isTest(from))
 const show = ({ from, to }: Import) => `${from} imports ${to}`
 
-const places = order
-  .flatMap((names, index) => names.map((name) => ({ name, index })))
-  .toSorted((a, b) => b.name.length - a.name.length)
-const placeOf = (file: string) =>
-  places.find(({ name }) => file.slice(server.length).startsWith(name))?.index ?? -1
+function placesIn(base: string, order: readonly string[][]) {
+  const places = order
+    .flatMap((names, index) => names.map((name) => ({ name, index })))
+    .toSorted((a, b) => b.name.length - a.name.length)
+  return (file: string) => places.find(({ name }) => file.startsWith(`${base}${name}`))?.index ?? -1
+}
 
-test('every file of the server has a place in the import order', () => {
-  const lost = sources().filter(
-    (file) => file.startsWith(server) && !isTest(file) && placeOf(file) < 0,
-  )
-  assert.deepEqual(lost, [])
-})
+for (const [base, order] of Object.entries(orders)) {
+  const placeOf = placesIn(base, order)
 
-test('imports in the server follow the import order', () => {
-  const wrong = product
-    .filter((one) => one.from.startsWith(server) && isRelative(one))
-    .filter((one) => placeOf(resolved(one)) < 0 || placeOf(resolved(one)) > placeOf(one.from))
-  assert.deepEqual(wrong.map(show), [])
-})
+  test(`every file of ${base} has a place in the import order`, () => {
+    const lost = sources().filter(
+      (file) => file.startsWith(base) && !isTest(file) && placeOf(file) < 0,
+    )
+    assert.deepEqual(lost, [])
+  })
+
+  test(`imports in ${base} follow the import order`, () => {
+    const wrong = product
+      .filter((one) => one.from.startsWith(base) && isRelative(one))
+      .filter((one) => {
+        const to = resolved(one)
+        if (!to.startsWith(base)) return base.endsWith('/src/')
+        return placeOf(to) < 0 || placeOf(to) > placeOf(one.from)
+      })
+    assert.deepEqual(wrong.map(show), [])
+  })
+}
 
 test('each external package is imported in its folder only', () => {
   const isAt = (file: string, places: string[] = []) =>

@@ -1,6 +1,6 @@
 import { exitCodes } from './core/failure.ts'
-import type { Extra } from './core/help.ts'
-import { run } from './core/run.ts'
+import type { Extra } from './run/help.ts'
+import { run } from './run/run.ts'
 
 /**
  * Runs the process. Ctrl-C ends the command, a second Ctrl-C ends the process at once. A reader

@@ -7,9 +7,9 @@ import { startServer } from '../../../apps/server/test/server.ts'
 import { read, find as sourceFiles } from '../../../test/checks/sources.ts'
 import { runHere } from '../test/here.ts'
 import { nouns } from './commands/index.ts'
-import { find } from './core/find.ts'
 import { commonAliases, verbNamed } from './core/verbs.ts'
 import { widthOf } from './output/width.ts'
+import { find } from './run/find.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let url: string

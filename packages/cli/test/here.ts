@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { run } from '../src/core/run.ts'
+import { run } from '../src/run/run.ts'
 import type { Ended } from './program.ts'
 
 /** Keys that the user types when a question ends with this text. */

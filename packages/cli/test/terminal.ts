@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
-import { run } from '../src/core/run.ts'
 import { widthOf } from '../src/output/width.ts'
+import { run } from '../src/run/run.ts'
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 const sequence = /^\x1b(?:\[[?\d;]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))/

@@ -3,7 +3,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { type KeyboardEvent, useState } from 'react'
 import { sentenceOf } from '../errors.ts'
 import { useBegin } from '../sessions/composer/begin.ts'
-import { StalledNote } from '../sessions/composer/outgoing.tsx'
+import { StalledNote } from '../sessions/conversation/outgoing.tsx'
 import { SideTalk } from './talk.tsx'
 
 type PlaygroundProps = { agentId: string; isDirty: boolean }

@@ -6,9 +6,9 @@ import { useAttachments } from '../sessions/composer/attachments.ts'
 import { Composer } from '../sessions/composer/composer.tsx'
 import { useOutgoing } from '../sessions/composer/outbox.ts'
 import { Conversation } from '../sessions/conversation/conversation.tsx'
-import { Keeping } from '../sessions/conversation/kept.tsx'
-import { SessionPlace } from '../sessions/conversation/session-place.tsx'
 import { useTranscript } from '../sessions/conversation/use-transcript.ts'
+import { Keeping } from '../sessions/parts/kept.tsx'
+import { SessionPlace } from '../sessions/parts/session-place.tsx'
 import { Failure } from '../shell/screen.tsx'
 
 /** A conversation in a side panel. */

@@ -1,5 +1,5 @@
 import type { Alert, AlertChange, NewAlert } from '@outlast/sdk'
-import { durationOf } from '../sessions/conversation/duration.ts'
+import { durationOf } from '../sessions/parts/duration.ts'
 import { dollarsText } from '../shell/money.ts'
 
 type Metric = Alert['metric']

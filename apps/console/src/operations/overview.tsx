@@ -1,7 +1,7 @@
 import './operations.css'
 import { Alert, Text } from '@mantine/core'
 import type { DurableHealth } from '@outlast/sdk'
-import { durationOf } from '../sessions/conversation/duration.ts'
+import { durationOf } from '../sessions/parts/duration.ts'
 import { Chart } from '../shell/chart/chart.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { Skeleton } from '../shell/skeleton.tsx'

@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router'
 import { statusOf } from '../errors.ts'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import type { Outgoing } from './composer/outbox.ts'
-import { OutgoingMessage } from './composer/outgoing.tsx'
+import { OutgoingMessage } from './conversation/outgoing.tsx'
 
 /** A session that cannot be shown, with its unsent messages. */
 export function Gone({ error, outgoing }: { error: unknown; outgoing: readonly Outgoing[] }) {

@@ -7,7 +7,7 @@ import { useMay } from '../queries/me.ts'
 import { Icon } from '../shell/icon.tsx'
 import { lazyPart } from '../shell/lazy-part.ts'
 import { type ScreenAction, useOfferedActions } from '../shell/screen-actions.ts'
-import { Action } from './conversation/action.tsx'
+import { Action } from './parts/action.tsx'
 
 const ShareDialog = lazyPart(() =>
   import('./share.tsx').then((all) => ({ default: all.ShareDialog })),

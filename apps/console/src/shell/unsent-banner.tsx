@@ -1,7 +1,7 @@
 import { Anchor } from '@mantine/core'
 import { Link, useLocation } from '@tanstack/react-router'
 import { type Outgoing, useUnsent } from '../sessions/composer/outbox.ts'
-import { Unsent } from '../sessions/composer/outgoing.tsx'
+import { Unsent } from '../sessions/conversation/outgoing.tsx'
 
 /** Unsent messages that the screen does not show: of new sessions, and of other sessions. */
 export function UnsentBanner() {

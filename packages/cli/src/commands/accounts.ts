@@ -1,7 +1,7 @@
 import { defineCommand, type Noun } from '../core/command.ts'
 import { deletion } from '../input/deletion.ts'
 import { findRow } from '../input/find-row.ts'
-import { listFlags, take } from '../output/list.ts'
+import { listFlags, take } from '../input/list.ts'
 import { ago, moment } from '../output/time.ts'
 
 const list = defineCommand({

@@ -4,7 +4,7 @@ import { UsageError } from '../core/failure.ts'
 import type { Flags } from '../core/flags.ts'
 import { changeOf, given, stateFlags } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
-import { countIfGiven, listFlags, take } from '../output/list.ts'
+import { countIfGiven, listFlags, take } from '../input/list.ts'
 import { ago, duration, moment } from '../output/time.ts'
 
 const metrics = [

@@ -1,8 +1,8 @@
 import { defineCommand, type Given, type Noun } from '../core/command.ts'
 import type { Flags } from '../core/flags.ts'
+import { saveStream } from '../files/save.ts'
 import { given } from '../input/change.ts'
-import { listFlags, take } from '../output/list.ts'
-import { saveStream } from '../output/save.ts'
+import { listFlags, take } from '../input/list.ts'
 import { ago } from '../output/time.ts'
 
 const filters = {

@@ -13,7 +13,8 @@ import {
 } from '../input/budget-input.ts'
 import { changeOf, given } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
-import { countIfGiven, listIn } from '../output/list.ts'
+import { countIfGiven } from '../input/list.ts'
+import { listIn } from '../output/rows.ts'
 import { ago, moment } from '../output/time.ts'
 
 const budget = ['<budget-id>'] as const

@@ -1,6 +1,7 @@
 import type { CapabilityInfo } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
-import { listFlags, listIn, take } from '../output/list.ts'
+import { listFlags, take } from '../input/list.ts'
+import { listIn } from '../output/rows.ts'
 import { schemaRows } from '../output/schema.ts'
 
 const list = defineCommand({

@@ -4,8 +4,9 @@ import { exitCodes } from '../core/failure.ts'
 import { changeOf, given } from '../input/change.ts'
 import { callerRows, channelConfig, channelFlags } from '../input/channel-input.ts'
 import { yesFlag } from '../input/deletion.ts'
+import { countOf } from '../input/list.ts'
 import { confirmed } from '../input/prompt.ts'
-import { countOf, listIn } from '../output/list.ts'
+import { listIn } from '../output/rows.ts'
 import { ago, moment } from '../output/time.ts'
 
 const ofAgent = ['<agent>'] as const

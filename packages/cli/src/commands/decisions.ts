@@ -2,7 +2,7 @@ import type { List, Outlast, Session, ToolRule } from '@outlast/sdk'
 import { defineCommand } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import { given } from '../input/change.ts'
-import { listFlags, take } from '../output/list.ts'
+import { listFlags, take } from '../input/list.ts'
 import { ago } from '../output/time.ts'
 import { oneLine } from '../output/width.ts'
 

@@ -1,10 +1,10 @@
 import { defineCommand, type Noun } from '../core/command.ts'
 import { exitCodes } from '../core/failure.ts'
+import { saveStream } from '../files/save.ts'
 import { yesFlag } from '../input/deletion.ts'
+import { listFlags, take } from '../input/list.ts'
 import { confirmed } from '../input/prompt.ts'
 import { grantsOf, tokenFlags } from '../input/token-flags.ts'
-import { listFlags, take } from '../output/list.ts'
-import { saveStream } from '../output/save.ts'
 import { ago, moment } from '../output/time.ts'
 
 const token = defineCommand({

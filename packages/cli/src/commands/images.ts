@@ -1,11 +1,11 @@
 import { defineCommand, type Noun } from '../core/command.ts'
 import { exitCodes, UsageError } from '../core/failure.ts'
+import { saveStream } from '../files/save.ts'
 import { yesFlag } from '../input/deletion.ts'
 import { uploadImage } from '../input/image-file.ts'
 import { confirmed } from '../input/prompt.ts'
-import { listIn } from '../output/list.ts'
 import { sizeText } from '../output/progress.ts'
-import { saveStream } from '../output/save.ts'
+import { listIn } from '../output/rows.ts'
 import { ago } from '../output/time.ts'
 import { oneLine } from '../output/width.ts'
 

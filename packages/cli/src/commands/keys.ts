@@ -2,7 +2,7 @@ import { defineCommand, type Noun } from '../core/command.ts'
 import { given } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
 import { findRow } from '../input/find-row.ts'
-import { countIfGiven, listFlags, take } from '../output/list.ts'
+import { countIfGiven, listFlags, take } from '../input/list.ts'
 import { ago, moment } from '../output/time.ts'
 
 const list = defineCommand({

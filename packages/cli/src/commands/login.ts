@@ -11,8 +11,8 @@ import {
   readCredentials,
   writeCredentials,
 } from '../core/profiles.ts'
+import { countIfGiven } from '../input/list.ts'
 import { ask, canAsk, readInput } from '../input/prompt.ts'
-import { countIfGiven } from '../output/list.ts'
 import { moment } from '../output/time.ts'
 import { oneLine } from '../output/width.ts'
 

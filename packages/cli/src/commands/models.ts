@@ -3,7 +3,7 @@ import { defineCommand, type Given, type Noun } from '../core/command.ts'
 import type { Flags } from '../core/flags.ts'
 import { changeOf, given, stateFlags, statusOf } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
-import { listFlags, take } from '../output/list.ts'
+import { listFlags, take } from '../input/list.ts'
 import { moment } from '../output/time.ts'
 
 type OfProvider = Pick<ModelWithProvider, 'provider_name' | 'provider_type' | 'enabled' | 'healthy'>

@@ -5,9 +5,9 @@ import { currentName, readCredentials, writeCredentials } from '../core/profiles
 import { findResource, type Kind, prefixed, uuid } from '../core/resources.ts'
 import { changeOf, given } from '../input/change.ts'
 import { yesFlag } from '../input/deletion.ts'
+import { countIfGiven, listFlags, take } from '../input/list.ts'
 import { confirmed, confirmedByName } from '../input/prompt.ts'
 import { retentionOf } from '../input/retention.ts'
-import { countIfGiven, listFlags, take } from '../output/list.ts'
 import { ago, moment } from '../output/time.ts'
 
 const roles = ['viewer', 'member', 'admin', 'owner'] as const satisfies readonly Role[]

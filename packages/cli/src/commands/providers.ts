@@ -3,8 +3,8 @@ import { defineCommand, type Noun } from '../core/command.ts'
 import { exitCodes } from '../core/failure.ts'
 import { changeOf, given, stateFlags, statusOf } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
+import { listFlags, take } from '../input/list.ts'
 import { vendorKey, vendorKeyFlag } from '../input/vendor-key.ts'
-import { listFlags, take } from '../output/list.ts'
 import { ago, duration, moment } from '../output/time.ts'
 
 const types = [

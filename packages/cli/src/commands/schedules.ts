@@ -2,8 +2,8 @@ import type { Outlast, Schedule } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { changeOf } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
+import { listFlags, take } from '../input/list.ts'
 import { newSchedule, scheduleChange, scheduleFlags } from '../input/schedule-input.ts'
-import { listFlags, take } from '../output/list.ts'
 import { ago, duration, moment } from '../output/time.ts'
 
 const stateOf = ({ enabled, paused_reason }: Schedule) =>

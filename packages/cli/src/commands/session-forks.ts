@@ -1,7 +1,7 @@
 import { defineCommand } from '../core/command.ts'
 import { listIfGiven } from '../input/capability-flags.ts'
+import { countIfGiven } from '../input/list.ts'
 import { modelFlag, namingFlags } from '../input/session-flags.ts'
-import { countIfGiven } from '../output/list.ts'
 
 export const fork = defineCommand({
   summary: 'copy a session, whole or up to an event',

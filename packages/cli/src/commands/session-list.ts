@@ -3,7 +3,7 @@ import { defineCommand, type Given } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import type { Flags } from '../core/flags.ts'
 import { given } from '../input/change.ts'
-import { listFlags, take } from '../output/list.ts'
+import { listFlags, take } from '../input/list.ts'
 import { ago } from '../output/time.ts'
 
 const waitsFor = {

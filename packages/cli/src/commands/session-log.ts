@@ -1,5 +1,5 @@
 import { defineCommand } from '../core/command.ts'
-import { countIfGiven } from '../output/list.ts'
+import { countIfGiven } from '../input/list.ts'
 
 export const log = defineCommand({
   summary: 'print the conversation of a session: messages, tools, approvals, errors',

@@ -1,6 +1,6 @@
 import { defineCommand } from '../core/command.ts'
 import { findResource, type Kind, prefixed } from '../core/resources.ts'
-import { countIfGiven, listFlags, take } from '../output/list.ts'
+import { countIfGiven, listFlags, take } from '../input/list.ts'
 import { ago, moment } from '../output/time.ts'
 
 const share = defineCommand({

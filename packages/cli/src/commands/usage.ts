@@ -1,7 +1,8 @@
 import type { UsageQuery, UsageReport } from '@outlast/sdk'
 import { defineCommand, type Noun } from '../core/command.ts'
 import { given } from '../input/change.ts'
-import { countIfGiven, listIn } from '../output/list.ts'
+import { countIfGiven } from '../input/list.ts'
+import { listIn } from '../output/rows.ts'
 import type { Column } from '../output/table.ts'
 
 type Row = UsageReport['data'][number]

@@ -3,7 +3,8 @@ import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { exitCodes } from '../core/failure.ts'
 import { changeOf, given, stateFlags } from '../input/change.ts'
 import { deletion } from '../input/deletion.ts'
-import { countOf, listFlags, listIn, take } from '../output/list.ts'
+import { countOf, listFlags, take } from '../input/list.ts'
+import { listIn } from '../output/rows.ts'
 import { ago, duration, moment } from '../output/time.ts'
 
 const list = defineCommand({

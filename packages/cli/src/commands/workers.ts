@@ -1,7 +1,8 @@
 import type { Outlast, Worker } from '@outlast/sdk'
 import { defineCommand, type Noun } from '../core/command.ts'
 import { findRow } from '../input/find-row.ts'
-import { listFlags, listIn, take } from '../output/list.ts'
+import { listFlags, take } from '../input/list.ts'
+import { listIn } from '../output/rows.ts'
 import { ago, moment } from '../output/time.ts'
 
 const stateOf = ({ alive, draining }: Worker) =>

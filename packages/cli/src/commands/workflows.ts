@@ -1,6 +1,6 @@
 import { defineCommand, type Noun } from '../core/command.ts'
 import { given } from '../input/change.ts'
-import { listFlags, take } from '../output/list.ts'
+import { listFlags, take } from '../input/list.ts'
 import { ago, moment } from '../output/time.ts'
 
 const list = defineCommand({

@@ -2,10 +2,10 @@ import type { ChannelConfig } from '@outlast/sdk'
 import type { Context, Given } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import type { Flags } from '../core/flags.ts'
-import { countIfGiven } from '../output/list.ts'
 import { amountOf } from './budget-input.ts'
 import { given } from './change.ts'
 import { jsonIn } from './input-file.ts'
+import { countIfGiven } from './list.ts'
 
 /** Flags for the settings of a channel. */
 export const channelFlags = {

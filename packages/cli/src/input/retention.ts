@@ -1,4 +1,4 @@
-import { countOf } from '../output/list.ts'
+import { countOf } from './list.ts'
 
 /** Parses days of retention: a number, or `inherit`. */
 export const retentionOf = (text: string, name: string): number | null =>

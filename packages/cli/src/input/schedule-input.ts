@@ -2,9 +2,9 @@ import type { NewSchedule, ScheduleChange } from '@outlast/sdk'
 import type { Given } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import type { Flags } from '../core/flags.ts'
-import { countIfGiven } from '../output/list.ts'
 import { listIfGiven } from './capability-flags.ts'
 import { given } from './change.ts'
+import { countIfGiven } from './list.ts'
 
 /** Flags for the fields of a schedule. */
 export const scheduleFlags = {

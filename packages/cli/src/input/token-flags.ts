@@ -1,8 +1,8 @@
 import type { NewSessionToken } from '@outlast/sdk'
 import type { Given } from '../core/command.ts'
 import type { Flags } from '../core/flags.ts'
-import { countIfGiven } from '../output/list.ts'
 import { listIfGiven } from './capability-flags.ts'
+import { countIfGiven } from './list.ts'
 
 /** Flags of the commands that create a token. */
 export const tokenFlags = {

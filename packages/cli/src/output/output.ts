@@ -1,4 +1,5 @@
 import { columnsOf, hasColors, type Io } from '../core/io.ts'
+import type { Rows } from './rows.ts'
 import { harmless } from './style.ts'
 import { type Column, type Field, fieldLines, tableOf } from './table.ts'
 import { exactJson, manyLines } from './width.ts'
@@ -7,9 +8,6 @@ import { exactJson, manyLines } from './width.ts'
 export type Mode = 'text' | 'json' | 'quiet'
 
 export type Fields = Record<string, Field>
-
-/** Rows of a list. `hint`: a note for people after the last row. */
-export type Rows<T> = AsyncIterable<T> & { hint?: () => string | undefined }
 
 export type Output = ReturnType<typeof createOutput>
 

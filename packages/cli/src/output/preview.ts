@@ -1,6 +1,6 @@
 import type { Preview } from '@outlast/sdk'
-import { listIn } from './list.ts'
 import type { Output } from './output.ts'
+import { listIn } from './rows.ts'
 
 /** Prints the prompt and tools of the next model call. */
 export async function showPreview(out: Output, preview: Preview): Promise<void> {

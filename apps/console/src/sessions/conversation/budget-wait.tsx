@@ -9,7 +9,7 @@ import { budgetQuery } from '../../queries/budgets.ts'
 import { budgetKeys } from '../../queries/keys.ts'
 import { useMay } from '../../queries/me.ts'
 import { Refusal } from '../../shell/confirm.tsx'
-import { usePlace } from './session-place.tsx'
+import { usePlace } from '../parts/session-place.tsx'
 
 type BudgetWaitProps = { budgetId: string; needed: number | undefined }
 

@@ -8,10 +8,10 @@ import { Empty } from '../../shell/screen.tsx'
 import { Skeleton } from '../../shell/skeleton.tsx'
 import { usePreloaded } from '../../shell/use-preloaded.ts'
 import type { Outgoing } from '../composer/outbox.ts'
-import { OutgoingMessage } from '../composer/outgoing.tsx'
 import { todosOf } from '../tools/arguments.ts'
 import { Announcer } from './announcer.tsx'
 import { Item } from './items.tsx'
+import { OutgoingMessage } from './outgoing.tsx'
 
 type Line = { key: string; item?: TranscriptItem; outgoing?: Outgoing }
 

@@ -2,7 +2,7 @@ import type { AgentMessage, UserMessage } from '@outlast/sdk'
 import { Named } from '../../shell/identity.tsx'
 import { shortCount, shortDollars } from '../../shell/money.ts'
 import { exactTimeOf } from '../../shell/times.ts'
-import { usePlace } from './session-place.tsx'
+import { usePlace } from '../parts/session-place.tsx'
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
 

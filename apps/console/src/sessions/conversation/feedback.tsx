@@ -7,9 +7,9 @@ import { outlast } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
 import { meQuery, useMay } from '../../queries/me.ts'
 import { lazyPart } from '../../shell/lazy-part.ts'
-import { Action } from './action.tsx'
-import { useKept } from './kept.tsx'
-import { usePlace } from './session-place.tsx'
+import { Action } from '../parts/action.tsx'
+import { useKept } from '../parts/kept.tsx'
+import { usePlace } from '../parts/session-place.tsx'
 
 const CommentForm = lazyPart(() =>
   import('./comment-form.tsx').then((all) => ({ default: all.CommentForm })),

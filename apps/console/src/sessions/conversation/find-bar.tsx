@@ -2,7 +2,7 @@ import './find-bar.css'
 import { TextInput } from '@mantine/core'
 import type { TranscriptItem } from '@outlast/sdk'
 import { type RefObject, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
-import { Action } from './action.tsx'
+import { Action } from '../parts/action.tsx'
 import { firstFrom, matchesIn } from './find.ts'
 
 type FindBarProps = {

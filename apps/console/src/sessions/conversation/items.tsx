@@ -10,18 +10,20 @@ import { memo, type ReactElement, Suspense } from 'react'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { Icon } from '../../shell/icon.tsx'
 import { lazyPart } from '../../shell/lazy-part.ts'
+import { Action } from '../parts/action.tsx'
+import { useKept } from '../parts/kept.tsx'
+import { LongText } from '../parts/long-text.tsx'
+import { usePlace } from '../parts/session-place.tsx'
 import { ToolCard } from '../tools/tool-card.tsx'
 import { WritingCallLine } from '../tools/writing-call.tsx'
-import { Action } from './action.tsx'
 import { MessageFacts, ReplyFacts } from './facts.tsx'
-import { useKept } from './kept.tsx'
-import { LongText } from './long-text.tsx'
-import { usePlace } from './session-place.tsx'
 
 const Json = lazyPart(() => import('../tools/json.tsx').then((all) => ({ default: all.Json })))
-const Picture = lazyPart(() => import('./picture.tsx').then((all) => ({ default: all.Picture })))
+const Picture = lazyPart(() =>
+  import('../parts/picture.tsx').then((all) => ({ default: all.Picture })),
+)
 const UploadedPicture = lazyPart(() =>
-  import('./picture.tsx').then((all) => ({ default: all.UploadedPicture })),
+  import('../parts/picture.tsx').then((all) => ({ default: all.UploadedPicture })),
 )
 const MessageEdit = lazyPart(() =>
   import('./message-edit.tsx').then((all) => ({ default: all.MessageEdit })),

@@ -6,10 +6,10 @@ import { invalidate, outlast } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
 import { sessionKeys } from '../../queries/keys.ts'
 import { writeDraft } from '../composer/drafts.ts'
-import { Action, CopyAction } from './action.tsx'
+import { Action, CopyAction } from '../parts/action.tsx'
+import { usePlace } from '../parts/session-place.tsx'
 import { sequenceAfter, sequenceBefore } from './fork.ts'
 import { useRetake } from './retake.ts'
-import { usePlace } from './session-place.tsx'
 
 type About = {
   messageId: string

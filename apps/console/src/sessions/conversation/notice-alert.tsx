@@ -7,8 +7,8 @@ import { sentenceOf } from '../../errors.ts'
 import { sessionKeys } from '../../queries/keys.ts'
 import { useMay } from '../../queries/me.ts'
 import { sessionQuery } from '../../queries/sessions.ts'
-import { LongText } from './long-text.tsx'
-import { usePlace } from './session-place.tsx'
+import { LongText } from '../parts/long-text.tsx'
+import { usePlace } from '../parts/session-place.tsx'
 
 type Failed = Extract<Notice, { type: 'turn.failed' }>
 export type AlertNotice =

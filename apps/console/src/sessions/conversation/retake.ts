@@ -2,7 +2,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { invalidate, outlast } from '../../client.ts'
 import { sessionKeys } from '../../queries/keys.ts'
-import { usePlace } from './session-place.tsx'
+import { usePlace } from '../parts/session-place.tsx'
 
 /** Sends a message of the session again, as it was or edited, and opens the new session. */
 export function useRetake() {

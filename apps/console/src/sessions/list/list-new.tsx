@@ -6,7 +6,7 @@ import { sentenceOf } from '../../errors.ts'
 import { agentsQuery } from '../../queries/agents.ts'
 import { Dialog, DialogButtons } from '../../shell/dialog.tsx'
 import { useBegin } from '../composer/begin.ts'
-import { StalledNote } from '../composer/outgoing.tsx'
+import { StalledNote } from '../conversation/outgoing.tsx'
 
 type NewProps = {
   /** The preselected agent. */

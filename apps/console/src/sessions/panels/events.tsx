@@ -5,7 +5,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import { Empty } from '../../shell/screen.tsx'
-import { useKept } from '../conversation/kept.tsx'
+import { useKept } from '../parts/kept.tsx'
 import { Json } from '../tools/json.tsx'
 import { gistOfEvent } from './event-gist.ts'
 

@@ -4,7 +4,7 @@ import { useMemo } from 'react'
 import { Chart } from '../../shell/chart/chart.tsx'
 import { costText, dollarsText } from '../../shell/money.ts'
 import { Empty } from '../../shell/screen.tsx'
-import { durationOf } from '../conversation/duration.ts'
+import { durationOf } from '../parts/duration.ts'
 import { type Turn, turnsOf } from './turns.ts'
 
 const bars = 60

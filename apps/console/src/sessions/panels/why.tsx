@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { whyQuery } from '../../queries/sessions.ts'
 import { Ago } from '../../shell/ago.tsx'
-import { durationOf } from '../conversation/duration.ts'
+import { durationOf } from '../parts/duration.ts'
 
 /** The current step of a running turn, in words. */
 export function WhyWords({ sessionId }: { sessionId: string }) {

@@ -1,8 +1,8 @@
 import { Button } from '@mantine/core'
 import { useMemo } from 'react'
 import { Difference } from '../../shell/difference.tsx'
-import { CopyAction } from '../conversation/action.tsx'
-import { useKept } from '../conversation/kept.tsx'
+import { CopyAction } from '../parts/action.tsx'
+import { useKept } from '../parts/kept.tsx'
 import type { Change } from './changes.ts'
 import { linesOfChanges, linesOfPatch } from './diff-lines.ts'
 

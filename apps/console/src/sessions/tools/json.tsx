@@ -1,7 +1,7 @@
 import { Button, Code } from '@mantine/core'
 import { memo } from 'react'
-import { CopyAction } from '../conversation/action.tsx'
-import { useKept } from '../conversation/kept.tsx'
+import { CopyAction } from '../parts/action.tsx'
+import { useKept } from '../parts/kept.tsx'
 import { cut, jsonOf, parsed } from './json-text.ts'
 
 /** Longer texts are not highlighted, because it takes too long. */

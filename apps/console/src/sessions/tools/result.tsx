@@ -1,7 +1,7 @@
 import type { ToolCallItem } from '@outlast/sdk'
 import { Suspense, useMemo } from 'react'
 import { lazyPart } from '../../shell/lazy-part.ts'
-import { Picture } from '../conversation/picture.tsx'
+import { Picture } from '../parts/picture.tsx'
 import { changesIn } from './changes.ts'
 import { Json, ResultText } from './json.tsx'
 import { ResultFigure } from './result-figure.tsx'

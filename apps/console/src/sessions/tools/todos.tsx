@@ -1,5 +1,5 @@
 import { Icon } from '../../shell/icon.tsx'
-import { LongText } from '../conversation/long-text.tsx'
+import { LongText } from '../parts/long-text.tsx'
 import type { Todo } from './arguments.ts'
 
 const icons = { pending: 'circle', in_progress: 'half', completed: 'check' } as const

@@ -1,6 +1,6 @@
 import { costText } from '../../../shell/money.ts'
-import { durationOf } from '../../conversation/duration.ts'
-import { LongText } from '../../conversation/long-text.tsx'
+import { durationOf } from '../../parts/duration.ts'
+import { LongText } from '../../parts/long-text.tsx'
 import { Json } from '../../tools/json.tsx'
 import type { Span } from '../turns.ts'
 import { type Fact, FactList } from './fact-list.tsx'

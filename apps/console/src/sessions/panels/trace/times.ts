@@ -1,4 +1,4 @@
-import { durationOf } from '../../conversation/duration.ts'
+import { durationOf } from '../../parts/duration.ts'
 import type { Turn } from '../turns.ts'
 
 /** Length of a turn or a step in milliseconds, until now if it still runs. */

@@ -1,5 +1,5 @@
 import { type ReactNode, useId } from 'react'
-import { useKept } from '../../conversation/kept.tsx'
+import { useKept } from '../../parts/kept.tsx'
 
 type ViewsProps = { name: string; views: readonly View[]; actions?: ReactNode }
 

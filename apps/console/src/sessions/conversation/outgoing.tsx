@@ -1,6 +1,6 @@
 import { Button, Group, Text } from '@mantine/core'
-import { UserParts } from '../conversation/items.tsx'
-import { discard, type Outgoing, sendAgain } from './outbox.ts'
+import { discard, type Outgoing, sendAgain } from '../composer/outbox.ts'
+import { UserParts } from './items.tsx'
 
 /** A message that the server has not confirmed. */
 export function OutgoingMessage({ outgoing }: { outgoing: Outgoing }) {

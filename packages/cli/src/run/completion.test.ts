@@ -11,7 +11,7 @@ import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
 import { runHere } from '../../test/here.ts'
-import { scripts } from './completion-scripts.ts'
+import { scripts } from '../core/completion-scripts.ts'
 
 const program = fileURLToPath(new URL('../../../../apps/server/outlast.js', import.meta.url))
 

@@ -1,10 +1,10 @@
 import { nouns } from '../commands/index.ts'
+import type { Command, Noun } from '../core/command.ts'
+import type { Flag, Flags } from '../core/flags.ts'
+import { globalFlags } from '../core/flags.ts'
+import { aliasesOf } from '../core/verbs.ts'
 import { aligned, indent } from '../output/aligned.ts'
 import { wrap } from '../output/width.ts'
-import type { Command, Noun } from './command.ts'
-import type { Flag, Flags } from './flags.ts'
-import { globalFlags } from './flags.ts'
-import { aliasesOf } from './verbs.ts'
 
 /** Formats a flag with its letter and the placeholder of its value. */
 export function flagForm(name: string, { short, value, type, multiple }: Flag): string {

@@ -3,7 +3,7 @@ import { rename, rm, stat } from 'node:fs/promises'
 import type { Context } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import { whyOf } from '../input/input-file.ts'
-import { progressOf, sizeText } from './progress.ts'
+import { progressOf, sizeText } from '../output/progress.ts'
 
 /**
  * Writes a stream to a file or stdout. A pipe or a device is written to, never replaced.

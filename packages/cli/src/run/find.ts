@@ -1,9 +1,9 @@
 import { nouns } from '../commands/index.ts'
-import type { Command, Noun } from './command.ts'
-import { UsageError } from './failure.ts'
-import { globalFlags } from './flags.ts'
-import { nearest } from './suggest.ts'
-import { allVerbs, verbForSynonym, verbNamed } from './verbs.ts'
+import type { Command, Noun } from '../core/command.ts'
+import { UsageError } from '../core/failure.ts'
+import { globalFlags } from '../core/flags.ts'
+import { nearest } from '../core/suggest.ts'
+import { allVerbs, verbForSynonym, verbNamed } from '../core/verbs.ts'
 
 /** A command with its noun and arguments. `command` is undefined if only the noun was given. */
 export type FoundCommand = {

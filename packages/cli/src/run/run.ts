@@ -1,14 +1,14 @@
+import { parse } from '../core/arguments.ts'
+import { clientOf } from '../core/client.ts'
+import type { Context } from '../core/command.ts'
+import { exitCodeOf, exitCodes, Interrupted, sentencesOf } from '../core/failure.ts'
+import type { GlobalFlags } from '../core/flags.ts'
+import { columnsOf, type Io } from '../core/io.ts'
+import { type Profile, profileOf } from '../core/profiles.ts'
+import { needsResolving, resolveArguments } from '../core/resources.ts'
 import { createOutput, type Mode } from '../output/output.ts'
-import { parse } from './arguments.ts'
-import { clientOf } from './client.ts'
-import type { Context } from './command.ts'
-import { exitCodeOf, exitCodes, Interrupted, sentencesOf } from './failure.ts'
 import { type FoundCommand, find } from './find.ts'
-import type { GlobalFlags } from './flags.ts'
 import { commandHelp, type Extra, generalHelp, nounHelp } from './help.ts'
-import { columnsOf, type Io } from './io.ts'
-import { type Profile, profileOf } from './profiles.ts'
-import { needsResolving, resolveArguments } from './resources.ts'
 
 type Surroundings = { signal: AbortSignal; extra?: Extra }
 

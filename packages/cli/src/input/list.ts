@@ -1,7 +1,7 @@
 import type { Given } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import type { Flags } from '../core/flags.ts'
-import type { Rows } from './output.ts'
+import type { Rows } from '../output/rows.ts'
 
 /** Flags of commands that print a list. */
 export const listFlags = {
@@ -49,7 +49,3 @@ export function countOf(text: string, flag: string, least = 1): number {
 /** The same for an optional flag. */
 export const countIfGiven = (text: string | undefined, flag: string, least = 1) =>
   text === undefined ? undefined : countOf(text, flag, least)
-
-/** Reads a list of a response. Empty if a server of another version sends another type. */
-export const listIn = <T>(value: readonly T[] | null | undefined): readonly T[] =>
-  Array.isArray(value) ? value : []

@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util'
 import { nouns } from '../commands/index.ts'
+import { clientOf } from '../core/client.ts'
+import { exitCodes } from '../core/failure.ts'
+import type { Flag, Flags } from '../core/flags.ts'
+import { type GlobalFlags, globalFlags } from '../core/flags.ts'
+import type { Io } from '../core/io.ts'
+import { profileOf, readCredentials } from '../core/profiles.ts'
+import { kinds, placeholderOf, positionalAt } from '../core/resources.ts'
 import { oneLine } from '../output/width.ts'
-import { clientOf } from './client.ts'
-import { exitCodes } from './failure.ts'
 import { find, wordsOf } from './find.ts'
-import type { Flag, Flags } from './flags.ts'
-import { type GlobalFlags, globalFlags } from './flags.ts'
 import type { Extra } from './help.ts'
-import type { Io } from './io.ts'
-import { profileOf, readCredentials } from './profiles.ts'
-import { kinds, placeholderOf, positionalAt } from './resources.ts'
 
 /** A word for the cursor's position, and its description. */
 type Candidate = readonly [word: string, about: string]
