@@ -1,12 +1,12 @@
 import { Button, Group, Text } from '@mantine/core'
 import { withCode } from '../shell/with-code.tsx'
-import { AllOrSome, type FieldProps, Plain } from './config-plain.tsx'
+import { AllOrSome, type ConfigFieldProps, Plain } from './config-plain.tsx'
 import { JsonField } from './json-field.tsx'
 import { useProblem } from './problems.ts'
-import { type Fields, kindOf, labelOf, type Schema, withField, withoutNull } from './schema.ts'
+import { type JsonFields, kindOf, labelOf, type Schema, withField, withoutNull } from './schema.ts'
 
 /** The form control for a schema. */
-function ConfigField({ schema: given, ...rest }: FieldProps) {
+function ConfigField({ schema: given, ...rest }: ConfigFieldProps) {
   const schema = withoutNull(given)
   const field = { ...rest, schema }
   switch (kindOf(schema)) {
@@ -31,7 +31,7 @@ function ConfigField({ schema: given, ...rest }: FieldProps) {
   }
 }
 
-type ObjectProps = Pick<FieldProps, 'schema' | 'path' | 'value' | 'onChange'>
+type ObjectProps = Pick<ConfigFieldProps, 'schema' | 'path' | 'value' | 'onChange'>
 
 /** The fields of an object. */
 export function ConfigFields({ schema, path, value, onChange }: ObjectProps) {
@@ -41,14 +41,14 @@ export function ConfigFields({ schema, path, value, onChange }: ObjectProps) {
       name={name}
       schema={one}
       path={`${path}/${name}`}
-      value={(value as Fields | undefined)?.[name]}
+      value={(value as JsonFields | undefined)?.[name]}
       onChange={(next) => onChange(withField(value, name, next))}
       isRequired={schema.required?.includes(name) ?? false}
     />
   ))
 }
 
-function ConfigObject({ name, schema, path, value, onChange }: FieldProps) {
+function ConfigObject({ name, schema, path, value, onChange }: ConfigFieldProps) {
   const error = useProblem(path)
   return (
     <details className="config-part" open={value !== undefined}>
@@ -58,14 +58,16 @@ function ConfigObject({ name, schema, path, value, onChange }: FieldProps) {
         schema={schema}
         path={path}
         value={value}
-        onChange={(next) => onChange(Object.keys(next as Fields).length === 0 ? undefined : next)}
+        onChange={(next) =>
+          onChange(Object.keys(next as JsonFields).length === 0 ? undefined : next)
+        }
       />
     </details>
   )
 }
 
 /** A list of objects or lists. */
-function ConfigList({ name, schema, path, value, onChange }: FieldProps) {
+function ConfigList({ name, schema, path, value, onChange }: ConfigFieldProps) {
   const error = useProblem(path)
   const list = Array.isArray(value) ? value : []
   const items = schema.items ?? {}

@@ -13,7 +13,7 @@ import { withCode } from '../shell/with-code.tsx'
 import { useProblem } from './problems.ts'
 import { kindOf, labelOf, type Schema, valueLimits } from './schema.ts'
 
-export type FieldProps = {
+export type ConfigFieldProps = {
   name: string
   schema: Schema
   /** Path in the request body. */
@@ -28,7 +28,14 @@ export type FieldProps = {
 const lineMax = 500
 
 /** The form control for a value without nested fields. */
-export function Plain({ name, schema, path, value, onChange, isRequired = false }: FieldProps) {
+export function Plain({
+  name,
+  schema,
+  path,
+  value,
+  onChange,
+  isRequired = false,
+}: ConfigFieldProps) {
   const kind = kindOf(schema)
   const error = useProblem(path, kind === 'some of' || kind === 'texts')
   const about = {
@@ -136,7 +143,7 @@ function placeholderOf({ default: standard, examples }: Schema): string {
 }
 
 /** Chooses none, all, or a list of names. */
-export function AllOrSome({ name, schema, path, value, onChange }: FieldProps) {
+export function AllOrSome({ name, schema, path, value, onChange }: ConfigFieldProps) {
   const error = useProblem(path, true)
   const kind = Array.isArray(value) ? 'some' : value === true ? 'all' : 'none'
   return (

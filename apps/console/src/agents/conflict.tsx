@@ -22,13 +22,13 @@ type ConflictProps = {
   close: () => void
 }
 
-type Side = 'mine' | 'theirs'
+type ConflictSide = 'mine' | 'theirs'
 
 /** Resolves a conflict with another user's version, field by field. */
 export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
   const differing = fields.filter((field) => !isSameField(mine, theirs, field))
-  const first = (field: Field): Side => (isSameField(mine, base, field) ? 'theirs' : 'mine')
-  const [sides, setSides] = useState<Partial<Record<Field, Side>>>({})
+  const first = (field: Field): ConflictSide => (isSameField(mine, base, field) ? 'theirs' : 'mine')
+  const [sides, setSides] = useState<Partial<Record<Field, ConflictSide>>>({})
   const sideOf = (field: Field) => sides[field] ?? first(field)
   return (
     <Dialog title="Another user changed this agent" close={close} size="xl">
@@ -50,7 +50,7 @@ export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
                 { value: 'theirs', label: 'Theirs' },
               ]}
               value={sideOf(field)}
-              onChange={(side) => setSides({ ...sides, [field]: side as Side })}
+              onChange={(side) => setSides({ ...sides, [field]: side as ConflictSide })}
             />
           </Group>
           <Difference lines={lineDiff(textOf(theirs, field), textOf(mine, field))} />

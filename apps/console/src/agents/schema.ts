@@ -92,10 +92,10 @@ export function typeOf(schema: Schema): string {
   return limits ? `${type}, ${limits}` : type
 }
 
-export type Fields = Record<string, unknown>
+export type JsonFields = Record<string, unknown>
 
 /** Returns a copy of an object with one field set. Undefined removes the field. */
-export function withField(object: unknown, name: string, value: unknown): Fields {
-  const { [name]: _before, ...rest } = (object ?? {}) as Fields
-  return value === undefined ? rest : { ...(object as Fields), [name]: value }
+export function withField(object: unknown, name: string, value: unknown): JsonFields {
+  const { [name]: _before, ...rest } = (object ?? {}) as JsonFields
+  return value === undefined ? rest : { ...(object as JsonFields), [name]: value }
 }

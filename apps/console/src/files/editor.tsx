@@ -6,12 +6,12 @@ import { useSaveForm } from '../form/use-save-form.ts'
 import { fileQuery } from '../queries/files.ts'
 import { Problem } from '../shell/problem.tsx'
 
-type About = { sessionId: string; file: SessionFile }
+type EditorProps = { sessionId: string; file: SessionFile }
 
 const draftOf = (file: SessionFile | undefined) => ({ content: file?.content ?? '' })
 
 /** A text editor for a file. Concurrent changes are shown before they are overwritten. */
-export function Editor({ sessionId, file }: About) {
+export function Editor({ sessionId, file }: EditorProps) {
   const { path, is_readonly } = file
   const { queryKey, ...query } = fileQuery(sessionId, path)
   const form = useSaveForm({

@@ -13,13 +13,13 @@ import { Editor } from './editor.tsx'
 import { NameForm } from './name-form.tsx'
 import { saveBlob } from './save.ts'
 
-type About = { sessionId: string; path: string; show: (path: string | undefined) => void }
+type FileViewProps = { sessionId: string; path: string; show: (path: string | undefined) => void }
 
 /** Larger files are shown read-only and cut. */
 const editableMax = 1024 * 1024
 
 /** The open file. */
-export function FileView({ sessionId, path, show }: About) {
+export function FileView({ sessionId, path, show }: FileViewProps) {
   const file = useQuery(fileQuery(sessionId, path))
   return (
     <section className="file" aria-label={path}>
@@ -57,7 +57,7 @@ function Content({ sessionId, file }: { sessionId: string; file: SessionFile }) 
   return <Editor sessionId={sessionId} file={file} />
 }
 
-function Tools({ sessionId, path, file, show }: About & { file: SessionFile | undefined }) {
+function Tools({ sessionId, path, file, show }: FileViewProps & { file: SessionFile | undefined }) {
   const [asked, setAsked] = useState<'rename' | 'delete'>()
   const close = () => setAsked(undefined)
   const left = async (to: string | undefined) => {

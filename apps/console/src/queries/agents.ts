@@ -28,18 +28,18 @@ export const agentPreviewQuery = (draft: unknown, bodyOf: () => PreviewAgent) =>
 export const useAgent = (id: string | undefined) =>
   useQuery({ ...agentQuery(id ?? ''), enabled: id !== undefined })
 
-type Named = { id: string; name: string }
+type NamedAgent = { id: string; name: string }
 
 /** Returns the loaded agent names by id. */
 export const useAgentNames = (): ReadonlyMap<string, string> =>
   useQuery({ ...agentsQuery, select: namesOf }).data ?? noNames
 
 const noNames: ReadonlyMap<string, string> = new Map()
-const namesOf = ({ data }: { data: Named[] }): ReadonlyMap<string, string> =>
+const namesOf = ({ data }: { data: NamedAgent[] }): ReadonlyMap<string, string> =>
   new Map(data.map(({ id, name }) => [id, name]))
 
 /** Returns agents as select options. */
 export const useAgentChoices = () => useQuery({ ...agentsQuery, select: choicesOf }).data ?? []
 
-const choicesOf = ({ data }: { data: Named[] }) =>
+const choicesOf = ({ data }: { data: NamedAgent[] }) =>
   data.map(({ id, name }) => ({ value: id, label: name }))

@@ -52,9 +52,9 @@ const none: UsageSums = {
   cost_usd: 0,
 }
 
-type Row = UsageReport['data'][number]
+type ReportRow = UsageReport['data'][number]
 
-export const idOf = ({ day, agent_id, model, user, key_id }: Row) =>
+export const idOf = ({ day, agent_id, model, user, key_id }: ReportRow) =>
   day ?? agent_id ?? model ?? user ?? key_id ?? ''
 
 /**

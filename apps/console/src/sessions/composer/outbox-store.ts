@@ -92,10 +92,10 @@ export const listEntries = (userId: string): Promise<OutboxEntry[]> =>
       finish((request.result as OutboxEntry[]).filter((one) => one.userId === userId))
   })
 
-type Change = (entry: OutboxEntry) => Partial<OutboxEntry> | 'delete'
+type EntryChange = (entry: OutboxEntry) => Partial<OutboxEntry> | 'delete'
 
 /** Changes or deletes an entry in one transaction. Ignores a deleted entry. */
-export const updateEntry = (id: number, change: Change): Promise<void> =>
+export const updateEntry = (id: number, change: EntryChange): Promise<void> =>
   transact('readwrite', undefined, (store) => {
     const request = store.get(id)
     request.onsuccess = () => {

@@ -52,16 +52,16 @@ function Paused({ budget: { id } }: { budget: Budget }) {
 }
 
 const dialogs = { 'Top up': TopUp, 'Raise limit': ChangeLimit }
-type Dialog = keyof typeof dialogs
+type DialogName = keyof typeof dialogs
 
 function UsedUp({ budget }: { budget: Budget }) {
-  const [open, setOpen] = useState<Dialog>()
+  const [open, setOpen] = useState<DialogName>()
   const mayAdd = useMay('admin')
   if (!mayAdd) return <>An administrator can add to it.</>
   const Form = open && dialogs[open]
   return (
     <Group gap="xs" component="span">
-      {(Object.keys(dialogs) as Dialog[]).map((name) => (
+      {(Object.keys(dialogs) as DialogName[]).map((name) => (
         <Button key={name} size="compact-xs" variant="default" onClick={() => setOpen(name)}>
           {name}
         </Button>

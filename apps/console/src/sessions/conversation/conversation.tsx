@@ -197,13 +197,17 @@ function ToEnd({ news, go }: { news: boolean | undefined; go: () => void }) {
   )
 }
 
-type Rows = Pick<
+type VirtualRows = Pick<
   ReturnType<typeof useVirtualizer<HTMLDivElement, Element>>,
   'range' | 'scrollToIndex'
 >
 
 /** Reads and moves the view for a search, and marks the row that is found. */
-const findIn = (rows: Rows, keys: readonly string[], mark: (key: string | undefined) => void) => ({
+const findIn = (
+  rows: VirtualRows,
+  keys: readonly string[],
+  mark: (key: string | undefined) => void,
+) => ({
   first: () => rows.range?.startIndex ?? 0,
   show(at: number | undefined) {
     mark(at === undefined ? undefined : keys[at])

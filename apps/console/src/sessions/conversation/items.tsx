@@ -90,10 +90,10 @@ function UserBubble({ item }: { item: UserMessage }) {
   )
 }
 
-type Part = UserMessage['content'][number] | InputContentPart
+type MessagePart = UserMessage['content'][number] | InputContentPart
 
 /** The parts of a user's message. `name` identifies the message. */
-export function UserParts({ name, content }: { name: string; content: readonly Part[] }) {
+export function UserParts({ name, content }: { name: string; content: readonly MessagePart[] }) {
   return content.map((part, at) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: parts of a message do not move
     <Suspense key={at}>
@@ -102,7 +102,7 @@ export function UserParts({ name, content }: { name: string; content: readonly P
   ))
 }
 
-function UserPart({ name, part }: { name: string; part: Part }) {
+function UserPart({ name, part }: { name: string; part: MessagePart }) {
   const { isReadOnly } = usePlace()
   if (part.type === 'text') return <LongText name={name} text={part.text} />
   if (part.type === 'image') return <Picture part={part} />

@@ -11,7 +11,7 @@ import { usePlace } from '../parts/session-place.tsx'
 import { sequenceAfter, sequenceBefore } from './fork.ts'
 import { useRetake } from './retake.ts'
 
-type About = {
+type MessageActionsProps = {
   messageId: string
   text: string
   /** The fork ends before the message, and the message becomes its draft. */
@@ -21,7 +21,12 @@ type About = {
 }
 
 /** Actions for a message. Visible on hover and keyboard focus. */
-export function MessageActions({ messageId, text, isBefore = false, children }: About) {
+export function MessageActions({
+  messageId,
+  text,
+  isBefore = false,
+  children,
+}: MessageActionsProps) {
   const { sessionId, eventsNow } = usePlace()
   const navigate = useNavigate()
   const fork = useMutation({

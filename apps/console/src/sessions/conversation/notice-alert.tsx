@@ -10,9 +10,9 @@ import { sessionQuery } from '../../queries/sessions.ts'
 import { LongText } from '../parts/long-text.tsx'
 import { usePlace } from '../parts/session-place.tsx'
 
-type Failed = Extract<Notice, { type: 'turn.failed' }>
+type FailedTurnNotice = Extract<Notice, { type: 'turn.failed' }>
 export type AlertNotice =
-  | Failed
+  | FailedTurnNotice
   | Extract<Notice, { type: 'mcp.unavailable' | 'capability.unavailable' }>
 
 function titleOf(item: AlertNotice): string {
@@ -39,7 +39,9 @@ export function NoticeAlert({ item }: { item: AlertNotice }) {
 }
 
 /** The code of a failure, the way to its steps, and a retry of the latest turn. */
-function FailedTurn({ data: { turn_id: turnId, error_code: code } }: Pick<Failed, 'data'>) {
+function FailedTurn({
+  data: { turn_id: turnId, error_code: code },
+}: Pick<FailedTurnNotice, 'data'>) {
   const { sessionId } = usePlace()
   const mayRetry = useMay('member')
   const latest = useQuery(sessionQuery(sessionId)).data?.last_turn

@@ -1,7 +1,7 @@
 import type { Session } from '@outlast/sdk'
 import { type RefObject, useCallback, useEffect, useRef } from 'react'
 
-type List = {
+type KeyedList = {
   box: RefObject<HTMLElement | null>
   count: number
   rowHeight: number
@@ -14,7 +14,7 @@ type List = {
 const steps: Record<string, number> = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }
 
 /** Handles list keys: j, k and arrows move, x selects, Shift extends a range, Enter opens. */
-export function useListKeys(list: List) {
+export function useListKeys(list: KeyedList) {
   const now = useRef(list)
   now.current = list
   /** The focused row, and the first row of a range. */
@@ -80,7 +80,7 @@ function isElsewhere(target: EventTarget | null): boolean {
 }
 
 /** Scrolls to a row and focuses it after it is rendered. */
-function useFocus({ box, scroll, rowHeight }: List) {
+function useFocus({ box, scroll, rowHeight }: KeyedList) {
   const wanted = useRef(-1)
   const now = useRef({ scroll, rowHeight })
   now.current = { scroll, rowHeight }

@@ -8,10 +8,10 @@ import type { PanelName } from './panels.ts'
 import { TimelinePanel } from './timeline.tsx'
 import { UsagePanel } from './usage.tsx'
 
-type About = { name: PanelName; events: readonly Event[]; sessionId: string }
+type OpenPanelProps = { name: PanelName; events: readonly Event[]; sessionId: string }
 
 /** The panel beside the conversation. Re-renders when an event is stored. */
-export const Panel = memo(({ name, events, sessionId }: About) => {
+export const Panel = memo(({ name, events, sessionId }: OpenPanelProps) => {
   switch (name) {
     case 'timeline':
       return <TimelinePanel events={events} sessionId={sessionId} />

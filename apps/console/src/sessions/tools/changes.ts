@@ -2,12 +2,12 @@ import type { Event } from '@outlast/sdk'
 import { parsed } from './json-text.ts'
 
 /** A replaced text. */
-export type Change = { before: string; after: string }
+export type TextChange = { before: string; after: string }
 
 /** The changes that a call asks for, and the arguments that they show. */
 export type GivenChanges = {
   path: string | undefined
-  changes: readonly Change[]
+  changes: readonly TextChange[]
   patch: string | undefined
   shown: readonly string[]
 }
@@ -53,7 +53,7 @@ function namesIn(given: unknown): string[] {
   return now in given ? [old, now] : []
 }
 
-function changeIn(given: unknown): Change | undefined {
+function changeIn(given: unknown): TextChange | undefined {
   const [before, after] = namesIn(given).map((name) => (given as Fields)[name])
   return isText(before) && isText(after) ? { before, after } : undefined
 }

@@ -3,17 +3,17 @@ import { useMemo } from 'react'
 import { Difference } from '../../shell/difference.tsx'
 import { CopyAction } from '../parts/action.tsx'
 import { useKept } from '../parts/kept.tsx'
-import type { Change } from './changes.ts'
+import type { TextChange } from './changes.ts'
 import { linesOfChanges, linesOfPatch } from './diff-lines.ts'
 
 const linesMax = 200
-const none: readonly Change[] = []
+const none: readonly TextChange[] = []
 
 type DiffFigureProps = {
   /** Unique in the session. */
   name: string
   path?: string | undefined
-  changes?: readonly Change[]
+  changes?: readonly TextChange[]
   patch?: string | undefined
 }
 

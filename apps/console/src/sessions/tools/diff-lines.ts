@@ -1,6 +1,6 @@
 import type { DifferenceLine } from '../../shell/difference.tsx'
 import { type DiffLine, lineDiff } from '../../shell/line-diff.ts'
-import type { Change } from './changes.ts'
+import type { TextChange } from './changes.ts'
 
 /** Unchanged lines that are shown before and after a change. */
 const contextLines = 3
@@ -8,7 +8,7 @@ const contextLines = 3
 const head = (text: string): DifferenceLine => ({ kind: 'head', text })
 
 /** Compares texts. Long runs of unchanged lines become one line with their number. */
-export const linesOfChanges = (changes: readonly Change[]): DifferenceLine[] =>
+export const linesOfChanges = (changes: readonly TextChange[]): DifferenceLine[] =>
   changes.flatMap(({ before, after }, at) => [
     ...(at === 0 ? [] : [head('⋯')]),
     ...folded(lineDiff(before, after)),
