@@ -2,11 +2,12 @@ import type { Approval, Event, QuestionAnswers, ToolResults } from '@outlast/con
 import type { ClientTool } from './client-tool.ts'
 import { OutlastError } from './error.ts'
 import { newKey } from './http.ts'
+import type { Content } from './session.ts'
 import type { SessionClient } from './session-client.ts'
 import { emptySnapshot, type SessionSnapshot } from './session-snapshot.ts'
 import { createStoreCore, type SessionTarget, type StoreCore } from './store-core.ts'
 import { createFollower, type Follower, readEvents } from './store-follow.ts'
-import { type Content, createSender, partsOf } from './store-sending.ts'
+import { createSender, partsOf } from './store-sending.ts'
 
 export type SessionStoreOptions = SessionTarget & {
   outlast: SessionClient

@@ -40,7 +40,7 @@ export type SendOptions<Schema extends OutputSchema = OutputSchema> = TurnOption
 /** A session for sending messages and following turns. */
 export type SessionHandle = ReturnType<typeof sessionOf>
 
-type Content = NewMessage['message']['content']
+export type Content = NewMessage['message']['content']
 
 export function sessionOf(http: Http, id: string) {
   async function post(content: string | Content, options: SendOptions): Promise<Following> {

@@ -1,12 +1,10 @@
 import type { Message, NewMessage } from '@outlast/contract'
 import { textOf } from './follow.ts'
 import { newKey } from './http.ts'
-import type { SendOptions } from './session.ts'
+import type { Content, SendOptions } from './session.ts'
 import { persist, type StoreCore } from './store-core.ts'
 import { settle } from './store-follow.ts'
 import type { UserMessage } from './transcript-items.ts'
-
-export type Content = NewMessage['message']['content']
 
 /** Settings of a message that a session store sends. */
 export type StoreSendOptions = Pick<SendOptions, 'on_busy' | 'controls' | 'metadata' | 'tags'>

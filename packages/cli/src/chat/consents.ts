@@ -11,7 +11,7 @@ import {
 
 export type Consents = ReturnType<typeof createConsents>
 
-type Reader<T extends EventType> = (event: Event<T>) => void
+type EventReader<T extends EventType> = (event: Event<T>) => void
 
 type Waiting = {
   call: ToolCall
@@ -105,7 +105,7 @@ export function createConsents(
   const readers = readersOf({ request, drop, end })
   return {
     take(event: Event) {
-      const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
+      const read = readers[event.type] as EventReader<EventType> | 'ignored' | undefined
       if (typeof read === 'function') read(event)
     },
     /** Asks again about the calls that were left for later. Returns their number. */
@@ -117,7 +117,7 @@ export function createConsents(
   }
 }
 
-type Readers = { [T in EventType]: Reader<T> | 'ignored' }
+type Readers = { [T in EventType]: EventReader<T> | 'ignored' }
 
 type Reactions = {
   request: (call: ToolCall, sequence: number, questions?: QuestionSet) => void

@@ -1,10 +1,10 @@
 import type { Noun } from '../core/command.ts'
 
 /** A noun before it is loaded. In a summary, the words after a colon are verbs. */
-export type Entry = { summary: string; load: () => Promise<Noun> }
+export type NounEntry = { summary: string; load: () => Promise<Noun> }
 
 /** All nouns in the order of the help. They are loaded on use, for a fast start. */
-export const nouns: Record<string, Entry> = {
+export const nouns: Record<string, NounEntry> = {
   chat: {
     summary: 'chat with an agent, interactively or with one message',
     load: async () => (await import('./chat.ts')).chat,

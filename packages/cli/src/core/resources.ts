@@ -5,7 +5,7 @@ import { NotFoundError, UsageError } from './failure.ts'
 import { nearest } from './suggest.ts'
 
 /** A resource as lists return it. The fields depend on its kind. */
-export type Row = {
+export type ResourceRow = {
   id?: string
   turn_id?: string
   user_id?: string | null
@@ -21,7 +21,7 @@ export type Row = {
 
 type Calls = { outlast: Outlast; signal: AbortSignal }
 type Page = { limit: number }
-type ListOf = (outlast: Outlast, page: Page, options: CallOptions) => List<Row>
+type ListOf = (outlast: Outlast, page: Page, options: CallOptions) => List<ResourceRow>
 
 export type Kind = {
   /** The noun in messages. */
@@ -30,9 +30,9 @@ export type Kind = {
   listing: string
   /** Matches a complete id, which is sent as it is. */
   isId: RegExp
-  idOf?: (row: Row) => string | null | undefined
+  idOf?: (row: ResourceRow) => string | null | undefined
   /** Names that identify a resource. None: only ids do. */
-  namesOf: (row: Row) => (string | null | undefined)[]
+  namesOf: (row: ResourceRow) => (string | null | undefined)[]
   list: ListOf
   /** The list is in order of ids, the newest first. */
   isNewestFirst?: boolean
@@ -40,7 +40,7 @@ export type Kind = {
 
 export const prefixed = (prefix: string) => new RegExp(`^${prefix}_[0-9a-f]{32}$`)
 export const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-const nameOnly = ({ name }: Row) => [name]
+const nameOnly = ({ name }: ResourceRow) => [name]
 
 /** Kinds of resources by their placeholder in the help, as in `<agent>` and `--agent AGENT`. */
 export const kinds: Readonly<Record<string, Kind>> = {
@@ -167,8 +167,8 @@ const isSame = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
 
 /** A server of another version may send other types than text. */
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
-const namesIn = (kind: Kind, row: Row): string[] => kind.namesOf(row).filter(isText)
-function idOf(kind: Kind, row: Row): string {
+const namesIn = (kind: Kind, row: ResourceRow): string[] => kind.namesOf(row).filter(isText)
+function idOf(kind: Kind, row: ResourceRow): string {
   const id = kind.idOf ? kind.idOf(row) : row.id
   return isText(id) ? id : ''
 }
@@ -176,7 +176,7 @@ function idOf(kind: Kind, row: Row): string {
 const bare = (id: string) => id.replace(/^[a-z]+_(?=[0-9a-f])/, '')
 /** Quotes a text for a message, in at most 60 columns. */
 const quoted = (text: string) => exactJson(cut(oneLine(text), 60))
-const titleOf = (kind: Kind, row: Row) =>
+const titleOf = (kind: Kind, row: ResourceRow) =>
   cut(oneLine([...namesIn(kind, row), row.title, row.preview].find(isText) ?? ''), 60)
 
 /** Whether an id begins with the text, which may lack the type, as in `01a2`. */
@@ -185,7 +185,7 @@ function beginsWith(id: string, text: string): boolean {
   return id.startsWith(wanted) || bare(id).startsWith(wanted)
 }
 
-type Search = { rows: Row[]; isWhole: boolean }
+type Search = { rows: ResourceRow[]; isWhole: boolean }
 
 /**
  * Reads the resources of a kind. A search for an id stops early in a list that is in order of ids,
@@ -193,7 +193,7 @@ type Search = { rows: Row[]; isWhole: boolean }
  */
 async function search(kind: Kind, text: string, { outlast, signal }: Calls): Promise<Search> {
   const wanted = bare(text.toLowerCase())
-  const rows: Row[] = []
+  const rows: ResourceRow[] = []
   let below = 0
   for await (const row of kind.list(outlast, { limit: pageSize }, { signal })) {
     rows.push(row)
@@ -242,7 +242,7 @@ const uncertain = ({ noun }: Kind, text: string) =>
     `Only the newest ${searchedMax} ${noun}s were searched, so ${quoted(text)} may match others. Use the whole id.`,
   )
 
-function ambiguous(kind: Kind, text: string, found: readonly Row[]): UsageError {
+function ambiguous(kind: Kind, text: string, found: readonly ResourceRow[]): UsageError {
   const lines = found
     .slice(0, listedMax)
     .map((row) => `  ${oneLine(idOf(kind, row))}  ${titleOf(kind, row)}`)

@@ -7,10 +7,10 @@ const units = [
   ['second', 1],
 ] as const
 
-type Given = string | null | undefined
+type GivenTime = string | null | undefined
 
 /** Formats a relative time: `3 minutes ago`, `in 2 hours`. Undefined for an invalid time. */
-export function ago(time: Given, nowMs = Date.now()): string | undefined {
+export function ago(time: GivenTime, nowMs = Date.now()): string | undefined {
   const ms = time ? Date.parse(time) : Number.NaN
   if (Number.isNaN(ms)) return undefined
   const seconds = Math.round((ms - nowMs) / 1000)
@@ -23,7 +23,7 @@ export function ago(time: Given, nowMs = Date.now()): string | undefined {
 }
 
 /** Formats a time in seconds, with its distance from now. */
-export function moment(time: Given, nowMs?: number): string | undefined {
+export function moment(time: GivenTime, nowMs?: number): string | undefined {
   const far = ago(time, nowMs)
   return far && `${new Date(time!).toISOString().slice(0, 19)}Z (${far})`
 }

@@ -74,14 +74,14 @@ export type AgUiEvent =
   | { type: 'MESSAGES_SNAPSHOT'; messages: readonly AgUiMessage[] }
   | { type: 'CUSTOM'; name: string; value: unknown }
 
-type Tokens = {
+type TokenCounts = {
   input_tokens: number
   output_tokens: number
   cache_read_tokens?: number
   cache_creation_tokens?: number
 }
 
-export const agUiUsage = (usage: Tokens | undefined): { usage?: AgUiUsage[] } => {
+export const agUiUsage = (usage: TokenCounts | undefined): { usage?: AgUiUsage[] } => {
   if (!usage) return {}
   const { input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens } = usage
   const tokens = {

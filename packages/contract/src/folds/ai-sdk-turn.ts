@@ -294,12 +294,12 @@ const named = ({ options: { typedTools } }: TurnFold, toolName: string) => ({
 
 const executed = (isClients: boolean) => (isClients ? {} : { providerExecuted: true })
 
-type ToolCall = EventDataOf<'tool.started'>['tool_call']
+type StartedCall = EventDataOf<'tool.started'>['tool_call']
 
 /** Shows a call with its arguments, which an approval may have changed. */
 function show(
   fold: TurnFold,
-  { id, name, arguments: input }: ToolCall,
+  { id, name, arguments: input }: StartedCall,
   change: Partial<Call>,
 ): Step {
   const shown = JSON.stringify(input)
