@@ -17,10 +17,12 @@ const packages = [
   'packages/react',
   'packages/assistant-ui',
   'packages/cli',
+  'packages/ai-sdk',
 ]
 
 const exported =
   /^export (?:abstract )?(?:async )?(?:const|let|function\*?|class|type|interface|enum) (\w+)/gm
+const privateType = /^(?:abstract )?(?:type|interface|enum|class) (\w+)/gm
 const vague =
   /^(?:export )?(?:type|interface) (Told|Said|Kept|Place|Outcome|Answer|Found|Listing)\b/gm
 
@@ -41,6 +43,12 @@ function declaredIn(place: string, pattern: RegExp): [name: string, files: strin
   ])
 }
 
+/**
+ * Private types that may be named like an exported one. `Config`: each capability names the type of
+ * its own config so; the exported one is that of the server.
+ */
+const allowedPrivately = new Set(['Config'])
+
 const show = ([name, files]: [string, string[]]) => `${name}: ${files.join(', ')}`
 
 test('an exported name has one meaning in its package', () => {
@@ -48,6 +56,19 @@ test('an exported name has one meaning in its package', () => {
     .flatMap((place) => declaredIn(place, exported))
     .filter(([, files]) => files.length > 1)
   assert.deepEqual(twice.map(show), [])
+})
+
+test('no private type has the name of an export of another file of its package', () => {
+  const found = packages.flatMap((place) => {
+    const exports = new Map(declaredIn(place, exported))
+    return declaredIn(place, privateType).flatMap(([name, files]): [string, string[]][] => {
+      const others = files.filter((file) => !exports.get(name)?.includes(file))
+      return exports.has(name) && others.length > 0 && !allowedPrivately.has(name)
+        ? [[name, [...exports.get(name)!, ...others]]]
+        : []
+    })
+  })
+  assert.deepEqual(found.map(show), [])
 })
 
 test('type names are specific nouns', () => {
