@@ -17,6 +17,8 @@ const deploys = ['test/cluster/rolling-deploy.test.ts']
 const stream = ['apps/server/src/http/routes/messages/session-stream.test.ts']
 const credentials = ['apps/server/src/http/security/credentials.test.ts']
 const hosts = ['test/access/hosts.test.ts']
+const budgets = ['apps/server/src/runtime/model/budget.test.ts']
+const failing = ['apps/server/src/runtime/webhooks/failing.test.ts']
 
 const livingNode = 'n.id = t.node_id and n.expires_at > now()'
 const nodeOfTurn = 'nodes.id = turn_node and nodes.id <> $4 and nodes.expires_at > now()'
@@ -277,5 +279,45 @@ export const mutants: Mutant[] = [
     from: "(isIP(name) === 4 && name.startsWith('127.'))",
     to: "name.startsWith('127.')",
     tests: hosts,
+  },
+  {
+    name: 'a budget refuses a model call that is stored',
+    file: 'store/budgets/charges.ts',
+    from: "'not exists (select from charged where refused is not null)'",
+    to: "'true'",
+    tests: budgets,
+    pattern: 'a call that does not fit parks the turn',
+  },
+  {
+    name: 'a model is asked for more output than its budgets allow',
+    file: 'runtime/model/reason.ts',
+    from: 'turn.granted ?? (plan.outputMax && outputTokensOf(turn, plan))',
+    to: 'plan.outputMax && outputTokensOf(turn, plan)',
+    tests: budgets,
+    pattern: 'what is left caps the output',
+  },
+  {
+    name: 'the budget reservation of a cancelled call stays',
+    file: 'runtime/inbox/cancel.ts',
+    from: 'charge: { spent: effects.spent, context },',
+    to: '',
+    tests: budgets,
+    pattern: 'a cancel releases the reservation',
+  },
+  {
+    name: 'a later outcome shortens the pause of a webhook',
+    file: 'store/webhooks/attempts.ts',
+    from: 'resume_at = greatest(resume_at, now() + greatest(',
+    to: 'resume_at = greatest(now(), now() + greatest(',
+    tests: failing,
+    pattern: 'of a request in flight',
+  },
+  {
+    name: 'outcomes at the previous address of a webhook count',
+    file: 'store/webhooks/attempts.ts',
+    from: 'where id = :webhookId and url = :url and enabled',
+    to: 'where id = :webhookId and (url = :url or true) and enabled',
+    tests: failing,
+    pattern: 'a late answer of the previous address',
   },
 ]
