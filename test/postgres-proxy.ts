@@ -4,9 +4,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 /**
  * A fault for a statement: the request is lost before PostgreSQL, or the response is lost; both cut
  * the connection after `act`. Or both are delayed, or PostgreSQL refuses the statement with a
- * SQLSTATE.
+ * SQLSTATE, or the response is one that the driver throws for, outside of any call.
  */
-export type Fault = Cut | Delay | Refusal
+export type Fault = Cut | Delay | Refusal | Garbled
 
 export type Cut = { when: 'before' | 'after'; act?: () => void }
 
@@ -15,6 +15,8 @@ export type Delay = { when: 'late'; sent: Promise<void>; made: () => void; answe
 
 /** PostgreSQL raises this error without running the statement; a transaction is broken. */
 export type Refusal = { when: 'refused'; code: string }
+
+export type Garbled = { when: 'garbled' }
 
 export type ProxyOptions = {
   /** Called with each statement that passes, by its name or its first words. */
@@ -107,6 +109,7 @@ function openLink({ client, server }: Ends, { isStalled, onStatement }: LinkOpti
     const fault = labels.map(onStatement).find((found) => found !== undefined)
     if (fault?.when === 'before') return cut(fault)
     if (fault?.when === 'after') cutAfter ??= fault
+    if (fault?.when === 'garbled') return void client.write(unknownAuthentication)
     if (fault?.when === 'late') delay(fault)
     up.send(fault?.when === 'refused' ? raiseError(fault) : bytes)
   })
@@ -202,6 +205,9 @@ function raiseError({ code }: Refusal): Buffer {
   message.writeInt32BE(Buffer.byteLength(text) + 4, 1)
   return Buffer.concat([message, Buffer.from(text)])
 }
+
+/** AuthenticationRequest with a number that the protocol does not have. */
+const unknownAuthentication = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 99])
 
 const shortened = (text: string) => text.trim().replace(/\s+/g, ' ').slice(0, labelLength)
 

@@ -3,7 +3,8 @@ import test from 'node:test'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
-import { startPostgresProxy } from '../postgres-proxy.ts'
+import { type Fault, startPostgresProxy } from '../postgres-proxy.ts'
+import { startProcess } from '../process.ts'
 import { scopeOf } from './scenario.ts'
 
 const session = `session_${'0'.repeat(32)}`
@@ -46,3 +47,34 @@ test('a search that cannot reach the database returns 503, and on retry its resu
   const again = await search()
   assert.deepEqual([again.status, again.body.total], [200, 0])
 })
+
+const broken: [name: string, fault: Fault, logged: RegExp][] = [
+  ['whose statement is refused', { when: 'refused', code: '42703' }, /"code":"42703"/],
+  ['that ends its thread', { when: 'garbled' }, /Unknown authenticationOk message/],
+]
+
+for (const [name, fault, logged] of broken) {
+  test(`a search ${name} returns 500, logs the error with its stack, and the next one runs`, async (t) => {
+    const scope = scopeOf(t)
+    let isBroken = true
+    const proxy = await startPostgresProxy(await createTestDatabase(scope), {
+      onStatement: (label) => (isBroken && label === 'grep-files' ? fault : undefined),
+    })
+    scope.after(proxy.close)
+    const server = await startProcess({ DATABASE_URL: proxy.url })
+    scope.after(() => server.stop())
+    const { id } = await createSession(server)
+    const search = () => server.call('POST', `/v1/sessions/${id}/fs/_/grep`, { pattern: 'x' })
+    const first = await search()
+    assert.deepEqual([first.status, first.body.code], [500, 'internal_error'])
+    const line = server
+      .output()
+      .split('\n')
+      .find((one) => one.includes('"request failed"'))
+    assert.match(line ?? server.output(), logged)
+    assert.match(line!, /"stack":".*\bat /)
+    isBroken = false
+    const again = await search()
+    assert.deepEqual([again.status, again.body.total], [200, 0])
+  })
+}

@@ -38,12 +38,18 @@ function plain(about: object) {
   return Object.fromEntries(
     Object.entries(about).map(([key, value]) => [
       key,
-      value instanceof Error
-        ? { name: value.name, message: value.message, stack: value.stack }
-        : value,
+      value instanceof Error ? plainError(value) : value,
     ]),
   )
 }
+
+/** `code`: a SQLSTATE, or an error code of Node. */
+const plainError = ({ name, message, code, stack }: NodeJS.ErrnoException) => ({
+  name,
+  message,
+  code,
+  stack,
+})
 
 const levelWidth = 5
 

@@ -33,9 +33,11 @@ left join blobs b on b.org_id = $1 and b.hash = n.hash order by n.ord`,
 type Listed = { path: string; hash: string; size_bytes: number }
 
 port.on('message', async (question: GrepQuestion) => {
-  const answer = await search(question).catch((error: Error) =>
-    isUnavailable(error) ? { away: true as const } : { error: String(error) },
-  )
+  const answer = await search(question).catch((error: NodeJS.ErrnoException) => {
+    if (isUnavailable(error)) return { away: true as const }
+    const { message, stack, code } = error
+    return { error: { message, ...(stack && { stack }), ...(code && { code }) } }
+  })
   port.postMessage(answer satisfies GrepAnswer)
 })
 

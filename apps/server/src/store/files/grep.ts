@@ -9,7 +9,8 @@ export type GrepRequest = FilesOf & { pattern: string; pathPattern?: string | nu
  * Finds the lines of a session's text files that an RE2 pattern matches, files in the order of
  * their paths.
  * Contract: throws 400 `invalid_regex`, 408 `grep_timeout`, 503 `grep_busy` and
- * `database_unavailable`. A session that does not exist has no matches.
+ * `database_unavailable`, and other errors of a thread with their stack and code. A session that
+ * does not exist has no matches.
  */
 export type Grep = (request: GrepRequest) => Promise<{ results: GrepResult[]; truncated: boolean }>
 
@@ -21,7 +22,9 @@ export type GrepAnswer =
   | { late: true }
   /** The database cannot be reached. */
   | { away: true }
-  | { error: string }
+  | { error: ThreadError }
+/** An error as a message: a copy of the error itself would lose the code. */
+type ThreadError = Pick<NodeJS.ErrnoException, 'message' | 'stack' | 'code'>
 
 const timeoutMs = 10_000
 /** After this time without even a timeout report, a thread counts as stuck. */
@@ -48,8 +51,8 @@ export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> 
     const worker = startWorker(url)
     const thread: Thread = { worker, search: undefined, timer: undefined }
     worker.on('message', (answer: GrepAnswer) => settle(thread, answer))
-    worker.on('error', () => drop(thread))
-    worker.on('exit', () => drop(thread))
+    worker.on('error', (error: Error) => drop(thread, { error }))
+    worker.on('exit', (code) => drop(thread, { error: new Error(`The thread exited: ${code}.`) }))
     threads.add(thread)
     return thread
   }
@@ -62,16 +65,16 @@ export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> 
     passOn()
   }
 
-  /** Ends a thread. Its pending request fails. */
-  function drop(thread: Thread) {
+  /** Removes a thread. Its pending request gets the answer. */
+  function drop(thread: Thread, answer: GrepAnswer) {
     clearTimeout(thread.timer)
-    if (threads.delete(thread)) settle(thread, { late: true })
+    if (threads.delete(thread)) settle(thread, answer)
   }
 
   function endIn(thread: Thread, ms: number) {
     clearTimeout(thread.timer)
     thread.timer = setTimeout(() => {
-      drop(thread)
+      drop(thread, { late: true })
       void thread.worker.terminate()
     }, ms).unref()
   }
@@ -138,6 +141,9 @@ function resultOf(answer: GrepAnswer) {
   if ('invalid' in answer) throw new ApiError('invalid_regex', answer.invalid)
   if ('late' in answer) throw new ApiError('grep_timeout', String(timeoutMs / 1000))
   if ('away' in answer) throw new ApiError('database_unavailable')
-  if ('error' in answer) throw new Error(answer.error)
+  if ('error' in answer) throw rebuilt(answer.error)
   return answer
 }
+
+const rebuilt = ({ message, stack, code }: ThreadError) =>
+  Object.assign(new Error(message), { ...(stack && { stack }), ...(code && { code }) })
