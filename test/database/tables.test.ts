@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import pg from 'pg'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
@@ -7,18 +7,10 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 type Column = { type: string; nullable: boolean; filled: boolean }
 type Table = Record<string, Column>
 
-const sources = [
-  'tables.ts',
-  'access-tables.ts',
-  'alert-tables.ts',
-  'budget-tables.ts',
-  'file-tables.ts',
-  'schedule-tables.ts',
-  'search-tables.ts',
-  'webhook-tables.ts',
-].map((name) => new URL(`../../apps/server/src/store/${name}`, import.meta.url))
+const folder = new URL('../../apps/server/src/store/tables/', import.meta.url)
+const sources = (await readdir(folder)).map((name) => new URL(name, folder))
 
-/** PostgreSQL's names of the types that `tables.ts` uses, and whether they allow null. */
+/** PostgreSQL's names of the types that the tables use, and whether they allow null. */
 const types: Record<string, { is: string[]; nullable?: true }> = {
   string: { is: ['text', 'uuid', 'date', 'tsvector'] },
   Role: { is: ['text'] },

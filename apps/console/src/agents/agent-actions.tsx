@@ -9,7 +9,7 @@ import { saveBlob } from '../files/save.ts'
 import { agentQuery, agentsQuery } from '../queries/agents.ts'
 import { agentKeys } from '../queries/keys.ts'
 import { Confirm, Failed } from '../shell/confirm.tsx'
-import { showToast } from '../shell/toasts.ts'
+import { showToast } from '../shell/toasts/toasts.ts'
 import { agentBody, agentDraft, fileNameOf, withoutMasked } from './draft.ts'
 
 const formats = [

@@ -6,7 +6,7 @@ import { invalidate, outlast } from '../client.ts'
 import { sentenceOf } from '../errors.ts'
 import { agentKeys } from '../queries/keys.ts'
 import { Dialog, DialogButtons } from '../shell/dialog.tsx'
-import { showToast } from '../shell/toasts.ts'
+import { showToast } from '../shell/toasts/toasts.ts'
 import { problemsOf } from './use-agent-form.ts'
 
 /** Imports an agent from a file that is chosen, dropped or pasted. */

@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { ledgerQuery } from '../queries/budgets.ts'
 import { Ago } from '../shell/ago.tsx'
 import { Dialog } from '../shell/dialog.tsx'
-import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import { Empty } from '../shell/screen.tsx'
 import { amountText } from './words.ts'
 

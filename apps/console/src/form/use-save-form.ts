@@ -1,7 +1,7 @@
 import { isOutlastError } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { type SyntheticEvent, useRef } from 'react'
-import { showToast } from '../shell/toasts.ts'
+import { showToast } from '../shell/toasts/toasts.ts'
 import { type DraftState, isSame, rebase } from './draft-state.ts'
 import { fieldProps } from './field-props.ts'
 import { problemAt } from './problems.ts'

@@ -8,9 +8,9 @@ import { workersQuery } from '../queries/workers.ts'
 import { ActButton, AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Refusal } from '../shell/confirm.tsx'
-import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
+import type { Sortable } from '../shell/list/sort.ts'
 import { Empty } from '../shell/screen.tsx'
-import type { Sortable } from '../shell/sort.ts'
 import { State, type StateKind } from '../shell/state.tsx'
 
 /** The nodes of this server. All organizations share them, so only operators see them. */

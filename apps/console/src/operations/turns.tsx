@@ -10,14 +10,14 @@ import { workflowsQuery } from '../queries/workflows.ts'
 import { workflowStatuses } from '../search.ts'
 import { ActButton, AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
-import { ClearFilters } from '../shell/clear-filters.tsx'
 import { Refusal } from '../shell/confirm.tsx'
-import { FilterSelect } from '../shell/filter-select.tsx'
 import { Named } from '../shell/identity.tsx'
-import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { ClearFilters } from '../shell/list/clear-filters.tsx'
+import { FilterSelect } from '../shell/list/filter-select.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import { Empty } from '../shell/screen.tsx'
 import { State, type StateKind } from '../shell/state.tsx'
-import { showToast } from '../shell/toasts.ts'
+import { showToast } from '../shell/toasts/toasts.ts'
 
 const kinds: Record<Workflow['status'], StateKind> = {
   queued: 'off',

@@ -9,7 +9,7 @@ import { useMay } from '../queries/me.ts'
 import type { ListedModel } from '../queries/models.ts'
 import { Confirm, Failed } from '../shell/confirm.tsx'
 import { Named } from '../shell/identity.tsx'
-import { ListRow, type RowPlace } from '../shell/list.tsx'
+import { ListRow, type RowPlace } from '../shell/list/list.tsx'
 import { MoreMenu } from '../shell/more-menu.tsx'
 import { abilitiesOf, priceOf, tokensOf } from './listed.ts'
 

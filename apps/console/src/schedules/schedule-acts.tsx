@@ -5,7 +5,7 @@ import { scheduleKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
 import { ActButton } from '../shell/act-button.tsx'
 import { Failed } from '../shell/confirm.tsx'
-import { showToast } from '../shell/toasts.ts'
+import { showToast } from '../shell/toasts/toasts.ts'
 
 /** Runs, pauses or resumes a schedule. */
 export function ScheduleActs({ schedule: { id, enabled } }: { schedule: Schedule }) {

@@ -9,7 +9,7 @@ import { sharesQuery } from '../queries/shares.ts'
 import { AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Dialog } from '../shell/dialog.tsx'
-import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 
 const day = 86_400
 const lives = [

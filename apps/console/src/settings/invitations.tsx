@@ -9,7 +9,7 @@ import { invitationKeys } from '../queries/keys.ts'
 import { invitationsQuery } from '../queries/organizations.ts'
 import { AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
-import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import { Once } from '../shell/once.tsx'
 import { useRoles } from './roles.ts'
 

@@ -10,10 +10,10 @@ import { apiKeyKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
 import { AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
-import { List, type ListColumn, ListRow } from '../shell/list.tsx'
+import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
+import type { Sortable } from '../shell/list/sort.ts'
 import { Once } from '../shell/once.tsx'
 import { Empty } from '../shell/screen.tsx'
-import type { Sortable } from '../shell/sort.ts'
 import { State } from '../shell/state.tsx'
 
 /** API keys for programs. */

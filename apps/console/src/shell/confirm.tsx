@@ -3,7 +3,7 @@ import { useMutation } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { summaryOf } from '../form/problems.ts'
 import { Dialog, DialogButtons } from './dialog.tsx'
-import { showToast } from './toasts.ts'
+import { showToast } from './toasts/toasts.ts'
 
 /** Asks before an irreversible action. Contract: `close` is also called after success. */
 export function Confirm({

@@ -18,7 +18,7 @@ import { Person } from './person.tsx'
 import { isAt, places } from './places.ts'
 import { Scheme } from './scheme.tsx'
 import { type Overlay, useShortcuts } from './shortcuts.ts'
-import { ToastList } from './toast-list.tsx'
+import { ToastList } from './toasts/toast-list.tsx'
 import { usePreloaded } from './use-preloaded.ts'
 
 const SignIn = lazyPart(() =>

@@ -6,7 +6,7 @@ import { SessionPlace } from '../sessions/parts/session-place.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Named } from '../shell/identity.tsx'
 import { lazyPart } from '../shell/lazy-part.ts'
-import { ListRow } from '../shell/list.tsx'
+import { ListRow } from '../shell/list/list.tsx'
 import { State } from '../shell/state.tsx'
 import { typeWords } from './words.ts'
 

@@ -4,7 +4,7 @@ import type { Slot } from '../shares.ts'
 import { clientOf, prepareSession } from './connect.ts'
 import type { History } from './history.ts'
 import { createStoredTexts, type StoredTexts } from './stored-texts.ts'
-import type { Tables } from './tables.ts'
+import type { Tables } from './tables/tables.ts'
 
 /** A frequent statement: prepared once on each connection, under its name. */
 export type Statement = { name: string; text: string }

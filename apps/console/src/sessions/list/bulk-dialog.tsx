@@ -5,7 +5,7 @@ import { invalidate } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
 import { sessionKeys } from '../../queries/keys.ts'
 import { Dialog, DialogButtons } from '../../shell/dialog.tsx'
-import { showToast } from '../../shell/toasts.ts'
+import { showToast } from '../../shell/toasts/toasts.ts'
 import { actOnAll, type BulkAction, type BulkResult, bulkActions, tagAction } from './bulk.ts'
 
 const errorsShown = 3

@@ -5,7 +5,7 @@ import { lazyPart } from '../../shell/lazy-part.ts'
 import { type SessionColumn, sessionColumns } from './list-state.ts'
 
 const ColumnMenu = lazyPart(() =>
-  import('../../shell/column-menu.tsx').then((all) => ({ default: all.ColumnMenu })),
+  import('../../shell/list/column-menu.tsx').then((all) => ({ default: all.ColumnMenu })),
 )
 
 /** The names of the columns, above the rows. Some sort the list. */

@@ -2,7 +2,7 @@ import { Button, Group, NumberInput, Stack, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { modelsQuery } from '../../queries/models.ts'
 import type { SessionsSearch } from '../../search.ts'
-import { FilterSelect } from '../../shell/filter-select.tsx'
+import { FilterSelect } from '../../shell/list/filter-select.tsx'
 import { Words } from '../../shell/words.tsx'
 import { furtherFilters, type SetFilters } from './list-state.ts'
 

@@ -7,7 +7,7 @@ import { useMay } from '../../queries/me.ts'
 import { type RuleOwner, removeToolRule, toolRulesQuery } from '../../queries/tool-rules.ts'
 import { AskButton } from '../../shell/act-button.tsx'
 import { Ago } from '../../shell/ago.tsx'
-import { List, type ListColumn, ListRow } from '../../shell/list.tsx'
+import { List, type ListColumn, ListRow } from '../../shell/list/list.tsx'
 import { Failure } from '../../shell/screen.tsx'
 import { State } from '../../shell/state.tsx'
 

@@ -6,7 +6,7 @@ import { ActButton } from '../../shell/act-button.tsx'
 import { Ago } from '../../shell/ago.tsx'
 import { Refusal } from '../../shell/confirm.tsx'
 import { Dialog } from '../../shell/dialog.tsx'
-import { List, type ListColumn, ListRow } from '../../shell/list.tsx'
+import { List, type ListColumn, ListRow } from '../../shell/list/list.tsx'
 import { Empty } from '../../shell/screen.tsx'
 import { State, type StateKind } from '../../shell/state.tsx'
 

@@ -1,6 +1,6 @@
 import type { AgentChannel, AgentKey, Role, Scope, SessionToken } from '@outlast/contract'
 import type { Generated, JSONColumnType } from 'kysely'
-import type { Details, NullableTime, Time } from './columns.ts'
+import type { Details, NullableTime, Time } from '../columns.ts'
 
 export type UsersTable = {
   id: string

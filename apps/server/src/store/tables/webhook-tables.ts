@@ -1,5 +1,5 @@
 import type { Generated, JSONColumnType } from 'kysely'
-import type { NullableTime, Time } from './columns.ts'
+import type { NullableTime, Time } from '../columns.ts'
 
 export type WebhooksTable = {
   org_id: string

@@ -1,11 +1,11 @@
 import './list.css'
 import { Link, useSearch } from '@tanstack/react-router'
 import { createContext, type ReactNode, type Ref, Suspense, useContext, useMemo } from 'react'
+import { Icon } from '../icon.tsx'
+import { lazyPart } from '../lazy-part.ts'
+import { Failure } from '../screen.tsx'
+import { Skeleton } from '../skeleton.tsx'
 import { shownColumns } from './columns.ts'
-import { Icon } from './icon.tsx'
-import { lazyPart } from './lazy-part.ts'
-import { Failure } from './screen.tsx'
-import { Skeleton } from './skeleton.tsx'
 import { type Sortable, useSorted } from './sort.ts'
 
 const ColumnMenu = lazyPart(() =>

@@ -1,6 +1,6 @@
 import type { ExecutionStatus } from '@outlast/contract'
 import type { Generated, JSONColumnType } from 'kysely'
-import type { AnyJson, NullableTime, Time } from './columns.ts'
+import type { AnyJson, NullableTime, Time } from '../columns.ts'
 
 export type SchedulesTable = {
   org_id: string

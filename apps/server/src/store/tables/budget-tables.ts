@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import type { AnyJson, NullableTime, Numeric, Time } from './columns.ts'
+import type { AnyJson, NullableTime, Numeric, Time } from '../columns.ts'
 
 export type BudgetsTable = {
   org_id: string

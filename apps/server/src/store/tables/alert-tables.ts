@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import type { NullableTime, Time } from './columns.ts'
+import type { NullableTime, Time } from '../columns.ts'
 
 export type AlertsTable = {
   id: string

@@ -1,8 +1,8 @@
 import './column-menu.css'
 import { Menu } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
+import { Icon } from '../icon.tsx'
 import { type Choosable, columnsText } from './columns.ts'
-import { Icon } from './icon.tsx'
 
 type MenuColumn = Choosable & { head: string }
 

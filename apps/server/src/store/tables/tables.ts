@@ -1,5 +1,16 @@
 import type { Generated, JSONColumnType } from 'kysely'
 import type {
+  AnyJson,
+  CompositeText,
+  Details,
+  LastTurnColumn,
+  NullableTime,
+  Time,
+  ToolsColumn,
+  UsesColumn,
+  WaitingColumn,
+} from '../columns.ts'
+import type {
   AccessChangesTable,
   AccessRevisionTable,
   AgentChannelsTable,
@@ -25,17 +36,6 @@ import type {
   BudgetsTable,
   UsageDaysTable,
 } from './budget-tables.ts'
-import type {
-  AnyJson,
-  CompositeText,
-  Details,
-  LastTurnColumn,
-  NullableTime,
-  Time,
-  ToolsColumn,
-  UsesColumn,
-  WaitingColumn,
-} from './columns.ts'
 import type { BlobsTable, FilesTable, ImagesTable } from './file-tables.ts'
 import type {
   ScheduleExecutionsTable,
