@@ -9,6 +9,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../../../test/access.ts'
+import { addBudget, whenParked } from '../../../../test/budgets.ts'
 import { runSql } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { addMcpServer, startMcp } from '../../../../test/mcp.ts'
@@ -208,25 +209,25 @@ test('does not list a turn that a message or an answer has resumed', async () =>
   assert.equal((await listOf(client)).total, 0)
 })
 
-test('lists turns that wait for a budget', async () => {
-  const { client, agent } = await createWorld()
-  const { id } = await waitWith(client, { agent_id: agent.id }, [write('a')])
-  const waiting = {
-    type: 'budget',
-    budget_id: 'bdgt_01933b5a000070008000000000000001',
-    since: '2026-01-01T00:00:00.000Z',
-    tool_call_ids: [],
-    calls: [],
-  }
-  await runSql(
-    server.databaseUrl,
-    `update sessions set waiting_for = '${JSON.stringify(waiting)}', wait_expires_at = null where id = '${id}'`,
-  )
+test('lists turns that wait for a budget, until it has more', async () => {
+  const { owner, client, agent } = await createWorld()
+  const subject: [string, string] = ['agent', agent.id]
+  const budget = await addBudget(server, { orgId: owner.orgId, limit: 1, subject })
+  const session = await createSession(client, { agent_id: agent.id })
+  expectStatus(await post(client, session.id, 'Hello'), 201)
+  const waiting = await whenParked(client, session.id)
   const { data, counts } = await listOf(client)
-  const [{ type, budget_id, since, expires_at, tool_call_id }] = data as [WaitingItem]
-  assert.deepEqual([type, budget_id, since], ['budget', waiting.budget_id, waiting.since])
-  assert.deepEqual([expires_at, tool_call_id], [null, null])
+  const [{ type, session_id, budget_id, since, expires_at, tool_call_id }, ...others] = data as [
+    WaitingItem,
+  ]
+  assert.deepEqual(
+    [type, session_id, budget_id, since],
+    ['budget', session.id, budget, waiting.since],
+  )
+  assert.deepEqual([expires_at, tool_call_id, others.length], [null, null, 0])
   assert.equal(counts.budget, 1)
+  expectStatus(await client.call('POST', `/v1/budgets/${budget}/top-up`, { amount: 1e6 }), 200)
+  await eventually(async () => (await listOf(client)).total === 0)
 })
 
 test('counts at most 200 entries, and returns the others in pages', async () => {
