@@ -6,6 +6,8 @@ import { eventually } from './waiting.ts'
 type Target = { databaseUrl: string }
 
 export type BudgetFields = {
+  /** Budgets are locked in the order of their ids. */
+  id?: string
   orgId?: string
   subject?: [type: string, id: string]
   currency?: string
@@ -21,13 +23,13 @@ export const organization = 'org_00000000000000000000000000000001'
 export async function addBudget(
   { databaseUrl }: Target,
   {
+    id = `bdgt_${randomBytes(16).toString('hex')}`,
     orgId = organization,
     subject = ['organization', orgId],
     currency = 'tokens',
     ...fields
   }: BudgetFields,
 ): Promise<string> {
-  const id = `bdgt_${randomBytes(16).toString('hex')}`
   const { limit, soft_limit = null, period, on_exhausted = 'wait' } = fields
   await queryRows(
     databaseUrl,

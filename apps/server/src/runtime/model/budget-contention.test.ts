@@ -1,12 +1,20 @@
 /** Many turns at the same budgets: each continues, and none waits for a lock of another one. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import pg from 'pg'
-import { addBudget, assertSettled, budgetState, changeBudget } from '../../../test/budgets.ts'
+import {
+  addBudget,
+  assertSettled,
+  budgetState,
+  changeBudget,
+  organization,
+} from '../../../test/budgets.ts'
 import { queryRows, runSql } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
 import { converse, createAgent, createSession, post, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
+import { deleteBudgetsOfEndUser } from '../../store/budgets/budget-deletion.ts'
+import { openDatabase } from '../../store/database.ts'
 
 const usage = { input_tokens: 60, output_tokens: 40 }
 
@@ -25,6 +33,21 @@ async function deadlocksOf(databaseUrl: string): Promise<number> {
   const text = 'select deadlocks::int from pg_stat_database where datname = current_database()'
   return (await queryRows<{ deadlocks: number }>(databaseUrl, text))[0]!.deadlocks
 }
+
+async function connect(t: TestContext, connectionString: string) {
+  const client = new pg.Client({ connectionString })
+  client.on('error', () => {})
+  await client.connect()
+  t.after(() => client.end())
+  return client
+}
+
+/** Resolves once so many statements wait for a lock. */
+const waitForLocks = (databaseUrl: string, count: number) =>
+  eventually(async () => {
+    const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    return (await queryRows(databaseUrl, waiting)).length === count
+  })
 
 /** Posts a message in so many new sessions, a few at a time. */
 async function postToAll(server: Parameters<typeof createAgent>[0], count: number, text: string) {
@@ -92,18 +115,53 @@ test('turns with tools and retries do not wait for the row of a large budget', a
   // Lends to the shards.
   await converse(t, server, id, scripted({ text: 'Hello.', usage } as never))
 
-  const holder = new pg.Client({ connectionString: server.databaseUrl })
-  holder.on('error', () => {})
-  await holder.connect()
+  const holder = await connect(t, server.databaseUrl)
   await holder.query('begin')
   await holder.query('select from budgets for no key update')
   const call = { tool_calls: [{ name: 'get_current_time', arguments: {} }], usage }
   const error = { message: 'Overloaded', status: 503, fail_attempts: 1 }
   const steps = [call, { ...call, error }, { text: 'Done.', usage }]
   await converse(t, server, id, scripted(...(steps as never[])))
-  await holder.end()
+  await holder.query('commit')
   for (const budget of budgets) {
     assert.equal((await budgetState(server, budget)).used, 400)
     await assertSettled(server, budget)
   }
+})
+
+test('a call and the deletion of two budgets of its end user end in no deadlock', async (t) => {
+  const server = await startServer(t)
+  const { id: agent_id } = await createAgent(server)
+  const ofUser: [string, string] = ['end_user', 'ada']
+  const idOf = (place: string) => `bdgt_${place.repeat(32)}`
+  // The call has a shard of the first one, and waits for the second one, when the deletion begins.
+  await addBudget(server, { id: idOf('1'), limit: 100_000_000, subject: ofUser })
+  const held = await addBudget(server, {
+    id: idOf('2'),
+    limit: 1_000,
+    subject: ['agent', agent_id],
+  })
+  await addBudget(server, { id: idOf('3'), limit: 1_000, subject: ofUser })
+  const { id } = await createSession(server, { agent_id, user: 'ada' })
+  const text = scripted({ text: 'Hello.', usage } as never)
+  // Lends to the shards.
+  await converse(t, server, id, text)
+
+  const holder = await connect(t, server.databaseUrl)
+  await holder.query('begin')
+  await holder.query('select from budgets where id = $1 for no key update', [held])
+  await post(server, id, text)
+  await waitForLocks(server.databaseUrl, 1)
+  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
+  t.after(db.close)
+  const deleting = deleteBudgetsOfEndUser(db, organization, 'ada')
+  await waitForLocks(server.databaseUrl, 2)
+  await holder.query('commit')
+  await deleting
+  await eventually(async () => (await statesOf(server.databaseUrl)).idle === 1)
+  const left = await queryRows<{ id: string }>(server.databaseUrl, 'select id from budgets')
+  assert.deepEqual(left, [{ id: held }])
+  assert.equal((await budgetState(server, held)).used, 200)
+  await assertSettled(server, held)
+  assert.equal(await deadlocksOf(server.databaseUrl), 0)
 })

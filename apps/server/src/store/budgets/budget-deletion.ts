@@ -42,12 +42,18 @@ export async function sweepBudgets(db: Db, days: number, rowsAtOnce = batchRows)
   }
 }
 
+/** Locks each budget before its shards, then the next one, as calls do. */
+const hold: Statement = {
+  name: 'hold-budgets-of-end-user',
+  text: `
+select whole_budget(b.id) from (
+  select id from budgets where org_id = $1 and ${isOfEndUser} order by id
+) b`,
+}
+
 const ofEndUser: Statement = {
   name: 'delete-budgets-of-end-user',
-  text: `
-delete from budgets where id = any(array(
-  select id from budgets where org_id = $1 and ${isOfEndUser} order by id for update
-)) returning id`,
+  text: `delete from budgets where org_id = $1 and ${isOfEndUser} returning id`,
 }
 
 /**
@@ -56,6 +62,7 @@ delete from budgets where id = any(array(
  */
 export async function deleteBudgetsOfEndUser(db: Db, orgId: string, user: string): Promise<void> {
   await atomically(db, async (db) => {
+    await db.run(hold, [orgId, user])
     const deleted = await db.run<{ id: string }>(ofEndUser, [orgId, user])
     // A statement of its own: an earlier top-up may commit its answer while this one waits.
     if (deleted.length > 0)
