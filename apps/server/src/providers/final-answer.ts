@@ -17,7 +17,8 @@ export function withAnswerTool(options: ModelCallOptions, name: string): ModelCa
 
 /**
  * Returns a model whose calls of the tool `name` are the text of its reply. Text beside such a call
- * is dropped, so it is held back until the end.
+ * is dropped, so it is held back until the end. For each part that is held back or replaced, the
+ * stream has a raw part: see `heldPart`.
  */
 export function answeringBy(model: VendorModel, name: string): VendorModel {
   return {
@@ -38,6 +39,11 @@ const methodsOf = (model: VendorModel) => ({
 })
 
 type Part = LanguageModelV4StreamPart
+
+/** The part of the model's stream that is held back. Text that is released has its id. */
+export const heldPart = ({ rawValue }: Extract<Part, { type: 'raw' }>) =>
+  rawValue as Part | undefined
+
 type Controller = TransformStreamDefaultController<Part>
 
 const isText = ({ type }: Part) => type.startsWith('text-')
@@ -48,21 +54,22 @@ function answerText(name: string) {
   const open = new Set<string>()
   let answers = 0
 
-  /** Reports progress, so that the idle timeout does not end the call. */
-  const alive = (controller: Controller) => controller.enqueue({ type: 'raw', rawValue: undefined })
+  /** Reports progress: the idle timeout does not end the call, and the model's output counts. */
+  const hold = (controller: Controller, part: Part) =>
+    controller.enqueue({ type: 'raw', rawValue: part })
 
   return new TransformStream<Part, Part>({
     transform(part, controller) {
       if (isText(part)) {
         held.push(part)
-        return alive(controller)
+        return hold(controller, part)
       }
       if (part.type === 'tool-input-start' && part.toolName === name) {
         open.add(part.id)
-        return alive(controller)
+        return hold(controller, part)
       }
-      if (part.type === 'tool-input-delta' && open.has(part.id)) return alive(controller)
-      if (part.type === 'tool-input-end' && open.has(part.id)) return alive(controller)
+      if (part.type === 'tool-input-delta' && open.has(part.id)) return hold(controller, part)
+      if (part.type === 'tool-input-end' && open.has(part.id)) return hold(controller, part)
       if (part.type === 'tool-call' && part.toolName === name) {
         answers += 1
         if (answers === 1) writeText(controller, part.toolCallId, part.input)

@@ -79,10 +79,12 @@ function spentBy({ call, profile }: CountedCall, reply: ModelReply, failed?: Fai
     const tokens = usage.input_tokens + usage.output_tokens
     return { tokens, dollars: usage.cost_usd ?? (input_cost === 0 ? 0 : null) }
   }
-  const { text, thinking, toolCalls, firstTokenMs } = reply
-  const began = !failed || firstTokenMs !== undefined || mayHaveBegun.has(failed)
+  const { text, thinking, toolCalls, unfinished } = reply
+  const calls = toolCalls.length > 0 ? JSON.stringify(toolCalls) : ''
+  const received = [text, thinking, calls, ...unfinished.values()].join('')
+  const began = !failed || received !== '' || mayHaveBegun.has(failed)
   if (!began) return { tokens: 0, dollars: 0 }
-  const output = tokensOfText(text + thinking + JSON.stringify(toolCalls))
+  const output = tokensOfText(received)
   const cost = input_cost === null ? null : input_cost + output * (output_price ?? 0)
   return { tokens: input_tokens + output, dollars: cost && dollarsOf(nanosOf(cost)) }
 }

@@ -14,6 +14,7 @@ import {
   KnownFailure,
   statusOf,
 } from '../../providers/failure.ts'
+import { heldPart } from '../../providers/final-answer.ts'
 import type { LiveCall, LiveKind } from '../../store/bus/bus.ts'
 import { emptyReply, type ModelReply, type ReplyPart } from './reply.ts'
 
@@ -65,6 +66,7 @@ export async function callModel(model: LanguageModelV4, call: ModelCall): Promis
     for await (const part of stream) {
       abortSignal.throwIfAborted()
       limits.heard()
+      noteUnfinished(reply, part)
       read(part)
     }
     checkWhole(reply)
@@ -104,6 +106,18 @@ function checkWhole({ finishReason, text, toolCalls }: ModelReply): void {
   if (finishReason === 'content-filter' && text === '' && toolCalls.length === 0) {
     throw new KnownFailure('refused', 'The model ended without a reply: content-filter.')
   }
+}
+
+/** Notes the text of parts that are not complete, or that are held back, by their ids. */
+function noteUnfinished({ unfinished }: ModelReply, part: LanguageModelV4StreamPart): void {
+  const add = (id: string, text: string) => unfinished.set(id, (unfinished.get(id) ?? '') + text)
+  if (part.type === 'tool-input-start') add(part.id, part.toolName)
+  if (part.type === 'tool-input-delta') add(part.id, part.delta)
+  if (part.type === 'tool-call') unfinished.delete(part.toolCallId)
+  if (part.type === 'text-end') unfinished.delete(part.id)
+  if (part.type !== 'raw') return
+  const held = heldPart(part)
+  if (held && 'delta' in held) add(held.id, held.delta)
 }
 
 type OnText = ModelCall['onText']

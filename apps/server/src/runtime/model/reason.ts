@@ -15,7 +15,6 @@ import { textPreview, withoutNul } from '../../text.ts'
 import { throughOutages } from '../journal/append.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { callContext, contextOf, stepContext } from '../journal/contexts.ts'
-import { FencedError } from '../journal/errors.ts'
 import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.ts'
 import { openLive } from '../journal/live.ts'
 import { logOf } from '../journal/metrics.ts'
@@ -26,7 +25,6 @@ import {
   estimateCall,
   failureKindOf,
   isFinal,
-  noteSpent,
   refusalSentence,
   tokensOfDrafts,
 } from './budget.ts'
@@ -224,8 +222,10 @@ function attemptsOf(
       try {
         return await stream(turn, plan, { ...vendor, attempt: numbered(attempt) })
       } catch (error) {
-        if (!(error instanceof ModelCallError) || !turn.signal.aborted) throw error
-        throw interrupted(turn, plan, error.partial)
+        if (error instanceof ModelCallError && turn.signal.aborted) {
+          draftPartial(turn, plan, error.partial)
+        }
+        throw error
       }
     },
   }
@@ -248,20 +248,17 @@ const outputTokensOf = (
   return Math.min(most, outputMax)
 }
 
-/** Keeps the partial text of a reply for a cancel or a handover. */
-function interrupted(
+/** Drafts the partial text of a reply, which a cancel keeps. */
+function draftPartial(
   turn: Turn,
   { context, metadata, messageId }: ModelCallPlan,
   partial: ModelReply,
 ) {
-  noteSpent(turn, partial, undefined)
-  if (partial.text !== '') {
-    const about = { id: messageId, model: metadata.model, now: nowOf(turn) }
-    const message = agentMessage({ ...partial, toolCalls: [] }, about)
-    draft(turn, 'output.message.completed', context, { message, metadata })
-    turn.effects.outputPreview = textPreview(withoutNul(partial.text))
-  }
-  return new FencedError()
+  if (partial.text === '') return
+  const about = { id: messageId, model: metadata.model, now: nowOf(turn) }
+  const message = agentMessage({ ...partial, toolCalls: [] }, about)
+  draft(turn, 'output.message.completed', context, { message, metadata })
+  turn.effects.outputPreview = textPreview(withoutNul(partial.text))
 }
 
 function draftRequest(

@@ -14,6 +14,8 @@ export type ModelReply = {
   text: string
   thinking: string
   toolCalls: ToolCall[]
+  /** Received text of calls that are not complete, by their ids, and of an answer held back. */
+  unfinished: Map<string, string>
   parts: ReplyPart[]
   usage: TokenUsage | undefined
   finishReason: string | undefined
@@ -26,6 +28,7 @@ export const emptyReply = (): ModelReply => ({
   text: '',
   thinking: '',
   toolCalls: [],
+  unfinished: new Map(),
   parts: [],
   usage: undefined,
   finishReason: undefined,

@@ -92,8 +92,11 @@ async function callOnce(
     return { reply, failed: undefined }
   } catch (error) {
     if (!(error instanceof ModelCallError)) throw error
-    if (turn.signal.aborted) throw new FencedError()
     const { failure, message: detail, partial: reply } = error
+    if (turn.signal.aborted) {
+      noteSpent(turn, reply, undefined)
+      throw new FencedError()
+    }
     shown = shownBy(failure)
     return { reply, failed: { failure, detail } }
   } finally {
