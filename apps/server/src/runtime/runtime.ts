@@ -12,7 +12,7 @@ import {
   takeTurn,
 } from '../store/sessions/turns.ts'
 import { keptOf, nothingKept, settleCancel, type TurnRef } from './inbox/cancel.ts'
-import { areDraftsStored, throughOutages } from './journal/append.ts'
+import { areDraftsStored, settleSpent, throughOutages } from './journal/append.ts'
 import { lastOf, type Turn } from './journal/attempt.ts'
 import {
   FencedError,
@@ -252,7 +252,7 @@ async function attempt(
     })
     if (howFar === 'over' && epoch === node.history.epoch()) recent.keep(turn)
     if (howFar === 'left') {
-      await release(node, turn.run, { parting, harmed: false, atOnce: true })
+      await release(node, turn.run, { turn, parting, harmed: false, atOnce: true })
     }
   } catch (error) {
     const stopped = signal.reason instanceof Error ? signal.reason : undefined
@@ -287,7 +287,7 @@ async function afterFailure(node: Node, run: TurnRun, failure: FailedAttempt) {
   const about = { session: run.sessionId, turn: run.turnId, error }
   const log = turn ? logOf(turn) : node.log
   if (stopped instanceof HandoverError) {
-    return release(node, run, { parting, harmed: false, atOnce: true })
+    return release(node, run, { turn, parting, harmed: false, atOnce: true })
   }
   if (error instanceof FencedError || stopped instanceof FencedError) {
     return afterFence(node, run, { turn, parting })
@@ -296,7 +296,7 @@ async function afterFailure(node: Node, run: TurnRun, failure: FailedAttempt) {
   const harmed = isHarmed && !(error instanceof NotUnderstoodError)
   if (harmed) log.error('turn broke', about)
   else log.warn('turn released', about)
-  await release(node, run, { parting, harmed, atOnce: false })
+  await release(node, run, { turn, parting, harmed, atOnce: false })
 }
 
 /**
@@ -320,7 +320,8 @@ async function afterFence(
       return settleCancel(node, run, isHeld ? keptOf(turn) : nothingKept)
     }
     if (current.turn_node !== node.id) return
-    const again = { ...run, attempt: current.turn_attempt }
+    const settling = turn && !isLost ? await settleSpent(turn) : undefined
+    const again = { ...run, attempt: settling ?? current.turn_attempt }
     await releaseTurn(node.db, again, { harmed: true, atOnce: true })
   })
 }
@@ -337,10 +338,13 @@ function warnOfLost(turn: Turn, sequence: number) {
   logOf(turn).warn('the database lost events of a running turn; its later work is dropped', about)
 }
 
+type Releasing = Release & Pick<FailedAttempt, 'turn' | 'parting'>
+
 /** Releases a turn. Does nothing for an attempt that took none. */
-async function release(node: Node, run: TurnRun, how: Release & { parting: AbortSignal }) {
+async function release(node: Node, run: TurnRun, { turn, parting, ...how }: Releasing) {
   if (run.attempt === null) return
-  await orLeave(node, how.parting, () => releaseTurn(node.db, run, how))
+  if (turn) await orLeave(node, parting, async () => void (await settleSpent(turn)))
+  await orLeave(node, parting, () => releaseTurn(node.db, turn?.run ?? run, how))
 }
 
 /** Updates a turn once the database responds. A stopping node leaves the turn to its lease. */

@@ -11,7 +11,8 @@ import { readEvents } from '../../store/sessions/events.ts'
 import { type Appended, type Appending, appendToTurn } from '../../store/sessions/turn-appends.ts'
 import { type NewEvent, retakeTurn } from '../../store/sessions/turns.ts'
 import type { Node } from '../node.ts'
-import type { Turn } from './attempt.ts'
+import { lastOf, type Turn } from './attempt.ts'
+import { contextOf } from './contexts.ts'
 import { FencedError, UnstorableError } from './errors.ts'
 import { logOf } from './metrics.ts'
 
@@ -105,6 +106,26 @@ async function findEnd(turn: Turn, { events, ending }: Appending): Promise<Appen
 export async function areDraftsStored(turn: Turn): Promise<boolean> {
   const [first] = turn.drafts
   return first !== undefined && (await findEvent(turn, first.stored)) !== undefined
+}
+
+/**
+ * Settles the open call of an attempt that stops with what this process has received of it. A later
+ * attempt could settle its prompt only. Returns the attempt to release, if it is a new one.
+ * Contract: may be repeated after an error: a new attempt fences pending appends, and a reservation
+ * that is settled is gone.
+ */
+export async function settleSpent(turn: Turn): Promise<number | undefined> {
+  const { node, effects, run } = turn
+  if (!effects.spent) return undefined
+  const attempt = await retakeTurn(node.db, run, node.id)
+  if (attempt === undefined) return undefined
+  turn.run = { ...run, attempt }
+  if (await areDraftsStored(turn)) return attempt
+  const charge = { spent: effects.spent, context: JSON.stringify(contextOf(turn)) }
+  const what = { events: [], after: lastOf(turn), charge }
+  const settled = await appendToTurn(node.db, turn.run, what)
+  if (settled) node.bus.stored(run, settled.sequence)
+  return attempt
 }
 
 async function findEvent({ node, run, ...turn }: Turn, wanted: NewEvent) {
