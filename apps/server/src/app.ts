@@ -40,7 +40,7 @@ import { keepComparing } from './store/bus/compare.ts'
 import { connectNotify } from './store/bus/notify.ts'
 import type { TransportEvents } from './store/bus/outbox.ts'
 import { divideConnections } from './store/connection-shares.ts'
-import { createPool, openDatabase } from './store/database.ts'
+import { createPool, type DatabaseWaits, databaseWaits, openDatabase } from './store/database.ts'
 import { type Embedded, readOrCreateMasterKeys, startEmbedded } from './store/embedded.ts'
 import { startGrep } from './store/files/grep.ts'
 import { createHistory } from './store/history.ts'
@@ -54,8 +54,6 @@ const queueConnections = 4
 const connectionsPerHook = 2
 const eventHookLimitMsMax = 30_000
 const leaseTimeoutMs = 1_000
-/** Longest time of a statement of a request or a turn. */
-const statementTimeoutMs = 6_000
 
 const manifest = new URL('../package.json', import.meta.url)
 export const version = (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
@@ -90,6 +88,8 @@ export type AppOptions = {
    * once. Default: true for the embedded database.
    */
   alone?: boolean
+  /** Limits at the database. Tests raise them: on a loaded machine everything takes longer. */
+  databaseWaits?: DatabaseWaits
   /** How often expired rows are deleted. */
   sweepIntervalMs?: number
   /** How often alerts are evaluated. */
@@ -215,7 +215,8 @@ async function openDatabases(config: Config, starting: Starting) {
   const url = config.DATABASE_URL ?? embedded!.url
   const alone = starting.alone ?? embedded !== undefined
   const onError = (error: Error) => log.debug('a database connection broke', { error })
-  const limits = { max: appConnections, timeoutMs: statementTimeoutMs }
+  const { statement: timeoutMs, connection: waitMs } = starting.databaseWaits ?? databaseWaits
+  const limits = { max: appConnections, timeoutMs, waitMs }
   const history = createHistory()
   const db = openDatabase({ url, ...limits, history, onError })
   undo.push(db.close)
@@ -258,7 +259,11 @@ async function makeNode(
   const bus = await startBus(config, starting, { db, ...about })
   const masterKeys = await masterKeysOf(config, alone)
   await checkMasterKeys(db, masterKeys)
-  const { shares, others, waiting } = divideConnections(db, () => node.problem())
+  const { shares, others, waiting } = divideConnections(
+    db,
+    () => node.problem(),
+    starting.databaseWaits,
+  )
   const secrets = masterKeys.length === 0 ? undefined : createSecrets(masterKeys)
   const outbound = createOutbound(config.PRIVATE_HOSTS_ALLOWED, servicesOf(config, url))
   const reach = (orgId: string) => outbound.reach({ orgId, purpose: 'identity' })

@@ -23,6 +23,10 @@ export async function createTestDatabase(t: Pick<TestContext, 'after'>): Promise
   return url.href
 }
 
+/** False for the address of a proxy. */
+export const isTestDatabase = (url: string) =>
+  new URL(url).host === new URL(process.env.OUTLAST_TEST_DATABASE_URL!).host
+
 /** PostgreSQL sometimes copies a template for one client only: the second one retries. */
 async function copyTemplate(admin: string, name: string) {
   for (let attempt = 1; ; attempt++) {

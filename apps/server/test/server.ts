@@ -1,7 +1,8 @@
 import type { TestContext } from 'node:test'
 import { type AppOptions, startApp } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
-import { createTestDatabase } from './database.ts'
+import { type DatabaseWaits, databaseWaits } from '../src/store/database.ts'
+import { createTestDatabase, isTestDatabase } from './database.ts'
 
 export type HttpAnswer = {
   status: number
@@ -54,6 +55,12 @@ export type ServerOptions = AppOptions & {
   databaseUrl?: string
 }
 
+/** Waits that no load of the machine exceeds. */
+const patient: DatabaseWaits = { statement: 60_000, connection: 60_000, lock: 60_000 }
+
+/** Behind a proxy, which breaks connections, a server waits as long as in the product. */
+const waitsAt = (databaseUrl: string) => (isTestDatabase(databaseUrl) ? patient : databaseWaits)
+
 /** Simulated models are available beside stand-in vendors, and run the scripts of tests. */
 export const simulation = { SIMULATED_MODELS: 'always', SIMULATED_SCRIPTS: 'true' }
 
@@ -70,7 +77,7 @@ async function leave(databaseUrl: string) {
 
 /**
  * Starts a complete server in this process, on its own database, which is dropped with its last
- * server.
+ * server. Without a proxy it waits longer for the database than the product does.
  */
 export async function startServer(t: Pick<TestContext, 'after'>, options: ServerOptions = {}) {
   const drop: (() => unknown)[] = []
@@ -88,7 +95,7 @@ export async function startServer(t: Pick<TestContext, 'after'>, options: Server
   })
   use.servers += 1
   inUse.set(databaseUrl, use)
-  const app = await startApp(config, appOptions)
+  const app = await startApp(config, { databaseWaits: waitsAt(databaseUrl), ...appOptions })
   t.after(async () => {
     await app.stop()
     await leave(databaseUrl)

@@ -1,6 +1,13 @@
 import { ApiError } from '../errors.ts'
 import { createShares, type Slot } from '../shares.ts'
-import { type Database, databaseOn, inShare, poolWaitMs, type TransactingDb } from './database.ts'
+import {
+  type Database,
+  type DatabaseWaits,
+  databaseOn,
+  databaseWaits,
+  inShare,
+  type TransactingDb,
+} from './database.ts'
 import { poolTimeout } from './database-errors.ts'
 
 /**
@@ -20,13 +27,6 @@ export const unknownCallers = 'public'
  */
 const leftToTurns = 4
 const leftToOthers = 1
-/**
- * How long a request waits for a connection, and its transaction for a lock. A row takes two locks
- * in succession, so the second wait is less than half of the first. A connection therefore becomes
- * free in time even when all requests wait for locks.
- */
-const slotWaitMs = 2_500
-const lockTimeoutMs = 1_000
 const rememberedMax = 1_000
 
 export type DividedConnections = {
@@ -46,6 +46,7 @@ export type DividedConnections = {
 export function divideConnections(
   { pool, texts, close }: Database,
   problem: () => string | undefined,
+  { connection: waitMs, lock: lockTimeoutMs }: DatabaseWaits = databaseWaits,
 ): DividedConnections {
   const busy = () =>
     problem() ? new ApiError('database_unavailable') : new ApiError('rate_limited', '1')
@@ -57,7 +58,7 @@ export function divideConnections(
       slotsEach: Math.max(1, requestSlots - leftToOthers),
       waitingMax: Number.POSITIVE_INFINITY,
       waitingEachMax: 1_000,
-      waitMs: slotWaitMs,
+      waitMs,
     },
     busy,
   )
@@ -69,7 +70,7 @@ export function divideConnections(
       heldByOthers: requests.taken,
       waitingMax: Number.POSITIVE_INFINITY,
       waitingEachMax: Number.POSITIVE_INFINITY,
-      waitMs: poolWaitMs,
+      waitMs,
     },
     poolTimeout,
   )

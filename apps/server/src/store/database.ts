@@ -37,20 +37,42 @@ export type PoolOptions = {
   max: number
   /** Longest time of a statement, and longest silence of the network. */
   timeoutMs?: number
+  /** Longest wait for a connection. */
+  waitMs?: number
   /** Receives the database's history on each new connection, before its first statement. */
   history?: History
   onError: (error: Error) => void
 }
 
-/** Together with one statement it stays under 10 s, within which every request is answered. */
-export const poolWaitMs = 2_500
+/** Limits of a request or a turn at the database, in ms. */
+export type DatabaseWaits = {
+  statement: number
+  /** For a connection. */
+  connection: number
+  /** For a lock, in a transaction of a request. */
+  lock: number
+}
+
+/**
+ * The wait for a connection and one statement stay under 10 s, within which every request is
+ * answered. A row takes two locks in succession, so the wait for a lock is less than half of that
+ * for a connection: a connection becomes free in time even when all requests wait for locks.
+ */
+export const databaseWaits: DatabaseWaits = { statement: 6_000, connection: 2_500, lock: 1_000 }
 const rollbackMs = 500
 
 /** Creates a pool. A broken idle connection does not end the process. */
 export function createPool(given: PoolOptions): pg.Pool {
-  const { url, max, timeoutMs = 10_000, history, onError } = given
+  const {
+    url,
+    max,
+    timeoutMs = 10_000,
+    waitMs = databaseWaits.connection,
+    history,
+    onError,
+  } = given
   const options = {
-    connectionTimeoutMillis: Math.min(timeoutMs, poolWaitMs),
+    connectionTimeoutMillis: Math.min(timeoutMs, waitMs),
     query_timeout: timeoutMs,
   }
   const pool = new pg.Pool({

@@ -17,6 +17,7 @@ import { createAgent, createSession, post, scripted } from '../../../test/sessio
 import { follow } from '../../../test/stream.ts'
 import { addVendorModel, startVendor, type VendorAnswer } from '../../../test/vendor.ts'
 import { eventually } from '../../../test/waiting.ts'
+import { databaseWaits } from '../../store/database.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 type Person = Awaited<ReturnType<typeof registerPerson>>
@@ -97,7 +98,7 @@ async function nextRequest() {
 }
 
 test('a request is served before the statements of turns that wait for a connection', async (t) => {
-  const server = await startServer(t)
+  const server = await startServer(t, { databaseWaits })
   const replies = Promise.withResolvers<VendorAnswer>()
   const vendor = await startVendor(t, () => replies.promise)
   await addVendorModel(server, vendor)
@@ -125,7 +126,7 @@ select pg_cancel_backend(pid) from pg_stat_activity
 where wait_event_type = 'Lock' and datname = current_database() limit 1`
 
 test('an organization whose requests wait for locks leaves connections to others', async (t) => {
-  const server = await startGuarded(t)
+  const server = await startGuarded(t, { databaseWaits })
   const [slow, other] = [await registerPerson(server), await registerPerson(server)]
   const key = await knownKey(server, other)
   const { letGo, changes } = await lockAgents(t, server, [slow])
@@ -137,7 +138,7 @@ test('an organization whose requests wait for locks leaves connections to others
 })
 
 test('organizations whose requests wait for locks leave turns and other organizations their turn', async (t) => {
-  const server = await startGuarded(t)
+  const server = await startGuarded(t, { databaseWaits })
   const [other, ...slow] = await Promise.all(
     Array.from({ length: 13 }, () => registerPerson(server)),
   )
@@ -163,7 +164,7 @@ test('organizations whose requests wait for locks leave turns and other organiza
 })
 
 test('an organization whose reads are slow leaves connections to others', async (t) => {
-  const server = await startGuarded(t)
+  const server = await startGuarded(t, { databaseWaits })
   const [slow, other] = [await registerPerson(server), await registerPerson(server)]
   const path = `/v1/orgs/${slow.orgId}/invitations`
   const invited = { email: 'ada@example.com', role: 'member' }
@@ -179,7 +180,7 @@ test('an organization whose reads are slow leaves connections to others', async 
 })
 
 test('an organization near its quota leaves connections to others', async (t) => {
-  const server = await startGuarded(t, { env: { QUOTA_STORAGE_MB: '1' } })
+  const server = await startGuarded(t, { databaseWaits, env: { QUOTA_STORAGE_MB: '1' } })
   const [full, other] = [await registerPerson(server), await registerPerson(server)]
   const key = await knownKey(server, other)
   const mine = { url: server.url, call: full.call }
@@ -208,7 +209,7 @@ type Flood = { table: string; ask: (server: Server, number: number) => Promise<H
 
 /** Unauthenticated callers send many requests that read a locked table. */
 async function flood(t: TestContext, { table, ask }: Flood) {
-  const server = await startGuarded(t)
+  const server = await startGuarded(t, { databaseWaits })
   const key = await knownKey(server, await registerPerson(server))
   const letGo = await hold(t, server, `lock table ${table} in access exclusive mode`)
   const answers = Array.from({ length: 16 }, (_, number) => ask(server, number))
@@ -259,7 +260,7 @@ async function floodSignIns(t: TestContext, server: Server) {
 }
 
 test('a flood of sign-ins leaves connections to callers that were cached before an organization was deleted', async (t) => {
-  const server = await startGuarded(t)
+  const server = await startGuarded(t, { databaseWaits })
   const [deleting, other] = [await registerPerson(server), await registerPerson(server)]
   const key = await knownKey(server, other)
   const end = await floodSignIns(t, server)
@@ -272,7 +273,7 @@ test('a flood of sign-ins leaves connections to callers that were cached before 
 })
 
 test('a flood of sign-ins leaves connections for refreshes and sign-outs', async (t) => {
-  const server = await startGuarded(t)
+  const server = await startGuarded(t, { databaseWaits })
   const { tokens } = await registerPerson(server)
   const end = await floodSignIns(t, server)
   const { refresh_token } = tokens
@@ -285,7 +286,7 @@ test('a flood of sign-ins leaves connections for refreshes and sign-outs', async
 })
 
 test('requests that wait for their Idempotency-Key leave connections to others of their organization', async (t) => {
-  const server = await startGuarded(t)
+  const server = await startGuarded(t, { databaseWaits })
   const { call } = await registerPerson(server)
   const create = (_: unknown, number: number) =>
     call(
@@ -308,7 +309,7 @@ test('requests that wait for their Idempotency-Key leave connections to others o
 })
 
 test('no change of a password waits for a connection while it holds one', async (t) => {
-  const server = await startGuarded(t)
+  const server = await startGuarded(t, { databaseWaits })
   const { call, password } = await registerPerson(server)
   const change = { current_password: password, new_password: `${password}, changed` }
   const answers = Array.from({ length: 8 }, () => call('POST', '/v1/auth/password', change))

@@ -3,6 +3,7 @@ import test from 'node:test'
 import pg from 'pg'
 import { startServer } from '../../../test/server.ts'
 import { createSession, eventsOf } from '../../../test/session.ts'
+import { databaseWaits } from '../../store/database.ts'
 
 const agent = { name: 'Ada', system_prompt: 'You are Ada.' }
 
@@ -49,7 +50,7 @@ test('two nodes agree on one effect', async (t) => {
 })
 
 test('a key that a request on another node has for 5 s is in progress, and can be used again', async (t) => {
-  const { call, databaseUrl } = await startServer(t)
+  const { call, databaseUrl } = await startServer(t, { databaseWaits })
   const create = () => call('POST', '/v1/agents', agent, { 'idempotency-key': 'held' })
   const first = await create()
   const client = new pg.Client(databaseUrl)

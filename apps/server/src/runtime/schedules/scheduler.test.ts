@@ -25,6 +25,7 @@ import {
 } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
 import { eventually } from '../../../test/waiting.ts'
+import { databaseWaits } from '../../store/database.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 
@@ -189,8 +190,10 @@ test('counts no time as missed when the database clock goes back', async () => {
 })
 
 test('a locked session does not delay other due schedules', async (t) => {
-  const [held, free] = [await newSession(), await newSession()]
+  const server = await startServer(t, { databaseWaits })
+  const [held, free] = [await createSession(server), await createSession(server)]
   const client = new pg.Client({ connectionString: server.databaseUrl })
+  client.on('error', () => {})
   await client.connect()
   t.after(() => client.end())
   await client.query('begin')
@@ -211,7 +214,7 @@ test('a locked session does not delay other due schedules', async (t) => {
 })
 
 test('of two batches of due schedules, a failed one does not stop the other', async (t) => {
-  const server = await startServer(t, { env: { LOG_LEVEL: 'silent' } })
+  const server = await startServer(t, { databaseWaits, env: { LOG_LEVEL: 'silent' } })
   const locks = await Promise.all([1, 2].map(() => lockSession(t, server)))
   const [first, last] = locks
   const { id: free } = await createSession(server)
