@@ -314,10 +314,17 @@ test('a node that stops waits for no vendor', async (t) => {
   await stop()
 })
 
-test('the clock runs unless the interval is 0', async (t) => {
-  const clocks = 'select 1 from graphile_worker._private_known_crontabs'
-  const off = await startServer(t, { env: { MODEL_SYNC_INTERVAL_HOURS: '0' } })
-  assert.equal((await query(off.databaseUrl, clocks)).length, 0)
-  const on = await startServer(t)
-  while ((await query(on.databaseUrl, clocks)).length === 0) await sleep(20)
+test('providers are asked at minute 23 of every hour, unless the interval is 0', async (t) => {
+  // In the past for PostgreSQL, which runs the job at once.
+  const before = new Date(Date.now() - 3_600_000).setUTCMinutes(22, 59, 950)
+  t.mock.timers.enable({ apis: ['Date'], now: before })
+  const off = await startListed(t, ['alpha'], { MODEL_SYNC_INTERVAL_HOURS: '0' })
+  const on = await startListed(t, ['alpha'])
+  const jobs = "select 1 from graphile_worker.jobs where task_identifier = 'hourly'"
+  for (const { databaseUrl, vendor } of [off, on]) {
+    assert.deepEqual([(await query(databaseUrl, jobs)).length, vendor.asked.length], [0, 0])
+  }
+  t.mock.timers.setTime(before + 100)
+  await untilSynced(on.call, on.path)
+  assert.deepEqual([(await query(off.databaseUrl, jobs)).length, off.vendor.asked.length], [0, 0])
 })
