@@ -32,6 +32,9 @@ beforeAll(async (t) => {
   server = await startWithMcp(t as TestContext)
   const { url } = await startEverything(t as TestContext)
   everything = await addMcpServer(server, url, { name: 'everything' })
+  // A turn waits 5 s at most for the first list of a server.
+  const { body } = await server.call('POST', `${everything.path}/test`)
+  assert.equal(body.ok, true, body.message)
 })
 
 const name = (tool: string) => `mcp_everything__${tool}`
