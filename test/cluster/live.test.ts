@@ -4,6 +4,7 @@ import pg from 'pg'
 import { runSql } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, createSession } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 import { followingTests } from './following.ts'
 
 followingTests({
@@ -32,9 +33,11 @@ test('a single node publishes no hints of its turns, and begins to once another 
     heard.filter((payload) => payload.includes('"stored"')),
     [],
   )
-  const second = await startServer(t, { databaseUrl: first.databaseUrl })
-  await converse(t, second, id, 'Hello again')
-  await client.query('select')
-  assert.ok(heard.some((payload) => payload.includes('"stored"')))
+  await startServer(t, { databaseUrl: first.databaseUrl })
+  await eventually(async () => {
+    await converse(t, first, id, 'Hello again')
+    await client.query('select')
+    return heard.some((payload) => payload.includes('"stored"'))
+  })
   await client.end()
 })
