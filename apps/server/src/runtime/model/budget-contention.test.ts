@@ -89,7 +89,7 @@ test('retries at a large and a small budget end in no deadlock', async (t) => {
   const small = await addBudget(server, { limit: 40_000, subject: ['agent', agent_id] })
   const error = { message: 'Overloaded', status: 503, fail_attempts: 1 }
   const text = scripted({ text: 'Done.', usage, error } as never)
-  const count = 40
+  const count = 16
   await Promise.all(
     Array.from({ length: count }, async (_, index) => {
       const { id } = await createSession(server, { agent_id })
