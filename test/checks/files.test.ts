@@ -75,7 +75,7 @@ test('the server appends events in one place, enqueues turns in one function, an
   const having = (words: RegExp, among = files) => among.filter((file) => words.test(read(file)))
   assert.deepEqual(having(/insert into events\b/), ['apps/server/src/store/sessions/log-sql.ts'])
   assert.deepEqual(having(/add_job\(\s*'turn'/), [])
-  assert.deepEqual(having(/graphile_worker\._private/, find('*.ts', '*.test.ts')), [])
+  assert.deepEqual(having(/graphile_worker\._private/, sources()), [])
 })
 
 test('statements with ten or more parameters name them', () => {
