@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { addBudget, ledgerOf } from '../../apps/server/test/budgets.ts'
+import { createTestDatabase, runSql } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession, dataOf, eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
 import { type PostgresProxy, startPostgresProxy } from '../postgres-proxy.ts'
@@ -106,6 +107,7 @@ for (const code of [...unavailable, ...others]) {
 
 test('ends a turn as failed when the database can never store its reply', async (t) => {
   const asked = world.prompts.length
+  const budget = await addBudget({ databaseUrl }, { limit: 10_000_000 })
   const [talk] = await beginTurns(['text that is refused'])
   const refused = refuse('22021', /^append-events/, 1)
   gates.gate(talk!.text).open()
@@ -122,6 +124,14 @@ test('ends a turn as failed when the database can never store its reply', async 
   await post(node, talk!.id, 'hello')
   await stream.event('session.idled', 2)
   assert.match(replyOf(await eventsOf(node, talk!.id)), /hello/)
+
+  const [same] = await beginTurns(['text that is stored!'])
+  gates.gate(same!.text).open()
+  await untilIdle(scopeOf(t), node, same!.id)
+  const ledger = await ledgerOf({ databaseUrl }, budget)
+  const [lost, stored] = [talk, same].map((each) => ledger.find((e) => e.session_id === each!.id))
+  assert.equal(lost!.amount, stored!.amount, 'a lost reply is charged like a stored one')
+  await runSql(databaseUrl, `delete from budgets where id = '${budget}'`)
 })
 
 test('returns a turn without outcomes to the queue for a node that fits the database', async (t) => {

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import type { Spent } from '../store/budgets/charges.ts'
 import { isInternal, mayPass } from '../store/database-errors.ts'
 import type { EventRow } from '../store/sessions/events.ts'
 import { findMissing } from '../store/sessions/lost-events.ts'
@@ -248,7 +249,8 @@ async function attempt(
         turn: run.turnId,
         error,
       })
-      return endUnstorable(node, { ...opening, run: current.run, input: undefined })
+      const again = { ...opening, run: current.run, input: undefined }
+      return endUnstorable(node, again, current.effects.spent)
     })
     if (howFar === 'over' && epoch === node.history.epoch()) recent.keep(turn)
     if (howFar === 'left') {
@@ -263,9 +265,17 @@ async function attempt(
   }
 }
 
-/** Fails a turn whose events the database cannot store. Its stored events stay. */
-async function endUnstorable(node: Node, opening: TurnOptions): Promise<'ended'> {
+/**
+ * Fails a turn whose events the database cannot store. Its stored events stay, and the call whose
+ * outcome is lost is charged as it was `spent`.
+ */
+async function endUnstorable(
+  node: Node,
+  opening: TurnOptions,
+  spent: Spent | undefined,
+): Promise<'ended'> {
   const turn = await throughOutages(node, opening.signal, () => openTurn(node, opening))
+  if (spent) turn.effects.spent = spent
   while (!hasEnded(turn.state)) await end(turn, { kind: 'failed', code: 'turn_unstorable' })
   return 'ended'
 }
