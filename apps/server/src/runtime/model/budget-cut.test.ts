@@ -13,6 +13,7 @@ import { addVendorModel, beginStream, sendDelta, startVendor } from '../../../te
 const tokens = 10_000
 const piece = 'word '.repeat(80)
 const pieces = (tokens * 4) / piece.length
+const outputMost = 5_000
 /** More than the prompt of these tests. */
 const promptMost = 3_000
 
@@ -91,6 +92,18 @@ for (const [how, end] of [
     assert.deepEqual(others, [27])
   })
 }
+
+test('a reply that is cut charges at most the output that it asked for', async (t) => {
+  const { server, session, amounts } = await stage(t, (to) => {
+    beginStream(to)
+    sendDelta(to, { content: '語'.repeat(outputMost * 2) })
+    sendError(to)
+  })
+  const controls = { max_output_tokens: outputMost }
+  await converse(t, server, session.id, 'Hello', { controls })
+  const [cut] = await amounts()
+  assert.ok(cut! > outputMost && cut! < outputMost + promptMost, `${cut} charged`)
+})
 
 test('an error event before any output charges nothing', async (t) => {
   const { server, session, amounts } = await stage(t, (to) => {

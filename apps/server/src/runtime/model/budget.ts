@@ -69,10 +69,18 @@ const mayHaveBegun = new Set<FailureKind>(['timeout', 'broken_stream', 'bad_resp
  * append settles its reservations.
  */
 export function noteSpent(turn: Turn, reply: ModelReply, failed: FailureKind | undefined): void {
-  if (turn.isReserved && turn.counted) turn.effects.spent = spentBy(turn.counted, reply, failed)
+  const { counted, granted, effects } = turn
+  if (turn.isReserved && counted) effects.spent = spentBy(counted, { reply, failed, granted })
 }
 
-function spentBy({ call, profile }: CountedCall, reply: ModelReply, failed?: FailureKind): Spent {
+type EndedCall = {
+  reply: ModelReply
+  failed: FailureKind | undefined
+  /** The most tokens of output that the call asked for. */
+  granted: number | undefined
+}
+
+function spentBy({ call, profile }: CountedCall, { reply, failed, granted }: EndedCall): Spent {
   const { input_tokens, input_cost, output_price } = call
   const usage = withCost(profile, reply.usage)
   if (usage && usage.input_tokens + usage.output_tokens > 0) {
@@ -84,7 +92,7 @@ function spentBy({ call, profile }: CountedCall, reply: ModelReply, failed?: Fai
   const received = [text, thinking, calls, ...unfinished.values()].join('')
   const began = !failed || received !== '' || mayHaveBegun.has(failed)
   if (!began) return { tokens: 0, dollars: 0 }
-  const output = tokensOfText(received)
+  const output = Math.min(tokensOfText(received), granted ?? Number.POSITIVE_INFINITY)
   const cost = input_cost === null ? null : input_cost + output * (output_price ?? 0)
   return { tokens: input_tokens + output, dollars: cost && dollarsOf(nanosOf(cost)) }
 }
