@@ -36,9 +36,10 @@ test('a turn that the older version began is finished by the newer one', async (
   const stream = await follow(t, one.url, { sessionId: id })
   await post(one, id, scripted(slow))
   await stream.event('output.message.delta', 2)
+  // Before the other node starts, which can take longer than the turn.
+  const last = stream.events.findLast((event) => event.id)!.id
   const two = await start(newer)
   await one.stop()
-  const last = stream.events.findLast((event) => event.id)!.id
   const rest = await follow(t, two.url, { sessionId: id, query: `?since_id=${last}` })
   await rest.event('session.idled')
   const events = await eventsOf(two, id)
