@@ -269,7 +269,7 @@ async function makeNode(
   const reach = (orgId: string) => outbound.reach({ orgId, purpose: 'identity' })
   const access = createAccess({ config, db, shares, masterKeys, secrets, reach, log })
   undo.push(access.stop)
-  const grepping = startGrep(url)
+  const grepping = startGrep(url, starting.databaseWaits)
   undo.push(grepping.stop)
   if (secrets) await bindSealed(db, secrets)
   warnOfBroad(config, log)

@@ -2,19 +2,19 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openDatabase, type Statement } from '../database.ts'
 import { isUnavailable } from '../database-errors.ts'
 import { isText } from './files.ts'
-import type { GrepAnswer, GrepQuestion } from './grep.ts'
+import type { GrepAnswer, GrepQuestion, GrepThreadData } from './grep.ts'
 import { addMatches, compileGlob, compilePattern, newGrepProgress } from './grep-matches.ts'
 import { lowerPriority } from './low-priority.ts'
 
 /** A thread that searches files, one search at a time, with its own database connection. */
 
 const connections = 1
-const statementTimeoutMs = 6_000
 const batchBytes = 4_000_000
 const port = parentPort!
 lowerPriority()
-const { url } = workerData as { url: string }
-const db = openDatabase({ url, max: connections, timeoutMs: statementTimeoutMs, onError() {} })
+const { url, waits } = workerData as GrepThreadData
+const limits = { max: connections, timeoutMs: waits.statement, waitMs: waits.connection }
+const db = openDatabase({ url, ...limits, onError() {} })
 
 const listing: Statement = {
   name: 'grep-files',

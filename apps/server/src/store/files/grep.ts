@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { GrepResult } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
+import { type DatabaseWaits, databaseWaits } from '../database.ts'
 import type { FilesOf } from './files.ts'
 
 export type GrepRequest = FilesOf & { pattern: string; pathPattern?: string | null | undefined }
@@ -16,6 +17,7 @@ export type Grep = (request: GrepRequest) => Promise<{ results: GrepResult[]; tr
 
 /** A request to a thread; `until` in ms since 1970. */
 export type GrepQuestion = GrepRequest & { until: number }
+export type GrepThreadData = { url: string; waits: DatabaseWaits }
 export type GrepAnswer =
   | { results: GrepResult[]; truncated: boolean }
   | { invalid: string }
@@ -43,12 +45,15 @@ type Search = { request: GrepRequest; settle: (answer: GrepAnswer) => void }
 type Thread = { worker: Worker; search: Search | undefined; timer: NodeJS.Timeout | undefined }
 
 /** Runs searches in threads that the first search starts and that end after an idle minute. */
-export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> } {
+export function startGrep(
+  url: string,
+  waits: DatabaseWaits = databaseWaits,
+): { grep: Grep; stop: () => Promise<void> } {
   const threads = new Set<Thread>()
   const waiting = new Set<Search>()
 
   function start(): Thread {
-    const worker = startWorker(url)
+    const worker = startWorker({ url, waits })
     const thread: Thread = { worker, search: undefined, timer: undefined }
     worker.on('message', (answer: GrepAnswer) => settle(thread, answer))
     worker.on('error', (error: Error) => drop(thread, { error }))
@@ -128,9 +133,9 @@ export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> 
   }
 }
 
-function startWorker(url: string): Worker {
+function startWorker(workerData: GrepThreadData): Worker {
   const worker = new Worker(new URL('./grep-worker.ts', import.meta.url), {
-    workerData: { url },
+    workerData,
     resourceLimits: { maxOldGenerationSizeMb: heapMb },
   })
   worker.unref()
