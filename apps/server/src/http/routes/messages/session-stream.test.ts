@@ -304,20 +304,20 @@ async function longSession(t: TestContext, env: Record<string, string>) {
 }
 
 test('a client that reads slowly gets all of an event, however long it takes', async (t) => {
-  const { server, id } = await longSession(t, { SSE_STALL_MS: '1000' })
+  const { server, id } = await longSession(t, { SSE_STALL_MS: '3000' })
   const url = `${server.url}/v1/sessions/${id}/sse`
   const client = await openByHand(t, url, '?types=input.message')
   while (!client.text().includes(big)) {
     client.read()
-    await sleep(20)
+    await sleep(40)
   }
 })
 
 test('disconnects a client that reads nothing of pending data', async (t) => {
   const env = { SSE_STALL_MS: '300', SSE_HEARTBEAT_MS: '50', METRICS_TOKEN: metricsToken }
   const { server, id } = await longSession(t, env)
-  await openByHand(t, `${server.url}/v1/sessions/${id}/sse`)
-  await eventually(async () => (await openStreams(server.url)) === 1)
+  const client = await openByHand(t, `${server.url}/v1/sessions/${id}/sse`)
+  await eventually(async () => client.text().includes('text/event-stream'))
   await eventually(async () => (await openStreams(server.url)) === 0)
 })
 
