@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { startServer } from '../../test/server.ts'
@@ -13,7 +14,13 @@ import {
   typesOf,
 } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
-import { addVendorModel, startVendor, type VendorRequest } from '../../test/vendor.ts'
+import {
+  addVendorModel,
+  beginStream,
+  sendDelta,
+  startVendor,
+  type VendorRequest,
+} from '../../test/vendor.ts'
 
 const invoice = {
   type: 'object',
@@ -149,6 +156,10 @@ test('a pattern that takes too long ends the turn, and the server goes on', asyn
   assert.match(output_errors![0]!.message, /patterns of the schema are too slow/)
 })
 
+/** Together longer than a reply may be. */
+const fillers = 41
+const filler = 'x'.repeat(100_000)
+
 const outputOf = (events: Event[]) => dataOf(events, 'turn.completed').output
 
 /** A session on a server of Chat Completions, whose models are unknown to the catalogue. */
@@ -168,6 +179,29 @@ async function vendorSession(
 // biome-ignore lint/suspicious/noExplicitAny: requests of every shape
 const bodiesOf = ({ requests }: { requests: VendorRequest[] }): any[] =>
   requests.map(({ body }) => body)
+
+for (const [what, delta] of [
+  ['an answer by a tool', { tool_calls: [{ index: 0, function: { arguments: filler } }] }],
+  ['text beside the tool', { content: filler }],
+] as const) {
+  test(`${what} that does not end fails the turn`, async (t) => {
+    const endless = (response: ServerResponse) => {
+      beginStream(response)
+      const name = 'final_answer'
+      const call = { index: 0, id: 'call_0', type: 'function', function: { name, arguments: '' } }
+      sendDelta(response, { tool_calls: [call] })
+      for (let n = 0; n < fillers; n += 1) sendDelta(response, delta)
+    }
+    const { vendor, server, session } = await vendorSession(t, () => endless, {
+      capabilities: [{ ref: 'test_math' }],
+    })
+    const stream = await follow(t, server.url, { sessionId: session.id })
+    await post(server, session.id, 'What does it cost?', wanted)
+    const { data } = await stream.event('turn.failed')
+    assert.equal((data as { error_code: string }).error_code, 'llm_bad_response')
+    assert.equal(vendor.requests.length, 1)
+  })
+}
 
 test('a model without response formats answers by a required tool', async (t) => {
   const replies = [

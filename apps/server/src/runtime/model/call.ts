@@ -139,17 +139,23 @@ function createParts(reply: ModelReply) {
   }
 }
 
-function createReader(reply: ModelReply, onText: OnText, begun: number) {
-  const note = createParts(reply)
-  const names = new Map<string, string>()
+/** Throws once the sum of the lengths exceeds the limit of a reply. */
+function createCount() {
   let length = 0
-
-  function count(added: number) {
+  return (added: number) => {
     length += added
     if (length <= replyLengthMax) return
     const message = `The reply is longer than ${replyLengthMax} characters.`
     throw new KnownFailure('bad_response', message, false)
   }
+}
+
+function createReader(reply: ModelReply, onText: OnText, begun: number) {
+  const note = createParts(reply)
+  const names = new Map<string, string>()
+  const count = createCount()
+  // Apart: text that is held back counts again when it is released.
+  const countHeld = createCount()
 
   function say(kind: 'output.message.delta' | 'reason.thinking.delta', delta: string) {
     if (delta === '') return
@@ -195,6 +201,11 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
           arguments: argumentsOf(part.input),
         })
         return
+      case 'raw': {
+        const held = heldPart(part)
+        if (held && 'delta' in held) countHeld(held.delta.length)
+        return
+      }
       case 'response-metadata':
         reply.responseId = part.id
         return
