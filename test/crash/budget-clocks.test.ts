@@ -5,10 +5,13 @@ import {
   assertSettled,
   budgetState,
   changeBudget,
+  ledgerKindsOf,
   ledgerOf,
+  moveClock,
+  periodOf,
   whenParked,
 } from '../../apps/server/test/budgets.ts'
-import { createTestDatabase, queryRows } from '../../apps/server/test/database.ts'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -23,30 +26,6 @@ const month = { type: 'calendar', unit: 'month' }
 /** A message whose reply reports these tokens. */
 const costing = (input_tokens: number, more: object = {}) =>
   scripted({ text: 'Done.', usage: { input_tokens, output_tokens: 0 }, ...more } as never)
-
-type Target = { databaseUrl: string }
-
-async function periodOf({ databaseUrl }: Target, id: string) {
-  const [row] = await queryRows<{ start: Date; end: Date; contains: boolean }>(
-    databaseUrl,
-    `select period_started_at as start, period_ends_at as end,
-      clock_timestamp() between period_started_at and period_ends_at as contains
-    from budgets where id = $1`,
-    [id],
-  )
-  return row!
-}
-
-/** The clock of the database goes forward by this interval: for a budget, its times go back. */
-const moveClock = (target: Target, id: string, by: string) =>
-  changeBudget(
-    target,
-    id,
-    `period_started_at = period_started_at - interval '${by}', period_ends_at = period_ends_at - interval '${by}'`,
-  )
-
-const kindsOf = async (target: Target, id: string) =>
-  (await ledgerOf(target, id)).map(({ kind, amount }) => [kind, amount])
 
 test('the clocks of nodes neither begin nor end a period', async (t) => {
   const scope = scopeOf(t)
@@ -86,7 +65,7 @@ test('a clock of the database that jumps over ends of periods begins one period'
     ['period', -1_000],
     ['settle', 500],
   ]
-  assert.deepEqual(await kindsOf(server, budget), first)
+  assert.deepEqual(await ledgerKindsOf(server, budget), first)
   assert.ok((await periodOf(server, budget)).contains)
   await changeBudget(server, budget, 'limit_amount = 510')
   await post(server, id, costing(2))
@@ -97,7 +76,7 @@ test('a clock of the database that jumps over ends of periods begins one period'
     const { body } = await server.call('GET', `/v1/sessions/${id}`)
     return body.status === 'idle'
   })
-  assert.deepEqual(await kindsOf(server, budget), [...first, ['period', -500], ['settle', 2]])
+  assert.deepEqual(await ledgerKindsOf(server, budget), [...first, ['period', -500], ['settle', 2]])
   await assertSettled(server, budget)
 })
 
@@ -113,7 +92,7 @@ test('a clock of the database that jumps back gives no money twice and lengthens
     await converse(t, server, session.id, costing(300))
     assert.deepEqual(await periodOf(server, budget), { start, end, contains: true })
     assert.equal((await budgetState(server, budget)).used, 900)
-    assert.deepEqual(await kindsOf(server, budget), [
+    assert.deepEqual(await ledgerKindsOf(server, budget), [
       ['settle', 600],
       ['settle', 300],
     ])

@@ -60,6 +60,26 @@ export async function budgetState({ databaseUrl }: Target, id: string): Promise<
   return row!
 }
 
+/** The bounds of a budget's period, and whether the database's clock is between them. */
+export async function periodOf({ databaseUrl }: Target, id: string) {
+  const [row] = await queryRows<{ start: Date; end: Date; contains: boolean }>(
+    databaseUrl,
+    `select period_started_at as start, period_ends_at as end,
+      period_started_at <= clock_timestamp() and clock_timestamp() < period_ends_at as contains
+    from budgets where id = $1`,
+    [id],
+  )
+  return row!
+}
+
+/** The clock of the database goes forward by this interval: for a budget, its times go back. */
+export const moveClock = (target: Target, id: string, by: string) =>
+  changeBudget(
+    target,
+    id,
+    `period_started_at = period_started_at - interval '${by}', period_ends_at = period_ends_at - interval '${by}'`,
+  )
+
 export type LedgerRow = {
   kind: string
   amount: number
@@ -75,6 +95,10 @@ export const ledgerOf = ({ databaseUrl }: Target, id: string): Promise<LedgerRow
     where budget_id = $1 order by id`,
     [id],
   )
+
+/** The ledger of a budget as pairs, oldest first. */
+export const ledgerKindsOf = async (target: Target, id: string) =>
+  (await ledgerOf(target, id)).map(({ kind, amount }) => [kind, amount])
 
 /**
  * Asserts that no reservation is left, and that the ledger has what the budget has used.

@@ -8,7 +8,9 @@ import {
   assertSettled,
   budgetState,
   changeBudget,
-  ledgerOf,
+  ledgerKindsOf,
+  moveClock,
+  periodOf,
 } from '../../../test/budgets.ts'
 import { createTestDatabase, queryRows } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
@@ -17,30 +19,6 @@ import { converse, createSession, scripted } from '../../../test/session.ts'
 /** A message whose reply reports these tokens. */
 const costing = (input_tokens: number) =>
   scripted({ text: 'Done.', usage: { input_tokens, output_tokens: 0 } } as never)
-
-type Target = { databaseUrl: string }
-
-async function periodOf({ databaseUrl }: Target, id: string) {
-  const [row] = await queryRows<{ start: Date; end: Date; contains: boolean }>(
-    databaseUrl,
-    `select period_started_at as start, period_ends_at as end,
-      period_started_at <= clock_timestamp() and clock_timestamp() < period_ends_at as contains
-    from budgets where id = $1`,
-    [id],
-  )
-  return row!
-}
-
-/** Ends the period of a budget, as if its clock went forward. */
-const passPeriod = (target: Target, id: string, length: string) =>
-  changeBudget(
-    target,
-    id,
-    `period_started_at = period_started_at - interval '${length}', period_ends_at = period_ends_at - interval '${length}'`,
-  )
-
-const kindsOf = async (target: Target, id: string) =>
-  (await ledgerOf(target, id)).map(({ kind, amount }) => [kind, amount])
 
 /** The time in a zone, as `Monday 09:30:00`. */
 const timeIn = (timeZone: string, at: Date) =>
@@ -82,10 +60,10 @@ for (const [unit, length, isStart] of [
     }
     await converse(t, server, session.id, costing(900))
     await assertPeriod()
-    await passPeriod(server, id, length)
+    await moveClock(server, id, length)
     await converse(t, server, session.id, costing(700))
     await assertPeriod()
-    assert.deepEqual(await kindsOf(server, id), [
+    assert.deepEqual(await ledgerKindsOf(server, id), [
       ['settle', 900],
       ['period', -900],
       ['settle', 700],
@@ -134,10 +112,10 @@ test('a period that begins in a repeated hour contains its calls, which use shar
       [id],
     )
     assert.ok(shards!.used > 0, unit)
-    await passPeriod(server, id, length)
+    await moveClock(server, id, length)
     await converse(t, server, session.id, costing(200))
     assert.ok((await periodOf(server, id)).contains, unit)
-    assert.deepEqual(await kindsOf(server, id), [
+    assert.deepEqual(await ledgerKindsOf(server, id), [
       ['settle', 600],
       ['settle', 300],
       ['period', -900],
