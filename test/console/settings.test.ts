@@ -216,10 +216,12 @@ test('asks for a new sign-in in the middle of a form and keeps the form', async 
   await dialog.getByLabel('URL').fill('https://mcp.example.com/mcp')
   const { value } = (await profile.cookies()).find(({ name }) => name === 'access_token')!
   expectStatus(await callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout'), 200)
-  await dialog.getByRole('button', { name: 'Add server', exact: true }).click()
+  // The page may ask for the sign-in before the click, which then waits for the form to come back.
+  const clicked = dialog.getByRole('button', { name: 'Add server', exact: true }).click()
   await passwordOf(page).waitFor()
   assert.equal(await dialog.count(), 0)
   await signIn(page, person)
+  await clicked
   await page.getByRole('listitem', { name: 'tracker' }).waitFor()
 
   const { page: other } = await openTab(profile, `${server.url}/settings`)
