@@ -5,6 +5,7 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 
 test('a turn assigned to a living node that does not run it is recovered', async (t) => {
   const databaseUrl = await createTestDatabase(t)
@@ -32,4 +33,35 @@ test('a turn assigned to a living node that does not run it is recovered', async
   await stream.event('turn.completed')
   await sql.end()
   assert.equal(stream.events.filter(({ type }) => type === 'turn.started').length, 1)
+})
+
+test('a node starts once its lease is stored, also when the first renewals time out', async (t) => {
+  const { databaseUrl, stop } = await startServer(t)
+  await stop()
+  const [holder, looker] = [new pg.Client(databaseUrl), new pg.Client(databaseUrl)]
+  for (const client of [holder, looker]) {
+    client.on('error', () => {})
+    await client.connect()
+  }
+  await holder.query('begin')
+  await holder.query('lock table nodes in share row exclusive mode')
+  const starting = startServer(t, { databaseUrl, env: { LOG_LEVEL: 'silent' } })
+  let started = false
+  starting.then(() => (started = true)).catch(() => {})
+  const renewals = new Set<string>()
+  await eventually(async () => {
+    const { rows } = await looker.query<{ id: string }>(
+      `select pid || ' ' || query_start as id from pg_stat_activity
+       where wait_event_type = 'Lock' and datname = current_database()
+         and query like '%insert into nodes%'`,
+    )
+    for (const { id } of rows) renewals.add(id)
+    return renewals.size > 2
+  })
+  assert.equal(started, false)
+  await holder.query('commit')
+  for (const client of [holder, looker]) await client.end()
+  const { call } = await starting
+  const { body } = await call('GET', '/v1/durable/workers')
+  assert.equal(body.total, 1)
 })

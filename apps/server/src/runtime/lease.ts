@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { hashCatalog } from '../capabilities/catalog-hash.ts'
 import { followDatabaseClock } from '../ids.ts'
 import { describeOutage } from '../store/database-errors.ts'
@@ -9,6 +10,8 @@ export const leaseMs = 1_500
 const renewMs = 500
 /** Time after a renewal during which this node starts work, in ms: well before a takeover. */
 const heldMs = 1_200
+/** Tries of the first renewal before a node starts without a lease, and reports the problem. */
+const firstTries = 10
 
 /** This node's right to run turns, by the database's clock. */
 export type Lease = {
@@ -44,7 +47,10 @@ export type HeldTurns = {
   lose: (turnIds: string[]) => void
 }
 
-/** Renews this node's lease until it ends, and finds turns without a node. */
+/**
+ * Renews this node's lease until it ends, and finds turns without a node. Returns once other nodes
+ * know this one, or after ten failures.
+ */
 export async function keepLease(node: Node, options: LeaseOptions): Promise<Lease> {
   const { ROLE: role, WORKER_SLOTS: slots } = node.config
   const catalogHash = hashCatalog(node.capabilities)
@@ -102,7 +108,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
     }
   }
 
-  await renew()
+  await retryFirst(renew, () => problem === undefined)
   const timer = setInterval(renew, renewMs)
   return {
     held,
@@ -126,6 +132,15 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       waiting = []
       await endLeases(node.leaseDb, node.id).catch(() => {})
     },
+  }
+}
+
+/** A first renewal that timed out on a loaded machine succeeds later. */
+async function retryFirst(renew: () => Promise<void>, succeeded: () => boolean) {
+  for (let tries = 1; ; tries += 1) {
+    await renew()
+    if (succeeded() || tries === firstTries) return
+    await sleep(renewMs)
   }
 }
 
