@@ -23,16 +23,17 @@ async function openStage(t: TestContext): Promise<Stage> {
     },
     kill: async () => server?.crash(),
     async run(command, input) {
-      const args = argumentsOf(command)
-      const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+      const program = [process.execPath, '--disable-warning=ExperimentalWarning']
+      // Two pipes would lose the order of results and notes.
+      const together = ['-c', 'exec "$@" 2>&1', 'sh', ...program, ...argumentsOf(command)]
+      const child = spawn('sh', together, {
         cwd: root,
         env: { PATH: process.env.PATH!, OUTLAST_URL: server!.url, NO_COLOR: '1' },
-        stdio: ['pipe', 'pipe', 'pipe'],
+        stdio: ['pipe', 'pipe', 'inherit'],
       })
       child.stdin.end(input)
       let output = ''
       child.stdout.on('data', (chunk) => (output += chunk))
-      child.stderr.on('data', (chunk) => (output += chunk))
       await once(child, 'close')
       return output
     },
