@@ -91,8 +91,11 @@ test('a draining node can be stopped, and its replacement takes turns', async (t
   await tell('drain', one)
   await one.stop()
   const three = await startServer(t, { databaseUrl: one.databaseUrl })
-  const workers = await workersOf(two)
-  assert.ok(!workers.some(({ id }) => id === name))
+  // On a loaded machine a node may be unable to delete its row, which then stays for a minute.
+  const workers = await eventually(async () => {
+    const found = await workersOf(two)
+    return found.some(({ id }) => id === name) ? undefined : found
+  })
   assert.deepEqual(
     workers.map(({ draining }) => draining),
     [false, false],

@@ -4,7 +4,13 @@ import { defineCapability, defineTool } from '../../apps/server/src/capabilities
 /** Tools that end when the test lets them, and count their runs. */
 export function handTools() {
   const begun: string[] = []
-  const waiting = new Map<string, () => void>()
+  const gates = new Map<string, PromiseWithResolvers<void>>()
+  /** Of all runs with this name, also of one that has not begun: its event comes first. */
+  const gateOf = (name: string) => {
+    const gate = gates.get(name) ?? Promise.withResolvers<void>()
+    gates.set(name, gate)
+    return gate
+  }
   const capability = defineCapability({
     id: 'hand',
     name: 'Hand',
@@ -21,11 +27,11 @@ export function handTools() {
           input: Type.Object({ name: Type.String() }),
           async run({ name }) {
             begun.push(name)
-            await new Promise<void>((resolve) => waiting.set(name, resolve))
+            await gateOf(name).promise
             return { did: name }
           },
         }),
       ),
   })
-  return { capability, begun, finish: (name: string) => waiting.get(name)!() }
+  return { capability, begun, finish: (name: string) => gateOf(name).resolve() }
 }

@@ -4,6 +4,7 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startReceiver } from '../../apps/server/test/otlp.ts'
 import { createSession, eventsOf, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 import { gatedWorld } from '../crash/gates.ts'
 import { scopeOf, startNode } from '../crash/scenario.ts'
 import { startWorld, worldlySession } from '../crash/world.ts'
@@ -82,6 +83,8 @@ test('log lines about a turn have its id and the id of its trace', async (t) => 
   await node.call('POST', path, { message: { content } }, { traceparent })
   await stream.event('session.idled')
   const turnId = stream.events.find(({ type }) => type === 'turn.started')!.context.turn_id
+  // The output can arrive after the events, and after the end of the process.
+  await eventually(async () => /"model call failed".*\n/.test(node.output()))
   await node.stop()
   const lines = node
     .output()

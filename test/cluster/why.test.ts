@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Why } from '@outlast/contract'
+import pg from 'pg'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
   converse,
@@ -12,6 +13,7 @@ import {
   scripted,
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
+import { addVendorModel, startVendor } from '../../apps/server/test/vendor.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { startProcess } from '../process.ts'
 import { handTools } from './hand-tools.ts'
@@ -25,7 +27,7 @@ async function whyOf({ call }: Server, sessionId: string): Promise<Why> {
   return body
 }
 
-/** Waits until a session is in that state. */
+/** Waits until a session is in that state. A node that renews its lease late hides it meanwhile. */
 const comesTo = (server: Server, sessionId: string, state: Why['state']) =>
   eventually(async () => {
     const why = await whyOf(server, sessionId)
@@ -79,7 +81,7 @@ test('reports a model call with its model, attempt, start and node', async (t) =
   await post(worker, id, 'hello')
   const call = await model.call()
   const asked = await stream.event('output.message.started')
-  const why = await whyOf(api, id)
+  const why = await comesTo(api, id, 'calls_model')
   assert.deepEqual(why, {
     session_id: id,
     turn_id: asked.data.turn_id,
@@ -99,7 +101,10 @@ test('reports a model call with its model, attempt, start and node', async (t) =
     error: null,
     error_code: null,
   })
-  const { body } = await api.call('GET', `/v1/durable/workflows/${why.turn_id}`)
+  const body = await eventually(async () => {
+    const found = await api.call('GET', `/v1/durable/workflows/${why.turn_id}`)
+    return found.body.why.state === 'calls_model' ? found.body : undefined
+  })
   assert.deepEqual(
     [body.status, body.node, body.attempts, body.tries, body.why],
     ['running', node, 1, 1, why],
@@ -111,12 +116,16 @@ test('reports a model call with its model, attempt, start and node', async (t) =
   await stream.event('session.idled')
 })
 
+/** Many times the duration of a test. */
+const retryAfterSeconds = 50
+
 test('reports a wait before a model retry with its end and cause', async (t) => {
-  const { worker, api } = await cluster(t, { env: { MODEL_ATTEMPTS_MAX: '6' } })
+  const { worker, api } = await cluster(t)
+  const refusal = { status: 529, body: '{"error":{"message":"Overloaded"}}' }
+  const headers = { 'retry-after': String(retryAfterSeconds) }
+  await addVendorModel(api, await startVendor(t, () => ({ ...refusal, headers })))
   const { id } = await createSession(api)
-  const stream = await follow(t, api.url, { sessionId: id })
-  const error = { message: 'Overloaded', status: 529, fail_attempts: 2 }
-  await post(worker, id, scripted({ text: 'At last.', error }))
+  await post(worker, id, 'hello')
   const why = await comesTo(api, id, 'waits_for_retry')
   assert.equal(why.error_code, 'llm_overloaded')
   assert.ok(Date.parse(why.until!) > Date.parse(why.since))
@@ -124,7 +133,7 @@ test('reports a wait before a model retry with its end and cause', async (t) => 
     why.sentence,
     /^It waits until .+ to retry the model .+, which failed with llm_overloaded, since /,
   )
-  await stream.event('session.idled')
+  assert.equal((await api.call('POST', `/v1/sessions/${id}/cancel`)).body.status, 'cancelled')
   assert.equal((await whyOf(api, id)).state, 'idle')
 })
 
@@ -140,7 +149,7 @@ test('reports running tools by name, without finished ones', async (t) => {
   ]
   await post(worker, id, scripted({ tool_calls: calls }, { text: 'done' }))
   const { ts } = await stream.event('tool.started', 2)
-  const both = await whyOf(api, id)
+  const both = await comesTo(api, id, 'runs_tools')
   assert.equal(both.sentence, `It runs safe and unsafe, since ${ts} on ${node}.`)
   finish('one')
   const one = await eventually(async () => {
@@ -217,12 +226,32 @@ test('reports a wait for a slot with the number of turns ahead, or the lack of a
   )
   const { body } = await api.call('GET', '/v1/durable/workflows?status=queued&limit=2')
   assert.deepEqual([body.total, body.data.length], [3, 2])
-  const { body: busy } = await api.call('GET', '/v1/durable/health')
-  assert.deepEqual([busy.status, busy.running, busy.queued], ['ok', 1, 3])
+  // A node whose lease has expired under load takes no turns until it renews it.
+  const busy = await eventually(async () => {
+    const { body } = await api.call('GET', '/v1/durable/health')
+    return body.status === 'ok' ? body : undefined
+  })
+  assert.deepEqual([busy.running, busy.queued], [1, 3])
   assert.ok(busy.oldest_queued_at)
   call.end()
   for (const { id } of others) await comesTo(api, id, 'idle')
 })
+
+/** Keeps cancelled turns from their end until the returned function is called. */
+async function holdEnds(t: TestContext, databaseUrl: string) {
+  const client = new pg.Client(databaseUrl)
+  client.on('error', () => {})
+  await client.connect()
+  t.after(() => client.end())
+  await client.query(
+    `create function hold() returns trigger language plpgsql as
+      'begin perform pg_advisory_xact_lock(1); return new; end';
+    create trigger hold before update on sessions for each row
+      when (old.turn_cancelled and not new.turn_cancelled) execute function hold();
+    select pg_advisory_lock(1)`,
+  )
+  return () => client.query('select pg_advisory_unlock(1)')
+}
 
 test('reports a turn whose node is gone until another one takes it, and a turn that is being cancelled', async (t) => {
   const model = await startModel(t)
@@ -251,8 +280,10 @@ test('reports a turn whose node is gone until another one takes it, and a turn t
   assert.equal(back.attempt, 2)
   assert.notEqual(back.node, name)
   next.child.kill('SIGSTOP')
+  const release = await holdEnds(t, api.databaseUrl)
   const cancelled = api.call('POST', `/v1/durable/workflows/${back.turn_id}/cancel`)
   assert.equal((await comesTo(api, id, 'cancelling')).turn_id, back.turn_id)
+  await release()
   assert.equal((await cancelled).body.status, 'cancelled')
   assert.equal((await whyOf(api, id)).state, 'idle')
   const over = await api.call('POST', `/v1/durable/workflows/${back.turn_id}/cancel`)

@@ -162,7 +162,8 @@ test('an event whose hook ends the process is delayed, so that the server can ru
     const next = await startHookNode(scope, databaseUrl, ledger.url, env).catch(() => undefined)
     if (next) await gone(next)
   }
-  await startHookNode(scope, databaseUrl, ledger.url, env)
+  // A node that needs longer for its start than the delay ends too, which doubles the delay.
+  await eventually(() => startHookNode(scope, databaseUrl, ledger.url, env).catch(() => undefined))
   const delayed = `select from hook_positions where session_id = $1 and failures > 2
     and due_at > (select max(started_at) from nodes) + interval '4 seconds'`
   await eventually(async () => (await queryRows(databaseUrl, delayed, [id])).length > 0)

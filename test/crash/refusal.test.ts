@@ -3,6 +3,7 @@ import test from 'node:test'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 import { type Fault, startPostgresProxy } from '../postgres-proxy.ts'
 import { startProcess } from '../process.ts'
 import { scopeOf } from './scenario.ts'
@@ -67,12 +68,13 @@ for (const [name, fault, logged] of broken) {
     const search = () => server.call('POST', `/v1/sessions/${id}/fs/_/grep`, { pattern: 'x' })
     const first = await search()
     assert.deepEqual([first.status, first.body.code], [500, 'internal_error'])
-    const line = server
-      .output()
-      .split('\n')
-      .find((one) => one.includes('"request failed"'))
-    assert.match(line ?? server.output(), logged)
-    assert.match(line!, /"stack":".*\bat /)
+    // The output can arrive after the response. Its last line may be incomplete.
+    const line = await eventually(async () => {
+      const whole = server.output().split('\n').slice(0, -1)
+      return whole.find((one) => one.includes('"request failed"'))
+    })
+    assert.match(line, logged)
+    assert.match(line, /"stack":".*\bat /)
     isBroken = false
     const again = await search()
     assert.deepEqual([again.status, again.body.total], [200, 0])

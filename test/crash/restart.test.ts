@@ -15,27 +15,41 @@ import {
   typesOf,
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
+import {
+  addVendorModel,
+  beginStream,
+  sendDelta,
+  startVendor,
+} from '../../apps/server/test/vendor.ts'
 import { dataFolder, startFails, startProcess } from '../process.ts'
 
+const add = { name: 'add', arguments: { a: 2, b: 3 } }
 const words = Array.from({ length: 40 }, (_, n) => `word${n}`).join(' ')
 
 test('kill -9 in the middle of replies: a start on the same folder finishes every turn', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
   const one = await startProcess({ DATA_DIR })
   before(one.crash)
+  let isKilled = false
+  const vendor = await startVendor(t, ({ body: { messages } }) => {
+    if (!messages.some(({ role }) => role === 'tool')) return { calls: [add] }
+    if (isKilled) return { text: words }
+    return (response) => {
+      beginStream(response)
+      sendDelta(response, { content: 'word0 ' })
+    }
+  })
+  await addVendorModel(one, vendor)
   const agent = await createAgent(one, { capabilities: [{ ref: 'test_math' }] })
-  const script = scripted(
-    { tool_calls: [{ name: 'add', arguments: { a: 2, b: 3 } }] },
-    { text: words, tokens_per_second: 30 },
-  )
   const sessions = await Promise.all(
     Array.from({ length: 5 }, () => createSession(one, { agent_id: agent.id })),
   )
   const streams = await Promise.all(sessions.map(({ id }) => follow(t, one.url, { sessionId: id })))
-  await Promise.all(sessions.map(({ id }) => post(one, id, script)))
-  await Promise.all(streams.map((stream) => stream.event('output.message.delta', 2)))
+  await Promise.all(sessions.map(({ id }) => post(one, id, 'What is 2 + 3?')))
+  await Promise.all(streams.map((stream) => stream.event('output.message.delta')))
   const seen = streams.map(({ events }) => events.filter(({ sequence }) => sequence))
   await one.crash()
+  isKilled = true
 
   const two = await startProcess({ DATA_DIR })
   before(() => two.stop())
@@ -116,6 +130,7 @@ test('SIGTERM: closes streams with a notice, and hands a running turn over to th
   await post(one, id, scripted({ text: words, tokens_per_second: 20 }))
   await stream.event('output.message.delta', 2)
   assert.equal(await one.stop(), 0)
+  await stream.ended
   assert.match(stream.frames.at(-1)!.data!, /"reason":"shutdown"/)
   const two = await startProcess({ DATA_DIR })
   before(() => two.stop())

@@ -7,7 +7,7 @@ import { createSession } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { type Cut, startPostgresProxy } from '../postgres-proxy.ts'
 import { startProcess } from '../process.ts'
-import { scopeOf } from './scenario.ts'
+import { gone, scopeOf } from './scenario.ts'
 
 const env = { PRIVATE_HOSTS_ALLOWED: 'webhook=127.0.0.1@*' }
 
@@ -37,12 +37,13 @@ for (const { label, when, moment, requests } of [
     }
     await createSession(dying)
     await struck.promise
-    await startServer(scope, { databaseUrl, env })
-    // Another node need not wait for the lease of the claim.
+    await gone(dying)
+    // Another node need not wait for the lease of the claim. Before it has a claim of its own.
     await queryRows(
       databaseUrl,
       'update webhook_deliveries set due_at = now() where due_at > now()',
     )
+    await startServer(scope, { databaseUrl, env })
     const delivery = await eventually(async () => {
       const [row] = await queryRows<{ event_id: string; status: string }>(
         databaseUrl,

@@ -13,7 +13,7 @@ import {
   scripted,
 } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { tablesWith } from './searching.ts'
+import { tablesWith, wordsRead } from './searching.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
@@ -88,11 +88,7 @@ async function expectNothingLeft(server: Server, made: Awaited<ReturnType<typeof
 test('leaves nothing of a deleted session in any table', async (t) => {
   const server = await startServer(t, { sweepIntervalMs: 100 })
   const made = await fullSession(t, server)
-  // Nodes delete these rows once they have read the words.
-  await eventually(async () => {
-    const due = await queryRows(server.databaseUrl, 'select from search_due')
-    return due.length === 0
-  })
+  await wordsRead(server)
   const before = await tablesWith(server, [made.canary, made.id, ...made.turns])
   assert.deepEqual(
     before.filter((name) => name.startsWith('public.')),

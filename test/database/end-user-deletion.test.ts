@@ -16,7 +16,7 @@ import type { Call } from '../../apps/server/test/server.ts'
 import { createAgent, post, type ScriptStep, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { tablesWith } from './searching.ts'
+import { tablesWith, wordsRead } from './searching.ts'
 
 const questions = [{ id: 'q', kind: 'text', question: 'What is your name?' }]
 
@@ -124,6 +124,7 @@ async function imageBytes(databaseUrl: string): Promise<number> {
 test('leaves nothing of a deleted end user in any table', async (t) => {
   const { server, call, endUser } = await startProduct(t)
   const [ada, bob] = [await endUser(), await endUser()]
+  await wordsRead(server)
   const before = await tablesWith(server, [ada.word, ada.sessionId])
   for (const table of [
     'blobs',

@@ -23,7 +23,7 @@ import { follow, watch } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { furnish, operationsOf, snapshotOf, unlimited } from '../access/operations.ts'
 import { startProcess } from '../process.ts'
-import { tablesWith } from './searching.ts'
+import { tablesWith, wordsRead } from './searching.ts'
 
 const defaultOrganization = 'org_00000000000000000000000000000001'
 const sweepIntervalMs = 100
@@ -97,11 +97,7 @@ test('leaves nothing of a deleted organization in any table, and all of another 
   const kept = { person: other, things: await furnish(t, server, other) }
   const before = await snapshotOf(server, operations, kept)
   const texts = [owner.orgId, 'okapi']
-  // Nodes delete these rows once they have read the words.
-  await eventually(async () => {
-    const due = await queryRows(server.databaseUrl, 'select from search_due')
-    return due.length === 0
-  })
+  await wordsRead(server)
   const filled = await tablesWith(server, texts)
   const missing = [
     ...tablesOfOrganization.filter((name) => name !== 'search_due'),

@@ -239,12 +239,14 @@ test('a renewal that sweeps creates a job for turns without a living node, and f
   await db.pool.query(
     'select graphile_worker.complete_jobs(array_agg(id)) from graphile_worker.jobs',
   )
-  // Rows of the other tests would get jobs too.
+  // Turns of the other tests would get jobs too, and the server's own renewals may add some now.
   const kept = Object.values(turns).map(({ turnId }) => turnId)
   await db.kysely.deleteFrom('turns').where('id', 'not in', kept).execute()
   assert.equal((await renew(judge, { ms: longMs, judging: false })).readded, 0)
   const { readded } = await renew(judge, { ms: longMs, judging: true })
-  const jobs = await db.pool.query('select key from graphile_worker.jobs')
+  const jobs = await db.pool.query('select key from graphile_worker.jobs where key = any($1)', [
+    kept,
+  ])
   const wanted = [turns[lapsed]!.turnId, turns.node_gone!.turnId].sort()
   assert.equal(readded, 2)
   assert.deepEqual(jobs.rows.map(({ key }) => key).sort(), wanted)
