@@ -1,15 +1,17 @@
 /** Streams as this API's published clients read them: notice to notice, by the id in the data. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import { readConfig } from '../../apps/server/src/config.ts'
 import { startServer } from '../../apps/server/test/server.ts'
-import { createSession, eventsOf, post, scripted } from '../../apps/server/test/session.ts'
+import { eventsOf, post } from '../../apps/server/test/session.ts'
 import { framesOf } from '../../apps/server/test/stream.ts'
+import { startModel } from '../cluster/model.ts'
 
-const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
 /** About a second of text, over which a stream is closed several times. */
-const slow = scripted({ text: words, tokens_per_second: 60 })
+const wordsMin = 60
+const wordMs = 16
 const cycleMs = 100
 /** The shortest time without data after which a client treats a stream as dead. */
 const readTimeoutMs = 45_000
@@ -54,10 +56,22 @@ const isOver = ({ events }: Reader) => events.some(({ type }) => type === 'sessi
 
 test('a client that resumes after each notice gets every event and all text, once and in order', async (t: TestContext) => {
   const server = await startServer(t, { env: { SSE_CYCLE_MS: String(cycleMs) } })
-  const { id } = await createSession(server)
-  await post(server, id, slow)
+  const model = await startModel(t)
+  const { id } = await model.session(server)
   const reader: Reader = { first: [], events: [], notices: [], gapsMs: [] }
-  while (!isOver(reader)) await readOnce(`${server.url}/v1/sessions/${id}/sse`, reader)
+  const reading = (async () => {
+    while (!isOver(reader)) await readOnce(`${server.url}/v1/sessions/${id}/sse`, reader)
+  })()
+  await post(server, id, 'Go on')
+  const call = await model.call()
+  let words = ''
+  for (let count = 1; count <= wordsMin || reader.notices.length < 2; count += 1) {
+    call.say(`word${count} `)
+    words += `word${count} `
+    await sleep(wordMs)
+  }
+  call.end()
+  await reading
   const stored = await eventsOf(server, id)
   const seen = reader.events.filter(({ sequence }) => sequence !== undefined)
   assert.deepEqual(seen, stored)

@@ -15,6 +15,7 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
+import { addVendorModel, startVendor } from '../../apps/server/test/vendor.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { startProcess } from '../process.ts'
 import { scopeOf } from './scenario.ts'
@@ -24,8 +25,8 @@ const dayMs = 86_400_000
 const month = { type: 'calendar', unit: 'month' }
 
 /** A message whose reply reports these tokens. */
-const costing = (input_tokens: number, more: object = {}) =>
-  scripted({ text: 'Done.', usage: { input_tokens, output_tokens: 0 }, ...more } as never)
+const costing = (input_tokens: number) =>
+  scripted({ text: 'Done.', usage: { input_tokens, output_tokens: 0 } } as never)
 
 test('the clocks of nodes neither begin nor end a period', async (t) => {
   const scope = scopeOf(t)
@@ -52,13 +53,21 @@ test('the clocks of nodes neither begin nor end a period', async (t) => {
 
 test('a clock of the database that jumps over ends of periods begins one period', async (t) => {
   const server = await startServer(t)
+  const moved = Promise.withResolvers<void>()
+  const used = [1_000, 500, 2]
+  const vendor = await startVendor(t, async ({ number }) => {
+    if (number === 2) await moved.promise
+    return { text: 'Done.', usage: { prompt_tokens: used[number - 1]!, completion_tokens: 0 } }
+  })
+  await addVendorModel(server, vendor)
   const budget = await addBudget(server, { limit: 40_000, period: month })
   const { id } = await createSession(server)
-  await converse(t, server, id, costing(1_000))
+  await converse(t, server, id, 'hello')
   const stream = await follow(t, server.url, { sessionId: id })
-  await post(server, id, costing(500, { delay_ms: 1_000 }))
-  await stream.event('output.message.started', 2)
+  await post(server, id, 'hello')
+  await eventually(async () => vendor.requests.length === 2)
   await moveClock(server, budget, '70 days')
+  moved.resolve()
   await stream.event('session.idled', 2)
   const first = [
     ['settle', 1_000],
@@ -68,7 +77,7 @@ test('a clock of the database that jumps over ends of periods begins one period'
   assert.deepEqual(await ledgerKindsOf(server, budget), first)
   assert.ok((await periodOf(server, budget)).contains)
   await changeBudget(server, budget, 'limit_amount = 510')
-  await post(server, id, costing(2))
+  await post(server, id, 'hello')
   await whenParked(server, id)
   await moveClock(server, budget, '70 days')
   await changeBudget(server, budget, 'limit_amount = 40000')

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import test from 'node:test'
 import { alterDatabase, createTestDatabase, runSql } from '../../apps/server/test/database.ts'
 import { createSession, eventsOf, post, replyOf, typesOf } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
 import { startFails } from '../process.ts'
 import { auditLog } from './audit.ts'
@@ -31,6 +32,11 @@ const turnsAtOnce = 8
 
 async function auditTalk(scope: Scope, node: Parameters<typeof untilIdle>[1], id: string) {
   await untilIdle(scope, node, id)
+  // Messages that arrive after the end of a turn begin another one.
+  await eventually(async () => {
+    const { body } = await node.call('GET', `/v1/sessions/${id}`)
+    return body.status === 'idle'
+  })
   const events = await eventsOf(node, id)
   auditLog(events)
   assert.ok(typesOf(events).includes('turn.completed'), typesOf(events).join(' '))

@@ -6,7 +6,7 @@ import { eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { auditLog } from './audit.ts'
 import { gatedWorld } from './gates.ts'
-import { scopeOf, startNode } from './scenario.ts'
+import { postUntilAccepted, scopeOf, startNode } from './scenario.ts'
 import { startWorld, worldlySession } from './world.ts'
 
 /** Two nodes; the one that runs a turn is stopped in the middle of it. */
@@ -67,7 +67,7 @@ for (const { words, effects, prompts } of [
 
     stopped.child.kill('SIGCONT')
     await stream.event('session.idled')
-    await post(stopped, id, 'still there?')
+    await postUntilAccepted(stopped, id, { text: 'still there?', key: 'still there' })
     await Promise.all([stream, elsewhere].map((each) => each.event('session.idled', 2)))
     const after = await eventsOf(other, id)
     auditLog(after)
