@@ -12,7 +12,7 @@ import { eventsOf, replyOf, typesOf } from '../../apps/server/test/session.ts'
 import { follow, watch } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { auditLog } from '../crash/audit.ts'
-import { type Node, type Scope, scopeOf } from '../crash/scenario.ts'
+import { followSoon, type Node, type Scope, scopeOf, takeoversOf } from '../crash/scenario.ts'
 import {
   answered,
   inputsOf,
@@ -79,7 +79,7 @@ for (const kind of ['text', 'pay'] as const) {
 }
 
 test('a running turn continues from its remaining events', async (t) => {
-  const { database, gates, world, a, id } = await losingScene(t)
+  const { database, gates, world, a, b, id } = await losingScene(t)
   await talk(a, id, 'before')
   const words = 'text that goes on'
   await say(a, id, words)
@@ -94,7 +94,8 @@ test('a running turn continues from its remaining events', async (t) => {
   assert.deepEqual(inputsOf(events), ['before', words])
   assert.match(replyOf(events), /two: text that goes on/)
   auditLog(events)
-  assert.equal(world.prompts.filter((prompt) => wordsOf(prompt).at(-1) === words).length, 2)
+  const asked = world.prompts.filter((prompt) => wordsOf(prompt).at(-1) === words)
+  if ((await takeoversOf([a, b])) === 0) assert.equal(asked.length, 2)
 })
 
 test('drops the result of a tool whose start was lost, and decides the next step again', async (t) => {
@@ -165,15 +166,23 @@ test('without lost commits a reply in progress is kept, and streams continue', a
       events,
     )
   }
-  assert.equal(world.prompts.length, 2, 'no model is called again')
+  if ((await takeoversOf([a, b])) === 0)
+    assert.equal(world.prompts.length, 2, 'no model is called again')
   auditLog(events)
 })
+
+/** The answer of a node once it has its database again. */
+const answerOf = (node: Node, path: string) =>
+  eventually(async () => {
+    const answer = await node.call('GET', path)
+    return answer.status === 503 ? undefined : answer
+  })
 
 test('followers of lost events are notified and resume from the last remaining event', async (t) => {
   const { scope, database, a, b, id } = await losingScene(t)
   const before = await talk(a, id, 'before')
   await database.save()
-  const streams = await Promise.all([a, b].map(({ url }) => follow(scope, url, { sessionId: id })))
+  const streams = await Promise.all([a, b].map((node) => followSoon(scope, node, id)))
   const lost = await talk(a, id, 'lost')
   for (const stream of streams) await stream.event('session.idled', 2)
   await database.lose()
@@ -194,7 +203,7 @@ test('followers of lost events are notified and resume from the last remaining e
     for (const path of ['sse', 'events']) {
       for (const event of lost.slice(before.length)) {
         const at = `/v1/sessions/${id}/${path}?since_id=${event.id}`
-        const { status, body } = await node.call('GET', at)
+        const { status, body } = await answerOf(node, at)
         assert.deepEqual([status, body.code, body.resume], [409, 'history_changed', resume])
       }
     }
@@ -202,7 +211,7 @@ test('followers of lost events are notified and resume from the last remaining e
   const real = await talk(b, id, 'real')
   for (const event of lost.slice(before.length)) {
     const at = `/v1/sessions/${id}/events?since_id=${event.id}`
-    const { status, body } = await a.call('GET', at)
+    const { status, body } = await answerOf(a, at)
     assert.deepEqual([status, body.code, body.resume], [409, 'history_changed', resume])
   }
   const rest = await eventsOf(a, id, `?since_id=${last.id}`)
@@ -214,7 +223,7 @@ test('a client resumes inside a message by an id from its own log, and not by a 
   const before = await talk(a, id, 'before')
   await database.save()
   const words = 'text that is lost'
-  const stream = await follow(scope, a.url, { sessionId: id })
+  const stream = await followSoon(scope, a, id)
   await say(a, id, words)
   await gates.gate(words).reached
   const delta = await stream.until(() =>
@@ -227,7 +236,7 @@ test('a client resumes inside a message by an id from its own log, and not by a 
   await stream.ended
   gates.gate(words).open()
   await talk(a, id, 'real')
-  const { status, body } = await a.call('GET', `/v1/sessions/${id}/sse?since_id=${delta.id}`)
+  const { status, body } = await answerOf(a, `/v1/sessions/${id}/sse?since_id=${delta.id}`)
   const { id: since_id, sequence } = before.at(-1)!
   assert.deepEqual([status, body.resume], [409, { since_id, sequence }])
 })
@@ -241,8 +250,8 @@ test('a prompt that was first used in a lost commit is stored again', async (t) 
   await database.lose()
   await talk(a, id, 'real')
   const promptOn = async (node: Node) => {
-    const events = await eventsOf(node, id, '?types=llm.generation')
-    const { messages } = (events.at(-1) as Event<'llm.generation'>).data
+    const { body } = await answerOf(node, `/v1/sessions/${id}/events?types=llm.generation`)
+    const { messages } = (body.data.at(-1) as Event<'llm.generation'>).data
     return messages.find(({ role }) => role === 'system')?.content
   }
   const [part] = (await promptOn(b))!
@@ -269,7 +278,12 @@ test('a key that was created in a lost commit opens nothing', async (t) => {
 test('watchers of an organization receive a reload frame', async (t) => {
   const { scope, database, a, b, id } = await losingScene(t)
   await database.save()
-  const streams = await Promise.all([a, b].map(({ url }) => watch(scope, url)))
+  const watchSoon = ({ url }: Node) =>
+    eventually(async () => {
+      const stream = await watch(scope, url)
+      return stream.response.status === 503 ? undefined : stream
+    })
+  const streams = await Promise.all([a, b].map(watchSoon))
   await Promise.all(streams.map((stream) => stream.event('connected')))
   await database.lose()
   await Promise.all(streams.map((stream) => stream.event('reset')))

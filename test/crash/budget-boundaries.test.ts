@@ -84,7 +84,8 @@ async function killAt(t: TestContext, { boundary }: { writes: string[]; boundary
     dead.abort()
   })
   await postUntilAccepted(node, begun.id, { ...asking, signal: dead.signal })
-  await stage.struck
+  await stage.runsUpTo(untilIdle(scope, node, begun.id))
+  node.child.kill('SIGKILL')
   const survivor = await startNodeHere(scope, { databaseUrl, worldUrl: world.url, env })
   await postUntilAccepted(survivor, begun.id, asking)
   await begun.toppedUp

@@ -81,7 +81,8 @@ async function killAt(t: TestContext, { boundary }: { writes: string[]; boundary
   })
   const asking = { text: question, key: 'question' }
   await postUntilAccepted(node, id, { ...asking, signal: dead.signal })
-  await stage.struck
+  await stage.runsUpTo(answered(stage, node, id))
+  node.child.kill('SIGKILL')
   const survivor = await startNodeHere(scope, { databaseUrl, worldUrl: world.url, env })
   await postUntilAccepted(survivor, id, asking)
   await answered(stage, survivor, id)

@@ -74,7 +74,8 @@ async function killAt(t: TestContext, { boundary }: { writes: string[]; boundary
     dead.abort()
   })
   await postUntilAccepted(node, id, { ...asking, signal: dead.signal })
-  await stage.struck
+  await stage.runsUpTo(untilIdle(scope, node, id))
+  node.child.kill('SIGKILL')
   const survivor = await startNodeHere(scope, { databaseUrl, worldUrl: world.url })
   await postUntilAccepted(survivor, id, asking)
   const stream = await follow(scope, survivor.url, { sessionId: id })

@@ -7,7 +7,14 @@ import { createSession, eventsOf, post, replyOf } from '../../apps/server/test/s
 import { startPostgresProxy } from '../postgres-proxy.ts'
 import { auditLog } from './audit.ts'
 import { gatedWorld } from './gates.ts'
-import { followSoon, type Node, scopeOf, startNodeHere, untilIdle } from './scenario.ts'
+import {
+  followSoon,
+  type Node,
+  scopeOf,
+  startNodeHere,
+  takeoversOf,
+  untilIdle,
+} from './scenario.ts'
 import { startWorld, type World, worldlySession } from './world.ts'
 
 /** The activity of each turn, and whether it ends while the database is away. */
@@ -103,14 +110,6 @@ async function outage(t: TestContext, { how, ms }: { how: 'refuse' | 'stall'; ms
     await stream.event('session.idled')
     assert.match(replyOf(stream.events), /hello again/)
   }
-}
-
-async function takeoversOf(nodes: Node[]): Promise<number> {
-  const counts = nodes.map(async (node) => {
-    const { body } = await node.call('GET', '/metrics')
-    return Number(/^outlast_takeovers_total (\d+)/m.exec(body)![1])
-  })
-  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
 }
 
 function expectNothingRepeated(world: World, ended: { words: string; events: Event[] }[]) {

@@ -51,7 +51,11 @@ export async function startNode(
   t: Scope,
   { databaseUrl, worldUrl, env, program = entry }: NodeOptions,
 ): Promise<ServerProcess> {
-  const settings = { WORLD_URL: worldUrl, NODE_COMPILE_CACHE: cache }
+  const settings = {
+    WORLD_URL: worldUrl,
+    NODE_COMPILE_CACHE: cache,
+    OUTLAST_TEST_DATABASE_URL: process.env.OUTLAST_TEST_DATABASE_URL!,
+  }
   const database = databaseUrl !== undefined && { DATABASE_URL: databaseUrl }
   const node = await startProcess({ ...settings, ...database, ...env }, program)
   t.after(async () => {
@@ -70,6 +74,15 @@ export function startNodeHere(
     ...(env && { env }),
     capabilities: [...builtins, recording(worldUrl)],
   })
+}
+
+/** Turns that nodes have taken from each other: on a loaded machine a node can lose its lease. */
+export async function takeoversOf(nodes: Node[]): Promise<number> {
+  const counts = nodes.map(async (node) => {
+    const { body } = await node.call('GET', '/metrics')
+    return Number(/^outlast_takeovers_total (\d+)/m.exec(body)![1])
+  })
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
 }
 
 /** Resolves when a process is gone. */

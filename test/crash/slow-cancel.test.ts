@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { createTestDatabase, queryRows } from '../../apps/server/test/database.ts'
 import { eventsOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { type Delay, startPostgresProxy } from '../postgres-proxy.ts'
 import { auditLog } from './audit.ts'
 import { gatedWorld } from './gates.ts'
-import { postUntilAccepted, postUntilAnswered, scopeOf, startNodeHere } from './scenario.ts'
+import {
+  postUntilAccepted,
+  postUntilAnswered,
+  type Scope,
+  scopeOf,
+  startNodeHere,
+} from './scenario.ts'
 import { stored } from './walk.ts'
 import { startWorld, type WorldOptions, worldlySession } from './world.ts'
 
@@ -49,6 +55,27 @@ async function setHeldStage(t: TestContext, options: WorldOptions) {
   }
 }
 
+/** The address of a database whose reads of snapshots wait until the first one is stored. */
+async function afterSnapshot(scope: Scope, databaseUrl: string): Promise<string> {
+  let isOver = false
+  const untilStored = async () => {
+    while (!isOver && (await queryRows(databaseUrl, 'select from snapshots')).length === 0);
+  }
+  let stored: Promise<void> | undefined
+  const { url, close } = await startPostgresProxy(databaseUrl, {
+    onStatement(label) {
+      if (label !== 'read-snapshots') return undefined
+      stored ??= untilStored().catch(() => {})
+      return { when: 'late', sent: stored, made() {}, answered: Promise.resolve() }
+    },
+  })
+  scope.after(close)
+  scope.after(() => {
+    isOver = true
+  })
+  return url
+}
+
 const words = 'text that is cancelled'
 
 for (const where of ['the same node', 'another node']) {
@@ -56,7 +83,9 @@ for (const where of ['the same node', 'another node']) {
     const gates = gatedWorld()
     const { scope, world, proxy, databaseUrl, hold } = await setHeldStage(t, gates)
     const owner = await startNodeHere(scope, { databaseUrl: proxy.url, worldUrl: world.url })
-    const other = await startNodeHere(scope, { databaseUrl, worldUrl: world.url })
+    // On a loaded machine the owner answers the request for its text late.
+    const late = await afterSnapshot(scope, databaseUrl)
+    const other = await startNodeHere(scope, { databaseUrl: late, worldUrl: world.url })
     const { session } = await worldlySession(owner, world)
     const stream = await follow(scope, owner.url, { sessionId: session.id })
     await postUntilAccepted(owner, session.id, { text: words, key: 'words' })

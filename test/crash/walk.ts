@@ -44,6 +44,8 @@ export type Stage = {
   jobsDeleted: () => Promise<void>
   /** The fault has happened. */
   struck: Promise<void>
+  /** Resolves then, or at the end of a run that has no such write: its turn took another way. */
+  runsUpTo: (end: Promise<unknown>) => Promise<unknown>
 }
 
 /** A database behind a proxy that counts writes and strikes at one of them, and a world. */
@@ -81,6 +83,7 @@ function countWrites() {
   return {
     writes,
     struck: struck.promise,
+    runsUpTo: (end: Promise<unknown>) => Promise.race([struck.promise, end]),
     arm(boundary?: Boundary, act = () => {}) {
       armed = { boundary, act }
     },

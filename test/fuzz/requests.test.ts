@@ -11,6 +11,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSchedule, trigger } from '../../apps/server/test/schedules.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, createAgent, createSession } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 import {
   type Client,
   judge,
@@ -170,7 +171,8 @@ test('every accepted message is answered', async () => {
 })
 
 test('the server is healthy after all requests', async (t) => {
-  assert.equal((await server.call('GET', '/health')).body.status, 'ok')
+  // A node whose lease was renewed late is well again after the next renewal.
+  await eventually(async () => (await server.call('GET', '/health')).body.status === 'ok')
   assert.equal(({} as { polluted?: boolean }).polluted, undefined)
   const session = await createSession(server, { model_id: await model(await provider()) })
   const events = await converse(t, server, session.id, 'What is 2 + 3?')
