@@ -35,16 +35,19 @@ async function cluster(t: TestContext, { env }: Following, count = 2) {
   }
   const joined = () => changes.told.filter(({ data }) => data.noun === 'worker').length
   await changes.until(() => joined() >= others.length || undefined)
-  for (const { url } of others) {
-    const stream = await watch(t, url)
-    await hears(stream, worker)
-    stream.close()
-  }
+  for (const node of others) await receivedAll(t, node, worker)
   const { id } = await model.session(worker)
   const known = joined()
   /** False if the worker sent no text for a while, as the lease of another node had expired. */
   const isQuiet = () => joined() === known
   return { model, worker, other: others[0]!, third: others[1]!, id, isQuiet }
+}
+
+/** Resolves when a node has received all that another one has published: hints keep their order. */
+async function receivedAll(t: TestContext, { url }: Server, sender: Server) {
+  const stream = await watch(t, url)
+  await hears(stream, sender)
+  stream.close()
 }
 
 /** Follows a session from its beginning; returns once the stream has caught up. */
@@ -138,6 +141,7 @@ export function followingTests(following: Following): void {
     await shows(early, 'so far ')
     call.say('and further ')
     await shows(early, 'so far and further ')
+    for (const node of [other, third]) await receivedAll(t, node, worker)
     const late = await Promise.all(
       [other, third].map(({ url }) => follow(t, url, { sessionId: id })),
     )
@@ -363,6 +367,7 @@ export function followingTests(following: Following): void {
       call.say(`word${n} `)
       text += `word${n} `
       await shows(streams[0]!, text)
+      if (n === 2) await receivedAll(t, other, worker)
       const { url } = n % 2 === 0 ? worker : other
       if (n > 2 && n < 22) streams.push(await follow(t, url, { sessionId: id }))
     }
