@@ -21,7 +21,7 @@ async function prepare(t: TestContext) {
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
   const receiver = await startReceiver(scope)
-  const node = await startServer(scope, { databaseUrl, env })
+  const node = await startServer(scope, { databaseUrl, env, alertIntervalMs: 3_600_000 })
   await createWebhook(node, receiver.url, { events: ['alert.fired', 'alert.resolved'] })
   const session = await createSession(node)
   await post(node, session.id, failing)

@@ -5,7 +5,16 @@ import { eventsOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { auditLog } from './audit.ts'
 import { type Node, postUntilAccepted, startNode, startNodeHere } from './scenario.ts'
-import { type Boundary, count, type Stage, setStage, stored, struckAt, testWalk } from './walk.ts'
+import {
+  type Boundary,
+  count,
+  type Stage,
+  setStage,
+  stored,
+  struckAt,
+  testWalk,
+  usualWrites,
+} from './walk.ts'
 import { type ChatMessage, type Effect, type World, worldlySession } from './world.ts'
 
 /** Whether a turn is begun by the node that stored its message, or from the queue. */
@@ -182,7 +191,7 @@ for (const { name, walk } of faults) {
   for (const path of paths) {
     testWalk(
       `${name} (a turn ${path.name})`,
-      (t) => undisturbed(t, path),
+      (t) => usualWrites(() => undisturbed(t, path)),
       (t, at) => walk(t, { path, ...at }),
     )
   }

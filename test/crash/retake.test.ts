@@ -3,7 +3,15 @@ import type { TestContext } from 'node:test'
 import type { Session } from '@outlast/contract'
 import { eventsOf, post } from '../../apps/server/test/session.ts'
 import { type Node, postUntilAnswered, startNode, startNodeHere, untilIdle } from './scenario.ts'
-import { type Boundary, count, type Stage, setStage, struckAt, testWalk } from './walk.ts'
+import {
+  type Boundary,
+  count,
+  type Stage,
+  setStage,
+  struckAt,
+  testWalk,
+  usualWrites,
+} from './walk.ts'
 import { type ChatMessage, worldlySession } from './world.ts'
 
 const isWrite = (label: string) =>
@@ -92,6 +100,6 @@ async function killAt(t: TestContext, at: { writes: string[]; boundary: Boundary
 
 testWalk(
   'kill -9 at every write of a retake: a repeat finds it done or does it',
-  undisturbed,
+  (t) => usualWrites(() => undisturbed(t)),
   killAt,
 )

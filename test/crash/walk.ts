@@ -101,6 +101,16 @@ function countWrites() {
   }
 }
 
+/** The writes of a run once two in succession make the same: both took the usual way. */
+export async function usualWrites(run: () => Promise<string[]>): Promise<string[]> {
+  let before: string[] | undefined
+  for (;;) {
+    const writes = await run()
+    if (writes.join() === before?.join()) return writes
+    before = writes
+  }
+}
+
 /** On a busy machine a turn may take another way than undisturbed: a later start from the queue. */
 class OtherWayError extends Error {}
 
