@@ -59,7 +59,8 @@ export type ServerOptions = AppOptions & {
 const patient: DatabaseWaits = { statement: 60_000, connection: 60_000, lock: 60_000 }
 
 /** Behind a proxy, which breaks connections, a server waits as long as in the product. */
-export const waitsAt = (databaseUrl: string) => (isTestDatabase(databaseUrl) ? patient : databaseWaits)
+export const waitsAt = (databaseUrl: string) =>
+  isTestDatabase(databaseUrl) ? patient : databaseWaits
 
 /** Simulated models are available beside stand-in vendors, and run the scripts of tests. */
 export const simulation = { SIMULATED_MODELS: 'always', SIMULATED_SCRIPTS: 'true' }
