@@ -40,12 +40,13 @@ export type ChaosOptions = {
   databaseUrl?: string | undefined
   /** The folder for logs and the ledger. */
   keepIn?: string | undefined
+  /** Longest time for started work to end after the last fault, and for each check after it. */
+  settleMs?: number
   say: (line: string) => void
   signal: AbortSignal
 }
 
-/** Longest time for started work to end after the last fault. */
-const settleMsMax = 60_000
+const settleMsDefault = 60_000
 const pauseMs = 200
 /** In addition to the sessions with clients. */
 const schedulesCount = 2
@@ -119,7 +120,7 @@ async function run(running: Running): Promise<Outcome> {
 
 /** Opens sessions with clients and followers, and injects faults meanwhile; `end` ends them. */
 async function putUnderLoad(running: Running, evidence: Evidence, end: () => void) {
-  const { seed, cluster, signal, say, lastsMs } = running
+  const { seed, cluster, signal, say, lastsMs, settleMs = settleMsDefault } = running
   const { doors } = cluster
   const { mishaps } = evidence
   const clientFor = (name: string) =>
@@ -166,14 +167,14 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   await untilEnough(running, evidence)
   isEnough = true
   say('no more faults; waiting for started work to end')
-  await Promise.race([talked, sleep(settleMsMax, undefined, { signal })])
+  await Promise.race([talked, sleep(settleMs, undefined, { signal })])
   paid.abort()
   await paying
   await readTheEnd(running, { client, evidence, followers })
-  await readSchedules(client, evidence.schedules, { signal, forMs: settleMsMax })
-  await readReceived(receiver, evidence.sessions, { signal, forMs: settleMsMax })
+  await readSchedules(client, evidence.schedules, { signal, forMs: settleMs })
+  await readReceived(receiver, evidence.sessions, { signal, forMs: settleMs })
   const budgets = [...sessions.flatMap((one) => one.budgets), ...evidence.sharedBudgets]
-  await readBudgets(client, budgets, { signal, forMs: settleMsMax })
+  await readBudgets(client, budgets, { signal, forMs: settleMs })
   end()
   await Promise.all([watching, talked, ...followers.map((follower) => follower.ended)])
 }
@@ -219,8 +220,11 @@ async function openSessions(
   )
 }
 
-async function untilEnough({ minimum, signal, folder }: Running, evidence: Evidence) {
-  const deadline = performance.now() + settleMsMax
+async function untilEnough(
+  { minimum, signal, folder, settleMs = settleMsDefault }: Running,
+  evidence: Evidence,
+) {
+  const deadline = performance.now() + settleMs
   while (performance.now() < deadline) {
     const effects = readLedger(ledgerIn(folder))
     if (tooLittle(countsOf({ ...evidence, effects }), minimum).length === 0) return
@@ -231,7 +235,10 @@ async function untilEnough({ minimum, signal, folder }: Running, evidence: Evide
 type End = { client: Client; evidence: Evidence; followers: Follower[] }
 
 /** Reads every node's log of every session, and gives followers time to reach its end. */
-async function readTheEnd({ cluster, signal }: Running, { client, evidence, followers }: End) {
+async function readTheEnd(
+  { cluster, signal, settleMs = settleMsDefault }: Running,
+  { client, evidence, followers }: End,
+) {
   for (const session of evidence.sessions) {
     const path = `/v1/sessions/${session.id}`
     session.statusAtEnd = (await client.insist({ method: 'GET', path })).body.status
@@ -245,7 +252,7 @@ async function readTheEnd({ cluster, signal }: Running, { client, evidence, foll
     followers.every(
       (follower, index) => follower.at() >= ends[Math.floor(index / followerNames.length)]!,
     )
-  const deadline = performance.now() + settleMsMax
+  const deadline = performance.now() + settleMs
   while (!areThere() && performance.now() < deadline) {
     await sleep(pauseMs, undefined, { signal })
   }
