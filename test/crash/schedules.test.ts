@@ -165,9 +165,10 @@ test('a node whose network stalls in the middle of a batch delays the others by 
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
   const stalled = Promise.withResolvers<void>()
+  let stalls = false
   const proxy = await startPostgresProxy(databaseUrl, {
     onStatement(label) {
-      if (label !== 'insert-executions') return undefined
+      if (!stalls || label !== 'insert-executions') return undefined
       proxy.stall()
       stalled.resolve()
       return undefined
@@ -177,6 +178,7 @@ test('a node whose network stalls in the middle of a batch delays the others by 
   const first = await startServer(scope, { databaseUrl: proxy.url })
   scope.after(async () => proxy.pass())
   const ticking = await everySecondSchedules(first, 3)
+  stalls = true
   await stalled.promise
   const second = await startServer(scope, { databaseUrl })
   await untilExecutions(second, ticking[0]!.id, 5)
