@@ -33,13 +33,14 @@ async function cluster(t: TestContext, { env }: Following, count = 2) {
   while (others.length < count - 1) {
     others.push(await startServer(t, { databaseUrl, env: { ...env, ROLE: 'api' } }))
   }
-  const joined = () => changes.told.filter(({ data }) => data.noun === 'worker').length
-  await changes.until(() => joined() >= others.length || undefined)
+  const moves = () =>
+    changes.told.flatMap(({ data }) => (data.noun === 'worker' ? [data.id as string] : []))
+  await changes.until(() => new Set(moves()).size >= others.length || undefined)
   for (const node of others) await receivedAll(t, node, worker)
   const { id } = await model.session(worker)
-  const known = joined()
+  const known = moves().length
   /** False if the worker sent no text for a while, as the lease of another node had expired. */
-  const isQuiet = () => joined() === known
+  const isQuiet = () => moves().length === known
   return { model, worker, other: others[0]!, third: others[1]!, id, isQuiet }
 }
 
