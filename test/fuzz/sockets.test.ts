@@ -65,6 +65,8 @@ function parsed(text: string) {
 const host = 'Host: 127.0.0.1\r\n'
 const json = 'Content-Type: application/json\r\n'
 const closing = 'Connection: close\r\n\r\n'
+/** A response with its JSON body. */
+const wholeJson = /\r\n\r\n\{.*\}$/s
 
 const nonsense: Record<string, (string | Buffer)[]> = {
   'a line that is not a request': ['hello\r\n\r\n'],
@@ -131,7 +133,7 @@ test('chunks that end too early have no effect', async () => {
 
 test('a body over the limit is refused before it has arrived', async () => {
   const head = `POST /v1/agents HTTP/1.1\r\n${host}${json}Content-Length: 300000000\r\n\r\n`
-  const answer = parsed(await exchange([head, 'x'.repeat(100_000)], { breakAfterMs: 1_000 }))
+  const answer = parsed(await exchange([head, 'x'.repeat(100_000)], { breakAt: wholeJson }))
   judgeError(answer)
   assert.equal(answer.status, 413)
 })
@@ -139,7 +141,7 @@ test('a body over the limit is refused before it has arrived', async () => {
 test('chunks over the limit are refused', async () => {
   const chunk = `100000\r\n${'x'.repeat(0x100000)}\r\n`
   const head = `POST /v1/agents HTTP/1.1\r\n${host}${json}Transfer-Encoding: chunked\r\n\r\n`
-  const answer = parsed(await exchange([head, chunk, chunk, chunk], { breakAfterMs: 2_000 }))
+  const answer = parsed(await exchange([head, chunk, chunk, chunk], { breakAt: wholeJson }))
   judgeError(answer)
   assert.equal(answer.status, 413)
 })
