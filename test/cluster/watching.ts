@@ -1,9 +1,11 @@
 /** Guarantees for watchers of an organization, on any node and over any bus. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { Worker } from '@outlast/contract'
+import pg from 'pg'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post } from '../../apps/server/test/session.ts'
-import { watch } from '../../apps/server/test/stream.ts'
+import { type NamedEvent, watch } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import type { Following } from './following.ts'
 
@@ -59,6 +61,33 @@ export function changesTests(following: Following): void {
     await hears(stream, one)
     assert.equal(stream.frames.at(0)?.event, 'connected')
     assert.ok(stream.told.every(({ event }) => event !== 'disconnecting'))
+  })
+
+  test('a node whose lease lapsed is told that hints may be lost', async (t) => {
+    const { one, two, stream } = await pairWatched(t, following)
+    const { databaseUrl } = one
+    const nodes = async () => (await one.call('GET', '/v1/durable/workers')).body.data as Worker[]
+    const [self, other] = await nodes()
+    const client = new pg.Client(databaseUrl)
+    client.on('error', () => {})
+    await client.connect()
+    await client.query('begin')
+    await client.query('select from nodes where id = $1 for update', [other!.id])
+    await eventually(async () => (await nodes()).some(({ alive }) => !alive))
+    // The first node reads the leases when it renews its own.
+    const renewals = new Set<string>()
+    await eventually(async () => {
+      for (const { id, lease_until } of await nodes()) if (id === self!.id) renewals.add(lease_until)
+      return renewals.size > 3
+    })
+    const before = stream.told.length
+    const { id } = await createAgent(one)
+    await client.query('rollback')
+    await client.end()
+    const fits = ({ event, data }: NamedEvent) => event === 'reset' || data.id === id
+    await stream.until(() => stream.told.slice(before).find(fits))
+    await hears(stream, one)
+    assert.equal((await two.call('GET', `/v1/agents/${id}`)).status, 200)
   })
 
   test('publishes nodes that join and leave', async (t) => {

@@ -58,7 +58,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
     receive: (payload) => receive(parts, payload),
     connected: () => connected(parts),
   })
-  const outbox = createOutbox(nodeId, { transport, found: () => announce(parts) })
+  const outbox = createOutbox(nodeId, { transport, found: () => greet(parts) })
   const parts: Parts = {
     log,
     nodeId,
@@ -166,9 +166,14 @@ function announce(parts: Parts) {
   }
 }
 
-function connected(parts: Parts) {
+/** Tells a node that appeared that hints may have been lost: none were sent without a recipient. */
+function greet(parts: Parts) {
   parts.outbox.tell({ kind: 'hello' })
   announce(parts)
+}
+
+function connected(parts: Parts) {
+  greet(parts)
   for (const awaited of parts.copies.awaited()) parts.outbox.tell({ kind: 'ask', ...awaited })
   parts.connections.tell()
 }
