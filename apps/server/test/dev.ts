@@ -1,9 +1,14 @@
 /** `outlast dev` with a project in a folder of its own. */
-import { rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type ServerProcess, startCommand, temporaryFolder } from '../../../test/process.ts'
+import {
+  type Command,
+  type ServerProcess,
+  startCommand,
+  temporaryFolder,
+} from '../../../test/process.ts'
 import { createTestDatabase } from './database.ts'
 import { writeFiles } from './project-files.ts'
 import { eventually } from './waiting.ts'
@@ -25,7 +30,12 @@ export async function projectFolder(
   files: Record<string, string>,
 ): Promise<ProjectFolder> {
   const { folder } = await temporaryFolder(t)
-  const write = (file: string, text: string) => writeFiles(folder, { [file]: text })
+  /** Appears as a whole: a server that reads half of a file reloads twice. */
+  const write = (file: string, text: string) => {
+    const half = `${path.dirname(file)}/.half`
+    writeFiles(folder, { [half]: text })
+    renameSync(path.join(folder, half), path.join(folder, file))
+  }
   writeFiles(folder, files)
   return { folder, write, remove: (file) => rmSync(path.join(folder, file)) }
 }
@@ -53,7 +63,7 @@ export async function startDev(
   const project = await projectFolder(t, files)
   const database = await createTestDatabase(t)
   const args = ['dev', '--port', '0', '--database-url', database, '--stop-with-parent']
-  const server = await startCommand(inFolder(project.folder, args, env))
+  const server = await startOnFreePort(inFolder(project.folder, args, env))
   t.after(() => server.crash())
   const shows = async (text: string, times = 1) => {
     const deadline = performance.now() + showsMaxMs
@@ -63,6 +73,17 @@ export async function startDev(
     })
   }
   return { ...project, ...server, shows }
+}
+
+/** Another program can take the free port before the server listens there. */
+export async function startOnFreePort(command: Command): Promise<ServerProcess> {
+  for (;;) {
+    try {
+      return await startCommand(command)
+    } catch (error) {
+      if (!(error as Error).message.includes('is in use by another program')) throw error
+    }
+  }
 }
 
 /** A tool whose calls return `value`. */

@@ -157,8 +157,8 @@ test('--import runs a module first, and the installation of the project is prefe
   const own = 'process.stdout.write("another copy\\n")'
   const program = 'node_modules/outlast/dist/outlast/apps/server/outlast.js'
   const preferred = await check(t, { [program]: own })
-  assert.match(preferred.output, /^outlast: using the installation in .*node_modules\/outlast\.\n/)
-  assert.match(preferred.output, /another copy/)
+  assert.match(preferred.output, /^outlast: using the installation in .*node_modules\/outlast\.$/m)
+  assert.match(preferred.output, /^another copy$/m)
   const files = {
     'first.mjs': 'globalThis.first = 1',
     'tools/a.ts': `if (!globalThis.first) throw 1\n${answerFile('one')}`,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { symlinkSync } from 'node:fs'
+import { symlinkSync, utimesSync } from 'node:fs'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { writeProject } from '../../test/project-files.ts'
@@ -291,6 +291,8 @@ test('refuses a project whose files change while they are read, and loads it the
       ${tool()}`,
     'agents/z.md': '---\nname: Z\n---\nYou help.',
   })
+  // Its size stays the same, and the clock of a file system has steps of some ms.
+  utimesSync(path.join(folder, 'agents/z.md'), 0, 0)
   await assert.rejects(loadProject({ folder }), /changed while it was read\. Load it again/)
   const { agents } = await loadProject({ folder })
   assert.equal(agents![0]!.agent.system_prompt, 'You wait.')

@@ -4,9 +4,17 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createOutlast, type Event } from '@outlast/sdk'
-import { runCommand, startCommand } from '../../../../../test/process.ts'
+import { runCommand } from '../../../../../test/process.ts'
 import { createTestDatabase } from '../../../test/database.ts'
-import { answerFile, type DevServer, inFolder, projectFolder, startDev } from '../../../test/dev.ts'
+import {
+  answerFile,
+  type DevServer,
+  inFolder,
+  projectFolder,
+  startDev,
+  startOnFreePort,
+} from '../../../test/dev.ts'
+import { writeFiles } from '../../../test/project-files.ts'
 import { createAgent, createSession, eventsOf, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 
@@ -28,6 +36,9 @@ const waitingTool = (folder: string, value: string) => `
     },
   })
 `
+
+/** The folder exists: a new one would reload the project before its first tool does. */
+const noTools = { 'tools/notes.txt': 'No tool yet.' }
 
 async function openSession(server: DevServer) {
   const agent = await createAgent(server, { capabilities: [{ ref: 'tools' }] })
@@ -73,7 +84,7 @@ const answers = (session: Handle, value: string) =>
   eventually(async () => (await answer(session)).includes(value))
 
 test('a tool that is edited while it runs completes, no event is lost, and the next turn uses the new code', async (t) => {
-  const server = await startDev(t, {}, { SHUTDOWN_GRACE_MS: '600000' })
+  const server = await startDev(t, noTools, { SHUTDOWN_GRACE_MS: '600000' })
   server.write('tools/answer.ts', waitingTool(server.folder, 'one'))
   await server.shows('Reloaded')
   const session = await openSession(server)
@@ -98,7 +109,7 @@ test('a tool that is edited while it runs completes, no event is lost, and the n
 })
 
 test('a turn whose tool does not end in time is taken over by the new code', async (t) => {
-  const server = await startDev(t, {}, { SHUTDOWN_GRACE_MS: '0' })
+  const server = await startDev(t, noTools, { SHUTDOWN_GRACE_MS: '0' })
   server.write('tools/answer.ts', waitingTool(server.folder, 'one'))
   await server.shows('Reloaded')
   const session = await openSession(server)
@@ -128,13 +139,14 @@ test('a syntax error leaves the earlier code serving, is shown, and goes away wi
   server.write('tools/answer.ts', answerFile('three'))
   await server.shows('Reloaded in ')
   await eventually(async () => (await healthOf()).status === 'ok')
-  assert.match(await answer(session), /three/)
+  // The replaced process can take one more turn before it leaves.
+  await answers(session, 'three')
 })
 
 test('a project that does not load at first is served once it is fixed', async (t) => {
   const { folder, write } = await projectFolder(t, { 'tools/answer.ts': 'export default 1' })
   const database = await createTestDatabase(t)
-  const starting = startCommand(
+  const starting = startOnFreePort(
     inFolder(folder, ['dev', '--port', '0', '--database-url', database]),
   )
   setTimeout(() => write('tools/answer.ts', answerFile('one')), 1_000)
@@ -147,14 +159,14 @@ test('twenty quick saves end with the last code, and with one server', async (t)
   const server = await startDev(t, { 'tools/answer.ts': answerFile('zero') })
   const session = await openSession(server)
   for (let n = 1; n <= 20; n++) {
-    server.write('tools/answer.ts', answerFile(`save ${n}.`))
+    // In two steps, as some editors do: the file is empty for a moment.
+    writeFiles(server.folder, { 'tools/answer.ts': answerFile(`save ${n}.`) })
     await new Promise((resolve) => setTimeout(resolve, n * 5))
   }
   await answers(session, 'save 20.')
-  await eventually(async () => {
-    const { body } = await server.call('GET', '/v1/durable/health')
-    return body.workers.alive === 1
-  })
+  // A connection can break while the process is replaced: the client sends the request again.
+  const { workers } = createOutlast({ url: server.url })
+  await eventually(async () => (await workers.getHealth()).workers?.alive === 1)
 })
 
 test('a deleted tool is gone, and new files in a new folder are there', async (t) => {
@@ -270,7 +282,8 @@ test('a port in use ends the command with one sentence', async (t) => {
   const { port } = other.address() as { port: number }
   const database = await createTestDatabase(t)
   const args = ['dev', '--port', String(port), '--database-url', database]
-  const { code, output } = await runCommand(inFolder(folder, args))
+  // Without warnings: on a loaded machine a node can report that it could not renew its lease.
+  const { code, output } = await runCommand(inFolder(folder, args, { LOG_LEVEL: 'error' }))
   assert.equal(code, 1)
   assert.equal(
     output,
@@ -281,7 +294,7 @@ test('a port in use ends the command with one sentence', async (t) => {
 test('the embedded database stays while the server is replaced', async (t) => {
   const { folder, write } = await projectFolder(t, { 'tools/answer.ts': answerFile('one') })
   const command = inFolder(folder, ['dev', '--port', '0'], { DATA_DIR: `${folder}/data` })
-  const server = await startCommand(command)
+  const server = await startOnFreePort(command)
   t.after(() => server.crash())
   const agent = await createAgent(server)
   write('tools/answer.ts', answerFile('two'))
