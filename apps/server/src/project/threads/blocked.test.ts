@@ -8,6 +8,10 @@ const greet = toolFile("return 'hello'")
 const spin = (body = 'for (;;) {}', timeoutMs = 500) =>
   toolFile(body, `limits: { timeoutMs: ${timeoutMs} },`)
 
+/** Blocks its thread for good, after a report that it does. */
+const block = toolFile('context.progress({ progress: 1 }); for (;;) {}')
+const unlimited = { TOOL_TIMEOUT_MS: '600000' }
+
 /** Counts its attempts, and waits until the session has the file `/go`. */
 const waiting = (replay: string, before = '') =>
   toolFile(
@@ -40,18 +44,15 @@ test('an endless loop ends at its time limit, and other sessions continue', asyn
 
 test('calls that a blocked thread has not begun run in another thread meanwhile', async (t) => {
   const { log, lines } = recordLog()
-  const tools = {
-    spin: spin('for (;;) {}', 60_000),
-    send: toolFile('return 1', "replay: 'unsafe',"),
-  }
-  const { openSession } = await startProject(t, tools, { log })
+  const tools = { spin: block, send: toolFile('return 1', "replay: 'unsafe',") }
+  const { openSession } = await startProject(t, tools, { log, env: unlimited })
   const [spinning, other] = [await openSession(), await openSession()]
   assert.equal(await other.resultOf('send'), 1)
   let isOver = false
   const outcome = spinning.use('spin').finally(() => {
     isOver = true
   })
-  await spinning.event('tool.started')
+  await spinning.event('tool.progress')
   assert.equal(await other.resultOf('send'), 1)
   assert.equal(await other.resultOf('send'), 1)
   assert.equal(isOver, false)
@@ -89,12 +90,12 @@ test('calls that had begun in an ended thread run again only if they may', async
 })
 
 test('a call fails with a reason when all threads are blocked', async (t) => {
-  const { openSession } = await startProject(t, { spin: spin('for (;;) {}', 60_000), greet })
+  const { openSession } = await startProject(t, { spin: block, greet }, { env: unlimited })
   const sessions = await Promise.all(Array.from({ length: 5 }, openSession))
   const last = sessions.pop()!
   for (const session of sessions) {
     void session.use('spin').catch(() => {})
-    await session.event('tool.started')
+    await session.event('tool.progress')
   }
   const { error } = await last.use('greet')
   assert.equal(error, 'All threads for tools are blocked by other calls. Try again later.')

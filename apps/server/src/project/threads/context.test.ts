@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { existsSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { test } from 'node:test'
-import { runSql } from '../../../test/database.ts'
+import { queryRows, runSql } from '../../../test/database.ts'
 import { toolFile } from '../../../test/project-files.ts'
 import { startProject } from '../../../test/project-server.ts'
 import { converse, scripted } from '../../../test/session.ts'
@@ -136,24 +138,34 @@ test('edits of one file in parallel all count', async (t) => {
 })
 
 test('an edit waits without a database connection while its thread is blocked', async (t) => {
-  const { openSession, server } = await startProject(t, {
+  const { openSession, server, folder } = await startProject(t, {
     edit: toolFile(
       `
+      const { existsSync, writeFileSync } = await import('node:fs')
       let tries = 0
       await context.files.edit('/n', () => {
         tries += 1
-        const end = Date.now() + 2_500
-        if (input.blocks && tries === 1) while (Date.now() < end);
+        if (input.until && tries === 1) {
+          writeFileSync(input.until + '.waits', '')
+          while (!existsSync(input.until));
+        }
         return 'done ' + tries
       })
     `,
-      "input: { type: 'object', properties: { blocks: { type: 'boolean' } } },",
+      "input: { type: 'object', properties: { until: { type: 'string' } } },",
     ),
   })
+  const until = path.join(folder, 'go')
   const sessions = await Promise.all(Array.from({ length: 12 }, openSession))
-  const calls = Promise.all(sessions.map((session, n) => session.use('edit', { blocks: n === 0 })))
-  await sessions[0]!.event('tool.started')
+  const calls = Promise.all(
+    sessions.map((session, n) => session.use('edit', n === 0 ? { until } : {})),
+  )
+  await eventually(async () => existsSync(`${until}.waits`))
+  const holding = `select from pg_stat_activity
+    where datname = current_database() and state = 'idle in transaction'`
+  await eventually(async () => (await queryRows(server.databaseUrl, holding)).length === 0)
   for (let n = 0; n < 20; n += 1) assert.equal((await server.call('GET', '/v1/agents')).status, 200)
+  writeFileSync(until, '')
   for (const { success, error } of await calls) assert.ok(success, error ?? '')
   const [first, ...others] = await Promise.all(sessions.map((session) => session.read('/n')))
   assert.match(first!, /^done ([2-9]|\d\d)$/)
