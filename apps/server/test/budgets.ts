@@ -101,6 +101,13 @@ export const ledgerKindsOf = async (target: Target, id: string) =>
   (await ledgerOf(target, id)).map(({ kind, amount }) => [kind, amount])
 
 /**
+ * Number of settled calls of so many tokens. An attempt that a node lost with its lease is settled
+ * too, as its prompt.
+ */
+export const settledCalls = async (target: Target, id: string, tokens: number) =>
+  (await ledgerOf(target, id)).filter(({ amount }) => amount === tokens).length
+
+/**
  * Asserts that no reservation is left, and that the ledger has what the budget has used.
  */
 export async function assertSettled(target: Target, id: string): Promise<void> {

@@ -49,7 +49,7 @@ const age = (agentId: string, { kept }: { kept: number }) =>
 
 test('an alert on failed turns fires once and resolves once', async (t) => {
   const { agent_id, say } = await startAgent(t)
-  const { id } = await createAlert(server, { agent_id, threshold: 2, window_seconds: 60 })
+  const { id } = await createAlert(server, { agent_id, threshold: 2, window_seconds: 3_600 })
   await say(failing)
   const before = await evaluated(server, id)
   assert.deepEqual([before.state, before.value, before.fired_at], ['ok', 1, null])

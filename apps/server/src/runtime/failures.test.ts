@@ -161,9 +161,12 @@ test('limits the time of an endless stream, and closes the connection', async (t
     closed.resolve()
   }
   const { say } = await start(t, endless, { MODEL_CALL_TIMEOUT_MS: '2000' })
-  const events = await say()
-  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_timeout')
-  assert.match(replyOf(events), /^and so on and so on/)
+  // On a loaded machine a call can reach its limit before its first text arrives.
+  for (let reply = ''; !reply.startsWith('and so on and so on'); ) {
+    const events = await say()
+    assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_timeout')
+    reply = replyOf(events)
+  }
   await closed.promise
 })
 
@@ -187,8 +190,11 @@ test('ends an overdue turn during a call and between calls', async (t) => {
     sendDelta(response, { content: 'Well' })
   }
   const { say, vendor } = await start(t, slow, { TURN_TIMEOUT_MS: '3000' })
-  const events = await say()
-  assert.equal(dataOf(events, 'turn.failed').error_code, 'turn_timeout')
+  // On a loaded machine a turn can reach its limit before its call begins.
+  while (vendor.requests.length === 0) {
+    const events = await say()
+    assert.equal(dataOf(events, 'turn.failed').error_code, 'turn_timeout')
+  }
   assert.equal(vendor.requests.length, 1)
 
   const busy = await start(

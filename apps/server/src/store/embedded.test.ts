@@ -167,7 +167,7 @@ test('after kill -9 of server and PostgreSQL, a reused pid does not prevent the 
   const pid = await postmasterPid(dataDir)
   await killHard(child)
   process.kill(pid, 'SIGKILL')
-  const bystander = spawn('sleep', ['60'])
+  const bystander = spawn('sleep', ['3600'])
   afterwards(t, () => bystander.kill())
   const file = path.join(dataDir, 'postgres/postmaster.pid')
   const text = await readFile(file, 'utf8')

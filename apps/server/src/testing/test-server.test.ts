@@ -5,7 +5,12 @@ import { type TestContext, test } from 'node:test'
 import { hangingTool } from '../../test/hanging-tool.ts'
 import { writeProject } from '../../test/project-files.ts'
 import { eventually } from '../../test/waiting.ts'
-import { scriptedModel, startTestServer, type TestServerOptions } from './index.ts'
+import {
+  scriptedModel,
+  startTestServer,
+  type TestServerOptions,
+  type UntilOptions,
+} from './index.ts'
 
 const timeoutMs = 60_000
 
@@ -252,18 +257,32 @@ test('a server that ends without the test is the reason of until', async (t) => 
   assert.equal((await turn).text, 'Back.')
 })
 
+/** Waits with longer and longer limits, until one suffices for the events in the message. */
+async function rejectsInTime(wait: (limit: UntilOptions) => Promise<unknown>, message: RegExp) {
+  for (const shortMs of [1_000, 10_000]) {
+    const error = await wait({ timeoutMs: shortMs }).then(
+      () => assert.fail('it did not reject'),
+      (error: Error) => error,
+    )
+    if (message.test(error.message)) return
+  }
+  await assert.rejects(wait({ timeoutMs }), message)
+}
+
 test('until rejects with the types of the events, and at once without a step', async (t) => {
   const model = scriptedModel([{ text: 'Hello.' }], { name: 'greeting' })
   const server = await start(t, { model, agents: [host] })
   const session = await server.session()
   await session.send('Hello')
-  await assert.rejects(
-    server.until(session, 'tool.completed', { timeoutMs: 3_000 }),
-    /There was no tool\.completed within 3000 ms\. Events so far: .*input\.message, .*turn\.completed/,
+  await rejectsInTime(
+    (limit) => server.until(session, 'tool.completed', limit),
+    /There was no tool\.completed within \d+000 ms\. Events so far: .*input\.message, .*turn\.completed/,
   )
-  const completed = await server.until(session, ({ type }) => type === 'turn.completed')
-  await assert.rejects(
-    server.until(session, 'turn.completed', { after: completed, timeoutMs: 3_000 }),
+  const completed = await server.until(session, ({ type }) => type === 'turn.completed', {
+    timeoutMs,
+  })
+  await rejectsInTime(
+    (limit) => server.until(session, 'turn.completed', { ...limit, after: completed }),
     /Events so far: session\.idled/,
   )
   await assert.rejects(async () => session.send('Again'), /model call failed/)

@@ -121,7 +121,7 @@ test('a hook that blocks one session delays neither turns nor other sessions', a
   t.after(() => free.resolve())
   let blocked: string | undefined
   const seen = recordEvents((event) => (event.session_id === blocked ? free.promise : undefined))
-  const server = await startServer(t, withHooks(seen.hook))
+  const server = await startServer(t, { ...withHooks(seen.hook), eventHookLimitMs: 600_000 })
   const { id } = await createSession(server)
   await seen.until(() => seen.events.length >= 1)
   blocked = id
@@ -198,6 +198,8 @@ test('a node without a hook leaves its events to a node that has it, also after 
   const having = await startServer(t, { ...withHooks({ audit: first.hook }), databaseUrl })
   const { id } = await createSession(having)
   await first.until(() => first.of(id).length >= 1)
+  // A stop waits one second for the position; without it the event is given again.
+  await eventually(async () => (await rowsOf(having, id))[0]?.due === false)
   await having.stop()
   await converse(t, without, id, 'hello')
   const late = await createSession(without)
@@ -243,20 +245,27 @@ test('health and metrics name a hook that is behind', async (t) => {
   const metrics = async () => (await server.call('GET', '/metrics')).body as string
   await eventually(async () => (await metrics()).includes(failed))
   const health = async () => (await server.call('GET', '/v1/durable/health')).body
-  assert.deepEqual((await health()).problems, [])
+  // On a loaded machine a node reports for a while that it could not renew its lease.
+  const untilProblems = (count: number) =>
+    eventually(async () => {
+      const body = await health()
+      return body.problems.length === count && body
+    })
+  await untilProblems(0)
   const earlier = `behind_since = behind_since - interval '6 minutes'`
   await runSql(
     server.databaseUrl,
     `update hook_positions set ${earlier} where session_id = '${id}' and hook = 'audit'`,
   )
-  const { status, problems } = await health()
+  const { status, problems } = await untilProblems(1)
   assert.deepEqual(
     [status, problems],
     ['degraded', ['The event hook audit is more than 5 minutes behind.']],
   )
   const delay = /outlast_event_hook_delay_seconds\{hook="audit"\} (\d+)/.exec(await metrics())
   assert.ok(Number(delay![1]) >= 360)
-  assert.match(await metrics(), /outlast_event_hook_delay_seconds\{hook="fine"\} 0\b/)
+  const isOnTime = /outlast_event_hook_delay_seconds\{hook="fine"\} 0\b/
+  await eventually(async () => isOnTime.test(await metrics()))
 })
 
 test('the first hook waits for transactions that hold the sessions', async (t) => {

@@ -63,10 +63,9 @@ test('a call waits for approval and then runs', async (t) => {
     waiting_for: null,
   })
   await stream.event('session.idled')
-  const types = typesOf(stream.events).filter((type) => /^(tool|act|reason)\./.test(type))
+  const types = typesOf(stream.events).filter((type) => /^(tool|act|reason)\.(?!input)/.test(type))
   assert.deepEqual(types, [
     'reason.started',
-    'tool.input.delta',
     'reason.completed',
     'act.started',
     'tool.approval_requested',

@@ -17,7 +17,9 @@ import { follow } from '../../../test/stream.ts'
 import { defineCapability, defineTool } from '../../capabilities/capability.ts'
 import { builtins } from '../../capabilities/index.ts'
 
-const words = Array.from({ length: 200 }, (_, n) => `word${n}`).join(' ')
+const words = Array.from({ length: 2_000 }, (_, n) => `word${n}`).join(' ')
+/** A reply that takes many minutes, also when a node that was late catches up. */
+const slowWords = scripted({ text: words, tokens_per_second: 4 })
 
 /** A slow tool, and one that never ends. */
 const waiting = defineCapability({
@@ -52,7 +54,7 @@ async function start(t: TestContext) {
 
 test('a cancelled reply keeps its text, the session becomes idle, and the conversation continues', async (t) => {
   const { server, id, cancel, get, stream } = await start(t)
-  await post(server, id, scripted({ text: words, tokens_per_second: 40 }))
+  await post(server, id, slowWords)
   await stream.event('output.message.delta', 3)
   const { status, body } = await cancel()
   assert.deepEqual(
@@ -106,7 +108,7 @@ test('cancel returns no_op without a running turn, accepts empty bodies, and ret
   const { server, id, cancel, stream } = await start(t)
   const nothing = { status: 'no_op', message: 'No turn currently running' }
   for (const body of [undefined, {}, 'null']) assert.deepEqual((await cancel(body)).body, nothing)
-  await post(server, id, scripted({ text: words, tokens_per_second: 40 }))
+  await post(server, id, slowWords)
   await stream.event('output.message.delta')
   const both = await Promise.all([cancel(), cancel()])
   assert.deepEqual(both.map(({ body }) => body.status).sort(), ['cancelled', 'no_op'])
@@ -121,7 +123,7 @@ test('cancel returns no_op without a running turn, accepts empty bodies, and ret
 
 test('answers a message sent right after a cancel', async (t) => {
   const { server, id, cancel, stream } = await start(t)
-  await post(server, id, scripted({ text: words, tokens_per_second: 40 }))
+  await post(server, id, slowWords)
   await stream.event('output.message.delta')
   const [cancelled] = await Promise.all([
     cancel(),
@@ -138,7 +140,7 @@ test('answers a message sent right after a cancel', async (t) => {
 
 test('a cancel before the first text stores no message', async (t) => {
   const { server, id, cancel, stream } = await start(t)
-  await post(server, id, scripted({ delay_ms: 5_000, text: 'late' }))
+  await post(server, id, scripted({ delay_ms: 600_000, text: 'late' }))
   await stream.event('output.message.started')
   await cancel()
   await stream.event('session.idled')
@@ -148,7 +150,7 @@ test('a cancel before the first text stores no message', async (t) => {
 
 test('deleting a session stops its running turn and deletes all rows', async (t) => {
   const { server, id, get, stream } = await start(t)
-  await post(server, id, scripted({ text: words, tokens_per_second: 40 }))
+  await post(server, id, slowWords)
   await stream.event('output.message.delta')
   assert.equal((await server.call('DELETE', `/v1/sessions/${id}`)).status, 204)
   assert.equal((await get()).status, 404)

@@ -4,23 +4,42 @@ import type { Event } from '@outlast/contract'
 import { startServer } from '../../../test/server.ts'
 import { createSession, eventsOf, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
+import {
+  addVendorModel,
+  beginStream,
+  sendDelta,
+  startVendor,
+  type VendorMessage,
+} from '../../../test/vendor.ts'
 
-const words = Array.from({ length: 200 }, (_, n) => `word${n}`).join(' ')
-const slow = scripted({ text: words, tokens_per_second: 200 })
+const begun = 'It begins, '
+const words = `${begun}and ends.`
 
+/** A session whose first reply has begun, and ends after `finish`. Others repeat the message. */
 async function busySession(t: TestContext) {
+  const { promise: ending, resolve: finish } = Promise.withResolvers<void>()
+  const vendor = await startVendor(t, ({ number, body }) => {
+    if (number > 1) return { text: `to ${textOf(body.messages.at(-1)!)}` }
+    return async (response) => {
+      beginStream(response)
+      sendDelta(response, { content: begun })
+      await ending
+      sendDelta(response, { content: words.slice(begun.length) }, 'stop')
+      response.end('data: [DONE]\n\n')
+    }
+  })
   const server = await startServer(t)
+  await addVendorModel(server, vendor)
   const { id } = await createSession(server)
   const stream = await follow(t, server.url, { sessionId: id })
-  await post(server, id, slow)
-  await stream.event('output.message.delta', 2)
-  return {
-    server,
-    id,
-    stream,
-    say: (text: string, fields?: object) => post(server, id, text, fields),
-  }
+  const say = (text: string, fields?: object) => post(server, id, text, fields)
+  await say('slow')
+  await stream.event('output.message.delta')
+  return { server, id, stream, finish, say }
 }
+
+const textOf = ({ content }: VendorMessage) =>
+  typeof content === 'string' ? content : (content as { text: string }[])[0]!.text
 
 const textsOf = (events: Event[], type: 'input.message' | 'output.message.completed') =>
   events.flatMap((event) =>
@@ -42,9 +61,10 @@ const inputsOfTurns = (events: Event[]) =>
   events.flatMap((event) => (event.type === 'turn.started' ? [event.data.input_content] : []))
 
 test('queue: each message gets its own turn after the running one, in order', async (t) => {
-  const { server, id, stream, say } = await busySession(t)
-  assert.equal((await say('llmsim-script: [{"text":"to one"}]', { on_busy: 'queue' })).status, 201)
-  assert.equal((await say('llmsim-script: [{"text":"to two"}]', { on_busy: 'queue' })).status, 201)
+  const { server, id, stream, finish, say } = await busySession(t)
+  assert.equal((await say('one', { on_busy: 'queue' })).status, 201)
+  assert.equal((await say('two', { on_busy: 'queue' })).status, 201)
+  finish()
   await stream.event('session.idled')
   const events = await eventsOf(server, id)
   assert.deepEqual(textsOf(events, 'output.message.completed'), [words, 'to one', 'to two'])
@@ -58,8 +78,9 @@ test('queue: each message gets its own turn after the running one, in order', as
 })
 
 test('queue: a generation includes a queued message once its turn starts', async (t) => {
-  const { server, id, stream, say } = await busySession(t)
-  await say('llmsim-script: [{"text":"waited"}]', { on_busy: 'queue' })
+  const { server, id, stream, finish, say } = await busySession(t)
+  await say('waited', { on_busy: 'queue' })
+  finish()
   await stream.event('session.idled')
   const events = await eventsOf(server, id)
   const generations = events.filter((event) => event.type === 'llm.generation')
@@ -75,25 +96,26 @@ test('queue: a generation includes a queued message once its turn starts', async
 })
 
 test('steer: the message is seen before queued messages', async (t) => {
-  const { server, id, stream, say } = await busySession(t)
-  await say('llmsim-script: [{"text":"queued"}]', { on_busy: 'queue' })
-  await say('llmsim-script: [{"text":"steered"}]')
+  const { server, id, stream, finish, say } = await busySession(t)
+  await say('queued', { on_busy: 'queue' })
+  await say('steered')
+  finish()
   await stream.event('session.idled')
   const events = await eventsOf(server, id)
-  assert.deepEqual(textsOf(events, 'output.message.completed'), [words, 'steered', 'queued'])
+  assert.deepEqual(textsOf(events, 'output.message.completed'), [words, 'to steered', 'to queued'])
   assert.equal((await promptOf(server, id, 2)).length, 2)
 })
 
 test('interrupt: cancels the running turn, keeps its text and answers the message next', async (t) => {
   const { server, id, stream, say } = await busySession(t)
-  await say('llmsim-script: [{"text":"queued"}]', { on_busy: 'queue' })
-  const { status } = await say('llmsim-script: [{"text":"instead"}]', { on_busy: 'interrupt' })
+  await say('queued', { on_busy: 'queue' })
+  const { status } = await say('instead', { on_busy: 'interrupt' })
   assert.equal(status, 201)
   await stream.event('session.idled')
   const events = await eventsOf(server, id)
   const [partial, ...rest] = textsOf(events, 'output.message.completed')
-  assert.ok(partial !== '' && words.startsWith(partial!) && partial !== words)
-  assert.deepEqual(rest, ['instead', 'queued'])
+  assert.equal(partial, begun)
+  assert.deepEqual(rest, ['to instead', 'to queued'])
   const cancelled = events.findIndex(({ type }) => type === 'turn.cancelled')
   assert.equal(events[cancelled + 1]!.type, 'input.message')
   assert.equal(events.filter(({ type }) => type === 'turn.cancelled').length, 1)
@@ -105,12 +127,13 @@ test('interrupt: cancels the running turn, keeps its text and answers the messag
 })
 
 test('reject: returns 409 while a turn runs and stores nothing', async (t) => {
-  const { server, id, stream, say } = await busySession(t)
+  const { server, id, stream, finish, say } = await busySession(t)
   const before = (await eventsOf(server, id)).length
   const refused = await say('no', { on_busy: 'reject' })
   assert.deepEqual([refused.status, refused.body.code], [409, 'session_busy'])
   assert.equal((await eventsOf(server, id, '?types=input.message')).length, 1)
   assert.ok((await eventsOf(server, id)).length >= before)
+  finish()
   await stream.event('session.idled')
   assert.equal((await say('yes', { on_busy: 'reject' })).status, 201)
 })
@@ -118,7 +141,7 @@ test('reject: returns 409 while a turn runs and stores nothing', async (t) => {
 test('reject: of simultaneous messages one starts a turn and the others get 409', async (t) => {
   const server = await startServer(t)
   const { id } = await createSession(server)
-  const text = scripted({ text: 'Slow', delay_ms: 20_000 })
+  const text = scripted({ text: 'Slow', delay_ms: 600_000 })
   const all = await Promise.all(
     Array.from({ length: 12 }, () => post(server, id, text, { on_busy: 'reject' })),
   )
@@ -136,7 +159,7 @@ test('if_sequence: of simultaneous messages after one event, one is stored', asy
   const { id } = await createSession(server)
   const if_sequence = (await eventsOf(server, id)).at(-1)!.sequence!
   const ways = ['steer', 'queue', 'interrupt', 'reject']
-  const text = scripted({ text: 'Slow', delay_ms: 20_000 })
+  const text = scripted({ text: 'Slow', delay_ms: 600_000 })
   const all = await Promise.all(
     ways.map((on_busy) => post(server, id, text, { on_busy, if_sequence })),
   )
@@ -180,7 +203,7 @@ test('every on_busy value starts a turn in an idle session; other values are ref
 test('interrupt with an Idempotency-Key happens once', async (t) => {
   const { server, id, stream } = await busySession(t)
   const body = {
-    message: { content: [{ type: 'text', text: 'llmsim-script: [{"text":"once"}]' }] },
+    message: { content: [{ type: 'text', text: 'once' }] },
     on_busy: 'interrupt',
   }
   const send = () =>
@@ -190,6 +213,6 @@ test('interrupt with an Idempotency-Key happens once', async (t) => {
   assert.equal(one.body.id, two.body.id)
   await stream.event('session.idled')
   const events = await eventsOf(server, id)
-  assert.equal(textsOf(events, 'output.message.completed').at(-1), 'once')
+  assert.equal(textsOf(events, 'output.message.completed').at(-1), 'to once')
   assert.equal(events.filter(({ type }) => type === 'turn.cancelled').length, 1)
 })

@@ -6,6 +6,7 @@ import {
   budgetState,
   changeBudget,
   ledgerOf,
+  settledCalls,
   whenParked,
 } from '../../../test/budgets.ts'
 import { queryRows } from '../../../test/database.ts'
@@ -34,11 +35,15 @@ const costing = (input: number, output: number, more: object = {}) =>
   scripted({ text: 'Done.', ...usageOf(input, output), ...more } as never)
 
 test('a call is reserved in the statement of its intent, and settled in that of its outcome', async (t) => {
+  const { promise: ending, resolve: finish } = Promise.withResolvers<void>()
+  const usage = { prompt_tokens: 120, completion_tokens: 30 }
+  const vendor = await startVendor(t, () => ending.then(() => ({ text: 'Done.', usage })))
   const server = await startServer(t)
+  await addVendorModel(server, vendor)
   const budget = await addBudget(server, { limit: 100_000 })
   const session = await createSession(server)
   const stream = await follow(t, server.url, { sessionId: session.id })
-  await post(server, session.id, costing(120, 30, { delay_ms: 1_000 }))
+  await post(server, session.id, 'Hello')
   await stream.event('output.message.started')
   const during = await budgetState(server, budget)
   assert.ok(during.reserved > 30_000, `${during.reserved} reserved`)
@@ -49,6 +54,7 @@ test('a call is reserved in the statement of its intent, and settled in that of 
     [open.kind, open.amount, open.reserved, open.session_id, none],
     ['reserve', 0, during.reserved, session.id, []],
   )
+  finish()
   await stream.event('session.idled')
   const [closed, ...more] = await entries()
   assert.deepEqual([closed.kind, closed.ref_id, more], ['settle', open.ref_id, []])
@@ -311,7 +317,7 @@ test('two nodes with many sessions spend the last tokens without exceeding the b
   await assertSettled(server, budget)
   await changeBudget(server, budget, 'limit_amount = 1000000')
   await eventually(async () => (await states())[0]!.idle === 24)
-  assert.equal((await budgetState(server, budget)).used, 24_000)
+  assert.equal(await settledCalls(server, budget, 1_000), 24)
   await assertSettled(server, budget)
 })
 
@@ -332,16 +338,16 @@ test('a large budget is lent to shards, which return what is left when its limit
     [budget],
   )
   assert.ok(shards!.used > 12_000, `${shards!.used} used of shards`)
-  assert.equal((await budgetState(server, budget)).used, 24_000)
+  assert.equal(await settledCalls(server, budget, 1_000), 24)
   await assertSettled(server, budget)
-  await changeBudget(server, budget, 'limit_amount = 24100')
-  const { left } = await budgetState(server, budget)
-  assert.equal(left, 100)
+  const { used } = await budgetState(server, budget)
+  await changeBudget(server, budget, `limit_amount = ${used + 100}`)
+  assert.equal((await budgetState(server, budget)).left, 100)
   const first = sessions[0]!
   await post(server, first.id, costing(600, 400))
   await whenParked(server, first.id)
   await changeBudget(server, budget, 'limit_amount = 100000000')
-  await eventually(async () => (await budgetState(server, budget)).used === 25_000)
+  await eventually(async () => (await settledCalls(server, budget, 1_000)) === 25)
   await assertSettled(server, budget)
 })
 
