@@ -244,7 +244,7 @@ test('waits for the client and for a person are spans, and a denied call has no 
 test('a cancelled turn is a complete trace', async (t) => {
   const { receiver, server, session, path } = await traced(t)
   const stream = await follow(t, server.url, { sessionId: session.id })
-  await post(server, session.id, scripted({ text: 'x '.repeat(500), tokens_per_second: 50 }))
+  await post(server, session.id, scripted({ text: 'x '.repeat(5_000), tokens_per_second: 5 }))
   await stream.event('output.message.delta')
   assert.equal((await server.call('POST', `${path}/cancel`)).body.status, 'cancelled')
   await stream.event('session.idled')

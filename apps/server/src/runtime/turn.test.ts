@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
+import test, { type TestContext } from 'node:test'
 import type { Event, EventType } from '@outlast/contract'
 import { startServer } from '../../test/server.ts'
 import {
@@ -14,6 +14,7 @@ import {
   typesOf,
 } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
+import { addVendorModel, startVendor, type VendorAnswer } from '../../test/vendor.ts'
 
 const dashed = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
@@ -233,19 +234,29 @@ test('a turn that exceeds its model calls fails with max_iterations', async (t) 
   assert.equal(typesOf(events).at(-1), 'session.idled')
 })
 
-test('the next model call includes a message sent during the turn', async (t) => {
-  const { server, session } = await mathSession(t)
-  const stream = await follow(t, server.url, { sessionId: session.id })
-  await post(
-    server,
-    session.id,
-    scripted(
-      { delay_ms: 300, tool_calls: [{ name: 'add', arguments: { a: 1, b: 1 } }] },
-      { text: 'done' },
-    ),
+/** A session that calculates, whose model gives its first answer after `reply`. */
+async function held(t: TestContext, first: VendorAnswer) {
+  const { promise: replies, resolve: reply } = Promise.withResolvers<void>()
+  const vendor = await startVendor(t, ({ number }) =>
+    number === 1 ? replies.then(() => first) : { text: 'done' },
   )
+  const { server, session } = await mathSession(t)
+  await addVendorModel(server, vendor)
+  return {
+    server,
+    session,
+    stream: await follow(t, server.url, { sessionId: session.id }),
+    reply,
+  }
+}
+
+test('the next model call includes a message sent during the turn', async (t) => {
+  const add = { name: 'add', arguments: { a: 1, b: 1 } }
+  const { server, session, stream, reply } = await held(t, { calls: [add] })
+  await post(server, session.id, 'Add.')
   await stream.event('output.message.started')
   assert.equal((await post(server, session.id, 'and hurry')).status, 201)
+  reply()
   await stream.event('session.idled')
   const types = typesOf(stream.events)
   assert.equal(types.filter((type) => type === 'turn.started').length, 1)
@@ -260,11 +271,11 @@ test('the next model call includes a message sent during the turn', async (t) =>
 })
 
 test('a message after the last model call gets its own turn', async (t) => {
-  const { server, session } = await mathSession(t)
-  const stream = await follow(t, server.url, { sessionId: session.id })
-  await post(server, session.id, scripted({ delay_ms: 1_500, text: 'first' }))
+  const { server, session, stream, reply } = await held(t, { text: 'first' })
+  await post(server, session.id, 'first question')
   await stream.event('output.message.started')
   await post(server, session.id, 'second question')
+  reply()
   await stream.event('session.idled')
   const stored = (await eventsOf(server, session.id)).slice(1)
   const types = typesOf(stored)

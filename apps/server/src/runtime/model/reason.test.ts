@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import type { Event } from '@outlast/contract'
 import { startServer } from '../../../test/server.ts'
 import {
   converse,
@@ -43,8 +44,13 @@ test('a permanent failure ends the turn with its kind, and the next message work
 test('retries a broken call as the same message, and keeps only the last text', async (t) => {
   const { server, session } = await mathSession(t)
   const error = { message: 'overloaded', status: 529, after_characters: 6, fail_attempts: 1 }
-  const events = await converse(t, server, session.id, scripted({ text: 'Hello there', error }))
-  const started = events.filter((event) => event.type === 'output.message.started')
+  const script = scripted({ text: 'Hello there', error })
+  const isDelta = (event: Event) => event.type === 'output.message.delta'
+  const events = await streamed(
+    () => converse(t, server, session.id, script),
+    (all) => all.slice(all.findLastIndex(isStart)).some(isDelta),
+  )
+  const started = events.filter(isStart)
   assert.equal(started.length, 2)
   assert.equal(started[0]!.data.message_id, started[1]!.data.message_id)
   assert.equal(started[1]!.data.attempt, 2)
@@ -53,11 +59,21 @@ test('retries a broken call as the same message, and keeps only the last text', 
   assert.equal(dataOf(events, 'llm.generation').metadata.retry?.attempts, 1)
   const after = events.slice(events.indexOf(started[1]!))
   const text = after
-    .filter((event) => event.type === 'output.message.delta')
+    .filter(isDelta)
     .map(({ data }) => data.delta)
     .join('')
   assert.equal(text, 'Hello there')
 })
+
+const isStart = (event: Event) => event.type === 'output.message.started'
+
+/** Repeats a turn whose reply ended before its stream had the start: then it sends no deltas. */
+async function streamed(turn: () => Promise<Event[]>, isStreamed: (events: Event[]) => boolean) {
+  for (;;) {
+    const events = await turn()
+    if (isStreamed(events)) return events
+  }
+}
 
 test('keeps the partial text after the last retry', async (t) => {
   const server = await startServer(t, { env: { MODEL_ATTEMPTS_MAX: '2' } })
@@ -72,10 +88,12 @@ test('keeps the partial text after the last retry', async (t) => {
 
 test('streams thinking, stores it once and omits it from the list of messages', async (t) => {
   const { server, session } = await mathSession(t)
-  // Slow enough to connect a stream before the end; a finished turn sends no deltas.
   const slow = { tokens_per_second: 8 }
   const script = scripted({ thinking: 'Let me think about it.', text: 'Yes.', ...slow })
-  const events = await converse(t, server, session.id, script)
+  const events = await streamed(
+    () => converse(t, server, session.id, script),
+    (all) => all.some(({ type }) => type === 'reason.thinking.delta'),
+  )
   const thought = events
     .filter((event) => event.type === 'reason.thinking.delta')
     .map(({ data }) => data.delta)

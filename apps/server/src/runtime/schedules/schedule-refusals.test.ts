@@ -24,7 +24,7 @@ async function busyOrganization(t: Parameters<typeof startGuarded>[0]) {
   const server = { ...guarded, call: (await registerPerson(guarded)).call }
   const agent = await createAgent(server)
   const { id: busy } = await createSession(server, { agent_id: agent.id })
-  await post(server, busy, scripted({ text: 'slow', delay_ms: 60_000 }))
+  await post(server, busy, scripted({ text: 'slow', delay_ms: 600_000 }))
   const { id: idle } = await createSession(server, { agent_id: agent.id })
   return { server, agent, busy, idle }
 }

@@ -105,7 +105,7 @@ test('a failed and a cancelled turn fail the execution with their reason', async
   const [failed] = await untilOver(server, failing.id, 1)
   assert.equal(failed!.status, 'failed')
   assert.ok(failed!.error!.length > 0)
-  const slow = scripted({ text: 'never', delay_ms: 60_000 })
+  const slow = scripted({ text: 'never', delay_ms: 600_000 })
   const { id } = await createSchedule(server, { target: sending(sessionId, { text: slow }) })
   await trigger(server, id)
   await server.call('POST', `/v1/sessions/${sessionId}/cancel`)
@@ -115,7 +115,7 @@ test('a failed and a cancelled turn fail the execution with their reason', async
 
 test('a message waits for the running turn, and its execution for its own turn', async () => {
   const { id: sessionId } = await newSession()
-  await post(server, sessionId, scripted({ text: 'slow', delay_ms: 60_000 }))
+  await post(server, sessionId, scripted({ text: 'slow', delay_ms: 600_000 }))
   const { id } = await createSchedule(server, { target: sending(sessionId, { text: 'Say two' }) })
   const begun = await trigger(server, id)
   assert.deepEqual([begun.status, begun.turn_id], ['running', undefined])
@@ -129,7 +129,7 @@ test('a message waits for the running turn, and its execution for its own turn',
 
 test('skips a time with on_busy reject while a turn runs', async () => {
   const { id: sessionId } = await newSession()
-  await post(server, sessionId, scripted({ text: 'slow', delay_ms: 60_000 }))
+  await post(server, sessionId, scripted({ text: 'slow', delay_ms: 600_000 }))
   const target = sending(sessionId, { on_busy: 'reject' })
   const { id } = await createSchedule(server, { target })
   const { status, error } = await trigger(server, id)
@@ -139,7 +139,7 @@ test('skips a time with on_busy reject while a turn runs', async () => {
 
 test('limits the concurrent executions of a schedule with a slow target, and skips the other times', async () => {
   const agent = await createAgent(server)
-  const slow = scripted({ text: 'slow', delay_ms: 60_000 })
+  const slow = scripted({ text: 'slow', delay_ms: 600_000 })
   const { id } = await createSchedule(server, {
     cron_expression: everySecond,
     max_concurrent: 1,
@@ -304,7 +304,7 @@ test('a deleted session pauses its schedule with a reason; an archived agent onl
 
 test('a session deleted during its turn fails the execution', async () => {
   const { id: sessionId } = await newSession()
-  const slow = scripted({ text: 'slow', delay_ms: 60_000 })
+  const slow = scripted({ text: 'slow', delay_ms: 600_000 })
   const { id } = await createSchedule(server, { target: sending(sessionId, { text: slow }) })
   await trigger(server, id)
   await server.call('DELETE', `/v1/sessions/${sessionId}`)

@@ -178,24 +178,32 @@ test('a response counts by its status, however long its body is', async (t) => {
 })
 
 test('a receiver that hangs does not delay those of others', async (t) => {
-  const { server, receiver } = await startDelivering(t)
-  const hanging = await startReceiver(t)
-  hanging.answer(() => () => {})
-  await createWebhook(server, hanging.url)
-  const session = await createSession(server)
-  await converse(t, server, session.id, 'hello')
-  await hanging.until('turn.completed')
-  for (let turns = 2; turns <= 5; turns += 1) {
-    await converse(t, server, session.id, 'again')
-    await receiver.until('turn.completed', turns)
+  const events = ['session.created']
+  const { server, receiver } = await startDelivering(t, { events })
+  let created = 0
+  const create = async () => {
+    await createSession(server)
+    created += 1
+    await receiver.until('session.created', created)
   }
-  const states = await queryRows<{ attempted: boolean }>(
-    server.databaseUrl,
-    `select attempted_at is not null as attempted from webhook_deliveries d
-    join webhooks w on w.id = d.webhook_id where w.url = $1`,
-    [hanging.url],
-  )
-  assert.ok(states.length > 0 && states.every(({ attempted }) => !attempted), 'it still hangs')
+  /** Whether five events arrive while another receiver hangs. */
+  async function overtake() {
+    const hanging = await startReceiver(t)
+    hanging.answer(() => () => {})
+    await createWebhook(server, hanging.url, { events })
+    await create()
+    await hanging.until('session.created')
+    for (let more = 1; more <= 4; more += 1) await create()
+    const states = await queryRows<{ attempted: boolean }>(
+      server.databaseUrl,
+      `select attempted_at is not null as attempted from webhook_deliveries d
+      join webhooks w on w.id = d.webhook_id where w.url = $1`,
+      [hanging.url],
+    )
+    return states.length > 0 && states.every(({ attempted }) => !attempted)
+  }
+  // On a loaded machine the requests to the receiver that hangs can reach their limit of 10 s.
+  while (!(await overtake()));
 })
 
 test('an address that resolves to a private one is not reached', async (t) => {
