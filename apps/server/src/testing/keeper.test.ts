@@ -146,12 +146,16 @@ test('a keeper that was killed is replaced, with its PostgreSQL', async (t) => {
   assert.notEqual(pidOfKeeper(folder), pid)
 })
 
-/** Starts a server, and another one after SIGUSR2. */
+/**
+ * Starts a server, and another one after SIGUSR2. The signal can come together with the end of the
+ * keeper, which the process handles a few turns of its event loop later.
+ */
 const startsAnother = (before = '') => `
 setInterval(() => {}, 1_000)
 const signal = new Promise((resolve) => process.once('SIGUSR2', resolve))
 print((await startTestServer()).url)
 await signal
+for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
 ${before}
 print((await startTestServer()).url)
 `

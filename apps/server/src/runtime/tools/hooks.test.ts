@@ -212,7 +212,9 @@ test('cancels a turn whose hook never answers, and aborts the signal of the hook
     return new Promise(() => {})
   }
   const { server, session, ran } = await payingSession(t, { hook })
-  await post(server, session.id, payTen)
+  const call = { tool_calls: [{ name: 'pay', arguments: { sum: 10 } }] }
+  // The turn still runs when the hook has reached its limit of 10 s.
+  await post(server, session.id, scripted(call, { text: 'done', delay_ms: 600_000 }))
   const signal = await asked.promise
   const { body } = await server.call('POST', `/v1/sessions/${session.id}/cancel`)
   assert.equal(body.status, 'cancelled')

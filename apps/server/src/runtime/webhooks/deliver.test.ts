@@ -136,7 +136,7 @@ test('after ten attempts a delivery has failed, until it is resent', async (t) =
   receiver.answer(() => 500)
   await converse(t, server, (await createSession(server)).id, 'hello')
   for (let attempts = 1; attempts <= 10; attempts += 1) {
-    await untilDelivery(server, webhook.id, (delivery) => delivery.attempts === attempts)
+    await untilDelivery(server, webhook.id, (delivery) => delivery.attempts >= attempts)
     await passTime(server)
   }
   const failed = await untilDelivery(server, webhook.id, ({ status }) => status === 'failed')
@@ -157,12 +157,9 @@ test('redirects are failures that are not followed', async (t) => {
   const location = `${receiver.url}elsewhere`
   receiver.answer(() => (response) => response.writeHead(307, { location }).end())
   await converse(t, server, (await createSession(server)).id, 'hello')
-  const { error } = await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
+  const { error } = await untilDelivery(server, webhook.id, ({ attempts }) => attempts >= 1)
   assert.equal(error, 'The receiver redirects (HTTP 307), which is not followed.')
-  assert.deepEqual(
-    receiver.received.map(({ path }) => path),
-    ['/'],
-  )
+  assert.deepEqual(new Set(receiver.received.map(({ path }) => path)), new Set(['/']))
 })
 
 test('a response counts by its status, however long its body is', async (t) => {
@@ -212,7 +209,7 @@ test('an address that resolves to a private one is not reached', async (t) => {
   const webhook = await createWebhook(server, 'https://hooks.invalid/')
   await runSql(server.databaseUrl, `update webhooks set url = '${receiver.url}'`)
   await converse(t, server, (await createSession(server)).id, 'hello')
-  const { error } = await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
+  const { error } = await untilDelivery(server, webhook.id, ({ attempts }) => attempts >= 1)
   assert.equal(error, 'The receiver is not on the public internet and is not allowed.')
   assert.deepEqual(receiver.received, [])
 })
@@ -281,13 +278,13 @@ test('events that a node has claimed and not sent when it stops are sent by othe
   await first.stop()
   receiver.answer(() => 204)
   receiver.received.length = 0
+  // The claims end with their lease.
+  await passTime(first)
   const { databaseUrl } = first
   const nodes = [
     await startWithWebhooks(t, { databaseUrl }),
     await startWithWebhooks(t, { databaseUrl }),
   ]
-  // The claims end with their lease.
-  await passTime(first)
   await eventually(async () => {
     const waiting = await deliveriesOf(nodes[0]!, webhook.id, '?status=pending')
     return waiting.length === 0

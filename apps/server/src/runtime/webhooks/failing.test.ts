@@ -46,7 +46,7 @@ test('a late answer of the previous address does not disable or pause a webhook'
   const path = `/v1/webhooks/${webhook.id}`
   expectStatus(await server.call('PATCH', path, { url: next.url }), 200)
   response.writeHead(410).end()
-  await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
+  await untilDelivery(server, webhook.id, ({ attempts }) => attempts >= 1)
   await passTime(server)
   await next.until('session.created')
   const { enabled, failing_since } = expectStatus(await server.call('GET', path), 200)

@@ -7,6 +7,7 @@ import { startDelivering } from '../../../test/receiver.ts'
 import { createSchedule, schedules, sending, untilOver } from '../../../test/schedules.ts'
 import { converse, createAgent, createSession, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
+import { eventually } from '../../../test/waiting.ts'
 
 test('a turn that waits for a paused budget is reported with the budget', async (t) => {
   const { server, receiver } = await startDelivering(t, { events: ['budget.paused'] })
@@ -30,6 +31,8 @@ test('an approval that expires is reported, and one that is decided is not', asy
     const stream = await follow(t, server.url, { sessionId: id })
     await post(server, id, scripted({ tool_calls: [call] }, { text: 'Done.' }))
     await stream.event('tool.approval_requested')
+    // Its node stores the end of the wait after the event.
+    await eventually(async () => (await server.call('GET', `/v1/sessions/${id}`)).body.waiting_for)
     return id
   }
   const decided = await ask()
