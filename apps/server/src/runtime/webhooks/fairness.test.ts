@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { registerPerson, startGuarded } from '../../../test/access.ts'
 import { queryRows, runSql } from '../../../test/database.ts'
