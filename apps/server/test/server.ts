@@ -56,7 +56,7 @@ export type ServerOptions = AppOptions & {
 }
 
 /** Waits that no load of the machine exceeds. */
-const patient: DatabaseWaits = { statement: 60_000, connection: 60_000, lock: 60_000 }
+export const patient: DatabaseWaits = { statement: 60_000, connection: 60_000, lock: 60_000 }
 
 /** Behind a proxy, which breaks connections, a server waits as long as in the product. */
 export const waitsAt = (databaseUrl: string) =>
