@@ -9,6 +9,7 @@ import {
   registerPerson,
   signInAdmin,
   startGuarded,
+  untilStatus,
 } from '../../../../test/access.ts'
 import { runSql } from '../../../../test/database.ts'
 import { createAgent, createSession } from '../../../../test/session.ts'
@@ -51,8 +52,9 @@ test('records neither failed requests nor repeated ones', async (t) => {
   await call('DELETE', `/v1/agents/agent_${'0'.repeat(32)}`)
   const body = { name: 'Once', system_prompt: 'x' }
   const headers = { 'idempotency-key': 'k' }
-  const answers = [1, 2, 3].map(() => call('POST', '/v1/agents', body, headers))
-  for (const answer of await Promise.all(answers)) expectStatus(answer, 201)
+  const send = () => call('POST', '/v1/agents', body, headers)
+  // On a loaded machine one may wait 5 s for another, and is refused.
+  await Promise.all([1, 2, 3].map(() => untilStatus(send, 201)))
   const actions = (await entriesOf({ call })).map(({ action }) => action)
   assert.deepEqual(actions, ['create_agent', 'register'])
 })
@@ -123,10 +125,13 @@ test('limits the entries of a caller with repeated refusals', async (t) => {
   const server = await startGuarded(t)
   const owner = await registerPerson(server)
   const key = await createKey(server, owner, { scopes: ['read'] })
+  const begun = performance.now()
   for (let time = 0; time < 40; time += 1) await key.call('GET', '/v1/audit-log')
   await owner.call('POST', '/v1/agents', { name: 'A', system_prompt: 'x' })
   const refused = (await entriesOf(owner)).filter(({ details }) => details?.refused)
-  assert.ok(refused.length <= 30, `${refused.length}`)
+  // 20 a minute: one more every 3 s.
+  const allowed = 20 + Math.ceil((performance.now() - begun) / 3_000)
+  assert.ok(refused.length <= allowed, `${refused.length} of ${allowed}`)
 })
 
 test('records exports of sessions and of the log itself', async (t) => {
