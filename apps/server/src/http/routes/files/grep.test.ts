@@ -5,6 +5,7 @@ import type { GrepResult } from '@outlast/contract'
 import { startServer } from '../../../../test/server.ts'
 import { createSession } from '../../../../test/session.ts'
 import { sessionWith, type ToolUse, useToolsAtOnce } from '../../../../test/tool-session.ts'
+import { eventually } from '../../../../test/waiting.ts'
 
 const cleanups: (() => unknown)[] = []
 after(async () => {
@@ -39,9 +40,18 @@ async function put(path: string, content: string, encoding = 'text') {
 const grep = (pattern: string, path_pattern?: string | null) =>
   server.call('POST', `${base}/_/grep`, { pattern, path_pattern })
 
+/** On a loaded machine a search may wait or run for 10 s: it is repeated, as clients do. */
+const repeated = (again: number[], pattern: string, glob?: string | null) =>
+  eventually(async () => {
+    const answer = await grep(pattern, glob)
+    return again.includes(answer.status) ? undefined : answer
+  })
+
+const answered = (pattern: string, glob?: string | null) => repeated([408, 503], pattern, glob)
+
 /** The matches as `path:line:text`. */
 async function found(pattern: string, glob?: string | null) {
-  const { status, body } = await grep(pattern, glob)
+  const { status, body } = await answered(pattern, glob)
   assert.equal(status, 200, JSON.stringify(body))
   return body.data.flatMap(({ path, matches }: GrepResult) =>
     matches.map((match) => {
@@ -65,7 +75,7 @@ test('lines are found in the order of paths, binary files left out', async () =>
   assert.deepEqual(await found('^$'), ['/docs/b.md:2:', '/empty:1:'])
   assert.deepEqual(await found('(?i)NADEL.*\\x{1F600}$'), ['/docs/deep/ünï.md:1:Nadel: needle 😀'])
   assert.deepEqual(await found('first\\nsecond'), [], 'a pattern is about one line')
-  const { body } = await grep('never there')
+  const { body } = await answered('never there')
   assert.deepEqual(body, { data: [], total: 0, offset: 0, limit: 1 })
 })
 
@@ -107,7 +117,7 @@ test('an invalid or unsupported pattern is 400 with the reason', async () => {
     'a{1001}',
     '((a{100}){100}){100}',
   ]) {
-    const { status, body } = await grep(pattern)
+    const { status, body } = await answered(pattern)
     assert.deepEqual([status, body.code], [400, 'invalid_regex'], pattern)
     assert.match(body.error, /^Invalid regex: ./)
   }
@@ -125,7 +135,7 @@ test('patterns made to run for ever end, and others are served meanwhile', async
   ]
   const [health, ...answers] = await Promise.all([
     server.call('GET', '/health'),
-    ...evil.map((pattern) => grep(pattern, 'long.txt')),
+    ...evil.map((pattern) => repeated([503], pattern, 'long.txt')),
   ])
   assert.equal(health!.status, 200)
   for (const { status, body } of answers) {
@@ -139,7 +149,7 @@ test('patterns made to run for ever end, and others are served meanwhile', async
 
 test('an answer has a limit, and long lines are cut short', async () => {
   await put('/many.txt', 'match\n'.repeat(12_000))
-  const { body } = await grep('^match$', 'many.txt')
+  const { body } = await answered('^match$', 'many.txt')
   assert.deepEqual([body.truncated, body.data[0].matches.length], [true, 10_000])
   await put('/line.txt', `${'é'.repeat(5_000)} end`)
   const [line] = await found('end$', 'line.txt')
@@ -151,20 +161,30 @@ test('a search that keeps a thread busy holds up no other session', async () => 
   const session = await createSession(server)
   const mine = `/v1/sessions/${session.id}/fs`
   await server.call('POST', `${mine}/mine.txt`, { content: 'mine' })
-  const slow = grep('[0-7][0-9a-f]{900}[^0-9a-f]', 'digits.txt')
-  const other = server.call('POST', `${mine}/_/grep`, { pattern: 'mine' })
-  assert.equal(await Promise.race([slow, other]), await other, 'the other one comes first')
-  const { status, body } = await other
+  const { status, body } = await eventually(async () => {
+    const slow = grep('[0-7][0-9a-f]{900}[^0-9a-f]', 'digits.txt')
+    const other = server.call('POST', `${mine}/_/grep`, { pattern: 'mine' })
+    const first = await Promise.race([slow, other])
+    assert.ok([200, 408].includes((await slow).status))
+    // On a loaded machine both may take the 10 s of the slow one.
+    return first === (await other) ? first : undefined
+  })
   assert.deepEqual([status, body.total], [200, 1], JSON.stringify(body))
-  assert.ok([200, 408].includes((await slow).status))
 })
 
 test('reports too many concurrent searches to the model', async (t) => {
   const { id } = await sessionWith(server, 'session_file_system')
   await server.call('POST', `/v1/sessions/${id}/fs/a.txt`, { content: 'needle' })
   const uses = Array.from({ length: 120 }, (): ToolUse => ['grep_files', { pattern: 'needle' }])
-  const answers = await useToolsAtOnce(t, server, id, ...uses)
-  const refused = answers.filter((answer) => typeof answer === 'string')
-  assert.deepEqual([...new Set(refused)], ['Too many searches at once. Try again.'])
-  assert.ok(answers.some((answer) => answer.match_count === 1))
+  const refused = await eventually(async () => {
+    const answers = await useToolsAtOnce(t, server, id, ...uses)
+    // On a loaded machine the first search may take the 10 s that all of them have.
+    if (!answers.some((answer) => answer.match_count === 1)) return undefined
+    return answers.filter((answer) => typeof answer === 'string')
+  })
+  const tooLate = /^The search did not end/
+  assert.deepEqual(
+    [...new Set(refused.filter((answer) => !tooLate.test(answer)))],
+    ['Too many searches at once. Try again.'],
+  )
 })
