@@ -40,7 +40,7 @@ test('an organization runs as many turns at once as it may', async (t) => {
   ]
   const headers = { authorization: key }
   const stream = await follow(t, server.url, { sessionId: busy.id, headers })
-  await post(mine, busy.id, scripted({ text: 'Slow', delay_ms: 20_000 }))
+  await post(mine, busy.id, scripted({ text: 'Slow', delay_ms: 600_000 }))
   await stream.event('turn.started')
   const refused = await post(mine, waiting.id, 'Now?')
   expectStatus(refused, 429, 'too_many_turns')

@@ -90,7 +90,7 @@ test('of different decisions at once the first is final, and all runs attach', a
   assert.equal((await loggedIn(id, 'tool.approval_resolved')).length, 1)
 })
 
-const slow = user(scripted({ text: 'Slow.', delay_ms: 60_000 }), 'm2')
+const slow = user(scripted({ text: 'Slow.', delay_ms: 600_000 }), 'm2')
 const first = user(scripted({ text: 'First.' }))
 const before = [first, { id: 'a1', role: 'assistant', content: 'First.' }]
 

@@ -11,7 +11,7 @@ import {
   trigger,
 } from '../../../../test/schedules.ts'
 import { startServer } from '../../../../test/server.ts'
-import { createAgent, createSession } from '../../../../test/session.ts'
+import { createAgent, createSession, scripted } from '../../../../test/session.ts'
 
 const nobody = '01933b5a-0000-7000-8000-000000000001'
 
@@ -238,16 +238,19 @@ test('a paused schedule is not due, and is again once it is resumed', async () =
 })
 
 test('a schedule that is created paused is never due, but can be triggered', async () => {
+  const session = await createSession(server, { agent_id: agentId })
+  const text = scripted({ text: 'Late.', delay_ms: 600_000 })
   const { id, next_trigger_at } = await createSchedule(server, {
     cron_expression: everySecond,
     enabled: false,
-    target: sending(sessionId),
+    target: sending(session.id, { text }),
   })
   assert.equal(next_trigger_at, null)
   const { status, schedule_id, task_id, workflow_id } = await trigger(server, id)
   assert.deepEqual([status, schedule_id], ['running', id])
-  assert.equal(task_id!.replaceAll('-', ''), sessionId.slice('session_'.length))
+  assert.equal(task_id!.replaceAll('-', ''), session.id.slice('session_'.length))
   assert.match(workflow_id!, /^[0-9a-f-]{36}$/)
+  assert.equal((await call('POST', `/v1/sessions/${session.id}/cancel`)).body.status, 'cancelled')
 })
 
 test('lists are filtered and paged, and refuse unknown values', async (t) => {
