@@ -11,6 +11,7 @@ import {
 import { beforeAll } from '../../../../test/hooks.ts'
 import type { Call } from '../../../../test/server.ts'
 import { createAgent, eventsOf, scripted } from '../../../../test/session.ts'
+import { eventually } from '../../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let owner: Person
@@ -255,8 +256,9 @@ test('open interrupts must all be answered, and only those of the thread', async
     const sent = input('waits', [], answer('call_1', payload))
     expectStatus(await key.call('POST', pathOf(), sent), 400, 'invalid_request')
   }
-  const [session] = await keyed(key.call, 'waits')
-  assert.equal(session.waiting_for.calls.length, 1)
+  // The log says that a turn waits before the session does.
+  const waitingFor = await eventually(async () => (await keyed(key.call, 'waits'))[0].waiting_for)
+  assert.equal(waitingFor.calls.length, 1)
 })
 
 test('an interrupt that was answered in another tab attaches to the rest of the turn', async () => {
