@@ -16,6 +16,7 @@ import {
 } from '../../../../test/channel.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { caller, startServer } from '../../../../test/server.ts'
+import { eventually } from '../../../../test/waiting.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 
@@ -336,15 +337,21 @@ test('both secrets of a rotated key open its sessions; a second rotation ends th
 })
 
 test('an expired key is refused', async () => {
-  const expires_at = new Date(Date.now() + 5_000).toISOString()
-  const { secret } = await newKey(channel.manage, { expires_at })
+  const { secret } = await eventually(async () => {
+    const expires_at = new Date(Date.now() + 5_000).toISOString()
+    const body = { name: 'Short', permissions: ['sessions'], expires_at }
+    const made = await channel.manage('POST', '/keys', body)
+    // A loaded machine may need the 5 s: the time is in the past then.
+    return made.status === 400 ? undefined : expectStatus(made, 201)
+  })
   await untilStatus(() => channelClient(server.url, channel.id, secret).call('GET', ''), 401)
 })
 
 test('limits the requests of each caller, not of the channel', async () => {
-  const own = await openChannel(manager, { config: { rate_limit_per_minute: 3 } })
+  const own = await openChannel(manager, { config: { rate_limit_per_minute: 2 } })
+  // A request is allowed again after 30 s.
   const spend = async ({ call }: Pick<ChannelClient, 'call'>) => {
-    for (let request = 0; request < 3; request += 1) expectStatus(await call('GET', ''), 200)
+    for (let request = 0; request < 2; request += 1) expectStatus(await call('GET', ''), 200)
     const limited = await call('GET', '')
     expectStatus(limited, 429, 'rate_limited')
     assert.ok(Number(limited.headers.get('retry-after')) > 0)
@@ -353,10 +360,11 @@ test('limits the requests of each caller, not of the channel', async () => {
 })
 
 test('users of a key do not share the limit of the key', async (t) => {
-  const limited = await startGuarded(t, { env: { RATE_LIMIT_USER: '5' } })
+  // A request is allowed again after 30 s.
+  const limited = await startGuarded(t, { env: { RATE_LIMIT_USER: '2' } })
   const { call } = await createKey(limited, await signInAdmin(limited))
   const own = await openChannel({ url: limited.url, call })
-  for (let request = 0; request < 5; request += 1) expectStatus(await own.call('GET', ''), 200)
+  for (let request = 0; request < 2; request += 1) expectStatus(await own.call('GET', ''), 200)
   expectStatus(await own.call('GET', ''), 429)
   expectStatus(await own.as('ada').call('GET', ''), 200)
 })
