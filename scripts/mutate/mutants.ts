@@ -15,6 +15,7 @@ const held = ['test/crash/held-outcomes.test.ts']
 const intents = ['test/crash/intents.test.ts']
 const deploys = ['test/cluster/rolling-deploy.test.ts']
 const stream = ['apps/server/src/http/routes/messages/session-stream.test.ts']
+const deltas = ['apps/server/src/http/routes/messages/session-deltas.test.ts']
 const credentials = ['apps/server/src/http/security/credentials.test.ts']
 const hosts = ['test/access/hosts.test.ts']
 const budgets = ['apps/server/src/runtime/model/budget.test.ts']
@@ -215,7 +216,7 @@ export const mutants: Mutant[] = [
     file: 'ids.ts',
     from: 'offset: Number(payload & 0x3fffffn)',
     to: 'offset: Number(payload & 0n)',
-    tests: stream,
+    tests: deltas,
     pattern: 'resuming from an event inside a message',
   },
   {

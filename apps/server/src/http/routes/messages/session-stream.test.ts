@@ -9,31 +9,14 @@ import pg from 'pg'
 import { createKey, registerPerson, startGuarded } from '../../../../test/access.ts'
 import { queryRows } from '../../../../test/database.ts'
 import { startServer } from '../../../../test/server.ts'
-import {
-  converse,
-  createSession,
-  eventsOf,
-  post,
-  scripted,
-  typesOf,
-} from '../../../../test/session.ts'
+import { converse, createSession, eventsOf, post, typesOf } from '../../../../test/session.ts'
 import { follow } from '../../../../test/stream.ts'
 import { eventually } from '../../../../test/waiting.ts'
-
-const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
-/** About a second of text. */
-const slow = scripted({ text: words, tokens_per_second: 60 })
 
 async function session(t: TestContext, env: Record<string, string> = {}) {
   const server = await startServer(t, { env })
   return { server, id: (await createSession(server)).id }
 }
-
-const textOf = (events: Event[]) =>
-  events
-    .filter((event) => event.type === 'output.message.delta')
-    .map(({ data }) => data.delta)
-    .join('')
 
 const storedOf = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
 
@@ -56,120 +39,14 @@ test('a stream starts with connected, replays all events and continues live', as
     stored.map((event) => event.id),
   )
   assert.deepEqual(storedOf(stream.events), stored)
-  for (const frame of stream.frames.slice(1)) {
+  // A stream of a loaded machine lasts until its first heartbeat.
+  const shown = stream.frames.filter(({ comment }) => comment === undefined)
+  for (const frame of shown.slice(1)) {
     const event = JSON.parse(frame.data!) as Event
     assert.equal(frame.event, event.type)
     assert.equal(frame.id, event.id)
     assert.match(event.id, /^event_[0-9a-f]{32}$/)
   }
-})
-
-test('resuming from an event inside a message continues inside the message', async (t) => {
-  const { server, id } = await session(t)
-  const cases = [
-    ['input.message', () => post(server, id, slow)],
-    ['turn.cancelled', () => server.call('POST', `/v1/sessions/${id}/cancel`)],
-  ] as const
-  for (const [type, meanwhile] of cases) {
-    const before = (await eventsOf(server, id)).at(-1)!.sequence
-    const query = `?after_sequence=${before}`
-    const one = await follow(t, server.url, { sessionId: id, query })
-    const whole = await follow(t, server.url, { sessionId: id, query })
-    await post(server, id, slow)
-    await one.event('output.message.delta', 2)
-    await meanwhile()
-    const n = type === 'input.message' ? 2 : 1
-    const { id: at } = await one.event(type, n)
-    const frame = one.frames.find(({ data }) => data?.includes(at))!
-    const seen = one.events.slice(0, one.events.findIndex((event) => event.id === at) + 1)
-    one.close()
-    await whole.event('session.idled')
-    const headers = { 'last-event-id': frame.id! }
-    const rest = await follow(t, server.url, { sessionId: id, headers })
-    await rest.event('session.idled')
-    const begun = whole.events.findIndex((event) => event.type === 'output.message.completed')
-    const end = rest.events.findIndex((event) => event.type === 'output.message.completed')
-    assert.equal(
-      textOf([...seen, ...rest.events.slice(0, end)]),
-      textOf(whole.events.slice(0, begun)),
-      type,
-    )
-    rest.close()
-  }
-})
-
-test('resuming at any event, a delta included, loses nothing and repeats nothing', async (t) => {
-  const { server, id } = await session(t)
-  const all = await follow(t, server.url, { sessionId: id })
-  await post(server, id, slow)
-  await all.event('session.idled')
-  const whole = textOf(all.events)
-  assert.equal(whole, words)
-  for (const [index, { id: since }] of all.events.entries()) {
-    const stream = await follow(t, server.url, { sessionId: id, query: `?since_id=${since}` })
-    const rest = all.events.slice(index + 1)
-    if (rest.length === 0) break
-    await stream.event('session.idled')
-    assert.deepEqual(
-      storedOf(stream.events).map((event) => event.id),
-      storedOf(rest).map((event) => event.id),
-    )
-    const seen = textOf(all.events.slice(0, index + 1))
-    if (all.events[index]!.type === 'output.message.delta') {
-      assert.equal(seen + textOf(stream.events), whole, `after delta ${index}`)
-    }
-    stream.close()
-  }
-})
-
-test('resuming from a delta of a running message returns the text after it', async (t) => {
-  const { server, id } = await session(t)
-  const first = await follow(t, server.url, { sessionId: id })
-  await post(server, id, slow)
-  const third = await first.event('output.message.delta', 3)
-  first.close()
-  const seen = textOf(first.events.slice(0, first.events.indexOf(third) + 1))
-  const headers = { 'last-event-id': third.id }
-  const second = await follow(t, server.url, { sessionId: id, headers })
-  await second.event('session.idled')
-  assert.equal(seen + textOf(second.events), words)
-  assert.equal(second.events.filter(({ type }) => type === 'output.message.started').length, 0)
-  const last = second.events.findLast((event) => event.type === 'output.message.delta')!
-  assert.equal(last.data.accumulated, words)
-})
-
-test('a new client inside a message gets one delta with all text so far', async (t) => {
-  const { server, id } = await session(t)
-  const early = await follow(t, server.url, { sessionId: id })
-  await post(server, id, slow)
-  await early.event('output.message.delta', 4)
-  const late = await follow(t, server.url, { sessionId: id })
-  const first = await late.event('output.message.delta')
-  assert.equal(first.data.delta, first.data.accumulated)
-  assert.ok(first.data.delta.length > 10)
-  await late.event('session.idled')
-  assert.equal(textOf(late.events), words)
-  await early.event('session.idled')
-  assert.deepEqual(storedOf(late.events), storedOf(early.events))
-})
-
-test('deltas come at most every 50 ms, accumulate, and can leave the accumulated text out', async (t) => {
-  const { server, id } = await session(t)
-  const full = await follow(t, server.url, { sessionId: id })
-  const bare = await follow(t, server.url, { sessionId: id, query: '?accumulated=false' })
-  const begun = performance.now()
-  await post(server, id, scripted({ text: words, tokens_per_second: 200 }))
-  await Promise.all([full.event('session.idled'), bare.event('session.idled')])
-  const pauses = Math.ceil((performance.now() - begun) / 50) + 2
-  const deltas = full.events.filter((event) => event.type === 'output.message.delta')
-  let text = ''
-  for (const { data } of deltas) {
-    text += data.delta
-    assert.equal(data.accumulated, text)
-  }
-  assert.ok(deltas.length <= pauses, `${deltas.length} deltas in ${pauses} pauses`)
-  assert.equal(textOf(bare.events), words)
-  assert.doesNotMatch(JSON.stringify(bare.events), /accumulated/)
 })
 
 test('exclude and types choose, as repeated keys or with commas, and positions still advance', async (t) => {
@@ -246,17 +123,6 @@ test('a silent stream shows that it lives, and is closed with notice after its t
   assert.deepEqual(JSON.parse(last.data!), { reason: 'connection_cycle', retry_ms: 100 })
 })
 
-test('a message that came meanwhile does not stop the text', async (t) => {
-  const { server, id } = await session(t)
-  const stream = await follow(t, server.url, { sessionId: id })
-  await post(server, id, slow)
-  await stream.event('output.message.delta', 2)
-  await post(server, id, 'meanwhile')
-  await stream.event('turn.completed')
-  const upTo = stream.events.findIndex(({ type }) => type === 'turn.completed')
-  assert.equal(textOf(stream.events.slice(0, upTo)), words)
-})
-
 test('a deleted session ends its streams', async (t) => {
   const { server, id } = await session(t)
   const stream = await follow(t, server.url, { sessionId: id })
@@ -276,6 +142,7 @@ async function openByHand(
   const { hostname, port, pathname } = new URL(url)
   const socket = net.connect({ host: hostname, port: Number(port) })
   t.after(() => socket.destroy())
+  socket.on('error', () => {})
   let text = ''
   socket.on('data', (chunk) => {
     text += chunk
@@ -289,6 +156,7 @@ async function openByHand(
     text: () => text,
     read: () => socket.resume(),
     reset: () => socket.resetAndDestroy(),
+    isClosed: () => socket.closed,
   }
 }
 
@@ -304,13 +172,24 @@ async function longSession(t: TestContext, env: Record<string, string>) {
 }
 
 test('a client that reads slowly gets all of an event, however long it takes', async (t) => {
-  const { server, id } = await longSession(t, { SSE_STALL_MS: '3000' })
+  const stallMs = 3_000
+  const { server, id } = await longSession(t, { SSE_STALL_MS: String(stallMs) })
   const url = `${server.url}/v1/sessions/${id}/sse`
-  const client = await openByHand(t, url, '?types=input.message')
-  while (!client.text().includes(big)) {
-    client.read()
-    await sleep(40)
+  let pause = stallMs
+  let text = ''
+  // A client that a loaded machine stopped for so long is disconnected, and reads it again.
+  while (pause >= stallMs && !text.includes(big)) {
+    const client = await openByHand(t, url, '?types=input.message')
+    pause = 0
+    for (let at = performance.now(); !text.includes(big) && !client.isClosed(); ) {
+      client.read()
+      await sleep(40)
+      text = client.text()
+      pause = Math.max(pause, performance.now() - at)
+      at = performance.now()
+    }
   }
+  assert.ok(text.includes(big), `the longest pause was ${Math.round(pause)} ms`)
 })
 
 test('disconnects a client that reads nothing of pending data', async (t) => {
