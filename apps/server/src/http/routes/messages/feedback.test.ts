@@ -11,9 +11,9 @@ import {
 import { queryRows } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import type { Call } from '../../../../test/server.ts'
-import { createAgent, createSession, eventsOf, post, scripted } from '../../../../test/session.ts'
-import { follow } from '../../../../test/stream.ts'
+import { createAgent, createSession, eventsOf, post } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
+import { startWrittenModel } from '../../../../test/written-model.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 let server: Server
@@ -22,7 +22,8 @@ let mine: { url: string; call: Call }
 let agentId: string
 
 beforeAll(async (t) => {
-  server = await startGuarded(t as TestContext)
+  const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' }
+  server = await startGuarded(t as TestContext, { env })
   person = await registerPerson(server)
   mine = { url: server.url, call: (await createKey(server, person)).call }
   agentId = (await createAgent(mine)).id
@@ -95,14 +96,13 @@ test('ratings of several people at the same time are all stored', async () => {
 
 test('a turn is rated, also while a later one runs, which ends as usual', async (t) => {
   const { id, path, turn_id } = await conversation()
-  const stream = await follow(t, server.url, {
-    sessionId: id,
-    query: `?access_token=${await tokenOf(path, {})}`,
-  })
-  expectStatus(await post(mine, id, scripted({ text: 'A slow reply', delay_ms: 300 })), 201)
-  await stream.event('reason.started', 2)
+  const model = await startWrittenModel(t, person)
+  expectStatus(await post(mine, id, 'Slowly', { controls: { model_id: model.id } }), 201)
+  const reply = await model.reply()
+  reply.say('A slow reply')
   const body = { turn_id, rating: 'up' }
   expectStatus(await mine.call('POST', `${path}/feedback`, body), 200)
+  reply.end()
   await isIdle(path)
   assert.deepEqual(await shownOf(id), [['up'], []])
   const events = await eventsOf(mine, id)
