@@ -66,7 +66,7 @@ test('shows running turns, waiting turns and streams', async (t) => {
     (await server.call('GET', `/v1/sessions/${parked.id}`)).body.waiting_for
   await eventually(isParked)
   const stream = await follow(t, server.url, { sessionId: running.id })
-  await post(server, running.id, scripted({ text: 'x '.repeat(500), tokens_per_second: 50 }))
+  await post(server, running.id, scripted({ text: 'x '.repeat(500), tokens_per_second: 1 }))
   await stream.event('output.message.delta')
   const text = await metricsOf(server.call)
   const expected = {

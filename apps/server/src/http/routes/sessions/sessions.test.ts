@@ -107,12 +107,13 @@ test('the status machine, previews, usage and times follow the turns', async (t)
   assert.ok(idle.usage.input_tokens > 0 && idle.usage.output_tokens > 0)
   assert.equal('cache_read_tokens' in idle.usage, false)
   assert.ok(idle.started_at <= idle.finished_at)
-  await post(server, id, 'llmsim-script: [{"delay_ms":400,"text":"late"}]')
+  await post(server, id, 'llmsim-script: [{"delay_ms":600000,"text":"late"}]')
   const active = await get()
   assert.deepEqual([active.status, active.finished_at], ['active', null])
   assert.equal(active.started_at, idle.started_at)
   const listed = (await server.call('GET', '/v1/sessions?status=active')).body
   assert.deepEqual([listed.total, listed.data[0].id], [1, id])
+  await server.call('POST', `/v1/sessions/${id}/cancel`)
 })
 
 test('refuses an invalid session with the place', async (t) => {
