@@ -10,7 +10,8 @@ const nobody = `alert_${'0'.repeat(32)}`
 let server: Awaited<ReturnType<typeof startServer>>
 
 beforeAll(async (t) => {
-  server = await startServer(t as TestContext)
+  // An evaluation between two requests would change the alert.
+  server = await startServer(t as TestContext, { alertIntervalMs: 3_600_000 })
 })
 
 const post = (body: object) => server.call('POST', '/v1/alerts', body)

@@ -201,10 +201,11 @@ test("an end user's token sees only what that user may answer", async () => {
 test('does not list a turn that a message or an answer has resumed', async () => {
   const { client, agent } = await createWorld()
   const { id } = await waitWith(client, { agent_id: agent.id }, [write('a')])
-  // As between the answer and the next append of the turn.
+  // As between the answer and the next append of the turn. A node enqueues rows of a second ago.
   await runSql(
     server.databaseUrl,
-    `insert into turns (id, org_id, session_id) select turn_id, org_id, id from sessions where id = '${id}'`,
+    `insert into turns (id, org_id, session_id, created_at)
+    select turn_id, org_id, id, now() + interval '1 hour' from sessions where id = '${id}'`,
   )
   assert.equal((await listOf(client)).total, 0)
 })
