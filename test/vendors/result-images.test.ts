@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { expectStatus } from '../../apps/server/test/access.ts'
 import { addMcpServer, startMcp } from '../../apps/server/test/mcp.ts'
 import { redImage } from './image.ts'
 import { playReplies } from './recorded.ts'
@@ -40,6 +41,8 @@ async function requestsOf(t: TestContext, type: WireType, odd: Odd = {}) {
   count += 1
   const name = `shows${count}`
   const added = await addMcpServer(server(), mcp.url, { name })
+  // A turn waits 5 s only for a first list of tools.
+  expectStatus(await server().call('POST', `${added.path}/test`), 200)
   const takes = [{ pieces: [{ call: 'call_1', name: `mcp_${name}__say`, input: {} }] }, {}]
   const player = await playReplies(t, wire, takes)
   const base_url = new URL(player.base_url).origin + path

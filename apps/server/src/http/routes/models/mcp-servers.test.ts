@@ -311,6 +311,8 @@ test('a deleted server is left out, and the preview reports it', async (t) => {
   const { call } = server
   const mcp = await startMcp(t)
   const added = await addMcpServer(server, mcp.url, { name: 'leaving' })
+  // A preview waits 5 s only for a first list.
+  assert.equal((await call('POST', `${added.path}/test`)).body.ok, true)
   const agent = await createAgent(server, {
     capabilities: [{ ref: 'test_math' }, { ref: added.ref }],
   })
