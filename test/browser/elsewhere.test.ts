@@ -1,21 +1,11 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { startGuarded } from '../../apps/server/test/access.ts'
 import { startIssuer } from '../access/issuer.ts'
 import { newPerson, oidcSettings } from '../access/signing-in.ts'
+import { reservePort } from '../ports.ts'
 import { openProfile, openTab, startBrowser, talk } from './browser.ts'
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  return typeof address === 'object' && address ? address.port : 0
-}
 
 /** Submits a form like the issuer's page. */
 async function submit(page: Page, name: string, value: string) {
@@ -34,10 +24,10 @@ async function submit(page: Page, name: string, value: string) {
 
 /** Starts a server and its issuer at host names that do not share cookies. */
 async function startBoth(t: TestContext, settings: Record<string, string> = {}) {
-  const port = await freePort()
+  const port = await reservePort()
   const base = `http://localhost:${port}`
   const issuer = await startIssuer(t, { redirectUris: [`${base}/v1/auth/callback/oidc`] })
-  const env = { ...oidcSettings(issuer), AUTH_BASE_URL: base, PORT: `${port}`, ...settings }
+  const env = { ...oidcSettings(issuer), AUTH_BASE_URL: base, PORT: port, ...settings }
   await startGuarded(t, { env })
   return { base, issuer }
 }
@@ -71,5 +61,5 @@ test('shows the reason of a failed external sign-in once', async (t) => {
   const { page } = await openTab(await openProfile(t, await startBrowser(t)), base)
   await signInAt(page, issuer, sub)
   await page.getByText('The domain of your email address is not allowed to sign in.').waitFor()
-  assert.equal(page.url(), `${base}/`)
+  await page.waitForURL(`${base}/`)
 })

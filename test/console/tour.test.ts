@@ -3,14 +3,15 @@ import { test } from 'node:test'
 import { eventsOf } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { openProfile, startBrowser } from '../browser/browser.ts'
+import { reservePort } from '../ports.ts'
 import { dataFolder, startProcess } from '../process.ts'
 import { playTour } from './tour.ts'
 
 test('a new user plays the tour without a key, and kills the server in the middle of it', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
-  let server = await startProcess({ DATA_DIR })
+  const PORT = await reservePort()
+  let server = await startProcess({ DATA_DIR, PORT })
   before(async () => server.crash())
-  const PORT = new URL(server.url).port
   const page = await (await openProfile(t, await startBrowser(t))).newPage()
   const { id } = await playTour(page, {
     url: server.url,
