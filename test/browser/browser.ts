@@ -25,6 +25,7 @@ function launchOptions(flags: string[] = []) {
   }
   return {
     executablePath,
+    timeout: waitMsMax,
     // Root has no sandbox, and /dev/shm is small in containers.
     args: ['--no-sandbox', '--disable-dev-shm-usage', ...flags],
     env: {
@@ -41,13 +42,14 @@ export async function serveBrowser(): Promise<string> {
   return server.wsEndpoint()
 }
 
-/** Connects to the shared browser. With `flags`, launches a separate one. */
-export async function startBrowser(t: Hook, flags: string[] = []): Promise<Browser> {
+/**
+ * Connects to the shared browser, which has one clipboard for all tests of a run. With `flags`,
+ * launches a separate one.
+ */
+export async function startBrowser(t: Hook, flags?: string[]): Promise<Browser> {
   const shared = process.env.OUTLAST_TEST_BROWSER
   const browser =
-    shared && flags.length === 0
-      ? await chromium.connect(shared)
-      : await chromium.launch(launchOptions(flags))
+    shared && !flags ? await chromium.connect(shared) : await chromium.launch(launchOptions(flags))
   t.after(() => browser.close())
   return browser
 }
@@ -66,7 +68,13 @@ export type Watched = { page: Page; complaints: string[] }
 /** Opens a browser profile with separate cookies. */
 export async function openProfile(t: Hook, browser: Browser, options: BrowserContextOptions = {}) {
   const context = await browser.newContext(options)
-  t.after(() => context.close())
+  t.after(async () => {
+    // A route may still fetch a response that the page does not need any more.
+    for (const routed of [context, ...context.pages()]) {
+      routed.unrouteAll({ behavior: 'ignoreErrors' }).catch(() => {})
+    }
+    await context.close()
+  })
   context.setDefaultTimeout(waitMsMax)
   return context
 }
@@ -102,9 +110,16 @@ export async function whoIn(page: Page): Promise<string | null> {
   return account(page).textContent()
 }
 
-export async function signOut(page: Page) {
+export async function requestSignOut(page: Page) {
   await account(page).click()
   await page.getByRole('menuitem', { name: 'Sign out' }).click()
+}
+
+/** Signs out. The page may ask for a sign-in before it is loaded again, so this waits for it. */
+export async function signOut(page: Page) {
+  const loaded = page.waitForEvent('load')
+  await requestSignOut(page)
+  await loaded
 }
 
 /** Starts a session with the first agent. */

@@ -151,7 +151,9 @@ async function stillSignedIn({ profile, person }: Victim) {
 test('a link from another site opens signed in and only reads', async (t) => {
   const victim = await victimAt(t, evil.otherSite)
   const earlier = await belongingsOf(victim)
-  await victim.page.evaluate(`location.href = ${JSON.stringify(`${server.url}/`)}`)
+  // Later, so that the navigation does not end the evaluation.
+  const leave = `location.href = ${JSON.stringify(`${server.url}/`)}`
+  await victim.page.evaluate(`void setTimeout(() => { ${leave} })`)
   await victim.page.waitForURL(`${server.url}/`)
   assert.equal(await whoIn(victim.page), victim.person.name)
   assert.equal(await belongingsOf(victim), earlier)

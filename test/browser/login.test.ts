@@ -171,7 +171,10 @@ test('signing out in one tab signs out all tabs', async (t) => {
   const { profile, page } = await arrive(t, server)
   const { page: other } = await openTab(profile, server.url)
   await talk(other, 'Good morning')
+  // Before it is loaded again, the other tab asks for a sign-in and only hides its content.
+  const reloaded = other.waitForEvent('load')
   await signOut(page)
+  await reloaded
   await other.getByRole('textbox', { name: 'Password' }).waitFor()
   assert.equal(await other.getByText('Good morning').count(), 0)
 })

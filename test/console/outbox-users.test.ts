@@ -15,6 +15,7 @@ import {
   eventually,
   openProfile,
   openTab,
+  requestSignOut,
   signIn,
   signOut,
   startBrowser,
@@ -101,13 +102,15 @@ test('asks before signing out deletes messages, and deletes them in every tab', 
   const { release } = await holdMessages(profile)
   await say(page, 'From the first')
   await page.getByText('Not sent yet.').waitFor()
-  await signOut(page)
+  await requestSignOut(page)
   const dialog = page.getByRole('dialog')
   await dialog.getByText('One message has not reached the server.').waitFor()
   await dialog.getByRole('button', { name: 'Cancel' }).click()
   await page.getByText('Not sent yet.').waitFor()
-  await signOut(page)
+  await requestSignOut(page)
+  const loaded = page.waitForEvent('load')
   await dialog.getByRole('button', { name: 'Delete and sign out' }).click()
+  await loaded
   await page.getByRole('textbox', { name: 'Password' }).waitFor()
   release()
   await signIn(page, one)
@@ -154,7 +157,12 @@ test('keeps the text in the composer until the server has it when the browser ha
   `)
   const { page } = await openTab(profile, `${server.url}/sessions/${id}`)
   await signIn(page, one)
-  const { release } = await holdMessages(profile)
+  // Not refused: without storage a message is only sent again 8 times.
+  const release = Promise.withResolvers<void>()
+  await profile.route('**/v1/sessions/*/messages', async (route) => {
+    await release.promise
+    await route.continue()
+  })
   await say(page, 'Do not lose me')
   await page.getByText('This browser cannot store the message').waitFor()
   assert.equal(await message(page).inputValue(), 'Do not lose me')
@@ -163,7 +171,7 @@ test('keeps the text in the composer until the server has it when the browser ha
   const dialog = await asked
   assert.equal(dialog.type(), 'beforeunload')
   await dialog.dismiss()
-  release()
+  release.resolve()
   await page.getByRole('log').getByText('You said “Do not lose me”').waitFor()
   await eventually(async () => assert.equal(await message(page).inputValue(), ''))
   await expectTexts('Do not lose me')

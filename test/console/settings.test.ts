@@ -219,14 +219,17 @@ test('asks for a new sign-in in the middle of a form and keeps the form', async 
   // The page may ask for the sign-in before the click, which then waits for the form to come back.
   const clicked = dialog.getByRole('button', { name: 'Add server', exact: true }).click()
   await passwordOf(page).waitFor()
-  assert.equal(await dialog.count(), 0)
+  await dialog.waitFor({ state: 'hidden' })
   await signIn(page, person)
   await clicked
   await page.getByRole('listitem', { name: 'tracker' }).waitFor()
 
   const { page: other } = await openTab(profile, `${server.url}/settings`)
   await other.getByText(person.email).waitFor()
+  // Before they are loaded again, tabs may ask for a sign-in and only hide their content.
+  const loaded = Promise.all([other.waitForEvent('load'), page.waitForEvent('load')])
   await other.getByRole('button', { name: 'Sign out in all tabs' }).click()
+  await loaded
   await passwordOf(other).waitFor()
   await passwordOf(page).waitFor()
   assert.equal(await page.getByText('tracker').count(), 0)
