@@ -5,13 +5,14 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
-import { openSession, say } from './opening.ts'
+import { copyBy, openSession, say } from './opening.ts'
 
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t)
+  // Another test of the run could change the clipboard of the shared browser.
+  browser = await startBrowser(t, [])
   server = await startServer(t as never)
 })
 
@@ -133,8 +134,7 @@ test('a conversation is copied as Markdown', async (t) => {
   const { page, complaints, log } = opened
   await say(page, 'Hello')
   await log.getByText('You said “Hello”').waitFor()
-  await page.getByRole('button', { name: 'Copy conversation as Markdown' }).click()
-  await page.getByRole('button', { name: 'Copied' }).waitFor()
+  await copyBy(page, 'Copy conversation as Markdown')
   const text = await valueIn<string>(page, 'navigator.clipboard.readText()')
   assert.match(text, /^# Greetings\n\n## User\n\nHello\n\n## Agent\n\nYou said “Hello”/)
   assert.deepEqual(complaints, [])

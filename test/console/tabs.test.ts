@@ -5,13 +5,14 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
-import { openPanel } from './opening.ts'
+import { copyBy, openPanel } from './opening.ts'
 
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t)
+  // Another test of the run could change the clipboard of the shared browser.
+  browser = await startBrowser(t, [])
   server = await startServer(t as never)
 })
 
@@ -58,11 +59,10 @@ test('marks the tab of a waiting session, opens links in new tabs, shows exact t
     ['Copy session ID', id],
     ['Copy agent ID', agent_id],
   ] as const) {
-    await tab.getByRole('button', { name }).click()
+    await copyBy(tab, name)
     await eventually(async () =>
       assert.equal(await valueIn(tab, 'navigator.clipboard.readText()'), copied),
     )
-    await tab.getByRole('button', { name: 'Copied' }).first().waitFor()
   }
   await tab.getByRole('button', { name: 'Copy agent ID' }).waitFor()
   await tab.getByRole('region', { name: 'Details' }).getByRole('link', { name: 'Ada' }).click()

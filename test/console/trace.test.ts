@@ -13,13 +13,14 @@ import {
   scripted,
 } from '../../apps/server/test/session.ts'
 import { eventually, startBrowser, valueIn } from '../browser/browser.ts'
-import { openPanel, openSession } from './opening.ts'
+import { copyBy, openPanel, openSession } from './opening.ts'
 
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t)
+  // Another test of the run could change the clipboard of the shared browser.
+  browser = await startBrowser(t, [])
   server = await startServer(t as never, { env: { CONTEXT_TOKENS_UNKNOWN: '3000' } })
 })
 
@@ -41,8 +42,7 @@ test('copies a model call as curl, and opens it in the playground with its image
   await step(page, 'llmsim-default').click()
   const inspector = page.getByRole('region', { name: 'Step llmsim-default' })
   await inspector.locator('.sent[data-role=user]', { hasText: 'What is this?' }).waitFor()
-  await inspector.getByRole('button', { name: 'Copy as curl' }).click()
-  await inspector.getByRole('button', { name: 'Copied' }).waitFor()
+  await copyBy(page, 'Copy as curl')
   const curl = await valueIn<string>(page, 'navigator.clipboard.readText()')
   const [, url = '', header] = /^curl "([^"]+)" -H "([^"]+)"$/.exec(curl) ?? []
   assert.equal(header, 'Authorization: Bearer $OUTLAST_API_KEY')
@@ -79,7 +79,7 @@ test('shows the system prompt and the last messages of a long prompt, and more o
   const trace = page.getByRole('region', { name: 'Steps of turn 1' })
   await trace.hover()
   await page.mouse.wheel(0, 10_000)
-  await step(page, 'llmsim-default').last().click()
+  await page.locator('[data-step="51"]', { hasText: 'llmsim-default' }).click()
   const sent = page.locator('.inspector .sent')
   await sent.filter({ hasText: '"result": "{\\"a\\":49' }).waitFor()
   assert.equal(await sent.count(), 31)
