@@ -5,6 +5,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, scripted } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
+import { toFirstRow } from './opening.ts'
 
 let browser: Browser
 
@@ -60,7 +61,7 @@ test('uses a session, its panels and an approval by keyboard, with visible and r
   const { keyboard } = page
   const press = (key: string) => keyboard.press(key)
   await page.getByText('Weather in Rome').waitFor()
-  await press('j')
+  await toFirstRow(page)
   await press('Enter')
   await page.getByRole('heading', { name: 'Weather in Rome' }).waitFor()
   await page.locator('[role=log][aria-busy=false]').waitFor({ state: 'attached' })

@@ -13,6 +13,7 @@ import {
   scripted,
 } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
+import { changeOnceListed } from './opening.ts'
 
 let browser: Browser
 
@@ -33,6 +34,7 @@ test('searches conversations and marks the words, once they are read', async (t)
   await page.getByRole('textbox', { name: 'Search' }).fill('wombats are cub')
   await page.getByText('No sessions match').waitFor()
   await converse(t, server, id, scripted({ text: 'Droppings of Wombats are cubes.<b>!</b>' }))
+  await changeOnceListed(server, id, 'q=wombats')
   await row(page, 'Animals').locator('mark', { hasText: 'Wombats' }).waitFor()
   await row(page, 'Animals').locator('mark', { hasText: 'cubes' }).waitFor()
   assert.deepEqual(await titles(page), ['Animals'])
@@ -57,11 +59,12 @@ test('keeps filters, order and columns in the URL, and saves them as a view', as
   await page.keyboard.press('Escape')
   await page.getByRole('button', { name: 'Columns' }).click()
   await page.getByRole('menuitemcheckbox', { name: 'User' }).click()
+  await row(page, 'Third').getByText('ann', { exact: true }).waitFor()
   await page.getByRole('menuitemcheckbox', { name: 'Last activity' }).click()
   await page.keyboard.press('Escape')
-  await row(page, 'Third').getByText('ann', { exact: true }).waitFor()
   await page.getByRole('button', { name: 'Sort by last activity' }).click()
   await server.call('PATCH', `/v1/sessions/${first.id}`, { title: 'First again' })
+  await changeOnceListed(server, first.id, 'user=ann&sort=last_activity')
   await eventually(async () => assert.deepEqual(await titles(page), ['First again', 'Third']))
 
   await page.getByRole('button', { name: 'Save view' }).click()
@@ -189,7 +192,7 @@ test('has bulk actions in one row and clears filters by touch on a phone', async
   assert.ok(Math.abs(x + width - field.x - field.width) <= 2, 'it is at the end of the field')
   await page.touchscreen.tap(x + 3, y + height - 3)
   await page.waitForURL(`${server.url}/`)
-  assert.equal(await status.inputValue(), '')
+  await eventually(async () => assert.equal(await status.inputValue(), ''))
   assert.deepEqual(complaints, [])
 })
 
@@ -275,7 +278,7 @@ test('cancels the running turns of selected sessions', async (t) => {
     made.push(await createSession(server, { agent_id, title }))
   }
   const [running, idle] = made as [Session, Session]
-  await post(server, running.id, scripted({ text: 'one two three', tokens_per_second: 0.1 }))
+  await post(server, running.id, scripted({ text: 'word '.repeat(100), tokens_per_second: 0.1 }))
   const { page, complaints } = await openTab(await openProfile(t, browser), server.url)
   await row(page, 'Running').getByText('Active', { exact: true }).waitFor()
   await page.getByLabel('Select Running').click()

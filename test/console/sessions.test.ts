@@ -5,6 +5,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
+import { toFirstRow } from './opening.ts'
 
 let browser: Browser
 
@@ -90,7 +91,7 @@ test('moves and selects by keyboard, and deletes the selection', async (t) => {
   for (let n = 1; n <= 5; n++) await createSession(server, { agent_id, title: `Number ${n}` })
   const { page, complaints } = await openTab(await openProfile(t, browser), server.url)
   await row(page, 'Number 1').waitFor()
-  await page.keyboard.press('j')
+  await toFirstRow(page)
   await page.keyboard.press('j')
   await page.keyboard.press('x')
   await page.keyboard.press('Shift+J')
@@ -102,6 +103,8 @@ test('moves and selects by keyboard, and deletes the selection', async (t) => {
   await dialog.waitFor({ state: 'detached' })
   await page.getByRole('button', { name: 'Delete' }).click()
   await dialog.getByRole('button', { name: 'Delete' }).click()
+  // The list may be up to date while the dialog still waits for a response, and takes the keys.
+  await dialog.waitFor({ state: 'detached' })
   await page.getByText('2 sessions', { exact: true }).waitFor()
   await eventually(async () => assert.deepEqual(await titles(page), ['Number 5', 'Number 1']))
   await page.keyboard.press('k')
@@ -144,7 +147,7 @@ test('stops a bulk deletion, reports the remaining sessions, and continues', asy
   const rest = dialog.getByRole('button', { name: 'Delete remaining' })
   await rest.click()
   await dialog.getByText('2 remain selected. Oh no.').waitFor()
-  assert.equal(await rows(page).count(), 3)
+  await eventually(async () => assert.equal(await rows(page).count(), 3))
   await page.unroute(isDeletion)
   await rest.click()
   await dialog.waitFor({ state: 'detached' })
