@@ -55,6 +55,8 @@ test('creates an agent with two capabilities, shows its problems, tests and expo
     { ref: 'current_time', config: { timezone: 'Europe/Kyiv' } },
   ])
 
+  // The form of the new agent, which has a playground too, is replaced by that of the stored one.
+  await page.getByRole('heading', { name: 'Forecaster' }).waitFor()
   await page.getByLabel('First message').fill('What is the weather in Rome?')
   await page.keyboard.press('Enter')
   const playground = page.getByRole('region', { name: 'Playground' })
@@ -167,6 +169,8 @@ test('keeps changes made while an agent is created or saved', async (t) => {
   const stored = async () => (await server.call('GET', `/v1${pathname}`)).body
   assert.equal((await stored()).description, 'By day.')
 
+  // The form of the new agent is replaced by that of the stored one, without later changes.
+  await page.getByRole('heading', { name: 'Watchman' }).waitFor()
   const letGoAgain = await holdWrites(page)
   await field(page, 'Description').fill('By night.')
   await save.click()

@@ -35,6 +35,8 @@ test('uploads images that do not fit into the message, and shows them and their 
   await shown.waitFor()
   const widthOf = `document.querySelector('img[alt="large.png"]').naturalWidth`
   await eventually(async () => assert.equal(await page.evaluate(widthOf), 1))
+  // Its picture is also shown before the server has the message.
+  await log.locator('.outgoing').waitFor({ state: 'detached' })
   const sent = dataOf(await eventsOf(server, id), 'input.message').message.content
   assert.deepEqual(
     sent.map(({ type }) => type),

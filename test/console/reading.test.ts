@@ -67,7 +67,7 @@ test('follows a streaming reply to its end and cancels a turn', async (t) => {
   await say(page, scripted({ text: paragraphs('it'), tokens_per_second: 400 }))
   await isSeen(log.getByText('Paragraph 11 of it, in some words.', { exact: true }))
   await page.getByText('Idle', { exact: true }).waitFor()
-  await say(page, scripted({ text: paragraphs('no end'), tokens_per_second: 2 }))
+  await say(page, scripted({ text: paragraphs('no end'), tokens_per_second: 0.1 }))
   await page.getByText('Active', { exact: true }).waitFor()
   await page.getByLabel('Message', { exact: true }).fill('And then this')
   await page.getByRole('button', { name: 'Send after this turn' }).click()

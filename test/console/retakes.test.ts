@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
@@ -15,6 +15,9 @@ beforeAll(async (t) => {
   server = await startServer(t as never)
 })
 
+/** Waits for the end of the turn. A message of a running turn cannot be sent again. */
+const isIdle = (page: Page) => page.getByRole('button', { name: 'Send', exact: true }).waitFor()
+
 test('a message can be edited and sent again, in a session that continues from before it', async (t) => {
   const { id } = await createSession(server)
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
@@ -22,6 +25,7 @@ test('a message can be edited and sent again, in a session that continues from b
   await log.getByText('You said “First”').waitFor()
   await say(page, 'Secnod')
   await log.getByText('You said “Secnod”').waitFor()
+  await isIdle(page)
   await log.getByRole('button', { name: 'Edit and send again' }).last().click()
   const edited = log.getByLabel('Edited message')
   await edited.fill('   ')
@@ -52,6 +56,7 @@ test('a reply can be regenerated, and shows its time, agent, model and tokens', 
     (one: { id: string }) => one.id === agent_id,
   )
   await facts.getByText(agent.name, { exact: true }).waitFor()
+  await isIdle(page)
   await log.getByRole('button', { name: 'Regenerate' }).click()
   await page.waitForURL((url) => !url.pathname.endsWith(id))
   await log.getByText('You said “Again please”').waitFor()
