@@ -53,6 +53,10 @@ async function openExaminedProfile(t: TestContext) {
 
 const openExamined = async (t: TestContext) => openTab(await openExaminedProfile(t), server.url)
 
+/** Resolves after the page has reacted to another screen. A page expression. */
+const nextFrames =
+  'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))'
+
 /** Returns problems of a part of a page in light mode, in dark mode and on a phone. */
 async function findings(page: Page, part = 'body'): Promise<string[]> {
   const moves = await page.evaluate<string[]>(movesIn)
@@ -60,12 +64,15 @@ async function findings(page: Page, part = 'body'): Promise<string[]> {
   const tall = await page.evaluate<string[]>(tallRowsIn)
   const inLight = await examined(page, part, rules)
   await page.emulateMedia({ colorScheme: 'dark' })
+  await page.evaluate(nextFrames)
   const inDark = await examined(page, part, ['color-contrast'])
   await page.setViewportSize(phone)
+  await page.evaluate(nextFrames)
   const onPhone = await page.evaluate<string[]>(overflowsIn)
   const onTouch = await touched(page)
   await page.setViewportSize(wide)
   await page.emulateMedia({ colorScheme: 'light' })
+  await page.evaluate(nextFrames)
   return [
     ...moves,
     ...small,
@@ -81,7 +88,7 @@ async function findings(page: Page, part = 'body'): Promise<string[]> {
 async function touched(page: Page): Promise<string[]> {
   const devtools = await page.context().newCDPSession(page)
   await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: true })
-  assert.equal(await page.evaluate("matchMedia('(pointer: coarse)').matches"), true)
+  await page.waitForFunction("matchMedia('(pointer: coarse)').matches")
   const small = await page.evaluate<string[]>(smallTargetsIn)
   const cutOff = await page.evaluate<string[]>(overflowsIn)
   await devtools.send('Emulation.setTouchEmulationEnabled', { enabled: false })

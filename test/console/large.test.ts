@@ -107,7 +107,7 @@ test('opens a session of 5,000 tool calls at its end and can scroll to every cal
   }
   await page.getByRole('region', { name: 'Conversation', exact: true }).hover()
   await page.mouse.wheel(0, -10_000_000)
-  const first = toolOf(page, 'add').filter({ hasText: /0, 7/ }).first()
+  const first = toolOf(page, 'add').filter({ has: page.getByText('0, 7', { exact: true }) })
   await first.getByRole('button').first().click()
   await first.getByText('"b"').first().waitFor()
   await openPanel(page, 'Events')

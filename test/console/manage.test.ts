@@ -6,7 +6,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { addMcpServer, startMcp, startWithMcp, textTool } from '../../apps/server/test/mcp.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent } from '../../apps/server/test/session.ts'
-import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
+import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
 
 let browser: Browser
 
@@ -31,7 +31,8 @@ const startMill = (t: TestContext) =>
 
 test('adds, tests, fixes and syncs a provider, and sets its model as default', async (t) => {
   const vendor = await startMill(t)
-  const server = await startServer(t)
+  // The hourly synchronization could add the new model first.
+  const server = await startServer(t, { env: { MODEL_SYNC_INTERVAL_HOURS: '0' } })
   const { page, complaints } = await openTab(
     await openProfile(t, browser),
     `${server.url}/providers`,
@@ -225,7 +226,8 @@ test('keeps an edit of a schedule when another user pauses it', async (t) => {
   await server.call('PATCH', address, { cron_expression: '0 10 1 1 *' })
   await server.call('POST', `${address}/pause`)
   await page.getByRole('button', { name: 'Resume' }).waitFor()
-  assert.equal(await page.getByLabel('Cron expression').inputValue(), '0 10 1 1 *')
+  const cron = page.getByLabel('Cron expression')
+  await eventually(async () => assert.equal(await cron.inputValue(), '0 10 1 1 *'))
   assert.equal(await message.inputValue(), 'Good morning')
   await page.getByRole('button', { name: 'Save' }).click()
   await page.getByText('No runs yet').waitFor()

@@ -43,6 +43,7 @@ async function startUsed(t: TestContext) {
   return { server, support }
 }
 
+const costByDay = 'Cost by day: Cost $0.0675, Period before $0.0225'
 const table = (page: Page) => page.getByRole('table', { name: 'Usage' })
 const today = () => new Date().toISOString().slice(0, 10)
 
@@ -55,9 +56,7 @@ test('usage is compared with the period before, by each group, with axes and a l
   const { server } = await startUsed(t)
   const { page, complaints } = await openTab(await openProfile(t, browser), `${server.url}/usage`)
   await table(page).getByRole('row', { name: 'Total $0.0675 +200 % 3 30,000 3,000' }).waitFor()
-  await page
-    .getByRole('img', { name: 'Cost by day: Cost $0.0675, Period before $0.0225' })
-    .waitFor()
+  await page.getByRole('img', { name: costByDay }).waitFor()
   // The steps have no height.
   await page.locator('.chart-y').getByText('$0.0800').waitFor({ state: 'attached' })
   assert.equal(await page.locator('.chart-x span').count(), 5)
@@ -94,6 +93,8 @@ test('usage is compared with the period before, by each group, with axes and a l
 test('every number leads to its sessions in at most two clicks', async (t) => {
   const { server, support } = await startUsed(t)
   const { page, complaints } = await openTab(await openProfile(t, browser), `${server.url}/usage`)
+  // Loads after the table and moves it.
+  await page.getByRole('img', { name: costByDay }).waitFor()
   // A click on a number of the day, then on a number of the agent. The link covers its row.
   await table(page)
     .getByRole('row', { name: /^\w{3} \d/ })
