@@ -2,7 +2,17 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startModel } from '../../../test/cluster/model.ts'
-import { all, calls, isOfType, says, slow, startClient, until, words } from '../test/session.ts'
+import {
+  all,
+  calls,
+  endless,
+  isOfType,
+  says,
+  slow,
+  startClient,
+  until,
+  words,
+} from '../test/session.ts'
 import {
   addEvent,
   clientTool,
@@ -29,13 +39,13 @@ const fold = (events: Iterable<Event>, from = emptyTranscript) => {
 const storedOf = async ({ id }: SessionHandle) => (await client.outlast.events.list(id)).data
 
 /** Follows a busy session until it is idle, and returns stored and live events. */
-async function followed(session: SessionHandle, work: () => Promise<unknown>, query: object = {}) {
+async function followed(session: SessionHandle, work: (live: Event[]) => Promise<unknown>) {
   const live: Event[] = []
-  const following = until(session.events(query), (event) => {
+  const following = until(session.events(), (event) => {
     live.push(event)
     return event.type === 'session.idled'
   })
-  await work()
+  await work(live)
   await following
   return live
 }
@@ -55,8 +65,14 @@ const opens = clientTool({
   run: () => 'open',
 })
 
+/** Waits until a follower has received text of a message that streams. */
+async function untilText(live: readonly Event[]) {
+  const isText = ({ type }: Event) => type === 'output.message.delta'
+  while (!live.some(isText)) await new Promise(setImmediate)
+}
+
 /** A conversation with all features: tools, approvals, steering, a queue, cancel, a failure. */
-async function converse(session: SessionHandle) {
+async function converse(session: SessionHandle, live: readonly Event[]) {
   const write = { name: 'write_file', arguments: { path: '/a', content: 'a' } }
   const allow = { decision: 'approve' } as const
   const deny = { decision: 'deny', reason: 'no' } as const
@@ -72,12 +88,13 @@ async function converse(session: SessionHandle) {
     },
   )
   await session.send(says({ error: { message: 'no', status: 400 } })).catch(() => {})
-  const turn = session.send(slow)
+  const turn = session.send(endless)
   let text = ''
   await until(turn, (event) => {
     if (event.type === 'output.message.delta') text += event.data.delta
     return text.length > 20
   })
+  await untilText(live)
   const queued = session.send(says({ text: 'queued' }), { on_busy: 'queue' })
   await until(queued, isOfType('input.message'))
   await turn.cancel()
@@ -98,7 +115,7 @@ for (const accumulated of [false, true]) {
         live.push(event)
       }
     })()
-    await converse(session)
+    await converse(session, live)
     const stored = await storedOf(session)
     while (live.at(-1)?.id !== stored.at(-1)!.id) await new Promise(setImmediate)
     stop.abort()
@@ -166,6 +183,7 @@ test('lists the calls that a waiting turn needs', async () => {
   assert.ok(Date.parse(transcript.waitingFor[1]!.expiresAt!) > Date.now())
   assert.equal(transcript.status, 'active')
   await client.outlast.sessions.cancelTurn(session.id)
+  await until(session.events(), isOfType('session.idled'))
   const after = fold(await storedOf(session))
   assert.deepEqual(after.waitingFor, [])
   assert.deepEqual(shown(after).slice(2), [
@@ -180,11 +198,11 @@ test('shows one message after a further attempt, without the earlier text', asyn
   const session = client.outlast.session(await model.session(client.server))
   let transcript = emptyTranscript
   const texts: string[] = []
-  const live = followed(session, async () => {
+  const live = followed(session, async (received) => {
     session.send('Go on').catch(() => {})
     const first = await model.call(1)
     first.say('half of it')
-    await until(session.events(), isOfType('output.message.delta'))
+    await untilText(received)
     first.breakOff()
     const second = await model.call(2)
     second.say('all of it')
@@ -265,14 +283,10 @@ test('has all text of a message when events start inside it', async (t) => {
 
 test('keeps unchanged items as the same objects', async () => {
   const session = await client.start()
-  const live = await followed(
-    session,
-    async () => {
-      for (let n = 0; n < 3; n++) await session.send('hello')
-      await session.send(slow)
-    },
-    {},
-  )
+  const live = await followed(session, async () => {
+    for (let n = 0; n < 3; n++) await session.send('hello')
+    await session.send(slow)
+  })
   assert.ok(live.length > 0)
   const events = await all(client.outlast.events.list(session.id))
   let transcript = fold(events)

@@ -1,8 +1,25 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
-import { all, calls, isOfType, says, slow, startClient, until, words } from '../test/session.ts'
-import { type Event, OutlastError, type SessionHandle, TurnFailedError } from './index.ts'
+import { startModel } from '../../../test/cluster/model.ts'
+import {
+  all,
+  calls,
+  endless,
+  isOfType,
+  says,
+  slow,
+  startClient,
+  until,
+  words,
+} from '../test/session.ts'
+import {
+  clientTool,
+  type Event,
+  OutlastError,
+  type SessionHandle,
+  TurnFailedError,
+} from './index.ts'
 
 let client: Awaited<ReturnType<typeof startClient>>
 
@@ -10,13 +27,24 @@ beforeAll(async (t) => {
   client = await startClient(t as TestContext)
 })
 
-/** A session whose turn has begun to stream many words. */
+/** A session whose turn streams many words, or has done so on a slow machine. */
 async function busy() {
   const session = await client.start()
   const first = session.send(slow)
+  await until(first, isOfType('output.message.started'))
+  return { session, first }
+}
+
+/** A session whose turn has begun to stream a reply that it does not end by itself. */
+async function busyForLong() {
+  const session = await client.start()
+  const first = session.send(endless)
   await until(first, isOfType('output.message.delta'))
   return { session, first }
 }
+
+/** Whether a text is the beginning of the endless reply. */
+const isBegun = (text: string) => text.length > 0 && `${words} `.repeat(10).startsWith(text)
 
 /** The log until the session is idle. */
 async function storedOf({ id }: SessionHandle): Promise<Event[]> {
@@ -69,10 +97,20 @@ test('sends once and loses no event, awaited and iterated in any order', async (
 })
 
 test('steer: the running turn answers a message that arrives in time', async () => {
-  const session = await client.start()
-  const step = { text: words, tokens_per_second: 50, ...calls('nobody_has_it') }
-  const first = session.send(says(step, { text: 'no' }))
-  await until(first, isOfType('output.message.delta'))
+  // The turn calls the model again once it has the message.
+  const work = clientTool({
+    name: 'work',
+    description: 'Works.',
+    parameters: { type: 'object' },
+    async run(): Promise<string> {
+      await until(session.events(), isOfType('input.message', 2))
+      return 'done'
+    },
+  })
+  const session: SessionHandle = await client.start({ tools: [work.definition] })
+  const step = { text: words, tokens_per_second: 50, ...calls('work') }
+  const first = session.send(says(step, { text: 'no' }), { tools: [work] })
+  await until(first, isOfType('output.message.started'))
   const [one, two] = await Promise.all([first, session.send(says({ text: 'steered' }))])
   assert.deepEqual([one.text, two.text], ['steered', 'steered'])
   assert.equal(one.turnId, two.turnId)
@@ -85,16 +123,22 @@ test('steer: the next turn answers a message that arrives late', async () => {
   assert.deepEqual([one.turnId, two.turnId], [await turnOf(session, 1), await turnOf(session, 2)])
 })
 
-test('steer: one turn answers several late messages', async () => {
-  const { session } = await busy()
-  const late = [
-    session.send('llmsim one'),
-    session.send('llmsim two'),
-    session.send(says({ text: 'all' })),
-  ]
+test('steer: one turn answers several late messages', async (t) => {
+  const model = await startModel(t)
+  const session = client.outlast.session(await model.session(client.server))
+  const first = session.send('Go on').then((answer) => answer)
+  const call = await model.call()
+  const late = ['one', 'two', 'three'].map((text) => session.send(text).then((answer) => answer))
+  await until(session.events(), isOfType('input.message', 4))
+  call.say('first')
+  call.end()
+  const next = await model.call(2)
+  next.say('all')
+  next.end()
   const answers = await Promise.all(late)
+  assert.equal((await first).text, 'first')
   assert.deepEqual(new Set(answers.map(({ turnId }) => turnId)).size, 1)
-  assert.equal(new Set(answers.map(({ text }) => text)).size, 1)
+  assert.deepEqual(new Set(answers.map(({ text }) => text)), new Set(['all']))
   assert.equal(answers[0]!.turnId, await turnOf(session, 2))
 })
 
@@ -111,39 +155,40 @@ test('queue: each message has its own turn, and its iteration yields only that t
 })
 
 test('interrupt: cancels the running turn, keeps its text, and the next turn answers', async () => {
-  const { session, first } = await busy()
+  const { session, first } = await busyForLong()
   const [one, two] = await Promise.all([
     first,
     session.send(says({ text: 'now' }), { on_busy: 'interrupt' }),
   ])
   assert.equal(one.outcome, 'cancelled')
-  assert.ok(one.text.length > 0 && words.startsWith(one.text))
+  assert.ok(isBegun(one.text), one.text)
   assert.deepEqual([two.text, two.outcome], ['now', 'completed'])
 })
 
 test('reject: refuses a message in a busy session with session_busy', async () => {
-  const { session, first } = await busy()
+  const { session, first } = await busyForLong()
   const refused = session.send('no', { on_busy: 'reject' })
   await assert.rejects(async () => await refused, { code: 'session_busy', status: 409 })
   await assert.rejects(all(refused), { code: 'session_busy' })
+  await first.cancel()
   await first
 })
 
 test('cancel: keeps streamed text, and cancels a message that the turn had not read', async () => {
-  const { session, first } = await busy()
+  const { session, first } = await busyForLong()
   const unseen = session.send('too late')
   const events = session.events({ types: ['input.message'] })
   await until(events, isOfType('input.message', 2))
   assert.equal((await first.cancel()).status, 'cancelled')
   const [one, two] = await Promise.all([first, unseen])
   assert.deepEqual([one.outcome, two.outcome], ['cancelled', 'cancelled'])
-  assert.ok(one.text.length > 0 && words.startsWith(one.text))
+  assert.ok(isBegun(one.text), one.text)
   assert.deepEqual([two.text, two.message, two.turnId], ['', undefined, one.turnId])
   assert.equal((await first.cancel()).status, 'no_op')
 })
 
 test('cancel: answers a message that arrives afterwards', async () => {
-  const { session, first } = await busy()
+  const { session, first } = await busyForLong()
   await first.cancel()
   assert.equal((await session.send(says({ text: 'go on' }))).text, 'go on')
 })
@@ -173,7 +218,7 @@ test('stops following with the reason of the signal, and the turn continues', as
   const turn = session.send(slow, { signal: stopping.signal })
   const reason = new Error('enough')
   const reading = async () => {
-    for await (const { type } of turn) if (type === 'output.message.delta') stopping.abort(reason)
+    for await (const { type } of turn) if (type === 'output.message.started') stopping.abort(reason)
   }
   await assert.rejects(reading(), reason)
   await assert.rejects(async () => await turn, reason)

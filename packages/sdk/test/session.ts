@@ -12,6 +12,8 @@ import {
 export const words = Array.from({ length: 120 }, (_, n) => `word${n}`).join(' ')
 /** A reply that streams for more than two seconds. */
 export const slow = scripted({ text: words, tokens_per_second: 50 })
+/** A reply that streams for two minutes: for turns that a test cancels. */
+export const endless = scripted({ text: `${words} `.repeat(10), tokens_per_second: 10 })
 export const says = (...steps: ScriptStep[]) => scripted(...steps)
 export const calls = (name: string, input: object = {}, id?: string) => ({
   tool_calls: [{ name, arguments: input, ...(id && { id }) }],
