@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
@@ -159,10 +160,28 @@ test('distinguishes interrupted, endless and missing responses', async (t) => {
 test('rejects an interrupted export', async (t) => {
   const body = '{"id":1}\n'
   const headers = { 'content-type': 'application/x-ndjson', 'content-length': '1000' }
-  const { url } = await startProxy(t, server.url, () => ({ status: 200, headers, body }))
-  const chunks = createOutlast({ url, timeoutMs: 2_000 }).audit.export()
-  assert.equal(new TextDecoder().decode((await chunks.next()).value as Uint8Array), body)
-  assert.match((await errorOf(chunks.next())).code, /timeout|connection_failed/)
+  const begun = Promise.withResolvers<ServerResponse>()
+  const broken = createServer((_request, response) => {
+    response.writeHead(200, headers).write(body)
+    begun.resolve(response)
+  })
+  broken.listen(0, '127.0.0.1')
+  await once(broken, 'listening')
+  t.after(() => {
+    broken.closeAllConnections()
+    broken.close()
+  })
+  const url = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`
+  const cut = createOutlast({ url }).audit.export()
+  assert.equal(new TextDecoder().decode((await cut.next()).value as Uint8Array), body)
+  const response = await begun.promise
+  response.destroy()
+  assert.equal((await errorOf(cut.next())).code, 'connection_failed')
+  const silent = createOutlast({ url, timeoutMs: 1_000 }).audit.export()
+  const read = async () => {
+    for await (const _ of silent);
+  }
+  assert.equal((await errorOf(read())).code, 'timeout')
 })
 
 test('throws a TypeError for an invalid request and sends nothing', async (t) => {
