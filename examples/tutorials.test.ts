@@ -6,20 +6,19 @@ import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createTestDatabase } from '../apps/server/test/database.ts'
-import { type ServerProcess, startProcess } from '../test/process.ts'
+import { lastingPort, type ServerProcess, startProcess } from '../test/process.ts'
 import { playPage, type Stage } from '../test/tutorial.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** A server on a database of its own; `npm` commands run without npm, on this Node. */
 async function openStage(t: TestContext): Promise<Stage> {
-  const DATABASE_URL = await createTestDatabase(t)
+  const place = { DATABASE_URL: await createTestDatabase(t), PORT: await lastingPort() }
   let server: ServerProcess | undefined
   t.after(() => server?.crash())
   return {
     async start(env) {
-      const PORT = server ? new URL(server.url).port : '0'
-      server = await startProcess({ DATABASE_URL, PORT, ...env })
+      server = await startProcess({ ...place, ...env })
     },
     kill: async () => server?.crash(),
     async run(command, input) {

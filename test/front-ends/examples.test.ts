@@ -9,8 +9,8 @@ import { createServer } from 'vite'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { buildSdk } from '../../scripts/build-sdk.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
-import { temporaryFolder } from '../process.ts'
-import { agentOf, endless, freePort, startProduct, untilGrowing } from './guarded.ts'
+import { lastingPort, temporaryFolder } from '../process.ts'
+import { agentOf, endless, startProduct, untilGrowing } from './guarded.ts'
 
 const examples = path.join(import.meta.dirname, '../../examples/front-ends')
 let browser: Browser
@@ -33,7 +33,7 @@ async function reloadDuringAnswer(page: Page) {
 }
 
 test('a page without a bundler continues an answer after a reload', async (t) => {
-  const port = await freePort()
+  const port = await lastingPort()
   const origin = `http://127.0.0.1:${port}`
   const product = await startProduct(t, origin)
   const agent = await agentOf(product, endless)
@@ -41,7 +41,7 @@ test('a page without a bundler continues an answer after a reload', async (t) =>
   await mkdir(path.join(folder, 'node_modules/@outlast'), { recursive: true })
   await buildSdk(path.join(folder, 'node_modules/@outlast/sdk'))
   await cp(path.join(examples, 'script-tag'), folder, { recursive: true })
-  const env = { ...process.env, ...product.env(agent), PORT: String(port) }
+  const env = { ...process.env, ...product.env(agent), PORT: port }
   const site = spawn(process.execPath, ['server.ts'], { cwd: folder, env, stdio: 'inherit' })
   t.after(() => site.kill('SIGKILL'))
   await eventually(async () =>
@@ -54,7 +54,7 @@ test('a page without a bundler continues an answer after a reload', async (t) =>
 })
 
 test('a page with Vite and React continues an answer, and asks for approvals', async (t) => {
-  const port = await freePort()
+  const port = await lastingPort()
   const origin = `http://127.0.0.1:${port}`
   const product = await startProduct(t, origin)
   const agent = await agentOf(
@@ -62,7 +62,7 @@ test('a page with Vite and React continues an answer, and asks for approvals', a
     { tool_calls: [{ name: 'multiply', arguments: { a: 2, b: 3 } }] },
     endless,
   )
-  await startVite(t, { port, env: product.env(agent) })
+  await startVite(t, { port: Number(port), env: product.env(agent) })
   const { page, complaints } = await openTab(await openProfile(t, browser), origin)
   await send(page, 'Count.')
   await page.getByText('Approve multiply?').waitFor()

@@ -1,7 +1,5 @@
 /** A product for tests: a server with authentication, an agent, and users who are signed in. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { Agent } from '@outlast/contract'
 import { createOutlast } from '@outlast/sdk'
@@ -31,16 +29,6 @@ export async function startProduct(t: Pick<TestContext, 'after'>, origin = '') {
     OUTLAST_AGENT_ID: id,
   })
   return { url, call, env, outlast: createOutlast({ url, apiKey: key }) }
-}
-
-/** Finds a port that no program uses. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 
 /** Creates an agent that answers with a script: messages of tokens cannot contain one. */

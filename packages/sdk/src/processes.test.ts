@@ -7,9 +7,10 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
-import { startProcess } from '../../../test/process.ts'
+import { startModel } from '../../../test/cluster/model.ts'
+import { lastingPort, startProcess } from '../../../test/process.ts'
 import { startProxy } from '../test/proxy.ts'
-import { says, slow, startClient, starter, words } from '../test/session.ts'
+import { slow, startClient, words } from '../test/session.ts'
 import { addEvent, createOutlast, type Event, emptyTranscript, itemsOf } from './index.ts'
 
 let client: Awaited<ReturnType<typeof startClient>>
@@ -28,7 +29,8 @@ function run(t: TestContext, file: string, ...args: string[]) {
   return { child, lines: createInterface({ input: child.stdout }), exited: exitOf(child) }
 }
 
-const exitOf = async (child: ChildProcess) => (await once(child, 'exit'))[0] as number | null
+/** The exit code, once all output has been read. */
+const exitOf = async (child: ChildProcess) => (await once(child, 'close'))[0] as number | null
 
 async function portOf(t: TestContext) {
   const listener = createServer(() => {})
@@ -80,11 +82,15 @@ test('reads every event once after a stopped client continues', async (t) => {
 })
 
 test('answers a turn across a restart of the server, with one message in the transcript', async (t) => {
-  const DATABASE_URL = await createTestDatabase(t)
-  const first = await startProcess({ DATABASE_URL })
-  const { port } = new URL(first.url)
+  const env = {
+    DATABASE_URL: await createTestDatabase(t),
+    PRIVATE_HOSTS_ALLOWED: '127.0.0.1',
+    PORT: await lastingPort(),
+  }
+  const model = await startModel(t)
+  const first = await startProcess(env)
   const outlast = createOutlast({ url: first.url })
-  const session = await starter(outlast)()
+  const session = outlast.session(await model.session(first))
   const errors: unknown[] = []
   let transcript = emptyTranscript
   const following = (async () => {
@@ -94,12 +100,17 @@ test('answers a turn across a restart of the server, with one message in the tra
       if (event.type === 'session.idled') break
     }
   })()
-  const turn = session.send(says({ text: words, tokens_per_second: 100 }))
+  const turn = session.send('Go on')
+  const call = await model.call()
+  call.say('word0 ')
   for await (const { type } of turn) if (type === 'output.message.delta') break
   const awaited = turn.then((answer) => answer)
   await first.crash()
-  const second = await startProcess({ DATABASE_URL, PORT: port })
+  const second = await startProcess(env)
   t.after(() => second.stop('SIGKILL'))
+  const again = await model.call(2)
+  again.say(words)
+  again.end()
   assert.equal((await awaited).text, words)
   await following
   assert.ok(errors.length > 0)

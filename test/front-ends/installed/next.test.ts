@@ -7,7 +7,8 @@ import type { Browser, Page } from 'playwright-core'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import type { ScriptStep } from '../../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../../browser/browser.ts'
-import { agentOf, endless, freePort, startProduct, untilGrowing } from '../guarded.ts'
+import { lastingPort } from '../../process.ts'
+import { agentOf, endless, startProduct, untilGrowing } from '../guarded.ts'
 
 const folder = process.env.OUTLAST_FRONT_ENDS ?? ''
 let browser: Browser
@@ -18,7 +19,7 @@ beforeAll(async (t) => {
 
 /** Opens the page of an example, and starts a product whose agent gives this answer. */
 async function startExample(t: TestContext, name: string, answer: ScriptStep) {
-  const port = await freePort()
+  const port = await lastingPort()
   const origin = `http://localhost:${port}`
   const product = await startProduct(t, origin)
   const agent = await agentOf(product, answer)
