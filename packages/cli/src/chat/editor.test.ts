@@ -13,6 +13,7 @@ import {
   scripted,
 } from '../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
+import { startModel } from '../../../../test/cluster/model.ts'
 import { temporaryFolder } from '../../../../test/process.ts'
 import { onPty } from '../../test/pty.ts'
 import { atTerminal } from '../../test/terminal.ts'
@@ -20,9 +21,10 @@ import { atTerminal } from '../../test/terminal.ts'
 let server: Awaited<ReturnType<typeof startServer>>
 let agentId: string
 
+const consent = { ref: 'session_file_system', config: { requires_approval: ['write_file'] } }
+
 beforeAll(async (t) => {
   server = await startServer(t as TestContext)
-  const consent = { ref: 'session_file_system', config: { requires_approval: ['write_file'] } }
   agentId = (await createAgent(server, { capabilities: [consent] })).id
 })
 
@@ -175,15 +177,6 @@ test('approves nothing for an empty line or Ctrl-C', async (t) => {
   assert.equal(await cancelled.decided(), 0)
 })
 
-/** A session whose call will wait for approval at the end of the reply. */
-async function slowlyAsking(seconds = 2) {
-  const { id } = await createSession(server, { agent_id: agentId })
-  const text = 'word '.repeat(20 * seconds)
-  const script = scripted({ text, tokens_per_second: 20, tool_calls: [call] }, { text: 'Written.' })
-  await post(server, id, script)
-  return id
-}
-
 const decisionsOf = (id: string) => eventsOf(server, id, '?types=tool.approval_resolved')
 
 test('approves nothing for text without Enter when the terminal closes', async (t) => {
@@ -199,11 +192,17 @@ test('approves nothing for text without Enter when the terminal closes', async (
 })
 
 test('sends a line that was begun before the question as a message', async (t) => {
-  const id = await slowlyAsking()
+  const model = await startModel(t)
+  const { id } = await model.session(server, { capabilities: [consent] })
+  await post(server, id, 'Write it.')
+  const reply = await model.call()
+  reply.say('word word')
   const { type, sees } = atTerminal(t, ['chat', '-s', id, '--url', server.url])
   await sees(/^word/m)
   type('yes')
   await sees(/^› yes$/m)
+  reply.input(0, JSON.stringify(args), { id: 'call_1', name: 'write_file' })
+  reply.end()
   await untilAsked(id)
   type('\r')
   await sees(question)

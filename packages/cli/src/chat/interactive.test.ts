@@ -31,7 +31,8 @@ const write = (path: string, content: string) => ({
   name: 'write_file',
   arguments: { path, content },
 })
-const slow = scripted({ text: `${'word '.repeat(400)}end`, tokens_per_second: 50 })
+/** A reply that a test cancels. */
+const slow = scripted({ text: `${'word '.repeat(400)}end`, tokens_per_second: 4 })
 
 async function idle(sessionId: string, count = 1) {
   await eventually(async () => {

@@ -34,7 +34,8 @@ const writing = scripted(
   },
   { text: 'It is **done**.' },
 )
-const slow = scripted({ text: `${'word '.repeat(200)}end`, tokens_per_second: 20 })
+/** A reply that does not end during a test. */
+const slow = scripted({ text: `${'word '.repeat(200)}end`, tokens_per_second: 2 })
 
 test('prints the answer to stdout, and tool calls and the next command to stderr', async () => {
   const { code, stdout, stderr } = await chat('--agent', 'assistant', 'What is 2 + 3?')
