@@ -20,19 +20,26 @@ beforeAll(async (t) => {
   server = await startServer(t as TestContext, { env: { SSE_HEARTBEAT_MS: '200' } })
 })
 
-/** Stream finding and exit code of the doctor for an address. */
-async function streamOf(url: string, ...more: string[]) {
-  const { code, stdout, stderr } = await runHere(['doctor', '--json', '--url', url, ...more])
-  assert.equal(stderr, '')
-  const { findings } = JSON.parse(stdout) as { findings: Record<string, string>[] }
-  const { verdict, sentence, advice } = findings.find(({ check }) => check === 'stream')!
-  return { code, verdict, sentence: sentence!, advice }
+/** Tries, because a pause of a loaded machine looks like a worse connection. */
+const triesMax = 5
+
+/** Stream finding and exit code of the doctor for an address, with this sentence if possible. */
+async function streamOf(expected: RegExp, url: string, ...more: string[]) {
+  for (let tries = 1; ; tries += 1) {
+    const { code, stdout, stderr } = await runHere(['doctor', '--json', '--url', url, ...more])
+    assert.equal(stderr, '')
+    const { findings } = JSON.parse(stdout) as { findings: Record<string, string>[] }
+    const { verdict, sentence, advice } = findings.find(({ check }) => check === 'stream')!
+    if (tries < triesMax && !expected.test(sentence!)) continue
+    assert.match(sentence!, expected)
+    return { code, verdict, advice }
+  }
 }
 
 test('accepts a healthy stream, and deletes the temporary session', async () => {
   const before = (await server.call('GET', '/v1/sessions')).body.total
-  const { verdict, sentence } = await streamOf(server.url)
-  assert.equal(verdict, 'ok', sentence)
+  const { verdict } = await streamOf(/sends heartbeats/, server.url)
+  assert.equal(verdict, 'ok')
   assert.equal((await server.call('GET', '/v1/sessions')).body.total, before)
 })
 
@@ -40,18 +47,18 @@ describe('proxies', { concurrency: true }, () => {
   test('follows the stream of a named session for the given time', async () => {
     const agent = (await server.call('GET', '/v1/agents')).body.data[0].id
     const { id } = (await server.call('POST', '/v1/sessions', { agent_id: agent })).body
-    const { verdict, sentence } = await streamOf(server.url, '--session', id, '--streams-for', '1')
-    assert.equal(verdict, 'ok')
-    assert.match(sentence, /was alive after 1\.0 s/)
-    const unknown = await streamOf(server.url, '--session', `session_${'0'.repeat(32)}`)
-    assert.deepEqual([unknown.code, unknown.sentence], [1, 'Session not found.'])
+    const alive = /was alive after 1\.0 s/
+    const found = await streamOf(alive, server.url, '--session', id, '--streams-for', '1')
+    assert.equal(found.verdict, 'ok')
+    const missing = ['--session', `session_${'0'.repeat(32)}`]
+    const unknown = await streamOf(/^Session not found\.$/, server.url, ...missing)
+    assert.equal(unknown.code, 1)
   })
 
   test('accepts a stream that the server closes as planned', async (t) => {
     const other = await startServer(t, { env: { SSE_HEARTBEAT_MS: '200', SSE_CYCLE_MS: '300' } })
-    const { verdict, sentence } = await streamOf(other.url, '--streams-for', '5')
+    const { verdict } = await streamOf(/as planned/, other.url, '--streams-for', '5')
     assert.equal(verdict, 'ok')
-    assert.match(sentence, /as planned/)
   })
 
   for (const [behavior, fault, sentence, advice] of [
@@ -62,27 +69,24 @@ describe('proxies', { concurrency: true }, () => {
   ] as const) {
     test(`detects a proxy that ${behavior}`, async (t) => {
       const url = await startProxy(t, server.url, fault)
-      const found = await streamOf(url, '--streams-for', '3')
+      const found = await streamOf(sentence, url, '--streams-for', '3')
       assert.deepEqual([found.code, found.verdict], [1, 'wrong'])
-      assert.match(found.sentence, sentence)
       assert.match(found.advice!, advice)
     })
   }
 
   test('warns about a proxy that forwards a stream in large chunks', async (t) => {
     const url = await startProxy(t, server.url, inLumps(1_500))
-    const { verdict, sentence } = await streamOf(url)
+    const { verdict } = await streamOf(/late, in large chunks/, url)
     assert.equal(verdict, 'warning')
-    assert.match(sentence, /late, in large chunks/)
   })
 
   test('detects a proxy that answers streams with its own page', async (t) => {
     const url = await startProxy(t, server.url, (_answer, outgoing) => {
       outgoing.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad gateway</h1>')
     })
-    const { code, verdict, sentence } = await streamOf(url)
+    const { code, verdict } = await streamOf(/returned 502/, url)
     assert.deepEqual([code, verdict], [1, 'wrong'])
-    assert.match(sentence, /returned 502/)
   })
 
   test('accepts a redirect within the same origin', async (t) => {
