@@ -147,6 +147,14 @@ export async function addMcpServer({ call }: Server, url: string, fields: object
   return { ...server, ref: refOf(server.id), path: `/v1/mcp-servers/${server.id}` }
 }
 
+/** Adds an MCP server and lists its tools: a turn waits 5 s at most for the first list. */
+export async function addListedServer(server: Server, url: string, fields: object = {}) {
+  const added = await addMcpServer(server, url, fields)
+  const { body } = await server.call('POST', `${added.path}/test`)
+  assert.equal(body.ok, true, JSON.stringify(body))
+  return added
+}
+
 export const refOf = (id: string) =>
   `mcp:${id.slice('mcp_'.length).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')}`
 

@@ -6,7 +6,7 @@ import { expectStatus } from '../../test/access.ts'
 import { createTestDatabase, queryRows } from '../../test/database.ts'
 import { beforeAll } from '../../test/hooks.ts'
 import {
-  addMcpServer,
+  addListedServer,
   type Exchange,
   refOf,
   startMcp,
@@ -273,7 +273,7 @@ async function mcpWith(
   })
   servers += 1
   const name = `s${servers}`
-  const added = await addMcpServer(server, mcp.url, { name })
+  const added = await addListedServer(server, mcp.url, { name })
   const { origin } = new URL(mcp.url)
   const config = {
     secret_headers: [{ origin, header: 'x-token', secret_ref: 'session:token' }],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../test/hooks.ts'
 import {
-  addMcpServer,
+  addListedServer,
   type Exchange,
   sessionWithMcp,
   startMcp,
@@ -25,7 +25,7 @@ beforeAll(async (t) => {
 async function add(t: TestContext, handlers: Handlers, fields: object = {}, node = server) {
   const mcp = await startMcp(t, handlers)
   count += 1
-  const added = await addMcpServer(node, mcp.url, { name: `r${count}`, ...fields })
+  const added = await addListedServer(node, mcp.url, { name: `r${count}`, ...fields })
   return { mcp, added, say: `mcp_r${count}__say` }
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../test/hooks.ts'
 import {
+  addListedServer,
   addMcpServer,
   type Exchange,
   sessionWithMcp,
@@ -27,7 +28,7 @@ beforeAll(async (t) => {
 async function open(t: TestContext, handlers: Parameters<typeof startMcp>[1] = {}, at = server) {
   const mcp = await startMcp(t, handlers)
   count += 1
-  const added = await addMcpServer(at, mcp.url, { name: `s${count}` })
+  const added = await addListedServer(at, mcp.url, { name: `s${count}` })
   const session = await sessionWithMcp(at, added.ref)
   return { mcp, added, session, say: `mcp_s${count}__say` }
 }
@@ -100,7 +101,7 @@ test('stops after one retry when a server drops every session', async (t) => {
 
 test('the next call works after a restart of the reference server', async (t) => {
   const everything = await startEverything(t)
-  const added = await addMcpServer(server, everything.url, { name: 'again' })
+  const added = await addListedServer(server, everything.url, { name: 'again' })
   const session = await sessionWithMcp(server, added.ref)
   const echo: [string, object] = ['mcp_again__echo', { message: 'x' }]
   assert.deepEqual(await useTools(t, server, session.id, echo), [{ result: 'Echo: x' }])
