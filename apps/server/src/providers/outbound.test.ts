@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer as createNetServer } from 'node:net'
 import os from 'node:os'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   createKey,
   expectStatus,
@@ -151,27 +152,34 @@ test('connects to the checked address without a second lookup', async (t) => {
   const inside = await startPlace(t, '127.0.0.1', {}, 200)
   const { fetch, lookups } = await withNames(t, ['93.184.216.34'], ['127.0.0.1'])
   const { port } = new URL(inside.url)
-  const signal = AbortSignal.timeout(500)
-  await assert.rejects(fetch(`http://rebinding.example:${port}/`, { signal }))
+  const leaving = new AbortController()
+  const { signal } = leaving
+  const refused = assert.rejects(fetch(`http://rebinding.example:${port}/`, { signal }))
+  while (lookups() === 0) await sleep(10)
+  // Time for a connection, and for a second lookup before it.
+  setTimeout(() => leaving.abort(), 500)
+  await refused
   assert.equal(lookups(), 1)
   assert.equal(inside.asked(), 0)
 })
 
 test('names whose server does not answer delay no other name, and are asked for once', async (t) => {
   const questions: string[] = []
+  const outcomes: string[] = []
+  let endedBefore: number | undefined
   const server = await startNameServer(t, (name) => {
     questions.push(name)
+    if (name === 'private.example') endedBefore ??= outcomes.length
     return name.endsWith('.silent.example') ? undefined : ['127.0.0.1']
   })
   const fetch = createOutbound([], [], [server]).reach(caller)
   const names = Array.from({ length: 100 }, (_, at) => `http://n${at}.silent.example/`)
-  const outcomes: string[] = []
   const silent = [...names, ...names].map((url) =>
     fetch(url).catch(({ cause }) => outcomes.push(cause.code)),
   )
   // With the system's lookup this name would wait for all others.
   await assert.rejects(fetch('http://private.example/'))
-  assert.deepEqual(outcomes, [])
+  assert.equal(endedBefore, 0)
   await Promise.all(silent)
   assert.deepEqual([...new Set(outcomes)], ['EAI_AGAIN'])
   const ofFirst = questions.filter((name) => name === 'n0.silent.example')

@@ -85,6 +85,14 @@ const fetchAll = (t: TestContext, config: object, ...inputs: Input[]) =>
     ...inputs.map((input) => ({ ...input, url: site.url + input.url })),
   )
 
+/** Fetches a page again if a pause of this machine was longer than the wait for a response. */
+async function fetchSoon(t: TestContext, timeout_ms: number, input: Input) {
+  for (;;) {
+    const [fetched] = await fetchAll(t, { timeout_ms }, input)
+    if (!fetched!.error?.startsWith('There was no response within')) return fetched!
+  }
+}
+
 test('bytes_max limits the bytes read of a page', async (t) => {
   const [cut] = await fetchAll(t, { bytes_max: 4096 }, { url: '/ten' })
   assert.equal(cut!.result.content, 'x'.repeat(4096))
@@ -132,20 +140,20 @@ test('returns the received part of a page that breaks off', async (t) => {
 
 test('timeout_ms ends a call and returns the received part', async (t) => {
   const inputs = [{ url: '/silent' }, { url: '/headers' }]
-  const [[silent, headers], [drip]] = await Promise.all([
+  const [[silent, headers], drip] = await Promise.all([
     fetchAll(t, { timeout_ms: 2000 }, ...inputs),
-    fetchAll(t, { timeout_ms: 6000 }, { url: '/drip' }),
+    fetchSoon(t, 6000, { url: '/drip' }),
   ])
   assert.equal(silent!.error, 'There was no response within 1000 ms.')
   assert.equal(headers!.error, 'There was no response within 1000 ms.')
-  assert.match(drip!.result.content, /^d+$/)
-  assert.equal(drip!.result.truncated, true)
-  assert.match(drip!.result.notice, /did not end in time/)
+  assert.match(drip.result.content, /^d+$/)
+  assert.equal(drip.result.truncated, true)
+  assert.match(drip.result.notice, /did not end in time/)
 })
 
 test('abandons a page that takes too long to convert, and converts the next one', async (t) => {
-  const [slow] = await fetchAll(t, { timeout_ms: 4000 }, { url: '/slow', as_markdown: true })
-  assert.equal(slow!.error, 'The page takes too long to convert. Request it raw or as text.')
+  const slow = await fetchSoon(t, 4000, { url: '/slow', as_markdown: true })
+  assert.equal(slow.error, 'The page takes too long to convert. Request it raw or as text.')
   const config = { timeout_ms: 60_000 }
   const [html] = await fetchAll(t, config, { url: '/html', as_markdown: true })
   assert.equal(html!.result.content, '# Hi\n\nthere')
