@@ -6,6 +6,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, scripted } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
+import { startModel } from '../cluster/model.ts'
 import { type Cuts, startCuttingProxy } from './cutting-proxy.ts'
 import { loggedMessages, shown } from './tanstack.ts'
 
@@ -199,11 +200,15 @@ test('a chat that is cut again and again while it streams has the messages of th
   }
 })
 
-test('a page that is loaded again in the middle of a run joins it', async () => {
-  const slow = scripted({ text: 'It takes a while to write. '.repeat(10), tokens_per_second: 60 })
-  const connection = fetchServerSentEvents(addressOf(server.url))
+test('a page that is loaded again in the middle of a run joins it', async (t) => {
+  const model = await startModel(t)
+  const { agent_id } = await model.session(server)
+  const address = `${server.url}/v1/ag-ui/agents/${agent_id}`
+  const connection = fetchServerSentEvents(address)
   const client = new ChatClient({ threadId: 'reloaded', connection })
-  const sent = client.sendMessage(slow)
+  const sent = client.sendMessage('Write.')
+  const call = await model.call()
+  call.say('It takes a while ')
   await eventually(async () => client.getMessages().some(({ role }) => role === 'assistant'))
   client.stop()
   await sent
@@ -213,8 +218,14 @@ test('a page that is loaded again in the middle of a run joins it', async () => 
     ['user'],
   )
   const chunks: { type: string; delta?: string }[] = []
-  for await (const chunk of connection.joinRun(activeRun!.runId)) chunks.push(chunk as never)
+  for await (const chunk of connection.joinRun(activeRun!.runId)) {
+    chunks.push(chunk as never)
+    if (chunks.length > 1) continue
+    call.say('to write.')
+    call.end()
+  }
   const text = chunks.map(({ type, delta }) => (type === 'TEXT_MESSAGE_CONTENT' ? delta : ''))
-  assert.deepEqual((await logged('reloaded')).at(-1), ['assistant', ['text', text.join('')]])
+  const log = await loggedMessages(address, 'reloaded')
+  assert.deepEqual(log.at(-1), ['assistant', ['text', text.join('')]])
   assert.equal(chunks.at(-1)!.type, 'RUN_FINISHED')
 })

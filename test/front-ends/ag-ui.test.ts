@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, eventsOf, scripted } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { startModel } from '../cluster/model.ts'
 import {
   agUiClient,
   loggedMessages,
@@ -10,6 +12,7 @@ import {
   protocols,
   sessionOf,
   shownMessages,
+  type WireEvent,
 } from './ag-ui-agent.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -241,7 +244,7 @@ for (const protocol of Object.keys(protocols) as Protocol[]) {
   test(`${protocol}: a turn that is stopped ends the run with its text so far`, async () => {
     const opened = open(protocol)
     const { client, threadId } = opened
-    const slow = { text: 'It takes a while to write. '.repeat(50), tokens_per_second: 40 }
+    const slow = { text: 'It takes a while to write. '.repeat(50), tokens_per_second: 3 }
     client.messages.push(user(scripted(slow)))
     const stopping = client.subscribe({
       onTextMessageContentEvent: async () => {
@@ -258,32 +261,50 @@ for (const protocol of Object.keys(protocols) as Protocol[]) {
     assert.deepEqual(outcome, isCurrent ? { type: 'cancelled' } : undefined)
   })
 
-  test(`${protocol}: text of an attempt that broke off is taken back`, async () => {
-    const opened = open(protocol)
+  test(`${protocol}: text of an attempt that broke off is taken back`, async (t) => {
+    const model = await startModel(t)
+    const { agent_id } = await model.session(server)
+    const opened = open(protocol, { agentId: agent_id })
     const { client } = opened
-    const error = { message: 'Broken.', status: 500, after_characters: 40, fail_attempts: 1 }
-    const text = 'This text is written twice, and shown once to the client.'
-    client.messages.push(user(scripted({ text, tokens_per_second: 60, error })))
-    await client.runAgent()
+    client.messages.push(user('Write.'))
+    const run = client.runAgent()
+    const first = await model.call()
+    first.say('This text is written')
+    const isText = ({ type }: WireEvent) => type === 'TEXT_MESSAGE_CONTENT'
+    await eventually(async () => opened.events.some(isText))
+    first.breakOff()
+    const again = await model.call(2)
+    again.say('This text is written twice, and shown once to the client.')
+    again.end()
+    await run
     await assertLogged(opened)
     const events = await opened.received()
     assert.ok(events.some(({ type }) => type === 'MESSAGES_SNAPSHOT'))
     assert.ok(client.messages.at(-1)!.id.endsWith('~2'))
   })
 
-  test(`${protocol}: a page that is loaded again reads its messages and joins the run`, async () => {
-    const opened = open(protocol)
+  test(`${protocol}: a page that is loaded again reads its messages and joins the run`, async (t) => {
+    const model = await startModel(t)
+    const { agent_id: agentId } = await model.session(server, {
+      capabilities: [{ ref: 'test_math' }],
+    })
+    const opened = open(protocol, { agentId })
     const { client, threadId } = opened
-    const slow = { text: 'It takes a while to write. '.repeat(8), tokens_per_second: 60 }
-    const add = { name: 'add', arguments: { a: 1, b: 2 } }
-    client.messages.push(user(scripted({ text: 'I add.', tool_calls: [add] }, slow)))
+    client.messages.push(user('Add.'))
     const detaching = client.subscribe({
       onToolCallResultEvent: () => {
         detaching.unsubscribe()
         client.abortRun()
       },
     })
-    await client.runAgent()
+    const run = client.runAgent()
+    const first = await model.call()
+    first.say('I add.')
+    first.input(0, '{"a":1,"b":2}', { id: 'call_1', name: 'add' })
+    first.end()
+    const second = await model.call(2)
+    second.say('It takes a while ')
+    await run
     const path = `/v1/ag-ui/agents/${agentId}?threadId=${encodeURIComponent(threadId)}&format=ag-ui`
     const { body } = await server.call('GET', path)
     const page = agUiClient(protocol, {
@@ -292,7 +313,10 @@ for (const protocol of Object.keys(protocols) as Protocol[]) {
       threadId,
       messages: body.messages,
     })
-    await page.client.runAgent({ runId: body.activeRun.runId })
+    const joined = page.client.runAgent({ runId: body.activeRun.runId })
+    second.say('to write.')
+    second.end()
+    await joined
     await assertLogged({ ...page, threadId })
   })
 

@@ -1,9 +1,16 @@
 /** Chats of the AI SDK whose node is killed in the middle of an answer. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import type { ServerResponse } from 'node:http'
+import { type TestContext, test } from 'node:test'
 import { OutlastChatTransport } from '@outlast/ai-sdk'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
-import { createAgent, scripted } from '../../apps/server/test/session.ts'
+import { createAgent } from '../../apps/server/test/session.ts'
+import {
+  addVendorModel,
+  beginStream,
+  sendDelta,
+  startVendor,
+} from '../../apps/server/test/vendor.ts'
 import { type ServerProcess, startProcess } from '../process.ts'
 import {
   expectLog,
@@ -17,18 +24,47 @@ import {
 } from './ai-sdk.ts'
 
 const words = Array.from({ length: 30 }, (_, n) => `word${n}`).join(' ')
-const answer = scripted(
-  { text: 'Adding.', tool_calls: [{ name: 'add', arguments: { a: 1, b: 2 } }] },
-  { text: words, tokens_per_second: 25, chunk: 4 },
-)
+const begun = words.slice(0, 60)
+
+/** A model that calls a tool and then waits in the middle of its answer until `goOn`. */
+async function startSlowModel(t: TestContext) {
+  const held: ServerResponse[] = []
+  let isOver = false
+  const vendor = await startVendor(t, ({ body: { messages } }) => {
+    const isAsked = messages.at(-1)!.role === 'user'
+    if (isAsked) return { text: 'Adding.', calls: [{ name: 'add', arguments: { a: 1, b: 2 } }] }
+    if (isOver) return { text: words }
+    return (response) => {
+      held.push(response)
+      beginStream(response)
+      sendDelta(response, { content: begun })
+    }
+  })
+  return {
+    vendor,
+    wait() {
+      isOver = false
+    },
+    goOn() {
+      isOver = true
+      for (const response of held.splice(0)) {
+        sendDelta(response, { content: words.slice(begun.length) })
+        sendDelta(response, {}, 'stop')
+        response.end('data: [DONE]\n\n')
+      }
+    },
+  }
+}
 
 test('continues with an answer after kill -9 of the node that writes it', async (t) => {
-  const DATABASE_URL = await createTestDatabase(t)
-  const nodes: ServerProcess[] = [
-    await startProcess({ DATABASE_URL }),
-    await startProcess({ DATABASE_URL }),
-  ]
+  const model = await startSlowModel(t)
+  const env = {
+    DATABASE_URL: await createTestDatabase(t),
+    PRIVATE_HOSTS_ALLOWED: '127.0.0.1',
+  }
+  const nodes: ServerProcess[] = [await startProcess(env), await startProcess(env)]
   t.after(() => Promise.all(nodes.map((node) => node.stop('SIGKILL'))))
+  await addVendorModel(nodes[0]!, model.vendor)
   const agent = await createAgent(nodes[0]!, { capabilities: [{ ref: 'test_math' }] })
   const live = () => nodes.at(-1)!
   /** Requests go to the last node, as through a load balancer. */
@@ -44,13 +80,15 @@ test('continues with an answer after kill -9 of the node that writes it', async 
   const killInTheMiddle = async () => {
     const dying = nodes.pop()!
     await dying.crash()
-    nodes.unshift(await startProcess({ DATABASE_URL }))
+    model.goOn()
+    nodes.unshift(await startProcess(env))
   }
 
   for (const version of [7, 6] as const) {
     const front = frontOf(version, `default ${version}`)
     const chat = openChat(front)
-    const sent = chat.sendMessage({ text: answer })
+    model.wait()
+    const sent = chat.sendMessage({ text: 'What is 1 + 2?' })
     await untilChat(
       () => chat.lastMessage?.role === 'assistant' && textIn(chat.lastMessage).length > 30,
     )
@@ -71,7 +109,8 @@ test('continues with an answer after kill -9 of the node that writes it', async 
     fetch: front.fetch!,
   })
   const chat = openWith(front, { transport: transport as never })
-  const sent = chat.sendMessage({ text: answer })
+  model.wait()
+  const sent = chat.sendMessage({ text: 'What is 1 + 2?' })
   await untilChat(
     () => chat.lastMessage?.role === 'assistant' && textIn(chat.lastMessage).length > 30,
   )

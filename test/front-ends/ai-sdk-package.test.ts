@@ -77,12 +77,13 @@ test('stops the turn on the server', async () => {
   const front: Front = { server, agent, version: 7, id: 'stop' }
   const transport = new OutlastChatTransport({ url: server.url, agentId: agent.id })
   const chat = openWith(front, { transport: transport as never })
-  const sent = chat.sendMessage({ text: slow() })
+  const text = `${words} `.repeat(100)
+  const sent = chat.sendMessage({ text: scripted({ text, tokens_per_second: 10 }) })
   await untilChat(() => chat.lastMessage?.role === 'assistant' && textIn(chat.lastMessage) !== '')
   await stopChat(transport, chat)
   await sent
   const { messages } = await stored(front)
-  assert.ok(textIn(messages.at(-1)).length < words.length)
+  assert.ok(textIn(messages.at(-1)).length < text.length)
 })
 
 test('serves a turn of the client as a route of another server', async () => {

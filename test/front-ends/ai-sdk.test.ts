@@ -4,6 +4,7 @@ import { lastAssistantMessageIsCompleteWithApprovalResponses, type UIMessage } f
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, scripted } from '../../apps/server/test/session.ts'
+import { startModel } from '../cluster/model.ts'
 import {
   expectLog,
   type Front,
@@ -163,10 +164,14 @@ for (const version of versions) {
     await expectLog(front, chat)
   })
 
-  test(`a new page of version ${version} continues in the middle of an answer`, async () => {
-    const front = open(version)
+  test(`a new page of version ${version} continues in the middle of an answer`, async (t) => {
+    const model = await startModel(t)
+    const { agent_id } = await model.session(server)
+    const front: Front = { ...open(version), agent: { id: agent_id } }
     const first = openChat(front)
-    const sent = first.sendMessage({ text: slow() })
+    const sent = first.sendMessage({ text: 'Count.' })
+    const call = await model.call()
+    call.say('one two three ')
     await untilChat(() => answerIn(first).length > 4)
     const page = await stored(front)
     assert.equal(page.status, 'active')
@@ -174,8 +179,11 @@ for (const version of versions) {
     const ids = first.messages.map(({ id }) => id)
     await first.stop()
     await sent
-    await second.resumeStream()
-    assert.equal(textIn(second.lastMessage), 'one two three four five six seven eight nine ten')
+    const resumed = second.resumeStream()
+    call.say('four five')
+    call.end()
+    await resumed
+    assert.equal(textIn(second.lastMessage), 'one two three four five')
     assert.deepEqual(
       second.messages.map(({ id }) => id),
       ids,
@@ -191,7 +199,7 @@ for (const version of versions) {
   test(`stops the turn of version ${version}, and answers the next message`, async () => {
     const front = open(version)
     const chat = openChat(front)
-    const sent = chat.sendMessage({ text: slow() })
+    const sent = chat.sendMessage({ text: slow('one two '.repeat(500)) })
     await untilChat(() => answerIn(chat).length > 4)
     const path = `/v1/ai-sdk/agents/${agent.id}/chat/${encodeURIComponent(front.id)}/stop`
     const { status, body } = await server.call('POST', path)

@@ -7,6 +7,7 @@ import type { Response, ResponseInput } from 'openai/resources/responses/respons
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, type ScriptStep, scripted } from '../../apps/server/test/session.ts'
+import { startModel } from '../cluster/model.ts'
 import { flat, loggedIn } from './openai-log.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -166,19 +167,31 @@ test('a chat is asked a question, and shows that a call awaits its approval', as
   assert.equal((await server.call('POST', path, { decision: 'approve' })).status, 200)
 })
 
-test('a streamed chat keeps the text of an attempt that broke off, also for later messages', async () => {
-  const error = { message: 'gone', after_characters: 12, fail_attempts: 1 }
-  const messages: OpenAI.ChatCompletionMessageParam[] = [
-    user({ text: 'The whole answer.', chunk: 4, error }),
-  ]
-  const stream = openai.chat.completions.stream({ model, messages })
+test('a streamed chat keeps the text of an attempt that broke off, also for later messages', async (t) => {
+  const told = await startModel(t)
+  await told.session(server, { name: 'told' })
+  const asked = { model: 'agent:told' }
+  const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'Tell me.' }]
+  const stream = openai.chat.completions.stream({ ...asked, messages })
+  const isBegun = new Promise((resolve) => stream.once('content', resolve))
+  const first = await told.call()
+  first.say('The whole ')
+  await isBegun
+  first.breakOff()
+  const again = await told.call(2)
+  again.say('The whole answer.')
+  again.end()
   const { id, choices } = await stream.finalChatCompletion()
   const [broken, whole] = choices[0]!.message.content!.split('\n\n')
   assert.ok('The whole answer.'.startsWith(broken!))
   assert.equal(whole, 'The whole answer.')
   await assertLogged([...messages, { role: 'assistant', content: whole }], sessionIn(id))
-  messages.push(choices[0]!.message, user({ text: 'Next.' }))
-  const next = await openai.chat.completions.create({ model, messages })
+  messages.push(choices[0]!.message, { role: 'user', content: 'Go on.' })
+  const answered = openai.chat.completions.create({ ...asked, messages })
+  const third = await told.call(3)
+  third.say('Next.')
+  third.end()
+  const next = await answered
   assert.notEqual(sessionIn(next.id), sessionIn(id))
   await assertLogged([...messages, next.choices[0]!.message], sessionIn(next.id))
 })

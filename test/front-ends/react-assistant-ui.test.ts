@@ -122,7 +122,7 @@ test('sends, approves, answers, submits a result, edits, reloads and cancels', a
   await eventually(async () => assert.notEqual((await messagesOf(page))[0]!.id, question!.id))
   await untilLast(page, says('Edited.'))
 
-  const words = Array.from({ length: 200 }, (_, n) => `word${n}`).join(' ')
+  const words = Array.from({ length: 2_000 }, (_, n) => `word${n}`).join(' ')
   await send(page, scripted({ text: words, tokens_per_second: 20 }))
   await untilLast(page, ({ content }) => content.at(-1)?.text?.includes('word2') ?? false)
   await page.evaluate('runtime.thread.cancelRun()')

@@ -7,7 +7,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, eventsOf, scripted } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
-import { dataFolder, startProcess } from '../process.ts'
+import { dataFolder, lastingPort, startProcess } from '../process.ts'
 import { bundle, startSite } from './site.ts'
 
 const root = path.join(import.meta.dirname, '../..')
@@ -70,6 +70,8 @@ const tool = (name: string, more: object = {}) => ({
 const calls = (name: string, input: object = {}) => ({ tool_calls: [{ name, arguments: input }] })
 const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
 const slow = scripted({ text: words, tokens_per_second: 40 })
+/** A reply that a person cancels. */
+const endless = scripted({ text: `${words} `.repeat(40), tokens_per_second: 20 })
 
 async function agentWith(fields: object) {
   const { id } = await createAgent(server, fields)
@@ -174,7 +176,7 @@ test('a person cancels, retries and edits', async (t) => {
   const agentId = await agentWith({})
   await show(page, { agentId, key: 'edit' }, ['Chat', 'Side'])
   await inStatus(page, 'idle')
-  await send(page, slow)
+  await send(page, endless)
   await untilReply(page, 'word3')
   await page.getByRole('button', { name: 'Stop' }).first().click()
   await page.getByText('turn.cancelled').first().waitFor()
@@ -236,7 +238,7 @@ test('a session that does not exist is an error, and a new one is created by the
 
 test('kill -9 of the server during a reply: the page reconnects, and no message is lost', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
-  const env = { DATA_DIR, CORS_ALLOWED_ORIGINS: origin }
+  const env = { DATA_DIR, CORS_ALLOWED_ORIGINS: origin, PORT: await lastingPort() }
   const one = await startProcess(env)
   before(one.crash)
   const { id } = await createSession(one)
@@ -250,7 +252,7 @@ test('kill -9 of the server during a reply: the page reconnects, and no message 
   const second = scripted({ text: 'Second.' })
   await send(page, second)
   await page.locator('[data-pending]').waitFor()
-  const two = await startProcess({ ...env, PORT: new URL(one.url).port })
+  const two = await startProcess(env)
   before(() => two.stop())
   await untilReply(page, 'Second.')
   await inStatus(page, 'idle')
