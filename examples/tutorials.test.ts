@@ -6,14 +6,15 @@ import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createTestDatabase } from '../apps/server/test/database.ts'
-import { lastingPort, type ServerProcess, startProcess } from '../test/process.ts'
+import { reservePort } from '../test/ports.ts'
+import { type ServerProcess, startProcess } from '../test/process.ts'
 import { playPage, type Stage } from '../test/tutorial.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** A server on a database of its own; `npm` commands run without npm, on this Node. */
 async function openStage(t: TestContext): Promise<Stage> {
-  const place = { DATABASE_URL: await createTestDatabase(t), PORT: await lastingPort() }
+  const place = { DATABASE_URL: await createTestDatabase(t), PORT: await reservePort() }
   let server: ServerProcess | undefined
   t.after(() => server?.crash())
   return {

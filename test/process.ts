@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -116,25 +114,6 @@ function launch({ program, args, env, ...where }: Command) {
     exited,
     stop,
     crash: async () => void (await stop('SIGKILL')),
-  }
-}
-
-/** Below the ports that the system gives to programs which ask for any. */
-const lastingPorts = [20_000, 30_000] as const
-
-/** A port for a server that starts later or again: no other program gets it in the meantime. */
-export async function lastingPort(): Promise<string> {
-  for (;;) {
-    const port = randomInt(...lastingPorts)
-    const probe = createServer().listen(port)
-    const isFree = await once(probe, 'listening').then(
-      () => true,
-      () => false,
-    )
-    if (!isFree) continue
-    probe.close()
-    await once(probe, 'close')
-    return String(port)
   }
 }
 

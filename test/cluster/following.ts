@@ -11,17 +11,10 @@ import { startServer } from '../../apps/server/test/server.ts'
 import { eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
 import { follow, framesOf, watch } from '../../apps/server/test/stream.ts'
 import { startModel } from './model.ts'
-import { hears } from './watching.ts'
+import { type Following, hears } from './watching.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 type Stream = Awaited<ReturnType<typeof follow>>
-
-export type Following = {
-  /** Settings of every node. */
-  env: Record<string, string>
-  /** Breaks the connections that carry hints between nodes. */
-  cut: (databaseUrl: string) => Promise<void>
-}
 
 /** A node that runs turns and some that only serve, on one database, and a session. */
 async function cluster(t: TestContext, { env }: Following, count = 2) {

@@ -7,7 +7,13 @@ import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post } from '../../apps/server/test/session.ts'
 import { type NamedEvent, watch } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import type { Following } from './following.ts'
+
+export type Following = {
+  /** Settings of every node. */
+  env: Record<string, string>
+  /** Breaks the connections that carry hints between nodes. */
+  cut: (databaseUrl: string) => Promise<void>
+}
 
 type Stream = Awaited<ReturnType<typeof watch>>
 
@@ -77,7 +83,8 @@ export function changesTests(following: Following): void {
     // The first node reads the leases when it renews its own.
     const renewals = new Set<string>()
     await eventually(async () => {
-      for (const { id, lease_until } of await nodes()) if (id === self!.id) renewals.add(lease_until)
+      for (const { id, lease_until } of await nodes())
+        if (id === self!.id) renewals.add(lease_until)
       return renewals.size > 3
     })
     const before = stream.told.length

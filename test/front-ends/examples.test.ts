@@ -9,7 +9,8 @@ import { createServer } from 'vite'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { buildSdk } from '../../scripts/build-sdk.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
-import { lastingPort, temporaryFolder } from '../process.ts'
+import { reservePort } from '../ports.ts'
+import { temporaryFolder } from '../process.ts'
 import { agentOf, endless, startProduct, untilGrowing } from './guarded.ts'
 
 const examples = path.join(import.meta.dirname, '../../examples/front-ends')
@@ -33,7 +34,7 @@ async function reloadDuringAnswer(page: Page) {
 }
 
 test('a page without a bundler continues an answer after a reload', async (t) => {
-  const port = await lastingPort()
+  const port = await reservePort()
   const origin = `http://127.0.0.1:${port}`
   const product = await startProduct(t, origin)
   const agent = await agentOf(product, endless)
@@ -54,7 +55,7 @@ test('a page without a bundler continues an answer after a reload', async (t) =>
 })
 
 test('a page with Vite and React continues an answer, and asks for approvals', async (t) => {
-  const port = await lastingPort()
+  const port = await reservePort()
   const origin = `http://127.0.0.1:${port}`
   const product = await startProduct(t, origin)
   const agent = await agentOf(

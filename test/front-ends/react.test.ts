@@ -7,7 +7,8 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, eventsOf, scripted } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
-import { dataFolder, lastingPort, startProcess } from '../process.ts'
+import { reservePort } from '../ports.ts'
+import { dataFolder, startProcess } from '../process.ts'
 import { bundle, startSite } from './site.ts'
 
 const root = path.join(import.meta.dirname, '../..')
@@ -238,7 +239,7 @@ test('a session that does not exist is an error, and a new one is created by the
 
 test('kill -9 of the server during a reply: the page reconnects, and no message is lost', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
-  const env = { DATA_DIR, CORS_ALLOWED_ORIGINS: origin, PORT: await lastingPort() }
+  const env = { DATA_DIR, CORS_ALLOWED_ORIGINS: origin, PORT: await reservePort() }
   const one = await startProcess(env)
   before(one.crash)
   const { id } = await createSession(one)

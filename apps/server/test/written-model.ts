@@ -1,4 +1,4 @@
-/** A model whose replies a test writes: a turn stays inside a reply for as long as the test needs. */
+/** A model whose replies a test writes: a turn stays inside a reply as long as the test needs. */
 import type { ServerResponse } from 'node:http'
 import type { TestContext } from 'node:test'
 import { expectStatus } from './access.ts'

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
 import { eventsOf } from '../../../apps/server/test/session.ts'
 import { startModel } from '../../../test/cluster/model.ts'
-import { lastingPort, startProcess } from '../../../test/process.ts'
+import { reservePort } from '../../../test/ports.ts'
+import { startProcess } from '../../../test/process.ts'
 import { startOutlast } from './program.ts'
 import { atTerminal } from './terminal.ts'
 
@@ -15,7 +16,7 @@ test('shows an answer once and whole when the server is killed and restarted', a
     DATABASE_URL: databaseUrl,
     SECRETS_ENCRYPTION_KEY: `kek-v1:${'A'.repeat(43)}=`,
     PRIVATE_HOSTS_ALLOWED: '127.0.0.1',
-    PORT: await lastingPort(),
+    PORT: await reservePort(),
   }
   const model = await startModel(t)
   const first = await startProcess(env)

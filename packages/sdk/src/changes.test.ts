@@ -3,7 +3,8 @@ import { type TestContext, test } from 'node:test'
 import { registerPerson, startGuarded } from '../../../apps/server/test/access.ts'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
-import { lastingPort, startProcess } from '../../../test/process.ts'
+import { reservePort } from '../../../test/ports.ts'
+import { startProcess } from '../../../test/process.ts'
 import { startFront } from '../test/front.ts'
 import { startProxy } from '../test/proxy.ts'
 import { startClient, starter, until } from '../test/session.ts'
@@ -98,7 +99,7 @@ test('yields a reset after a cut, a silence and a planned close', async (t) => {
 })
 
 test('continues after a restart of the server, and ends at once on break', async (t) => {
-  const env = { DATABASE_URL: await createTestDatabase(t), PORT: await lastingPort() }
+  const env = { DATABASE_URL: await createTestDatabase(t), PORT: await reservePort() }
   const first = await startProcess(env)
   const outlast = createOutlast({ url: first.url })
   const leaving = new AbortController()

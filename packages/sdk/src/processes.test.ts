@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startModel } from '../../../test/cluster/model.ts'
-import { lastingPort, startProcess } from '../../../test/process.ts'
+import { reservePort } from '../../../test/ports.ts'
+import { startProcess } from '../../../test/process.ts'
 import { startProxy } from '../test/proxy.ts'
 import { slow, startClient, words } from '../test/session.ts'
 import { addEvent, createOutlast, type Event, emptyTranscript, itemsOf } from './index.ts'
@@ -85,7 +86,7 @@ test('answers a turn across a restart of the server, with one message in the tra
   const env = {
     DATABASE_URL: await createTestDatabase(t),
     PRIVATE_HOSTS_ALLOWED: '127.0.0.1',
-    PORT: await lastingPort(),
+    PORT: await reservePort(),
   }
   const model = await startModel(t)
   const first = await startProcess(env)

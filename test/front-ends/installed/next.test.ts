@@ -7,7 +7,7 @@ import type { Browser, Page } from 'playwright-core'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import type { ScriptStep } from '../../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../../browser/browser.ts'
-import { lastingPort } from '../../process.ts'
+import { reservePort } from '../../ports.ts'
 import { agentOf, endless, startProduct, untilGrowing } from '../guarded.ts'
 
 const folder = process.env.OUTLAST_FRONT_ENDS ?? ''
@@ -19,7 +19,7 @@ beforeAll(async (t) => {
 
 /** Opens the page of an example, and starts a product whose agent gives this answer. */
 async function startExample(t: TestContext, name: string, answer: ScriptStep) {
-  const port = await lastingPort()
+  const port = await reservePort()
   const origin = `http://localhost:${port}`
   const product = await startProduct(t, origin)
   const agent = await agentOf(product, answer)
