@@ -31,22 +31,27 @@ const isReadLater = ({ q, sort, cost_above }: SessionFilter) =>
   q !== undefined || sort === 'last_activity' || sort === 'cost' || cost_above !== undefined
 
 let readTimer: ReturnType<typeof setTimeout> | undefined
+/** Another change came while the timer was running: the server may read it after the refetch. */
+let isReadAgain = false
 
 function refreshOnceRead(): void {
-  if (readTimer) return
+  isReadAgain = readTimer !== undefined
+  if (isReadAgain) return
   readTimer = setTimeout(() => {
     readTimer = undefined
     refresh()
+    if (isReadAgain) refreshOnceRead()
   }, readMs)
 }
 
 /** Updates a changed session in cached pages, and refetches lists that may be missing it. */
 export function keepListed(session: Session): void {
   let isOdd = false
+  let isLater = false
   for (const [key, page] of queryClient.getQueriesData<Page<Session>>(pages)) {
     const [filter, number] = key.slice(sessionPageKeys.length) as [SessionFilter, number]
     // Also if its first page is still loading, which may not have the change.
-    if (isReadLater(filter)) refreshOnceRead()
+    isLater ||= isReadLater(filter)
     if (!page) continue
     const known = page.data.find(({ id }) => id === session.id)
     if (!known) {
@@ -61,6 +66,7 @@ export function keepListed(session: Session): void {
     queryClient.setQueryData(key, { ...page, data })
   }
   if (isOdd) refresh()
+  if (isLater) refreshOnceRead()
 }
 
 /** Refetches the lists that contain a deleted session. */
