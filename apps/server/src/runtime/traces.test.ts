@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { addMcpServer, sessionWithMcp, startMcp } from '../../test/mcp.ts'
+import { addListedServer, sessionWithMcp, startMcp } from '../../test/mcp.ts'
 import { startReceiver } from '../../test/otlp.ts'
 import { startServer } from '../../test/server.ts'
 import {
@@ -296,7 +296,7 @@ test('an MCP server gets the trace context of its call', async (t) => {
   ] as const) {
     const { receiver, server } = await traced(t, { env: { ...env, ...more } })
     const mcp = await startMcp(t)
-    const { ref } = await addMcpServer(server, mcp.url, { name: 'far' })
+    const { ref } = await addListedServer(server, mcp.url, { name: 'far' })
     const session = await sessionWithMcp(server, ref)
     const call = { name: 'mcp_far__say', arguments: { word: 'a' } }
     const script = scripted({ tool_calls: [call] }, { text: 'Done.' })

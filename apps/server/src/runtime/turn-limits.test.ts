@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { fetchInTurn, startFetching } from '../../test/fetching.ts'
 import { beforeAll } from '../../test/hooks.ts'
-import { addMcpServer, startMcp } from '../../test/mcp.ts'
+import { addListedServer, startMcp } from '../../test/mcp.ts'
 import { toolFile } from '../../test/project-files.ts'
 import { startProject } from '../../test/project-server.ts'
 import { converse, createAgent, createSession, dataOf, scripted } from '../../test/session.ts'
@@ -123,7 +123,7 @@ test('without network access nothing changes', async (t) => {
 
 test('a tool of an MCP server is called only if the network access has the server', async (t) => {
   const mcp = await startMcp(t)
-  const { ref } = await addMcpServer(server, mcp.url, { name: 'limited' })
+  const { ref } = await addListedServer(server, mcp.url, { name: 'limited' })
   const agent = await createAgent(server, { capabilities: [{ ref }] })
   const say = 'mcp_limited__say'
   const answerWith = async (network_access: object | null) => {
@@ -141,7 +141,7 @@ test('a tool of an MCP server is called only if the network access has the serve
 
 test('an open connection to an MCP server does not outlive a change of the network access', async (t) => {
   const mcp = await startMcp(t)
-  const { ref } = await addMcpServer(server, mcp.url, { name: 'changing' })
+  const { ref } = await addListedServer(server, mcp.url, { name: 'changing' })
   const agent = await createAgent(server, { capabilities: [{ ref }] })
   const { id } = await createSession(server, { agent_id: agent.id })
   const use = () => useTools(t, server, id, ['mcp_changing__say', { word: 'hi' }])

@@ -11,7 +11,7 @@ import {
   startGuarded,
 } from '../../../test/access.ts'
 import { beforeAll } from '../../../test/hooks.ts'
-import { addMcpServer, startMcp } from '../../../test/mcp.ts'
+import { addListedServer, startMcp } from '../../../test/mcp.ts'
 import type { Call } from '../../../test/server.ts'
 import { createAgent, createSession, eventsOf, post, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
@@ -164,7 +164,7 @@ test('a rule does not hold for a tool of another MCP server with the same name',
     calls += 1
     return { id: `call_${calls}`, name: 'mcp_tracker__say', arguments: { word: 'x' } }
   }
-  const made = await addMcpServer(client, mcp.url, { name: 'tracker' })
+  const made = await addListedServer(client, mcp.url, { name: 'tracker' })
   expectStatus(await use(made.ref), 200)
   const { id } = await createSession(client, { agent_id: agent.id })
   const asked = await makeCall(client, id, say())
@@ -180,7 +180,7 @@ test('a rule does not hold for a tool of another MCP server with the same name',
   expectStatus(await moved.decide({ decision: 'deny' }), 200)
   await moved.idle()
   expectStatus(await client.call('DELETE', made.path), 204)
-  const again = await addMcpServer(client, mcp.url, { name: 'tracker' })
+  const again = await addListedServer(client, mcp.url, { name: 'tracker' })
   expectStatus(await use(again.ref), 200)
   assert.ok((await makeCall(client, id, say())).waits)
   assert.equal(evil.heard('tools/call').length, 0)

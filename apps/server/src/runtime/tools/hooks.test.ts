@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { Type } from 'typebox'
-import { addMcpServer, sessionWithMcp, startMcp } from '../../../test/mcp.ts'
+import { addListedServer, sessionWithMcp, startMcp } from '../../../test/mcp.ts'
 import { ownTools, testCapability, testTool, withCallHook } from '../../../test/own-code.ts'
 import { startServer } from '../../../test/server.ts'
 import {
@@ -328,7 +328,7 @@ test('a hook decides about calls of MCP servers, and its arguments must match th
       return words.shift()
     }),
   })
-  const { ref } = await addMcpServer(server, mcp.url)
+  const { ref } = await addListedServer(server, mcp.url)
   const session = await sessionWithMcp(server, ref)
   const say = { tool_calls: [{ name: 'mcp_tools__say', arguments: { word: 'hi' } }] }
   const events = await converse(t, server, session.id, scripted(say, say, { text: 'done' }))
