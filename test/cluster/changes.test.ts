@@ -55,6 +55,19 @@ test('accepts hints without an organization and hints with unknown fields', asyn
  * Hints are sent 200 at a time while they arrive, so that more than the limit of 10,000 are needed;
  * with 20,000 a second flood could replace the last change.
  */
+test('changes that are pending when hints may be lost follow the reload frame', async (t) => {
+  const { server, session, stream } = await listening(t)
+  const before = stream.told.length
+  const id = `agent_${'0'.repeat(32)}`
+  const changed = { kind: 'changed', org: session.organization_id, noun: 'agent', id }
+  await say(server.databaseUrl, changed, { kind: 'hello' })
+  await stream.changed('agent', id)
+  const told = stream.told.slice(before).map(({ event }) => event)
+  // The session was reported until the node listened.
+  const after = told.filter((event) => event !== 'session.changed')
+  assert.deepEqual(after, ['reset', 'changed'])
+})
+
 test('a flood of hints over the limit ends in a reload frame', async (t) => {
   const { server, session, stream, reset } = await listening(t)
   await runSql(

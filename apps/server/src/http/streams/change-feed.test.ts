@@ -35,10 +35,7 @@ beforeAll(async (hook) => {
   agentId = (await createAgent(server)).id
 })
 
-/**
- * Waits until a node has its connection to others, which it uses at once. A watcher gets a reset
- * then, and changes that it has not been told yet are dropped.
- */
+/** Waits until a node has its connection to others, which it uses at once: watchers get a reset. */
 const untilConnected = (passed: string[]) => eventually(async () => passed.includes('notify'))
 
 /** Does something for each, some at once. */

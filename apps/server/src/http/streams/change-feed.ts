@@ -90,7 +90,7 @@ export function createChangeFeed({ bus, db, history, capabilities, log }: Node):
   function start() {
     const forgets = [
       bus.watch(waiting.watcher),
-      bus.onConnected(waiting.lose),
+      bus.onConnected(waiting.miss),
       history.onChange(waiting.lose),
       bus.onNode((id) => waiting.watcher.changed('', { noun: 'worker', id })),
     ]
@@ -133,10 +133,15 @@ function createWaiting(readers: ReturnType<typeof createReaders>, begin: () => v
     begin()
   }
 
-  function lose() {
+  /** Others may be missing: those that are pending follow the `reset`. */
+  function miss() {
     lost = true
-    waiting = newWaiting()
     begin()
+  }
+
+  function lose() {
+    waiting = newWaiting()
+    miss()
   }
 
   const watcher: Watcher = {
@@ -159,6 +164,7 @@ function createWaiting(readers: ReturnType<typeof createReaders>, begin: () => v
 
   return {
     watcher,
+    miss,
     lose,
     isDue: () => lost || size() > 0,
     /** Takes all pending changes, with at most one read of sessions. */

@@ -4,13 +4,11 @@ import { type TestContext, test } from 'node:test'
 import { ChangesQuery, changeNouns, Session } from '@outlast/contract'
 import { Type } from 'typebox'
 import { addProvider, modelsOf, sendJson, startAnyVendor } from '../../../../test/any-vendor.ts'
-import { queryRows } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { createSchedule, everySecond, executionsOf, sending } from '../../../../test/schedules.ts'
 import { startServer } from '../../../../test/server.ts'
 import { createAgent, createSession, post } from '../../../../test/session.ts'
 import { watch } from '../../../../test/stream.ts'
-import { eventually } from '../../../../test/waiting.ts'
 import { defineCapability } from '../../../capabilities/capability.ts'
 import { builtins } from '../../../capabilities/index.ts'
 import { problemsOf } from '../../../capabilities/validation.ts'
@@ -32,17 +30,7 @@ let server: Awaited<ReturnType<typeof startServer>>
 beforeAll(async (t) => {
   const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
   server = await startServer(t as TestContext, { env, capabilities: [...builtins, locked] })
-  await untilListening(server.databaseUrl)
 })
-
-/** A stream gets `reset` instead of its changes when the connection to other nodes begins. */
-const untilListening = (databaseUrl: string) =>
-  eventually(async () => {
-    const listening = `select from pg_stat_activity
-      where datname = current_database() and application_name = 'outlast bus'
-        and state = 'idle' and (query like 'listen %' or query like '%pg_notify%')`
-    return (await queryRows(databaseUrl, listening)).length > 0
-  })
 
 async function make(path: string, body: object) {
   const answer = await server.call('POST', path, body)
