@@ -22,8 +22,8 @@ async function start(t: TestContext, tools: Record<string, string>) {
 }
 
 /**
- * Resolves once two calls run in the same thread, with `between` between them. A thread that gets no
- * processor for a second counts as blocked, and calls use another one.
+ * Resolves once two calls run in the same thread, with `between` between them. A thread that gets
+ * no processor for a second counts as blocked, and calls use another one.
  */
 const untilKept = (resultOf: (tool: string) => Promise<unknown>, between = async () => {}) =>
   eventually(async () => {
