@@ -40,13 +40,12 @@ export type ChaosOptions = {
   databaseUrl?: string | undefined
   /** The folder for logs and the ledger. */
   keepIn?: string | undefined
-  /** Longest time for started work to end after the last fault, and for each check after it. */
-  settleMs?: number
   say: (line: string) => void
   signal: AbortSignal
 }
 
-const settleMsDefault = 60_000
+/** Longest time for started work to end after the last fault. */
+const settleMsMax = 120_000
 const pauseMs = 200
 /** In addition to the sessions with clients. */
 const schedulesCount = 2
@@ -120,7 +119,7 @@ async function run(running: Running): Promise<Outcome> {
 
 /** Opens sessions with clients and followers, and injects faults meanwhile; `end` ends them. */
 async function putUnderLoad(running: Running, evidence: Evidence, end: () => void) {
-  const { seed, cluster, signal, say, lastsMs, settleMs = settleMsDefault } = running
+  const { seed, cluster, signal, say, lastsMs } = running
   const { doors } = cluster
   const { mishaps } = evidence
   const clientFor = (name: string) =>
@@ -167,14 +166,14 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   await untilEnough(running, evidence)
   isEnough = true
   say('no more faults; waiting for started work to end')
-  await Promise.race([talked, sleep(settleMs, undefined, { signal })])
+  await Promise.race([talked, sleep(settleMsMax, undefined, { signal })])
   paid.abort()
   await paying
   await readTheEnd(running, { client, evidence, followers })
-  await readSchedules(client, evidence.schedules, { signal, forMs: settleMs })
-  await readReceived(receiver, evidence.sessions, { signal, forMs: settleMs })
+  await readSchedules(client, evidence.schedules, { signal, forMs: settleMsMax })
+  await readReceived(receiver, evidence.sessions, { signal, forMs: settleMsMax })
   const budgets = [...sessions.flatMap((one) => one.budgets), ...evidence.sharedBudgets]
-  await readBudgets(client, budgets, { signal, forMs: settleMs })
+  await readBudgets(client, budgets, { signal, forMs: settleMsMax })
   end()
   await Promise.all([watching, talked, ...followers.map((follower) => follower.ended)])
 }
@@ -220,11 +219,8 @@ async function openSessions(
   )
 }
 
-async function untilEnough(
-  { minimum, signal, folder, settleMs = settleMsDefault }: Running,
-  evidence: Evidence,
-) {
-  const deadline = performance.now() + settleMs
+async function untilEnough({ minimum, signal, folder }: Running, evidence: Evidence) {
+  const deadline = performance.now() + settleMsMax
   while (performance.now() < deadline) {
     const effects = readLedger(ledgerIn(folder))
     if (tooLittle(countsOf({ ...evidence, effects }), minimum).length === 0) return
@@ -235,10 +231,7 @@ async function untilEnough(
 type End = { client: Client; evidence: Evidence; followers: Follower[] }
 
 /** Reads every node's log of every session, and gives followers time to reach its end. */
-async function readTheEnd(
-  { cluster, signal, settleMs = settleMsDefault }: Running,
-  { client, evidence, followers }: End,
-) {
+async function readTheEnd({ cluster, signal }: Running, { client, evidence, followers }: End) {
   for (const session of evidence.sessions) {
     const path = `/v1/sessions/${session.id}`
     session.statusAtEnd = (await client.insist({ method: 'GET', path })).body.status
@@ -252,7 +245,7 @@ async function readTheEnd(
     followers.every(
       (follower, index) => follower.at() >= ends[Math.floor(index / followerNames.length)]!,
     )
-  const deadline = performance.now() + settleMs
+  const deadline = performance.now() + settleMsMax
   while (!areThere() && performance.now() < deadline) {
     await sleep(pauseMs, undefined, { signal })
   }
