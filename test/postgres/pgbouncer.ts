@@ -1,13 +1,14 @@
 /** PgBouncer in front of a database, as Debian has it. */
+
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { reservePort } from '../ports.ts'
 
 const program = '/usr/sbin/pgbouncer'
 /** PgBouncer refuses to run as root. */
@@ -24,7 +25,7 @@ export async function startPgBouncer(
   install()
   const url = new URL(databaseUrl)
   const folder = mkdtempSync(path.join(tmpdir(), 'outlast-pgbouncer-'))
-  const port = await freePort()
+  const port = Number(await reservePort())
   const users = path.join(folder, 'users.txt')
   const settings = path.join(folder, 'pgbouncer.ini')
   writeFileSync(users, `"${url.username}" "${url.password}"\n`)
@@ -61,14 +62,6 @@ function install() {
     encoding: 'utf8',
   })
   if (status !== 0) throw new Error(`PgBouncer could not be installed: ${stderr}`)
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await once(probe.listen(0, '127.0.0.1'), 'listening')
-  const { port } = probe.address() as { port: number }
-  await new Promise((resolve) => probe.close(resolve))
-  return port
 }
 
 async function untilAnswers(url: string) {

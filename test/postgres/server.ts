@@ -1,11 +1,12 @@
 /** A PostgreSQL of the system with its own tools. `npm run test:postgres` sets its path. */
+
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chownSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
+import { reservePort } from '../ports.ts'
 
 /** PostgreSQL refuses to run as root: then the user `nobody` owns it. */
 const nobody = { uid: 65534, gid: 65534 }
@@ -34,7 +35,7 @@ export async function startSystemPostgres(t: TestContext): Promise<SystemPostgre
     return stdout
   }
   const cluster = path.join(folder, 'cluster')
-  const port = await freePort()
+  const port = Number(await reservePort())
   run('initdb', '-D', cluster, '-U', 'postgres', '--auth=trust', '--no-sync', '-E', 'UTF8')
   const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=`
   run('pg_ctl', '-D', cluster, '-o', options, '-l', path.join(folder, 'log'), '-w', 'start')
@@ -43,14 +44,4 @@ export async function startSystemPostgres(t: TestContext): Promise<SystemPostgre
     rmSync(folder, { recursive: true, force: true })
   })
   return { urlOf: (database) => `postgres://postgres@127.0.0.1:${port}/${database}`, run }
-}
-
-function freePort() {
-  return new Promise<number>((resolve) => {
-    const probe = createServer()
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number }
-      probe.close(() => resolve(port))
-    })
-  })
 }

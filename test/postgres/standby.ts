@@ -1,15 +1,16 @@
 /** Two PostgreSQL servers, primary and physical standby, and one address that moves. */
+
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync, openSync } from 'node:fs'
 import { appendFile, chown, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { findBinaries } from '../../apps/server/src/store/embedded/binaries.ts'
+import { reservePort } from '../ports.ts'
 import { type PostgresProxy, startPostgresProxy } from '../postgres-proxy.ts'
 
 /** PostgreSQL refuses to run as root. */
@@ -120,7 +121,7 @@ async function giveTree(directory: string, { uid, gid }: { uid: number; gid: num
 }
 
 async function createServerAt(cluster: string, { postgres }: Programs): Promise<PostgresServer> {
-  const port = await freePort()
+  const port = Number(await reservePort())
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   let child: ChildProcess | undefined
   const end = async (signal: NodeJS.Signals) => {
@@ -253,14 +254,4 @@ const untilStreaming = (primary: PostgresServer) =>
 async function untilCaughtUp(primary: PostgresServer, standby: PostgresServer) {
   const [at] = await primary.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn')
   await until(standby, 'select where pg_last_wal_replay_lsn() >= $1::pg_lsn', [at!.lsn])
-}
-
-function freePort() {
-  return new Promise<number>((resolve) => {
-    const probe = createServer()
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number }
-      probe.close(() => resolve(port))
-    })
-  })
 }

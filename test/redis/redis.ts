@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { reservePort } from '../ports.ts'
 
 type Hook = { after: (work: () => Promise<void>) => void }
 
@@ -13,7 +13,7 @@ export async function startRedis(t: Hook) {
   const program = process.env.OUTLAST_TEST_REDIS_SERVER
   if (!program) throw new Error('Redis was not found: run this file with `npm run test:redis`.')
   const folder = await mkdtemp(path.join(tmpdir(), 'outlast-redis-'))
-  const port = await freePort()
+  const port = Number(await reservePort())
   let child: ChildProcess | undefined
 
   async function start() {
@@ -53,12 +53,4 @@ async function readyOf(child: ChildProcess): Promise<void> {
     if (!text.includes('Ready to accept connections')) continue
     break
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = net.createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const { port } = probe.address() as net.AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
-  return port
 }

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { inspect } from 'node:util'
 import { createKey, registerPerson, startGuarded } from '../../../apps/server/test/access.ts'
 import { selfSigned } from '../../../apps/server/test/certificate.ts'
 import { runSql } from '../../../apps/server/test/database.ts'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
+import { reservePort } from '../../../test/ports.ts'
 import { type Fate, startProxy } from '../test/http-proxy.ts'
 import { createOutlast, isOutlastError, OutlastError } from './index.ts'
 
@@ -80,11 +81,7 @@ test('returns the paths of invalid properties', async () => {
 })
 
 test('describes a refused connection', async () => {
-  const probe = createTcpServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
+  const port = await reservePort()
   const outlast = createOutlast({ url: `http://127.0.0.1:${port}`, retriesMax: 0 })
   const error = await errorOf(outlast.health.get())
   assert.deepEqual([error.status, error.code], [0, 'connection_failed'])
