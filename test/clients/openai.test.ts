@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent } from '../../apps/server/test/session.ts'
-import { startModel } from '../cluster/model.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 import { flat, loggedIn } from '../front-ends/openai-log.ts'
 import { startProcess } from '../process.ts'
 

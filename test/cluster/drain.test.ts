@@ -5,7 +5,7 @@ import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { startModel } from './model.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 

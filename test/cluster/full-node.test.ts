@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { createWebhook, startReceiver, startWithWebhooks } from '../../apps/server/test/receiver.ts'
 import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { startModel } from './model.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 
 type Server = Awaited<ReturnType<typeof startWithWebhooks>>
 

@@ -24,8 +24,8 @@ import {
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 import { startProcess } from '../process.ts'
-import { startModel } from './model.ts'
 import { shouting } from './shouting.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>

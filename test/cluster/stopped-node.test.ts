@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { eventsOf, post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 import { startProcess } from '../process.ts'
 import { shows, storedOf, textOf } from './following.ts'
-import { startModel } from './model.ts'
 
 test('followers of a node that is stopped and continued never see text of the attempt it lost', async (t) => {
   const databaseUrl = await createTestDatabase(t)

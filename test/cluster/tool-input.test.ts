@@ -7,10 +7,10 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { dataOf, eventsOf, post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 import { startProcess } from '../process.ts'
 import { textOf } from './following.ts'
 import { startLossyBus } from './lossy-bus.ts'
-import { startModel } from './model.ts'
 
 const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
 const capabilities = [{ ref: 'test_math' }]

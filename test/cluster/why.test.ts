@@ -15,9 +15,9 @@ import {
 import { follow } from '../../apps/server/test/stream.ts'
 import { addVendorModel, startVendor } from '../../apps/server/test/vendor.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 import { startProcess } from '../process.ts'
 import { handTools } from './hand-tools.ts'
-import { startModel } from './model.ts'
 
 type Server = Pick<Awaited<ReturnType<typeof startServer>>, 'call'>
 

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 import { startBrowser } from '../browser/browser.ts'
-import { startModel } from '../cluster/model.ts'
 import { openSession, say, toolOf } from './opening.ts'
 
 let browser: Browser

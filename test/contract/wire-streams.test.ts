@@ -7,7 +7,7 @@ import { readConfig } from '../../apps/server/src/config.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { eventsOf, post } from '../../apps/server/test/session.ts'
 import { framesOf } from '../../apps/server/test/stream.ts'
-import { startModel } from '../cluster/model.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 
 /** About a second of text, over which a stream is closed several times. */
 const wordsMin = 60

@@ -6,7 +6,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, scripted } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { startModel } from '../cluster/model.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 import { type Cuts, startCuttingProxy } from './cutting-proxy.ts'
 import { loggedMessages, shown } from './tanstack.ts'
 

@@ -7,7 +7,7 @@ import type { Response, ResponseInput } from 'openai/resources/responses/respons
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, type ScriptStep, scripted } from '../../apps/server/test/session.ts'
-import { startModel } from '../cluster/model.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 import { flat, loggedIn } from './openai-log.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>

@@ -19,7 +19,7 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { type Call, startServer } from '../../apps/server/test/server.ts'
 import { createAgent, eventsOf, replyOf, scripted } from '../../apps/server/test/session.ts'
-import { startModel } from '../cluster/model.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 import { startProcess } from '../process.ts'
 import { flat, loggedIn } from './openai-log.ts'
 

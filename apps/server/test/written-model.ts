@@ -1,51 +1,63 @@
 /** A model whose replies a test writes: a turn stays inside a reply as long as the test needs. */
 import type { ServerResponse } from 'node:http'
 import type { TestContext } from 'node:test'
+import type { Model, Session } from '@outlast/contract'
 import { expectStatus } from './access.ts'
 import type { Call } from './server.ts'
+import { createAgent, createSession } from './session.ts'
 import { beginStream, sendDelta, startVendor } from './vendor.ts'
 import { eventually } from './waiting.ts'
 
-export type WrittenReply = {
+/** One request to the model. */
+export type ModelCall = {
   say: (text: string) => void
-  callTool: (name: string, input: object) => void
+  think: (text: string) => void
+  /** Begins a tool call, or continues its arguments. */
+  input: (index: number, text: string, call?: { id: string; name: string }) => void
   end: () => void
+  /** Closes the connection in the middle of the reply. */
+  breakOff: () => void
 }
 
-function writtenReply(response: ServerResponse): WrittenReply {
-  let finish = 'stop'
+function callOf(response: ServerResponse): ModelCall {
+  beginStream(response)
   return {
-    say: (text) => sendDelta(response, { content: text }),
-    callTool(name, input) {
-      finish = 'tool_calls'
-      const called = { name, arguments: JSON.stringify(input) }
-      const call = { index: 0, id: 'call_0', type: 'function', function: called }
-      sendDelta(response, { tool_calls: [call] })
+    say: (content) => sendDelta(response, { content }),
+    think: (reasoning_content) => sendDelta(response, { reasoning_content }),
+    input(index, text, call) {
+      const begin = call && { id: call.id, type: 'function' }
+      const named = { ...(call && { name: call.name }), arguments: text }
+      sendDelta(response, { tool_calls: [{ index, ...begin, function: named }] })
     },
     end() {
-      sendDelta(response, {}, finish)
+      sendDelta(response, {}, 'stop')
       response.end('data: [DONE]\n\n')
     },
+    breakOff: () => response.destroy(),
   }
 }
 
-/** Adds the model, which is no default. The server must allow 127.0.0.1. */
-export async function startWrittenModel(
-  t: Pick<TestContext, 'after'>,
-  { call }: { call: Call },
-): Promise<{ id: string; reply: (number?: number) => Promise<WrittenReply> }> {
-  const responses: ServerResponse[] = []
-  const { url } = await startVendor(t, () => (response) => {
-    beginStream(response)
-    responses.push(response)
-  })
-  const provider = { name: 'Written', provider_type: 'openai_completions', base_url: url }
-  const added = expectStatus(await call('POST', '/v1/llm-providers', provider), 201)
-  const model = { model_id: 'written', display_name: 'Written' }
-  const path = `/v1/llm-providers/${added.id}/models`
+export async function startModel(t: Pick<TestContext, 'after'>) {
+  const calls: ModelCall[] = []
+  const { url } = await startVendor(t, () => (response) => calls.push(callOf(response)))
+
+  /** Adds the model, which is no default. The server must allow 127.0.0.1. */
+  async function addTo({ call }: { call: Call }): Promise<Model> {
+    const fields = { name: 'Written', provider_type: 'openai_completions', base_url: url }
+    const sent = await call('POST', '/v1/llm-providers', { ...fields, api_key: 'sk-none' })
+    const path = `/v1/llm-providers/${expectStatus(sent, 201).id}/models`
+    return expectStatus(await call('POST', path, { model_id: 'm', display_name: 'M' }), 201)
+  }
+
   return {
-    id: expectStatus(await call('POST', path, model), 201).id,
-    /** Waits for the n-th request for a reply, which counts from 1. */
-    reply: async (number = 1) => writtenReply(await eventually(async () => responses[number - 1])),
+    addTo,
+    /** Waits for the n-th request, which counts from 1. */
+    call: (n = 1) => eventually(async () => calls[n - 1]),
+    /** A session whose agent uses this model. */
+    async session(node: { call: Call; url: string }, more: object = {}): Promise<Session> {
+      const { id } = await addTo(node)
+      const agent = await createAgent(node, { default_model_id: id, ...more })
+      return createSession(node, { agent_id: agent.id })
+    },
   }
 }

@@ -13,7 +13,7 @@ import {
   scripted,
 } from '../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
-import { startModel } from '../../../../test/cluster/model.ts'
+import { startModel } from '../../../../apps/server/test/written-model.ts'
 import { temporaryFolder } from '../../../../test/process.ts'
 import { onPty } from '../../test/pty.ts'
 import { atTerminal } from '../../test/terminal.ts'

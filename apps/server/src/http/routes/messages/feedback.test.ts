@@ -13,7 +13,7 @@ import { beforeAll } from '../../../../test/hooks.ts'
 import type { Call } from '../../../../test/server.ts'
 import { createAgent, createSession, eventsOf, post } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
-import { startWrittenModel } from '../../../../test/written-model.ts'
+import { startModel } from '../../../../test/written-model.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 let server: Server
@@ -96,9 +96,10 @@ test('ratings of several people at the same time are all stored', async () => {
 
 test('a turn is rated, also while a later one runs, which ends as usual', async (t) => {
   const { id, path, turn_id } = await conversation()
-  const model = await startWrittenModel(t, person)
-  expectStatus(await post(mine, id, 'Slowly', { controls: { model_id: model.id } }), 201)
-  const reply = await model.reply()
+  const model = await startModel(t)
+  const { id: model_id } = await model.addTo(person)
+  expectStatus(await post(mine, id, 'Slowly', { controls: { model_id } }), 201)
+  const reply = await model.call()
   reply.say('A slow reply')
   const body = { turn_id, rating: 'up' }
   expectStatus(await mine.call('POST', `${path}/feedback`, body), 200)

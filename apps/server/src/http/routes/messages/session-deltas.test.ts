@@ -6,7 +6,7 @@ import type { Event } from '@outlast/contract'
 import { startServer } from '../../../../test/server.ts'
 import { createSession, eventsOf, post } from '../../../../test/session.ts'
 import { follow } from '../../../../test/stream.ts'
-import { startWrittenModel, type WrittenReply } from '../../../../test/written-model.ts'
+import { type ModelCall, startModel } from '../../../../test/written-model.ts'
 
 const words = Array.from({ length: 10 }, (_, n) => `word${n} `)
 const whole = words.join('')
@@ -15,11 +15,12 @@ type Stream = Awaited<ReturnType<typeof follow>>
 
 async function session(t: TestContext) {
   const server = await startServer(t, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } })
-  const { id: model_id, reply } = await startWrittenModel(t, server)
+  const model = await startModel(t)
+  const { id: model_id } = await model.addTo(server)
   const { id } = await createSession(server, { model_id })
   const open = (about: { query?: string; headers?: Record<string, string> } = {}) =>
     follow(t, server.url, { sessionId: id, ...about })
-  return { server, id, reply, open }
+  return { server, id, reply: model.call, open }
 }
 
 const deltasOf = (events: Event[]) => events.filter(({ type }) => type === 'output.message.delta')
@@ -30,7 +31,7 @@ const textOf = (events: Event[]) =>
 const storedOf = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
 
 /** Writes words, each once the stream has the one before. */
-async function write(reply: WrittenReply, { events, until }: Stream, some: string[]) {
+async function write(reply: ModelCall, { events, until }: Stream, some: string[]) {
   for (const word of some) {
     const text = textOf(events) + word
     reply.say(word)
@@ -38,7 +39,7 @@ async function write(reply: WrittenReply, { events, until }: Stream, some: strin
   }
 }
 
-function finish(reply: WrittenReply, rest: string[]) {
+function finish(reply: ModelCall, rest: string[]) {
   for (const word of rest) reply.say(word)
   reply.end()
 }

@@ -21,7 +21,7 @@ import {
 import { follow } from '../../../../test/stream.ts'
 import { type ToolUse, useTools, useToolsAtOnce } from '../../../../test/tool-session.ts'
 import { eventually } from '../../../../test/waiting.ts'
-import { startWrittenModel } from '../../../../test/written-model.ts'
+import { startModel } from '../../../../test/written-model.ts'
 import { idInside } from '../../../ids.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
@@ -128,11 +128,12 @@ test('a fork at an event has the state at that event, named by id or sequence', 
 })
 
 test('a fork during a reply is idle at once, and the reply continues', async (t) => {
-  const { id: model_id, reply } = await startWrittenModel(t, server)
+  const model = await startModel(t)
+  const { id: model_id } = await model.addTo(server)
   const source = await session({ model_id })
   const stream = await follow(t, server.url, { sessionId: source.id })
   const say = async (number: number, text: string) => {
-    const written = await reply(number)
+    const written = await model.call(number)
     written.say(text)
     return written
   }

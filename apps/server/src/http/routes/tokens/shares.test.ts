@@ -15,7 +15,7 @@ import type { Call } from '../../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../../test/session.ts'
 import { follow } from '../../../../test/stream.ts'
 import { eventually } from '../../../../test/waiting.ts'
-import { startWrittenModel } from '../../../../test/written-model.ts'
+import { startModel } from '../../../../test/written-model.ts'
 import { builtins } from '../../../capabilities/index.ts'
 import { privateTools } from '../../security/share-view.ts'
 
@@ -238,19 +238,18 @@ test('no link shows secrets, values, answers of people and feedback', async (t) 
 })
 
 test('a link shows that a turn waits for answers, without the questions and without traces', async (t) => {
-  const agent = await createAgent(mine, { capabilities: [{ ref: 'ask_user' }] })
-  const { id: model_id, reply } = await startWrittenModel(t, mine)
-  const session = await createSession(mine, { agent_id: agent.id, model_id })
+  const model = await startModel(t)
+  const session = await model.session(mine, { capabilities: [{ ref: 'ask_user' }] })
   const path = `/v1/sessions/${session.id}`
   const made = await mine.call('POST', `${path}/shares`, { include: ['details'] })
   const query = `?access_token=${expectStatus(made, 201).token}`
   const stream = await follow(t, server.url, { sessionId: session.id, query })
   const questions = [{ kind: 'text', question: 'Is Hooli the buyer?' }]
   expectStatus(await post(mine, session.id, 'Hello'), 201)
-  const written = await reply()
+  const written = await model.call()
   written.say('One question first.')
   await stream.event('output.message.delta')
-  written.callTool('ask_user', { questions })
+  written.input(0, JSON.stringify({ questions }), { id: 'call_0', name: 'ask_user' })
   written.end()
   const requested = await stream.event('tool.call_requested')
   assert.deepEqual(requested.data.input?.questions, [])
