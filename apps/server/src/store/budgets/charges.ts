@@ -82,20 +82,20 @@ export const chargeParts: Record<Charging, (fence: string) => string> = {
 ), `,
 }
 
-/** SQL: the reservation of the session after the append. */
-export const nextReservation = '(select reservation from charged)'
+/** SQL, where `charged` is joined: the reservation of the session after the append. */
+export const nextReservation = 'charged.reservation'
 
-export const isGranted = 'not exists (select from charged where refused is not null)'
+export const isGranted = 'charged.refused is null'
 
 /** SQL: the number of warnings, which the append stores before its own events. */
-export const warningCount = 'coalesce((select cardinality(warnings) from charged), 0)'
+export const warningCount = 'coalesce(cardinality(charged.warnings), 0)'
 
 /** SQL: the rows `n` of an append, the warnings before `rows`. */
 export const withWarnings = (rows: string) => `(
     select 'budget.warning' as type, :budgetContext::json as context, w.value as data, null::text[] as tags, w.ord
     from charged, unnest(warnings) with ordinality as w(value, ord)
     union all
-    select type, context, data, tags, ord + ${warningCount} from ${rows}
+    select type, context, data, tags, s.warned + ord from s, ${rows}
   ) n`
 
 const granted = statement(

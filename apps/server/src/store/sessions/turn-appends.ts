@@ -79,44 +79,60 @@ const fence = `org_id = :orgId and id = :sessionId and turn_id = :turnId
     and (:attempt::integer is null or turn_attempt = :attempt) and turn_cancelled = :cancelled and (not :cancelled or sequence = :endsAt)
     and (:afterSequence::integer is null or ${hasEvent(':afterSequence', ':afterTs')})`
 
-/** A statement that charges budgets stores their warnings. */
-const appendStatement = (name: string, parts: string[], charges?: Charging) =>
-  statement(
-    charges ? `${name}-${charges}` : name,
-    `
-with ${charges ? chargeParts[charges](fence) : ''}s as (
-  update sessions set
-    sequence = sequence + :count + ${charges ? warningCount : 0} + case when sequence = :endsAt then :endCount else 0 end,
+/** What an append changes in a session when it ends the turn. */
+const endingColumns = `
     status = case when sequence = :endsAt and :nextTurnId::text is null then 'idle' else status end,
     finished_at = case when sequence = :endsAt and :nextTurnId::text is null then clock_timestamp() else finished_at end,
     turn_from = case when sequence = :endsAt then :nextFrom else turn_from end,
     turn_input = case when sequence = :endsAt then :nextInput else turn_input end,
     turn_attempt = case when sequence = :endsAt then 0 else turn_attempt end,
-    turn_tries = case when sequence = :endsAt or :outcome then 0 else turn_tries end,
     turn_node = case when sequence = :endsAt then null else turn_node end,
     turn_cancelled = sequence <> :endsAt and turn_cancelled,
     turn_id = case when sequence = :endsAt then :nextTurnId else turn_id end,
-    last_turn = case when sequence = :endsAt then :lastTurn::json else last_turn end,
-    waiting_for = null,
-    wait_expires_at = null,
-    output_preview = coalesce(:outputPreview, output_preview),
+    last_turn = case when sequence = :endsAt then :lastTurn::json else last_turn end,`
+
+const usageColumns = `
     input_tokens = input_tokens + :inputTokens,
     output_tokens = output_tokens + :outputTokens,
     cache_read_tokens = case when :cacheReadTokens::bigint is null then cache_read_tokens else coalesce(cache_read_tokens, 0) + :cacheReadTokens end,
     cache_creation_tokens = case when :cacheCreationTokens::bigint is null then cache_creation_tokens else coalesce(cache_creation_tokens, 0) + :cacheCreationTokens end,
     cost_nanos = case when :costNanos::bigint is null then cost_nanos else coalesce(cost_nanos, 0) + :costNanos end,
-    stored_bytes = stored_bytes + :bytes,
+    stored_bytes = stored_bytes + :bytes,`
+
+/**
+ * Only what its kind can change is in a statement: PostgreSQL spends time on starting each
+ * expression. One that charges budgets stores their warnings.
+ */
+function appendStatement(name: string, parts: string[], charges?: Charging) {
+  const ends = parts.includes(endPart)
+  const uses = parts.length > 0
+  const ended = ends ? 'turn_id is distinct from :turnId' : 'false'
+  const warned = charges ? warningCount : 0
+  return statement(
+    charges ? `${name}-${charges}` : name,
+    `
+with ${charges ? chargeParts[charges](fence) : ''}s as (
+  update sessions set
+    sequence = sequence + :count + ${warned} + ${ends ? 'case when sequence = :endsAt then :endCount else 0 end' : 0},
+    ${ends ? endingColumns : ''}
+    turn_tries = case when :outcome${ends ? ' or sequence = :endsAt' : ''} then 0 else turn_tries end,
+    waiting_for = null,
+    wait_expires_at = null,
+    output_preview = coalesce(:outputPreview, output_preview),
+    ${uses ? usageColumns : ''}
     context_sequence = coalesce(:contextSequence, context_sequence),
     context_prompt = coalesce(:contextPrompt, context_prompt),
     ${charges ? `reservation = ${nextReservation},` : ''}
     updated_at = clock_timestamp()
+  ${charges ? 'from (select) one left join charged on true' : ''}
   where ${fence}${charges ? ` and ${isGranted}` : ''}
-  returning org_id, id, agent_id, user_id, channel_key_id, api_key_id, sequence, updated_at, finished_at, turn_id is distinct from :turnId as ended,
-    :count + ${charges ? warningCount : 0} + case when turn_id is distinct from :turnId then :endCount else 0 end as added
+  returning org_id, id, agent_id, user_id, channel_key_id, api_key_id, sequence, updated_at, finished_at, ${ended} as ended, ${warned} as warned,
+    :count + ${warned} + ${ends ? `case when ${ended} then :endCount else 0 end` : 0} as added
 ), ${appendEvents(charges ? withWarnings(listedEvents) : listedEvents)}${parts.join('')}
-select sequence, added - ${charges ? warningCount : 0} as added, ended, updated_at::timestamptz(3) as ts${parts.includes(endPart) ? ', (select count(*) from j) as jobs' : ''}
+select sequence, added - warned as added, ended, updated_at::timestamptz(3) as ts${ends ? ', (select count(*) from j) as jobs' : ''}
 ${charges ? ', granted, refused, warnings from (select) one left join s on true left join charged on true' : 'from s'}`,
   )
+}
 
 /**
  * Append statements by their additional effects: PostgreSQL spends time on starting each part of a
