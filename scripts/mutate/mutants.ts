@@ -284,7 +284,7 @@ export const mutants: Mutant[] = [
   {
     name: 'a budget refuses a model call that is stored',
     file: 'store/budgets/charges.ts',
-    from: "'not exists (select from charged where refused is not null)'",
+    from: "'charged.refused is null'",
     to: "'true'",
     tests: budgets,
     pattern: 'a call that does not fit parks the turn',
