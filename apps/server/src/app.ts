@@ -96,8 +96,8 @@ export type AppOptions = {
   alertIntervalMs?: number
   /** Longest time of an event hook for one event. */
   eventHookLimitMs?: number
-  /** Called when all parts run; the server listens once it resolves. */
-  beforeListening?: () => Promise<void>
+  /** Called when all parts run. The server listens once it resolves; a port replaces PORT. */
+  beforeListening?: () => Promise<number | undefined>
   /** Problems of the user's code, for operators. Given: the server is one of `outlast dev`. */
   problems?: () => readonly string[]
   /** Called when the server cannot continue. */
@@ -118,7 +118,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     const loaded = wait && warmUp?.()
     const beforeListening = async () => {
       await loaded
-      await wait?.()
+      return wait?.()
     }
     const app = await start(config, { ...own, beforeListening, log, undo, stopAll })
     void warmUp?.()
@@ -178,14 +178,18 @@ async function start(config: Config, starting: Starting): Promise<App> {
   node.bus.hello()
   await app.ready()
   inProcess.begin()
-  await starting.beforeListening?.()
-  const url = starting.listens === false ? inProcessUrl : await listen(app, node)
+  const port = await starting.beforeListening?.()
+  const url = starting.listens === false ? inProcessUrl : await listen(app, node, port)
   const { processKey } = node.access
   return { url, inProcess, processKey, leavePort: () => leavePort(app.server), stop: stopAll }
 }
 
-async function listen(app: FastifyInstance, { config, outbound }: Node): Promise<string> {
-  await app.listen({ host: config.HOST, port: config.PORT })
+async function listen(
+  app: FastifyInstance,
+  { config, outbound }: Node,
+  port = config.PORT,
+): Promise<string> {
+  await app.listen({ host: config.HOST, port })
   const address = app.server.address() as AddressInfo
   outbound.protect({ host: address.address, port: address.port })
   return addressOf(address)

@@ -3,12 +3,7 @@ import { renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import {
-  type Command,
-  type ServerProcess,
-  startCommand,
-  temporaryFolder,
-} from '../../../test/process.ts'
+import { type ServerProcess, startCommand, temporaryFolder } from '../../../test/process.ts'
 import { createTestDatabase } from './database.ts'
 import { writeFiles } from './project-files.ts'
 import { eventually } from './waiting.ts'
@@ -63,7 +58,7 @@ export async function startDev(
   const project = await projectFolder(t, files)
   const database = await createTestDatabase(t)
   const args = ['dev', '--port', '0', '--database-url', database, '--stop-with-parent']
-  const server = await startOnFreePort(inFolder(project.folder, args, env))
+  const server = await startCommand(inFolder(project.folder, args, env))
   t.after(() => server.crash())
   const shows = async (text: string, times = 1) => {
     const deadline = performance.now() + showsMaxMs
@@ -73,17 +68,6 @@ export async function startDev(
     })
   }
   return { ...project, ...server, shows }
-}
-
-/** Another program can take the free port before the server listens there. */
-export async function startOnFreePort(command: Command): Promise<ServerProcess> {
-  for (;;) {
-    try {
-      return await startCommand(command)
-    } catch (error) {
-      if (!(error as Error).message.includes('is in use by another program')) throw error
-    }
-  }
 }
 
 /** A tool whose calls return `value`. */

@@ -8,6 +8,12 @@ const explained = [ConfigError, EmbeddedError, DatabaseUnusableError]
 
 type AddressError = NodeJS.ErrnoException & { port?: number; address?: string }
 
+/** The port that another program uses, if the error is about one. */
+export function takenPortOf(error: unknown): number | undefined {
+  const { code, port } = error as AddressError
+  return code === 'EADDRINUSE' ? port : undefined
+}
+
 /** Explains why a server could not start: one sentence, or the stack of an unexpected error. */
 export function sentenceOf(error: unknown): string {
   const { code, port, address, message, stack } = error as AddressError

@@ -11,7 +11,7 @@ import { agentProblems, projectWarnings } from '../../project/findings.ts'
 import { loadProject } from '../../project/load.ts'
 import { ProjectError, shownProblem } from '../../project/problems.ts'
 import { contentsSummary } from '../contents.ts'
-import { sentenceOf } from '../sentence.ts'
+import { sentenceOf, takenPortOf } from '../sentence.ts'
 import { handleStrays } from '../strays.ts'
 import type { FromChild, HeldDatabase, ToChild, WantedDatabase } from './messages.ts'
 
@@ -80,30 +80,26 @@ async function run(): Promise<void> {
   const contents = contentsSummary(project)
   const warnings = projectWarnings(project).map(shownProblem)
   await send({ type: 'loaded', embedded: embeddedOf(own), contents, warnings })
-  const { database, freePort } = await next
-  const config = withDatabase(own, database)
-  const started = await startApp(
-    { ...config, PORT: config.PORT || freePort },
-    {
-      project,
-      projectLocation: location,
-      problems: () => problems,
-      onFatal: (error) => void fail(error),
-      async beforeListening() {
-        const listen = received('listen')
-        await send({ type: 'prepared' })
-        await listen
-      },
+  const { database } = await next
+  app = await startApp(withDatabase(own, database), {
+    project,
+    projectLocation: location,
+    problems: () => problems,
+    onFatal: (error) => void fail(error),
+    async beforeListening() {
+      const listen = received('listen')
+      await send({ type: 'prepared' })
+      const { freePort } = await listen
+      return own.PORT || freePort
     },
-  )
-  app = started
+  })
   await send({ type: 'ready', url: app.url })
 }
 
 async function fail(error: unknown): Promise<void> {
   const isProject = error instanceof ProjectError
   const sentences = isProject ? error.problems.map(shownProblem) : [sentenceOf(error)]
-  await send({ type: 'failed', problems: sentences, isProject })
+  await send({ type: 'failed', problems: sentences, isProject, takenPort: takenPortOf(error) })
   process.exit(1)
 }
 

@@ -4,16 +4,9 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createOutlast, type Event } from '@outlast/sdk'
-import { runCommand } from '../../../../../test/process.ts'
+import { runCommand, startCommand } from '../../../../../test/process.ts'
 import { createTestDatabase } from '../../../test/database.ts'
-import {
-  answerFile,
-  type DevServer,
-  inFolder,
-  projectFolder,
-  startDev,
-  startOnFreePort,
-} from '../../../test/dev.ts'
+import { answerFile, type DevServer, inFolder, projectFolder, startDev } from '../../../test/dev.ts'
 import { writeFiles } from '../../../test/project-files.ts'
 import { createAgent, createSession, eventsOf, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
@@ -146,7 +139,7 @@ test('a syntax error leaves the earlier code serving, is shown, and goes away wi
 test('a project that does not load at first is served once it is fixed', async (t) => {
   const { folder, write } = await projectFolder(t, { 'tools/answer.ts': 'export default 1' })
   const database = await createTestDatabase(t)
-  const starting = startOnFreePort(
+  const starting = startCommand(
     inFolder(folder, ['dev', '--port', '0', '--database-url', database]),
   )
   setTimeout(() => write('tools/answer.ts', answerFile('one')), 1_000)
@@ -291,10 +284,39 @@ test('a port in use ends the command with one sentence', async (t) => {
   )
 })
 
+/** Takes the first port that the command's own process releases, as another program could. */
+const takesReleasedPort = `
+  import cluster from 'node:cluster'
+  import { createServer, Server } from 'node:net'
+  import { isMainThread } from 'node:worker_threads'
+
+  const { close } = Server.prototype
+  if (cluster.isPrimary && isMainThread) Server.prototype.close = function (...args) {
+    const { port } = this.address()
+    Server.prototype.close = close
+    close.apply(this, args)
+    createServer().listen(port, '127.0.0.1', () => console.log('taken: ' + port + '.'))
+    return this
+  }
+`
+
+test('another program that takes the free port does not end the command', async (t) => {
+  const env = {
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(takesReleasedPort)}`,
+  }
+  const server = await startDev(t, { 'tools/answer.ts': answerFile('one') }, env)
+  const taken = /taken: (\d+)\./.exec(server.output())?.[1]
+  assert.ok(taken)
+  assert.notEqual(new URL(server.url).port, taken)
+  server.write('tools/answer.ts', answerFile('two'))
+  await server.shows('Reloaded')
+  await answers(await openSession(server), 'two')
+})
+
 test('the embedded database stays while the server is replaced', async (t) => {
   const { folder, write } = await projectFolder(t, { 'tools/answer.ts': answerFile('one') })
   const command = inFolder(folder, ['dev', '--port', '0'], { DATA_DIR: `${folder}/data` })
-  const server = await startOnFreePort(command)
+  const server = await startCommand(command)
   t.after(() => server.crash())
   const agent = await createAgent(server)
   write('tools/answer.ts', answerFile('two'))

@@ -39,7 +39,7 @@ export async function dev({ configFile, stopWithParent = false }: DevOptions): P
   const supervisor = supervise({
     ...printEvents(folder),
     hold,
-    freePort: await freePort(),
+    freePort,
     environment: { NODE_COMPILE_CACHE: codeCache },
   })
   const unwatch = watchProject({
@@ -54,6 +54,7 @@ export async function dev({ configFile, stopWithParent = false }: DevOptions): P
   await end(1)
 }
 
+/** A port that is free now. Another program can take it before a server listens there. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -9,9 +9,10 @@ export type WantedDatabase = { dataDir: string; needsKeys: boolean }
 export type ToChild =
   /** Load the project. */
   | { type: 'load' }
-  /** Start all parts, without listening yet. All processes use `freePort` for the port 0. */
-  | { type: 'prepare'; database: HeldDatabase | undefined; freePort: number }
-  | { type: 'listen' }
+  /** Start all parts, without listening yet. */
+  | { type: 'prepare'; database: HeldDatabase | undefined }
+  /** Listen. All processes use `freePort` for the port 0. */
+  | { type: 'listen'; freePort: number }
   /** Problems of newer code that does not load, for the API of this server. */
   | { type: 'problems'; problems: readonly string[] }
   /** Release the port, hand over turns, and end. */
@@ -27,5 +28,10 @@ export type FromChild =
     }
   | { type: 'prepared' }
   | { type: 'ready'; url: string }
-  /** `isProject`: a file of the project has to change. */
-  | { type: 'failed'; problems: readonly string[]; isProject: boolean }
+  /** `isProject`: a file of the project has to change. `takenPort`: another program uses it. */
+  | {
+      type: 'failed'
+      problems: readonly string[]
+      isProject: boolean
+      takenPort?: number | undefined
+    }

@@ -27,7 +27,7 @@ export type Events = {
 type Supervision = Events & {
   /** Starts an embedded database, once for each folder. */
   hold: (embedded: WantedDatabase) => Promise<HeldDatabase>
-  freePort: number
+  freePort: () => Promise<number>
   /** Variables of the child's environment, besides those of this process. */
   environment: Record<string, string>
 }
@@ -43,7 +43,7 @@ export type Supervisor = {
   kill: () => void
 }
 
-type Refusal = { problems: readonly string[]; isProject: boolean }
+type Refusal = Pick<FromChild & { type: 'failed' }, 'problems' | 'isProject' | 'takenPort'>
 type State = {
   children: Set<Child>
   /** A process that has loaded the code of the server, and no project yet. */
@@ -53,6 +53,8 @@ type State = {
   files: readonly string[]
   serving: { child: Child; sinceMs: number } | undefined
   hasServed: boolean
+  /** Stays the same once a server has listened there. */
+  freePort: number
   stopping: boolean
   pauseMs: number
 }
@@ -65,6 +67,7 @@ export function supervise(supervision: Supervision): Supervisor {
     files: [],
     serving: undefined,
     hasServed: false,
+    freePort: 0,
     stopping: false,
     pauseMs: 0,
   }
@@ -93,6 +96,7 @@ async function keepRunning(state: State, supervision: Supervision): Promise<stri
     const next = state.wake.next()
     const refusal = await replace(state, supervision)
     if (refusal && !state.stopping) {
+      if (!state.hasServed && refusal.takenPort === state.freePort) continue
       if (!state.hasServed && !refusal.isProject) return refusal.problems.join('\n')
       state.serving?.child.send({ type: 'problems', problems: refusal.problems })
       supervision.refused(refusal.problems, state.serving !== undefined)
@@ -126,7 +130,7 @@ async function replace(state: State, supervision: Supervision): Promise<Refusal 
     return undefined
   }
   if (first === 'late' || first.type !== 'loaded') return refusalOf(first)
-  const ready = await prepare(child, first.embedded, supervision)
+  const ready = await prepare(state, child, first.embedded, supervision)
   if (ready.type !== 'ready') return refusalOf(ready)
   state.serving?.child.send({ type: 'leave' })
   const sinceMs = performance.now()
@@ -163,20 +167,23 @@ function takeFiles(state: State): readonly string[] {
 type Message = FromChild | ChildEnd
 
 async function prepare(
+  state: State,
   child: Child,
   embedded: WantedDatabase | undefined,
   { hold, freePort }: Supervision,
 ): Promise<Message> {
   try {
     const database = embedded && (await hold(embedded))
-    child.send({ type: 'prepare', database, freePort })
+    child.send({ type: 'prepare', database })
   } catch (error) {
     child.kill()
     return { type: 'failed', problems: [(error as Error).message], isProject: false }
   }
   const prepared = await child.next()
   if (prepared.type !== 'prepared') return prepared
-  child.send({ type: 'listen' })
+  // At the latest moment, so that other programs have little time to take the port.
+  if (!state.hasServed) state.freePort = await freePort()
+  child.send({ type: 'listen', freePort: state.freePort })
   return child.next()
 }
 
