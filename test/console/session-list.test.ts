@@ -86,6 +86,29 @@ test('keeps filters, order and columns in the URL, and saves them as a view', as
   assert.deepEqual(complaints, [])
 })
 
+test('keeps all columns that are chosen before the list is rendered again', async (t) => {
+  const server = await startServer(t)
+  await createSession(server, { title: 'Something', user: 'ann' })
+  const { page, complaints } = await openTab(await openProfile(t, browser), server.url)
+  await row(page, 'Something').waitFor()
+  await page.getByRole('button', { name: 'Columns' }).click()
+  const column = (head: string) => page.getByRole('menuitemcheckbox', { name: head })
+  await column('User').waitFor()
+  const click = (...heads: string[]) =>
+    valueIn(
+      page,
+      `for (const head of ${JSON.stringify(heads)})
+        [...document.querySelectorAll('[role=menuitemcheckbox]')]
+          .find(({ textContent }) => textContent === head).click()`,
+    )
+  await click('User', 'Last activity', 'Status')
+  await page.waitForURL(/columns=user%2C-status%2Cactivity/)
+  await row(page, 'Something').getByText('ann', { exact: true }).waitFor()
+  await click('Status', 'User', 'User')
+  await page.waitForURL(/columns=user%2Cactivity/)
+  assert.deepEqual(complaints, [])
+})
+
 test('refuses a view above the limit, and says so in the form', async (t) => {
   const server = await startServer(t)
   await createSession(server, { title: 'Something' })

@@ -2,7 +2,7 @@ import './column-menu.css'
 import { Menu } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { Icon } from '../icon.tsx'
-import { type Choosable, columnsText } from './columns.ts'
+import { type Choosable, toggledColumn } from './columns.ts'
 
 type MenuColumn = Choosable & { head: string }
 
@@ -11,9 +11,12 @@ type ColumnMenuProps = { columns: readonly MenuColumn[]; shown: readonly MenuCol
 /** Chooses the columns of a list. The choice is in the URL. */
 export function ColumnMenu({ columns, shown }: ColumnMenuProps) {
   const navigate = useNavigate()
-  const choose = (column: MenuColumn, isShown: boolean) => {
-    const next = isShown ? [...shown, column] : shown.filter((one) => one !== column)
-    const search = (before: object) => ({ ...before, columns: columnsText(columns, next) })
+  // Changes the URL of the click: `shown` lacks a click that is not rendered yet.
+  const toggle = (column: MenuColumn) => {
+    const search = (before: { columns?: string }) => ({
+      ...before,
+      columns: toggledColumn(columns, column, before.columns),
+    })
     navigate({ to: '.', search: search as never, replace: true })
   }
   return (
@@ -28,7 +31,7 @@ export function ColumnMenu({ columns, shown }: ColumnMenuProps) {
           <Menu.CheckboxItem
             key={column.id}
             checked={shown.includes(column)}
-            onChange={(isShown) => choose(column, isShown)}
+            onChange={() => toggle(column)}
           >
             {column.head}
           </Menu.CheckboxItem>

@@ -23,3 +23,14 @@ export function columnsText(
   const changed = columns.filter((one) => shown.includes(one) === (one.isExtra ?? false))
   return changed.map(changeOf).join() || undefined
 }
+
+/** The text for the URL once a column of the given text is hidden, or shown if it was not. */
+export function toggledColumn(
+  columns: readonly Choosable[],
+  column: Choosable,
+  given?: string,
+): string | undefined {
+  const shown = shownColumns(columns, given)
+  const others = shown.filter((one) => one !== column)
+  return columnsText(columns, others.length < shown.length ? others : [...shown, column])
+}
