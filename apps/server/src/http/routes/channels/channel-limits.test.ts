@@ -28,6 +28,26 @@ const budgetsOf = ({ id }: { id: string }) =>
     [id],
   )
 
+const hours = (count: number) => count * 3_600_000
+
+/**
+ * Checks that the limit of the only user ends at midnight in UTC, and moves its end by 24 hours:
+ * midnight may pass during a test. Returns the new end.
+ */
+async function lengthenDay({ id }: { id: string }): Promise<number> {
+  const [row, ...others] = await queryRows<{ start: Date; end: Date }>(
+    server.databaseUrl,
+    `update budgets set period_ends_at = period_ends_at + interval '24 hours'
+    where subject_type = 'channel_user' and subject_id like $1 || ' %'
+    returning period_started_at as start, period_ends_at as end`,
+    [id],
+  )
+  assert.deepEqual(others, [])
+  const [start, end] = [row!.start.getTime(), row!.end.getTime()]
+  assert.deepEqual([start % hours(24), end - start], [0, hours(48)])
+  return end
+}
+
 /** Sends messages until the limit of the caller is used up. Returns the refusal. */
 async function useUp(caller: Caller, sessionId: string) {
   for (let sent = 0; sent < 60; sent++) {
@@ -45,14 +65,13 @@ test('an end user whose limit of the day is used up starts no work, and still re
   const channel = await openChannel(server, { config: { spending_limit: limit } })
   const ada = channel.as('ada')
   const id = await ada.create()
+  const end = await lengthenDay(channel)
   const { answer, sent } = await useUp(ada, id)
   const { retry_after_seconds } = expectStatus(answer, 429, 'spending_limit')
   assert.ok(sent > 1)
   const wait = Number(answer.headers.get('retry-after'))
   assert.equal(retry_after_seconds, wait)
-  const midnight = new Date()
-  midnight.setUTCHours(24, 0, 0, 0)
-  assert.ok(wait >= 1 && Math.abs((midnight.getTime() - Date.now()) / 1000 - wait) < 120, `${wait}`)
+  assert.ok(wait >= 1 && Math.abs((end - Date.now()) / 1000 - wait) < 120, `${wait}`)
   const created = await ada.call('POST', '/sessions', {})
   expectStatus(created, 429, 'spending_limit')
   const events = await ada.events(id)
@@ -83,6 +102,7 @@ test('a changed limit holds for the amount used already, and a removed one for n
   const channel = await openChannel(server, { config: { spending_limit: limit } })
   const ada = channel.as('ada')
   const id = await ada.create()
+  await lengthenDay(channel)
   const { answer } = await useUp(ada, id)
   expectStatus(answer, 429, 'spending_limit')
   const change = async (spending_limit: object | null) =>
