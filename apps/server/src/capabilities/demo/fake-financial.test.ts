@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../test/hooks.ts'
 import { startServer } from '../../../test/server.ts'
 import { sessionWith, type ToolUse, useTools } from '../../../test/tool-session.ts'
@@ -11,6 +11,9 @@ beforeAll(async (t) => {
   server = await startServer(t as never)
 })
 
+/** Stops the clock of tools, which run in this process: no day or month ends during a test. */
+const stopClock = (t: TestContext) => t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+
 const ref = 'fake_financial'
 const book = (transaction_type: string, category: string, amount: number, more: object = {}) =>
   [
@@ -21,6 +24,7 @@ const list = (input: object = {}): ToolUse => ['finance_list_transactions', inpu
 const balance = (input: object = {}): ToolUse => ['finance_get_balance', input]
 
 test('books and lists transactions and updates balances', async (t) => {
+  stopClock(t)
   const session = await sessionWith(server, ref)
   const answers = await useTools(
     t,
@@ -76,6 +80,7 @@ test('books and lists transactions and updates balances', async (t) => {
 })
 
 test('budgets report the spent amount', async (t) => {
+  stopClock(t)
   const session = await sessionWith(server, ref)
   const create: ToolUse = ['finance_create_budget', { category: 'tea', monthly_limit: 40 }]
   const [created, twice, , listed] = await useTools(
@@ -130,6 +135,7 @@ function someBooks() {
 }
 
 test('computes reports and forecasts from the transactions', async (t) => {
+  stopClock(t)
   const session = await sessionWith(server, ref, { data: someBooks() })
   const [spent, spentBefore, earned, earnedBefore, soon, usual] = await useTools(
     t,
