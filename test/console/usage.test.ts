@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
-import { runSql } from '../../apps/server/test/database.ts'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { queryRows, runSql } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, createAgent, createSession } from '../../apps/server/test/session.ts'
@@ -19,7 +19,11 @@ beforeAll(async (t) => {
 const modelId = 'gpt-5'
 const usage = { prompt_tokens: 10_000, completion_tokens: 1_000 }
 
-/** A server with two agents that made three calls today, and half of that 30 days before. */
+/**
+ * A server with two agents that made three calls on a day, and half of that 30 days before. Midnight
+ * may pass during a test: all calls are moved to the day of the first one, and `open` opens a tab
+ * whose clock begins at noon of it.
+ */
 async function startUsed(t: TestContext) {
   const server = await startServer(t)
   const vendor = await startVendor(t, () => ({ text: 'Hello.', usage }))
@@ -34,18 +38,30 @@ async function startUsed(t: TestContext) {
     const session = await createSession(server, { agent_id: agent.id, ...(user && { user }) })
     await converse(t, server, session.id, 'Hello')
   }
+  const [first] = await queryRows<{ day: string }>(
+    server.databaseUrl,
+    'select min(day)::text as day from usage_days',
+  )
+  const { day } = first!
+  const noon = `${day}T12:00:00.000Z`
   await runSql(
     server.databaseUrl,
-    `insert into usage_days (org_id, day, agent_id, model, user_id, key_id, shard, calls, input_tokens, output_tokens, cost_nanos)
+    `update usage_days set day = '${day}';
+     update sessions set created_at = '${noon}';
+     insert into usage_days (org_id, day, agent_id, model, user_id, key_id, shard, calls, input_tokens, output_tokens, cost_nanos)
      select org_id, day - 30, agent_id, model, user_id, key_id, shard, calls, input_tokens / 2, output_tokens / 2, cost_nanos / 2
      from usage_days where agent_id = '${support.id}'`,
   )
-  return { server, support }
+  const open = async (path: string, options?: BrowserContextOptions) => {
+    const profile = await openProfile(t, browser, options)
+    await profile.clock.setSystemTime(noon)
+    return openTab(profile, server.url + path)
+  }
+  return { server, support, day, open }
 }
 
 const costByDay = 'Cost by day: Cost $0.0675, Period before $0.0225'
 const table = (page: Page) => page.getByRole('table', { name: 'Usage' })
-const today = () => new Date().toISOString().slice(0, 10)
 
 async function groupBy(page: Page, group: string) {
   await page.getByRole('combobox', { name: 'Group' }).click()
@@ -53,8 +69,8 @@ async function groupBy(page: Page, group: string) {
 }
 
 test('usage is compared with the period before, by each group, with axes and a legend', async (t) => {
-  const { server } = await startUsed(t)
-  const { page, complaints } = await openTab(await openProfile(t, browser), `${server.url}/usage`)
+  const { server, open } = await startUsed(t)
+  const { page, complaints } = await open('/usage')
   await table(page).getByRole('row', { name: 'Total $0.0675 +200 % 3 30,000 3,000' }).waitFor()
   await page.getByRole('img', { name: costByDay }).waitFor()
   // The steps have no height.
@@ -91,8 +107,8 @@ test('usage is compared with the period before, by each group, with axes and a l
 })
 
 test('every number leads to its sessions in at most two clicks', async (t) => {
-  const { server, support } = await startUsed(t)
-  const { page, complaints } = await openTab(await openProfile(t, browser), `${server.url}/usage`)
+  const { server, support, day, open } = await startUsed(t)
+  const { page, complaints } = await open('/usage')
   // Loads after the table and moves it.
   await page.getByRole('img', { name: costByDay }).waitFor()
   // A click on a number of the day, then on a number of the agent. The link covers its row.
@@ -114,7 +130,7 @@ test('every number leads to its sessions in at most two clicks', async (t) => {
   const link = table(page).getByRole('link', { name: 'Support' })
   const { searchParams } = new URL((await link.getAttribute('href'))!, server.url)
   assert.equal(searchParams.get('agent'), support.id)
-  assert.equal(searchParams.get('until'), today())
+  assert.equal(searchParams.get('until'), day)
   await page.getByRole('button', { name: `Clear Model: ${modelId}` }).click()
   await page.waitForURL((url) => !url.search.includes('model'))
   await page.goto(`${server.url}/usage?by=user`)
@@ -124,18 +140,19 @@ test('every number leads to its sessions in at most two clicks', async (t) => {
 })
 
 test('a day leads to the sessions that were created on it, in any time zone', async (t) => {
-  const { server, support } = await startUsed(t)
+  const { server, support, day, open } = await startUsed(t)
   const { body } = await server.call('GET', `/v1/sessions?agent_id=${support.id}`)
   const at = async (id: string, time: string) => {
     const sql = `update sessions set created_at = '${time}' where id = '${id}'`
     await runSql(server.databaseUrl, sql)
   }
-  await at(body.data[0].id, `${today()}T00:00:00.000Z`)
-  await at(body.data[1].id, `${today()}T23:59:59.999Z`)
-  const before = new Date(Date.parse(today()) - 1).toISOString()
+  await at(body.data[0].id, `${day}T00:00:00.000Z`)
+  await at(body.data[1].id, `${day}T23:59:59.999Z`)
+  const before = new Date(Date.parse(day) - 1).toISOString()
   await at((await createSession(server, { agent_id: support.id })).id, before)
-  const profile = await openProfile(t, browser, { timezoneId: 'Pacific/Kiritimati' })
-  const { page, complaints } = await openTab(profile, `${server.url}/usage?day=${today()}`)
+  const { page, complaints } = await open(`/usage?day=${day}`, {
+    timezoneId: 'Pacific/Kiritimati',
+  })
   await table(page).getByRole('link', { name: 'Support' }).click()
   await page.getByText('2 sessions', { exact: true }).waitFor()
   await page.goBack()
@@ -145,15 +162,14 @@ test('a day leads to the sessions that were created on it, in any time zone', as
 })
 
 test('the CSV file has the rows of both periods and runs no formula', async (t) => {
-  const { server } = await startUsed(t)
-  const address = `${server.url}/usage?by=user`
-  const { page, complaints } = await openTab(await openProfile(t, browser), address)
+  const { day, open } = await startUsed(t)
+  const { page, complaints } = await open('/usage?by=user')
   await table(page).getByRole('rowheader', { name: '=1+1' }).waitFor()
   const [download] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('button', { name: 'Download CSV' }).click(),
   ])
-  assert.match(download.suggestedFilename(), new RegExp(`^usage-by-user-.*-${today()}\\.csv$`))
+  assert.match(download.suggestedFilename(), new RegExp(`^usage-by-user-.*-${day}\\.csv$`))
   const lines = (await text(await download.createReadStream())).trimEnd().split('\r\n')
   assert.equal(lines.length, 4)
   assert.match(lines[0]!, /^user,name,model_calls,input_tokens,.*,previous_cost_usd$/)
