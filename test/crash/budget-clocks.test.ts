@@ -10,6 +10,7 @@ import {
   moveClock,
   periodOf,
   whenParked,
+  zoneFarFromMidnight,
 } from '../../apps/server/test/budgets.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
@@ -22,7 +23,7 @@ import { scopeOf } from './scenario.ts'
 
 const clock = new URL('shifted-clock.ts', import.meta.url).href
 const dayMs = 86_400_000
-const month = { type: 'calendar', unit: 'month' }
+const month = { type: 'calendar', unit: 'month', time_zone: zoneFarFromMidnight() }
 
 /** A message whose reply reports these tokens. */
 const costing = (input_tokens: number) =>

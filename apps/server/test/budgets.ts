@@ -72,6 +72,23 @@ export async function periodOf({ databaseUrl }: Target, id: string) {
   return row!
 }
 
+/** The time in a zone, as `Monday 09:30:00`. */
+export const timeIn = (timeZone: string, at: Date) =>
+  new Intl.DateTimeFormat('en', {
+    timeZone,
+    weekday: 'long',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  })
+    .format(at)
+    .replace(',', '')
+
+/** A zone with summer time where no day and no longer period ends during a test. */
+export const zoneFarFromMidnight = () =>
+  ['Pacific/Auckland', 'Europe/Kyiv'].find((zone) => !/ (?:23|00):/.test(timeIn(zone, new Date())))!
+
 /** The clock of the database goes forward by this interval: for a budget, its times go back. */
 export const moveClock = (target: Target, id: string, by: string) =>
   changeBudget(

@@ -11,6 +11,8 @@ import {
   ledgerKindsOf,
   moveClock,
   periodOf,
+  timeIn,
+  zoneFarFromMidnight,
 } from '../../../test/budgets.ts'
 import { createTestDatabase, queryRows } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
@@ -19,23 +21,6 @@ import { converse, createSession, scripted } from '../../../test/session.ts'
 /** A message whose reply reports these tokens. */
 const costing = (input_tokens: number) =>
   scripted({ text: 'Done.', usage: { input_tokens, output_tokens: 0 } } as never)
-
-/** The time in a zone, as `Monday 09:30:00`. */
-const timeIn = (timeZone: string, at: Date) =>
-  new Intl.DateTimeFormat('en', {
-    timeZone,
-    weekday: 'long',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-    hourCycle: 'h23',
-  })
-    .format(at)
-    .replace(',', '')
-
-/** A zone with summer time where no day ends during a test. */
-const zoneFarFromMidnight = () =>
-  ['Pacific/Auckland', 'Europe/Kyiv'].find((zone) => !/ (?:23|00):/.test(timeIn(zone, new Date())))!
 
 for (const [unit, length, isStart] of [
   ['day', '2 days', /^\w+ 00:00:00$/],
