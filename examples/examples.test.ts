@@ -32,7 +32,9 @@ const outputs: Record<string, RegExp> = {
   approval:
     /^May it add \{"a":19,"b":23\}\?\n19 \+ 23 = 42\..*\nMay it multiply \{"a":19,"b":23\}\?\n.*That is too much\..*\n$/,
   'clean-up': /^7 sessions\n(deleted Trial [1-7]\n){7}$/,
-  schedule: /^next at \d{4}-.*Z\nthe schedule says: Write the weekly report\.\n.*simulated.*\n$/,
+  // Twice at 9:00 on Monday in Kyiv.
+  schedule:
+    /^next at \d{4}-.*Z\n(the schedule says: Write the weekly report\.\n){1,2}.*simulated.*\n$/,
   fork: /^4 \+ 5 = 9\..*\n6 \+ 7 = 13\..*\n8 messages\n8 messages\n$/,
 }
 

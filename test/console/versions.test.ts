@@ -49,7 +49,7 @@ test('renders every screen with unknown events, states and types of a newer serv
   const { id } = await createSession(server, { agent_id, title: 'Of another time' })
   await converse(t, server, id, 'Good morning')
   const target = { type: 'workflow', name: 'start_session', input: { agent_id, message: 'Hello' } }
-  const fields = { name: 'Daily', cron_expression: '0 9 * * *', target }
+  const fields = { name: 'Leap day', cron_expression: '0 0 29 2 *', target }
   const { body: schedule } = await server.call('POST', '/v1/durable/schedules', fields)
 
   const profile = await openProfile(t, browser)
@@ -152,10 +152,10 @@ test('renders every screen with unknown events, states and types of a newer serv
   await go('MCP servers')
   await see(page, 'microsoft_learn')
   await go('Schedules')
-  await page.getByRole('link', { name: /^Daily/ }).click()
-  await see(page, 'Daily')
+  await page.getByRole('link', { name: /^Leap day/ }).click()
+  await see(page, 'Leap day')
   await page.getByRole('link', { name: 'Edit', exact: true }).click()
-  await see(page, 'Daily')
+  await see(page, 'Leap day')
   await go('Operations')
   await see(page, 'Throughput')
   await go('Turns')

@@ -115,7 +115,8 @@ test('mcp review shows the tools that changed, and confirms them', async (t) => 
 })
 
 test('creates a schedule from flags, and lists its runs', async () => {
-  const when = ['--cron', '0 9 * * MON-FRI', '--timezone', 'Europe/Kyiv', '--catch-up']
+  // Not due during the test.
+  const when = ['--cron', '0 0 9 * * MON-FRI 2099', '--timezone', 'Europe/Kyiv', '--catch-up']
   const what = ['--agent', agent, '--message', 'Hello', '--title', 'Daily', '--max-catch-up', '3']
   const schedule = await made(['schedules', 'create', 'report', ...when, ...what])
   assert.deepEqual(schedule.target, {
@@ -128,7 +129,7 @@ test('creates a schedule from flags, and lists its runs', async () => {
   assert.equal((await made(['schedules', 'pause', id])).enabled, false)
   assert.match((await cli(['schedules', 'resume', id])).stdout, /due in /)
   assert.equal(
-    (await made(['schedules', 'update', id, '--cron', '0 8 * * *'])).timezone,
+    (await made(['schedules', 'update', id, '--cron', '0 0 8 * * * 2099'])).timezone,
     'Europe/Kyiv',
   )
   const { execution_id } = await made(['schedules', 'trigger', id])

@@ -118,9 +118,9 @@ test('accepts names and unique parts of ids in arguments and flags', async () =>
   assert.equal(await idOf('providers', 'get', simulated.name), simulated.id)
   const [model] = JSON.parse((await cli('models', 'list', '--json')).stdout)
   assert.equal(await idOf('models', 'get', model.display_name), model.id)
-  const daily = ['--cron', '0 9 * * *', '--agent', 'Support Desk', '--message', 'Hello']
-  const schedule = await idOf('schedules', 'create', 'daily', ...daily)
-  assert.equal(await idOf('schedules', 'get', 'daily'), schedule)
+  const rarely = ['--cron', '0 9 29 2 *', '--agent', 'Support Desk', '--message', 'Hello']
+  const schedule = await idOf('schedules', 'create', 'leap day', ...rarely)
+  assert.equal(await idOf('schedules', 'get', 'leap day'), schedule)
   const mcp = await idOf('mcp', 'create', 'tracker', 'https://tracker.example.com/mcp')
   assert.equal(await idOf('mcp', 'get', 'tracker'), mcp)
   const asked = { env: { OUTLAST_URL: url }, columns: 80, answers: [['[y/N]', 'n\r']] as const }
