@@ -31,8 +31,7 @@ const startMill = (t: TestContext) =>
 
 test('adds, tests, fixes and syncs a provider, and sets its model as default', async (t) => {
   const vendor = await startMill(t)
-  // The hourly synchronization could add the new model first.
-  const server = await startServer(t, { env: { MODEL_SYNC_INTERVAL_HOURS: '0' } })
+  const server = await startServer(t)
   const { page, complaints } = await openTab(
     await openProfile(t, browser),
     `${server.url}/providers`,

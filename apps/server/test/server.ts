@@ -62,8 +62,15 @@ export const patient: DatabaseWaits = { statement: 60_000, connection: 60_000, l
 export const waitsAt = (databaseUrl: string) =>
   isTestDatabase(databaseUrl) ? patient : databaseWaits
 
-/** Simulated models are available beside stand-in vendors, and run the scripts of tests. */
-export const simulation = { SIMULATED_MODELS: 'always', SIMULATED_SCRIPTS: 'true' }
+/**
+ * Simulated models are available beside stand-in vendors, and run the scripts of tests. Vendors are
+ * asked for their models only on request, not at minute 23 of every hour.
+ */
+export const simulation = {
+  SIMULATED_MODELS: 'always',
+  SIMULATED_SCRIPTS: 'true',
+  MODEL_SYNC_INTERVAL_HOURS: '0',
+}
 
 /** Servers per database, and how to drop it. Hooks run in order, the first server's first. */
 const inUse = new Map<string, { servers: number; drop: (() => unknown)[] }>()

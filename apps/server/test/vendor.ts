@@ -39,7 +39,7 @@ export async function startVendor(
 ) {
   const requests: VendorRequest[] = []
   const server = createServer(async (incoming, response) => {
-    // A server's hourly synchronization requests the list of models; this vendor has none.
+    // A synchronization requests the list of models; this vendor has none.
     if (incoming.method !== 'POST') return void response.writeHead(404).end()
     const sent = await readText(incoming).catch(() => undefined)
     // A request that was aborted while it was sent does not count.

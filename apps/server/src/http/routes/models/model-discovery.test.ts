@@ -26,6 +26,9 @@ async function startListed(t: TestContext, ids: string[], env: Record<string, st
   return { ...server, vendor, list, ...provider }
 }
 
+/** Vendors are asked once a day. */
+const daily = { MODEL_SYNC_INTERVAL_HOURS: '24' }
+
 const namesOf = (models: Model[]) => models.map(({ model_id }) => model_id)
 
 test('models of the vendor are added, and asked for with the stored key', async (t) => {
@@ -256,6 +259,10 @@ async function query(connectionString: string, text: string) {
   return rows
 }
 
+/** The clock of the queue, which runs in this process, stops far from minute 23. */
+const stopClock = (t: TestContext) =>
+  t.mock.timers.enable({ apis: ['Date'], now: new Date().setUTCMinutes(50) })
+
 /** The sync that runs at minute 23 of every hour. */
 async function runHourly(url: string) {
   await query(url, "select graphile_worker.add_job('hourly', '{}', job_key => 'hourly')")
@@ -264,8 +271,9 @@ async function runHourly(url: string) {
 }
 
 test('every day each provider is asked by one node; llmsim and those without a key are not', async (t) => {
-  const { call, vendor, path, models, id, databaseUrl } = await startListed(t, ['alpha'])
-  const other = await startServer(t, { databaseUrl })
+  stopClock(t)
+  const { call, vendor, path, models, id, databaseUrl } = await startListed(t, ['alpha'], daily)
+  const other = await startServer(t, { databaseUrl, env: daily })
   const disabled = await addProvider(call, `${vendor.url}/disabled`)
   await call('PATCH', disabled.path, { status: 'disabled' })
   await Promise.all([runHourly(databaseUrl), runHourly(databaseUrl)])
@@ -289,9 +297,9 @@ test('every day each provider is asked by one node; llmsim and those without a k
 })
 
 test('a vendor that fails is asked again an hour later, and the others are asked all the same', async (t) => {
-  const { call, vendor, path, databaseUrl } = await startListed(t, ['alpha'], {
-    LOG_LEVEL: 'silent',
-  })
+  stopClock(t)
+  const env = { ...daily, LOG_LEVEL: 'silent' }
+  const { call, vendor, path, databaseUrl } = await startListed(t, ['alpha'], env)
   const broken = await startAnyVendor(t, (_, response) => sendJson(response, {}, 500))
   const { path: brokenPath } = await addProvider(call, broken.url)
   await runHourly(databaseUrl)
@@ -307,7 +315,9 @@ test('a vendor that fails is asked again an hour later, and the others are asked
 test('a node that stops waits for no vendor', async (t) => {
   const asked = Promise.withResolvers<void>()
   const vendor = await startAnyVendor(t, () => asked.resolve())
-  const { call, stop, databaseUrl } = await startServer(t, { env: { LOG_LEVEL: 'silent' } })
+  const { call, stop, databaseUrl } = await startServer(t, {
+    env: { ...daily, LOG_LEVEL: 'silent' },
+  })
   await addProvider(call, vendor.url)
   await query(databaseUrl, "select graphile_worker.add_job('hourly', '{}')")
   await asked.promise
@@ -319,7 +329,7 @@ test('providers are asked at minute 23 of every hour, unless the interval is 0',
   const before = new Date(Date.now() - 3_600_000).setUTCMinutes(22, 59, 950)
   t.mock.timers.enable({ apis: ['Date'], now: before })
   const off = await startListed(t, ['alpha'], { MODEL_SYNC_INTERVAL_HOURS: '0' })
-  const on = await startListed(t, ['alpha'])
+  const on = await startListed(t, ['alpha'], daily)
   const jobs = "select 1 from graphile_worker.jobs where task_identifier = 'hourly'"
   for (const { databaseUrl, vendor } of [off, on]) {
     assert.deepEqual([(await query(databaseUrl, jobs)).length, vendor.asked.length], [0, 0])
