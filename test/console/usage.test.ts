@@ -20,9 +20,9 @@ const modelId = 'gpt-5'
 const usage = { prompt_tokens: 10_000, completion_tokens: 1_000 }
 
 /**
- * A server with two agents that made three calls on a day, and half of that 30 days before. Midnight
- * may pass during a test: all calls are moved to the day of the first one, and `open` opens a tab
- * whose clock begins at noon of it.
+ * A server with two agents that made three calls on a day, and half of that 30 days before.
+ * Midnight may pass during a test: all calls are moved to the day of the first one, and `open`
+ * opens a tab whose clock begins at noon of it.
  */
 async function startUsed(t: TestContext) {
   const server = await startServer(t)
