@@ -19,9 +19,10 @@ export async function buildSdk(folder: string): Promise<void> {
   put(folder, 'contract.d.ts', text)
   // Only the schema's name is left at run time.
   put(folder, 'contract.js', 'export {}\n')
-  for (const file of globSync('*.ts', { cwd: path.join(root, source), exclude: ['*.test.ts'] })) {
+  const sources = { cwd: path.join(root, source), exclude: ['**/*.test.ts'] }
+  for (const file of globSync('**/*.ts', sources)) {
     // Line numbers equal those of the source; trailing blanks of removed types are dropped.
-    const text = translated(stripped(read(`${source}/${file}`))).replace(/ +$/gm, '')
+    const text = translated(file, stripped(read(`${source}/${file}`))).replace(/ +$/gm, '')
     put(folder, file.replace(/\.ts$/, '.js'), text)
   }
   declare(folder)
@@ -32,10 +33,12 @@ export async function buildSdk(folder: string): Promise<void> {
 }
 
 /** Names of other files as they are in the package. */
-const translated = (text: string) =>
-  text
-    .replace(/(['"])(\.\/[\w-]+)\.ts\1/g, "'$2.js'")
-    .replace(/(['"])@outlast\/contract\1/g, "'./contract.js'")
+function translated(file: string, text: string): string {
+  const contract = path.dirname(file) === '.' ? './contract.js' : '../contract.js'
+  return text
+    .replace(/(['"])(\.\.?\/[\w/-]+)\.ts\1/g, "'$2.js'")
+    .replace(/(['"])@outlast\/contract\1/g, `'${contract}'`)
+}
 
 /** Writes the client as one file for `<script>`, with the global `Outlast`. */
 async function bundleForPages(folder: string): Promise<void> {
@@ -61,8 +64,8 @@ function declare(folder: string): void {
   withDeclarations(
     { files: ['index.ts', 'server.ts'].map((file) => path.join(rootDir, file)), rootDir, paths },
     (declarations) => {
-      for (const file of globSync('*.d.ts', { cwd: declarations })) {
-        put(folder, file, translated(readFileSync(path.join(declarations, file), 'utf8')))
+      for (const file of globSync('**/*.d.ts', { cwd: declarations })) {
+        put(folder, file, translated(file, readFileSync(path.join(declarations, file), 'utf8')))
       }
     },
   )
@@ -90,7 +93,7 @@ function manifest() {
       './package.json': './package.json',
     },
     types: './index.d.ts',
-    files: ['*.js', '*.d.ts'],
+    files: ['**/*.js', '**/*.d.ts'],
   }
 }
 

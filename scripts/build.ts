@@ -33,9 +33,9 @@ const data = [
 const entries: Record<string, string> = {
   '@outlast/contract': 'packages/contract/src/index.ts',
   '@outlast/sdk': 'packages/sdk/src/index.ts',
-  '@outlast/sdk/standard-schema': 'packages/sdk/src/standard-schema.ts',
-  '@outlast/sdk/feedback': 'packages/sdk/src/feedback.ts',
-  '@outlast/sdk/turn-steps': 'packages/sdk/src/turn-steps.ts',
+  '@outlast/sdk/standard-schema': 'packages/sdk/src/turns/standard-schema.ts',
+  '@outlast/sdk/feedback': 'packages/sdk/src/turns/feedback.ts',
+  '@outlast/sdk/turn-steps': 'packages/sdk/src/turns/turn-steps.ts',
   '@outlast/cli': 'packages/cli/src/main.ts',
 }
 

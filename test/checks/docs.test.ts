@@ -100,7 +100,7 @@ test('AGENTS.md has at most 100 lines', () => {
 })
 
 test('TypeScript in pages and in docstrings of the client compiles', (t) => {
-  const blocks = [...pages, ...find('packages/sdk/src/*.ts')]
+  const blocks = [...pages, ...find('packages/sdk/src/**/*.ts')]
     // Code of a project, which test/project compiles with the project.
     .filter((page) => page !== 'docs/first-agent.md')
     .flatMap(blocksOf)

@@ -94,6 +94,14 @@ const orders: Record<string, string[][]> = {
       'tab-sign.',
     ],
   ],
+  'packages/sdk/src/': [
+    ['http/'],
+    ['turns/'],
+    ['client/'],
+    ['store/'],
+    ['index.ts', 'node-handler.ts', 'server.ts', 'token-handler.'],
+    ['parity.test.ts', 'processes.test.ts'],
+  ],
   'packages/cli/src/': [
     ['core/io.ts'],
     ['output/'],

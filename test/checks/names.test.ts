@@ -74,5 +74,5 @@ test('no private type has the name of an export of another file of its package',
 test('type names are specific nouns', () => {
   const found = packages.flatMap((place) => declaredIn(place, vague))
   // Published: the result of a turn.
-  assert.deepEqual(found.map(show), ['Answer: packages/sdk/src/follow.ts'])
+  assert.deepEqual(found.map(show), ['Answer: packages/sdk/src/turns/follow.ts'])
 })

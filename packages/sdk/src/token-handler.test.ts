@@ -6,10 +6,10 @@ import { test } from 'node:test'
 import { createKey, registerPerson, startGuarded } from '../../../apps/server/test/access.ts'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
-import { createOutlast, type Outlast } from './outlast.ts'
+import { createOutlast, type Outlast } from './client/outlast.ts'
+import { type IssuedToken, tokenFrom } from './http/token-source.ts'
 import { chatOperations, createTokenHandler, nodeHandler } from './server.ts'
-import { createSessionStore } from './session-store.ts'
-import { type IssuedToken, tokenFrom } from './token-source.ts'
+import { createSessionStore } from './store/session-store.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let outlast: Outlast

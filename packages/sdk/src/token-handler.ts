@@ -1,7 +1,7 @@
 import type { NewUserToken } from '@outlast/contract'
-import { isOutlastError } from './error.ts'
-import type { Outlast } from './outlast.ts'
-import type { IssuedToken } from './token-source.ts'
+import type { Outlast } from './client/outlast.ts'
+import { isOutlastError } from './http/error.ts'
+import type { IssuedToken } from './http/token-source.ts'
 
 /**
  * Operations of a chat, for `operations` of a token. Unlike those that all tokens have, they

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { beforeAll } from '../../../../apps/server/test/hooks.ts'
+import { startServer } from '../../../../apps/server/test/server.ts'
+import { startProxy } from '../../test/proxy.ts'
+import { calls, says, slow, starter } from '../../test/session.ts'
+import { createOutlast, type Outlast } from '../client/outlast.ts'
+import { clientTool } from '../turns/client-tool.ts'
+import type { SessionSnapshot } from './session-snapshot.ts'
+import { createSessionStore, type SessionStore } from './session-store.ts'
+
+let server: Awaited<ReturnType<typeof startServer>>
+let outlast: Outlast
+let start: ReturnType<typeof starter>
+
+beforeAll(async (t) => {
+  server = await startServer(t)
+  outlast = createOutlast({ url: server.url })
+  start = starter(outlast)
+})
+
+/** Waits until a snapshot fits. */
+function when(store: SessionStore, fits: (snapshot: SessionSnapshot) => boolean) {
+  return new Promise<SessionSnapshot>((resolve) => {
+    const unsubscribe = store.subscribe(look)
+    function look() {
+      if (!fits(store.getSnapshot())) return
+      resolve(store.getSnapshot())
+      queueMicrotask(() => unsubscribe())
+    }
+    queueMicrotask(look)
+  })
+}
+
+/** Keeps a subscriber until the end of the test. */
+function keep(t: { after: (work: () => void) => void }, store: SessionStore) {
+  t.after(store.subscribe(() => {}))
+  return store
+}
+
+test('the first message creates a session without a key, and is shown before it is stored', async (t) => {
+  const { id } = await outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
+  const store = keep(t, createSessionStore({ outlast, agentId: id }))
+  assert.deepEqual([store.getSnapshot().status, store.getSnapshot().sessionId], ['idle', undefined])
+  const sending = store.send(says({ text: 'Good morning' }))
+  const [pending] = store.getSnapshot().items
+  assert.ok(pending?.kind === 'user_message' && pending.isPending)
+  assert.equal(store.getSnapshot().status, 'running')
+  const message = await sending
+  const { items } = await when(store, ({ status, items }) => status === 'idle' && items.length > 1)
+  assert.equal(items[0]!.key, message.id)
+  assert.equal('isPending' in items[0]!, false)
+  assert.equal((items[1] as { text: string }).text, 'Good morning')
+})
+
+test('snapshots and unchanged items stay the same objects', async (t) => {
+  const session = await start()
+  const store = keep(t, createSessionStore({ outlast, sessionId: session.id }))
+  await when(store, ({ status }) => status === 'idle')
+  await store.send(says({ text: 'One' }))
+  const first = await when(store, ({ status }) => status === 'idle')
+  assert.equal(store.getSnapshot(), first)
+  await store.send(says({ text: 'Two' }))
+  const second = await when(store, ({ status, items }) => status === 'idle' && items.length === 4)
+  assert.notEqual(second, first)
+  assert.deepEqual(
+    first.items.map((item, at) => item === second.items[at]),
+    [true, true],
+  )
+  assert.equal(second.waiting, first.waiting)
+  assert.equal(store.getServerSnapshot(), store.getServerSnapshot())
+})
+
+test('messages sent without a connection are pending, and arrive once and in order', async (t) => {
+  const network = await startProxy(t, server.url)
+  const session = await start()
+  const remote = createOutlast({ url: network.url })
+  const store = keep(t, createSessionStore({ outlast: remote, sessionId: session.id }))
+  await when(store, ({ status }) => status === 'idle')
+  network.refuse(true)
+  network.cutAll()
+  await when(store, ({ connection }) => connection === 'lost')
+  const sent = ['One', 'Two', 'Three'].map((text) => store.send(text))
+  const isPending = ({ items }: SessionSnapshot) => items.filter((item) => 'isPending' in item)
+  assert.equal(isPending(store.getSnapshot()).length, 3)
+  network.refuse(false)
+  await Promise.all(sent)
+  const { items } = await when(
+    store,
+    (snapshot) => snapshot.status === 'idle' && isPending(snapshot).length === 0,
+  )
+  const texts = items.flatMap((item) => (item.kind === 'user_message' ? [item.text] : []))
+  assert.deepEqual(texts, ['One', 'Two', 'Three'])
+  assert.equal(store.getSnapshot().connection, 'open')
+})
+
+test('a message that the server refuses is not pending, and its promise rejects', async (t) => {
+  const session = await start()
+  const store = keep(t, createSessionStore({ outlast, sessionId: session.id }))
+  await when(store, ({ status }) => status === 'idle')
+  const tags = ['x'.repeat(10_000)]
+  await assert.rejects(store.send('Hello', { tags }), { status: 400 })
+  assert.deepEqual([store.getSnapshot().items, store.getSnapshot().status], [[], 'idle'])
+  await store.send(says({ text: 'Still here' }))
+  await when(store, ({ items, status }) => status === 'idle' && items.length === 2)
+})
+
+test('a subscriber that is replaced at once keeps the stream, and the last one closes it', async (t) => {
+  const network = await startProxy(t, server.url)
+  const session = await start()
+  let streams = 0
+  const counting: typeof fetch = (input, init) => {
+    if (String(input).includes('/sse')) streams += 1
+    return fetch(input, init)
+  }
+  const remote = createOutlast({ url: network.url, fetch: counting })
+  const store = createSessionStore({ outlast: remote, sessionId: session.id })
+  const leave = store.subscribe(() => {})
+  leave()
+  const stay = keep(t, store)
+  await when(stay, ({ status }) => status === 'idle')
+  await store.send(slow)
+  await when(store, ({ items }) => items.length === 2)
+  assert.equal(streams, 1)
+})
+
+test('a key names one session, also for two stores at the same time', async (t) => {
+  const { id: agentId } = await outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
+  const stores = [1, 2].map(() => keep(t, createSessionStore({ outlast, agentId, key: 'a' })))
+  const [one, two] = await Promise.all(stores.map((each) => when(each, isIdle)))
+  assert.equal(one!.sessionId, two!.sessionId)
+  await stores[0]!.send(says({ text: 'Seen by both' }))
+  await when(stores[1]!, ({ status, items }) => status === 'idle' && items.length === 2)
+})
+
+const isIdle = ({ status }: SessionSnapshot) => status === 'idle'
+
+test('a store runs its tools and leaves others to a person or another program', async (t) => {
+  let runs = 0
+  const tool = clientTool({
+    name: 'open_door',
+    description: 'Opens a door.',
+    parameters: { type: 'object', properties: {} },
+    run: () => {
+      runs += 1
+      return { open: true }
+    },
+  })
+  const other = { ...tool.definition, name: 'pick_date' }
+  const session = await start({}, { tools: [tool.definition, other] })
+  const store = keep(t, createSessionStore({ outlast, sessionId: session.id }))
+  await when(store, isIdle)
+  await store.send(says(calls('open_door', {}, 'a'), calls('pick_date', {}, 'b'), { text: 'Done' }))
+  const { waiting } = await when(store, ({ status }) => status === 'waiting')
+  assert.deepEqual(
+    waiting.tools.map(({ name }) => name),
+    ['open_door'],
+  )
+  // A tool that is added later runs the call that waits.
+  t.after(store.addTools(() => [tool]))
+  const next = await when(store, (now) => now.waiting.tools.some(({ id }) => id === 'b'))
+  assert.equal(next.status, 'waiting')
+  await store.submitToolResult('b', { result: 'Monday' })
+  await when(store, isIdle)
+  assert.equal(runs, 1)
+})
+
+test('only the last events are loaded at first, and earlier ones on demand', async (t) => {
+  const imported = Array.from({ length: 90 }, (_, n) => [
+    { role: 'user' as const, content: [{ type: 'text' as const, text: `Question ${n}` }] },
+    { role: 'agent' as const, content: [{ type: 'text' as const, text: `Reply ${n}` }] },
+  ]).flat()
+  const session = await start({ messages: imported })
+  const store = createSessionStore({ outlast, sessionId: session.id, pageSize: 50 })
+  keep(t, store)
+  const first = await when(store, isIdle)
+  assert.deepEqual([first.items.length, first.hasEarlier], [50, true])
+  assert.equal((first.items[0] as { text: string }).text, 'Question 65')
+  await Promise.all([store.loadEarlier(), store.loadEarlier()])
+  const second = store.getSnapshot()
+  assert.equal(second.items.length, 100)
+  assert.deepEqual(second.items.slice(-50), first.items)
+  assert.ok(first.items.every((item, at) => item === second.items[at + 50]))
+  while (store.getSnapshot().hasEarlier) await store.loadEarlier()
+  assert.equal(store.getSnapshot().items.length, 180)
+  assert.equal((store.getSnapshot().items[0] as { text: string }).text, 'Question 0')
+})
+
+test('a listener that asks for earlier events at each change receives all of them', async (t) => {
+  const imported = Array.from({ length: 40 }, (_, n) => ({
+    role: 'user' as const,
+    content: [{ type: 'text' as const, text: `Note ${n}` }],
+  }))
+  const session = await start({ messages: imported })
+  const store = createSessionStore({ outlast, sessionId: session.id, pageSize: 10 })
+  keep(t, store)
+  t.after(store.subscribe(() => void store.loadEarlier()))
+  const whole = await when(store, ({ items }) => items.length === 40)
+  assert.equal((whole.items[0] as { text: string }).text, 'Note 0')
+})
+
+test('an action without a session is refused', async () => {
+  const store = createSessionStore({ outlast, agentId: 'agent_x' })
+  await assert.rejects(store.cancel(), { code: 'not_found' })
+})

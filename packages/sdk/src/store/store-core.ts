@@ -1,0 +1,166 @@
+import type { NewSession } from '@outlast/contract'
+import { backoff, isTemporary, newKey, pause } from '../http/http.ts'
+import type { ClientTool } from '../turns/client-tool.ts'
+import type { UserMessage } from '../turns/transcript-items.ts'
+import type { SessionClient } from './session-client.ts'
+import { emptySnapshot, errorFrom, nextSnapshot, type SessionSnapshot } from './session-snapshot.ts'
+import { createSessionLog, type SessionLog } from './store-log.ts'
+
+/**
+ * The session of a store: an existing one by `sessionId`; the session of `agentId` with this `key`,
+ * which is found or created when the store is first used; or a new session of `agentId`, which the
+ * first message creates.
+ */
+export type SessionTarget = {
+  sessionId?: string | undefined
+  agentId?: string | undefined
+  key?: string | undefined
+  /** Settings of a session that the store creates. */
+  create?: Omit<NewSession, 'agent_id' | 'agent_name' | 'key'> | undefined
+  /** Number of events that are loaded at first, and with each `loadEarlier`. Default: 500. */
+  pageSize?: number | undefined
+}
+
+/** The state that the parts of a session store share. */
+export type StoreCore = ReturnType<typeof createPublisher> & {
+  readonly outlast: SessionClient
+  readonly target: SessionTarget
+  sessionId: string | undefined
+  log: SessionLog
+  /** Messages that the log does not have yet, in order. */
+  pending: readonly UserMessage[]
+  isLoaded: boolean
+  isMoving: boolean
+  hasEarlier: boolean
+  connection: SessionSnapshot['connection']
+  /** The error that ended the stream, or of the result of a client tool. */
+  error: Error | undefined
+  readonly toolSources: Set<() => readonly ClientTool[]>
+  /** Called when a tool is added. */
+  readonly toolListeners: Set<() => void>
+  toolNamed: (name: string) => ClientTool | undefined
+  /** Returns the id of the session, which is created if it does not exist. */
+  openSession: () => Promise<string>
+}
+
+/** Minimum interval of notifications in ms, so that a fast stream renders once per frame. */
+const frameMs = 16
+/** Hours of retries, after which a message is given up. */
+const attemptsMax = 1_000
+const backoffMs = { first: 250, most: 8_000 }
+
+export function createStoreCore(outlast: SessionClient, target: SessionTarget): StoreCore {
+  const toolSources: StoreCore['toolSources'] = new Set()
+  const core: StoreCore = {
+    ...createPublisher((before) => snapshotOf(core, before)),
+    outlast,
+    target,
+    sessionId: target.sessionId,
+    log: createSessionLog(),
+    pending: [],
+    isLoaded: false,
+    isMoving: false,
+    hasEarlier: false,
+    connection: 'open',
+    error: undefined,
+    toolSources,
+    toolListeners: new Set(),
+    toolNamed: (name) => {
+      const tools = [...toolSources].flatMap((source) => source())
+      return tools.find(({ definition }) => definition.name === name)
+    },
+    openSession: createOpener(() => core),
+  }
+  core.publish()
+  return core
+}
+
+/** Contract: several calls create one session, also if a response is lost. */
+function createOpener(coreOf: () => StoreCore) {
+  const options = { idempotencyKey: newKey(), retriesMax: 0 }
+  let creating: Promise<string> | undefined
+  async function create(): Promise<string> {
+    const core = coreOf()
+    const { agentId, key, create: settings } = core.target
+    const body = { ...settings, ...(agentId && { agent_id: agentId }), ...(key && { key }) }
+    const { id } = await persist(core, () => core.outlast.sessions.create(body, options))
+    core.sessionId ??= id
+    return core.sessionId
+  }
+  return async () => {
+    const { sessionId } = coreOf()
+    if (sessionId !== undefined) return sessionId
+    creating ??= create().finally(() => {
+      creating = undefined
+    })
+    return creating
+  }
+}
+
+const snapshotOf = (core: StoreCore, before: SessionSnapshot): SessionSnapshot =>
+  nextSnapshot(before, {
+    ...core,
+    // Nothing can be loaded before the first message.
+    isLoaded: core.isLoaded || (core.sessionId ?? core.target.key) === undefined,
+    folded: core.log.state(),
+    runsTool: (name) => core.toolNamed(name) !== undefined,
+  })
+
+/** Creates the current snapshot of a store and its listeners. */
+function createPublisher(read: (before: SessionSnapshot) => SessionSnapshot) {
+  const listeners = new Set<() => void>()
+  let snapshot = emptySnapshot
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let publishedAt = Number.NEGATIVE_INFINITY
+
+  /** Publishes all changes now. */
+  function publish() {
+    clearTimeout(timer)
+    timer = undefined
+    publishedAt = performance.now()
+    const next = read(snapshot)
+    if (next === snapshot) return
+    snapshot = next
+    for (const listener of [...listeners]) listener()
+  }
+
+  return {
+    listeners,
+    snapshot: () => snapshot,
+    publish,
+    /** Publishes a change now, or soon after the previous one. */
+    changed() {
+      const waitMs = publishedAt + frameMs - performance.now()
+      if (waitMs <= 0) publish()
+      else timer ??= setTimeout(publish, waitMs)
+    },
+  }
+}
+
+/**
+ * Repeats a call while the server is unreachable, and reports the state of the connection.
+ * Contract: rejects with an error that a retry cannot fix.
+ */
+export async function persist<T>(
+  core: StoreCore,
+  call: () => PromiseLike<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      const result = await call()
+      setConnection(core, true)
+      return result
+    } catch (error) {
+      if (signal?.aborted || !isTemporary(error) || attempt >= attemptsMax) throw errorFrom(error)
+      setConnection(core, false)
+      const { retryAfterMs = 0 } = error as { retryAfterMs?: number }
+      await pause(Math.max(retryAfterMs, backoff(attempt, backoffMs)), signal)
+    }
+  }
+}
+
+export function setConnection(core: StoreCore, isOpen: boolean) {
+  core.connection = isOpen ? 'open' : 'lost'
+  core.changed()
+}

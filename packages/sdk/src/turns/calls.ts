@@ -1,0 +1,290 @@
+import type {
+  Approval,
+  Event,
+  EventType,
+  QuestionAnswers,
+  QuestionSet,
+  ToolCall,
+} from '@outlast/contract'
+import { linked, whenAborted } from '../http/abort.ts'
+import { OutlastError } from '../http/error.ts'
+import { type Http, path } from '../http/http.ts'
+import type { ClientTool } from './client-tool.ts'
+import { outcomeOf, tooLong } from './outcome.ts'
+
+/** Handlers of calls that wait for this program. */
+export type CallHandlers = {
+  signal?: AbortSignal
+  /** Tools that run in this program. Other clients run the others. */
+  tools?: readonly ClientTool[]
+  /** Decides on calls that need approval. Undefined leaves the decision to another client. */
+  onApproval?: (
+    call: ToolCall & { expires_at: string },
+    context: { signal: AbortSignal },
+  ) => Approval | undefined | Promise<Approval | undefined>
+  /** Answers or declines the questions of a tool. Undefined leaves them to another client. */
+  onQuestions?: (
+    asked: QuestionSet & { tool_call_id: string },
+    context: { signal: AbortSignal },
+  ) => QuestionAnswers | undefined | Promise<QuestionAnswers | undefined>
+}
+
+type Work = (signal: AbortSignal) => Promise<unknown>
+
+/** Minutes of retries, so that a restart of the server does not lose the result of a long call. */
+const retriesMax = 30
+
+/** Claims of calls. If two turns of a program follow the same turn, one of them runs its tools. */
+const claims = new WeakMap<Http, Map<string, AbortController>>()
+
+function claimsOf(http: Http) {
+  const claimed = claims.get(http) ?? new Map<string, AbortController>()
+  claims.set(http, claimed)
+  return claimed
+}
+
+/** Role of each event type for the calls of a turn. */
+const roles = {
+  'input.message': 'ignored',
+  'session.started': 'ignored',
+  'session.activated': 'ignored',
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': 'ignored',
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'tool.input.delta': 'ignored',
+  'llm.generation': 'ignored',
+  'output.message.completed': 'ignored',
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': 'request',
+  'tool.approval_resolved': 'outcome',
+  'tool.call_requested': 'request',
+  'tool.input_resolved': 'outcome',
+  'tool.started': 'ignored',
+  'tool.completed': 'outcome',
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'budget.warning': 'ignored',
+  'budget.exhausted': 'ignored',
+  'budget.paused': 'ignored',
+  'budget.resumed': 'ignored',
+  'turn.completed': 'outcome',
+  'turn.failed': 'outcome',
+  'turn.cancelled': 'outcome',
+  'session.idled': 'ignored',
+  'feedback.given': 'ignored',
+} satisfies Record<EventType, 'request' | 'outcome' | 'ignored'>
+
+/** Types of events that end the wait of a call. */
+const outcomeTypes = (Object.keys(roles) as EventType[]).filter((type) => roles[type] === 'outcome')
+
+/**
+ * Runs or decides each call of a turn that waits for this program, once.
+ * Contract: before a call runs, the log is checked for its outcome, because events are old after a
+ * pause or a `resume`. `onError` receives failures other than those of tools, which the model
+ * receives.
+ */
+export function createCalls(
+  http: Http,
+  sessionId: string,
+  {
+    signal,
+    tools = [],
+    toolNamed = (name) => tools.find(({ definition }) => definition.name === name),
+    onApproval,
+    onQuestions,
+    onError,
+  }: CallHandlers & Partial<ToolLookup> & { onError: (error: unknown) => void },
+) {
+  const session = { http, sessionId }
+  const claimed = claimsOf(http)
+  /** Keys of calls that were started here. */
+  const begun = new Set<string>()
+  /** Keys of calls that have their outcome. */
+  const settled = new Set<string>()
+  const running = new Map<string, AbortController>()
+  let isOver = false
+  let looking: Promise<void> | undefined
+
+  /** Reads the outcomes of all calls that were requested so far, in one request. */
+  function look(after_sequence: number, signal: AbortSignal): Promise<void> {
+    const read = async () => {
+      const query = { after_sequence, types: outcomeTypes }
+      const at = path`/v1/sessions/${sessionId}/events`
+      const { data } = await http.call<{ data: Event[] }>('GET', at, { query }, { signal })
+      for (const event of data) settle(event)
+    }
+    looking ??= read().finally(() => {
+      looking = undefined
+    })
+    return looking
+  }
+
+  async function begin(key: string, sequence: number, work: Work) {
+    if (begun.has(key) || settled.has(key) || isOver) return
+    begun.add(key)
+    const claim = `${sessionId} ${key}`
+    if (claimed.has(claim)) return
+    const { controller, unlink } = linked(signal)
+    claimed.set(claim, controller)
+    running.set(key, controller)
+    // A tool that ignores its signal must not keep others from the call.
+    const release = () => {
+      running.delete(key)
+      if (claimed.get(claim) === controller) claimed.delete(claim)
+    }
+    whenAborted(controller.signal, release)
+    try {
+      await look(sequence, controller.signal)
+      if (!settled.has(key) && !controller.signal.aborted) await work(controller.signal)
+    } catch (error) {
+      if (!controller.signal.aborted && !isAnswered(error)) onError(error)
+    } finally {
+      unlink()
+      release()
+    }
+  }
+
+  function settle(event: Event) {
+    if (event.type === 'tool.approval_resolved') drop(approvalOf(event.data.tool_call_id))
+    else if (event.type === 'tool.input_resolved') dropQuestions(event.data.tool_call_id)
+    else if (event.type === 'tool.completed') {
+      drop(approvalOf(event.data.tool_call_id))
+      drop(resultOf(event.data.tool_call_id))
+      dropQuestions(event.data.tool_call_id)
+    } else if (event.context.turn_id === turnId) end()
+  }
+
+  function drop(key: string) {
+    settled.add(key)
+    running.get(key)?.abort()
+  }
+
+  /** A call may ask several sets of questions, one after the other. */
+  function dropQuestions(callId: string) {
+    for (const key of begun) if (key.startsWith(`questions ${callId} `)) drop(key)
+  }
+
+  let turnId: string | undefined
+
+  function end() {
+    isOver = true
+    for (const controller of running.values()) controller.abort()
+  }
+
+  return {
+    /** Starts the calls that an event requests, and stops those that it ends. */
+    take(event: Event) {
+      turnId = event.context.turn_id ?? turnId
+      const handlers = { toolNamed, onApproval, onQuestions }
+      for (const [key, work] of worksIn(session, event, handlers)) {
+        begin(key, event.sequence ?? 0, work)
+      }
+      if (roles[event.type] === 'outcome') settle(event)
+    },
+    /** Stops running calls, because the turn is over. */
+    end,
+  }
+}
+
+/** Finds a tool that runs here. A later event of the same call looks again. */
+export type ToolLookup = { toolNamed: (name: string) => ClientTool | undefined }
+
+type Handlers = ToolLookup & {
+  [Name in 'onApproval' | 'onQuestions']: CallHandlers[Name]
+}
+
+/** The work that an event requests of this program, by its key. */
+function worksIn(
+  session: Session,
+  event: Event,
+  { toolNamed, onApproval, onQuestions }: Handlers,
+): [key: string, work: Work][] {
+  if (event.type === 'tool.approval_requested') {
+    if (!onApproval) return []
+    const call = { ...event.data.tool_call, expires_at: event.data.expires_at }
+    return [[approvalOf(call.id), (signal) => decide(session, { call, onApproval }, signal)]]
+  }
+  if (event.type !== 'tool.call_requested') return []
+  const { tool_calls, input } = event.data
+  return tool_calls.flatMap((call): [string, Work][] => {
+    if (input) {
+      if (!onQuestions) return []
+      const asked = { ...input, tool_call_id: call.id }
+      const work: Work = (signal) => answerQuestions(session, { asked, onQuestions }, signal)
+      return [[questionsOf(call.id, event.sequence ?? 0), work]]
+    }
+    const tool = toolNamed(call.name)
+    if (!tool) return []
+    return [[resultOf(call.id), (signal) => answer(session, { call, tool }, signal)]]
+  })
+}
+
+type Session = { http: Http; sessionId: string }
+type AskedCall = ToolCall & { expires_at: string }
+type Asked = QuestionSet & { tool_call_id: string }
+
+async function answer(
+  { http, sessionId }: Session,
+  { call, tool }: { call: ToolCall; tool: ClientTool },
+  signal: AbortSignal,
+) {
+  const outcome = await outcomeOf(tool, call, { toolCallId: call.id, sessionId, signal })
+  if (signal.aborted) return
+  const post = (outcome: object) =>
+    http.call(
+      'POST',
+      path`/v1/sessions/${sessionId}/tool-results`,
+      { body: { tool_results: [{ tool_call_id: call.id, ...outcome }] } },
+      { signal, retriesMax },
+    )
+  await post(outcome).catch((error) => {
+    if (!('result' in outcome) || !isRefused(error)) throw error
+    return post({ error: error.status === 413 ? tooLong : `Not taken: ${error.message}` })
+  })
+}
+
+async function decide(
+  { http, sessionId }: Session,
+  { call, onApproval }: { call: AskedCall; onApproval: NonNullable<CallHandlers['onApproval']> },
+  signal: AbortSignal,
+) {
+  const body = await onApproval(call, { signal })
+  if (!body || signal.aborted) return
+  const at = path`/v1/sessions/${sessionId}/approvals/${call.id}`
+  await http.call('POST', at, { body }, { signal, retriesMax })
+}
+
+async function answerQuestions(
+  { http, sessionId }: Session,
+  { asked, onQuestions }: { asked: Asked; onQuestions: NonNullable<CallHandlers['onQuestions']> },
+  signal: AbortSignal,
+) {
+  const answers = await onQuestions(asked, { signal })
+  if (!answers || signal.aborted) return
+  const at = path`/v1/sessions/${sessionId}/question-answers`
+  const body = { ...answers, tool_call_id: asked.tool_call_id }
+  await http.call('POST', at, { body }, { signal, retriesMax })
+}
+
+const questionsOf = (callId: string, sequence: number) => `questions ${callId} ${sequence}`
+const resultOf = (callId: string) => `result ${callId}`
+const approvalOf = (callId: string) => `approval ${callId}`
+
+/** Tests whether the server refused the result, so that a retry fails as well. */
+const isRefused = (error: unknown) =>
+  error instanceof OutlastError && [400, 413, 422].includes(error.status)
+
+/** Tests whether the call was answered elsewhere, or waits no longer. */
+const isAnswered = (error: unknown) =>
+  error instanceof OutlastError &&
+  ['tool_call_not_waiting', 'approval_not_pending', 'question_not_waiting'].includes(error.code)
