@@ -175,14 +175,14 @@ async function prepare(
   try {
     const database = embedded && (await hold(embedded))
     child.send({ type: 'prepare', database })
+    const prepared = await child.next()
+    if (prepared.type !== 'prepared') return prepared
+    // At the latest moment, so that other programs have little time to take the port.
+    if (!state.hasServed) state.freePort = await freePort()
   } catch (error) {
     child.kill()
     return { type: 'failed', problems: [(error as Error).message], isProject: false }
   }
-  const prepared = await child.next()
-  if (prepared.type !== 'prepared') return prepared
-  // At the latest moment, so that other programs have little time to take the port.
-  if (!state.hasServed) state.freePort = await freePort()
   child.send({ type: 'listen', freePort: state.freePort })
   return child.next()
 }
