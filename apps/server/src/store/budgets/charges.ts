@@ -82,7 +82,10 @@ export const chargeParts: Record<Charging, (fence: string) => string> = {
 ), `,
 }
 
-/** SQL, where `charged` is joined: the reservation of the session after the append. */
+/**
+ * SQL, like the two that follow for a statement that joins `charged`: the reservation of the
+ * session after the append.
+ */
 export const nextReservation = 'charged.reservation'
 
 export const isGranted = 'charged.refused is null'
@@ -90,7 +93,7 @@ export const isGranted = 'charged.refused is null'
 /** SQL: the number of warnings, which the append stores before its own events. */
 export const warningCount = 'coalesce(cardinality(charged.warnings), 0)'
 
-/** SQL: the rows `n` of an append, the warnings before `rows`. */
+/** SQL: the rows `n` of an append, the warnings before `rows`. Reads `warned` of the part `s`. */
 export const withWarnings = (rows: string) => `(
     select 'budget.warning' as type, :budgetContext::json as context, w.value as data, null::text[] as tags, w.ord
     from charged, unnest(warnings) with ordinality as w(value, ord)

@@ -100,12 +100,12 @@ const usageColumns = `
     stored_bytes = stored_bytes + :bytes,`
 
 /**
- * Only what its kind can change is in a statement: PostgreSQL spends time on starting each
- * expression. One that charges budgets stores their warnings.
+ * A statement has only what its kind can change: PostgreSQL spends time on starting each
+ * expression. A statement that charges budgets stores their warnings.
  */
 function appendStatement(name: string, parts: string[], charges?: Charging) {
   const ends = parts.includes(endPart)
-  const uses = parts.length > 0
+  const uses = parts.includes(usedPart)
   const ended = ends ? 'turn_id is distinct from :turnId' : 'false'
   const warned = charges ? warningCount : 0
   return statement(
