@@ -44,7 +44,7 @@ export type ChaosOptions = {
   signal: AbortSignal
 }
 
-/** Longest time for started work to end after the last fault. */
+/** Longest time for started work to end after the last fault, and for each check after it. */
 const settleMsMax = 120_000
 const pauseMs = 200
 /** In addition to the sessions with clients. */
