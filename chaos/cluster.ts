@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '../bench/servers.ts'
+import { reservePort } from '../test/ports.ts'
 import { addMishap, type Mishap } from './evidence.ts'
 import { type FaultyProxy, startProxy } from './proxy.ts'
 
@@ -84,7 +84,7 @@ async function openNode(
   const databaseUrl = new URL(options.databaseUrl)
   databaseUrl.hostname = '127.0.0.1'
   databaseUrl.port = String(proxy.port)
-  const port = await freePort()
+  const port = Number(await reservePort())
   const env = environment({ role, port, databaseUrl: databaseUrl.href, folder })
   const logFile = path.join(folder, `${name.replace(' ', '-')}.log`)
   const running = keepProcess({

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '../../bench/servers.ts'
+import { reservePort } from '../ports.ts'
 import { type ServerProcess, startCommand } from '../process.ts'
 import { playPage, type Stage } from '../tutorial.ts'
 import { registrySettings } from './registry.ts'
@@ -24,7 +24,7 @@ function cloneInto(t: TestContext): string {
 
 /** Runs each command in a shell, with `node` first on the PATH. */
 async function openStage(t: TestContext, cwd: string, node: string): Promise<Stage> {
-  const port = String(await freePort())
+  const port = await reservePort()
   const env = {
     ...registrySettings,
     PATH: [path.dirname(node), process.env.PATH!].join(path.delimiter),

@@ -1,5 +1,4 @@
 /** PgBouncer in front of a database, as Debian has it. */
-
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

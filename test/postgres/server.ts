@@ -1,5 +1,4 @@
 /** A PostgreSQL of the system with its own tools. `npm run test:postgres` sets its path. */
-
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chownSync, mkdtempSync, rmSync } from 'node:fs'

@@ -1,5 +1,4 @@
 /** Two PostgreSQL servers, primary and physical standby, and one address that moves. */
-
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
