@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { copyDataDir } from '../apps/server/test/data-dir.ts'
-import { type Call, caller, masterKey, simulation } from '../apps/server/test/server.ts'
+import { type Call, caller, masterKey, testSettings } from '../apps/server/test/server.ts'
 
 const main = fileURLToPath(new URL('../apps/server/start.js', import.meta.url))
 
@@ -90,7 +90,7 @@ function launch({ program, args, env, ...where }: Command) {
       PORT: '0',
       LOG_LEVEL: 'warn',
       SHUTDOWN_GRACE_MS: '1000',
-      ...simulation, // Like the servers in the test's own process, on the same database.
+      ...testSettings, // Like the servers in the test's own process, on the same database.
       ...(env.DATABASE_URL !== undefined && { SECRETS_ENCRYPTION_KEY: masterKey }),
       ...env,
     },

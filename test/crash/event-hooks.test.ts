@@ -13,7 +13,7 @@ import {
   recordEvents,
   withHooks,
 } from '../../apps/server/test/event-hooks.ts'
-import { masterKey, simulation, startServer } from '../../apps/server/test/server.ts'
+import { masterKey, startServer, testSettings } from '../../apps/server/test/server.ts'
 import { converse, createSession, eventsOf, post } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { startLosingDatabase, talk } from '../lost-commits.ts'
@@ -49,7 +49,7 @@ async function startHookNode(t: Scope, databaseUrl: string, ledgerUrl: string, e
       DATABASE_URL: databaseUrl,
       SECRETS_ENCRYPTION_KEY: masterKey,
       LEDGER_URL: ledgerUrl,
-      ...simulation,
+      ...testSettings,
       ...env,
     },
     entry,

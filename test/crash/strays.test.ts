@@ -4,7 +4,7 @@ import test, { type TestContext } from 'node:test'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { inFolder } from '../../apps/server/test/dev.ts'
 import { writeProject } from '../../apps/server/test/project-files.ts'
-import { simulation } from '../../apps/server/test/server.ts'
+import { testSettings } from '../../apps/server/test/server.ts'
 import { createSession, post } from '../../apps/server/test/session.ts'
 import { startCommand, startProcess } from '../process.ts'
 import { gone, scopeOf, untilIdle } from './scenario.ts'
@@ -46,7 +46,7 @@ test('a rejection that a hook of a project leaves behind is logged, and the node
     })`
   const folder = writeProject(t, { 'outlast.config.ts': config })
   const { scope, node, logged } = await startNode(t, (env) =>
-    startCommand(inFolder(folder, ['serve', '--port', '0'], { ...simulation, ...env })),
+    startCommand(inFolder(folder, ['serve', '--port', '0'], { ...testSettings, ...env })),
   )
   const { id } = await createSession(node)
   await logged(/unhandled rejection.*left behind/)

@@ -66,7 +66,7 @@ export const waitsAt = (databaseUrl: string) =>
  * Simulated models are available beside stand-in vendors, and run the scripts of tests. Vendors are
  * asked for their models only on request, not at minute 23 of every hour.
  */
-export const simulation = {
+export const testSettings = {
   SIMULATED_MODELS: 'always',
   SIMULATED_SCRIPTS: 'true',
   MODEL_SYNC_INTERVAL_HOURS: '0',
@@ -98,7 +98,7 @@ export async function startServer(t: Pick<TestContext, 'after'>, options: Server
     DATABASE_URL: databaseUrl,
     SECRETS_ENCRYPTION_KEY: masterKey,
     SHUTDOWN_GRACE_MS: '1000',
-    ...simulation,
+    ...testSettings,
     ...env,
   })
   use.servers += 1

@@ -20,17 +20,19 @@ export type ModelCall = {
 }
 
 function callOf(response: ServerResponse): ModelCall {
+  let finish = 'stop'
   beginStream(response)
   return {
     say: (content) => sendDelta(response, { content }),
     think: (reasoning_content) => sendDelta(response, { reasoning_content }),
     input(index, text, call) {
+      finish = 'tool_calls'
       const begin = call && { id: call.id, type: 'function' }
       const named = { ...(call && { name: call.name }), arguments: text }
       sendDelta(response, { tool_calls: [{ index, ...begin, function: named }] })
     },
     end() {
-      sendDelta(response, {}, 'stop')
+      sendDelta(response, {}, finish)
       response.end('data: [DONE]\n\n')
     },
     breakOff: () => response.destroy(),
