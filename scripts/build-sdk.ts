@@ -34,10 +34,10 @@ export async function buildSdk(folder: string): Promise<void> {
 
 /** Names of other files as they are in the package. */
 function translated(file: string, text: string): string {
-  const contract = path.dirname(file) === '.' ? './contract.js' : '../contract.js'
+  const contract = path.posix.relative(path.posix.dirname(file), 'contract.js')
   return text
     .replace(/(['"])(\.\.?\/[\w/-]+)\.ts\1/g, "'$2.js'")
-    .replace(/(['"])@outlast\/contract\1/g, `'${contract}'`)
+    .replace(/(['"])@outlast\/contract\1/g, `'${contract.startsWith('.') ? '' : './'}${contract}'`)
 }
 
 /** Writes the client as one file for `<script>`, with the global `Outlast`. */

@@ -100,7 +100,6 @@ const orders: Record<string, string[][]> = {
     ['client/'],
     ['store/'],
     ['index.ts', 'node-handler.ts', 'server.ts', 'token-handler.'],
-    ['parity.test.ts', 'processes.test.ts'],
   ],
   'packages/cli/src/': [
     ['core/io.ts'],
