@@ -129,10 +129,9 @@ const versionOf = (program: string) =>
 test('the package holds the client, its types and its license, and has no dependencies', () => {
   const tarball = path.join(folder, 'outlast-sdk-0.1.0.tgz')
   const files = run('tar', ['-tzf', tarball], folder).trim().split('\n')
-  const odd = files.filter(
-    (file) =>
-      !/^package\/([\w-]+(\.d\.ts|(\.global)?\.js)|package\.json|README\.md|LICENSE)$/.test(file),
-  )
+  const expected =
+    /^package\/(([a-z]+\/)?[\w-]+(\.d\.ts|(\.global)?\.js)|package\.json|README\.md|LICENSE)$/
+  const odd = files.filter((file) => !expected.test(file))
   assert.deepEqual(odd, [])
   assert.ok(files.includes('package/index.js') && files.includes('package/index.d.ts'))
   const { dependencies, scripts } = JSON.parse(
