@@ -225,7 +225,7 @@ function createWriter(document: Document, operations: Placed[]) {
     return join([
       `# ${info.title}`,
       note,
-      'A copy of the reference that a server has at `/docs`. The OpenAPI document is [openapi.yaml](openapi.yaml).',
+      'A copy of the reference that a server has at `/docs`. The OpenAPI document is [openapi.yaml](openapi.yaml); the npm package leaves it out, because each server has it at `/api-doc/openapi.json`.',
       info.description,
       '## Operations',
       ...tables(['Group', 'Operation', 'Request'], rows),
