@@ -82,15 +82,13 @@ export const chargeParts: Record<Charging, (fence: string) => string> = {
 ), `,
 }
 
-/**
- * SQL, like the two that follow for a statement that joins `charged`: the reservation of the
- * session after the append.
- */
+/** SQL where `charged` is joined: the reservation of the session after the append. */
 export const nextReservation = 'charged.reservation'
 
+/** SQL where `charged` is joined: false if a budget has refused the call. */
 export const isGranted = 'charged.refused is null'
 
-/** SQL: the number of warnings, which the append stores before its own events. */
+/** SQL where `charged` is joined: the number of warnings, which the append stores first. */
 export const warningCount = 'coalesce(cardinality(charged.warnings), 0)'
 
 /** SQL: the rows `n` of an append, the warnings before `rows`. Reads `warned` of the part `s`. */
