@@ -125,14 +125,17 @@ test('a strict consumer compiles against its types, in a page and in Node', () =
 test('it names no other package, no global of Node, and no API newer than Node 20', () => {
   const late =
     /Promise\.(withResolvers|try)|AbortSignal\.any|\busing\b [a-z]\w* =|Array\.fromAsync|Map\.groupBy|\.(union|intersection|difference)\(|\b(process|Buffer|require|__dirname|setImmediate)\b[.(]/
-  for (const file of globSync('*.{js,d.ts}', { cwd: sdk })) {
+  const files = globSync('**/*.{js,d.ts}', { cwd: sdk })
+  assert.ok(files.length > 100)
+  for (const file of files) {
     const text = readFileSync(path.join(sdk, file), 'utf8')
     const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
     assert.doesNotMatch(code, late, file)
     const named = [...code.matchAll(/(?:from |import\(|import )['"]([^'"]+)['"]/g)]
     for (const [, name] of named) {
-      assert.match(name!, /^\.\/[\w-]+\.js$/, `${file} imports ${name}`)
-      assert.ok(existsSync(path.join(sdk, name!)), `${file} imports ${name}`)
+      assert.match(name!, /^\.{1,2}\/[\w/.-]+\.js$/, `${file} imports ${name}`)
+      const target = path.join(sdk, path.dirname(file), name!)
+      assert.ok(target.startsWith(sdk + path.sep) && existsSync(target), `${file} imports ${name}`)
     }
   }
 })

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
@@ -16,6 +16,12 @@ export function writeProject(t: Pick<TestContext, 'after'>, files: Record<string
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   writeFiles(folder, { 'package.json': '{"type":"module"}', ...files })
   return folder
+}
+
+/** The whole lines of the project's `runs.log`: a tool can be killed while it writes one. */
+export function runsOf(project: string): string[] {
+  const file = path.join(project, 'runs.log')
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
 }
 
 /** The file of a tool. `fields` replace or follow the usual ones. */

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
-import path from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { toolFile, writeProject } from '../../test/project-files.ts'
+import { runsOf, toolFile, writeProject } from '../../test/project-files.ts'
 import { eventually } from '../../test/waiting.ts'
 import { defineTool } from '../authoring/index.ts'
 import { runTool, scriptedModel, startTestServer } from './index.ts'
@@ -27,14 +25,13 @@ const seat = `await context.ask({
 /** Starts a server whose model calls the tool `book`, and waits until the tool runs. */
 async function booking(t: TestContext, run: string, fields = '') {
   const project = writeProject(t, { 'tools/book.ts': toolFile(noted + run, fields) })
-  const file = path.join(project, 'runs.log')
   const model = scriptedModel([{ calls: [{ name: 'book', arguments: {} }] }, { text: 'Done.' }])
   const server = await startTestServer({ project, model, agents: [clerk] })
   t.after(server.stop)
   const session = await server.session()
   const turn = session.send('Book it.')
   turn.catch(() => {})
-  const runs = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [])
+  const runs = () => runsOf(project)
   const asked = (n = 1) =>
     eventually(async () => {
       const found = []

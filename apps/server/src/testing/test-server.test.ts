@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
-import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { hangingTool } from '../../test/hanging-tool.ts'
-import { writeProject } from '../../test/project-files.ts'
+import { runsOf, writeProject } from '../../test/project-files.ts'
 import { eventually } from '../../test/waiting.ts'
 import {
   scriptedModel,
@@ -28,11 +26,6 @@ const clerk = {
 }
 const host = { name: 'Host', system_prompt: 'You greet people.' }
 const charge = { calls: [{ name: 'charge', arguments: { amount: 5 } }] }
-
-const runsOf = (project: string) => {
-  const file = path.join(project, 'runs.log')
-  return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
-}
 
 /** Starts a server whose tool hangs, and waits until the tool runs. */
 async function startHanging(t: TestContext, replay: string) {
