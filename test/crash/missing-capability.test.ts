@@ -16,7 +16,7 @@ import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { dataFolder, startProcess } from '../process.ts'
 import { auditLog } from './audit.ts'
-import { type Node, scopeOf, startNode } from './scenario.ts'
+import { type Node, scopeOf, startNode, takeoversOf } from './scenario.ts'
 import { type ChatMessage, startWorld, worldlySession } from './world.ts'
 
 const calls = ['look', 'pay'].map((name) => ({ name, arguments: {} }))
@@ -59,15 +59,16 @@ test('kill -9 of the only node with the capability, in the middle of its tools: 
   await refused(other, session.id)
   assert.deepEqual(await eventsOf(other, session.id), before, 'the other node appends nothing')
   const stream = await follow(scope, other.url, { sessionId: session.id })
-  await startNode(scope, where)
+  const next = await startNode(scope, where)
   await stream.event('session.idled')
   const events = await eventsOf(other, session.id)
   auditLog(events)
   assert.equal(replyOf(events), 'I was told.')
   assert.ok(!typesOf(events).includes('capability.unavailable'))
-  assert.deepEqual([world.count('look'), world.count('pay')], [2, 1])
+  assert.equal(world.count('pay'), 1)
   const looks = world.effects.filter(({ tool }) => tool === 'look').map(({ key }) => key)
-  assert.equal(new Set(looks).size, 1, 'both attempts of the safe tool have one key')
+  assert.ok(looks.length >= 2 && looks.length <= 1 + (await takeoversOf([other, next])))
+  assert.equal(new Set(looks).size, 1, 'all attempts of the safe tool have one key')
 })
 
 test('kill -9 of a node that refused a turn: the turn and the end of its wait are kept', async (t) => {
