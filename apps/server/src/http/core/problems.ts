@@ -168,7 +168,8 @@ export function answerUnknownRoutes(app: FastifyInstance, showPage: ShowPage): v
     const methods = known
       .filter(({ pattern }) => pattern.test(path))
       .flatMap((route) => route.methods)
-    if (methods.length === 0) {
+    // A route of this method has called this itself: it has no such file.
+    if (methods.length === 0 || methods.includes(request.method)) {
       const shown = showPage(request, reply)
       if (shown) return shown
       throw new ApiError('route_not_found', path.slice(0, 200))

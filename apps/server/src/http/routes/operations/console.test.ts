@@ -80,6 +80,18 @@ test('every file that the page refers to exists', async (t) => {
   }
 })
 
+test('metrics count the requests for all assets as those of one route', async (t) => {
+  const { call } = await startServer(t)
+  const assets = files().filter((file) => file.startsWith('assets/'))
+  for (const file of assets.slice(0, 3)) await call('GET', `/${file}`)
+  const { body } = await call('GET', '/metrics')
+  const counted = [...body.matchAll(/^outlast_http_requests_total\{.*route="(\/assets[^"]*)".* (\d+)/gm)]
+  assert.deepEqual(
+    counted.map(([, route, count]) => [route, count]),
+    [['/assets/:file', '3']],
+  )
+})
+
 test('HEAD answers as GET does, without the body; other methods are refused', async (t) => {
   const { call } = await startServer(t)
   const got = await call('GET', '/')

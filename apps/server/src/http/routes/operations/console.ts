@@ -147,12 +147,15 @@ export function consoleRoutes({ app }: Api): void {
       .send(content(name + suffixes[encoding ?? 'identity']))
   }
 
-  const serve = (url: string, name: string) =>
+  const serve = (url: string, nameOf: (request: FastifyRequest) => string | undefined) =>
     app.route({
       method: 'GET',
       url,
       schema: { hide: true },
-      handler: (request, reply) => send(name, request, reply),
+      handler(request, reply) {
+        const name = nameOf(request)
+        return name === undefined ? reply.callNotFound() : send(name, request, reply)
+      },
     })
 
   for (const url of screens) {
@@ -164,7 +167,10 @@ export function consoleRoutes({ app }: Api): void {
         sendPage(page, url === linkPage ? reply.headers(noIndex) : reply),
     })
   }
-  for (const name of names) {
-    if (types[path.extname(name)] && name !== 'index.html') serve(`/${name}`, name)
-  }
+  const served = names.filter((name) => types[path.extname(name)] && name !== 'index.html')
+  const isAsset = (name: string) => path.dirname(name) === 'assets'
+  for (const name of served.filter((name) => !isAsset(name))) serve(`/${name}`, () => name)
+  // One route for more than 100 files: a route takes time at each start, and a label in metrics.
+  const assets = new Map(served.filter(isAsset).map((name) => [path.basename(name), name]))
+  serve('/assets/:file', ({ params }) => assets.get((params as { file: string }).file))
 }
