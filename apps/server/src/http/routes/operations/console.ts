@@ -49,7 +49,9 @@ export const consolePaths = (): string[] =>
 /** Names of the files of the built console; none without a build. */
 const filesOfConsole = () =>
   existsSync(folder)
-    ? readdirSync(folder, { recursive: true }).map((name) => String(name).replaceAll('\\', '/'))
+    ? readdirSync(folder, { recursive: true, withFileTypes: true }).map(({ parentPath, name }) =>
+        path.relative(folder, path.join(parentPath, name)).replaceAll('\\', '/'),
+      )
     : []
 
 /**
