@@ -39,5 +39,8 @@ function webRequest({ method = 'GET', url = '/', originalUrl, headers }: NodeReq
     value === undefined || name.startsWith(':') ? [] : [[name, [value].flat().join(', ')]],
   ) as [string, string][]
   const { host = 'localhost' } = headers
-  return new Request(new URL(originalUrl ?? url, `http://${host}`), { method, headers: given })
+  const target = originalUrl ?? url
+  // `//other/` is a path of this server. Clients may also send a whole URL.
+  const address = target.startsWith('/') ? `http://${host}${target}` : target
+  return new Request(address, { method, headers: given })
 }

@@ -31,6 +31,17 @@ const ask = (headers: Record<string, string> = {}, method = 'POST') =>
 const handlerWith = (more: object = {}) =>
   createTokenHandler({ outlast, user: ({ headers }) => headers.get('cookie'), ...more })
 
+test('a path that looks like another host does not change the host of a request', async (t) => {
+  const handler = nodeHandler(async ({ url }) => new Response(url))
+  const http = createServer((request, response) => void handler(request, response))
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  t.after(() => http.close())
+  const { port } = http.address() as AddressInfo
+  const url = `http://127.0.0.1:${port}//other.example/token`
+  assert.equal(await (await fetch(url)).text(), url)
+})
+
 test('a signed-in user gets a token for their sessions, which no cache stores', async () => {
   const handle = handlerWith({ grants: { access: 'write', agent_ids: [agentId], expires_in: 60 } })
   const answer = await handle(ask({ cookie: 'ada', 'sec-fetch-site': 'same-origin' }))

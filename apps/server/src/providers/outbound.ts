@@ -118,7 +118,8 @@ type DispatchingFetch = (
 /** Refuses each request and redirect that the network access does not permit, before any lookup. */
 function limited(fetching: DispatchingFetch, access: readonly NetworkAccess[]): DispatchingFetch {
   const wrap: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
-    const url = new URL(options.path, options.origin)
+    // Not `new URL(path, origin)`: a path that begins with `//` would replace the host.
+    const url = new URL(String(options.origin) + options.path)
     if (!permits(access, url)) throw accessRefusal(url)
     return dispatch(options, handler)
   }

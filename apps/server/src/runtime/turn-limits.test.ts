@@ -111,6 +111,23 @@ test('web_fetch reaches the hosts of agent and session, also through redirects',
   assert.deepEqual(asked, ['/open', '/open/leave', '/open/other'])
 })
 
+test('a path that looks like another host does not change the host that is checked', async (t) => {
+  const before = site.asked.length
+  const { host, port } = new URL(site.url)
+  const access = { allowed: ['127.0.0.1'], blocked: ['localhost'] }
+  const [foreign, own] = await fetchWith(
+    t,
+    access,
+    {},
+    `http://localhost:${port}//${host}/open`,
+    `${site.url}//localhost/open`,
+  )
+  assert.match(foreign, /localhost .*network access/)
+  assert.equal(own, 'open')
+  const asked = site.asked.slice(before).map((request) => request.url)
+  assert.deepEqual(asked, ['//localhost/open'])
+})
+
 test('a host outside the network access is not even looked up', async (t) => {
   const [error] = await fetchWith(t, { allowed: ['example.com'] }, {}, 'http://no.such.invalid/')
   assert.match(error, /network access/)
