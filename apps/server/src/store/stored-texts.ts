@@ -3,11 +3,13 @@ import { createHash } from 'node:crypto'
 export type HashedText = { hash: string; body: string }
 
 const rememberedMax = 500
+/** Characters of all remembered texts: one prompt can have a million. */
+const charactersMax = 16_000_000
 /** Maximum age of `used_at` of a text in use, and how long a node skips storing a text again. */
 export const touchHours = 12
 const touchMs = touchHours * 3_600_000
 
-/** A cache of the latest texts that a database has: a text never changes under its hash. */
+/** A limited cache of the latest texts of a database: a text never changes under its hash. */
 export type StoredTexts = {
   bodyOf: (orgId: string, hash: string) => string | undefined
   /** False 12 h after the text was stored: storing a text in use again updates its `used_at`. */
@@ -25,7 +27,14 @@ export type Remembering = { since: number; storedAt?: number }
 
 export function createStoredTexts(): StoredTexts {
   const remembered = new Map<string, { body: string; storedAt: number }>()
+  let characters = 0
   let epoch = 0
+
+  function drop(key: string) {
+    characters -= remembered.get(key)?.body.length ?? 0
+    remembered.delete(key)
+  }
+
   return {
     bodyOf: (orgId, hash) => remembered.get(`${orgId}/${hash}`)?.body,
     isStored(orgId, hash) {
@@ -36,12 +45,19 @@ export function createStoredTexts(): StoredTexts {
     remember(orgId, texts, { since, storedAt = 0 }) {
       if (since !== epoch) return
       for (const { hash, body } of texts) {
-        if (remembered.size >= rememberedMax) remembered.delete(remembered.keys().next().value!)
-        remembered.set(`${orgId}/${hash}`, { body, storedAt })
+        const key = `${orgId}/${hash}`
+        drop(key)
+        remembered.set(key, { body, storedAt })
+        characters += body.length
+        for (const [oldest] of remembered) {
+          if (remembered.size <= rememberedMax && characters <= charactersMax) break
+          drop(oldest)
+        }
       }
     },
     forget() {
       remembered.clear()
+      characters = 0
       epoch += 1
     },
   }
