@@ -108,6 +108,8 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       },
     })
     await entry.over
+    // Tools may be running still, if a result of another one could not be stored.
+    abort(entry)
     if (running.get(ref.turnId) === entry) running.delete(ref.turnId)
   }
 
