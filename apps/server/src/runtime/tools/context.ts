@@ -10,10 +10,13 @@ import { idempotencyKeyOf, type OpenCall } from '../log/open-calls.ts'
 import { controlsOf } from '../model/prompt.ts'
 import { fileLimits } from '../node.ts'
 
-/** Target of file changes of a call: its session, while its attempt at the turn is current. */
+/**
+ * Target of file changes of a call: its session, while its turn is not taken over. The attempt is
+ * read at each change, because a repeated append begins a new one on this node.
+ */
 export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext): FileTarget {
-  const { orgId, sessionId, turnId, attempt } = turn.run
-  const by = { turnId, attempt, callId: call.id, context }
+  const { orgId, sessionId, turnId } = turn.run
+  const by = { turnId, attempt: () => turn.run.attempt, callId: call.id, context }
   return { orgId, sessionId, limits: fileLimits(turn.node.config), by }
 }
 
@@ -45,7 +48,7 @@ export function toolContext(
     networkAccess: turn.limits.networkAccess,
     files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
     budgets: () => toolBudgets(db, orgId, sessionId),
-    storage: openStorage({ db, secrets, orgId, sessionId, run, checkRoom }),
+    storage: openStorage({ db, secrets, orgId, sessionId, run: () => turn.run, checkRoom }),
   }
 }
 

@@ -62,7 +62,7 @@ export function openProgress(turn: Turn, call: ToolCall, context: EventContext):
   }
 }
 
-/** Stores a progress event. False when the attempt is not the current one. */
+/** Stores a progress event. False when the turn is not this attempt's any more. */
 async function store(turn: Turn, context: EventContext, data: object): Promise<boolean> {
   const { node, run } = turn
   const event: NewEvent = {
@@ -73,7 +73,8 @@ async function store(turn: Turn, context: EventContext, data: object): Promise<b
   try {
     const what = { after: lastOf(turn), events: [event], bytes: event.data.length }
     const stored = await appendToTurn(node.db, run, what)
-    if (!stored) return false
+    // A repeated append of this attempt has given it another number.
+    if (!stored) return turn.run !== run
     const { sequence, ts } = stored
     publishEvents(node.bus, run, { first: sequence, ts, events: [event] })
   } catch (error) {

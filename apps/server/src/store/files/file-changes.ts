@@ -27,7 +27,7 @@ export type FileLimits = { fileBytesMax: number; sessionBytesMax: number; filesM
 /** The tool call that changes files, and its attempt, which may no longer be the current one. */
 export type ChangedBy = {
   turnId: string
-  attempt: number | null
+  attempt: () => number | null
   callId: string
   context: EventContext
   /** Aborted when the call ends: its remaining changes are not made. */
@@ -93,7 +93,7 @@ for no key update`,
 }
 
 async function lock(db: Db, { orgId, sessionId, by }: FileTarget): Promise<LockedSession> {
-  const values = [orgId, sessionId, by?.turnId ?? null, by?.attempt ?? null]
+  const values = [orgId, sessionId, by?.turnId ?? null, by?.attempt() ?? null]
   const [held] = await db.run<LockedSession>(lockSession, values)
   if (held) return held
   if (by) throw new StaleAttemptError(`Another attempt has taken over the turn ${by.turnId}.`)

@@ -89,7 +89,7 @@ export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions)
       for (const one of all) if (one.kind === 'write') kept.set(one.path, await keep(one.bytes))
       await change(applyAll(all, kept))
     },
-    grep: (pattern, pathPattern) => grep({ ...target, pattern, pathPattern }),
+    grep: (pattern, pathPattern) => grep({ orgId, sessionId, pattern, pathPattern }),
   }
 }
 

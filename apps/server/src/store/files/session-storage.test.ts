@@ -14,7 +14,7 @@ test('an attempt at a turn that is not the current one changes nothing', async (
   const of = { db, secrets: undefined, orgId: defaultOrganization, sessionId }
   const free = openStorage(of).values
   await free.set('a', 'before')
-  const stale = openStorage({ ...of, run: { turnId: 'turn_of_old', attempt: 1 } }).values
+  const stale = openStorage({ ...of, run: () => ({ turnId: 'turn_of_old', attempt: 1 }) }).values
   await assert.rejects(stale.set('a', 'after'), StaleAttemptError)
   await assert.rejects(stale.set('b', 'new'), StaleAttemptError)
   await assert.rejects(stale.remove('a'), StaleAttemptError)

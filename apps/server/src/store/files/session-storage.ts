@@ -22,7 +22,7 @@ export type StorageOf = {
   orgId: string
   sessionId: string
   /** The writing attempt at a turn. Once it is no longer the current one, nothing changes. */
-  run?: Pick<TurnRun, 'turnId' | 'attempt'> | undefined
+  run?: (() => Pick<TurnRun, 'turnId' | 'attempt'>) | undefined
   /** Contract: throws when the organization's storage quota is exhausted. */
   checkRoom?: () => Promise<void> | undefined
 }
@@ -120,7 +120,8 @@ for no key update`,
 }
 
 /** Locks the session until commit against other writers and against a new attempt. */
-async function lock(db: Db, { orgId, sessionId, run }: StorageOf): Promise<{ agent_id: string }> {
+async function lock(db: Db, { orgId, sessionId, ...of }: StorageOf): Promise<{ agent_id: string }> {
+  const run = of.run?.()
   const values = [orgId, sessionId, run?.turnId ?? null, run?.attempt ?? null]
   const [held] = await db.run<{ agent_id: string }>(hold, values)
   if (held) return held
