@@ -85,7 +85,9 @@ test('metrics count the requests for all assets as those of one route', async (t
   const assets = files().filter((file) => file.startsWith('assets/'))
   for (const file of assets.slice(0, 3)) await call('GET', `/${file}`)
   const { body } = await call('GET', '/metrics')
-  const counted = [...body.matchAll(/^outlast_http_requests_total\{.*route="(\/assets[^"]*)".* (\d+)/gm)]
+  const counted = [
+    ...body.matchAll(/^outlast_http_requests_total\{.*route="(\/assets[^"]*)".* (\d+)/gm),
+  ]
   assert.deepEqual(
     counted.map(([, route, count]) => [route, count]),
     [['/assets/:file', '3']],
