@@ -51,7 +51,7 @@ export const startCommand = (command: Command): Promise<ServerProcess> =>
 async function untilReady(run: ReturnType<typeof launch>): Promise<ServerProcess> {
   const ready = new Promise<string>((resolve) => {
     run.child.stdout!.on('data', () => {
-      const url = /is ready .*: (http\S+)/.exec(run.output())?.[1]
+      const url = /is ready .*: (http\S+)\s/.exec(run.output())?.[1]
       if (url) resolve(url)
     })
   })

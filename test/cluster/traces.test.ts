@@ -89,6 +89,7 @@ test('log lines about a turn have its id and the id of its trace', async (t) => 
   const lines = node
     .output()
     .split('\n')
+    .slice(0, -1)
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line))
   const about = lines.filter(({ msg }) => msg === 'model call failed')

@@ -115,7 +115,7 @@ function converse(url: string) {
 
 for (const name of ['express', 'fastify', 'hono']) {
   test(`a server inside ${name} answers the client and runs a tool of the project`, async (t) => {
-    converse(`${await start(t, [`${name}.mjs`], /ready on (\d+)/)}/outlast`)
+    converse(`${await start(t, [`${name}.mjs`], /ready on (\d+)\n/)}/outlast`)
   })
 }
 
@@ -123,5 +123,5 @@ test('a server inside Next.js answers the client and runs a tool of the project'
   const program = 'node_modules/next/dist/bin/next'
   run(cwd, process.execPath, [program, 'build'], { NEXT_TELEMETRY_DISABLED: '1' })
   const args = [program, 'start', '--hostname', '127.0.0.1', '--port', '0']
-  converse(`${await start(t, args, /http:\/\/127\.0\.0\.1:(\d+)/)}/api`)
+  converse(`${await start(t, args, /http:\/\/127\.0\.0\.1:(\d+)\s/)}/api`)
 })
