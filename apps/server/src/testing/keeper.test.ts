@@ -32,8 +32,7 @@ function temporaryFolder(t: TestContext) {
   t.after(async () => {
     for (const child of started.get(folder)!) child.kill('SIGKILL')
     const pid = pidOfKeeper(folder)
-    if (pid !== undefined && isRunning(pid)) process.kill(pid, 'SIGTERM')
-    if (pid !== undefined) await eventually(async () => !isRunning(pid))
+    if (pid !== undefined && tell(pid, 'SIGTERM')) await eventually(async () => !isRunning(pid))
     rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   })
   return folder
@@ -84,20 +83,29 @@ function keeperFolder(folder: string): string {
   return path.join(base, name!)
 }
 
-/** Undefined while no keeper runs. */
+/** Undefined without a keeper: one that starts creates an empty file, one that ends removes it. */
 function pidOfKeeper(folder: string): number | undefined {
   const [file] = globSync(path.join(folder, 'outlast-testing-*/*/server.pid'))
-  return file === undefined ? undefined : Number(readFileSync(file, 'utf8'))
+  if (file === undefined) return undefined
+  try {
+    const text = readFileSync(file, 'utf8')
+    return text.endsWith('\n') ? Number(text) : undefined
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
-function isRunning(pid: number) {
+/** False if the process has ended. */
+function tell(pid: number, signal: NodeJS.Signals | 0) {
   try {
-    process.kill(pid, 0)
-    return true
+    return process.kill(pid, signal)
   } catch {
     return false
   }
 }
+
+const isRunning = (pid: number) => tell(pid, 0)
 
 const isGone = (url: string) =>
   fetch(`${url}/health`).then(
