@@ -234,7 +234,8 @@ test('a hook gets the events after a loss that returned an ended claim', async (
 test('a stopping node hands over the session whose hook does not end', async (t) => {
   const { scope, databaseUrl } = await setStage(t)
   const first = recordEvents(() => new Promise(() => {}))
-  const stopping = await startServer(scope, { ...withHooks(first.hook), databaseUrl })
+  const endless = { ...withHooks(first.hook), eventHookLimitMs: 600_000 }
+  const stopping = await startServer(scope, { ...endless, databaseUrl })
   const { id } = await createSession(stopping)
   await first.until(() => first.events.length >= 1)
   const second = recordEvents()

@@ -17,7 +17,8 @@ const project = {
     },
   },
 }
-const app = await startApp(readConfig(process.env), { project })
+// The test ends a call, on a loaded machine after minutes.
+const app = await startApp(readConfig(process.env), { project, eventHookLimitMs: 600_000 })
 process.on('SIGTERM', async () => {
   await app.stop()
   process.exit(0)

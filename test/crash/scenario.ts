@@ -46,12 +46,16 @@ export type NodeOptions = {
   program?: string
 }
 
+/** The test ends tools and model calls, on a loaded machine after minutes. */
+const patience = { TOOL_TIMEOUT_MS: '600000', MODEL_TIMEOUT_MS: '600000' }
+
 /** A node in its own process, killed at the latest when the test is over. */
 export async function startNode(
   t: Scope,
   { databaseUrl, worldUrl, env, program = entry }: NodeOptions,
 ): Promise<ServerProcess> {
   const settings = {
+    ...patience,
     WORLD_URL: worldUrl,
     NODE_COMPILE_CACHE: cache,
     OUTLAST_TEST_DATABASE_URL: process.env.OUTLAST_TEST_DATABASE_URL!,
@@ -71,7 +75,7 @@ export function startNodeHere(
 ) {
   return startServer(t, {
     databaseUrl,
-    ...(env && { env }),
+    env: { ...patience, ...env },
     capabilities: [...builtins, recording(worldUrl)],
   })
 }

@@ -20,6 +20,9 @@ export function recordLog() {
   return { log, lines }
 }
 
+/** A loaded machine takes minutes for calls that take seconds. */
+const patience = { TOOL_TIMEOUT_MS: '600000' }
+
 /**
  * Starts a server with a project whose tools have the given files. With `log` its threads
  * write to that log.
@@ -27,7 +30,7 @@ export function recordLog() {
 export async function startProject(
   t: TestContext,
   tools: Record<string, string>,
-  { log, ...options }: ServerOptions & { log?: Log } = {},
+  { log, env, ...options }: ServerOptions & { log?: Log } = {},
 ) {
   const named = Object.entries(tools).map(([name, text]) => [`tools/${name}.ts`, text])
   const folder = writeProject(t, Object.fromEntries(named))
@@ -36,7 +39,7 @@ export async function startProject(
   const threads = log && createThreads({ location: projectLocation, log })
   if (threads) t.after(threads.stop)
   const given = threads ? { project: threads.wrap(project) } : { project, projectLocation }
-  const server = await startServer(t, { ...given, ...options })
+  const server = await startServer(t, { ...given, ...options, env: { ...patience, ...env } })
   const agent = await createAgent(server, { capabilities: [{ ref: 'tools' }] })
   const openSession = async (fields: object = {}) => {
     const session = await createSession(server, { agent_id: agent.id, ...fields })

@@ -77,7 +77,8 @@ const answers = (session: Handle, value: string) =>
   eventually(async () => (await answer(session)).includes(value))
 
 test('a tool that is edited while it runs completes, no event is lost, and the next turn uses the new code', async (t) => {
-  const server = await startDev(t, noTools, { SHUTDOWN_GRACE_MS: '600000' })
+  const limits = { SHUTDOWN_GRACE_MS: '600000', TOOL_TIMEOUT_MS: '600000' }
+  const server = await startDev(t, noTools, limits)
   server.write('tools/answer.ts', waitingTool(server.folder, 'one'))
   await server.shows('Reloaded')
   const session = await openSession(server)

@@ -10,7 +10,6 @@ const spin = (body = 'for (;;) {}', timeoutMs = 500) =>
 
 /** Blocks its thread for good, after a report that it does. */
 const block = toolFile('context.progress({ progress: 1 }); for (;;) {}')
-const unlimited = { TOOL_TIMEOUT_MS: '600000' }
 
 /** Counts its attempts, and waits until the session has the file `/go`. */
 const waiting = (replay: string, before = '') =>
@@ -45,7 +44,7 @@ test('an endless loop ends at its time limit, and other sessions continue', asyn
 test('calls that a blocked thread has not begun run in another thread meanwhile', async (t) => {
   const { log, lines } = recordLog()
   const tools = { spin: block, send: toolFile('return 1', "replay: 'unsafe',") }
-  const { openSession } = await startProject(t, tools, { log, env: unlimited })
+  const { openSession } = await startProject(t, tools, { log })
   const [spinning, other] = [await openSession(), await openSession()]
   assert.equal(await other.resultOf('send'), 1)
   let isOver = false
@@ -90,7 +89,7 @@ test('calls that had begun in an ended thread run again only if they may', async
 })
 
 test('a call fails with a reason when all threads are blocked', async (t) => {
-  const { openSession } = await startProject(t, { spin: block, greet }, { env: unlimited })
+  const { openSession } = await startProject(t, { spin: block, greet })
   const sessions = await Promise.all(Array.from({ length: 5 }, openSession))
   const last = sessions.pop()!
   for (const session of sessions) {

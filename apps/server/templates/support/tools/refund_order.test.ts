@@ -18,7 +18,7 @@ test('a refund waits for an approval, also when the server is killed', async () 
   await using server = await startTestServer({ model })
   const session = await server.session('Support')
   const sending = session.send('Please refund A-2.')
-  const { data } = await server.until(session, 'tool.approval_requested')
+  const { data } = await server.until(session, 'tool.approval_requested', { timeoutMs: 60_000 })
   await server.restart()
   const decision = { decision: 'approve' } as const
   await server.client.sessions.decideToolCall(session.id, data.tool_call.id, decision)
