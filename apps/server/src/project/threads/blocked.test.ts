@@ -62,26 +62,41 @@ test('calls that a blocked thread has not begun run in another thread meanwhile'
 })
 
 test('calls that had begun in an ended thread run again only if they may', async (t) => {
-  const { openSession } = await startProject(t, {
-    spin: spin('for (;;) {}', 3_000),
+  const waits = {
     wait_safe: waiting('safe'),
     wait_unsafe: waiting('unsafe'),
     wait_unchanged: waiting('until_changed'),
     wait_changed: waiting('until_changed', "await files.write('/changed', 'x')"),
-  })
-  const spinning = await openSession()
-  const names = ['wait_safe', 'wait_unsafe', 'wait_unchanged', 'wait_changed'] as const
-  const calls = await Promise.all(
-    names.map(async (name) => {
-      const session = await openSession()
-      const outcome = session.use(name)
-      await session.event('tool.progress')
-      return { session, outcome }
-    }),
-  )
-  assert.equal((await spinning.use('spin')).status, 'timeout')
-  for (const { session } of calls) await session.write('/go', '')
-  const [safe, unsafe, unchanged, changed] = await Promise.all(calls.map(({ outcome }) => outcome))
+  }
+  const { log, lines } = recordLog()
+  const tools = { spin: spin('for (;;) {}', 3_000), ...waits }
+  const { openSession } = await startProject(t, tools, { log })
+
+  /**
+   * The outcomes of calls whose thread `spin` has ended. Undefined if it ran in another one: a
+   * thread that gets no processor for a second counts as blocked, and calls use another one.
+   */
+  async function endTheirThread() {
+    lines.length = 0
+    const calls = await Promise.all(
+      Object.keys(waits).map(async (name) => {
+        const session = await openSession()
+        const outcome = session.use(name)
+        await session.event('tool.progress')
+        return { session, outcome }
+      }),
+    )
+    assert.equal((await (await openSession()).use('spin')).status, 'timeout')
+    for (const { session } of calls) await session.write('/go', '')
+    const outcomes = await Promise.all(calls.map(({ outcome }) => outcome))
+    const ends = lines.filter(({ message }) => message.startsWith('a thread is ended'))
+    const isTheirs = ends.some(({ about }) =>
+      Object.keys(tools).every((name) => (about.tools as string[]).includes(name)),
+    )
+    return isTheirs ? outcomes : undefined
+  }
+
+  const [safe, unsafe, unchanged, changed] = await eventually(endTheirThread)
   assert.deepEqual(safe?.result, [{ type: 'text', text: '2' }])
   assert.deepEqual(unchanged?.result, [{ type: 'text', text: '2' }])
   assert.match(unsafe!.error!, /interrupted\. It is unknown whether it had an effect/)
