@@ -89,7 +89,7 @@ test('--follow prints new entries, and --json one entry per line', async (t) => 
   t.after(() => follower.child.kill('SIGKILL'))
   await follower.says('stdout', /first/)
   await send(id, 'second')
-  await follower.says('stdout', /You said “second”/)
+  await follower.says('stdout', /You said “second”.*\n/)
   const entries = follower.said.stdout
     .trim()
     .split('\n')

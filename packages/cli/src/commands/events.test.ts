@@ -80,7 +80,7 @@ test('--follow prints new events until Ctrl-C', async () => {
   const running = startOutlast(['events', id, '--follow', '--json', '--url', server.url])
   await running.says('stdout', /session\.started/)
   await post(server, id, scripted({ text: 'one two three four', tokens_per_second: 100 }))
-  await running.says('stdout', /session\.idled/)
+  await running.says('stdout', /session\.idled.*\n/)
   running.child.kill('SIGINT')
   assert.equal(await running.ended, 130)
   const stored = running.said.stdout
