@@ -1,33 +1,42 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
-import { createSession, eventsOf, scripted } from '../../../apps/server/test/session.ts'
+import { eventsOf } from '../../../apps/server/test/session.ts'
+import { startModel } from '../../../apps/server/test/written-model.ts'
+import { reservePort } from '../../../test/ports.ts'
 import { startProcess } from '../../../test/process.ts'
 import { startOutlast } from './program.ts'
 import { atTerminal } from './terminal.ts'
 
 const text = `${Array.from({ length: 60 }, (_, at) => `word${at}`).join(' ')} end.`
-const slow = scripted({ text, tokens_per_second: 30 })
 
 test('shows an answer once and whole when the server is killed and restarted', async (t) => {
-  const databaseUrl = await createTestDatabase(t)
-  const env = { DATABASE_URL: databaseUrl, SECRETS_ENCRYPTION_KEY: `kek-v1:${'A'.repeat(43)}=` }
+  const env = {
+    DATABASE_URL: await createTestDatabase(t),
+    SECRETS_ENCRYPTION_KEY: `kek-v1:${'A'.repeat(43)}=`,
+    PORT: await reservePort(),
+  }
   const first = await startProcess(env)
   t.after(() => first.crash())
-  const port = new URL(first.url).port
-  const { id } = await createSession(first)
+  const model = await startModel(t)
+  const { id } = await model.session(first)
 
   const terminal = atTerminal(t, ['chat', '-s', id, '--url', first.url])
   const follower = startOutlast(['events', id, '--follow', '--json', '--url', first.url])
   t.after(() => follower.child.kill('SIGKILL'))
   await terminal.sees(/^›$/m)
   await follower.says('stdout', /session\.started/)
-  terminal.type(`${slow}\r`)
+  terminal.type('Count.\r')
+  const call = await model.call()
+  call.say(text.slice(0, text.indexOf('word20')))
   await terminal.sees(/\n\nword0 [\s\S]*word9/)
   await first.crash()
   await terminal.sees(/reconnecting…/)
-  const second = await startProcess({ ...env, PORT: port })
+  const second = await startProcess(env)
   t.after(() => second.crash())
+  const again = await model.call(2)
+  again.say(text)
+  again.end()
 
   const shown = await terminal.sees(/end\.\n\n› ?$/)
   const answer = shown.slice(shown.lastIndexOf('\n\nword0 ')).replace(/\s+/g, ' ').trim()
