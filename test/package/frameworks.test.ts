@@ -123,5 +123,5 @@ test('a server inside Next.js answers the client and runs a tool of the project'
   const program = 'node_modules/next/dist/bin/next'
   run(cwd, process.execPath, [program, 'build'], { NEXT_TELEMETRY_DISABLED: '1' })
   const args = [program, 'start', '--hostname', '127.0.0.1', '--port', '0']
-  converse(`${await start(t, args, /http:\/\/127\.0\.0\.1:(\d+)\s/)}/api`)
+  converse(`${await start(t, args, /http:\/\/127\.0\.0\.1:(\d+)\D/)}/api`)
 })
