@@ -17,8 +17,7 @@ const project = {
     },
   },
 }
-// The test ends a call, on a loaded machine after minutes.
-const app = await startApp(readConfig(process.env), { project, eventHookLimitMs: 600_000 })
+const app = await startApp(readConfig(process.env), { project })
 process.on('SIGTERM', async () => {
   await app.stop()
   process.exit(0)
