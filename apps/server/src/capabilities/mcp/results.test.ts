@@ -79,6 +79,9 @@ test('limits results: long texts, large and invalid images, unknown content', as
           image(large),
           image(Buffer.from('<svg/>')),
           { type: 'image', mimeType: 'image/png', data: '%%%' },
+          // With a regular expression that tries all divisions of the blanks, this takes hours.
+          { type: 'image', mimeType: 'image/png', data: `${' '.repeat(2_000_000)}!` },
+          { type: 'audio', mimeType: 'audio/wav', data: 'UklG\nRg=\n=\n' },
           { type: 'hologram', x: 1 },
           { type: 'text' },
           5,
@@ -96,6 +99,8 @@ test('limits results: long texts, large and invalid images, unknown content', as
     'kept as png',
     'kept as png',
     'It is not base64.',
+    'It is not base64.',
+    'kept as wav',
     'This type of content is not supported.',
     'This type of content is not supported.',
     'This type of content is not supported.',
