@@ -122,17 +122,22 @@ function noteUnfinished({ unfinished }: ModelReply, part: LanguageModelV4StreamP
 
 type OnText = ModelCall['onText']
 
-/** The parts of a reply by their type and id. */
-function createParts(reply: ModelReply) {
+/** Characters that a part without any counts towards the limit of a reply. */
+const partLength = 100
+
+/** The parts of a reply by their type and id. `count` limits their number and their metadata. */
+function createParts(reply: ModelReply, count: (added: number) => void) {
   const open = new Map<string, ReplyPart>()
   return (type: ReplyPart['type'], id: string, { providerMetadata }: Noted): ReplyPart => {
     const known = open.get(`${type} ${id}`)
     const part: ReplyPart = known ?? { type, length: 0 }
     if (!known) {
+      count(partLength)
       open.set(`${type} ${id}`, part)
       reply.parts.push(part)
     }
     for (const [vendor, fields] of Object.entries(providerMetadata ?? {})) {
+      count(JSON.stringify(fields).length)
       part.metadata = { ...part.metadata, [vendor]: { ...part.metadata?.[vendor], ...fields } }
     }
     return part
@@ -151,18 +156,20 @@ function createCount() {
 }
 
 function createReader(reply: ModelReply, onText: OnText, begun: number) {
-  const note = createParts(reply)
   const names = new Map<string, string>()
   const count = createCount()
+  // Apart: arguments whose deltas were counted arrive again as a whole.
+  const countWhole = createCount()
+  const note = createParts(reply, countWhole)
   // Apart: text that is held back counts again when it is released.
   const countHeld = createCount()
 
-  function say(kind: 'output.message.delta' | 'reason.thinking.delta', delta: string) {
+  function say({ type, delta }: { type: 'text-delta' | 'reasoning-delta'; delta: string }) {
     if (delta === '') return
     reply.firstTokenMs ??= Math.round(performance.now() - begun)
-    if (kind === 'output.message.delta') reply.text += delta
+    if (type === 'text-delta') reply.text += delta
     else reply.thinking += delta
-    onText?.(kind, delta)
+    onText?.(type === 'text-delta' ? 'output.message.delta' : 'reason.thinking.delta', delta)
   }
 
   return (part: LanguageModelV4StreamPart): void => {
@@ -176,14 +183,11 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
         note('reasoning', part.id, part)
         return
       case 'text-delta':
-        count(part.delta.length)
-        note('text', part.id, part).length += part.delta.length
-        say('output.message.delta', part.delta)
-        return
       case 'reasoning-delta':
         count(part.delta.length)
-        note('reasoning', part.id, part).length += part.delta.length
-        say('reason.thinking.delta', part.delta)
+        note(part.type === 'text-delta' ? 'text' : 'reasoning', part.id, part).length +=
+          part.delta.length
+        say(part)
         return
       case 'tool-input-start':
         count(part.id.length + part.toolName.length)
@@ -194,6 +198,7 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
         sayInput(onText, part, names.get(part.id) ?? '')
         return
       case 'tool-call':
+        countWhole(part.input.length + part.toolCallId.length + part.toolName.length)
         note('call', `${reply.toolCalls.length}`, part)
         reply.toolCalls.push({
           id: part.toolCallId,
@@ -207,6 +212,7 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
         return
       }
       case 'response-metadata':
+        count(part.id?.length ?? 0)
         reply.responseId = part.id
         return
       case 'finish':

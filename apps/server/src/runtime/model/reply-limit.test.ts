@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
+import { type TestContext, test } from 'node:test'
+import { addProvider, startAnyVendor } from '../../../test/any-vendor.ts'
+import { startServer } from '../../../test/server.ts'
+import { converse, createSession, dataOf } from '../../../test/session.ts'
+
+const long = 'A'.repeat(1_500_000)
+
+/** Sends events of a stream, whose `type` is also their name. */
+function sendEvents(response: ServerResponse, events: { type: string }[]) {
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  for (const event of events) {
+    response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+  }
+  response.end()
+}
+
+/** The end of a turn whose model sends these events. */
+async function endWith(t: TestContext, provider_type: string, events: { type: string }[]) {
+  const vendor = await startAnyVendor(t, ({ method }, response) =>
+    method === 'POST' ? sendEvents(response, events) : response.writeHead(404).end(),
+  )
+  const server = await startServer(t, { env: { MODEL_ATTEMPTS_MAX: '1' } })
+  const { path } = await addProvider(server.call, `${vendor.url}/v1`, { provider_type })
+  const model = { model_id: 'a-model', display_name: 'A model', is_default: true }
+  assert.equal((await server.call('POST', `${path}/models`, model)).status, 201)
+  const session = await createSession(server)
+  return converse(t, server, session.id, 'Hi')
+}
+
+const usage = { input_tokens: 1, output_tokens: 1 }
+const blocksOf = (blocks: object[]) => [
+  {
+    type: 'message_start',
+    message: { id: 'm', type: 'message', role: 'assistant', model: 'a-model', content: [], usage },
+  },
+  ...blocks.flatMap((content_block, index) => [
+    { type: 'content_block_start', index, content_block },
+    { type: 'content_block_stop', index },
+  ]),
+  { type: 'message_delta', delta: { stop_reason: 'end_turn', stop_sequence: null }, usage },
+  { type: 'message_stop' },
+]
+
+const hidden = Array.from({ length: 3 }, () => ({ type: 'redacted_thinking', data: long }))
+const empty = Array.from({ length: 50_000 }, () => ({ type: 'text', text: '' }))
+for (const [what, blocks] of Object.entries({ 'hidden thinking': hidden, 'empty texts': empty })) {
+  test(`${what} count towards the limit of a reply`, async (t) => {
+    const events = await endWith(t, 'anthropic', blocksOf(blocks))
+    assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_bad_response')
+  })
+}
+
+test('thinking that is hidden is accepted below the limit', async (t) => {
+  const shown = { type: 'text', text: '' }
+  const events = await endWith(t, 'anthropic', blocksOf([hidden[0]!, shown]))
+  assert.ok(events.some(({ type }) => type === 'turn.completed'))
+})
+
+test('arguments that arrive as a whole count towards the limit of a reply', async (t) => {
+  const items = Array.from({ length: 3 }, (_, index) => {
+    const id = `fc_${index}`
+    const args = JSON.stringify({ text: long })
+    return {
+      type: 'function_call',
+      id,
+      call_id: id,
+      name: 'x',
+      arguments: args,
+      status: 'completed',
+    }
+  })
+  const response = { id: 'r', created_at: 1, model: 'a-model', usage }
+  const events = await endWith(t, 'openai', [
+    { type: 'response.created', response },
+    ...items.map((item, output_index) => ({
+      type: 'response.output_item.done',
+      output_index,
+      item,
+    })),
+    { type: 'response.completed', response },
+  ] as { type: string }[])
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_bad_response')
+})
