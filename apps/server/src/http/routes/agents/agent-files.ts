@@ -5,7 +5,6 @@ import {
   ImportAgentQuery,
   NewAgent,
 } from '@outlast/contract'
-import { checkClientTools } from '../../../capabilities/client-tools.ts'
 import { masked, withoutSecrets } from '../../../capabilities/masking.ts'
 import { ApiError } from '../../../errors.ts'
 import { getAgentId } from '../../../store/models/agent-names.ts'
@@ -15,7 +14,7 @@ import { parseTextBodies, storable } from '../../core/body.ts'
 import { fitting } from '../../core/validate.ts'
 import { readAgentFile } from './agent-files/read.ts'
 import { dispositionOf, formats } from './agent-files/write.ts'
-import { checkAgent, checkRoom, identified, postAgent } from './agents.ts'
+import { checked, checkRoom, identified, postAgent } from './agents.ts'
 
 const fileBytesMax = 3 * 1024 * 1024
 
@@ -58,9 +57,8 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
         if (query['from-example'] !== undefined) throw new ApiError('not_found', 'Example')
         const given = fitting(NewAgent, storable(readAgentFile(body)))
         const agent = await identified(db, orgId, given)
-        await checkAgent(node, { db, orgId }, agent)
-        const tools = checkClientTools(agent.tools)
-        const saved = await postAgent(db, orgId, { ...agent, tools })
+        const whole = await checked(node, { db, orgId }, agent.id, agent)
+        const saved = await postAgent(db, orgId, whole)
         return reply.code(saved.created ? 201 : 200).send(masked(node.capabilities, saved.agent))
       },
     })

@@ -157,7 +157,7 @@ async function checkVersion(
 }
 
 /** Replaces masked secrets by stored ones and checks the result. */
-async function checked<B extends Choices>(
+export async function checked<B extends Choices>(
   node: Node,
   where: Where,
   id: string | null | undefined,

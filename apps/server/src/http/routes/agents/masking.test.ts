@@ -98,9 +98,11 @@ test('an agent sent with masked secrets keeps them; another agent gets none', as
     ['PATCH', path, { capabilities: use({ key: '********', label: 'C' }) }],
     ['PUT', path, { name, system_prompt, capabilities }],
     ['POST', '/v1/agents', { id, name, system_prompt, capabilities }],
+    ['POST', '/v1/agents/import', { id, name, system_prompt, capabilities }],
   ]
   for (const [method, at, body] of changes) {
-    const answer = await call(method, at, body)
+    const sent = at.endsWith('/import') ? JSON.stringify(body) : body
+    const answer = await call(method, at, sent)
     assert.equal(answer.status, 200, JSON.stringify(answer.body))
     assert.equal(answer.body.capabilities[0].config.key, '********')
     assert.equal(await opens(), true)
@@ -109,6 +111,7 @@ test('an agent sent with masked secrets keeps them; another agent gets none', as
     await call('POST', '/v1/agents', { name, system_prompt, capabilities }),
     await call('PUT', `/v1/agents/agent_${'1'.repeat(32)}`, { name, system_prompt, capabilities }),
     await call('POST', '/v1/sessions', { agent_id: id, capabilities }),
+    await call('POST', '/v1/agents/import', JSON.stringify({ name, system_prompt, capabilities })),
   ]
   for (const { status, body } of refused) {
     assert.deepEqual([status, body.details[0].path], [400, 'capabilities/0/config/key'])
