@@ -63,6 +63,32 @@ test('a disabled account loses its sign-ins, keys and session tokens, and cannot
   for (const call of [...signedIn, ...byKey]) assert.equal((await call()).status, 401)
 })
 
+test('a disabled account loses its links, also after it is enabled again', async () => {
+  const owner = await registerPerson(server)
+  const member = await addMember(server, owner, 'member')
+  const session = await createSession({ url: server.url, call: owner.call })
+  const path = `/v1/sessions/${session.id}`
+  const linkOf = async (call: Call) => {
+    const { token } = expectStatus(await call('POST', `${path}/shares`, {}), 201)
+    return () => callerWith(server.url, `Bearer ${token}`)('GET', path)
+  }
+  const key = await createKey(server, member)
+  const [kept, ...links] = [
+    await linkOf(owner.call),
+    await linkOf(member.call),
+    await linkOf(key.call),
+  ]
+  expectStatus(await operator.call('DELETE', `${accountPath(member)}/logins`), 204)
+  await untilStatus(() => read(member.call), 401)
+  for (const link of links) expectStatus(await link(), 200)
+  expectStatus(await setDisabled(member, true), 200)
+  for (const link of links) await untilStatus(link, 401)
+  expectStatus(await setDisabled(member, false), 200)
+  expectStatus(await login(member), 200)
+  for (const link of links) expectStatus(await link(), 401, 'invalid_token')
+  expectStatus(await kept!(), 200)
+})
+
 test('ending the sign-ins of an account leaves its keys', async () => {
   const person = await registerPerson(server)
   const { signedIn, byKey } = await callsOf(person)

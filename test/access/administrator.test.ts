@@ -24,15 +24,18 @@ type Server = { url: string; call: Call }
 const boss = 'boss@corp.example'
 const noAdmin = { AUTH_ADMIN_EMAIL: '', AUTH_ADMIN_PASSWORD: '' }
 
-/** Every kind of credential of a user: sign-in, key, key of a key, session tokens of each. */
+/** Every kind of credential of a user: sign-in, key, key of a key, and tokens and links of each. */
 async function credentialsOf(server: Server, person: Person) {
   const key = await createKey(server, person)
   const child = await createKey(server, key)
   const session = await createSession({ url: server.url, call: person.call })
   const path = `/v1/sessions/${session.id}`
-  const tokenOf = async (call: Call) =>
-    expectStatus(await call('POST', `${path}/tokens`, { expires_in: 86_400 }), 201).token as string
-  const tokens = [await tokenOf(person.call), await tokenOf(key.call)]
+  const tokenOf = async (call: Call, kind: 'tokens' | 'shares') =>
+    expectStatus(await call('POST', `${path}/${kind}`, { expires_in: 86_400 }), 201).token as string
+  const tokens = []
+  for (const { call } of [person, key]) {
+    tokens.push(await tokenOf(call, 'tokens'), await tokenOf(call, 'shares'))
+  }
   return [
     ...[person.bearer, key.key, child.key].map((shown) => ({ shown, path: '/v1/agents' })),
     ...tokens.map((token) => ({ shown: `Bearer ${token}`, path })),

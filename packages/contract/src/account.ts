@@ -37,7 +37,7 @@ export const AccountChange = Type.Object(
   {
     disabled: Type.Boolean({
       description:
-        'True ends all sign-ins, keys and session tokens of the account and refuses new sign-ins. False enables the account and restores none of them.',
+        'True ends all sign-ins, keys, session tokens and links of the account and refuses new sign-ins. False enables the account and restores none of them.',
     }),
   },
   {

@@ -48,7 +48,7 @@ export async function lockAccount({ kysely }: Db, id: string) {
   return row
 }
 
-/** Disables an account with its sign-ins and keys, or enables it. `db` is a transaction. */
+/** Disables an account with its credentials and links, or enables it. `db` is a transaction. */
 export async function setDisabled(db: Db, id: string, disabled: boolean): Promise<Account> {
   const account = await db.kysely
     .updateTable('users')

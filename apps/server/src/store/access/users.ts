@@ -7,6 +7,7 @@ import type { Db } from '../database.ts'
 import { isDuplicate } from '../database-errors.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 import { endLogins } from './logins.ts'
+import { endTokensOfSignIns } from './session-tokens.ts'
 
 /** The fields of a user that sign-in needs. */
 export type Account = {
@@ -90,7 +91,7 @@ type ClaimedAccount = {
 /**
  * Returns the account of the administrator from the settings, and creates it when missing.
  * Contract: `db` is a transaction. An unverified account that another person created under the
- * address loses its password, sign-ins, keys and identities once, before it becomes the
+ * address loses its password, sign-ins, keys, links and identities once, before it becomes the
  * administrator's. The sign-ins of an earlier administrator from the settings end too.
  */
 export async function claimAdminAccount(db: Db, email: string): Promise<ClaimedAccount> {
@@ -130,9 +131,10 @@ async function releaseOtherAdmins(db: Db, keptId: string) {
   for (const { id } of released) await endLogins(db, id)
 }
 
-/** Ends an account's sign-ins, keys and session tokens. Contract: `db` is a transaction. */
+/** Ends an account's sign-ins, keys, session tokens and links. Contract: `db` is a transaction. */
 export async function endSignInsAndKeys(db: Db, userId: string) {
   await endLogins(db, userId)
+  await endTokensOfSignIns(db, userId)
   const keys = await db.kysely
     .deleteFrom('api_keys')
     .where('user_id', '=', userId)

@@ -14,7 +14,7 @@ export const accountDocs = {
     tag: 'Accounts',
     summary: 'Disable or enable an account',
     description:
-      'Disables an account: all of its sign-ins, API keys and session tokens end, and new sign-ins are refused. Enabling allows sign-ins again but restores none of them. The own account and that of `AUTH_ADMIN_EMAIL` cannot be disabled.',
+      'Disables an account: all of its sign-ins, API keys, session tokens and links end, and new sign-ins are refused. Enabling allows sign-ins again but restores none of them. The own account and that of `AUTH_ADMIN_EMAIL` cannot be disabled.',
     errors: ['authentication_off', 'forbidden', 'account_protected'],
     request: { disabled: true },
     sample: `const account = await outlast.accounts.update('${id}', { disabled: true })`,
