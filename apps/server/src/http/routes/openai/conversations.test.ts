@@ -114,6 +114,37 @@ test('continues a conversation, which has the items of all its responses', async
   await assert.rejects(openai.conversations.retrieve(id), { status: 404, code: 'not_found' })
 })
 
+test('lists the items that a response began with in pages', async () => {
+  const parameters = { type: 'object', properties: {} }
+  const look = { type: 'function' as const, name: 'look', parameters, strict: false }
+  const calls = ['one', 'two'].map((id) => ({ id, name: 'look', arguments: {} }))
+  const input = scripted({ tool_calls: calls }, { text: 'Seen.' })
+  const asked = await openai.responses.create({ model, input, tools: [look] })
+  const answers = asked.output.flatMap((item) =>
+    item.type === 'function_call'
+      ? [{ type: 'function_call_output' as const, call_id: item.call_id, output: '1' }]
+      : [],
+  )
+  const answered = await openai.responses.create({
+    model,
+    previous_response_id: asked.id,
+    input: answers,
+  })
+  for (const order of ['asc', 'desc'] as const) {
+    const { data: all } = await openai.responses.inputItems.list(answered.id, { order })
+    assert.equal(all.length, 2)
+    const paged = []
+    for await (const item of openai.responses.inputItems.list(answered.id, { order, limit: 1 })) {
+      paged.push(item)
+      assert.ok(paged.length <= all.length, 'pages repeat')
+    }
+    assert.deepEqual(paged, all)
+    const after = 'msg_unknown'
+    const none = await openai.responses.inputItems.list(answered.id, { order, after })
+    assert.deepEqual([none.data, none.has_more], [[], false])
+  }
+})
+
 test('takes a key of the client as a conversation', async () => {
   const say = (text: string, who = model) =>
     openai.responses.create({ model: who, conversation: 'chat-7', input: scripted({ text }) })

@@ -20,7 +20,7 @@ import { conversationId, parseResponseId, type ResponsePlace } from './place.ts'
 import { adapterClient, type Client, eventsOf, locate, readResponse } from './reading.ts'
 import { readRequest } from './request.ts'
 import { hidden, type OpenAI } from './routes.ts'
-import { itemPage, openTranscript } from './transcript.ts'
+import { itemPage, itemsAfter, openTranscript } from './transcript.ts'
 
 type Params = { response_id: string }
 
@@ -170,7 +170,8 @@ function inputRoute({ scope, api }: OpenAI): void {
       const calls = adapterClient(api, request)
       await locate(calls, place)
       const items = await readInputItems(calls, place)
-      return itemPage(range.isAscending ? items : items.toReversed(), range)
+      const listed = range.isAscending ? items : items.toReversed()
+      return itemPage(itemsAfter(listed, range.after), range)
     },
   })
 }

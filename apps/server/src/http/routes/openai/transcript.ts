@@ -224,6 +224,13 @@ function dropFrom(items: Map<string, ResponseItem>, first: string): void {
   for (const id of ids.slice(ids.indexOf(first))) items.delete(id)
 }
 
+/** The items after one: all if it is undefined, none if it is unknown. */
+export function itemsAfter(items: readonly ResponseItem[], after: string | undefined) {
+  if (after === undefined) return items
+  const index = items.findIndex(({ id }) => id === after)
+  return index < 0 ? [] : items.slice(index + 1)
+}
+
 /** A page of items, as lists of OpenAI are. */
 export function itemPage(
   items: readonly ResponseItem[],
