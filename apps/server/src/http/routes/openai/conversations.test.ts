@@ -114,6 +114,27 @@ test('continues a conversation, which has the items of all its responses', async
   await assert.rejects(openai.conversations.retrieve(id), { status: 404, code: 'not_found' })
 })
 
+test('pages of the items after a call of a server tool equal the whole list', async () => {
+  const { id } = await openai.conversations.create()
+  const sum = (call: string) => ({ id: call, name: 'add', arguments: { a: 1, b: 2 } })
+  for (const text of ['Both are 3.', 'Again.']) {
+    const input = scripted({ tool_calls: [sum('one'), sum('two')] }, { text })
+    await openai.responses.create({ model, conversation: id, input })
+  }
+  const order = 'asc' as const
+  const { data: all } = await openai.conversations.items.list(id, { order, limit: 100 })
+  const turn = ['message', 'mcp_call', 'mcp_call', 'message']
+  assert.deepEqual(typesOf(all), [...turn, ...turn])
+  for (const limit of [1, 2, 3]) {
+    const paged = []
+    for await (const item of openai.conversations.items.list(id, { order, limit })) paged.push(item)
+    assert.deepEqual(paged, all, `pages of ${limit}`)
+    const latest = []
+    for await (const item of openai.conversations.items.list(id, { limit })) latest.push(item)
+    assert.deepEqual(latest.toReversed(), all, `pages of ${limit} from the end`)
+  }
+})
+
 test('lists the items that a response began with in pages', async () => {
   const parameters = { type: 'object', properties: {} }
   const look = { type: 'function' as const, name: 'look', parameters, strict: false }

@@ -47,6 +47,8 @@ type Building = {
   /** The place of the turn of the event. */
   place: string
   items: ReadonlyMap<string, ResponseItem>
+  /** Ids of the calls of the server that began, also those whose items are no longer kept. */
+  begun: Set<string>
   put: (item: ResponseItem) => void
 }
 
@@ -94,17 +96,19 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     }
   },
   'tool.input_resolved': 'ignored',
-  'tool.started': ({ place, items, put }, { data }) => {
+  'tool.started': ({ place, begun, put }, { data }) => {
     const item = toolItem(place, data.tool_call)
-    if (!items.has(item.id)) put(item)
+    if (!begun.has(item.id)) put(item)
+    begun.add(item.id)
   },
-  'tool.completed': ({ place, items, put }, { data }) => {
+  'tool.completed': ({ place, items, begun, put }, { data }) => {
     const { tool_call_id: id, success, result, error = null } = data
     const output = textOf(result ?? [])
-    const tool = items.get(`mcp_${place}_${id}`)
+    const toolId = `mcp_${place}_${id}`
+    const tool = items.get(toolId)
     const status = success ? 'completed' : 'failed'
     if (tool) put({ ...tool, ...(success ? { output } : { error }), status })
-    else {
+    else if (!begun.has(toolId)) {
       const about = { call_id: wireCallId(place, id), output: success ? output : String(error) }
       put({ id: `fco_${place}_${id}`, type: 'function_call_output', status: 'completed', ...about })
     }
@@ -130,6 +134,7 @@ export const itemEvents = (Object.keys(readers) as EventType[]).filter(
 
 export function openTranscript(sessionId: string): Transcript {
   const items = new Map<string, ResponseItem>()
+  const begun = new Set<string>()
   const turns = new Map<string, number>()
   const put = (item: ResponseItem) => void items.set(item.id, item)
   return {
@@ -140,7 +145,7 @@ export function openTranscript(sessionId: string): Transcript {
       if (type === 'input.message') turns.set(data.message.id, sequence)
       const read = readers[type] as Reader<EventType> | 'ignored' | undefined
       const place = turnPlace({ sessionId, message })
-      if (typeof read === 'function') read({ place, items, put }, event)
+      if (typeof read === 'function') read({ place, items, begun, put }, event)
     },
   }
 }
@@ -172,8 +177,10 @@ export async function readItems(
     page.count(length)
     if (after !== undefined && !isReached && items.has(after)) {
       isReached = true
-      if (!isAscending) return true
-      page.dropUntil(({ id }) => id === after)
+      if (isAscending) page.dropUntil(({ id }) => id === after)
+    }
+    if (after !== undefined && !isAscending && isReached) {
+      return !isRunning(items) || items.size > kept + slack || page.isLong()
     }
     if (isAscending && isReached) {
       isMore = page.isLong()
@@ -189,6 +196,9 @@ export async function readItems(
   const all = isAscending ? [...items.values()] : [...items.values()].toReversed()
   return itemPage(isReached ? all : [], { limit, isMore: isMore && isReached })
 }
+
+const isRunning = (items: ReadonlyMap<string, ResponseItem>) =>
+  [...items.values()].some(({ status }) => status === 'in_progress')
 
 /** The items of a page with their lengths: an item has that of the events since the one before. */
 function openPage(items: Map<string, ResponseItem>) {
