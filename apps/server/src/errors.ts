@@ -209,7 +209,10 @@ export const catalogue = {
   last_owner: [409, 'An organization must have at least one owner. Assign another owner first.'],
   authentication_off: [409, 'Users, keys and members require authentication: see AUTH_MODE.'],
   storage_full: [409, 'A session can store at most %s. Delete some first.'],
-  idempotency_key_reused: [409, 'This Idempotency-Key was already used with another request body.'],
+  idempotency_key_reused: [
+    409,
+    'This Idempotency-Key was already used with another body or query.',
+  ],
   idempotency_key_in_progress: [
     409,
     'The first request with this Idempotency-Key is still running.',

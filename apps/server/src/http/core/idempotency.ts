@@ -15,13 +15,17 @@ export function idempotencyKey(request: FastifyRequest, given: string): Idempote
   const { orgId } = request.principal
   const withSecrets = request.routeOptions.config.hasSecret
   const body = JSON.stringify(request.body ?? null, withSecrets ? withoutSecrets : undefined)
+  const path = request.url.split('?', 1)[0]!
+  const query = request.url.slice(path.length)
   return {
     orgId,
     principal: keySpaceOf(request.principal),
     method: request.method,
-    path: request.url.split('?')[0]!,
+    path,
     key: given,
-    bodyHash: createHash('sha256').update(body).digest('hex'),
+    bodyHash: createHash('sha256')
+      .update(body + query)
+      .digest('hex'),
   }
 }
 
@@ -32,7 +36,7 @@ const withoutSecrets = (name: string, value: unknown) => (name === 'secret' ? ''
  * Key space of a caller: a token never shares keys with its creator, but all tokens of a session or
  * of an end user share one space, so that a page can repeat a request with a renewed token.
  */
-function keySpaceOf(principal: Principal): string {
+export function keySpaceOf(principal: Principal): string {
   const { kind, id, sessionId } = principal
   if (principal.endUser) return `end-user:${limitedId(principal)}`
   return kind === 'token' ? `token:${sessionId}` : id

@@ -7,6 +7,7 @@ export type IdempotencyKey = {
   method: string
   path: string
   key: string
+  /** Hash of the body and the query. */
   bodyHash: string
 }
 

@@ -251,6 +251,20 @@ test('repeats an upload with the same key once', async (t) => {
   assert.equal(expectStatus(await call('GET', '/v1/images'), 200).length, 1)
 })
 
+test('an upload with the same key for another session is refused', async (t) => {
+  const server = await startServer(t)
+  const [one, other] = [await createSession(server), await createSession(server)]
+  const headers = { 'idempotency-key': 'upload-1' }
+  const send = (query: string) =>
+    server.call('POST', `/v1/images${query}`, formOf(pngOf(2, 2)), headers)
+  const first = expectStatus(await send(`?session_id=${one.id}`), 201)
+  assert.equal(expectStatus(await send(`?session_id=${one.id}`), 201).id, first.id)
+  for (const query of [`?session_id=${other.id}`, '']) {
+    expectStatus(await send(query), 409, 'idempotency_key_reused')
+  }
+  assert.equal(expectStatus(await server.call('GET', '/v1/images'), 200).length, 1)
+})
+
 test('counts images in the quota, also very small ones', async (t) => {
   const server = await startGuarded(t, { env: { QUOTA_STORAGE_MB: '1' } })
   const { call } = await registerPerson(server)
