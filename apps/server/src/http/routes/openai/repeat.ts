@@ -7,6 +7,7 @@ import { ApiError } from '../../../errors.ts'
 import { hashOf } from '../../adapters/hash.ts'
 import { listEvents } from '../../adapters/session-events.ts'
 import { answerTypes } from '../../adapters/waiting-calls.ts'
+import { keySpaceOf } from '../../core/idempotency.ts'
 import { isObject } from './params.ts'
 import type { ResponsePlace } from './place.ts'
 import type { Client } from './reading.ts'
@@ -20,7 +21,7 @@ const repeatMs = 15 * 60_000
 const isRecent = (ts: string) => Date.now() - Date.parse(ts) < repeatMs
 
 export type RepeatedRequest = {
-  /** Hash of the request, which its message keeps. */
+  /** Hash of the request and its caller, which its message keeps. */
   hash: string
   /** The client repeats the request. Clients of OpenAI count, and send no Idempotency-Key. */
   isRepeated: boolean
@@ -30,7 +31,7 @@ export type RepeatedRequest = {
 
 export function repeatOf({ headers, body, url, principal }: FastifyRequest): RepeatedRequest {
   const { 'idempotency-key': key, 'x-stainless-retry-count': count = 0 } = headers
-  const hash = hashOf([url, key, body])
+  const hash = hashOf([keySpaceOf(principal), url, key, body])
   return { hash, isRepeated: key !== undefined || Number(count) > 0, tag: tagFor(principal, hash) }
 }
 

@@ -7,6 +7,7 @@ import { beforeAll } from '../../../../test/hooks.ts'
 import { createAgent, eventsOf, type ScriptStep, scripted } from '../../../../test/session.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
+let person: Awaited<ReturnType<typeof registerPerson>>
 let key: Awaited<ReturnType<typeof createKey>>
 let agentId: string
 let openai: OpenAI
@@ -16,7 +17,8 @@ const clientOf = (apiKey: string) =>
 
 beforeAll(async (t) => {
   server = await startGuarded(t as Parameters<typeof startGuarded>[0])
-  key = await createKey(server, await registerPerson(server))
+  person = await registerPerson(server)
+  key = await createKey(server, person)
   openai = clientOf(key.key)
   const files = { ref: 'session_file_system', config: { requires_approval: ['write_file'] } }
   const tools = [{ type: 'client_side', name: 'look', description: 'Looks.' }]
@@ -100,6 +102,21 @@ test('a repeat of a request with an older response gets the answer of its fork',
   assert.equal((await openai.responses.create(edited, again)).id, other.id)
   const next = await openai.responses.create(edited)
   assert.notEqual(sessionOf(next), sessionOf(other))
+})
+
+test('a repeat never gets the answer to another caller of the organization', async () => {
+  const other = await createKey(server, person)
+  const theirs = clientOf(other.key)
+  const request = ask({ text: 'For one caller.' })
+  const first = await openai.responses.create(request)
+  assert.equal((await openai.responses.create(request, again)).id, first.id)
+  const second = await theirs.responses.create(request, again)
+  assert.notEqual(sessionOf(second), sessionOf(first))
+  assert.equal((await theirs.responses.create(request, again)).id, second.id)
+  const messages = [{ role: 'user' as const, content: scripted({ text: 'Chat for one caller.' }) }]
+  const chat = await openai.chat.completions.create({ model, messages })
+  assert.equal((await openai.chat.completions.create({ model, messages }, again)).id, chat.id)
+  assert.notEqual((await theirs.chat.completions.create({ model, messages }, again)).id, chat.id)
 })
 
 test('a repeat of answers with a message posts the message once', async () => {
