@@ -8,6 +8,7 @@ import { startServer } from '../../apps/server/test/server.ts'
 import {
   converse,
   createAgent,
+  createSession,
   eventsOf,
   type ScriptStep,
   scripted,
@@ -128,4 +129,85 @@ test('leaves nothing of a session whose retention has ended in any table', async
   await eventually(async () => (await server.call('GET', path)).status === 404)
   await eventually(async () => (await server.call('GET', '/v1/sessions')).body.total === 0)
   await expectNothingLeft(server, made)
+})
+
+/** Deletions of sessions: by request, with their end user, and by retention. */
+const deletions: Record<string, (server: Server, id: string) => Promise<unknown>> = {
+  'a request': async (server, id) =>
+    expectStatus(await server.call('DELETE', `/v1/sessions/${id}`), 204),
+  'the deletion of its end user': async (server) =>
+    expectStatus(await server.call('DELETE', '/v1/end-users?user=vole'), 200),
+  retention: (server, id) =>
+    runSql(
+      server.databaseUrl,
+      `update sessions set created_at = now() - interval '40 days', updated_at = now() - interval '31 days'
+      where id = '${id}'`,
+    ),
+}
+
+test('a log that is too long for one statement is deleted by every kind of deletion', async (t) => {
+  const env = { RETENTION_DAYS: '30', LOG_LEVEL: 'silent' }
+  const server = await startServer(t, { sweepIntervalMs: 100, env })
+  const sql = (text: string) => runSql(server.databaseUrl, text)
+  // A statement that has time for 200 events.
+  await sql(
+    `create function limit_events() returns trigger language plpgsql as $$ begin
+      if (select count(*) from gone) > 200 then raise 'too slow' using errcode = '57014'; end if;
+      return null;
+    end $$`,
+  )
+  await sql(
+    `create trigger limiting after delete on events referencing old table as gone
+    for each statement execute function limit_events()`,
+  )
+  for (const [name, remove] of Object.entries(deletions)) {
+    const { id } = await createSession(server, { user: 'vole' })
+    await sql(
+      `insert into events (session_id, sequence, type, ts, context, data)
+      select '${id}', n, 'turn.started', now(), json_build_object('turn_id', '${id} ' || n), '{}'
+      from generate_series(1001, 2000) n`,
+    )
+    await sql(
+      `insert into pauses (turn_id, error_code, until)
+      select '${id} ' || n, 'x', now() + interval '1 hour' from generate_series(1001, 2000) n`,
+    )
+    await remove(server, id)
+    const { call } = server
+    await eventually(async () => (await call('GET', `/v1/sessions/${id}`)).status === 404)
+    const named = await tablesWith(server, [id])
+    assert.deepEqual(
+      named.filter((table) => !namesIt.includes(table)),
+      [],
+      name,
+    )
+  }
+})
+
+test('a deletion that fails after many events leaves the whole session', async (t) => {
+  const server = await startServer(t, { env: { LOG_LEVEL: 'silent' } })
+  const { id } = await createSession(server)
+  const path = `/v1/sessions/${id}`
+  await runSql(
+    server.databaseUrl,
+    `insert into events (session_id, sequence, type, ts, context, data)
+    select '${id}', n, 'turn.started', now(), '{}', '{}' from generate_series(1001, 2000) n`,
+  )
+  await runSql(
+    server.databaseUrl,
+    `create function refuse() returns trigger language plpgsql as $$ begin raise 'stuck'; end $$`,
+  )
+  await runSql(
+    server.databaseUrl,
+    `create trigger refusing before delete on events for each row
+    when (old.sequence = 1999) execute function refuse()`,
+  )
+  const count = `select from events where session_id = '${id}'`
+  const before = (await queryRows(server.databaseUrl, count)).length
+  const { status } = await server.call('DELETE', path)
+  assert.ok(status >= 500, String(status))
+  assert.equal((await queryRows(server.databaseUrl, count)).length, before)
+  expectStatus(await server.call('GET', path), 200)
+  await runSql(server.databaseUrl, 'drop trigger refusing on events')
+  expectStatus(await server.call('DELETE', path), 204)
+  assert.deepEqual(await queryRows(server.databaseUrl, count), [])
 })

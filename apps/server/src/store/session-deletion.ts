@@ -84,12 +84,14 @@ export const deleteExpiredSession = (
 /**
  * Runs a statement that deletes a session's row, then deletes all its data. The row is deleted
  * first, under its lock, so that nothing is appended afterwards. Foreign keys delete files, stored
- * values, secrets and tokens.
+ * values, secrets and tokens. Events come next: a long log takes many statements, and until here
+ * only the session is locked. All are in one transaction, so that no client reads half of a log.
  */
 async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Promise<boolean> {
   return atomically(db, async (unit) => {
     const [row] = await unit.run<DeletedRow>(statement, values)
     if (!row) return false
+    await deleteEvents(unit, row.id)
     await unit.run(removeTurns, [row.org_id, row.id])
     if (row.reservation) await unit.run(settleBudgets, [row.org_id, row.id, row.reservation])
     const budgets = await unit.run<{ id: string }>(removeBudgets, [row.org_id, row.id])
@@ -102,19 +104,38 @@ async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Pro
   })
 }
 
-/** A session's rows without a foreign key. The order matters: pauses are found through events. */
+const eventsAtOnce = 200
+
+/**
+ * Deletes the next events of a session, and the pauses of their turns. It begins after the events
+ * that this transaction has deleted, which a scan from the first event would read again.
+ */
+const removeEvents: Statement = {
+  name: 'delete-events-of-session',
+  text: `
+with n as materialized (
+  select ctid, sequence from events where session_id = $1 and sequence > $2
+  order by sequence limit ${eventsAtOnce}
+), e as (
+  delete from events where ctid = any(array(select ctid from n)) returning type, context
+), p as (
+  delete from pauses where turn_id in (
+    select context->>'turn_id' from e where type = 'turn.started'
+  )
+)
+select max(sequence) as last from n`,
+}
+
+async function deleteEvents(unit: Db, sessionId: string): Promise<void> {
+  let after: number | null = 0
+  while (after !== null) {
+    const rows: { last: number | null }[] = await unit.run(removeEvents, [sessionId, after])
+    after = rows[0]!.last
+  }
+}
+
+/** A session's other rows without a foreign key. */
 const parts: Statement[] = [
-  {
-    name: 'delete-pauses-of-session',
-    text: `
-delete from pauses where turn_id in (
-  select context->>'turn_id' from events where session_id = $1 and type = 'turn.started'
-)`,
-  },
-  {
-    name: 'delete-events-of-session',
-    text: 'delete from events where session_id = $1',
-  },
   {
     name: 'delete-search-due-of-session',
     text: 'delete from search_due where session_id = $1',
