@@ -1,6 +1,7 @@
 import { createContext, Script } from 'node:vm'
 import type { OutputError } from '@outlast/contract'
 import { Check, Errors } from 'typebox/value'
+import { withoutNul } from '../text.ts'
 import type { OutputSchema } from './output-schema.ts'
 import { problemsFrom } from './validation.ts'
 
@@ -41,10 +42,13 @@ function violations(schema: OutputSchema, value: unknown): OutputError[] {
   if (Check(schema, value)) return []
   const problems = problemsFrom(Errors(schema, value), schema)
   return problems.map(({ path, message }) => ({
-    path,
-    message: message.slice(0, messageLengthMax),
+    path: storableText(path),
+    message: storableText(message.slice(0, messageLengthMax)),
   }))
 }
+
+/** Replaces characters that PostgreSQL refuses: the names of a model's fields can have them. */
+const storableText = (text: string) => withoutNul(text.toWellFormed())
 
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false

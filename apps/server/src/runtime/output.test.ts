@@ -113,6 +113,16 @@ test('a second invalid answer fails the turn with its violations', async (t) => 
   assert.deepEqual(dataOf(next, 'turn.completed').output, valid, 'the session continues')
 })
 
+test('violations have no characters that PostgreSQL refuses', async (t) => {
+  const server = await startServer(t)
+  const { id } = await createSession(server)
+  const output = { ...valid, '\u0000 \ud800': 1 }
+  const events = await answered(t, server, id, { steps: [{ output }, { output }], fields: wanted })
+  const { output_errors } = dataOf(events, 'turn.failed')
+  assert.doesNotMatch(JSON.stringify(output_errors), /\\u0000|\\ud800/)
+  assert.match(JSON.stringify(output_errors), /\ufffd \ufffd/)
+})
+
 test("the agent's schema holds where the message has none", async (t) => {
   const server = await startServer(t)
   const agent = await createAgent(server, { output_schema: invoice })

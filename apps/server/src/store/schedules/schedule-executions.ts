@@ -4,6 +4,7 @@ import { ApiError } from '../../errors.ts'
 import { uuidOf } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
 import { statement, valuesOf } from '../statements.ts'
+import { readableJson } from '../stored-json.ts'
 
 const columns = [
   'id',
@@ -224,8 +225,8 @@ with r as (
     status = case when f.gone then 'failed' when f.type = 'turn.completed' then 'completed'
       when f.type is null then 'running' else 'failed' end,
     error = case when f.gone then 'The session was deleted.'
-      when f.type = 'turn.failed' then coalesce(f.data->>'error', 'The turn failed.')
-      when f.type = 'turn.cancelled' then coalesce(f.data->>'reason', 'The turn was cancelled.') end,
+      when f.type = 'turn.failed' then coalesce(${readableJson('f.data')}->>'error', 'The turn failed.')
+      when f.type = 'turn.cancelled' then coalesce(${readableJson('f.data')}->>'reason', 'The turn was cancelled.') end,
     session_id = case when not f.gone then e.session_id end,
     message_id = case when not f.gone then e.message_id end,
     message_sequence = case when not f.gone then e.message_sequence end,

@@ -1,0 +1,11 @@
+/**
+ * SQL: stored JSON with U+FFFD in place of the escapes that no text of PostgreSQL can hold: NUL and
+ * surrogates. PostgreSQL refuses `->`, `->>` and `json_array_elements_text` on JSON with such an
+ * escape anywhere. Models write them, and the log stores what they wrote.
+ * Contract: `column` is of type `json`; JSON without `\u` is neither changed nor copied.
+ */
+export const readableJson = (column: string) => String.raw`(case
+    when strpos(${column}::text, '\u') = 0 then ${column}
+    else regexp_replace(
+      ${column}::text, '(?<!\\)((?:\\\\)*)\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\1\\ufffd', 'g'
+    )::json end)`
