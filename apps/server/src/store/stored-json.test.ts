@@ -1,17 +1,49 @@
 /** Stored JSON with escapes that PostgreSQL refuses to read: NUL and unpaired surrogates. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { expectStatus } from '../../test/access.ts'
 import { runSql } from '../../test/database.ts'
 import { beforeAll } from '../../test/hooks.ts'
 import { createSchedule, sending, trigger, untilOver } from '../../test/schedules.ts'
 import { startServer } from '../../test/server.ts'
-import { createSession, eventsOf, scripted } from '../../test/session.ts'
+import { createAgent, createSession, eventsOf, scripted } from '../../test/session.ts'
+import { eventually } from '../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 
 beforeAll(async (t) => {
   server = await startServer(t as TestContext)
 })
+
+const get = async (path: string) => expectStatus(await server.call('GET', path), 200)
+
+const config = { requires_approval: ['write_file'] }
+const capabilities = [{ ref: 'session_file_system', config }, { ref: 'ask_user' }]
+
+/** Text of a model with both escapes, and with the same characters as plain text. */
+const odd = 'nul \u0000, half \ud800, plain \\u0000 \\ud800, whole \u{1f600}'
+const readable = odd.replace('\u0000', '\ufffd').replace('\ud800', '\ufffd')
+
+const write = (id: string) => ({
+  id,
+  name: 'write_file',
+  arguments: { path: `/${id}`, content: odd },
+})
+
+/** Starts a turn whose call waits for an approval. The message has NUL too. */
+async function waiting(id: string) {
+  const agent = await createAgent(server, { capabilities })
+  const session = await createSession(server, { agent_id: agent.id })
+  const message = {
+    content: [{ type: 'text', text: scripted({ tool_calls: [write(id)] }, { text: 'Done.' }) }],
+    metadata: { odd: 'nul \u0000' },
+  }
+  const path = `/v1/sessions/${session.id}`
+  expectStatus(await server.call('POST', `${path}/messages`, { message }), 201)
+  await eventually(async () => (await get(path)).waiting_for !== null)
+  const [begun] = await eventsOf(server, session.id, '?types=turn.started')
+  return { path, sessionId: session.id, turnId: begun!.context.turn_id! }
+}
 
 test('executions of all schedules end, also after a failure with unreadable data', async (t) => {
   // As in the log of a server of 0.1.
@@ -41,4 +73,11 @@ test('executions of all schedules end, also after a failure with unreadable data
   await trigger(server, other.id)
   const [completed] = await untilOver(server, other.id, 1)
   assert.equal(completed!.status, 'completed')
+})
+
+test('the list of what waits has calls with unreadable arguments', async () => {
+  const { sessionId } = await waiting('listed')
+  const { data, counts } = await get(`/v1/waiting?session_id=${sessionId}`)
+  assert.equal(counts.approval, 1)
+  assert.deepEqual(data[0].arguments, { path: '/listed', content: readable })
 })

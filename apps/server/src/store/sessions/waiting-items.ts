@@ -1,6 +1,7 @@
 import type { QuestionSet, WaitingCounts, WaitingType } from '@outlast/contract'
 import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../database.ts'
+import { readableJson } from '../stored-json.ts'
 import { inScope, type SessionScope } from './scope.ts'
 
 /** An entry of the waiting list. Fields of other types are null. */
@@ -78,13 +79,14 @@ with found as (
 )
 select f.type, f.since::timestamptz(3) as since, f.expires_at, f.id as session_id, f.session_title,
   f.agent_id, a.name as agent_name, f.user_id as user, f.tool_call_id, f.tool_name, f.budget_id,
-  case when length(e.data->'tool_call'->>'arguments') <= ${argumentsBytesMax}
-    then e.data->'tool_call'->'arguments' end as arguments,
-  e.data->'input' as questions,
+  case when length(d.asked->'tool_call'->>'arguments') <= ${argumentsBytesMax}
+    then d.asked->'tool_call'->'arguments' end as arguments,
+  d.asked->'input' as questions,
   null as mcp_server_id, null as error
 from found f
   join agents a on a.org_id = f.org_id and a.id = f.agent_id
   left join events e on e.session_id = f.id and e.sequence = f.sequence
+  cross join lateral (select ${sql.raw(readableJson('e.data'))} as asked) d
 order by f.since, f.agent_id, f.id, f.place`
 
 const counted = (filter: WaitingFilter) => sql<{ type: WaitingType; count: number }>`
