@@ -78,6 +78,13 @@ test('the server appends events in one place, enqueues turns in one function, an
   assert.deepEqual(having(/graphile_worker\._private/, sources()), [])
 })
 
+test('SQL reads fields of events only through `readableJson`', () => {
+  const bare = sources().filter(
+    (file) => /^apps\/server\/src\/store\//.test(file) && /\bdata\s*(->|#>)/.test(read(file)),
+  )
+  assert.deepEqual(bare, [])
+})
+
 test('statements with ten or more parameters name them', () => {
   const numbered = sources().filter(
     (file) => /^apps\/server\/src\/store\//.test(file) && /\$[1-9]\d/.test(read(file)),

@@ -6,7 +6,8 @@ import { runSql } from '../../test/database.ts'
 import { beforeAll } from '../../test/hooks.ts'
 import { createSchedule, sending, trigger, untilOver } from '../../test/schedules.ts'
 import { startServer } from '../../test/server.ts'
-import { createAgent, createSession, eventsOf, scripted } from '../../test/session.ts'
+import { createAgent, createSession, eventsOf, post, scripted } from '../../test/session.ts'
+import { follow } from '../../test/stream.ts'
 import { eventually } from '../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -80,4 +81,55 @@ test('the list of what waits has calls with unreadable arguments', async () => {
   const { data, counts } = await get(`/v1/waiting?session_id=${sessionId}`)
   assert.equal(counts.approval, 1)
   assert.deepEqual(data[0].arguments, { path: '/listed', content: readable })
+})
+
+test('explains, previews and lists a turn with an unreadable message', async () => {
+  const { path, sessionId, turnId } = await waiting('explained')
+  const why = await get(`${path}/why`)
+  assert.deepEqual([why.turn_id, why.omitted_images], [turnId, []])
+  await get(`${path}/preview`)
+  const listed = await get(`/v1/durable/workflows/${turnId}/events`)
+  const log = await eventsOf(server, sessionId)
+  const input = log.find(({ type }) => type === 'input.message')!
+  assert.equal(listed.data[0].id, input.id)
+})
+
+test('finds the events of a tool among calls with unreadable arguments', async () => {
+  const { sessionId } = await waiting('found')
+  const found = await eventsOf(server, sessionId, '?tool_name=write_file')
+  assert.deepEqual(
+    found.map(({ type }) => type),
+    ['tool.approval_requested'],
+  )
+  assert.deepEqual(await eventsOf(server, sessionId, '?tool_name=read_file'), [])
+})
+
+test('a session with unreadable events continues, and can be rated and forked', async (t) => {
+  const { path, sessionId, turnId } = await waiting('forked')
+  const approvals = [{ tool_call_id: 'forked', decision: 'approve' }]
+  const stream = await follow(t, server.url, { sessionId })
+  expectStatus(await server.call('POST', `${path}/approvals`, { approvals }), 200)
+  await stream.event('session.idled')
+  expectStatus(await server.call('POST', `${path}/approvals`, { approvals }), 200)
+  const feedback = { turn_id: turnId, rating: 'up' }
+  expectStatus(await server.call('POST', `${path}/feedback`, feedback), 200)
+  const fork = expectStatus(await server.call('POST', `${path}/fork`), 201)
+  expectStatus(await post(server, fork.id, scripted({ text: 'Yes.' })), 201)
+})
+
+test('a call whose id is unreadable gets another one and waits', async () => {
+  const agent = await createAgent(server, { capabilities })
+  const session = await createSession(server, { agent_id: agent.id })
+  for (const id of ['nul \u0000', 'half \ud800']) {
+    const script = scripted({ tool_calls: [{ ...write('x'), id }] }, { text: 'Done.' })
+    expectStatus(await post(server, session.id, script), 201)
+    const path = `/v1/sessions/${session.id}`
+    const callId = await eventually(
+      async () => (await get(path)).waiting_for?.tool_call_ids[0] as string | undefined,
+    )
+    assert.match(callId!, /^call_[0-9a-f]+$/)
+    const decision = { decision: 'deny' }
+    expectStatus(await server.call('POST', `${path}/approvals/${callId}`, decision), 200)
+    await eventually(async () => (await get(path)).status === 'idle')
+  }
 })

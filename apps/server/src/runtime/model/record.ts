@@ -12,7 +12,7 @@ import { checkOutput } from '../../capabilities/output.ts'
 import { newId } from '../../ids.ts'
 import { withCost } from '../../providers/cost.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
-import { textPreview, withoutNul } from '../../text.ts'
+import { isStorable, textPreview, withoutNul } from '../../text.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { contextOf, stepContext } from '../journal/contexts.ts'
 import { draft, draftGeneration, nowOf } from '../journal/journal.ts'
@@ -126,8 +126,8 @@ function withNewIds({ conversation: { entries } }: Turn, calls: ToolCall[]): Too
     for (const part of message.content) if (part.type === 'tool_call') known.add(part.id)
   }
   return calls.map((call) => {
-    const id =
-      call.id === '' || known.has(call.id) ? newId('exec').replace('exec', 'call') : call.id
+    const isUsable = isStorable(call.id) && call.id !== '' && !known.has(call.id)
+    const id = isUsable ? call.id : newId('exec').replace('exec', 'call')
     known.add(id)
     return { ...call, id }
   })

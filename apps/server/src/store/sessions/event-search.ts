@@ -1,6 +1,7 @@
 import type { Db } from '../database.ts'
 import { containing } from '../like.ts'
 import { statement, valuesOf } from '../statements.ts'
+import { readableJson } from '../stored-json.ts'
 import type { EventRow } from './events.ts'
 
 /** Conditions on single events. Absent ones match all. */
@@ -41,14 +42,15 @@ const rowsBytesMax = 4 * 1024 * 1024
 const foundBytesMax = 16 * 1024 * 1024
 
 /** Names of the tools of an event: of a call, of its outcome, or of several calls. */
-const namesTool = `case when type like 'tool.%' then
-    coalesce(data->>'tool_name', data->'tool_call'->>'name') = :toolName
-    or exists (
-      select from json_array_elements(
-        case when json_typeof(data->'tool_calls') = 'array' then data->'tool_calls' end
-      ) c where c->>'name' = :toolName
-    )
-  else false end`
+const namesTool = `case when type like 'tool.%' then exists (
+    select from (select ${readableJson('data')} as tool_data offset 0) d
+    where coalesce(tool_data->>'tool_name', tool_data->'tool_call'->>'name') = :toolName
+      or exists (
+        select from json_array_elements(
+          case when json_typeof(tool_data->'tool_calls') = 'array' then tool_data->'tool_calls' end
+        ) c where c->>'name' = :toolName
+      )
+  ) else false end`
 
 /** Looks at one window of the log in the order of the key, and reads the values of matches only. */
 const searchIn = (name: string, order: 'asc' | 'desc') =>

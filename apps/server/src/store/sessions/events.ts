@@ -2,6 +2,7 @@ import type { EventMessage, EventType, GenerationMetadata } from '@outlast/contr
 import { ApiError } from '../../errors.ts'
 import { eventId, eventPosition } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
+import { readableJson } from '../stored-json.ts'
 import {
   addToConversation,
   type Conversation,
@@ -141,7 +142,7 @@ select sequence, type, ts, context::text as context, data::text as data, tags
 from events
 where session_id = $1 and sequence > $4 and (
   sequence >= $3 or sequence = $5 or type = any($2)
-    and (type <> 'session.activated' or data->>'input_sequence' is not null)
+    and (type <> 'session.activated' or ${readableJson('data')}->>'input_sequence' is not null)
 )
 order by sequence`,
 }

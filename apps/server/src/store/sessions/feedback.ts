@@ -2,6 +2,7 @@ import type { Rating } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
+import { readableJson } from '../stored-json.ts'
 import { readEvents } from './events.ts'
 import { appendEvents, eventLists, listedEvents, type NewEvent } from './log-sql.ts'
 import type { StoredEvents } from './publish.ts'
@@ -66,7 +67,7 @@ const begun: Statement = {
   name: 'turn-is-of-session',
   text: `
 select from events
-where session_id = $1 and type = 'session.activated' and data->>'turn_id' = $2 limit 1`,
+where session_id = $1 and type = 'session.activated' and ${readableJson('data')}->>'turn_id' = $2 limit 1`,
 }
 
 /** True if the log has the beginning of the turn. */

@@ -4,6 +4,7 @@ import { newId } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
 import { shardOf } from '../shards.ts'
 import { statement, valuesOf } from '../statements.ts'
+import { readableJson } from '../stored-json.ts'
 import { nanosOf } from '../usage.ts'
 import { eventLists, insertEvents, listedEvents } from './log-sql.ts'
 import { columns, present, type SessionRow } from './sessions.ts'
@@ -37,7 +38,7 @@ export async function getForkSource(db: Db, orgId: string, id: string): Promise<
  */
 const hashesOfGeneration = `coalesce(
       regexp_match(substr(data::text, 1, 200), '^{"prompt":"(\\w+)","prompt_is_new":\\w+,"tools":"(\\w+)"'),
-      array[data->>'prompt', data->>'tools']
+      array[${readableJson('data')}->>'prompt', ${readableJson('data')}->>'tools']
     )`
 
 /** Texts named by the copied events: marked as used, and stored again if they are being deleted. */

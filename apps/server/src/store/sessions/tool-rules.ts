@@ -2,6 +2,7 @@ import type { Decider, RuleScope, ToolRule } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import type { Db } from '../database.ts'
 import { statement, valuesOf } from '../statements.ts'
+import { readableJson } from '../stored-json.ts'
 
 /** Decisions for every call of a tool in a session or of an agent, by the tool's name. */
 export type ToolRules = Readonly<Record<string, Omit<ToolRule, 'tool_name'>>>
@@ -120,7 +121,7 @@ const decisions = statement(
   `
 select data::text as data from events
 where session_id = (select id from sessions where org_id = :orgId and id = :sessionId)
-  and type = 'tool.approval_resolved' and data->>'tool_call_id' = any(:ids::text[])`,
+  and type = 'tool.approval_resolved' and ${readableJson('data')}->>'tool_call_id' = any(:ids::text[])`,
 )
 
 export type StoredDecision = {

@@ -1,17 +1,19 @@
 import type { EventMessage } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
+import { readableJson } from '../stored-json.ts'
 
 const input: Statement = {
   name: 'turn-input',
   text: `
-select e.data->'message' as message from sessions s
+select e.data from sessions s
 join events e on e.session_id = s.id and e.type = 'input.message' and e.sequence >= s.turn_from
-  and e.data->'message'->>'id' = s.turn_input
+  and ${readableJson('e.data')}->'message'->>'id' = s.turn_input
 where s.org_id = $1 and s.id = $2 limit 1`,
 }
 
 /** Finds the message that started the open turn of a session; undefined without one. */
 export async function findTurnInput(db: Db, orgId: string, sessionId: string) {
-  const [found] = await db.run<{ message: EventMessage }>(input, [orgId, sessionId])
-  return found?.message
+  type Row = { data: { message: EventMessage } }
+  const [found] = await db.run<Row>(input, [orgId, sessionId])
+  return found?.data.message
 }

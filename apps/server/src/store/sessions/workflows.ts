@@ -1,5 +1,6 @@
 import type { OmittedImage, WaitingFor, Workflow, WorkflowQuery } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
+import { readableJson } from '../stored-json.ts'
 import { refusedMs } from './turns.ts'
 
 /** SQL: an open turn. It has a row in `turns`, or it is parked and only in its session. */
@@ -91,7 +92,7 @@ with span as (
 select e.sequence from span join events e on e.session_id = span.session_id
 where e.sequence between span.first and span.last and (
   e.context->>'turn_id' = $2
-  or e.type = 'input.message' and e.data->'message'->>'id' = span.input_message_id
+  or e.type = 'input.message' and ${readableJson('e.data')}->'message'->>'id' = span.input_message_id
 )
 order by e.sequence`,
 }
@@ -180,7 +181,7 @@ export async function findFacts(db: Db, orgId: string, sessionId: string, leaseM
 const omitted: Statement = {
   name: 'omitted-images',
   text: `
-select data->'metadata'->'omitted_images' as images from events
+select ${readableJson('data')}->'metadata'->'omitted_images' as images from events
 where session_id = $1 and type = 'llm.generation' order by sequence desc limit 1`,
 }
 
