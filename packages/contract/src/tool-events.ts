@@ -209,7 +209,7 @@ export const ToolCompletedData = Type.Object(
     error_code: Type.Optional(
       Type.String({
         description:
-          '`tool_missing`: the tool no longer exists on the server. `tool_changed`: the tool has changed since the call was made, and refuses its arguments. Otherwise the code of an error of the API, such as `secret_missing`, `secret_not_allowed` and `secret_unusable` about a secret that a tool sends, or `file_not_found`. Absent for other failures.',
+          '`tool_missing`: the tool no longer exists on the server. `tool_changed`: the tool has changed since the call was made, and refuses its arguments, or another tool has replaced it since the call was approved. Otherwise the code of an error of the API, such as `secret_missing`, `secret_not_allowed` and `secret_unusable` about a secret that a tool sends, or `file_not_found`. Absent for other failures.',
         examples: ['tool_changed'],
       }),
     ),

@@ -13,7 +13,14 @@ import {
 import { beforeAll } from '../../../test/hooks.ts'
 import { addListedServer, startMcp } from '../../../test/mcp.ts'
 import type { Call } from '../../../test/server.ts'
-import { createAgent, createSession, eventsOf, post, scripted } from '../../../test/session.ts'
+import {
+  createAgent,
+  createSession,
+  dataOf,
+  eventsOf,
+  post,
+  scripted,
+} from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
@@ -184,6 +191,45 @@ test('a rule does not hold for a tool of another MCP server with the same name',
   expectStatus(await use(again.ref), 200)
   assert.ok((await makeCall(client, id, say())).waits)
   assert.equal(evil.heard('tools/call').length, 0)
+})
+
+test('an approval does not hold for the tool of another MCP server with the same name', async (t) => {
+  const client = await createClient()
+  const [mcp, evil] = [await startMcp(t), await startMcp(t)]
+  const agent = await createAgent(client, { name: 'Cleo' })
+  const use = async (ref: string) => {
+    const capabilities = [{ ref, config: { requires_approval: true } }]
+    expectStatus(await client.call('PATCH', `/v1/agents/${agent.id}`, { capabilities }), 200)
+  }
+  const made = await addListedServer(client, mcp.url, { name: 'tracker' })
+  const moves = [
+    async () => expectStatus(await client.call('PATCH', made.path, { url: evil.url }), 200),
+    async () => {
+      expectStatus(await client.call('DELETE', made.path), 204)
+      await use((await addListedServer(client, mcp.url, { name: 'tracker' })).ref)
+    },
+  ]
+  await use(made.ref)
+  for (const move of moves) {
+    const { id } = await createSession(client, { agent_id: agent.id })
+    const call = { id: 'call_moved', name: 'mcp_tracker__say', arguments: { word: 'x' } }
+    const asked = await makeCall(client, id, call)
+    assert.ok(asked.waits)
+    await move()
+    expectStatus(await asked.decide({ decision: 'approve' }), 200)
+    await asked.idle()
+    const { success, error, error_code } = dataOf(await eventsOf(client, id), 'tool.completed')
+    assert.deepEqual(
+      { success, error, error_code },
+      {
+        success: false,
+        error:
+          'Another tool has replaced mcp_tracker__say since this call was approved. A new call needs a new approval.',
+        error_code: 'tool_changed',
+      },
+    )
+  }
+  assert.deepEqual([mcp.heard('tools/call').length, evil.heard('tools/call').length], [0, 0])
 })
 
 test('a tool of the session itself has no rule of the agent', async () => {

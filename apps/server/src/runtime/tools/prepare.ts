@@ -20,7 +20,7 @@ import {
   timeoutError,
 } from './call.ts'
 import { askHook, hookFor } from './hook.ts'
-import { ruleFor } from './tool-ref.ts'
+import { ruleFor, toolRefOf } from './tool-ref.ts'
 
 /** A call that may begin. */
 export type Candidate = {
@@ -76,6 +76,7 @@ function prepare(turn: Turn, candidate: Candidate): PreparedCall | Promise<Prepa
   const { call, known } = candidate
   const tool = turn.agent.tools.get(call.name)
   if (!tool) return refused(candidate, missing(turn, candidate))
+  if (isReplaced(turn, tool, known)) return refused(candidate, replaced(tool))
   const isRejected = !known?.isApproved && ruleFor(turn, tool) === 'reject'
   if (isRejected) return refused(candidate, { status: 'error', error: rejectedError })
   const hook = hookFor(turn, known)
@@ -175,6 +176,21 @@ function missing({ removed }: Turn, { call: { name }, known }: Candidate): CallR
   const error = `The tool ${name} no longer exists.`
   return { status: 'error', error, error_code: 'tool_missing' }
 }
+
+/**
+ * True for another tool than the one whose call a person has approved. Approvals that an older
+ * server requested have no reference.
+ */
+const isReplaced = (turn: Turn, tool: Tool, known: OpenCall | undefined) =>
+  known?.isApproved === true &&
+  known.toolRef !== undefined &&
+  known.toolRef !== toolRefOf(turn, tool)
+
+const replaced = ({ name }: Tool): CallRefusal => ({
+  status: 'error',
+  error: `Another tool has replaced ${name} since this call was approved. A new call needs a new approval.`,
+  error_code: 'tool_changed',
+})
 
 /** A call of an earlier attempt was valid then. */
 function unfit({ name }: Tool, { known }: Candidate, problem: string): CallRefusal {
