@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Approval, Decider, ToolApprovals, ToolApprovalsResponse } from '@outlast/contract'
 import { ApiError, invalidAt } from '../../errors.ts'
-import type { Db } from '../../store/database.ts'
+import { atomically, type Db } from '../../store/database.ts'
 import {
   findDecisions,
   type NewToolRule,
@@ -108,7 +108,7 @@ type Resolved = ToolApprovalsResponse['resolved']
 
 /**
  * Settles all calls that wait for approvals: by their decisions, and as not approved without one.
- * Stores the rules of decisions that hold for all calls of a tool.
+ * Stores the rules of decisions that hold for all calls of a tool, in one transaction with them.
  * Contract: throws 404 for a call that never waited, and `approval_not_pending` for one that no
  * longer waits.
  */
@@ -128,23 +128,25 @@ export async function settleCalls(
   const stored = await findDecisions(db, where, [...wanted.keys()])
   let resolved: Resolved = []
   let rules: NewToolRule[] = []
-  const answered = await resolveWait(node, db, where, (turn) => {
-    const calls = outsideCallsAt(turn, 'asked')
-    checkNamed(calls, wanted, stored)
-    resolved = calls.map(({ open: { call } }) => ({
-      tool_call_id: call.id,
-      tool: call.name,
-      outcome: wanted.get(call.id) ?? 'not_approved',
-    }))
-    const settled = calls.map((waiting) => ({
-      waiting,
-      as: settlingOf(wanted.get(waiting.open.call.id), by),
-    }))
-    rules = settled.flatMap(({ waiting, as }) => rulesOf(waiting.open, as))
-    return settled.flatMap(({ waiting, as }) => decisionDrafts(waiting, as))
+  return atomically(db, async (db) => {
+    const answered = await resolveWait(node, db, where, (turn) => {
+      const calls = outsideCallsAt(turn, 'asked')
+      checkNamed(calls, wanted, stored)
+      resolved = calls.map(({ open: { call } }) => ({
+        tool_call_id: call.id,
+        tool: call.name,
+        outcome: wanted.get(call.id) ?? 'not_approved',
+      }))
+      const settled = calls.map((waiting) => ({
+        waiting,
+        as: settlingOf(wanted.get(waiting.open.call.id), by),
+      }))
+      rules = settled.flatMap(({ waiting, as }) => rulesOf(waiting.open, as))
+      return settled.flatMap(({ waiting, as }) => decisionDrafts(waiting, as))
+    })
+    const notify = await storeRules(node, db, where, { rules, by })
+    return { resolved, ...publishing(answered, notify) }
   })
-  const notify = await storeRules(node, db, where, { rules, by })
-  return { resolved, ...publishing(answered, notify) }
 }
 
 function checkNamed(

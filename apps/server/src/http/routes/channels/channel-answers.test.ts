@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { expectStatus } from '../../../../test/access.ts'
 import { openChannel } from '../../../../test/channel.ts'
+import { runSql } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
 import { dataOf, eventsOf, scripted } from '../../../../test/session.ts'
@@ -83,6 +84,26 @@ test('an answer tells nothing about other calls that wait', async (t) => {
   assert.equal(await answer('call_second'), null)
   const { waiting_for } = expectStatus(await server.call('GET', `/v1/sessions/${id}`), 200)
   assert.deepEqual(waiting_for.tool_call_ids, ['call_write'])
+})
+
+test('a decision about all calls of a tool is stored with its rule, or not at all', async (t) => {
+  const { send, stream, get, id } = await waiting(t, write, { tool_approvals: 'caller' })
+  const sql = (text: string) => runSql(server.databaseUrl, text)
+  await sql(`create function refuse_rules() returns trigger language plpgsql as $$
+    begin raise 'no rules'; end $$`)
+  await sql(`create trigger refuse_rules before update of tool_rules on sessions
+    for each row execute function refuse_rules()`)
+  const decisions = [{ tool_call_id: 'call_write', decision: 'allow_always' }]
+  const failed = await send('tool-approvals', { decisions })
+  await sql('drop trigger refuse_rules on sessions')
+  assert.ok(failed.status >= 500, JSON.stringify(failed.body))
+  const resolved = () => eventsOf(server, id, '?types=tool.approval_resolved')
+  assert.deepEqual([await resolved(), (await get()).status], [[], 'active'])
+  expectStatus(await send('tool-approvals', { decisions }), 200)
+  await stream.event('turn.completed')
+  assert.equal((await resolved()).length, 1)
+  const rules = expectStatus(await server.call('GET', `/v1/sessions/${id}/tool-rules`), 200)
+  assert.equal(rules.data[0].decision, 'allow')
 })
 
 test('a caller decides on tool calls only where the channel allows it', async (t) => {
