@@ -105,6 +105,36 @@ test('stores all decisions or none, and names the calls that were decided otherw
   expectStatus(foreign, 404, 'not_found')
 })
 
+test('a repeated decision with another rule or other arguments is refused', async (t) => {
+  const calls = { tool_calls: [write('a'), write('b'), write('c'), remove('d')] }
+  const { path, decide } = await asking(t, [calls], 4)
+  const changed = { path: '/b', content: 'changed' }
+  const decided = [
+    approve('a'),
+    { ...approve('b'), arguments: changed },
+    { ...approve('c'), always: 'session' },
+    { ...deny('d'), always: 'agent' },
+  ]
+  expectStatus(await decide(decided), 200)
+  expectStatus(await decide(decided), 200)
+  expectStatus(await decide([approve('c'), deny('d')]), 200)
+  for (const other of [
+    { ...approve('a'), always: 'session' },
+    { ...approve('a'), always: 'agent' },
+    { ...approve('a'), arguments: write('a').arguments },
+    approve('b'),
+    { ...approve('c'), always: 'agent' },
+    { ...deny('d'), always: 'session' },
+  ]) {
+    expectStatus(await decide([other]), 409, 'approval_not_pending')
+  }
+  const rules = expectStatus(await server.call('GET', `${path}/tool-rules`), 200)
+  assert.deepEqual(
+    rules.data.map(({ tool_name }: Record<string, string>) => tool_name),
+    ['write_file'],
+  )
+})
+
 test('of opposite decisions at once one wins, for all of its calls', async (t) => {
   const calls = { tool_calls: [write('a'), write('b')] }
   const { stream, session, decide } = await asking(t, [calls], 2)

@@ -66,9 +66,15 @@ const detailsMax = 10
 
 const words = { approve: 'approved', deny: 'denied' } as const
 
-const isSame = ({ decision, arguments: edited }: CallApproval, stored: StoredDecision) =>
-  stored.decision === words[decision] &&
-  (edited == null || isDeepStrictEqual(edited, stored.arguments))
+/** A decision without `always` is also the same as a stored one with a rule. */
+function isSame({ decision, arguments: edited, always }: CallApproval, stored: StoredDecision) {
+  const rule = stored.always ? (stored.scope ?? 'session') : undefined
+  return (
+    stored.decision === words[decision] &&
+    isDeepStrictEqual(edited ?? undefined, stored.arguments) &&
+    (always == null || always === rule)
+  )
+}
 
 type Deciding = { approvals: readonly CallApproval[]; by: Decider }
 

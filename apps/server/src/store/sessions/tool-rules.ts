@@ -130,6 +130,8 @@ export type StoredDecision = {
   decision: 'approved' | 'denied' | 'expired'
   arguments?: Record<string, unknown>
   always?: boolean
+  /** Of a rule; absent for one of the session. */
+  scope?: 'agent'
 }
 
 /** Finds the decisions about calls of a session, by call. */
