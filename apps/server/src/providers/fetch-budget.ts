@@ -117,7 +117,13 @@ function openScope(reach: typeof fetch, within: () => Within): FetchScope {
   }
 }
 
-type Meter = { account: ByteAccount; signal: AbortSignal | undefined; onEnd: () => void }
+type Meter = {
+  account: ByteAccount
+  signal: AbortSignal | undefined
+  onEnd: () => void
+  /** Bytes that the reader keeps after a piece. Default: all until the end of the body. */
+  keeps?: (piece: Uint8Array) => number
+}
 
 /** Counts the bytes of a response's body until it ends, is canceled or `signal` aborts. */
 export function metered(response: Response, meter: Meter): Response {
@@ -130,7 +136,7 @@ export function metered(response: Response, meter: Meter): Response {
 
 function countedBody(
   body: ReadableStream<Uint8Array>,
-  { account, signal, onEnd }: Meter,
+  { account, signal, onEnd, keeps }: Meter,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   let booked = 0
@@ -159,6 +165,9 @@ function countedBody(
         throw noRoom()
       }
       booked += value.length
+      const kept = keeps?.(value) ?? booked
+      account.give(booked - kept)
+      booked = kept
       controller.enqueue(value)
     },
     async cancel(reason: unknown) {

@@ -7,6 +7,7 @@ import type {
   Transport,
 } from '@modelcontextprotocol/client'
 import type { ByteAccount } from '../../providers/byte-account.ts'
+import { createEventBytes } from '../../providers/event-bytes.ts'
 import { metered } from '../../providers/fetch-budget.ts'
 import { type Redact, redacting, secretsIn } from '../redact.ts'
 import { McpFailure, mcpFailureSentence, quoted } from './failure.ts'
@@ -226,8 +227,11 @@ const bodiless = new Set([204, 205, 304])
 function bounded({ fetch, account }: Reach, about: Session['about']): Reach['fetch'] {
   return async (input, init) => {
     const headers = Object.fromEntries(new Headers(init?.headers))
-    const meter = { account, signal: init?.signal ?? undefined, onEnd() {} }
-    const response = metered(await fetch(String(input), { ...init, headers }), meter)
+    const found = await fetch(String(input), { ...init, headers })
+    const isStream = found.headers.get('content-type')?.startsWith('text/event-stream')
+    const keeps = isStream && { keeps: createEventBytes() }
+    const meter = { account, signal: init?.signal ?? undefined, onEnd() {}, ...keeps }
+    const response = metered(found, meter)
     const { status, statusText, body } = response
     const head = { status, statusText, headers: [...response.headers] }
     if (!body || bodiless.has(status)) return new Response(null, head)

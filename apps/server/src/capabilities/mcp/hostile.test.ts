@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { Event } from '@outlast/contract'
@@ -275,4 +276,27 @@ test('refuses requests from the server, and the call succeeds', async (t) => {
   await eventually(async () => ['a', 'b', 'c', 'd'].every(replyTo))
   for (const id of ['a', 'b', 'c']) assert.match(JSON.stringify(replyTo(id)), /-32601/)
   assert.deepEqual(replyTo('d')!.result, {})
+})
+
+test('open streams whose bytes were read take no room from other fetches', async (t) => {
+  const comments = `: ${'x'.repeat(1022)}\n`.repeat(1_024)
+  let opened = 0
+  const { added, say } = await add(t, {
+    GET: async ({ response }) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      for (let pieces = 0; pieces < 15; pieces += 1) {
+        if (!response.write(comments)) await once(response, 'drain')
+      }
+      opened += 1
+    },
+    'tools/call': ({ answer }) => answer(textResult('said')),
+  })
+  expectStatus(await server.call('POST', `${added.path}/test`), 200)
+  // Together more than the 192 MiB of an organization.
+  for (let sessions = 0; sessions < 14; sessions += 1) {
+    const session = await sessionWithMcp(server, added.ref)
+    const [answer] = await useTools(t, server, session.id, [say, {}])
+    assert.deepEqual(answer, { result: 'said' })
+    await eventually(async () => opened > sessions)
+  }
 })
