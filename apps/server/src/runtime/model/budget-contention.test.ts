@@ -13,6 +13,7 @@ import {
 import { queryRows, runSql } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
 import { converse, createAgent, createSession, post, scripted } from '../../../test/session.ts'
+import { addVendorModel, startVendor } from '../../../test/vendor.ts'
 import { eventually } from '../../../test/waiting.ts'
 import { deleteBudgetsOfEndUser } from '../../store/budgets/budget-deletion.ts'
 import { openDatabase } from '../../store/database.ts'
@@ -128,6 +129,55 @@ test('turns with tools and retries do not wait for the row of a large budget', a
     assert.equal((await budgetState(server, budget)).used, 400)
     await assertSettled(server, budget)
   }
+})
+
+/** A budget that lends to its shards, and sessions whose model replies when `gate` is open. */
+async function startLending(t: TestContext) {
+  const model = { gate: Promise.withResolvers<void>() }
+  model.gate.resolve()
+  const counted = { prompt_tokens: 60, completion_tokens: 40 }
+  const vendor = await startVendor(t, async () => {
+    await model.gate.promise
+    return { text: 'Hello.', usage: counted }
+  })
+  const server = await startServer(t)
+  await addVendorModel(server, vendor)
+  const { id: agent_id } = await createAgent(server)
+  const budget = await addBudget(server, { limit: 100_000_000 })
+  const ids: string[] = []
+  for (let count = 0; count < 6; count++) ids.push((await createSession(server, { agent_id })).id)
+  await converse(t, server, ids[0]!, 'Hello')
+  const holder = await connect(t, server.databaseUrl)
+  const holdBudget = () => holder.query('begin; select whole_budget(id) from budgets')
+  const say = () => Promise.all(ids.map((id) => post(server, id, 'Hello')))
+  const checkEnd = async () => {
+    await eventually(async () => (await statesOf(server.databaseUrl)).idle === ids.length)
+    await assertSettled(server, budget)
+    assert.equal((await budgetState(server, budget)).used, 100 * (ids.length + 1))
+    assert.equal(await deadlocksOf(server.databaseUrl), 0)
+  }
+  return { server, model, vendor, count: ids.length, holder, holdBudget, say, checkEnd }
+}
+
+test('calls that wait at shards while a budget takes them back end in no deadlock', async (t) => {
+  const { server, count, holder, holdBudget, say, checkEnd } = await startLending(t)
+  await holdBudget()
+  await say()
+  await waitForLocks(server.databaseUrl, count)
+  await holder.query('commit')
+  await checkEnd()
+})
+
+test('settlements that wait at shards while a budget takes them back end in no deadlock', async (t) => {
+  const { server, model, vendor, count, holder, holdBudget, say, checkEnd } = await startLending(t)
+  model.gate = Promise.withResolvers()
+  await say()
+  await eventually(async () => vendor.requests.length === count + 1)
+  await holdBudget()
+  model.gate.resolve()
+  await waitForLocks(server.databaseUrl, count)
+  await holder.query('commit')
+  await checkEnd()
 })
 
 test('a call and the deletion of two budgets of its end user end in no deadlock', async (t) => {
