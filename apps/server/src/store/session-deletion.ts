@@ -93,7 +93,10 @@ async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Pro
     if (!row) return false
     await deleteEvents(unit, row.id)
     await unit.run(removeTurns, [row.org_id, row.id])
-    if (row.reservation) await unit.run(settleBudgets, [row.org_id, row.id, row.reservation])
+    if (row.reservation) {
+      await unit.run(holdBudgets, [row.org_id, row.id, row.reservation])
+      await unit.run(settleBudgets, [row.org_id, row.id, row.reservation])
+    }
     const budgets = await unit.run<{ id: string }>(removeBudgets, [row.org_id, row.id])
     for (const part of parts) await unit.run(part, [row.id])
     await unit.run(uncount, [row.org_id, row.agent_id, randomShard(), -row.bytes])
@@ -158,16 +161,31 @@ where session_id = $1 and status not in ('pending', 'running')`,
   },
 ]
 
+/** Locks all budgets that are settled or deleted, each before its shards, as calls do. */
+const holdBudgets: Statement = {
+  name: 'hold-budgets-of-session',
+  text: `
+select whole_budget(b.id) from (
+  select id from budgets where org_id = $1 and (
+    subject_type = 'session' and subject_id = $2
+    or id = any(array(select budget_id from unnest(($3::budget_reservation).parts)))
+  ) order by id
+) b`,
+}
+
 /** A running call counts as its prompt. */
 const settleBudgets: Statement = {
   name: 'settle-budgets-of-session',
-  text: 'select settle_budgets($1, $2, $3::budget_reservation, null)',
+  text: `select settle_budgets($1, $2, $3::budget_reservation, null, 'whole')`,
 }
 
 const removeBudgets: Statement = {
   name: 'delete-budgets-of-session',
   text: `
-delete from budgets where org_id = $1 and subject_type = 'session' and subject_id = $2 returning id`,
+delete from budgets where id in (
+  select id from budgets where org_id = $1 and subject_type = 'session' and subject_id = $2
+  order by id for update
+) returning id`,
 }
 
 const removeTurns: Statement = {

@@ -216,3 +216,32 @@ test('a call and the deletion of two budgets of its end user end in no deadlock'
   await assertSettled(server, held)
   assert.equal(await deadlocksOf(server.databaseUrl), 0)
 })
+
+test('a change of a budget and the deletion of its session end in no deadlock', async (t) => {
+  const server = await startServer(t)
+  const { id: agent_id } = await createAgent(server)
+  const { id } = await createSession(server, { agent_id })
+  const idOf = (place: string) => `bdgt_${place.repeat(32)}`
+  // The call has reserved in a shard of the session's budget, and in the other one itself.
+  const own = { id: idOf('1'), limit: 100_000_000, subject: ['session', id] as [string, string] }
+  await addBudget(server, own)
+  const small = { id: idOf('2'), limit: 40_000, subject: ['agent', agent_id] as [string, string] }
+  const held = await addBudget(server, small)
+  await converse(t, server, id, scripted({ text: 'Hello.', usage } as never))
+  await post(server, id, scripted({ text: 'Late.', delay_ms: 600_000 }))
+  const open = 'select from sessions where reservation is not null'
+  await eventually(async () => (await queryRows(server.databaseUrl, open)).length)
+
+  const holder = await connect(t, server.databaseUrl)
+  await holder.query('begin')
+  await holder.query('select from budgets where id = $1 for no key update', [held])
+  const deleting = server.call('DELETE', `/v1/sessions/${id}`)
+  await waitForLocks(server.databaseUrl, 1)
+  const changing = server.call('PATCH', `/v1/budgets/${own.id}`, { limit: 90_000_000 })
+  await waitForLocks(server.databaseUrl, 2)
+  await holder.query('commit')
+  const statuses = [(await deleting).status, (await changing).status]
+  assert.equal(await deadlocksOf(server.databaseUrl), 0)
+  assert.deepEqual(statuses, [204, 404])
+  await assertSettled(server, held)
+})
