@@ -279,6 +279,50 @@ test('the share of failed turns counts turns of an agent that is deleted meanwhi
   assert.deepEqual([state, value], ['firing', 0.5])
 })
 
+test('an alert that is enabled again counts only what follows', async (t) => {
+  const { agent_id, say } = await startAgent(t)
+  const rule = { metric: 'failed_turn_share', threshold: 0.5, min_turns: 2 } as const
+  const { id } = await createAlert(server, { agent_id, ...rule, window_seconds: 3_600 })
+  await evaluated(server, id)
+  await changed(id, { enabled: false })
+  await ageSamples(id)
+  await say(failing)
+  await say(failing)
+  await changed(id, { enabled: true })
+  const { state, value } = await evaluated(server, id)
+  assert.deepEqual([state, value], ['ok', 0])
+  await say(failing)
+  await say('Hello')
+  assert.equal((await untilState(server, id, 'firing')).value, 0.5)
+})
+
+test('an alert with a shorter window counts only what follows', async (t) => {
+  const { agent_id, say } = await startAgent(t)
+  const rule = { metric: 'failed_turn_share', threshold: 0.5, min_turns: 2 } as const
+  const { id } = await createAlert(server, { agent_id, ...rule, window_seconds: 86_400 })
+  await evaluated(server, id)
+  await say(failing)
+  await say(failing)
+  await untilState(server, id, 'firing')
+  await ageSamples(id)
+  await changed(id, { window_seconds: 90_000 })
+  assert.equal((await evaluated(server, id)).value, 1)
+  await changed(id, { window_seconds: 3_600 })
+  const { state, value } = await evaluated(server, id)
+  assert.deepEqual([state, value], ['ok', 0])
+})
+
+async function changed(id: string, change: object) {
+  assert.equal((await server.call('PATCH', `/v1/alerts/${id}`, change)).status, 200)
+}
+
+/** The counters of an alert were last stored 3 hours ago. */
+const ageSamples = (id: string) =>
+  runSql(
+    server.databaseUrl,
+    `update alert_samples set at = at - interval '3 hours' where alert_id = '${id}'`,
+  )
+
 /** Sends a message to an agent of its own. Returns its session. */
 async function converseAnew(t: TestContext, own: typeof server, text: string) {
   const session = await createSession(own)

@@ -80,13 +80,28 @@ export async function holdAlert(db: Db, { orgId, id }: AlertRef): Promise<AlertF
   return row as AlertFields
 }
 
-/** Changes an alert and evaluates it soon. An alert that is disabled resolves. */
+/**
+ * True if the samples of an alert end before its new window begins, or are too far apart for it.
+ */
+const startsAnew = (
+  { enabled, window_seconds }: AlertFields,
+  after: Partial<AlertFields>,
+): boolean =>
+  (after.enabled === true && !enabled) ||
+  (after.window_seconds ?? Number.POSITIVE_INFINITY) < (window_seconds ?? 0)
+
+/**
+ * Changes an alert and evaluates it soon. An alert that is disabled resolves. One that is enabled
+ * again, or has a shorter window, counts from the next evaluation on, like a new one.
+ */
 export async function updateAlert(
   db: Db,
   { orgId, id }: AlertRef,
-  change: Partial<AlertFields>,
+  { before, change }: { before: AlertFields; change: Partial<AlertFields> },
 ): Promise<Alert> {
   if (change.enabled === false) await resolveFiring(db, id, 'disabled')
+  if (startsAnew(before, change))
+    await db.kysely.deleteFrom('alert_samples').where('alert_id', '=', id).execute()
   const row = await db.kysely
     .updateTable('alerts')
     .set({ ...change, due_at: sql`now()`, updated_at: sql`clock_timestamp()` })

@@ -97,8 +97,9 @@ function itemRoutes({ app }: Api): void {
       const place = placeOf(principal.orgId, params)
       return atomically(db, async (unit) => {
         const change = changeOf(body)
-        checked({ ...(await holdAlert(unit, place)), ...change })
-        return updateAlert(unit, place, change)
+        const before = await holdAlert(unit, place)
+        checked({ ...before, ...change })
+        return updateAlert(unit, place, { before, change })
       })
     },
   })
