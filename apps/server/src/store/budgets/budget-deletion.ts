@@ -4,6 +4,12 @@ import { isOfEndUser } from './budgets.ts'
 
 const batchRows = 1_000
 
+/** SQL: true for a session `s` of the user of a channel whose budget is `b`. */
+const isOfChannelUser = `
+  s.org_id = b.org_id and s.channel_id = split_part(b.subject_id, ' ', 1)
+  and s.channel_key_id = split_part(b.subject_id, ' ', 2)
+  and coalesce(s.user_id, '') = regexp_replace(b.subject_id, '^[^ ]+ [^ ]+ ', '')`
+
 /** A budget is deleted once a batch before has deleted its last entry. */
 const sweep: Statement = {
   name: 'sweep-budgets',
@@ -15,6 +21,7 @@ with due as (
       select from sessions s where s.org_id = b.org_id and s.id = b.subject_id
     )
     or b.subject_type = 'channel_user' and b.period_ends_at < now() - interval '1 day'
+      and not exists (select from sessions s where ${isOfChannelUser} and s.turn_id is not null)
   order by b.id limit $2 for update skip locked
 ), entries as (
   delete from budget_ledger where ctid = any(array(
@@ -32,8 +39,8 @@ select (select count(*) from entries) + (select count(*) from ended) as deleted`
 
 /**
  * Deletes the budgets of sessions that are gone, those deleted more than `days` ago, and those of
- * users of channels that were not used since yesterday, which their next message creates again.
- * The entries of their ledgers go first.
+ * users of channels that were not used since yesterday, which their next message creates again: not
+ * while a turn of such a user runs or waits. The entries of their ledgers go first.
  */
 export async function sweepBudgets(db: Db, days: number, rowsAtOnce = batchRows): Promise<void> {
   for (;;) {

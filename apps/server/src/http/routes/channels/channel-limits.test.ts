@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { expectStatus } from '../../../../test/access.ts'
-import { assertSettled } from '../../../../test/budgets.ts'
+import { assertSettled, budgetState } from '../../../../test/budgets.ts'
 import { type channelClient, openChannel } from '../../../../test/channel.ts'
 import { queryRows, runSql } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
+import { post, scripted } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
 import { sweepBudgets } from '../../../store/budgets/budget-deletion.ts'
 import { openDatabase } from '../../../store/database.ts'
@@ -60,6 +61,14 @@ async function useUp(caller: Caller, sessionId: string) {
 
 const idle = (caller: Caller, id: string) =>
   eventually(async () => (await caller.call('GET', `/sessions/${id}`)).body.status === 'idle')
+
+/** The periods of the budgets of a channel ended more than a day ago. */
+const lapse = ({ id }: { id: string }) =>
+  runSql(
+    server.databaseUrl,
+    `update budgets set period_started_at = period_started_at - interval '3 days',
+      period_ends_at = period_ends_at - interval '3 days' where subject_id like '${id} %'`,
+  )
 
 test('an end user whose limit of the day is used up starts no work, and still reads', async () => {
   const channel = await openChannel(server, { config: { spending_limit: limit } })
@@ -176,4 +185,35 @@ test('the budgets of a limit and their ledgers end with the user, the channel an
   assert.deepEqual(await users(), ['ada lovelace'])
   expectStatus(await channel.manage('DELETE', ''), 200)
   assert.deepEqual(await users(), [])
+})
+
+test('the budget of a limit is kept while a turn of its user waits', async (t) => {
+  const agent = { tools: [{ type: 'client_side', name: 'open_door', description: 'Opens it.' }] }
+  const channel = await openChannel(server, { config: { spending_limit: limit }, agent })
+  const names = ['ada lovelace', 'lovelace']
+  const [ada, other] = [channel.as(names[0]!), channel.as(names[1]!)]
+  const calling = { tool_calls: [{ id: 'call_1', name: 'open_door', arguments: {} }] }
+  const id = await ada.create()
+  expectStatus(await post(server, id, scripted(calling, { text: 'Open.' })), 201)
+  await eventually(async () => {
+    const { body } = await server.call('GET', `/v1/sessions/${id}`)
+    return body.waiting_for
+  })
+  const own = await other.create()
+  expectStatus(await other.say(own, 'Hello'), 201)
+  await idle(other, own)
+  const [budget] = await budgetsOf(channel)
+  await lapse(channel)
+  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
+  t.after(db.close)
+  await sweepBudgets(db, 90)
+  assert.deepEqual(await budgetsOf(channel), [budget])
+  const results = { tool_results: [{ tool_call_id: 'call_1', result: 'open' }] }
+  expectStatus(await server.call('POST', `/v1/sessions/${id}/tool-results`, results), 200)
+  await idle(ada, id)
+  await assertSettled(server, budget!.id)
+  assert.ok((await budgetState(server, budget!.id)).used > 0)
+  await lapse(channel)
+  await sweepBudgets(db, 90)
+  assert.deepEqual(await budgetsOf(channel), [])
 })
