@@ -82,6 +82,33 @@ test('a budget that gets more wakes all turns that wait, more than one transacti
   assert.equal(awaited, false)
 })
 
+test('a turn that fits continues behind many older ones that do not', async (t) => {
+  const server = await startServer(t)
+  const budget = await addBudget(server, { limit: 1 })
+  const { id: agent_id } = await createAgent(server)
+  const reply = scripted({ text: 'Done.', usage } as never)
+  const park = async (text: string, parked: number) => {
+    const { id } = await createSession(server, { agent_id })
+    await post(server, id, text)
+    await eventually(async () => (await statesOf(server.databaseUrl)).parked === parked)
+    return id
+  }
+  await park(`${'A long story. '.repeat(20_000)}${reply}`, 1)
+  const others = 201
+  await runSql(
+    server.databaseUrl,
+    `insert into sessions select (json_populate_record(s, json_build_object(
+      'id', 'session_' || md5(n::text), 'turn_id', 'turn_' || md5(n::text)))).*
+    from sessions s, generate_series(1, ${others}) n`,
+  )
+  const id = await park(reply, others + 2)
+  await changeBudget(server, budget, 'limit_amount = 40000')
+  await eventually(async () => (await statesOf(server.databaseUrl)).idle === 1)
+  assert.equal((await server.call('GET', `/v1/sessions/${id}`)).body.status, 'idle')
+  assert.equal((await budgetState(server, budget)).awaited, true)
+  await assertSettled(server, budget)
+})
+
 test('retries at a large and a small budget end in no deadlock', async (t) => {
   const server = await startServer(t)
   const other = await startServer(t, { databaseUrl: server.databaseUrl })
