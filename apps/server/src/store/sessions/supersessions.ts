@@ -29,6 +29,11 @@ with o as (
   from o where s.org_id = :orgId and s.id = o.id
     and case when :isRetake::boolean then o.turn_id is null and o.by is null else o.key is not null end
   returning s.id
+), held as (
+  select b.id from u join budgets b on b.org_id = :orgId and b.subject_type = 'session' and b.subject_id = u.id
+  order by b.id for no key update of b
+), moved as (
+  update budgets b set subject_id = :by, updated_at = clock_timestamp() from held where b.id = held.id
 )
 select o.key, o.by, u.id is not null as is_done from o left join u on true`,
 )
@@ -52,7 +57,7 @@ type Superseding = {
 }
 
 /**
- * Removes the key of a session and names the session that takes its place.
+ * Removes the key of a session and names the session that takes its place, which gets its budgets.
  * Contract: runs in a transaction, which also creates that session. Throws 404.
  */
 export async function supersede(db: Db, { kind, ...asked }: Superseding): Promise<Supersession> {

@@ -57,6 +57,35 @@ test('a session of a channel has the budgets of the channel, and none of an end 
   }
 })
 
+test('the budgets of a session move to the session that takes its place', async (t) => {
+  const server = await startServer(t)
+  const { id } = await createSession(server, { key: 'chat' })
+  const own = [await create(server, 'session', id), await create(server, 'session', id)]
+  const deleted = await create(server, 'session', id)
+  expectStatus(await server.call('DELETE', `/v1/budgets/${deleted.id}`), 204)
+  await create(server, 'session', (await createSession(server)).id)
+  const message = expectStatus(await post(server, id, 'Hello'), 201)
+  const status = async () => (await server.call('GET', `/v1/sessions/${id}`)).body.status
+  await eventually(async () => (await status()) === 'idle')
+  const fork = (body: object) => server.call('POST', `/v1/sessions/${id}/fork`, body)
+  const copy = expectStatus(await fork({}), 201)
+  assert.deepEqual(await read(server, copy.id), [])
+  const path = `/v1/sessions/${id}/retake`
+  const retaken = expectStatus(await server.call('POST', path, { message_id: message.id }), 201)
+  const next = retaken.session.id
+  assert.deepEqual(await read(server, id), [])
+  const moved = await read(server, next)
+  assert.deepEqual(idsOf(moved), idsOf(own))
+  assert.deepEqual([...new Set(moved.map((one: Budget) => one.subject_id))], [next])
+  const forking = server.call('POST', `/v1/sessions/${next}/fork`, { take_key: true })
+  const last = expectStatus(await forking, 201)
+  assert.deepEqual(idsOf(await read(server, last.id)), idsOf(own))
+  expectStatus(await server.call('DELETE', `/v1/sessions/${next}`), 204)
+  assert.deepEqual(idsOf(await read(server, last.id)), idsOf(own))
+  const { subject_id } = expectStatus(await server.call('GET', `/v1/budgets/${deleted.id}`), 200)
+  assert.equal(subject_id, last.id)
+})
+
 test('the check of a session is that of its most restrictive budget', async (t) => {
   const server = await startServer(t)
   const session = await createSession(server)
