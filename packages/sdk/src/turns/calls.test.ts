@@ -146,6 +146,19 @@ test('resume runs waiting calls and skips calls with an outcome', async () => {
   assert.deepEqual(await said(session), ['1', '2', '3'])
 })
 
+test('resume runs the waiting one of two calls in one reply', async () => {
+  const dead = new AbortController()
+  const dies = tool((n) => (n === 1 ? n : new Promise(() => {})))
+  const work = tool((n) => n)
+  const session = await sessionWith(work)
+  const turn = session.send(twice, { tools: [dies], signal: dead.signal })
+  await until(turn, isOfType('tool.completed'))
+  dead.abort()
+  assert.equal((await session.resume({ tools: [work] })).text, 'end')
+  assert.deepEqual(work.ran, [2])
+  assert.deepEqual(await said(session), ['1', '2'])
+})
+
 test('resume finds a turn that has not begun, and rejects without a turn', async () => {
   const session = await client.start()
   await assert.rejects(async () => await session.resume(), { code: 'no_turn' })

@@ -112,15 +112,21 @@ export function createCalls(
   /** Keys of calls that have their outcome. */
   const settled = new Set<string>()
   const running = new Map<string, AbortController>()
-  let isOver = false
+  /** Aborted at the end of the turn. */
+  const over = new AbortController()
   let looking: Promise<void> | undefined
 
-  /** Reads the outcomes of all calls that were requested so far, in one request. */
-  function look(after_sequence: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Reads the outcomes of all calls that were requested so far, in one request.
+   * Contract: the end of one call does not end the request, because others wait for it.
+   */
+  function look(after_sequence: number): Promise<void> {
     const read = async () => {
+      const { signal: whole, unlink } = linked(signal, over.signal)
       const query = { after_sequence, types: outcomeTypes }
       const at = path`/v1/sessions/${sessionId}/events`
-      const { data } = await http.call<{ data: Event[] }>('GET', at, { query }, { signal })
+      const reading = http.call<{ data: Event[] }>('GET', at, { query }, { signal: whole })
+      const { data } = await reading.finally(unlink)
       for (const event of data) settle(event)
     }
     looking ??= read().finally(() => {
@@ -130,11 +136,11 @@ export function createCalls(
   }
 
   async function begin(key: string, sequence: number, work: Work) {
-    if (begun.has(key) || settled.has(key) || isOver) return
+    if (begun.has(key) || settled.has(key) || over.signal.aborted) return
     begun.add(key)
     const claim = `${sessionId} ${key}`
     if (claimed.has(claim)) return
-    const { controller, unlink } = linked(signal)
+    const { controller, unlink } = linked(signal, over.signal)
     claimed.set(claim, controller)
     running.set(key, controller)
     // A tool that ignores its signal must not keep others from the call.
@@ -144,7 +150,7 @@ export function createCalls(
     }
     whenAborted(controller.signal, release)
     try {
-      await look(sequence, controller.signal)
+      await look(sequence)
       if (!settled.has(key) && !controller.signal.aborted) await work(controller.signal)
     } catch (error) {
       if (!controller.signal.aborted && !isAnswered(error)) onError(error)
@@ -176,10 +182,7 @@ export function createCalls(
 
   let turnId: string | undefined
 
-  function end() {
-    isOver = true
-    for (const controller of running.values()) controller.abort()
-  }
+  const end = () => over.abort()
 
   return {
     /** Starts the calls that an event requests, and stops those that it ends. */
