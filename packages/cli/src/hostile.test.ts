@@ -25,7 +25,7 @@ const stack = /\n {4}at |node:internal|UnhandledPromise|\[object /
 /** Sequences that could move a cursor or turn colors on. */
 const control = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/
 
-const controlOrBidi = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]/
+const controlOrBidi = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/
 
 /** A line of a shell in which `outlast` is the program. Its exit code is that of the program. */
 async function shell(line: string, env: Record<string, string> = {}) {
@@ -133,6 +133,11 @@ describe('responses of broken or other servers', { concurrency: true }, () => {
   test('no server at the address', async () => againstAll('http://127.0.0.1:1', [3]))
 })
 
+/** Sequences that the program itself writes to a terminal. */
+const ours = /\x1b\[(?:\d*[mKJGC]|\?2004[hl])/g
+const clean = (raw: string, about: string) =>
+  assert.doesNotMatch(raw.replace(ours, '').replaceAll('\r', ''), controlOrBidi, about)
+
 test('removes control sequences from names, exports and JSON of a server', async (t) => {
   const agent = `agent_${'0'.repeat(32)}`
   const hostile = 'a\x1b]0;title\x07\x1b[2J\x9b2J\u202eb'
@@ -154,9 +159,6 @@ test('removes control sequences from names, exports and JSON of a server', async
     outgoing.setHeader('content-type', 'application/json')
     outgoing.end(JSON.stringify(answers[path] ?? { data: [organization], total: 1 }))
   })
-  const ours = /\x1b\[(?:\d*[mKJGC]|\?2004[hl])/g
-  const clean = (raw: string, about: string) =>
-    assert.doesNotMatch(raw.replace(ours, '').replaceAll('\r', ''), controlOrBidi, about)
   const login = atTerminal(t, ['login', url, '--email', 'a@example.com'])
   await login.sees(/Password: ?$/)
   login.type('x\r')
@@ -200,6 +202,45 @@ test('removes control sequences from all fields of a transcript', async (t) => {
   assert.equal(code, 0)
   assert.match(stdout, /a.*b/)
   assert.doesNotMatch(stdout, controlOrBidi)
+})
+
+test('removes control sequences from all events of a turn in a conversation', async (t) => {
+  const hostile = 'a\x1b]52;c;cm0gLXJmIH4=\x07\x1b[2J\x1b[1;1H\x9b2J\u202e\u2066b'
+  const id = `session_${'0'.repeat(32)}`
+  const tool_call = { id: 'call_1', name: hostile, arguments: { [hostile]: hostile } }
+  const about = { tool_call_id: 'call_1', tool_name: hostile }
+  const result = [{ type: 'text', text: hostile }]
+  const events = [
+    ['reason.thinking.delta', { delta: hostile }],
+    ['reason.thinking.completed', { thinking: hostile }],
+    ['output.message.delta', { delta: hostile }],
+    ['tool.input.delta', { tool_call_id: 'call_1', name: hostile, delta: hostile }],
+    ['tool.started', { tool_call }],
+    ['tool.progress', { ...about, progress: 1, total: 2, message: hostile }],
+    ['tool.completed', { ...about, success: true, status: 'success', result }],
+    ['turn.failed', { error: hostile, error_code: hostile }],
+    ['session.idled', {}],
+  ].map(([type, data], at) => ({ id: `event_${at}`, type, sequence: at + 2, context: {}, data }))
+  const url = await startHttp(t, (incoming, outgoing) => {
+    incoming.resume()
+    const isStream = incoming.url!.includes('/sse')
+    outgoing.setHeader('content-type', isStream ? 'text/event-stream' : 'application/json')
+    if (!isStream) {
+      outgoing.end(JSON.stringify({ id, agent_id: 'x', status: 'idle', sequence: 1 }))
+      return
+    }
+    outgoing.write('event: connected\ndata: {}\n\n')
+    for (const event of events) {
+      outgoing.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+    }
+  })
+  for (const more of [[], ['--verbose']]) {
+    const chat = atTerminal(t, ['chat', 'hello', '--session', id, ...more, '--url', url])
+    await chat.code
+    assert.match(chat.raw(), /1 of 2 a/)
+    assert.match(chat.raw(), /The turn failed/)
+    clean(chat.raw(), more.join(' '))
+  }
 })
 
 test('refuses a name when there are too many resources to compare', async (t) => {

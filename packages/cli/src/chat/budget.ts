@@ -2,6 +2,7 @@ import { type Budget, isOutlastError, type Outlast } from '@outlast/sdk'
 import { UsageError } from '../core/failure.ts'
 import { amountOf } from '../input/budget-input.ts'
 import { type Words, wordOf } from '../input/prompt.ts'
+import { oneLine } from '../output/width.ts'
 import type { Questioning } from './questions.ts'
 
 const choices = 'a: add money, r: raise the limit, l: later'
@@ -53,7 +54,8 @@ async function changed(
     const word = wordOf(await ask('a/r/l › '), words)
     if (word === 'later') return undefined
     if (word === undefined) continue
-    const line = await ask(word === 'add' ? `amount in ${currency} › ` : `limit in ${currency} › `)
+    const what = word === 'add' ? 'amount' : 'limit'
+    const line = await ask(`${what} in ${oneLine(currency)} › `)
     try {
       const amount = amountOf(line.trim(), word === 'add' ? 'The amount' : 'The limit')
       if (word === 'raise') return await outlast.budgets.update(id, { limit: amount }, options)

@@ -282,7 +282,7 @@ function leave(chat: Chat, code: number): void {
   screen.passing()
   screen.freshLine()
   if (place?.isRunning()) screen.aside('The turn continues in the background.')
-  if (place) screen.aside(`Continue with \`outlast chat --session ${place.id}\`.`)
+  if (place) screen.aside(`Continue with \`outlast chat --session ${oneLine(place.id)}\`.`)
   place?.close()
   finish(code)
 }

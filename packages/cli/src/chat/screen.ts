@@ -1,6 +1,6 @@
 import type { Io } from '../core/io.ts'
 import { look, paint } from '../output/style.ts'
-import { cut, widthOf, withoutSequences } from '../output/width.ts'
+import { cut, oneLine, widthOf, withoutSequences } from '../output/width.ts'
 
 export type Screen = ReturnType<typeof createScreen>
 
@@ -47,7 +47,7 @@ export function createScreen(
     endPassing()
     if (text === undefined || !terminal || !hasColors) return
     const isBelow = cursor.column > 0
-    const shown = paint({ text: cut(text, columns() - 1), style: look('dim') })
+    const shown = paint({ text: cut(oneLine(text), columns() - 1), style: look('dim') })
     terminal.write(`${isBelow ? '\n' : ''}${shown}`)
     passing = { isBelow }
   }
@@ -77,7 +77,7 @@ export function createScreen(
       }),
     /** The cursor goes to the beginning of a line. */
     freshLine: () => perform(() => endLine(stdout)),
-    /** Prints a temporary line, which the next output erases. */
+    /** Prints a temporary line of plain text, which the next output erases. */
     passing: (text?: string) => perform(() => pass(text)),
     /** Begins output that can be removed later. */
     mark: () =>

@@ -34,4 +34,4 @@ export async function modelOf(
   return calls.outlast.models.get(id, { signal: calls.signal })
 }
 
-export const nameOf = ({ name, id }: Agent) => oneLine(name) || id
+export const nameOf = ({ name, id }: Agent) => oneLine(name) || oneLine(id)

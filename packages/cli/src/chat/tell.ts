@@ -1,6 +1,6 @@
 import type { ContentPart, EventDataOf } from '@outlast/sdk'
 import { createWrap } from '../output/markdown/wrap.ts'
-import { type Look, look, paint, plain } from '../output/style.ts'
+import { harmless, type Look, look, paint, plain } from '../output/style.ts'
 import { duration } from '../output/time.ts'
 import { cut, exactJson, oneLine } from '../output/width.ts'
 
@@ -29,13 +29,13 @@ export function createTell({
   }
 
   const whole = (value: unknown) =>
-    indented(typeof value === 'string' ? value : exactJson(value, 2))
+    indented(typeof value === 'string' ? harmless(value) : exactJson(value, 2))
 
   /** Wraps a text at words. */
   function prose(text: string, ...looks: Look[]): string {
     const wrap = createWrap(columns())
     wrap.begin([])
-    wrap.text({ text, style: hasColors ? look(...looks) : plain })
+    wrap.text({ text: harmless(text), style: hasColors ? look(...looks) : plain })
     wrap.endLine()
     return wrap.flush().trimEnd()
   }
@@ -77,5 +77,5 @@ function wordsOf(part: ContentPart): string {
 const indented = (text: string) =>
   text
     .split('\n')
-    .map((one) => `  ${one.replace(/\t/g, '    ').replace(/\p{Cc}/gu, '')}`)
+    .map((one) => `  ${one.replace(/\t/g, '    ')}`)
     .join('\n')

@@ -174,8 +174,8 @@ function failed(view: Viewing, { error, error_code }: EventDataOf<'turn.failed'>
     view.reason,
   ].filter(Boolean)
   const code = error_code ? ` (${error_code})` : ''
-  const text = harmless(why.length > 0 ? `: ${why.join(' ')}` : '.')
-  view.screen.aside(view.tell.colored(`✗ The turn failed${code}${text}`, 'red'))
+  const text = harmless(`${code}${why.length > 0 ? `: ${why.join(' ')}` : '.'}`)
+  view.screen.aside(view.tell.colored(`✗ The turn failed${text}`, 'red'))
   view.isApart = false
 }
 
