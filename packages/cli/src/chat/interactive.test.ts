@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { type Event, textOf } from '@outlast/sdk'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import {
@@ -84,6 +85,19 @@ test('sends text that was typed before the prompt to the session that was asked 
     0,
   )
   assert.equal((await eventsOf(server, id, '?types=input.message')).length, 1)
+})
+
+test('sends lines that are typed at once in order, to one new session', async (t) => {
+  const count = async () => (await server.call('GET', '/v1/sessions')).body.total
+  const before = await count()
+  const { type, sees, code, shown } = chat(t, ['-a', agentId])
+  await sees(/^›$/m)
+  type('one\rtwo\rthree\r/exit\r')
+  assert.equal(await code, 0)
+  assert.equal(await count(), before + 1)
+  const inputs = await eventsOf(server, sessionIn(shown()), '?types=input.message')
+  const texts = inputs.map((input) => textOf((input as Event<'input.message'>).data.message))
+  assert.deepEqual(texts, ['one', 'two', 'three'])
 })
 
 test('works at 20 columns', async (t) => {

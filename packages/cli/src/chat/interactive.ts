@@ -51,7 +51,7 @@ type Chat = {
   /** Ctrl-C was pressed once on an empty line. */
   isWarned: boolean
   isOver: boolean
-  /** Settles once the agent and the session are known. Entries typed before wait for it. */
+  /** Settles once the agent and the session are known, and all entries so far are handled. */
   ready: Promise<void>
   finish: (code: number) => void
 }
@@ -94,7 +94,7 @@ function open(context: Context, start: Start, { history, ...opening }: Opening):
   const reader = createReader(
     { stdin: io.stdin, output: io.stdout },
     {
-      onEntry: (text) => void enter(chat, text),
+      onEntry: (text) => enter(chat, text),
       onInterrupt: () => interrupt(chat),
       onEnd: () => leave(chat, exitCodes.ok),
       onTyping: (isTyping) => (isTyping ? screen.hold() : screen.release()),
@@ -236,13 +236,19 @@ async function send(chat: Chat, text: string, on_busy?: OnBusy): Promise<void> {
   chat.images = []
 }
 
-async function enter(chat: Chat, entry: string): Promise<void> {
-  const text = entry.trim()
+/** Contract: entries are handled in order, so that several before a session exists create one. */
+function enter(chat: Chat, entry: string): void {
   chat.isWarned = false
   chat.reader.hide()
   chat.view.below()
+  const next = () => handle(chat, entry.trim())
+  // A failure to begin is reported, and ends the conversation.
+  chat.ready = chat.ready.then(next, next)
+}
+
+async function handle(chat: Chat, text: string): Promise<void> {
+  if (chat.isOver) return
   try {
-    await chat.ready
     if (text.startsWith('/')) await perform(steeringOf(chat), text)
     else if (text !== '') await send(chat, text)
   } catch (error) {
