@@ -141,6 +141,18 @@ test('a client tool runs once although two components have it', async (t) => {
   assert.equal(await page.evaluate('app.seen.toolRuns'), 1)
 })
 
+test('a client tool of a later render runs a call that waits', async (t) => {
+  const { page } = await openPage(t)
+  const agentId = await agentWith({ tools: [tool('locate')] })
+  await show(page, { agentId, key: 'later', hasTool: false })
+  await inStatus(page, 'idle')
+  await send(page, scripted(calls('locate'), { text: 'You are there.' }))
+  await inStatus(page, 'waiting')
+  await show(page, { agentId, key: 'later' })
+  await untilReply(page, 'You are there.')
+  assert.equal(await page.evaluate('app.seen.toolRuns'), 1)
+})
+
 test('a person approves, denies and answers in forms', async (t) => {
   const { page } = await openPage(t)
   const agentId = await agentWith({

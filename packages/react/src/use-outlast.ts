@@ -49,12 +49,8 @@ function useLatest(store: SessionStore, options: UseOutlastOptions): void {
   useEffect(() => {
     latest.current = options
   })
-  useEffect(() => {
-    const removeTools = store.addTools(() => latest.current.tools ?? [])
-    const removeListener = store.onEvent((event) => latest.current.onEvent?.(event))
-    return () => {
-      removeTools()
-      removeListener()
-    }
-  }, [store])
+  const names = options.tools?.map(({ definition }) => definition.name).join()
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new tool runs calls that wait
+  useEffect(() => store.addTools(() => latest.current.tools ?? []), [store, names])
+  useEffect(() => store.onEvent((event) => latest.current.onEvent?.(event)), [store])
 }

@@ -25,12 +25,15 @@ const locate = clientTool({
   },
 })
 
-type ViewProps = { name: string; options: UseOutlastOptions }
+/** `hasTool`: the view has the client tool. */
+type ViewOptions = UseOutlastOptions & { hasTool?: boolean }
+type ViewProps = { name: string; options: ViewOptions }
 
 function Chat({ name, options }: ViewProps) {
   const [text, setText] = useState('')
   const onEvent = ({ type }: Event) => void (name === 'Chat' && seen.events.push(type))
-  const session = useOutlast({ ...options, tools: [locate], onEvent })
+  const tools = options.hasTool === false ? [] : [locate]
+  const session = useOutlast({ ...options, tools, onEvent })
   const { items, status, connection, waiting, error } = session
   latest = session
   return (
@@ -97,7 +100,7 @@ function Item({
 let root: Root | undefined
 
 /** Shows views of a session. */
-function show(options: UseOutlastOptions, names: readonly string[] = ['Chat']): void {
+function show(options: ViewOptions, names: readonly string[] = ['Chat']): void {
   root ??= createRoot(document.getElementById('root')!)
   root.render(
     <StrictMode>
