@@ -1,12 +1,13 @@
 import { AnswerForm, Markdown, useOutlast } from '@outlast/react'
 import { tokenFrom } from '@outlast/sdk'
-import { StrictMode } from 'react'
+import { StrictMode, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 
-const token = tokenFrom('/api/outlast-token')
 const { url, agentId } = await (await fetch('/settings.json')).json()
 
+/** For another user, set `key`: the function of the token belongs to one user. */
 function Chat() {
+  const [token] = useState(() => tokenFrom('/api/outlast-token'))
   const session = useOutlast({ url, token, agentId, key: 'my-chat' })
   const { items, status, waiting, send } = session
   return (

@@ -10,8 +10,9 @@ export type ClientSource =
       outlast?: undefined
       url: string
       /**
-       * A token, or a function that returns one, such as `tokenFrom('/api/outlast-token')`. Define
-       * the function outside of components, so that they share a connection.
+       * A token, or a function that returns one, such as `tokenFrom('/api/outlast-token')`.
+       * Components with the same function share a connection. Create a function for each user, and
+       * set `key` to the user: a new function alone only replaces the token.
        */
       token?: Token
     }

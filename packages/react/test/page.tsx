@@ -1,5 +1,5 @@
 /** A chat in a page, for tests in a browser. */
-import { clientTool, type Event } from '@outlast/sdk'
+import { clientTool, type Event, tokenFrom } from '@outlast/sdk'
 import { StrictMode, useState, version } from 'react'
 import { createRoot, type Root } from 'react-dom/client'
 import {
@@ -28,6 +28,12 @@ const locate = clientTool({
 /** `hasTool`: the view has the client tool. */
 type ViewOptions = UseOutlastOptions & { hasTool?: boolean }
 type ViewProps = { name: string; options: ViewOptions }
+
+/** The documented way for pages whose user changes: a key, and a function in its component. */
+function UserChat({ name, options }: ViewProps) {
+  const [token] = useState(() => tokenFrom('/api/outlast-token'))
+  return <Chat name={name} options={{ ...options, token } as UseOutlastOptions} />
+}
 
 function Chat({ name, options }: ViewProps) {
   const [text, setText] = useState('')
@@ -111,6 +117,16 @@ function show(options: ViewOptions, names: readonly string[] = ['Chat']): void {
   )
 }
 
+/** Shows a view of the signed-in user. */
+function showFor(user: string, options: UseOutlastOptions): void {
+  root ??= createRoot(document.getElementById('root')!)
+  root.render(
+    <StrictMode>
+      <UserChat key={user} name="Chat" options={options} />
+    </StrictMode>,
+  )
+}
+
 const showMarkdown = (text: string) => {
   root ??= createRoot(document.getElementById('root')!)
   root.render(<Markdown text={text} />)
@@ -119,6 +135,7 @@ const showMarkdown = (text: string) => {
 Object.assign(globalThis, {
   app: {
     show,
+    showFor,
     showMarkdown,
     hide: () => root?.render(null),
     seen,

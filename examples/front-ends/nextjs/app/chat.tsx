@@ -6,13 +6,17 @@ import { tokenFrom } from '@outlast/sdk'
 import type { UIMessage } from 'ai'
 import { useState } from 'react'
 
-const apiKey = tokenFrom('/api/outlast-token')
-
 type ChatProps = { url: string; agentId: string; id: string; messages: UIMessage[] }
 
-/** A chat. A reload continues a running answer, and shows approvals that are still open. */
+/**
+ * A chat of one user: set `key` to the user. A reload continues a running answer, and shows
+ * approvals that are still open.
+ */
 export function Chat({ url, agentId, id, messages }: ChatProps) {
-  const [transport] = useState(() => new OutlastChatTransport({ url, agentId, apiKey }))
+  const [transport] = useState(() => {
+    const apiKey = tokenFrom('/api/outlast-token')
+    return new OutlastChatTransport({ url, agentId, apiKey })
+  })
   const sendAutomaticallyWhen = sendWhenAnswered
   const chat = useChat({ id, messages, transport, resume: true, sendAutomaticallyWhen })
   const send = (form: FormData) => void chat.sendMessage({ text: String(form.get('text')) })

@@ -8,5 +8,5 @@ export default async function Page() {
   const path = `/v1/ai-sdk/agents/${agentId}/chat/${id}/messages?user=${user}`
   const headers = { authorization: `Bearer ${apiKey}` }
   const { messages } = await (await fetch(url + path, { headers, cache: 'no-store' })).json()
-  return <Chat url={url} agentId={agentId} id={id} messages={messages} />
+  return <Chat key={user} url={url} agentId={agentId} id={id} messages={messages} />
 }

@@ -10,7 +10,8 @@ const timeoutMs = 30_000
 /**
  * Returns a function for `apiKey` that gets a token from your server, and a new one before it
  * expires. `source` is the path of a token handler, or a function that returns a token.
- * Contract: one request at a time. Clocks of browsers that are wrong do not matter.
+ * Contract: one request at a time. Clocks of browsers that are wrong do not matter. It keeps the
+ * token of the user who is signed in: create a function, and its client, for each user of a page.
  *
  * ```ts
  * import { createOutlast, tokenFrom } from '@outlast/sdk'
