@@ -1,6 +1,7 @@
 /** The package @outlast/ai-sdk with a chat of the AI SDK, a bad proxy, and a route of its own. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   OutlastChatTransport,
   sendWhenAnswered,
@@ -8,10 +9,11 @@ import {
   toUIMessageStreamResponse,
   toUIMessages,
 } from '@outlast/ai-sdk'
-import { createOutlast } from '@outlast/sdk'
+import { type Approval, clientTool, createOutlast, type ToolCall } from '@outlast/sdk'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, eventsOf, scripted } from '../../apps/server/test/session.ts'
+import { eventually } from '../browser/browser.ts'
 import { expectLog, type Front, openWith, stored, textIn, untilChat } from './ai-sdk.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -97,4 +99,61 @@ test('serves a turn of the client as a route of another server', async () => {
   const messages = toUIMessages(await eventsOf(server, created.id))
   const listed = await stored({ server, agent, version: 7, id: 'route' })
   assert.deepEqual(JSON.parse(JSON.stringify(messages)), listed.messages)
+})
+
+const write = (id: string) => ({
+  id,
+  name: 'write_file',
+  arguments: { path: `/${id}.txt`, content: 'x' },
+})
+const look = clientTool({
+  name: 'look',
+  description: 'Looks.',
+  parameters: { type: 'object', properties: {} },
+  run: () => sleep(50, 'dark'),
+})
+
+/** Approves what is for the program of the route, and leaves the rest to the page. */
+async function onApproval({ id }: ToolCall): Promise<Approval | undefined> {
+  await sleep(20)
+  return id === 'own' ? { decision: 'approve' } : undefined
+}
+
+/** The chunks of a response without deltas. */
+async function chunksOf(response: Response) {
+  const frames = [...(await response.text()).matchAll(/^data: (\{.*)$/gm)]
+  const chunks = frames.map(
+    ([, frame]) => JSON.parse(frame!) as { type: string; toolCallId?: string },
+  )
+  return chunks.map(({ type, toolCallId }) => (toolCallId ? `${type} ${toolCallId}` : type))
+}
+
+test('a route continues while its program answers calls, and ends for those of the page', async () => {
+  const outlast = createOutlast({ url: server.url })
+  const session = outlast.session(await outlast.sessions.create({ agent_id: agent.id }))
+  const calls = [write('own'), { id: 'seen', name: 'look', arguments: {} }]
+  const script = scripted({ tool_calls: calls }, { tool_calls: [write('left')] }, { text: 'Done.' })
+  const handlers = { tools: [look], onApproval }
+  const first = await chunksOf(toUIMessageStreamResponse(session.send(script, handlers)))
+  assert.ok(first.includes('tool-output-available own'), first.join('\n'))
+  assert.ok(first.includes('tool-output-available seen'))
+  assert.ok(first.includes('tool-approval-request left'))
+  assert.deepEqual([first.at(-1), first.includes('text-start')], ['finish', false])
+  // The stream of the turn ends with that of the page, not with the next event.
+  await eventually(async () => {
+    const { body } = await server.call('GET', '/metrics')
+    assert.match(body, /^outlast_sse_clients 0$/m)
+  })
+  await outlast.sessions.decideToolCall(session.id, 'left', { decision: 'approve' })
+  const second = await chunksOf(toUIMessageStreamResponse(session.resume(handlers)))
+  assert.ok(second.includes('text-start'), second.join('\n'))
+})
+
+test('a route ends at a call that none of its handlers answers', async () => {
+  const outlast = createOutlast({ url: server.url })
+  const session = outlast.session(await outlast.sessions.create({ agent_id: agent.id }))
+  const script = scripted({ tool_calls: [write('left')] }, { text: 'Done.' })
+  const chunks = await chunksOf(toUIMessageStreamResponse(session.send(script, { tools: [look] })))
+  assert.equal(chunks.at(-1), 'finish')
+  await outlast.sessions.cancelTurn(session.id)
 })

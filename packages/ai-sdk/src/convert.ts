@@ -1,6 +1,7 @@
 import {
   type AiSdkVersion,
   beginTurnFold,
+  endWaiting,
   foldMessages,
   foldTurn,
   type MessageOptions,
@@ -8,7 +9,7 @@ import {
   type UIChunk,
   type UIMessageOf,
 } from '@outlast/contract/folds/ai-sdk'
-import type { Event } from '@outlast/sdk'
+import type { Event, Turn } from '@outlast/sdk'
 
 /** Converts the stored events of a session, in order, to messages of the AI SDK. */
 export const toUIMessages = (events: Iterable<Event>, options?: MessageOptions): UIMessageOf[] =>
@@ -19,23 +20,44 @@ export type StreamOptions = MessageOptions & {
   version?: AiSdkVersion
 }
 
+/** A turn of the client, or its events. */
+export type TurnEvents = AsyncIterable<Event> & Partial<Pick<Turn, 'handledCalls'>>
+
 /**
  * Converts a turn of the client, such as `session.send(…)`, to a stream of chunks of one message.
- * It ends with the turn, or when the turn waits for a person or the page.
+ * It ends with the turn, or when the turn waits for a person or the page. It continues while the
+ * handlers of `session.send` answer a call.
  */
 export function toUIMessageStream(
-  turn: AsyncIterable<Event>,
+  turn: TurnEvents,
   { version = 7, ...options }: StreamOptions = {},
 ): ReadableStream<UIChunk> {
   const events = turn[Symbol.asyncIterator]()
+  const handled = trackHandled(turn)
+  let reading: ReturnType<typeof events.next> | undefined
   let fold: TurnFold | undefined
+  let sequence: number | undefined
+  /** The next event; undefined when the program has handled a call, or left it to the page. */
+  async function next() {
+    reading ??= events.next()
+    const read = await Promise.race([reading, ...handled.pending])
+    if (read) reading = undefined
+    return read
+  }
+  function take(event: Event) {
+    sequence = event.sequence ?? sequence
+    handled.take(event)
+    fold ??= beginTurnFold({ ...options, version, target: targetOf(event) })
+    return foldTurn(withAnswered(fold, handled.ids), event)
+  }
   return new ReadableStream<UIChunk>({
     async pull(controller) {
       for (;;) {
-        const { done, value: event } = await events.next()
-        if (done) return controller.close()
-        fold ??= beginTurnFold({ ...options, version, target: targetOf(event) })
-        const folded = foldTurn(fold, event)
+        const read = await next()
+        if (read?.done) return controller.close()
+        const folded = read
+          ? take(read.value)
+          : endWaiting(withAnswered(fold!, handled.ids), sequence)
         fold = folded.fold
         for (const chunk of folded.chunks) controller.enqueue(chunk)
         if (fold.isOver) {
@@ -51,13 +73,50 @@ export function toUIMessageStream(
   })
 }
 
+const withAnswered = (fold: TurnFold, ids: ReadonlySet<string>): TurnFold => ({
+  ...fold,
+  options: { ...fold.options, answered: [...ids] },
+})
+
+/** Tracks the calls that the program of a turn handles: `pending` settle when it has. */
+function trackHandled({ handledCalls }: TurnEvents) {
+  const ids = new Set<string>()
+  const pending = new Set<Promise<undefined>>()
+  return {
+    ids,
+    pending,
+    take(event: Event) {
+      const calls = handledCalls?.(event)
+      for (const { id } of requestedIn(event)) {
+        const call = calls?.get(id)
+        // An answered call can be requested again: after an approval, the page may have to run it.
+        if (!call) ids.delete(id)
+        else {
+          ids.add(id)
+          const settled = call.then((isHandled) => {
+            pending.delete(settled)
+            if (!isHandled) ids.delete(id)
+            return undefined
+          })
+          pending.add(settled)
+        }
+      }
+    },
+  }
+}
+
+function requestedIn({ type, data }: Event) {
+  if (type === 'tool.approval_requested') return [data.tool_call]
+  return type === 'tool.call_requested' ? data.tool_calls : []
+}
+
 /** A turn begins with the message that it answers. */
 const targetOf = ({ type, data, context }: Event) =>
   type === 'input.message' ? { messageId: data.message.id } : { turnId: context.turn_id ?? '' }
 
 /** The stream of a turn as the response of a route, for `DefaultChatTransport`. */
 export function toUIMessageStreamResponse(
-  turn: AsyncIterable<Event>,
+  turn: TurnEvents,
   { status = 200, headers, ...options }: StreamOptions & ResponseInit = {},
 ): Response {
   const frames = toUIMessageStream(turn, options).pipeThrough(

@@ -81,13 +81,17 @@ export function foldTurn(fold: TurnFold, event: Event): Folded {
   const isShown = sequence === undefined || sequence > (options.shownUntil ?? 0)
   const shown = chunks.filter((chunk) => isShown || isAlways(chunk))
   const isKnown = (chunk: UIChunk) => isKnownTo(options.version, chunk)
-  const parked = withPark(next, sequence)
-  const ends = parked.parkedAt !== undefined && (sequence ?? 0) > (options.answeredUntil ?? 0)
-  const end = ends ? [endOfWait(parked)!] : []
-  return {
-    fold: ends ? { ...parked, isOver: true } : parked,
-    chunks: [...shown, ...end].filter(isKnown),
-  }
+  const { fold: ended, chunks: end } = endWaiting(next, sequence)
+  return { fold: ended, chunks: [...shown, ...end].filter(isKnown) }
+}
+
+/** Ends the message if the turn waits for a person or the client. `sequence`: of the last event. */
+export function endWaiting(fold: TurnFold, sequence: number | undefined): Folded {
+  const parked = withPark(fold, sequence)
+  const { parkedAt, options } = parked
+  const ends = parkedAt !== undefined && (sequence ?? 0) > (options.answeredUntil ?? 0)
+  if (!ends) return { fold: parked, chunks: [] }
+  return { fold: { ...parked, isOver: true }, chunks: [endOfWait(parked)!] }
 }
 
 /** Chunks that a client needs also for events that it has. */

@@ -29,7 +29,8 @@ export type CallHandlers = {
   ) => QuestionAnswers | undefined | Promise<QuestionAnswers | undefined>
 }
 
-type Work = (signal: AbortSignal) => Promise<unknown>
+/** Handles a call. Returns false if the handler leaves it to another client. */
+type Work = (signal: AbortSignal) => Promise<boolean>
 
 /** Minutes of retries, so that a restart of the server does not lose the result of a long call. */
 const retriesMax = 30
@@ -107,8 +108,8 @@ export function createCalls(
 ) {
   const session = { http, sessionId }
   const claimed = claimsOf(http)
-  /** Keys of calls that were started here. */
-  const begun = new Set<string>()
+  /** Results of the works that were started here, by the key of their call. */
+  const begun = new Map<string, Promise<boolean>>()
   /** Keys of calls that have their outcome. */
   const settled = new Set<string>()
   const running = new Map<string, AbortController>()
@@ -135,11 +136,9 @@ export function createCalls(
     return looking
   }
 
-  async function begin(key: string, sequence: number, work: Work) {
-    if (begun.has(key) || settled.has(key) || over.signal.aborted) return
-    begun.add(key)
+  async function handle(key: string, sequence: number, work: Work): Promise<boolean> {
     const claim = `${sessionId} ${key}`
-    if (claimed.has(claim)) return
+    if (claimed.has(claim)) return true
     const { controller, unlink } = linked(signal, over.signal)
     claimed.set(claim, controller)
     running.set(key, controller)
@@ -151,9 +150,10 @@ export function createCalls(
     whenAborted(controller.signal, release)
     try {
       await look(sequence)
-      if (!settled.has(key) && !controller.signal.aborted) await work(controller.signal)
+      return settled.has(key) || controller.signal.aborted || (await work(controller.signal))
     } catch (error) {
       if (!controller.signal.aborted && !isAnswered(error)) onError(error)
+      return true
     } finally {
       unlink()
       release()
@@ -167,7 +167,7 @@ export function createCalls(
       drop(approvalOf(event.data.tool_call_id))
       drop(resultOf(event.data.tool_call_id))
       dropQuestions(event.data.tool_call_id)
-    } else if (event.context.turn_id === turnId) end()
+    } else if (event.context.turn_id === turnId) over.abort()
   }
 
   function drop(key: string) {
@@ -177,58 +177,66 @@ export function createCalls(
 
   /** A call may ask several sets of questions, one after the other. */
   function dropQuestions(callId: string) {
-    for (const key of begun) if (key.startsWith(`questions ${callId} `)) drop(key)
+    for (const key of begun.keys()) if (key.startsWith(`questions ${callId} `)) drop(key)
   }
 
   let turnId: string | undefined
 
-  const end = () => over.abort()
-
+  const handlers = { toolNamed, onApproval, onQuestions }
   return {
+    /** Returns the calls of an event that was taken, by id. False: left to another client. */
+    handled(event: Event): Map<string, Promise<boolean>> {
+      const works = worksIn(session, event, handlers)
+      return new Map(works.map(([id, key]) => [id, begun.get(key) ?? Promise.resolve(true)]))
+    },
     /** Starts the calls that an event requests, and stops those that it ends. */
     take(event: Event) {
       turnId = event.context.turn_id ?? turnId
-      const handlers = { toolNamed, onApproval, onQuestions }
-      for (const [key, work] of worksIn(session, event, handlers)) {
-        begin(key, event.sequence ?? 0, work)
+      for (const [, key, work] of worksIn(session, event, handlers)) {
+        if (begun.has(key) || settled.has(key) || over.signal.aborted) continue
+        begun.set(key, handle(key, event.sequence ?? 0, work))
       }
       if (roles[event.type] === 'outcome') settle(event)
     },
     /** Stops running calls, because the turn is over. */
-    end,
+    end: () => over.abort(),
   }
 }
 
 /** Finds a tool that runs here. A later event of the same call looks again. */
 export type ToolLookup = { toolNamed: (name: string) => ClientTool | undefined }
 
+type CallWork = [callId: string, key: string, work: Work]
+
 type Handlers = ToolLookup & {
   [Name in 'onApproval' | 'onQuestions']: CallHandlers[Name]
 }
 
-/** The work that an event requests of this program, by its key. */
+/** The work that an event requests of this program, by call and key. */
 function worksIn(
   session: Session,
   event: Event,
   { toolNamed, onApproval, onQuestions }: Handlers,
-): [key: string, work: Work][] {
+): CallWork[] {
   if (event.type === 'tool.approval_requested') {
     if (!onApproval) return []
     const call = { ...event.data.tool_call, expires_at: event.data.expires_at }
-    return [[approvalOf(call.id), (signal) => decide(session, { call, onApproval }, signal)]]
+    return [
+      [call.id, approvalOf(call.id), (signal) => decide(session, { call, onApproval }, signal)],
+    ]
   }
   if (event.type !== 'tool.call_requested') return []
   const { tool_calls, input } = event.data
-  return tool_calls.flatMap((call): [string, Work][] => {
+  return tool_calls.flatMap((call): CallWork[] => {
     if (input) {
       if (!onQuestions) return []
       const asked = { ...input, tool_call_id: call.id }
       const work: Work = (signal) => answerQuestions(session, { asked, onQuestions }, signal)
-      return [[questionsOf(call.id, event.sequence ?? 0), work]]
+      return [[call.id, questionsOf(call.id, event.sequence ?? 0), work]]
     }
     const tool = toolNamed(call.name)
     if (!tool) return []
-    return [[resultOf(call.id), (signal) => answer(session, { call, tool }, signal)]]
+    return [[call.id, resultOf(call.id), (signal) => answer(session, { call, tool }, signal)]]
   })
 }
 
@@ -240,9 +248,9 @@ async function answer(
   { http, sessionId }: Session,
   { call, tool }: { call: ToolCall; tool: ClientTool },
   signal: AbortSignal,
-) {
+): Promise<true> {
   const outcome = await outcomeOf(tool, call, { toolCallId: call.id, sessionId, signal })
-  if (signal.aborted) return
+  if (signal.aborted) return true
   const post = (outcome: object) =>
     http.call(
       'POST',
@@ -254,29 +262,32 @@ async function answer(
     if (!('result' in outcome) || !isRefused(error)) throw error
     return post({ error: error.status === 413 ? tooLong : `Not taken: ${error.message}` })
   })
+  return true
 }
 
 async function decide(
   { http, sessionId }: Session,
   { call, onApproval }: { call: AskedCall; onApproval: NonNullable<CallHandlers['onApproval']> },
   signal: AbortSignal,
-) {
+): Promise<boolean> {
   const body = await onApproval(call, { signal })
-  if (!body || signal.aborted) return
+  if (!body || signal.aborted) return signal.aborted
   const at = path`/v1/sessions/${sessionId}/approvals/${call.id}`
   await http.call('POST', at, { body }, { signal, retriesMax })
+  return true
 }
 
 async function answerQuestions(
   { http, sessionId }: Session,
   { asked, onQuestions }: { asked: Asked; onQuestions: NonNullable<CallHandlers['onQuestions']> },
   signal: AbortSignal,
-) {
+): Promise<boolean> {
   const answers = await onQuestions(asked, { signal })
-  if (!answers || signal.aborted) return
+  if (!answers || signal.aborted) return signal.aborted
   const at = path`/v1/sessions/${sessionId}/question-answers`
   const body = { ...answers, tool_call_id: asked.tool_call_id }
   await http.call('POST', at, { body }, { signal, retriesMax })
+  return true
 }
 
 const questionsOf = (callId: string, sequence: number) => `questions ${callId} ${sequence}`

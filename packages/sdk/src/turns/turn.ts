@@ -25,6 +25,11 @@ export type Turn<Output = unknown> = Pick<Promise<Answer<Output>>, 'then' | 'cat
   AsyncIterable<Event> & {
     /** Cancels the turn that the session runs. The status is `no_op` if none runs. */
     cancel: () => Promise<CancelTurnResponse>
+    /**
+     * Returns the calls that an iterated event requests and this program handles, by id. A promise
+     * resolves to `false` if the handler leaves its call to another client.
+     */
+    handledCalls: (event: Event) => ReadonlyMap<string, Promise<boolean>>
   }
 
 type Visited = { event: Event; state: Following }
@@ -69,7 +74,7 @@ export function createTurn(http: Http, sessionId: string, { begin, options, outp
     let state = first
     let left: number | undefined
     let at = first.sequence
-    const { controller, signal, unlink } = linked(options.signal, failing.signal)
+    const { controller, signal, unlink } = linked(options.signal, failing.signal, query.signal)
     const onHistoryChanged = ({ sequence }: Resume) => {
       left = sequence
       controller.abort(sequence > first.sequence ? undefined : lostError())
@@ -95,16 +100,13 @@ export function createTurn(http: Http, sessionId: string, { begin, options, outp
       }
       return undefined
     } catch (error) {
+      if (query.signal?.aborted) return undefined
       if (left === undefined || left <= first.sequence) throw error
       return left
     } finally {
       watch.end()
       unlink()
     }
-  }
-
-  async function* iterate(): AsyncGenerator<Event, void, undefined> {
-    for await (const { event } of walk({})) yield event
   }
 
   async function read(): Promise<Answer> {
@@ -117,12 +119,29 @@ export function createTurn(http: Http, sessionId: string, { begin, options, outp
       answer ??= read()
       return answer
     }),
-    [Symbol.asyncIterator]: iterate,
+    [Symbol.asyncIterator]: () => endable((signal) => eventsIn(walk({ signal }))),
+    handledCalls: (event) => calls.handled(event),
     cancel: async () => {
       await begin
       return http.call('POST', path`/v1/sessions/${sessionId}/cancel`)
     },
   }
+}
+
+async function* eventsIn(visits: AsyncIterable<Visited>): AsyncGenerator<Event, void, undefined> {
+  for await (const { event } of visits) yield event
+}
+
+/** Starts an iteration whose `return` also ends a pending `next`, which would wait for an event. */
+function endable<T>(iterate: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>) {
+  const ending = new AbortController()
+  const items = iterate(ending.signal)
+  const end = items.return.bind(items)
+  items.return = (value) => {
+    ending.abort()
+    return end(value)
+  }
+  return items
 }
 
 const awaitedAs = (answer: () => Promise<Answer>): Pick<Turn, 'then' | 'catch' | 'finally'> => ({
