@@ -243,6 +243,27 @@ test('removes control sequences from all events of a turn in a conversation', as
   }
 })
 
+test('closes the connection of an export when the disk is full', {
+  skip: !existsSync('/dev/full'),
+}, async (t) => {
+  const closed = Promise.withResolvers<void>()
+  const url = await startHttp(t, (incoming, outgoing) => {
+    incoming.resume()
+    outgoing.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    outgoing.write(`${'x'.repeat(100_000)}\n`)
+    const more = setInterval(() => outgoing.write(`${'x'.repeat(100_000)}\n`), 10)
+    outgoing.on('close', () => {
+      clearInterval(more)
+      closed.resolve()
+    })
+  })
+  const args = ['sessions', 'export', `session_${'0'.repeat(32)}`, '-o', '/dev/full']
+  const { stderr, code } = await runHere([...args, '--url', url])
+  assert.equal(code, 2)
+  assert.match(stderr, /\/dev\/full cannot be written/)
+  await closed.promise
+})
+
 test('refuses a name when there are too many resources to compare', async (t) => {
   const url = await startHttp(t, (incoming, outgoing) => {
     incoming.resume()

@@ -72,9 +72,14 @@ async function* untilAborted<T>(parts: AsyncIterable<T>, signal: AbortSignal) {
   })
   stopped.catch(() => {})
   const iterator = parts[Symbol.asyncIterator]()
-  for (;;) {
-    const { done, value } = await Promise.race([iterator.next(), stopped])
-    if (done) return
-    yield value
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([iterator.next(), stopped])
+      if (done) return
+      yield value
+    }
+  } finally {
+    // Not awaited: after an abort it waits for the next part.
+    iterator.return?.().catch(() => {})
   }
 }
