@@ -2,8 +2,8 @@ import { ApiError } from '../../errors.ts'
 import type { SessionFiles } from '../../store/files/tool-access.ts'
 import { textHash } from '../../store/stored-texts.ts'
 import { type Image, ToolError, withImages } from '../capability.ts'
+import { imageTypeOf } from '../image-type.ts'
 import { quoted } from './failure.ts'
-import { imageTypeOf } from './image-type.ts'
 
 const imageBytesMax = 5 * 1024 * 1024
 const imagesBytesMax = 8 * 1024 * 1024

@@ -1,3 +1,4 @@
+import { imageTypeOf } from '../../capabilities/image-type.ts'
 import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { logOf } from '../journal/metrics.ts'
@@ -11,6 +12,9 @@ export type ImageBytes = { base64: string; mediaType: string }
 
 /** An image, or the reason for its absence as the rest of a sentence. */
 export type FetchedImage = ImageBytes | string
+
+/** A vendor that refuses one image would refuse every later turn of the session. */
+export const unreadable = 'it is not a PNG, JPEG, GIF or WebP image'
 
 export const tooOld = 'only newer images fit into one request'
 
@@ -52,14 +56,15 @@ export async function fetchImage(
   try {
     const late = AbortSignal.timeout(fetchMs)
     const response = await fetch(url, { signal: AbortSignal.any([signal, late]) })
-    const mediaType = response.headers.get('content-type')?.split(';')[0]?.trim() ?? ''
-    if (!response.ok || !mediaType.startsWith('image/')) {
+    const contentType = response.headers.get('content-type')?.trim() ?? ''
+    if (!response.ok || !contentType.startsWith('image/')) {
       await response.body?.cancel()
       return 'its URL does not return an image'
     }
     const bytes = await readBytes(response, Math.min(bytesMax, bytesIn(lengthMax)))
     if (!bytes) return lengthMax < base64LengthMax ? tooOld : `it is larger than ${bytesMax} bytes`
-    return keep(turn, { base64: bytes.toString('base64'), mediaType })
+    const mediaType = imageTypeOf(bytes)
+    return mediaType ? keep(turn, { base64: bytes.toString('base64'), mediaType }) : unreadable
   } catch (error) {
     logOf(turn).debug('could not fetch an image', { error })
     const isBudget = (error as { code?: string }).code === fetchBudgetCode

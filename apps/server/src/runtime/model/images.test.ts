@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
+import { pngOf, pngOfBytes } from '../../../test/pictures.ts'
 import { rarely, schedules, sending } from '../../../test/schedules.ts'
 import { startServer } from '../../../test/server.ts'
 import { createSession, eventsOf, typesOf } from '../../../test/session.ts'
-import { startSite } from '../../../test/site.ts'
+import { page, startSite } from '../../../test/site.ts'
 import { follow } from '../../../test/stream.ts'
 import { addVendorModel, startVendor } from '../../../test/vendor.ts'
 
@@ -13,7 +14,7 @@ const mebibyte = 1024 * 1024
 /** Serves images of one size. Counts requests, concurrent requests, and bytes sent. */
 async function startImages(t: TestContext, sizeBytes: number) {
   const seen = { requests: 0, open: 0, openMax: 0 }
-  const image = Buffer.alloc(sizeBytes, 7)
+  const image = pngOfBytes(sizeBytes)
   const pages = Object.fromEntries(
     Array.from({ length: 200 }, (_, at) => [
       `/${at}.png`,
@@ -132,7 +133,7 @@ test('sends at most 100 images of a long conversation and fetches no more', asyn
 
 test('replaces the oldest images that came as base64 when all of them do not fit', async (t) => {
   const { say, vendor } = await start(t)
-  const base64 = Buffer.alloc(5 * mebibyte, 7).toString('base64')
+  const base64 = pngOfBytes(5 * mebibyte).toString('base64')
   for (let count = 0; count < 6; count += 1) {
     await say({ type: 'image', base64, media_type: 'image/png' })
   }
@@ -149,4 +150,28 @@ test('fetches an image once for all attempts at a model call', async (t) => {
   assert.equal(vendor.requests.length, 3)
   for (const request of vendor.requests) assert.equal(imagesIn(partsOf(request)).length, 2)
   assert.equal(host.seen.requests, 1)
+})
+
+test('sends the type that the bytes of an image have, and text for what is no image', async (t) => {
+  const { server, session, say, vendor } = await start(t)
+  const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')
+  const site = await startSite(t, {
+    '/a.svg': page(svg, { 'content-type': 'image/svg+xml' }),
+    '/a.png': page(pngOf(1, 1), { 'content-type': 'image/jpeg' }),
+  })
+  await say(
+    { type: 'image', base64: svg.toString('base64'), media_type: 'image/svg+xml' },
+    { type: 'image', base64: Buffer.from('hello world').toString('base64') },
+    { type: 'image', base64: pngOf(1, 1).toString('base64') },
+    { type: 'image', url: `${site.url}/a.svg` },
+    { type: 'image', url: `${site.url}/a.png` },
+  )
+  const parts = partsOf(vendor.requests.at(-1))
+  const pngs = imagesIn(parts).map(({ image_url }) => image_url!.url.slice(0, 22))
+  assert.deepEqual(pngs, ['data:image/png;base64,', 'data:image/png;base64,'])
+  const texts = parts.filter(({ text }) => text?.includes('it is not a PNG, JPEG, GIF or WebP'))
+  assert.equal(texts.length, 3)
+  await say()
+  const types = typesOf(await eventsOf(server, session.id))
+  assert.equal(types.filter((type) => type === 'turn.completed').length, 2)
 })

@@ -1,7 +1,15 @@
 import type { OmittedImage } from '@outlast/contract'
+import { imageTypeOf } from '../../capabilities/image-type.ts'
 import type { Prompt, PromptMessage, VendorModel } from '../../providers/provider.ts'
 import type { Turn } from '../journal/attempt.ts'
-import { base64LengthMax, type FetchedImage, fetchImage, fetchOnce, tooOld } from './image-fetch.ts'
+import {
+  base64LengthMax,
+  type FetchedImage,
+  fetchImage,
+  fetchOnce,
+  tooOld,
+  unreadable,
+} from './image-fetch.ts'
 import { uploaded } from './prompt.ts'
 import {
   base64LengthOf,
@@ -136,11 +144,13 @@ async function choose(
     if (data.type === 'url' && isSupported(data.url.href)) return void shown.set(data, data)
     const image = stored.get(uploadedId(data) ?? '')
     if (data.type === 'reference' && !image) return void shown.set(data, deleted)
+    const given = data.type === 'data' ? givenImage(data) : undefined
+    if (given === unreadable) return void shown.set(data, given)
     const length = lengthOf(data, image)
     if (data.type !== 'url' && length > imageLengthMax) return void shown.set(data, tooLarge)
     const reserved = await room.take(length)
     if (room.isFull() || (data.type !== 'url' && reserved < length)) return drop(data)
-    if (data.type !== 'url' && !image) return void shown.set(data, data)
+    if (given) return void shown.set(data, given)
     const get = image
       ? readStored(turn, image)
       : fetchOnce(turn, hrefOf(data), () =>
@@ -162,6 +172,13 @@ async function choose(
     scope.end()
   }
   return shown
+}
+
+/** The image of a message or a result with the type of its bytes, which vendors require. */
+function givenImage({ data }: Extract<ImageData, { type: 'data' }>): FetchedImage {
+  if (typeof data !== 'string') return unreadable
+  const mediaType = imageTypeOf(Buffer.from(data.slice(0, 64), 'base64'))
+  return mediaType ? { base64: data, mediaType } : unreadable
 }
 
 const tooLarge = 'it is larger than the provider of the model accepts'

@@ -1,4 +1,4 @@
-import { imageTypeOf } from '../../../../capabilities/mcp/image-type.ts'
+import { imageTypeOf } from '../../../../capabilities/image-type.ts'
 import { ApiError } from '../../../../errors.ts'
 
 type Size = { width: number; height: number }

@@ -5,7 +5,10 @@ const beginnings: [type: string, bytes: string, at?: number][] = [
   ['image/gif', '47494638'],
 ]
 
-/** Returns the type of an image by its bytes, not by its name; undefined for unsupported types. */
+/**
+ * Returns the type of an image by its first bytes, not by its name; undefined for unsupported types.
+ * 12 bytes suffice.
+ */
 export function imageTypeOf(bytes: Buffer): string | undefined {
   const begins = bytes.toString('hex', 0, 12)
   const known = beginnings.find(([, wanted]) => begins.startsWith(wanted))
