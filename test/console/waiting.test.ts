@@ -89,6 +89,33 @@ test('approvals and questions of all sessions are answered in place, also for al
   assert.deepEqual(complaints, [])
 })
 
+test('edits of a call stay out of the call with the same id of another session', async (t) => {
+  const { server, agent, profile } = await openWaiting(t)
+  await waitWith(server, agent.id, 'Books', write)
+  const { page, complaints } = await openTab(profile, `${server.url}/waiting`)
+  const books = entry(page, 'Books')
+  await books.getByRole('button', { name: 'Edit arguments' }).click()
+  await books.getByLabel('Arguments').fill('{"path":"/a","content":"only for Books"}')
+  await books.getByLabel('Applies to').selectOption('Always for this agent')
+  await books.getByLabel('Reason').fill('Only for Books')
+  const other = { ...write, arguments: { path: '/b', content: 'for Letters' } }
+  const id = await waitWith(server, agent.id, 'Letters', other)
+  const letters = entry(page, 'Letters')
+  await letters.getByRole('button', { name: 'Edit arguments' }).waitFor()
+  assert.equal(await letters.getByLabel('Applies to').inputValue(), '')
+  assert.equal(await letters.getByLabel('Reason').inputValue(), '')
+  await letters.getByRole('button', { name: 'Approve', exact: true }).click()
+  await letters.waitFor({ state: 'detached' })
+  await isIdle(server, id)
+  const { body } = await server.call('GET', `/v1/sessions/${id}/fs/b`)
+  assert.equal(body.content, 'for Letters')
+  assert.equal(
+    await books.getByLabel('Arguments').inputValue(),
+    '{"path":"/a","content":"only for Books"}',
+  )
+  assert.deepEqual(complaints, [])
+})
+
 test('an entry appears when a turn begins to wait, and disappears when another user decides', async (t) => {
   const { server, agent, profile } = await openWaiting(t)
   const { page, complaints } = await openTab(profile, `${server.url}/waiting`)

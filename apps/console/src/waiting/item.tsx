@@ -88,7 +88,10 @@ function Answering({ item }: Props) {
   )
 }
 
-/** The entry as a call of a conversation, for the forms of these. */
+/**
+ * The entry as a call of a conversation, for the forms of these. Its key includes the session,
+ * because calls of two sessions may have the same id.
+ */
 const callOf = (item: WaitingItem): ToolCallItem => ({
   kind: 'tool_call',
   key: item.id,

@@ -24,8 +24,8 @@ const scopes = [
 /** Asks for a decision on a tool call. Arguments can be edited, and a denial can have a reason. */
 export function ApprovalForm({ call }: { call: ToolCallItem }) {
   const { sessionId } = usePlace()
-  const [edited, setEdited] = useKept<string | undefined>(`arguments ${call.id}`, undefined)
-  const [always, setAlways] = useKept<Scope>(`always ${call.id}`, '')
+  const [edited, setEdited] = useKept<string | undefined>(`arguments ${call.key}`, undefined)
+  const [always, setAlways] = useKept<Scope>(`always ${call.key}`, '')
   const decide = useMutation({
     mutationFn: (approval: Approval) =>
       outlast.sessions.decideToolCall(sessionId, call.id, approval),
@@ -90,7 +90,7 @@ type ArgumentsProps = {
 
 function Arguments({ call, edited, edit, isWrong }: ArgumentsProps) {
   if (edited === undefined) {
-    return <Json name={`asks ${call.id}`} label="Arguments" value={call.arguments} />
+    return <Json name={`asks ${call.key}`} label="Arguments" value={call.arguments} />
   }
   return (
     <Textarea
@@ -109,7 +109,7 @@ function Arguments({ call, edited, edit, isWrong }: ArgumentsProps) {
 type DenialProps = { call: ToolCallItem; isBusy: boolean; deny: (reason: string) => void }
 
 function Denial({ call, isBusy, deny }: DenialProps) {
-  const [reason, setReason] = useKept(`reason ${call.id}`, '')
+  const [reason, setReason] = useKept(`reason ${call.key}`, '')
   return (
     <Group gap="xs" wrap="nowrap">
       <Button size="xs" color="red" variant="light" onClick={() => deny(reason)} loading={isBusy}>

@@ -27,7 +27,7 @@ type Props = { call: ToolCallItem; asked: QuestionSet }
 /** Asks the questions of a tool. All are answered at once, or declined. */
 export function QuestionForm({ call, asked }: Props) {
   const { sessionId } = usePlace()
-  const [drafts, setDrafts] = useKept<AnswerDrafts>(`answers ${call.id} ${asked.asked_at}`, {})
+  const [drafts, setDrafts] = useKept<AnswerDrafts>(`answers ${call.key} ${asked.asked_at}`, {})
   // A secret is not kept when the form is left.
   const [secret, setSecret] = useState('')
   const send = useMutation({
