@@ -207,19 +207,26 @@ test('creates, previews, runs and pauses a schedule, and shows its turn in opera
   assert.deepEqual(complaints, [])
 })
 
-test('keeps an edit of a schedule when another user pauses it', async (t) => {
+/** Opens the form of a stored schedule. */
+async function editSchedule(t: TestContext, fields: object = {}) {
   const server = await startServer(t)
   const { id: agent_id } = await createAgent(server)
   const { body: schedule } = await server.call('POST', '/v1/durable/schedules', {
     name: 'Daily',
     cron_expression: '0 9 1 1 *',
     target: { type: 'workflow', name: 'start_session', input: { agent_id, text: 'Hello' } },
+    ...fields,
   })
   const address = `/v1/durable/schedules/${schedule.id}`
   const { page, complaints } = await openTab(
     await openProfile(t, browser),
     `${server.url}/schedules/${schedule.id}?tab=edit`,
   )
+  return { server, address, page, complaints }
+}
+
+test('keeps an edit of a schedule when another user pauses it', async (t) => {
+  const { server, address, page, complaints } = await editSchedule(t)
   const message = page.getByRole('textbox', { name: 'Message' })
   await message.fill('Good morning')
   await server.call('PATCH', address, { cron_expression: '0 10 1 1 *' })
@@ -235,5 +242,21 @@ test('keeps an edit of a schedule when another user pauses it', async (t) => {
     [body.target.input.text, body.cron_expression, body.enabled],
     ['Good morning', '0 10 1 1 *', false],
   )
+  assert.deepEqual(complaints, [])
+})
+
+test('keeps an edit of a schedule when a poll fails', async (t) => {
+  const { address, page, complaints } = await editSchedule(t)
+  const message = page.getByRole('textbox', { name: 'Message' })
+  await message.fill('Good morning')
+  const poll = (url: URL) => url.pathname === address
+  const json = { error: 'Broken.', code: 'internal_error' }
+  await page.route(poll, (route) => route.fulfill({ status: 500, json }))
+  await page.getByRole('alert').getByText('Broken.').waitFor()
+  assert.ok(await message.isVisible())
+  await page.unroute(poll)
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.getByRole('alert').waitFor({ state: 'detached' })
+  assert.equal(await message.inputValue(), 'Good morning')
   assert.deepEqual(complaints, [])
 })

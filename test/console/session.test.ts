@@ -174,6 +174,21 @@ test('edits a file and shows a concurrent change before it is overwritten', asyn
   assert.deepEqual(complaints, [])
 })
 
+test('keeps the typed text of a file that is deleted meanwhile', async (t) => {
+  const { id } = await createSession(server)
+  const address = `/v1/sessions/${id}/fs/today.md`
+  await server.call('POST', address, { content: 'Buy milk.' })
+  const opened = { url: server.url, id, query: '?panel=files&file=/today.md' }
+  const { page, complaints } = await openSession(t, browser, opened)
+  const editor = page.getByLabel('Content')
+  await editor.fill('Buy bread.')
+  await server.call('DELETE', address)
+  await page.getByText('It was deleted or renamed.').waitFor()
+  assert.ok(await editor.isVisible())
+  assert.equal(await editor.inputValue(), 'Buy bread.')
+  assert.deepEqual(complaints, [])
+})
+
 test('sends images with a message and uploads other files to the session', async (t) => {
   const { id } = await createSession(server)
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })

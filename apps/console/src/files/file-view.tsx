@@ -25,7 +25,7 @@ export function FileView({ sessionId, path, show }: FileViewProps) {
     <section className="file" aria-label={path}>
       <Tools sessionId={sessionId} path={path} file={file.data} show={show} />
       {file.error && <NotRead error={file.error} retry={file.refetch} />}
-      {!file.error && file.data && <Content sessionId={sessionId} file={file.data} />}
+      {file.data && <Content sessionId={sessionId} file={file.data} />}
     </section>
   )
 }

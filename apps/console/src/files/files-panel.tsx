@@ -20,9 +20,11 @@ export function FilesPanel({ sessionId }: { sessionId: string }) {
   const show = (path: string | undefined) =>
     navigate({ search: (before) => ({ ...before, file: path }) })
   const files = useQuery(fileTreeQuery(sessionId))
-  if (files.error) return <Failure error={files.error} retry={files.refetch} />
+  const failure = files.error && <Failure error={files.error} retry={files.refetch} />
+  if (failure && !files.data) return failure
   return (
     <>
+      {failure}
       <Making sessionId={sessionId} show={show} />
       {files.isPending && <Skeleton />}
       {files.data?.length === 0 && (

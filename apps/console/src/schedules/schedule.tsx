@@ -33,10 +33,11 @@ export function ScheduleScreen() {
   const { tab = 'history' } = useSearch({ from: '/schedules/$scheduleId' })
   const mayWrite = useMay('member')
   const { data, error, refetch } = useQuery(scheduleQuery(scheduleId))
-  if (error) return <Failure error={error} retry={refetch} />
-  if (!data) return <ScreenSkeleton />
+  const failure = error && <Failure error={error} retry={refetch} />
+  if (!data) return failure ?? <ScreenSkeleton />
   return (
     <Screen title={data.name} actions={<ScheduleActs schedule={data} />}>
+      {failure}
       {mayWrite && <Tabs label="Schedule views" tabs={tabs} current={tab} />}
       {tab === 'edit' && mayWrite ? (
         <div className="scroll">

@@ -33,8 +33,9 @@ export function SettingsScreen() {
   const isOff = config.data?.mode === 'none'
   const search = useSearch({ from: '/settings' })
   const error = config.error ?? me.error
-  if (error) return <Failure error={error} retry={() => me.refetch()} />
-  if (!config.data || me.data === undefined) return <ScreenSkeleton />
+  const retry = () => Promise.all([config.refetch(), me.refetch()])
+  const failure = error && <Failure error={error} retry={retry} />
+  if (!config.data || me.data === undefined) return failure ?? <ScreenSkeleton />
   const offered = tabs.filter(
     ({ tab }) =>
       (!isOff || withoutAccounts.includes(tab)) &&
@@ -43,6 +44,7 @@ export function SettingsScreen() {
   const tab = search.tab ?? offered[0]!.tab
   return (
     <Screen title="Settings">
+      {failure}
       <Tabs label="Settings sections" tabs={offered} current={tab} />
       <div className="scroll">
         {!offered.some((one) => one.tab === tab) ? (

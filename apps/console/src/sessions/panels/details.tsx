@@ -27,10 +27,11 @@ import { PromptPreview } from './preview.tsx'
 /** State, metadata, prompt preview and settings of a session. */
 export function DetailsPanel({ sessionId }: { sessionId: string }) {
   const { data: session, error, refetch } = useQuery(sessionQuery(sessionId))
-  if (error) return <Failure error={error} retry={refetch} />
-  if (!session) return <Skeleton of="text" />
+  const failure = error && <Failure error={error} retry={refetch} />
+  if (!session) return failure ?? <Skeleton of="text" />
   return (
     <Stack className="scroll details" gap="lg">
+      {failure}
       <Why sessionId={sessionId} />
       <Editing session={session} />
       <Facts session={session} />
