@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Browser, BrowserContext, Page, Route } from 'playwright-core'
 import {
+  addMember,
   adminEmail,
   adminPassword,
   callerWith,
@@ -125,12 +126,17 @@ test('tabs renew an expired access token one after the other', async (t) => {
   assert.ok(actions.includes('register') && !actions.includes('refresh_token_reused'))
 })
 
-/** Sends a message. Another client ends the sign-in before the request reaches the server. */
-async function sendSignedOut(profile: BrowserContext, page: Page, text: string) {
+/** Ends the sign-in of a browser by a request of another client. */
+async function signOutElsewhere(profile: BrowserContext) {
   const cookies = await profile.cookies()
   const { value } = cookies.find(({ name }) => name === 'access_token')!
+  expectStatus(await callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout'), 200)
+}
+
+/** Sends a message. Another client ends the sign-in before the request reaches the server. */
+async function sendSignedOut(profile: BrowserContext, page: Page, text: string) {
   const endSignIn = async (route: Route) => {
-    expectStatus(await callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout'), 200)
+    await signOutElsewhere(profile)
     await route.continue()
   }
   await page.route('**/messages', endSignIn, { times: 1 })
@@ -165,6 +171,37 @@ test('a new user of the browser neither sees nor sends text of the previous user
   assert.equal(await page.getByText('My secret').count(), 0)
   assert.doesNotMatch(await valueIn(page, 'JSON.stringify(sessionStorage)'), /My secret/)
   assert.equal((await next.call('GET', '/v1/sessions')).body.total, 0)
+})
+
+test('a new user of a tab does not see drafts of the previous user after a reload', async (t) => {
+  const { person, profile, page } = await arrive(t, server)
+  const next = await addMember(server, person, 'member')
+  await talk(page, 'Good morning')
+  const { page: other } = await openTab(profile, page.url())
+  for (const tab of [page, other]) await message(tab).fill('My secret')
+  await signOutElsewhere(profile)
+  await page.reload()
+
+  // The other tab is loaded again by the sign-in. Its composer would show the draft at once.
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  let isLoading = false
+  other.on('request', (request) => {
+    isLoading ||= request.isNavigationRequest()
+  })
+  await other.route('**/v1/auth/me', async (route) => {
+    if (isLoading) await released
+    await route.continue()
+  })
+  const reloaded = other.waitForEvent('load')
+  await signIn(page, next)
+  await reloaded
+  await other.locator('[role=log][aria-busy=false]').waitFor({ state: 'attached' })
+  assert.equal(await other.getByText('My secret').count(), 0)
+  release()
+  for (const tab of [page, other]) {
+    assert.equal(await message(tab).inputValue(), '')
+    assert.doesNotMatch(await valueIn(tab, 'JSON.stringify(sessionStorage)'), /My secret/)
+  }
 })
 
 test('signing out in one tab signs out all tabs', async (t) => {

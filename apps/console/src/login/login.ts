@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react'
+import { deleteDrafts } from '../sessions/composer/drafts.ts'
 import { deleteEntries } from '../sessions/composer/outbox-store.ts'
 
 /** Error codes of a request without a valid sign-in. */
@@ -113,9 +114,14 @@ export function signedIn(): void {
   notify()
 }
 
-/** Sets the user of this page. */
+const userName = 'outlast.user'
+
+/** Sets the user of this page. Drafts of another user are deleted: the tab may have had one. */
 export function remember(id: string): void {
   userId = id
+  if (sessionStorage.getItem(userName) === id) return
+  deleteDrafts()
+  sessionStorage.setItem(userName, id)
 }
 
 /** Signs out and clears all tabs. */

@@ -9,9 +9,10 @@ import {
   Tooltip,
 } from '@mantine/core'
 import type { Session } from '@outlast/sdk'
-import { useMutation } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { type KeyboardEvent, memo } from 'react'
 import { outlast } from '../../client.ts'
+import { meQuery } from '../../queries/me.ts'
 import { Icon } from '../../shell/icon.tsx'
 import { Problem } from '../../shell/problem.tsx'
 import type { Attachments } from './attachments.ts'
@@ -29,9 +30,15 @@ type Composing = {
 
 /**
  * The message composer. While a turn runs, a message joins the turn, is queued after it, or
- * interrupts it. A streaming reply does not re-render the composer.
+ * interrupts it. A streaming reply does not re-render the composer. Until the user is loaded, the
+ * tab may hold drafts of its previous user.
  */
 export const Composer = memo((composing: Composing) => {
+  const { data: me } = useQuery(meQuery)
+  return me !== undefined && <Fields {...composing} />
+})
+
+function Fields(composing: Composing) {
   const { session, sessionId, isActive, attachments } = composing
   const [draft, change] = useMessageDraft(sessionId)
   const cancel = useMutation({ mutationFn: () => outlast.sessions.cancelTurn(sessionId) })
@@ -97,7 +104,7 @@ export const Composer = memo((composing: Composing) => {
       <Problem error={cancel.error} />
     </div>
   )
-})
+}
 
 /** False on phones: focusing the field would open the on-screen keyboard. */
 const hasKeyboard = () => matchMedia('(hover: hover)').matches

@@ -4,7 +4,8 @@ import { useState } from 'react'
 export type MessageDraft = { text: string; modelId: string | null; effort: string | null }
 
 const empty: MessageDraft = { text: '', modelId: null, effort: null }
-const nameOf = (sessionId: string) => `outlast.draft.${sessionId}`
+const prefix = 'outlast.draft.'
+const nameOf = (sessionId: string) => prefix + sessionId
 
 function read(sessionId: string): MessageDraft {
   try {
@@ -23,6 +24,12 @@ export function writeDraft(sessionId: string, draft: Partial<MessageDraft>): voi
     } else sessionStorage.setItem(nameOf(sessionId), JSON.stringify(whole))
   } catch {
     // The draft stays in memory while the tab is open.
+  }
+}
+
+export function deleteDrafts(): void {
+  for (const name of Object.keys(sessionStorage)) {
+    if (name.startsWith(prefix)) sessionStorage.removeItem(name)
   }
 }
 
