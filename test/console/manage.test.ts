@@ -260,3 +260,15 @@ test('keeps an edit of a schedule when a poll fails', async (t) => {
   assert.equal(await message.inputValue(), 'Good morning')
   assert.deepEqual(complaints, [])
 })
+
+test('an emptied limit of a schedule becomes the default', async (t) => {
+  const limits = { catch_up_missed: true, max_catch_up: 3, max_concurrent: 1 }
+  const { server, address, page, complaints } = await editSchedule(t, limits)
+  await page.getByLabel('Max catch-up runs').fill('')
+  await page.getByLabel('Max concurrent runs').fill('')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Schedule saved').waitFor()
+  const { body } = await server.call('GET', address)
+  assert.deepEqual([body.max_catch_up, body.max_concurrent], [100, 100])
+  assert.deepEqual(complaints, [])
+})

@@ -83,7 +83,20 @@ export function scheduleBody(draft: ScheduleDraft, stored: Schedule | undefined)
     timezone: draft.timezone,
     target: { type: 'workflow', name: draft.doing, input },
     catch_up_missed: draft.catchUp,
-    ...(draft.catchUpMax !== '' && { max_catch_up: draft.catchUpMax }),
-    ...(draft.concurrentMax !== '' && { max_concurrent: draft.concurrentMax }),
+    ...limit('max_catch_up', draft.catchUpMax, stored),
+    ...limit('max_concurrent', draft.concurrentMax, stored),
   }
+}
+
+/** The default of the API for both limits. */
+const limitDefault = 100
+
+/** An empty limit is the default. Without a number the API would keep the stored one. */
+function limit(
+  name: 'max_catch_up' | 'max_concurrent',
+  value: number | '',
+  stored: Schedule | undefined,
+) {
+  if (value !== '') return { [name]: value }
+  return stored?.[name] == null ? {} : { [name]: limitDefault }
 }
