@@ -66,6 +66,41 @@ test('an operator limits an agent, tops the budget up, and reads its ledger', as
   assert.deepEqual(complaints, [])
 })
 
+test('a top-up whose response is lost is added once', async (t) => {
+  const server = await startServer(t)
+  const { organization_id } = await createSession(server)
+  const about = { subject_type: 'organization', subject_id: organization_id, currency: 'usd' }
+  const { id } = expectStatus(
+    await server.call('POST', '/v1/budgets', { ...about, limit: 10 }),
+    201,
+  )
+  const { page } = await openTab(await openProfile(t, browser), `${server.url}/budgets`)
+  const row = page.getByRole('listitem', { name: 'Organization' })
+  await row.getByRole('button', { name: 'Top up' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Amount in usd').fill('0')
+  await dialog.getByRole('button', { name: 'Add' }).click()
+  await dialog.getByText(/must be/).waitFor()
+  await dialog.getByLabel('Amount in usd').fill('2.5')
+  await page.route('**/top-up', async (route) => {
+    await route.fetch()
+    await route.abort()
+  })
+  await dialog.getByRole('button', { name: 'Add' }).click()
+  await dialog.getByRole('alert').waitFor()
+  await page.unroute('**/top-up')
+  await dialog.getByLabel('Amount in usd').fill('3')
+  await dialog.getByRole('button', { name: 'Add' }).click()
+  await dialog.getByText('An amount was added before').waitFor()
+  await dialog.getByLabel('Amount in usd').fill('2.5')
+  await dialog.getByRole('button', { name: 'Add' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  await row.getByText(/\$12\.50 of \$10\.00 left/).waitFor()
+  const ledger = (await server.call('GET', `/v1/budgets/${id}/ledger`)).body
+  const topUps = ledger.filter(({ kind }: { kind: string }) => kind === 'top_up')
+  assert.equal(topUps.length, 1)
+})
+
 test('a change by another user appears without a reload', async (t) => {
   const server = await startServer(t)
   const session = await createSession(server)

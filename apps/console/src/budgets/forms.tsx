@@ -1,6 +1,7 @@
 import { Select, TextInput } from '@mantine/core'
-import type { Budget, BudgetPeriod } from '@outlast/sdk'
+import { type Budget, type BudgetPeriod, isOutlastError } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
+import { useRef } from 'react'
 import { invalidate, outlast } from '../client.ts'
 import { FormModal } from '../form/form-modal.tsx'
 import { useSaveForm } from '../form/use-save-form.ts'
@@ -8,6 +9,8 @@ import { useAgentChoices } from '../queries/agents.ts'
 import { budgetKeys } from '../queries/keys.ts'
 import { meQuery } from '../queries/me.ts'
 import { organizationsQuery } from '../queries/organizations.ts'
+import { isRefusal, isTemporary } from '../sessions/composer/outbox-rules.ts'
+import { newKey } from '../sessions/composer/outbox-sender.ts'
 import { amountText } from './words.ts'
 
 const subjects = [
@@ -113,15 +116,30 @@ export function NewBudget({ close }: { close: () => void }) {
 
 const emptyTopUp = { amount: '', description: '' }
 
-/** Adds to a budget. One dialog adds once: its request has an idempotency key. */
+/** Adds to a budget. One dialog adds once: its requests have one idempotency key. */
 export function TopUp({ budget, close }: { budget: Budget; close: () => void }) {
+  const idempotencyKey = useRef(newKey())
+  function read(error: unknown): never {
+    if (isOutlastError(error, 'idempotency_key_reused')) {
+      invalidate(budgetKeys.all)
+      throw new Error('An amount was added before, but its response was lost. Check the balance.')
+    }
+    if (isRefusal(error) && !isTemporary(error)) idempotencyKey.current = newKey()
+    throw error
+  }
   const form = useSaveForm<typeof emptyTopUp, Budget>({
     draftOf: () => emptyTopUp,
     save: ({ amount, description }) =>
-      outlast.budgets.topUp(budget.id, {
-        amount: Number(amount),
-        ...(description.trim() !== '' && { description: description.trim() }),
-      }),
+      outlast.budgets
+        .topUp(
+          budget.id,
+          {
+            amount: Number(amount),
+            ...(description.trim() !== '' && { description: description.trim() }),
+          },
+          { idempotencyKey: idempotencyKey.current },
+        )
+        .catch(read),
     done: 'Budget topped up',
     onSaved() {
       invalidate(budgetKeys.all)
