@@ -148,6 +148,10 @@ export const QuestionAnswers = Type.Object(
       Type.String({ maxLength: 1_000 }),
       'Id of the call that asks. Default: the only one that waits.',
     ),
+    asked_at: optional(
+      Timestamp,
+      '`asked_at` of the answered questions. Other questions of the call get 409 `question_not_waiting`. Default: those that wait.',
+    ),
     status: Type.Optional(
       described(
         oneOf('answered', 'declined'),
@@ -164,7 +168,13 @@ export const QuestionAnswers = Type.Object(
   {
     title: 'QuestionAnswersRequest',
     description: 'Answers to all questions of a set, or a refusal.',
-    examples: [{ tool_call_id: 'call_1', answers: [{ id: 'q1', selected: ['Red'] }] }],
+    examples: [
+      {
+        tool_call_id: 'call_1',
+        asked_at: '2026-11-25T09:30:00.000Z',
+        answers: [{ id: 'q1', selected: ['Red'] }],
+      },
+    ],
   },
 )
 export type QuestionAnswers = Static<typeof QuestionAnswers>

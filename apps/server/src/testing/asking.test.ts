@@ -104,6 +104,23 @@ test('several questions are asked one after the other, and each run gets all ear
   assert.equal(runs().length, 3)
 })
 
+test('an answer to earlier questions of a call is no answer to its next ones', async (t) => {
+  const { session, turn, asked, outcome } = await booking(
+    t,
+    `const one = await context.ask({ kind: 'boolean', question: 'Cancel the seat?' })
+     const two = await context.ask({ kind: 'boolean', question: 'Cancel the flight?' })
+     return [one.answers[0].value, two.answers[0].value]`,
+    `policy: 'auto',`,
+  )
+  const first = { asked_at: (await asked(1))!.asked_at, answers: [{ id: 'q1', value: true }] }
+  await session.answer(first)
+  const second = (await asked(2))!
+  await assert.rejects(session.answer(first), { code: 'question_not_waiting', status: 409 })
+  await session.answer({ asked_at: second.asked_at, answers: [{ id: 'q1', value: false }] })
+  assert.equal((await turn).text, 'Done.')
+  assert.deepEqual(await outcome(), [true, false])
+})
+
 test('an unsafe tool runs again after answers, and not after a crash that follows them', async (t) => {
   const project = `
     const answer = ${seat}

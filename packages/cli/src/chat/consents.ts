@@ -52,7 +52,7 @@ export function createConsents(
   async function ask({ call, questions, over: { signal } }: Waiting) {
     if (questions) {
       const body = await answer(questions, signal)
-      const named = { ...body, tool_call_id: call.id }
+      const named = { ...body, tool_call_id: call.id, asked_at: questions.asked_at }
       return body && (() => outlast.sessions.answerQuestions(sessionId, named, { signal }))
     }
     const body = await approve(call, signal)

@@ -94,7 +94,7 @@ export const answer = defineCommand({
         ? answersIn(asked, flags.answer)
         : await askAtTerminal(context, asked)
     if (!body) return out.note('Left for later.')
-    const named = { ...body, tool_call_id: callId }
+    const named = { ...body, tool_call_id: callId, asked_at: asked.asked_at }
     const accepted = await outlast.sessions.answerQuestions(sessionId, named, { signal })
     const verb = accepted.status === 'declined' ? 'Declined' : 'Answered'
     await out.done({ id: sessionId, ...accepted }, `${verb} the questions of ${oneLine(callId)}.`)

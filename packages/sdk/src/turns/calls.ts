@@ -285,7 +285,8 @@ async function answerQuestions(
   const answers = await onQuestions(asked, { signal })
   if (!answers || signal.aborted) return signal.aborted
   const at = path`/v1/sessions/${sessionId}/question-answers`
-  const body = { ...answers, tool_call_id: asked.tool_call_id }
+  const { tool_call_id, asked_at } = asked
+  const body = { ...answers, tool_call_id, asked_at }
   await http.call('POST', at, { body }, { signal, retriesMax })
   return true
 }

@@ -31,8 +31,14 @@ export function QuestionForm({ call, asked }: Props) {
   // A secret is not kept when the form is left.
   const [secret, setSecret] = useState('')
   const send = useMutation({
-    mutationFn: (answers: QuestionAnswers) =>
-      outlast.sessions.answerQuestions(sessionId, { ...answers, tool_call_id: call.id }),
+    mutationFn: (answers: QuestionAnswers) => {
+      const { asked_at } = asked
+      return outlast.sessions.answerQuestions(sessionId, {
+        ...answers,
+        tool_call_id: call.id,
+        asked_at,
+      })
+    },
   })
   const form = useRef<HTMLFormElement>(null)
   const answers = answersOf(asked.questions, drafts, secret)

@@ -43,14 +43,15 @@ export async function answerQuestions(
   { body, by }: Answering,
 ): Promise<AnsweredSet> {
   // The secret is checked and stored before the answer: both are committed together.
-  const asked = findWaitingSet(await findOpenTurn(db, ref), body.tool_call_id).open
+  const asked = findWaitingSet(await findOpenTurn(db, ref), body).open
   outcomeFor(asked.questions, body)
   const callId = asked.call.id
+  const named = { tool_call_id: callId, asked_at: asked.askedAt }
   const secretName = await keepSecret(node, db, ref, { asked, body, by })
   const decidedBy = deciderOf(by)
   let outcome: QuestionOutcome | undefined
   const answered = await resolveWait(node, db, ref, (current) => {
-    const { turn, open } = findWaitingSet(current, callId)
+    const { turn, open } = findWaitingSet(current, named)
     outcome = outcomeFor(open.questions, body)
     return [questionDraft(open, turn.contextOf(open), { outcome, by: decidedBy })]
   })
@@ -60,9 +61,9 @@ export async function answerQuestions(
 /** Finds the set of questions that waits. Contract: throws 404 and `question_not_waiting`. */
 function findWaitingSet(
   turn: OpenTurn | undefined,
-  callId: string | null | undefined,
+  { tool_call_id: callId, asked_at: askedAt }: Pick<QuestionAnswers, 'tool_call_id' | 'asked_at'>,
 ): WaitingCall {
-  const sets = outsideCallsAt(turn, 'input').filter(isInTime)
+  const sets = outsideCallsAt(turn, 'input').filter(isInTime).filter(wasAskedAt(askedAt))
   const [first, ...others] = sets
   if (!first) throw new ApiError('question_not_waiting')
   if (callId == null) {
@@ -77,6 +78,12 @@ function findWaitingSet(
 
 /** Not between the end of the time to answer and the event that records it. */
 const isInTime = ({ turn, open }: WaitingCall) => Date.parse(open.expiresAt!) > turn.now
+
+/** One call may ask several times: an answer to an earlier set does not fit a later one. */
+const wasAskedAt =
+  (time: string | null | undefined) =>
+  ({ open }: WaitingCall) =>
+    time == null || Date.parse(open.askedAt!) === Date.parse(time)
 
 type Keeping = Answering & { asked: OpenCall }
 

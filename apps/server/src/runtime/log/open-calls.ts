@@ -43,6 +43,8 @@ export type OpenCall = {
   toolRef: string | undefined
   /** The questions that it waits for. */
   questions: readonly Question[]
+  /** Time at which its latest questions were asked, as RFC 3339. */
+  askedAt: string | undefined
   /** The sets of questions that have their outcome, in order. */
   answers: readonly AnsweredQuestions[]
   /** A message arrived while the client had the call, or before answers: the wait is over. */
@@ -76,6 +78,7 @@ type Reached = Pick<OpenCall, 'call' | 'stage' | 'replay'> & {
   tool_ref?: string
   hook?: HookDecision
   questions?: readonly Question[]
+  askedAt?: string
 }
 
 const untouched = {
@@ -85,6 +88,7 @@ const untouched = {
   hook: undefined,
   toolRef: undefined,
   questions: [],
+  askedAt: undefined,
   answers: [],
   isAbandoned: false,
   outcome: undefined,
@@ -112,7 +116,7 @@ export function requested(act: OpenAct, event: Of<'tool.call_requested'>): OpenA
   const { tool_calls, expires_at: expiresAt, hook, input } = event.data
   const also = { expiresAt, ...(hook && { hook }) }
   const next = input
-    ? { ...also, stage: 'input' as const, questions: input.questions }
+    ? { ...also, stage: 'input' as const, questions: input.questions, askedAt: input.asked_at }
     : { ...also, stage: 'requested' as const }
   return tool_calls.reduce((now, call) => reached(now, event, { ...next, call }), act)
 }
