@@ -99,7 +99,12 @@ function take(change: ChangeEvent): void {
 }
 
 function sessionChanged(session: Session): void {
-  queryClient.setQueryData(sessionQuery(session.id).queryKey, (known) => known && session)
+  const { queryKey } = sessionQuery(session.id)
+  if (queryClient.getQueryData(queryKey)) {
+    // The answer to a request that began before could be older.
+    void queryClient.cancelQueries({ queryKey, exact: true })
+    queryClient.setQueryData(queryKey, session)
+  }
   keepListed(session)
   waitingChanged(session)
 }
