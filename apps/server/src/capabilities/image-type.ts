@@ -6,8 +6,8 @@ const beginnings: [type: string, bytes: string, at?: number][] = [
 ]
 
 /**
- * Returns the type of an image by its first bytes, not by its name; undefined for unsupported types.
- * 12 bytes suffice.
+ * Returns the type of an image by its first 12 bytes, not by its name; undefined for unsupported
+ * types.
  */
 export function imageTypeOf(bytes: Buffer): string | undefined {
   const begins = bytes.toString('hex', 0, 12)
