@@ -119,9 +119,13 @@ const userName = 'outlast.user'
 /** Sets the user of this page. Drafts of another user are deleted: the tab may have had one. */
 export function remember(id: string): void {
   userId = id
-  if (sessionStorage.getItem(userName) === id) return
-  deleteDrafts()
-  sessionStorage.setItem(userName, id)
+  try {
+    if (sessionStorage.getItem(userName) === id) return
+    deleteDrafts()
+    sessionStorage.setItem(userName, id)
+  } catch {
+    // Without storage there are no drafts of another user.
+  }
 }
 
 /** Signs out and clears all tabs. */

@@ -7,14 +7,22 @@ const counts = (...pieces: string[]) => {
   return pieces.map((piece) => count(Buffer.from(piece)))
 }
 
-test('counts the data of the event that has no end yet', () => {
-  assert.deepEqual(counts('data: 12', '345\n', 'data: 1\n', '\n'), [8, 11, 18, 0])
-  assert.deepEqual(counts('data: 1\r\n', 'data: 2\r', '\n', '\r\ndata'), [7, 14, 14, 4])
-  assert.deepEqual(counts('data: 1\r\rdata: 2\n\nda'), [2])
+test('counts the line and the event that have no end yet', () => {
+  assert.deepEqual(counts('data: 12', '345', '\n', '\n'), [8, 11, 12 + 11, 0])
+  assert.deepEqual(counts('data: 1\r', '\n', '\r', '\ndata'), [8 + 7, 8 + 7, 0, 4])
+  assert.deepEqual(counts('data: 1\n\nda'), [2])
+  assert.deepEqual(counts('event: x\n', 'retry: 5\n', '\n'), [9 + 8, 9 + 8 + 8, 0])
 })
 
-test('counts no comment, other field or whole event', () => {
+test('counts no comment and no whole event', () => {
   assert.deepEqual(counts(': comment', '\n'), [9, 0])
-  assert.deepEqual(counts('id: 1\nretry: 5\nevent: x\ndatum: y\n'), [0])
-  assert.deepEqual(counts('data: 1\n: x\nid: 1\n', 'data: 2\n\n'), [7, 0])
+  assert.deepEqual(counts(': a\n: b\n:\n', 'data: 2\n\n'), [0, 0])
+})
+
+test('counts what a short part of a text can keep in memory', () => {
+  const comment = `: ${'x'.repeat(1_000)}`
+  const kept = comment.length + '\nid: 1\n\n'.length
+  assert.deepEqual(counts(comment, '\nid: 1\n\n', 'data: 2\n\n'), [1_002, kept, kept])
+  assert.deepEqual(counts(`${comment}\nevent: x\n`), [comment.length + 1 + 9 + 8])
+  assert.deepEqual(counts(`id: ${'x'.repeat(100)}\n\n`, 'id: 2\n\n'), [106, 7])
 })

@@ -137,7 +137,10 @@ function createParts(reply: ModelReply, count: (added: number) => void) {
       reply.parts.push(part)
     }
     for (const [vendor, fields] of Object.entries(providerMetadata ?? {})) {
-      count(JSON.stringify(fields).length)
+      // Some vendors send the same fields with every delta.
+      for (const [name, value] of Object.entries(fields)) {
+        if (part.metadata?.[vendor]?.[name] !== value) count(JSON.stringify(value ?? null).length)
+      }
       part.metadata = { ...part.metadata, [vendor]: { ...part.metadata?.[vendor], ...fields } }
     }
     return part
