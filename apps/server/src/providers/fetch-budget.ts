@@ -9,6 +9,9 @@ const bytesMax = { node: 512 * mebibyte, organization: 192 * mebibyte, turn: 64 
 const ofNode = { slots: 128, slotsEach: 32, waitingMax: 10_000, waitingEachMax: 2_000 }
 const ofTurn = { slots: 16, slotsEach: 16, waitingMax: 1_000, waitingEachMax: 1_000 }
 
+/** Bytes of a body that are read before its reader requests them. */
+const readAhead = 256 * 1024
+
 /** Error code of a body without room. */
 export const fetchBudgetCode = 'ERR_FETCH_BUDGET'
 
@@ -175,5 +178,6 @@ function countedBody(
       await reader.cancel(reason)
     },
   }
-  return new ReadableStream(source, { highWaterMark: 0 })
+  // A program may read bodies late or never: short ones end, and free their slots, all the same.
+  return new ReadableStream(source, new ByteLengthQueuingStrategy({ highWaterMark: readAhead }))
 }

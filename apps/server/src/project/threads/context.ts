@@ -31,8 +31,11 @@ export function createContext(
   sent: SentContext,
 ): ToolContext {
   const limited = limitTo(openMax)
-  const operate = (name: string, value: unknown) =>
-    limited(() => channel.request<unknown>('operate', { call, name, value }))
+  const operate: Operate = (name, value, signal) =>
+    limited(async () => {
+      signal?.throwIfAborted()
+      return channel.request<unknown>('operate', { call, name, value })
+    })
   return {
     ...sent,
     signal: aborting.signal,
@@ -48,7 +51,8 @@ export function createContext(
   }
 }
 
-type Operate = (name: string, value: unknown) => Promise<unknown>
+/** An operation whose `signal` aborts while it waits does not begin. */
+export type Operate = (name: string, value: unknown, signal?: AbortSignal) => Promise<unknown>
 
 function remoteFiles(operate: Operate, edits: Map<number, FileEdit>): SessionFiles {
   let last = 0

@@ -193,3 +193,65 @@ test('aborts go both ways, and the end of a call closes its connections', async 
   const { success } = await session.use('read', { url: `${site.url}/broken` })
   assert.equal(success, false)
 })
+
+test('a tool gets all of many responses that it reads late or not at all', async (t) => {
+  const site = await startSite(t, { '/': page('{"n":1}'), '/empty': page('') })
+  const { openSession } = await startProject(
+    t,
+    {
+      together: fetching(`
+        const responses = await Promise.all(Array.from({ length: 40 }, () => fetch(url)))
+        const all = await Promise.all(responses.map((response) => response.json()))
+        return all.reduce((sum, { n }) => sum + n, 0)
+      `),
+      unread: fetching(`
+        let count = 0
+        for (; count < 40; count++) if (!(await fetch(url)).ok) break
+        return count
+      `),
+    },
+    open,
+  )
+  const session = await openSession()
+  assert.equal(await session.resultOf('together', { url: site.url }), 40)
+  assert.equal(await session.resultOf('unread', { url: `${site.url}/empty` }), 40)
+})
+
+test('a request that is aborted while it waits for others is not sent', async (t) => {
+  let sent = 0
+  let isAborted = false
+  let sentLate = 0
+  const site = await startSite(t, {
+    '/hang': (_, response) => {
+      sent += 1
+      if (isAborted) sentLate += 1
+      response.on('error', () => {})
+    },
+    '/aborted': (_, response) => {
+      isAborted = true
+      response.end('ok')
+    },
+  })
+  const { openSession } = await startProject(
+    t,
+    {
+      many: fetching(`
+        const ending = new AbortController()
+        const { signal } = ending
+        const all = Array.from({ length: 64 }, () => fetch(url, { method: 'POST', signal }))
+        const ended = Promise.allSettled(all)
+        await new Promise((next) => setTimeout(next, 500))
+        ending.abort()
+        const statuses = (await ended).map(({ status }) => status)
+        await (await fetch(new URL('/aborted', url))).text()
+        await new Promise((next) => setTimeout(next, 500))
+        return [...new Set(statuses)]
+      `),
+    },
+    open,
+  )
+  const session = await openSession()
+  assert.deepEqual(await session.resultOf('many', { url: `${site.url}/hang` }), ['rejected'])
+  assert.ok(sent <= 32, `${sent} requests`)
+  assert.equal(sentLate, 0)
+})

@@ -1,6 +1,7 @@
 import type { ToolContext } from '../../capabilities/capability.ts'
 import { type Bodies, remoteBody } from './bodies.ts'
 import { exact, type ThreadChannel } from './channel.ts'
+import type { Operate } from './context.ts'
 
 /** A request of a tool as a message. `body` is complete, or the number of an offered stream. */
 type SentRequest = {
@@ -24,7 +25,7 @@ type SentResponse = {
 
 /** Returns the `fetch` of a call in a thread; the main thread sends its requests. */
 export function remoteFetch(
-  operate: (name: string, value: unknown) => Promise<unknown>,
+  operate: Operate,
   { channel, bodies, call }: { channel: ThreadChannel; bodies: Bodies; call: number },
 ): typeof fetch {
   let last = 0
@@ -41,7 +42,7 @@ export function remoteFetch(
     })
     const body = isStream(init?.body) ? bodies.offer(request.body!) : await bytesOf(request)
     const sent = { id, url, method, redirect, headers: [...request.headers], body }
-    const fetched = operate('fetch', sent satisfies SentRequest) as Promise<SentResponse>
+    const fetched = operate('fetch', sent satisfies SentRequest, signal) as Promise<SentResponse>
     const response = await Promise.race([fetched, aborted])
     return toResponse(response, ({ body }) => remoteBody(channel, { call, body }))
   }

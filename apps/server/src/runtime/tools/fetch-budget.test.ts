@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
 import { startSite } from '../../../test/site.ts'
+import { createFetchBudgets } from '../../providers/fetch-budget.ts'
 
 const mebibyte = 1024 * 1024
 const plain = { 'content-type': 'text/plain' }
@@ -54,4 +55,17 @@ test('a turn holds at most 64 MiB of fetched bytes, and a fetch without room fai
   const errors = outcomes.flatMap(({ error }) => error ?? [])
   assert.equal(errors.length, 4)
   for (const error of errors) assert.match(error, /^Too many bytes are being fetched at once/)
+})
+
+test('a response can be cloned, read as a form, and says if it was read', async () => {
+  const form = new FormData()
+  form.set('a', 'b')
+  const reach = async () => new Response(form, { status: 201 })
+  const { fetch } = createFetchBudgets().openTurn('org').scope(reach)
+  const response = await fetch('http://example.com/')
+  const copy = response.clone()
+  assert.equal((await copy.formData()).get('a'), 'b')
+  assert.deepEqual([response.bodyUsed, copy.bodyUsed, copy.status], [false, true, 201])
+  assert.equal((await response.formData()).get('a'), 'b')
+  assert.equal(response.bodyUsed, true)
 })
