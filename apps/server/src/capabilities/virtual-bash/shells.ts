@@ -70,20 +70,27 @@ function startLauncher(): ChildProcess {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
   child.on('message', heard)
-  child.on('error', () => child.kill('SIGKILL'))
-  child.on('exit', () => {
-    launcher = undefined
-    for (const one of running.values()) one.fail(stopped.broke(one.job))
-  })
+  // A process that could not be started has an error, and no exit.
+  child.on('error', () => forget(child, notStarted))
+  child.on('exit', () => forget(child, stopped.broke))
   // It ends with the server, and does not keep the server running.
   child.unref()
   child.channel?.unref()
   return child
 }
 
+/** Fails the commands of a launcher that has ended. The next command starts another one. */
+function forget(child: ChildProcess, reason: (job: Job) => ToolError): void {
+  if (launcher !== child) return
+  launcher = undefined
+  child.kill('SIGKILL')
+  for (const one of running.values()) one.fail(reason(one.job))
+}
+
 function tell(message: ToLauncher): void {
   launcher ??= startLauncher()
-  launcher.send(message, () => {})
+  // Without a channel it could not be started, and is about to say so.
+  if (launcher.connected) launcher.send(message, () => {})
 }
 
 /**
@@ -118,6 +125,9 @@ async function runInShell(command: Command): Promise<Finished> {
 }
 
 const nothingKept = 'Its changes to files were not saved.'
+
+const notStarted = () =>
+  new ToolError(`Bash execution error: the shell cannot be started. ${nothingKept}`)
 
 const stopped: Record<Stopped, (job: Job) => ToolError> = {
   timeout: ({ timeoutMs }) =>
