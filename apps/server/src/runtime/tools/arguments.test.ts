@@ -9,7 +9,11 @@ test('explains invalid arguments in one sentence', () => {
   const multiply = assemble(builtins, agent).tools.get('multiply')!
   const check = (input: Record<string, unknown>) =>
     checkArguments(multiply, { id: 'call_1', name: 'multiply', arguments: input })
-  assert.deepEqual(check({ a: 1, b: 2 }), { input: { a: 1, b: 2 } })
+  const given = { a: 1, b: 2 }
+  const checked = check(given) as { input: Record<string, unknown> }
+  assert.deepEqual(checked, { input: { a: 1, b: 2 } })
+  checked.input.a = 3
+  assert.equal(given.a, 1, 'a tool that changes its arguments changes no call')
   const cases: [Record<string, unknown>, string][] = [
     [{}, 'the input needs a, b, such as {"a":0,"b":0}'],
     [{ a: '1', b: 2 }, 'a must be a number'],

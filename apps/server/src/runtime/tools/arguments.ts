@@ -10,7 +10,10 @@ export type CheckedArguments = { input: unknown } | { error: string }
 
 const problemsMax = 10
 
-/** Validates the arguments of a call: at once, or later where the tool has its own `parse`. */
+/**
+ * Validates the arguments of a call: at once, or later where the tool has its own `parse`. A tool
+ * gets a copy, which it may change: the log and a later run have the arguments of the model.
+ */
 export function checkArguments(
   tool: Tool,
   { arguments: given }: ToolCall,
@@ -20,7 +23,7 @@ export function checkArguments(
   if (tool.parse) return parseArguments(tool, given)
   const problems = problemsOf(tool.input, given)
   if (problems.length > 0) return { error: invalid(tool, problems) }
-  return tool.asks ? checkQuestions(given) : { input: given }
+  return tool.asks ? checkQuestions(given) : { input: structuredClone(given) }
 }
 
 function checkQuestions(given: object): CheckedArguments {
@@ -37,7 +40,7 @@ function checkQuestions(given: object): CheckedArguments {
 export const chosenProblem = (tool: Tool, { arguments: chosen }: ToolCall) =>
   tool.unchecked ? foreignProblem(tool.input, chosen) : undefined
 
-/** A copy is parsed: schema libraries may change the given value, and the log keeps it. */
+/** A copy is parsed: schema libraries may change the given value. */
 async function parseArguments(tool: Tool, given: object): Promise<CheckedArguments> {
   const parsed = await tool.parse!(structuredClone(given))
   if ('problems' in parsed) return { error: invalid(tool, parsed.problems) }
