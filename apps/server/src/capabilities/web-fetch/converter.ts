@@ -99,7 +99,12 @@ function wake(): Worker | undefined {
 
 function rest(worker: Worker): void {
   worker.unref()
-  resting.set(worker, setTimeout(() => void worker.terminate(), idleMs).unref())
+  const end = () => {
+    // A page that comes before the thread has ended starts another one.
+    resting.delete(worker)
+    void worker.terminate()
+  }
+  resting.set(worker, setTimeout(end, idleMs).unref())
 }
 
 function start(): Worker {
