@@ -7,6 +7,9 @@ type Notice = { name: string; value: unknown }
 
 export type Handlers = Readonly<Record<string, (value: never) => unknown>>
 
+/** An operation of a tool's context. If `signal` aborts while it waits, it does not begin. */
+export type Operate = (name: string, value: unknown, signal?: AbortSignal) => Promise<unknown>
+
 /** Requests in both directions over one port. */
 export type ThreadChannel = {
   /**

@@ -1,7 +1,7 @@
 import type { ToolContext } from '../../capabilities/capability.ts'
 import type { NamedTexts, SessionFiles } from '../../store/files/tool-access.ts'
 import type { Bodies } from './bodies.ts'
-import { asBuffer, exact, type ThreadChannel } from './channel.ts'
+import { asBuffer, exact, type Operate, type ThreadChannel } from './channel.ts'
 import { remoteFetch } from './fetch.ts'
 
 /** The part of a context that is sent with the call. */
@@ -50,9 +50,6 @@ export function createContext(
     ask: (...args) => operate('ask', args) as ReturnType<ToolContext['ask']>,
   }
 }
-
-/** An operation whose `signal` aborts while it waits does not begin. */
-export type Operate = (name: string, value: unknown, signal?: AbortSignal) => Promise<unknown>
 
 function remoteFiles(operate: Operate, edits: Map<number, FileEdit>): SessionFiles {
   let last = 0

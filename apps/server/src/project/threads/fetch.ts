@@ -1,7 +1,6 @@
 import type { ToolContext } from '../../capabilities/capability.ts'
 import { type Bodies, remoteBody } from './bodies.ts'
-import { exact, type ThreadChannel } from './channel.ts'
-import type { Operate } from './context.ts'
+import { exact, type Operate, type ThreadChannel } from './channel.ts'
 
 /** A request of a tool as a message. `body` is complete, or the number of an offered stream. */
 type SentRequest = {
