@@ -256,11 +256,15 @@ async function decidedBefore({ calls, session }: Given, ids: readonly string[]) 
   return isKnown ? Math.min(...found.map(({ sequence = 1 }) => sequence)) - 1 : undefined
 }
 
-/** Sends the messages of the user. */
+/** Sends the messages of the user. They end a wait for the client: queued, they would wait too. */
 async function sendMessage(given: Given): Promise<OpenedRun> {
   const { calls, input, session, request } = given
   const { grants } = request.principal
-  const body = messageRequest(input, runPartsOf(input).added, grants?.tool_results)
+  const { waiting } = await waitsIn(given)
+  const body = {
+    ...messageRequest(input, runPartsOf(input).added, grants?.tool_results),
+    ...(waiting.size > 0 && { on_busy: 'interrupt' }),
+  }
   const headers = { 'idempotency-key': runKey(input) }
   const path = `/v1/sessions/${session.id}/messages`
   const posted = await calls.call<{ sequence: number }>('POST', path, body, headers)
