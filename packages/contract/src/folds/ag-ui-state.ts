@@ -7,8 +7,11 @@ export type AgUiRun = {
   parentRunId?: string
   /** The client speaks 1.0: the earlier dialect refuses some fields. */
   isCurrent: boolean
-  /** `message`: follows the turn of a message. `answers`, `attach`: follows the running turn. */
-  kind: 'message' | 'answers' | 'attach'
+  /**
+   * `message`: follows the turn of a message. `answers`, `attach`: follows the running turn.
+   * `idle`: no turn runs, so that the run ends where it begins.
+   */
+  kind: 'message' | 'answers' | 'attach' | 'idle'
   /** The message of the run, if it has another one than that with its `metadata.run_id`. */
   messageId?: string
   /** Calls whose outcome or decision the run sends. */

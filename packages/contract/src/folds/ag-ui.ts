@@ -57,8 +57,17 @@ export function startRun(before: AgUiState): Fold {
       ...(isCurrent && { protocolVersion: '1.0' }),
     },
   }
-  const waits = run.kind === 'attach' ? parked(begun) : quiet(begun)
-  return { state: waits.state, chunks: [started, ...waits.chunks] }
+  const first = starts[run.kind](begun)
+  return { state: first.state, chunks: [started, ...first.chunks] }
+}
+
+/** Ends a run that has nothing to follow when it begins. */
+const starts: { [K in AgUiRun['kind']]: (begun: AgUiState) => Fold } = {
+  message: quiet,
+  answers: quiet,
+  attach: parked,
+  idle: (begun) =>
+    finished(begun, { type: 'RUN_FINISHED', ...runOf(begun), outcome: { type: 'success' } }),
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { RunAgentInput, Session } from '@outlast/contract'
-import { resultMessageId } from '@outlast/contract/folds/ag-ui-messages'
 import type { FastifyRequest } from 'fastify'
 import type { Principal } from '../../../access/principal.ts'
 import { deleteRun, findRun, type StoredRun, storeRun } from '../../../store/sessions/ag-ui-runs.ts'
+import { readBackwards } from '../../../store/sessions/events.ts'
 import { findSequence } from '../../../store/sessions/messages.ts'
 import { submitAnswers } from '../../adapters/call-answers.ts'
 import { type FoundInput, inputFinder } from '../../adapters/find-input.ts'
@@ -17,6 +17,7 @@ import type { OpenedRun } from './run-events.ts'
 import {
   type AskedQuestion,
   answersOf,
+  clientResults,
   decisionOf,
   keptMessages,
   messageRequest,
@@ -75,10 +76,6 @@ type Begun = {
 
 function opened({ input, session }: Given, { answered = [], messageId, ...begun }: Begun) {
   const { threadId, runId, parentRunId, protocolVersion, messages } = input
-  const results = messages.flatMap(({ id, role, toolCallId }) => {
-    const isOwn = role === 'tool' && toolCallId !== undefined && id !== resultMessageId(toolCallId)
-    return isOwn ? [toolCallId] : []
-  })
   return {
     sessionId: session.id,
     after: begun.after,
@@ -90,7 +87,7 @@ function opened({ input, session }: Given, { answered = [], messageId, ...begun 
       kind: begun.kind,
       ...(messageId !== undefined && { messageId }),
       answered,
-      results,
+      results: clientResults(messages),
       history: keptMessages(input),
     },
   }
@@ -99,8 +96,18 @@ function opened({ input, session }: Given, { answered = [], messageId, ...begun 
 const sequenceOf = async ({ request: { db, principal }, session }: Given) =>
   (await findSequence(db, principal.orgId, session.id)) ?? 0
 
+/** Attaches to the turn that runs or waits. */
 async function attach(given: Given): Promise<OpenedRun> {
-  return opened(given, { after: await sequenceOf(given), kind: 'attach' })
+  const { request, session } = given
+  const after = await sequenceOf(given)
+  const type = ['session.activated', 'input.message', 'session.idled'] as const
+  const [latest] = await readBackwards(request.db, session.id, {
+    type,
+    before: after + 1,
+    limit: 1,
+  })
+  const isIdle = session.status !== 'active' || latest?.type === 'session.idled'
+  return opened(given, { after, kind: isIdle ? 'idle' : 'attach' })
 }
 
 const isToken = ({ kind, endUser }: Principal) => kind === 'token' || endUser !== undefined
@@ -126,7 +133,10 @@ async function sessionOf(
   return { session: response.body, isNew: response.status === 201 }
 }
 
-/** Answers interrupts, and sends results of client tools. Undefined if the input has neither. */
+/**
+ * Answers interrupts, and sends results of client tools. Undefined if the input has neither.
+ * Answers to waits that are over attach to the rest of their turn.
+ */
 async function sendAnswers(given: Given): Promise<OpenedRun | RefusedRun | undefined> {
   const { request, input, session } = given
   const { resume = [], messages } = input
@@ -142,23 +152,15 @@ async function sendAnswers(given: Given): Promise<OpenedRun | RefusedRun | undef
     const message = `\`resume\` must answer all open interrupts: ${left.join(', ')}.`
     return { code: 'interrupts_open', message }
   }
-  const others = resume
-    .map(({ interruptId }) => interruptId)
-    .filter((id) => !asked.includes(id) && !isBudget(id))
+  const past = resume.map(({ interruptId }) => interruptId).filter((id) => !asked.includes(id))
+  const others = past.filter((id) => !isBudget(id))
   const decidedAt = others.length > 0 ? await decidedBefore(given, others) : undefined
-  if (others.length > 0 && decidedAt === undefined) {
-    const message = `The thread has not asked for ${others.join(', ')}.`
-    return { code: 'interrupt_unknown', message }
-  }
-  if (resume.length + results.length === 0) return undefined
+  if (others.length > 0 && decidedAt === undefined) return unknownInterrupts(others)
   if (answers.some(({ interruptId: id, status }) => isBudget(id) && status === 'cancelled')) {
     return cancelTurn(given)
   }
   const decided = answers.filter(({ interruptId }) => !isBudget(interruptId))
-  if (decided.length + results.length === 0) {
-    if (decidedAt === undefined) return undefined
-    return opened(given, { after: decidedAt, kind: 'answers', answered: others })
-  }
+  if (decided.length + results.length === 0) return followRest(given, { past, decidedAt })
   const answered = [
     ...decided.map(({ interruptId }) => interruptId),
     ...results.map((r) => r.tool_call_id),
@@ -176,6 +178,36 @@ async function sendAnswers(given: Given): Promise<OpenedRun | RefusedRun | undef
   }
   return opened(given, begun)
 }
+
+const unknownInterrupts = (ids: readonly string[]): RefusedRun => ({
+  code: 'interrupt_unknown',
+  message: `The thread has not asked for ${ids.join(', ')}.`,
+})
+
+/**
+ * Attaches to the rest of a turn whose waits ended without this run: other clients answered, a call
+ * timed out, or a budget has more. Undefined if the input answers none.
+ */
+async function followRest(
+  given: Given,
+  { past, decidedAt = 0 }: { past: readonly string[]; decidedAt: number | undefined },
+): Promise<OpenedRun | RefusedRun | undefined> {
+  const { resume = [], messages } = given.input
+  if (resume.length === 0) {
+    const late = clientResults(messages.slice(messages.findLastIndex(isNoResult) + 1))
+    const after = late.length > 0 ? await decidedBefore(given, late, ['tool.completed']) : undefined
+    return after === undefined
+      ? undefined
+      : opened(given, { after, kind: 'answers', answered: late })
+  }
+  const budgets = past.filter(isBudget)
+  const paidAt = budgets.length > 0 ? await lastBlocked(given, budgets) : 0
+  if (paidAt === undefined) return unknownInterrupts(budgets)
+  const after = Math.max(decidedAt, paidAt)
+  return after > 0 ? opened(given, { after, kind: 'answers', answered: past }) : attach(given)
+}
+
+const isNoResult = ({ role }: RunAgentInput['messages'][number]) => role !== 'tool'
 
 /**
  * Sends what the log lacks of a run of answers: its node may have ended before it sent all. Answers
@@ -248,12 +280,33 @@ async function waitsIn({ node, request, calls, session }: Given) {
  * Finds the sequence before calls were decided elsewhere, for a client that learns of it now.
  * Undefined if the session has not asked for one of them.
  */
-async function decidedBefore({ calls, session }: Given, ids: readonly string[]) {
-  const query = { types: answerTypes.join(), order_desc: true, limit: 1000 }
-  const data = await listEvents<(typeof answerTypes)[number]>(calls, session.id, query)
-  const found = data.filter(({ data: { tool_call_id: id } }) => ids.includes(id))
+async function decidedBefore(
+  { calls, session }: Given,
+  ids: readonly string[],
+  types: readonly (typeof answerTypes)[number][] = answerTypes,
+) {
+  const query = { types: types.join(), order_desc: true, limit: 1000 }
+  const events = await listEvents<(typeof answerTypes)[number]>(calls, session.id, query)
+  const found = events.filter(({ data }) => ids.includes(data.tool_call_id) && !isImported(data))
   const isKnown = ids.every((id) => found.some(({ data }) => data.tool_call_id === id))
   return isKnown ? Math.min(...found.map(({ sequence = 1 }) => sequence)) - 1 : undefined
+}
+
+/** True for the outcome of a call in the history with which the session began. */
+const isImported = (data: object) => 'imported' in data && data.imported === true
+
+/**
+ * Finds the last event that made turns wait for a budget, by their interrupts. Undefined if one of
+ * them has not waited.
+ */
+async function lastBlocked({ calls, session }: Given, interrupts: readonly string[]) {
+  const query = { types: 'budget.exhausted,budget.paused', order_desc: true, limit: 1000 }
+  const events = await listEvents(calls, session.id, query)
+  const found = interrupts.map((id) =>
+    events.find(({ context: { turn_id: turn } }) => turn && budgetInterrupt(turn) === id),
+  )
+  if (found.includes(undefined)) return undefined
+  return Math.max(...found.map((event) => event?.sequence ?? 0))
 }
 
 /** Sends the messages of the user. They end a wait for the client: queued, they would wait too. */

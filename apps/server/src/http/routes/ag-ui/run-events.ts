@@ -140,7 +140,7 @@ export async function fromPlace(
   const { sequence, offset } = position
   let { state } = begun
   let due: AgUiChunk[] = []
-  let end: AgUiChunk | undefined
+  let end = state.isOver ? begun.chunks.at(-1) : undefined
   for await (const event of storedEvents(request, sessionId, { after, upTo: sequence })) {
     const isCut = event.sequence === sequence && place.slot < agUiSlots.delta
     const group = foldAgUi(isCut ? receivedOf(state, place, event) : state, event)

@@ -8,6 +8,7 @@ import type {
   SeedMessage,
 } from '@outlast/contract'
 import type { AgUiMessage } from '@outlast/contract/folds/ag-ui'
+import { resultMessageId } from '@outlast/contract/folds/ag-ui-messages'
 import { invalidAt } from '../../../errors.ts'
 import { filePart } from '../../adapters/file-part.ts'
 import { hashOf } from '../../adapters/hash.ts'
@@ -128,6 +129,13 @@ const toolsOf = ({ tools = [] }: RunAgentInput, granted: string[] = []) =>
       description: description || name,
       ...(object(parameters) && { parameters }),
     }))
+
+/** The calls whose results the client has as messages of its own, not of the server. */
+export const clientResults = (messages: readonly AgUiInputMessage[]): string[] =>
+  messages.flatMap(({ id, role, toolCallId }) => {
+    const isOwn = role === 'tool' && toolCallId !== undefined && id !== resultMessageId(toolCallId)
+    return isOwn ? [toolCallId] : []
+  })
 
 /** Results of calls that wait for the client. */
 export const resultsOf = (messages: readonly AgUiInputMessage[], waiting: WaitingCalls) =>
