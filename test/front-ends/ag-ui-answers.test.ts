@@ -5,6 +5,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, eventsOf, scripted } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
+import { startModel } from '../../apps/server/test/written-model.ts'
 import { agUiClient, sessionOf, shownMessages } from './ag-ui-agent.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -43,7 +44,7 @@ test('a message with tools ends the wait of a turn for the client', ends, async 
   assert.equal(client.messages.at(-1)!.content, 'Instead.')
   const { id } = await sessionOf(server.call, threadId)
   const [outcome] = await eventsOf(server, id, '?types=tool.completed')
-  assert.equal(outcome!.data.status, 'cancelled')
+  assert.equal(outcome?.type === 'tool.completed' && outcome.data.status, 'cancelled')
 })
 
 const whenIdle = (threadId: string) =>
@@ -98,3 +99,36 @@ test(
     assert.equal((await eventsOf(server, id, '?types=input.message')).length, 1)
   },
 )
+
+const joins = 'a page joins a turn that another client began, while it runs and after its end'
+
+test(joins, ends, async (t) => {
+  const model = await startModel(t)
+  const { agent_id: agentId } = await model.session(server)
+  const { threadId } = open({ agentId })
+  const wanted = { agent_id: agentId, key: threadId }
+  const { body: session } = await server.call('POST', '/v1/sessions', wanted)
+  const message = { content: [{ type: 'text', text: 'Hello.' }] }
+  await server.call('POST', `/v1/sessions/${session.id}/messages`, { message })
+  const answer = await model.call()
+  const path = `/v1/ag-ui/agents/${agentId}?threadId=${encodeURIComponent(threadId)}&format=ag-ui`
+  const { messages, activeRun } = (await server.call('GET', path)).body
+  const join = (fields: object = {}) => {
+    const names = { url: server.url, agentId, threadId, messages, ...fields }
+    const { client } = agUiClient('1.0', names)
+    return { client, run: client.runAgent({ runId: activeRun.runId }) }
+  }
+  const early = join()
+  answer.say('The only answer.')
+  answer.end()
+  await early.run
+  await whenIdle(threadId)
+  const late = join()
+  await late.run
+  for (const { client } of [early, late]) {
+    assert.equal(client.messages.at(-1)!.content, 'The only answer.')
+  }
+  await assert.rejects(join({ threadId: 'another' }).run)
+  assert.equal((await sessionOf(server.call, threadId)).id, session.id)
+  assert.equal((await eventsOf(server, session.id, '?types=input.message')).length, 1)
+})

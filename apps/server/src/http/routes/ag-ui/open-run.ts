@@ -1,6 +1,7 @@
 import type { RunAgentInput, Session } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
 import type { Principal } from '../../../access/principal.ts'
+import { ApiError } from '../../../errors.ts'
 import { deleteRun, findRun, type StoredRun, storeRun } from '../../../store/sessions/ag-ui-runs.ts'
 import { readBackwards } from '../../../store/sessions/events.ts'
 import { findSequence } from '../../../store/sessions/messages.ts'
@@ -26,6 +27,7 @@ import {
   runPartsOf,
   seedsOfHistory,
 } from './run-input.ts'
+import { unstoredRun } from './thread.ts'
 
 type Request = Pick<FastifyRequest, 'principal' | 'db'>
 
@@ -47,6 +49,8 @@ export async function openRun(
   agentId: string,
   input: RunAgentInput,
 ): Promise<OpenedRun | RefusedRun> {
+  const named = unstoredRun(input.runId)
+  if (named) return joinNamed({ request, calls, input }, agentId, named)
   const { session, isNew } = await sessionOf(request, calls, agentId, input)
   const given = { node, request, calls, input, session }
   const { orgId } = request.principal
@@ -74,7 +78,10 @@ type Begun = {
   messageId?: string | undefined
 }
 
-function opened({ input, session }: Given, { answered = [], messageId, ...begun }: Begun) {
+function opened(
+  { input, session }: Pick<Given, 'input' | 'session'>,
+  { answered = [], messageId, ...begun }: Begun,
+) {
   const { threadId, runId, parentRunId, protocolVersion, messages } = input
   return {
     sessionId: session.id,
@@ -93,8 +100,23 @@ function opened({ input, session }: Given, { answered = [], messageId, ...begun 
   }
 }
 
-const sequenceOf = async ({ request: { db, principal }, session }: Given) =>
-  (await findSequence(db, principal.orgId, session.id)) ?? 0
+/** Attaches to a run that the server has named. Contract: throws 404 unless it is of the thread. */
+async function joinNamed(
+  { request, calls, input }: Pick<Given, 'request' | 'calls' | 'input'>,
+  agentId: string,
+  { sessionId, after }: { sessionId: string; after: number },
+): Promise<OpenedRun> {
+  const session = await findKeyedSession(calls, request, { agentId, key: input.threadId })
+  if (session?.id !== sessionId || after > (await sequenceOf({ request, session }))) {
+    throw new ApiError('not_found', 'Run')
+  }
+  return opened({ input, session }, { after, kind: 'answers' })
+}
+
+const sequenceOf = async ({
+  request: { db, principal },
+  session,
+}: Pick<Given, 'request' | 'session'>) => (await findSequence(db, principal.orgId, session.id)) ?? 0
 
 /** Attaches to the turn that runs or waits. */
 async function attach(given: Given): Promise<OpenedRun> {

@@ -124,6 +124,12 @@ const attaching = (names: { threadId: string; runId: string }): AgUiRun => ({
 
 const unstored = /^(session_[0-9a-f]{32}):(\d{1,9})$/
 
+/** Where a run begins that `activeRunOf` has named, by its id; undefined for one of a client. */
+export function unstoredRun(runId: string): { sessionId: string; after: number } | undefined {
+  const [, sessionId, after] = unstored.exec(runId) ?? []
+  return sessionId === undefined ? undefined : { sessionId, after: Number(after) }
+}
+
 /** Finds a run by its id. Contract: throws 404. */
 export async function findRunToJoin(
   request: Request,
@@ -133,13 +139,13 @@ export async function findRunToJoin(
 ): Promise<OpenedRun> {
   const { principal, db } = request
   const { orgId, endUser } = principal
-  const [, ofSession, begun] = unstored.exec(runId) ?? []
+  const named = unstoredRun(runId)
   const about = { orgId, runId, agentId, ...(endUser && { scope: endUser }) }
   const stored = await findRunById(db, about)
-  const sessionId = stored?.session_id ?? ofSession
+  const sessionId = stored?.session_id ?? named?.sessionId
   if (sessionId === undefined) throw new ApiError('not_found', 'Run')
   const session = await calls.run<Session>('GET', `/v1/sessions/${sessionId}`)
-  const after = stored?.after_sequence ?? Number(begun)
+  const after = stored?.after_sequence ?? named?.after ?? 0
   const last = (await findSequence(db, orgId, sessionId)) ?? 0
   if (session.agent_id !== agentId || after > last) throw new ApiError('not_found', 'Run')
   const { messages } = await readPageOf(request, calls, sessionId, {})
