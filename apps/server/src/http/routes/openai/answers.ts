@@ -15,7 +15,7 @@ import type { InputAnswer } from './items.ts'
 import { isObject } from './params.ts'
 import type { CallPlace, ResponsePlace } from './place.ts'
 import { eventsOf } from './reading.ts'
-import { repeatedAnswer } from './repeat.ts'
+import { hasJoined, repeatedAnswer } from './repeat.ts'
 
 /**
  * Submits all answers, and returns the response that begins with the first of them. Calls that were
@@ -51,6 +51,30 @@ export async function answer(
   const [first] = await eventsOf(begin.calls, sessionId, range)
   if (!first?.sequence) throw new ApiError('session_changing')
   return { sessionId, message, start: first.sequence }
+}
+
+/**
+ * True if a session waits for the answers and for no other ones, or if the first request has stored
+ * them with its message.
+ */
+export async function areAwaited(
+  { calls, repeat }: Begin,
+  answers: readonly InputAnswer[],
+): Promise<boolean> {
+  const [place] = answers.map((one) => one.place)
+  const isOfTurn = (other: CallPlace | undefined) =>
+    other?.sessionId === place?.sessionId && other?.message === place?.message
+  if (!place || !answers.every((one) => isOfTurn(one.place))) return false
+  const { sessionId, message: after } = place
+  const waits = await waitsAfter(calls.read, { sessionId, after }).catch(asUnknown)
+  const callIds = answers.map((one) => one.place?.callId ?? '')
+  if (!waits || [...waits.waiting.keys()].some((id) => !callIds.includes(id))) return false
+  return waits.waiting.size > 0 || hasJoined(calls, repeat, { sessionId, after })
+}
+
+/** Treats calls of a session that the caller has not as history. */
+function asUnknown(error: unknown): undefined {
+  if (!(error instanceof ApiError && error.status === 404)) throw error
 }
 
 function placeOf({ place, param, wireId }: InputAnswer, earlier: ResponsePlace | undefined) {

@@ -18,11 +18,11 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { streamTurn } from '../../adapters/turn-stream.ts'
 import { messageBytesMax } from '../messages/messages.ts'
-import { answer } from './answers.ts'
+import { areAwaited } from './answers.ts'
 import { type Begin, beginFor } from './begin.ts'
 import { type AskedChat, readChat } from './chat-request.ts'
 import { beginCompletion } from './chat-sessions.ts'
-import { type BegunResponse, located } from './create.ts'
+import { answerAndSteer, type BegunResponse, located } from './create.ts'
 import { interruption, invalidParam } from './errors.ts'
 import { addResult } from './items.ts'
 import type { ResponsePlace } from './place.ts'
@@ -59,8 +59,8 @@ export function chatRoutes(openai: OpenAI): void {
 
 async function beginChatTurn(begin: Begin, asked: AskedChat): Promise<BegunResponse> {
   const { answers, content, history } = asked.input
-  if (answers.length > 0 && content.length === 0) {
-    return located(begin, await answer(begin, answers, undefined))
+  if (answers.length > 0 && (content.length === 0 || (await areAwaited(begin, answers)))) {
+    return located(begin, await answerAndSteer(begin, asked, undefined))
   }
   for (const one of answers) addResult(history, one)
   if (content.length === 0) throw invalidParam('messages', 'must end with a message of the user')

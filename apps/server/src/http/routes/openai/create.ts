@@ -41,9 +41,9 @@ export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<Be
 }
 
 /** Submits answers, and the message beside them. Nothing is stored if its settings are refused. */
-async function answerAndSteer(
+export async function answerAndSteer(
   begin: Begin,
-  { input: { answers, content }, settings }: AskedResponse,
+  { input: { answers, content }, settings }: Pick<AskedResponse, 'input' | 'settings'>,
   earlier: Earlier | undefined,
 ): Promise<ResponsePlace> {
   const steering = { ...joiningSettings(settings), on_busy: 'steer' as const }

@@ -8,7 +8,7 @@ import { hashOf } from '../../adapters/hash.ts'
 import { listEvents } from '../../adapters/session-events.ts'
 import { answerTypes } from '../../adapters/waiting-calls.ts'
 import { keySpaceOf } from '../../core/idempotency.ts'
-import { isObject } from './params.ts'
+import { isObject, storedRequest } from './params.ts'
 import type { ResponsePlace } from './place.ts'
 import type { Client } from './reading.ts'
 
@@ -51,12 +51,14 @@ export async function repeatedSession(
 
 const hashIn = (stored: unknown) => (isObject(stored) ? stored.hash : undefined)
 
-/** The response that the first request began in a session, after an event. */
-export async function repeatedMessage(
+type After = { sessionId: string; after: number }
+
+/** The message of the first request in a session, after an event. */
+async function firstMessage(
   calls: Client,
   { isRepeated, hash }: RepeatedRequest,
-  { sessionId, after }: { sessionId: string; after: number },
-): Promise<ResponsePlace | undefined> {
+  { sessionId, after }: After,
+) {
   if (!isRepeated) return undefined
   const query = {
     after_sequence: after,
@@ -65,11 +67,26 @@ export async function repeatedMessage(
     limit: latestMax,
   }
   const messages = await listEvents<'input.message'>(calls, sessionId, query)
-  const found = messages.find(
+  return messages.find(
     ({ ts, data }) => isRecent(ts) && hashIn(data.message.metadata?.openai) === hash,
   )
-  const { sequence } = found ?? {}
+}
+
+/** The response that the first request began in a session, after an event. */
+export async function repeatedMessage(
+  calls: Client,
+  repeat: RepeatedRequest,
+  at: After,
+): Promise<ResponsePlace | undefined> {
+  const { sequence } = (await firstMessage(calls, repeat, at)) ?? {}
+  const { sessionId } = at
   return sequence === undefined ? undefined : { sessionId, message: sequence, start: sequence }
+}
+
+/** True if the message of the first request joined the turn whose calls it answered. */
+export async function hasJoined(calls: Client, repeat: RepeatedRequest, at: After) {
+  const first = await firstMessage(calls, repeat, at)
+  return first !== undefined && !storedRequest(first.data.message.metadata?.openai)
 }
 
 /** The response that begins with answers to calls that no longer wait. */
