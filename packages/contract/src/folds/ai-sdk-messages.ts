@@ -70,7 +70,7 @@ function endTurn(turn: Turn | undefined) {
 
 type Inputs = { messages: UIMessageOf[]; queued: Map<string, UIMessageOf> }
 
-/** Adds messages that are not of a turn. A queued one has its place where its turn begins. */
+/** Adds messages of no turn. A queued one has its place where its turn begins, or ends unbegun. */
 function addInput({ messages, queued }: Inputs, event: Event) {
   if (event.type === 'input.message') {
     const { message, on_busy } = event.data
@@ -78,16 +78,22 @@ function addInput({ messages, queued }: Inputs, event: Event) {
     if (on_busy === 'queue') queued.set(message.id, shown)
     else messages.push(shown)
   }
-  if (event.type === 'session.activated') {
-    const { input_message_id: id } = event.data
-    const waited = queued.get(id)
+  const dequeued = dequeuedBy(event)
+  if (dequeued !== undefined) {
+    const waited = queued.get(dequeued)
     if (waited) messages.push(waited)
-    queued.delete(id)
+    queued.delete(dequeued)
   }
   if (event.type === 'output.message.completed' && event.data.imported) {
     messages.push(importedMessage(event.data.message))
   }
   if (event.type === 'tool.completed' && event.data.imported) addResult(messages, event)
+}
+
+/** The message whose turn begins, or ends, with an event: a turn may end before it begins. */
+function dequeuedBy({ type, data, context }: Event): string | undefined {
+  if (type === 'session.activated') return data.input_message_id
+  return type === 'turn.cancelled' || type === 'turn.failed' ? context.input_message_id : undefined
 }
 
 /** A message of a user, with the id and the metadata that its client gave it. */

@@ -91,3 +91,22 @@ test('a fold continued after any event gives the same chunks', () => {
     }),
   )
 })
+
+for (const type of ['turn.cancelled', 'turn.failed'] as const) {
+  test(`${type} of a turn that has not begun puts its queued message there`, () => {
+    const say = (id: string, more: object = {}) => {
+      const message = { id, role: 'user', content: [{ type: 'text', text: id }] }
+      return { type: 'input.message', context: {}, data: { message, ...more } }
+    }
+    const begin = (id: string) => {
+      const data = { turn_id: `turn of ${id}`, input_message_id: id }
+      return { type: 'session.activated', context: { turn_id: data.turn_id }, data }
+    }
+    const context = { turn_id: 'turn of b', input_message_id: 'b' }
+    const ends = { type, context, data: { turn_id: 'turn of b', error: 'x' } }
+    const queued = [say('b', { on_busy: 'queue' }), say('c', { on_busy: 'queue' })]
+    const log = [say('a'), begin('a'), ...queued, ends, say('d'), begin('d'), begin('c')]
+    const ids = foldMessages(log as unknown as Event[]).map(({ id }) => id)
+    assert.deepEqual(ids, ['a', 'b', 'd', 'c'])
+  })
+}

@@ -121,3 +121,34 @@ for (const stream of [true, false]) {
     assert.match(JSON.stringify(text), /finish_reason\\*":\\*"stop/)
   })
 }
+
+test('the AI SDK: a queued message whose turn is cancelled before it begins keeps its place', async (t) => {
+  const server = await startApi(t)
+  const agent = await createAgent(server)
+  const about = { agent_id: agent.id, key: 'chat' }
+  const { id } = expectStatus(await server.call('POST', '/v1/sessions', about), 201)
+  const post = async (text: string) => {
+    const body = { message: { content: [{ type: 'text', text }] }, on_busy: 'queue' }
+    expectStatus(await server.call('POST', `/v1/sessions/${id}/messages`, body), 201)
+  }
+  await post('one')
+  await post('two')
+  await eventually(async () => {
+    await server.call('POST', `/v1/sessions/${id}/cancel`)
+    return (await eventsOf(server, id, '?types=turn.cancelled')).length === 2
+  })
+  await post('three')
+  await startServer(t, { databaseUrl: server.databaseUrl })
+  const path = `/v1/ai-sdk/agents/${agent.id}/chat/chat/messages`
+  type Shown = { role: string; parts: { text: string }[] }
+  const shown: Shown[] = await eventually(async () => {
+    const { status, messages } = expectStatus(await server.call('GET', path), 200)
+    return status === 'idle' ? messages : undefined
+  })
+  const asked = shown.slice(0, 3).map(({ role, parts }) => `${role}: ${parts[0]!.text}`)
+  assert.deepEqual(asked, ['user: one', 'user: two', 'user: three'])
+  assert.deepEqual(
+    shown.slice(3).map(({ role }) => role),
+    ['assistant'],
+  )
+})
