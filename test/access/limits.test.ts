@@ -5,6 +5,8 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   addMember,
+  adminEmail,
+  adminPassword,
   createKey,
   expectStatus,
   registerPerson,
@@ -143,6 +145,34 @@ test('an address has one limit for all callers and credentials', async (t) => {
   for (let host = 1; host <= 5; host++) expectStatus(await from(`2001:db8:0:1::${host}`), 200)
   await networkIsLimited(() => from('2001:db8:0:1:ffff::1'))
   expectStatus(await from('2001:db8:0:2::1'), 200)
+})
+
+test('the port that a proxy adds to an address is no part of it', async (t) => {
+  const server = await start(t, { RATE_LIMIT_ADDRESS: 5, TRUST_PROXY: 'loopback' })
+  const ask = (from: string) =>
+    server.call('GET', '/v1/agents', undefined, { 'x-forwarded-for': from })
+  async function expectShared(addresses: string[]) {
+    const statuses = []
+    for (const from of addresses) statuses.push((await ask(from)).status)
+    assert.ok(statuses.includes(429), JSON.stringify(statuses))
+  }
+  const ports = Array.from({ length: 10 }, (_, number) => 50_000 + number)
+  await expectShared(ports.map((port) => `203.0.113.7:${port}`))
+  expectStatus(await ask('203.99.1.1:50000'), 401)
+  await expectShared(ports.map((port) => `[2001:db8::7]:${port}`))
+  expectStatus(await ask('[2001:db8:0:1::7]:50000'), 401)
+  // Other texts count as the address of the proxy.
+  await expectShared(ports.map((port) => `client-${port}:x`))
+
+  const admin = { email: adminEmail, password: adminPassword }
+  const from = { 'x-forwarded-for': '203.0.113.9:50000' }
+  const { access_token } = expectStatus(
+    await server.call('POST', '/v1/auth/login', admin, from),
+    200,
+  )
+  const reader = { ...from, authorization: `Bearer ${access_token}` }
+  const log = await server.call('GET', '/v1/audit-log?action=login', undefined, reader)
+  assert.equal(expectStatus(log, 200).data[0].address, '203.0.113.9')
 })
 
 test('without TRUST_PROXY clients cannot choose the address that they are counted by', async (t) => {

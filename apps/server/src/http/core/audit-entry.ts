@@ -1,5 +1,5 @@
 import type { FastifyContextConfig, FastifyRequest } from 'fastify'
-import { inProcessAddress } from '../../access/address.ts'
+import { inProcessAddress, ipIn } from '../../access/address.ts'
 import type { Principal } from '../../access/principal.ts'
 import type { NewAuditEntry } from '../../store/access/audit-log.ts'
 
@@ -42,9 +42,16 @@ export function isAuditedRoute({ method, url, config }: Route): boolean {
 
 const userAgentMax = 300
 
-/** The address of the client; null if it is unknown, as for one that has just disconnected. */
-export const addressOf = ({ ip }: { ip: string | undefined }) =>
-  ip === undefined || ip === inProcessAddress ? null : ip
+/**
+ * Returns the address of the client, or of its connection if a proxy sends none that can be read.
+ * Null if it is unknown, as for a client that has just disconnected.
+ */
+export function addressOf({ ip, socket }: Pick<FastifyRequest, 'ip' | 'socket'>): string | null {
+  // The framework returns undefined once the connection has ended.
+  const shown = (ip as string | undefined) ?? ''
+  const address = ipIn(shown) ?? socket.remoteAddress
+  return address === undefined || address === inProcessAddress ? null : address
+}
 
 /** Origin of a request. */
 export function originOf(request: FastifyRequest) {
