@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {
+  adminEmail,
   adminPassword,
   callerWith,
   createKey,
@@ -25,7 +26,7 @@ const boss = 'boss@corp.example'
 const noAdmin = { AUTH_ADMIN_EMAIL: '', AUTH_ADMIN_PASSWORD: '' }
 
 /** Every kind of credential of a user: sign-in, key, key of a key, and tokens and links of each. */
-async function credentialsOf(server: Server, person: Person) {
+async function credentialsOf(server: Server, person: Pick<Person, 'call' | 'bearer'>) {
   const key = await createKey(server, person)
   const child = await createKey(server, key)
   const session = await createSession({ url: server.url, call: person.call })
@@ -99,6 +100,36 @@ test('a repeated sign-in of the administrator keeps their sign-ins and keys', as
   const again = await startGuarded(t, { databaseUrl: server.databaseUrl })
   await signInAdmin(again)
   for (const { call } of [first, key]) expectStatus(await call('GET', '/v1/agents'), 200)
+})
+
+test('a changed password in the settings ends the sign-ins of the administrator', async (t) => {
+  const first = await startGuarded(t)
+  const { databaseUrl } = first
+  const former = await signInAdmin(first)
+  const [signedIn, key, child, ...tokens] = await credentialsOf(first, former)
+  const [token, share, ...tokensOfKey] = tokens
+  const password = 'another horse battery'
+  const changed = { databaseUrl, env: { AUTH_ADMIN_PASSWORD: password } }
+  const server = await startGuarded(t, changed)
+  const refresh = { refresh_token: former.tokens.refresh_token }
+  const refreshed = await server.call('POST', '/v1/auth/refresh', refresh)
+  expectStatus(refreshed, 401, 'invalid_refresh_token')
+  const use = ({ shown, path }: NonNullable<typeof key>) =>
+    callerWith(server.url, shown)('GET', path)
+  for (const one of [signedIn, token, share]) await untilStatus(() => use(one!), 401)
+  for (const one of [key, child, ...tokensOfKey]) expectStatus(await use(one!), 200)
+
+  const { access_token } = expectStatus(await login(server, adminEmail, password), 200)
+  const again = await startGuarded(t, changed)
+  const call = callerWith(again.url, `Bearer ${access_token}`)
+  expectStatus(await call('GET', '/v1/agents'), 200)
+
+  // A node that still has the old password accepts it. The next start of a new node ends that.
+  const late = await signInAdmin(first)
+  const last = await startGuarded(t, changed)
+  await untilStatus(() => callerWith(last.url, late.bearer)('GET', '/v1/agents'), 401)
+  const after = await restart(t, databaseUrl, '')
+  expectStatus(await login(after, adminEmail, password), 401, 'invalid_login')
 })
 
 test('another administrator in the settings takes over a registered account without its credentials', async (t) => {

@@ -4,6 +4,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { createAccess } from './access/access.ts'
+import { storeAdminPassword } from './access/administrator.ts'
 import type { ProcessKey } from './access/process-key.ts'
 import { createQuotas } from './access/quotas.ts'
 import { emptyProject, type Project } from './authoring/project.ts'
@@ -155,6 +156,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const node = await makeNode(config, starting, databases)
   dropOnLoss(node)
   await storeFileAgents(node)
+  await storeAdminPassword(node.db, config)
   let stopping = false
   const about = {
     version: starting.version ?? version,

@@ -27,6 +27,7 @@ import type { ConnectionShares } from '../store/connection-shares.ts'
 import type { Db, TransactingDb } from '../store/database.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
 import { networkOf } from './address.ts'
+import { isAdmin, storeAdminPassword } from './administrator.ts'
 import { mayTake, type RateLimits } from './limits.ts'
 import type { Outsider } from './oauth.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
@@ -56,10 +57,6 @@ const signupsPerAddress = 30
 /** True when sign-up without an invitation is open. */
 export const allowsSignUp = ({ AUTH_MODE: mode, AUTH_DISABLE_SIGNUP: isOff }: Config) =>
   mode === 'full' && !isOff
-
-const isAdmin = (config: Config, email: string) =>
-  config.AUTH_ADMIN_EMAIL !== undefined &&
-  normalEmail(config.AUTH_ADMIN_EMAIL) === normalEmail(email)
 
 type Password = { email: string; password: string }
 
@@ -93,13 +90,15 @@ async function accountOf({ config, db }: SignIn, { email, password }: Password, 
   if (isAdmin(config, email)) {
     // Takes the same time as a check with an account.
     await verifyPassword(undefined, password)
-    return sameText(config.AUTH_ADMIN_PASSWORD!, password)
-      ? ensureAdmin(db, email, visitor)
-      : undefined
+    if (!sameText(config.AUTH_ADMIN_PASSWORD!, password)) return undefined
+    const admin = await ensureAdmin(db, email, visitor)
+    await storeAdminPassword(db, config)
+    return admin
   }
   const allowed = config.AUTH_MODE === 'full' && !config.AUTH_DISABLE_PASSWORD
   const found = allowed ? await findAccountByEmail(db, email) : undefined
-  const account = found?.disabled_at === null ? found : undefined
+  // The password of an administrator from earlier settings is no password of the account.
+  const account = found?.disabled_at === null && !found.is_settings_admin ? found : undefined
   return (await verifyPassword(account?.password_hash, password)) ? account : undefined
 }
 

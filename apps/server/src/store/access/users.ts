@@ -17,6 +17,7 @@ export type Account = {
   password_hash: string | null
   auth_provider: string
   avatar_url: string | null
+  is_settings_admin: boolean
   disabled_at: string | null
 }
 
@@ -27,6 +28,7 @@ const columns = [
   'password_hash',
   'auth_provider',
   'avatar_url',
+  'is_settings_admin',
   'disabled_at',
 ] as const
 
@@ -123,12 +125,36 @@ export async function claimAdminAccount(db: Db, email: string): Promise<ClaimedA
 async function releaseOtherAdmins(db: Db, keptId: string) {
   const released = await db.kysely
     .updateTable('users')
-    .set({ is_settings_admin: false })
+    .set({ is_settings_admin: false, password_hash: null })
     .where('is_settings_admin', '=', true)
     .where('id', '!=', keptId)
     .returning('id')
     .execute()
   for (const { id } of released) await endLogins(db, id)
+}
+
+/**
+ * Replaces the hash of the password in the settings, and ends the administrator's sign-ins, with
+ * their session tokens and links if a hash of another password was stored.
+ * Contract: `db` is a transaction. False when the hash is no longer that of `account`.
+ */
+export async function replaceAdminPassword(
+  db: Db,
+  { id, password_hash: before }: Pick<Account, 'id' | 'password_hash'>,
+  hash: string,
+): Promise<boolean> {
+  const replaced = await db.kysely
+    .updateTable('users')
+    .set({ password_hash: hash, updated_at: sql`clock_timestamp()` })
+    .where('id', '=', id)
+    .where('is_settings_admin', '=', true)
+    .where('password_hash', 'is not distinct from', before)
+    .returning('id')
+    .executeTakeFirst()
+  if (!replaced) return false
+  await endLogins(db, id)
+  if (before !== null) await endTokensOfSignIns(db, id)
+  return true
 }
 
 /** Ends an account's sign-ins, keys, session tokens and links. Contract: `db` is a transaction. */
