@@ -132,6 +132,24 @@ test('a changed password in the settings ends the sign-ins of the administrator'
   expectStatus(await login(after, adminEmail, password), 401, 'invalid_login')
 })
 
+test('AUTH_MODE=admin ends the sign-ins that other users have from AUTH_MODE=full', async (t) => {
+  const first = await startGuarded(t)
+  const { databaseUrl } = first
+  const admin = await signInAdmin(first)
+  const person = await registerPerson(first)
+  const key = await createKey(first, person)
+  const { url, call } = await startGuarded(t, { databaseUrl, env: { AUTH_MODE: 'admin' } })
+  const list = (shown: string) => callerWith(url, shown)('GET', '/v1/agents')
+  const refresh = ({ tokens: { refresh_token } }: Pick<Person, 'tokens'>) =>
+    call('POST', '/v1/auth/refresh', { refresh_token })
+  expectStatus(await list(person.bearer), 401, 'invalid_token')
+  expectStatus(await refresh(person), 401, 'invalid_refresh_token')
+  expectStatus(await list(key.key), 200)
+  expectStatus(await list(admin.bearer), 200)
+  const { access_token } = expectStatus(await refresh(admin), 200)
+  expectStatus(await list(`Bearer ${access_token}`), 200)
+})
+
 test('another administrator in the settings takes over a registered account without its credentials', async (t) => {
   const first = await startGuarded(t)
   const former = await signInAdmin(first)

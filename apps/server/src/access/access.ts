@@ -36,7 +36,7 @@ export function createAccess(options: Options): Access {
   const signing = signingSecrets(config, masterKeys)
   const tokens = signing.length > 0 ? createTokens(signing) : undefined
   const identities = createIdentities(options)
-  const credentials = createCredentials({ db, shares, tokens, identities, log })
+  const credentials = createCredentials({ config, db, shares, tokens, identities, log })
   const limits = createLimits(db, log)
   return {
     tokens,

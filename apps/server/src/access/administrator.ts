@@ -1,11 +1,22 @@
 import type { Config } from '../config.ts'
-import { findAccountByEmail, normalEmail, replaceAdminPassword } from '../store/access/users.ts'
+import {
+  type Account,
+  findAccountByEmail,
+  normalEmail,
+  replaceAdminPassword,
+} from '../store/access/users.ts'
 import type { TransactingDb } from '../store/database.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 
 /** True for the address of the administrator from the settings. */
 export const isAdmin = ({ AUTH_ADMIN_EMAIL: admin }: Config, email: string) =>
   admin !== undefined && normalEmail(admin) === normalEmail(email)
+
+/** True for users whose sign-ins count: with AUTH_MODE=admin only the administrator. */
+export const acceptsUser = (
+  config: Config,
+  { email, is_settings_admin }: Pick<Account, 'email' | 'is_settings_admin'>,
+) => config.AUTH_MODE !== 'admin' || (is_settings_admin && isAdmin(config, email))
 
 /**
  * Stores a hash of AUTH_ADMIN_PASSWORD. When the password changed, ends the administrator's

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { idPrefixes } from '@outlast/contract'
+import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { changesBetween, readRevision, subjectOf } from '../store/access/access-changes.ts'
@@ -9,6 +10,7 @@ import { findLogin, membershipsOf } from '../store/access/logins.ts'
 import { findRole } from '../store/access/members.ts'
 import { type ConnectionShares, unknownCallers } from '../store/connection-shares.ts'
 import type { Db } from '../store/database.ts'
+import { acceptsUser } from './administrator.ts'
 import { agentKeyStart, readAgentKey, readRuntimeToken } from './agent-keys.ts'
 import type { Identities } from './identity/identities.ts'
 import { createOpenConnections, type OpenConnection } from './open-connections.ts'
@@ -69,6 +71,7 @@ export type Credentials = {
 type DbOf = (owner: string) => Db
 
 type Options = {
+  config: Config
   db: Db
   shares: ConnectionShares
   tokens: Tokens | undefined
@@ -161,13 +164,17 @@ export function createCredentials(options: Options): Credentials {
  * Creates a function that reads credentials from the database, known keys in the share of their
  * owner.
  */
-function createReader({ tokens, identities }: Pick<Options, 'tokens' | 'identities'>) {
+function createReader({
+  config,
+  tokens,
+  identities,
+}: Pick<Options, 'config' | 'tokens' | 'identities'>) {
   /** The organizations of API keys by fingerprint, also of keys that must be looked up again. */
   const owners = new Map<string, string>()
   return async (credential: string, print: string, dbOf: DbOf): Promise<Entry> => {
     if (!credential.startsWith(keyStart)) {
       const known = await identities.read(dbOf(unknownCallers), credential)
-      return known ?? readToken(dbOf, tokens, credential)
+      return known ?? readToken({ config, tokens }, dbOf, credential)
     }
     try {
       const read = credential.startsWith(agentKeyStart) ? readAgentKey : readKey
@@ -315,7 +322,11 @@ async function readKey(db: Db, key: string): Promise<Entry> {
   }
 }
 
-async function readToken(dbOf: DbOf, tokens: Tokens | undefined, token: string): Promise<Entry> {
+async function readToken(
+  { config, tokens }: Pick<Options, 'config' | 'tokens'>,
+  dbOf: DbOf,
+  token: string,
+): Promise<Entry> {
   if (!tokens) throw new ApiError('invalid_token')
   const access = await tokens.read('access', token)
   if (access === 'expired') throw new ApiError('invalid_token')
@@ -323,7 +334,9 @@ async function readToken(dbOf: DbOf, tokens: Tokens | undefined, token: string):
     return (await readRuntimeToken(dbOf, tokens, token)) ?? readSessionToken(dbOf, tokens, token)
   }
   const login = await findLogin(dbOf(access.sub), access.sid)
-  if (login?.user_id !== access.sub) throw new ApiError('invalid_token')
+  if (login?.user_id !== access.sub || !acceptsUser(config, login)) {
+    throw new ApiError('invalid_token')
+  }
   const { user_id: id, name, email } = login
   return {
     subjects: [subjectOf.login(access.sid), subjectOf.user(id)],

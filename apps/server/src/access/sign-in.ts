@@ -27,7 +27,7 @@ import type { ConnectionShares } from '../store/connection-shares.ts'
 import type { Db, TransactingDb } from '../store/database.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
 import { networkOf } from './address.ts'
-import { isAdmin, storeAdminPassword } from './administrator.ts'
+import { acceptsUser, isAdmin, storeAdminPassword } from './administrator.ts'
 import { mayTake, type RateLimits } from './limits.ts'
 import type { Outsider } from './oauth.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
@@ -337,7 +337,7 @@ export async function refreshLogin(
   if (!claims) throw new ApiError('invalid_refresh_token')
   const db = shares(claims.sub)
   const account = await findAccount(db, claims.sub)
-  if (!account) throw new ApiError('invalid_refresh_token')
+  if (!account || !acceptsUser(config, account)) throw new ApiError('invalid_refresh_token')
   const memberships = await membershipsOf(db, account.id)
   const roles = memberships.map(({ role }) => role)
   const pair = await signPair(signIn, account, { loginId: claims.sid, roles })

@@ -33,14 +33,16 @@ export async function createLogin({ kysely }: Db, login: NewLogin): Promise<void
 const byId: Statement = {
   name: 'login-by-id',
   text: `
-select l.user_id, u.email, u.name
+select l.user_id, u.email, u.name, u.is_settings_admin
 from logins l join users u on u.id = l.user_id
 where l.id = $1 and l.expires_at > now() and u.disabled_at is null`,
 }
 
+type LoginUser = { user_id: string; email: string; name: string; is_settings_admin: boolean }
+
 /** Finds the user of a sign-in that has not ended. */
 export async function findLogin(db: Db, id: string) {
-  const [row] = await db.run<{ user_id: string; email: string; name: string }>(byId, [id])
+  const [row] = await db.run<LoginUser>(byId, [id])
   return row
 }
 
