@@ -8,22 +8,30 @@ test('a dump taken while turns ran continues in a new database with all of them'
   const { before } = await temporaryFolder(t)
   const { urlOf, run } = await startSystemPostgres(t)
   const env = { SECRETS_ENCRYPTION_KEY: newMasterKey(), SHUTDOWN_GRACE_MS: '0' }
-  for (const name of ['before', 'restored'])
-    run('createdb', `--maintenance-db=${urlOf('postgres')}`, name)
-  const first = await startProcess({ ...env, DATABASE_URL: urlOf('before') })
+  // The role of docs/operations.md, and the commands of docs/backup-and-upgrade.md.
+  run('psql', '--command=create role outlast login', urlOf('postgres'))
+  const create = (name: string) => {
+    run('createdb', `--maintenance-db=${urlOf('postgres')}`, '--owner=outlast', name)
+    const revoke = `revoke connect, temporary on database ${name} from public`
+    run('psql', `--command=${revoke}`, urlOf(name))
+  }
+  create('before')
+  const first = await startProcess({ ...env, DATABASE_URL: urlOf('before', 'outlast') })
   before(() => first.stop())
   const begun = await beginTurns(t, first)
-  run('pg_dump', '--format=custom', '--no-owner', '--file=outlast.dump', urlOf('before'))
+  run('pg_dump', '--format=custom', '--no-owner', '--file=outlast.dump', urlOf('before', 'outlast'))
   await first.crash()
 
+  create('restored')
   run(
     'pg_restore',
     '--no-owner',
+    '--role=outlast',
     '--exit-on-error',
     `--dbname=${urlOf('restored')}`,
     'outlast.dump',
   )
-  const second = await startProcess({ ...env, DATABASE_URL: urlOf('restored') })
+  const second = await startProcess({ ...env, DATABASE_URL: urlOf('restored', 'outlast') })
   before(() => second.stop())
   await finishTurns(t, second, begun)
 })

@@ -12,8 +12,8 @@ const nobody = { uid: 65534, gid: 65534 }
 const account = process.getuid?.() === 0 ? nobody : undefined
 
 export type SystemPostgres = {
-  /** The address of one of its databases. */
-  urlOf: (database: string) => string
+  /** The address of one of its databases for a role. Default: the superuser. */
+  urlOf: (database: string, role?: string) => string
   /** Runs one of its programs in a folder that is removed after the test; rejects when it fails. */
   run: (program: string, ...args: string[]) => string
 }
@@ -42,5 +42,7 @@ export async function startSystemPostgres(t: TestContext): Promise<SystemPostgre
     run('pg_ctl', '-D', cluster, '-m', 'immediate', '-w', 'stop')
     rmSync(folder, { recursive: true, force: true })
   })
-  return { urlOf: (database) => `postgres://postgres@127.0.0.1:${port}/${database}`, run }
+  const urlOf = (database: string, role = 'postgres') =>
+    `postgres://${role}@127.0.0.1:${port}/${database}`
+  return { urlOf, run }
 }
