@@ -142,6 +142,30 @@ test('leaves nothing of a deleted organization in any table, and all of another 
   assert.deepEqual(await snapshotOf(server, operations, kept), before)
 })
 
+test('a large deleted organization does not delay the end of turns in another one', async (t) => {
+  const server = await startGuarded(t, { sweepIntervalMs, env: unlimited })
+  const [large, small] = [await registerPerson(server), await registerPerson(server)]
+  for (let number = 0; number < 20; number++) {
+    await createSession({ call: large.call, url: server.url })
+  }
+  await addRest(server, small, 'running')
+  await runSql(
+    server.databaseUrl,
+    `create function delay_deletion() returns trigger language plpgsql as $$
+    begin perform pg_sleep(0.6); return old; end $$;
+    create trigger delayed before delete on sessions for each row
+    when (old.org_id = '${large.orgId}') execute function delay_deletion()`,
+  )
+  const sessionsOf = async ({ orgId }: Person) =>
+    (await queryRows(server.databaseUrl, 'select from sessions where org_id = $1', [orgId])).length
+  expectStatus(await large.call('DELETE', organizationPath(large)), 204)
+  await eventually(async () => (await sessionsOf(large)) < 20)
+  expectStatus(await small.call('DELETE', organizationPath(small)), 204)
+  await eventually(async () => (await sessionsOf(small)) === 0)
+  assert.ok((await sessionsOf(large)) > 0, 'all sessions of the large organization came first')
+  await eventually(async () => (await sessionsOf(large)) === 0)
+})
+
 test('every table with rows of organizations is emptied', async (t) => {
   const tables = await queryRows<{ table_name: string }>(
     await createMigrated(t),

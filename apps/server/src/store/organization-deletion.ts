@@ -7,6 +7,8 @@ import type { SessionRef } from './sessions/publish.ts'
 
 const sessionsAtOnce = 100
 const rowsAtOnce = 200
+/** How long an organization is deleted before the others continue, in ms. */
+const partMs = 1_000
 
 const lock: Statement = {
   name: 'lock-organization',
@@ -50,14 +52,17 @@ const marked: Statement = {
   text: 'select id from organizations where deleted_at is not null order by deleted_at',
 }
 
-/** Sessions with a turn come first, so that running turns end soon. */
-const sessions: Statement = {
-  name: 'sessions-of-organization',
-  text: `
-(select s.id from turns t join sessions s on s.org_id = t.org_id and s.id = t.session_id
-  where t.org_id = $1 and not s.legal_hold limit ${sessionsAtOnce})
-union
-(select id from sessions where org_id = $1 and not legal_hold limit ${sessionsAtOnce})`,
+const sessions: Record<'withTurn' | 'any', Statement> = {
+  withTurn: {
+    name: 'sessions-of-organization-with-turn',
+    text: `
+select s.id from turns t join sessions s on s.org_id = t.org_id and s.id = t.session_id
+where t.org_id = $1 and not s.legal_hold limit ${sessionsAtOnce}`,
+  },
+  any: {
+    name: 'sessions-of-organization',
+    text: `select id from sessions where org_id = $1 and not legal_hold limit ${sessionsAtOnce}`,
+  },
 }
 
 const deletion = (table: string, selection: string): Statement => ({
@@ -159,50 +164,85 @@ type OrganizationSweep = {
 
 /**
  * Deletes the rows of deleted organizations, each session and each batch of rows in a transaction
- * of its own.
+ * of its own. Organizations take turns, and all sessions with a turn come first, so that running
+ * turns end soon.
  * Contract: several nodes may sweep at once, and a killed one leaves the rest to the next sweep. A
  * failed deletion does not block the others.
  */
 export async function sweepOrganizations(db: Db, sweep: OrganizationSweep): Promise<void> {
-  for (const { id } of await db.run<{ id: string }>(marked, [])) {
-    const isEmpty = await emptyOrganization(db, id, sweep)
-    if (sweep.stopping.aborted) return
-    if (isEmpty) await db.run(finish, [id])
+  const done = new Set<string>()
+  for (;;) {
+    const rows = await db.run<{ id: string }>(marked, [])
+    const left = rows.map(({ id }) => id).filter((id) => !done.has(id))
+    if (left.length === 0) return
+    for (const id of left) await deleteSessions(db, { orgId: id, those: 'withTurn' }, sweep)
+    for (const id of left) {
+      const state = await deletePart(db, id, sweep)
+      if (sweep.stopping.aborted) return
+      if (state === 'empty') await db.run(finish, [id])
+      if (state !== 'progress') done.add(id)
+    }
   }
 }
 
-/** True when there was nothing to delete. */
-async function emptyOrganization(db: Db, orgId: string, sweep: OrganizationSweep) {
-  let isEmpty = true
-  for (;;) {
-    const found = await db.run<{ id: string }>(sessions, [orgId])
-    let deleted = 0
-    for (const { id: sessionId } of found) {
-      if (sweep.stopping.aborted) return false
-      const session = { orgId, sessionId }
-      try {
-        while ((await db.run(eventsOfSession, [sessionId])).length > 0) {
-          if (sweep.stopping.aborted) return false
-        }
-        if (!(await deleteSessionUnlessHeld(db, session))) continue
-        deleted += 1
-        sweep.onDeleted(session)
-      } catch (error) {
-        sweep.onError(session, error)
-      }
-    }
-    if (found.length > 0) isEmpty = false
-    if (deleted === 0) break
-  }
+/**
+ * Deletes a batch of sessions, or rows of the other tables if none is left, for about a second.
+ * Returns `stuck` when only rows are left that cannot be deleted now.
+ */
+async function deletePart(db: Db, orgId: string, sweep: OrganizationSweep) {
+  const { found, deleted } = await deleteSessions(db, { orgId, those: 'any' }, sweep)
+  if (deleted > 0) return 'progress'
+  let state: 'empty' | 'progress' | 'stuck' = found > 0 ? 'stuck' : 'empty'
+  let isOver = timeLimit(sweep)
   for (const statement of deletions) {
     try {
-      while (!sweep.stopping.aborted && (await db.run(statement, [orgId])).length > 0) {
-        isEmpty = false
+      for (let isFull = true; isFull; ) {
+        const { length } = await db.run(statement, [orgId])
+        isFull = length === rowsAtOnce
+        if (isFull && isOver()) return 'progress'
+        if (length > 0 && state === 'empty') state = 'progress'
       }
     } catch (error) {
-      isEmpty = false
+      state = 'stuck'
       sweep.onError({ orgId }, error)
+      // A table that cannot be deleted from must not use up the time of the next ones.
+      isOver = timeLimit(sweep)
+    }
+    if (sweep.stopping.aborted) break
+  }
+  return state
+}
+
+type SomeSessions = { orgId: string; those: keyof typeof sessions }
+
+/** Deletes sessions until the time is over. `deleted` counts a part of a log too. */
+async function deleteSessions(
+  db: Db,
+  { orgId, those }: SomeSessions,
+  { stopping, onDeleted, onError }: OrganizationSweep,
+) {
+  const isOver = timeLimit({ stopping })
+  const found = await db.run<{ id: string }>(sessions[those], [orgId])
+  let deleted = 0
+  for (const { id: sessionId } of found) {
+    // A session that cannot be deleted must not use up the time of the next ones.
+    if (stopping.aborted || (deleted > 0 && isOver())) break
+    const session = { orgId, sessionId }
+    try {
+      while ((await db.run(eventsOfSession, [sessionId])).length > 0) {
+        if (isOver()) return { found: found.length, deleted: deleted + 1 }
+      }
+      if (!(await deleteSessionUnlessHeld(db, session))) continue
+      deleted += 1
+      onDeleted(session)
+    } catch (error) {
+      onError(session, error)
     }
   }
-  return isEmpty
+  return { found: found.length, deleted }
+}
+
+function timeLimit({ stopping }: Pick<OrganizationSweep, 'stopping'>) {
+  const end = performance.now() + partMs
+  return () => stopping.aborted || performance.now() >= end
 }
