@@ -343,3 +343,29 @@ test('costs the same per event for long and short conversations', () => {
   assert.ok(Math.max(...copied) <= 256, `${Math.max(...copied)} places were copied for one event`)
   assert.equal(itemsOf(transcript).length, 10_000)
 })
+
+test('a queued message whose turn ends before it begins waits no longer', () => {
+  const about = { id: 'event_1', ts: '2026-11-29T00:00:00.000Z', session_id: 'session_1' }
+  const input = { id: 'message_2', role: 'user', content: [{ type: 'text', text: 'Later' }] }
+  const context = { turn_id: 'turn_2', input_message_id: 'message_2' }
+  for (const [type, data] of [
+    ['turn.cancelled', { turn_id: 'turn_2', reason: 'user' }],
+    ['turn.failed', { turn_id: 'turn_2', error: 'No.', error_code: 'turn_crashed' }],
+  ] as const) {
+    const events = [
+      {
+        ...about,
+        sequence: 1,
+        type: 'input.message',
+        data: { message: input, on_busy: 'queue' },
+      },
+      { ...about, sequence: 2, type, context, data },
+    ]
+    const isQueued = (count: number) => {
+      const all = events.slice(0, count).map((event) => ({ context: {}, ...event }) as never)
+      const [item] = itemsOf(all.reduce<Transcript>(addEvent, emptyTranscript))
+      return item?.kind === 'user_message' && item.isQueued
+    }
+    assert.deepEqual([isQueued(1), isQueued(2)], [true, false], type)
+  }
+})

@@ -63,11 +63,7 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   'session.started': 'ignored',
   'session.activated': (transcript, { data }) => {
     const settled = settle(transcript)
-    const begun: Transcript = { ...settled, status: 'active', turnId: data.turn_id }
-    const queued = openItem(begun, inputOf(data.input_message_id))
-    if (queued?.item.kind !== 'user_message') return begun
-    const dequeued = replace(begun, queued.index, { ...queued.item, isQueued: false })
-    return close(dequeued, inputOf(data.input_message_id))
+    return dequeue({ ...settled, status: 'active', turnId: data.turn_id }, data.input_message_id)
   },
   'turn.started': 'ignored',
   'mcp.unavailable': notice,
@@ -158,8 +154,8 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   'budget.paused': 'ignored',
   'budget.resumed': 'ignored',
   'turn.completed': (transcript, { data }) => withOutput(settle(transcript), data),
-  'turn.failed': (transcript, event) => notice(settle(transcript), event),
-  'turn.cancelled': notice,
+  'turn.failed': (transcript, event) => notice(ended(settle(transcript), event), event),
+  'turn.cancelled': (transcript, event) => notice(ended(transcript, event), event),
   'session.idled': (transcript, { data }) => ({
     ...settle(transcript),
     status: 'idle',
@@ -183,6 +179,18 @@ function change(transcript: Transcript, event: Event): Transcript {
   const read = changes[event.type] as Change<EventType> | 'ignored' | undefined
   return typeof read === 'function' ? read(transcript, event) : transcript
 }
+
+/** A message whose turn begins waits no longer. */
+function dequeue(transcript: Transcript, messageId: string): Transcript {
+  const name = inputOf(messageId)
+  const queued = openItem(transcript, name)
+  if (queued?.item.kind !== 'user_message') return transcript
+  return close(replace(transcript, queued.index, { ...queued.item, isQueued: false }), name)
+}
+
+/** A turn may end before it begins. */
+const ended = (transcript: Transcript, { context: { input_message_id: id } }: Event) =>
+  id ? dequeue(transcript, id) : transcript
 
 const isRatedBy = (item: TranscriptItem, { message_id, turn_id }: EventDataOf<'feedback.given'>) =>
   item.kind === 'agent_message' &&
