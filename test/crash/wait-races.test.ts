@@ -6,7 +6,7 @@ import { takeTurn } from '../../apps/server/src/store/sessions/turns.ts'
 import { parkTurn } from '../../apps/server/src/store/sessions/waits.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { post } from '../../apps/server/test/session.ts'
-import { follow } from '../../apps/server/test/stream.ts'
+import { follow, watch } from '../../apps/server/test/stream.ts'
 import { type Delay, startPostgresProxy } from '../postgres-proxy.ts'
 import { scopeOf, startNodeHere } from './scenario.ts'
 import {
@@ -129,4 +129,33 @@ test("a late hint about a lost turn does not end the node's current attempt", as
   passes[1]!.resolve()
   await stream.event('session.idled')
   assert.equal(effects, 2, 'no tool is run again')
+})
+
+test('watchers hear that a session waits, also when it parks long after its last event', async (t) => {
+  const scope = scopeOf(t)
+  const world = await startWorld(scope, { reply })
+  const [sent, reached] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const proxy = await startPostgresProxy(await createTestDatabase(scope), {
+    onStatement(label) {
+      if (label !== 'park-turn') return undefined
+      reached.resolve()
+      const answered = Promise.resolve()
+      return { when: 'late', sent: sent.promise, made() {}, answered }
+    },
+  })
+  scope.after(proxy.close)
+  const node = await startNodeHere(scope, { databaseUrl: proxy.url, worldUrl: world.url })
+  const sessionId = await waitingSession(node, world)
+  const changes = await watch(scope, node.url)
+  await post(node, sessionId, question)
+  await reached.promise
+  // Its events are announced, and read, before it parks.
+  await changes.session(sessionId, ({ status }) => status === 'active')
+  await sleep(600)
+  sent.resolve()
+  const { waiting_for } = await changes.session(
+    sessionId,
+    (session) => session.waiting_for !== null,
+  )
+  assert.ok(waiting_for!.tool_call_ids.includes(calls.pay))
 })

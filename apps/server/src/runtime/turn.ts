@@ -3,19 +3,10 @@ import { failureKinds } from '../providers/failure.ts'
 import { BudgetRefusedError } from '../store/budgets/charges.ts'
 import type { TurnFailure } from '../store/sessions/turn-appends.ts'
 import { parkTurn } from '../store/sessions/waits.ts'
-import { throughOutages } from './journal/append.ts'
 import { type Draft, lastOf, type Turn } from './journal/attempt.ts'
 import { contextOf } from './journal/contexts.ts'
 import { FencedError } from './journal/errors.ts'
-import {
-  commit,
-  draft,
-  lookAgain,
-  makeDraft,
-  nextTurn,
-  nowOf,
-  timeLeft,
-} from './journal/journal.ts'
+import { commit, draft, makeDraft, nextTurn, nowOf, parkBy, timeLeft } from './journal/journal.ts'
 import type { OpenCall } from './log/open-calls.ts'
 import { contentText, next, type TurnOutcome } from './log/state.ts'
 import { turnTotals } from './log/turn-totals.ts'
@@ -73,12 +64,10 @@ async function park(turn: Turn, calls: readonly OpenCall[]): Promise<boolean> {
     await commit(turn)
     return false
   }
-  const { node, run, signal } = turn
+  const { node, run } = turn
   const since = new Date(nowOf(turn)).toISOString()
   const at = { nodeId: node.id, last: lastOf(turn), ...waitOf(calls, since) }
-  if (await throughOutages(turn, signal, () => parkTurn(node.db, run, at))) return true
-  await lookAgain(turn)
-  return false
+  return parkBy(turn, () => parkTurn(node.db, run, at))
 }
 
 function begin(turn: Turn): void {

@@ -259,6 +259,21 @@ export async function lookAgain(turn: Turn): Promise<void> {
   turn.state = fold(turnId, taken.turn_input, turn.events)
 }
 
+/**
+ * Parks a turn by a statement that stores what it waits for, and announces the session: its events
+ * were announced before it waited. False, after another look at the log, if the statement had no
+ * effect.
+ */
+export async function parkBy(turn: Turn, statement: () => Promise<boolean>): Promise<boolean> {
+  const { node, run, signal } = turn
+  if (await throughOutages(turn, signal, statement)) {
+    node.bus.changed(run.orgId, { noun: 'session', id: run.sessionId })
+    return true
+  }
+  await lookAgain(turn)
+  return false
+}
+
 /** Stores events if the log has no new ones. Reads the log again, which shows the outcome. */
 export async function appendIfUnchanged(turn: Turn, drafts: readonly Draft[]): Promise<void> {
   const { node, run, sequence, signal } = turn

@@ -12,11 +12,10 @@ import {
 import type { ModelRoute } from '../../store/models/models.ts'
 import { parkForBudget } from '../../store/sessions/waits.ts'
 import { dollarsOf, nanosOf } from '../../store/usage.ts'
-import { throughOutages } from '../journal/append.ts'
 import { type CountedCall, lastOf, type Turn } from '../journal/attempt.ts'
 import { contextOf } from '../journal/contexts.ts'
 import { FencedError } from '../journal/errors.ts'
-import { commit, draft, lookAgain, nowOf } from '../journal/journal.ts'
+import { commit, draft, nowOf, parkBy } from '../journal/journal.ts'
 import { tokensOfText } from './compaction-plan.ts'
 import type { ModelReply } from './reply.ts'
 
@@ -188,7 +187,7 @@ export function refusalSentence({ reason, contended, least, budget }: BudgetRefu
 export async function waitForBudget(turn: Turn, refusal: BudgetRefusal): Promise<boolean> {
   draftRefusal(turn, refusal)
   await commit(turn)
-  const { node, run, signal } = turn
+  const { node, run } = turn
   const { budget, needed, least, ends_at } = refusal
   const waitingFor: WaitingFor = {
     type: 'budget',
@@ -201,7 +200,5 @@ export async function waitForBudget(turn: Turn, refusal: BudgetRefusal): Promise
     resets_at: ends_at && new Date(ends_at).toISOString(),
   }
   const at = { nodeId: node.id, last: lastOf(turn), waitingFor }
-  if (await throughOutages(turn, signal, () => parkForBudget(node.db, run, at))) return true
-  await lookAgain(turn)
-  return false
+  return parkBy(turn, () => parkForBudget(node.db, run, at))
 }
