@@ -8,7 +8,7 @@ import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { niceness } from '../../store/files/low-priority.ts'
+import { lowNiceness } from '../../store/files/low-priority.ts'
 import {
   type FromLauncher,
   type FromShell,
@@ -35,7 +35,7 @@ type Shell = {
 // Lowers the priority of shells, and makes the kernel end them first when memory runs out. Shells
 // inherit both from this process.
 const givingWay = [
-  () => os.setPriority(niceness),
+  () => os.setPriority(lowNiceness()),
   () => writeFileSync('/proc/self/oom_score_adj', '800'),
 ]
 for (const give of givingWay) {

@@ -3,10 +3,14 @@ import os from 'node:os'
 import path from 'node:path'
 
 /**
- * With this niceness a thread gets a third as much CPU time as the event loop; with lower priority
- * it misses its time limits.
+ * With so much more niceness a thread gets a third as much CPU time as the event loop; with lower
+ * priority it misses its time limits.
  */
-export const niceness = 5
+const added = 5
+
+/** The niceness of work below the server, whose own one an operator may have set. */
+export const lowNiceness = () =>
+  Math.min(os.constants.priority.PRIORITY_LOW, os.getPriority(process.pid) + added)
 
 /** The id of the current thread for the system; 0 where threads have no priorities. */
 export function systemThreadId(): number {
@@ -22,7 +26,7 @@ export function systemThreadId(): number {
 export function lowerPriority(threadId = 0): void {
   if (process.platform !== 'linux') return
   try {
-    os.setPriority(threadId, niceness)
+    os.setPriority(threadId, lowNiceness())
   } catch {
     // Not permitted here: all threads have equal priority.
   }
