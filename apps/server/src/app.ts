@@ -155,8 +155,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const databases = await openDatabases(config, starting)
   const node = await makeNode(config, starting, databases)
   dropOnLoss(node)
-  await storeFileAgents(node)
-  await storeAdminPassword(node.db, config)
+  await Promise.all([storeFileAgents(node), storeAdminPassword(node.db, config)])
   let stopping = false
   const about = {
     version: starting.version ?? version,

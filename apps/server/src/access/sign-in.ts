@@ -88,9 +88,11 @@ export async function signInWithPassword(
 
 async function accountOf({ config, db }: SignIn, { email, password }: Password, visitor: Visitor) {
   if (isAdmin(config, email)) {
-    // Takes the same time as a check with an account.
-    await verifyPassword(undefined, password)
-    if (!sameText(config.AUTH_ADMIN_PASSWORD!, password)) return undefined
+    if (!sameText(config.AUTH_ADMIN_PASSWORD!, password)) {
+      // Takes the same time as a check with an account.
+      await verifyPassword(undefined, password)
+      return undefined
+    }
     const admin = await ensureAdmin(db, email, visitor)
     await storeAdminPassword(db, config)
     return admin

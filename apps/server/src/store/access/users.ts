@@ -94,7 +94,8 @@ type ClaimedAccount = {
  * Returns the account of the administrator from the settings, and creates it when missing.
  * Contract: `db` is a transaction. An unverified account that another person created under the
  * address loses its password, sign-ins, keys, links and identities once, before it becomes the
- * administrator's. The sign-ins of an earlier administrator from the settings end too.
+ * administrator's. The sign-ins of an earlier administrator from the settings, with their session
+ * tokens and links, end too.
  */
 export async function claimAdminAccount(db: Db, email: string): Promise<ClaimedAccount> {
   const found = await findAccountByEmail(db, email)
@@ -130,7 +131,10 @@ async function releaseOtherAdmins(db: Db, keptId: string) {
     .where('id', '!=', keptId)
     .returning('id')
     .execute()
-  for (const { id } of released) await endLogins(db, id)
+  for (const { id } of released) {
+    await endLogins(db, id)
+    await endTokensOfSignIns(db, id)
+  }
 }
 
 /**
