@@ -86,8 +86,10 @@ function trackHandled({ handledCalls }: TurnEvents) {
     ids,
     pending,
     take(event: Event) {
+      const requested = requestedIn(event)
+      if (requested.length === 0) return
       const calls = handledCalls?.(event)
-      for (const { id } of requestedIn(event)) {
+      for (const { id } of requested) {
         const call = calls?.get(id)
         // An answered call can be requested again: after an approval, the page may have to run it.
         if (!call) ids.delete(id)

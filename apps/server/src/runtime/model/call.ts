@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type {
   LanguageModelV4,
   LanguageModelV4CallOptions,
@@ -139,7 +140,9 @@ function createParts(reply: ModelReply, count: (added: number) => void) {
     for (const [vendor, fields] of Object.entries(providerMetadata ?? {})) {
       // Some vendors send the same fields with every delta.
       for (const [name, value] of Object.entries(fields)) {
-        if (part.metadata?.[vendor]?.[name] !== value) count(JSON.stringify(value ?? null).length)
+        if (!isDeepStrictEqual(part.metadata?.[vendor]?.[name], value)) {
+          count(JSON.stringify(value ?? null).length)
+        }
       }
       part.metadata = { ...part.metadata, [vendor]: { ...part.metadata?.[vendor], ...fields } }
     }

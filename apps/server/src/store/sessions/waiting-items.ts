@@ -86,7 +86,7 @@ select f.type, f.since::timestamptz(3) as since, f.expires_at, f.id as session_i
 from found f
   join agents a on a.org_id = f.org_id and a.id = f.agent_id
   left join events e on e.session_id = f.id and e.sequence = f.sequence
-  cross join lateral (select ${sql.raw(readableJson('e.data'))} as asked) d
+  cross join lateral (select ${sql.raw(readableJson('e.data'))} as asked offset 0) d
 order by f.since, f.agent_id, f.id, f.place`
 
 const counted = (filter: WaitingFilter) => sql<{ type: WaitingType; count: number }>`
