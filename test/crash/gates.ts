@@ -7,7 +7,8 @@ export type Gate = {
   pass: () => Promise<void>
 }
 
-function createGate(): Gate {
+/** A step that waits for the test. */
+export function createGate(): Gate {
   const reached = Promise.withResolvers<void>()
   const opened = Promise.withResolvers<void>()
   return {

@@ -19,6 +19,7 @@ import {
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
+import { createGate } from './gates.ts'
 import { scopeOf } from './scenario.ts'
 
 type Work = (context: ToolContext) => unknown
@@ -73,20 +74,6 @@ async function startWith(t: TestContext, tools: Record<string, Work>) {
       new Promise<void>((refused) => {
         refusing = { code, refused }
       }),
-  }
-}
-
-/** A step of a tool that waits for the test. */
-function createGate() {
-  const reached = Promise.withResolvers<void>()
-  const opened = Promise.withResolvers<void>()
-  return {
-    reached: reached.promise,
-    open: opened.resolve,
-    pass() {
-      reached.resolve()
-      return opened.promise
-    },
   }
 }
 

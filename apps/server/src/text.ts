@@ -24,6 +24,9 @@ export const withoutNul = (text: string) => text.replaceAll('\0', '\u{fffd}')
 /** False for a text that PostgreSQL cannot hold: with NUL or an unpaired surrogate. */
 export const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0')
 
+/** Replaces what PostgreSQL cannot hold. */
+export const storableText = (text: string) => withoutNul(text.toWellFormed())
+
 const restLength = 512 * 1024
 
 /** Lets the event loop do other work before the next synchronous step with a long text. */

@@ -150,7 +150,7 @@ type Caller = {
   call: (method: string, path: string) => Promise<{ body: { waiting_for: unknown } }>
 }
 
-/** Waits until the session is parked for a budget. Returns what it waits for. */
+/** Waits until the session is parked. Returns what it waits for. */
 export const whenParked = ({ call }: Caller, sessionId: string) =>
   eventually(async () => {
     const { body } = await call('GET', `/v1/sessions/${sessionId}`)

@@ -1,7 +1,7 @@
 import { createContext, Script } from 'node:vm'
 import type { OutputError } from '@outlast/contract'
 import { Check, Errors } from 'typebox/value'
-import { withoutNul } from '../text.ts'
+import { storableText } from '../text.ts'
 import type { OutputSchema } from './output-schema.ts'
 import { problemsFrom } from './validation.ts'
 
@@ -46,9 +46,6 @@ function violations(schema: OutputSchema, value: unknown): OutputError[] {
     message: storableText(message.slice(0, messageLengthMax)),
   }))
 }
-
-/** Replaces characters that PostgreSQL refuses: the names of a model's fields can have them. */
-const storableText = (text: string) => withoutNul(text.toWellFormed())
 
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false

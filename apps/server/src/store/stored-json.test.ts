@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { expectStatus } from '../../test/access.ts'
+import { whenParked } from '../../test/budgets.ts'
 import { runSql } from '../../test/database.ts'
 import { beforeAll } from '../../test/hooks.ts'
 import { createSchedule, sending, trigger, untilOver } from '../../test/schedules.ts'
@@ -41,7 +42,7 @@ async function waiting(id: string) {
   }
   const path = `/v1/sessions/${session.id}`
   expectStatus(await server.call('POST', `${path}/messages`, { message }), 201)
-  await eventually(async () => (await get(path)).waiting_for !== null)
+  await whenParked(server, session.id)
   const [begun] = await eventsOf(server, session.id, '?types=turn.started')
   return { path, sessionId: session.id, turnId: begun!.context.turn_id! }
 }
@@ -124,9 +125,8 @@ test('a call whose id is unreadable gets another one and waits', async () => {
     const script = scripted({ tool_calls: [{ ...write('x'), id }] }, { text: 'Done.' })
     expectStatus(await post(server, session.id, script), 201)
     const path = `/v1/sessions/${session.id}`
-    const callId = await eventually(
-      async () => (await get(path)).waiting_for?.tool_call_ids[0] as string | undefined,
-    )
+    const waits = (await whenParked(server, session.id)) as { tool_call_ids: string[] }
+    const [callId] = waits.tool_call_ids
     assert.match(callId!, /^call_[0-9a-f]+$/)
     const decision = { decision: 'deny' }
     expectStatus(await server.call('POST', `${path}/approvals/${callId}`, decision), 200)

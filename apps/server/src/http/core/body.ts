@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ApiError, invalidAt } from '../../errors.ts'
-import { restFor } from '../../text.ts'
+import { isStorable, restFor } from '../../text.ts'
 import { valueCounter } from './json-size.ts'
 
 const depthMax = 100
@@ -104,7 +104,7 @@ export function storable<T>(body: T, allowsNul = false): T {
   return root.body
 }
 
-const isUsable = (key: string) => key.isWellFormed() && !key.includes('\0') && key !== '__proto__'
+const isUsable = (key: string) => isStorable(key) && key !== '__proto__'
 
 function text(value: string, path: string, allowsNul: boolean): string {
   if (!allowsNul && value.includes('\0')) throw invalidAt(path || 'body', 'must not contain NUL')

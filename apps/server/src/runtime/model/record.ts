@@ -12,7 +12,7 @@ import { checkOutput } from '../../capabilities/output.ts'
 import { newId } from '../../ids.ts'
 import { withCost } from '../../providers/cost.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
-import { isStorable, textPreview, withoutNul } from '../../text.ts'
+import { isStorable, storableText, textPreview } from '../../text.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { contextOf, stepContext } from '../journal/contexts.ts'
 import { draft, draftGeneration, nowOf } from '../journal/journal.ts'
@@ -79,8 +79,7 @@ export function recordResult(turn: Turn, asked: ModelRequest, outcome: ModelCall
     ...(usage && { usage }),
   })
   turn.effects.outcome = true
-  if (said.text !== '')
-    turn.effects.outputPreview = textPreview(withoutNul(said.text.toWellFormed()))
+  if (said.text !== '') turn.effects.outputPreview = textPreview(storableText(said.text))
 }
 
 /** The violations of the turn's output schema in an answer; undefined for a valid one. */

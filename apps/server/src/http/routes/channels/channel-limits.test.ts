@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { expectStatus } from '../../../../test/access.ts'
-import { assertSettled, budgetState } from '../../../../test/budgets.ts'
+import { assertSettled, budgetState, moveClock, whenParked } from '../../../../test/budgets.ts'
 import { type channelClient, openChannel } from '../../../../test/channel.ts'
 import { queryRows, runSql } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
@@ -63,12 +63,9 @@ const idle = (caller: Caller, id: string) =>
   eventually(async () => (await caller.call('GET', `/sessions/${id}`)).body.status === 'idle')
 
 /** The periods of the budgets of a channel ended more than a day ago. */
-const lapse = ({ id }: { id: string }) =>
-  runSql(
-    server.databaseUrl,
-    `update budgets set period_started_at = period_started_at - interval '3 days',
-      period_ends_at = period_ends_at - interval '3 days' where subject_id like '${id} %'`,
-  )
+async function lapse(channel: { id: string }) {
+  for (const { id } of await budgetsOf(channel)) await moveClock(server, id, '3 days')
+}
 
 test('an end user whose limit of the day is used up starts no work, and still reads', async () => {
   const channel = await openChannel(server, { config: { spending_limit: limit } })
@@ -195,10 +192,7 @@ test('the budget of a limit is kept while a turn of its user waits', async (t) =
   const calling = { tool_calls: [{ id: 'call_1', name: 'open_door', arguments: {} }] }
   const id = await ada.create()
   expectStatus(await post(server, id, scripted(calling, { text: 'Open.' })), 201)
-  await eventually(async () => {
-    const { body } = await server.call('GET', `/v1/sessions/${id}`)
-    return body.waiting_for
-  })
+  await whenParked(server, id)
   const own = await other.create()
   expectStatus(await other.say(own, 'Hello'), 201)
   await idle(other, own)
