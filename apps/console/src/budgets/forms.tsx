@@ -119,7 +119,7 @@ const emptyTopUp = { amount: '', description: '' }
 /** Adds to a budget. One dialog adds once: its requests have one idempotency key. */
 export function TopUp({ budget, close }: { budget: Budget; close: () => void }) {
   const idempotencyKey = useRef(newKey())
-  function read(error: unknown): never {
+  function explainFailure(error: unknown): never {
     if (isOutlastError(error, 'idempotency_key_reused')) {
       invalidate(budgetKeys.all)
       throw new Error('An amount was added before, but its response was lost. Check the balance.')
@@ -139,7 +139,7 @@ export function TopUp({ budget, close }: { budget: Budget; close: () => void }) 
           },
           { idempotencyKey: idempotencyKey.current },
         )
-        .catch(read),
+        .catch(explainFailure),
     done: 'Budget topped up',
     onSaved() {
       invalidate(budgetKeys.all)

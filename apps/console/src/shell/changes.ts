@@ -101,7 +101,7 @@ function take(change: ChangeEvent): void {
 function sessionChanged(session: Session): void {
   const { queryKey } = sessionQuery(session.id)
   if (queryClient.getQueryData(queryKey)) {
-    // The answer to a request that began before could be older.
+    // The response to an earlier request could be older than this change.
     void queryClient.cancelQueries({ queryKey, exact: true })
     queryClient.setQueryData(queryKey, session)
   }

@@ -89,7 +89,7 @@ function forget(child: ChildProcess, reason: (job: Job) => ToolError): void {
 
 function tell(message: ToLauncher): void {
   launcher ??= startLauncher()
-  // Without a channel it could not be started, and is about to say so.
+  // A launcher without a channel could not be started: its `error` event follows.
   if (launcher.connected) launcher.send(message, () => {})
 }
 

@@ -12,7 +12,7 @@ const problemsMax = 10
 
 /**
  * Validates the arguments of a call: at once, or later where the tool has its own `parse`. A tool
- * gets a copy, which it may change: the log and a later run have the arguments of the model.
+ * gets a copy, which it may change: the log and a later attempt have the arguments of the model.
  */
 export function checkArguments(
   tool: Tool,

@@ -57,7 +57,7 @@ test('a turn holds at most 64 MiB of fetched bytes, and a fetch without room fai
   for (const error of errors) assert.match(error, /^Too many bytes are being fetched at once/)
 })
 
-test('a response can be cloned, read as a form, and says if it was read', async () => {
+test('a response can be cloned, read as a form, and reports whether it was read', async () => {
   const form = new FormData()
   form.set('a', 'b')
   const reach = async () => new Response(form, { status: 201 })

@@ -83,7 +83,7 @@ export async function holdAlert(db: Db, { orgId, id }: AlertRef): Promise<AlertF
 /**
  * True if the samples of an alert end before its new window begins, or are too far apart for it.
  */
-const startsAnew = (
+const startsAgain = (
   { enabled, window_seconds }: AlertFields,
   after: Partial<AlertFields>,
 ): boolean =>
@@ -100,7 +100,7 @@ export async function updateAlert(
   { before, change }: { before: AlertFields; change: Partial<AlertFields> },
 ): Promise<Alert> {
   if (change.enabled === false) await resolveFiring(db, id, 'disabled')
-  if (startsAnew(before, change))
+  if (startsAgain(before, change))
     await db.kysely.deleteFrom('alert_samples').where('alert_id', '=', id).execute()
   const row = await db.kysely
     .updateTable('alerts')
