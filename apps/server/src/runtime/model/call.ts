@@ -164,7 +164,7 @@ function createCount() {
 function createReader(reply: ModelReply, onText: OnText, begun: number) {
   const names = new Map<string, string>()
   const count = createCount()
-  // Apart: arguments whose deltas were counted arrive again as a whole.
+  // Apart: arguments whose deltas were counted arrive again as a whole, and what has no deltas.
   const countWhole = createCount()
   const note = createParts(reply, countWhole)
   // Apart: text that is held back counts again when it is released.
@@ -218,7 +218,7 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
         return
       }
       case 'response-metadata':
-        count(part.id?.length ?? 0)
+        countWhole(part.id?.length ?? 0)
         reply.responseId = part.id
         return
       case 'finish':

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { addProvider, startAnyVendor } from '../../../test/any-vendor.ts'
 import { startServer } from '../../../test/server.ts'
-import { converse, createSession, dataOf } from '../../../test/session.ts'
+import { converse, createSession, dataOf, replyOf } from '../../../test/session.ts'
 
 const long = 'A'.repeat(1_500_000)
 
@@ -56,6 +56,14 @@ test('thinking that is hidden is accepted below the limit', async (t) => {
   const shown = { type: 'text', text: '' }
   const events = await endWith(t, 'anthropic', blocksOf([hidden[0]!, shown]))
   assert.ok(events.some(({ type }) => type === 'turn.completed'))
+})
+
+test('a reply of as many characters as the limit is accepted', async (t) => {
+  const text = 'A'.repeat(4_000_000)
+  const sent: { type: string }[] = blocksOf([{ type: 'text', text: '' }])
+  const delta = { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } }
+  const events = await endWith(t, 'anthropic', sent.toSpliced(2, 0, delta))
+  assert.equal(replyOf(events).length, text.length)
 })
 
 test('arguments that arrive as a whole count towards the limit of a reply', async (t) => {
