@@ -1,31 +1,60 @@
 import type { Db, Statement } from './database.ts'
 import { deleteExpiredSession, isExpired, retentionDays } from './session-deletion.ts'
 
-const sessionsAtOnce = 100
+const sessionsAtOnce = 1_000
 const rowsAtOnce = 1_000
 const batchesMax = 1_000
 
-const expired: Statement = {
-  name: 'expired-sessions',
+/** `days`: the shortest retention of the organization's agents. */
+const organizations: Statement = {
+  name: 'organizations-with-retention',
   text: `
-select e.org_id as "orgId", e.id as "sessionId"
-from organizations o
-  join agents a on a.org_id = o.id
-  cross join lateral (
-    select s.org_id, s.id from sessions s
-    where s.org_id = a.org_id and s.agent_id = a.id
-      and s.created_at < now() - ${retentionDays('$1')} * interval '1 day' and ${isExpired('$1')}
-    order by s.created_at, s.id limit $2
-  ) e
+select o.id as "orgId", min(${retentionDays('$1')}) as days
+from organizations o join agents a on a.org_id = o.id
 where ${retentionDays('$1')} > 0
-limit $2`,
+group by o.id`,
 }
 
-type Expired = { orgId: string; sessionId: string }
-type SessionSweep = {
+const oldSessions: Statement = {
+  name: 'old-sessions',
+  text: `
+with s as materialized (
+  select org_id, id, agent_id, created_at, updated_at, turn_id, legal_hold from sessions
+  where org_id = $1 and created_at < now() - $2 * interval '1 day'
+    and (created_at, id) > ($3::timestamptz, $4)
+  order by created_at, id limit ${sessionsAtOnce}
+)
+select s.id, s.created_at::text as "createdAt", ${isExpired('$5')} as "isExpired"
+from s join organizations o on o.id = s.org_id
+  join agents a on a.org_id = s.org_id and a.id = s.agent_id
+order by s.created_at, s.id`,
+}
+
+type WithRetention = { orgId: string; days: number }
+type OldSession = { id: string; createdAt: string; isExpired: boolean }
+
+type Sweep = {
   /** RETENTION_DAYS; 0: off unless the organization or the agent sets a retention. */
   days: number
   stopping: AbortSignal
+}
+
+/** Finds expired sessions of each organization, oldest first, in statements of limited time. */
+async function* findExpired(db: Db, { days, stopping }: Sweep): AsyncGenerator<Expired> {
+  for (const org of await db.run<WithRetention>(organizations, [days])) {
+    let last: Pick<OldSession, 'id' | 'createdAt'> | undefined = { createdAt: '-infinity', id: '' }
+    while (last && !stopping.aborted) {
+      const values = [org.orgId, org.days, last.createdAt, last.id, days]
+      const found: OldSession[] = await db.run<OldSession>(oldSessions, values)
+      for (const { id, isExpired } of found)
+        if (isExpired) yield { orgId: org.orgId, sessionId: id }
+      last = found.length < sessionsAtOnce ? undefined : found.at(-1)
+    }
+  }
+}
+
+type Expired = { orgId: string; sessionId: string }
+type SessionSweep = Sweep & {
   onDeleted: (session: Expired) => void
   onError: (session: Expired, error: unknown) => void
 }
@@ -40,20 +69,13 @@ export async function sweepSessions(
   db: Db,
   { days, stopping, onDeleted, onError }: SessionSweep,
 ): Promise<void> {
-  for (let batch = 0; batch < batchesMax; batch += 1) {
-    const due = await db.run<Expired>(expired, [days, sessionsAtOnce])
-    let deleted = 0
-    for (const session of due) {
-      if (stopping.aborted) return
-      try {
-        if (!(await deleteExpiredSession(db, session, days))) continue
-        deleted += 1
-        onDeleted(session)
-      } catch (error) {
-        onError(session, error)
-      }
+  for await (const session of findExpired(db, { days, stopping })) {
+    if (stopping.aborted) return
+    try {
+      if (await deleteExpiredSession(db, session, days)) onDeleted(session)
+    } catch (error) {
+      onError(session, error)
     }
-    if (due.length < sessionsAtOnce || deleted === 0) return
   }
 }
 
