@@ -74,6 +74,8 @@ export type ResponseState = {
   readonly sequence: number
   /** The latest reply was cut off at a limit of tokens. */
   readonly isCut: boolean
+  /** No model call has read the message that was sent beside the answers. */
+  readonly hasUnread: boolean
 }
 
 export const beginResponse = (facts: ResponseFacts): ResponseState => ({
@@ -93,6 +95,7 @@ export const beginResponse = (facts: ResponseFacts): ResponseState => ({
   end: { status: 'in_progress' },
   sequence: 0,
   isCut: false,
+  hasUnread: false,
 })
 
 export type FoldedResponse = { state: ResponseState; chunks: readonly ResponseChunk[] }
@@ -299,14 +302,32 @@ function readToolEnd(
   return { ...now, running: new Map([...state.running].filter(([known]) => known !== id)) }
 }
 
+/** A message beside answers names their response. */
+function readMessage(state: ResponseState, { data }: Event<'input.message'>): ResponseState {
+  const { joins } = (data.message.metadata?.openai ?? {}) as { joins?: unknown }
+  return joins === state.facts.id ? { ...state, hasUnread: true } : state
+}
+
+/** The end of a turn whose last model call had begun before an unread message is no end. */
+const readEnd = (state: ResponseState, event: Event<'turn.completed'>): ResponseState =>
+  state.hasUnread
+    ? state
+    : ended(
+        state,
+        event,
+        state.isCut
+          ? { status: 'incomplete', incomplete: 'max_output_tokens' }
+          : { status: 'completed' },
+      )
+
 const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
-  'input.message': 'ignored',
+  'input.message': readMessage,
   'session.started': 'ignored',
   'session.activated': afterCancel,
   'turn.started': 'ignored',
   'mcp.unavailable': 'ignored',
   'capability.unavailable': 'ignored',
-  'reason.started': 'ignored',
+  'reason.started': (state) => ({ ...state, hasUnread: false }),
   'context.compacting': 'ignored',
   'context.compacted': 'ignored',
   'output.message.started': (state, { data, sequence }, out) => {
@@ -359,14 +380,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'budget.exhausted': readBudget,
   'budget.paused': readBudget,
   'budget.resumed': (state) => ({ ...state, waits: [] }),
-  'turn.completed': (state, event) =>
-    ended(
-      state,
-      event,
-      state.isCut
-        ? { status: 'incomplete', incomplete: 'max_output_tokens' }
-        : { status: 'completed' },
-    ),
+  'turn.completed': readEnd,
   'turn.failed': (state, event) => {
     const { error: message, error_code: code = 'turn_failed' } = event.data
     return ended({ ...state, waits: [] }, event, { status: 'failed', error: { code, message } })
@@ -377,9 +391,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'feedback.given': 'ignored',
 }
 
-const alsoRead: readonly EventType[] = ['input.message', 'reason.started']
-
 /** The stored events that a response is made of. */
 export const responseEvents = (Object.keys(readers) as EventType[]).filter(
-  (type) => (readers[type] !== 'ignored' || alsoRead.includes(type)) && !type.endsWith('.delta'),
+  (type) => readers[type] !== 'ignored' && !type.endsWith('.delta'),
 )

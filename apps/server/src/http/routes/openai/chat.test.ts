@@ -6,7 +6,7 @@ import OpenAI from 'openai'
 import type { ChatCompletionMessageParam } from 'openai/resources/chat/completions'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
-import { createAgent, eventsOf, type ScriptStep, scripted } from '../../../../test/session.ts'
+import { createAgent, type ScriptStep, scripted } from '../../../../test/session.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let openai: OpenAI
@@ -90,28 +90,6 @@ test('takes results of tools that a message follows as history', async () => {
   assert.equal(choices[0]!.message.content, 'It rains.')
   const roles = (await latestMessages()).map(({ role }) => role)
   assert.deepEqual(roles, ['user', 'agent', 'tool_result', 'user', 'agent'])
-})
-
-test('submits the results that a session waits for with the message after them', async () => {
-  const asks = user({ tool_calls: [call('look', {})] }, { text: 'It rains.', delay_ms: 500 })
-  const tools = [{ type: 'function' as const, function: { name: 'look', parameters: {} } }]
-  const send = (messages: ChatCompletionMessageParam[], headers = {}) =>
-    openai.chat.completions.create({ model, messages, tools }, { headers })
-  const first = (await send([asks])).choices[0]!.message
-  const [made] = first.tool_calls!
-  const result = { role: 'tool' as const, tool_call_id: made!.id, content: '"Heavy rain."' }
-  const messages = [asks, first, result, user({ text: 'Take an umbrella.' })]
-  const { id, choices } = await send(messages)
-  assert.match(choices[0]!.message.content!, /Take an umbrella\.$/)
-  const again = await send(messages, { 'x-stainless-retry-count': '1' })
-  assert.equal(again.id, id)
-  const events = await eventsOf(server, (await sessions())[0].id)
-  const count = (type: string) => events.filter((event) => event.type === type).length
-  assert.deepEqual(['turn.started', 'turn.cancelled', 'input.message'].map(count), [1, 0, 2])
-  const outcome = events.find(({ type }) => type === 'tool.completed')
-  assert.match(JSON.stringify(outcome!.data), /"success":true.*Heavy rain/)
-  const last = events.findLast(({ type }) => type === 'llm.generation')
-  assert.match(JSON.stringify(last!.data), /Heavy rain.*Take an umbrella/)
 })
 
 test('keeps chats apart that begin alike', async () => {

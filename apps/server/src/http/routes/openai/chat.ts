@@ -22,7 +22,7 @@ import { areAwaited } from './answers.ts'
 import { type Begin, beginFor } from './begin.ts'
 import { type AskedChat, readChat } from './chat-request.ts'
 import { beginCompletion } from './chat-sessions.ts'
-import { answerAndSteer, type BegunResponse, located } from './create.ts'
+import { answerAndSteer, type BegunResponse } from './create.ts'
 import { interruption, invalidParam } from './errors.ts'
 import { addResult } from './items.ts'
 import type { ResponsePlace } from './place.ts'
@@ -60,7 +60,7 @@ export function chatRoutes(openai: OpenAI): void {
 async function beginChatTurn(begin: Begin, asked: AskedChat): Promise<BegunResponse> {
   const { answers, content, history } = asked.input
   if (answers.length > 0 && (content.length === 0 || (await areAwaited(begin, answers)))) {
-    return located(begin, await answerAndSteer(begin, asked, undefined))
+    return answerAndSteer(begin, asked, undefined)
   }
   for (const one of answers) addResult(history, one)
   if (content.length === 0) throw invalidParam('messages', 'must end with a message of the user')

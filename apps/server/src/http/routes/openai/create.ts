@@ -10,7 +10,7 @@ import { conversationSession, seedsOfSession } from './conversations.ts'
 import { invalidParam } from './errors.ts'
 import { agentOf, type StoredRequest, type TurnSettings } from './params.ts'
 import { parseResponseId, type ResponsePlace, sessionOf } from './place.ts'
-import { type Client, factsOf, locate, readEarlier } from './reading.ts'
+import { type Client, eventsOf, factsOf, locate, readEarlier } from './reading.ts'
 import { repeatedMessage, repeatedSession } from './repeat.ts'
 import type { AskedResponse } from './request.ts'
 
@@ -26,7 +26,7 @@ export const located = async ({ calls }: Begin, place: ResponsePlace): Promise<B
 export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<BegunResponse> {
   const { input, previous } = asked
   const earlier = previous === undefined ? undefined : await earlierResponse(begin.calls, previous)
-  if (input.answers.length > 0) return located(begin, await answerAndSteer(begin, asked, earlier))
+  if (input.answers.length > 0) return answerAndSteer(begin, asked, earlier)
   if (input.content.length === 0) throw invalidParam('input', 'must have a message of the user')
   if (earlier) return continueFrom(begin, asked, earlier)
   const { conversation } = asked
@@ -40,21 +40,36 @@ export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<Be
   return sendOnce(begin, session, { ...asked, model })
 }
 
-/** Submits answers, and the message beside them. Nothing is stored if its settings are refused. */
+/**
+ * Submits answers, and the message beside them, whose answer their response includes. If their turn
+ * ends first, returns the response of the message. Nothing is stored if its settings are refused.
+ */
 export async function answerAndSteer(
   begin: Begin,
-  { input: { answers, content }, settings }: Pick<AskedResponse, 'input' | 'settings'>,
+  { input: { answers, content }, settings, stored: { format: _, ...stored } }: Answering,
   earlier: Earlier | undefined,
-): Promise<ResponsePlace> {
+): Promise<BegunResponse> {
   const steering = { ...joiningSettings(settings), on_busy: 'steer' as const }
   if (content.length > 0) checkControls(begin.calls.request.principal, steering.controls)
   const place = await answer(begin, answers, earlier?.place)
-  if (content.length === 0) return place
-  const known = await repeatedIn(begin, place.sessionId, place.start)
-  const metadata = { openai: { hash: begin.repeat.hash } }
-  if (!known) await post(begin, place.sessionId, { content, ...steering, metadata })
-  return place
+  const begun = await located(begin, place)
+  if (content.length === 0) return begun
+  const { sessionId, start } = place
+  const known = await repeatedIn(begin, sessionId, start)
+  const { hash } = begin.repeat
+  const openai = { ...stored, hash, model: begun.facts.request.model, joins: begun.facts.id }
+  const message =
+    known?.message ??
+    (await post(begin, sessionId, { content, ...steering, metadata: { openai } })).sequence
+  const range = { after: start, limit: 1, types: turnEnds }
+  const [end] = await eventsOf(begin.calls, sessionId, range)
+  const isLate = end?.sequence !== undefined && end.sequence < message
+  return isLate ? located(begin, { sessionId, message, start: message }) : begun
 }
+
+type Answering = Pick<AskedResponse, 'input' | 'settings' | 'stored'>
+
+const turnEnds = ['turn.completed', 'turn.failed', 'turn.cancelled']
 
 /** The settings of a message that may join a turn; the others belong to the turn's own message. */
 function joiningSettings({ controls }: TurnSettings): Pick<TurnSettings, 'controls'> {

@@ -8,7 +8,7 @@ import { hashOf } from '../../adapters/hash.ts'
 import { listEvents } from '../../adapters/session-events.ts'
 import { answerTypes } from '../../adapters/waiting-calls.ts'
 import { keySpaceOf } from '../../core/idempotency.ts'
-import { isObject, storedRequest } from './params.ts'
+import { isObject } from './params.ts'
 import type { ResponsePlace } from './place.ts'
 import type { Client } from './reading.ts'
 
@@ -83,10 +83,11 @@ export async function repeatedMessage(
   return sequence === undefined ? undefined : { sessionId, message: sequence, start: sequence }
 }
 
-/** True if the message of the first request joined the turn whose calls it answered. */
+/** True if the message of the first request was sent beside answers to calls. */
 export async function hasJoined(calls: Client, repeat: RepeatedRequest, at: After) {
   const first = await firstMessage(calls, repeat, at)
-  return first !== undefined && !storedRequest(first.data.message.metadata?.openai)
+  const stored = first?.data.message.metadata?.openai
+  return isObject(stored) && typeof stored.joins === 'string'
 }
 
 /** The response that begins with answers to calls that no longer wait. */
