@@ -188,3 +188,16 @@ export function responseObject({ facts, createdAt, end, ...parts }: ResponsePart
   }
 }
 export type ResponseObject = ReturnType<typeof responseObject>
+
+/** Adds the usage of two model calls. */
+export function sumOf(
+  a: TokenUsage | undefined,
+  b: TokenUsage | undefined,
+): TokenUsage | undefined {
+  if (!a || !b) return a ?? b
+  return {
+    input_tokens: a.input_tokens + b.input_tokens,
+    output_tokens: a.output_tokens + b.output_tokens,
+    cache_read_tokens: (a.cache_read_tokens ?? 0) + (b.cache_read_tokens ?? 0),
+  }
+}

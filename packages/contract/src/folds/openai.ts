@@ -30,6 +30,7 @@ import {
   type ResponseObject,
   type ResponseWait,
   responseObject,
+  sumOf,
   textPart,
   toolItem,
   wireCallId,
@@ -74,8 +75,10 @@ export type ResponseState = {
   readonly sequence: number
   /** The latest reply was cut off at a limit of tokens. */
   readonly isCut: boolean
-  /** No model call has read the message that was sent beside the answers. */
-  readonly hasUnread: boolean
+  /** The message that was sent beside the answers. */
+  readonly joined: string | undefined
+  /** The end of its turn, unless the message gets a turn of its own. */
+  readonly held: ResponseEnd | undefined
 }
 
 export const beginResponse = (facts: ResponseFacts): ResponseState => ({
@@ -95,7 +98,8 @@ export const beginResponse = (facts: ResponseFacts): ResponseState => ({
   end: { status: 'in_progress' },
   sequence: 0,
   isCut: false,
-  hasUnread: false,
+  joined: undefined,
+  held: undefined,
 })
 
 export type FoldedResponse = { state: ResponseState; chunks: readonly ResponseChunk[] }
@@ -200,8 +204,10 @@ const waiting = (state: ResponseState, callId: string, wait: ResponseWait): Resp
   waits: [...state.waits, wait],
 })
 
-const afterCancel = (state: ResponseState, event: Event): ResponseState =>
-  state.end.status === 'cancelled' ? ended(state, event, state.end) : state
+function afterEnd(state: ResponseState, event: Event): ResponseState {
+  const end = state.end.status === 'cancelled' ? state.end : state.held
+  return end ? ended(state, event, end) : state
+}
 
 const readBudget = (
   state: ResponseState,
@@ -223,15 +229,6 @@ function readReply(
 
 const hasSchema = ({ facts }: ResponseState) =>
   (facts.request.text as { format?: { type?: string } } | undefined)?.format?.type === 'json_schema'
-
-function sumOf(a: TokenUsage | undefined, b: TokenUsage | undefined): TokenUsage | undefined {
-  if (!a || !b) return a ?? b
-  return {
-    input_tokens: a.input_tokens + b.input_tokens,
-    output_tokens: a.output_tokens + b.output_tokens,
-    cache_read_tokens: (a.cache_read_tokens ?? 0) + (b.cache_read_tokens ?? 0),
-  }
-}
 
 function readRequest(
   state: ResponseState,
@@ -305,29 +302,30 @@ function readToolEnd(
 /** A message beside answers names their response. */
 function readMessage(state: ResponseState, { data }: Event<'input.message'>): ResponseState {
   const { joins } = (data.message.metadata?.openai ?? {}) as { joins?: unknown }
-  return joins === state.facts.id ? { ...state, hasUnread: true } : state
+  return joins === state.facts.id ? { ...state, joined: data.message.id } : state
 }
 
-/** The end of a turn whose last model call had begun before an unread message is no end. */
-const readEnd = (state: ResponseState, event: Event<'turn.completed'>): ResponseState =>
-  state.hasUnread
-    ? state
-    : ended(
-        state,
-        event,
-        state.isCut
-          ? { status: 'incomplete', incomplete: 'max_output_tokens' }
-          : { status: 'completed' },
-      )
+function readEnd(state: ResponseState, event: Event<'turn.completed'>): ResponseState {
+  const end: ResponseEnd = state.isCut
+    ? { status: 'incomplete', incomplete: 'max_output_tokens' }
+    : { status: 'completed' }
+  return state.joined ? { ...state, held: end } : ended(state, event, end)
+}
+
+/** The response goes on with the turn of the message that no model call has read. */
+const readNext = (state: ResponseState, event: Event<'session.activated'>): ResponseState =>
+  state.held && event.data.input_message_id === state.joined
+    ? { ...state, joined: undefined, held: undefined }
+    : afterEnd(state, event)
 
 const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'input.message': readMessage,
   'session.started': 'ignored',
-  'session.activated': afterCancel,
+  'session.activated': readNext,
   'turn.started': 'ignored',
   'mcp.unavailable': 'ignored',
   'capability.unavailable': 'ignored',
-  'reason.started': (state) => ({ ...state, hasUnread: false }),
+  'reason.started': 'ignored',
   'context.compacting': 'ignored',
   'context.compacted': 'ignored',
   'output.message.started': (state, { data, sequence }, out) => {
@@ -387,11 +385,11 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   },
   // Its text so far and the ends of its calls follow.
   'turn.cancelled': (state) => ({ ...state, waits: [], end: { status: 'cancelled' } }),
-  'session.idled': afterCancel,
+  'session.idled': afterEnd,
   'feedback.given': 'ignored',
 }
 
 /** The stored events that a response is made of. */
 export const responseEvents = (Object.keys(readers) as EventType[]).filter(
-  (type) => readers[type] !== 'ignored' && !type.endsWith('.delta'),
+  (type) => (readers[type] !== 'ignored' || type === 'reason.started') && !type.endsWith('.delta'),
 )
