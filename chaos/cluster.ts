@@ -87,10 +87,11 @@ async function openNode(
   const port = Number(await reservePort())
   const env = environment({ role, port, databaseUrl: databaseUrl.href, folder })
   const logFile = path.join(folder, `${name.replace(' ', '-')}.log`)
+  const lastWords = () => readFileSync(logFile, 'utf8').slice(-1_000)
   const running = keepProcess({
     launch: () => launch(env, path.join(folder, 'ledger.jsonl'), logFile),
-    onEnd: () => addMishap(mishaps, `${name} ended by itself`),
-    lastWords: () => readFileSync(logFile, 'utf8').slice(-1_000),
+    onEnd: (how) => addMishap(mishaps, `${name} ended by itself, ${how}: ${lastWords()}`),
+    lastWords,
   })
   return {
     name,
@@ -105,8 +106,8 @@ async function openNode(
 
 type Kept = {
   launch: () => ChildProcess
-  /** It ended unexpectedly. It is restarted, as a supervisor would do. */
-  onEnd: () => void
+  /** It ended unexpectedly, with a code or a signal. It is restarted, as a supervisor would do. */
+  onEnd: (how: string) => void
   /** Its last output before it ended. */
   lastWords: () => string
 }
@@ -134,7 +135,7 @@ function keepProcess({ launch: begin, onEnd, lastWords }: Kept) {
     const wasUp = state !== 'down'
     state = 'down'
     if (!wasUp || leaving === which) return
-    onEnd()
+    onEnd(`code ${which.exitCode}, signal ${which.signalCode}`)
     restart = setTimeout(() => start().catch(() => {}), restartMs)
   }
 
