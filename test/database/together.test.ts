@@ -13,7 +13,7 @@ const migrations = new URL('../../apps/server/migrations/', import.meta.url)
 
 /** On a loaded machine, a renewal of a lease and a new connection can take longer than they may. */
 const ofLoad =
-  /"could not renew the lease"|"the connection to other nodes was lost".*"timeout expired"/
+  /"could not renew the lease"|"the connection to other nodes was lost".*"(timeout expired|Query read timeout)"/
 const isComplaint = (line: string) => /"level":"(warn|error)"/.test(line) && !ofLoad.test(line)
 
 test('ten nodes start together on an empty database', async (t) => {
