@@ -8,10 +8,10 @@ const pollMs = 500
 /** A whole log is long: it is read only once in this many checks. */
 const looksAWhole = 4
 /**
- * A longer gap between two checks means that this machine is slow: it does not count against the
- * nodes.
+ * A longer gap between two checks means that this machine is slow: the rest of it does not count
+ * against the nodes.
  */
-const gapMsMax = 1_000
+const gapMsMax = pollMs + 100
 
 /**
  * Checks all sessions repeatedly until the signal: how long each active session made no progress
