@@ -32,6 +32,7 @@ order by s.created_at, s.id`,
 
 type WithRetention = { orgId: string; days: number }
 type OldSession = { id: string; createdAt: string; isExpired: boolean }
+type Expired = { orgId: string; sessionId: string }
 
 type Sweep = {
   /** RETENTION_DAYS; 0: off unless the organization or the agent sets a retention. */
@@ -46,14 +47,14 @@ async function* findExpired(db: Db, { days, stopping }: Sweep): AsyncGenerator<E
     while (last && !stopping.aborted) {
       const values = [org.orgId, org.days, last.createdAt, last.id, days]
       const found: OldSession[] = await db.run<OldSession>(oldSessions, values)
-      for (const { id, isExpired } of found)
+      for (const { id, isExpired } of found) {
         if (isExpired) yield { orgId: org.orgId, sessionId: id }
+      }
       last = found.length < sessionsAtOnce ? undefined : found.at(-1)
     }
   }
 }
 
-type Expired = { orgId: string; sessionId: string }
 type SessionSweep = Sweep & {
   onDeleted: (session: Expired) => void
   onError: (session: Expired, error: unknown) => void
