@@ -1,7 +1,7 @@
-import { createContext, Script } from 'node:vm'
 import type { OutputError } from '@outlast/contract'
 import { Check, Errors } from 'typebox/value'
 import { storableText } from '../text.ts'
+import { limited } from './limited.ts'
 import type { OutputSchema } from './output-schema.ts'
 import { problemsFrom } from './validation.ts'
 
@@ -50,14 +50,4 @@ function violations(schema: OutputSchema, value: unknown): OutputError[] {
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   return levels === 0 || Object.values(value).some((part) => isDeeper(part, levels - 1))
-}
-
-const timeoutMs = 250
-const context = createContext({ work: () => undefined })
-const script = new Script('work()')
-
-/** Runs work with a time limit: a regular expression of a schema can take years. */
-function limited<T>(work: () => T): T {
-  context.work = work
-  return script.runInContext(context, { timeout: timeoutMs })
 }

@@ -31,6 +31,7 @@ async function asked(t: TestContext, sessionId: string, call: Call) {
 
 test('approves a call of an MCP server with edited arguments that match the schema of its tool', async (t) => {
   const word = { type: 'string', minLength: 2 }
+  const anyOf = Array.from({ length: 1_900 }, () => ({}))
   const schemas = {
     say: { type: 'object', properties: { word }, required: ['word'] },
     shout: { type: 'object', properties: { word: { $ref: '#/$defs/word' } }, $defs: { word } },
@@ -39,6 +40,7 @@ test('approves a call of an MCP server with edited arguments that match the sche
       properties: { deeper: { $ref: '#/$defs/a' } },
       $defs: { a: { type: 'object', properties: { a: { $ref: '#/$defs/a' } } } },
     },
+    choose: { type: 'object', properties: { numbers: { type: 'array', items: { anyOf } } } },
   }
   const tools = Object.entries(schemas).map(([name, inputSchema]) =>
     textTool(name, { inputSchema }),
@@ -60,6 +62,8 @@ test('approves a call of an MCP server with edited arguments that match the sche
     ],
     // The server validates recursive schemas.
     ['nest', undefined, { deeper: { a: {} } }, /./],
+    // It also validates arguments that would take minutes here.
+    ['choose', undefined, { numbers: Array.from({ length: 20_000 }, () => 0) }, /./],
   ]
   for (const [tool, wrong, right, message] of edits) {
     const { id } = await sessionWithMcp(server, ref, { requires_approval: true })

@@ -1,16 +1,27 @@
 import type { TObject } from 'typebox'
 import { Check, Errors } from 'typebox/value'
+import { isTooSlow, limited } from '../limited.ts'
 import { explainProblems } from '../validation.ts'
 
 const nodesMax = 10_000
 
 /**
  * Validates arguments by the schema of a third-party tool; returns the error in one sentence. The
- * schema is interpreted, never compiled. A schema that expands to more than 10,000 parts is left to
- * the server, which validates every call itself.
+ * schema is interpreted, never compiled. A schema that expands to more than 10,000 parts, or takes
+ * too long, is left to the server, which validates every call itself.
  */
 export function foreignProblem(schema: TObject, input: unknown): string | undefined {
-  if (!isBounded(schema) || Check(schema, input)) return undefined
+  if (!isBounded(schema)) return undefined
+  try {
+    return limited(() => problemIn(schema, input))
+  } catch (error) {
+    if (isTooSlow(error)) return undefined
+    throw error
+  }
+}
+
+function problemIn(schema: TObject, input: unknown): string | undefined {
+  if (Check(schema, input)) return undefined
   const [first] = Errors(schema, input)
   return explainProblems([
     { path: first?.instancePath ?? '', message: first?.message ?? 'does not match the schema' },
