@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Controls, EventMessage } from '@outlast/contract'
 import type { RuntimeAgent } from '../../capabilities/catalog.ts'
 import type { ModelCallOptions, Prompt, PromptMessage } from '../../providers/provider.ts'
@@ -55,7 +56,7 @@ export function promptOf(
   entries: readonly ConversationEntry[],
   signer: Signer,
 ): Prompt {
-  const texts = system.filter((text) => text !== '')
+  const texts = system.filter(hasWords)
   const prompt: Prompt = texts.map((content) => ({ role: 'system', content }))
   for (const [index, { message }] of entries.entries()) {
     if (message.role !== 'user' && message.role !== 'agent') continue
@@ -72,7 +73,7 @@ type Rendered = { signer: string; results: readonly EventMessage[]; messages: Pr
 /** Cache: a conversation is rendered for every call, and most messages do not change. */
 const rendered = new WeakMap<EventMessage, Rendered>()
 
-const nameOf = ({ provider_type, model_id }: Signer) => `${provider_type} ${model_id}`
+const nameOf = ({ provider_id, model_id }: Signer) => `${provider_id} ${model_id}`
 
 const none: readonly EventMessage[] = []
 
@@ -106,12 +107,17 @@ function render(message: EventMessage, signer: Signer, results: readonly EventMe
 function userMessage(message: EventMessage): UserMessage {
   const content: UserMessage['content'] = []
   for (const part of message.content) {
-    if (part.type === 'text') content.push({ type: 'text', text: part.text })
+    if (part.type === 'text' && hasWords(part.text)) content.push({ type: 'text', text: part.text })
     if (part.type === 'image') content.push(...imagePart(part))
     if (part.type === 'image_file') content.push(storedImagePart(part))
   }
-  return { role: 'user', content: content.length > 0 ? content : [{ type: 'text', text: '' }] }
+  return { role: 'user', content: content.length > 0 ? content : [noWords] }
 }
+
+const noWords = { type: 'text' as const, text: '(empty message)' }
+
+/** Vendors refuse a text without a visible character, and with it every later call. */
+const hasWords = (text: string) => text.trim() !== ''
 
 type ImagePart = Extract<EventMessage['content'][number], { type: 'image' }>
 
@@ -143,9 +149,10 @@ function agentMessages(message: EventMessage, signer: Signer, results: readonly 
   const resultOf = (callId: string) =>
     parts.find((part) => part.type === 'tool_result' && part.tool_call_id === callId)
   const calls = message.content.filter((part) => part.type === 'tool_call')
-  const answers: ToolMessage['content'] = calls.map(({ id: toolCallId, name }) => {
-    const output = outputOf(resultOf(toolCallId) as ResultPart | undefined)
-    return { type: 'tool-result', toolCallId, toolName: vendorName(name), output }
+  const idOf = vendorIds(signer)
+  const answers: ToolMessage['content'] = calls.map(({ id, name }) => {
+    const output = outputOf(resultOf(id) as ResultPart | undefined)
+    return { type: 'tool-result', toolCallId: idOf(id), toolName: vendorName(name), output }
   })
   const content = contentOf(message, calls, signer)
   const messages: PromptMessage[] = []
@@ -161,12 +168,19 @@ function contentOf(message: EventMessage, calls: CallPart[], signer: Signer) {
     { type: 'text', length: text.length },
     ...calls.map(() => ({ type: 'call' as const, length: 0 })),
   ]
-  return contentIn(said, signedParts(message, signer) ?? unsigned)
+  const content = contentIn(said, signedParts(message, signer) ?? unsigned, vendorIds(signer))
+  // Vendors refuse a message that ends with thinking: its answer was cut off.
+  const last = content.findLastIndex(({ type }) => type !== 'reasoning')
+  return content.slice(0, last + 1)
 }
 
 type ReplyContent = { text: string; thinking: string; calls: CallPart[] }
 
-function contentIn({ text, thinking, calls }: ReplyContent, parts: readonly ReplyPart[]) {
+function contentIn(
+  { text, thinking, calls }: ReplyContent,
+  parts: readonly ReplyPart[],
+  idOf: (id: string) => string,
+) {
   const content: AssistantMessage['content'] = []
   const at = { text: 0, thinking: 0, call: 0 }
   for (const { type, length, metadata } of parts) {
@@ -178,11 +192,12 @@ function contentIn({ text, thinking, calls }: ReplyContent, parts: readonly Repl
     } else if (type === 'text') {
       const words = text.slice(at.text, at.text + length)
       at.text += length
-      if (words !== '' || own) content.push({ type: 'text', text: words, ...own })
+      if (hasWords(words) || own) content.push({ type: 'text', text: words, ...own })
     } else if (calls[at.call]) {
-      const { id: toolCallId, name, arguments: input } = calls[at.call]!
+      const { id, name, arguments: input } = calls[at.call]!
       at.call += 1
-      content.push({ type: 'tool-call', toolCallId, toolName: vendorName(name), input, ...own })
+      const call = { toolCallId: idOf(id), toolName: vendorName(name), input }
+      content.push({ type: 'tool-call', ...call, ...own })
     }
   }
   return content
@@ -195,6 +210,19 @@ function vendorName(name: string): string {
   return name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, nameLengthMax) || 'unnamed'
 }
 
+const callId = /^[a-zA-Z0-9_-]{1,64}$/
+
+/**
+ * Makes ids of calls valid: a conversation may have those of another vendor. Servers of Chat
+ * Completions get them unchanged, because some need their own form.
+ */
+const vendorIds =
+  ({ provider_type }: Signer) =>
+  (id: string): string =>
+    provider_type === 'openai_completions' || callId.test(id)
+      ? id
+      : `call_${createHash('sha256').update(id).digest('hex').slice(0, 32)}`
+
 const withoutResult = 'The call was interrupted. It is unknown whether it had an effect.'
 
 type Output = Extract<ToolMessage['content'][number], { type: 'tool-result' }>['output']
@@ -205,7 +233,9 @@ function outputOf(part: ResultPart | undefined): Output {
   const { result } = part
   const images = imagesIn(result)
   if (images.length === 0) return { type: 'text', value: textOfResult(result) }
-  const texts = (result as { type: string; text?: string }[]).flatMap(({ text }) => text ?? [])
+  const texts = (result as { type: string; text?: string }[])
+    .flatMap(({ text }) => text ?? [])
+    .filter(hasWords)
   return {
     type: 'content',
     value: [
