@@ -68,3 +68,29 @@ test('ids of calls that another vendor would refuse are replaced in a request', 
     assert.deepEqual(wires[type].results(body), [called.call])
   }
 })
+
+/** A conversation fills 1 % of the context: after two of these long messages there is no room. */
+const narrow = serverOfFile({ CONTEXT_PERCENT: '1', CONTEXT_TOKENS_UNKNOWN: '200000' })
+const longMessages = [
+  { type: 'openai', words: 980, room: ({ max_output_tokens }: Body) => max_output_tokens },
+  { type: 'azure_openai', words: 720, room: () => Number.POSITIVE_INFINITY },
+  { type: 'anthropic', words: 490, room: ({ max_tokens }: Body) => max_tokens },
+] as const
+
+for (const { type, words, room } of longMessages) {
+  test(`${type}: a summary is not stored, has room for thinking, and is repeated if cut off`, async (t) => {
+    const summary = 'Notes of it.'
+    const cut = { pieces: [{ text: 'Half of it' }], cutShort: true }
+    const takes = [{}, {}, cut, { pieces: [{ text: summary }] }, {}]
+    const fields = { capabilities: [] }
+    const { say, player } = await talkToPlayer(t, narrow(), { type, takes, fields })
+    for (const _ of [1, 2]) await say('word '.repeat(words))
+    const { events } = await say('word '.repeat(words))
+    assert.equal(dataOf(events, 'context.compacted').summary, summary)
+    const [, , first, second] = player.bodies()
+    assert.deepEqual(second, first)
+    assert.equal(first.store, type === 'anthropic' ? undefined : false)
+    assert.ok(!JSON.stringify(first).includes('cache_control'))
+    assert.ok(room(first) > 8_192, 'models count thinking as output')
+  })
+}

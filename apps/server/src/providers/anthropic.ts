@@ -52,12 +52,14 @@ export const anthropic: Provider = {
   title: 'Anthropic',
   environmentKey: 'DEFAULT_ANTHROPIC_API_KEY',
   imageLengthMax: 5 * 1024 * 1024,
+  imageSides: { max: 8_000, few: 20, maxOfMany: 2_000 },
   signatures: ['signature', 'redactedData'],
   /** Sets 3 of 4 possible cache marks: system prompt with tools, and the newest two messages. */
-  tune({ prompt, ...options }, { modelId, outputTokensMax, oneCall }) {
+  tune({ prompt, ...options }, { modelId, outputTokensMax, oneCall, isOnce }) {
     const newest = prompt.length - 2
     const isNewest = (at: number) => at >= newest && prompt[at]!.role !== 'system'
-    const marked = withOptions(prompt, breakpoint, (at) => at === 0 || isNewest(at))
+    const isMarked = (at: number) => !isOnce && (at === 0 || isNewest(at))
+    const marked = withOptions(prompt, breakpoint, isMarked)
     const limited = withinLimit(options, modelId, outputTokensMax)
     if (!oneCall) return { ...limited, prompt: marked }
     const { providerOptions } = limited

@@ -35,6 +35,8 @@ export type CallAbout = {
   outputTokensMax: number | undefined
   /** True when the reply may have one tool call. The call has tools then. */
   oneCall?: boolean
+  /** True when no later call begins with the same prompt: the vendor need not cache it. */
+  isOnce?: boolean
 }
 
 /** What decides on a response format: the model's profile, and whether the call has tools. */
@@ -51,6 +53,12 @@ export type ModelList = {
   /** True when more models exist than were read. */
   truncated: boolean
 }
+
+/**
+ * Limits of the longer side of images in pixels, of all images in a request with more than `few`.
+ * The vendor refuses the whole request otherwise.
+ */
+export type ImageSides = { max: number; few: number; maxOfMany: number }
 
 /**
  * A type of provider. `model` returns one of its models by the vendor's own name.
@@ -71,6 +79,7 @@ export type Provider = {
   local?: true
   /** Largest image in base64 characters. The vendor refuses the whole request for a larger one. */
   imageLengthMax?: number
+  imageSides?: ImageSides
   /** Metadata fields with reasoning signatures. A reply that has one is replayed unchanged. */
   signatures: readonly string[]
   model: (connection: ProviderConnection, name: string) => Promise<VendorModel>

@@ -2,7 +2,8 @@ import type { CompactionInfo, EventContext, ModelProfile, TokenUsage } from '@ou
 import type { RuntimeAgent } from '../../capabilities/catalog.ts'
 import { withCost } from '../../providers/cost.ts'
 import { KnownFailure } from '../../providers/failure.ts'
-import type { VendorModel } from '../../providers/provider.ts'
+import { providers } from '../../providers/index.ts'
+import type { ModelCallOptions, VendorModel } from '../../providers/provider.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
 import { type Compacted, viewOf, withCompaction } from '../../store/sessions/conversation.ts'
 import type { Turn } from '../journal/attempt.ts'
@@ -12,6 +13,7 @@ import { commitReserving, estimateCall } from './budget.ts'
 import { callModel, ModelCallError } from './call.ts'
 import { type CompactionPlan, planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
 import { promptTools } from './prompt.ts'
+import type { ModelReply } from './reply.ts'
 import { type CallResult, callWithRetry } from './retry.ts'
 import { summaryPrompt } from './summary-prompt.ts'
 
@@ -114,16 +116,11 @@ async function carryOut(
 }
 
 /** Summarizes with the model of the turn. A partial summary is discarded. */
-function summarize(
-  turn: Turn,
-  fitting: Fitting,
-  plan: Extract<CompactionPlan, { kind: 'summarize' }>,
-) {
+function summarize(turn: Turn, fitting: Fitting, plan: Summarizing) {
   const { route, model, secret, context, profile } = fitting
   const { config } = turn.node
   const about = { turn_id: turn.run.turnId, summarized_to: plan.to, input_tokens: tokensIn(turn) }
-  // Some models count thinking as output.
-  const outputTokens = plan.tokensMax * 2
+  const outputTokens = outputTokensOf(plan, profile)
   const prompt = summaryPrompt(plan.entries, plan.tokensMax)
   const begin = async () => {
     const size = { route, profile, execId: context.exec_id!, outputTokens }
@@ -134,20 +131,47 @@ function summarize(
   }
   const request = async () => {
     const reply = await callModel(model, {
-      options: {
-        prompt,
-        maxOutputTokens: turn.granted ?? outputTokens,
-        providerOptions: { llmsim: { purpose: 'summary' } },
-      },
+      options: optionsFor(turn, route, { prompt, outputTokens: turn.granted ?? outputTokens }),
       signal: turn.signal,
       secret,
       silenceMs: config.MODEL_TIMEOUT_MS,
       timeoutMs: callTimeMs(turn),
     })
-    if (reply.text.trim() !== '') return reply
-    throw new ModelCallError(new KnownFailure('bad_response', 'The summary is empty.'), reply)
+    const problem = problemOf(reply, plan)
+    if (problem === undefined) return reply
+    throw new ModelCallError(new KnownFailure('bad_response', problem), reply)
   }
   return callWithRetry(turn, route, { begin, request })
+}
+
+type Summarizing = Extract<CompactionPlan, { kind: 'summarize' }>
+
+/** Room for thinking, which models count as output. */
+const thinkingTokens = 8_192
+
+/** Twice the wanted length, because models miss it. */
+function outputTokensOf({ tokensMax }: Summarizing, profile: ModelProfile | undefined): number {
+  const { reasoning, limits } = profile ?? {}
+  const most = limits?.output ?? Number.POSITIVE_INFINITY
+  return Math.min(most, tokensMax * 2 + (reasoning ? thinkingTokens : 0))
+}
+
+function optionsFor(
+  { run: { sessionId } }: Turn,
+  { provider_type, model_id: modelId }: ModelRoute,
+  { prompt, outputTokens }: { prompt: ModelCallOptions['prompt']; outputTokens: number },
+): ModelCallOptions {
+  const { tune = (options: ModelCallOptions) => options } = providers[provider_type]
+  const providerOptions = { llmsim: { purpose: 'summary' } }
+  const about = { sessionId, modelId, outputTokensMax: outputTokens, isOnce: true }
+  return tune({ prompt, maxOutputTokens: outputTokens, providerOptions }, about)
+}
+
+/** Explains why a reply is no summary: one that is cut off must have its wanted length. */
+function problemOf({ text, finishReason }: ModelReply, plan: Summarizing): string | undefined {
+  if (text.trim() === '') return 'The summary is empty.'
+  const isCut = finishReason === 'length' && tokensOfText(text) < plan.tokensMax
+  return isCut ? 'The summary is cut off.' : undefined
 }
 
 type Recorded = { begun: number; said: Compacted; usage?: TokenUsage | undefined }
