@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { startAnyVendor } from '../../apps/server/test/any-vendor.ts'
+import { replyOf } from '../../apps/server/test/session.ts'
 import { inlinedImage, redImage } from './image.ts'
 import { talkToPlayer } from './recorded.ts'
-import { serverOfFile } from './talk.ts'
+import { addModel, serverOfFile, talkTo } from './talk.ts'
 import { type WireType, wires, wireTypes } from './wires/index.ts'
+import type { Body } from './wires/wire.ts'
 
 const server = serverOfFile()
 const bytes = Buffer.from(redImage, 'base64')
@@ -99,4 +101,57 @@ describe('images that the server fetches', () => {
     assert.deepEqual(first!.at(-1), inlinedImage(type))
     assert.equal(gallery.asked.length, 1)
   })
+})
+
+/** A PNG of any size whose content no decoder needs. */
+function pngOf(width: number, height: number): string {
+  const png = Buffer.from(bytes)
+  png.writeUInt32BE(width, 16)
+  png.writeUInt32BE(height, 20)
+  return png.toString('base64')
+}
+
+const imageOf = (width: number, height: number) => ({
+  ...{ type: 'image', base64: pngOf(width, height), media_type },
+})
+
+test('Anthropic gets no image with a side that it refuses, and fewer if some are large', async (t) => {
+  const type = 'anthropic'
+  const { say, player } = await talkToPlayer(t, server(), { type, takes: [{}] })
+  await say([text, imageOf(1_280, 12_000), imageOf(1_280, 8_000)])
+  const newest = (number: number) => wires[type].newest(player.bodies()[number])
+  assert.match(JSON.stringify(newest(0)[1]), /Image omitted: one of its sides is longer/)
+  assert.equal((newest(0)[2] as { type: string }).type, 'image')
+  const images = (body: Body) => JSON.stringify(body).split('"type":"image"').length - 1
+  await say([text, ...Array.from({ length: 20 }, () => imageOf(2_000, 100))])
+  assert.equal(images(player.bodies()[1]), 20)
+  await say([text, imageOf(100, 100)])
+  assert.equal(images(player.bodies()[2]), 21)
+  await say([text, imageOf(100, 3_000)])
+  assert.equal(images(player.bodies()[3]), 20)
+  const other = await talkToPlayer(t, server(), { type: 'openai', takes: [{}] })
+  await other.say([text, imageOf(1_280, 12_000)])
+  assert.match(JSON.stringify(other.player.bodies()[0]), /input_image/)
+})
+
+test('an image whose address a vendor cannot fetch does not fail its session', async (t) => {
+  const { url } = await startGallery(t)
+  const vendor = await startAnyVendor(t, ({ body }, response) => {
+    if (body.includes(url)) {
+      response.writeHead(400, { 'content-type': 'application/json' })
+      return response.end('{"type":"error","error":{"message":"Unable to download the file."}}')
+    }
+    const reply = { id: 'reply', pieces: [{ text: 'Done.' }], usage: { input: 3, output: 7 } }
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end(wires.anthropic.write(reply))
+  })
+  const about = { base_url: vendor.url, model_id: wires.anthropic.model }
+  const { say } = await talkTo(server(), await addModel(server(), 'anthropic', about))
+  const expired = { type: 'image', url: `${url}/none.png` }
+  const { events } = await say([text, expired, { type: 'image', url: `${url}/red.png` }])
+  assert.equal(replyOf(events), 'Done.')
+  const sent = JSON.parse(vendor.asked.at(-1)!.body)
+  const parts = wires.anthropic.newest(sent)
+  assert.match(JSON.stringify(parts[1]), /its URL does not return an image/)
+  assert.deepEqual(parts[2], inlinedImage('anthropic'))
 })

@@ -1,6 +1,7 @@
 import type { OmittedImage } from '@outlast/contract'
+import { longestSide } from '../../capabilities/image-size.ts'
 import { imageTypeOf } from '../../capabilities/image-type.ts'
-import type { Prompt, PromptMessage, VendorModel } from '../../providers/provider.ts'
+import type { ImageSides, Prompt, PromptMessage, VendorModel } from '../../providers/provider.ts'
 import type { Turn } from '../journal/attempt.ts'
 import {
   base64LengthMax,
@@ -30,7 +31,8 @@ const fetchesMax = 4
 const allMs = 60_000
 
 /** `imageLengthMax`: largest image of the provider in base64 characters. */
-type PromptImages = { prompt: Prompt; sees: boolean; imageLengthMax?: number | undefined }
+type ImageLimits = { imageLengthMax?: number | undefined; imageSides?: ImageSides | undefined }
+type PromptImages = ImageLimits & { prompt: Prompt; sees: boolean }
 
 /**
  * Returns a prompt with images that the model supports. Images whose URL the vendor does not fetch
@@ -40,12 +42,12 @@ type PromptImages = { prompt: Prompt; sees: boolean; imageLengthMax?: number | u
 export async function promptWithImages(
   turn: Turn,
   model: VendorModel,
-  { prompt, sees, imageLengthMax = lengthMax }: PromptImages,
+  { prompt, sees, ...limits }: PromptImages,
 ): Promise<{ prompt: Prompt; omitted: OmittedImage[] }> {
   const readable = sees && readsResults(model) ? prompt : prompt.map(withoutResultImages)
   const images = readable.flatMap(imagesOf)
   if (images.length === 0) return { prompt: readable, omitted: [] }
-  const shown = sees ? await choose(turn, model, { images, imageLengthMax }) : blind(images)
+  const shown = sees ? await choose(turn, model, { images, ...limits }) : blind(images)
   return {
     prompt: readable.map((message) => withShown(message, shown)),
     omitted: omittedOf(readable, shown),
@@ -125,9 +127,13 @@ function createRoom() {
 async function choose(
   turn: Turn,
   model: VendorModel,
-  { images, imageLengthMax }: { images: readonly ImageData[]; imageLengthMax: number },
+  {
+    images,
+    imageLengthMax = lengthMax,
+    imageSides,
+  }: ImageLimits & { images: readonly ImageData[] },
 ) {
-  const isSupported = await supportOf(model)
+  const isSupported = fetching.has(turn) ? () => false : await supportOf(model)
   const { node, run, signal: ended, budget } = turn
   const caller = { orgId: run.orgId, purpose: 'image' as const }
   const scope = budget.scope(node.outbound.reach(caller))
@@ -171,15 +177,56 @@ async function choose(
   } finally {
     scope.end()
   }
+  if (imageSides) dropLarge(shown, newest, imageSides)
   return shown
 }
 
-/** The image of a message or a result with the type of its bytes, which vendors require. */
-function givenImage({ data }: Extract<ImageData, { type: 'data' }>): FetchedImage {
-  if (typeof data !== 'string') return unreadable
-  const mediaType = imageTypeOf(Buffer.from(data.slice(0, 64), 'base64'))
-  return mediaType ? { base64: data, mediaType } : unreadable
+/** Turns whose model could not fetch an image. */
+const fetching = new WeakSet<Turn>()
+
+/**
+ * True if the failed call had addresses of images: an expired one would fail each later turn. The
+ * server fetches all images of the turn from now on.
+ */
+export function fetchesInstead(turn: Turn, prompt: Prompt): boolean {
+  const hasAddress = prompt.flatMap(imagesOf).some(({ type }) => type === 'url')
+  if (!hasAddress || fetching.has(turn)) return false
+  fetching.add(turn)
+  return true
 }
+
+const tooWide = 'one of its sides is longer than the provider of the model accepts'
+
+/** Drops images whose sides are too long, and old ones that make others too large. */
+function dropLarge(
+  shown: Map<ImageData, ImageData | FetchedImage>,
+  newest: readonly ImageData[],
+  { max, few, maxOfMany }: ImageSides,
+) {
+  const sideOf = (data: ImageData) => {
+    const image = shown.get(data)
+    return typeof image === 'object' && 'side' in image ? (image.side ?? 0) : 0
+  }
+  for (const data of newest) if (sideOf(data) > max) shown.set(data, tooWide)
+  const left = newest.filter((data) => typeof shown.get(data) === 'object')
+  const isLarge = (data: ImageData) => sideOf(data) > maxOfMany
+  const hasFew = left.slice(0, few).some(isLarge)
+  for (const data of left.slice(few)) if (hasFew || isLarge(data)) shown.set(data, tooOld)
+}
+
+/** The image of a message or a result with the type of its bytes, which vendors require. */
+function givenImage(given: Extract<ImageData, { type: 'data' }>): FetchedImage {
+  const { data: base64 } = given
+  if (typeof base64 !== 'string') return unreadable
+  const mediaType = imageTypeOf(Buffer.from(base64.slice(0, 64), 'base64'))
+  if (!mediaType) return unreadable
+  const side = sides.get(given) ?? longestSide(Buffer.from(base64, 'base64')) ?? 0
+  sides.set(given, side)
+  return { base64, mediaType, side }
+}
+
+/** Cache: an image is sent with every call. */
+const sides = new WeakMap<ImageData, number>()
 
 const tooLarge = 'it is larger than the provider of the model accepts'
 

@@ -31,7 +31,7 @@ import {
 import { callModel, ModelCallError } from './call.ts'
 import { type Fitting, fit, tokensIn } from './compact.ts'
 import { type Effort, effortFor } from './effort.ts'
-import { promptWithImages } from './images.ts'
+import { fetchesInstead, promptWithImages } from './images.ts'
 import { type OutputOptions, withOutput } from './output-format.ts'
 import { controlsOf, promptOf, promptTools } from './prompt.ts'
 import { type ModelCallOutcome, type ModelRequest, recordResult } from './record.ts'
@@ -278,17 +278,34 @@ function draftRequest(
   }
 }
 
+/** Sends the request, a second time if the model could not fetch its images. */
 async function stream(
   turn: Turn,
   plan: ModelCallPlan,
-  { route, model, secret, attempt }: RoutedModel & { attempt: number },
+  vendor: RoutedModel & { attempt: number },
+): Promise<ModelReply> {
+  const asked = await optionsFor(turn, plan, vendor)
+  try {
+    return await send(turn, plan, { ...vendor, ...asked })
+  } catch (error) {
+    if (!isRefused(error) || !fetchesInstead(turn, asked.options.prompt)) throw error
+    return send(turn, plan, { ...vendor, ...(await optionsFor(turn, plan, vendor)) })
+  }
+}
+
+const isRefused = (error: unknown) =>
+  error instanceof ModelCallError && error.failure.kind === 'unknown' && !error.failure.passing
+
+async function send(
+  turn: Turn,
+  plan: ModelCallPlan,
+  { model, secret, options, answerTool }: RoutedModel & OutputOptions,
 ): Promise<ModelReply> {
   const { node, lease, run, signal } = turn
   // `reason.thinking.started` may follow it.
   const { sequence } = turn.events.findLast(({ type }) => type === 'output.message.started')!
   const about = { sequence, turnId: run.turnId, context: JSON.stringify(plan.context) }
   try {
-    const { options, answerTool } = await optionsFor(turn, plan, { route, model, attempt })
     const reply = await callModel(answerTool ? answeringBy(model, answerTool) : model, {
       options,
       signal,
@@ -314,10 +331,11 @@ async function optionsFor(
   const { effort, profile } = plan
   const { agent, conversation, run, node, addedPrompt } = turn
   const type = route.provider_type
-  const { tune = (all: ModelCallOptions) => all, imageLengthMax } = providers[type]
+  const { tune = (all: ModelCallOptions) => all, imageLengthMax, imageSides } = providers[type]
   const prompt = promptOf([agent.prompt, addedPrompt], viewOf(conversation), route)
   const sees = seesImages(profile)
-  const shown = await promptWithImages(turn, model, { prompt, sees, imageLengthMax })
+  const limits = { imageLengthMax, imageSides }
+  const shown = await promptWithImages(turn, model, { prompt, sees, ...limits })
   plan.omittedImages = shown.omitted
   // A budget grants at most the limit of the message.
   const limit = turn.granted ?? (plan.outputMax && outputTokensOf(turn, plan))
