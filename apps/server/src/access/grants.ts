@@ -100,10 +100,18 @@ export function checkToolResult({ grants }: Caller, toolName: string): void {
   throw new ApiError('not_granted', `results of the tool ${toolName}`)
 }
 
-/** Contract: throws 403 `not_granted` when a token decides for all sessions of an agent. */
+/**
+ * Checks the rules that decisions of a token make.
+ * Contract: throws 403 `not_granted` for a rule of the agent, and for one of the session when the
+ * token has `operations` without `submit_tool_approvals`, which makes such rules.
+ */
 export function checkRules({ grants }: Caller, approvals: readonly Approval[]): void {
-  if (!grants || approvals.every(({ always }) => always !== 'agent')) return
-  throw new ApiError('not_granted', 'a tool rule of the agent')
+  if (!grants) return
+  const kinds = approvals.map(({ always }) => always)
+  if (kinds.includes('agent')) throw new ApiError('not_granted', 'a tool rule of the agent')
+  const mayDecideForSession = grants.operations?.includes('submit_tool_approvals') ?? true
+  if (mayDecideForSession || !kinds.includes('session')) return
+  throw new ApiError('not_granted', 'a tool rule of the session')
 }
 
 /**

@@ -273,6 +273,38 @@ test('no token and no other organization makes, sees or removes a rule of an age
   assert.equal((await rulesOf(client, agent.id)).length, 1)
 })
 
+test('a token for single decisions makes no rule of the session', async () => {
+  const client = await createClient()
+  const agent = await createAgent(client, files)
+  const { id } = await createSession(client, { agent_id: agent.id, user: 'ada' })
+  const call = write()
+  const asked = await makeCall(client, id, call)
+  const single = ['decide_tool_call', 'decide_tool_calls']
+  const path = `/v1/sessions/${id}/approvals`
+  const tokenFor = async (operations: string[]) => {
+    const body = { user: 'ada', access: 'approve', operations }
+    const { token } = expectStatus(await client.call('POST', '/v1/tokens', body), 201)
+    return callerWith(server.url, `Bearer ${token}`)
+  }
+  const user = await tokenFor(single)
+  for (const decision of ['approve', 'deny']) {
+    const always = { decision, always: 'session' }
+    expectStatus(await user('POST', `${path}/${call.id}`, always), 403, 'not_granted')
+    const approvals = [{ tool_call_id: call.id, ...always }]
+    expectStatus(await user('POST', path, { approvals }), 403, 'not_granted')
+  }
+  expectStatus(await user('POST', `${path}/${call.id}`, { decision: 'approve' }), 200)
+  await asked.idle()
+  const rules = () => client.call('GET', `/v1/sessions/${id}/tool-rules`)
+  assert.deepEqual(expectStatus(await rules(), 200).data, [])
+  const next = write()
+  assert.ok((await makeCall(client, id, next)).waits)
+  const other = await tokenFor([...single, 'submit_tool_approvals'])
+  const forAll = { decision: 'approve', always: 'session' }
+  expectStatus(await other('POST', `${path}/${next.id}`, forAll), 200)
+  assert.equal(expectStatus(await rules(), 200).data.length, 1)
+})
+
 test('the client iterates over all rules', async () => {
   const client = await createClient()
   const agent = await createAgent(client, files)
