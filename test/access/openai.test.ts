@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import {
+  callerWith,
   createKey,
   expectStatus,
   type Person,
@@ -14,7 +15,7 @@ import {
   startGuarded,
 } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
-import { createAgent, createSession } from '../../apps/server/test/session.ts'
+import { createAgent, createSession, scripted } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { unlimited } from './operations.ts'
 
@@ -140,6 +141,34 @@ test('things of another organization look like those that do not exist', async (
   const named = { authorization: stranger.bearer, 'x-org-id': owner.orgId }
   const read = await server.call('GET', `${base}/responses/${responseId}`, undefined, named)
   assert.equal(read.status, 404)
+})
+
+test('a token approves calls with the operation that its decision calls', async () => {
+  const config = { requires_approval: ['write_file'] }
+  const capabilities = [{ ref: 'session_file_system', config }]
+  const write = { id: 'call_1', name: 'write_file', arguments: { path: '/a', content: 'x' } }
+  const system_prompt = scripted({ tool_calls: [write] }, { text: 'Done.' })
+  const fields = { capabilities, system_prompt }
+  const agent = await createAgent({ url: server.url, call: key.call }, fields)
+  const reads = ['get_session', 'list_sessions', 'list_events', 'stream_sse']
+  const decide = async (operation: string) => {
+    const operations = [...reads, 'create_session', 'create_message', operation]
+    const token = await key.call('POST', '/v1/tokens', {
+      user: 'ada',
+      access: 'approve',
+      operations,
+    })
+    const call = callerWith(server.url, `Bearer ${expectStatus(token, 201).token}`)
+    const send = (body: object) => call('POST', `${base}/responses`, { model: agent.id, ...body })
+    const { id, output } = expectStatus(await send({ input: 'Hello' }), 200)
+    assert.equal(output[0].type, 'mcp_approval_request')
+    const answer = { approval_request_id: output[0].id, approve: true }
+    const item = { type: 'mcp_approval_response', ...answer }
+    return send({ previous_response_id: id, input: [item] })
+  }
+  const refused = await decide('submit_tool_approvals')
+  assert.deepEqual([refused.status, codeOf(refused)], [403, 'not_granted'])
+  expectStatus(await decide('decide_tool_calls'), 200)
 })
 
 test('a page of another origin cannot use the cookie of a user at OpenAI routes', async () => {

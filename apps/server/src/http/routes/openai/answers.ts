@@ -124,7 +124,7 @@ function checkAnswers(
 ): void {
   const check = (operation: string, level: TokenLevel, need?: TokenNeed) =>
     checkGrants(principal, { operation, level, need })
-  if (decisions.length > 0) check('submit_tool_approvals', 'approve')
+  if (decisions.length > 0) check('decide_tool_calls', 'approve')
   if (replies.length > 0) check('submit_question_answers', 'write')
   if (results.length > 0) check('submit_tool_results', 'write', 'tool_results')
   for (const { tool_call_id: id } of results) checkToolResult(principal, tools.get(id) ?? '')
