@@ -64,9 +64,12 @@ export function eventRoutes({ app }: Api): void {
 }
 
 /** Contract: throws 403 when a token would search data that its view leaves out. */
-function checkSearch({ grants }: Principal, { q, tool_name }: EventQuery) {
-  const isHidden = q !== undefined || (tool_name !== undefined && grants?.view === 'chat')
-  if (grants && isHidden) throw new ApiError('not_granted', 'search')
+function checkSearch({ grants, isShare }: Principal, query: EventQuery) {
+  if (!grants) return
+  const { q, tool_name, tags, trace_id } = query
+  const hidden = [q, ...(grants.view === 'chat' ? [tool_name] : [])]
+  if (isShare) hidden.push(...(tags ?? []), trace_id)
+  if (hidden.some((value) => value !== undefined)) throw new ApiError('not_granted', 'search')
 }
 
 const limitOf = (asked = Number.MAX_SAFE_INTEGER, whole: boolean) =>

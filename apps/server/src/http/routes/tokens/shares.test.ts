@@ -150,7 +150,8 @@ test('the token of a link does nothing but read that session', async () => {
   }
   expectStatus(await read('GET', other.path), 404, 'not_found')
   expectStatus(await read('GET', `${other.path}/events`), 404, 'not_found')
-  expectStatus(await read('GET', `${path}/events?q=secret`), 403, 'not_granted')
+  for (const query of ['q=secret', 'tags=x-tag', 'trace_id=x'])
+    expectStatus(await read('GET', `${path}/events?${query}`), 403, 'not_granted')
   const generations = expectStatus(await read('GET', `${path}/events?types=llm.generation`), 200)
   assert.deepEqual(generations.data, [])
   assert.equal((await read('GET', `/v1/sessions/${session.id}`)).status, 200)
