@@ -107,6 +107,10 @@ export function hiddenTypes({ grants, isShare }: Viewer): readonly EventType[] {
   return grants.files === 'none' ? [...hidden, 'files.changed'] : hidden
 }
 
+/** The giver whose ratings a caller sees; undefined for a caller that sees all. */
+export const visibleGiver = (reader: Reader): string | undefined =>
+  reader.grants && giverOf(deciderOf(reader))
+
 /** Reduces an event; undefined hides it. */
 export type EventView = (event: WireEvent) => WireEvent | undefined
 
@@ -117,7 +121,7 @@ export type EventView = (event: WireEvent) => WireEvent | undefined
 export function eventView(reader: Reader): EventView | undefined {
   const { grants } = reader
   if (!grants) return undefined
-  const own = giverOf(deciderOf(reader))
+  const own = visibleGiver(reader)
   const reduced = grants.view === 'full' ? withoutPromptOfTurn : chatView(grants)
   if (reader.isShare) return (event) => shareView(reduced(event))
   return (event) =>

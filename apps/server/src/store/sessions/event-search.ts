@@ -2,12 +2,14 @@ import type { Db } from '../database.ts'
 import { containing } from '../like.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { readableJson } from '../stored-json.ts'
-import type { EventRow } from './events.ts'
+import { type EventRow, isRatingBy } from './events.ts'
 
 /** Conditions on single events. Absent ones match all. */
 export type EventMatch = {
   types?: readonly string[] | undefined
   exclude?: readonly string[] | undefined
+  /** Leaves out ratings of all other givers. */
+  ratingsBy?: string | undefined
   from?: string | undefined
   to?: string | undefined
   turnId?: string | undefined
@@ -70,6 +72,7 @@ with page as (
   select sequence, type, ts, context::text as context, data::text as data, tags
   from seen
   where (:types::text[] is null or type = any(:types)) and (:exclude::text[] is null or not type = any(:exclude))
+    and ${isRatingBy(':ratingsBy')}
     and (:from::timestamptz is null or ts >= :from) and (:to::timestamptz is null or ts <= :to)
     and (:turnId::text is null or context->>'turn_id' = :turnId)
     and (:execId::text is null or context->>'exec_id' = :execId)
@@ -139,6 +142,7 @@ function readWindow(db: Db, search: EventSearch): Promise<Row[]> {
     limit,
     types: match.types ?? null,
     exclude: match.exclude ?? null,
+    ratingsBy: match.ratingsBy ?? null,
     from: match.from ?? null,
     to: match.to ?? null,
     turnId: match.turnId ?? null,

@@ -42,6 +42,18 @@ export type StoredGeneration = {
   metadata: GenerationMetadata
 }
 
+/**
+ * SQL: true for a rating of the giver, for other events, and without a giver. Givers are named as
+ * `giverOf` of the SDK names them.
+ */
+export const isRatingBy = (giver: string) => `(${giver}::text is null
+    or case when type = 'feedback.given' then ${giver} = (
+      select coalesce(
+        'end_user ' || (by->>'user'),
+        case when by->>'kind' = 'token' then 'token' else concat(by->>'kind', ' ', by->>'id') end
+      ) from (select ${readableJson('data')}->'given_by' as by offset 0) given
+    ) else true end)`
+
 const page: Statement = {
   name: 'read-events',
   text: `
@@ -59,6 +71,8 @@ export type EventsRead = {
   upTo?: number
   types?: readonly string[] | undefined
   exclude?: readonly string[] | undefined
+  /** The giver whose ratings are read, of all event types `feedback.given` only. Absent: all. */
+  ratingsBy?: string | undefined
   limit: number
 }
 
@@ -77,6 +91,7 @@ with page as (
   from events
   where session_id = $1 and sequence > $2 and sequence <= $3
     and ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))
+    and ${isRatingBy('$8')}
   order by sequence limit $6
 ), sized as (
   select *, count(*) over () as found,
@@ -101,8 +116,9 @@ export async function readPage(
   sessionId: string,
   { bytesMax = pageBytesMax, ...read }: EventsRead & { bytesMax?: number },
 ) {
-  const { after, upTo = sequenceMax, types, exclude, limit } = read
-  const values = [sessionId, after, upTo, types ?? null, exclude ?? null, limit, bytesMax]
+  const { after, upTo = sequenceMax, types, exclude, ratingsBy, limit } = read
+  const filter = [types ?? null, exclude ?? null]
+  const values = [sessionId, after, upTo, ...filter, limit, bytesMax, ratingsBy ?? null]
   const rows = await db.run<EventRow & { found: number }>(bounded, values)
   const found = rows[0]?.found ?? 0
   return { rows: rows as EventRow[], more: found === limit || rows.length < found }
@@ -113,13 +129,15 @@ const counted: Statement = {
   text: `
 select count(*)::int as total from events
 where session_id = $1 and sequence > $2 and sequence <= $3
-  and ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))`,
+  and ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))
+  and ${isRatingBy('$6')}`,
 }
 
 /** Counts the events that a read without its limit would return. */
 export async function countEvents(db: Db, sessionId: string, read: Omit<EventsRead, 'limit'>) {
-  const { after, upTo = sequenceMax, types, exclude } = read
-  const values = [sessionId, after, upTo, types ?? null, exclude ?? null]
+  const { after, upTo = sequenceMax, types, exclude, ratingsBy } = read
+  const filter = [types ?? null, exclude ?? null, ratingsBy ?? null]
+  const values = [sessionId, after, upTo, ...filter]
   const [row] = await db.run<{ total: number }>(counted, values)
   return row!.total
 }

@@ -53,7 +53,7 @@ export type Searching = {
   orgId: string
   sessionId: string
   query: EventQuery
-  filter: Pick<EventMatch, 'types' | 'exclude'>
+  filter: Pick<EventMatch, 'types' | 'exclude' | 'ratingsBy'>
   /** The position of `since_id` or `after_sequence`. */
   after: number
   /** The last sequence of the log. */

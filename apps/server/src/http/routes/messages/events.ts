@@ -13,7 +13,7 @@ import { countEvents, presentEvents, readPage } from '../../../store/sessions/ev
 import { findSequence } from '../../../store/sessions/messages.ts'
 import type { Api } from '../../core/api.ts'
 import { streamList } from '../../core/page.ts'
-import { type EventView, eventView, hiddenTypes } from '../../security/token-view.ts'
+import { type EventView, eventView, hiddenTypes, visibleGiver } from '../../security/token-view.ts'
 import { resumeFrom } from '../../streams/resume.ts'
 import { countAll, eventPage, isSearch } from './event-pages.ts'
 
@@ -102,19 +102,24 @@ export async function* eventBatches(db: Db, about: About, { upTo, limit, ...want
 }
 
 /** Event types that a client requests or excludes. */
-export type Filter = { types: string[] | undefined; exclude: string[] | undefined }
+type TypeFilter = { types: string[] | undefined; exclude: string[] | undefined }
+export type Filter = TypeFilter & {
+  /** The giver whose ratings the caller sees; undefined: all. */
+  ratingsBy: string | undefined
+}
 
-/** Excludes event types that are hidden from the caller. */
-export const visibleTo = (principal: Principal, filter: Filter): Filter => ({
+/** Excludes event types and ratings that are hidden from the caller. */
+export const visibleTo = (principal: Principal, filter: TypeFilter): Filter => ({
   ...filter,
   exclude: [...(filter.exclude ?? []), ...hiddenTypes(principal)],
+  ratingsBy: visibleGiver(principal),
 })
 
 const known = new Set<string>(eventTypes)
 const wordPattern = /^[a-z][a-z0-9_.]{0,99}$/
 
 /** Contract: an unknown type is 400 in `types` and ignored in `exclude`; a malformed one is 400. */
-export function filterOf({ types, exclude }: Pick<StreamQuery, 'types' | 'exclude'>): Filter {
+export function filterOf({ types, exclude }: Pick<StreamQuery, 'types' | 'exclude'>): TypeFilter {
   const wanted = wordsOf('types', types)
   const unknown = wanted?.find((word) => !known.has(word))
   if (unknown !== undefined) throw invalidAt('types', `names ${unknown}, which is no event type`)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type AgentMessage, addEvent, emptyTranscript, itemsOf } from '@outlast/sdk'
+import { type AgentMessage, addEvent, createOutlast, emptyTranscript, itemsOf } from '@outlast/sdk'
 import {
   callerWith,
   createKey,
@@ -149,6 +149,41 @@ test('a token rates with write access and sees only ratings of its own user', as
   expectStatus(await rate({ rating: 'up' }, callOf(other)), 200)
   assert.equal((await given(callOf(other))).length, 2)
   expectStatus(await user('GET', '/v1/sessions?feedback=up'), 403, 'not_granted')
+})
+
+test('ratings of others are neither counted for a token nor part of its pages', async () => {
+  const { id, path, rate } = await conversation({ user: 'newt' })
+  expectStatus(await rate({ rating: 'down', comment: 'Internal note' }), 200)
+  const user = { user: 'newt', access: 'write' }
+  const tokens = [
+    await tokenOf('/v1', user),
+    await tokenOf(path, { access: 'write', view: 'full' }),
+  ]
+  const queries = ['', '&after_sequence=1', '&order_desc=true', '&from_ts=2020-01-01T00:00:00Z']
+  for (const token of tokens) {
+    const call = callerWith(server.url, `Bearer ${token}`)
+    const page = async (query: string) => {
+      const answer = await call('GET', `${path}/events?limit=1&types=feedback.given${query}`)
+      const { data, total } = expectStatus(answer, 200)
+      return { data, total, all: answer.headers.get('x-total-count') ?? String(total) }
+    }
+    for (const query of queries) {
+      assert.deepEqual(await page(query), { data: [], total: 0, all: '0' }, query)
+    }
+    expectStatus(await rate({ rating: 'up' }, call), 200)
+    for (const query of queries) {
+      const { data, ...counts } = await page(query)
+      assert.deepEqual([data[0].data.rating, counts], ['up', { total: 1, all: '1' }], query)
+    }
+    const { events } = createOutlast({ url: server.url, apiKey: token })
+    const ids: string[] = []
+    for await (const one of events.list(id, { limit: 1 })) ids.push(one.id)
+    const all = await eventsOf({ url: server.url, call }, id)
+    assert.deepEqual(
+      ids,
+      all.map((event) => event.id),
+    )
+  }
 })
 
 test('refuses ratings of what is not in the session, and impossible ones', async () => {
