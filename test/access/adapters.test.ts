@@ -226,6 +226,21 @@ test('a token of one session reaches the chat of that session only', async () =>
   expectStatus(await call('POST', chatsOf(), chat('two')), 404, 'not_found')
 })
 
+test('a token of one session does not learn the names of other agents', async () => {
+  const mine = { url: server.url, call: key.call }
+  const own = await createAgent(mine, { name: 'own-agent' })
+  await createAgent(mine, { name: 'other-agent' })
+  const session = await createSession(mine, { agent_id: own.id })
+  const made = await key.call('POST', `/v1/sessions/${session.id}/tokens`, { access: 'write' })
+  const call = callerWith(server.url, `Bearer ${expectStatus(made, 201).token}`)
+  const capabilities = (name: string) => call('GET', `/v1/ag-ui/agents/${name}/capabilities`)
+  expectStatus(await capabilities('own-agent'), 200)
+  for (const name of ['other-agent', 'no-agent']) {
+    expectStatus(await capabilities(name), 403, 'not_granted')
+    expectStatus(await call('POST', chatsOf(name), chat('names')), 403, 'not_granted')
+  }
+})
+
 test('a link opens no adapter', async () => {
   const session = await createSession(
     { url: server.url, call: key.call },
