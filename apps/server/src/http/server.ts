@@ -297,9 +297,11 @@ function closing(app: FastifyInstance) {
 }
 
 async function allowOrigins(app: FastifyInstance, { config }: Node) {
-  if (config.CORS_ALLOWED_ORIGINS.length === 0) return
+  const allowed = new Set(config.CORS_ALLOWED_ORIGINS)
+  if (allowed.size === 0) return
   await app.register(cors, {
-    origin: config.CORS_ALLOWED_ORIGINS,
+    // A list would also set headers for other origins, which a channel may have admitted.
+    origin: (origin, done) => done(null, origin !== undefined && allowed.has(origin)),
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: [
