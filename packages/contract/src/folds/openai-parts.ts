@@ -88,6 +88,16 @@ export const serverLabel = 'outlast'
 
 export const approvalId = (place: string, callId: string) => `mcpr_${place}_${callId}`
 
+/** The waits that are not for one of the calls. */
+export function waitsOfOthers(
+  waits: readonly ResponseWait[],
+  place: string,
+  calls: readonly string[],
+) {
+  const ids = calls.flatMap((id): unknown[] => [wireCallId(place, id), approvalId(place, id)])
+  return waits.filter(({ call_id, approval_request_id: id = call_id }) => !ids.includes(id))
+}
+
 export const approvalItem = (place: string, call: Call): ResponseItem => ({
   id: approvalId(place, call.id),
   type: 'mcp_approval_request',

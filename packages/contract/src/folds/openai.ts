@@ -33,6 +33,7 @@ import {
   sumOf,
   textPart,
   toolItem,
+  waitsOfOthers,
   wireCallId,
 } from './openai-parts.ts'
 
@@ -197,6 +198,7 @@ type Reader<T extends EventType> = (
 const withStage = (state: ResponseState, ids: readonly string[], stage: CallStage) => ({
   ...state,
   calls: new Map([...state.calls, ...ids.map((id) => [id, stage] as const)]),
+  waits: waitsOfOthers(state.waits, state.facts.place, ids),
 })
 
 const waiting = (state: ResponseState, callId: string, wait: ResponseWait): ResponseState => ({
