@@ -10,7 +10,7 @@ import { conversationSession, seedsOfSession } from './conversations.ts'
 import { invalidParam } from './errors.ts'
 import { agentOf, type StoredRequest, type TurnSettings } from './params.ts'
 import { parseResponseId, type ResponsePlace, sessionOf } from './place.ts'
-import { type Client, eventsOf, factsOf, locate, readEarlier } from './reading.ts'
+import { type Client, factsOf, locate, readEarlier, readResponse } from './reading.ts'
 import { repeatedMessage, repeatedSession } from './repeat.ts'
 import type { AskedResponse } from './request.ts'
 
@@ -41,8 +41,8 @@ export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<Be
 }
 
 /**
- * Submits answers, and the message beside them, whose answer their response includes. If their turn
- * ends first, returns the response of the message. Nothing is stored if its settings are refused.
+ * Submits answers, and the message beside them, whose answer their response includes. If that is
+ * over first, returns the response of the message. Nothing is stored if its settings are refused.
  */
 export async function answerAndSteer(
   begin: Begin,
@@ -61,15 +61,17 @@ export async function answerAndSteer(
   const message =
     known?.message ??
     (await post(begin, sessionId, { content, ...steering, metadata: { openai } })).sequence
-  const range = { after: start, limit: 1, types: turnEnds }
-  const [end] = await eventsOf(begin.calls, sessionId, range)
-  const isLate = end?.sequence !== undefined && end.sequence < message
+  const isLate = await isOverBefore(begin, begun, message)
   return isLate ? located(begin, { sessionId, message, start: message }) : begun
 }
 
 type Answering = Pick<AskedResponse, 'input' | 'settings' | 'stored'>
 
-const turnEnds = ['turn.completed', 'turn.failed', 'turn.cancelled']
+/** True if a response is over before a message, which ends no wait for an approval. */
+async function isOverBefore({ calls }: Begin, { facts, place }: BegunResponse, message: number) {
+  const { end, waits } = await readResponse(calls, facts, place, message)
+  return end.status !== 'in_progress' && !waits.some(({ type }) => type === 'approval')
+}
 
 /** The settings of a message that may join a turn; the others belong to the turn's own message. */
 function joiningSettings({ controls }: TurnSettings): Pick<TurnSettings, 'controls'> {

@@ -98,14 +98,16 @@ function asMissing(error: unknown): never {
   throw error instanceof ApiError && error.status === 404 ? responseMissing() : error
 }
 
-/** The response as of the stored events. */
+/** The response as of the stored events, or of those before one. */
 export async function readResponse(
   client: Client,
   facts: ResponseFacts,
   { sessionId, start }: ResponsePlace,
+  before = Number.POSITIVE_INFINITY,
 ): Promise<ResponseState> {
   let state = beginResponse(facts)
   await client.read(sessionId, { after: start - 1, types: responseEvents }, (event) => {
+    if (event.sequence! >= before) return true
     state = foldResponse(state, event).state
     return state.phase === 'over'
   })
