@@ -184,3 +184,22 @@ test('keeps what was written before a cancel, and ends after it', () => {
   assert.deepEqual(chunks.at(-1)!.type, 'response.incomplete')
   assert.equal(response.output.length, 1)
 })
+
+test('continues with the turn that reads the message beside answers, whatever message begins it', () => {
+  const message = (id: string, fields: object = {}) =>
+    event('input.message', { message: { id, role: 'user', content: [], ...fields } })
+  const joining = () => message('message_joining', { metadata: { openai: { joins: facts.id } } })
+  const outcome = () => event('tool.completed', { tool_call_id: 'call_1', success: true })
+  const reading = () => [event('reason.started'), started()]
+  const next = () => [ended(), activated('message_other'), ...reading(), replied('Next'), ended()]
+  const textsOf = (events: readonly Event[]) => {
+    const { response } = foldAll(events)
+    assert.equal(response.status, 'completed')
+    return response.output.map(({ content }) => (content as { text: string }[])[0]!.text)
+  }
+  const other = message('message_other')
+  const unread = [outcome(), ...reading(), other, joining(), replied('Last'), ...next()]
+  assert.deepEqual(textsOf(unread), ['Last', 'Next'])
+  const read = [outcome(), joining(), ...reading(), other, replied('Last'), ...next()]
+  assert.deepEqual(textsOf(read), ['Last'])
+})

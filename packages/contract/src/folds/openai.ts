@@ -76,9 +76,9 @@ export type ResponseState = {
   readonly sequence: number
   /** The latest reply was cut off at a limit of tokens. */
   readonly isCut: boolean
-  /** The message that was sent beside the answers. */
+  /** The message that was sent beside the answers, until a model call reads it. */
   readonly joined: string | undefined
-  /** The end of its turn, unless the message gets a turn of its own. */
+  /** The end of the turn, unless another turn reads that message. */
   readonly held: ResponseEnd | undefined
 }
 
@@ -314,9 +314,9 @@ function readEnd(state: ResponseState, event: Event<'turn.completed'>): Response
   return state.joined ? { ...state, held: end } : ended(state, event, end)
 }
 
-/** The response goes on with the turn of the message that no model call has read. */
+/** The response continues with the next turn, which reads all messages that joined too late. */
 const readNext = (state: ResponseState, event: Event<'session.activated'>): ResponseState =>
-  state.held && event.data.input_message_id === state.joined
+  state.held && state.end.status !== 'cancelled'
     ? { ...state, joined: undefined, held: undefined }
     : afterEnd(state, event)
 
@@ -334,7 +334,8 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     if (state.call) dropCall(state.call, out)
     const { message_id: id = `message_${sequence}`, attempt = 1 } = data
     const name = id.slice(id.indexOf('_') + 1)
-    return { ...state, call: startCall(attempt > 1 ? `${name}_${attempt}` : name, out) }
+    const call = startCall(attempt > 1 ? `${name}_${attempt}` : name, out)
+    return { ...state, call, joined: undefined }
   },
   'reason.thinking.started': (state, _event, out) => ({
     ...state,

@@ -4,7 +4,7 @@ import OpenAI from 'openai'
 import type { ChatCompletionMessageParam } from 'openai/resources/chat/completions'
 import { runSql } from '../../../../test/database.ts'
 import { startServer } from '../../../../test/server.ts'
-import { createAgent, eventsOf } from '../../../../test/session.ts'
+import { createAgent, eventsOf, post } from '../../../../test/session.ts'
 import { addVendorModel, startVendor } from '../../../../test/vendor.ts'
 import { eventually } from '../../../../test/waiting.ts'
 
@@ -21,8 +21,13 @@ end $$;
 create trigger delay_message before insert on idempotency_keys
 for each row when (new.key like '%:message') execute function delay_message()`
 
-/** `again`: the call of replies before the message. */
-type Delay = { until: string; isInCall?: boolean; again?: { name: string; arguments: object } }
+/** `again`: the call of replies before the message. `isAfterOther`: another client posts before. */
+type Delay = {
+  until: string
+  isInCall?: boolean
+  isAfterOther?: boolean
+  again?: { name: string; arguments: object }
+}
 
 const look = { name: 'look', arguments: {} }
 const write = { name: 'write_file', arguments: { path: '/a.txt', content: 'x' } }
@@ -76,18 +81,18 @@ const apis: Record<string, Begin> = { 'Chat Completions': beginChat, Responses: 
 async function answerAndGoOn(
   t: TestContext,
   begin: Begin,
-  { until, isInCall = false, again }: Delay,
+  { until, isInCall = false, isAfterOther = false, again }: Delay,
 ) {
   const server = await startServer(t)
-  const events = async () => {
-    const [session] = (await server.call('GET', '/v1/sessions')).body.data
-    return eventsOf(server, session.id)
-  }
+  const idOf = async () => (await server.call('GET', '/v1/sessions')).body.data[0].id
+  const events = async () => eventsOf(server, await idOf())
   const vendor = await startVendor(t, async ({ number, body: { messages } }) => {
     const call = number === 1 ? look : again
     const isAnswering = JSON.stringify(messages).includes(goesOn.content)
     if (call && !isAnswering) return { calls: [{ ...call, id: `call_${number}` }] }
-    if (isInCall) await eventually(async () => countOf(await events(), 'input.message') === 2)
+    if (number === 2 && isAfterOther) await post(server, await idOf(), 'Hello?')
+    const count = isAfterOther ? 3 : 2
+    if (isInCall) await eventually(async () => countOf(await events(), 'input.message') === count)
     return { text: `Reply ${number}.` }
   })
   await addVendorModel(server, vendor)
@@ -109,6 +114,11 @@ const delays: Record<string, Delay> = {
     until: `count(*) filter (where type = 'reason.started') = 2`,
     isInCall: true,
   },
+  'during that call, after a message of another client': {
+    until: `count(*) filter (where type = 'input.message') = 2`,
+    isInCall: true,
+    isAfterOther: true,
+  },
   'after the turn ended': { until: `bool_or(type = 'turn.completed')` },
   'after the turn waited again': {
     until: `count(*) filter (where type = 'tool.call_requested') = 2`,
@@ -125,7 +135,7 @@ for (const [moment, delay] of Object.entries(delays)) {
       assert.match(JSON.stringify(requests.at(-1)!.body), /Heavy rain.*What now/)
       assert.deepEqual(repeated, answer)
       const counts = ['turn.cancelled', 'input.message'].map((type) => countOf(events, type))
-      assert.deepEqual(counts, [0, 2])
+      assert.deepEqual(counts, [0, delay.isAfterOther ? 3 : 2])
       const outcome = events.find(({ type }) => type === 'tool.completed')
       assert.match(JSON.stringify(outcome!.data), /"success":true.*Heavy rain/)
     })
