@@ -203,3 +203,10 @@ test('continues with the turn that reads the message beside answers, whatever me
   const read = [outcome(), joining(), ...reading(), other, replied('Last'), ...next()]
   assert.deepEqual(textsOf(read), ['Last'])
 })
+
+test('a message that joins a turn of another one has the call that reads it, or its cancel', () => {
+  const read = foldAll([asked(), started(), replied('Mine'), ended()])
+  assert.deepEqual([read.response.status, read.response.output.length], ['completed', 1])
+  const cancelled = foldAll([asked(), event('turn.cancelled'), event('session.idled')])
+  assert.equal(cancelled.response.status, 'cancelled')
+})

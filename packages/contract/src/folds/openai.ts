@@ -140,18 +140,20 @@ function sendStart(state: ResponseState, out: OutputItems): void {
   out.send(isQueued ? 'response.queued' : 'response.in_progress', { response })
 }
 
-/** Opens the response with the turn of its message, or with the model call that reads it. */
+/** Opens the response with the turn of its message, or with the event that reads or drops it. */
 function activated(state: ResponseState, event: Event, out: OutputItems): ResponseState {
   const isOwn =
     event.type === 'session.activated'
       ? event.data.input_message_id === state.messageId
       : endsUnbegun(event) && event.context.input_message_id === state.messageId
-  if (!isOwn && !(state.joins && event.type === 'reason.started')) return state
+  if (!isOwn && !(state.joins && readsJoined.has(event.type))) return state
   const open = { ...state, phase: 'open' as const, end: { status: 'in_progress' as const } }
   if (state.end.status === 'queued')
     out.send('response.in_progress', { response: responseOf(open) })
   return open
 }
+
+const readsJoined = new Set<string>(['reason.started', 'output.message.started', 'turn.cancelled'])
 
 /** True for an event that can end a turn before it begins. */
 const endsUnbegun = ({ type }: Event) => type === 'turn.cancelled' || type === 'turn.failed'
