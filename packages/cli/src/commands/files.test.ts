@@ -55,6 +55,28 @@ test('uploads and downloads a folder byte for byte, and skips unchanged files', 
   assert.match((await files('pull', id, '/stuff', out)).stderr, /^0 downloaded, 4 unchanged/)
 })
 
+test('lists, downloads and compares more files than a page has', async (t) => {
+  const { folder } = await temporaryFolder(t)
+  const { id } = await createSession(server)
+  const local = path.join(folder, 'many')
+  await mkdir(local)
+  const names = Array.from({ length: 101 }, (_, n) => `${n}.txt`)
+  await Promise.all(names.map((name) => writeFile(path.join(local, name), 'x')))
+  assert.equal((await files('push', id, local)).code, 0)
+  const repeated = await files('push', id, local, '--dry-run')
+  assert.match(repeated.stderr, /^0 would be uploaded, 101 unchanged\.$/m)
+  for (const args of [
+    [id, '/many', '-q'],
+    [id, '-r', '-q'],
+  ]) {
+    const listed = (await files('ls', ...args)).stdout.trimEnd().split('\n')
+    assert.equal(listed.filter((file) => file.startsWith('/many/')).length, 101)
+  }
+  const out = path.join(folder, 'out')
+  assert.equal((await files('pull', id, '/', out)).code, 0)
+  assert.deepEqual((await readdir(path.join(out, 'many'))).sort(), names.sort())
+})
+
 test('uses the last argument as the target, or as its parent with a slash at the end', async (t) => {
   const { id } = await createSession(server)
   const { local } = await folderOf(t)

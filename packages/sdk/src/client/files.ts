@@ -17,9 +17,12 @@ import { listOf, type Page } from '../http/page.ts'
 export function files(http: Http) {
   const { call } = http
   return {
-    /** Lists a directory, by default the root. `not_a_directory` for a file. */
+    /**
+     * Lists a directory, by default the root. Awaited without `limit`, it returns all entries in
+     * one response. `not_a_directory` for a file.
+     */
     list: (sessionId: string, directory = '/', query?: FileQuery, options?: CallOptions) =>
-      listOf<FileInfo>(http, pathOf(sessionId, directory), query, options),
+      listOf<FileInfo>(http, pathOf(sessionId, directory), query, options, {}),
     /** Reads a file, as text or base64: see `encoding`. `not_a_file` for a directory. */
     read: (sessionId: string, file: string, options?: CallOptions) =>
       call<SessionFile | Page<FileInfo>>('GET', pathOf(sessionId, file), {}, options).then(

@@ -130,7 +130,7 @@ test('stops a list inside a page on abort', async () => {
   assert.equal(count, 2)
 })
 
-test('reads 10,000 files page by page, each once', async () => {
+test('reads 10,000 files page by page, each once, or awaited in one response', async () => {
   const { id } = await outlast.sessions.create({ agent_id: (await newAgent()).id })
   await outlast.files.create(id, '/many', { is_directory: true })
   await runSql(
@@ -145,6 +145,10 @@ test('reads 10,000 files page by page, each once', async () => {
   assert.equal(paths.size, 10_000)
   assert.ok(asked.length >= 100 && asked.length < 110)
   assert.ok(asked.every((url) => url.includes('limit=100')))
+  asked.length = 0
+  const { data, total } = await outlast.files.list(id, '/', { recursive: true })
+  assert.deepEqual([data.length, total, asked.length], [10_001, 10_001, 1])
+  assert.equal((await outlast.files.list(id, '/many', { limit: 3 })).data.length, 3)
 })
 
 /** Adds this number of events to a session. */

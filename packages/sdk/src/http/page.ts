@@ -19,7 +19,7 @@ const pageSize = 100
 const repeatsMax = 10
 
 /**
- * Creates a list of a path.
+ * Creates a list of a path. An awaited list sends `first` unless `query` has its own values.
  * Contract: an iteration yields no item twice when items are added meanwhile, and skips none when
  * items are deleted, as far as `total` is exact. It holds one page and the ids of yielded items.
  */
@@ -28,10 +28,10 @@ export function listOf<T>(
   path: string,
   query: (Query & { offset?: number; limit?: number }) | undefined,
   options: CallOptions | undefined,
+  first: Query = { limit: pageSize },
 ): List<T> {
-  async function get(asked?: Query) {
-    const sent = { query: { limit: pageSize, ...query, ...asked } }
-    const page = await http.call<Page<T>>('GET', path, sent, options)
+  async function get(asked: Query) {
+    const page = await http.call<Page<T>>('GET', path, { query: asked }, options)
     if (Array.isArray(page.data)) return page
     // The path of a directory can also name a file.
     throw new OutlastError('not_a_directory', `Not a directory: ${decodeURIComponent(path)}`)
@@ -44,7 +44,7 @@ export function listOf<T>(
     let known = 0
     let repeats = 0
     for (let offset = start; ; ) {
-      const page = await get({ limit, offset })
+      const page = await get({ ...query, limit, offset })
       const goneCount = known - page.total
       known = page.total
       // Deleted items moved the others to the front.
@@ -68,7 +68,7 @@ export function listOf<T>(
     }
   }
 
-  return listFrom(get, iterate)
+  return listFrom(() => get({ ...first, ...query }), iterate)
 }
 
 /** Combines both uses of a list. Contract: several awaits send one request. */
