@@ -3,11 +3,13 @@ import assert from 'node:assert/strict'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
+import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { answerFirst, asksTwice } from '../../apps/server/test/own-code.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, scripted } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
-import { bundle, startSite } from './site.ts'
+import { answerBefore, bundle, startSite } from './site.ts'
 
 const root = path.join(import.meta.dirname, '../..')
 
@@ -20,7 +22,8 @@ beforeAll(async (t) => {
   browser = await startBrowser(t)
   const file = path.join(root, 'packages/assistant-ui/test/page.tsx')
   origin = await startSite(t, await bundle(file, root))
-  server = await startServer(t, { env: { CORS_ALLOWED_ORIGINS: origin } })
+  const capabilities = [...builtins, asksTwice]
+  server = await startServer(t, { capabilities, env: { CORS_ALLOWED_ORIGINS: origin } })
   const locate = {
     type: 'client_side',
     name: 'locate',
@@ -31,7 +34,7 @@ beforeAll(async (t) => {
   const ask = { ...locate, name: 'pick', policy: 'auto' }
   const { id } = await createAgent(server, {
     tools: [locate, ask],
-    capabilities: [{ ref: 'ask_user' }],
+    capabilities: [{ ref: 'ask_user' }, { ref: 'own' }],
   })
   agentId = id
 })
@@ -128,6 +131,21 @@ test('sends, approves, answers, submits a result, edits, reloads and cancels', a
   await page.evaluate('runtime.thread.cancelRun()')
   await untilLast(page, ({ status }) => status?.type === 'incomplete')
   assert.deepEqual(complaints, [])
+})
+
+test('an answer to questions that another client answered is not one to the next ones', async (t) => {
+  const { page } = await openAssistant(t, 'eve')
+  await send(page, scripted(calls('confirm'), { text: 'Done.' }))
+  await untilLast(page, waits)
+  const { body } = await server.call('GET', '/v1/sessions?user=eve')
+  const { id } = body.data[0]
+  const answered = answerBefore(page, () => answerFirst(server.call, id))
+  await page.evaluate(`(() => {
+    const message = runtime.thread.getMessageById(runtime.thread.getState().messages.at(-1).id)
+    const answers = { q1: { optionIds: ['Yes'] } }
+    message.getMessagePartByIndex(0).respondToToolApproval({ answers })
+  })()`)
+  assert.equal(await answered, 409)
 })
 
 test('threads are the sessions of the user, and are renamed, archived and deleted', async (t) => {

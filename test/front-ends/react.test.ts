@@ -3,13 +3,15 @@ import assert from 'node:assert/strict'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
+import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { answerFirst, asksTwice, ownTools } from '../../apps/server/test/own-code.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, eventsOf, scripted } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
 import { reservePort } from '../ports.ts'
 import { dataFolder, startProcess } from '../process.ts'
-import { bundle, startSite } from './site.ts'
+import { answerBefore, bundle, startSite } from './site.ts'
 
 const root = path.join(import.meta.dirname, '../..')
 
@@ -20,7 +22,8 @@ let server: Awaited<ReturnType<typeof startServer>>
 beforeAll(async (t) => {
   browser = await startBrowser(t)
   origin = await startSite(t, await bundle(path.join(root, 'packages/react/test/page.tsx'), root))
-  server = await startServer(t, { env: { CORS_ALLOWED_ORIGINS: origin } })
+  const capabilities = [...builtins, asksTwice]
+  server = await startServer(t, { capabilities, env: { CORS_ALLOWED_ORIGINS: origin } })
 })
 
 type Hook = { after: (work: () => unknown) => void }
@@ -182,6 +185,29 @@ test('a person approves, denies and answers in forms', async (t) => {
   await inStatus(page, 'idle')
   await page.getByText('ask_user: done').click()
   await page.getByText('Blue').first().waitFor()
+})
+
+test('an answer to questions that another client answered is not one to the next ones', async (t) => {
+  const { page } = await openPage(t)
+  const { id } = await createSession(server, {
+    agent_id: await agentWith({ capabilities: ownTools }),
+  })
+  await show(page, { sessionId: id })
+  await inStatus(page, 'idle')
+  for (const button of ['Answer', 'Decline']) {
+    await send(page, scripted(calls('confirm'), { text: `Done: ${button}.` }))
+    const first = page.getByRole('group', { name: 'Cancel the seat?' })
+    await first.getByLabel('Yes').check()
+    const answered = answerBefore(page, () => answerFirst(server.call, id))
+    await page.getByRole('button', { name: button }).click()
+    assert.equal(await answered, 409)
+    const next = page.getByRole('group', { name: 'Cancel the flight?' })
+    await next.waitFor()
+    assert.equal(await next.getByRole('radio', { checked: true }).count(), 0)
+    await next.getByLabel('No').check()
+    await page.getByRole('button', { name: 'Answer' }).click()
+    await untilReply(page, `Done: ${button}.`)
+  }
 })
 
 test('a person cancels, retries and edits', async (t) => {

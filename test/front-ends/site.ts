@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Page, Request } from 'playwright-core'
 import { build } from 'vite'
 
 type Hook = { after: (work: () => unknown) => void }
@@ -50,4 +51,19 @@ export async function startSite(
   await once(server, 'listening')
   t.after(() => server.close())
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Does work before the next answers of a page reach the server. Returns their status. */
+export async function answerBefore(page: Page, work: () => Promise<unknown>): Promise<number> {
+  await page.route(
+    '**/question-answers',
+    async (route) => {
+      await work()
+      await route.continue()
+    },
+    { times: 1 },
+  )
+  const isAnswer = (request: Request) =>
+    request.method() === 'POST' && request.url().endsWith('/question-answers')
+  return (await page.waitForResponse((response) => isAnswer(response.request()))).status()
 }

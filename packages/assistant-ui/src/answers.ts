@@ -21,14 +21,13 @@ export async function respond(
       : session.deny(approvalId, reason === undefined ? {} : { reason }))
     return
   }
-  const tool_call_id = approvalId
-  const given = asking.questions!.questions.flatMap((question) => {
+  const { questions, asked_at } = asking.questions!
+  const named = { tool_call_id: approvalId, asked_at }
+  const given = questions.flatMap((question) => {
     const answer = answers[question.id]
     return answer ? [answerOf(question, answer)] : []
   })
-  await session.answer(
-    approved ? { tool_call_id, answers: given } : { tool_call_id, status: 'declined' },
-  )
+  await session.answer(approved ? { ...named, answers: given } : { ...named, status: 'declined' })
 }
 
 function answerOf(

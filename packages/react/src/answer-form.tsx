@@ -1,4 +1,4 @@
-import { isOutlastError, type Question, type ToolCallItem } from '@outlast/sdk'
+import { isOutlastError, type Question, type QuestionSet, type ToolCallItem } from '@outlast/sdk'
 import { type ComponentPropsWithoutRef, type FormEvent, useState } from 'react'
 import { answersIn } from './form-answers.ts'
 import type { OutlastSession } from './use-outlast.ts'
@@ -13,7 +13,8 @@ type AnswerFormProps = Omit<ComponentPropsWithoutRef<'form'>, 'children' | 'onSu
 export function AnswerForm({ call, session, ...props }: AnswerFormProps) {
   const [isBusy, setBusy] = useState(false)
   const [error, setError] = useState<string>()
-  const questions = call.questions?.questions
+  const asked = call.questions
+  const questions = asked?.questions
   if (call.approval?.state !== 'requested' && !questions) return null
 
   async function decide(event: FormEvent<HTMLFormElement>) {
@@ -24,7 +25,7 @@ export function AnswerForm({ call, session, ...props }: AnswerFormProps) {
     setBusy(true)
     setError(undefined)
     try {
-      if (questions) await answer(questions, isAccepted, form)
+      if (asked) await answer(asked, isAccepted, form)
       else if (isAccepted) await session.approve(call.id)
       else await session.deny(call.id, { reason: String(form.get('reason') ?? '') })
     } catch (error) {
@@ -34,16 +35,16 @@ export function AnswerForm({ call, session, ...props }: AnswerFormProps) {
     }
   }
 
-  async function answer(questions: readonly Question[], isAccepted: boolean, form: FormData) {
-    const tool_call_id = call.id
-    if (!isAccepted) return session.answer({ tool_call_id, status: 'declined' })
+  async function answer({ questions, asked_at }: QuestionSet, isAccepted: boolean, form: FormData) {
+    const named = { tool_call_id: call.id, asked_at }
+    if (!isAccepted) return session.answer({ ...named, status: 'declined' })
     const answers = answersIn(questions, form)
     if (!answers) throw new Error('Answer all questions.')
-    return session.answer({ tool_call_id, answers })
+    return session.answer({ ...named, answers })
   }
 
   return (
-    <form {...props} onSubmit={(event) => void decide(event)}>
+    <form key={asked?.asked_at} {...props} onSubmit={(event) => void decide(event)}>
       <fieldset disabled={isBusy}>
         <legend>{questions ? call.name : `Approve ${call.name}?`}</legend>
         {questions?.map((question) => (

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { builtins } from '../../../../apps/server/src/capabilities/index.ts'
 import { addBudget } from '../../../../apps/server/test/budgets.ts'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
+import { answerFirst, asksTwice, ownTools } from '../../../../apps/server/test/own-code.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import {
   createAgent,
@@ -12,10 +14,11 @@ import {
 } from '../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
 import { runHere } from '../../test/here.ts'
+import { atTerminal } from '../../test/terminal.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 beforeAll(async (t) => {
-  server = await startServer(t as TestContext)
+  server = await startServer(t as TestContext, { capabilities: [...builtins, asksTwice] })
 })
 
 const config = { requires_approval: ['write_file'] }
@@ -139,6 +142,25 @@ test('refills the budgets that turns wait for, each once', async () => {
     budgets.map(async (id) => (await server.call('GET', `/v1/budgets/${id}`)).body.limit),
   )
   assert.deepEqual(limits, [1, 2_000_000, 1_000_000])
+})
+
+test('an answer to questions that another client answered is not one to the next ones', async (t) => {
+  const agent = await createAgent(server, { name: 'Kim', capabilities: ownTools })
+  const { id } = await createSession(server, { agent_id: agent.id })
+  const confirm = { id: 'both', name: 'confirm', arguments: {} }
+  await post(server, id, scripted({ tool_calls: [confirm] }, { text: 'Done.' }))
+  await eventually(async () => {
+    const { body } = await server.call('GET', `/v1/waiting?session_id=${id}`)
+    return body.data.length > 0
+  })
+  const args = ['waiting', 'answer', '--session', id, '--url', server.url]
+  const { sees, type, code, shown } = atTerminal(t, args)
+  await sees(/Cancel the seat\?[\s\S]*›/)
+  const next = await answerFirst(server.call, id)
+  type('d\r')
+  assert.equal(await code, 1, shown())
+  const { body } = await server.call('GET', `/v1/waiting?session_id=${id}`)
+  assert.deepEqual(body.data[0].questions, next)
 })
 
 test('shows no control characters that a model wrote', async () => {

@@ -78,7 +78,7 @@ async function settle(
   if (item.type === 'input' && item.questions) {
     const body = await askQuestions(item.questions.questions, questioning)
     if (!body) return undefined
-    const named = { ...body, tool_call_id }
+    const named = { ...body, tool_call_id, asked_at: item.questions.asked_at }
     return (await outlast.sessions.answerQuestions(id!, named, { signal })).status
   }
   const call = item.type === 'approval' && (await callOf(outlast, item, { signal }))
