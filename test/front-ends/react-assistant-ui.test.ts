@@ -39,10 +39,12 @@ beforeAll(async (t) => {
   agentId = id
 })
 
-async function openAssistant(t: { after: (work: () => unknown) => void }, user: string) {
+type Hook = { after: (work: () => unknown) => void }
+
+async function openAssistant(t: Hook, user: string, ofAgent = agentId) {
   const { page, complaints } = await openTab(await openProfile(t, browser), origin)
   await page.waitForFunction('globalThis.app !== undefined')
-  await page.evaluate(`app.show(${JSON.stringify({ url: server.url, agentId, user })})`)
+  await page.evaluate(`app.show(${JSON.stringify({ url: server.url, agentId: ofAgent, user })})`)
   await page.waitForFunction('globalThis.runtime !== undefined')
   return { page, complaints }
 }
@@ -146,6 +148,26 @@ test('an answer to questions that another client answered is not one to the next
     message.getMessagePartByIndex(0).respondToToolApproval({ answers })
   })()`)
   assert.equal(await answered, 409)
+})
+
+test('a thread that the server refused is created when the cause is gone', async (t) => {
+  const { id } = await createAgent(server, {})
+  const change = (status: string) => server.call('PATCH', `/v1/agents/${id}`, { status })
+  const { page } = await openAssistant(t, 'dan', id)
+  await change('archived')
+  const created = () =>
+    page.waitForResponse(
+      (response) => response.request().method() === 'POST' && /sessions$/.test(response.url()),
+    )
+  const refused = created()
+  await send(page, 'Hello')
+  assert.equal((await refused).status(), 409)
+  await page.waitForFunction("runtime.threads.mainItem.getState().status === 'new'")
+  await change('active')
+  const accepted = created()
+  await send(page, scripted({ text: 'Good morning' }))
+  assert.equal((await accepted).status(), 201)
+  await untilLast(page, says('Good morning'))
 })
 
 test('threads are the sessions of the user, and are renamed, archived and deleted', async (t) => {

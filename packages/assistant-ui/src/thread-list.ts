@@ -1,5 +1,5 @@
 import type { useRemoteThreadListRuntime } from '@assistant-ui/react'
-import type { Session, SessionClient } from '@outlast/sdk'
+import { isOutlastError, type Session, type SessionClient } from '@outlast/sdk'
 
 type ThreadListAdapter = Parameters<typeof useRemoteThreadListRuntime>[0]['adapter']
 
@@ -16,6 +16,8 @@ export function createThreadList(
   { sessions }: SessionClient,
   { agentId, user }: ThreadOwner,
 ): ThreadListAdapter {
+  /** Number of refusals by thread. The server would return the last one for its key. */
+  const refused = new Map<string, number>()
   const owner = { agent_id: agentId, ...(user !== undefined && { user }) }
 
   async function setArchived(id: string, isArchived: boolean): Promise<void> {
@@ -36,7 +38,12 @@ export function createThreadList(
     fetch: async (id) => threadOf(await sessions.get(id)),
     async initialize(threadId) {
       // Two requests for a new thread create one session.
-      const { id } = await sessions.create(owner, { idempotencyKey: `assistant-ui:${threadId}` })
+      const refusals = refused.get(threadId) ?? 0
+      const idempotencyKey = `assistant-ui:${threadId}${refusals > 0 ? `:${refusals}` : ''}`
+      const { id } = await sessions.create(owner, { idempotencyKey }).catch((error) => {
+        if (isStoredRefusal(error)) refused.set(threadId, refusals + 1)
+        throw error
+      })
       return { remoteId: id }
     },
     rename: async (id, title) => void (await sessions.update(id, { title })),
@@ -50,6 +57,14 @@ export function createThreadList(
     },
   }
 }
+
+/** Tests whether the server returns this refusal to each later request with the same key. */
+const isStoredRefusal = (error: unknown) =>
+  isOutlastError(error) &&
+  error.status >= 400 &&
+  error.status < 500 &&
+  ![401, 408, 429].includes(error.status) &&
+  error.code !== 'idempotency_in_progress'
 
 function threadOf({ id, title, preview, tags, updated_at }: Session) {
   const status = tags.includes(archivedTag) ? ('archived' as const) : ('regular' as const)

@@ -105,6 +105,18 @@ test('a message that the server refuses is not pending, and its promise rejects'
   await when(store, ({ items, status }) => status === 'idle' && items.length === 2)
 })
 
+test('a session that the server refused is created when the cause is gone', async () => {
+  const { id: agentId } = await outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
+  for (const key of [undefined, 'a']) {
+    await outlast.agents.update(agentId, { status: 'archived' })
+    const store = createSessionStore({ outlast, agentId, key })
+    await assert.rejects(store.send('Hello'), { code: 'agent_archived' })
+    await outlast.agents.update(agentId, { status: 'active' })
+    const { session_id } = await store.send(says({ text: 'Good morning' }))
+    assert.equal(store.getSnapshot().sessionId, session_id)
+  }
+})
+
 test('a subscriber that is replaced at once keeps the stream, and the last one closes it', async (t) => {
   const network = await startProxy(t, server.url)
   const session = await start()

@@ -1,4 +1,5 @@
 import type { NewSession } from '@outlast/contract'
+import { isOutlastError } from '../http/error.ts'
 import { backoff, isTemporary, newKey, pause } from '../http/http.ts'
 import type { ClientTool } from '../turns/client-tool.ts'
 import type { UserMessage } from '../turns/transcript-items.ts'
@@ -75,15 +76,23 @@ export function createStoreCore(outlast: SessionClient, target: SessionTarget): 
   return core
 }
 
-/** Contract: several calls create one session, also if a response is lost. */
+/**
+ * Contract: several calls create one session, also if a response is lost. A call after a refusal
+ * asks again.
+ */
 function createOpener(coreOf: () => StoreCore) {
-  const options = { idempotencyKey: newKey(), retriesMax: 0 }
+  let idempotencyKey = newKey()
   let creating: Promise<string> | undefined
   async function create(): Promise<string> {
     const core = coreOf()
     const { agentId, key, create: settings } = core.target
     const body = { ...settings, ...(agentId && { agent_id: agentId }), ...(key && { key }) }
-    const { id } = await persist(core, () => core.outlast.sessions.create(body, options))
+    const options = { idempotencyKey, retriesMax: 0 }
+    const request = () => core.outlast.sessions.create(body, options)
+    const { id } = await persist(core, request).catch((error) => {
+      if (isStoredRefusal(error)) idempotencyKey = newKey()
+      throw error
+    })
     core.sessionId ??= id
     return core.sessionId
   }
@@ -96,6 +105,17 @@ function createOpener(coreOf: () => StoreCore) {
     return creating
   }
 }
+
+/**
+ * Tests whether the server refused a request, and so returns the same response to each later one
+ * with its idempotency key. It stores no response to a request without authentication.
+ */
+const isStoredRefusal = (error: unknown) =>
+  isOutlastError(error) &&
+  error.status >= 400 &&
+  error.status < 500 &&
+  error.status !== 401 &&
+  !isTemporary(error)
 
 const snapshotOf = (core: StoreCore, before: SessionSnapshot): SessionSnapshot =>
   nextSnapshot(before, {
