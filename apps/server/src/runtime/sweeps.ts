@@ -16,6 +16,7 @@ import { registerEventHooks, sweepEventHooks } from '../store/sessions/hook-posi
 import { sweepPauses } from '../store/sessions/pauses.ts'
 import { createTextSweep } from '../store/sessions/texts.ts'
 import { sweepTurnMinutes } from '../store/sessions/turn-minutes.ts'
+import { sweepStrayTurns } from '../store/sessions/turns.ts'
 import { sweepDeliveries } from '../store/webhooks/deliveries.ts'
 import { eventHooksOf } from './hooks/names.ts'
 import type { Node } from './node.ts'
@@ -32,6 +33,7 @@ const sweeps: Record<string, Sweep> = {
   idempotency_keys: ({ db }) => sweepKeys(db),
   snapshots: ({ db }) => sweepSnapshots(db),
   sessions: deleteExpiredSessions,
+  turns: ({ db }) => sweepStrayTurns(db),
   failed_turns: ({ db, config }) => sweepFailedTurns(db, config.RETENTION_DAYS),
   audit_log: ({ db, config }) =>
     sweepAuditLog(db, {

@@ -109,6 +109,37 @@ test('a turn that fits continues behind many older ones that do not', async (t) 
   await assertSettled(server, budget)
 })
 
+test('a turn that is cancelled while its budget wakes turns leaves no row', async (t) => {
+  const server = await startServer(t)
+  const { databaseUrl } = server
+  const budget = await addBudget(server, { limit: 1 })
+  const { id: agent_id } = await createAgent(server)
+  const ids: string[] = []
+  for (const parked of [1, 2]) {
+    const { id } = await createSession(server, { agent_id })
+    ids.push(id)
+    await post(server, id, scripted({ text: 'Done.', usage } as never))
+    await eventually(async () => (await statesOf(databaseUrl)).parked === parked)
+  }
+  // The wake waits for this row before it comes to the second turn.
+  const holder = await connect(t, databaseUrl)
+  await holder.query('begin')
+  await holder.query(
+    'insert into turns (id, org_id, session_id) select turn_id, org_id, id from sessions where id = $1',
+    [ids[0]],
+  )
+  const waking = changeBudget(server, budget, 'limit_amount = 1000000')
+  await waitForLocks(databaseUrl, 1)
+  await server.call('POST', `/v1/sessions/${ids[1]}/cancel`)
+  await eventually(async () => (await statesOf(databaseUrl)).idle === 1)
+  await holder.query('rollback')
+  await waking
+  await eventually(async () => (await statesOf(databaseUrl)).idle === 2)
+  const strays = `select id from turns t where not exists (select from sessions s where s.turn_id = t.id)`
+  assert.deepEqual(await queryRows(databaseUrl, strays), [])
+  await assertSettled(server, budget)
+})
+
 test('retries at a large and a small budget end in no deadlock', async (t) => {
   const server = await startServer(t)
   const other = await startServer(t, { databaseUrl: server.databaseUrl })

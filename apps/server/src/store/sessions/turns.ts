@@ -243,3 +243,18 @@ export type TurnRefusal = {
 export async function refuseTurn(db: Db, run: TurnRun, refused: TurnRefusal): Promise<void> {
   await db.run(refusal, valuesOf(refusal, { ...run, ...refused }))
 }
+
+const strayTurns: Statement = {
+  name: 'sweep-stray-turns',
+  text: `
+delete from turns where id = any(array(
+  select t.id from turns t
+  where not exists (select from sessions s where s.org_id = t.org_id and s.id = t.session_id and s.turn_id = t.id)
+  limit 1000
+))`,
+}
+
+/** Deletes rows of turns that no session has. No session gets a turn that it does not have. */
+export async function sweepStrayTurns(db: Db): Promise<void> {
+  await db.run(strayTurns, [])
+}

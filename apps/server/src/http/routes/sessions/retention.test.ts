@@ -9,7 +9,7 @@ import {
 } from '../../../../test/access.ts'
 import { queryRows, runSql } from '../../../../test/database.ts'
 import { type Call, type ServerOptions, startServer } from '../../../../test/server.ts'
-import { converse, createAgent, createSession, scripted } from '../../../../test/session.ts'
+import { converse, createAgent, createSession, post, scripted } from '../../../../test/session.ts'
 import { follow } from '../../../../test/stream.ts'
 import { eventually } from '../../../../test/waiting.ts'
 
@@ -256,4 +256,22 @@ test('deletes audit entries and failed turns of their age, and nothing else dele
     `select delete_expired_audit_entries('${defaultOrg}', now() + interval '9 days', 1000)`,
   )
   assert.ok((await count("audit_log where created_at > now() - interval '1 day'")) > 0)
+})
+
+test('deletes rows of turns that no session has, and no others', async (t) => {
+  const server = await startSweeping(t)
+  const session = await createSession(server)
+  await post(server, session.id, scripted({ text: 'Late.', delay_ms: 600_000 }))
+  const stray = (id: string, ofSession: string) =>
+    runSql(
+      server.databaseUrl,
+      `insert into turns (id, org_id, session_id) values ('${id}', '${defaultOrg}', '${ofSession}')`,
+    )
+  await stray('turn_of_before', session.id)
+  await stray('turn_of_none', 'session_none')
+  const sessions = () => queryRows(server.databaseUrl, 'select session_id from turns')
+  await eventually(async () => (await sessions()).length === 1)
+  assert.deepEqual(await sessions(), [{ session_id: session.id }])
+  await untilSwept(server)
+  assert.equal((await sessions()).length, 1)
 })

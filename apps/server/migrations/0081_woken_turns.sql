@@ -1,0 +1,52 @@
+-- As before, but a session is locked before its turn gets a row: a turn that was cancelled or deleted meanwhile got one that no session had. A session that another transaction has locked is left to the next look.
+
+-- Gives turns that wait for a budget their jobs, the oldest first, as far as what is left allows: `needed`, or `least` if no call is running. While some are left, a job looks again: at once after as many as one transaction wakes, else at the end of the period, and each minute, so that no lost hint and no jump of a clock leaves them parked.
+create or replace function wake_budget(budget_id text) returns integer language plpgsql as $$
+declare
+  awake_max constant integer := 200;
+  b budgets;
+  w record;
+  room numeric;
+  woken integer := 0;
+  waits boolean;
+begin
+  b := whole_budget(wake_budget.budget_id);
+  room := case when b.id is null or b.status = 'disabled' then 1e30 when b.status = 'paused' then 0 else budget_left(b) end;
+  -- Of turns that were woken and have not reserved yet. A turn that is being parked has its row still: it wakes the budget itself.
+  room := room - coalesce((
+    select sum((s.waiting_for->>'needed')::numeric) from sessions s join turns t on t.id = s.turn_id
+    where s.waiting_for is not null and s.waiting_for->>'budget_id' = wake_budget.budget_id
+  ), 0);
+  for w in
+    select s.org_id, s.id, s.turn_id, (s.waiting_for->>'needed')::numeric as needed, (s.waiting_for->>'least')::numeric as least
+    from sessions s where s.waiting_for is not null and s.waiting_for->>'budget_id' = wake_budget.budget_id and s.turn_id is not null
+      and not exists (select from turns t where t.id = s.turn_id)
+      and (s.waiting_for->>case when b.reserved + b.lent = 0 then 'least' else 'needed' end)::numeric <= room
+    order by s.waiting_for->>'since'
+  loop
+    exit when woken = awake_max or room <= 0;
+    -- With nothing reserved, no call will release more: the oldest takes what is left.
+    if room >= w.needed or (b.reserved + b.lent = 0 and woken = 0 and room >= w.least) then
+      insert into turns (id, org_id, session_id)
+      select s.turn_id, s.org_id, s.id from sessions s
+      where s.org_id = w.org_id and s.id = w.id and s.turn_id = w.turn_id and s.waiting_for->>'budget_id' = wake_budget.budget_id
+      for no key update skip locked
+      on conflict do nothing;
+      continue when not found;
+      room := room - w.needed;
+      woken := woken + 1;
+      perform start_turn(w.org_id, w.id, w.turn_id);
+    end if;
+  end loop;
+  waits := exists (
+    select from sessions s where s.waiting_for is not null and s.waiting_for->>'budget_id' = wake_budget.budget_id and s.turn_id is not null
+      and not exists (select from turns t where t.id = s.turn_id)
+  );
+  update budgets set awaited = waits where id = b.id and awaited <> waits;
+  if waits then
+    perform graphile_worker.add_job('budget', json_build_object('budget_id', wake_budget.budget_id), job_key => 'budget:' || wake_budget.budget_id,
+      run_at => case when woken < awake_max then least(b.period_ends_at, clock_timestamp() + interval '1 minute') end);
+  end if;
+  return woken;
+end
+$$;
