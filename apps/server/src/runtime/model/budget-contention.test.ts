@@ -12,7 +12,15 @@ import {
 } from '../../../test/budgets.ts'
 import { queryRows, runSql } from '../../../test/database.ts'
 import { startServer } from '../../../test/server.ts'
-import { converse, createAgent, createSession, post, scripted } from '../../../test/session.ts'
+import {
+  converse,
+  createAgent,
+  createSession,
+  dataOf,
+  eventsOf,
+  post,
+  scripted,
+} from '../../../test/session.ts'
 import { addVendorModel, startVendor } from '../../../test/vendor.ts'
 import { eventually } from '../../../test/waiting.ts'
 import { deleteBudgetsOfEndUser } from '../../store/budgets/budget-deletion.ts'
@@ -138,6 +146,46 @@ test('a turn that is cancelled while its budget wakes turns leaves no row', asyn
   const strays = `select id from turns t where not exists (select from sessions s where s.turn_id = t.id)`
   assert.deepEqual(await queryRows(databaseUrl, strays), [])
   await assertSettled(server, budget)
+})
+
+/** A turn that waits for the budget because a running call has reserved all that is left. */
+async function startContended(t: TestContext, on_exhausted: 'wait' | 'fail') {
+  const { promise: ending, resolve: finish } = Promise.withResolvers<void>()
+  const counted = { prompt_tokens: 1_900, completion_tokens: 90 }
+  const vendor = await startVendor(t, () => ending.then(() => ({ text: 'Done.', usage: counted })))
+  const server = await startServer(t)
+  await addVendorModel(server, vendor)
+  const budget = await addBudget(server, { limit: 2_000, on_exhausted })
+  const first = await createSession(server)
+  await post(server, first.id, 'Hello')
+  await eventually(async () => vendor.requests.length)
+  const { id } = await createSession(server)
+  await post(server, id, 'Hello')
+  await eventually(async () => (await statesOf(server.databaseUrl)).parked === 1)
+  const whenFailed = async () => {
+    await eventually(async () => (await statesOf(server.databaseUrl)).idle === 2)
+    const events = await eventsOf(server, id)
+    assert.equal(dataOf(events, 'turn.failed').error_code, 'budget_exhausted')
+    assert.equal(vendor.requests.length, 1)
+    await assertSettled(server, budget)
+    assert.equal((await budgetState(server, budget)).awaited, false)
+  }
+  return { server, budget, finish, whenFailed }
+}
+
+test('a turn that waits for a running call fails when the call leaves too little', async (t) => {
+  const { finish, whenFailed } = await startContended(t, 'fail')
+  finish()
+  await whenFailed()
+})
+
+test('a turn that waits for more fails when its budget no longer lets it wait', async (t) => {
+  const { server, budget, finish, whenFailed } = await startContended(t, 'wait')
+  finish()
+  await eventually(async () => (await budgetState(server, budget)).reserved === 0)
+  assert.equal((await statesOf(server.databaseUrl)).parked, 1)
+  await server.call('PATCH', `/v1/budgets/${budget}`, { on_exhausted: 'fail' })
+  await whenFailed()
 })
 
 test('retries at a large and a small budget end in no deadlock', async (t) => {
