@@ -36,6 +36,26 @@ test('a receiver that is gone disables its webhook at once, with an audit entry;
   await untilDelivery(server, webhook.id, ({ status }) => status === 'delivered')
 })
 
+test('a new address enables a webhook that the server disabled, and no other', async (t) => {
+  const next = await startReceiver(t)
+  const { server, receiver, webhook } = await startDelivering(t, { events: ['session.created'] })
+  const path = `/v1/webhooks/${webhook.id}`
+  const change = async (body: object) => {
+    const { enabled, disabled_reason } = expectStatus(await server.call('PATCH', path, body), 200)
+    return [enabled, disabled_reason]
+  }
+  receiver.answer(() => 410)
+  await createSession(server)
+  await eventually(async () => !(await server.call('GET', path)).body.enabled)
+  assert.deepEqual(await change({ url: receiver.url, description: 'Gone' }), [false, 'gone'])
+  assert.deepEqual(await change({ url: next.url }), [true, null])
+  await passTime(server)
+  await next.until('session.created')
+  assert.equal(receiver.received.length, 1)
+  assert.deepEqual(await change({ enabled: false }), [false, null])
+  assert.deepEqual(await change({ url: receiver.url }), [false, null])
+})
+
 test('a late answer of the previous address does not disable or pause a webhook', async (t) => {
   const next = await startReceiver(t)
   const { server, receiver, webhook } = await startDelivering(t, { events: ['session.created'] })
@@ -94,6 +114,8 @@ test('Retry-After pauses the whole webhook', async (t) => {
   const paused = await untilDelivery(server, webhook.id, ({ attempts }) => attempts === 1)
   const delayMs = Date.parse(paused.next_attempt_at) - Date.parse(paused.last_attempt_at)
   assert.ok(delayMs > 3_500_000 && delayMs <= 3_600_000, `${delayMs} ms`)
+  const change = { url: receiver.url, description: 'Busy' }
+  expectStatus(await server.call('PATCH', `/v1/webhooks/${webhook.id}`, change), 200)
   const other = await createWebhook(server, `${receiver.url}other`)
   await converse(t, server, session.id, 'again')
   await eventually(async () => receiver.received.some(({ path }) => path === '/other'))

@@ -105,16 +105,26 @@ export async function checkWebhookFilters(
 /** A new start: earlier failures do not count. */
 const forgiven = { disabled_reason: null, failing_since: null, failures: 0, resume_at: null }
 
+/** A new start if the address is a new one. It enables a webhook that the server disabled. */
+const startAt = (url: string) => ({
+  enabled: sql<boolean>`enabled or (url <> ${url} and disabled_reason is not null)`,
+  disabled_reason: sql<string | null>`case when url = ${url} then disabled_reason end`,
+  failing_since: sql<string | null>`case when url = ${url} then failing_since end`,
+  failures: sql<number>`case when url = ${url} then failures else 0 end`,
+  resume_at: sql<string | null>`case when url = ${url} then resume_at end`,
+})
+
 /** Changes a webhook. Contract: absent fields stay; throws 404 `not_found`. */
 export async function updateWebhook(
   { kysely }: Db,
   { orgId, id }: WebhookRef,
   { kind, ...change }: Partial<WebhookFields> & { kind: WebhookKind },
 ): Promise<void> {
-  const startsAnew = change.url !== undefined || change.enabled === true
+  const { url, enabled } = change
+  const start = enabled ? forgiven : url !== undefined && startAt(url)
   const row = await kysely
     .updateTable('webhooks')
-    .set({ ...change, ...(startsAnew && forgiven), updated_at: sql`clock_timestamp()` })
+    .set({ ...start, ...change, updated_at: sql`clock_timestamp()` })
     .where('org_id', '=', orgId)
     .where('id', '=', id)
     .where('for_tasks', '=', kind === 'task_webhook')
