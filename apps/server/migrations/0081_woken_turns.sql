@@ -1,6 +1,6 @@
--- As before, but a session is locked before its turn gets a row: a turn that was cancelled or deleted meanwhile got one that no session had. A session that another transaction has locked is left to the next look. And a budget that fails calls wakes turns that no call leaves enough for, which then fail: they waited for the next period.
+-- As before, but a session is locked before its turn gets a row: a turn that was cancelled or deleted meanwhile got one that no session had. A session that another transaction has locked is left to the next look. And a budget that fails calls wakes turns that no call leaves enough for, which then fail: they waited for the next period. And a budget that moves to another session wakes the turn that it no longer limits.
 
--- Gives turns that wait for a budget their jobs, the oldest first, as far as what is left allows: `needed`, or `least` if no call is running. A budget that fails calls wakes those that it then cannot serve too. While some are left, a job looks again: at once after as many as one transaction wakes, else at the end of the period, and each minute, so that no lost hint and no jump of a clock leaves them parked.
+-- Gives turns that wait for a budget their jobs, the oldest first, as far as what is left allows: `needed`, or `least` if no call is running. A budget that fails calls wakes those that it then cannot serve too, and that of a session wakes those of other sessions. While some are left, a job looks again: at once after as many as one transaction wakes, else at the end of the period, and each minute, so that no lost hint and no jump of a clock leaves them parked.
 create or replace function wake_budget(budget_id text) returns integer language plpgsql as $$
 declare
   awake_max constant integer := 200;
@@ -28,7 +28,7 @@ begin
   for w in
     select * from (
       select s.org_id, s.id, s.turn_id, s.waiting_for->>'since' as since, n.needed, n.least,
-        (n.least > fails_above) is true as at_once
+        (n.least > fails_above) is true or (b.subject_type = 'session' and b.subject_id <> s.id) is true as at_once
       from sessions s, lateral (select (s.waiting_for->>'needed')::numeric as needed, (s.waiting_for->>'least')::numeric as least) n
       where s.waiting_for is not null and s.waiting_for->>'budget_id' = wake_budget.budget_id and s.turn_id is not null
         and not exists (select from turns t where t.id = s.turn_id)
@@ -63,7 +63,7 @@ begin
 end
 $$;
 
--- Also when a budget that let calls wait fails them from now on.
+-- Also when a budget that let calls wait fails them from now on, or moves to another session.
 drop trigger budget_wakes on budgets;
-create trigger budget_wakes after update of limit_amount, credits, status, on_exhausted or delete on budgets
+create trigger budget_wakes after update of limit_amount, credits, status, on_exhausted, subject_id or delete on budgets
   for each row execute function wake_after_budget();

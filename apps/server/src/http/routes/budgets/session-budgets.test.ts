@@ -9,6 +9,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../../../test/access.ts'
+import { whenParked } from '../../../../test/budgets.ts'
 import { openChannel } from '../../../../test/channel.ts'
 import { runSql } from '../../../../test/database.ts'
 import { type Call, startServer } from '../../../../test/server.ts'
@@ -84,6 +85,20 @@ test('the budgets of a session move to the session that takes its place', async 
   assert.deepEqual(idsOf(await read(server, last.id)), idsOf(own))
   const { subject_id } = expectStatus(await server.call('GET', `/v1/budgets/${deleted.id}`), 200)
   assert.equal(subject_id, last.id)
+})
+
+test('a turn continues when the budget that it waits for moves to another session', async (t) => {
+  const server = await startServer(t)
+  const { id } = await createSession(server, { key: 'chat' })
+  const budget = await create(server, 'session', id, { currency: 'tokens', limit: 1 })
+  const stream = await follow(t, server.url, { sessionId: id })
+  expectStatus(await post(server, id, 'Hello'), 201)
+  assert.equal((await whenParked(server, id)).budget_id, budget.id)
+  const forking = server.call('POST', `/v1/sessions/${id}/fork`, { take_key: true })
+  const fork = expectStatus(await forking, 201)
+  await stream.event('session.idled')
+  assert.equal(stream.events.filter(({ type }) => type === 'turn.completed').length, 1)
+  assert.deepEqual(idsOf(await read(server, fork.id)), [budget.id])
 })
 
 test('the check of a session is that of its most restrictive budget', async (t) => {
