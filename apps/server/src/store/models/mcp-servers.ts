@@ -153,6 +153,11 @@ const forgotten = {
   tools_reviewed_at: null,
 }
 
+/** Errors begin with the name: one about rejected credentials is found by it. */
+const renamedError = (name: string) =>
+  sql<string | null>`case when starts_with(tools_error, name || ' ')
+    then ${name}::text || substr(tools_error, length(name) + 1) else tools_error end`
+
 /** Updates a server. Contract: absent fields stay; throws 404, and 400 for a name in use. */
 export async function updateMcpServer(
   db: Db,
@@ -160,9 +165,11 @@ export async function updateMcpServer(
   change: McpServerUpdate,
 ): Promise<McpServer> {
   const moves = change.url !== undefined || change.headers !== undefined || 'api_key' in change
+  const { name } = change
+  const reset = moves ? forgotten : name !== undefined && { tools_error: renamedError(name) }
   const row = await db.kysely
     .updateTable('mcp_servers')
-    .set({ ...change, ...(moves && forgotten), updated_at: sql`clock_timestamp()` })
+    .set({ ...change, ...reset, updated_at: sql`clock_timestamp()` })
     .where('org_id', '=', orgId)
     .where('id', '=', id)
     .returning(columns)

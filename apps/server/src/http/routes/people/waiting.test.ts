@@ -168,6 +168,9 @@ test('lists MCP servers that reject their key, for administrators', async (t) =>
   const [{ type, mcp_server_id, session_id, summary }] = data as [WaitingItem]
   assert.deepEqual([type, mcp_server_id, session_id], ['sign_in', id, null])
   assert.match(summary, /^tracker rejects the API key or headers \(HTTP 401\)/)
+  expectStatus(await client.call('PATCH', `/v1/mcp-servers/${id}`, { name: 'issues' }), 200)
+  const [renamed] = (await listOf(client)).data as WaitingItem[]
+  assert.match(renamed!.summary, /^issues rejects the API key or headers \(HTTP 401\)/)
   const member = await addMember(server, owner, 'member')
   assert.equal((await listOf(member)).total, 0)
   const viewer = await addMember(server, owner, 'viewer')
