@@ -257,3 +257,25 @@ test('shows edits, patches and replaced files as removed and added lines', async
   assert.equal(await first.locator('.difference').count(), 0)
   assert.deepEqual(others, [])
 })
+
+test('opens a session with replies and results that nest thousands of times', async (t) => {
+  const lists = `${'['.repeat(5_000)}${']'.repeat(5_000)}`
+  const cut = { truncated: true, size_bytes: 9, beginning: '{"version":1.2.3,"b":"x', end: 'z"}' }
+  const id = await answered([
+    { name: 'nest', arguments: {}, result: lists },
+    { name: 'cut', arguments: {}, result: cut },
+  ])
+  const deep = scripted({ text: `${'> '.repeat(3_000)}nested` })
+  await converse(t, server, id, deep)
+  await converse(t, server, id, scripted({ text: `${'_a'.repeat(30_000)} marked` }))
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  await page.getByLabel('Message', { exact: true }).waitFor()
+  await log.getByText(/nested$/).waitFor()
+  await log.getByText(/ marked$/).waitFor()
+  await (await openCard(page, 'nest')).getByText('[[[[').first().waitFor()
+  await (await openCard(page, 'cut')).getByText('1.2.3').first().waitFor()
+  const share = await server.call('POST', `/v1/sessions/${id}/shares`, {})
+  await page.goto(server.url + expectStatus(share, 201).path)
+  await log.getByText(/nested$/).waitFor()
+  assert.deepEqual(complaints, [])
+})

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Tokens } from 'marked'
 import { blocksOf, noBlocks } from './blocks.ts'
 
 const text = `# A title
@@ -66,4 +67,29 @@ test('keeps most block objects when a text grows', () => {
   const after = blocksOf(`${text}More.`, before)
   const same = after.blocks.filter((block, at) => block === before.blocks[at])
   assert.ok(same.length > before.blocks.length - 10)
+})
+
+const depthOf = (tokens: readonly unknown[]): number =>
+  Math.max(
+    0,
+    ...(tokens as { tokens?: []; items?: [] }[]).map(
+      ({ tokens, items }) => 1 + depthOf(tokens ?? items ?? []),
+    ),
+  )
+
+for (const mark of ['> ', '1. ', '> - ']) {
+  test(`nests ${mark.trim()} to a limited depth and keeps the text`, () => {
+    const text = `${mark.repeat(5_000)}deep\n\nAfter`
+    const { blocks } = blocksOf(text, noBlocks)
+    assert.ok(depthOf(blocks) < 200)
+    assert.equal(blocks.map(({ raw }) => raw).join(''), text)
+    assert.match(JSON.stringify(blocks), /deep/)
+  })
+}
+
+test('leaves a paragraph with thousands of emphasis marks plain', () => {
+  const text = '_a'.repeat(5_000)
+  const { blocks } = blocksOf(`${text}\n\nThis is *strong*.`, noBlocks)
+  assert.deepEqual((blocks[0] as Tokens.Paragraph).tokens, [{ type: 'plain', raw: text, text }])
+  assert.equal((blocks.at(-1) as Tokens.Paragraph).tokens[1]?.type, 'em')
 })

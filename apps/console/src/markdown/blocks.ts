@@ -1,4 +1,4 @@
-import { marked, type Token } from 'marked'
+import { Lexer, type Token } from 'marked'
 
 export type Blocks = { text: string; blocks: readonly Token[] }
 
@@ -14,9 +14,45 @@ const openBlocks = 4
  */
 export function blocksOf(text: string, before: Blocks): Blocks {
   if (before.blocks.length <= openBlocks || !text.startsWith(before.text)) {
-    return { text, blocks: marked.lexer(text) }
+    return { text, blocks: lexed(text) }
   }
   const kept = before.blocks.slice(0, -openBlocks)
   const length = kept.reduce((sum, { raw }) => sum + raw.length, 0)
-  return { text, blocks: [...kept, ...marked.lexer(text.slice(length))] }
+  return { text, blocks: [...kept, ...lexed(text.slice(length))] }
+}
+
+/** Deeper Markdown is plain text: the lexer and React would exceed the stack. */
+const depthMax = 50
+/** Texts with more of them are plain: the lexer takes a time that grows with their square. */
+const marksMax = 500
+
+const plain = (text: string): Token => ({ type: 'plain', raw: text, text })
+
+type Parse = (text: string, tokens?: Token[], isClipped?: boolean) => Token[]
+
+/** Parses Markdown. What it cannot parse in a short time becomes tokens of the type `plain`. */
+function lexed(text: string): Token[] {
+  const lexer = new Lexer()
+  let depth = 0
+  const limited =
+    (parse: Parse, isLong: (text: string) => boolean): Parse =>
+    (text, tokens = [], isClipped) => {
+      if (depth >= depthMax || isLong(text)) {
+        tokens.push(plain(text))
+        return tokens
+      }
+      depth++
+      parse.call(lexer, text, tokens, isClipped)
+      depth--
+      return tokens
+    }
+  Object.assign(lexer, {
+    blockTokens: limited(lexer.blockTokens, () => false),
+    inlineTokens: limited(lexer.inlineTokens, (text) => text.split(/[*_~]/).length > marksMax),
+  })
+  try {
+    return lexer.lex(text)
+  } catch {
+    return [plain(text)]
+  }
 }

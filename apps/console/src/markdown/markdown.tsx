@@ -76,6 +76,8 @@ function shown(token: Token): ReactNode {
     case 'text':
     case 'escape':
       return token.type === 'text' && token.tokens ? all(token.tokens) : unescaped(token.text)
+    case 'plain':
+      return <span className="plain">{token.raw}</span>
     default:
       return token.raw
   }

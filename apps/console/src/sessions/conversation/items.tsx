@@ -13,6 +13,7 @@ import { lazyPart } from '../../shell/lazy-part.ts'
 import { Action } from '../parts/action.tsx'
 import { useKept } from '../parts/kept.tsx'
 import { LongText } from '../parts/long-text.tsx'
+import { OrText } from '../parts/or-text.tsx'
 import { usePlace } from '../parts/session-place.tsx'
 import { ToolCard } from '../tools/tool-card.tsx'
 import { WritingCallLine } from '../tools/writing-call.tsx'
@@ -39,7 +40,18 @@ const ReplyLine = lazyPart(() =>
 )
 
 /** One item of a conversation. Re-renders only when the item changed. */
-export const Item = memo(({ item }: { item: TranscriptItem }) => {
+export const Item = memo(({ item }: { item: TranscriptItem }) => (
+  <OrText name={item.key} text={textOf(item)} of={item}>
+    <ItemBody item={item} />
+  </OrText>
+))
+
+function textOf(item: TranscriptItem): string {
+  if (item.kind === 'tool_call') return item.name
+  return item.kind === 'notice' ? item.type : item.text
+}
+
+function ItemBody({ item }: { item: TranscriptItem }) {
   switch (item.kind) {
     case 'user_message':
       return <UserBubble item={item} />
@@ -50,7 +62,7 @@ export const Item = memo(({ item }: { item: TranscriptItem }) => {
     case 'notice':
       return <NoticeLine item={item} />
   }
-})
+}
 
 function UserBubble({ item }: { item: UserMessage }) {
   const { id, content, text, isQueued } = item

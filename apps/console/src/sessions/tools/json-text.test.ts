@@ -28,3 +28,9 @@ test('cuts the beginning of a long text', () => {
   assert.equal(lastLines(`${lines.join('\n')}\n`), `…${lines.slice(6).join('\n')}`)
   assert.equal(lastLines('x'.repeat(5_000)), `…${'x'.repeat(4_000)}`)
 })
+
+test('returns another text for a value that is nested too deep', () => {
+  const text = `${'['.repeat(9_000)}${']'.repeat(9_000)}`
+  assert.equal(jsonOf(parsed(text), text), text)
+  assert.equal(jsonOf(parsed(text)), 'This value is nested too deep.')
+})

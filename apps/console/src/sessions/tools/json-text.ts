@@ -2,8 +2,14 @@ const linesMax = 24
 const lengthMax = 4_000
 const parsedMax = 1_000_000
 
-/** Formats a value as indented JSON. */
-export const jsonOf = (value: unknown) => JSON.stringify(value, null, 2) ?? 'undefined'
+/** Formats a value as indented JSON. Returns `instead` if it is nested too deep for that. */
+export function jsonOf(value: unknown, instead = 'This value is nested too deep.'): string {
+  try {
+    return JSON.stringify(value, null, 2) ?? 'undefined'
+  } catch {
+    return instead
+  }
+}
 
 /** Parses a text that looks like a JSON list or object. */
 export function parsed(text: string): unknown {

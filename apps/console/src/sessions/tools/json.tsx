@@ -22,7 +22,7 @@ export const ResultText = memo(
       <Folded
         name={name}
         label={label}
-        text={value === undefined ? text : jsonOf(value)}
+        text={value === undefined ? text : jsonOf(value, text)}
         isJson={value !== undefined}
       />
     )

@@ -133,3 +133,10 @@ test('a page with another scheme, binary content and nested data have no view of
   const wide = Object.fromEntries(Array.from({ length: 13 }, (_, at) => [`c${at}`, at]))
   assert.equal(viewOf(call('x', {}, [wide])), undefined)
 })
+
+test('a truncated result with invalid JSON has no view of its own', () => {
+  for (const beginning of ['{"version":1.2.3,"b":"x', '{"a":"\u0001","b":"x']) {
+    const given = { truncated: true, size_bytes: 9, beginning, end: 'z"}' }
+    assert.equal(viewOf(call('x', {}, given)), undefined)
+  }
+})

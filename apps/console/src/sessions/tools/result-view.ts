@@ -32,9 +32,18 @@ const isText = (value: unknown): value is string => typeof value === 'string'
 
 /**
  * Returns the view of the first part of a result by the shape of its data, not by the name of its
- * tool alone. Contract: pure. Every field of the data is in the view.
+ * tool alone. Contract: pure. Every field of the data is in the view. Undefined if the data cannot
+ * be read.
  */
-export function viewOf({ name, arguments: given, result }: Call): ResultView | undefined {
+export function viewOf(call: Call): ResultView | undefined {
+  try {
+    return readView(call)
+  } catch {
+    return undefined
+  }
+}
+
+function readView({ name, arguments: given, result }: Call): ResultView | undefined {
   const part = result?.[0]
   if (part?.type !== 'text') return undefined
   if (isPatch(part.text)) return whole({ kind: 'patch', text: part.text })

@@ -1,6 +1,7 @@
 import type { ToolCallItem } from '@outlast/sdk'
 import { Suspense, useMemo } from 'react'
 import { lazyPart } from '../../shell/lazy-part.ts'
+import { OrText } from '../parts/or-text.tsx'
 import { Picture } from '../parts/picture.tsx'
 import { changesIn } from './changes.ts'
 import { Json, ResultText } from './json.tsx'
@@ -18,10 +19,18 @@ type ResultProps = {
   view: ResultView | undefined
 }
 
+/** The part that a view shows. */
+const firstTextOf = ([part]: NonNullable<ToolCallItem['result']> = []) =>
+  part?.type === 'text' ? part.text : ''
+
 /** The result of a call: the view of its first part, and its other parts. */
 export const Result = ({ name, call: { id, result }, view }: ResultProps) => (
   <>
-    {view && <ResultFigure name={name} callId={id} view={view} />}
+    {view && (
+      <OrText name={`${name} result`} text={firstTextOf(result)} of={view}>
+        <ResultFigure name={name} callId={id} view={view} />
+      </OrText>
+    )}
     {result?.map((part, at) => {
       if (view && at === 0) return null
       const key = `${name} result ${at}`
