@@ -34,7 +34,10 @@ const forTools = /^\w+\.(?:displayName|classes|varsResolver) = .*;$/gm
 /** Compound parts such as `Menu.Sub`. Mantine itself uses them in Menubar and RingProgress only. */
 const parts = /^((?:ActionIcon|AppShell|Button|Menu|Tooltip)\.[A-Z]\w+) = .*;$/gm
 
-/** Removes unused static fields and compound parts of components from the bundle. */
+/** The end of `marked`, which creates its parser of HTML. The console uses its lexer only. */
+const markedEnd = /;var \w+=new \w+;function .*\bexport\{.*?(\w+) as Lexer,.*$/s
+
+/** Removes unused static fields, compound parts of components and parts of `marked`. */
 const withoutUnused = {
   name: 'without-unused',
   transform: (code: string, id: string) =>
@@ -42,7 +45,9 @@ const withoutUnused = {
       ? code
           .replace(forTools, '')
           .replace(parts, (line, name: string) => (screens.includes(name) ? line : ''))
-      : undefined,
+      : id.includes('/marked/')
+        ? code.replace(markedEnd, ';export{$1 as Lexer};')
+        : undefined,
 }
 
 /** Vite requires a default export. */
