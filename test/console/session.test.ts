@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
+  converse,
   createAgent,
   createSession,
   eventsOf,
@@ -261,6 +262,22 @@ test('keeps an edited title when another client changes the tags', async (t) => 
   await page.getByRole('heading', { name: 'Mine' }).waitFor()
   const { body } = await server.call('GET', `/v1/sessions/${id}`)
   assert.deepEqual([body.title, body.tags], ['Mine', ['urgent']])
+  assert.deepEqual(complaints, [])
+})
+
+test('a new tag leaves a session without a title', async (t) => {
+  const { id } = await createSession(server)
+  await converse(t, server, id, 'Books of May')
+  const opened = { url: server.url, id, query: '?panel=details' }
+  const { page, complaints } = await openSession(t, browser, opened)
+  const tags = page.getByRole('combobox', { name: 'Tags' })
+  await tags.fill('urgent')
+  await tags.press('Enter')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Session saved').waitFor()
+  const { body } = await server.call('GET', `/v1/sessions/${id}`)
+  assert.deepEqual([body.title, body.tags], [null, ['urgent']])
+  await page.getByRole('heading', { name: 'Books of May' }).waitFor()
   assert.deepEqual(complaints, [])
 })
 

@@ -89,7 +89,10 @@ export type NewSession = Static<typeof NewSession>
 
 export const SessionChange = Type.Object(
   {
-    title: optional(title, 'New title, at most 255 characters. Absent or null: unchanged.'),
+    title: optional(
+      title,
+      'New title, at most 255 characters. Empty: no title. Absent or null: unchanged.',
+    ),
     tags: optional(
       tags,
       'New list of labels, which replaces the whole list: at most 50, each of at most 100 characters. Absent or null: unchanged.',

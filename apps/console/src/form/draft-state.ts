@@ -10,6 +10,14 @@ const fieldsOf = <Draft extends object>(draft: Draft) => Object.keys(draft) as (
 export const isSame = <Draft extends object>(one: Draft, other: Draft) =>
   fieldsOf(one).every((field) => isSameValue(one[field], other[field]))
 
+/** Returns the fields of a draft that differ from its origin. */
+export const changedIn = <Draft extends object>(draft: Draft, origin: Draft) =>
+  Object.fromEntries(
+    Object.entries(draft).filter(
+      ([field, value]) => !isSameValue(value, origin[field as keyof Draft]),
+    ),
+  ) as Partial<Draft>
+
 /** Merges a draft that began as `origin` into a stored version: it keeps changed fields only. */
 export function rebase<Draft extends object>(draft: Draft, origin: Draft, stored: Draft): Draft {
   const merged = fieldsOf(stored).map((field) => {

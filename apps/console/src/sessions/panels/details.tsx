@@ -6,6 +6,7 @@ import type { ReactNode } from 'react'
 import { invalidate, outlast, queryClient } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
 import { saveLines } from '../../files/save.ts'
+import { changedIn } from '../../form/draft-state.ts'
 import { Refused } from '../../form/form-modal.tsx'
 import { useSaveForm } from '../../form/use-save-form.ts'
 import { useAgent } from '../../queries/agents.ts'
@@ -70,7 +71,7 @@ function Editing({ session }: { session: Session }) {
   const form = useSaveForm({
     stored: session,
     draftOf: editedOf,
-    save: (draft) => outlast.sessions.update(session.id, draft),
+    save: (draft, base) => outlast.sessions.update(session.id, changedIn(draft, editedOf(base))),
     done: 'Session saved',
     onSaved(changed) {
       queryClient.setQueryData(sessionQuery(session.id).queryKey, changed)

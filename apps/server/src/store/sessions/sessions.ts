@@ -265,7 +265,7 @@ export async function createSession(
     apiKeyId: creator?.apiKeyId ?? null,
     accountId: creator?.accountId ?? null,
     tokenId: creator?.tokenId ?? null,
-    title: title ?? null,
+    title: title || null,
     tags: tags ?? [],
     model_id: model_id ?? null,
     capabilities: JSON.stringify(capabilities ?? []),
@@ -300,7 +300,8 @@ export type Seed = {
 
 /**
  * Updates a session.
- * Contract: absent and null keep a field; throws 404. `db` is a transaction when a hold is set.
+ * Contract: absent and null keep a field, an empty title removes it; throws 404. `db` is a
+ * transaction when a hold is set.
  */
 export async function updateSession(
   db: Db,
@@ -311,7 +312,7 @@ export async function updateSession(
   const row = await db.kysely
     .updateTable('sessions')
     .set({
-      ...(title != null && { title }),
+      ...(title != null && { title: title || null }),
       ...(tags != null && { tags }),
       ...(legal_hold != null && { legal_hold }),
       updated_at: sql`clock_timestamp()`,

@@ -193,6 +193,9 @@ test('PATCH changes title and tags; null and absent leave them; nothing else is 
   assert.deepEqual((await patch({ tags: [] })).body.tags, [])
   assert.equal((await patch({ title: 5 })).status, 400)
   assert.equal((await patch({ title: '\ud800x' })).body.title, '\ufffdx')
+  assert.equal((await patch({ title: '' })).body.title, null)
+  assert.equal((await server.call('GET', `/v1/sessions/${id}`)).body.title, null)
+  assert.equal((await createSession(server, { title: '' })).title, null)
   assert.equal((await server.call('PATCH', `/v1/sessions/${unknown}`, {})).status, 404)
 })
 
