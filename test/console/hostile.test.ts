@@ -260,6 +260,30 @@ async function examineSteps(page: Page) {
   }
 }
 
+test('an approval shows characters that change the order of others as escapes', async (t) => {
+  const { server } = world
+  const { id: agent_id } = await createAgent(server, {
+    capabilities: [{ ref: 'session_file_system', config: { requires_approval: true } }],
+  })
+  const { id } = await createSession(server, { agent_id })
+  const call = { name: 'write_file', arguments: { path: '/a', content: 'a\u202eb' } }
+  await post(server, id, scripted({ tool_calls: [call] }, { text: 'All done.' }))
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, `${server.url}/sessions/${id}`)
+  const card = toolOf(page, 'write_file')
+  await card.getByRole('button', { name: 'Approve', exact: true }).waitFor()
+  const shown = (await card.textContent())!
+  assert.match(shown, /"content": "a\\u202eb"/)
+  assert.doesNotMatch(shown, /\u202e/)
+  await card.getByRole('button', { name: 'Edit arguments' }).click()
+  assert.match(await card.getByLabel('Arguments').inputValue(), /a\\u202eb/)
+  await card.getByRole('button', { name: 'Approve with edits' }).click()
+  await page.getByRole('log').getByText('All done.', { exact: true }).waitFor()
+  const { body } = await server.call('GET', `/v1/sessions/${id}/fs/a`)
+  assert.equal(body.content, 'a\u202eb')
+  assert.deepEqual(complaints, [])
+})
+
 test('shows HTML as text on the page of a link', async (t) => {
   const { server, id } = world
   const shares = `/v1/sessions/${id}/shares`

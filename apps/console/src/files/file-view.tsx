@@ -7,6 +7,7 @@ import { statusOf } from '../errors.ts'
 import { fileQuery, fileTreeQuery } from '../queries/files.ts'
 import { Picture } from '../sessions/parts/picture.tsx'
 import { Confirm } from '../shell/confirm.tsx'
+import { escaped } from '../shell/escapes.ts'
 import { Failure } from '../shell/screen.tsx'
 import { bytesOf, imageTypeOf, sizeOf } from './content.ts'
 import { Editor } from './editor.tsx'
@@ -66,7 +67,7 @@ function Tools({ sessionId, path, file, show }: FileViewProps & { file: SessionF
   }
   return (
     <Group className="file-tools" gap={4}>
-      <span className="file-path">{path}</span>
+      <span className="file-path">{escaped(path)}</span>
       {file && <span className="tree-size">{sizeOf(file.size_bytes)}</span>}
       <Button
         size="compact-xs"

@@ -3,6 +3,7 @@ import type { FileInfo } from '@outlast/sdk'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type KeyboardEvent, useMemo, useRef } from 'react'
 import { useKept } from '../sessions/parts/kept.tsx'
+import { escaped } from '../shell/escapes.ts'
 import { Icon } from '../shell/icon.tsx'
 import { sizeOf } from './content.ts'
 import { rowsOf } from './tree-rows.ts'
@@ -97,7 +98,7 @@ function Row({ file, top, isOpen, isChosen, onClick, onKeyDown }: RowProps) {
       onKeyDown={onKeyDown}
     >
       <Icon name={is_directory ? 'folder' : 'file'} size={14} />
-      <span className="tree-name">{name}</span>
+      <span className="tree-name">{escaped(name)}</span>
       {!is_directory && <span className="tree-size">{sizeOf(size_bytes)}</span>}
     </UnstyledButton>
   )

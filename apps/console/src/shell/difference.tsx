@@ -1,4 +1,5 @@
 import './difference.css'
+import { escaped } from './escapes.ts'
 import type { DiffLine } from './line-diff.ts'
 
 /** `head`: a line between the parts of a comparison. */
@@ -13,7 +14,7 @@ export const Difference = ({ lines }: { lines: readonly DifferenceLine[] }) => (
     {lines.map(({ kind, text }, at) => (
       // biome-ignore lint/suspicious/noArrayIndexKey: lines do not move
       <span key={at} data-kind={kind}>
-        {marks[kind]} {text}
+        {marks[kind]} {escaped(text)}
       </span>
     ))}
   </pre>

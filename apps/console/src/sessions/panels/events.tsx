@@ -4,6 +4,7 @@ import type { Event } from '@outlast/sdk'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
+import { escaped } from '../../shell/escapes.ts'
 import { Empty } from '../../shell/screen.tsx'
 import { useKept } from '../parts/kept.tsx'
 import { Json } from '../tools/json.tsx'
@@ -154,7 +155,7 @@ function Row({ event }: { event: Event }) {
       >
         <span className="event-number">{sequence}</span>
         <span className="event-type">{type}</span>
-        <span className="event-gist">{gist}</span>
+        <span className="event-gist">{escaped(gist)}</span>
         <time dateTime={ts} title={ts}>
           {time.format(new Date(ts))}
         </time>

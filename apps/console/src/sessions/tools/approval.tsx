@@ -12,6 +12,7 @@ import { usePlace } from '../parts/session-place.tsx'
 import { objectIn } from './arguments.ts'
 import { focusCard } from './card-focus.ts'
 import { Json } from './json.tsx'
+import { jsonOf } from './json-text.ts'
 
 type Scope = '' | NonNullable<Approval['always']>
 
@@ -57,9 +58,7 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
         <Button
           size="xs"
           variant="default"
-          onClick={() =>
-            setEdited(edited === undefined ? JSON.stringify(call.arguments, null, 2) : undefined)
-          }
+          onClick={() => setEdited(edited === undefined ? jsonOf(call.arguments) : undefined)}
         >
           {edited === undefined ? 'Edit arguments' : 'Discard edits'}
         </Button>

@@ -1,4 +1,5 @@
 import type { ToolCallItem } from '@outlast/sdk'
+import { escaped } from '../../shell/escapes.ts'
 
 export type Todo = {
   content: string
@@ -25,10 +26,12 @@ const gistLengthMax = 120
 
 /** Returns a one-line summary of arguments. */
 export const gistOf = (given: ToolCallItem['arguments']) =>
-  Object.values(given)
-    .map((value) => (typeof value === 'string' ? value.slice(0, gistLengthMax) : shortOf(value)))
-    .join(', ')
-    .slice(0, gistLengthMax)
+  escaped(
+    Object.values(given)
+      .map((value) => (typeof value === 'string' ? value.slice(0, gistLengthMax) : shortOf(value)))
+      .join(', ')
+      .slice(0, gistLengthMax),
+  )
 
 const shortOf = (value: unknown) =>
   Array.isArray(value) ? `${value.length} items` : typeof value === 'object' ? '{…}' : String(value)

@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core'
 import { useMemo } from 'react'
 import { Difference } from '../../shell/difference.tsx'
+import { escaped } from '../../shell/escapes.ts'
 import { CopyAction } from '../parts/action.tsx'
 import { useKept } from '../parts/kept.tsx'
 import type { TextChange } from './changes.ts'
@@ -29,7 +30,7 @@ export function DiffFigure({ name, path, changes = none, patch }: DiffFigureProp
     <div>
       <div className="json-head">
         <span>
-          {path && <span className="mono">{path} </span>}
+          {path && <span className="mono">{escaped(path)} </span>}
           {count('added').toLocaleString('en')} added, {count('gone').toLocaleString('en')} removed
         </span>
         <CopyAction

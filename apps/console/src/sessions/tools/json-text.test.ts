@@ -6,6 +6,9 @@ import { lastLines } from './last-lines.ts'
 test('formats any value as JSON', () => {
   assert.equal(jsonOf({ a: [1] }), '{\n  "a": [\n    1\n  ]\n}')
   assert.equal(jsonOf(undefined), 'undefined')
+  const hidden = 'a\u202eb\u2066\u061c'
+  assert.equal(jsonOf(hidden), '"a\\u202eb\\u2066\\u061c"')
+  assert.equal(parsed(jsonOf([hidden]))?.[0 as never], hidden)
 })
 
 test('parses only lists and objects below the size limit', () => {

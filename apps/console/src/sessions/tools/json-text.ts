@@ -1,11 +1,16 @@
+import { escaped } from '../../shell/escapes.ts'
+
 const linesMax = 24
 const lengthMax = 4_000
 const parsedMax = 1_000_000
 
-/** Formats a value as indented JSON. Returns `instead` if it is nested too deep for that. */
+/**
+ * Formats a value as indented JSON. Returns `instead` if it is nested too deep for that. Control
+ * characters of directions are escapes.
+ */
 export function jsonOf(value: unknown, instead = 'This value is nested too deep.'): string {
   try {
-    return JSON.stringify(value, null, 2) ?? 'undefined'
+    return escaped(JSON.stringify(value, null, 2) ?? 'undefined')
   } catch {
     return instead
   }

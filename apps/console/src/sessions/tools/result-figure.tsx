@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router'
 import { Suspense, useMemo } from 'react'
 import { CodeBlock } from '../../markdown/code-block.tsx'
 import { Markdown } from '../../markdown/markdown.tsx'
+import { escaped } from '../../shell/escapes.ts'
 import { lazyPart } from '../../shell/lazy-part.ts'
 import { CopyAction } from '../parts/action.tsx'
 import { useKept } from '../parts/kept.tsx'
@@ -107,10 +108,10 @@ function Terminal({ name, view }: { name: string; view: View<'terminal'> }) {
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must reach it */}
       <pre tabIndex={0}>
-        <b>$ {command.shown}</b>
+        <b>$ {escaped(command.shown)}</b>
         {'\n'}
-        {output.shown}
-        {view.errors && <span className="terminal-errors">{errors.shown}</span>}
+        {escaped(output.shown)}
+        {view.errors && <span className="terminal-errors">{escaped(errors.shown)}</span>}
       </pre>
       {command.more}
       {output.more}
@@ -139,7 +140,7 @@ function TerminalEnd({ name, text }: { name: string; text: string }) {
         </Button>
       )}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must reach it */}
-      <pre tabIndex={0}>{isWhole ? text : short}</pre>
+      <pre tabIndex={0}>{escaped(isWhole ? text : short)}</pre>
     </>
   )
 }
@@ -197,7 +198,7 @@ function FileText({ name, callId, view: { path, text, isWritten, leftOut } }: Fi
     <div className="file-text">
       <div className="json-head">
         <span>
-          {isWritten ? 'Wrote' : 'Read'} <span className="mono">{path}</span>
+          {isWritten ? 'Wrote' : 'Read'} <span className="mono">{escaped(path)}</span>
         </span>
         {changes && (
           <Button size="compact-xs" variant="subtle" onClick={() => setWhole(!isWhole)}>
@@ -212,7 +213,7 @@ function FileText({ name, callId, view: { path, text, isWritten, leftOut } }: Fi
         </Suspense>
       ) : text.length > formattedLengthMax ? (
         <div className="file-page mono">
-          <LongText name={`file text ${name}`} text={text} />
+          <LongText name={`file text ${name}`} text={escaped(text)} />
         </div>
       ) : (
         <FormattedFile name={name} path={path} text={text} />
@@ -231,7 +232,7 @@ function FormattedFile({ name, path, text }: { name: string; path: string; text:
           <Markdown text={shown} />
         </div>
       ) : (
-        <CodeBlock text={shown} language={languageOf(path)} />
+        <CodeBlock text={escaped(shown)} language={languageOf(path)} />
       )}
       {more}
     </>

@@ -1,5 +1,6 @@
 import { Loader, VisuallyHidden } from '@mantine/core'
 import type { WritingCall } from '@outlast/sdk'
+import { escaped } from '../../shell/escapes.ts'
 
 /** End of long arguments that is shown while they grow. */
 const shownLengthMax = 400
@@ -15,7 +16,7 @@ export function WritingCallLine({ call: { name, input } }: { call: WritingCall }
         <VisuallyHidden>The agent is writing the arguments</VisuallyHidden>
         <span className="tool-gist">
           {isCut && '…'}
-          {input.slice(-shownLengthMax)}
+          {escaped(input.slice(-shownLengthMax))}
         </span>
       </div>
     </div>

@@ -1,6 +1,7 @@
 import type { Event, ToolCall } from '@outlast/sdk'
 import { toolKeyText } from '@outlast/sdk/turn-steps'
 import { useEffect, useMemo, useState } from 'react'
+import { escaped } from '../../../shell/escapes.ts'
 import { LongText } from '../../parts/long-text.tsx'
 import { Json } from '../../tools/json.tsx'
 import { Arguments, Result } from '../../tools/result.tsx'
@@ -106,7 +107,7 @@ const Files = ({ files }: { files: readonly string[] }) =>
     <ul className="changed-files">
       {files.map((path) => (
         <li key={path} className="mono">
-          {path}
+          {escaped(path)}
         </li>
       ))}
     </ul>
