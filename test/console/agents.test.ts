@@ -197,3 +197,12 @@ async function holdWrites(page: Page) {
   })
   return resolve
 }
+
+test('lists more agents than one page of the API has', async (t) => {
+  const own = await startServer(t)
+  for (let n = 1; n <= 101; n++) await createAgent(own, { name: `Number ${n}` })
+  const address = `${own.url}/agents?search=${encodeURIComponent('Number 1')}`
+  const { page, complaints } = await openTab(await openProfile(t, browser), address)
+  await page.getByRole('link', { name: 'Number 1', exact: true }).waitFor()
+  assert.deepEqual(complaints, [])
+})

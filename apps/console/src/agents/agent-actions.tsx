@@ -87,7 +87,7 @@ function Archive({ agent: { id, name }, close }: { agent: Agent; close: () => vo
         await outlast.agents.delete(id)
         queryClient.setQueryData(agentsQuery.queryKey, (known) => {
           const data = known?.data.filter((one) => one.id !== id)
-          return known && data && { ...known, data, total: data.length }
+          return data && { data }
         })
         invalidate(agentKeys.lists, agentKeys.one(id))
         navigate({ to: '/agents' })

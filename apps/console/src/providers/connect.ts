@@ -1,5 +1,6 @@
 import type { Provider, ProviderTestResult } from '@outlast/sdk'
 import { outlast } from '../client.ts'
+import { allOf } from '../queries/all-items.ts'
 import { type ProviderDraft, providerBody } from './draft.ts'
 import { vendorOf } from './vendors.ts'
 
@@ -56,8 +57,8 @@ async function add({ model, api_key, ...draft }: ConnectDraft): Promise<Provider
 
 /** Makes a model the default, unless the default is a vendor's model that can be called. */
 async function becomeDefault(modelId: string): Promise<void> {
-  const { data } = await outlast.models.list({ limit: 1_000 })
-  const isChosen = data.some(
+  const models = await allOf(outlast.models.list({ limit: 1_000 }))
+  const isChosen = models.some(
     (one) => one.is_default && one.healthy && one.provider_type !== 'llmsim',
   )
   if (!isChosen) await outlast.models.update(modelId, { is_default: true })

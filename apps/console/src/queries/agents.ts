@@ -1,12 +1,13 @@
 import type { PreviewAgent } from '@outlast/sdk'
 import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { allOf } from './all-items.ts'
 import { agentKeys } from './keys.ts'
 
 /** All agents that are not archived, newest first. */
 export const agentsQuery = queryOptions({
   queryKey: agentKeys.lists,
-  queryFn: async ({ signal }) => await outlast.agents.list({}, { signal }),
+  queryFn: async ({ signal }) => ({ data: await allOf(outlast.agents.list({}, { signal })) }),
 })
 
 export const agentQuery = (id: string) =>

@@ -1,11 +1,12 @@
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { allOf } from './all-items.ts'
 import { alertKeys } from './keys.ts'
 
 /** All alerts of the organization, newest first. Values change without a change of the alert. */
 export const alertsQuery = queryOptions({
   queryKey: alertKeys.lists,
-  queryFn: async ({ signal }) => (await outlast.alerts.list({}, { signal })).data,
+  queryFn: ({ signal }) => allOf(outlast.alerts.list({}, { signal })),
   refetchInterval: 10_000,
 })
 

@@ -1,8 +1,9 @@
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { allOf } from './all-items.ts'
 import { apiKeyKeys } from './keys.ts'
 
 export const apiKeysQuery = queryOptions({
   queryKey: apiKeyKeys.lists,
-  queryFn: async ({ signal }) => (await outlast.apiKeys.list({}, { signal })).data,
+  queryFn: ({ signal }) => allOf(outlast.apiKeys.list({}, { signal })),
 })

@@ -1,5 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { allOf } from './all-items.ts'
 
 /** Query key prefix for the files of a session. */
 export const fileKeys = (sessionId: string) => ['files', sessionId]
@@ -7,8 +8,8 @@ export const fileKeys = (sessionId: string) => ['files', sessionId]
 export const fileTreeQuery = (sessionId: string) =>
   queryOptions({
     queryKey: [...fileKeys(sessionId), 'tree'],
-    queryFn: async ({ signal }) =>
-      (await outlast.files.list(sessionId, '/', { recursive: true }, { signal })).data,
+    queryFn: ({ signal }) =>
+      allOf(outlast.files.list(sessionId, '/', { recursive: true }, { signal })),
   })
 
 export const fileQuery = (sessionId: string, path: string) =>

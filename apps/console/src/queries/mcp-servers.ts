@@ -1,11 +1,12 @@
 import { queryOptions } from '@tanstack/react-query'
 import { invalidate, outlast } from '../client.ts'
+import { allOf } from './all-items.ts'
 import { capabilityKeys, mcpServerKeys } from './keys.ts'
 
 /** All MCP servers of the organization, newest first. */
 export const mcpServersQuery = queryOptions({
   queryKey: mcpServerKeys.lists,
-  queryFn: async ({ signal }) => (await outlast.mcpServers.list({}, { signal })).data,
+  queryFn: ({ signal }) => allOf(outlast.mcpServers.list({}, { signal })),
 })
 
 /** Invalidates queries after a server changed. Its tools are capabilities. */

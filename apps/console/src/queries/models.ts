@@ -1,6 +1,7 @@
 import type { Model, ModelWithProvider, Provider } from '@outlast/sdk'
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { allOf } from './all-items.ts'
 import { modelKeys } from './keys.ts'
 
 const modelsMax = 1_000
@@ -8,7 +9,7 @@ const modelsMax = 1_000
 /** Usable models with their catalog profiles. */
 export const modelsQuery = queryOptions({
   queryKey: modelKeys.lists,
-  queryFn: async ({ signal }) => (await outlast.models.list({ limit: modelsMax }, { signal })).data,
+  queryFn: ({ signal }) => allOf(outlast.models.list({ limit: modelsMax }, { signal })),
 })
 
 /** A model in the list. Only usable models have a `profile`. */
@@ -21,8 +22,8 @@ export const allModelsQuery = (providers: readonly Provider[]) =>
     async queryFn({ signal }) {
       const lists = await Promise.all(
         providers.map(async ({ id, name }) => {
-          const { data } = await outlast.providers.listModels(id, {}, { signal })
-          return data.map((model): ListedModel => ({ ...model, provider_name: name }))
+          const models = await allOf(outlast.providers.listModels(id, {}, { signal }))
+          return models.map((model): ListedModel => ({ ...model, provider_name: name }))
         }),
       )
       return lists.flat()

@@ -1,12 +1,13 @@
 import type { Execution } from '@outlast/sdk'
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { allOf } from './all-items.ts'
 import { scheduleKeys } from './keys.ts'
 
 /** All schedules, newest first. */
 export const schedulesQuery = queryOptions({
   queryKey: scheduleKeys.lists,
-  queryFn: async ({ signal }) => (await outlast.schedules.list({}, { signal })).data,
+  queryFn: ({ signal }) => allOf(outlast.schedules.list({}, { signal })),
   // Runs change with their sessions, without a change of the schedule.
   refetchInterval: 10_000,
 })

@@ -1,13 +1,13 @@
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { allOf } from './all-items.ts'
 import { shareKeys } from './keys.ts'
 
 /** The links to a session. */
 export const sharesQuery = (sessionId: string) =>
   queryOptions({
     queryKey: shareKeys.one(sessionId),
-    queryFn: async ({ signal }) =>
-      (await outlast.sessions.listShares(sessionId, {}, { signal })).data,
+    queryFn: ({ signal }) => allOf(outlast.sessions.listShares(sessionId, {}, { signal })),
   })
 
 /** The session of a link. */

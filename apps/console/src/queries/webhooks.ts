@@ -1,11 +1,12 @@
 import { queryOptions } from '@tanstack/react-query'
 import { invalidate, outlast } from '../client.ts'
+import { allOf } from './all-items.ts'
 import { webhookKeys } from './keys.ts'
 
 /** All webhooks of the organization, newest first. */
 export const webhooksQuery = queryOptions({
   queryKey: webhookKeys.lists,
-  queryFn: async ({ signal }) => (await outlast.webhooks.list({}, { signal })).data,
+  queryFn: ({ signal }) => allOf(outlast.webhooks.list({}, { signal })),
 })
 
 /** The latest deliveries of a webhook. They change without a notice, so they are read again. */
