@@ -93,7 +93,13 @@ test('moves and selects by keyboard, and deletes the selection', async (t) => {
   await row(page, 'Number 1').waitFor()
   await toFirstRow(page)
   await page.keyboard.press('j')
+  // A new first row moves the others.
+  await createSession(server, { agent_id, title: 'Number 6' })
+  await row(page, 'Number 6').waitFor()
   await page.keyboard.press('x')
+  await page.getByLabel('Select Number 4').and(page.locator(':checked')).waitFor()
+  await createSession(server, { agent_id, title: 'Number 7' })
+  await row(page, 'Number 7').waitFor()
   await page.keyboard.press('Shift+J')
   await page.keyboard.press('Shift+J')
   await page.getByText('3 selected').waitFor()
@@ -105,8 +111,9 @@ test('moves and selects by keyboard, and deletes the selection', async (t) => {
   await dialog.getByRole('button', { name: 'Delete' }).click()
   // The list may be up to date while the dialog still waits for a response, and takes the keys.
   await dialog.waitFor({ state: 'detached' })
-  await page.getByText('2 sessions', { exact: true }).waitFor()
-  await eventually(async () => assert.deepEqual(await titles(page), ['Number 5', 'Number 1']))
+  await page.getByText('4 sessions', { exact: true }).waitFor()
+  const left = ['Number 7', 'Number 6', 'Number 5', 'Number 1']
+  await eventually(async () => assert.deepEqual(await titles(page), left))
   await page.keyboard.press('k')
   await page.keyboard.press('Enter')
   await page.waitForURL(/\/sessions\/session_/)

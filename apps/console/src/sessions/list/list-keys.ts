@@ -7,9 +7,21 @@ type KeyedList = {
   rowHeight: number
   scroll: { moveTo: (top: number) => void; topNow: () => number }
   sessionAt: (index: number) => Session | undefined
+  /** Index of a loaded session. */
+  indexOf: (id: string) => number | undefined
   selected: ReadonlySet<string>
   select: (ids: readonly string[], isSelected: boolean) => void
 }
+
+/** A row. Its session moves when others are added. */
+type KeyedRow = { id: string; index: number }
+
+const nowhere: KeyedRow = { id: '', index: -1 }
+const placeAt = ({ sessionAt }: KeyedList, index: number): KeyedRow => ({
+  id: sessionAt(index)?.id ?? '',
+  index,
+})
+const indexIn = ({ indexOf }: KeyedList, { id, index }: KeyedRow) => indexOf(id) ?? index
 
 const steps: Record<string, number> = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }
 
@@ -18,31 +30,33 @@ export function useListKeys(list: KeyedList) {
   const now = useRef(list)
   now.current = list
   /** The focused row, and the first row of a range. */
-  const at = useRef({ cursor: -1, from: -1 })
+  const at = useRef({ cursor: nowhere, from: nowhere })
   const focusSoon = useFocus(list)
 
   const selectAt = useCallback((index: number, isRange: boolean) => {
     const { sessionAt, selected, select } = now.current
     const isSelected = !selected.has(sessionAt(index)?.id ?? '')
-    const { from } = at.current
+    const from = indexIn(now.current, at.current.from)
     const span = isRange && from >= 0 ? between(from, index) : [index]
     const ids = span.flatMap((one) => sessionAt(one)?.id ?? [])
     select(ids, isRange || isSelected)
-    at.current = { cursor: index, from: index }
+    const place = placeAt(now.current, index)
+    at.current = { cursor: place, from: place }
   }, [])
 
   useEffect(() => {
     function onKeyDown(event: KeyboardEvent) {
       if (event.ctrlKey || event.metaKey || event.altKey || isElsewhere(event.target)) return
-      const { cursor, from } = at.current
+      const cursor = indexIn(now.current, at.current.cursor)
       const step = steps[event.key.length === 1 ? event.key.toLowerCase() : event.key]
       if (step !== undefined) {
         event.preventDefault()
         const next = Math.min(Math.max(0, cursor + step), now.current.count - 1)
-        at.current = { cursor: next, from: event.shiftKey ? from : -1 }
+        const { from } = at.current
+        at.current = { cursor: placeAt(now.current, next), from: event.shiftKey ? from : nowhere }
         focusSoon(next)
         if (event.shiftKey) {
-          if (from < 0) at.current.from = Math.max(0, cursor)
+          if (from.index < 0) at.current.from = placeAt(now.current, Math.max(0, cursor))
           const ids = [cursor, next].flatMap((one) => now.current.sessionAt(one)?.id ?? [])
           now.current.select(ids, true)
         }
@@ -52,7 +66,7 @@ export function useListKeys(list: KeyedList) {
     }
     function onFocus({ target }: FocusEvent) {
       const index = (target as HTMLElement).dataset?.index
-      if (index !== undefined) at.current.cursor = Number(index)
+      if (index !== undefined) at.current.cursor = placeAt(now.current, Number(index))
     }
     window.addEventListener('keydown', onKeyDown)
     window.addEventListener('focusin', onFocus)

@@ -37,13 +37,14 @@ export function Rows({ filter, columns, total, onTotal, selected, select }: Rows
   const scroll = useTallScroll(box, count, rowHeight)
   const { pages, rowAt, known } = useWindow(filter, scroll)
   const sessionAt = (index: number) => rowAt(index)?.session
+  const indexOf = (id: string) => [...known].find(([, { session }]) => session.id === id)?.[0]
   const names = useAgentNames()
   const models = useModelNames(columns.some(({ id }) => id === 'model'))
   const unsent = useUnsent()
   const hasMoreAbove = useAnchor(scroll, known, rowHeight)
   const openedAt = useState(Date.now)[0]
   useTotal(pages, onTotal)
-  const keys = useListKeys({ box, count, rowHeight, scroll, sessionAt, selected, select })
+  const keys = useListKeys({ box, count, rowHeight, scroll, sessionAt, indexOf, selected, select })
   const failed = pages.find(({ isError }) => isError)
   const rows = []
   for (let at = scroll.first; at <= scroll.last; at++) {
