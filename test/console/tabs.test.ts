@@ -69,3 +69,23 @@ test('marks the tab of a waiting session, opens links in new tabs, shows exact t
   await tab.waitForURL(`${server.url}/agents/${agent_id}`)
   assert.deepEqual(complaints, [])
 })
+
+test('marks the tab of a waiting session that is in the background', async (t) => {
+  const { id: agent_id } = await createAgent(server, {
+    capabilities: [{ ref: 'test_math', config: { requires_approval: true } }],
+  })
+  const { id } = await createSession(server, { agent_id, title: 'Books of June' })
+  const profile = await openProfile(t, browser)
+  // Tabs of headless browsers are never hidden. Those that are get no frames.
+  await profile.addInitScript(`
+    window.requestAnimationFrame = () => 1
+    Object.defineProperty(document, 'hidden', { get: () => true })
+  `)
+  const { page, complaints } = await openTab(profile, `${server.url}/sessions/${id}`)
+  const calls = [{ name: 'add', arguments: { a: 1, b: 2 } }]
+  await post(server, id, scripted({ tool_calls: calls }, { text: 'Added.' }))
+  await eventually(async () =>
+    assert.equal(await page.title(), 'Books of June – waiting for you · Outlast'),
+  )
+  assert.deepEqual(complaints, [])
+})

@@ -84,6 +84,18 @@ const changedBy = {
 /** Enough for a server restart. */
 const retriesMax = 30
 
+const hiddenMs = 250
+
+/** Works in the next frame. A hidden tab has no frames: there, soon. Returns how to cancel it. */
+function inFrame(work: () => void): () => void {
+  if (document.hidden) {
+    const timer = setTimeout(work, hiddenMs)
+    return () => clearTimeout(timer)
+  }
+  const frame = requestAnimationFrame(work)
+  return () => cancelAnimationFrame(frame)
+}
+
 /**
  * Follows a session from its first event. Renders at most once per frame. Another `client` than the
  * user's sends no messages.
@@ -95,15 +107,21 @@ export function useTranscript(sessionId: string, client = outlast): Followed {
     const leaving = new AbortController()
     let events: Event[] = []
     let now = nothing
-    let frame = 0
+    let cancel: (() => void) | undefined
+    const render = () => {
+      cancel = undefined
+      const next = now.events.length === events.length ? now : { ...now, events: [...events] }
+      // Renders in this frame. Otherwise the change would appear one frame later.
+      flushSync(() => setFollowed(next))
+    }
     const show = (change: Partial<Followed>) => {
       now = { ...now, ...change }
-      frame ||= requestAnimationFrame(() => {
-        frame = 0
-        const next = now.events.length === events.length ? now : { ...now, events: [...events] }
-        // Renders in this frame. Otherwise the change would appear one frame later.
-        flushSync(() => setFollowed(next))
-      })
+      cancel ??= inFrame(render)
+    }
+    const onVisibility = () => {
+      if (!cancel) return
+      cancel()
+      cancel = inFrame(render)
     }
     const take = (event: Event): Partial<Followed> => {
       const { sequence } = event
@@ -145,11 +163,13 @@ export function useTranscript(sessionId: string, client = outlast): Followed {
       }
     }
 
+    document.addEventListener('visibilitychange', onVisibility)
     setFollowed(nothing)
     follow().catch((error) => leaving.signal.aborted || show({ error }))
     return () => {
       leaving.abort()
-      cancelAnimationFrame(frame)
+      document.removeEventListener('visibilitychange', onVisibility)
+      cancel?.()
     }
   }, [sessionId, client])
 
