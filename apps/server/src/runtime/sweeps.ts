@@ -17,6 +17,7 @@ import { sweepPauses } from '../store/sessions/pauses.ts'
 import { createTextSweep } from '../store/sessions/texts.ts'
 import { sweepTurnMinutes } from '../store/sessions/turn-minutes.ts'
 import { sweepStrayTurns } from '../store/sessions/turns.ts'
+import { readdBudgetJobs } from '../store/sessions/waits.ts'
 import { sweepDeliveries } from '../store/webhooks/deliveries.ts'
 import { eventHooksOf } from './hooks/names.ts'
 import type { Node } from './node.ts'
@@ -24,6 +25,8 @@ import type { Node } from './node.ts'
 const defaultIntervalMs = 600_000
 /** Longest wait in ms before the rows of a deleted organization are deleted. */
 const organizationsIntervalMs = 5_000
+/** Longest time in ms that a turn waits for a budget whose job was lost. */
+const budgetJobsIntervalMs = 60_000
 
 type SweepingNode = Pick<Node, 'db' | 'config' | 'bus' | 'log' | 'project'>
 type Sweep = (node: SweepingNode, stopping: AbortSignal) => Promise<void>
@@ -140,6 +143,10 @@ export function keepSweeping(
     repeat(
       sweep({ organizations: deleteOrganizations }),
       Math.min(intervalMs, organizationsIntervalMs),
+    ),
+    repeat(
+      sweep({ budget_jobs: ({ db }) => readdBudgetJobs(db) }),
+      Math.min(intervalMs, budgetJobsIntervalMs),
     ),
   ]
   return {

@@ -54,6 +54,40 @@ export async function wakeBudget(db: Db, budgetId: string): Promise<void> {
   await db.run(wake, [budgetId])
 }
 
+/** Steps from budget to budget in the index of turns that wait for one. */
+const readd: Statement = {
+  name: 'readd-budget-jobs',
+  text: `
+with recursive awaited as (
+  (select waiting_for->>'budget_id' as id from sessions
+    where waiting_for is not null and waiting_for->>'budget_id' is not null order by 1 limit 1)
+  union all
+  select s.id from awaited a, lateral (
+    select waiting_for->>'budget_id' as id from sessions
+    where waiting_for is not null and waiting_for->>'budget_id' > a.id order by 1 limit 1
+  ) s
+)
+select graphile_worker.add_job(
+  'budget',
+  json_build_object('budget_id', a.id),
+  job_key => 'budget:' || a.id,
+  job_key_mode => 'preserve_run_at'
+) from awaited a
+where not exists (
+  select from graphile_worker.jobs j
+  where j.key = 'budget:' || a.id and j.locked_at is null and j.attempts < j.max_attempts
+) limit 1000`,
+}
+
+/**
+ * Adds the missing jobs of budgets that turns wait for, at most 1,000: a job is lost with its node,
+ * or with the last commits of the database. A job that is just running is added once more, which is
+ * harmless.
+ */
+export async function readdBudgetJobs(db: Db): Promise<void> {
+  await db.run(readd, [])
+}
+
 /**
  * Parks a turn until a budget has more. If it has by now, the turn gets a job at once.
  * Contract: like `parkTurn`.
