@@ -265,18 +265,23 @@ export async function settleExecutions(
   return { upTo: looked < limit ? undefined : last, settled }
 }
 
+const batchSize = 10_000
+const batchesMax = 1_000
+
 const sweep: Statement = {
   name: 'sweep-executions',
   text: `
-delete from schedule_executions where id in (
+delete from schedule_executions where id = any(array(
   select id from schedule_executions
   where id < rpad(lpad(to_hex((extract(epoch from now() - $1 * interval '1 day') * 1000)::bigint), 12, '0'), 32, '0')::uuid
     and status not in ('pending', 'running')
-  order by id limit 10000
-)`,
+  order by id limit ${batchSize} for update skip locked
+)) returning 1`,
 }
 
-/** Deletes ended executions older than `days`. The ids contain the age. */
+/** Deletes ended executions older than `days`, in batches. The ids contain the age. */
 export async function sweepExecutions(db: Db, days: number): Promise<void> {
-  await db.run(sweep, [days])
+  for (let batch = 0; batch < batchesMax; batch += 1) {
+    if ((await db.run(sweep, [days])).length < batchSize) return
+  }
 }
