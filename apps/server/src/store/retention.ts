@@ -99,18 +99,28 @@ delete from failed_turns f using d where f.org_id = d.org_id and f.id = d.id
 returning 1`,
 }
 
-const auditEntries: Statement = {
-  name: 'sweep-audit-log',
-  text: `
-select coalesce(max(delete_expired_audit_entries(id, expired_before, ${rowsAtOnce})), 0) as deleted
-from organizations, lateral (
+/** SQL: organizations, with the time before which entries are expired; null: none is. */
+const auditExpiry = `
+organizations, lateral (
   select now() - least(
     case when coalesce(retention_days, $1::integer) > 0
       then greatest(coalesce(retention_days, $1::integer), $2::integer) end,
     nullif($3::integer, 0)
   ) * interval '1 day' as expired_before
-) e
+) e`
+
+const withExpiredEntries: Statement = {
+  name: 'organizations-with-expired-audit-entries',
+  text: `
+select id from ${auditExpiry}
 where exists (select from audit_log a where a.org_id = organizations.id and a.created_at < expired_before)`,
+}
+
+const auditEntries: Statement = {
+  name: 'sweep-audit-log',
+  text: `
+select delete_expired_audit_entries(id, expired_before, ${rowsAtOnce}) as deleted
+from ${auditExpiry} where id = $4 and expired_before is not null`,
 }
 
 /** Deletes failed turns that are older than the retention of their agent or organization. */
@@ -125,14 +135,20 @@ export type AuditRetention = { days: number; daysMin: number; daysMax: number }
 
 /**
  * Deletes audit entries older than the retention of their organization: its own, else `days`, at
- * least `daysMin` and at most `daysMax`.
+ * least `daysMin` and at most `daysMax`. Each statement deletes at most 1,000 of one organization.
  */
 export async function sweepAuditLog(
   db: Db,
   { days, daysMin, daysMax }: AuditRetention,
 ): Promise<void> {
-  for (let batch = 0; batch < batchesMax; batch += 1) {
-    const [row] = await db.run<{ deleted: number }>(auditEntries, [days, daysMin, daysMax])
-    if (row!.deleted < rowsAtOnce) return
+  const retention = [days, daysMin, daysMax]
+  let left = await db.run<{ id: string }>(withExpiredEntries, retention)
+  for (let batch = 0; batch < batchesMax && left.length > 0; batch += 1) {
+    const full: typeof left = []
+    for (const org of left) {
+      const [row] = await db.run<{ deleted: number }>(auditEntries, [...retention, org.id])
+      if (row?.deleted === rowsAtOnce) full.push(org)
+    }
+    left = full
   }
 }

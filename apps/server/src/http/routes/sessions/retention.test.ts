@@ -112,6 +112,34 @@ test('an organization cannot shorten the audit log below the floor of the operat
   await eventually(async () => (await ids()) === 'new')
 })
 
+test('deletes old audit entries of many organizations in transactions of limited size', async (t) => {
+  const server = await startSweeping(t)
+  const { databaseUrl } = server
+  await runSql(
+    databaseUrl,
+    `create table deletions as select pg_current_xact_id() as tx, 0 as entries where false;
+    create function note_deletion() returns trigger language plpgsql as
+      $$ begin insert into deletions select pg_current_xact_id(), count(*) from old_entries; return null; end $$;
+    create trigger note_deletion after delete on audit_log referencing old table as old_entries
+      for each statement execute function note_deletion()`,
+  )
+  await runSql(
+    databaseUrl,
+    `with o as (
+      insert into organizations select (json_populate_record(o, json_build_object('id', 'org_' || md5(n::text)))).*
+      from organizations o, generate_series(1, 3) n returning id
+    )
+    insert into audit_log (org_id, id, actor_type, action, created_at)
+    select id, n, 'anonymous', 'x', ${days(401)} from o, generate_series(1, 2500) n`,
+  )
+  const entries = async (text: string) =>
+    (await queryRows<{ entries: number }>(databaseUrl, text))[0]!.entries
+  const old = `select count(*)::int as entries from audit_log where action = 'x'`
+  await eventually(async () => (await entries(old)) === 0)
+  const sizes = 'select sum(entries) as size from deletions group by tx'
+  assert.equal(await entries(`select max(size)::int as entries from (${sizes}) s`), 1_000)
+})
+
 test('keeps the retention of an agent that a client replaces without naming it', async (t) => {
   const server = await startServer(t)
   const agent = await createAgent(server, { retention_days: 7 })
