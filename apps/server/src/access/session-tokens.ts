@@ -20,7 +20,7 @@ export const processClaim = 'server'
  * creator's current level.
  */
 export async function readSessionToken(dbOf: (orgId: string) => Db, tokens: Tokens, token: string) {
-  const claims = await tokens.read('session', token)
+  const claims = await tokens.read('grant', token)
   if (claims === undefined || claims === 'expired') throw new ApiError('invalid_token')
   if (claims.sub === processClaim) return readProcessToken(dbOf, claims)
   const { org: orgId, jti: id } = claims
@@ -50,7 +50,7 @@ export async function readSessionToken(dbOf: (orgId: string) => Db, tokens: Toke
 }
 
 /** A token that code in the process of a server created. It ends by itself or by a deletion. */
-async function readProcessToken(dbOf: (orgId: string) => Db, claims: TokenClaims<'session'>) {
+async function readProcessToken(dbOf: (orgId: string) => Db, claims: TokenClaims<'grant'>) {
   const { org: orgId, jti: id } = claims
   const found = await findProcessToken(dbOf(orgId), orgId, id)
   if (!found) throw new ApiError('invalid_token')

@@ -9,8 +9,11 @@ export type Jose = Awaited<ReturnType<typeof jose>>
 const algorithm = 'HS256'
 const issuer = 'outlast'
 
-/** The purpose of a token; other uses of it are refused. */
-type Kind = 'access' | 'refresh' | 'session' | 'runtime'
+/**
+ * The purpose of a token; other uses of it are refused. Version 0.1 signed `session` and gave it
+ * the rights of its creator: its nodes must not accept a `grant`.
+ */
+type Kind = 'access' | 'refresh' | 'grant' | 'runtime'
 
 export type AccessClaims = {
   sub: string
@@ -43,7 +46,7 @@ export type RuntimeClaims = {
 type Claims = {
   access: AccessClaims
   refresh: RefreshClaims
-  session: SessionClaims
+  grant: SessionClaims
   runtime: RuntimeClaims
 }
 export type TokenClaims<K extends Kind> = Claims[K] & { exp: number }

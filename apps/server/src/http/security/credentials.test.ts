@@ -233,7 +233,7 @@ const forgeries: Record<string, () => string | Promise<string>> = {
   'a refresh token': () => person.tokens.refresh_token,
   'an access token that says it refreshes': () => forged({ token_type: 'refresh' }),
   'the audience of refresh tokens': () => forged({ aud: 'outlast:refresh' }),
-  'the audience of session tokens': () => forged({ aud: 'outlast:session' }),
+  'the audience of session tokens': () => forged({ aud: 'outlast:grant' }),
   'another issuer': () => forged({ iss: 'https://evil.example' }),
   'no issuer': () => forged({ iss: undefined }),
   'no audience': () => forged({ aud: undefined }),

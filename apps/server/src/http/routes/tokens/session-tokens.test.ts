@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { decodeJwt } from 'jose'
 import {
   addMember,
   callerWith,
@@ -56,6 +57,20 @@ test('a token that cannot be is refused', async (t) => {
   }
   const unknown = `/v1/sessions/session_${'0'.repeat(32)}/tokens`
   expectStatus(await key.call('POST', unknown, {}), 404, 'not_found')
+})
+
+test('tokens have an audience that nodes of 0.1, which know no grants, refuse', async (t) => {
+  const server = await startGuarded(t)
+  const { key, path } = await sessionWithKey(server)
+  for (const [of, body] of [
+    [`${path}/tokens`, {}],
+    [`${path}/shares`, {}],
+    ['/v1/tokens', { user: 'ada' }],
+  ] as const) {
+    const { token } = expectStatus(await key.call('POST', of, body), 201)
+    const { aud, token_type } = decodeJwt(token)
+    assert.deepEqual([aud, token_type], ['outlast:grant', 'grant'], of)
+  }
 })
 
 test('lists the tokens of a session and revokes a single one, on every node within a second', async (t) => {

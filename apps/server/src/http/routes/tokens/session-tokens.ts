@@ -70,7 +70,7 @@ function createRoute(api: Api): void {
       request.auditNote = { target: id, details: { session_id: sessionId, ...grants } }
       return reply.code(201).send({
         id,
-        token: await access.tokens.sign('session', claims, seconds),
+        token: await access.tokens.sign('grant', claims, seconds),
         session_id: sessionId,
         organization_id: orgId,
         ...grants,

@@ -68,7 +68,7 @@ function createRoute({ app, node: { access, config } }: Api): void {
       // Anyone can read the claims of the token, so they do not name its creator.
       const sub = principal.kind === 'server' ? processClaim : 'share'
       const claims = { sub, org: orgId, session: sessionId, access: grants.access, jti: id }
-      const token = await access.tokens.sign('session', claims, seconds)
+      const token = await access.tokens.sign('grant', claims, seconds)
       const path = `/shared/${sessionId}#${token}`
       return reply.code(201).send({ id, session_id: sessionId, ...about, ...times, token, path })
     },

@@ -76,7 +76,7 @@ function createRoute(api: Api): void {
       const claims = { sub: makerClaim(principal), org: orgId, access: grants.access, jti: id }
       return reply.code(201).send({
         id,
-        token: await access.tokens.sign('session', claims, seconds),
+        token: await access.tokens.sign('grant', claims, seconds),
         organization_id: orgId,
         user,
         agent_ids: agentIds,
