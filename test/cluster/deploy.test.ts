@@ -5,6 +5,7 @@ import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
+  converse,
   createAgent,
   createSession,
   dataOf,
@@ -71,6 +72,29 @@ test('the older version leaves a turn to the newer one when it needs a newer fea
   assert.match(JSON.stringify(result), /HEY/)
 })
 
+test('a message with settings for its turn has a shape that nodes of 0.1 do not run', async (t) => {
+  const server = await startServer(t)
+  const output_schema = { type: 'object', properties: { text: { type: 'string' } } }
+  for (const [settings, shape] of [
+    [{}, undefined],
+    [{ controls: { hints: { web: true } } }, undefined],
+    [{ controls: { output_schema } }, 2],
+    [{ controls: { max_output_tokens: 100 } }, 2],
+    [{ instructions: 'Be brief.' }, 2],
+    [{ context: [{ description: 'Page', value: 'Prices' }] }, 2],
+  ] as const) {
+    const { id } = await createSession(server)
+    const events = await converse(t, server, id, scripted({ text: '{"text":"Done."}' }), settings)
+    const shapes = events.flatMap(({ type, context }) =>
+      type === 'input.message' ? [context.v] : [],
+    )
+    assert.deepEqual(shapes, [shape], JSON.stringify(settings))
+    const fork = await server.call('POST', `/v1/sessions/${id}/fork`, {})
+    const [copied] = await eventsOf(server, fork.body.id, '?types=input.message')
+    assert.equal(copied?.context.v, shape)
+  }
+})
+
 test('an unknown event type leaves the turn unchanged for any length of time', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const api = await startServer(t, { databaseUrl, env: { ROLE: 'api' } })
@@ -80,7 +104,7 @@ test('an unknown event type leaves the turn unchanged for any length of time', a
   t.after(() => sql.end())
   for (const [type, shape] of [
     ['turn.pondered', ''],
-    ['turn.started', ',"v":2'],
+    ['turn.started', ',"v":3'],
   ]) {
     const { id } = await createSession(api)
     await post(api, id, 'hello')

@@ -67,7 +67,7 @@ export async function acceptInput(
   const data = `{"message":${json}}`
   const tags = message.tags?.map(withoutNul) ?? null
   const modelId = message.controls?.model_id ?? null
-  const context = traceparent ? JSON.stringify({ traceparent }) : '{}'
+  const context = contextOf(message, traceparent)
   const input = { data, tags, modelId, preview: previewText(message), context, ifSequence }
   if (onBusy === 'interrupt') {
     const interrupted = await interruptSession(node, db, { orgId, sessionId, input })
@@ -96,6 +96,12 @@ export async function acceptInput(
     if (begins && nodeId) node.local.begin({ ref, taken: accepted, input: stored })
   }
   return { sequence, turnId: begins ? ids.turnId : undefined, json, publish }
+}
+
+/** Shape 2 has settings for a turn, without which nodes of 0.1 would run it. */
+function contextOf(message: EventMessage, traceparent: string | undefined): string {
+  const hasSettings = needsOwnTurn(message) || message.controls?.max_output_tokens != null
+  return JSON.stringify({ ...(traceparent && { traceparent }), ...(hasSettings && { v: 2 }) })
 }
 
 /** Settles in the background. If this node fails, the node of the interrupted turn ends it. */

@@ -194,14 +194,14 @@ async function rowsAfter(
 }
 
 const knownTypes = new Set<string>(eventTypes)
-const knownShape = 1
+const knownShape = 2
 
 /** Refuses event types that only a newer node supports. */
 function checkUnderstood(events: LoggedEvent[]): void {
   for (const { type, context } of events) {
     if (!knownTypes.has(type))
       throw new NotUnderstoodError(`Event type ${type} needs a newer version.`)
-    if ((context.v ?? knownShape) > knownShape) {
+    if ((context.v ?? 1) > knownShape) {
       throw new NotUnderstoodError(`${type} in shape ${context.v} needs a newer version.`)
     }
   }
