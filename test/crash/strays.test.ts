@@ -55,6 +55,29 @@ test('a rejection that a hook of a project leaves behind is logged, and the node
   assert.equal(await node.stop(), 0)
 })
 
+test('values without a form in JSON are logged: a rejection, and an exception that ends the node', async (t) => {
+  const config = `
+    import { defineConfig } from 'outlast'
+    export default defineConfig({
+      hooks: {
+        event({ type }) {
+          if (type === 'session.started') void Promise.reject({ id: 10n })
+          if (type === 'input.message') setTimeout(() => { throw { id: 11n } })
+        },
+      },
+    })`
+  const folder = writeProject(t, { 'outlast.config.ts': config })
+  const { node, logged } = await startNode(t, (env) =>
+    startCommand(inFolder(folder, ['serve', '--port', '0'], { ...testSettings, ...env })),
+  )
+  const { id } = await createSession(node)
+  await logged(/unhandled rejection.*id: 10n/)
+  assert.equal((await post(node, id, 'hello')).status, 201)
+  await logged(/uncaught exception.*id: 11n/)
+  await gone(node)
+  assert.equal(node.child.exitCode, 1)
+})
+
 test('an uncaught exception is logged with its stack, and the node stops in order', async (t) => {
   const { node, logged } = await startNode(t)
   node.child.kill('SIGWINCH')

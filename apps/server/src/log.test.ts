@@ -66,3 +66,38 @@ test('writes JSON lines where stderr is not a terminal, and where the setting re
     assert.ok(Date.parse(time))
   }
 })
+
+test('writes values that JSON cannot represent', () => {
+  const cyclic: { name: string; self?: object } = { name: 'ring' }
+  cyclic.self = cyclic
+  const silent = new Error('silent')
+  Object.defineProperty(silent, 'message', {
+    get() {
+      throw new Error('no message')
+    },
+  })
+  const unreadable = { get: 1 }
+  Object.defineProperty(unreadable, 'get', {
+    enumerable: true,
+    get() {
+      throw new Error('no value')
+    },
+  })
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const values = { cyclic, big: { id: 10n }, number: 11n, silent, unreadable, proxy }
+  for (const [name, error] of Object.entries(values)) {
+    for (const format of ['json', 'text'] as const) {
+      const output = logged(format, false, (log) =>
+        log.error('it broke', { session: 's_1', error }),
+      )
+      assert.match(output, /it broke/, name)
+      assert.match(output, /s_1/, name)
+      if (format === 'json') assert.equal(typeof JSON.parse(output).error, 'string', name)
+    }
+  }
+  const one = logged('json', false, (log) => log.error('it broke', { error: cyclic }))
+  assert.match(JSON.parse(one).error, /name: 'ring', self: \[Circular/)
+  const two = logged('json', false, (log) => log.error('it broke', { error: { id: 10n } }))
+  assert.equal(JSON.parse(two).error, '{ id: 10n }')
+})

@@ -1,6 +1,10 @@
+import { inspect } from 'node:util'
 import type { Config } from './config.ts'
 
-/** The log of a node, written to stderr. Contract: contains no secrets and no text of messages. */
+/**
+ * The log of a node, written to stderr.
+ * Contract: contains no secrets and no text of messages; never throws for a value in `about`.
+ */
 export type Log = {
   debug: (message: string, about?: object) => void
   info: (message: string, about?: object) => void
@@ -14,12 +18,19 @@ type LogLevel = (typeof levels)[number]
 /** Creates a log. `auto` writes text to a terminal and JSON lines elsewhere. */
 export function createLog(
   level: Config['LOG_LEVEL'],
-  format: Config['LOG_FORMAT'] = 'auto',
+  setting: Config['LOG_FORMAT'] = 'auto',
   stderr: Pick<NodeJS.WriteStream, 'isTTY' | 'write'> = process.stderr,
 ): Log {
   const least = levels.indexOf(level)
-  const isText = format === 'text' || (format === 'auto' && stderr.isTTY)
-  const lineOf = isText ? textLine : jsonLine
+  const isText = setting === 'text' || (setting === 'auto' && stderr.isTTY)
+  const format = isText ? textLine : jsonLine
+  const lineOf = (name: LogLevel, message: string, about: object) => {
+    try {
+      return format(name, message, about)
+    } catch {
+      return format(name, message, inspected(about))
+    }
+  }
   const at = (name: LogLevel) => {
     if (levels.indexOf(name) < least) return () => {}
     return (message: string, about: object = {}) => {
@@ -50,6 +61,23 @@ const plainError = ({ name, message, code, stack }: NodeJS.ErrnoException) => ({
   code,
   stack,
 })
+
+/** Replaces values that may have no form in JSON, such as what the code of a project threw. */
+const inspected = (about: object) =>
+  Object.fromEntries(
+    Object.entries(about).map(([key, value]) => [
+      key,
+      typeof value === 'string' || typeof value === 'number' ? value : inspectedText(value),
+    ]),
+  )
+
+function inspectedText(value: unknown): string {
+  try {
+    return inspect(value, { depth: 2, customInspect: false })
+  } catch {
+    return 'a value that cannot be shown'
+  }
+}
 
 const levelWidth = 5
 

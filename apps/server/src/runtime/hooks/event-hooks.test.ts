@@ -72,6 +72,9 @@ test('each hook has its own position and its own copy of an event', async (t) =>
 const throws: EventHook = () => {
   throw new Error('a secret reason')
 }
+const throwsNoJson: EventHook = () => {
+  throw { reason: 10n }
+}
 const rejects: EventHook = async () => {
   await Promise.resolve()
   throw new Error('a secret reason')
@@ -82,6 +85,7 @@ const rejectsLate: EventHook = (_, { signal }) =>
 
 for (const [what, failing] of Object.entries({
   'throws synchronously': throws,
+  'throws a value without a form in JSON': throwsNoJson,
   rejects,
   'never settles': never,
   'rejects after its limit': rejectsLate,

@@ -210,24 +210,29 @@ function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.
 
 /**
  * Runs calls in parallel. Stores outcomes as they arrive; the last one together with the next step.
+ * Contract: rejects when a run rejects, which breaks the attempt.
  */
 async function runAll(turn: Turn, calls: readonly AcceptedCall[]): Promise<void> {
   const ended: ({ pending: OpenCall } & RunResult)[] = []
+  const failures: unknown[] = []
   let wake = () => {}
   for (const prepared of calls) {
     // With the sequence of its start, which the commit has decided.
     const pending = callsOf(turn.state).find(({ call }) => call.id === prepared.call.id)!
-    runOne(turn, pending, prepared).then((result) => {
-      ended.push({ pending, ...result })
-      wake()
-    })
+    runOne(turn, pending, prepared)
+      .then(
+        (result) => ended.push({ pending, ...result }),
+        (error) => failures.push(error),
+      )
+      .then(() => wake())
   }
   for (let running = calls.length; running > 0; ) {
-    if (ended.length === 0) {
+    if (ended.length + failures.length === 0) {
       await new Promise<void>((resolve) => {
         wake = resolve
       })
     }
+    if (failures.length > 0) throw failures[0]
     const batch = ended.splice(0)
     const { aborted, reason } = turn.signal
     const handover = reason instanceof HandoverError
