@@ -21,7 +21,7 @@ import { createLog, type Log } from './log.ts'
 import type { ExporterOptions } from './observe/exporter.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { keepTally } from './observe/tally.ts'
-import { storeFileAgents } from './project/file-agents.ts'
+import { checkFileAgents, storeFileAgents } from './project/file-agents.ts'
 import type { ProjectLocation } from './project/load.ts'
 import { createThreads } from './project/threads/threads.ts'
 import { createFetchBudgets } from './providers/fetch-budget.ts'
@@ -155,7 +155,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const databases = await openDatabases(config, starting)
   const node = await makeNode(config, starting, databases)
   dropOnLoss(node)
-  await Promise.all([storeFileAgents(node), storeAdminPassword(node.db, config)])
+  await Promise.all([checkFileAgents(node), storeAdminPassword(node.db, config)])
   let stopping = false
   const about = {
     version: starting.version ?? version,
@@ -178,8 +178,10 @@ async function start(config: Config, starting: Starting): Promise<App> {
   undo.push(keepEvaluating(node, starting.alertIntervalMs).stop)
   node.bus.hello()
   await app.ready()
-  inProcess.begin()
   const port = await starting.beforeListening?.()
+  // A start that fails before has changed no agents of the nodes that run.
+  await storeFileAgents(node)
+  inProcess.begin()
   const url = starting.listens === false ? inProcessUrl : await listen(app, node, port)
   const { processKey } = node.access
   return { url, inProcess, processKey, leavePort: () => leavePort(app.server), stop: stopAll }

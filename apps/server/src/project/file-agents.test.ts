@@ -303,6 +303,24 @@ test('an invalid agent stops the start with its file, and nothing is stored', as
   }
 })
 
+test('a start that fails changes no agents', async (t) => {
+  const { call, databaseUrl } = await startWithAgents(t, [supportFile])
+  const before = await fileAgentsOf(call)
+  const fail = (): never => {
+    throw new Error('The start fails.')
+  }
+  const project = { ...emptyProject, agents: [salesFile] }
+  const starts = [
+    { project: { ...project, routes: fail } },
+    { project, beforeListening: async () => fail() },
+  ]
+  for (const options of starts) {
+    await assert.rejects(startServer(t, { databaseUrl, ...options }), /The start fails\./)
+    assert.deepEqual(await fileAgentsOf(call), before)
+  }
+  assert.equal(before.get('Support')!.status, 'active')
+})
+
 test('all problems of all files are reported at once', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const agents = [

@@ -30,6 +30,16 @@ const lockPauseMs = 50
 const lockWaitMs = 60_000
 
 /**
+ * Checks the agents that files of the project define.
+ * Contract: changes nothing. Throws ProjectError with the problems of all files.
+ */
+export async function checkFileAgents(node: Node): Promise<void> {
+  const { agents } = node.project
+  if (agents === undefined) return
+  await readAgents(node, node.db, { agents, byName: await fileAgentsByName(node.db) })
+}
+
+/**
  * Stores the agents that files of the project define, in the default organization. An agent of this
  * name from a file is replaced if it differs, else created. Agents from files that no file defines
  * any more are archived.
@@ -54,8 +64,7 @@ export async function storeFileAgents(node: Node): Promise<void> {
 }
 
 async function apply(node: Node, db: Db, agents: readonly FileAgent[]): Promise<AgentEffect[]> {
-  const stored = await listFileAgents(db, orgId)
-  const byName = new Map(stored.map((agent) => [agent.name, agent]))
+  const byName = await fileAgentsByName(db)
   const wanted = await readAgents(node, db, { agents, byName })
   const effects: AgentEffect[] = []
   for (const { file, agent } of wanted) {
@@ -72,6 +81,11 @@ async function apply(node: Node, db: Db, agents: readonly FileAgent[]): Promise<
   }
   for (const effect of effects) await recordAudit(db, [orgId], auditEntryOf(effect))
   return effects
+}
+
+async function fileAgentsByName(db: Db): Promise<Map<string, Agent>> {
+  const stored = await listFileAgents(db, orgId)
+  return new Map(stored.map((agent) => [agent.name, agent]))
 }
 
 type Reading = { agents: readonly FileAgent[]; byName: ReadonlyMap<string, Agent> }
