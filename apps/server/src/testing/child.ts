@@ -1,8 +1,9 @@
 /**
  * The process of a test server. It loads the server's code, waits for a line with its start, and
  * runs until its standard input ends, which is when the process of the test ends.
- * Contract: its standard output has one line, its state. All other output goes to standard error.
+ * Contract: descriptor 3 has one line, its state. All output goes to standard error.
  */
+import { writeFileSync } from 'node:fs'
 import { startApp } from '../app.ts'
 import { sentenceOf } from '../commands/sentence.ts'
 import { logRejections } from '../commands/strays.ts'
@@ -13,10 +14,9 @@ import { createLog } from '../log.ts'
 import { loadProject } from '../project/load.ts'
 import { openaiCompletions } from '../providers/openai-completions.ts'
 import { eachLine, lineOf } from './lines.ts'
-import type { ChildMessage, ServerStart } from './messages.ts'
+import type { ChildMessage, ServerStart, ServerState } from './messages.ts'
 
-const print = process.stdout.write.bind(process.stdout)
-process.stdout.write = process.stderr.write.bind(process.stderr)
+const report = (state: ServerState) => writeFileSync(3, lineOf(state))
 
 let stop = async () => {}
 
@@ -43,7 +43,8 @@ function takeEnvironment(environment: Record<string, string | undefined>) {
 }
 
 function fail(error: Error) {
-  print(lineOf({ error: sentenceOf(error) }), () => process.exit(1))
+  report({ error: sentenceOf(error) })
+  process.exit(1)
 }
 
 /**
@@ -60,7 +61,7 @@ async function warmUp(given: Record<string, string>) {
 
 async function take(message: ChildMessage) {
   if ('warmUp' in message && waiting.length === 0) await warmUp(message.warmUp).catch(() => {})
-  if ('start' in message) await start(message.start).then((state) => print(lineOf(state)), fail)
+  if ('start' in message) await start(message.start).then(report, fail)
   if ('stop' in message) await stop().finally(() => process.exit())
 }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { eachLine, lineOf } from './lines.ts'
 import type { ReadyState, ServerStart, ServerState } from './messages.ts'
@@ -68,14 +69,17 @@ function handleOf(child: ChildProcess, { url, isOpen }: ReadyState): ServerProce
   }
 }
 
-/** Launches a process that loads the server's code and waits for its start. */
+/**
+ * Launches a process that loads the server's code and waits for its start. Its output, also that of
+ * its programs, goes to our standard error; descriptor 3 has its state.
+ */
 export function launchProcess(): ChildProcess {
   const child = spawn(nodeProgram(), [...flags, program], {
     env: { NODE_COMPILE_CACHE: codeCache, ...process.env },
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 2, 'inherit', 'pipe'],
     windowsHide: true,
   })
-  child.stdin.on('error', () => {})
+  child.stdin!.on('error', () => {})
   child.on('error', () => {})
   release(child)
   return child
@@ -85,7 +89,7 @@ const endingOf = ([code, signal]: unknown[]) => String(signal ?? `code ${code}`)
 
 function readyStateOf(child: ChildProcess): Promise<ReadyState> {
   return new Promise((resolve, reject) => {
-    eachLine(child.stdout!, (line) => {
+    eachLine(stateOf(child), (line) => {
       const state = JSON.parse(line) as ServerState
       if ('url' in state) resolve(state)
       else reject(new Error(state.error))
@@ -104,7 +108,9 @@ export function warmUp(child: ChildProcess, settings: Record<string, string>): v
 
 type Handle = { ref?: () => void; unref?: () => void }
 
-const handlesOf = (child: ChildProcess) => [child, child.stdin, child.stdout] as Handle[]
+const stateOf = (child: ChildProcess) => child.stdio[3] as Readable
+
+const handlesOf = (child: ChildProcess) => [child, child.stdin, stateOf(child)] as Handle[]
 
 /** While held, a child keeps this process alive. */
 function hold(child: ChildProcess) {

@@ -71,6 +71,31 @@ test('a tool of the project is called by a scripted model', async (t) => {
   assert.equal(second!.messages[1]!.calls[0]!.name, 'double')
 })
 
+test('output of a project on file descriptor 1, also of its programs, is no state of the server', async (t) => {
+  const project = writeProject(t, {
+    'tools/shout.ts': `
+  import { execSync } from 'node:child_process'
+  import { writeSync } from 'node:fs'
+  import { defineTool, Type } from 'outlast'
+  writeSync(1, '{"error":"not the state"}\\n')
+  execSync('echo loaded', { stdio: 'inherit' })
+  export default defineTool({
+    description: 'Shouts.',
+    replay: 'safe',
+    input: Type.Object({}),
+    run() {
+      execSync('echo hello', { stdio: 'inherit' })
+      return 'shouted'
+    },
+  })`,
+  })
+  const model = scriptedModel([{ calls: [{ name: 'shout', arguments: {} }] }, { text: 'Done.' }])
+  const server = await start(t, { project, model, agents: [clerk] })
+  const session = await server.session('Clerk')
+  assert.equal((await session.send('Shout.')).text, 'Done.')
+  assert.match(model.requests[1]!.messages.at(-1)!.text, /shouted/)
+})
+
 test('a safe tool runs again after a crash, with the same idempotency key', async (t) => {
   const { project, server, session, turn } = await startHanging(t, 'safe')
   await server.kill()
