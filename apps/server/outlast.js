@@ -92,7 +92,10 @@ ${serverHelp}`,
     usesProject: true,
     start: async ({ config, json }) => {
       const { check } = await import('./src/commands/check.ts')
-      process.exitCode = await check({ configFile: config, json })
+      const code = await check({ configFile: config, json })
+      await Promise.all([process.stdout, process.stderr].map(flush))
+      // Modules of the project may keep timers and connections open.
+      process.exit(code)
     },
     flags: { ...projectFlags, json: asFlag },
     help: `outlast check: load the project, and print its contents and its problems
@@ -136,6 +139,9 @@ function fail(sentence) {
   process.stderr.write(`outlast: ${sentence}\n`)
   process.exit(2)
 }
+
+/** Resolves when all output of a stream is written. */
+const flush = (stream) => new Promise((resolve) => stream.write('', () => resolve()))
 
 const readManifest = () =>
   JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))

@@ -51,6 +51,14 @@ test('check prints the contents of a project without a database', async (t) => {
   assert.doesNotMatch(output, /kek-v1:secret/)
 })
 
+test('check ends although a module of the project keeps a timer', async (t) => {
+  const { code, output } = await check(t, {
+    'tools/answer.ts': `setInterval(() => {}, 60_000)\n${answerFile('one')}`,
+  })
+  assert.match(output, /^tool +answer /m)
+  assert.equal(code, 0)
+})
+
 test('check prints every problem with its file and line, without colors, and exits with 1', async (t) => {
   const { code, output } = await check(t, {
     'tools/broken.ts': `\nconst = 1\n`,
