@@ -71,6 +71,27 @@ test('a response has its status, headers, address and streamed body', async (t) 
   })
 })
 
+test('a response may have a status above 599, also in a copy', async (t) => {
+  const site = await startSite(t, {
+    '/': (_, response) => response.writeHead(999, 'Denied', { 'x-own': 'yes' }).end('no'),
+  })
+  const run = fetching(`
+    const response = await fetch(url)
+    const copy = response.clone()
+    const about = ({ ok, status, statusText, headers }) =>
+      [ok, status, statusText, headers.get('x-own')]
+    return { response: about(response), copy: about(copy), text: await copy.text() }
+  `)
+  const { openSession } = await startProject(t, { look: run }, open)
+  const session = await openSession()
+  const expected = [false, 999, 'Denied', 'yes']
+  assert.deepEqual(await session.resultOf('look', { url: `${site.url}/` }), {
+    response: expected,
+    copy: expected,
+    text: 'no',
+  })
+})
+
 test('a request has its method, headers and body of any kind', async (t) => {
   const site = await startSite(t, {
     '/': async (request, response) => {

@@ -1,4 +1,5 @@
 import type { ToolContext } from '../../capabilities/capability.ts'
+import { placed } from '../../providers/response-body.ts'
 import { type Bodies, remoteBody } from './bodies.ts'
 import { exact, type Operate, type ThreadChannel } from './channel.ts'
 
@@ -59,20 +60,11 @@ const bytesOf = async (request: Request) =>
   request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
 
 function toResponse(
-  { status, statusText, headers, body, ...place }: SentResponse,
+  { headers, body, ...place }: SentResponse,
   open: (of: { body: number }) => ReadableStream<Uint8Array>,
 ): Response {
   const stream = body === undefined ? null : open({ body })
-  return placed(new Response(stream, { status, statusText, headers }), place)
-}
-
-/** Sets the properties that a constructor cannot set. */
-function placed(response: Response, place: { url: string; redirected: boolean }): Response {
-  return Object.defineProperties(response, {
-    url: { value: place.url },
-    redirected: { value: place.redirected },
-    clone: { value: () => placed(Response.prototype.clone.call(response), place) },
-  })
+  return placed(new Response(stream, { headers }), place)
 }
 
 export type Fetches = Map<number, AbortController>
