@@ -1,13 +1,19 @@
 import type { UIChunk } from '@outlast/contract/folds/ai-sdk'
 
-/** Reads the chunks of a response of server-sent events. Ends at `[DONE]`, or with the response. */
-export async function* readChunks(response: Response): AsyncGenerator<UIChunk, void, undefined> {
+/**
+ * Reads the chunks of a response of server-sent events. Ends at `[DONE]`, or with the response.
+ * Contract: throws if not a byte arrives for `silenceMs`: the server sends comments meanwhile.
+ */
+export async function* readChunks(
+  response: Response,
+  silenceMs: number,
+): AsyncGenerator<UIChunk, void, undefined> {
   if (!response.body) return
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
   let text = ''
   try {
     for (;;) {
-      const { done, value } = await reader.read()
+      const { done, value } = await unlessSilent(reader.read(), silenceMs)
       if (done) return
       text += value
       const frames = text.split('\n\n')
@@ -21,6 +27,14 @@ export async function* readChunks(response: Response): AsyncGenerator<UIChunk, v
   } finally {
     await reader.cancel().catch(() => {})
   }
+}
+
+/** A connection whose other end is gone may never end. */
+async function unlessSilent<T>(read: Promise<T>, silenceMs: number): Promise<T> {
+  const { promise: silence, reject } = Promise.withResolvers<never>()
+  const error = new Error(`The stream was silent for ${silenceMs} ms.`)
+  const timer = setTimeout(() => reject(error), silenceMs)
+  return Promise.race([read, silence]).finally(() => clearTimeout(timer))
 }
 
 /** The data of a frame; comments have none. */

@@ -16,6 +16,8 @@ export type TransportOptions = {
   fetch?: typeof fetch
   /** Number of attempts to continue a broken answer. Default: 10. */
   attemptsMax?: number
+  /** Time without a byte, in ms, after which a connection is replaced. Default: 30,000. */
+  silenceMs?: number
 }
 
 type Message = { id: string; role: string; parts: readonly { type: string }[] }
@@ -109,7 +111,8 @@ export class OutlastChatTransport {
 
   /** The chunks of an answer, across its connections. */
   #unbroken(first: Response, asking: Asking, shown: Shown): ReadableStream<UIChunk> {
-    const chunks = this.#version() === 7 ? this.#continued(first, asking, shown) : readAll(first)
+    const chunks =
+      this.#version() === 7 ? this.#continued(first, asking, shown) : this.#chunksOf(first)
     return new ReadableStream<UIChunk>({
       async pull(controller) {
         const { done, value } = await chunks.next()
@@ -124,6 +127,10 @@ export class OutlastChatTransport {
 
   #version() {
     return this.#options.version ?? 7
+  }
+
+  #chunksOf(response: Response): AsyncGenerator<UIChunk> {
+    return readChunks(response, this.#options.silenceMs ?? 30_000)
   }
 
   /**
@@ -141,7 +148,7 @@ export class OutlastChatTransport {
       try {
         response ??= await this.#resume(asking, messageId)
         let toSkip = skipped
-        for await (const chunk of readChunks(response)) {
+        for await (const chunk of this.#chunksOf(response)) {
           if (toSkip > 0) {
             if (chunk.type === 'start-step') toSkip -= 1
             if (chunk.type === 'start-step' && toSkip === 0) yield { type: 'reset-step' }
@@ -166,10 +173,6 @@ export class OutlastChatTransport {
       await pause(Math.min(pauseMs.first * 2 ** (attempt - 1), pauseMs.most), asking.abortSignal)
     }
   }
-}
-
-async function* readAll(response: Response): AsyncGenerator<UIChunk> {
-  yield* readChunks(response)
 }
 
 const brokenOff = () => new Error('The stream of the answer broke off.')
