@@ -9,7 +9,7 @@ import {
   toUIMessageStreamResponse,
   toUIMessages,
 } from '@outlast/ai-sdk'
-import { type Approval, clientTool, createOutlast, type ToolCall } from '@outlast/sdk'
+import { type Approval, clientTool, createOutlast, type Event, type ToolCall } from '@outlast/sdk'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, eventsOf, scripted } from '../../apps/server/test/session.ts'
@@ -56,6 +56,38 @@ test('continues an answer whose streams a proxy ends cleanly', async () => {
   await expectLog(front, chat)
 })
 
+/** A proxy that forwards only the first bytes of the first stream, and does not end it. */
+function stalling(bytes: number) {
+  const asked: string[] = []
+  const stall = (async (url: string, init?: RequestInit) => {
+    asked.push(init?.method ?? 'GET')
+    const response = await fetch(url, init)
+    if (asked.length > 1) return response
+    let left = bytes
+    const held = new TransformStream<Uint8Array, Uint8Array>({
+      async transform(chunk, controller) {
+        controller.enqueue(chunk.subarray(0, left))
+        left -= chunk.length
+        if (left <= 0) await new Promise(() => {})
+      },
+    })
+    return new Response(response.body!.pipeThrough(held), response)
+  }) as typeof fetch
+  return { asked, fetch: stall }
+}
+
+test('continues an answer whose connection is dead but not closed', async () => {
+  const front: Front = { server, agent, version: 7, id: 'dead' }
+  const { asked, fetch } = stalling(900)
+  const about = { url: server.url, agentId: agent.id, fetch, silenceMs: 1_000 }
+  const chat = openWith(front, { transport: new OutlastChatTransport(about) as never })
+  await chat.sendMessage({ text: slow() })
+  assert.equal(chat.status, 'ready', String(chat.error))
+  assert.equal(textIn(chat.lastMessage), words)
+  assert.deepEqual(asked.slice(0, 2), ['POST', 'GET'])
+  await expectLog(front, chat)
+})
+
 test('sends the answers of a step with an approval and a client tool at once', async () => {
   const front: Front = { server, agent, version: 7, id: 'mixed' }
   const transport = new OutlastChatTransport({ url: server.url, agentId: agent.id })
@@ -99,6 +131,30 @@ test('serves a turn of the client as a route of another server', async () => {
   const messages = toUIMessages(await eventsOf(server, created.id))
   const listed = await stored({ server, agent, version: 7, id: 'route' })
   assert.deepEqual(JSON.parse(JSON.stringify(messages)), listed.messages)
+})
+
+test('serves the answer to a message that joins a running turn', async () => {
+  const outlast = createOutlast({ url: server.url })
+  const created = await outlast.sessions.create({ agent_id: agent.id })
+  const session = outlast.session(created)
+  const stored = async (type: Event['type'], count: number) => {
+    for await (const event of session.events()) {
+      if (event.type === type && --count === 0) return
+    }
+  }
+  const waits = clientTool({
+    name: 'look',
+    description: 'Looks.',
+    parameters: { type: 'object' },
+    run: () => stored('input.message', 2),
+  })
+  const calls = { tool_calls: [{ id: 'call_j', name: 'look', arguments: {} }] }
+  const first = session.send(scripted(calls, { text: 'No.' }), { tools: [waits] })
+  await stored('tool.call_requested', 1)
+  const second = session.send(scripted({ text: 'Joined.' }))
+  const text = await toUIMessageStreamResponse(second).text()
+  assert.match(text, /"type":"start".*"start-step".*Joined\..*"type":"finish"/s)
+  assert.equal((await first).turnId, (await second).turnId)
 })
 
 const write = (id: string) => ({

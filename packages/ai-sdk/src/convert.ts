@@ -48,7 +48,10 @@ export function toUIMessageStream(
     sequence = event.sequence ?? sequence
     handled.take(event)
     fold ??= beginTurnFold({ ...options, version, target: targetOf(event) })
-    return foldTurn(withAnswered(fold, handled.ids), event)
+    const start = startOfJoined(fold, event)
+    if (start.length > 0) fold = { ...fold, turnId: event.context.turn_id }
+    const folded = foldTurn(withAnswered(fold, handled.ids), event)
+    return { ...folded, chunks: [...start, ...folded.chunks] }
   }
   return new ReadableStream<UIChunk>({
     async pull(controller) {
@@ -115,6 +118,14 @@ function requestedIn({ type, data }: Event) {
 /** A turn begins with the message that it answers. */
 const targetOf = ({ type, data, context }: Event) =>
   type === 'input.message' ? { messageId: data.message.id } : { turnId: context.turn_id ?? '' }
+
+/** The first chunks for a message that joins a turn, which began before it. */
+function startOfJoined({ turnId }: TurnFold, { type, ts, context }: Event): UIChunk[] {
+  const { turn_id } = context
+  if (turnId !== undefined || type !== 'output.message.started' || !turn_id) return []
+  const metadata = { turn_id, created_at: ts, status: 'running' as const, sequence: 0 }
+  return [{ type: 'start', messageId: turn_id, messageMetadata: metadata }, { type: 'start-step' }]
+}
 
 /** The stream of a turn as the response of a route, for `DefaultChatTransport`. */
 export function toUIMessageStreamResponse(
