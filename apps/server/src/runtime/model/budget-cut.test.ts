@@ -3,21 +3,11 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import type { LedgerEntry } from '@outlast/contract'
-import { addBudget, assertSettled, ledgerOf } from '../../../test/budgets.ts'
-import { runSql } from '../../../test/database.ts'
+import { addBudget, assertSettled } from '../../../test/budgets.ts'
 import { startServer } from '../../../test/server.ts'
-import {
-  converse,
-  createAgent,
-  createSession,
-  eventsOf,
-  post,
-  replyOf,
-  typesOf,
-} from '../../../test/session.ts'
+import { converse, createAgent, createSession, post, replyOf } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
 import { addVendorModel, beginStream, sendDelta, startVendor } from '../../../test/vendor.ts'
-import { eventually } from '../../../test/waiting.ts'
 
 /** 10,000 tokens by the estimate. */
 const tokens = 10_000
@@ -113,42 +103,6 @@ test('a reply that is cut charges at most the output that it asked for', async (
   await converse(t, server, session.id, 'Hello', { controls })
   const [cut] = await amounts()
   assert.ok(cut! > outputMost && cut! < outputMost + promptMost, `${cut} charged`)
-})
-
-test('a soft limit that a refused call has passed is reported after the end of its node', async (t) => {
-  const { promise: ending, resolve: finish } = Promise.withResolvers<void>()
-  const vendor = await startVendor(t, ({ number }) => {
-    if (number === 1) return ending.then(() => ({ text: 'Done.', usage }))
-    if (number > 2) return { text: 'Done.', usage }
-    return (to: ServerResponse) => {
-      beginStream(to)
-      sendDelta(to, { content: '語'.repeat(tokens * 2) })
-      sendError(to)
-    }
-  })
-  const server = await startServer(t)
-  await addVendorModel(server, vendor)
-  const budget = await addBudget(server, { limit: tokens * 2, soft_limit: tokens })
-  const ids = [(await createSession(server)).id, (await createSession(server)).id]
-  await post(server, ids[0]!, 'Hello', { controls: { max_output_tokens: 4_000 } })
-  await eventually(async () => vendor.requests.length)
-  await post(server, ids[1]!, 'Hello', { controls: { max_output_tokens: tokens } })
-  // The next call settles this one, and is refused.
-  await eventually(async () => (await ledgerOf(server, budget)).length)
-  await runSql(
-    server.databaseUrl,
-    `update sessions set turn_attempt = turn_attempt + 1, turn_node = null where id = '${ids[1]}';
-    update turns set node_id = null where session_id = '${ids[1]}'`,
-  )
-  finish()
-  const sum = async (type: string) => {
-    const logs = await Promise.all(ids.map((id) => eventsOf(server, id, '?limit=500')))
-    return logs.flatMap(typesOf).filter((one) => one === type).length
-  }
-  await eventually(async () => (await sum('session.idled')) === 2)
-  assert.equal(await sum('turn.completed'), 2)
-  assert.equal(await sum('budget.warning'), 1)
-  await assertSettled(server, budget)
 })
 
 test('an error event before any output charges nothing', async (t) => {

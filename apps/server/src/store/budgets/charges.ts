@@ -34,20 +34,25 @@ export type BudgetRefusal = {
   ends_at: string | null
 }
 
+type Warning = EventDataOf<'budget.warning'>
+
 /** The result of an append that charges budgets. `granted`: tokens of output; null: any number. */
 export type Charged = {
   granted: number | null
   refused: BudgetRefusal | null
+  warnings: Warning[] | null
 }
 
 /** A budget refuses a model call. Nothing is appended, but the call before it is settled. */
 export class BudgetRefusedError extends Error {
   override name = 'BudgetRefusedError'
   readonly refusal: BudgetRefusal
+  readonly warnings: readonly Warning[]
 
-  constructor(refusal: BudgetRefusal) {
+  constructor(refusal: BudgetRefusal, warnings: readonly Warning[]) {
     super(`Budget ${refusal.budget.budget_id} refuses the call.`)
     this.refusal = refusal
+    this.warnings = warnings
   }
 }
 
