@@ -1,6 +1,5 @@
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { allOf } from './all-items.ts'
 
 /** Query key prefix for the files of a session. */
 export const fileKeys = (sessionId: string) => ['files', sessionId]
@@ -8,8 +7,9 @@ export const fileKeys = (sessionId: string) => ['files', sessionId]
 export const fileTreeQuery = (sessionId: string) =>
   queryOptions({
     queryKey: [...fileKeys(sessionId), 'tree'],
-    queryFn: ({ signal }) =>
-      allOf(outlast.files.list(sessionId, '/', { recursive: true }, { signal })),
+    // One response has all files: pages would begin again with each change of a file.
+    queryFn: async ({ signal }) =>
+      (await outlast.files.list(sessionId, '/', { recursive: true }, { signal })).data,
   })
 
 export const fileQuery = (sessionId: string, path: string) =>
