@@ -2,6 +2,7 @@ import './markdown.css'
 import { ActionIcon } from '@mantine/core'
 import { useClipboard } from '@mantine/hooks'
 import { type ReactNode, useEffect, useState } from 'react'
+import { escaped } from '../shell/escapes.ts'
 import { Icon } from '../shell/icon.tsx'
 
 /** Longer code is not highlighted, because it would slow down the page. */
@@ -11,7 +12,8 @@ const lengthMax = 30_000
 export function CodeBlock({ text, language }: { text: string; language?: string | undefined }) {
   const { copy, copied } = useClipboard({ timeout: 1_500 })
   const name = language?.split(/\s/)[0] ?? ''
-  const highlighted = useHighlighting(text, name)
+  const shown = escaped(text)
+  const highlighted = useHighlighting(shown, name)
   const label = copied ? 'Copied' : 'Copy code'
   return (
     <div className="code-block">
@@ -30,7 +32,7 @@ export function CodeBlock({ text, language }: { text: string; language?: string 
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must reach it */}
       <pre tabIndex={0}>
-        <code>{highlighted ?? text}</code>
+        <code>{highlighted ?? shown}</code>
       </pre>
     </div>
   )

@@ -232,7 +232,7 @@ function FormattedFile({ name, path, text }: { name: string; path: string; text:
           <Markdown text={shown} />
         </div>
       ) : (
-        <CodeBlock text={escaped(shown)} language={languageOf(path)} />
+        <CodeBlock text={shown} language={languageOf(path)} />
       )}
       {more}
     </>
