@@ -1,4 +1,4 @@
--- As before, but a session is locked before its turn gets a row: a turn that was cancelled or deleted meanwhile got one that no session had. A session that another transaction has locked is left to the next look. And a budget that fails calls wakes turns that no call leaves enough for, which then fail: they waited for the next period. And a budget that moves to another session wakes the turn that it no longer limits.
+-- As before, but a session is locked before its turn gets a row: a turn that was cancelled or deleted meanwhile got one that no session had. A session that another transaction has locked is left to the next look, a second later. And a budget that fails calls wakes turns that no call leaves enough for, which then fail: they waited for the next period. And a budget that moves to another session wakes the turn that it no longer limits.
 
 -- Gives turns that wait for a budget their jobs, the oldest first, as far as what is left allows: `needed`, or `least` if no call is running. A budget that fails calls wakes those that it then cannot serve too, and that of a session wakes those of other sessions. While some are left, a job looks again: at once after as many as one transaction wakes, else at the end of the period, and each minute, so that no lost hint and no jump of a clock leaves them parked.
 create or replace function wake_budget(budget_id text) returns integer language plpgsql as $$
@@ -10,6 +10,7 @@ declare
   room_before numeric;
   fails_above numeric;
   woken integer := 0;
+  skipped integer := 0;
   waits boolean;
 begin
   b := whole_budget(wake_budget.budget_id);
@@ -22,7 +23,7 @@ begin
   room := room - coalesce((
     select sum((s.waiting_for->>'needed')::numeric) from sessions s join turns t on t.id = s.turn_id
     where s.waiting_for is not null and s.waiting_for->>'budget_id' = wake_budget.budget_id
-      and ((s.waiting_for->>'least')::numeric > fails_above) is not true
+      and ((s.waiting_for->>'least')::numeric > fails_above or (b.subject_type = 'session' and b.subject_id <> s.id)) is not true
   ), 0);
   room_before := room;
   for w in
@@ -44,7 +45,10 @@ begin
       where s.org_id = w.org_id and s.id = w.id and s.turn_id = w.turn_id and s.waiting_for->>'budget_id' = wake_budget.budget_id
       for no key update skip locked
       on conflict do nothing;
-      continue when not found;
+      if not found then
+        skipped := skipped + 1;
+        continue;
+      end if;
       room := room - case when w.at_once then 0 else w.needed end;
       woken := woken + 1;
       perform start_turn(w.org_id, w.id, w.turn_id);
@@ -57,7 +61,9 @@ begin
   update budgets set awaited = waits where id = b.id and awaited <> waits;
   if waits then
     perform graphile_worker.add_job('budget', json_build_object('budget_id', wake_budget.budget_id), job_key => 'budget:' || wake_budget.budget_id,
-      run_at => case when woken < awake_max then least(b.period_ends_at, clock_timestamp() + interval '1 minute') end);
+      run_at => case when woken < awake_max then
+        least(b.period_ends_at, clock_timestamp() + case when skipped > 0 then interval '1 second' else interval '1 minute' end)
+      end);
   end if;
   return woken;
 end
