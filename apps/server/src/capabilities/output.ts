@@ -1,8 +1,8 @@
 import type { OutputError } from '@outlast/contract'
 import { Check, Errors } from 'typebox/value'
 import { storableText } from '../text.ts'
-import { limited } from './limited.ts'
 import type { OutputSchema } from './output-schema.ts'
+import { withSyncLimit } from './sync-limit.ts'
 import { problemsFrom } from './validation.ts'
 
 /** The value of an answer, or its violations of the schema. */
@@ -16,7 +16,7 @@ export function checkOutput(schema: OutputSchema, text: string): CheckedOutput {
   try {
     const value = outputIn(text)
     if (isDeeper(value, levelsMax)) return invalid(`is nested deeper than ${levelsMax} levels`)
-    const errors = limited(() => violations(schema, value))
+    const errors = withSyncLimit(() => violations(schema, value))
     return errors.length > 0 ? { errors } : { value }
   } catch (error) {
     if (error instanceof SyntaxError) return invalid('is not valid JSON')

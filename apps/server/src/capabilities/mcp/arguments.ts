@@ -1,6 +1,6 @@
 import type { TObject } from 'typebox'
 import { Check, Errors } from 'typebox/value'
-import { isTooSlow, limited } from '../limited.ts'
+import { isTooSlow, withSyncLimit } from '../sync-limit.ts'
 import { explainProblems } from '../validation.ts'
 
 const nodesMax = 10_000
@@ -13,7 +13,7 @@ const nodesMax = 10_000
 export function foreignProblem(schema: TObject, input: unknown): string | undefined {
   if (!isBounded(schema)) return undefined
   try {
-    return limited(() => problemIn(schema, input))
+    return withSyncLimit(() => problemIn(schema, input))
   } catch (error) {
     if (isTooSlow(error)) return undefined
     throw error

@@ -67,7 +67,10 @@ export async function answerAndSteer(
 
 type Answering = Pick<AskedResponse, 'input' | 'settings' | 'stored'>
 
-/** True if a response is over before a message, which ends no wait for an approval. */
+/**
+ * True if a response is over before a message. A wait for an approval does not count: the message
+ * does not end it.
+ */
 async function isOverBefore({ calls }: Begin, { facts, place }: BegunResponse, message: number) {
   const { end, waits } = await readResponse(calls, facts, place, message)
   return end.status !== 'in_progress' && !waits.some(({ type }) => type === 'approval')

@@ -9,7 +9,7 @@ const script = new Script('work()')
  * years.
  * Contract: throws an error of `isTooSlow` at the limit, and errors of `work`.
  */
-export function limited<T>(work: () => T): T {
+export function withSyncLimit<T>(work: () => T): T {
   context.work = work
   return script.runInContext(context, { timeout: timeoutMs })
 }
