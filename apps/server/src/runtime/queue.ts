@@ -261,6 +261,15 @@ const noConnection = {
   release() {},
 } as unknown as pg.PoolClient
 
+/** graphile-worker may release the connection that listens twice, which throws. */
+function releaseOnce(client: pg.PoolClient): () => void {
+  let isReleased = false
+  return () => {
+    if (!isReleased) client.release()
+    isReleased = true
+  }
+}
+
 /** A pool that waits for a connection: a refusal would pause the runner for a minute. */
 function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
   async function connect(): Promise<pg.PoolClient> {
@@ -283,7 +292,7 @@ function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
           (client) =>
             client === noConnection
               ? connected(new Error('The queue is stopping.'))
-              : connected(undefined, client, () => client.release()),
+              : connected(undefined, client, releaseOnce(client)),
           connected,
         )
       },
