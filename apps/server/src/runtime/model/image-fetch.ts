@@ -1,4 +1,3 @@
-import { longestSide } from '../../capabilities/image-size.ts'
 import { imageTypeOf } from '../../capabilities/image-type.ts'
 import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
 import type { Turn } from '../journal/attempt.ts'
@@ -9,8 +8,7 @@ const mebibyte = 1024 * 1024
 const bytesMax = 10 * mebibyte
 const fetchMs = 15_000
 
-/** `side`: the longest side in pixels, if it could be read. */
-export type ImageBytes = { base64: string; mediaType: string; side: number | undefined }
+export type ImageBytes = { base64: string; mediaType: string }
 
 /** An image, or the reason for its absence as the rest of a sentence. */
 export type FetchedImage = ImageBytes | string
@@ -66,9 +64,7 @@ export async function fetchImage(
     const bytes = await readBytes(response, Math.min(bytesMax, bytesIn(lengthMax)))
     if (!bytes) return lengthMax < base64LengthMax ? tooOld : `it is larger than ${bytesMax} bytes`
     const mediaType = imageTypeOf(bytes)
-    if (!mediaType) return unreadable
-    const base64 = bytes.toString('base64')
-    return keep(turn, { base64, mediaType, side: longestSide(bytes) })
+    return mediaType ? keep(turn, { base64: bytes.toString('base64'), mediaType }) : unreadable
   } catch (error) {
     logOf(turn).debug('could not fetch an image', { error })
     const isBudget = (error as { code?: string }).code === fetchBudgetCode

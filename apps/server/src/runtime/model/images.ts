@@ -197,6 +197,9 @@ export function fetchesInstead(turn: Turn, prompt: Prompt): boolean {
 
 const tooWide = 'one of its sides is longer than the provider of the model accepts'
 
+/** Cache of the longest sides in pixels: an image is sent with every call. */
+const sides = new WeakMap<ImageData, number>()
+
 /** Drops images whose sides are too long, and old ones that make others too large. */
 function dropLarge(
   shown: Map<ImageData, ImageData | FetchedImage>,
@@ -205,7 +208,10 @@ function dropLarge(
 ) {
   const sideOf = (data: ImageData) => {
     const image = shown.get(data)
-    return typeof image === 'object' && 'side' in image ? (image.side ?? 0) : 0
+    if (typeof image !== 'object' || !('base64' in image)) return 0
+    const side = sides.get(data) ?? longestSide(Buffer.from(image.base64, 'base64')) ?? 0
+    sides.set(data, side)
+    return side
   }
   for (const data of newest) if (sideOf(data) > max) shown.set(data, tooWide)
   const left = newest.filter((data) => typeof shown.get(data) === 'object')
@@ -215,18 +221,11 @@ function dropLarge(
 }
 
 /** The image of a message or a result with the type of its bytes, which vendors require. */
-function givenImage(given: Extract<ImageData, { type: 'data' }>): FetchedImage {
-  const { data: base64 } = given
-  if (typeof base64 !== 'string') return unreadable
-  const mediaType = imageTypeOf(Buffer.from(base64.slice(0, 64), 'base64'))
-  if (!mediaType) return unreadable
-  const side = sides.get(given) ?? longestSide(Buffer.from(base64, 'base64')) ?? 0
-  sides.set(given, side)
-  return { base64, mediaType, side }
+function givenImage({ data }: Extract<ImageData, { type: 'data' }>): FetchedImage {
+  if (typeof data !== 'string') return unreadable
+  const mediaType = imageTypeOf(Buffer.from(data.slice(0, 64), 'base64'))
+  return mediaType ? { base64: data, mediaType } : unreadable
 }
-
-/** Cache: an image is sent with every call. */
-const sides = new WeakMap<ImageData, number>()
 
 const tooLarge = 'it is larger than the provider of the model accepts'
 

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { longestSide } from '../../capabilities/image-size.ts'
 import { ApiError } from '../../errors.ts'
 import { findImages, imagePieces } from '../../store/files/images.ts'
 import { throughOutages } from '../journal/append.ts'
@@ -47,13 +46,13 @@ async function read(turn: Turn, { hash, type, sizeBytes }: StoredImage): Promise
   if (!(await takeRoom(turn, length))) return noRoom
   try {
     const stored = { orgId: turn.run.orgId, hash, sizeBytes }
-    const image = await throughOutages(turn, turn.signal, async () => {
+    const base64 = await throughOutages(turn, turn.signal, async () => {
       const bytes = Buffer.allocUnsafe(sizeBytes)
       let at = 0
       for await (const piece of imagePieces(turn.node.db, stored)) at += piece.copy(bytes, at)
-      return { base64: bytes.toString('base64'), side: longestSide(bytes) }
+      return bytes.toString('base64')
     })
-    return { ...image, mediaType: type }
+    return { base64, mediaType: type }
   } catch (error) {
     account.give(length)
     if (error instanceof ApiError) return deleted

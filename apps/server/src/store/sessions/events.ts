@@ -71,7 +71,7 @@ export type EventsRead = {
   upTo?: number
   types?: readonly string[] | undefined
   exclude?: readonly string[] | undefined
-  /** The giver whose ratings are read, of all event types `feedback.given` only. Absent: all. */
+  /** Leaves out ratings of all other givers. */
   ratingsBy?: string | undefined
   limit: number
 }
