@@ -198,6 +198,18 @@ test('only the last events are loaded at first, and earlier ones on demand', asy
   assert.equal((store.getSnapshot().items[0] as { text: string }).text, 'Question 0')
 })
 
+test('a turn that waits is loaded whole, also if messages came after its first events', async (t) => {
+  const tools = [{ type: 'client_side' as const, name: 'pick_date', description: 'Picks a date.' }]
+  const session = await start({}, { tools })
+  const first = keep(t, createSessionStore({ outlast, sessionId: session.id }))
+  await first.send(says(calls('pick_date', {}, 'a'), { text: 'Done' }))
+  await when(first, ({ status }) => status === 'waiting')
+  for (const text of ['One', 'Two']) await first.send(text, { on_busy: 'queue' })
+  const second = createSessionStore({ outlast, sessionId: session.id, pageSize: 5 })
+  const { status, waiting } = await when(keep(t, second), (now) => now.items.length > 0)
+  assert.deepEqual([status, waiting.tools.map(({ id }) => id)], ['waiting', ['a']])
+})
+
 test('a listener that asks for earlier events at each change receives all of them', async (t) => {
   const imported = Array.from({ length: 40 }, (_, n) => ({
     role: 'user' as const,

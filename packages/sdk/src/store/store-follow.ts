@@ -8,8 +8,8 @@ const pageSizeDefault = 500
 type EventsPage = { data: readonly Event[]; scanned_to?: number }
 
 /**
- * Reads the last events, or those before a sequence. Pages begin with a message, so that tool calls
- * are whole.
+ * Reads the last events, or those before a sequence. Pages begin with a message, and have the
+ * start of their latest turn, so that its tool calls are whole.
  */
 export async function readEvents(core: StoreCore, signal?: AbortSignal, before?: number) {
   const sessionId = core.sessionId!
@@ -27,9 +27,19 @@ export async function readEvents(core: StoreCore, signal?: AbortSignal, before?:
     events = [...(end === undefined ? data.toReversed() : data), ...events]
     if (scanned_to === undefined) return { events, hasEarlier: false }
     const start = events.findIndex(({ type }) => type === 'input.message')
-    if (start !== -1) return { events: events.slice(start), hasEarlier: true }
+    if (start !== -1 && !isCutTurn(events, start)) {
+      return { events: events.slice(start), hasEarlier: true }
+    }
     end = scanned_to
   }
+}
+
+/** True if the latest turn of the events begins before the position `start`. */
+function isCutTurn(events: readonly Event[], start: number): boolean {
+  const turnId = events.findLast(({ context }) => context.turn_id !== undefined)?.context.turn_id
+  const isBegin = ({ type, context }: Event) =>
+    type === 'session.activated' && context.turn_id === turnId
+  return turnId !== undefined && events.findLastIndex(isBegin) < start
 }
 
 export type Follower = ReturnType<typeof createFollower>

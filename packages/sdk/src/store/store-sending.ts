@@ -41,7 +41,7 @@ export function createSender(core: StoreCore, onOpen: () => void) {
           one.key === key ? { ...one, id: message.id } : one,
         )
         settle(core)
-        core.changed()
+        core.publish()
         return message
       },
       (error) => {
