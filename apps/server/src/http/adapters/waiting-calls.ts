@@ -40,8 +40,7 @@ const readAnswer = (
   { waiting, answered }: Building,
   { data, sequence = 0 }: EventOf<(typeof answerTypes)[number]>,
 ) => {
-  waiting.delete(data.tool_call_id)
-  answered.set(data.tool_call_id, sequence)
+  if (waiting.delete(data.tool_call_id)) answered.set(data.tool_call_id, sequence)
 }
 
 const readUnpaid = (waits: Building, { context }: Event) => {

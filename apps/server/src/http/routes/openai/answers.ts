@@ -15,7 +15,7 @@ import type { InputAnswer } from './items.ts'
 import { isObject } from './params.ts'
 import type { CallPlace, ResponsePlace } from './place.ts'
 import { eventsOf } from './reading.ts'
-import { hasJoined, repeatedAnswer } from './repeat.ts'
+import { hasJoined } from './repeat.ts'
 
 /**
  * Submits all answers, and returns the response that begins with the first of them. Calls that were
@@ -35,9 +35,10 @@ export async function answer(
   const { waiting, answered, last } = waits
   const callIds = placed.map(({ callId }) => callId)
   const isNew = callIds.some((id) => waiting.has(id))
-  if (!isNew) {
-    const known = await repeatedAnswer(begin.calls, begin.repeat, { sessionId, message, callIds })
-    if (known) return known
+  if (!isNew && begin.repeat.isRepeated) {
+    const starts = callIds.flatMap((id) => answered.get(id) ?? [])
+    if (starts.length === 0) throw new ApiError('not_found', 'Response')
+    return { sessionId, message, start: Math.min(...starts) }
   }
   for (const { param, callId, wireId } of placed) {
     if (waiting.has(callId) || (isNew && answered.has(callId))) continue

@@ -3,10 +3,8 @@ import type { Session, SessionPage } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import type { Principal } from '../../../access/principal.ts'
-import { ApiError } from '../../../errors.ts'
 import { hashOf } from '../../adapters/hash.ts'
 import { listEvents } from '../../adapters/session-events.ts'
-import { answerTypes } from '../../adapters/waiting-calls.ts'
 import { keySpaceOf } from '../../core/idempotency.ts'
 import { isObject } from './params.ts'
 import type { ResponsePlace } from './place.ts'
@@ -88,21 +86,4 @@ export async function hasJoined(calls: Client, repeat: RepeatedRequest, at: Afte
   const first = await firstMessage(calls, repeat, at)
   const stored = first?.data.message.metadata?.openai
   return isObject(stored) && typeof stored.joins === 'string'
-}
-
-/** The response that begins with answers to calls that no longer wait. */
-export async function repeatedAnswer(
-  calls: Client,
-  { isRepeated }: RepeatedRequest,
-  { sessionId, message, callIds }: { sessionId: string; message: number; callIds: string[] },
-): Promise<ResponsePlace | undefined> {
-  if (!isRepeated) return undefined
-  let start: number | undefined
-  await calls.read(sessionId, { after: message, types: answerTypes }, ({ data, sequence }) => {
-    const isOf = 'tool_call_id' in data && callIds.includes(String(data.tool_call_id))
-    if (isOf) start = sequence
-    return isOf
-  })
-  if (start === undefined) throw new ApiError('not_found', 'Response')
-  return { sessionId, message, start }
 }

@@ -5,6 +5,7 @@ import type { Response } from 'openai/resources/responses/responses'
 import { createKey, expectStatus, registerPerson, startGuarded } from '../../../../test/access.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { createAgent, eventsOf, type ScriptStep, scripted } from '../../../../test/session.ts'
+import { eventually } from '../../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let person: Awaited<ReturnType<typeof registerPerson>>
@@ -57,6 +58,8 @@ test('answers that were stored in part are completed by the same request', async
     assert.equal(answers.length, 2)
     const approval = `/v1/sessions/${sessionOf(asked)}/approvals/call_write`
     expectStatus(await key.call('POST', approval, { decision: 'approve' }), 200)
+    // The approved call ends before the client answers the other one.
+    await eventually(async () => (await loggedIn(sessionOf(asked), 'tool.completed')).length > 0)
     const request = isWhole
       ? { model, input: [user, ...(asked.output as never[]), ...answers] }
       : { model, previous_response_id: asked.id, input: answers }
@@ -71,6 +74,28 @@ test('answers that were stored in part are completed by the same request', async
     assert.equal(id, answered.id)
     await assert.rejects(openai.responses.create(request), { status: 400, code: 'invalid_request' })
   }
+})
+
+test('a repeated output of a call that was approved before gets its own response', async () => {
+  const policy = 'requires_approval'
+  const tool = { type: 'client_side', name: 'open_door', description: 'Opens a door.', policy }
+  await createAgent({ url: server.url, call: key.call }, { name: 'eve', tools: [tool] })
+  const open = { name: 'open_door', arguments: {}, id: 'call_open' }
+  const input = scripted({ tool_calls: [open] }, { text: 'It is open.' })
+  const asked = await openai.responses.create({ model: 'agent:eve', input })
+  const approved = await openai.responses.create({
+    model: 'agent:eve',
+    previous_response_id: asked.id,
+    input: answersTo(asked),
+  })
+  const request = {
+    model: 'agent:eve',
+    previous_response_id: approved.id,
+    input: answersTo(approved),
+  }
+  const answered = await openai.responses.create(request)
+  assert.equal(answered.output_text, 'It is open.')
+  assert.equal((await openai.responses.create(request, again)).id, answered.id)
 })
 
 test('no answer is stored if a token may not send one of them', async () => {
