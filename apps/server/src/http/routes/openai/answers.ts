@@ -68,9 +68,11 @@ export async function areAwaited(
   if (!place || !answers.every((one) => isOfTurn(one.place))) return false
   const { sessionId, message: after } = place
   const waits = await waitsAfter(calls.read, { sessionId, after }).catch(asUnknown)
+  if (!waits) return false
+  if (await hasJoined(calls, repeat, { sessionId, after })) return true
   const callIds = answers.map((one) => one.place?.callId ?? '')
-  if (!waits || [...waits.waiting.keys()].some((id) => !callIds.includes(id))) return false
-  return waits.waiting.size > 0 || hasJoined(calls, repeat, { sessionId, after })
+  const waiting = [...waits.waiting.keys()]
+  return waiting.length > 0 && waiting.every((id) => callIds.includes(id))
 }
 
 /** Treats calls of a session that the caller has not as history. */

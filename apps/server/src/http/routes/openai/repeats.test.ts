@@ -154,3 +154,35 @@ test('a repeat of answers with a message posts the message once', async () => {
   assert.equal((await openai.responses.create(request, again)).id, answered.id)
   assert.equal((await loggedIn(sessionOf(asked), 'input.message')).length, 2)
 })
+
+test('a repeat of outputs with a message finds their turn, which waits again', async () => {
+  const asked = await openai.responses.create(ask({ tool_calls: [look] }))
+  const { call_id: id } = asked.output.find(({ type }) => type === 'function_call') as {
+    call_id: string
+  }
+  const call = { id, type: 'function' as const, function: { name: 'look', arguments: '{}' } }
+  const goesOn = scripted({ tool_calls: [{ ...look, id: 'call_again' }] })
+  const messages = [
+    { role: 'user' as const, content: 'Look.' },
+    { role: 'assistant' as const, tool_calls: [call] },
+    { role: 'tool' as const, tool_call_id: id, content: '"A box."' },
+    { role: 'user' as const, content: goesOn },
+  ]
+  const answered = await openai.chat.completions.create({ model, messages })
+  assert.equal(answered.choices[0]!.message.tool_calls?.length, 1)
+  const repeated = await openai.chat.completions.create({ model, messages }, again)
+  assert.equal(repeated.id, answered.id)
+})
+
+test('a response that waited before does not cancel the current turn', async () => {
+  const asked = await openai.responses.create(ask({ tool_calls: [look] }, { text: 'Seen.' }))
+  const previous_response_id = asked.id
+  const answered = await openai.responses.create({ previous_response_id, input: answersTo(asked) })
+  const next = { ...ask({ tool_calls: [look] }), previous_response_id: answered.id }
+  const waiting = await openai.responses.create(next)
+  const cancelled = () => loggedIn(sessionOf(asked), 'turn.cancelled')
+  await openai.responses.cancel(asked.id)
+  assert.equal((await cancelled()).length, 0)
+  await openai.responses.cancel(waiting.id)
+  assert.equal((await cancelled()).length, 1)
+})

@@ -10,7 +10,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError } from '../../../errors.ts'
 import { streamTurn, waitForTurn } from '../../adapters/turn-stream.ts'
-import { answerTypes } from '../../adapters/waiting-calls.ts'
+import { answerTypes, waitsAfter } from '../../adapters/waiting-calls.ts'
 import { messageBytesMax } from '../messages/messages.ts'
 import { beginFor } from './begin.ts'
 import { type ItemsQuery, itemRange } from './conversations.ts'
@@ -212,7 +212,7 @@ function changeRoutes({ scope, api }: OpenAI): void {
       const facts = await locate(calls, place)
       const state = await readResponse(calls, facts, place)
       // A turn that waits can be cancelled too; its response stays as it is.
-      const isRunning = state.phase === 'open' || state.waits.length > 0
+      const isRunning = state.phase === 'open' || (await isWaiting(calls, place, state))
       if (!isRunning) return responseOf(state)
       await calls.run('POST', `/v1/sessions/${place.sessionId}/cancel`)
       return responseOf(await readResponse(calls, facts, place))
@@ -234,6 +234,15 @@ function changeRoutes({ scope, api }: OpenAI): void {
       return { id, object: 'response', deleted: true }
     },
   })
+}
+
+/** True if the turn of a response still waits. */
+async function isWaiting(calls: Client, place: ResponsePlace, { waits, sequence }: ResponseState) {
+  if (waits.length === 0) return false
+  const { sessionId, message } = place
+  const begun = { after: sequence, limit: 1, types: ['session.activated'] }
+  const [later] = await eventsOf(calls, sessionId, begun)
+  return !later && (await waitsAfter(calls.read, { sessionId, after: message })).waiting.size > 0
 }
 
 /** Contract: throws 400 if the conversation has other messages, which would be deleted as well. */
