@@ -36,8 +36,9 @@ export async function dev({ configFile, stopWithParent = false }: DevOptions): P
   })
   const databases = createDatabases()
   const { hold } = databases
+  const events = printEvents(folder)
   const supervisor = supervise({
-    ...printEvents(folder),
+    ...events,
     hold,
     freePort,
     environment: { NODE_COMPILE_CACHE: codeCache },
@@ -46,6 +47,7 @@ export async function dev({ configFile, stopWithParent = false }: DevOptions): P
     folder,
     leftOut: databases.folders,
     changed: supervisor.change,
+    failed: (message) => events.warned([message]),
   })
   const end = ending(supervisor, databases, unwatch)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(0))

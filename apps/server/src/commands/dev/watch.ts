@@ -22,6 +22,8 @@ type Watching = {
   leftOut: () => readonly string[]
   /** Called with the changed files, relative to the folder. */
   changed: (files: readonly string[]) => void
+  /** Called with the first error after which changes are not noticed. */
+  failed: (message: string) => void
 }
 
 /**
@@ -29,8 +31,9 @@ type Watching = {
  * Contract: one watcher per folder, because Node's recursive watchers on Linux open one for every
  * file below, those of node_modules too.
  */
-export function watchProject({ folder, leftOut, changed }: Watching): () => void {
+export function watchProject({ folder, leftOut, changed, failed }: Watching): () => void {
   const watchers = new Map<string, FSWatcher>()
+  let hasFailed = false
   const report = grouped(changed)
 
   function add(directory: string): void {
@@ -39,16 +42,23 @@ export function watchProject({ folder, leftOut, changed }: Watching): () => void
       const watcher = watch(directory, (_event, name) => {
         if (name !== null) noticed(directory, name)
       })
-      watcher.on('error', () => remove(directory))
+      watcher.on('error', (error) => lost(directory, error))
       watchers.set(directory, watcher)
       for (const entry of readdirSync(directory, { withFileTypes: true })) {
         if (entry.isDirectory() && isWatchedFolder(entry.name))
           add(path.join(directory, entry.name))
       }
-    } catch {
-      // It was removed in the meantime.
-      remove(directory)
+    } catch (error) {
+      lost(directory, error as Error)
     }
+  }
+
+  /** Leaves out a folder that was removed in the meantime, or that cannot be watched. */
+  function lost(directory: string, { code, message }: NodeJS.ErrnoException): void {
+    remove(directory)
+    if (code === 'ENOENT' || code === 'ENOTDIR' || hasFailed) return
+    hasFailed = true
+    failed(`changes below ${directory} are not noticed: ${message}`)
   }
 
   function remove(directory: string): void {
