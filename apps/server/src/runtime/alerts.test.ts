@@ -146,6 +146,23 @@ test('an alert on the age of the queue fires while no node takes turns', async (
   await untilState(api, id, 'ok')
 })
 
+test('the age of the queue has turns of lost nodes, and begins anew when a node releases a turn', async (t) => {
+  const api = await startServer(t, { alertIntervalMs, env: { ROLE: 'api' } })
+  const session = await createSession(api)
+  const { id } = await createAlert(api, { metric: 'queue_seconds', threshold: 60 })
+  const worker = await startServer(t, { databaseUrl: api.databaseUrl, env: { ROLE: 'worker' } })
+  const stream = await follow(t, api.url, { sessionId: session.id })
+  await post(api, session.id, scripted({ text: 'x '.repeat(10_000), tokens_per_second: 10 }))
+  await stream.event('output.message.started')
+  const earlier = `update turns set created_at = created_at - interval '1 hour'`
+  await runSql(api.databaseUrl, earlier)
+  await worker.stop()
+  await eventually(async () => (await evaluated(api, id)).value! > 0)
+  assert.equal((await alertOf(api, id)).state, 'ok')
+  await runSql(api.databaseUrl, `${earlier}, node_id = 'node_lost'`)
+  assert.ok((await untilState(api, id, 'firing')).value! >= 3_600)
+})
+
 test('an alert is sent again at its interval while it fires, and only then', async (t) => {
   const { agent_id, say } = await startAgent(t)
   await say(failing)

@@ -200,7 +200,7 @@ with s as (
   where org_id = $1 and id = $2 and turn_id = $3 and turn_attempt = $4
   returning id, turn_id
 ), t as (
-  update turns set node_id = null where id = $3 and exists (select from s)
+  update turns set node_id = null, created_at = now() where id = $3 and exists (select from s)
 )
 select start_turn($1, id, turn_id) from s where $6`,
 }
