@@ -42,8 +42,8 @@ function takeEnvironment(environment: Record<string, string | undefined>) {
   }
 }
 
-function fail(error: Error) {
-  report({ error: sentenceOf(error) })
+function fail(error: NodeJS.ErrnoException) {
+  report({ error: sentenceOf(error), code: error.code })
   process.exit(1)
 }
 

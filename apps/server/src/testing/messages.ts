@@ -22,4 +22,5 @@ export type ChildMessage =
   | { stop: true }
 /** `isOpen`: callers need no credential. */
 export type ReadyState = { url: string; isOpen: boolean }
-export type ServerState = ReadyState | { error: string }
+/** `code`: that of a system error, such as EADDRINUSE. */
+export type ServerState = ReadyState | { error: string; code: string | undefined }

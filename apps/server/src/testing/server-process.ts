@@ -92,7 +92,7 @@ function readyStateOf(child: ChildProcess): Promise<ReadyState> {
     eachLine(stateOf(child), (line) => {
       const state = JSON.parse(line) as ServerState
       if ('url' in state) resolve(state)
-      else reject(new Error(state.error))
+      else reject(Object.assign(new Error(state.error), { code: state.code }))
     })
     child.once('error', reject)
     child.once('close', (...ending) =>

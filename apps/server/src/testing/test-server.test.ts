@@ -98,6 +98,8 @@ test('output of a project on file descriptor 1, also of its programs, is no stat
 
 test('a safe tool runs again after a crash, with the same idempotency key', async (t) => {
   const { project, server, session, turn } = await startHanging(t, 'safe')
+  // No other program is assigned its port while it is down.
+  assert.ok(Number(new URL(server.url).port) < 30_000)
   await server.kill()
   await server.restart()
   assert.equal((await turn).text, 'Done.')

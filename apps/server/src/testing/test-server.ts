@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import path from 'node:path'
 import type { Agent, NewSession, Session } from '@outlast/contract'
 import { createOutlast, type Outlast, type SessionHandle } from '@outlast/sdk'
@@ -68,7 +68,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     await database.drop()
   }
   try {
-    const { url, isOpen } = await node.begin(child, '0')
+    const { url, isOpen } = await beginAnywhere(node, child)
     const client = isOpen ? createOutlast({ url }) : await signIn(url, start.settings)
     const adding = model && addModel(client, model, modelUrl!)
     const [agents] = await Promise.all([addAgents(client, options.agents), adding])
@@ -130,6 +130,22 @@ function createNode(start: ServerStart, onEnd: () => void) {
     },
     /** How the process ended, if the test did not end it. */
     problem: () => problem,
+  }
+}
+
+/** Ports that no system assigns by itself: a port is still free when its server restarts. */
+const ports = { first: 20_000, count: 10_000 }
+
+/** Starts the first process at a free port. */
+async function beginAnywhere(
+  node: ReturnType<typeof createNode>,
+  child: ChildProcess,
+): Promise<ServerProcess> {
+  try {
+    return await node.begin(child, String(ports.first + randomInt(ports.count)))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    return beginAnywhere(node, await takeProcess())
   }
 }
 
