@@ -189,6 +189,11 @@ export async function furnish(
     const path = `/v1/durable/executions/${execution_id}`
     return expectStatus(await call('GET', path), 200).status === 'completed'
   })
+  // Its turn would change what later requests read.
+  await eventually(async () => {
+    const { body } = await call('GET', `/v1/sessions/${session.id}`)
+    return body.status === 'idle'
+  })
   // Disabled, so that no evaluation changes it.
   const rule = { name: word, metric: 'failed_turns', agent_id: agent.id, threshold: 1 }
   const alert = await make('/v1/alerts', { ...rule, enabled: false })

@@ -33,7 +33,7 @@ const tools = [{ name: 'pick', description: 'Picks.', parameters: { type: 'objec
 const pick = { name: 'pick', arguments: {}, id: 'call_p' }
 
 /** A run that hangs fails its test. */
-const ends = { timeout: 30_000 }
+const ends = { timeout: 300_000 }
 
 test('a message with tools ends the wait of a turn for the client', ends, async () => {
   const { client, threadId } = open()

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { OutlastChatTransport } from '@outlast/ai-sdk'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
-import { createAgent } from '../../apps/server/test/session.ts'
+import { createAgent, eventsOf } from '../../apps/server/test/session.ts'
 import {
   addVendorModel,
   beginStream,
@@ -84,6 +84,7 @@ test('continues with an answer after kill -9 of the node that writes it', async 
     nodes.unshift(await startProcess(env))
   }
 
+  const sessions: string[] = []
   for (const version of [7, 6] as const) {
     const front = frontOf(version, `default ${version}`)
     const chat = openChat(front)
@@ -100,6 +101,7 @@ test('continues with an answer after kill -9 of the node that writes it', async 
     assert.equal(textIn(chat.lastMessage), `Adding.${words}`)
     assert.equal(chat.messages.length, 2)
     await expectLog(front, chat)
+    sessions.push((await stored(front)).session_id)
   }
 
   const front = frontOf(7, 'own')
@@ -119,12 +121,11 @@ test('continues with an answer after kill -9 of the node that writes it', async 
   assert.equal(chat.status, 'ready', String(chat.error))
   assert.equal(textIn(chat.lastMessage), `Adding.${words}`)
   await expectLog(front, chat)
-  const { body } = await live().call(
-    'GET',
-    `/v1/sessions/${(await stored(front)).session_id}/events`,
-  )
-  const attempts = (body.data as { type: string; data: { attempt?: number } }[]).filter(
-    ({ type, data }) => type === 'output.message.started' && (data.attempt ?? 1) > 1,
-  )
-  assert.ok(attempts.length > 0, 'the node was killed while it wrote')
+  sessions.push((await stored(front)).session_id)
+  // On a slow machine the other node may run a turn, which then continues.
+  const logs = await Promise.all(sessions.map((id) => eventsOf(live(), id)))
+  const isRepeated = logs
+    .flat()
+    .some(({ type, data }) => type === 'output.message.started' && (data.attempt ?? 1) > 1)
+  assert.ok(isRepeated, 'a node was killed while it wrote')
 })

@@ -78,7 +78,7 @@ function stalling(bytes: number) {
 
 test('continues an answer whose connection is dead but not closed', async () => {
   const front: Front = { server, agent, version: 7, id: 'dead' }
-  const { asked, fetch } = stalling(900)
+  const { asked, fetch } = stalling(300)
   const about = { url: server.url, agentId: agent.id, fetch, silenceMs: 1_000 }
   const chat = openWith(front, { transport: new OutlastChatTransport(about) as never })
   await chat.sendMessage({ text: slow() })

@@ -168,11 +168,6 @@ async function oneNode(t: TestContext, fields: object = {}) {
   return { chosen, one, startSecond, openai, kill, request }
 }
 
-async function twoNodes(t: TestContext) {
-  const { startSecond, ...first } = await oneNode(t)
-  return { ...first, two: await startSecond() }
-}
-
 /** The session of the request, which must be the only one with its message. */
 async function sessionIn(two: { call: Call }) {
   const { body } = await two.call('GET', '/v1/sessions')
@@ -210,10 +205,11 @@ const nothing = (): Had => ({ number: -1, texts: new Map(), last: undefined })
 const textOf = ({ texts }: Had) => [...texts.values()].join('')
 
 test('a client resumes on another node after kill -9 of its own, inside the text', async (t) => {
-  const { chosen, one, two, request } = await twoNodes(t)
+  const { chosen, one, startSecond, request } = await oneNode(t)
   const had = nothing()
   const stream = await clientOf(one.url).responses.create({ ...request, stream: true })
   const first = await chosen.call()
+  const two = await startSecond()
   first.say('Lost words.')
   let id = ''
   await take(had, stream, () => {
@@ -242,9 +238,10 @@ test('a client resumes on another node after kill -9 of its own, inside the text
 })
 
 test('a client whose node stops gets an error, and the rest from another node', async (t) => {
-  const { chosen, one, two, request } = await twoNodes(t)
+  const { chosen, one, startSecond, request } = await oneNode(t)
   const { id } = await clientOf(one.url).responses.create({ ...request, background: true })
   const call = await chosen.call()
+  const two = await startSecond()
   call.say('First ')
   const had = nothing()
   const stream = await clientOf(two.url).responses.retrieve(id, { stream: true })

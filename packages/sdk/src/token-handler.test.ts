@@ -110,13 +110,17 @@ test('a page renews its token before it expires, and a store works with it', asy
   const page = createOutlast({ url: server.url, apiKey })
   const store = createSessionStore({ outlast: page, agentId, key: 'chat' })
   t.after(store.subscribe(() => {}))
+  const untilAnswers = (count: number) =>
+    eventually(async () => {
+      const { items, status } = store.getSnapshot()
+      const answers = items.filter(({ kind }) => kind === 'agent_message')
+      return status === 'idle' && answers.length === count
+    })
   await store.send('Good morning')
+  await untilAnswers(1)
   await eventually(async () => issued >= 2 || (await apiKey()) !== tokens[0])
   await store.send('And good night')
-  await eventually(async () => {
-    const { items, status } = store.getSnapshot()
-    return status === 'idle' && items.filter(({ kind }) => kind === 'agent_message').length === 2
-  })
+  await untilAnswers(2)
   assert.equal(store.getSnapshot().error, undefined)
   const { items } = store.getSnapshot()
   const before = store.getSnapshot().sessionId

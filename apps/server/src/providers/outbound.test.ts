@@ -6,6 +6,7 @@ import { createServer as createNetServer } from 'node:net'
 import os from 'node:os'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { reservePort } from '../../../../test/ports.ts'
 import {
   createKey,
   expectStatus,
@@ -267,14 +268,12 @@ test('other organizations get the same error for closed, refused and silent priv
   const hangUp = createNetServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
   await once(hangUp, 'listening')
   t.after(() => hangUp.close())
-  const closed = await startPlace(t, '127.0.0.1', {}, 200)
-  closed.close()
   const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' }
   const server = await startGuarded(t, { env })
   const { call } = await registerPerson(server)
   const places = [
     server.url,
-    closed.url,
+    `http://127.0.0.1:${await reservePort()}`,
     `http://127.0.0.1:${(hangUp.address() as AddressInfo).port}`,
   ]
   const told = new Set<string>()

@@ -12,6 +12,7 @@ import {
 } from '../../../test/mcp.ts'
 import { createAgent, createSession, dataOf, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
+import { eventually } from '../../../test/waiting.ts'
 
 type Server = Awaited<ReturnType<typeof startWithMcp>>
 let server: Server
@@ -65,7 +66,7 @@ test('approves a call of an MCP server with edited arguments that match the sche
     // It also validates arguments that would take minutes here.
     ['choose', undefined, { numbers: Array.from({ length: 20_000 }, () => 0) }, /./],
   ]
-  for (const [tool, wrong, right, message] of edits) {
+  const decideOn = async ([tool, wrong, right, message]: (typeof edits)[number]) => {
     const { id } = await sessionWithMcp(server, ref, { requires_approval: true })
     const name = `mcp_edited__${tool}`
     const stream = await asked(t, id, { id: 'call_1', name, arguments: { word: 'first' } })
@@ -77,6 +78,8 @@ test('approves a call of an MCP server with edited arguments that match the sche
       })
     if (wrong) {
       const { status, body } = await decide(wrong)
+      // A check that gets no processor for its time leaves the arguments to the server.
+      if (status === 200) return false
       assert.deepEqual([status, body.details[0].path], [400, 'arguments'])
       assert.match(body.error, message)
     }
@@ -85,7 +88,9 @@ test('approves a call of an MCP server with edited arguments that match the sche
     await stream.event('session.idled')
     assert.equal(dataOf(stream.events, 'tool.completed').success, true)
     assert.deepEqual(mcp.heard('tools/call').at(-1)!.message.params.arguments, right)
+    return true
   }
+  for (const edit of edits) await eventually(() => decideOn(edit))
 })
 
 /** Starts a server whose list of tools a test changes. */

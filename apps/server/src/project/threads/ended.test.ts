@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { toolFile } from '../../../test/project-files.ts'
 import { recordLog, startProject } from '../../../test/project-server.ts'
@@ -154,29 +154,31 @@ test('results that are no JSON fail their call, and all others arrive', async (t
   ])
   assert.equal((await session.use('never')).status, 'timeout')
   assert.equal(await (await openSession()).resultOf('count'), 1)
-  assert.deepEqual(lines, [])
+  // A thread that gets no processor for a second is replaced, and its log says so.
+  const isOfSlowness = /^a (tool blocks its thread|thread is ended)/
+  assert.deepEqual(
+    lines.filter(({ message }) => !isOfSlowness.test(message)),
+    [],
+  )
 })
 
 test('a canceled turn aborts the signal of its calls in the thread', async (t) => {
-  const { session, openSession } = await start(t, {
+  const { session, folder } = await start(t, {
     hold: toolFile(`
       const { signal, files } = context
       context.progress({ progress: 1 })
       await new Promise((resolve) => signal.addEventListener('abort', resolve))
-      globalThis.seen = { name: signal.reason?.name, aborted: signal.aborted }
-      globalThis.late = await files.write('/late', 'x').catch((error) => 'refused')
+      const late = await files.write('/late', 'x').catch((error) => 'refused')
+      const { writeFileSync } = await import('node:fs')
+      writeFileSync(import.meta.dirname + '/seen.json', JSON.stringify([signal.aborted, late]))
     `),
-    seen: toolFile('return { ...globalThis.seen, late: globalThis.late }'),
   })
   const outcome = session.use('hold')
   await session.event('tool.progress')
   await session.cancel()
   assert.equal((await outcome).status, 'cancelled')
-  const other = await openSession()
-  const seen = await eventually(async () => {
-    const found = await other.resultOf('seen')
-    return found.late && found
-  })
-  assert.deepEqual([seen.aborted, seen.late], [true, 'refused'])
+  const seen = `${folder}/tools/seen.json`
+  await eventually(async () => existsSync(seen) && readFileSync(seen, 'utf8') !== '')
+  assert.deepEqual(JSON.parse(readFileSync(seen, 'utf8')), [true, 'refused'])
   assert.equal(await session.read('/late'), undefined)
 })

@@ -187,8 +187,16 @@ test('counts no time as missed when the database clock goes back', async () => {
   assert.equal(execution!.status, 'completed')
 })
 
+/** Starts a node that waits for locks as in the product, and one for the requests of the test. */
+async function startWaiting(t: TestContext) {
+  const patient = await startServer(t, { env: { ROLE: 'api' } })
+  const { databaseUrl } = patient
+  await startServer(t, { databaseUrl, databaseWaits, env: { LOG_LEVEL: 'silent' } })
+  return patient
+}
+
 test('a locked session does not delay other due schedules', async (t) => {
-  const server = await startServer(t, { databaseWaits })
+  const server = await startWaiting(t)
   const [held, free] = [await createSession(server), await createSession(server)]
   const client = new pg.Client({ connectionString: server.databaseUrl })
   client.on('error', () => {})
@@ -212,7 +220,7 @@ test('a locked session does not delay other due schedules', async (t) => {
 })
 
 test('of two batches of due schedules, a failed one does not stop the other', async (t) => {
-  const server = await startServer(t, { databaseWaits, env: { LOG_LEVEL: 'silent' } })
+  const server = await startWaiting(t)
   const locks = await Promise.all([1, 2].map(() => lockSession(t, server)))
   const [first, last] = locks
   const { id: free } = await createSession(server)
