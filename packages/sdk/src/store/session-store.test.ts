@@ -210,6 +210,29 @@ test('a turn that waits is loaded whole, also if messages came after its first e
   assert.deepEqual([status, waiting.tools.map(({ id }) => id)], ['waiting', ['a']])
 })
 
+test('a turn that was cancelled before it began has nothing more to load', async (t) => {
+  const api = await startServer(t, { env: { ROLE: 'api' } })
+  const remote = createOutlast({ url: api.url })
+  const note = { role: 'user' as const, content: [{ type: 'text' as const, text: 'Note' }] }
+  const { id } = await starter(remote)({ messages: Array.from({ length: 20 }, () => note) })
+  await remote.messages.create(id, { message: note })
+  await remote.sessions.cancelTurn(id)
+  await startServer(t, { databaseUrl: api.databaseUrl })
+  const store = keep(t, createSessionStore({ outlast: remote, sessionId: id, pageSize: 5 }))
+  const { hasEarlier } = await when(
+    store,
+    ({ items, status }) => status === 'idle' && items.length > 0,
+  )
+  assert.equal(hasEarlier, true)
+  const { data } = await remote.events.list(id)
+  assert.deepEqual(
+    data
+      .filter(({ type }) => type === 'session.activated' || type === 'turn.cancelled')
+      .map(({ type }) => type),
+    ['turn.cancelled'],
+  )
+})
+
 test('a listener that asks for earlier events at each change receives all of them', async (t) => {
   const imported = Array.from({ length: 40 }, (_, n) => ({
     role: 'user' as const,

@@ -8,8 +8,8 @@ const pageSizeDefault = 500
 type EventsPage = { data: readonly Event[]; scanned_to?: number }
 
 /**
- * Reads the last events, or those before a sequence. Pages begin with a message, and have the
- * start of their latest turn, so that its tool calls are whole.
+ * Reads the last events, or those before a sequence. Pages begin with a message, and have the calls
+ * that wait whole.
  */
 export async function readEvents(core: StoreCore, signal?: AbortSignal, before?: number) {
   const sessionId = core.sessionId!
@@ -34,12 +34,20 @@ export async function readEvents(core: StoreCore, signal?: AbortSignal, before?:
   }
 }
 
-/** True if the latest turn of the events begins before the position `start`. */
+/** Events of a turn before which none of its calls is open. */
+const clearTypes = new Set<string>([
+  'session.activated',
+  'output.message.completed',
+  'turn.completed',
+  'turn.failed',
+  'turn.cancelled',
+])
+
+/** True if the latest turn of the events may have an open call from before the position `start`. */
 function isCutTurn(events: readonly Event[], start: number): boolean {
   const turnId = events.findLast(({ context }) => context.turn_id !== undefined)?.context.turn_id
-  const isBegin = ({ type, context }: Event) =>
-    type === 'session.activated' && context.turn_id === turnId
-  return turnId !== undefined && events.findLastIndex(isBegin) < start
+  const isClear = ({ type, context }: Event) => clearTypes.has(type) && context.turn_id === turnId
+  return turnId !== undefined && events.findLastIndex(isClear) < start
 }
 
 export type Follower = ReturnType<typeof createFollower>

@@ -12,7 +12,9 @@ export type Waits = {
   waiting: WaitingCalls
   /** Names of the tools of calls that the client was asked to run. */
   tools: ReadonlyMap<string, string>
-  /** Positions of the answers to calls that no longer wait. */
+  /** Positions of the decisions on approvals that no longer wait. */
+  approved: ReadonlyMap<string, number>
+  /** Positions of the other answers to calls that no longer wait. */
   answered: ReadonlyMap<string, number>
   /** The turn that waits for a budget. */
   unpaidTurn: string | undefined
@@ -30,6 +32,7 @@ export const answerTypes = [
 type Building = {
   waiting: Map<string, Wait>
   tools: Map<string, string>
+  approved: Map<string, number>
   answered: Map<string, number>
   unpaidTurn: string | undefined
 }
@@ -37,10 +40,12 @@ type Building = {
 type EventOf<T extends EventType> = Extract<Event, { type: T }>
 
 const readAnswer = (
-  { waiting, answered }: Building,
+  { waiting, approved, answered }: Building,
   { data, sequence = 0 }: EventOf<(typeof answerTypes)[number]>,
 ) => {
-  if (waiting.delete(data.tool_call_id)) answered.set(data.tool_call_id, sequence)
+  const { tool_call_id: id } = data
+  const given = waiting.get(id) === 'approval' ? approved : answered
+  if (waiting.delete(id)) given.set(id, sequence)
 }
 
 const readUnpaid = (waits: Building, { context }: Event) => {
@@ -106,6 +111,7 @@ export async function waitsAfter(
   const waits: Building = {
     waiting: new Map(),
     tools: new Map(),
+    approved: new Map(),
     answered: new Map(),
     unpaidTurn: undefined,
   }

@@ -32,27 +32,36 @@ export async function answer(
   const other = placed.find((one) => one.sessionId !== sessionId || one.message !== message)
   if (other) throw invalidParam(other.param, 'answers a call of another response')
   const waits = await waitsAfter(begin.calls.read, { sessionId, after: message })
-  const { waiting, answered, last } = waits
-  const callIds = placed.map(({ callId }) => callId)
-  const isNew = callIds.some((id) => waiting.has(id))
-  if (!isNew && begin.repeat.isRepeated) {
-    const starts = callIds.flatMap((id) => answered.get(id) ?? [])
-    if (starts.length === 0) throw new ApiError('not_found', 'Response')
+  const { waiting, last } = waits
+  const given = placed.map((one) => givenAt(waits, one))
+  const isNew = placed.some((one) => isAwaited(waits, one))
+  const starts = given.filter((at) => at !== undefined)
+  if (!isNew && begin.repeat.isRepeated && starts.length > 0) {
     return { sessionId, message, start: Math.min(...starts) }
   }
-  for (const { param, callId, wireId } of placed) {
-    if (waiting.has(callId) || (isNew && answered.has(callId))) continue
-    throw invalidParam(param, `answers ${wireId.slice(0, 200)}, which is not waiting`)
+  for (const [at, one] of placed.entries()) {
+    const isKnown = given[at] === undefined ? waiting.has(one.callId) : isNew
+    if (isKnown || isAwaited(waits, one)) continue
+    throw invalidParam(one.param, `answers ${one.wireId.slice(0, 200)}, which is not waiting`)
   }
   const left = [...waiting.keys()].find((id) => placed.every(({ callId }) => callId !== id))
   if (left !== undefined) throw invalidParam('input', `has no answer to ${left}, which waits too`)
-  await submit(begin, sessionId, { placed, waits })
-  const before = callIds.flatMap((id) => (waiting.has(id) ? [] : answered.get(id)! - 1))
+  const due = placed.filter((one, at) => given[at] === undefined || isAwaited(waits, one))
+  await submit(begin, sessionId, { placed: due, waits })
+  const before = placed.flatMap((one, at) => (due.includes(one) ? [] : given[at]! - 1))
   const range = { after: Math.min(last, ...before), limit: 1, types: [...answerTypes] }
   const [first] = await eventsOf(begin.calls, sessionId, range)
   if (!first?.sequence) throw new ApiError('session_changing')
   return { sessionId, message, start: first.sequence }
 }
+
+/** True if a call waits for an answer of this kind: one can wait for an approval, then to run. */
+const isAwaited = ({ waiting }: Waits, { callId, kind }: Placed) =>
+  waiting.has(callId) && (waiting.get(callId) === 'approval') === (kind === 'approval')
+
+/** The position of the latest answer of this kind to a call. */
+const givenAt = ({ approved, answered }: Waits, { callId, kind }: Placed) =>
+  (kind === 'approval' ? approved : answered).get(callId)
 
 /**
  * True if a session waits for the answers and for no other ones, or if the first request has stored

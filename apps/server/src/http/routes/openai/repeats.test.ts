@@ -76,18 +76,21 @@ test('answers that were stored in part are completed by the same request', async
   }
 })
 
-test('a repeated output of a call that was approved before gets its own response', async () => {
+test('repeats of the approval and of the output of one call get their own responses', async () => {
   const policy = 'requires_approval'
   const tool = { type: 'client_side', name: 'open_door', description: 'Opens a door.', policy }
   await createAgent({ url: server.url, call: key.call }, { name: 'eve', tools: [tool] })
   const open = { name: 'open_door', arguments: {}, id: 'call_open' }
   const input = scripted({ tool_calls: [open] }, { text: 'It is open.' })
   const asked = await openai.responses.create({ model: 'agent:eve', input })
-  const approved = await openai.responses.create({
+  const approval = {
     model: 'agent:eve',
     previous_response_id: asked.id,
     input: answersTo(asked),
-  })
+  }
+  const approved = await openai.responses.create(approval)
+  assert.equal((await openai.responses.create(approval, again)).id, approved.id)
+  await assert.rejects(openai.responses.create(approval), { status: 400, code: 'invalid_request' })
   const request = {
     model: 'agent:eve',
     previous_response_id: approved.id,
@@ -96,6 +99,7 @@ test('a repeated output of a call that was approved before gets its own response
   const answered = await openai.responses.create(request)
   assert.equal(answered.output_text, 'It is open.')
   assert.equal((await openai.responses.create(request, again)).id, answered.id)
+  assert.equal((await openai.responses.create(approval, again)).id, approved.id)
 })
 
 test('no answer is stored if a token may not send one of them', async () => {
@@ -174,10 +178,17 @@ test('a repeat of outputs with a message finds their turn, which waits again', a
   assert.equal(repeated.id, answered.id)
 })
 
-test('a response that waited before does not cancel the current turn', async () => {
-  const asked = await openai.responses.create(ask({ tool_calls: [look] }, { text: 'Seen.' }))
+test('a response that waited before does not cancel what follows', async () => {
+  const second = { tool_calls: [{ ...look, id: 'call_again' }] }
+  const begun = await openai.responses.create(
+    ask({ tool_calls: [look] }, second, { text: 'Seen.' }),
+  )
+  const input = answersTo(begun)
+  const asked = await openai.responses.create({ previous_response_id: begun.id, input })
+  await openai.responses.cancel(begun.id)
   const previous_response_id = asked.id
   const answered = await openai.responses.create({ previous_response_id, input: answersTo(asked) })
+  assert.equal(answered.output_text, 'Seen.')
   const next = { ...ask({ tool_calls: [look] }), previous_response_id: answered.id }
   const waiting = await openai.responses.create(next)
   const cancelled = () => loggedIn(sessionOf(asked), 'turn.cancelled')

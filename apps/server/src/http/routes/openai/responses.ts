@@ -236,13 +236,15 @@ function changeRoutes({ scope, api }: OpenAI): void {
   })
 }
 
-/** True if the turn of a response still waits. */
-async function isWaiting(calls: Client, place: ResponsePlace, { waits, sequence }: ResponseState) {
-  if (waits.length === 0) return false
+/** True if a call of a response still waits for what the response asks for. */
+async function isWaiting(calls: Client, place: ResponsePlace, state: ResponseState) {
+  if (state.waits.length === 0) return false
   const { sessionId, message } = place
-  const begun = { after: sequence, limit: 1, types: ['session.activated'] }
-  const [later] = await eventsOf(calls, sessionId, begun)
-  return !later && (await waitsAfter(calls.read, { sessionId, after: message })).waiting.size > 0
+  const { waiting, approved } = await waitsAfter(calls.read, { sessionId, after: message })
+  return [...state.calls].some(
+    ([id, stage]) =>
+      stage === 'waiting' && waiting.has(id) && (approved.get(id) ?? 0) <= state.sequence,
+  )
 }
 
 /** Contract: throws 400 if the conversation has other messages, which would be deleted as well. */
