@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import pg from 'pg'
 import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
+import { startServer } from '../../apps/server/test/server.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { beginProcess, startFails, startProcess } from '../process.ts'
 
@@ -51,13 +54,34 @@ test('a migration waits for a backup to end without blocking other access to the
   await backup.query('rollback')
   const server = await starting
   assert.match(server.output(), /a migration waits for a table that another session uses/)
-  assert.equal((await server.call('GET', '/health/ready')).status, 200)
+  await eventually(async () => (await server.call('GET', '/health/ready')).status === 200)
   assert.equal(await server.stop(), 0)
   const [{ missing }] = (await queryRows(
     url,
     'select count(*)::int as missing from outlast_migrations where checksum is null',
   )) as [{ missing: number }]
   assert.equal(missing, 0)
+})
+
+test('a start repeats work whose connection takes too long to open', async (t) => {
+  const target = new URL(await createTestDatabase(t))
+  let connections = 0
+  // The first is for migrations; the second gets no response.
+  const proxy = createServer((client) => {
+    client.on('error', () => {})
+    connections += 1
+    if (connections === 2) return
+    const server = connect(Number(target.port), target.hostname)
+    server.on('error', () => client.destroy())
+    client.pipe(server).pipe(client)
+  }).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  t.after(() => proxy.close())
+  const databaseUrl = new URL(target)
+  databaseUrl.port = String((proxy.address() as AddressInfo).port)
+  const server = await startServer(t, { databaseUrl: databaseUrl.href, alone: true })
+  assert.equal((await server.call('GET', '/v1/agents')).status, 200)
+  assert.ok(connections > 2)
 })
 
 test('an index that waits for an open transaction logs it', async (t) => {

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { hostUrls } from '../config/postgres-hosts.ts'
 import type { Log } from '../log.ts'
 import { newClient, prepareSession } from './connect.ts'
-import { isReadOnly, isUnavailable } from './database-errors.ts'
+import { isReadOnly, isTimeout, isUnavailable } from './database-errors.ts'
 import { applyMigrations } from './migrations.ts'
 import { checkPooler } from './pooler.ts'
 import { DatabaseUnusableError } from './unusable.ts'
@@ -17,7 +17,7 @@ const lockWaitMs = 20 * 60_000
 const oldestServer = 150_000
 
 /**
- * Migrates the schema and runs `also` while all other nodes wait. `direct`: no pooler is in
+ * Migrates the schema and runs `also`, which may be repeated, while all other nodes wait. `direct`: no pooler is in
  * between.
  * Contract: the lock is polled, so that no waiting node holds a transaction open. Throws
  * DatabaseUnusableError, with nothing changed, for a schema of a newer version and for a server
@@ -34,11 +34,24 @@ export async function migrate(
     if (!direct) await checkPooler(url)
     await lock(client)
     await applyMigrations(client, log)
-    await also()
+    await untilAvailable(also)
   } catch (error) {
     throw isUnavailable(error) ? unusable(client, error) : error
   } finally {
     await client.end()
+  }
+}
+
+/** Repeats work that times out: its connections have the limits of a running node. */
+async function untilAvailable(work: () => Promise<void>): Promise<void> {
+  const deadline = Date.now() + startMs
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isTimeout(error) || Date.now() > deadline) throw error
+      await sleep(lockPauseMs)
+    }
   }
 }
 
