@@ -166,7 +166,12 @@ test('the age of the queue has turns of lost nodes, and begins anew when a node 
   })
   await eventually(async () => (await evaluated(api, id)).value! > 0)
   assert.equal((await alertOf(api, id)).state, 'ok')
-  await runSql(databaseUrl, `${earlier}, node_id = 'node_lost'`)
+  await runSql(
+    databaseUrl,
+    `insert into nodes (id, version, role, slots, expires_at)
+     values ('node_lost', '0', 'worker', 1, now() - interval '1 hour')`,
+  )
+  await runSql(databaseUrl, `update turns set node_id = 'node_lost'`)
   assert.ok((await untilState(api, id, 'firing')).value! >= 3_600)
 })
 

@@ -63,7 +63,8 @@ with rules as materialized (
     and waits_for_person(waiting_for) and not exists (select from turns t where t.id = s.turn_id)
   group by 1, 2
 ), queued as materialized (
-  select t.org_id, s.agent_id, min(coalesce(n.expires_at, t.created_at)) as since
+  select t.org_id, s.agent_id,
+    min(case when t.node_id is null then t.created_at else coalesce(n.expires_at, now()) end) as since
   from turns t join sessions s on s.org_id = t.org_id and s.id = t.session_id
     left join nodes n on n.id = t.node_id
   where t.org_id in (${watching('queue_seconds')}) and (n.id is null or n.expires_at <= now())

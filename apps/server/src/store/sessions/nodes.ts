@@ -21,7 +21,7 @@ with me as (
       and (t.node_id is not null or t.created_at < now() - interval '1 second')
     or t.node_id = :id and t.id = any(:strays)
   )
-  order by missing nulls first, t.created_at limit 100
+  order by missing nulls first, t.id limit 100
 ), added as (
   select start_turn(org_id, session_id, id, missing) from lost
 ), late as (
@@ -35,7 +35,8 @@ with me as (
     order by wait_expires_at limit 100
   ) waits
 ), gone as (
-  delete from nodes where expires_at < now() - interval '1 minute'
+  delete from nodes n where expires_at < now() - interval '1 minute'
+    and not exists (select from turns t where t.node_id = n.id)
 )
 select (select draining from me) as draining, clock_timestamp()::timestamptz(3) as now,
   array(select id from nodes where id <> :id and expires_at > now()) as peers,
@@ -136,7 +137,7 @@ const list: Statement = {
 select ${columns} from nodes n order by started_at, id offset $1 limit $2`,
 }
 
-/** Lists nodes that live now or lived a minute ago, the oldest first. */
+/** Lists nodes that live now, lived a minute ago, or have left turns, the oldest first. */
 export async function listWorkers(db: Db, { offset, limit }: { offset: number; limit: number }) {
   const data = await db.run<Worker>(list, [offset, limit])
   const { total } = await db.kysely

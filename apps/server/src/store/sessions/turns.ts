@@ -53,7 +53,9 @@ with before as (
   returning *
 ), t as (
   insert into turns (id, org_id, session_id, node_id) select turn_id, org_id, id, $4 from s
-  on conflict (id) do update set node_id = excluded.node_id, refused_at = null, missing_capabilities = null
+  on conflict (id) do update set
+    node_id = excluded.node_id, refused_at = null, missing_capabilities = null,
+    created_at = case when turns.node_id is null then turns.created_at else now() end
 )
 select ${takenColumns}, before.turn_node <> $4 as taken_over, before.refused_at, before.missing_capabilities, before.overdue
 from before, s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
