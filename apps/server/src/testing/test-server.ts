@@ -133,7 +133,10 @@ function createNode(start: ServerStart, onEnd: () => void) {
   }
 }
 
-/** Ports that no system assigns by itself: a port is still free when its server restarts. */
+/**
+ * Ports outside the default ranges from which Linux, macOS and Windows assign them: no other
+ * program is assigned that of a server while it restarts.
+ */
 const ports = { first: 20_000, count: 10_000 }
 
 /** Starts the first process at a free port. */

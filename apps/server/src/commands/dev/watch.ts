@@ -22,7 +22,7 @@ type Watching = {
   leftOut: () => readonly string[]
   /** Called with the changed files, relative to the folder. */
   changed: (files: readonly string[]) => void
-  /** Called with the first error after which changes are not noticed. */
+  /** Called with the first error of each kind after which changes are not noticed. */
   failed: (message: string) => void
 }
 
@@ -33,7 +33,7 @@ type Watching = {
  */
 export function watchProject({ folder, leftOut, changed, failed }: Watching): () => void {
   const watchers = new Map<string, FSWatcher>()
-  let hasFailed = false
+  const failures = new Set<string | undefined>()
   const report = grouped(changed)
 
   function add(directory: string): void {
@@ -56,9 +56,9 @@ export function watchProject({ folder, leftOut, changed, failed }: Watching): ()
   /** Leaves out a folder that was removed in the meantime, or that cannot be watched. */
   function lost(directory: string, { code, message }: NodeJS.ErrnoException): void {
     remove(directory)
-    if (code === 'ENOENT' || code === 'ENOTDIR' || hasFailed) return
-    hasFailed = true
-    failed(`changes below ${directory} are not noticed: ${message}`)
+    if (code === 'ENOENT' || code === 'ENOTDIR' || failures.has(code)) return
+    failures.add(code)
+    failed(`changes below ${directory} or other folders are not noticed: ${message}`)
   }
 
   function remove(directory: string): void {
