@@ -1,4 +1,5 @@
 /** Secrets do not leak into responses, streams, logs, events, errors or tables. */
+
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {
@@ -11,6 +12,7 @@ import {
 } from '../../apps/server/test/access.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { addMcpServer, sessionWithMcp } from '../../apps/server/test/mcp.ts'
+import { insistent } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { startFails, startProcess, temporaryFolder } from '../process.ts'
@@ -240,16 +242,14 @@ test('no secret is in any response, stream, log line, event, error or table', as
   const person = await registerPerson(server, { password: told.password, name: 'Owner' })
   const things = await furnish(t, server, person)
   const key = await createKey(server, person)
+  const mine = { url: server.url, call: insistent(key.call) }
   const addresses = [...manners.map((manner) => `${gossip}/${manner}`), 'http://127.0.0.1:1']
   const failures = await Promise.all(
     vendors.flatMap((type) =>
-      addresses.map((base_url) =>
-        failAtVendor(t, { url: server.url, call: key.call }, { type, base_url }),
-      ),
+      addresses.map((base_url) => failAtVendor(t, mine, { type, base_url })),
     ),
   )
   assert.ok(failures.filter((failed) => failed !== undefined).length > 12)
-  const mine = { url: server.url, call: key.call }
   const down = await Promise.all(addresses.map((address) => gossipOverMcp(t, mine, address)))
   assert.deepEqual(
     down.filter((told) => told === undefined),

@@ -91,7 +91,11 @@ function nameOf(parameter: string, path: string) {
   return parameter
 }
 
+/** The usage of one day, also after midnight. */
+const day = new Date().toISOString().slice(0, 'yyyy-mm-dd'.length)
+
 function requiredBy(path: string, { word }: Things, more: string): string {
+  if (path === '/v1/usage' && more === '') return `from=${day}&to=${day}`
   if (path.startsWith('/v1/end-users')) return `user=${word}`
   return path === '/v1/agents/check-name' && !more.includes('name=') ? 'name=free' : ''
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import test from 'node:test'
 import { alterDatabase, createTestDatabase, runSql } from '../../apps/server/test/database.ts'
+import { insistent } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post, replyOf, typesOf } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
@@ -98,7 +99,8 @@ test('a role that cannot connect for a while loses no reply and no result', asyn
   const gates = gatedWorld()
   const world = await startWorld(scope, gates)
   const env = { LOG_LEVEL: 'silent' }
-  const node = await startNodeHere(scope, { databaseUrl: proxy.url, worldUrl: world.url, env })
+  const plain = await startNodeHere(scope, { databaseUrl: proxy.url, worldUrl: world.url, env })
+  const node = { ...plain, call: insistent(plain.call) }
   const { agent, session } = await worldlySession(node, world)
   const words = ['text in hand', 'pay in hand']
   const ids = await Promise.all(
@@ -112,7 +114,7 @@ test('a role that cannot connect for a while loses no reply and no result', asyn
   await runSql(databaseUrl, `alter role ${role} nologin`)
   proxy.cut()
   for (const text of words) gates.gate(text).open()
-  const refused = await post(node, session.id, 'hello')
+  const refused = await post(plain, session.id, 'hello')
   assert.deepEqual([refused.status, refused.body.code], [503, 'database_unavailable'])
   assert.ok(Number(refused.headers.get('retry-after')) > 0)
   await runSql(databaseUrl, `alter role ${role} login`)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  addMcpServer,
+  addListedServer,
   type Exchange,
   sessionWithMcp,
   startMcp,
@@ -41,7 +41,7 @@ test('kill -9 in calls of an MCP server: repeats safe calls in a new session wit
   const env = { DATA_DIR, PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
   const one = await startProcess(env)
   before(one.crash)
-  const added = await addMcpServer(one, mcp.url)
+  const added = await addListedServer(one, mcp.url)
   const session = await sessionWithMcp(one, added.ref)
   const tools = ['look', 'put', 'pay', 'send']
   const asked = tools.map((tool) => ({ name: `mcp_tools__${tool}`, arguments: {} }))
@@ -98,7 +98,7 @@ for (const [change, remove] of Object.entries(removals)) {
     const env = { DATA_DIR, PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
     const one = await startProcess(env)
     before(one.crash)
-    const { ref, path } = await addMcpServer(one, mcp.url)
+    const { ref, path } = await addListedServer(one, mcp.url)
     const { id, agent_id } = await sessionWithMcp(one, ref)
     const pay = { name: 'mcp_tools__say', arguments: {} }
     await post(one, id, scripted({ tool_calls: [pay] }, { text: 'over' }))
@@ -133,7 +133,7 @@ test('kill -9 in a call: whether it runs again was decided when it began', async
   const env = { DATA_DIR, PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
   const one = await startProcess(env)
   before(one.crash)
-  const { ref, path } = await addMcpServer(one, mcp.url)
+  const { ref, path } = await addListedServer(one, mcp.url)
   const { id } = await sessionWithMcp(one, ref)
   const pay = { name: 'mcp_tools__say', arguments: {} }
   await post(one, id, scripted({ tool_calls: [pay] }, { text: 'over' }))

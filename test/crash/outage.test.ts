@@ -3,6 +3,7 @@ import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { insistent } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
 import { auditLog } from './audit.ts'
@@ -64,9 +65,10 @@ async function outage(t: TestContext, { how, ms }: { how: 'refuse' | 'stall'; ms
   const world = await startWorld(scope, gates)
   const proxies = await Promise.all([1, 2].map(() => startPostgresProxy(databaseUrl)))
   for (const proxy of proxies) scope.after(proxy.close)
-  const nodes = await Promise.all(
+  const plain = await Promise.all(
     proxies.map(({ url }) => startNodeHere(scope, { databaseUrl: url, worldUrl: world.url })),
   )
+  const nodes = plain.map((node) => ({ ...node, call: insistent(node.call) }))
   scope.after(async () => {
     for (const { words } of turns) gates.gate(words).open()
     for (const proxy of proxies) proxy.pass()
@@ -84,7 +86,7 @@ async function outage(t: TestContext, { how, ms }: { how: 'refuse' | 'stall'; ms
 
   for (const proxy of proxies) proxy[how]()
   const back = sleep(ms)
-  await allRefused(nodes, idle.id)
+  await allRefused(plain, idle.id)
   for (const { words, ends } of talks) if (ends) gates.gate(words).open()
   await back
   for (const proxy of proxies) proxy.pass()

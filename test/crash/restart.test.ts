@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { insistent } from '../../apps/server/test/server.ts'
 import {
   converse,
   createAgent,
@@ -86,7 +87,8 @@ test('kill -9 between acceptance and the first model call loses no message', asy
   const { DATA_DIR, before } = await dataFolder(t)
   const one = await startProcess({ DATA_DIR })
   before(one.crash)
-  const sessions = await Promise.all(Array.from({ length: 10 }, () => createSession(one)))
+  const client = { ...one, call: insistent(one.call) }
+  const sessions = await Promise.all(Array.from({ length: 10 }, () => createSession(client)))
   const answers = sessions.map(({ id }) => post(one, id, 'hello').catch(() => undefined))
   await Promise.race(answers)
   await one.crash()

@@ -11,7 +11,7 @@ import {
   schedules,
   sending,
 } from '../../apps/server/test/schedules.ts'
-import { startServer } from '../../apps/server/test/server.ts'
+import { insistent, startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, eventsOf } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
@@ -40,7 +40,11 @@ async function everySecondSchedules(node: Node, count: number): Promise<Ticking[
 async function allOf(node: Node, id: string): Promise<Execution[]> {
   const all: Execution[] = []
   for (;;) {
-    const page = await executionsOf(node, id, `?limit=100&offset=${all.length}`)
+    const page = await executionsOf(
+      { ...node, call: insistent(node.call) },
+      id,
+      `?limit=100&offset=${all.length}`,
+    )
     all.push(...page)
     if (page.length < 100) return all.reverse()
   }

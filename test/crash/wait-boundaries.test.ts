@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { follow } from '../../apps/server/test/stream.ts'
-import { startNode, startNodeHere } from './scenario.ts'
+import { followSoon, startNode, startNodeHere } from './scenario.ts'
 import { answerAll, auditEnd, type Client, converse, reply, waitingSession } from './waiting.ts'
 import { type Boundary, count, setStage, stored, testWalk } from './walk.ts'
 
@@ -17,7 +17,7 @@ async function converseWithOne(t: TestContext, boundary?: Boundary): Promise<str
   const { scope, proxy, world } = stage
   const node = await startNodeHere(scope, { databaseUrl: proxy.url, worldUrl: world.url })
   const sessionId = await waitingSession(node, world)
-  const stream = await follow(scope, node.url, { sessionId })
+  const stream = await followSoon(scope, node, sessionId)
   stage.arm(boundary)
   const client: Client = { call: node.call, sessionId }
   const said = await converse(client)

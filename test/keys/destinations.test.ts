@@ -150,6 +150,7 @@ test('binds keys of earlier versions at start, and keeps them bound when the mas
   await query(databaseUrl, `update providers ${unbind}`)
   await query(databaseUrl, `update mcp_servers ${unbind}`)
   const second = await startServer(t, { databaseUrl, env })
+  await second.call('POST', `${added.path}/test`)
   const [answer] = await useTools(t, second, session.id, ['mcp_tools__say', { word: 'on' }])
   assert.deepEqual(answer, { result: 'said on' })
   await second.stop()

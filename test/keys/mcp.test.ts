@@ -25,6 +25,7 @@ test('keys and headers of MCP servers are sealed again with the others', async (
   )
   assert.doesNotMatch(JSON.stringify(row), /the-key|the header|kek-v1/)
   const second = await start(onlyV2)
+  await second.call('POST', `${added.path}/test`)
   const [answer] = await useTools(t, second, session.id, ['mcp_tools__say', { word: 'on' }])
   assert.deepEqual(answer, { result: 'said on' })
   const { headers } = mcp.heard('tools/call')[0]!.request

@@ -24,7 +24,7 @@ const start = (dataDir: string) =>
       console.error(error)
       process.exit(1)
     },
-    settings: { ...fast, max_connections: '300' },
+    settings: { ...fast, max_connections: '800' },
   })
 
 /** The server ends with the runner after the last test; `scripts/test.ts` removes the folder. */

@@ -1,4 +1,5 @@
 import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type AppOptions, startApp } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
 import { type DatabaseWaits, databaseWaits } from '../src/store/database.ts'
@@ -48,6 +49,21 @@ export function caller(url: string): Call {
     }
   }
 }
+
+const busyMs = 50
+
+/** Repeats requests while the server or its database is busy: a client of a slow machine. */
+export const insistent =
+  (call: Call): Call =>
+  async (method, path, body, headers) => {
+    const key: Record<string, string> =
+      method === 'POST' ? { 'idempotency-key': crypto.randomUUID() } : {}
+    for (;;) {
+      const answer = await call(method, path, body, { ...key, ...headers })
+      if (answer.status !== 429 && answer.status !== 503) return answer
+      await sleep(busyMs)
+    }
+  }
 
 export type ServerOptions = AppOptions & {
   env?: Record<string, string>

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import type { CapabilityUse } from '@outlast/contract'
 import { runSql } from '../../test/database.ts'
 import { beforeAll } from '../../test/hooks.ts'
-import { addMcpServer, startMcp } from '../../test/mcp.ts'
+import { addListedServer, startMcp } from '../../test/mcp.ts'
 import { startServer } from '../../test/server.ts'
 import { converse, createAgent, createSession, dataOf, post, scripted } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
@@ -211,8 +211,8 @@ test('refuses a client tool of a session that drops the approval of the agent’
 test('limits of an MCP server apply to another server at the same address', async (t) => {
   const mcp = await startMcp(t)
   const [one, two] = [
-    await addMcpServer(server, mcp.url, { name: 'one' }),
-    await addMcpServer(server, mcp.url, { name: 'two' }),
+    await addListedServer(server, mcp.url, { name: 'one' }),
+    await addListedServer(server, mcp.url, { name: 'two' }),
   ]
   const agent = await agentWith({ ref: one.ref, config: { requires_approval: ['say'] } })
   const config = { requires_approval: false }

@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { runSql } from '../../../test/database.ts'
 import { beforeAll } from '../../../test/hooks.ts'
 import {
+  addListedServer,
   addMcpServer,
   sessionWithMcp,
   startMcp,
@@ -47,7 +48,7 @@ test('approves a call of an MCP server with edited arguments that match the sche
     textTool(name, { inputSchema }),
   )
   const mcp = await startMcp(t, { 'tools/list': ({ answer }) => answer({ tools }) })
-  const { ref } = await addMcpServer(server, mcp.url, { name: 'edited' })
+  const { ref } = await addListedServer(server, mcp.url, { name: 'edited' })
   const edits: [tool: string, wrong: object | undefined, right: object, message: RegExp][] = [
     [
       'say',

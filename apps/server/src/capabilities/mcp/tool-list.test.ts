@@ -175,6 +175,7 @@ test('tool names are valid for every vendor, unique and stable', async (t) => {
       server.databaseUrl,
       `update mcp_servers set name = '${name}' where id = '${added.id}'`,
     )
+    await server.call('POST', `${added.path}/test`)
     servers.push(added)
   }
   const uses = servers.map(({ ref }) => ({ ref }))

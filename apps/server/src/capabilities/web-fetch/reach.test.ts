@@ -3,6 +3,7 @@ import { createServer as createSecure } from 'node:https'
 import { createServer, type Server as RawServer } from 'node:net'
 import os from 'node:os'
 import { type TestContext, test } from 'node:test'
+import { reservePort } from '../../../../../test/ports.ts'
 import { selfSigned } from '../../../test/certificate.ts'
 import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
 import { beforeAll } from '../../../test/hooks.ts'
@@ -229,13 +230,7 @@ const startRaw = (t: TestContext, answer: string) =>
     }),
   )
 
-/** Returns a URL with a closed port. */
-async function closedPort(t: TestContext): Promise<string> {
-  const raw = createServer()
-  const url = await listen(t, raw)
-  await new Promise((resolve) => raw.close(resolve))
-  return url
-}
+const closedPort = async () => `http://127.0.0.1:${await reservePort()}`
 
 test('describes a network failure in one plain sentence', async (t) => {
   const silent = await startRaw(t, '')
@@ -248,7 +243,7 @@ test('describes a network failure in one plain sentence', async (t) => {
     boastful,
     silent.replace('http:', 'https:'),
     'http://127.0.0.1:1/',
-    await closedPort(t),
+    await closedPort(),
     'http://nobody.invalid/',
     unvouched.replace('http:', 'https:'),
   ])

@@ -245,7 +245,7 @@ test('a stalled client gets all events once it reads', async (t) => {
   response.setEncoding('utf8')
   for await (const chunk of response) {
     text += chunk
-    if (text.split('event: session.idled').length > 8) break
+    if (text.split(/event: session\.idled\nid: \w+\n/).length > 8) break
   }
   const ids = [...text.matchAll(/^id: (event_\w+)$/gm)].map(([, eventId]) => eventId!)
   const known = new Set(stored.map((event) => event.id))
