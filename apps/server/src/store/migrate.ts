@@ -17,8 +17,8 @@ const lockWaitMs = 20 * 60_000
 const oldestServer = 150_000
 
 /**
- * Migrates the schema and runs `also`, which may be repeated, while all other nodes wait. `direct`: no pooler is in
- * between.
+ * Migrates the schema and runs `also`, which may be repeated, while all other nodes wait. `direct`:
+ * no pooler is in between.
  * Contract: the lock is polled, so that no waiting node holds a transaction open. Throws
  * DatabaseUnusableError, with nothing changed, for a schema of a newer version and for a server
  * that is too old.
