@@ -168,10 +168,11 @@ test('the age of the queue has turns of lost nodes, and begins anew when a node 
   assert.equal((await alertOf(api, id)).state, 'ok')
   await runSql(
     databaseUrl,
-    `insert into nodes (id, version, role, slots, expires_at)
-     values ('node_lost', '0', 'worker', 1, now() - interval '1 hour')`,
+    `with lost as (
+      insert into nodes (id, version, role, slots, expires_at)
+      values ('node_lost', '0', 'worker', 1, now() - interval '1 hour')
+    ) update turns set node_id = 'node_lost'`,
   )
-  await runSql(databaseUrl, `update turns set node_id = 'node_lost'`)
   assert.ok((await untilState(api, id, 'firing')).value! >= 3_600)
 })
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { hashCatalog } from '../capabilities/catalog-hash.ts'
 import { followDatabaseClock } from '../ids.ts'
 import { describeOutage } from '../store/database-errors.ts'
-import { endLeases, type LeaseTerms, renewLease } from '../store/sessions/nodes.ts'
+import { endLease, type LeaseTerms, renewLease } from '../store/sessions/nodes.ts'
 import type { Node } from './node.ts'
 
 /** How long a lease lasts, in ms. */
@@ -130,7 +130,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       clearInterval(timer)
       for (const resolve of waiting) resolve()
       waiting = []
-      await endLeases(node.leaseDb, node.id).catch(() => {})
+      await endLease(node.leaseDb, node.id).catch(() => {})
     },
   }
 }

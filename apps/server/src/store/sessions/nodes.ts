@@ -120,10 +120,24 @@ export async function renewLease(
   return renewed!
 }
 
-/** Ends a node's lease, or every lease where only one node can exist. */
-export async function endLeases(db: Db, id?: string): Promise<void> {
-  const leases = db.kysely.deleteFrom('nodes')
-  await (id === undefined ? leases : leases.where('id', '=', id)).execute()
+const endOne: Statement = {
+  name: 'end-lease',
+  text: `
+with kept as (
+  update nodes n set expires_at = now()
+  where id = $1 and exists (select from turns t where t.node_id = n.id) returning id
+)
+delete from nodes where id = $1 and not exists (select from kept)`,
+}
+
+/** Ends a node's lease. Its row stays while it has turns. */
+export async function endLease(db: Db, id: string): Promise<void> {
+  await db.run(endOne, [id])
+}
+
+/** Ends every lease, where only one node can exist. */
+export async function endLeases(db: Db): Promise<void> {
+  await db.kysely.deleteFrom('nodes').execute()
 }
 
 const columns = `

@@ -21,7 +21,7 @@ export const workerDocs = {
     tag: 'Nodes',
     summary: 'List nodes',
     description:
-      'Returns a page of the nodes that are alive and of those that were alive in the last minute, with their slots and running turns. A worker is a node.',
+      'Returns a page of the nodes that are alive, were alive in the last minute, or have left turns that no other node has taken, with their slots and running turns. A worker is a node.',
     sample: 'const nodes = await outlast.workers.list()',
   },
   drain_worker: {
