@@ -38,7 +38,7 @@ async function killAt(t: TestContext, boundary: Boundary) {
   const { scope, proxy, world, databaseUrl } = stage
   const node = await startNode(scope, { databaseUrl: proxy.url, worldUrl: world.url })
   const sessionId = await waitingSession(node, world)
-  const stream = await follow(scope, node.url, { sessionId })
+  const stream = await followSoon(scope, node, sessionId)
   stage.arm(boundary, () => node.child.kill('SIGKILL'))
   let { call } = node
   const client: Client = { call: (...all) => call(...all), sessionId }

@@ -60,7 +60,8 @@ export const insistent =
       method === 'POST' ? { 'idempotency-key': crypto.randomUUID() } : {}
     for (;;) {
       const answer = await call(method, path, body, { ...key, ...headers })
-      if (answer.status !== 429 && answer.status !== 503) return answer
+      const isBusy = answer.status === 429 || answer.status === 503
+      if (!isBusy && answer.body?.code !== 'idempotency_in_progress') return answer
       await sleep(busyMs)
     }
   }

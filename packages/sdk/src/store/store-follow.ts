@@ -34,7 +34,7 @@ export async function readEvents(core: StoreCore, signal?: AbortSignal, before?:
   }
 }
 
-/** Events of a turn before which none of its calls is open. */
+/** Events of a turn after which none of its earlier calls waits. */
 const clearTypes = new Set<string>([
   'session.activated',
   'output.message.completed',

@@ -12,9 +12,9 @@ export type Waits = {
   waiting: WaitingCalls
   /** Names of the tools of calls that the client was asked to run. */
   tools: ReadonlyMap<string, string>
-  /** Positions of the decisions on approvals that no longer wait. */
+  /** Positions of the ends of approvals. */
   approved: ReadonlyMap<string, number>
-  /** Positions of the other answers to calls that no longer wait. */
+  /** Positions of the ends of other waits. */
   answered: ReadonlyMap<string, number>
   /** The turn that waits for a budget. */
   unpaidTurn: string | undefined

@@ -191,6 +191,7 @@ test('a response that waited before does not cancel what follows', async () => {
   assert.equal(answered.output_text, 'Seen.')
   const next = { ...ask({ tool_calls: [look] }), previous_response_id: answered.id }
   const waiting = await openai.responses.create(next)
+  await openai.responses.cancel(begun.id)
   const cancelled = () => loggedIn(sessionOf(asked), 'turn.cancelled')
   await openai.responses.cancel(asked.id)
   assert.equal((await cancelled()).length, 0)

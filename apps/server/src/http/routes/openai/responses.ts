@@ -10,7 +10,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError } from '../../../errors.ts'
 import { streamTurn, waitForTurn } from '../../adapters/turn-stream.ts'
-import { answerTypes, waitsAfter } from '../../adapters/waiting-calls.ts'
+import { answerTypes } from '../../adapters/waiting-calls.ts'
 import { messageBytesMax } from '../messages/messages.ts'
 import { beginFor } from './begin.ts'
 import { type ItemsQuery, itemRange } from './conversations.ts'
@@ -237,15 +237,20 @@ function changeRoutes({ scope, api }: OpenAI): void {
 }
 
 /** True if a call of a response still waits for what the response asks for. */
-async function isWaiting(calls: Client, place: ResponsePlace, state: ResponseState) {
+async function isWaiting({ read }: Client, { sessionId }: ResponsePlace, state: ResponseState) {
   if (state.waits.length === 0) return false
-  const { sessionId, message } = place
-  const { waiting, approved } = await waitsAfter(calls.read, { sessionId, after: message })
-  return [...state.calls].some(
-    ([id, stage]) =>
-      stage === 'waiting' && waiting.has(id) && (approved.get(id) ?? 0) <= state.sequence,
-  )
+  const stages = [...state.calls]
+  const left = new Set(stages.flatMap(([id, stage]) => (stage === 'waiting' ? [id] : [])))
+  await read(sessionId, { after: state.sequence, types: waitEnds }, ({ data }) => {
+    if ('tool_call_id' in data) left.delete(String(data.tool_call_id))
+    else left.clear()
+    return left.size === 0
+  })
+  return left.size > 0
 }
+
+/** Events that end one wait of a turn, or all of them. */
+const waitEnds = [...answerTypes, 'session.activated', 'turn.failed', 'turn.cancelled']
 
 /** Contract: throws 400 if the conversation has other messages, which would be deleted as well. */
 async function checkOnly(calls: Client, { sessionId, message }: ResponsePlace) {
