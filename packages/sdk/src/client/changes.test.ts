@@ -94,8 +94,9 @@ test('yields a reset after a cut, a silence and a planned close', async (t) => {
   const planned = losses()
   const options = { retriesMax: 0, onConnection: planned.onConnection }
   const cycled = await watch(t, cycling.outlast, options)
-  for (let n = 0; n < 3; n++) await cycled.next(isReset)
-  assert.ok(planned.codes.length >= 3 && planned.codes.every((code) => code === undefined))
+  // A server that has just started can send a reset within a connection.
+  while (planned.codes.length < 3) await cycled.next(isReset)
+  assert.ok(planned.codes.every((code) => code === undefined))
 })
 
 test('continues after a restart of the server, and ends at once on break', async (t) => {
