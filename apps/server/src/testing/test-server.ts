@@ -139,16 +139,21 @@ function createNode(start: ServerStart, onEnd: () => void) {
  */
 const ports = { first: 20_000, count: 10_000 }
 
+/** Limit, because the project's own code can use a taken port too. */
+const portTriesMax = 5
+
 /** Starts the first process at a free port. */
 async function beginAnywhere(
   node: ReturnType<typeof createNode>,
   child: ChildProcess,
+  tries = 1,
 ): Promise<ServerProcess> {
   try {
     return await node.begin(child, String(ports.first + randomInt(ports.count)))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    return beginAnywhere(node, await takeProcess())
+    const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    if (!isTaken || tries === portTriesMax) throw error
+    return beginAnywhere(node, await takeProcess(), tries + 1)
   }
 }
 
