@@ -27,28 +27,30 @@ export async function answer(
   answers: readonly InputAnswer[],
   earlier: ResponsePlace | undefined,
 ): Promise<ResponsePlace> {
-  const placed = answers.map((one) => ({ ...one, ...placeOf(one, earlier) }))
-  const { sessionId, message } = placed[0]!
-  const other = placed.find((one) => one.sessionId !== sessionId || one.message !== message)
+  const found = answers.map((one) => ({ ...one, ...placeOf(one, earlier) }))
+  const { sessionId, message } = found[0]!
+  const other = found.find((one) => one.sessionId !== sessionId || one.message !== message)
   if (other) throw invalidParam(other.param, 'answers a call of another response')
   const waits = await waitsAfter(begin.calls.read, { sessionId, after: message })
   const { waiting, last } = waits
-  const given = placed.map((one) => givenAt(waits, one))
-  const isNew = placed.some((one) => isAwaited(waits, one))
-  const starts = given.filter((at) => at !== undefined)
+  const placed = found.map((one) => {
+    return { ...one, isDue: isAwaited(waits, one), at: givenAt(waits, one) }
+  })
+  const isNew = placed.some(({ isDue }) => isDue)
+  const starts = placed.flatMap(({ at }) => at ?? [])
   if (!isNew && begin.repeat.isRepeated && starts.length > 0) {
     return { sessionId, message, start: Math.min(...starts) }
   }
-  for (const [at, one] of placed.entries()) {
-    const isKnown = given[at] === undefined ? waiting.has(one.callId) : isNew
-    if (isKnown || isAwaited(waits, one)) continue
-    throw invalidParam(one.param, `answers ${one.wireId.slice(0, 200)}, which is not waiting`)
+  for (const { param, callId, wireId, isDue, at } of placed) {
+    if (isDue || (at === undefined ? waiting.has(callId) : isNew)) continue
+    throw invalidParam(param, `answers ${wireId.slice(0, 200)}, which is not waiting`)
   }
   const left = [...waiting.keys()].find((id) => placed.every(({ callId }) => callId !== id))
   if (left !== undefined) throw invalidParam('input', `has no answer to ${left}, which waits too`)
-  const due = placed.filter((one, at) => given[at] === undefined || isAwaited(waits, one))
-  await submit(begin, sessionId, { placed: due, waits })
-  const before = placed.flatMap((one, at) => (due.includes(one) ? [] : given[at]! - 1))
+  const isKept = ({ isDue, at }: (typeof placed)[number]) => !isDue && at !== undefined
+  // It refuses an answer of the wrong kind.
+  await submit(begin, sessionId, { placed: placed.filter((one) => !isKept(one)), waits })
+  const before = placed.filter(isKept).map(({ at }) => at! - 1)
   const range = { after: Math.min(last, ...before), limit: 1, types: [...answerTypes] }
   const [first] = await eventsOf(begin.calls, sessionId, range)
   if (!first?.sequence) throw new ApiError('session_changing')
