@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createOutlast, type Event } from '@outlast/sdk'
@@ -332,4 +333,27 @@ test('the embedded database stays while the server is replaced', async (t) => {
   assert.equal(await server.stop('SIGINT'), 0)
   assert.ok(!existsSync(`${folder}/data/server.pid`))
   assert.doesNotMatch(server.output(), /postgres:\/\/|kek-/)
+})
+
+/** Creates folders in each other whose path is longer than the system allows. */
+const makeDeep = `
+  for (let depth = 0; depth < 20; depth += 1) {
+    fs.mkdirSync('d'.repeat(250))
+    process.chdir('d'.repeat(250))
+  }`
+
+test('a folder that cannot be watched is reported, and changes of others are noticed', async (t) => {
+  const server = await startDev(t, { ...noTools, 'tools/answer.ts': answerFile('one') })
+  const made = mkdtempSync(`${server.folder}/../outlast-deep-`)
+  const place = `${server.folder}/notes`
+  t.after(() => execFileSync('rm', ['-rf', made]))
+  execFileSync(process.execPath, ['-e', makeDeep], { cwd: made })
+  renameSync(made, place)
+  try {
+    await server.shows('or other folders are not noticed: ENAMETOOLONG')
+    server.write('tools/answer.ts', answerFile('two'))
+    await server.shows('Reloaded')
+  } finally {
+    renameSync(place, made)
+  }
 })
