@@ -85,6 +85,27 @@ test('sends messages written while the server was down in order, after a reload'
   await expectOnce(two, id, 'Are you still there?', 'Hello?')
 })
 
+test('sends stored messages when the storage of the browser responds late', async (t) => {
+  const { id } = await createSession(server)
+  const { profile, page } = await openSession(t, browser, { url: server.url, id })
+  const { release } = await holdMessages(profile)
+  await say(page, 'Are you still there?')
+  await page.getByText('Not sent yet.').waitFor()
+  await page.goto('about:blank')
+  release()
+  await page.addInitScript(`
+    const { transaction } = IDBDatabase.prototype
+    let failures = 3
+    IDBDatabase.prototype.transaction = function (...given) {
+      if (failures-- > 0) throw new DOMException('Busy.', 'UnknownError')
+      return transaction.apply(this, given)
+    }
+  `)
+  await page.goto(`${server.url}/sessions/${id}`)
+  await answerTo(page, 'Are you still there?').waitFor()
+  await expectOnce(server, id, 'Are you still there?')
+})
+
 test('sends a message after the browser was closed and opened again, from any screen', async (t) => {
   const { one, startAgain } = await startMortal(t)
   const { folder, before: beforeRemoval } = await temporaryFolder(t)

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo } from 'react'
 import { queryClient } from '../../client.ts'
 import { anonymous, meQuery } from '../../queries/me.ts'
-import { isKeyExpired } from './outbox-rules.ts'
+import { backoff, isKeyExpired } from './outbox-rules.ts'
 import { newKey, sendWaiting } from './outbox-sender.ts'
 import {
   createdSessionOf,
@@ -37,12 +37,24 @@ export function useOutbox(): void {
 /** Contract: runs once per page. The page reloads when the user changes. */
 function open(userId: string): void {
   if (outboxUserId() !== undefined) return
-  const readAndSend = () => void readOutbox().then(sendWaiting, () => {})
   setOutboxUserId(userId)
-  readAndSend()
-  onOutboxChangeElsewhere(readAndSend)
+  void readAndSend()
+  onOutboxChangeElsewhere(() => void readAndSend())
   addEventListener('online', sendWaiting)
-  document.addEventListener('visibilitychange', readAndSend)
+  document.addEventListener('visibilitychange', () => void readAndSend())
+}
+
+let nextRead: ReturnType<typeof setTimeout> | undefined
+
+/** Reads and sends the entries. Retries while the browser's storage does not respond. */
+async function readAndSend(failures = 0): Promise<void> {
+  try {
+    await readOutbox()
+    sendWaiting()
+  } catch {
+    clearTimeout(nextRead)
+    nextRead = setTimeout(readAndSend, backoff(failures), failures + 1)
+  }
 }
 
 type Accepted = Pick<OutboxEntry, 'body' | 'session' | 'sessionId'>
