@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, renameSync } from 'node:fs'
 import { createServer } from 'node:net'
+import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createOutlast, type Event } from '@outlast/sdk'
 import { runCommand, startCommand } from '../../../../../test/process.ts'
@@ -344,7 +345,7 @@ const makeDeep = `
 
 test('a folder that cannot be watched is reported, and changes of others are noticed', async (t) => {
   const server = await startDev(t, { ...noTools, 'tools/answer.ts': answerFile('one') })
-  const made = mkdtempSync(`${server.folder}/../outlast-deep-`)
+  const made = mkdtempSync(`${path.dirname(server.folder)}/outlast-deep-`)
   const place = `${server.folder}/notes`
   t.after(() => execFileSync('rm', ['-rf', made]))
   execFileSync(process.execPath, ['-e', makeDeep], { cwd: made })
