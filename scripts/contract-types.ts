@@ -5,7 +5,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { descriptionOf } from '../packages/contract/src/shape.ts'
+import { descriptionOf } from '../packages/contract/src/core/shape.ts'
 
 /** The keywords of JSON Schema that the contract uses. */
 type Schema = {
@@ -35,9 +35,7 @@ export type Contract = { text: string; names: string[] }
 
 /** The declarations, and the names that are exported. */
 export async function contractTypes(): Promise<Contract> {
-  const sources = globSync('*.ts', { cwd: folder }).map((file) =>
-    readFileSync(folder + file, 'utf8'),
-  )
+  const sources = schemaFiles().map((file) => readFileSync(folder + file, 'utf8'))
   const source = sources.join('\n')
   const names = [...source.matchAll(/^export type (\w+)/gm)].map(([, name]) => name!)
   const schemas = await schemasOf()
@@ -57,10 +55,11 @@ export async function contractTypes(): Promise<Contract> {
   return { text, names }
 }
 
+const schemaFiles = () => globSync('!(folds)/*.ts', { cwd: folder }).sort()
+
 async function schemasOf(): Promise<Record<string, Schema>> {
-  const files = globSync('*.ts', { cwd: folder }).filter((file) => file !== 'index.ts')
   const modules = await Promise.all(
-    files.map((file) => import(path.join(folder, file)) as Promise<object>),
+    schemaFiles().map((file) => import(path.join(folder, file)) as Promise<object>),
   )
   return Object.assign({}, ...modules) as Record<string, Schema>
 }

@@ -8,7 +8,7 @@ import {
 import type { TObject } from 'typebox'
 import { Type } from 'typebox'
 import type { Parse } from '../capabilities/capability.ts'
-import { problemsOf } from '../capabilities/validation.ts'
+import { problemsOf } from '../capabilities/schemas/validation.ts'
 import type { AnySchema, StandardSchema } from './schema.ts'
 
 /** A schema as models see it, and its library's validation. */

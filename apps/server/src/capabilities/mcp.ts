@@ -3,8 +3,8 @@ import { type TObject, Type } from 'typebox'
 import type { Db } from '../store/database.ts'
 import { findMcpServers, type McpServerRow } from '../store/models/mcp-servers.ts'
 import { changedTools, type ListedTool } from '../store/models/mcp-tools.ts'
-import { asksForApproval, wantedNames } from './approval.ts'
 import { type Capability, defineCapability, type Tool } from './capability.ts'
+import { asksForApproval, wantedNames } from './catalog/approval.ts'
 import type { Mcp, RemoteTool } from './mcp/mcp.ts'
 import { areAmbiguous, namesFor, type ToolNaming } from './mcp/names.ts'
 import { refOf, serverIdOf } from './mcp/ref.ts'
@@ -14,7 +14,7 @@ import {
   type SecretHeader,
   SecretHeaders,
   withSecretArguments,
-} from './secret-refs.ts'
+} from './secrets/secret-refs.ts'
 
 const toolNames = (title: string, description: string) =>
   Type.Optional(

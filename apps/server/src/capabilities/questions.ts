@@ -2,7 +2,7 @@ import type { Question, QuestionOutcome } from '@outlast/contract'
 import { Type } from 'typebox'
 import { ToolError } from './capability.ts'
 import { type GivenQuestion, questionList } from './question-schema.ts'
-import { explainProblems, problemsOf } from './validation.ts'
+import { explainProblems, problemsOf } from './schemas/validation.ts'
 
 export const expirySecondsMax = 7 * 24 * 3_600
 export const expirySecondsDefault = 24 * 3_600

@@ -256,7 +256,7 @@ async function toolsIn(
 async function checkTogether(loading: Loading, capabilities: readonly Capability[]) {
   const [{ builtins }, { checkCatalog }] = await Promise.all([
     import('../capabilities/index.ts'),
-    import('../capabilities/catalog.ts'),
+    import('../capabilities/catalog/catalog.ts'),
   ])
   const files = new Map<string, string>()
   for (const { id, file = '' } of capabilities) {

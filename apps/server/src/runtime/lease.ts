@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hashCatalog } from '../capabilities/catalog-hash.ts'
+import { hashCatalog } from '../capabilities/catalog/catalog-hash.ts'
 import { followDatabaseClock } from '../ids.ts'
 import { describeOutage } from '../store/database-errors.ts'
 import { endLease, type LeaseTerms, renewLease } from '../store/sessions/nodes.ts'

@@ -1,4 +1,4 @@
-import { checkOutput } from '../capabilities/output.ts'
+import { checkOutput } from '../capabilities/schemas/output.ts'
 import { failureKinds } from '../providers/failure.ts'
 import { BudgetRefusedError } from '../store/budgets/charges.ts'
 import type { TurnFailure } from '../store/sessions/turn-appends.ts'

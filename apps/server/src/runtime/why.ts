@@ -1,6 +1,6 @@
 import type { ToolCall, Why, Workflow } from '@outlast/contract'
 import { type TurnStep, turnStepsOf } from '@outlast/sdk/turn-steps'
-import { turnSettingsOf } from '../capabilities/turn-settings.ts'
+import { turnSettingsOf } from '../capabilities/turns/turn-settings.ts'
 import type { Db } from '../store/database.ts'
 import { type EventRow, readLog } from '../store/sessions/events.ts'
 import { findTurnInput } from '../store/sessions/turn-inputs.ts'

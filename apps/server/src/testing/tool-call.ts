@@ -15,7 +15,7 @@ import {
   withImages,
 } from '../capabilities/capability.ts'
 import { questionsOf } from '../capabilities/questions.ts'
-import { explainProblems, problemsOf } from '../capabilities/validation.ts'
+import { explainProblems, problemsOf } from '../capabilities/schemas/validation.ts'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { SessionFiles, SessionStorage } from '../store/files/tool-access.ts'

@@ -1,5 +1,5 @@
 /** Events and messages of AG-UI, as far as the fold sends them. */
-import type { Question, QuestionSet } from '../question.ts'
+import type { Question, QuestionSet } from '../messages/question.ts'
 
 export type AgUiToolCall = {
   id: string

@@ -1,5 +1,5 @@
 /** Messages of a log in the forms of AG-UI and of TanStack AI. */
-import type { ContentPart, Message } from '../message.ts'
+import type { ContentPart, Message } from '../messages/message.ts'
 import type { AgUiMessage, AgUiPart, AgUiToolCall } from './ag-ui-events.ts'
 import { base64Of, fileInText } from './text-file.ts'
 

@@ -1,5 +1,5 @@
 /** The message that a model writes: its reasoning, its text, and its calls. */
-import type { Event } from '../event.ts'
+import type { Event } from '../events/event.ts'
 import type { AgUiEvent, AgUiToolCall } from './ag-ui-events.ts'
 import { assistantMessage, textIn, toolCallsIn } from './ag-ui-messages.ts'
 import {

@@ -1,4 +1,4 @@
-import type { Event, EventType } from '../event.ts'
+import type { Event, EventType } from '../events/event.ts'
 import { agUiUsage, approvalInterrupt, questionInterrupt } from './ag-ui-events.ts'
 import { outcomeText, resultMessageId } from './ag-ui-messages.ts'
 import {

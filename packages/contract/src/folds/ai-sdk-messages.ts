@@ -1,6 +1,6 @@
 /** The messages of a session as the AI SDK has them. */
-import type { Event } from '../event.ts'
-import type { ContentPart, EventMessage } from '../message.ts'
+import type { Event } from '../events/event.ts'
+import type { ContentPart, EventMessage } from '../messages/message.ts'
 import type { UIChunk } from './ai-sdk-chunks.ts'
 import { beginTurnFold, endOfWait, foldTurn, outputOf, type TurnFold } from './ai-sdk-turn.ts'
 import { base64Of, fileInText } from './text-file.ts'

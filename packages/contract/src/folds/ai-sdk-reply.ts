@@ -1,5 +1,5 @@
 /** One reply of a model while it is streamed, and its end. */
-import type { EventMessage } from '../message.ts'
+import type { EventMessage } from '../messages/message.ts'
 import type { AiSdkVersion, UIChunk } from './ai-sdk-chunks.ts'
 
 type Tool = { toolCallId: string; toolName: string; dynamic?: boolean }

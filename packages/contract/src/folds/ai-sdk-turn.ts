@@ -1,5 +1,5 @@
-import type { Event, EventDataOf, EventType } from '../event.ts'
-import type { ContentPart } from '../message.ts'
+import type { Event, EventDataOf, EventType } from '../events/event.ts'
+import type { ContentPart } from '../messages/message.ts'
 import { type AiSdkVersion, isKnownTo, type Metadata, type UIChunk } from './ai-sdk-chunks.ts'
 import {
   endReply,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { eventsOf, start, worlds } from '../../../../apps/server/test/log-world.ts'
-import type { Event } from '../event.ts'
+import type { Event } from '../events/event.ts'
 import { applyChunk, beginTurnFold, foldMessages, foldTurn, type UIMessageOf } from './ai-sdk.ts'
 
 type Cuts = { cuts: number[]; early: boolean }

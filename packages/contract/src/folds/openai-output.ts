@@ -1,5 +1,5 @@
 /** Collects the chunks of one event, and the output that they add to a response. */
-import type { ResponseChunk, ResponseItem } from './openai-parts.ts'
+import { messageItem, type ResponseChunk, type ResponseItem, textPart } from './openai-parts.ts'
 
 export type OutputItems = {
   readonly chunks: ResponseChunk[]
@@ -58,4 +58,26 @@ export function chunkAfter(chunk: ResponseChunk, number: number): ResponseChunk 
   const { delta } = chunk
   const isText = chunk.type.endsWith('_text.delta') && typeof delta === 'string'
   return isText && left < delta.length ? { ...chunk, delta: delta.slice(-left) } : chunk
+}
+
+/** Sends questions as a message. */
+export function sendQuestions(id: string, text: string, out: OutputItems): void {
+  const index = out.add(messageItem(id, 'in_progress'))
+  const place = { item_id: id, output_index: index, content_index: 0 }
+  out.send('response.content_part.added', { ...place, part: textPart('') })
+  out.at(out.number + text.length - 1)
+  out.send('response.output_text.delta', { ...place, delta: text, logprobs: [] })
+  out.send('response.output_text.done', { ...place, text, logprobs: [] })
+  out.send('response.content_part.done', { ...place, part: textPart(text) })
+  out.end(index, messageItem(id, 'completed', text))
+}
+
+/** Sends a call of a client tool whole. */
+export function sendFunctionCall(item: ResponseItem, out: OutputItems): void {
+  const index = out.add({ ...item, arguments: '', status: 'in_progress' })
+  const place = { item_id: item.id, output_index: index }
+  const { name, arguments: whole } = item
+  out.send('response.function_call_arguments.delta', { ...place, delta: whole })
+  out.send('response.function_call_arguments.done', { ...place, name, arguments: whole })
+  out.end(index, item)
 }

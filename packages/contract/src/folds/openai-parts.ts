@@ -1,6 +1,7 @@
 /** The parts of a response in the Responses API of OpenAI: chunks, items, and the object itself. */
-import type { QuestionSet } from '../question.ts'
-import type { TokenUsage } from '../usage.ts'
+
+import type { TokenUsage } from '../core/usage.ts'
+import type { QuestionSet } from '../messages/question.ts'
 
 /** An event of the stream of a response. */
 export type ResponseChunk = { type: string; sequence_number: number; [name: string]: unknown }

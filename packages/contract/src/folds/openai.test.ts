@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Event } from '../event.ts'
+import type { Event } from '../events/event.ts'
 import {
   beginResponse,
   chunkAfter,

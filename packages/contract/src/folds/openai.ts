@@ -5,8 +5,9 @@
  * `sequence_number` counts the chunks of stored events, and each delta by the length of its text:
  * the numbers follow from the log alone, so that any node can continue a stream after any of them.
  */
-import type { Event, EventType } from '../event.ts'
-import type { TokenUsage } from '../usage.ts'
+
+import type { TokenUsage } from '../core/usage.ts'
+import type { Event, EventType } from '../events/event.ts'
 import {
   dropCall,
   endCall,
@@ -17,11 +18,10 @@ import {
   startCall,
   startThinking,
 } from './openai-call.ts'
-import { type OutputItems, outputItems } from './openai-output.ts'
+import { type OutputItems, outputItems, sendFunctionCall, sendQuestions } from './openai-output.ts'
 import {
   approvalItem,
   functionCallItem,
-  messageItem,
   questionText,
   type ResponseChunk,
   type ResponseEnd,
@@ -31,7 +31,6 @@ import {
   type ResponseWait,
   responseObject,
   sumOf,
-  textPart,
   toolItem,
   waitsOfOthers,
   wireCallId,
@@ -248,26 +247,6 @@ function readRequest(
     const type = input ? 'input' : 'tool_results'
     return waiting(now, call.id, { type, call_id, name: call.name, ...questions })
   }, state)
-}
-
-function sendQuestions(id: string, text: string, out: OutputItems): void {
-  const index = out.add(messageItem(id, 'in_progress'))
-  const place = { item_id: id, output_index: index, content_index: 0 }
-  out.send('response.content_part.added', { ...place, part: textPart('') })
-  out.at(out.number + text.length - 1)
-  out.send('response.output_text.delta', { ...place, delta: text, logprobs: [] })
-  out.send('response.output_text.done', { ...place, text, logprobs: [] })
-  out.send('response.content_part.done', { ...place, part: textPart(text) })
-  out.end(index, messageItem(id, 'completed', text))
-}
-
-function sendFunctionCall(item: ResponseItem, out: OutputItems): void {
-  const index = out.add({ ...item, arguments: '', status: 'in_progress' })
-  const place = { item_id: item.id, output_index: index }
-  const { name, arguments: whole } = item
-  out.send('response.function_call_arguments.delta', { ...place, delta: whole })
-  out.send('response.function_call_arguments.done', { ...place, name, arguments: whole })
-  out.end(index, item)
 }
 
 function readToolStart(

@@ -2,7 +2,7 @@ import { type Static, type TObject, type TObjectOptions, type TProperties, Type 
 import type { SessionFiles } from '../../store/files/tool-access.ts'
 import { defineTool, type Tool, ToolError } from '../capability.ts'
 import { DirectoryPath } from '../directory-path.ts'
-import { explainProblems, problemsOf } from '../validation.ts'
+import { explainProblems, problemsOf } from '../schemas/validation.ts'
 
 export const strict = { additionalProperties: false }
 export const noInput = Type.Object({}, strict)

@@ -1,7 +1,7 @@
 import type { TObject } from 'typebox'
 import { Check, Errors } from 'typebox/value'
-import { isTooSlow, withSyncLimit } from '../sync-limit.ts'
-import { explainProblems } from '../validation.ts'
+import { isTooSlow, withSyncLimit } from '../schemas/sync-limit.ts'
+import { explainProblems } from '../schemas/validation.ts'
 
 const nodesMax = 10_000
 

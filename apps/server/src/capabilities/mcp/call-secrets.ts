@@ -1,6 +1,6 @@
 import { ApiError } from '../../errors.ts'
 import type { ToolContext } from '../capability.ts'
-import { type Redact, redacting } from '../redact.ts'
+import { type Redact, redacting } from '../secrets/redact.ts'
 import {
   allowedRefs,
   headersFrom,
@@ -8,7 +8,7 @@ import {
   type SecretArgument,
   type SecretHeader,
   secretIn,
-} from '../secret-refs.ts'
+} from '../secrets/secret-refs.ts'
 
 /** Where the config of an agent puts secrets of the session, for the tools of a server. */
 export type McpSecrets = {

@@ -9,7 +9,7 @@ import type {
 import type { ByteAccount } from '../../providers/byte-account.ts'
 import { createEventBytes } from '../../providers/event-bytes.ts'
 import { metered } from '../../providers/fetch-budget.ts'
-import { type Redact, redacting, secretsIn } from '../redact.ts'
+import { type Redact, redacting, secretsIn } from '../secrets/redact.ts'
 import { McpFailure, mcpFailureSentence, quoted } from './failure.ts'
 
 /** The connection data of a server, with decrypted secrets. */

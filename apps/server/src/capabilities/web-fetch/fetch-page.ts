@@ -1,6 +1,6 @@
 import { type ToolContext, ToolError } from '../capability.ts'
-import { type Redact, redacting } from '../redact.ts'
-import { headersFrom, readSecrets, type SecretHeader, secretIn } from '../secret-refs.ts'
+import { type Redact, redacting } from '../secrets/redact.ts'
+import { headersFrom, readSecrets, type SecretHeader, secretIn } from '../secrets/secret-refs.ts'
 import { type Body, type BodyEnding, readBody } from './body.ts'
 import type { Converted } from './convert.ts'
 import { convertInThread, tookTooLong, warmUp } from './converter.ts'

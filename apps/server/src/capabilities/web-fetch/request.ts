@@ -1,5 +1,5 @@
 import { ToolError } from '../capability.ts'
-import type { Redact } from '../redact.ts'
+import type { Redact } from '../secrets/redact.ts'
 import { matchesDomain, plainHost } from './domains.ts'
 import type { WebFetchSettings } from './settings.ts'
 

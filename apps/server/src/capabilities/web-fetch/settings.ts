@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { SecretHeaders } from '../secret-refs.ts'
+import { SecretHeaders } from '../secrets/secret-refs.ts'
 import { Domains } from './domains.ts'
 
 /** Config of `web_fetch`, for agents and sessions. */

@@ -1,5 +1,5 @@
 import type { Static, TObject } from 'typebox'
-import { problemsOf } from '../../capabilities/validation.ts'
+import { problemsOf } from '../../capabilities/schemas/validation.ts'
 import { type ApiError, invalidAt, invalidFields } from '../../errors.ts'
 
 /** Validates a part of a request. Query values are text and are converted to their types first. */

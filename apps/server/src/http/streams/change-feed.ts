@@ -1,5 +1,5 @@
 import type { Change, DeletedSession, Session } from '@outlast/contract'
-import { masked } from '../../capabilities/masking.ts'
+import { masked } from '../../capabilities/catalog/masking.ts'
 import type { Node } from '../../runtime/node.ts'
 import type { Watcher } from '../../store/bus/bus.ts'
 import type { SessionRef } from '../../store/sessions/publish.ts'

@@ -9,7 +9,7 @@ import {
   ToolError,
   withImages,
 } from '../../capabilities/capability.ts'
-import { explainProblems } from '../../capabilities/validation.ts'
+import { explainProblems } from '../../capabilities/schemas/validation.ts'
 import { systemThreadId } from '../../store/files/low-priority.ts'
 import { loadCapabilities } from '../load.ts'
 import { createBodies } from './bodies.ts'

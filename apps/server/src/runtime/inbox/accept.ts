@@ -1,5 +1,5 @@
 import type { EventMessage, OnBusy } from '@outlast/contract'
-import { needsOwnTurn } from '../../capabilities/turn-settings.ts'
+import { needsOwnTurn } from '../../capabilities/turns/turn-settings.ts'
 import { ApiError, invalidAt } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { modelScope } from '../../providers/keys.ts'

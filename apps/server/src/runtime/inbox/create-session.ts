@@ -1,14 +1,14 @@
 import { type Agent, harnessId, type NewSession } from '@outlast/contract'
-import { checkCombination, checkUses, mountsOf } from '../../capabilities/catalog.ts'
+import { checkCombination, checkUses, mountsOf } from '../../capabilities/catalog/catalog.ts'
 import {
   checkClientTools,
   checkNarrowerTools,
   clientToolsOf,
-} from '../../capabilities/client-tools.ts'
-import { unmasked } from '../../capabilities/masking.ts'
+} from '../../capabilities/catalog/client-tools.ts'
+import { unmasked } from '../../capabilities/catalog/masking.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
-import { checkLimits, checkNarrowerLimits } from '../../capabilities/turn-limits.ts'
-import { checkHints } from '../../capabilities/turn-settings.ts'
+import { checkLimits, checkNarrowerLimits } from '../../capabilities/turns/turn-limits.ts'
+import { checkHints } from '../../capabilities/turns/turn-settings.ts'
 import { ApiError, invalidAt } from '../../errors.ts'
 import { modelScope } from '../../providers/keys.ts'
 import { atomically, type Database, type Db } from '../../store/database.ts'

@@ -1,10 +1,10 @@
 import type { ClientTool } from '@outlast/contract'
-import { checkToolNames } from '../../capabilities/catalog.ts'
+import { checkToolNames } from '../../capabilities/catalog/catalog.ts'
 import {
   checkClientTools,
   checkNarrowerTools,
   clientToolsOf,
-} from '../../capabilities/client-tools.ts'
+} from '../../capabilities/catalog/client-tools.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
 import type { Db } from '../../store/database.ts'
 import { getAgent } from '../../store/models/agents.ts'

@@ -1,5 +1,5 @@
 import type { EventDataOf, EventMessage, NewRetake, Session } from '@outlast/contract'
-import { checkTurnSettings } from '../../capabilities/turn-settings.ts'
+import { checkTurnSettings } from '../../capabilities/turns/turn-settings.ts'
 import { ApiError } from '../../errors.ts'
 import { databaseNow, newId } from '../../ids.ts'
 import { atomically, type Db } from '../../store/database.ts'

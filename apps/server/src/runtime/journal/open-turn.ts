@@ -1,11 +1,11 @@
 import { eventTypes } from '@outlast/contract'
-import { assemble } from '../../capabilities/catalog.ts'
-import { clientToolsOf } from '../../capabilities/client-tools.ts'
+import { assemble } from '../../capabilities/catalog/catalog.ts'
+import { clientToolsOf } from '../../capabilities/catalog/client-tools.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
-import { isSchema } from '../../capabilities/output-schema.ts'
-import { sessionPrompt } from '../../capabilities/session-prompt.ts'
-import { effectiveLimits } from '../../capabilities/turn-limits.ts'
-import { addedPrompt } from '../../capabilities/turn-settings.ts'
+import { isSchema } from '../../capabilities/schemas/output-schema.ts'
+import { sessionPrompt } from '../../capabilities/turns/session-prompt.ts'
+import { effectiveLimits } from '../../capabilities/turns/turn-limits.ts'
+import { addedPrompt } from '../../capabilities/turns/turn-settings.ts'
 import {
   addToConversation,
   type Conversation,

@@ -1,6 +1,6 @@
 import type { EventDataOf } from '@outlast/contract'
-import type { RuntimeAgent } from '../../capabilities/catalog.ts'
-import type { OutputSchema } from '../../capabilities/output-schema.ts'
+import type { RuntimeAgent } from '../../capabilities/catalog/catalog.ts'
+import type { OutputSchema } from '../../capabilities/schemas/output-schema.ts'
 import type { Db } from '../../store/database.ts'
 import { textsOf } from '../../store/sessions/texts.ts'
 import { type HashedText, textHash } from '../../store/stored-texts.ts'

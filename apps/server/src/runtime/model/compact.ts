@@ -1,5 +1,5 @@
 import type { CompactionInfo, EventContext, ModelProfile, TokenUsage } from '@outlast/contract'
-import type { RuntimeAgent } from '../../capabilities/catalog.ts'
+import type { RuntimeAgent } from '../../capabilities/catalog/catalog.ts'
 import { withCost } from '../../providers/cost.ts'
 import { KnownFailure } from '../../providers/failure.ts'
 import { providers } from '../../providers/index.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Controls, EventMessage } from '@outlast/contract'
-import type { RuntimeAgent } from '../../capabilities/catalog.ts'
+import type { RuntimeAgent } from '../../capabilities/catalog/catalog.ts'
 import type { ModelCallOptions, Prompt, PromptMessage } from '../../providers/provider.ts'
 import {
   type ConversationEntry,

@@ -8,7 +8,7 @@ import type {
   OutputError,
   ToolCall,
 } from '@outlast/contract'
-import { checkOutput } from '../../capabilities/output.ts'
+import { checkOutput } from '../../capabilities/schemas/output.ts'
 import { newId } from '../../ids.ts'
 import { withCost } from '../../providers/cost.ts'
 import type { ModelRoute } from '../../store/models/models.ts'

@@ -6,8 +6,8 @@ import {
   SendMessageInput,
   StartSessionInput,
 } from '@outlast/contract'
-import { checkedControls } from '../../capabilities/turn-settings.ts'
-import { problemsOf } from '../../capabilities/validation.ts'
+import { problemsOf } from '../../capabilities/schemas/validation.ts'
+import { checkedControls } from '../../capabilities/turns/turn-settings.ts'
 import { ApiError, invalidAt, invalidFields } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { Db } from '../../store/database.ts'

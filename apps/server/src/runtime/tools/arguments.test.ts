@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { assemble } from '../../capabilities/catalog.ts'
+import { assemble } from '../../capabilities/catalog/catalog.ts'
 import { builtins } from '../../capabilities/index.ts'
 import { checkArguments } from './arguments.ts'
 

@@ -1,7 +1,7 @@
 import type { ToolCall } from '@outlast/contract'
 import { type SchemaProblem, type Tool, ToolError } from '../../capabilities/capability.ts'
 import { foreignProblem } from '../../capabilities/mcp/arguments.ts'
-import { explainProblems, problemsOf } from '../../capabilities/validation.ts'
+import { explainProblems, problemsOf } from '../../capabilities/schemas/validation.ts'
 import { unreadableArguments } from '../model/call.ts'
 import { questionsOfCall } from './questions.ts'
 

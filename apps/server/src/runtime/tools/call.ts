@@ -9,7 +9,7 @@ import {
   ToolError,
   withImages,
 } from '../../capabilities/capability.ts'
-import { explainProblems } from '../../capabilities/validation.ts'
+import { explainProblems } from '../../capabilities/schemas/validation.ts'
 import { ApiError } from '../../errors.ts'
 import type { FileTarget } from '../../store/files/file-changes.ts'
 import { StaleAttemptError } from '../../store/files/stale-attempt.ts'

@@ -1,7 +1,7 @@
 import type { HookDecision, ToolCall } from '@outlast/contract'
 import type { CallHook, CallHookContext } from '../../authoring/config.ts'
 import type { Tool } from '../../capabilities/capability.ts'
-import { ownerOf } from '../../capabilities/catalog.ts'
+import { ownerOf } from '../../capabilities/catalog/catalog.ts'
 import { withTimeLimit } from '../../time-limit.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { FencedError } from '../journal/errors.ts'

@@ -1,6 +1,6 @@
 import type { Tool } from '../../capabilities/capability.ts'
-import type { RuntimeAgent } from '../../capabilities/catalog.ts'
-import { ownerOf } from '../../capabilities/catalog.ts'
+import type { RuntimeAgent } from '../../capabilities/catalog/catalog.ts'
+import { ownerOf } from '../../capabilities/catalog/catalog.ts'
 import type { ToolRules } from '../../store/sessions/tool-rules.ts'
 import { textHash } from '../../store/stored-texts.ts'
 import type { Turn } from '../journal/attempt.ts'

@@ -5,7 +5,7 @@ import {
   ImportAgentQuery,
   NewAgent,
 } from '@outlast/contract'
-import { masked, withoutSecrets } from '../../../capabilities/masking.ts'
+import { masked, withoutSecrets } from '../../../capabilities/catalog/masking.ts'
 import { ApiError } from '../../../errors.ts'
 import { getAgentId } from '../../../store/models/agent-names.ts'
 import { getAgent } from '../../../store/models/agents.ts'

@@ -14,16 +14,16 @@ import {
   PreviewAgent,
 } from '@outlast/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { checkCombination, checkUses } from '../../../capabilities/catalog.ts'
+import { checkCombination, checkUses } from '../../../capabilities/catalog/catalog.ts'
 import {
   checkClientTools,
   checkNarrowerTools,
   clientToolsOf,
-} from '../../../capabilities/client-tools.ts'
-import { isMasked, masked, unmasked } from '../../../capabilities/masking.ts'
+} from '../../../capabilities/catalog/client-tools.ts'
+import { isMasked, masked, unmasked } from '../../../capabilities/catalog/masking.ts'
 import { capabilitiesFor } from '../../../capabilities/mcp.ts'
-import { checkOutputSchema } from '../../../capabilities/output-schema.ts'
-import { checkLimits, type GivenLimits } from '../../../capabilities/turn-limits.ts'
+import { checkOutputSchema } from '../../../capabilities/schemas/output-schema.ts'
+import { checkLimits, type GivenLimits } from '../../../capabilities/turns/turn-limits.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { newId } from '../../../ids.ts'
 import { modelScope } from '../../../providers/keys.ts'

@@ -1,5 +1,5 @@
 import { CapabilityInfo, CapabilityPage, CapabilityQuery, ErrorResponse } from '@outlast/contract'
-import { compareListed, describeCapability } from '../../../capabilities/catalog.ts'
+import { compareListed, describeCapability } from '../../../capabilities/catalog/catalog.ts'
 import { serverIdOf } from '../../../capabilities/mcp/ref.ts'
 import { describeServers } from '../../../capabilities/mcp.ts'
 import { ApiError } from '../../../errors.ts'

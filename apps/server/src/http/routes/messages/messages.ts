@@ -11,7 +11,7 @@ import {
 import type { FastifyRequest } from 'fastify'
 import { checkControls, checkNeed, checkSettings } from '../../../access/grants.ts'
 import type { Principal } from '../../../access/principal.ts'
-import { checkTurnSettings, needsOwnTurn } from '../../../capabilities/turn-settings.ts'
+import { checkTurnSettings, needsOwnTurn } from '../../../capabilities/turns/turn-settings.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { databaseNow, newId, parseId } from '../../../ids.ts'
 import { traceparentOf } from '../../../observe/trace-context.ts'

@@ -1,5 +1,5 @@
 import { ErrorResponse, NewRetake, Retake } from '@outlast/contract'
-import { masked } from '../../../capabilities/masking.ts'
+import { masked } from '../../../capabilities/catalog/masking.ts'
 import { parseId } from '../../../ids.ts'
 import { traceparentOf } from '../../../observe/trace-context.ts'
 import { retakeMessage } from '../../../runtime/inbox/retake.ts'

@@ -11,7 +11,7 @@ import { createAgent, createSession, post } from '../../../../test/session.ts'
 import { watch } from '../../../../test/stream.ts'
 import { defineCapability } from '../../../capabilities/capability.ts'
 import { builtins } from '../../../capabilities/index.ts'
-import { problemsOf } from '../../../capabilities/validation.ts'
+import { problemsOf } from '../../../capabilities/schemas/validation.ts'
 
 /** A capability with a secret in its config. */
 const locked = defineCapability({

@@ -6,7 +6,7 @@ import {
   type FileInfo,
   type SessionFile,
 } from '@outlast/contract'
-import { masked } from '../../../capabilities/masking.ts'
+import { masked } from '../../../capabilities/catalog/masking.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import type { Db } from '../../../store/database.ts'

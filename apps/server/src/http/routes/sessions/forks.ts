@@ -1,5 +1,5 @@
 import { ErrorResponse, NewFork, Session } from '@outlast/contract'
-import { masked } from '../../../capabilities/masking.ts'
+import { masked } from '../../../capabilities/catalog/masking.ts'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { modelScope } from '../../../providers/keys.ts'

@@ -1,6 +1,6 @@
 import { StringDecoder } from 'node:string_decoder'
 import type { UsageReport } from '@outlast/contract'
-import { masked } from '../../../capabilities/masking.ts'
+import { masked } from '../../../capabilities/catalog/masking.ts'
 import type { Node } from '../../../runtime/node.ts'
 import { listUserTokens } from '../../../store/access/user-tokens.ts'
 import { listBudgetsOfEndUser } from '../../../store/budgets/budgets.ts'

@@ -1,5 +1,5 @@
 import type { McpServerTest } from '@outlast/contract'
-import { describeTool } from '../../../../capabilities/catalog.ts'
+import { describeTool } from '../../../../capabilities/catalog/catalog.ts'
 import { problemOf } from '../../../../capabilities/mcp/listings.ts'
 import { describeServers } from '../../../../capabilities/mcp.ts'
 import { ApiError } from '../../../../errors.ts'

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto'
+import type { Capability, Tool } from '../capability.ts'
+
+const digits = 16
+
+/**
+ * Identifies the catalogue of a node by what models see and what decides how calls run. Returns 16
+ * hexadecimal digits: the same in every process and for any order of capabilities.
+ */
+export function hashCatalog(list: readonly Capability[]): string {
+  const parts = list.map(describePart).sort(byId)
+  return createHash('sha256').update(sortedJson(parts)).digest('hex').slice(0, digits)
+}
+
+const byId = (one: { id: string }, other: { id: string }) => (one.id < other.id ? -1 : 1)
+
+function describePart(capability: Capability) {
+  const { id, name, description, status, dependencies, config, sessionRules } = capability
+  return {
+    ...{ id, name, description, status, dependencies, config, sessionRules },
+    prompt: capability.prompt({}),
+    tools: capability.tools({}).map(withoutCode),
+  }
+}
+
+const withoutCode = ({ run: _, parse: __, output, ...tool }: Tool) => ({
+  ...tool,
+  output: output?.schema,
+})
+
+/** JSON whose objects have their keys in order. */
+const sortedJson = (value: unknown): string =>
+  JSON.stringify(value, (_, part) => (isRecord(part) ? sorted(part) : part))
+
+const isRecord = (part: unknown): part is Record<string, unknown> =>
+  typeof part === 'object' && part !== null && !Array.isArray(part)
+
+const sorted = (part: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)))

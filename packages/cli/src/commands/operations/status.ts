@@ -1,0 +1,37 @@
+import { OutlastError } from '@outlast/sdk'
+import { defineCommand, type Noun } from '../../core/command.ts'
+import { currentName } from '../../core/profiles.ts'
+
+export const status: Noun = {
+  '': defineCommand({
+    summary: 'show the server, the user and the organization in use',
+    async run({ outlast, out, url, profile, io, given, signal }) {
+      const health = await outlast.health.get({ signal })
+      const me = await outlast.auth.getMe({ signal })
+      const org_id = profile.org_id ?? me.organization_id ?? undefined
+      const org =
+        org_id === undefined
+          ? undefined
+          : await outlast.organizations.get(org_id, { signal }).catch((error) => {
+              if (error instanceof OutlastError && [403, 404].includes(error.status))
+                return undefined
+              throw error
+            })
+      const isAll = (given.url || io.env.OUTLAST_URL) !== undefined
+      const name = isAll ? undefined : currentName(io, given)
+      await out.item(
+        { id: me.id, url, profile: name ?? null, health, user: me, organization: org ?? null },
+        {
+          Server: url,
+          Version: health.version,
+          Database: health.database,
+          'Sign-in': health.auth_mode === 'None' ? 'not required' : 'required',
+          User: `${me.name ?? '-'}${me.email ? ` (${me.email})` : ''}`,
+          Roles: () => me.roles?.join(', '),
+          Organization: org ? `${org.name} (${org.id})` : org_id,
+          Profile: name ?? 'none',
+        },
+      )
+    },
+  }),
+}
