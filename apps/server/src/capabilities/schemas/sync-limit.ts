@@ -6,12 +6,21 @@ const script = new Script('work()')
 
 /**
  * Runs work with a time limit of 250 ms: a foreign schema or its regular expressions can take
- * years.
- * Contract: throws an error of `isTooSlow` at the limit, and errors of `work`.
+ * years. Only processor time counts, so that a busy machine does not refuse what is valid.
+ * Contract: work can run several times. Throws an error of `isTooSlow` at the limit, and errors of
+ * `work`.
  */
 export function withSyncLimit<T>(work: () => T): T {
   context.work = work
-  return script.runInContext(context, { timeout: timeoutMs })
+  const before = process.cpuUsage()
+  for (;;) {
+    try {
+      return script.runInContext(context, { timeout: timeoutMs })
+    } catch (error) {
+      const { user, system } = process.cpuUsage(before)
+      if (!isTooSlow(error) || (user + system) / 1_000 >= timeoutMs) throw error
+    }
+  }
 }
 
 export const isTooSlow = (error: unknown) =>
