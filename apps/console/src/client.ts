@@ -8,8 +8,13 @@ export const outlast = nounsOf(createHttp({ url: location.origin, fetch: fetchSi
 
 export const queryClient = new QueryClient({
   defaultOptions: {
-    // The client retries calls itself.
-    queries: { retry: false, staleTime: 5_000 },
+    // The client retries calls itself. A server on this computer responds offline, too.
+    queries: {
+      retry: false,
+      staleTime: 5_000,
+      networkMode: 'always',
+      refetchOnReconnect: true,
+    },
     // Offline they fail at once. A paused mutation would be lost by a reload.
     mutations: { retry: false, networkMode: 'always' },
   },

@@ -8,6 +8,7 @@ import { type ReactNode, StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { queryClient } from './client.ts'
 import { router } from './router.tsx'
+import { retried } from './shell/lazy-part.ts'
 import { theme } from './theme.ts'
 
 /** The nonce for styles of components. The content security policy allows no others. */
@@ -28,7 +29,7 @@ const render = (page: ReactNode) =>
 
 // Readers of a link have no account: they get one page, without the frame of the console.
 if (location.pathname.startsWith('/shared/')) {
-  void import('./shared/page.tsx').then(({ SharedPage }) => render(<SharedPage />))
+  void retried(() => import('./shared/page.tsx'))().then(({ SharedPage }) => render(<SharedPage />))
 } else {
   render(<RouterProvider router={router} />)
 }

@@ -80,22 +80,35 @@ async function becomeAnother(): Promise<never> {
 
 async function renew(): Promise<void> {
   if (await alone(renewLogin)) return
-  await ask()
+  await askUser()
   tabs.postMessage('in')
   const before = userId
-  const { id } = await (await fetch('/v1/auth/me')).json()
-  if (before !== undefined && before !== id) await becomeAnother()
+  const me = await ask('me')
+  // Without an answer: the server refuses requests of another user.
+  if (me.ok && before !== undefined && before !== (await me.json()).id) await becomeAnother()
 }
 
-/** Renews the sign-in. A refresh token works once, so only one tab uses it. */
-const renewLogin = async () =>
-  (await fetch('/v1/auth/me')).ok || (await fetch('/v1/auth/refresh', { method: 'POST' })).ok
+/**
+ * Renews the sign-in. A refresh token works once, so only one tab uses it. Contract: throws if the
+ * server cannot answer; the request fails like on a lost connection, and its caller tries again.
+ */
+async function renewLogin(): Promise<boolean> {
+  if ((await ask('me')).ok) return true
+  const { ok, status } = await ask('refresh', 'POST')
+  if (status === 429 || status >= 500) throw new Error(`The sign-in was not renewed: ${status}.`)
+  return ok
+}
+
+const timeoutMs = 30_000
+
+const ask = (what: 'me' | 'refresh', method = 'GET') =>
+  fetch(`/v1/auth/${what}`, { method, signal: AbortSignal.timeout(timeoutMs) })
 
 /** Runs work in one tab at a time. Contract: a browser without locks has no sign-in cookies. */
 const alone = (work: () => Promise<boolean>): Promise<boolean> =>
   navigator.locks ? navigator.locks.request('outlast.login', work) : work()
 
-function ask(): Promise<void> {
+function askUser(): Promise<void> {
   if (!asking) {
     let done = () => {}
     const promise = new Promise<void>((resolve) => {

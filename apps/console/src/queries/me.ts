@@ -14,6 +14,8 @@ export const authConfigQuery = queryOptions({
 /** The anonymous user of a server without authentication. */
 export const anonymous = { id: '00000000-0000-0000-0000-000000000000', organization_id: null }
 
+const againMs = 5_000
+
 /** The signed-in user. Null when authentication is off. */
 export const meQuery = queryOptions({
   queryKey: meKeys.all,
@@ -27,6 +29,8 @@ export const meQuery = queryOptions({
     remember(me.id)
     return me
   },
+  // Without the user there are no composer and no actions.
+  refetchInterval: ({ state }) => state.status === 'error' && state.data === undefined && againMs,
 })
 
 const order: readonly Role[] = ['viewer', 'member', 'admin', 'owner']

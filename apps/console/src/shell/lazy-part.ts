@@ -1,17 +1,12 @@
 import { type ComponentType, type LazyExoticComponent, lazy } from 'react'
 
-const triesMax = 6
-
 /**
- * `lazy` for a part of a page that is open. A lost connection does not end the page: the part is
- * requested again when the browser is online, and after 1, 2, 4, 8 and 16 s. Then it fails: an
- * updated server may not have it any more.
+ * Loads code of a page that is open. A lost connection does not end the page: the code is requested
+ * again when the browser is online, and after 1, 2, 4, 8 and 16 s. Then it fails: an updated server
+ * may not have it any more.
  */
-// biome-ignore lint/suspicious/noExplicitAny: the bound of React's own `lazy`
-export function lazyPart<Part extends ComponentType<any>>(
-  load: () => Promise<{ default: Part }>,
-): LazyExoticComponent<Part> {
-  const tryLoad = async (tries: number): Promise<{ default: Part }> => {
+export function retried<Code>(load: () => Promise<Code>, triesMax = 6): () => Promise<Code> {
+  async function tryLoad(tries: number): Promise<Code> {
     try {
       if (tries > 1) await reloadStyles()
       return await load()
@@ -21,7 +16,15 @@ export function lazyPart<Part extends ComponentType<any>>(
       return tryLoad(navigator.onLine ? tries + 1 : tries)
     }
   }
-  return lazy(() => tryLoad(1))
+  return () => tryLoad(1)
+}
+
+/** `lazy` with retries. */
+// biome-ignore lint/suspicious/noExplicitAny: the bound of React's own `lazy`
+export function lazyPart<Part extends ComponentType<any>>(
+  load: () => Promise<{ default: Part }>,
+): LazyExoticComponent<Part> {
+  return lazy(retried(load))
 }
 
 const changeOrPause = (ms: number) =>

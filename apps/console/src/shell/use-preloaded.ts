@@ -1,5 +1,6 @@
 import { type ComponentType, useEffect, useRef, useState } from 'react'
 import { flushSync } from 'react-dom'
+import { retried } from './lazy-part.ts'
 
 /** For browsers without `requestIdleCallback`. */
 const idleMs = 1_000
@@ -21,7 +22,7 @@ export function usePreloaded<Props>(
   useEffect(() => {
     if (Part) return
     const begin = () =>
-      load().then(
+      retried(load)().then(
         // With its effects, so that no key arrives between the end of collecting and the focus.
         (loaded) => flushSync(() => setPart(() => loaded)),
         (failure) => isOpen && setError(failure),

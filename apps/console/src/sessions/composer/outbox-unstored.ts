@@ -1,3 +1,4 @@
+import { isRefusal } from './outbox-rules.ts'
 import { postMessage, postSession } from './outbox-sender.ts'
 import type { OutboxEntry } from './outbox-store.ts'
 
@@ -7,7 +8,7 @@ const retriesMax = 8
 const contentOf = ({ body, session, sessionId }: Entry) =>
   JSON.stringify([body, session, sessionId])
 
-/** Failed entries by content. A retry reuses the key. */
+/** Failed entries by content. A retry reuses the key, except after a refusal. */
 const failed = new Map<string, Entry>()
 
 const warn = (event: BeforeUnloadEvent) => event.preventDefault()
@@ -27,6 +28,9 @@ export async function sendUnstored(given: Entry): Promise<string> {
     await postMessage({ ...entry, session: null, sessionId }, retriesMax)
     failed.delete(content)
     return sessionId
+  } catch (error) {
+    if (isRefusal(error)) failed.delete(content)
+    throw error
   } finally {
     if (--underWay === 0) removeEventListener('beforeunload', warn)
   }

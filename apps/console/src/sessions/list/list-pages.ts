@@ -19,7 +19,11 @@ function refresh(): void {
   timer = setTimeout(() => {
     timer = undefined
     refreshedAt = Date.now()
-    queryClient.invalidateQueries({ queryKey: sessionKeys.lists }, { cancelRefetch: false })
+    const lists = { queryKey: sessionKeys.lists }
+    const isUnderWay = queryClient.isFetching(lists) > 0
+    queryClient.invalidateQueries(lists, { cancelRefetch: false })
+    // The answer to a request that was under way may be older than the change.
+    if (isUnderWay) refresh()
   }, pauseMs)
 }
 
