@@ -27,6 +27,9 @@ export type Responder = {
   answer: (asked: QuestionSet, signal: AbortSignal) => Promise<QuestionAnswers | undefined>
 }
 
+/** Minutes of retries: after a failed request nobody would decide on the call. */
+const options = (signal: AbortSignal) => ({ signal, retriesMax: 30 })
+
 /**
  * Asks about the calls of a session that wait for approval or for answers, one after the other.
  * Undefined leaves a call for later. A call that another client decided on is skipped.
@@ -42,7 +45,7 @@ export function createConsents(
   async function isOpen({ call, sequence, over }: Waiting): Promise<boolean> {
     const types = ['tool.approval_resolved', 'tool.input_resolved', 'tool.completed']
     const query = { types, after_sequence: sequence }
-    for await (const { data } of outlast.events.list(sessionId, query, { signal: over.signal })) {
+    for await (const { data } of outlast.events.list(sessionId, query, options(over.signal))) {
       if ('tool_call_id' in data && data.tool_call_id === call.id) return false
     }
     return true
@@ -53,10 +56,12 @@ export function createConsents(
     if (questions) {
       const body = await answer(questions, signal)
       const named = { ...body, tool_call_id: call.id, asked_at: questions.asked_at }
-      return body && (() => outlast.sessions.answerQuestions(sessionId, named, { signal }))
+      return body && (() => outlast.sessions.answerQuestions(sessionId, named, options(signal)))
     }
     const body = await approve(call, signal)
-    return body && (() => outlast.sessions.decideToolCall(sessionId, call.id, body, { signal }))
+    return (
+      body && (() => outlast.sessions.decideToolCall(sessionId, call.id, body, options(signal)))
+    )
   }
 
   async function settle(one: Waiting): Promise<void> {
@@ -84,6 +89,9 @@ export function createConsents(
       .then(() => settle(one))
       .catch((error) => {
         if (!one.over.signal.aborted) say(error)
+      })
+      .finally(() => {
+        one.isAsked = false
       })
   }
 

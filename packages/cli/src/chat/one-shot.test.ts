@@ -112,6 +112,22 @@ test('allows no call without a terminal, except with --approve', async () => {
   assert.match(denied.stderr, /write_file was denied[\s\S]*✗ write_file/)
 })
 
+test('--approve decides although the server cannot answer for a while', async (t) => {
+  const { id } = await clerk()
+  const { fetch } = globalThis
+  let refusals = 5
+  const headers = { 'content-type': 'application/json', 'retry-after': '0' }
+  const body = JSON.stringify({ error: 'The server is stopping.', code: 'shutting_down' })
+  t.mock.method(globalThis, 'fetch', (input: string | URL | Request, init?: RequestInit) =>
+    String(input).includes('tool.approval_resolved') && refusals-- > 0
+      ? Promise.resolve(new Response(body, { status: 503, headers }))
+      : fetch(input, init),
+  )
+  const allowed = await chat('-a', id, '--approve', 'all', writing)
+  assert.deepEqual([allowed.code, allowed.stdout], [0, 'It is **done**.\n'])
+  assert.ok(refusals < 0)
+})
+
 test('Ctrl-C cancels the turn and waits for its end', async () => {
   const { id } = await createSession(server)
   const running = startOutlast(['chat', '-v', '-s', id, slow, '--url', server.url])

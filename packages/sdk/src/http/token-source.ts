@@ -57,11 +57,19 @@ async function request(path: string): Promise<IssuedToken> {
   try {
     const response = await fetch(path, { ...init, signal: AbortSignal.timeout(timeoutMs) })
     if (!response.ok) throw await errorOf(response)
-    const issued = (await response.json().catch(() => undefined)) as IssuedToken | undefined
+    const issued = parsed(await response.text())
     if (issued && typeof issued.token === 'string' && issued.expires_in > 0) return issued
     throw new OutlastError('not_outlast', `${path} did not respond with a token.`)
   } catch (error) {
     if (isOutlastError(error)) throw error
     throw lostConnection(error, { host: path, hasBegun: false })
+  }
+}
+
+function parsed(text: string): IssuedToken | undefined {
+  try {
+    return JSON.parse(text) ?? undefined
+  } catch {
+    return undefined
   }
 }

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { all, calls, isOfType, says, startClient, until } from '../../test/session.ts'
-import { clientTool, type Event, type RunnableTool, type SessionHandle } from '../index.ts'
+import {
+  clientTool,
+  createOutlast,
+  type Event,
+  type RunnableTool,
+  type SessionHandle,
+} from '../index.ts'
 
 let client: Awaited<ReturnType<typeof startClient>>
 
@@ -108,6 +114,24 @@ test('aborts a call that another client answers meanwhile, without an error', as
   const session = await sessionWith(work)
   assert.equal((await session.send(once, { tools: [work] })).text, 'end')
   assert.deepEqual(await said(session), ['theirs'])
+})
+
+test('runs a tool although the server refuses for a while to list events', async () => {
+  let refusals = 5
+  const headers = { 'content-type': 'application/json', 'retry-after': '0' }
+  const body = JSON.stringify({ error: 'The server is stopping.', code: 'shutting_down' })
+  const outlast = createOutlast({
+    url: client.server.url,
+    fetch: async (input, init) =>
+      /\/events\?/.test(String(input)) && refusals-- > 0
+        ? new Response(body, { status: 503, headers })
+        : fetch(input, init),
+  })
+  const work = tool((n) => ({ n }))
+  const { id } = await sessionWith(work)
+  const { text } = await outlast.session(id).send(once, { tools: [work] })
+  assert.deepEqual([text, work.ran], ['end', [1]])
+  assert.ok(refusals < 0)
 })
 
 test('ignores that a call was already answered', async () => {

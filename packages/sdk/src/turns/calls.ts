@@ -32,6 +32,8 @@ export type CallHandlers = {
 /** Handles a call. Returns false if the handler leaves it to another client. */
 type Work = (signal: AbortSignal) => Promise<boolean>
 
+type EventPage = { data: Event[] }
+
 /** Minutes of retries, so that a restart of the server does not lose the result of a long call. */
 const retriesMax = 30
 
@@ -126,7 +128,7 @@ export function createCalls(
       const { signal: whole, unlink } = linked(signal, over.signal)
       const query = { after_sequence, types: outcomeTypes }
       const at = path`/v1/sessions/${sessionId}/events`
-      const reading = http.call<{ data: Event[] }>('GET', at, { query }, { signal: whole })
+      const reading = http.call<EventPage>('GET', at, { query }, { signal: whole, retriesMax })
       const { data } = await reading.finally(unlink)
       for (const event of data) settle(event)
     }
