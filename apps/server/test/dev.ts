@@ -47,6 +47,7 @@ export type DevServer = ProjectFolder &
   ServerProcess & {
     /** Waits until the output has `text`, after the `n`-th time that it was there. */
     shows: (text: string, times?: number) => Promise<void>
+    databaseUrl: string
   }
 
 /** Starts `outlast dev` on a database of its own. */
@@ -67,7 +68,7 @@ export async function startDev(
       return server.output().split(text).length > times
     })
   }
-  return { ...project, ...server, shows }
+  return { ...project, ...server, shows, databaseUrl: database }
 }
 
 /** A tool whose calls return `value`. */

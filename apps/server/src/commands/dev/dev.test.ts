@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createOutlast, type Event } from '@outlast/sdk'
+import pg from 'pg'
 import { runCommand, startCommand } from '../../../../../test/process.ts'
 import { createTestDatabase } from '../../../test/database.ts'
 import { answerFile, type DevServer, inFolder, projectFolder, startDev } from '../../../test/dev.ts'
@@ -334,6 +335,21 @@ test('the embedded database stays while the server is replaced', async (t) => {
   assert.equal(await server.stop('SIGINT'), 0)
   assert.ok(!existsSync(`${folder}/data/server.pid`))
   assert.doesNotMatch(server.output(), /postgres:\/\/|kek-/)
+})
+
+test('a start that the database held up is repeated without a change of the project', async (t) => {
+  const server = await startDev(t, { ...noTools, 'tools/answer.ts': answerFile('one') })
+  const client = new pg.Client({ connectionString: server.databaseUrl })
+  await client.connect()
+  try {
+    await client.query('begin; lock table agents')
+    server.write('tools/answer.ts', answerFile('two'))
+    await server.shows('The earlier version continues to serve.')
+    assert.doesNotMatch(server.output(), /Reloaded/)
+  } finally {
+    await client.end()
+  }
+  await server.shows('Reloaded')
 })
 
 /** Creates folders in each other whose path is longer than the system allows. */

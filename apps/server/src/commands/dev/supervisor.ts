@@ -8,6 +8,8 @@ import { createSignal, type Signal } from './signal.ts'
 const loadMaxMs = 40_000
 /** Time between a replacement and the start of the process for the next one, in ms. */
 const settleMs = 300
+/** Between starts that failed for a reason outside of the project. */
+const retryMs = 5_000
 const pauseMsFirst = 250
 const pauseMsMax = 5_000
 /** A server that ran longer than this is restarted without a pause, in ms. */
@@ -101,7 +103,9 @@ async function keepRunning(state: State, supervision: Supervision): Promise<stri
       state.serving?.child.send({ type: 'problems', problems: refusal.problems })
       supervision.refused(refusal.problems, state.serving !== undefined)
     }
-    await next
+    // Not a fault of the project: a busy database, for example, may answer the next start.
+    const isPassing = refusal !== undefined && !refusal.isProject
+    await (isPassing ? Promise.race([next, sleep(retryMs)]) : next)
     if (!state.serving && state.hasServed) await pause(state)
   }
   return new Promise(() => {})
