@@ -303,6 +303,26 @@ test('ends the streams of a user whom verify does not identify any more', async 
   await streams[0]!.ended
 })
 
+test('keeps the stream of a user when verify does not answer once', async (t) => {
+  const { server, known, as } = await startWithUsers(t, { ada: { user: 'ada' } })
+  const { id: sessionId } = await createSession({ call: as('ada'), url: server.url })
+  const headers = { authorization: 'Product ada' }
+  const stream = await follow(t, server.url, { sessionId, headers })
+  await stream.event('session.started')
+  const late = Promise.withResolvers<void>()
+  known.set('ada', async (request: Request) => {
+    request.signal.addEventListener('abort', () => late.resolve())
+    await late.promise
+    return { user: 'ada' }
+  })
+  await late.promise
+  known.set('ada', { user: 'ada' })
+  await post({ call: as('ada'), url: server.url }, sessionId, scripted({ text: 'Hi' }))
+  await stream.event('session.idled')
+  known.delete('ada')
+  await stream.ended
+})
+
 test('counts the requests of each user of the product, and failures of an address', async (t) => {
   const { server, known, as } = await startWithUsers(
     t,

@@ -266,7 +266,7 @@ async function makeNode(
   const bus = await startBus(config, starting, { db, ...about })
   const masterKeys = await masterKeysOf(config, alone)
   await checkMasterKeys(db, masterKeys)
-  const { shares, others, waiting } = divideConnections(
+  const { shares, others, patient, waiting } = divideConnections(
     db,
     () => node.problem(),
     starting.databaseWaits,
@@ -286,6 +286,7 @@ async function makeNode(
   const node: Node = {
     id: about.nodeId,
     db: others,
+    toolDb: patient,
     shares,
     waitingForDb: waiting,
     leaseDb,

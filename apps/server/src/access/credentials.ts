@@ -106,7 +106,8 @@ export function createCredentials(options: Options): Credentials {
       const role = await roleOf({ orgId, userId: bearer.user.id }, direct)
       return role !== undefined && fits(levelOf(role))
     } catch (error) {
-      if (error instanceof ApiError) return false
+      // An identity provider that does not respond ends nothing.
+      if (error instanceof ApiError && error.status < 500) return false
       throw error
     }
   }

@@ -37,13 +37,27 @@ export function createOpenConnections({ log, refresh, stillOpen }: Means) {
     while (again) {
       again = false
       lookedAt = performance.now()
+      const failures: unknown[] = []
       for (const watch of [...watches]) {
-        if (!watches.has(watch) || (await stillOpen(watch))) continue
+        if (!watches.has(watch) || (await isOpen(watch, failures))) continue
         watches.delete(watch)
         watch.ended()
       }
+      if (failures.length > 0) report(failures)
     }
   }
+
+  const isOpen = (watch: Watch, failures: unknown[]) =>
+    stillOpen(watch).catch((error) => {
+      failures.push(error)
+      return true
+    })
+
+  const report = ([error, ...others]: unknown[]) =>
+    log.warn('open streams could not be checked; trying again', {
+      error,
+      streams: others.length + 1,
+    })
 
   /**
    * Checks all connections after a change.
@@ -53,9 +67,7 @@ export function createOpenConnections({ log, refresh, stillOpen }: Means) {
     again = true
     if (looking) return
     looking = true
-    await lookAtAll().catch((error) =>
-      log.warn('open streams could not be checked; trying again', { error }),
-    )
+    await lookAtAll()
     looking = false
   }
 

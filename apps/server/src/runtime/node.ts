@@ -25,6 +25,8 @@ export type Node = {
   id: string
   /** Waits for a connection behind requests. */
   db: Database
+  /** For running tools, whose calls fail with their first error: waits longer for a connection. */
+  toolDb: Database
   /** The requests' share of the same connections. */
   shares: ConnectionShares
   /** Number of statements that wait for a connection before the queue of the pool. */
@@ -80,6 +82,8 @@ export type LocalTurns = {
   begin: (turn: LocalTurn) => void
   /** Number of turns that run on this node, from all sources. */
   running: () => number
+  /** Resolves when the attempt of a turn has ended. Undefined for a turn that does not run here. */
+  over: (turnId: string) => Promise<void> | undefined
 }
 
 /** Used while this node runs no turns. */
@@ -87,4 +91,5 @@ export const noLocalTurns: LocalTurns = {
   hasRoom: () => false,
   begin() {},
   running: () => 0,
+  over: () => undefined,
 }

@@ -115,8 +115,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
 
   const { localSlots, queueSlots } = slotsOf(node.config)
   const turn = (ref: TurnRef, begun: () => void) => run(ref, { begun })
-  const { lacking } = refusals
-  work = await startWork(node, { ...options, slots: queueSlots, lacking, turn })
+  work = await startWork(node, { ...options, slots: queueSlots, lacking: refusals.lacking, turn })
   node.problem = () => lease.problem() ?? work?.problem()
   node.local = {
     hasRoom: () => !stopping && !draining && local < localSlots && lease.held(),
@@ -126,6 +125,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       local -= 1
     },
     running: () => running.size,
+    over: (turnId) => running.get(turnId)?.over,
   }
 
   return {

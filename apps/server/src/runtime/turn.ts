@@ -1,4 +1,4 @@
-import { checkOutput } from '../capabilities/schemas/output.ts'
+import { outputIn } from '../capabilities/schemas/output.ts'
 import { failureKinds } from '../providers/failure.ts'
 import { BudgetRefusedError } from '../store/budgets/charges.ts'
 import type { TurnFailure } from '../store/sessions/turn-appends.ts'
@@ -177,14 +177,13 @@ function endDraft(turn: Turn, outcome: Exclude<TurnOutcome, { kind: 'cancelled' 
   })
 }
 
-/** The value of the turn's answer. */
+/** The value of the turn's answer, which was checked when it was recorded. */
 function outputOf({ output, events, drafts }: Turn) {
   if (!output) return undefined
   const logged = [...events, ...drafts.map((one) => one.logged)]
   const answer = logged.findLast(({ type }) => type === 'output.message.completed')
-  if (answer?.type !== 'output.message.completed') return undefined
-  const checked = checkOutput(output.schema, contentText(answer.data.message.content) ?? '')
-  return 'value' in checked && { output: checked.value }
+  if (answer?.type !== 'output.message.completed' || answer.data.output_errors) return undefined
+  return { output: outputIn(contentText(answer.data.message.content) ?? '') }
 }
 
 function idledDraft(turn: Turn): Draft {

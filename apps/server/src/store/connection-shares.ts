@@ -1,6 +1,8 @@
+import type pg from 'pg'
 import { ApiError } from '../errors.ts'
 import { createShares, type Slot } from '../shares.ts'
 import {
+  type Connections,
   type Database,
   type DatabaseWaits,
   databaseOn,
@@ -8,7 +10,7 @@ import {
   inShare,
   type TransactingDb,
 } from './database.ts'
-import { poolTimeout } from './database-errors.ts'
+import { isPoolTimeout, poolTimeout } from './database-errors.ts'
 
 /**
  * Returns the connections of an owner's requests: an organization, or a user without one.
@@ -33,6 +35,8 @@ export type DividedConnections = {
   shares: ConnectionShares
   /** For turns, streams and the node's own work: waits for a connection behind requests. */
   others: Database
+  /** As `others`, for work that has no second try: waits up to 15 s for a connection. */
+  patient: Database
   /** The number of requests and statements that wait ahead of the pool's own queue. */
   waiting: () => number
 }
@@ -91,10 +95,31 @@ export function divideConnections(
     remembered.set(owner, db)
     return db
   }
-  const behind = databaseOn({ pool: inShare(pool, () => rest.slot('others')), texts })
+  const behindPool = inShare(pool, () => rest.slot('others'))
+  const behind = databaseOn({ pool: behindPool, texts })
   return {
     shares: (owner) => remembered.get(owner) ?? create(owner),
     others: Object.assign(behind, { pool, close }),
+    patient: Object.assign(databaseOn({ pool: patiently(behindPool), texts }), { pool, close }),
     waiting: () => requests.waiting() + rest.waiting(),
   }
+}
+
+const patienceMs = 15_000
+
+/** Waits longer for a connection, as through a stall. No statement was sent before it has one. */
+function patiently({ query, connect }: Connections): Connections {
+  async function wait<T>(work: () => Promise<T>): Promise<T> {
+    for (const begunAt = performance.now(); ; ) {
+      try {
+        return await work()
+      } catch (error) {
+        if (!isPoolTimeout(error) || performance.now() - begunAt > patienceMs) throw error
+      }
+    }
+  }
+  return {
+    query: (config: pg.QueryConfig) => wait(() => query(config)),
+    connect: () => wait(connect),
+  } as Connections
 }

@@ -201,12 +201,15 @@ export const isMissingValue = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code === '23502'
 
 const noConnection = 'timeout exceeded when trying to connect'
+const noConnectionMade = new RegExp(
+  `^(${noConnection}|Connection terminated due to connection timeout)`,
+)
 
 /**
  * True when no connection of the pool was free in time: all in use, or no new one could be made.
  */
 export const isPoolTimeout = (error: unknown) =>
-  error instanceof Error && error.message.startsWith(noConnection)
+  error instanceof Error && noConnectionMade.test(error.message)
 
 /** The pool's own error, for work that waits ahead of its queue. */
 export const poolTimeout = () => new Error(noConnection)

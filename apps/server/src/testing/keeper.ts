@@ -107,7 +107,8 @@ async function startDatabases() {
     async create() {
       const copied = next
       next = copyAhead()
-      const name = await copied
+      // An old copy may have failed in a stall.
+      const name = await copied.catch(copy)
       return { name, url: urlOfDatabase(adminUrl, name) }
     },
     drop: (name: string) => dropDatabase(adminUrl, name),

@@ -27,7 +27,7 @@ export function checkOutput(schema: OutputSchema, text: string): CheckedOutput {
 const invalid = (message: string): CheckedOutput => ({ errors: [{ path: '', message }] })
 
 /** Reads the JSON of an answer, also inside a code block. Contract: throws SyntaxError. */
-function outputIn(text: string): unknown {
+export function outputIn(text: string): unknown {
   const whole = text.trim()
   const begin = ['```json\n', '```\n'].find((fence) => whole.startsWith(fence))
   if (begin === undefined || !whole.endsWith('```')) return JSON.parse(whole)

@@ -9,7 +9,7 @@ import type { Log } from '../../log.ts'
 import { findOrganization } from '../../store/access/organizations.ts'
 import type { Db } from '../../store/database.ts'
 import { defaultOrganization } from '../../store/models/seeds.ts'
-import { withTimeLimit } from '../../time-limit.ts'
+import { TimeLimitError, withTimeLimit } from '../../time-limit.ts'
 import { checkOriginOfCookie, credentialOf } from './credential.ts'
 import { createFailureLog } from './verification-log.ts'
 import { webRequestOf } from './web-request.ts'
@@ -66,15 +66,15 @@ export function createVerification({ auth, db, isOwn, log }: Options): Verificat
   const report = createFailureLog(log)
 
   async function ask(request: FastifyRequest): Promise<Principal | null> {
-    try {
-      const user: unknown = await withTimeLimit({ timeoutMs: verifyMs }, (signal) =>
-        auth.verify(webRequestOf(request, { signal, isOwn })),
-      )
-      return user === null ? null : principalOf(checked(user))
-    } catch (error) {
-      report(request, error)
-      throw new ApiError('verification_failed')
-    }
+    const user: unknown = await withTimeLimit({ timeoutMs: verifyMs }, (signal) =>
+      auth.verify(webRequestOf(request, { signal, isOwn })),
+    )
+    return user === null ? null : principalOf(checked(user))
+  }
+
+  function failed(request: FastifyRequest, error: unknown): never {
+    report(request, error)
+    throw new ApiError('verification_failed')
   }
 
   const exists = async ({ orgId }: Principal) =>
@@ -82,7 +82,11 @@ export function createVerification({ auth, db, isOwn, log }: Options): Verificat
 
   async function isSame(request: FastifyRequest, before: Principal): Promise<boolean> {
     try {
-      const now = await ask(request)
+      const now = await ask(request).catch((error) => {
+        // Late is no answer: the stream stays until the next one.
+        if (error instanceof TimeLimitError) throw error
+        return failed(request, error)
+      })
       const fits = now?.id === before.id && now.orgId === before.orgId && now.level === before.level
       return fits && (await exists(before))
     } catch (error) {
@@ -104,7 +108,7 @@ export function createVerification({ auth, db, isOwn, log }: Options): Verificat
     async identify(request, refusal) {
       const { authorization, cookie } = request.headers
       if (!authorization && cookie !== undefined) checkOriginOfCookie(request)
-      const principal = await ask(request)
+      const principal = await ask(request).catch((error) => failed(request, error))
       if (!principal) throw refusal
       if (!(await exists(principal))) throw new ApiError('not_found', 'Organization')
       request.verifyAgain = () => isSame(request, principal)

@@ -21,5 +21,8 @@ export function webRequestOf(request: FastifyRequest, { signal, isOwn }: Wanted)
   for (const [name, value] of [...url.searchParams]) {
     if (isOwn(value)) url.searchParams.delete(name)
   }
-  return new Request(url, { method, headers, signal })
+  const web = new Request(url, { method, headers, signal })
+  // Its own signal follows this one only until the request is collected.
+  signal.addEventListener('abort', () => web.signal)
+  return web
 }

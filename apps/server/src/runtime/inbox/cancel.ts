@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CancelTurnResponse, EventContext, EventType, TokenUsage } from '@outlast/contract'
 import type { LiveKind, LiveMessage } from '../../store/bus/bus.ts'
 import { findSnapshot } from '../../store/bus/snapshots.ts'
@@ -30,6 +31,8 @@ export type TurnRef = { orgId: string; sessionId: string; turnId: string }
 
 /** Time for the turn's node to end the turn, in ms. After that the cancelling node ends it. */
 const ownerMs = 700
+/** The same for a turn of the cancelling node. */
+const hereMs = 10_000
 const roundsMax = 100
 
 const nothingRuns: CancelTurnResponse = { status: 'no_op', message: 'No turn currently running' }
@@ -121,8 +124,14 @@ async function awaitEnd(node: Node, ref: TurnRef, { stored, askedAt }: Cancelled
   const ended = watchEnd(node, ref, askedAt)
   publishEvents(node.bus, ref, stored)
   node.bus.cancel(ref.sessionId, ref.turnId)
-  await ended
+  await (endedHere(node, ref.turnId) ?? ended)
   await settleCancel(node, ref, nothingKept)
+}
+
+/** Waits for an attempt on this node, which stores what it has and others cannot know. */
+function endedHere({ local }: Node, turnId: string): Promise<void> | undefined {
+  const over = local.over(turnId)
+  return over && Promise.race([over, sleep(hereMs, undefined, { ref: false })])
 }
 
 /**

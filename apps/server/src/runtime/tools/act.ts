@@ -284,7 +284,7 @@ async function runOne(
     signal,
     timeoutMs: timeoutOf(turn, tool),
     outputBytesMax: Math.min(outputMax, tool.limits?.outputBytesMax ?? outputMax),
-    node: { db: node.db, bus: node.bus, log: logOf(turn) },
+    node: { toolDb: node.toolDb, bus: node.bus, log: logOf(turn) },
     target,
   })
   const [outcome] = await Promise.race([running.then((ended) => [ended]), asking.raised])

@@ -33,7 +33,7 @@ export type ToolRun = {
   signal: AbortSignal
   timeoutMs: number
   outputBytesMax: number
-  node: Pick<Node, 'db' | 'bus' | 'log'>
+  node: Pick<Node, 'toolDb' | 'bus' | 'log'>
   /** Location of outputs that are too long for the model. */
   target: FileTarget
 }
@@ -103,7 +103,7 @@ async function partsOf(
   result: unknown,
 ): Promise<ContentPart[]> {
   const { json, images } = serializeResult(result)
-  const { db, bus } = node
+  const { toolDb: db, bus } = node
   const text = await boundedOutput(json, outputBytesMax, { db, bus, target, callId: call.id })
   const shown = images.map(({ base64, mediaType: media_type }) => ({
     type: 'image' as const,

@@ -30,7 +30,7 @@ export function toolContext(
 ): ToolContext {
   const { node, run } = turn
   const { call } = open
-  const { db, bus, grep, secrets, quotas } = node
+  const { toolDb: db, bus, grep, secrets, quotas } = node
   const { orgId, sessionId, turnId } = run
   const by = target.by && { ...target.by, signal: limits.signal }
   const checkRoom = (bytes?: number) => quotas.checkStorage(db, orgId, bytes)

@@ -39,17 +39,17 @@ export function connectRedis(url: string, { log, receive, connected }: Transport
     broken = false
     connected()
   }
-  for (const one of [publisher, subscriber]) one.on('error', lost).on('ready', back)
-  void publisher.connect().catch(lost)
-  // A restored connection is subscribed again before it is ready.
-  void subscriber
-    .connect()
-    .then(() => subscriber.subscribe(channel, receive))
-    .then(() => {
+  // The client restores a subscription that was confirmed, before it is ready again.
+  const subscribe = () =>
+    subscriber.subscribe(channel, receive).then(() => {
       subscribed = true
       back()
-    })
-    .catch(lost)
+    }, lost)
+  for (const one of [publisher, subscriber]) one.on('error', lost).on('ready', back)
+  subscriber.on('ready', () => {
+    if (!subscribed) void subscribe()
+  })
+  for (const one of [publisher, subscriber]) void one.connect().catch(lost)
 
   return {
     async publish(payloads) {

@@ -100,7 +100,8 @@ export async function awaitResponse(
           return { frames: '', isLast: isLast() }
         },
       })
-  await discard?.(state)
+  // The client repeats a request that the server ended, and must find its turn.
+  if (reason === undefined || reason === 'client_left') await discard?.(state)
   if (state.phase === 'over') return state
   if (isBlocked(state)) throw new ApiError('budget_wait', facts.id)
   throw new ApiError(reason === 'session_deleted' ? 'not_found' : 'shutting_down', 'Response')
@@ -118,12 +119,15 @@ function streamResponse(
   { facts, place, after, discard }: Asked & { after: number },
 ): Promise<void> {
   let state = beginResponse(facts)
-  if (discard) reply.raw.once('close', () => void discard(state))
+  let isInterrupted = false
+  if (discard) reply.raw.once('close', () => isInterrupted || void discard(state))
   return streamTurn(api, streams, request, reply, {
     sessionId: place.sessionId,
     after: place.start - 1,
-    interrupted: (reason) =>
-      frameOf({ ...interruption(reason), sequence_number: Math.max(state.number, after) }),
+    interrupted(reason) {
+      isInterrupted = true
+      return frameOf({ ...interruption(reason), sequence_number: Math.max(state.number, after) })
+    },
     fold(event) {
       const folded = foldResponse(state, event)
       state = folded.state
