@@ -37,27 +37,13 @@ export function createOpenConnections({ log, refresh, stillOpen }: Means) {
     while (again) {
       again = false
       lookedAt = performance.now()
-      const failures: unknown[] = []
       for (const watch of [...watches]) {
-        if (!watches.has(watch) || (await isOpen(watch, failures))) continue
+        if (!watches.has(watch) || (await stillOpen(watch))) continue
         watches.delete(watch)
         watch.ended()
       }
-      if (failures.length > 0) report(failures)
     }
   }
-
-  const isOpen = (watch: Watch, failures: unknown[]) =>
-    stillOpen(watch).catch((error) => {
-      failures.push(error)
-      return true
-    })
-
-  const report = ([error, ...others]: unknown[]) =>
-    log.warn('open streams could not be checked; trying again', {
-      error,
-      streams: others.length + 1,
-    })
 
   /**
    * Checks all connections after a change.
@@ -67,7 +53,9 @@ export function createOpenConnections({ log, refresh, stillOpen }: Means) {
     again = true
     if (looking) return
     looking = true
-    await lookAtAll()
+    await lookAtAll().catch((error) =>
+      log.warn('open streams could not be checked; trying again', { error }),
+    )
     looking = false
   }
 

@@ -1,5 +1,5 @@
-import { isRefusal } from './outbox-rules.ts'
-import { postMessage, postSession } from './outbox-sender.ts'
+import { isRefusal, isTemporary } from './outbox-rules.ts'
+import { newKey, postMessage, postSession } from './outbox-sender.ts'
 import type { OutboxEntry } from './outbox-store.ts'
 
 type Entry = Omit<OutboxEntry, 'id'>
@@ -20,16 +20,21 @@ let underWay = 0
  */
 export async function sendUnstored(given: Entry): Promise<string> {
   const content = contentOf(given)
-  const entry = failed.get(content) ?? given
-  failed.set(content, entry)
+  let entry = failed.get(content) ?? given
+  const keep = (change: Partial<Entry>) => {
+    entry = { ...entry, ...change }
+    failed.set(content, entry)
+  }
+  keep({})
   if (underWay++ === 0) addEventListener('beforeunload', warn)
   try {
     const sessionId = entry.sessionId ?? (await postSession(entry, retriesMax))
-    await postMessage({ ...entry, session: null, sessionId }, retriesMax)
+    keep({ session: null, sessionId })
+    await postMessage(entry, retriesMax)
     failed.delete(content)
     return sessionId
   } catch (error) {
-    if (isRefusal(error)) failed.delete(content)
+    if (isRefusal(error) && !isTemporary(error)) keep({ key: newKey(), keyedAt: Date.now() })
     throw error
   } finally {
     if (--underWay === 0) removeEventListener('beforeunload', warn)

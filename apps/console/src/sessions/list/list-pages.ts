@@ -20,10 +20,14 @@ function refresh(): void {
     timer = undefined
     refreshedAt = Date.now()
     const lists = { queryKey: sessionKeys.lists }
-    const isUnderWay = queryClient.isFetching(lists) > 0
+    const underWay = queryClient.getQueryCache().findAll({ ...lists, fetchStatus: 'fetching' })
     queryClient.invalidateQueries(lists, { cancelRefetch: false })
     // The answer to a request that was under way may be older than the change.
-    if (isUnderWay) refresh()
+    for (const { promise, queryKey } of underWay) {
+      const again = () =>
+        queryClient.invalidateQueries({ queryKey, exact: true }, { cancelRefetch: false })
+      promise?.then(again, () => {})
+    }
   }, pauseMs)
 }
 
