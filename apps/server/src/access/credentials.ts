@@ -106,8 +106,7 @@ export function createCredentials(options: Options): Credentials {
       const role = await roleOf({ orgId, userId: bearer.user.id }, direct)
       return role !== undefined && fits(levelOf(role))
     } catch (error) {
-      // An identity provider that does not respond ends nothing.
-      if (error instanceof ApiError && error.status < 500) return false
+      if (error instanceof ApiError) return false
       throw error
     }
   }

@@ -10,6 +10,7 @@ import { createLog } from '../../log.ts'
 import { agentProblems, projectWarnings } from '../../project/findings.ts'
 import { loadProject } from '../../project/load.ts'
 import { ProjectError, shownProblem } from '../../project/problems.ts'
+import { decide } from '../../store/database-errors.ts'
 import { contentsSummary } from '../contents.ts'
 import { sentenceOf, takenPortOf } from '../sentence.ts'
 import { handleStrays } from '../strays.ts'
@@ -99,7 +100,9 @@ async function run(): Promise<void> {
 async function fail(error: unknown): Promise<void> {
   const isProject = error instanceof ProjectError
   const sentences = isProject ? error.problems.map(shownProblem) : [sentenceOf(error)]
-  await send({ type: 'failed', problems: sentences, isProject, takenPort: takenPortOf(error) })
+  const isPassing = decide(error) !== undefined
+  const takenPort = takenPortOf(error)
+  await send({ type: 'failed', problems: sentences, isProject, isPassing, takenPort })
   process.exit(1)
 }
 

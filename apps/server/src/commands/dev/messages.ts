@@ -28,10 +28,14 @@ export type FromChild =
     }
   | { type: 'prepared' }
   | { type: 'ready'; url: string }
-  /** `isProject`: a file of the project has to change. `takenPort`: another program uses it. */
+  /**
+   * `isProject`: a file of the project has to change. `isPassing`: the database did not answer.
+   * `takenPort`: another program uses it.
+   */
   | {
       type: 'failed'
       problems: readonly string[]
       isProject: boolean
+      isPassing?: boolean
       takenPort?: number | undefined
     }

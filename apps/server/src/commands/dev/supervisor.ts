@@ -8,7 +8,7 @@ import { createSignal, type Signal } from './signal.ts'
 const loadMaxMs = 40_000
 /** Time between a replacement and the start of the process for the next one, in ms. */
 const settleMs = 300
-/** Between starts that failed for a reason outside of the project. */
+/** Between starts that failed because the database did not answer. */
 const retryMs = 5_000
 const pauseMsFirst = 250
 const pauseMsMax = 5_000
@@ -45,7 +45,10 @@ export type Supervisor = {
   kill: () => void
 }
 
-type Refusal = Pick<FromChild & { type: 'failed' }, 'problems' | 'isProject' | 'takenPort'>
+type Refusal = Pick<
+  FromChild & { type: 'failed' },
+  'problems' | 'isProject' | 'isPassing' | 'takenPort'
+>
 type State = {
   children: Set<Child>
   /** A process that has loaded the code of the server, and no project yet. */
@@ -103,9 +106,7 @@ async function keepRunning(state: State, supervision: Supervision): Promise<stri
       state.serving?.child.send({ type: 'problems', problems: refusal.problems })
       supervision.refused(refusal.problems, state.serving !== undefined)
     }
-    // Not a fault of the project: a busy database, for example, may answer the next start.
-    const isPassing = refusal !== undefined && !refusal.isProject
-    await (isPassing ? Promise.race([next, sleep(retryMs)]) : next)
+    await (refusal?.isPassing ? Promise.race([next, sleep(retryMs)]) : next)
     if (!state.serving && state.hasServed) await pause(state)
   }
   return new Promise(() => {})

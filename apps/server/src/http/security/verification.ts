@@ -23,6 +23,8 @@ declare module 'fastify' {
 
 const verifyMs = 5_000
 const againMs = 5_000
+/** In a row, after which a stream ends. */
+const lateAnswersMax = 3
 const userLengthMax = 200
 
 /** Begins the id of each verified user, so that it never equals an id of an account. */
@@ -80,13 +82,28 @@ export function createVerification({ auth, db, isOwn, log }: Options): Verificat
   const exists = async ({ orgId }: Principal) =>
     orgId === defaultOrganization || (await findOrganization(db, orgId)) !== undefined
 
-  async function isSame(request: FastifyRequest, before: Principal): Promise<boolean> {
-    try {
-      const now = await ask(request).catch((error) => {
-        // Late is no answer: the stream stays until the next one.
-        if (error instanceof TimeLimitError) throw error
+  /** Asks again. Contract: throws for the first answers in a row that are late. */
+  function asking(request: FastifyRequest) {
+    let lateAnswers = 0
+    return async () => {
+      try {
+        const now = await ask(request)
+        lateAnswers = 0
+        return now
+      } catch (error) {
+        lateAnswers += 1
+        if (error instanceof TimeLimitError && lateAnswers < lateAnswersMax) throw error
         return failed(request, error)
-      })
+      }
+    }
+  }
+
+  async function isSame(
+    again: () => Promise<Principal | null>,
+    before: Principal,
+  ): Promise<boolean> {
+    try {
+      const now = await again()
       const fits = now?.id === before.id && now.orgId === before.orgId && now.level === before.level
       return fits && (await exists(before))
     } catch (error) {
@@ -111,7 +128,8 @@ export function createVerification({ auth, db, isOwn, log }: Options): Verificat
       const principal = await ask(request).catch((error) => failed(request, error))
       if (!principal) throw refusal
       if (!(await exists(principal))) throw new ApiError('not_found', 'Organization')
-      request.verifyAgain = () => isSame(request, principal)
+      const again = asking(request)
+      request.verifyAgain = () => isSame(again, principal)
       return principal
     },
   }

@@ -64,7 +64,10 @@ export async function changeFiles<T>(
   target: FileTarget,
   work: FileWork<T>,
 ): Promise<Changed<T>> {
-  const change = () => atomically(db, (db) => changeHeld(db, target, work))
+  const change = async () => {
+    target.by?.signal?.throwIfAborted()
+    return atomically(db, (db) => changeHeld(db, target, work))
+  }
   // An open transaction already has its connection: waiting here saves nothing.
   return 'transaction' in db ? withSessionLock(target.sessionId, change) : change()
 }

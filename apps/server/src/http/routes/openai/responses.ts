@@ -125,7 +125,7 @@ function streamResponse(
     sessionId: place.sessionId,
     after: place.start - 1,
     interrupted(reason) {
-      isInterrupted = true
+      isInterrupted = reason !== 'internal_error'
       return frameOf({ ...interruption(reason), sequence_number: Math.max(state.number, after) })
     },
     fold(event) {
