@@ -77,10 +77,7 @@ const foldImport = /'@outlast\/contract\/folds\/([\w-]+)'/g
 const translated = (text: string, depth: string) =>
   text
     .replace(foldImport, `'${depth}/folds/$1.ts'`)
-    .replace(
-      /'(@outlast\/contract|\.\.\/(event|message|tool-events|turn-events)\.ts)'/g,
-      "'@outlast/sdk'",
-    )
+    .replace(/'(@outlast\/contract|\.\.\/(core|events|messages)\/[\w-]+\.ts)'/g, "'@outlast/sdk'")
 
 const pathsOf = (folder: string) =>
   Object.fromEntries(

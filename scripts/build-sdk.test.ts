@@ -14,6 +14,7 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { startServer } from '../apps/server/test/server.ts'
 import { root } from './build.ts'
+import { buildPackage, packages } from './build-packages.ts'
 import { buildSdk } from './build-sdk.ts'
 import { contractTypes } from './contract-types.ts'
 
@@ -178,4 +179,15 @@ test('the built client runs a turn on the oldest installed Node', async (t) => {
   const { types, text, missing } = JSON.parse(output)
   assert.deepEqual([types[0], types.at(-1), missing], ['input.message', 'session.idled', true])
   assert.match(text, /simulated/i)
+})
+
+test('packages for front ends are built on it, with the folds that they import', () => {
+  const place = path.dirname(sdk)
+  for (const name of packages) buildPackage(name, place)
+  const files = globSync(`{${packages.join()}}/**/*.{js,ts}`, { cwd: place })
+  assert.ok(files.some((file) => file.includes('folds')))
+  for (const file of files) {
+    const text = readFileSync(path.join(place, file), 'utf8')
+    assert.doesNotMatch(text, /@outlast\/contract|'\.\.\/(?!folds\/)/, file)
+  }
 })
