@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Event } from '@outlast/contract'
+import { evidenceOf, forge, legalLog } from './audit/forged.ts'
 import type { FaultDone } from './evidence.ts'
 import { countsOf, percentile, takeoversOf } from './figures.ts'
-import { evidenceOf, forge, legalLog } from './forged.ts'
 import { isGood, markdown, type Outcome } from './report.ts'
 
 const begun = Date.parse('2026-01-01T00:00:00.000Z')

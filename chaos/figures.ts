@@ -1,4 +1,4 @@
-import { logOf, ofType } from './audit-log.ts'
+import { logOf, ofType } from './audit/log.ts'
 import { fromUnits } from './currencies.ts'
 import type { Evidence, FaultDone, SessionEvidence } from './evidence.ts'
 import type { FaultKind } from './plan.ts'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FlagError, type Flags, readFlags } from './flags.ts'
+import { messageOf, soundKinds, stepsOf } from './load/script.ts'
 import { describeFault, faultKinds, planOf } from './plan.ts'
 import { randomOf } from './random.ts'
-import { messageOf, soundKinds, stepsOf } from './script.ts'
 
 const planned = (seed: number) => planOf(seed, { nodes: 3 }).take(100).toArray()
 

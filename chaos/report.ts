@@ -1,5 +1,5 @@
 import os from 'node:os'
-import type { Violation } from './auditor.ts'
+import type { Violation } from './audit/auditor.ts'
 import type { FaultDone } from './evidence.ts'
 import { type Counts, percentile, type Takeovers } from './figures.ts'
 

@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core'
-import { median, ms, type Options, progress, type Row, runsOf } from '../figures.ts'
+import { median, ms, type Options, progress, type Row, runsOf } from '../core/figures.ts'
 import { untilLoaded, withTab } from './browser.ts'
 
 const openMaxMs = 150

@@ -1,5 +1,5 @@
-import { call, createAgent, openClient } from '../client.ts'
-import { queryRows } from '../database.ts'
+import { call, createAgent, openClient } from '../core/client.ts'
+import { queryRows } from '../core/database.ts'
 
 const answer = `Order 17 **was sent on Tuesday**, and arrives within three days.
 

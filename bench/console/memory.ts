@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
-import { mb, type Options, progress, type Row, runsOf } from '../figures.ts'
-import { residentMb } from '../servers.ts'
+import { mb, type Options, progress, type Row, runsOf } from '../core/figures.ts'
+import { residentMb } from '../core/servers.ts'
 import { type Tab, untilLoaded, withTab } from './browser.ts'
 
 /** The memory of a tab after a garbage collection. */

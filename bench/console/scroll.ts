@@ -1,5 +1,5 @@
 import type { Browser, Locator } from 'playwright-core'
-import { ms, type Options, percentile, progress, type Row, runsOf } from '../figures.ts'
+import { ms, type Options, percentile, progress, type Row, runsOf } from '../core/figures.ts'
 import { type Tab, untilLoaded, withTab } from './browser.ts'
 
 const framesMin = 50

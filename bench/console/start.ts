@@ -9,7 +9,7 @@ import {
   ratios,
   runsOf,
   seconds,
-} from '../figures.ts'
+} from '../core/figures.ts'
 import { untilRead, withTab } from './browser.ts'
 
 const paintMaxMs = 800

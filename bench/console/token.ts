@@ -1,6 +1,6 @@
 import { createOutlast } from '@outlast/sdk'
 import type { Browser } from 'playwright-core'
-import { ms, percentile, progress, type Row } from '../figures.ts'
+import { ms, percentile, progress, type Row } from '../core/figures.ts'
 import { untilRead, withTab } from './browser.ts'
 
 const lateMaxMs = 100

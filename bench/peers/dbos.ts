@@ -1,7 +1,7 @@
 import path from 'node:path'
-import { call } from '../client.ts'
-import { measureCrowd, resultOf, type Talker } from '../crowd.ts'
-import { freePort, startServer } from '../servers.ts'
+import { call } from '../core/client.ts'
+import { measureCrowd, resultOf, type Talker } from '../core/crowd.ts'
+import { freePort, startServer } from '../core/servers.ts'
 import { install, peerEnvironment } from './install.ts'
 import { answer, type Peer, type TurnKind } from './peer.ts'
 

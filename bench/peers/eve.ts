@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { call, follow } from '../client.ts'
-import { measureCrowd, type Talker } from '../crowd.ts'
-import { freePort, startServer } from '../servers.ts'
+import { call, follow } from '../core/client.ts'
+import { measureCrowd, type Talker } from '../core/crowd.ts'
+import { freePort, startServer } from '../core/servers.ts'
 import { bin, install, peerEnvironment } from './install.ts'
 import { answer, type Peer, type TurnKind } from './peer.ts'
 

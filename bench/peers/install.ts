@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { progress } from '../figures.ts'
+import { progress } from '../core/figures.ts'
 
 /** The parts of a peer: exact versions from npm, and files of ours. */
 export type Recipe = {

@@ -1,4 +1,4 @@
-import type { Crowd, Result } from '../crowd.ts'
+import type { Crowd, Result } from '../core/crowd.ts'
 
 /** The kind of a turn: one model call, or two with two parallel tool calls in between. */
 export type TurnKind = 'text' | 'tools'

@@ -1,6 +1,6 @@
 /** Two pictures of one session: with its server killed, and after the restart. */
 import type { Page } from 'playwright-core'
-import { freePort, startOutlast, withDataDir } from '../../bench/servers.ts'
+import { freePort, startOutlast, withDataDir } from '../../bench/core/servers.ts'
 import { playTour } from '../../test/console/tour.ts'
 
 /** Plays the tour on `page`. `save` takes a picture of it under a name. */

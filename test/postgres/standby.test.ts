@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { queryRows } from '../../bench/database.ts'
-import { databaseWithStandby } from '../../chaos/standby.ts'
+import { queryRows } from '../../bench/core/database.ts'
+import { databaseWithStandby } from '../../chaos/cluster/standby.ts'
 
 const count = (url: string) => queryRows<{ n: number }>(url, 'select count(*)::int as n from kept')
 

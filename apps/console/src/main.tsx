@@ -8,7 +8,7 @@ import { type ReactNode, StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { queryClient } from './client.ts'
 import { router } from './router.tsx'
-import { retried } from './shell/lazy-part.ts'
+import { retried } from './shell/screen/lazy-part.ts'
 import { theme } from './theme.ts'
 
 /** The nonce for styles of components. The content security policy allows no others. */

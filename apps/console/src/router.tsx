@@ -5,10 +5,10 @@ import {
   lazyRouteComponent,
 } from '@tanstack/react-router'
 import * as search from './search.ts'
-import { retried } from './shell/lazy-part.ts'
-import { Broken, NotFound } from './shell/lost.tsx'
+import { retried } from './shell/screen/lazy-part.ts'
+import { Broken, NotFound } from './shell/screen/lost.tsx'
+import { ScreenSkeleton } from './shell/screen/skeleton.tsx'
 import { Shell } from './shell/shell.tsx'
-import { ScreenSkeleton } from './shell/skeleton.tsx'
 
 /**
  * A screen whose code is requested again after 1, 2 and 4 s. Then the router reloads the page once:

@@ -8,7 +8,7 @@ import { sentenceOf } from '../errors.ts'
 import { saveBlob } from '../files/save.ts'
 import { agentQuery, agentsQuery } from '../queries/agents.ts'
 import { agentKeys } from '../queries/keys.ts'
-import { Confirm, Failed } from '../shell/confirm.tsx'
+import { Confirm, Failed } from '../shell/controls/confirm.tsx'
 import { showToast } from '../shell/toasts/toasts.ts'
 import { agentBody, agentDraft, fileNameOf, withoutMasked } from './draft.ts'
 

@@ -1,5 +1,5 @@
 import { Button, Group, Text } from '@mantine/core'
-import { withCode } from '../shell/with-code.tsx'
+import { withCode } from '../shell/screen/with-code.tsx'
 import { AllOrSome, type ConfigFieldProps, Plain } from './config-plain.tsx'
 import { JsonField } from './json-field.tsx'
 import { useProblem } from './problems.ts'

@@ -9,7 +9,7 @@ import {
   TextInput,
 } from '@mantine/core'
 import type { ChangeEvent } from 'react'
-import { withCode } from '../shell/with-code.tsx'
+import { withCode } from '../shell/screen/with-code.tsx'
 import { useProblem } from './problems.ts'
 import { kindOf, labelOf, type Schema, valueLimits } from './schema.ts'
 

@@ -1,8 +1,8 @@
 import { Button, Group, SegmentedControl, Text } from '@mantine/core'
 import { useState } from 'react'
-import { Dialog, DialogButtons } from '../shell/dialog.tsx'
-import { Difference } from '../shell/difference.tsx'
-import { lineDiff } from '../shell/line-diff.ts'
+import { Dialog, DialogButtons } from '../shell/controls/dialog.tsx'
+import { Difference } from '../shell/text/difference.tsx'
+import { lineDiff } from '../shell/text/line-diff.ts'
 import {
   type AgentDraft,
   chosenOf,

@@ -5,7 +5,7 @@ import { type DragEvent, useState } from 'react'
 import { invalidate, outlast } from '../client.ts'
 import { sentenceOf } from '../errors.ts'
 import { agentKeys } from '../queries/keys.ts'
-import { Dialog, DialogButtons } from '../shell/dialog.tsx'
+import { Dialog, DialogButtons } from '../shell/controls/dialog.tsx'
 import { showToast } from '../shell/toasts/toasts.ts'
 import { problemsOf } from './use-agent-form.ts'
 

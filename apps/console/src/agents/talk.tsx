@@ -9,7 +9,7 @@ import { Conversation } from '../sessions/conversation/conversation.tsx'
 import { useTranscript } from '../sessions/conversation/use-transcript.ts'
 import { Keeping } from '../sessions/parts/kept.tsx'
 import { SessionPlace } from '../sessions/parts/session-place.tsx'
-import { Failure } from '../shell/screen.tsx'
+import { Failure } from '../shell/screen/screen.tsx'
 
 /** A conversation in a side panel. */
 export function SideTalk({ sessionId }: { sessionId: string }) {

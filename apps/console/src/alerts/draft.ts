@@ -1,6 +1,6 @@
 import type { Alert, AlertChange, NewAlert } from '@outlast/sdk'
 import { durationOf } from '../sessions/parts/duration.ts'
-import { dollarsText } from '../shell/money.ts'
+import { dollarsText } from '../shell/text/money.ts'
 
 type Metric = Alert['metric']
 

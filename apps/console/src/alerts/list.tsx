@@ -6,7 +6,7 @@ import { alertsQuery } from '../queries/alerts.ts'
 import { useMay } from '../queries/me.ts'
 import { List, type ListColumn } from '../shell/list/list.tsx'
 import type { Sortable } from '../shell/list/sort.ts'
-import { Empty } from '../shell/screen.tsx'
+import { Empty } from '../shell/screen/screen.tsx'
 import { AlertEntry } from './alert-entry.tsx'
 import { AlertForm } from './alert-form.tsx'
 

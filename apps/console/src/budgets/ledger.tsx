@@ -2,10 +2,10 @@ import type { Budget, LedgerEntry } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { ledgerQuery } from '../queries/budgets.ts'
-import { Ago } from '../shell/ago.tsx'
-import { Dialog } from '../shell/dialog.tsx'
+import { Dialog } from '../shell/controls/dialog.tsx'
 import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
-import { Empty } from '../shell/screen.tsx'
+import { Empty } from '../shell/screen/screen.tsx'
+import { Ago } from '../shell/text/ago.tsx'
 import { amountText } from './words.ts'
 
 const kinds: Record<LedgerEntry['kind'], string> = {

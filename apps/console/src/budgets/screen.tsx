@@ -1,4 +1,4 @@
-import { Screen } from '../shell/screen.tsx'
+import { Screen } from '../shell/screen/screen.tsx'
 import { BudgetList } from './list.tsx'
 
 /** Limits on the cost of model calls. */

@@ -1,6 +1,6 @@
 import type { Budget, BudgetPeriod } from '@outlast/sdk'
-import { dollarsText } from '../shell/money.ts'
-import type { StateKind } from '../shell/state.tsx'
+import type { StateKind } from '../shell/screen/state.tsx'
+import { dollarsText } from '../shell/text/money.ts'
 
 export const statusKinds: Record<Budget['status'], StateKind> = {
   active: 'good',

@@ -1,6 +1,6 @@
 import { Text } from '@mantine/core'
 import { type Schema, typeOf } from '../agents/schema.ts'
-import { withCode } from '../shell/with-code.tsx'
+import { withCode } from '../shell/screen/with-code.tsx'
 
 /** The fields of a schema: names, types and descriptions. */
 export function SchemaTable({ schema, empty }: { schema: Schema; empty: string }) {

@@ -4,7 +4,7 @@ import type { KeyboardEvent } from 'react'
 import { outlast, queryClient } from '../client.ts'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { fileQuery } from '../queries/files.ts'
-import { Problem } from '../shell/problem.tsx'
+import { Problem } from '../shell/screen/problem.tsx'
 
 type EditorProps = { sessionId: string; file: SessionFile }
 

@@ -1,7 +1,7 @@
 import { Button, type ModalProps, Stack } from '@mantine/core'
 import type { ReactNode, SyntheticEvent } from 'react'
-import { Refusal } from '../shell/confirm.tsx'
-import { Dialog, DialogButtons } from '../shell/dialog.tsx'
+import { Refusal } from '../shell/controls/confirm.tsx'
+import { Dialog, DialogButtons } from '../shell/controls/dialog.tsx'
 
 type Submitted = {
   onSubmit: (event: SyntheticEvent) => void

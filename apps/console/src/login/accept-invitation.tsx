@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { outlast } from '../client.ts'
-import { Confirm } from '../shell/confirm.tsx'
+import { Confirm } from '../shell/controls/confirm.tsx'
 import { findInvitation, forgetInvitation } from './invitation.ts'
 import { switchTo } from './login.ts'
 

@@ -1,8 +1,8 @@
 import { Button, Modal, Stack, Text } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { organizationsQuery } from '../queries/organizations.ts'
-import { Refusal } from '../shell/confirm.tsx'
-import { Failure } from '../shell/screen.tsx'
+import { Refusal } from '../shell/controls/confirm.tsx'
+import { Failure } from '../shell/screen/screen.tsx'
 import { switchTo } from './login.ts'
 import { requestSignOut } from './sign-out.ts'
 

@@ -18,7 +18,7 @@ import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
 import { outlast } from '../client.ts'
 import { sentenceOf } from '../errors.ts'
 import { authConfigQuery } from '../queries/me.ts'
-import { Failure } from '../shell/screen.tsx'
+import { Failure } from '../shell/screen/screen.tsx'
 import { findInvitation, forgetInvitation, signInProblem } from './invitation.ts'
 import { signedIn } from './login.ts'
 

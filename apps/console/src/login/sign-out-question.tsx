@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { useOutboxState } from '../sessions/composer/outbox-state.ts'
-import { Confirm } from '../shell/confirm.tsx'
+import { Confirm } from '../shell/controls/confirm.tsx'
 import { signOut } from './login.ts'
 
 /** Asks before unsent messages are deleted. */

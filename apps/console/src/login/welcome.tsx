@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 
 import { meQuery } from '../queries/me.ts'
-import { lazyPart } from '../shell/lazy-part.ts'
+import { lazyPart } from '../shell/screen/lazy-part.ts'
 import { findInvitation } from './invitation.ts'
 
 const ChooseOrganization = lazyPart(() =>

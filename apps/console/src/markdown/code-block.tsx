@@ -2,8 +2,8 @@ import './markdown.css'
 import { ActionIcon } from '@mantine/core'
 import { useClipboard } from '@mantine/hooks'
 import { type ReactNode, useEffect, useState } from 'react'
-import { escaped } from '../shell/escapes.ts'
-import { Icon } from '../shell/icon.tsx'
+import { Icon } from '../shell/controls/icon.tsx'
+import { escaped } from '../shell/text/escapes.ts'
 
 /** Longer code is not highlighted, because it would slow down the page. */
 const lengthMax = 30_000

@@ -6,7 +6,7 @@ import { mcpServersQuery } from '../queries/mcp-servers.ts'
 import { useMay } from '../queries/me.ts'
 import { List, type ListColumn } from '../shell/list/list.tsx'
 import type { Sortable } from '../shell/list/sort.ts'
-import { Empty, Screen } from '../shell/screen.tsx'
+import { Empty, Screen } from '../shell/screen/screen.tsx'
 import { ServerEntry, serverState } from './server-entry.tsx'
 import { ServerForm } from './server-form.tsx'
 

@@ -4,7 +4,7 @@ import { outlast } from '../client.ts'
 import { FormModal } from '../form/form-modal.tsx'
 import { type SaveForm, useSaveForm } from '../form/use-save-form.ts'
 import { mcpServersChanged } from '../queries/mcp-servers.ts'
-import { Icon } from '../shell/icon.tsx'
+import { Icon } from '../shell/controls/icon.tsx'
 import {
   type Header,
   isElsewhere,

@@ -5,8 +5,8 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { turnHistoryQuery } from '../queries/workers.ts'
 import { durationOf } from '../sessions/parts/duration.ts'
 import { Chart, type ChartSeries } from '../shell/chart/chart.tsx'
-import { Failure } from '../shell/screen.tsx'
-import { clockTime } from '../shell/times.ts'
+import { Failure } from '../shell/screen/screen.tsx'
+import { clockTime } from '../shell/text/times.ts'
 
 const spans = [
   { minutes: 60, label: 'Last hour' },

@@ -5,13 +5,13 @@ import { invalidate, outlast } from '../client.ts'
 import { statusOf } from '../errors.ts'
 import { workerKeys } from '../queries/keys.ts'
 import { workersQuery } from '../queries/workers.ts'
-import { ActButton, AskButton } from '../shell/act-button.tsx'
-import { Ago } from '../shell/ago.tsx'
-import { Refusal } from '../shell/confirm.tsx'
+import { ActButton, AskButton } from '../shell/controls/act-button.tsx'
+import { Refusal } from '../shell/controls/confirm.tsx'
 import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import type { Sortable } from '../shell/list/sort.ts'
-import { Empty } from '../shell/screen.tsx'
-import { State, type StateKind } from '../shell/state.tsx'
+import { Empty } from '../shell/screen/screen.tsx'
+import { State, type StateKind } from '../shell/screen/state.tsx'
+import { Ago } from '../shell/text/ago.tsx'
 
 /** The nodes of this server. All organizations share them, so only operators see them. */
 export function Nodes() {

@@ -1,7 +1,7 @@
 import type { ModelProfile } from '@outlast/sdk'
 import type { ListedModel } from '../queries/models.ts'
 import type { ProvidersSearch } from '../search.ts'
-import { shortCount } from '../shell/money.ts'
+import { shortCount } from '../shell/text/money.ts'
 
 /** Returns whether a model matches the filters. */
 export const isListed = (

@@ -7,10 +7,10 @@ import { invalidate, outlast } from '../client.ts'
 import { modelKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
 import type { ListedModel } from '../queries/models.ts'
-import { Confirm, Failed } from '../shell/confirm.tsx'
-import { Named } from '../shell/identity.tsx'
+import { Confirm, Failed } from '../shell/controls/confirm.tsx'
+import { MoreMenu } from '../shell/controls/more-menu.tsx'
 import { ListRow, type RowPlace } from '../shell/list/list.tsx'
-import { MoreMenu } from '../shell/more-menu.tsx'
+import { Named } from '../shell/text/identity.tsx'
 import { abilitiesOf, priceOf, tokensOf } from './listed.ts'
 
 type ModelRowProps = { model: ListedModel; place: RowPlace | undefined }

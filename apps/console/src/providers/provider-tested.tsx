@@ -1,6 +1,6 @@
 import { Text } from '@mantine/core'
 import type { ProviderTestResult } from '@outlast/sdk'
-import { State } from '../shell/state.tsx'
+import { State } from '../shell/screen/state.tsx'
 
 type TestedProps = {
   result: ProviderTestResult

@@ -3,8 +3,8 @@ import { useMutation } from '@tanstack/react-query'
 import { invalidate, outlast } from '../client.ts'
 import { scheduleKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
-import { ActButton } from '../shell/act-button.tsx'
-import { Failed } from '../shell/confirm.tsx'
+import { ActButton } from '../shell/controls/act-button.tsx'
+import { Failed } from '../shell/controls/confirm.tsx'
 import { showToast } from '../shell/toasts/toasts.ts'
 
 /** Runs, pauses or resumes a schedule. */

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { statusOf } from '../errors.ts'
-import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { Empty, Failure, Screen } from '../shell/screen/screen.tsx'
 import type { Outgoing } from './composer/outbox.ts'
 import { OutgoingMessage } from './conversation/outgoing.tsx'
 

@@ -4,9 +4,9 @@ import { itemsOf, type Transcript } from '@outlast/sdk'
 import { Suspense, useState } from 'react'
 import { outlast } from '../client.ts'
 import { useMay } from '../queries/me.ts'
-import { Icon } from '../shell/icon.tsx'
-import { lazyPart } from '../shell/lazy-part.ts'
-import { type ScreenAction, useOfferedActions } from '../shell/screen-actions.ts'
+import { Icon } from '../shell/controls/icon.tsx'
+import { lazyPart } from '../shell/screen/lazy-part.ts'
+import { type ScreenAction, useOfferedActions } from '../shell/screen/screen-actions.ts'
 import { Action } from './parts/action.tsx'
 
 const ShareDialog = lazyPart(() =>

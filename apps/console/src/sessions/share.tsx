@@ -6,10 +6,10 @@ import { Refused } from '../form/form-modal.tsx'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { shareKeys } from '../queries/keys.ts'
 import { sharesQuery } from '../queries/shares.ts'
-import { AskButton } from '../shell/act-button.tsx'
-import { Ago } from '../shell/ago.tsx'
-import { Dialog } from '../shell/dialog.tsx'
+import { AskButton } from '../shell/controls/act-button.tsx'
+import { Dialog } from '../shell/controls/dialog.tsx'
 import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
+import { Ago } from '../shell/text/ago.tsx'
 
 const day = 86_400
 const lives = [

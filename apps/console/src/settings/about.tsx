@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
 import { healthQuery } from '../queries/health.ts'
-import { Failure } from '../shell/screen.tsx'
-import { Skeleton } from '../shell/skeleton.tsx'
+import { Failure } from '../shell/screen/screen.tsx'
+import { Skeleton } from '../shell/screen/skeleton.tsx'
 
 const modes: Record<string, string> = {
   none: 'Off (none). Every client that can reach this port has full access.',

@@ -7,10 +7,10 @@ import { useSaveForm } from '../form/use-save-form.ts'
 import { linkOf } from '../login/invitation.ts'
 import { invitationKeys } from '../queries/keys.ts'
 import { invitationsQuery } from '../queries/organizations.ts'
-import { AskButton } from '../shell/act-button.tsx'
-import { Ago } from '../shell/ago.tsx'
+import { AskButton } from '../shell/controls/act-button.tsx'
+import { Once } from '../shell/controls/once.tsx'
 import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
-import { Once } from '../shell/once.tsx'
+import { Ago } from '../shell/text/ago.tsx'
 import { useRoles } from './roles.ts'
 
 /** Pending invitations. */

@@ -8,13 +8,13 @@ import { useSaveForm } from '../form/use-save-form.ts'
 import { apiKeysQuery } from '../queries/api-keys.ts'
 import { apiKeyKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
-import { AskButton } from '../shell/act-button.tsx'
-import { Ago } from '../shell/ago.tsx'
+import { AskButton } from '../shell/controls/act-button.tsx'
+import { Once } from '../shell/controls/once.tsx'
 import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import type { Sortable } from '../shell/list/sort.ts'
-import { Once } from '../shell/once.tsx'
-import { Empty } from '../shell/screen.tsx'
-import { State } from '../shell/state.tsx'
+import { Empty } from '../shell/screen/screen.tsx'
+import { State } from '../shell/screen/state.tsx'
+import { Ago } from '../shell/text/ago.tsx'
 
 /** API keys for programs. */
 export function ApiKeys() {

@@ -5,7 +5,7 @@ import { Refused } from '../form/form-modal.tsx'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { requestSignOut } from '../login/sign-out.ts'
 import { authConfigQuery, meQuery } from '../queries/me.ts'
-import { Skeleton } from '../shell/skeleton.tsx'
+import { Skeleton } from '../shell/screen/skeleton.tsx'
 
 /** The user's account and password. */
 export function Profile() {

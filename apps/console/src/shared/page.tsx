@@ -12,8 +12,8 @@ import { Conversation, useFinding } from '../sessions/conversation/conversation.
 import { type Followed, useTranscript } from '../sessions/conversation/use-transcript.ts'
 import { Keeping } from '../sessions/parts/kept.tsx'
 import { SessionPlace } from '../sessions/parts/session-place.tsx'
-import { Empty } from '../shell/screen.tsx'
-import { State } from '../shell/state.tsx'
+import { Empty } from '../shell/screen/screen.tsx'
+import { State } from '../shell/screen/state.tsx'
 import { linkClient } from './link-client.ts'
 
 /** Codes of a link that has expired, was revoked or never existed. */

@@ -1,7 +1,7 @@
 import { Kbd } from '@mantine/core'
 import { Fragment } from 'react'
-import { Dialog } from './dialog.tsx'
-import { places } from './places.ts'
+import { Dialog } from './controls/dialog.tsx'
+import { places } from './screen/places.ts'
 
 const keys: [string[], string][] = [
   [['Ctrl', 'K'], 'Search or run a command (⌘ K on a Mac)'],

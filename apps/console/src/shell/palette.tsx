@@ -6,10 +6,10 @@ import { type KeyboardEvent, useEffect, useRef, useState } from 'react'
 import { agentsQuery } from '../queries/agents.ts'
 import { newestSessionsQuery } from '../queries/sessions.ts'
 import { panels } from '../sessions/panels/panels.ts'
-import { Icon, type IconName } from './icon.tsx'
-import { places } from './places.ts'
+import { Icon, type IconName } from './controls/icon.tsx'
 import { schemes } from './scheme.tsx'
-import { offeredActions } from './screen-actions.ts'
+import { places } from './screen/places.ts'
+import { offeredActions } from './screen/screen-actions.ts'
 import type { Overlay } from './shortcuts.ts'
 
 type Choice = { id: string; icon: IconName; label: string; kind: string; act: () => unknown }

@@ -1,5 +1,5 @@
 import { ActionIcon, Menu, useMantineColorScheme } from '@mantine/core'
-import { Icon } from './icon.tsx'
+import { Icon } from './controls/icon.tsx'
 
 export const schemes = [
   { name: 'light', label: 'Light', icon: 'sun' },

@@ -1,6 +1,6 @@
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef } from 'react'
-import { places } from './places.ts'
+import { places } from './screen/places.ts'
 
 /** An overlay that opens on any screen. */
 export type Overlay = 'palette' | 'keys' | undefined

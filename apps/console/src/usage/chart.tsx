@@ -2,9 +2,9 @@ import type { UsageQuery, UsageReport } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { type UsageReports, usageDaysQuery } from '../queries/usage.ts'
 import { Chart, type ChartSeries } from '../shell/chart/chart.tsx'
-import { hueOf } from '../shell/identity.tsx'
-import { dollarsText, shortCount } from '../shell/money.ts'
-import { Failure } from '../shell/screen.tsx'
+import { Failure } from '../shell/screen/screen.tsx'
+import { hueOf } from '../shell/text/identity.tsx'
+import { dollarsText, shortCount } from '../shell/text/money.ts'
 import { shortDay } from './days.ts'
 import {
   allTokensOf,

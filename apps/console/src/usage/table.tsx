@@ -2,7 +2,7 @@ import { Table } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { UsageSearch } from '../search.ts'
-import { costText } from '../shell/money.ts'
+import { costText } from '../shell/text/money.ts'
 import { type Measure, otherColor } from './chart.tsx'
 import { groupWords } from './names.ts'
 import {

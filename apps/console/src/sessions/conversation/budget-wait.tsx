@@ -8,7 +8,7 @@ import { invalidate, outlast } from '../../client.ts'
 import { budgetQuery } from '../../queries/budgets.ts'
 import { budgetKeys } from '../../queries/keys.ts'
 import { useMay } from '../../queries/me.ts'
-import { Refusal } from '../../shell/confirm.tsx'
+import { Refusal } from '../../shell/controls/confirm.tsx'
 import { usePlace } from '../parts/session-place.tsx'
 
 type BudgetWaitProps = { budgetId: string; needed: number | undefined }

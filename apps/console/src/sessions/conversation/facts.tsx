@@ -1,7 +1,7 @@
 import type { AgentMessage, UserMessage } from '@outlast/sdk'
-import { Named } from '../../shell/identity.tsx'
-import { shortCount, shortDollars } from '../../shell/money.ts'
-import { exactTimeOf } from '../../shell/times.ts'
+import { Named } from '../../shell/text/identity.tsx'
+import { shortCount, shortDollars } from '../../shell/text/money.ts'
+import { exactTimeOf } from '../../shell/text/times.ts'
 import { usePlace } from '../parts/session-place.tsx'
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })

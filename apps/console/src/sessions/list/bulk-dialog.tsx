@@ -4,7 +4,7 @@ import { useRef, useState } from 'react'
 import { invalidate } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
 import { sessionKeys } from '../../queries/keys.ts'
-import { Dialog, DialogButtons } from '../../shell/dialog.tsx'
+import { Dialog, DialogButtons } from '../../shell/controls/dialog.tsx'
 import { showToast } from '../../shell/toasts/toasts.ts'
 import { actOnAll, type BulkAction, type BulkResult, bulkActions, tagAction } from './bulk.ts'
 

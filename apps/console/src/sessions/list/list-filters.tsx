@@ -2,9 +2,9 @@ import { Button, Group, Popover } from '@mantine/core'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Suspense } from 'react'
 import { useAgentChoices } from '../../queries/agents.ts'
-import { lazyPart } from '../../shell/lazy-part.ts'
 import { FilterSelect } from '../../shell/list/filter-select.tsx'
-import { Words } from '../../shell/words.tsx'
+import { lazyPart } from '../../shell/screen/lazy-part.ts'
+import { Words } from '../../shell/text/words.tsx'
 import { furtherFilters, type SetFilters } from './list-state.ts'
 
 const statuses = [

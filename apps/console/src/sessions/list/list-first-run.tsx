@@ -7,10 +7,10 @@ import { outlast } from '../../client.ts'
 import { agentsQuery } from '../../queries/agents.ts'
 import { useMay } from '../../queries/me.ts'
 import { modelsQuery } from '../../queries/models.ts'
-import { lazyPart } from '../../shell/lazy-part.ts'
-import { Problem } from '../../shell/problem.tsx'
-import { Failure } from '../../shell/screen.tsx'
-import { State } from '../../shell/state.tsx'
+import { lazyPart } from '../../shell/screen/lazy-part.ts'
+import { Problem } from '../../shell/screen/problem.tsx'
+import { Failure } from '../../shell/screen/screen.tsx'
+import { State } from '../../shell/screen/state.tsx'
 
 const ConnectForm = lazyPart(() =>
   import('../../providers/connect-form.tsx').then((all) => ({ default: all.ConnectForm })),

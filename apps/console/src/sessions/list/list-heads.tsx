@@ -1,7 +1,7 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Suspense } from 'react'
-import { Icon } from '../../shell/icon.tsx'
-import { lazyPart } from '../../shell/lazy-part.ts'
+import { Icon } from '../../shell/controls/icon.tsx'
+import { lazyPart } from '../../shell/screen/lazy-part.ts'
 import { type SessionColumn, sessionColumns } from './list-state.ts'
 
 const ColumnMenu = lazyPart(() =>

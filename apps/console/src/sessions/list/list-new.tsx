@@ -4,7 +4,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { sentenceOf } from '../../errors.ts'
 import { agentsQuery } from '../../queries/agents.ts'
-import { Dialog, DialogButtons } from '../../shell/dialog.tsx'
+import { Dialog, DialogButtons } from '../../shell/controls/dialog.tsx'
 import { useBegin } from '../composer/begin.ts'
 import { StalledNote } from '../conversation/outgoing.tsx'
 

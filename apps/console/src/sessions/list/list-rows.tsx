@@ -6,7 +6,7 @@ import { type CSSProperties, useEffect, useLayoutEffect, useRef, useState } from
 import { useAgentNames } from '../../queries/agents.ts'
 import { useModelNames } from '../../queries/models.ts'
 import { pageSize, type SessionFilter, sessionPageQuery } from '../../queries/sessions.ts'
-import { Failure } from '../../shell/screen.tsx'
+import { Failure } from '../../shell/screen/screen.tsx'
 import { useUnsent } from '../composer/outbox.ts'
 import { Heads } from './list-heads.tsx'
 import { useListKeys } from './list-keys.ts'

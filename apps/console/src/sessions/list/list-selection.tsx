@@ -4,8 +4,8 @@ import { type ComponentProps, Suspense, useEffect, useState } from 'react'
 import { outlast } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
 import type { SessionFilter } from '../../queries/sessions.ts'
-import { Icon, type IconName } from '../../shell/icon.tsx'
-import { lazyPart } from '../../shell/lazy-part.ts'
+import { Icon, type IconName } from '../../shell/controls/icon.tsx'
+import { lazyPart } from '../../shell/screen/lazy-part.ts'
 
 const BulkDialog = lazyPart(() =>
   import('./bulk-dialog.tsx').then((all) => ({ default: all.BulkDialog })),

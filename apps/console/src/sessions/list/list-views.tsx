@@ -2,7 +2,7 @@ import { ActionIcon, Button, Group, Popover, Stack, TextInput } from '@mantine/c
 import { Link, useSearch } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { readSessionsSearch, type SessionsSearch } from '../../search.ts'
-import { Icon } from '../../shell/icon.tsx'
+import { Icon } from '../../shell/controls/icon.tsx'
 import { removeView, saveView, useViews, viewNameMax } from './views.ts'
 
 /** The state of the list without dialogs, empty values and other parameters, in one order. */

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { modelsQuery } from '../../queries/models.ts'
 import type { SessionsSearch } from '../../search.ts'
 import { FilterSelect } from '../../shell/list/filter-select.tsx'
-import { Words } from '../../shell/words.tsx'
+import { Words } from '../../shell/text/words.tsx'
 import { furtherFilters, type SetFilters } from './list-state.ts'
 
 /** A click in another portal would close the filters. */

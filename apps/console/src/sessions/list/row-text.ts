@@ -1,6 +1,6 @@
 import type { Session } from '@outlast/sdk'
-import { shortCount, shortDollars } from '../../shell/money.ts'
-import type { StateKind } from '../../shell/state.tsx'
+import type { StateKind } from '../../shell/screen/state.tsx'
+import { shortCount, shortDollars } from '../../shell/text/money.ts'
 
 /** Returns the state of a session for the list. A wait or a failure comes before the status. */
 export function stateOf({

@@ -3,9 +3,9 @@ import type { Session } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { familyQuery, type SessionTree } from '../../queries/sessions.ts'
-import { Ago } from '../../shell/ago.tsx'
-import { Icon } from '../../shell/icon.tsx'
-import { Failure } from '../../shell/screen.tsx'
+import { Icon } from '../../shell/controls/icon.tsx'
+import { Failure } from '../../shell/screen/screen.tsx'
+import { Ago } from '../../shell/text/ago.tsx'
 
 /** The source of a session, its forks and theirs, as a tree of links. */
 export function Family({ session }: { session: Session }) {

@@ -2,9 +2,9 @@ import { Collapse, Text, UnstyledButton } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { sessionPreviewQuery } from '../../queries/sessions.ts'
-import { Icon } from '../../shell/icon.tsx'
-import { Failure } from '../../shell/screen.tsx'
-import { Skeleton } from '../../shell/skeleton.tsx'
+import { Icon } from '../../shell/controls/icon.tsx'
+import { Failure } from '../../shell/screen/screen.tsx'
+import { Skeleton } from '../../shell/screen/skeleton.tsx'
 import { Json } from '../tools/json.tsx'
 
 /** The prompt and tools of the next model call. */

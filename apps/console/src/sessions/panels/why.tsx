@@ -2,7 +2,7 @@ import type { Why } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { whyQuery } from '../../queries/sessions.ts'
-import { Ago } from '../../shell/ago.tsx'
+import { Ago } from '../../shell/text/ago.tsx'
 import { durationOf } from '../parts/duration.ts'
 
 /** The current step of a running turn, in words. */

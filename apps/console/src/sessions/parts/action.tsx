@@ -1,6 +1,6 @@
 import { ActionIcon, Tooltip } from '@mantine/core'
 import { useClipboard } from '@mantine/hooks'
-import { Icon, type IconName } from '../../shell/icon.tsx'
+import { Icon, type IconName } from '../../shell/controls/icon.tsx'
 
 type ActionProps = {
   label: string

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { RemoteImage } from '../../markdown/remote-image.tsx'
 import { imageQuery } from '../../queries/images.ts'
-import { Icon } from '../../shell/icon.tsx'
+import { Icon } from '../../shell/controls/icon.tsx'
 
 type ImagePart = {
   url?: string | null

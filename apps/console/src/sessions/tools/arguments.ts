@@ -1,5 +1,5 @@
 import type { ToolCallItem } from '@outlast/sdk'
-import { escaped } from '../../shell/escapes.ts'
+import { escaped } from '../../shell/text/escapes.ts'
 
 export type Todo = {
   content: string

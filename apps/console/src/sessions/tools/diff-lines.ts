@@ -1,5 +1,5 @@
-import type { DifferenceLine } from '../../shell/difference.tsx'
-import { type DiffLine, lineDiff } from '../../shell/line-diff.ts'
+import type { DifferenceLine } from '../../shell/text/difference.tsx'
+import { type DiffLine, lineDiff } from '../../shell/text/line-diff.ts'
 import type { TextChange } from './changes.ts'
 
 /** Unchanged lines that are shown before and after a change. */

@@ -1,4 +1,4 @@
-import { escaped } from '../../shell/escapes.ts'
+import { escaped } from '../../shell/text/escapes.ts'
 
 const linesMax = 24
 const lengthMax = 4_000

@@ -1,6 +1,6 @@
 import type { ToolCallItem } from '@outlast/sdk'
 import { Suspense, useMemo } from 'react'
-import { lazyPart } from '../../shell/lazy-part.ts'
+import { lazyPart } from '../../shell/screen/lazy-part.ts'
 import { OrText } from '../parts/or-text.tsx'
 import { Picture } from '../parts/picture.tsx'
 import { changesIn } from './changes.ts'

@@ -1,4 +1,4 @@
-import { Icon } from '../../shell/icon.tsx'
+import { Icon } from '../../shell/controls/icon.tsx'
 import { LongText } from '../parts/long-text.tsx'
 import type { Todo } from './arguments.ts'
 

@@ -5,11 +5,11 @@ import { useQuery } from '@tanstack/react-query'
 import { invalidate } from '../../client.ts'
 import { useMay } from '../../queries/me.ts'
 import { type RuleOwner, removeToolRule, toolRulesQuery } from '../../queries/tool-rules.ts'
-import { AskButton } from '../../shell/act-button.tsx'
-import { Ago } from '../../shell/ago.tsx'
+import { AskButton } from '../../shell/controls/act-button.tsx'
 import { List, type ListColumn, ListRow } from '../../shell/list/list.tsx'
-import { Failure } from '../../shell/screen.tsx'
-import { State } from '../../shell/state.tsx'
+import { Failure } from '../../shell/screen/screen.tsx'
+import { State } from '../../shell/screen/state.tsx'
+import { Ago } from '../../shell/text/ago.tsx'
 
 type Props = { owner: RuleOwner; id: string }
 

@@ -1,6 +1,6 @@
 import { Loader, VisuallyHidden } from '@mantine/core'
 import type { WritingCall } from '@outlast/sdk'
-import { escaped } from '../../shell/escapes.ts'
+import { escaped } from '../../shell/text/escapes.ts'
 
 /** End of long arguments that is shown while they grow. */
 const shownLengthMax = 400

@@ -1,4 +1,4 @@
-import { Once } from '../../shell/once.tsx'
+import { Once } from '../../shell/controls/once.tsx'
 
 /** The secret of a new or rotated webhook. */
 export const NewSecret = (props: { url: string; secret: string; close: () => void }) => (

@@ -1,7 +1,7 @@
 import './column-menu.css'
 import { Menu } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
-import { Icon } from '../icon.tsx'
+import { Icon } from '../controls/icon.tsx'
 import { type Choosable, toggledColumn } from './columns.ts'
 
 type MenuColumn = Choosable & { head: string }

@@ -2,7 +2,7 @@ import { ActionIcon, Button } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { sentenceOf } from '../../errors.ts'
-import { Icon } from '../icon.tsx'
+import { Icon } from '../controls/icon.tsx'
 import { dismissToast, type Toast } from './toasts.ts'
 
 /** Time to read a message, and to decide on undoing an action. */

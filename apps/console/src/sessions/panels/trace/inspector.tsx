@@ -1,6 +1,6 @@
 import { ActionIcon, Group } from '@mantine/core'
 import type { Event } from '@outlast/sdk'
-import { Icon } from '../../../shell/icon.tsx'
+import { Icon } from '../../../shell/controls/icon.tsx'
 import { durationOf } from '../../parts/duration.ts'
 import { LongText } from '../../parts/long-text.tsx'
 import type { Span, Turn } from '../turns.ts'

@@ -1,4 +1,4 @@
-import { costText } from '../../../shell/money.ts'
+import { costText } from '../../../shell/text/money.ts'
 import { durationOf } from '../../parts/duration.ts'
 import { LongText } from '../../parts/long-text.tsx'
 import { Json } from '../../tools/json.tsx'

@@ -1,7 +1,7 @@
 import type { Event, ToolCall } from '@outlast/sdk'
 import { toolKeyText } from '@outlast/sdk/turn-steps'
 import { useEffect, useMemo, useState } from 'react'
-import { escaped } from '../../../shell/escapes.ts'
+import { escaped } from '../../../shell/text/escapes.ts'
 import { LongText } from '../../parts/long-text.tsx'
 import { Json } from '../../tools/json.tsx'
 import { Arguments, Result } from '../../tools/result.tsx'
