@@ -67,7 +67,8 @@ const begun: Statement = {
   name: 'turn-is-of-session',
   text: `
 select from events
-where session_id = $1 and type = 'session.activated' and ${readableJson('data')}->>'turn_id' = $2 limit 1`,
+where session_id = $1 and type = 'session.activated' and ${readableJson('data')}->>'turn_id' = $2
+order by sequence limit 1`,
 }
 
 /** True if the log has the beginning of the turn. */
