@@ -11,7 +11,7 @@ export type Mutant = {
 }
 
 const fences = ['test/database/turn-fences.test.ts']
-const held = ['test/crash/held-outcomes.test.ts']
+const held = ['test/crash/database/held-outcomes.test.ts']
 const intents = ['test/crash/intents.test.ts']
 const deploys = ['test/cluster/rolling-deploy.test.ts']
 const stream = ['apps/server/src/http/routes/messages/session-stream.test.ts']
@@ -145,7 +145,7 @@ export const mutants: Mutant[] = [
     file: 'runtime/journal/journal.ts',
     from: 'appended.added > 0 ? appended.ts : turn.events.at(-1)!.ts',
     to: 'appended.ts',
-    tests: ['test/crash/held-outcomes.test.ts'],
+    tests: ['test/crash/database/held-outcomes.test.ts'],
   },
   {
     name: 'a lease never lapses',

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { alterDatabase, createTestDatabase } from '../../../apps/server/test/database.ts'
+import { startServer } from '../../../apps/server/test/server.ts'
+import { createSession, post } from '../../../apps/server/test/session.ts'
+import { eventually } from '../../../apps/server/test/waiting.ts'
+import { type Fault, startPostgresProxy } from '../../postgres-proxy.ts'
+import { scopeOf, untilIdle } from '../scenario.ts'
+
+type Answering = Awaited<ReturnType<typeof startServer>>
+
+const ready = ({ call }: Answering) => call('GET', '/health/ready')
+
+const untilReady = (server: Answering) =>
+  eventually(async () => {
+    const answer = await ready(server)
+    return answer.status === 200 ? answer : undefined
+  })
+
+const untilUnready = (server: Answering) =>
+  eventually(async () => (await ready(server)).status === 503)
+
+/** A node of each role behind a proxy. */
+async function nodes(
+  t: Parameters<typeof scopeOf>[0],
+  onStatement?: (label: string) => Fault | undefined,
+) {
+  const scope = scopeOf(t)
+  const databaseUrl = await createTestDatabase(scope)
+  const proxy = await startPostgresProxy(databaseUrl, { ...(onStatement && { onStatement }) })
+  scope.after(proxy.close)
+  scope.after(proxy.pass)
+  const start = (ROLE: string) => startServer(scope, { databaseUrl: proxy.url, env: { ROLE } })
+  return { scope, databaseUrl, proxy, all: await start('all'), api: await start('api') }
+}
+
+test('a node is not ready while its database is read-only, and reports the reason', async (t) => {
+  const { databaseUrl, proxy, all, api } = await nodes(t)
+  const setReadOnly = async (value: 'on' | 'off') => {
+    await alterDatabase(databaseUrl, `set default_transaction_read_only = ${value}`)
+    proxy.cut()
+  }
+  await Promise.all([all, api].map(untilReady))
+  await setReadOnly('on')
+  for (const server of [all, api]) {
+    await untilUnready(server)
+    await eventually(async () => /read-only/.test((await ready(server)).body.reason))
+    const { status, body } = await server.call('GET', '/health')
+    assert.deepEqual([status, body.status, body.database], [200, 'degraded', 'unreachable'])
+  }
+  await setReadOnly('off')
+  const [again] = await Promise.all([all, api].map(untilReady))
+  assert.equal(again!.body.reason, undefined)
+})
+
+test('the health check responds at once while the database does not', async (t) => {
+  const { proxy, all, api } = await nodes(t)
+  await Promise.all([all, api].map(untilReady))
+  proxy.stall()
+  for (const server of [all, api]) {
+    await untilUnready(server)
+    // No statement is awaited: it would be answered when the network is back, which is after this.
+    assert.equal((await server.call('GET', '/health')).status, 200)
+    assert.match((await ready(server)).body.reason, /does not answer|has not responded/)
+  }
+  proxy.pass()
+  await Promise.all([all, api].map(untilReady))
+})
+
+test('a node whose lease cannot be renewed in time is not ready, and runs turns once it can', async (t) => {
+  let isSlow = false
+  const released: (() => void)[] = []
+  const { scope, all } = await nodes(t, (label) => {
+    if (!isSlow || label !== 'renew-lease') return undefined
+    const { promise, resolve } = Promise.withResolvers<void>()
+    released.push(resolve)
+    return { when: 'late', sent: Promise.resolve(), made() {}, answered: promise }
+  })
+  await untilReady(all)
+  isSlow = true
+  await untilUnready(all)
+  // A node that was stopped itself has another reason until the renewal has timed out.
+  await eventually(async () => /does not answer in time/.test((await ready(all)).body.reason))
+  const { id } = await createSession(all)
+  assert.equal((await post(all, id, 'hello')).status, 201)
+  isSlow = false
+  for (const release of released) release()
+  await untilReady(all)
+  await untilIdle(scope, all, id)
+})
