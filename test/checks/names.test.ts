@@ -23,6 +23,11 @@ const packages = [
 const exported =
   /^export (?:abstract )?(?:async )?(?:const|let|function\*?|class|type|interface|enum) (\w+)/gm
 const privateType = /^(?:abstract )?(?:type|interface|enum|class) (\w+)/gm
+const parameters = String.raw`\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)`
+const privateFunction = new RegExp(
+  String.raw`^(?:async )?function\*? (\w+)|^const (\w+)(?:: [^=\n]+)? =\s*(?:async )?(?:<[^(]*>)?${parameters}(?:: [^=\n]+)? =>`,
+  'gm',
+)
 const vague =
   /^(?:export )?(?:type|interface) (Told|Said|Kept|Place|Outcome|Answer|Found|Listing)\b/gm
 
@@ -33,7 +38,7 @@ function declaredIn(place: string, pattern: RegExp): [name: string, files: strin
     .filter((file) => file.includes('/src/') && !/\.test\.tsx?$|\.d\.ts$/.test(file))
     .filter((file) => !nested.some((other) => file.startsWith(`${other}/`)))
     .flatMap((file) => {
-      const found = [...read(file).matchAll(pattern)].map(([, name]) => name!)
+      const found = [...read(file).matchAll(pattern)].map(([, ...names]) => names.find(Boolean)!)
       // A schema and its type have one name.
       return [...new Set(found)].map((name) => ({ name, file }))
     })
@@ -58,10 +63,11 @@ test('an exported name has one meaning in its package', () => {
   assert.deepEqual(twice.map(show), [])
 })
 
-test('no private type has the name of an export of another file of its package', () => {
+test('no private type or function has the name of an export of another file', () => {
   const found = packages.flatMap((place) => {
     const exports = new Map(declaredIn(place, exported))
-    return declaredIn(place, privateType).flatMap(([name, files]): [string, string[]][] => {
+    const privately = [privateType, privateFunction].flatMap((kind) => declaredIn(place, kind))
+    return privately.flatMap(([name, files]): [string, string[]][] => {
       const others = files.filter((file) => !exports.get(name)?.includes(file))
       return exports.has(name) && others.length > 0 && !allowedPrivately.has(name)
         ? [[name, [...exports.get(name)!, ...others]]]

@@ -195,7 +195,7 @@ async function listen(
   await app.listen({ host: config.HOST, port })
   const address = app.server.address() as AddressInfo
   outbound.protect({ host: address.address, port: address.port })
-  return addressOf(address)
+  return listeningUrl(address)
 }
 
 function leavePort(server: Server): void {
@@ -385,7 +385,7 @@ async function tracerOf({ config, ...options }: Tracing) {
   return startExporter({ ...options, config: { ...config, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } })
 }
 
-function addressOf({ address, port }: AddressInfo): string {
+function listeningUrl({ address, port }: AddressInfo): string {
   const host = address.includes(':') ? `[${address}]` : address
   return `http://${host}:${port}`
 }

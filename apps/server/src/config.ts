@@ -29,7 +29,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     )
   }
   if (config.AUTH_MODE !== 'none') checkAuthentication(config)
-  checkMasterKeys(config)
+  checkMasterKeySettings(config)
   const { AUDIT_RETENTION_DAYS_MIN: min, AUDIT_RETENTION_DAYS_MAX: max } = config
   if (max > 0 && max < min) {
     throw new ConfigError(
@@ -45,7 +45,7 @@ export const configuredMasterKeys = (config: Config): string[] =>
     ? []
     : [config.SECRETS_ENCRYPTION_KEY, ...config.SECRETS_ENCRYPTION_KEY_PREVIOUS]
 
-function checkMasterKeys(config: Config) {
+function checkMasterKeySettings(config: Config) {
   const { SECRETS_ENCRYPTION_KEY: current, SECRETS_ENCRYPTION_KEY_PREVIOUS: previous } = config
   if (current === undefined && previous.length > 0) {
     throw new ConfigError('SECRETS_ENCRYPTION_KEY_PREVIOUS requires SECRETS_ENCRYPTION_KEY.')

@@ -103,7 +103,7 @@ export function createSecrets(masterKeys: readonly string[]): Secrets {
       return JSON.stringify(envelope)
     },
     open(text, place, destination) {
-      const envelope = parse(text)
+      const envelope = parseEnvelope(text)
       const { key_id: id, version, bound } = envelope
       const key = keys.get(id)
       if (!key) throw new UnknownMasterKeyError(id)
@@ -116,15 +116,15 @@ export function createSecrets(masterKeys: readonly string[]): Secrets {
       // Opened even if it needs no change: before a master key is dropped, every text must prove to
       // open.
       const plain = secrets.open(text, place, destination)
-      const envelope = parse(text)
+      const envelope = parseEnvelope(text)
       if (envelope.version === 1) return secrets.seal(plain, place, destination)
       const bound = destination === undefined ? undefined : secrets.bind(text, place, destination)
       if (envelope.key_id === currentId) return bound
       const dek_wrapped = wrap(current, unwrap(keys.get(envelope.key_id)!, envelope.dek_wrapped))
-      return JSON.stringify({ ...parse(bound ?? text), key_id: currentId, dek_wrapped })
+      return JSON.stringify({ ...parseEnvelope(bound ?? text), key_id: currentId, dek_wrapped })
     },
     bind(text, place, destination) {
-      const envelope = parse(text)
+      const envelope = parseEnvelope(text)
       if (envelope.bound !== undefined) return undefined
       secrets.open(text, place, destination)
       const dek = unwrap(keys.get(envelope.key_id)!, envelope.dek_wrapped)
@@ -158,7 +158,7 @@ function openWith(
 /** Returns the id of the master key that an envelope names; undefined for invalid envelopes. */
 export const envelopeKeyId = (envelope: string) => readJson(envelope)?.key_id
 
-function parse(text: string): SealedEnvelope {
+function parseEnvelope(text: string): SealedEnvelope {
   const envelope = readJson(text)
   if (envelope && [1, 2].includes(envelope.version)) return envelope
   throw new SealedTextError('it is not an envelope that this version supports')

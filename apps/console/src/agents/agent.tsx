@@ -30,7 +30,7 @@ export function AgentScreen() {
   const { agentId } = useParams({ from: '/agents/$agentId' })
   const agent = useQuery(agentQuery(agentId))
   if (agent.data?.source === 'file') return <FileAgent key={agentId} agent={agent.data} />
-  if (agent.data) return <Editor key={agentId} stored={agent.data} />
+  if (agent.data) return <AgentEditor key={agentId} stored={agent.data} />
   if (!agent.isError) return <ScreenSkeleton />
   if (statusOf(agent.error) === 404) {
     return (
@@ -49,7 +49,7 @@ export function AgentScreen() {
   return <Failure error={agent.error} retry={agent.refetch} />
 }
 
-export const NewAgentScreen = () => <Editor stored={undefined} />
+export const NewAgentScreen = () => <AgentEditor stored={undefined} />
 
 /** Returns the initial changes: the capability that the URL adds. */
 function firstOf(stored: Agent | undefined, ref: string | undefined) {
@@ -58,7 +58,7 @@ function firstOf(stored: Agent | undefined, ref: string | undefined) {
   return { uses: [...uses, { ref }] }
 }
 
-function Editor({ stored }: { stored: Agent | undefined }) {
+function AgentEditor({ stored }: { stored: Agent | undefined }) {
   const { add, side } = useSearch({ strict: false })
   const form = useAgentForm(stored, firstOf(stored, add))
   const navigate = useNavigate()

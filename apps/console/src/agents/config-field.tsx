@@ -53,7 +53,7 @@ function ConfigObject({ name, schema, path, value, onChange }: ConfigFieldProps)
   return (
     <details className="config-part" open={value !== undefined}>
       <summary>{labelOf(name, schema)}</summary>
-      <About schema={schema} error={error} />
+      <FieldNotes schema={schema} error={error} />
       <ConfigFields
         schema={schema}
         path={path}
@@ -79,7 +79,7 @@ function ConfigList({ name, schema, path, value, onChange }: ConfigFieldProps) {
       <legend>
         {label} {list.length > 0 && `(${list.length})`}
       </legend>
-      <About schema={schema} error={error} />
+      <FieldNotes schema={schema} error={error} />
       {list.map((one, at) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: items have no name of their own
         <div key={at} className="config-item">
@@ -118,7 +118,7 @@ function ConfigList({ name, schema, path, value, onChange }: ConfigFieldProps) {
 
 const emptyOf = ({ type }: Schema) => (type === 'object' ? {} : type === 'array' ? [] : null)
 
-function About({ schema, error }: { schema: Schema; error: string | undefined }) {
+function FieldNotes({ schema, error }: { schema: Schema; error: string | undefined }) {
   return (
     <>
       {schema.description && (

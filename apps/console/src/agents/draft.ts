@@ -128,14 +128,14 @@ export function agentBody(draft: AgentDraft): NewAgent {
     ...(displayName !== '' && { display_name: displayName }),
     ...(description !== '' && { description }),
     ...(modelId && { default_model_id: modelId }),
-    ...(tools.trim() !== '' && { tools: jsonOf<ClientTool[]>(tools, labels.tools) }),
+    ...(tools.trim() !== '' && { tools: jsonInField<ClientTool[]>(tools, labels.tools) }),
     ...(outputSchema.trim() !== '' && {
-      output_schema: jsonOf<NonNullable<NewAgent['output_schema']>>(
+      output_schema: jsonInField<NonNullable<NewAgent['output_schema']>>(
         outputSchema,
         labels.outputSchema,
       ),
     }),
-    ...(files.trim() !== '' && { initial_files: jsonOf<InitialFile[]>(files, labels.files) }),
+    ...(files.trim() !== '' && { initial_files: jsonInField<InitialFile[]>(files, labels.files) }),
     ...limitsOf(draft),
   }
 }
@@ -152,7 +152,7 @@ function limitsOf({ maxIterations, oneCall, allowedHosts, blockedHosts }: AgentD
   }
 }
 
-function jsonOf<Value>(text: string, label: string): Value {
+function jsonInField<Value>(text: string, label: string): Value {
   const problem = jsonProblem(text)
   if (problem) throw new Error(`${label}: not valid JSON: ${problem}`)
   return JSON.parse(text)

@@ -24,38 +24,38 @@ export function FileAgent({ agent }: { agent: Agent }) {
         <section className="scroll agent-fields" aria-label="Agent">
           <Origin agent={agent} />
           {agent.description && <Text size="sm">{agent.description}</Text>}
-          <Field label="Model">
+          <LabeledSection label="Model">
             <ModelName id={agent.default_model_id} />
-          </Field>
+          </LabeledSection>
           {agent.tags.length > 0 && (
-            <Field label="Tags">
+            <LabeledSection label="Tags">
               {agent.tags.map((tag) => (
                 <Badge key={tag} size="sm" variant="default" mr={4}>
                   {tag}
                 </Badge>
               ))}
-            </Field>
+            </LabeledSection>
           )}
-          <Field label="System prompt">
+          <LabeledSection label="System prompt">
             <pre className="prompt">{agent.system_prompt}</pre>
-          </Field>
-          <Field label="Capabilities">
+          </LabeledSection>
+          <LabeledSection label="Capabilities">
             {agent.capabilities.length === 0 && <Text size="sm">No capabilities</Text>}
             <div className="uses">
               {agent.capabilities.map((use) => (
                 <Use key={use.ref} use={use} />
               ))}
             </div>
-          </Field>
+          </LabeledSection>
           {agent.output_schema && (
-            <Field label="Output schema">
+            <LabeledSection label="Output schema">
               <pre className="prompt">{JSON.stringify(agent.output_schema, null, 2)}</pre>
-            </Field>
+            </LabeledSection>
           )}
           {agent.tools && (
-            <Field label="Client tools">
+            <LabeledSection label="Client tools">
               <pre className="prompt">{JSON.stringify(agent.tools, null, 2)}</pre>
-            </Field>
+            </LabeledSection>
           )}
           <ToolRules owner="agent" id={agent.id} />
         </section>
@@ -85,7 +85,7 @@ function Origin({ agent: { status, source_file: file } }: { agent: Agent }) {
   )
 }
 
-const Field = ({ label, children }: { label: string; children: ReactNode }) => (
+const LabeledSection = ({ label, children }: { label: string; children: ReactNode }) => (
   <section aria-label={label}>
     <h2>{label}</h2>
     {children}

@@ -49,7 +49,7 @@ export function ImportAgent({ close }: { close: () => void }) {
         classNames={{ input: 'code-input' }}
         data-autofocus
       />
-      {bring.isError && <Refused error={bring.error} />}
+      {bring.isError && <ImportProblems error={bring.error} />}
       <DialogButtons
         close={close}
         others={
@@ -74,7 +74,7 @@ export function ImportAgent({ close }: { close: () => void }) {
   )
 }
 
-function Refused({ error }: { error: unknown }) {
+function ImportProblems({ error }: { error: unknown }) {
   const problems = problemsOf(error)
   return (
     <Alert color="red" mt="md" role="alert" title="Agent not imported">

@@ -70,7 +70,7 @@ export function AgentList() {
         Rows={LongRows}
         empty={<NoAgents isFiltered={all.length > 0} />}
         row={(agent, place) => (
-          <Row
+          <AgentRow
             key={agent.id}
             agent={agent}
             model={models.get(agent.default_model_id ?? '')}
@@ -117,7 +117,7 @@ const NoAgents = ({ isFiltered }: { isFiltered: boolean }) =>
 
 type RowProps = { agent: Agent; model: string | undefined; place: RowPlace | undefined }
 
-function Row({ agent, model, place }: RowProps) {
+function AgentRow({ agent, model, place }: RowProps) {
   const { id, name, description, tags, capabilities, source_file, updated_at } = agent
   return (
     <ListRow label={name} place={place}>

@@ -62,7 +62,7 @@ export function BudgetList() {
             )}
           </Empty>
         }
-        row={(one) => <Row key={one.id} budget={one} mayAdminister={mayAdminister} />}
+        row={(one) => <BudgetRow key={one.id} budget={one} mayAdminister={mayAdminister} />}
       />
     </div>
   )
@@ -90,7 +90,7 @@ const sort: Sortable<Budget> = {
   period: ({ period }) => periodText(period),
 }
 
-function Row({ budget, mayAdminister }: { budget: Budget; mayAdminister: boolean }) {
+function BudgetRow({ budget, mayAdminister }: { budget: Budget; mayAdminister: boolean }) {
   const { subject_type, subject_id, currency, status, period, reserved } = budget
   const [shown, setShown] = useState<'top-up' | 'ledger'>()
   const names = useAgentNames()

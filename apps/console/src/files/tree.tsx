@@ -56,7 +56,7 @@ export function Tree({ files, chosen, show }: TreeProps) {
         {virtual.getVirtualItems().map(({ index, start }) => {
           const file = rows[index]!
           return (
-            <Row
+            <FileRow
               key={file.path}
               file={file}
               top={start}
@@ -83,7 +83,7 @@ type RowProps = {
   onKeyDown: (event: KeyboardEvent<HTMLElement>) => void
 }
 
-function Row({ file, top, isOpen, isChosen, onClick, onKeyDown }: RowProps) {
+function FileRow({ file, top, isOpen, isChosen, onClick, onKeyDown }: RowProps) {
   const { path, name, is_directory, size_bytes } = file
   const depth = path.split('/').length - 2
   return (

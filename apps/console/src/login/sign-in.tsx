@@ -80,7 +80,7 @@ function Ways({ config }: { config: AuthConfig }) {
       ) : (
         <>
           <Heading>Sign in</Heading>
-          {problem && <Problem>{problem}</Problem>}
+          {problem && <SignInProblem>{problem}</SignInProblem>}
         </>
       )}
       {oauth_providers.length > 0 && password_auth_enabled && <Divider label="or" my="md" />}
@@ -106,7 +106,7 @@ const Heading = ({ children }: { children: ReactNode }) => (
   </Title>
 )
 
-const Problem = ({ children }: { children: ReactNode }) => (
+const SignInProblem = ({ children }: { children: ReactNode }) => (
   <Alert color="red" role="alert" mb="sm">
     {children}
   </Alert>
@@ -173,7 +173,7 @@ function ByPassword({ config: { signup_enabled }, problem, setProblem }: ByPassw
           autoComplete={isNew ? 'new-password' : 'current-password'}
           required
         />
-        {problem && <Problem>{problem}</Problem>}
+        {problem && <SignInProblem>{problem}</SignInProblem>}
         <Button type="submit" loading={isBusy}>
           {isNew ? 'Create account' : 'Sign in'}
         </Button>

@@ -26,7 +26,7 @@ const depthMax = 50
 /** Texts with more of them are plain: the lexer takes a time that grows with their square. */
 const marksMax = 500
 
-const plain = (text: string): Token => ({ type: 'plain', raw: text, text })
+const plainToken = (text: string): Token => ({ type: 'plain', raw: text, text })
 
 type Parse = (text: string, tokens?: Token[], isClipped?: boolean) => Token[]
 
@@ -38,7 +38,7 @@ function lexed(text: string): Token[] {
     (parse: Parse, isLong: (text: string) => boolean): Parse =>
     (text, tokens = [], isClipped) => {
       if (depth >= depthMax || isLong(text)) {
-        tokens.push(plain(text))
+        tokens.push(plainToken(text))
         return tokens
       }
       depth++
@@ -53,6 +53,6 @@ function lexed(text: string): Token[] {
   try {
     return lexer.lex(text)
   } catch {
-    return [plain(text)]
+    return [plainToken(text)]
   }
 }

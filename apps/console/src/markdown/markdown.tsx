@@ -70,7 +70,7 @@ function shown(token: Token): ReactNode {
     case 'br':
       return <br />
     case 'link':
-      return linkOf(token as Tokens.Link)
+      return anchorOf(token as Tokens.Link)
     case 'image':
       return <RemoteImage address={token.href} name={unescaped(token.text)} />
     case 'text':
@@ -93,7 +93,7 @@ function unescaped(text: string): string {
     .replaceAll('&amp;', '&')
 }
 
-function linkOf({ href, tokens }: Tokens.Link): ReactNode {
+function anchorOf({ href, tokens }: Tokens.Link): ReactNode {
   if (!safeLink.test(href)) return all(tokens)
   return (
     <a href={href} target="_blank" rel="noopener noreferrer nofollow">

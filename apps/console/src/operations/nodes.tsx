@@ -25,7 +25,7 @@ export function Nodes() {
   }
   return (
     <>
-      <Difference nodes={workers.data ?? []} />
+      <CatalogDifference nodes={workers.data ?? []} />
       <div className="scroll">
         <List
           label="Nodes"
@@ -42,7 +42,7 @@ export function Nodes() {
 }
 
 /** Warns when living nodes have different capabilities. Nodes of 0.1 have no hash. */
-function Difference({ nodes }: { nodes: readonly Worker[] }) {
+function CatalogDifference({ nodes }: { nodes: readonly Worker[] }) {
   const byHash = Map.groupBy(
     nodes.filter(({ alive, catalog_hash }) => alive && catalog_hash),
     ({ catalog_hash }) => catalog_hash,
@@ -64,7 +64,7 @@ function Difference({ nodes }: { nodes: readonly Worker[] }) {
   )
 }
 
-const stateOf = ({ alive, draining }: Worker): [StateKind, string] =>
+const stateOfNode = ({ alive, draining }: Worker): [StateKind, string] =>
   alive ? (draining ? ['warn', 'draining'] : ['good', 'online']) : ['bad', 'offline']
 
 const columns: ListColumn[] = [
@@ -80,7 +80,7 @@ const columns: ListColumn[] = [
 ]
 
 const sort: Sortable<Worker> = {
-  status: (node) => stateOf(node)[1],
+  status: (node) => stateOfNode(node)[1],
   slots: ({ used_slots }) => used_slots,
   version: ({ version }) => version,
   started: ({ started_at }) => started_at,
@@ -91,7 +91,7 @@ function Node({ node }: { node: Worker }) {
   const { lease_until, started_at } = node
   const refresh = () => invalidate(workerKeys.all)
   const resume = useMutation({ mutationFn: () => outlast.workers.resume(id), onSuccess: refresh })
-  const [kind, word] = stateOf(node)
+  const [kind, word] = stateOfNode(node)
   return (
     <ListRow label={id} isOff={!alive} below={resume.isError && <Refusal error={resume.error} />}>
       <code className="list-name">{id}</code>

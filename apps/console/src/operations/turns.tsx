@@ -71,7 +71,7 @@ export function Turns() {
               {(status || agent) && <ClearFilters />}
             </Empty>
           }
-          row={(one) => <Turn key={one.turn_id} turn={one} />}
+          row={(one) => <TurnRow key={one.turn_id} turn={one} />}
         />
         {turns.data && turns.data.total > shownMax && (
           <p className="filter-bar">
@@ -95,7 +95,7 @@ const columns: ListColumn[] = [
   { id: 'actions', head: '', width: '80px', isRight: true },
 ]
 
-function Turn({ turn }: { turn: Workflow }) {
+function TurnRow({ turn }: { turn: Workflow }) {
   const { turn_id, session_id, agent_id, status, since, node, attempts, cancelled, error } = turn
   const names = useAgentNames()
   return (

@@ -53,7 +53,7 @@ export function ScheduleList() {
               )}
             </Empty>
           }
-          row={(one) => <Row key={one.id} schedule={one} />}
+          row={(one) => <ScheduleRow key={one.id} schedule={one} />}
         />
       </div>
     </Screen>
@@ -75,7 +75,7 @@ const sort: Sortable<Schedule> = {
   last: ({ last_triggered_at }) => last_triggered_at,
 }
 
-function Row({ schedule }: { schedule: Schedule }) {
+function ScheduleRow({ schedule }: { schedule: Schedule }) {
   const { id, name, cron_expression, timezone, last_triggered_at, enabled } = schedule
   const times = `${inWords(cron_expression)}, ${timezone}`
   return (

@@ -45,7 +45,7 @@ export function ScheduleScreen() {
           <Ending schedule={data} />
         </div>
       ) : (
-        <History schedule={data} />
+        <ScheduleHistory schedule={data} />
       )}
     </Screen>
   )
@@ -85,7 +85,7 @@ const kinds: Record<Execution['status'], StateKind> = {
 }
 const shownMax = 100
 
-function History({ schedule }: { schedule: Schedule }) {
+function ScheduleHistory({ schedule }: { schedule: Schedule }) {
   const { status } = useSearch({ from: '/schedules/$scheduleId' })
   const navigate = useNavigate({ from: '/schedules/$scheduleId' })
   const executions = useQuery(executionsQuery(schedule.id, { status, limit: shownMax }))

@@ -68,7 +68,9 @@ function Live({ sessionId }: { sessionId: string }) {
   )
   const isActive = isLoaded && transcript.status === 'active'
   const { budget_id: budgetId, needed } = (isActive && session?.waiting_for) || {}
-  const [kind, word] = budgetId ? (['warn', 'waiting for budget'] as const) : stateOf(followed)
+  const [kind, word] = budgetId
+    ? (['warn', 'waiting for budget'] as const)
+    : stateOfFollowed(followed)
   useTabSign(kind === 'warn')
   if (error) {
     return (
@@ -131,7 +133,7 @@ function Live({ sessionId }: { sessionId: string }) {
             />
           </section>
           {panel && (
-            <section className="session-panel" aria-label={labelOf(panel)}>
+            <section className="session-panel" aria-label={panelLabelOf(panel)}>
               <Suspense fallback={<Skeleton />}>
                 <Panel name={panel} events={events} sessionId={sessionId} />
               </Suspense>
@@ -143,11 +145,14 @@ function Live({ sessionId }: { sessionId: string }) {
   )
 }
 
-function labelOf(name: string) {
+function panelLabelOf(name: string) {
   return name.slice(0, 1).toUpperCase() + name.slice(1)
 }
 
-function stateOf({ transcript: { status, waitingFor }, events }: Followed): [StateKind, string] {
+function stateOfFollowed({
+  transcript: { status, waitingFor },
+  events,
+}: Followed): [StateKind, string] {
   if (waitingFor.length > 0) return ['warn', 'waiting for you']
   if (status === 'active') return ['busy', 'active']
   const hasFailed = events.findLast(({ type }) => type.startsWith('turn.'))?.type === 'turn.failed'
@@ -163,7 +168,10 @@ const AgentLink = ({ agent: { id, name } }: { agent: { id: string; name: string 
   </Anchor>
 )
 
-const tabs = [undefined, ...panels].map((tab) => ({ tab, label: labelOf(tab ?? 'conversation') }))
+const tabs = [undefined, ...panels].map((tab) => ({
+  tab,
+  label: panelLabelOf(tab ?? 'conversation'),
+}))
 
 /** Tabs of the session. On a phone a panel replaces the conversation. */
 const SessionTabs = memo(({ panel }: { panel: (typeof panels)[number] | undefined }) => (

@@ -109,7 +109,7 @@ function Links({ sessionId }: { sessionId: string }) {
       query={links}
       items={links.data ?? []}
       empty={null}
-      row={(one) => <Row key={one.id} share={one} />}
+      row={(one) => <ShareRow key={one.id} share={one} />}
     />
   )
 }
@@ -120,7 +120,7 @@ const columns: ListColumn[] = [
   { id: 'actions', head: '', width: '84px', isRight: true },
 ]
 
-function Row({ share: { id, session_id, name, include, expires_at } }: { share: ShareInfo }) {
+function ShareRow({ share: { id, session_id, name, include, expires_at } }: { share: ShareInfo }) {
   return (
     <ListRow label={name}>
       <span className="list-name">{name}</span>

@@ -70,7 +70,7 @@ export function Audit() {
             logs.
           </Empty>
         }
-        row={(one) => <Row key={one.id} entry={one} />}
+        row={(one) => <AuditRow key={one.id} entry={one} />}
       />
       {entries.hasNextPage && (
         <Group p="md">
@@ -110,7 +110,7 @@ const columns: ListColumn[] = [
   { id: 'actions', head: '', width: '76px', isRight: true },
 ]
 
-function Row({ entry }: { entry: AuditEntry }) {
+function AuditRow({ entry }: { entry: AuditEntry }) {
   const { action, actor_name, actor_type, actor_id, target, address, created_at, details, reason } =
     entry
   const [isOpen, setOpen] = useState(false)

@@ -24,7 +24,7 @@ export function Invitations({ orgId }: { orgId: string }) {
       query={invitations}
       items={invitations.data}
       empty={null}
-      row={(one) => <Row key={one.id} orgId={orgId} invitation={one} />}
+      row={(one) => <InvitationRow key={one.id} orgId={orgId} invitation={one} />}
     />
   )
 }
@@ -36,7 +36,7 @@ const columns: ListColumn[] = [
   { id: 'actions', head: '', width: '84px', isRight: true },
 ]
 
-function Row({ orgId, invitation }: { orgId: string; invitation: Invitation }) {
+function InvitationRow({ orgId, invitation }: { orgId: string; invitation: Invitation }) {
   const { id, email, role, expires_at } = invitation
   return (
     <ListRow label={email}>

@@ -44,7 +44,7 @@ export function Members() {
         sort={sort}
         empty={null}
         row={(one) => (
-          <Row key={one.user_id} orgId={orgId} member={one} isMe={one.user_id === me.id} />
+          <MemberRow key={one.user_id} orgId={orgId} member={one} isMe={one.user_id === me.id} />
         )}
       />
       {mayAdminister && <Invitations orgId={orgId} />}
@@ -75,7 +75,7 @@ const sort: Sortable<Member> = {
 
 type RowProps = { orgId: string; member: Member; isMe: boolean }
 
-function Row({ orgId, member, isMe }: RowProps) {
+function MemberRow({ orgId, member, isMe }: RowProps) {
   const { user_id, name, email, role, created_at } = member
   const roles = useRoles()
   const mayChange = useMay('admin') && roles.includes(role)

@@ -43,7 +43,7 @@ export function Organizations() {
         items={organizations.data ?? []}
         sort={sort}
         empty={null}
-        row={(one) => <Row key={one.id} organization={one} />}
+        row={(one) => <OrganizationRow key={one.id} organization={one} />}
       />
     </>
   )
@@ -62,7 +62,7 @@ const sort: Sortable<Organization> = {
   created: ({ created_at }) => created_at,
 }
 
-function Row({ organization }: { organization: Organization }) {
+function OrganizationRow({ organization }: { organization: Organization }) {
   const { id, name, role, created_at } = organization
   const { data: me } = useQuery(meQuery)
   const [isNaming, setNaming] = useState(false)

@@ -121,7 +121,7 @@ function Choices({ choices, chosenId, take, list }: ChoicesProps) {
 }
 
 function useChoices(text: string, show: (overlay: Overlay) => void): Choice[] {
-  const agents = useAgentChoices()
+  const agents = usePaletteAgents()
   const sessions = useSessionChoices(text)
   const fixed = [...useScreenActions(), ...useActions(show), ...usePlaces()]
   const word = text.toLowerCase()
@@ -135,7 +135,7 @@ function useScreenActions(): Choice[] {
   const { sessionId } = useParams({ strict: false })
   const [actions] = useState(offeredActions)
   const choices = actions.map(({ label, icon, act }): Choice => {
-    return { id: idOf('screen', label), label, icon, kind: 'Session', act }
+    return { id: choiceIdOf('screen', label), label, icon, kind: 'Session', act }
   })
   if (!sessionId) return choices
   const views = panels.map((panel): Choice => {
@@ -146,7 +146,7 @@ function useScreenActions(): Choice[] {
     } as const
     const label = `Show ${panel}`
     return {
-      id: idOf('screen', label),
+      id: choiceIdOf('screen', label),
       label,
       icon: 'session',
       kind: 'Session',
@@ -156,7 +156,7 @@ function useScreenActions(): Choice[] {
   return [...choices, ...views]
 }
 
-const idOf = (kind: string, label: string) => `${kind}-${label.replaceAll(' ', '-')}`
+const choiceIdOf = (kind: string, label: string) => `${kind}-${label.replaceAll(' ', '-')}`
 
 function useActions(show: (overlay: Overlay) => void): Choice[] {
   const { navigate } = useRouter()
@@ -179,12 +179,12 @@ function useActions(show: (overlay: Overlay) => void): Choice[] {
 function usePlaces(): Choice[] {
   const { navigate } = useRouter()
   return places.map(({ to, label, icon }) => ({
-    ...{ id: idOf('place', label), label, icon, kind: 'Navigate' },
+    ...{ id: choiceIdOf('place', label), label, icon, kind: 'Navigate' },
     act: () => navigate({ href: to }),
   }))
 }
 
-function useAgentChoices(): Choice[] {
+function usePaletteAgents(): Choice[] {
   const { navigate } = useRouter()
   const { data } = useQuery(agentsQuery)
   return (data?.data ?? []).map(({ id, name }) => ({

@@ -17,7 +17,7 @@ export function UnsentBanner() {
       {created.map((outgoing) => (
         <div key={outgoing.id} className="banner unsent">
           <div>
-            New session: “{textOf(outgoing)}”
+            New session: “{outgoingPreview(outgoing)}”
             <Unsent outgoing={outgoing} />
           </div>
         </div>
@@ -48,7 +48,7 @@ export function UnsentBanner() {
 
 const lengthMax = 120
 
-function textOf({ body }: Outgoing): string {
+function outgoingPreview({ body }: Outgoing): string {
   const text = body.message.content.map((part) => (part.type === 'text' ? part.text : '')).join(' ')
   return text.length > lengthMax ? `${text.slice(0, lengthMax)}…` : text
 }

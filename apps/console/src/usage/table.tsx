@@ -43,18 +43,18 @@ export function UsageTable({ search, group, measure, rows, sum, colors, nameOf }
         </Table.Thead>
         <Table.Tbody>
           {rows.map((row) => (
-            <Row key={row.id} row={row} measure={measure}>
+            <UsageTableRow key={row.id} row={row} measure={measure}>
               <Cause search={search} group={group} id={row.id}>
                 {group !== 'day' && <i style={{ background: colors.get(row.id) ?? otherColor }} />}
                 {nameOf(row.id)}
               </Cause>
-            </Row>
+            </UsageTableRow>
           ))}
         </Table.Tbody>
         <Table.Tfoot>
-          <Row row={sum} measure={measure}>
+          <UsageTableRow row={sum} measure={measure}>
             Total
-          </Row>
+          </UsageTableRow>
         </Table.Tfoot>
       </Table>
     </Table.ScrollContainer>
@@ -68,14 +68,17 @@ const number = new Intl.NumberFormat('en')
 const amountOf = (measure: Measure, sums: UsageSums) =>
   measure === 'cost' ? costOf(sums) : allTokensOf(sums)
 
-const amountText = (measure: Measure, sums: UsageSums) =>
+const usageAmountText = (measure: Measure, sums: UsageSums) =>
   measure === 'cost' ? costText(costOf(sums)) : `${number.format(allTokensOf(sums))} tokens`
 
-const Row = ({ row: { now, before }, measure, children }: RowProps) => (
+const UsageTableRow = ({ row: { now, before }, measure, children }: RowProps) => (
   <Table.Tr>
     <Table.Th scope="row">{children}</Table.Th>
     <Table.Td ta="right">{costText(costOf(now))}</Table.Td>
-    <Table.Td ta="right" title={before && `${amountText(measure, before)} in the period before`}>
+    <Table.Td
+      ta="right"
+      title={before && `${usageAmountText(measure, before)} in the period before`}
+    >
       {changeText(amountOf(measure, now), before && amountOf(measure, before))}
     </Table.Td>
     <Table.Td ta="right">{number.format(now.model_calls)}</Table.Td>

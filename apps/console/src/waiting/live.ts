@@ -22,7 +22,7 @@ const waitsForPerson = ({ waiting_for: waiting }: Session) =>
   waiting !== null &&
   (waiting.type !== 'tool_results' || waiting.calls.some(({ type }) => type !== 'tool_results'))
 
-function isListed(id: string): boolean {
+function isInWaitingList(id: string): boolean {
   const lists = queryClient.getQueriesData<WaitingPage>({ queryKey: waitingKeys.lists })
   return lists.some(([, page]) => page?.data.some(({ session_id }) => session_id === id))
 }
@@ -30,7 +30,7 @@ function isListed(id: string): boolean {
 /** Refetches what waits when a session begins to wait, continues, or waits for less. */
 export function waitingChanged(session: Session): void {
   const { id } = session
-  const did = known.has(id) || isListed(id)
+  const did = known.has(id) || isInWaitingList(id)
   const waits = waitsForPerson(session)
   if (waits) known.add(id)
   else known.delete(id)
@@ -39,5 +39,5 @@ export function waitingChanged(session: Session): void {
 }
 
 export function waitingDeleted(id: string): void {
-  if (known.delete(id) || isListed(id)) refresh()
+  if (known.delete(id) || isInWaitingList(id)) refresh()
 }

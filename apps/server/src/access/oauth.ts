@@ -149,14 +149,14 @@ function outsider({ issuer, subject, email, name, avatarUrl }: Claimed): Outside
 
 type Claimed = { issuer: string } & Record<'subject' | 'email' | 'name' | 'avatarUrl', unknown>
 
-function issuerOf(config: Config, provider: string): Issuer | undefined {
+function issuerOfProvider(config: Config, provider: string): Issuer | undefined {
   if (provider === 'google') return openId('Google', 'https://accounts.google.com')
   if (provider === 'github') return github(config.AUTH_GITHUB_URL)
   if (provider === 'oidc') return openId('OIDC', config.AUTH_OIDC_ISSUER ?? '')
   return undefined
 }
 
-function settingsOf(config: Config, provider: string): Settings | undefined {
+function clientSettings(config: Config, provider: string): Settings | undefined {
   const name = provider.toUpperCase() as 'GOOGLE' | 'GITHUB' | 'OIDC'
   const [clientId, clientSecret] = [
     config[`AUTH_${name}_CLIENT_ID`],
@@ -190,15 +190,15 @@ export function createOAuth(config: Config, tokens: Tokens, log: Log): OAuth {
 
   /** Returns the issuer's published metadata, read once; retried after a failure. */
   async function knownOf(provider: string): Promise<Known> {
-    const issuer = issuerOf(config, provider)
+    const issuer = issuerOfProvider(config, provider)
     if (!issuer) throw new ApiError('oauth_provider_unknown')
-    const settings = isOn ? settingsOf(config, provider) : undefined
+    const settings = isOn ? clientSettings(config, provider) : undefined
     if (!settings) throw new ApiError('oauth_not_configured', issuer.title)
     const asked = found.get(provider) ?? meet(issuer, settings)
     found.set(provider, asked)
     return asked.catch((error) => {
       if (found.get(provider) === asked) found.delete(provider)
-      log.warn('an issuer cannot be reached', { provider, reason: reasonOf(error) })
+      log.warn('an issuer cannot be reached', { provider, reason: causeOf(error) })
       throw new ApiError('oauth_unavailable', issuer.title)
     })
   }
@@ -208,7 +208,7 @@ export function createOAuth(config: Config, tokens: Tokens, log: Log): OAuth {
   const nonceOf = (state: string) => tokens.derive('nonce', state)
 
   return {
-    providers: isOn ? providers.filter((provider) => settingsOf(config, provider)) : [],
+    providers: isOn ? providers.filter((provider) => clientSettings(config, provider)) : [],
     async begin(provider, state) {
       const { issuer, settings, configuration } = await knownOf(provider)
       const { buildAuthorizationUrl, calculatePKCECodeChallenge } = await openidClient()
@@ -225,7 +225,7 @@ export function createOAuth(config: Config, tokens: Tokens, log: Log): OAuth {
       const known = await knownOf(provider)
       const { title } = known.issuer
       const outsider = await identify(known, url, state).catch((error) => {
-        log.warn('a sign-in with an external account failed', { provider, reason: reasonOf(error) })
+        log.warn('a sign-in with an external account failed', { provider, reason: causeOf(error) })
         throw new ApiError(isAway(error) ? 'oauth_unavailable' : 'oauth_failed', title)
       })
       if (!outsider) {
@@ -330,7 +330,7 @@ function isAway(failure: OAuthFailure): boolean {
  * Returns the cause of a failure for the log.
  * Contract: short words and numbers, no third-party text.
  */
-function reasonOf({ code, error, status, cause }: OAuthFailure): string {
+function causeOf({ code, error, status, cause }: OAuthFailure): string {
   const below = cause instanceof Response ? [cause.status] : reasonsBelow(cause ?? {})
   const words = [code, error, status, ...below].map((word) => String(word ?? ''))
   return [...new Set(words.filter((word) => /^[\w.-]{1,64}$/.test(word)))].join(' ') || 'unknown'

@@ -94,18 +94,20 @@ export function describeServers(
   const taken = new Set([...ownNames(capabilities), ...names])
   return servers.map((server) => {
     const others = servers.filter(({ id }) => id !== server.id)
-    const foreign = new Set(others.flatMap(({ id }) => configsOf(id, uses).flatMap(wantedNames)))
+    const foreign = new Set(
+      others.flatMap(({ id }) => serverConfigs(id, uses).flatMap(wantedNames)),
+    )
     const twin = others.find(
       (other) =>
         areAmbiguous(server.name, other.name) &&
-        [server, other].some(({ id }) => configsOf(id, uses).some(asksForApproval)),
+        [server, other].some(({ id }) => serverConfigs(id, uses).some(asksForApproval)),
     )
     return capabilityOf(server, { names: namesFor(server, taken, foreign), twin, mcp })
   })
 }
 
 /** The configs of a server for agent and session. A config that is not an object has no effect. */
-const configsOf = (id: string, uses: Uses): Config[] =>
+const serverConfigs = (id: string, uses: Uses): Config[] =>
   uses.flatMap(({ ref, config }) =>
     ref === refOf(id) && typeof config === 'object' && config !== null ? [config as Config] : [],
   )

@@ -3,13 +3,13 @@ import { type Static, Type } from 'typebox'
 import { storedNameMax } from '../store/files/stored-text-rules.ts'
 
 const strict = { additionalProperties: false }
-const text = (maxLength: number, description: string) =>
+const limitedText = (maxLength: number, description: string) =>
   Type.String({ minLength: 1, maxLength, description })
 
 const option = Type.Object(
   {
-    label: text(200, 'The option, in a few words.'),
-    description: Type.Optional(text(500, 'Explanation of the option.')),
+    label: limitedText(200, 'The option, in a few words.'),
+    description: Type.Optional(limitedText(500, 'Explanation of the option.')),
     default: Type.Optional(
       Type.Boolean({ description: 'Whether it is chosen if nobody answers in time.' }),
     ),
@@ -19,7 +19,7 @@ const option = Type.Object(
 
 const question = Type.Object(
   {
-    id: Type.Optional(text(64, 'Id for the answer. Default: q1, q2 and so on.')),
+    id: Type.Optional(limitedText(64, 'Id for the answer. Default: q1, q2 and so on.')),
     kind: Type.Optional(
       Type.Unsafe<Question['kind']>({
         type: 'string',
@@ -27,8 +27,8 @@ const question = Type.Object(
         description: 'Kind of the answer. Default: choice.',
       }),
     ),
-    header: Type.Optional(text(16, 'Short label.')),
-    question: text(2_000, 'The question.'),
+    header: Type.Optional(limitedText(16, 'Short label.')),
+    question: limitedText(2_000, 'The question.'),
     options: Type.Optional(
       Type.Array(option, { minItems: 2, maxItems: 6, description: 'Options of a choice.' }),
     ),
@@ -39,9 +39,12 @@ const question = Type.Object(
       Type.Boolean({ description: 'Whether a choice accepts free text instead. Default: true.' }),
     ),
     secret_name: Type.Optional(
-      text(storedNameMax, 'For the kind secret: name under which it is stored in the session.'),
+      limitedText(
+        storedNameMax,
+        'For the kind secret: name under which it is stored in the session.',
+      ),
     ),
-    purpose: Type.Optional(text(500, 'For the kind secret: why it is needed.')),
+    purpose: Type.Optional(limitedText(500, 'For the kind secret: why it is needed.')),
   },
   strict,
 )

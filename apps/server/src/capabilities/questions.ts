@@ -16,14 +16,14 @@ export function questionsOf(list: readonly GivenQuestion[]): Question[] {
   const seen = new Set<string>()
   return given.map((one, index) => {
     const asked: Question = { ...one, id: one.id ?? `q${index + 1}`, kind: one.kind ?? 'choice' }
-    const problem = seen.has(asked.id) ? 'repeats the id of another' : problemOf(asked, given)
+    const problem = seen.has(asked.id) ? 'repeats the id of another' : questionProblem(asked, given)
     if (problem) throw new ToolError(`Invalid questions: question ${index + 1} ${problem}.`)
     seen.add(asked.id)
     return asked
   })
 }
 
-function problemOf(asked: Question, all: readonly GivenQuestion[]): string | undefined {
+function questionProblem(asked: Question, all: readonly GivenQuestion[]): string | undefined {
   const { kind, options, multi_select, allow_other, secret_name, purpose } = asked
   if (kind === 'choice') {
     const labels = options?.map(({ label }) => label) ?? []

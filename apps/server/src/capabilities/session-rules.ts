@@ -58,7 +58,7 @@ type Rule<Value> = {
 
 const whole = (isWider: boolean) => (isWider ? '' : undefined)
 const union = (a: Names, b: Names) => [...new Set([...a, ...b])]
-const itemOf = (index: number) => (index < 0 ? undefined : `/${index}`)
+const itemPath = (index: number) => (index < 0 ? undefined : `/${index}`)
 const isCovered = (host: string, hosts: Names) => hosts.some((other) => coversHost(other, host))
 
 const hosts: Rule<Names> = {
@@ -67,7 +67,7 @@ const hosts: Rule<Names> = {
       session.filter((host) => isCovered(host, agent)),
       agent.filter((host) => isCovered(host, session)),
     ),
-  widens: (agent, session) => itemOf(session.findIndex((host) => !isCovered(host, agent))),
+  widens: (agent, session) => itemPath(session.findIndex((host) => !isCovered(host, agent))),
 }
 
 type Approval = boolean | Names
@@ -96,7 +96,7 @@ const rules = {
   union: { combine: union, widens: () => undefined } satisfies Rule<Names>,
   intersection: {
     combine: (agent, session) => agent.filter((name) => session.includes(name)),
-    widens: (agent, session) => itemOf(session.findIndex((name) => !agent.includes(name))),
+    widens: (agent, session) => itemPath(session.findIndex((name) => !agent.includes(name))),
   } satisfies Rule<Names>,
   hosts,
   granted_hosts: { ...hosts, absent: [] } satisfies Rule<Names>,

@@ -133,7 +133,7 @@ const listSecrets = defineTool({
   },
 })
 
-const readSecrets = ({ model_may_read }: Config) =>
+const secretReaders = ({ model_may_read }: Config) =>
   model_may_read === false ? [listSecrets] : [getSecret, listSecrets]
 
 const changeSecrets = (config: Config) => [
@@ -159,7 +159,7 @@ const changeSecrets = (config: Config) => [
 ]
 
 const secretTools = (config: Config) =>
-  readSecrets(config)
+  secretReaders(config)
     .map(({ name }) => name)
     .reverse()
     .join(', ')
@@ -195,7 +195,7 @@ export const sessionStorage = defineCapability({
   tools: (config) => [
     ...readValues,
     ...(config.readonly ? [] : changeValues(config)),
-    ...(config.secrets === false ? [] : readSecrets(config)),
+    ...(config.secrets === false ? [] : secretReaders(config)),
     ...(config.secrets === false || config.readonly ? [] : changeSecrets(config)),
   ],
 })

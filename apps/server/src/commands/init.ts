@@ -45,7 +45,7 @@ function initProject({ folder, template, version }: NewProject): string[] {
   if (taken.size > 0) {
     throw new InitError(`${folder} already has ${[...taken].join(', ')}. Nothing was changed.`)
   }
-  for (const [file, source] of files) copyFile(source, path.join(folder, file))
+  for (const [file, source] of files) copyTemplateFile(source, path.join(folder, file))
   const manifest = path.join(folder, 'package.json')
   const about = JSON.parse(readFileSync(manifest, 'utf8'))
   about.name = projectName(folder)
@@ -77,7 +77,7 @@ const statsOf = (root: string, file: string) =>
 
 const isFolder = (root: string, file: string) => statsOf(root, file)?.isDirectory() === true
 
-function copyFile(source: string, target: string): void {
+function copyTemplateFile(source: string, target: string): void {
   makeFolder(path.dirname(target))
   cpSync(source, target, { errorOnExist: true, force: false })
 }

@@ -52,7 +52,7 @@ export async function storeFileAgents(node: Node): Promise<void> {
   const deadline = Date.now() + lockWaitMs
   for (;;) {
     const effects = await node.db.transaction(async (db) =>
-      (await lockFileAgents(db)) ? apply(node, db, agents) : undefined,
+      (await lockFileAgents(db)) ? applyFileAgents(node, db, agents) : undefined,
     )
     if (effects) {
       for (const { id } of effects) node.bus.changed(orgId, { noun: 'agent', id })
@@ -63,7 +63,11 @@ export async function storeFileAgents(node: Node): Promise<void> {
   }
 }
 
-async function apply(node: Node, db: Db, agents: readonly FileAgent[]): Promise<AgentEffect[]> {
+async function applyFileAgents(
+  node: Node,
+  db: Db,
+  agents: readonly FileAgent[],
+): Promise<AgentEffect[]> {
   const byName = await fileAgentsByName(db)
   const wanted = await readAgents(node, db, { agents, byName })
   const effects: AgentEffect[] = []
@@ -125,7 +129,7 @@ type StorableAgent = { file: string; agent: CompleteAgent }
 
 /** The agent of a file with all its fields: absent ones become empty. An id is dropped. */
 function complete(given: NewAgent) {
-  const agent = fitting(NewAgent, storable(jsonOf(given)))
+  const agent = fitting(NewAgent, storable(agentAsJson(given)))
   return {
     name: agent.name,
     display_name: agent.display_name ?? undefined,
@@ -151,7 +155,7 @@ function checkedSchema(given: NewAgent['output_schema']) {
 }
 
 /** Writes and reads an agent as JSON, as a request would. Contract: throws 400 if it cannot. */
-function jsonOf(agent: NewAgent): unknown {
+function agentAsJson(agent: NewAgent): unknown {
   try {
     return JSON.parse(JSON.stringify(agent))
   } catch (error) {

@@ -15,7 +15,7 @@ export function importProblem(root: string, file: string, error: unknown): Proje
   const about = (typeof error === 'object' && error !== null ? error : {}) as ImportError
   const message = typeof about.message === 'string' ? about.message : String(error)
   if (about.code === 'ERR_MODULE_NOT_FOUND') return missing(root, file, message)
-  const at = placeIn(root, typeof about.stack === 'string' ? about.stack : '') ?? { file }
+  const at = placeInStack(root, typeof about.stack === 'string' ? about.stack : '') ?? { file }
   return { ...at, message: sentenceFor(about, message) }
 }
 
@@ -44,7 +44,7 @@ function missing(root: string, file: string, message: string): ProjectProblem {
     /^Cannot find (package|module) '(.+?)' imported from (.+)$/m.exec(message) ?? []
   const importer = from ? relative(root, from) : file
   if (kind === 'package') {
-    const line = lineOf(root, importer, wanted)
+    const line = importLine(root, importer, wanted)
     return {
       file: importer,
       ...(line && { line }),
@@ -52,7 +52,7 @@ function missing(root: string, file: string, message: string): ProjectProblem {
     }
   }
   const name = path.basename(wanted)
-  const line = lineOf(root, importer, name)
+  const line = importLine(root, importer, name)
   const hint = hintFor(wanted)
   return {
     file: importer,
@@ -69,7 +69,7 @@ function hintFor(wanted: string): string {
   return source !== wanted && existsSync(source) ? ` Write ${path.basename(source)}.` : ''
 }
 
-function lineOf(root: string, file: string, text: string): number | undefined {
+function importLine(root: string, file: string, text: string): number | undefined {
   try {
     const lines = readFileSync(path.resolve(root, file), 'utf8').split('\n')
     const index = lines.findIndex((line) => /\b(import|from)\b/.test(line) && line.includes(text))
@@ -80,7 +80,7 @@ function lineOf(root: string, file: string, text: string): number | undefined {
 }
 
 /** The first place of a stack in a file of the project. */
-function placeIn(root: string, stack: string): { file: string; line: number } | undefined {
+function placeInStack(root: string, stack: string): { file: string; line: number } | undefined {
   const places = stack.matchAll(
     /(?:\(|^|at |\s)((?:file:\/\/)?\/[^\n():]+|[A-Za-z]:\\[^\n():]+):(\d+)/gm,
   )

@@ -93,7 +93,7 @@ export async function projectOf(config: DefinedConfig | undefined): Promise<Load
   const problems: ProjectProblem[] = []
   const loading: Loading = { root: process.cwd(), problems }
   const given = config ?? {}
-  check(loading, 'config', () => {
+  runStep(loading, 'config', () => {
     if (config) checkKind(config, 'config')
     checkConfigShape(given)
   })
@@ -107,7 +107,7 @@ export async function projectOf(config: DefinedConfig | undefined): Promise<Load
 type Loading = { root: string; problems: ProjectProblem[] }
 
 /** Runs a step. Its error becomes a problem of `file`; the result is undefined then. */
-function check<T>({ problems }: Loading, file: string, step: () => T): T | undefined {
+function runStep<T>({ problems }: Loading, file: string, step: () => T): T | undefined {
   try {
     return step()
   } catch (error) {
@@ -119,7 +119,7 @@ function check<T>({ problems }: Loading, file: string, step: () => T): T | undef
 
 async function loadConfig(loading: Loading, file: string): Promise<DefinedConfig> {
   const config = await importDefault(loading, file)
-  const checked = check(loading, file, () => {
+  const checked = runStep(loading, file, () => {
     checkDefault(config, 'config')
     checkConfigShape(config as DefinedConfig)
     return config as DefinedConfig
@@ -172,7 +172,7 @@ async function loadParts(
   const agents = [
     ...(await agentsIn(loading, found.agents)),
     ...(config.agents ?? []).flatMap(
-      (agent) => check(loading, configFile, () => agentOfValue(agent, configFile)) ?? [],
+      (agent) => runStep(loading, configFile, () => agentOfValue(agent, configFile)) ?? [],
     ),
   ]
   checkNames(loading, agents)
@@ -201,7 +201,7 @@ async function capabilitiesIn(loading: Loading, files: readonly string[]): Promi
     if (Array.isArray(value)) all.push(...definedIn(loading, file, value))
     else {
       const place = { file, name: nameOfFile(file) }
-      const made = check(loading, file, () => {
+      const made = runStep(loading, file, () => {
         checkDefault(value, 'capability')
         return capabilityOf(value as DefinedCapability, place)
       })
@@ -212,7 +212,7 @@ async function capabilitiesIn(loading: Loading, files: readonly string[]): Promi
 }
 
 const definedIn = (loading: Loading, file: string, list: readonly DefinedCapability[]) =>
-  list.flatMap((one) => check(loading, file, () => capabilityOf(one, { file })) ?? [])
+  list.flatMap((one) => runStep(loading, file, () => capabilityOf(one, { file })) ?? [])
 
 /** The capability of the project's tools, in a list; none without a tool. */
 async function toolsIn(
@@ -222,7 +222,7 @@ async function toolsIn(
 ): Promise<Capability[]> {
   const tools = new Map<string, { tool: Tool; file: string }>()
   const add = (value: DefinedTool, file: string, name?: string) =>
-    check(loading, file, () => {
+    runStep(loading, file, () => {
       const tool = toolOf(value, { ...(name && { name }) })
       const other = tools.get(tool.name)
       if (other) throw new Error(`has the tool ${tool.name}, which ${other.file} has too.`)
@@ -231,7 +231,7 @@ async function toolsIn(
   for (const file of files) {
     const value = await importDefault(loading, file)
     if (value === nothing) continue
-    const isTool = check(loading, file, () => {
+    const isTool = runStep(loading, file, () => {
       checkDefault(value, 'tool')
       return true
     })
@@ -271,7 +271,7 @@ async function checkTogether(loading: Loading, capabilities: readonly Capability
     files.set(id, file)
   }
   if (loading.problems.length > 0) return
-  check(loading, '.', () => checkCatalog([...builtins, ...capabilities]))
+  runStep(loading, '.', () => checkCatalog([...builtins, ...capabilities]))
 }
 
 async function agentsIn(loading: Loading, files: readonly string[]): Promise<FileAgent[]> {
@@ -281,14 +281,14 @@ async function agentsIn(loading: Loading, files: readonly string[]): Promise<Fil
     if (isCode(file)) {
       const value = await importDefault(loading, file)
       if (value === nothing) continue
-      const made = check(loading, file, () => {
+      const made = runStep(loading, file, () => {
         checkDefault(value, 'agent')
         return agentOfValue(value as never, file)
       })
       if (made) all.push(made)
     } else {
       const text = () => readFileSync(path.join(loading.root, file), 'utf8')
-      const made = check(loading, file, () => agentOfFile(text(), file))
+      const made = runStep(loading, file, () => agentOfFile(text(), file))
       if (made) all.push(made)
     }
   }

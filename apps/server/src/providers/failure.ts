@@ -116,7 +116,7 @@ export class KnownFailure extends Error {
 
 /** Classifies an error of a model call, and whether a retry can help. Contract: never throws. */
 export function failureOf(error: unknown): Failure {
-  const kind = kindOf(error)
+  const kind = kindOfError(error)
   const about = { ...failureKinds[kind], kind, retryAfterMs: retryAfterOf(error) }
   if (error instanceof KnownFailure) return { ...about, passing: error.passing }
   if (kind !== 'unknown') return about
@@ -151,7 +151,7 @@ const errorPatterns: [FailureKind, RegExp][] = [
 
 const endsEarly = /ended without|terminated|premature|other side closed|ECONNRESET/i
 
-function kindOf(error: unknown): FailureKind {
+function kindOfError(error: unknown): FailureKind {
   if (error instanceof KnownFailure) return error.kind
   const status = statusOf(error)
   const text = errorTextOf(error)
@@ -220,12 +220,12 @@ function retryAfterOf(error: unknown): number | undefined {
   const precise = Number(headers['retry-after-ms'] ?? Number.NaN)
   if (precise >= 0) return precise
   const header = headers['retry-after']
-  if (header !== undefined) return waitOf(header)
+  if (header !== undefined) return retryAfterIn(header)
   const delay = /"retryDelay":\s*"([\d.]{1,10})s"/.exec(responseBody.slice(0, wordsMax))
   return delay ? Math.ceil(Number(delay[1]) * 1000) : undefined
 }
 
-function waitOf(header: string): number | undefined {
+function retryAfterIn(header: string): number | undefined {
   const seconds = Number(header)
   const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now()
   return Number.isFinite(ms) && ms >= 0 ? ms : undefined

@@ -15,9 +15,11 @@ const readAhead = 256 * 1024
 /** Error code of a body without room. */
 export const fetchBudgetCode = 'ERR_FETCH_BUDGET'
 
-const refusal = (message: string) => Object.assign(new Error(message), { code: fetchBudgetCode })
-const noRoom = () => refusal('Too many bytes are being fetched at once. Try again later.')
-const tooMany = () => refusal('Too many fetches are waiting. Try again later.')
+const fetchBudgetError = (message: string) =>
+  Object.assign(new Error(message), { code: fetchBudgetCode })
+const tooManyBytes = () =>
+  fetchBudgetError('Too many bytes are being fetched at once. Try again later.')
+const tooMany = () => fetchBudgetError('Too many fetches are waiting. Try again later.')
 
 /** The fetches of one tool call, or of the images of one model call. */
 export type FetchScope = {
@@ -165,7 +167,7 @@ function countedBody(
       if (isOver || !account.take(value.length)) {
         end()
         await reader.cancel().catch(() => {})
-        throw noRoom()
+        throw tooManyBytes()
       }
       booked += value.length
       const kept = keeps?.(value) ?? booked

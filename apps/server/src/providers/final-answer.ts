@@ -46,7 +46,7 @@ export const heldPart = ({ rawValue }: Extract<Part, { type: 'raw' }>) =>
 
 type Controller = TransformStreamDefaultController<Part>
 
-const isText = ({ type }: Part) => type.startsWith('text-')
+const isTextPart = ({ type }: Part) => type.startsWith('text-')
 
 function answerText(name: string) {
   const held: Part[] = []
@@ -60,7 +60,7 @@ function answerText(name: string) {
 
   return new TransformStream<Part, Part>({
     transform(part, controller) {
-      if (isText(part)) {
+      if (isTextPart(part)) {
         held.push(part)
         return hold(controller, part)
       }

@@ -69,7 +69,7 @@ export function createItemReader(onItem: (item: Record<string, unknown>) => void
           from = at
         } else if (isClosing(code) && passClosing()) {
           add(text.slice(from, at + 1))
-          onItem(parse(item!))
+          onItem(parseObject(item!))
           item = undefined
           from = at + 1
         }
@@ -77,7 +77,7 @@ export function createItemReader(onItem: (item: Record<string, unknown>) => void
       add(text.slice(from))
     },
     end() {
-      const document = parse(around)
+      const document = parseObject(around)
       const lists = Array.isArray(document) ? [document] : Object.values(document)
       if (lists.some(Array.isArray)) return document
       throw nonsense('The response is not a list of models.')
@@ -88,7 +88,7 @@ export function createItemReader(onItem: (item: Record<string, unknown>) => void
 const isOpening = (code: number) => code === openList || code === openObject
 const isClosing = (code: number) => code === closeList || code === closeObject
 
-function parse(text: string): Record<string, unknown> {
+function parseObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>

@@ -48,15 +48,15 @@ export function providerKey(
 ): string | undefined {
   const { orgId, id, type, baseUrl, sealed } = provider
   if (sealed === null) return environmentKey(config, provider)
-  if (!secrets) throw unreadable('no master key is configured')
+  if (!secrets) throw unreadableKey('no master key is configured')
   try {
     const destination = keyDestination({ provider_type: type, base_url: baseUrl })
     return secrets.open(sealed, keyPlace(orgId, id), destination)
   } catch (error) {
-    if (error instanceof SealedTextError) throw unreadable(error.message)
+    if (error instanceof SealedTextError) throw unreadableKey(error.message)
     throw error
   }
 }
 
-const unreadable = (why: string) =>
+const unreadableKey = (why: string) =>
   new KnownFailure('key_unreadable', `The provider's key cannot be decrypted: ${why}.`)

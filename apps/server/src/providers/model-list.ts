@@ -34,7 +34,7 @@ export async function readModelList(request: ListRequest): Promise<ModelList> {
   const found = new Map<string, DiscoveredModel>()
   let after: string | undefined
   for (let pages = 0; pages < pagesMax; pages += 1) {
-    const page = await readPage(request, after, found)
+    const page = await readModelPage(request, after, found)
     if (page === undefined) break
     const next = request.next?.(page)
     if (typeof next !== 'string' || next === after) {
@@ -46,7 +46,7 @@ export async function readModelList(request: ListRequest): Promise<ModelList> {
 }
 
 /** Reads a page without its models, which go to `found`; undefined if there are too many. */
-async function readPage(
+async function readModelPage(
   request: ListRequest,
   after: string | undefined,
   found: Map<string, DiscoveredModel>,
@@ -54,7 +54,7 @@ async function readPage(
   const response = await open(request, after)
   let full = false
   const reader = createItemReader((item) => {
-    const model = modelOf(request.pick(item))
+    const model = discoveredModel(request.pick(item))
     if (model && found.size < modelsMax) found.set(model.model_id, model)
     else if (model) full = !found.has(model.model_id)
   })
@@ -93,7 +93,7 @@ async function open({ connection, signal, headers, url }: ListRequest, after: st
       `The provider's server could not be reached${because(error)}.`,
     )
   }
-  if (!response.ok) throw await refusal(response)
+  if (!response.ok) throw await responseFailure(response)
   return response
 }
 
@@ -114,7 +114,7 @@ class VendorRefusal extends KnownFailure {
   }
 }
 
-async function refusal(response: Response): Promise<KnownFailure> {
+async function responseFailure(response: Response): Promise<KnownFailure> {
   const { status } = response
   const responseBody = await beginningOf(response)
   if (status === 404 || status === 405) {
@@ -148,7 +148,7 @@ async function beginningOf(response: Response): Promise<string> {
 const nonsense = (message: string) => new KnownFailure('bad_response', message)
 
 /** Converts a listed model for storage; undefined for a name that is not a valid id. */
-function modelOf(found: ListedModel | undefined): DiscoveredModel | undefined {
+function discoveredModel(found: ListedModel | undefined): DiscoveredModel | undefined {
   if (typeof found?.id !== 'string') return undefined
   const { id, name } = found
   if (id === '' || id.length > nameLengthMax || /\p{C}/u.test(id)) return undefined

@@ -10,12 +10,12 @@ const form = /^(\*\.)?([^\s/:@?#\\*[\]%]+|\[[0-9a-f:.]+\])(\/[^\s?#\\]*)?$/i
 function entryOf(text: string): Entry | undefined {
   const [, wildcard, host, path = '/'] = form.exec(text) ?? []
   const url = host === undefined ? null : URL.parse(`http://${host}${path}`)
-  const named = url && plainHost(url)
+  const named = url && hostIn(url)
   if (!named) return undefined
   return { host: named, isWildcard: wildcard !== undefined, paths: readingsOf(url.pathname) }
 }
 
-const plainHost = ({ hostname }: URL) => hostname.replace(/\.+$/, '').toLowerCase()
+const hostIn = ({ hostname }: URL) => hostname.replace(/\.+$/, '').toLowerCase()
 
 const decodedMax = 8
 
@@ -24,8 +24,8 @@ function readingsOf(pathname: string): string[] {
   const readings = new Set<string>()
   let path = pathname
   for (let round = 0; round < decodedMax; round += 1) {
-    readings.add(path.replace(/(?<=.)\/$/, '')).add(resolved(path))
-    const decoded = path.replace(/(?:%[0-9a-f]{2})+/gi, decode)
+    readings.add(path.replace(/(?<=.)\/$/, '')).add(resolvedPath(path))
+    const decoded = path.replace(/(?:%[0-9a-f]{2})+/gi, decodeEscapes)
     if (decoded === path) break
     path = decoded
   }
@@ -33,7 +33,7 @@ function readingsOf(pathname: string): string[] {
 }
 
 /** A path without dot segments, parameters of segments, backslashes and repeated slashes. */
-function resolved(path: string): string {
+function resolvedPath(path: string): string {
   const segments: string[] = []
   for (const segment of path.replaceAll('\\', '/').split('/')) {
     const name = segment.replace(/;.*$/s, '')
@@ -43,7 +43,7 @@ function resolved(path: string): string {
   return `/${segments.join('/')}`
 }
 
-function decode(escapes: string): string {
+function decodeEscapes(escapes: string): string {
   try {
     return decodeURIComponent(escapes)
   } catch {
@@ -64,7 +64,7 @@ const entriesOf = (texts: readonly string[] | null | undefined) =>
 
 /** Each reading of the path must be allowed, and no reading may be blocked. */
 function permitsOne({ allowed, blocked }: NetworkAccess, url: URL): boolean {
-  const [host, readings] = [plainHost(url), readingsOf(url.pathname)]
+  const [host, readings] = [hostIn(url), readingsOf(url.pathname)]
   const isBlocked = entriesOf(blocked).some(
     (entry) =>
       matchesHost(entry, host) &&

@@ -39,15 +39,17 @@ type LookupCallback = (error: Error | null, addresses?: ResolvedAddress[]) => vo
 /** Error code of a connection to a private address. */
 export const privateHostCode = 'ERR_PRIVATE_HOST'
 
-const refusal = (message: string) => Object.assign(new Error(message), { code: privateHostCode })
+const privateHostError = (message: string) =>
+  Object.assign(new Error(message), { code: privateHostCode })
 
 const notAllowed = (host: string) =>
-  refusal(`${host} is not a public address, and PRIVATE_HOSTS_ALLOWED does not list it.`)
+  privateHostError(`${host} is not a public address, and PRIVATE_HOSTS_ALLOWED does not list it.`)
 const ownService = (host: string, port: number) =>
-  refusal(`${host}:${port} is this server or its database, which no setting opens.`)
+  privateHostError(`${host}:${port} is this server or its database, which no setting opens.`)
 
 /** Operators get the reason of a failure; all other callers get this text. */
-const veiled = (host: string) => refusal(`${host} is not a public address, or does not respond.`)
+const veiled = (host: string) =>
+  privateHostError(`${host} is not a public address, or does not respond.`)
 
 export type Outbound = {
   /**

@@ -39,13 +39,13 @@ export async function isOwnService(
   port: number,
 ): Promise<boolean> {
   for (const service of services.filter((one) => one.port === port)) {
-    const own = await addressesOf(service.host)
+    const own = await resolveHost(service.host)
     if (addresses.some((address) => own.some((one) => isSameMachine(address, one)))) return true
   }
   return false
 }
 
-async function addressesOf(host: string): Promise<string[]> {
+async function resolveHost(host: string): Promise<string[]> {
   if (isIP(host) > 0) return [host]
   const found = await lookup(host, { all: true }).catch(() => [])
   return found.map(({ address }) => address)

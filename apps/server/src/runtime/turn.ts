@@ -143,25 +143,26 @@ export async function end(turn: Turn, outcome: TurnOutcome): Promise<void> {
   const following = nextTurn(turn.state)
   const drafts = [endDraft(turn, outcome)]
   if (!following) drafts.push(idledDraft(turn))
-  const failure = outcome.kind === 'failed' ? failureOf(turn, outcome) : undefined
+  const failure = outcome.kind === 'failed' ? turnFailure(turn, outcome) : undefined
   await commit(turn, { drafts, next: following, failure })
 }
 
 type FailedOutcome = Extract<TurnOutcome, { kind: 'failed' }>
 
-const sentenceOf = ({ code }: FailedOutcome) => sentences[code] ?? failureKinds.unknown.sentence
+const failureSentence = ({ code }: FailedOutcome) =>
+  sentences[code] ?? failureKinds.unknown.sentence
 
-function failureOf({ node, state, taken }: Turn, outcome: FailedOutcome): TurnFailure {
+function turnFailure({ node, state, taken }: Turn, outcome: FailedOutcome): TurnFailure {
   const sequence = state.input?.sequence ?? taken.turn_from
   const input = { messageId: state.inputMessageId, sequence }
-  return { input, nodeId: node.id, error: sentenceOf(outcome), code: outcome.code }
+  return { input, nodeId: node.id, error: failureSentence(outcome), code: outcome.code }
 }
 
 function endDraft(turn: Turn, outcome: Exclude<TurnOutcome, { kind: 'cancelled' }>): Draft {
   const { iterations, usage } = turn.state
   const about = { turn_id: turn.run.turnId, ...(usage && { usage }) }
   if (outcome.kind === 'failed') {
-    const error = sentenceOf(outcome)
+    const error = failureSentence(outcome)
     const errors = outcome.outputErrors && { output_errors: [...outcome.outputErrors] }
     const failed = { ...about, error, error_code: outcome.code, ...errors }
     return makeDraft('turn.failed', spanned(turn), failed)
@@ -171,14 +172,14 @@ function endDraft(turn: Turn, outcome: Exclude<TurnOutcome, { kind: 'cancelled' 
     iterations,
     duration_ms: Math.max(0, Math.round(nowOf(turn) - turn.startedAt)),
     ...inputContent(turn),
-    ...outputOf(turn),
+    ...turnOutput(turn),
     status: 'completed',
     ...turnTotals(turn.run.turnId, [...turn.events, ...turn.drafts.map(({ logged }) => logged)]),
   })
 }
 
 /** The value of the turn's answer, which was checked when it was recorded. */
-function outputOf({ output, events, drafts }: Turn) {
+function turnOutput({ output, events, drafts }: Turn) {
   if (!output) return undefined
   const logged = [...events, ...drafts.map((one) => one.logged)]
   const answer = logged.findLast(({ type }) => type === 'output.message.completed')

@@ -79,9 +79,9 @@ function startJobs(
     pollIntervalMs: 5_000,
     log: node.log,
     tasks: {
-      turn: { work: (job, begun) => turn(refOf(job as TurnJob), begun) },
+      turn: { work: (job, begun) => turn(turnRefOf(job as TurnJob), begun) },
       budget: { act: (job) => wakeBudget(node.db, (job as BudgetJob).budget_id) },
-      expire: { act: (job) => expireCalls(node, refOf(job as TurnJob)) },
+      expire: { act: (job) => expireCalls(node, turnRefOf(job as TurnJob)) },
       webhook: { act: async (job) => webhooks.deliver(webhookOf(job as WebhookJob)) },
     },
     hourly: isSyncing ? (signal) => discoverDue(node, signal) : undefined,
@@ -94,7 +94,7 @@ type BudgetJob = { budget_id: string }
 /** The payload of a job: one turn. */
 type TurnJob = { org_id: string; session_id: string; turn_id: string }
 
-const refOf = ({ org_id, session_id, turn_id }: TurnJob) => ({
+const turnRefOf = ({ org_id, session_id, turn_id }: TurnJob) => ({
   orgId: org_id,
   sessionId: session_id,
   turnId: turn_id,

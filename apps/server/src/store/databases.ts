@@ -11,10 +11,10 @@ const safeName = /^[a-z][a-z0-9_]{0,62}$/
 
 /** Creates an empty database, or a copy of `template`, on the server of `adminUrl`. */
 export async function createDatabase(adminUrl: string, name: string, template?: string) {
-  const copied = template ? ` template ${quoted(template)} strategy file_copy` : ''
+  const copied = template ? ` template ${quotedName(template)} strategy file_copy` : ''
   for (let attempt = 1; ; attempt++) {
     try {
-      return await runAlone(adminUrl, `create database ${quoted(name)}${copied}`)
+      return await runAlone(adminUrl, `create database ${quotedName(name)}${copied}`)
     } catch (error) {
       if ((error as { code?: string }).code !== inUse || attempt === attemptsMax) throw error
       await sleep(pauseMs)
@@ -24,7 +24,7 @@ export async function createDatabase(adminUrl: string, name: string, template?: 
 
 /** Drops a database and ends the connections to it. Succeeds where there is none. */
 export const dropDatabase = (adminUrl: string, name: string) =>
-  runAlone(adminUrl, `drop database if exists ${quoted(name)} with (force)`)
+  runAlone(adminUrl, `drop database if exists ${quotedName(name)} with (force)`)
 
 /** Drops the databases whose names begin with `prefix`. */
 export async function dropDatabases(adminUrl: string, prefix: string): Promise<void> {
@@ -44,7 +44,7 @@ export function urlOfDatabase(adminUrl: string, name: string): string {
   return url.href
 }
 
-function quoted(name: string): string {
+function quotedName(name: string): string {
   if (!safeName.test(name)) throw new Error(`${JSON.stringify(name)} is not a name of a database.`)
   return `"${name}"`
 }

@@ -77,7 +77,7 @@ async function startLocked(options: EmbeddedOptions, unlock: () => void): Promis
   })
   const again = (signal: AbortSignal) =>
     startPostmaster({ ...place, settings, port: first.port, signal })
-  const supervised = supervise(first, again, options)
+  const supervised = supervisePostgres(first, again, options)
   let stopped: Promise<void> | undefined
   return {
     url: url(database),
@@ -149,7 +149,7 @@ async function query(url: string, text: string) {
 }
 
 /** Restarts postgres with backoff whenever it ends unexpectedly. */
-function supervise(first: Postmaster, start: Start, { log, onFatal }: EmbeddedOptions) {
+function supervisePostgres(first: Postmaster, start: Start, { log, onFatal }: EmbeddedOptions) {
   const stopping = new AbortController()
   let current = first
 

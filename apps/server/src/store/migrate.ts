@@ -28,7 +28,7 @@ export async function migrate(
   also: () => Promise<void>,
   { log, direct = false }: { log?: Pick<Log, 'warn'>; direct?: boolean } = {},
 ): Promise<void> {
-  const client = await connect(url)
+  const client = await connectToHost(url)
   try {
     await checkServer(client)
     if (!direct) await checkPooler(url)
@@ -56,7 +56,7 @@ async function untilAvailable(work: () => Promise<void>): Promise<void> {
 }
 
 /** Tries each host once. */
-async function connect(url: string): Promise<pg.Client> {
+async function connectToHost(url: string): Promise<pg.Client> {
   for (let left = hostUrls(url).length; ; left -= 1) {
     const client = newClient(url, { connectionTimeoutMillis: startMs })
     client.on('error', () => {})

@@ -51,7 +51,7 @@ function fail(error: NodeJS.ErrnoException) {
  * Starts a server and stops it: the functions that ran once are compiled, and the next start takes
  * a third of the time.
  */
-async function warmUp(given: Record<string, string>) {
+async function warmUpServer(given: Record<string, string>) {
   const config = readConfig({ PORT: '0', LOG_LEVEL: 'silent', SHUTDOWN_GRACE_MS: '0', ...given })
   const app = await startApp(config, { alone: true })
   await openaiCompletions.model({ apiKey: undefined, baseUrl: app.url }, 'none')
@@ -60,7 +60,8 @@ async function warmUp(given: Record<string, string>) {
 }
 
 async function take(message: ChildMessage) {
-  if ('warmUp' in message && waiting.length === 0) await warmUp(message.warmUp).catch(() => {})
+  if ('warmUp' in message && waiting.length === 0)
+    await warmUpServer(message.warmUp).catch(() => {})
   if ('start' in message) await start(message.start).then(report, fail)
   if ('stop' in message) await stop().finally(() => process.exit())
 }

@@ -28,7 +28,7 @@ export type Responder = {
 }
 
 /** Minutes of retries: after a failed request the call would wait until it expires. */
-const lasting = (signal: AbortSignal) => ({ signal, retriesMax: 30 })
+const retryOptions = (signal: AbortSignal) => ({ signal, retriesMax: 30 })
 
 /**
  * Asks about the calls of a session that wait for approval or for answers, one after the other.
@@ -45,7 +45,7 @@ export function createConsents(
   async function isOpen({ call, sequence, over }: Waiting): Promise<boolean> {
     const types = ['tool.approval_resolved', 'tool.input_resolved', 'tool.completed']
     const query = { types, after_sequence: sequence }
-    for await (const { data } of outlast.events.list(sessionId, query, lasting(over.signal))) {
+    for await (const { data } of outlast.events.list(sessionId, query, retryOptions(over.signal))) {
       if ('tool_call_id' in data && data.tool_call_id === call.id) return false
     }
     return true
@@ -56,11 +56,14 @@ export function createConsents(
     if (questions) {
       const body = await answer(questions, signal)
       const named = { ...body, tool_call_id: call.id, asked_at: questions.asked_at }
-      return body && (() => outlast.sessions.answerQuestions(sessionId, named, lasting(signal)))
+      return (
+        body && (() => outlast.sessions.answerQuestions(sessionId, named, retryOptions(signal)))
+      )
     }
     const body = await approve(call, signal)
     return (
-      body && (() => outlast.sessions.decideToolCall(sessionId, call.id, body, lasting(signal)))
+      body &&
+      (() => outlast.sessions.decideToolCall(sessionId, call.id, body, retryOptions(signal)))
     )
   }
 

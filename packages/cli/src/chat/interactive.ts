@@ -65,7 +65,7 @@ export async function converse(context: Context, start: Start): Promise<number> 
   const agent = wanted === undefined ? undefined : await agentOf(context, wanted)
   const history = session ? await typedBefore(context, session.id) : []
   return new Promise<number>((finish) => {
-    const chat = open(context, start, { controls, agent, history, finish })
+    const chat = openChat(context, start, { controls, agent, history, finish })
     signal.addEventListener('abort', () => leave(chat, exitCodes.interrupted), { once: true })
     chat.ready = begin(chat, session || undefined)
     chat.ready.catch((error) => {
@@ -83,7 +83,7 @@ async function typedBefore({ outlast }: Context, sessionId: string): Promise<str
 
 type Opening = Pick<Chat, 'controls' | 'agent' | 'finish'> & { history: string[] }
 
-function open(context: Context, start: Start, { history, ...opening }: Opening): Chat {
+function openChat(context: Context, start: Start, { history, ...opening }: Opening): Chat {
   const { io, out } = context
   const hasColors = out.colors.out
   const { isVerbose } = start
@@ -165,7 +165,7 @@ function say(chat: Chat, ...lines: string[]): void {
 }
 
 /** Prints lines whose columns are aligned. */
-function list(chat: Chat, lines: readonly string[]): void {
+function printAligned(chat: Chat, lines: readonly string[]): void {
   chat.reader.hide()
   for (const line of lines) chat.view.beside(chat.tell.colored(line, 'dim'))
   prompt(chat)
@@ -315,7 +315,7 @@ function steeringOf(chat: Chat): Steering {
     },
     isAgent: (id) => chat.agent?.id === id,
     modelId: () => chat.controls?.model_id ?? chat.agent?.default_model_id ?? undefined,
-    list: (lines) => list(chat, lines),
+    list: (lines) => printAligned(chat, lines),
     columns: () => chat.screen.columns(),
     async setModel(name) {
       const { model_id: _, ...rest } = chat.controls ?? {}

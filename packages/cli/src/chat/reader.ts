@@ -70,7 +70,8 @@ export function createReader(
     /** Removes the prompt for other output. The typed text is kept. */
     hide: () => hide(it),
     /** Contract: rejects with the signal's reason. */
-    ask: (text: string, signal: AbortSignal, initial?: string) => ask(it, text, signal, initial),
+    ask: (text: string, signal: AbortSignal, initial?: string) =>
+      askQuestion(it, text, signal, initial),
     /** Leaves the terminal to another program for a while. */
     aside<T>(work: () => T): T {
       rl.pause()
@@ -198,7 +199,12 @@ function hide(it: Reading): void {
   it.isShown = false
 }
 
-function ask(it: Reading, text: string, signal: AbortSignal, initial?: string): Promise<string> {
+function askQuestion(
+  it: Reading,
+  text: string,
+  signal: AbortSignal,
+  initial?: string,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const stop = () => {
       const isAnswered = it.isTyping && it.answering === it.question

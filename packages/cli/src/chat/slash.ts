@@ -47,20 +47,20 @@ const slashes: Record<string, Slash> = {
   agent: {
     argument: '[AGENT]',
     about: 'list the agents, or start a session with another one',
-    run: (steering, name) => (name === '' ? agents(steering) : steering.renew(name)),
+    run: (steering, name) => (name === '' ? listAgents(steering) : steering.renew(name)),
   },
   model: {
     argument: '[MODEL]',
     about: 'list the models, or use another one; `default` resets it',
     run: (steering, name) =>
-      name === '' ? models(steering) : steering.setModel(name === 'default' ? undefined : name),
+      name === '' ? listModels(steering) : steering.setModel(name === 'default' ? undefined : name),
   },
   effort: {
     argument: '[LEVEL]',
     about: 'set the reasoning effort, or reset it',
     run: ({ setEffort }, level) => setEffort(level === '' ? undefined : level),
   },
-  files: { argument: '[PATH]', about: 'list the files of the session', run: files },
+  files: { argument: '[PATH]', about: 'list the files of the session', run: listFiles },
   image: {
     argument: 'FILE',
     about: 'send an image with the next message',
@@ -99,7 +99,7 @@ function help({ list, columns }: Steering): void {
 const listedMax = 100
 
 /** Lists the agents. `*` marks the current one. */
-async function agents({ outlast, signal, columns, list, isAgent }: Steering): Promise<void> {
+async function listAgents({ outlast, signal, columns, list, isAgent }: Steering): Promise<void> {
   const { data } = await outlast.agents.list({ limit: listedMax }, { signal })
   const rows = data.map(({ id, name, description }): [string, string] => [
     `${isAgent(id) ? '*' : ' '} ${oneLine(name)}`,
@@ -109,7 +109,7 @@ async function agents({ outlast, signal, columns, list, isAgent }: Steering): Pr
 }
 
 /** Lists the active models. `*` marks the one of the next message. */
-async function models({ outlast, signal, columns, list, modelId }: Steering): Promise<void> {
+async function listModels({ outlast, signal, columns, list, modelId }: Steering): Promise<void> {
   const { data } = await outlast.models.list({ limit: listedMax }, { signal })
   const chosen = modelId()
   const isCurrent = (id: string, is_default: boolean) =>
@@ -126,7 +126,10 @@ async function models({ outlast, signal, columns, list, modelId }: Steering): Pr
   ])
 }
 
-async function files({ outlast, sessionId, say, signal }: Steering, path: string): Promise<void> {
+async function listFiles(
+  { outlast, sessionId, say, signal }: Steering,
+  path: string,
+): Promise<void> {
   const id = sessionId()
   const list = id ? (await outlast.files.list(id, path || '/', {}, { signal })).data : []
   const lines = list.map(({ path, is_directory, size_bytes }) =>

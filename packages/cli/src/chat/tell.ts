@@ -66,9 +66,9 @@ const shortOf = (value: unknown) => {
 }
 
 /** Joins the texts of a result. Other parts are replaced by their type. */
-export const textIn = (parts: readonly ContentPart[]) => parts.map(wordsOf).join(' ')
+export const textIn = (parts: readonly ContentPart[]) => parts.map(textOfPart).join(' ')
 
-function wordsOf(part: ContentPart): string {
+function textOfPart(part: ContentPart): string {
   if (part.type === 'text') return part.text
   return part.type === 'image_file' ? `[image: ${part.filename ?? ''}]` : `[${part.type}]`
 }

@@ -109,7 +109,7 @@ function drop(view: Viewing): void {
   view.screen.takeBack(view.tell.line('↻', 'the reply was interrupted and restarts', '', 'dim'))
 }
 
-function complete(view: Viewing, { message }: EventDataOf<'output.message.completed'>): void {
+function completeReply(view: Viewing, { message }: EventDataOf<'output.message.completed'>): void {
   const text = textOf(message)
   view.latest = text
   if (view.answers === 'whole') {
@@ -167,7 +167,7 @@ function showInput(view: Viewing, { message }: EventDataOf<'input.message'>): vo
   )
 }
 
-function failed(view: Viewing, { error, error_code }: EventDataOf<'turn.failed'>): void {
+function showFailure(view: Viewing, { error, error_code }: EventDataOf<'turn.failed'>): void {
   view.answer = ''
   const why = [
     view.latest === error && view.answers === 'streamed' ? '' : error,
@@ -220,7 +220,7 @@ const showsOf = (view: Viewing): Shows => ({
   'llm.generation': ({ metadata }) => {
     view.reason = metadata.success ? '' : (metadata.error ?? '')
   },
-  'output.message.completed': (data) => complete(view, data),
+  'output.message.completed': (data) => completeReply(view, data),
   'reason.completed': 'ignored',
   'act.started': 'ignored',
   'tool.approval_requested': 'ignored',
@@ -236,7 +236,7 @@ const showsOf = (view: Viewing): Shows => ({
   'tool.started': ({ tool_call }) =>
     beside(view, view.tell.callStarted(tool_call.name, tool_call.arguments)),
   'tool.completed': (data) => beside(view, view.tell.callEnded(data)),
-  'tool.progress': (data) => view.screen.passing(progressOf(data)),
+  'tool.progress': (data) => view.screen.passing(progressText(data)),
   'act.completed': 'ignored',
   'files.changed': (data) => beside(view, view.tell.line('∙', changesOf(data), '', 'dim')),
   'budget.warning': ({ message = '' }) => beside(view, view.tell.line('∙', message, '', 'dim')),
@@ -247,7 +247,7 @@ const showsOf = (view: Viewing): Shows => ({
     endAnswer(view)
     if (view.isVerbose) beside(view, endOf(view, data))
   },
-  'turn.failed': (data) => failed(view, data),
+  'turn.failed': (data) => showFailure(view, data),
   // The reply so far arrives after this event and is shown before it.
   'turn.cancelled': ({ reason = '' }) => {
     view.cancelled = view.tell.line('∙', 'cancelled', reason, 'dim')
@@ -266,7 +266,7 @@ const changesOf = ({ changes }: EventDataOf<'files.changed'>) =>
 const byOf = ({ decided_by, reason }: EventDataOf<'tool.approval_resolved'>) =>
   [decided_by && `by ${decided_by.name}`, reason].filter(Boolean).join(': ')
 
-function progressOf(data: EventDataOf<'tool.progress'>): string {
+function progressText(data: EventDataOf<'tool.progress'>): string {
   const { tool_name, progress, total, message } = data
   return `${tool_name} ${progress}${total ? ` of ${total}` : ''} ${message ?? ''}`.trim()
 }

@@ -9,7 +9,7 @@ const keysMax = 1_000
 /** Checks the identity and the permissions of the key. */
 export async function checkAccess(visit: Visit, { auth_mode }: Health): Promise<Finding> {
   const { profile, outlast, signal } = visit
-  if (/^none$/i.test(auth_mode)) return open(visit)
+  if (/^none$/i.test(auth_mode)) return withoutAuthentication(visit)
   if (!profile.api_key) {
     const advice = 'Sign in with `outlast login`, or set OUTLAST_API_KEY.'
     return wrong(
@@ -27,7 +27,7 @@ export async function checkAccess(visit: Visit, { auth_mode }: Health): Promise<
   }
 }
 
-function open({ url, profile }: Visit): Finding {
+function withoutAuthentication({ url, profile }: Visit): Finding {
   if (!isHere(url.hostname)) {
     const sentence =
       'The server has no authentication: every client that reaches this address has full access.'

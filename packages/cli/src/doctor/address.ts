@@ -16,13 +16,13 @@ export async function checkAddress({ url, signal }: Visit): Promise<Finding> {
   const begun = performance.now()
   let address: string
   try {
-    address = (await within(lookup(host), signal)).address
+    address = (await withTimeLimit(lookup(host), signal)).address
   } catch (error) {
     signal.throwIfAborted()
     return noSuchHost(host, codeOf(error))
   }
   try {
-    const socket = await within(opened(place, url.protocol === 'https:'), signal)
+    const socket = await withTimeLimit(opened(place, url.protocol === 'https:'), signal)
     const tookMs = performance.now() - begun
     return found({ ...place, address, tookMs, expires: expiryOf(socket) })
   } catch (error) {
@@ -56,7 +56,7 @@ class TimeLimit extends Error {
 }
 
 /** Contract: rejects with a TimeLimit after the timeout, and with the signal's reason on abort. */
-async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+async function withTimeLimit<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let stop = () => {}
   const limit = new Promise<never>((_resolve, reject) => {
     const timer = setTimeout(() => reject(new TimeLimit()), limitMs)

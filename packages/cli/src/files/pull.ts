@@ -36,27 +36,30 @@ export async function pull(context: Context, pulling: Pulling): Promise<PullOutc
   const remote: Remote = { outlast, sessionId, signal }
   const items = await itemsOf(remote, pulling)
   const conflicts = new Set<string>()
-  const looked = await transfer(
+  const planned = await transfer(
     context,
     items.map(
-      (item): Work => ({ path: item.target, run: () => look(remote, item, pulling, conflicts) }),
+      (item): Work => ({
+        path: item.target,
+        run: () => planItem(remote, item, pulling, conflicts),
+      }),
     ),
   )
   const isKept = conflicts.size > 0 || isDryRun
-  const wanted = new Set(isKept ? [] : looked.done)
+  const wanted = new Set(isKept ? [] : planned.done)
   const works = items
     .filter(({ target }) => wanted.has(target))
     .map(
       (item): Work => ({ path: item.target, run: () => fetchOne(remote, item, pulling.isForced) }),
     )
   const fetched = await transfer(context, works)
-  const done = conflicts.size > 0 ? [] : isDryRun ? looked.done : fetched.done
+  const done = conflicts.size > 0 ? [] : isDryRun ? planned.done : fetched.done
   const written = new Set(done)
   const hidden = items.filter((item) => written.has(item.target) && isHidden(item))
   return {
     done,
-    same: looked.same,
-    failed: [...looked.failed, ...fetched.failed],
+    same: planned.same,
+    failed: [...planned.failed, ...fetched.failed],
     hidden: hidden.map(({ target }) => target),
     hasConflicts: conflicts.size > 0,
   }
@@ -130,7 +133,7 @@ const namesBelow = (base: string, file: string) =>
     .filter((name) => name !== '')
 
 /** Plans the work: none for equal files. Contract: throws if it is impossible or forbidden. */
-async function look(
+async function planItem(
   { outlast, sessionId, signal }: Remote,
   { remote, target, problem }: Item,
   { isForced }: Pulling,

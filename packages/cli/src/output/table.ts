@@ -62,7 +62,7 @@ export function tableOf<T>(
       kept.map((at) => whole[at]!),
       { isFlexible, least, most },
     )
-    if (totalOf(widths) <= most) return linesOf(kept, { columns, cells, widths })
+    if (totalOf(widths) <= most) return alignedLines(kept, { columns, cells, widths })
     if (extra === undefined) return { lines: blocksOf(cells, columns, most) }
     kept = kept.filter((at) => at !== extra)
   }
@@ -74,7 +74,7 @@ type Laid<T> = {
   widths: readonly number[]
 }
 
-function linesOf<T>(kept: readonly number[], { columns, cells, widths }: Laid<T>) {
+function alignedLines<T>(kept: readonly number[], { columns, cells, widths }: Laid<T>) {
   const lineOf = (row: readonly string[]) =>
     kept
       .map((at, place) => cut(row[at]!, widths[place]!))

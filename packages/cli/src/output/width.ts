@@ -37,12 +37,13 @@ export function widthOf(text: string): number {
   if (plain.test(text)) return text.length
   let width = 0
   for (const { segment } of graphemesOf(withoutSequences(text))) {
-    width += columnsOf(segment)
+    width += graphemeColumns(segment)
   }
   return width
 }
 
-const columnsOf = (grapheme: string) => (nothing.test(grapheme) ? 0 : wide.test(grapheme) ? 2 : 1)
+const graphemeColumns = (grapheme: string) =>
+  nothing.test(grapheme) ? 0 : wide.test(grapheme) ? 2 : 1
 
 /** Cuts a text to a width and appends `…`. Contract: graphemes stay whole. */
 export function cut(text: string, columns: number): string {
@@ -51,7 +52,7 @@ export function cut(text: string, columns: number): string {
   let kept = ''
   let width = 0
   for (const { segment } of graphemesOf(text)) {
-    width += columnsOf(segment)
+    width += graphemeColumns(segment)
     if (width > columns - 1) break
     kept += segment
   }

@@ -35,7 +35,7 @@ export async function run(
     }
     const found = await find(isHelp ? args.slice(1) : args, Object.keys(extra))
     if (!found) return print(io, generalHelp(extra, columnsOf(io.stdout)))
-    return await perform(found, { isHelp, io, signal, at })
+    return await runCommand(found, { isHelp, io, signal, at })
   } catch (error) {
     if (signal.aborted || error instanceof Interrupted) return exitCodes.interrupted
     for (const [index, text] of sentencesOf(error, at.url).entries()) {
@@ -47,7 +47,7 @@ export async function run(
 
 type Running = { isHelp: boolean; io: Io; signal: AbortSignal; at: { url: string } }
 
-async function perform(
+async function runCommand(
   { name, noun, command, rest }: FoundCommand,
   { isHelp, io, signal, at }: Running,
 ): Promise<number> {

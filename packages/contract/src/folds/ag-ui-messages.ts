@@ -79,7 +79,7 @@ function userContent(content: readonly ContentPart[]): string | AgUiPart[] {
   const isPlain = (part: ContentPart) => part.type === 'text' && !fileInText(part.text)
   if (content.every(isPlain)) return textIn(content)
   return content.flatMap((part): AgUiPart[] => {
-    if (part.type === 'text') return [textPart(part.text)]
+    if (part.type === 'text') return [partFromText(part.text)]
     if (part.type === 'image_file') return [{ type: 'text', text: part.filename ?? part.image_id }]
     if (part.type !== 'image') return []
     const mimeType = part.media_type ?? undefined
@@ -90,7 +90,7 @@ function userContent(content: readonly ContentPart[]): string | AgUiPart[] {
   })
 }
 
-function textPart(text: string): AgUiPart {
+function partFromText(text: string): AgUiPart {
   const file = fileInText(text)
   if (!file) return { type: 'text', text }
   const { filename, mediaType: mimeType } = file

@@ -212,7 +212,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
     fold,
     [{ type: 'data-outlast-progress', id: data.tool_call_id, data, transient: true }],
   ],
-  'tool.completed': endCall,
+  'tool.completed': completeCall,
   'act.completed': (fold) => [{ ...fold, calls: new Map() }, [{ type: 'finish-step' }]],
   'files.changed': (fold, { id, data }) => [
     fold,
@@ -321,7 +321,7 @@ function question({ calls }: TurnFold, id: string, state: object): UIChunk[] {
   return asked ? [{ type: 'data-outlast-question', id, data: { ...asked, ...state } }] : []
 }
 
-function endCall(fold: TurnFold, { data }: Event<'tool.completed'>): Step {
+function completeCall(fold: TurnFold, { data }: Event<'tool.completed'>): Step {
   const { tool_call_id: id, tool_name, success, status, result, error } = data
   const call = fold.calls.get(id) ?? newCall(tool_name)
   const calls = new Map(fold.calls)

@@ -114,7 +114,7 @@ export function foldResponse(before: ResponseState, event: Event): FoldedRespons
   const reader = readers[event.type] as Reader<EventType> | 'ignored'
   const read = open.phase === 'queued' || reader === 'ignored' ? open : reader(open, event, out)
   const parked = isParked(read) ? ended(read, event, { status: 'completed' }) : read
-  const last = parked.phase === 'over' ? finished(parked, out) : parked
+  const last = parked.phase === 'over' ? endResponse(parked, out) : parked
   const { sequence = before.sequence } = event
   const state = { ...last, output: out.items, number: out.number, sequence }
   return { state, chunks: out.chunks }
@@ -179,7 +179,7 @@ const lastChunks: Partial<Record<ResponseEnd['status'], string>> = {
 }
 
 /** Closes what is open, and adds the last chunk. */
-function finished(state: ResponseState, out: OutputItems): ResponseState {
+function endResponse(state: ResponseState, out: OutputItems): ResponseState {
   if (state.call) leaveCall(state.call, out)
   for (const { index, item } of state.running.values()) {
     out.end(index, { ...item, status: 'incomplete' })

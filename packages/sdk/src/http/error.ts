@@ -89,7 +89,7 @@ export function isOutlastError<C extends ErrorCode | (string & Record<never, nev
 /** Reads the error of a response with a status of 400 or above. */
 export async function errorOf(response: Response): Promise<OutlastError> {
   const text = await response.text()
-  const body = parsed(text)
+  const body = errorBodyIn(text)
   const about = {
     status: response.status,
     requestId: response.headers.get('x-request-id') ?? undefined,
@@ -155,7 +155,7 @@ function hintOf(hasBegun: boolean): string {
   return ' If the page has another origin, add that origin to CORS_ALLOWED_ORIGINS of the server.'
 }
 
-function parsed(text: string): ErrorResponse | undefined {
+function errorBodyIn(text: string): ErrorResponse | undefined {
   try {
     const body = JSON.parse(text)
     return typeof body?.code === 'string' && typeof body.error === 'string' ? body : undefined

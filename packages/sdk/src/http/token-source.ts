@@ -57,7 +57,7 @@ async function request(path: string): Promise<IssuedToken> {
   try {
     const response = await fetch(path, { ...init, signal: AbortSignal.timeout(timeoutMs) })
     if (!response.ok) throw await errorOf(response)
-    const issued = parsed(await response.text())
+    const issued = issuedTokenIn(await response.text())
     if (issued && typeof issued.token === 'string' && issued.expires_in > 0) return issued
     throw new OutlastError('not_outlast', `${path} did not respond with a token.`)
   } catch (error) {
@@ -66,7 +66,7 @@ async function request(path: string): Promise<IssuedToken> {
   }
 }
 
-function parsed(text: string): IssuedToken | undefined {
+function issuedTokenIn(text: string): IssuedToken | undefined {
   try {
     return JSON.parse(text) ?? undefined
   } catch {

@@ -154,7 +154,7 @@ export function createCalls(
       await look(sequence)
       return settled.has(key) || controller.signal.aborted || (await work(controller.signal))
     } catch (error) {
-      if (!controller.signal.aborted && !isAnswered(error)) onError(error)
+      if (!controller.signal.aborted && !isAnsweredElsewhere(error)) onError(error)
       return true
     } finally {
       unlink()
@@ -302,6 +302,6 @@ const isRefused = (error: unknown) =>
   error instanceof OutlastError && [400, 413, 422].includes(error.status)
 
 /** Tests whether the call was answered elsewhere, or waits no longer. */
-const isAnswered = (error: unknown) =>
+const isAnsweredElsewhere = (error: unknown) =>
   error instanceof OutlastError &&
   ['tool_call_not_waiting', 'approval_not_pending', 'question_not_waiting'].includes(error.code)

@@ -62,7 +62,7 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   },
   'session.started': 'ignored',
   'session.activated': (transcript, { data }) => {
-    const settled = settle(transcript)
+    const settled = endOpenItems(transcript)
     return dequeue({ ...settled, status: 'active', turnId: data.turn_id }, data.input_message_id)
   },
   'turn.started': 'ignored',
@@ -153,11 +153,11 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   'budget.exhausted': 'ignored',
   'budget.paused': 'ignored',
   'budget.resumed': 'ignored',
-  'turn.completed': (transcript, { data }) => withOutput(settle(transcript), data),
-  'turn.failed': (transcript, event) => notice(ended(settle(transcript), event), event),
+  'turn.completed': (transcript, { data }) => withOutput(endOpenItems(transcript), data),
+  'turn.failed': (transcript, event) => notice(ended(endOpenItems(transcript), event), event),
   'turn.cancelled': (transcript, event) => notice(ended(transcript, event), event),
   'session.idled': (transcript, { data }) => ({
-    ...settle(transcript),
+    ...endOpenItems(transcript),
     status: 'idle',
     turnId: undefined,
     usage: data.usage ?? transcript.usage,
@@ -338,7 +338,7 @@ function withOutput(
 }
 
 /** Ends open items with their turn, and discards streamed text that was never stored. */
-function settle(transcript: Transcript): Transcript {
+function endOpenItems(transcript: Transcript): Transcript {
   let settled = transcript
   const open = streaming(transcript)
   if (open) {

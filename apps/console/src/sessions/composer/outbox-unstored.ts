@@ -5,7 +5,7 @@ import type { OutboxEntry } from './outbox-store.ts'
 type Entry = Omit<OutboxEntry, 'id'>
 
 const retriesMax = 8
-const contentOf = ({ body, session, sessionId }: Entry) =>
+const contentKeyOf = ({ body, session, sessionId }: Entry) =>
   JSON.stringify([body, session, sessionId])
 
 /** Failed entries by content. A retry reuses the key, except after a refusal. */
@@ -19,7 +19,7 @@ let underWay = 0
  * text until this resolves. The browser asks before it closes the page.
  */
 export async function sendUnstored(given: Entry): Promise<string> {
-  const content = contentOf(given)
+  const content = contentKeyOf(given)
   let entry = failed.get(content) ?? given
   const keep = (change: Partial<Entry>) => {
     entry = { ...entry, ...change }

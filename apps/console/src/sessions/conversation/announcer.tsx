@@ -34,11 +34,11 @@ export function Announcer({ transcript }: { transcript: Transcript }) {
 }
 
 function latestMessage({ sections }: Transcript): Announcement | undefined {
-  const item = sections.at(-1)?.findLast((one) => textOf(one) !== '')
-  return item && { key: item.key, text: textOf(item).slice(0, lengthMax) }
+  const item = sections.at(-1)?.findLast((one) => announcementOf(one) !== '')
+  return item && { key: item.key, text: announcementOf(item).slice(0, lengthMax) }
 }
 
-function textOf(item: TranscriptItem): string {
+function announcementOf(item: TranscriptItem): string {
   if (item.kind === 'agent_message') return item.isStreaming ? '' : item.text
   if (item.kind !== 'notice') return ''
   if (item.type === 'turn.failed') return `Turn failed. ${item.data.error}`

@@ -20,7 +20,7 @@ function toolOf({ name, arguments: given, result, error, status }: ToolCallItem)
   return [`**Tool ${name}** (${status})`, input, ...outcome].join('\n\n')
 }
 
-function textOf(item: TranscriptItem): string | undefined {
+function markdownOfItem(item: TranscriptItem): string | undefined {
   switch (item.kind) {
     case 'user_message': {
       const images = item.content.filter(({ type }) => type === 'image' || type === 'image_file')
@@ -38,6 +38,6 @@ function textOf(item: TranscriptItem): string | undefined {
 
 /** Writes a conversation as Markdown. Pure. */
 export function markdownOf(title: string, items: readonly TranscriptItem[]): string {
-  const parts = items.map(textOf).filter((text) => text !== undefined)
+  const parts = items.map(markdownOfItem).filter((text) => text !== undefined)
   return `${[`# ${title}`, ...parts].join('\n\n')}\n`
 }

@@ -3,7 +3,7 @@ import type { TranscriptItem } from '@outlast/sdk'
 const texts = new WeakMap<TranscriptItem, string>()
 
 /** The text of an item in lower case, arguments and results of tools included. */
-function textOf(item: TranscriptItem): string {
+function searchTextOfItem(item: TranscriptItem): string {
   const known = texts.get(item) ?? wholeText(item).toLowerCase()
   texts.set(item, known)
   return known
@@ -31,7 +31,7 @@ export function matchesIn(
 ): readonly number[] {
   const text = wanted.trim().toLowerCase()
   if (text === '') return []
-  return items.flatMap((item, at) => (item && textOf(item).includes(text) ? [at] : []))
+  return items.flatMap((item, at) => (item && searchTextOfItem(item).includes(text) ? [at] : []))
 }
 
 /** The match to show first: the first one from a position on, else the first of all. */

@@ -41,12 +41,12 @@ const ReplyLine = lazyPart(() =>
 
 /** One item of a conversation. Re-renders only when the item changed. */
 export const Item = memo(({ item }: { item: TranscriptItem }) => (
-  <OrText name={item.key} text={textOf(item)} of={item}>
+  <OrText name={item.key} text={fallbackTextOf(item)} of={item}>
     <ItemBody item={item} />
   </OrText>
 ))
 
-function textOf(item: TranscriptItem): string {
+function fallbackTextOf(item: TranscriptItem): string {
   if (item.kind === 'tool_call') return item.name
   return item.kind === 'notice' ? item.type : item.text
 }

@@ -46,7 +46,7 @@ export function useListKeys(list: KeyedList) {
 
   useEffect(() => {
     function onKeyDown(event: KeyboardEvent) {
-      if (event.ctrlKey || event.metaKey || event.altKey || isElsewhere(event.target)) return
+      if (event.ctrlKey || event.metaKey || event.altKey || isHandledElsewhere(event.target)) return
       const cursor = indexIn(now.current, at.current.cursor)
       const step = steps[event.key.length === 1 ? event.key.toLowerCase() : event.key]
       if (step !== undefined) {
@@ -85,7 +85,7 @@ const between = (one: number, other: number) => {
 }
 
 /** Returns whether a text field, select, menu or dialog handles the key. */
-function isElsewhere(target: EventTarget | null): boolean {
+function isHandledElsewhere(target: EventTarget | null): boolean {
   if (document.querySelector('[role="dialog"]')) return true
   const element = target as HTMLElement
   if (element.closest?.('[role="menu"], [role="listbox"]')) return true

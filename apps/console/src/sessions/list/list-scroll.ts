@@ -30,7 +30,7 @@ export function useTallScroll(
       shift: wanted - real,
       isAtTop: wanted < rowHeight,
     }
-    setShown((before) => (isSame(before, next) ? before : next))
+    setShown((before) => (isSameScroll(before, next) ? before : next))
   }, [box, count, rowHeight])
 
   /** Scrolls to an offset from the top of the whole list, in pixels. */
@@ -74,7 +74,7 @@ export function useTallScroll(
   return { ...shown, height, moveTo, topNow: () => place.current.wanted }
 }
 
-const isSame = (one: Shown, other: Shown) =>
+const isSameScroll = (one: Shown, other: Shown) =>
   one.first === other.first &&
   one.last === other.last &&
   one.shift === other.shift &&

@@ -6,31 +6,35 @@ import { Icon } from '../../shell/controls/icon.tsx'
 import { removeView, saveView, useViews, viewNameMax } from './views.ts'
 
 /** The state of the list without dialogs, empty values and other parameters, in one order. */
-const stateOf = (search: SessionsSearch): SessionsSearch =>
+const viewStateOf = (search: SessionsSearch): SessionsSearch =>
   Object.fromEntries(
     Object.entries(readSessionsSearch(search))
       .filter(([name, value]) => name !== 'new' && value !== undefined)
       .sort(([one], [other]) => one.localeCompare(other)),
   )
-const isSame = (one: SessionsSearch, other: SessionsSearch) =>
-  JSON.stringify(stateOf(one)) === JSON.stringify(stateOf(other))
+const isSameView = (one: SessionsSearch, other: SessionsSearch) =>
+  JSON.stringify(viewStateOf(one)) === JSON.stringify(viewStateOf(other))
 
 /** Saved views as links, and a button that saves the current one. */
 export function SavedViews() {
   const search = useSearch({ from: '/' })
   const views = useViews()
-  const isPlain = isSame(search, {})
-  const isSaved = views.some((view) => isSame(view.search, search))
+  const isPlain = isSameView(search, {})
+  const isSaved = views.some((view) => isSameView(view.search, search))
   if (views.length === 0 && isPlain) return null
   const all = [{ name: 'All sessions', search: {} }, ...views]
   return (
     <Group component="nav" className="session-views" gap={4} aria-label="Views">
       {all.map((view, at) => (
-        <span key={view.name} className="session-view" data-current={isSame(view.search, search)}>
+        <span
+          key={view.name}
+          className="session-view"
+          data-current={isSameView(view.search, search)}
+        >
           <Link
             to="/"
             search={view.search}
-            aria-current={isSame(view.search, search) ? 'page' : undefined}
+            aria-current={isSameView(view.search, search) ? 'page' : undefined}
           >
             {view.name}
           </Link>
@@ -58,7 +62,7 @@ function SaveView({ search }: { search: SessionsSearch }) {
   const [problem, setProblem] = useState<string>()
   function submit(event: FormEvent) {
     event.preventDefault()
-    const refusal = saveView({ name: name.trim(), search: stateOf(search) })
+    const refusal = saveView({ name: name.trim(), search: viewStateOf(search) })
     setProblem(refusal)
     if (!refusal) setOpen(false)
   }

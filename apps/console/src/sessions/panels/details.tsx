@@ -111,11 +111,11 @@ function Facts({ session }: { session: Session }) {
     models?.find((one) => one.id === modelId) ?? models?.find(({ is_default }) => is_default)
   return (
     <dl className="facts">
-      <Fact name="Session">
+      <SessionFact name="Session">
         <code>{id}</code>
         <CopyAction label="Copy session ID" icon="copy" text={id} />
-      </Fact>
-      <Fact name="Agent">
+      </SessionFact>
+      <SessionFact name="Agent">
         <Anchor
           size="sm"
           renderRoot={(props) => (
@@ -126,20 +126,20 @@ function Facts({ session }: { session: Session }) {
         </Anchor>{' '}
         <code>{agent_id}</code>
         <CopyAction label="Copy agent ID" icon="copy" text={agent_id} />
-      </Fact>
-      <Fact name="Model">
+      </SessionFact>
+      <SessionFact name="Model">
         {model ? `${model.display_name} · ${model.provider_name}` : 'None'}
         {!model_id && (agent?.default_model_id ? ' (agent default)' : ' (default)')}
-      </Fact>
-      <Fact name="Capabilities">
+      </SessionFact>
+      <SessionFact name="Capabilities">
         {[...(agent?.capabilities ?? []), ...capabilities].map(({ ref }) => ref).join(', ') ||
           'None'}
-      </Fact>
+      </SessionFact>
       {tools.length > 0 && (
-        <Fact name="Client tools">{tools.map(({ name }) => name).join(', ')}</Fact>
+        <SessionFact name="Client tools">{tools.map(({ name }) => name).join(', ')}</SessionFact>
       )}
       {forked_from && (
-        <Fact name="Forked from">
+        <SessionFact name="Forked from">
           <Anchor
             size="sm"
             renderRoot={(props) => (
@@ -153,16 +153,16 @@ function Facts({ session }: { session: Session }) {
             Source session
           </Anchor>{' '}
           at event {forked_from.sequence}
-        </Fact>
+        </SessionFact>
       )}
-      <Fact name="Created">
+      <SessionFact name="Created">
         <Ago at={session.created_at} />
-      </Fact>
+      </SessionFact>
     </dl>
   )
 }
 
-const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
+const SessionFact = ({ name, children }: { name: string; children: ReactNode }) => (
   <div>
     <dt>{name}</dt>
     <dd>{children}</dd>

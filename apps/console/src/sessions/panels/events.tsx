@@ -23,7 +23,8 @@ export function EventsPanel({ events }: { events: readonly Event[] }) {
     () =>
       events.filter(
         (event) =>
-          (chosen.size === 0 || chosen.has(event.type)) && (!text || textOf(event).includes(text)),
+          (chosen.size === 0 || chosen.has(event.type)) &&
+          (!text || searchTextOfEvent(event).includes(text)),
       ),
     [events, chosen, text],
   )
@@ -46,7 +47,7 @@ export function EventsPanel({ events }: { events: readonly Event[] }) {
       {shown.length === 0 ? (
         <Empty title="No events match">Change the search text or the event types.</Empty>
       ) : (
-        <Rows events={shown} isFollowing={isFollowing} />
+        <EventRows events={shown} isFollowing={isFollowing} />
       )}
     </>
   )
@@ -54,7 +55,7 @@ export function EventsPanel({ events }: { events: readonly Event[] }) {
 
 const texts = new WeakMap<Event, string>()
 
-function textOf(event: Event): string {
+function searchTextOfEvent(event: Event): string {
   const known = texts.get(event) ?? JSON.stringify(event).toLowerCase()
   texts.set(event, known)
   return known
@@ -98,7 +99,7 @@ function Filters({ present, chosen }: { present: string[]; chosen: string[] }) {
   )
 }
 
-function Rows({ events, isFollowing }: { events: readonly Event[]; isFollowing: boolean }) {
+function EventRows({ events, isFollowing }: { events: readonly Event[]; isFollowing: boolean }) {
   const box = useRef<HTMLDivElement>(null)
   const virtual = useVirtualizer({
     count: events.length,
@@ -125,7 +126,7 @@ function Rows({ events, isFollowing }: { events: readonly Event[]; isFollowing: 
             className="line"
             style={{ transform: `translateY(${start}px)` }}
           >
-            <Row event={events[index]!} />
+            <EventRow event={events[index]!} />
           </div>
         ))}
       </div>
@@ -141,7 +142,7 @@ const time = new Intl.DateTimeFormat('en', {
   hour12: false,
 })
 
-function Row({ event }: { event: Event }) {
+function EventRow({ event }: { event: Event }) {
   const { id, sequence, ts, type } = event
   const gist = useMemo(() => gistOfEvent(event), [event])
   const [isOpen, setOpen] = useKept(`event ${id}`, false)

@@ -29,7 +29,7 @@ export function TimelinePanel({ events, sessionId }: PanelProps) {
   }
   return (
     <>
-      <Turns turns={turns} chosen={turn.id} nowMs={nowMs} />
+      <TurnBars turns={turns} chosen={turn.id} nowMs={nowMs} />
       <Steps key={turn.id} turn={turn} nowMs={nowMs} events={events} sessionId={sessionId} />
     </>
   )
@@ -48,7 +48,7 @@ function useNow(isRunning: boolean): number {
 
 type TurnsProps = { turns: readonly Turn[]; chosen: string; nowMs: number }
 
-function Turns({ turns, chosen, nowMs }: TurnsProps) {
+function TurnBars({ turns, chosen, nowMs }: TurnsProps) {
   const box = useRef<HTMLDivElement>(null)
   const navigate = useNavigate({ from: '/sessions/$sessionId' })
   const longest = turns.reduce((most, turn) => Math.max(most, lengthOf(turn, nowMs)), 1)

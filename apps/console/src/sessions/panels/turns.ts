@@ -61,7 +61,7 @@ export const turnsOf = (events: readonly Event[]): Turn[] =>
     id: turn.turnId,
     number: index + 1,
     input: turn.input?.data.message,
-    status: statusOf(turn),
+    status: turnStatusOf(turn),
     startMs: timeOf(turn.first),
     endMs: turn.ended && timeOf(turn.ended),
     spans: spansOf(turn),
@@ -75,7 +75,7 @@ type Stored = Pick<TurnSteps['first'], 'ts' | 'sequence'>
 const timeOf = ({ ts }: Stored) => Date.parse(ts)
 const sequenceOf = ({ sequence = 0 }: Stored) => sequence
 
-const statusOf = ({ ended }: TurnSteps) =>
+const turnStatusOf = ({ ended }: TurnSteps) =>
   (ended?.type.slice('turn.'.length) ?? 'running') as TurnStatus
 
 const modelsOf = ({ steps }: TurnSteps) => [
@@ -146,7 +146,7 @@ function spanOf(turn: TurnSteps, step: TurnStep, at: number): Span {
   const times = [next, turn.ended].flatMap((event) => (event ? timeOf(event) : []))
   return {
     key: `${nameOf(step)} ${callOf(step)?.id ?? ''} ${began.sequence}`,
-    kind: broke && broke !== 'question' ? broke : kindOf(step),
+    kind: broke && broke !== 'question' ? broke : spanKindOf(step),
     name: nameOf(step),
     depth: depthOf(step),
     call: callOf(step),
@@ -174,7 +174,7 @@ function amountsOf(step: TurnStep): Pick<Span, 'usage' | 'generation' | 'summary
 const codesOf = (broke: StepAttempt['broke'], code: string | undefined) =>
   broke === 'retry' && code !== undefined ? [code] : []
 
-function kindOf({ kind }: TurnStep): SpanKind {
+function spanKindOf({ kind }: TurnStep): SpanKind {
   if (kind === 'model' || kind === 'summary' || kind === 'tool') return kind
   return 'wait'
 }

@@ -37,7 +37,7 @@ const number = new Intl.NumberFormat('en')
 const sum = (turns: readonly Turn[], pick: (usage: TokenUsage) => number | undefined) =>
   turns.reduce((all, { usage }) => all + ((usage && pick(usage)) ?? 0), 0)
 
-function costOf(turns: readonly Turn[]): number | undefined {
+function totalCostOf(turns: readonly Turn[]): number | undefined {
   const isKnown = turns.some(({ usage }) => usage?.cost_usd !== undefined)
   return isKnown ? sum(turns, ({ cost_usd }) => cost_usd) : undefined
 }
@@ -52,7 +52,7 @@ function barsOf(turns: readonly Turn[]): Bar[] {
       to: some.at(-1)!.number,
       input: sum(some, ({ input_tokens }) => input_tokens),
       output: sum(some, ({ output_tokens }) => output_tokens),
-      cost: costOf(some),
+      cost: totalCostOf(some),
     })
   }
   return list
@@ -65,7 +65,7 @@ function Totals({ turns }: { turns: readonly Turn[] }) {
     ['Input tokens', number.format(sum(turns, ({ input_tokens }) => input_tokens))],
     ['Cached input', number.format(sum(turns, (usage) => usage.cache_read_tokens))],
     ['Output tokens', number.format(sum(turns, ({ output_tokens }) => output_tokens))],
-    ['Cost', costText(costOf(turns))],
+    ['Cost', costText(totalCostOf(turns))],
     ['Duration', durationOf(ms)],
   ]
   return (

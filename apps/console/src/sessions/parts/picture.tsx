@@ -27,11 +27,11 @@ export function Picture({ part, name = 'Image' }: { part: ImagePart; name?: stri
   const [isBroken, setBroken] = useState(false)
   const source = sourceOf(part)
   if (url && !base64 && !source) return <RemoteImage address={url} />
-  if (!source || isBroken) return <Broken text="Image could not be displayed" />
+  if (!source || isBroken) return <BrokenPicture text="Image could not be displayed" />
   return <img src={source} alt={name} className="attached" onError={() => setBroken(true)} />
 }
 
-function Broken({ text }: { text: string }) {
+function BrokenPicture({ text }: { text: string }) {
   return (
     <div className="broken">
       <Icon name="close" /> {text}
@@ -51,7 +51,7 @@ export function UploadedPicture({ id, name }: { id: string; name: string }) {
   }, [blob])
   if (error) {
     const isDeleted = isOutlastError(error, 'not_found')
-    return <Broken text={`${name} ${isDeleted ? 'was deleted' : 'could not be loaded'}`} />
+    return <BrokenPicture text={`${name} ${isDeleted ? 'was deleted' : 'could not be loaded'}`} />
   }
   return source ? <img src={source} alt={name} className="attached" /> : <Loader size="sm" />
 }

@@ -50,7 +50,7 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
           Denied automatically <Ago at={call.approval.expiresAt} />.
         </Text>
       )}
-      <Arguments call={call} edited={edited} edit={setEdited} isWrong={isWrong} />
+      <EditableArguments call={call} edited={edited} edit={setEdited} isWrong={isWrong} />
       <Group gap="xs">
         <Button size="xs" onClick={approve} loading={decide.isPending} disabled={isWrong}>
           {changed ? 'Approve with edits' : 'Approve'}
@@ -87,7 +87,7 @@ type ArgumentsProps = {
   isWrong: boolean
 }
 
-function Arguments({ call, edited, edit, isWrong }: ArgumentsProps) {
+function EditableArguments({ call, edited, edit, isWrong }: ArgumentsProps) {
   if (edited === undefined) {
     return <Json name={`asks ${call.key}`} label="Arguments" value={call.arguments} />
   }

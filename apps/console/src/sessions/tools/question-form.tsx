@@ -59,7 +59,7 @@ export function QuestionForm({ call, asked }: Props) {
         Ends without your answer <Ago at={asked.expires_at} />.
       </Text>
       {asked.questions.map((question) => (
-        <Field
+        <QuestionField
           key={question.id}
           question={question}
           draft={drafts[question.id] ?? {}}
@@ -95,7 +95,7 @@ type FieldProps = {
   setSecret: (secret: string) => void
 }
 
-function Field({ question, draft, change, secret, setSecret }: FieldProps) {
+function QuestionField({ question, draft, change, secret, setSecret }: FieldProps) {
   const { kind, header, question: label, purpose, secret_name } = question
   const common = { label, ...(header && { description: header }) }
   switch (kind) {

@@ -40,7 +40,7 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
     <div className={`tool ${status}`}>
       <UnstyledButton className="tool-head" onClick={() => setOpen(!isOpen)} aria-expanded={isOpen}>
         <Icon name="chevron" size={14} />
-        <Mark status={status} />
+        <StatusMark status={status} />
         <span className="tool-name">
           <Named name={name} icon="capability" />
         </span>
@@ -87,7 +87,7 @@ const words = {
   cancelled: 'Canceled',
 } as const
 
-function Mark({ status }: Pick<ToolCallItem, 'status'>) {
+function StatusMark({ status }: Pick<ToolCallItem, 'status'>) {
   if (status === 'running') return <Loader size={13} aria-hidden="true" />
   const icons = { waiting: 'half', done: 'check', failed: 'close', cancelled: 'close' } as const
   return (

@@ -23,7 +23,7 @@ const openRoot = new RegExp(`^"(${string.slice(1)})`)
 const stringEnd = /^(?:[^"\\]|\\u[0-9a-fA-F]{4}|\\[^u])*/
 
 const isText = (value: unknown): value is string => typeof value === 'string'
-const bytesOf = (text: string) => new TextEncoder().encode(text).length
+const byteLengthOf = (text: string) => new TextEncoder().encode(text).length
 
 /**
  * Reads a result of which the server kept the beginning and the end of its JSON. Fields before the
@@ -37,7 +37,8 @@ export function truncatedOf(given: Fields): Truncated | undefined {
   const { fields, open } = readBeginning(beginning)
   const tail = open ? readEnd(end) : { text: end, fields: {} }
   const text = withoutPartialLine(tail.text)
-  const keptBytes = bytesOf(beginning) + bytesOf(end) - bytesOf(tail.text) + bytesOf(text)
+  const keptBytes =
+    byteLengthOf(beginning) + byteLengthOf(end) - byteLengthOf(tail.text) + byteLengthOf(text)
   return {
     fields: open
       ? { ...fields, [open.name]: open.text, ...tail.fields }

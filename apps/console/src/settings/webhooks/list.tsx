@@ -52,7 +52,7 @@ export function Webhooks() {
   )
 }
 
-function stateOf({ enabled, disabled_reason, failing_since }: Webhook): [StateKind, string] {
+function stateOfWebhook({ enabled, disabled_reason, failing_since }: Webhook): [StateKind, string] {
   if (disabled_reason === 'gone') return ['bad', 'disabled: the receiver answered 410']
   if (disabled_reason === 'failing') return ['bad', 'disabled: it failed for 5 days']
   if (!enabled) return ['off', 'disabled']
@@ -69,7 +69,7 @@ const columns: ListColumn[] = [
 
 const sort: Sortable<Webhook> = {
   url: ({ url }) => url,
-  status: (webhook) => stateOf(webhook)[1],
+  status: (webhook) => stateOfWebhook(webhook)[1],
 }
 
 type Opened = 'edit' | 'delete' | 'rotate' | 'deliveries'
@@ -85,7 +85,7 @@ function WebhookEntry({ webhook }: { webhook: Webhook }) {
     onSuccess: webhooksChanged,
   })
   const error = test.error ?? toggle.error
-  const [kind, word] = stateOf(webhook)
+  const [kind, word] = stateOfWebhook(webhook)
   const scope = useScope(webhook)
   return (
     <>

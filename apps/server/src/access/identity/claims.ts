@@ -15,7 +15,7 @@ export function tokenSubject({ sub }: JsonObject): string | undefined {
 /** True if the claims of a token meet the requirements of a channel. */
 export function meets(claims: JsonObject, requirements: Requirements = {}): boolean {
   const { audiences = [], scopes = [], claims: wanted = {} } = requirements
-  const scopesOfToken = [...wordsOf(claims.scope), ...wordsOf(claims.scp)]
+  const scopesOfToken = [...scopesIn(claims.scope), ...scopesIn(claims.scp)]
   return (
     (audiences.length === 0 || listOf(claims.aud).some((one) => includes(audiences, one))) &&
     scopes.every((scope) => scopesOfToken.includes(scope)) &&
@@ -30,5 +30,5 @@ const includes = (list: readonly unknown[], value: unknown) => list.includes(val
 const listOf = (claim: unknown): unknown[] => (Array.isArray(claim) ? claim : [claim])
 
 /** Scopes are one text with blanks, or a list. */
-const wordsOf = (claim: unknown): unknown[] =>
+const scopesIn = (claim: unknown): unknown[] =>
   typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : []

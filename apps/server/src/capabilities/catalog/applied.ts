@@ -44,7 +44,7 @@ export function appliedOf(
       return
     }
     const { config, error: invalid } = configIn(capability, configsOf(list, capability, uses))
-    const error = invalid ?? failureOf(capability, config)
+    const error = invalid ?? failureWithConfig(capability, config)
     if (error === undefined) parts.push({ capability, config })
     else left.push({ ref, error, why: `${error}: ${capability.name} has no effect.` })
   }
@@ -53,7 +53,10 @@ export function appliedOf(
 }
 
 /** The error of a user's capability that fails for this config. Built-in ones never fail. */
-function failureOf({ file, id, prompt, tools, mounts }: Capability, config: Applied['config']) {
+function failureWithConfig(
+  { file, id, prompt, tools, mounts }: Capability,
+  config: Applied['config'],
+) {
   if (file === undefined) return undefined
   try {
     prompt(config)

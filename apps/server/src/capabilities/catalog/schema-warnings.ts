@@ -43,7 +43,7 @@ type Part = { path: string; schema: Schema; level: number }
  * Contract: pure. Does not follow `$ref`.
  */
 export function schemaWarnings(schema: Schema): string[] {
-  const parts = [...partsOf({ path: '', schema, level: 0 })]
+  const parts = [...schemaParts({ path: '', schema, level: 0 })]
   const warnings = [
     ...onTop(schema),
     ...parts.flatMap(namesOf),
@@ -57,13 +57,13 @@ export function schemaWarnings(schema: Schema): string[] {
 /** A schema object that contains itself has an endless path. */
 const pathLengthMax = 2_000
 
-function* partsOf(part: Part): Generator<Part> {
+function* schemaParts(part: Part): Generator<Part> {
   yield part
   if (part.path.length > pathLengthMax) return
   const { path, schema, level } = part
   const isContainer = schema.type === 'object' || schema.type === 'array'
   const inside = (name: string, value: unknown, deeper: boolean): Part[] =>
-    isSchema(value)
+    isSchemaObject(value)
       ? [{ path: `${path}/${name}`, schema: value, level: level + (deeper ? 1 : 0) }]
       : []
   const children = [
@@ -75,13 +75,13 @@ function* partsOf(part: Part): Generator<Part> {
       entriesOf(schema[name]).flatMap(([key, one]) => inside(`${name}/${key}`, one, isContainer)),
     ),
   ]
-  for (const child of children) yield* partsOf(child)
+  for (const child of children) yield* schemaParts(child)
 }
 
-const isSchema = (value: unknown): value is Schema =>
+const isSchemaObject = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
-const entriesOf = (value: unknown) => (isSchema(value) ? Object.entries(value) : [])
+const entriesOf = (value: unknown) => (isSchemaObject(value) ? Object.entries(value) : [])
 
 function onTop(schema: Schema): string[] {
   const found = Object.keys(refusedOnTop).filter((keyword) => schema[keyword] !== undefined)

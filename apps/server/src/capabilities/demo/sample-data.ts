@@ -82,22 +82,22 @@ const config = Type.Object(
 )
 type Config = Static<typeof config>
 
-const directoryOf = ({ path = '/samples' }: Config) => path
+const sampleDirectory = ({ path = '/samples' }: Config) => path
 
 const chosenIn = ({ datasets = all }: Config) => [...new Set(datasets)]
 
-const linesOf = (config: Config) =>
+const datasetLines = (config: Config) =>
   chosenIn(config).map((name) => `- ${datasets[name].file}: ${datasets[name].about}`)
 
 const readme = (config: Config) =>
   ['# Sample data', '', 'Invented data for experiments. These files are read-only.', '']
-    .concat(linesOf(config), '')
+    .concat(datasetLines(config), '')
     .join('\n')
 
-function mountsOf(config: Config): Mount[] {
+function sampleMounts(config: Config): Mount[] {
   const files = chosenIn(config).map((name) => datasets[name])
   return [...files, { file: 'README.md', content: readme(config) }].map(({ file, content }) => ({
-    path: `${directoryOf(config)}/${file}`,
+    path: `${sampleDirectory(config)}/${file}`,
     content,
     isReadonly: true,
   }))
@@ -115,8 +115,8 @@ export const sampleData = defineCapability({
   config,
   sessionRules: { path: 'session', datasets: 'session' },
   prompt: (config) =>
-    [`There is read-only sample data in ${directoryOf(config)}, described in README.md:`]
-      .concat(linesOf(config))
+    [`There is read-only sample data in ${sampleDirectory(config)}, described in README.md:`]
+      .concat(datasetLines(config))
       .join('\n'),
-  mounts: mountsOf,
+  mounts: sampleMounts,
 })

@@ -109,7 +109,7 @@ export function documentTools<Data extends object, Config extends DocumentConfig
   async function change<T>(files: SessionFiles, config: Config, work: (data: Data) => T) {
     let result: T | undefined
     await files.edit(pathOf(config), (bytes) => {
-      const data = bytes ? parse<Data>(bytes, pathOf(config), shape) : seeded(config)
+      const data = bytes ? parseDocumentData<Data>(bytes, pathOf(config), shape) : seeded(config)
       result = work(data)
       return print(data, pathOf(config))
     })
@@ -119,7 +119,7 @@ export function documentTools<Data extends object, Config extends DocumentConfig
   async function read(files: SessionFiles, config: Config): Promise<Data> {
     const path = pathOf(config)
     if (!(await files.find(path))) return change(files, config, (data) => data)
-    return parse<Data>((await files.read(path)).bytes, path, shape)
+    return parseDocumentData<Data>((await files.read(path)).bytes, path, shape)
   }
 
   type Make<Input extends TObject> = Definition<Input, Data, Config>
@@ -159,7 +159,7 @@ export const chosenTools = <Config extends DocumentConfig>(
 export const onlyLooking = ({ readonly }: DocumentConfig) =>
   readonly ? ['You can read all data and change none of it.'] : []
 
-function parse<Data>(bytes: Buffer, path: string, shape: TObject): Data {
+function parseDocumentData<Data>(bytes: Buffer, path: string, shape: TObject): Data {
   const data = parseJson(bytes, path)
   const problems = problemsOf(shape, data)
   if (problems.length === 0) return data as Data

@@ -35,14 +35,14 @@ const skies = ['sunny', 'partly cloudy', 'cloudy', 'rainy', 'windy']
 const dayMs = 86_400_000
 
 /** The seed of a place's weather: the same place always has the same weather. */
-const seedOf = (place: string) => Buffer.from(place).reduce((sum, byte) => sum + byte, 0)
+const weatherSeed = (place: string) => Buffer.from(place).reduce((sum, byte) => sum + byte, 0)
 
 function degrees(celsius: number, units: Units): number {
   return units === 'celsius' ? celsius : Math.round(((celsius * 9) / 5) * 10 + 320) / 10
 }
 
 function weatherNow(location: string, units: Units, now: Date) {
-  const seed = seedOf(location)
+  const seed = weatherSeed(location)
   return {
     conditions: skies[seed % 5]!,
     humidity: (seed % 50) + 30,
@@ -55,7 +55,7 @@ function weatherNow(location: string, units: Units, now: Date) {
 }
 
 function weatherOn(day: number, location: string, units: Units, now: Date) {
-  const seed = seedOf(location) + 7 * day
+  const seed = weatherSeed(location) + 7 * day
   const high = (seed % 35) + 5
   return {
     conditions: skies[seed % 5]!,

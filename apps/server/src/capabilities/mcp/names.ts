@@ -13,11 +13,11 @@ const suffixed = (name: string, marked: string) =>
 /** A tool's name for models. `moved`: its usual name was taken. */
 export type ToolNaming = { name: string; moved: boolean }
 
-const prefixOf = (server: string) => `mcp_${plainName(server)}__`
+const toolNamePrefix = (server: string) => `mcp_${plainName(server)}__`
 
 /** True when two servers could give their tools the same names. Contract: pure. */
 export function areAmbiguous(one: string, other: string): boolean {
-  const [a, b] = [prefixOf(one), prefixOf(other)]
+  const [a, b] = [toolNamePrefix(one), toolNamePrefix(other)]
   return a.startsWith(b) || b.startsWith(a)
 }
 
@@ -34,7 +34,7 @@ export function namesFor(
 ): Map<string, ToolNaming> {
   const names = new Map<string, ToolNaming>()
   for (const { name: tool } of tools?.tools ?? []) {
-    const whole = prefixOf(server) + plainName(tool)
+    const whole = toolNamePrefix(server) + plainName(tool)
     const wanted = whole.length <= lengthMax ? whole : suffixed(whole, tool)
     const isTaken = (name: string) => taken.has(name) || foreign.has(name)
     const moved = isTaken(wanted)

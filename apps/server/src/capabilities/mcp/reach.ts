@@ -35,14 +35,14 @@ function open(
   { place, destination }: Belonging,
 ) {
   if (envelope === null) return undefined
-  if (!secrets) throw unreadable('no master key is configured')
+  if (!secrets) throw decryptionFailure('no master key is configured')
   try {
     return secrets.open(envelope, place, destination)
   } catch (error) {
-    if (error instanceof SealedTextError) throw unreadable(error.message)
+    if (error instanceof SealedTextError) throw decryptionFailure(error.message)
     throw error
   }
 }
 
-const unreadable = (why: string) =>
+const decryptionFailure = (why: string) =>
   new McpFailure(`has a key or headers that cannot be decrypted: ${why}.`)

@@ -9,14 +9,14 @@ type Json = Record<string, unknown>
 
 /** Keywords without subschemas, with a check of their values. */
 const plain: Record<string, (value: unknown) => boolean> = {
-  title: isText,
-  description: isText,
-  format: isText,
+  title: isString,
+  description: isString,
+  format: isString,
   default: () => true,
   const: () => true,
   examples: Array.isArray,
   enum: (value) => Array.isArray(value) && value.length > 0,
-  required: (value) => Array.isArray(value) && value.every(isText),
+  required: (value) => Array.isArray(value) && value.every(isString),
   minimum: Number.isFinite,
   maximum: Number.isFinite,
   exclusiveMinimum: Number.isFinite,
@@ -29,10 +29,10 @@ const plain: Record<string, (value: unknown) => boolean> = {
   uniqueItems: (value) => typeof value === 'boolean',
 }
 
-const isObject = (value: unknown): value is Json =>
+const isJsonObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function isText(value: unknown): value is string {
+function isString(value: unknown): value is string {
   return typeof value === 'string'
 }
 
@@ -50,16 +50,16 @@ class SchemaError extends Error {
  * schema.
  */
 export function readableSchema(given: unknown): { schema: Json } | { problem: string } {
-  if (!isObject(given)) return { problem: 'is not an object' }
+  if (!isJsonObject(given)) return { problem: 'is not an object' }
   if (given.type !== undefined && given.type !== 'object')
     return { problem: 'is not the schema of an object' }
-  const definitions = isObject(given.$defs) ? given.$defs : given.definitions
-  const known = new Set(isObject(definitions) ? Object.keys(definitions) : [])
+  const definitions = isJsonObject(given.$defs) ? given.$defs : given.definitions
+  const known = new Set(isJsonObject(definitions) ? Object.keys(definitions) : [])
   const walk = { nodes: 0, known }
   try {
     const { anyOf, oneOf, allOf, enum: _, const: __, ...whole } = given
     const schema = copied({ ...whole, type: 'object' }, walk, 0)
-    const $defs = isObject(definitions) && known.size > 0 && copiedNames(definitions, walk, 0)
+    const $defs = isJsonObject(definitions) && known.size > 0 && copiedNames(definitions, walk, 0)
     return { schema: { properties: {}, ...schema, ...($defs && { $defs }) } }
   } catch (error) {
     if (error instanceof SchemaError) return { problem: error.message }
@@ -115,7 +115,7 @@ function copiedType(value: unknown) {
 }
 
 function copiedRef(ref: unknown, { known }: Walk): string {
-  const name = isText(ref) ? /^#\/(?:\$defs|definitions)\/([^/]+)$/.exec(ref)?.[1] : undefined
+  const name = isString(ref) ? /^#\/(?:\$defs|definitions)\/([^/]+)$/.exec(ref)?.[1] : undefined
   if (name === undefined || !known.has(name)) {
     throw new SchemaError('has a reference without a target')
   }
@@ -123,7 +123,7 @@ function copiedRef(ref: unknown, { known }: Walk): string {
 }
 
 function copiedNames(value: unknown, walk: Walk, depth: number): Json {
-  if (!isObject(value)) throw new SchemaError('has properties that are not an object')
+  if (!isJsonObject(value)) throw new SchemaError('has properties that are not an object')
   const names = Object.keys(value)
   if (names.length > namesMax)
     throw new SchemaError(`has more than ${namesMax} names in one object`)
@@ -136,7 +136,7 @@ function copiedNames(value: unknown, walk: Walk, depth: number): Json {
 
 function copiedSchema(place: string, value: unknown, walk: Walk, depth: number): Json {
   if (value === true) return {}
-  if (!isObject(value)) throw new SchemaError(`has a ${place} that is not a schema`)
+  if (!isJsonObject(value)) throw new SchemaError(`has a ${place} that is not a schema`)
   return copied(value, walk, depth + 1)
 }
 

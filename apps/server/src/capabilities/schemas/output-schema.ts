@@ -65,7 +65,7 @@ export function checkOutputSchema(
     const details = [{ path: path + at, message }]
     throw new ApiError('invalid_output_schema', `\`${path}${at}\` ${message}.`, details)
   }
-  if (!isObject(given)) return fail('', 'must be a JSON object')
+  if (!isObjectNode(given)) return fail('', 'must be a JSON object')
   if (Buffer.byteLength(JSON.stringify(given)) > bytesMax) {
     return fail('', `must have at most ${bytesMax} bytes`)
   }
@@ -81,9 +81,9 @@ export function checkOutputSchema(
 
 /** True for a schema that has an effect. */
 export const isSchema = (schema: unknown): schema is OutputSchema =>
-  isObject(schema) && Object.keys(schema).length > 0
+  isObjectNode(schema) && Object.keys(schema).length > 0
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+const isObjectNode = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 type Fail = (at: string, message: string) => never
@@ -95,11 +95,11 @@ function walkFrom(root: OutputSchema, fail: Fail): number {
 
   function walk(node: unknown, at: At): number {
     if (typeof node === 'boolean') return 0
-    if (!isObject(node)) return fail(at.path, 'must be a JSON Schema')
+    if (!isObjectNode(node)) return fail(at.path, 'must be a JSON Schema')
     if (at.depth > depthMax) return fail(at.path, 'is nested too deeply')
     checkKeywords(node, at.path, fail)
     const levels = { below: 0, beside: refLevels(node, at) }
-    for (const [keyword, path, part] of partsOf(node, at.path, fail)) {
+    for (const [keyword, path, part] of subschemasIn(node, at.path, fail)) {
       if (definitions.includes(keyword)) {
         if (at.path === '') refer(`#/${path.slice(1)}`, part, { path, depth: at.depth + 1 })
         else walk(part, { path, depth: at.depth + 1 })
@@ -116,7 +116,7 @@ function walkFrom(root: OutputSchema, fail: Fail): number {
     const [, keyword, name] = /^#\/(\$defs|definitions)\/([^/]+)$/.exec(String(ref)) ?? []
     const list = keyword === undefined ? undefined : root[keyword]
     const key = decodeName(name ?? '')
-    if (typeof ref !== 'string' || !isObject(list) || !Object.hasOwn(list, key)) {
+    if (typeof ref !== 'string' || !isObjectNode(list) || !Object.hasOwn(list, key)) {
       return fail(`${path}/$ref`, 'must name an entry of `$defs` of the same schema')
     }
     return refer(`#/${keyword}/${key}`, list[key], { path: `${path}/$ref`, depth: depth + 1 })
@@ -148,7 +148,7 @@ const isContainer = ({ type, properties, items, prefixItems }: OutputSchema) =>
   (properties ?? items ?? prefixItems) !== undefined
 
 /** All schemas inside of a schema, with their keyword and their path. */
-function* partsOf(
+function* subschemasIn(
   node: OutputSchema,
   path: string,
   fail: Fail,
@@ -156,7 +156,7 @@ function* partsOf(
   for (const keyword of maps) {
     const list = node[keyword]
     if (list === undefined) continue
-    if (!isObject(list)) fail(`${path}/${keyword}`, 'must be an object')
+    if (!isObjectNode(list)) fail(`${path}/${keyword}`, 'must be an object')
     for (const [name, part] of Object.entries(list as object)) {
       yield [keyword, `${path}/${keyword}/${name}`, part]
     }
@@ -193,7 +193,7 @@ function checkKeywords(node: OutputSchema, path: string, fail: Fail): void {
   if (number !== undefined) fail(`${path}/${number}`, 'must be a number')
   if (node.format !== undefined && !isText(node.format)) fail(`${path}/format`, 'must be a text')
   if (pattern !== undefined) checkPattern(pattern, `${path}/pattern`, fail)
-  for (const key of isObject(patternProperties) ? Object.keys(patternProperties) : []) {
+  for (const key of isObjectNode(patternProperties) ? Object.keys(patternProperties) : []) {
     checkPattern(key, `${path}/patternProperties`, fail)
   }
 }

@@ -80,7 +80,7 @@ export function messageOf(error: TLocalizedValidationError, root: object): strin
     case 'required':
       return missing(schema, error.params.requiredProperties)
     case 'additionalProperties':
-      return `does not take ${listed(error.params.additionalProperties)}`
+      return `does not take ${namesInWords(error.params.additionalProperties)}`
     case 'boolean':
       return 'is not taken'
     case 'enum':
@@ -96,18 +96,18 @@ export function messageOf(error: TLocalizedValidationError, root: object): strin
       return patternInWords(String(error.params.pattern)) ?? malformed(schema)
     case 'type':
     case 'anyOf':
-      return formOf(withoutNull(schema)) ?? `must be ${kindOf(schema)}`
+      return formInWords(withoutNull(schema)) ?? `must be ${kindInWords(schema)}`
     case 'minimum':
     case 'maximum':
-      return `must be ${rangeOf(schema.minimum, schema.maximum)}`
+      return `must be ${rangeInWords(schema.minimum, schema.maximum)}`
     case 'minLength':
     case 'maxLength':
       return error.keyword === 'minLength' && error.params.limit === 1
         ? 'must not be empty'
-        : `must have ${rangeOf(schema.minLength, schema.maxLength)} characters`
+        : `must have ${rangeInWords(schema.minLength, schema.maxLength)} characters`
     case 'minItems':
     case 'maxItems':
-      return `must have ${rangeOf(schema.minItems, schema.maxItems)} items`
+      return `must have ${rangeInWords(schema.minItems, schema.maxItems)} items`
     default:
       return error.message
   }
@@ -124,13 +124,13 @@ function partAt(root: object, schemaPath: string): JsonSchema {
 }
 
 /** The first names of a list, which the caller determines and may be long. */
-function listed(names: readonly string[]): string {
+function namesInWords(names: readonly string[]): string {
   const more = names.length - namesMax
   const shown = names.slice(0, namesMax).join(', ')
   return more > 0 ? `${shown} and ${more} more` : shown
 }
 
-function rangeOf(min: number | undefined, max: number | undefined): string {
+function rangeInWords(min: number | undefined, max: number | undefined): string {
   if (min === undefined) return `at most ${max}`
   return max === undefined ? `at least ${min}` : `between ${min} and ${max}`
 }
@@ -142,7 +142,7 @@ function withoutNull(schema: JsonSchema): JsonSchema {
 }
 
 /** The form of a text; undefined if the only requirement is that it is a text. */
-function formOf({ pattern = '', format = '' }: JsonSchema): string | undefined {
+function formInWords({ pattern = '', format = '' }: JsonSchema): string | undefined {
   const form = patternInWords(pattern) ?? formatWords[format]
   return form?.startsWith('must be ') ? form : undefined
 }
@@ -159,9 +159,9 @@ function missing({ properties = {} }: JsonSchema, names: readonly string[]): str
 }
 
 /** The kind of value that a schema allows, with an example of a list or an object. */
-function kindOf(schema: JsonSchema): string {
+function kindInWords(schema: JsonSchema): string {
   if (schema.anyOf) {
-    const kinds = schema.anyOf.filter(({ type }) => type !== 'null').map(kindOf)
+    const kinds = schema.anyOf.filter(({ type }) => type !== 'null').map(kindInWords)
     return [...new Set(kinds)].join(' or ')
   }
   if (schema.enum) return `one of ${schema.enum.join(', ')}`
@@ -176,7 +176,7 @@ function kindOf(schema: JsonSchema): string {
     case 'integer':
     case 'number': {
       const range = schema.minimum ?? schema.maximum
-      const bounds = rangeOf(schema.minimum, schema.maximum)
+      const bounds = rangeInWords(schema.minimum, schema.maximum)
       const isOpen = schema.minimum === undefined || schema.maximum === undefined
       const limits = range === undefined ? '' : isOpen ? ` of ${bounds}` : ` ${bounds}`
       return withArticle(schema.type) + limits

@@ -48,20 +48,22 @@ function closest(
   function isTag({ keyword, instancePath, ...error }: TLocalizedValidationError) {
     const isChild = instancePath.lastIndexOf('/') === union.instancePath.length
     return (
-      isChild && keyword === 'enum' && valuesOf({ keyword, instancePath, ...error }).length === 1
+      isChild &&
+      keyword === 'enum' &&
+      allowedValuesIn({ keyword, instancePath, ...error }).length === 1
     )
   }
 }
 
 const kindKeywords = new Set(['type', 'anyOf', 'enum', 'const'])
 
-const valuesOf = (error: object) =>
+const allowedValuesIn = (error: object) =>
   (error as { params: { allowedValues?: unknown[] } }).params.allowedValues ?? []
 
 function withValues(
   tag: TLocalizedValidationError,
   tags: readonly TLocalizedValidationError[],
 ): TLocalizedValidationError {
-  const params = { allowedValues: tags.flatMap(valuesOf) }
+  const params = { allowedValues: tags.flatMap(allowedValuesIn) }
   return { ...tag, params } as TLocalizedValidationError
 }

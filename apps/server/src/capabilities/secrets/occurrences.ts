@@ -13,9 +13,9 @@ export type Word = {
 /** Reads the character at a place: its code times 16, plus its length in the text. */
 type Reader = (text: string, at: number) => number
 
-const packed = (code: number, length: number) => code * 16 + length
+const packedCharacter = (code: number, length: number) => code * 16 + length
 
-const plain: Reader = (text, at) => packed(text.charCodeAt(at), 1)
+const plain: Reader = (text, at) => packedCharacter(text.charCodeAt(at), 1)
 
 const letters: Record<string, number> = { b: 8, t: 9, n: 10, f: 12, r: 13 }
 const names: Record<string, number> = { amp: 38, lt: 60, gt: 62, quot: 34, apos: 39 }
@@ -33,20 +33,21 @@ const escaped: Reader = (text, at) => {
   const code = text.charCodeAt(at)
   if (code === 37) {
     const [whole, hex] = matchAt(percent, text, at) ?? []
-    if (whole) return packed(Number.parseInt(hex!, 16), whole.length)
+    if (whole) return packedCharacter(Number.parseInt(hex!, 16), whole.length)
   }
   if (code === 92) {
     const [whole, u, x, letter, mark] = matchAt(backslash, text, at) ?? []
-    if (whole && letter) return packed(letters[letter.toLowerCase()]!, whole.length)
-    if (whole && mark) return packed(mark.charCodeAt(0), whole.length)
-    if (whole) return packed(Number.parseInt((u ?? x)!, 16), whole.length)
+    if (whole && letter) return packedCharacter(letters[letter.toLowerCase()]!, whole.length)
+    if (whole && mark) return packedCharacter(mark.charCodeAt(0), whole.length)
+    if (whole) return packedCharacter(Number.parseInt((u ?? x)!, 16), whole.length)
   }
   if (code === 38) {
     const [whole, hex, decimal, name] = matchAt(entity, text, at) ?? []
-    if (whole && name) return packed(names[name.toLowerCase()]!, whole.length)
-    if (whole) return packed(hex ? Number.parseInt(hex, 16) : Number(decimal), whole.length)
+    if (whole && name) return packedCharacter(names[name.toLowerCase()]!, whole.length)
+    if (whole)
+      return packedCharacter(hex ? Number.parseInt(hex, 16) : Number(decimal), whole.length)
   }
-  return packed(code, 1)
+  return packedCharacter(code, 1)
 }
 
 const isBreak = (code: number) => code === 10 || code === 13
@@ -61,12 +62,12 @@ const base64: Reader = (text, at) => {
       ? 2
       : 1
     : 0
-  return packed(known, length + breaks)
+  return packedCharacter(known, length + breaks)
 }
 
 const lowerCase: Reader = (text, at) => {
   const code = text.charCodeAt(at)
-  return packed(code >= 65 && code <= 90 ? code + 32 : code, 1)
+  return packedCharacter(code >= 65 && code <= 90 ? code + 32 : code, 1)
 }
 
 /** Characters of the beginning by which a word is looked for. */

@@ -53,12 +53,12 @@ const isUntouched = (at: string, node: TreeNode) =>
   node.kind === 'file' && !node.bytes && node.origin?.path === at
 
 async function newBytes(tree: Tree, at: string, node: FileNode): Promise<Buffer | undefined> {
-  const bytes = asBuffer(await bytesOf(tree, node, at))
+  const bytes = sharedBuffer(await bytesOf(tree, node, at))
   const before = tree.entries.get(at)
   if (!before || before.isDirectory || before.sizeBytes !== bytes.length) return bytes
   const original = await originalBytes(tree, at)
   return original && bytes.equals(original) ? undefined : bytes
 }
 
-const asBuffer = (bytes: Uint8Array) =>
+const sharedBuffer = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -66,7 +66,7 @@ const shellArgs = [
   ...readablePlaces().map((place) => `--allow-fs-read=${place}`),
 ]
 
-const tell = (message: FromLauncher) => void process.send!(message)
+const notifyServer = (message: FromLauncher) => void process.send!(message)
 
 function startShell(): Shell {
   const child = fork(program, [], {
@@ -91,7 +91,7 @@ function heard(shell: Shell, said: FromShell): void {
     shell.isReady = true
     if (shell.call) run(shell, shell.call)
   } else if (shell.call) {
-    tell({ kind: 'said', call: shell.call.call, said })
+    notifyServer({ kind: 'said', call: shell.call.call, said })
     if (said.kind !== 'ended') return
     if (said.isLarge) stop(shell)
     else rest(shell)
@@ -108,11 +108,11 @@ function rest(shell: Shell): void {
 function gone(shell: Shell): void {
   shells.delete(shell)
   clearTimeout(shell.timer)
-  if (shell.call) tell({ kind: 'stopped', call: shell.call.call, why: 'broke' })
+  if (shell.call) notifyServer({ kind: 'stopped', call: shell.call.call, why: 'broke' })
 }
 
 function stop(shell: Shell, why?: Stopped): void {
-  if (why) tell({ kind: 'stopped', call: shell.call!.call, why })
+  if (why) notifyServer({ kind: 'stopped', call: shell.call!.call, why })
   delete shell.call
   clearTimeout(shell.timer)
   shells.delete(shell)

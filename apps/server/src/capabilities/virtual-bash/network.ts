@@ -24,7 +24,7 @@ export async function fetchAllowed(request: WebRequest, network: Network): Promi
     checkUrl(url, network.allowedHosts, hops)
     const init = { method, headers, signal, redirect: 'manual' as const, ...(body && { body }) }
     const response = await network.fetch(url, init).catch((error) => {
-      throw new Error(ends.aborted ? 'Operation aborted: it timed out' : reasonOf(error))
+      throw new Error(ends.aborted ? 'Operation aborted: it timed out' : causeMessage(error))
     })
     const next = request.followRedirects && redirectOf(response)
     if (!next) return answerOf(response, url)
@@ -71,7 +71,7 @@ const redirectOf = ({ status, headers }: Response) =>
   redirects.has(status) ? headers.get('location') : null
 
 /** The message `fetch failed` has the reason in its cause. */
-const reasonOf = (error: unknown) => {
+const causeMessage = (error: unknown) => {
   const { message, cause } = error as Error
   return cause instanceof Error ? cause.message : message
 }

@@ -35,7 +35,7 @@ type SessionFs = IFileSystem & {
 export function asFileSystem(tree: Tree): SessionFs {
   const read = async (at: string) => {
     const clean = resolve(at)
-    return asBuffer(await bytesOf(tree, getFile(tree, clean), clean))
+    return bufferView(await bytesOf(tree, getFile(tree, clean), clean))
   }
   const stat = async (at: string) => statOf(getNode(tree, resolve(at)))
   const refuseLink = async (_target: string, at: string) => {
@@ -46,7 +46,7 @@ export function asFileSystem(tree: Tree): SessionFs {
     readFileBytes: async (at) => (await read(at)).toString('latin1') as never,
     readFileBuffer: read,
     writeFile: async (at, content, options) => write(tree, resolve(at), asBytes(content, options)),
-    appendFile: (at, content, options) => append(tree, resolve(at), asBytes(content, options)),
+    appendFile: (at, content, options) => appendBytes(tree, resolve(at), asBytes(content, options)),
     exists: async (at) => nodeAt(tree, resolve(at)) !== undefined,
     stat,
     lstat: stat,
@@ -83,7 +83,7 @@ const resolve = (at: string) => path.posix.resolve('/', at).replace(/^\/\//, '/'
 const encodingOf = (options: Encoding): BufferEncoding =>
   (typeof options === 'string' ? options : options?.encoding) ?? 'utf8'
 
-const asBuffer = (bytes: Uint8Array) =>
+const bufferView = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 const asBytes = (content: Content, options: Encoding): Uint8Array =>
@@ -140,7 +140,7 @@ function write(tree: Tree, at: string, bytes: Uint8Array): void {
   Object.assign(file, { bytes, size: bytes.length, mtime: new Date() })
 }
 
-async function append(tree: Tree, at: string, bytes: Uint8Array): Promise<void> {
+async function appendBytes(tree: Tree, at: string, bytes: Uint8Array): Promise<void> {
   if (isDevice(at)) return
   const file = fileToWrite(tree, at)
   const before = file.bytes ?? (await bytesOf(tree, file, at))
@@ -198,7 +198,7 @@ async function copy(
   { to, recursive }: { to: string; recursive?: boolean },
 ): Promise<void> {
   const node = getNode(tree, from)
-  if (node.kind === 'file') return copyFile(tree, node, to)
+  if (node.kind === 'file') return copyFileNode(tree, node, to)
   if (!recursive) throw fault('EISDIR', 'is a directory, cp', from)
   if (isWithin(to, from)) throw fault('EINVAL', 'cannot copy into itself,', from)
   makeDirectory(tree, to, true)
@@ -208,7 +208,7 @@ async function copy(
 }
 
 /** A copy shares the session's content, and has its own copy of written content. */
-function copyFile(tree: Tree, node: FileNode, to: string): void {
+function copyFileNode(tree: Tree, node: FileNode, to: string): void {
   const bytes = node.bytes?.slice(0, node.size)
   if (isDevice(to)) return
   const copied = fileToWrite(tree, to)

@@ -169,13 +169,14 @@ function withNotes(stderr: string, notes: string[]): string {
 
 async function begin(job: Job): Promise<void> {
   const ended = await run(job).catch(
-    (error): Ended => ({ kind: 'failed', reason: reasonOf(error as Error) }),
+    (error): Ended => ({ kind: 'failed', reason: messageWithoutCode(error as Error) }),
   )
   sendToServer({ kind: 'ended', ended, isLarge: process.memoryUsage.rss() > residentBytesMax })
 }
 
 /** Removes the error code that file system errors begin with. */
-const reasonOf = ({ message }: Error) => message.replace(/^E[A-Z]+: /, '').replace(/\.$/, '')
+const messageWithoutCode = ({ message }: Error) =>
+  message.replace(/^E[A-Z]+: /, '').replace(/\.$/, '')
 
 process.on('message', (message: ToShell) => {
   if (message.kind === 'run') begin(message.job)

@@ -87,7 +87,7 @@ function forget(child: ChildProcess, reason: (job: Job) => ToolError): void {
   for (const one of running.values()) one.fail(reason(one.job))
 }
 
-function tell(message: ToLauncher): void {
+function sendToLauncher(message: ToLauncher): void {
   launcher ??= startLauncher()
   // A launcher without a channel could not be started: its `error` event follows.
   if (launcher.connected) launcher.send(message, () => {})
@@ -112,11 +112,11 @@ async function runInShell(command: Command): Promise<Finished> {
       abort = () => fail(signal.reason)
       signal.addEventListener('abort', abort)
       running.set(call, { ...command, call, changes: [], finish, fail })
-      tell({ kind: 'start', call, sessionId, job })
+      sendToLauncher({ kind: 'start', call, sessionId, job })
     })
   } catch (error) {
     // End the command at the launcher in every case.
-    if (launcher) tell({ kind: 'cancel', call })
+    if (launcher) sendToLauncher({ kind: 'cancel', call })
     throw error
   } finally {
     running.delete(call)
@@ -140,13 +140,13 @@ function heard(message: FromLauncher): void {
   const one = running.get(message.call)
   if (!one) return
   if (message.kind === 'stopped') one.fail(stopped[message.why](one.job))
-  else if (message.said.kind === 'ask') answer(one, message.said)
+  else if (message.said.kind === 'ask') answerCommand(one, message.said)
   else if (message.said.kind === 'changed') one.changes.push(...message.said.changes)
-  else end(one, message.said.ended)
+  else endCommand(one, message.said.ended)
 }
 
 /** `curl` receives its own errors; an unreadable file is an internal error and ends the call. */
-async function answer(
+async function answerCommand(
   { call, answer, fail }: Running,
   { id, asked }: Extract<FromShell, { kind: 'ask' }>,
 ): Promise<void> {
@@ -160,10 +160,10 @@ async function answer(
 }
 
 function reply(call: number, answer: ShellAnswer): void {
-  if (running.has(call)) tell({ kind: 'answer', call, answer })
+  if (running.has(call)) sendToLauncher({ kind: 'answer', call, answer })
 }
 
-function end({ changes, finish, fail }: Running, ended: Ended): void {
+function endCommand({ changes, finish, fail }: Running, ended: Ended): void {
   if (ended.kind === 'done') finish({ ...ended, changes })
   else if (ended.kind === 'refused') fail(new ToolError(ended.reason))
   else fail(new ToolError(`Bash execution error: ${ended.reason}. ${nothingKept}`))

@@ -61,13 +61,13 @@ export function openTree(entries: readonly SessionEntry[], read: Tree['read']): 
     nodesMax: Number.POSITIVE_INFINITY,
     refusals: new Set(),
   }
-  addEntries(tree)
+  addSessionEntries(tree)
   makeDirectories(tree, '/tmp')
   tree.nodesMax = tree.nodes + nodesMadeMax
   return tree
 }
 
-function addEntries(tree: Tree): void {
+function addSessionEntries(tree: Tree): void {
   let at = '/'
   let parent = tree.root
   for (const entry of tree.entries.values()) {
@@ -78,12 +78,12 @@ function addEntries(tree: Tree): void {
     const name = path.posix.basename(entry.path)
     if (!entry.isDirectory) parent.children.set(name, newFile(tree, entry))
     else if (!parent.children.has(name)) {
-      parent.children.set(name, newDirectory(next(tree), entry))
+      parent.children.set(name, newDirectory(nextNodeId(tree), entry))
     }
   }
 }
 
-function next(tree: Tree): number {
+function nextNodeId(tree: Tree): number {
   if (tree.nodes >= tree.nodesMax) {
     throw refusal(tree, 'ENOSPC', `one command can create ${nodesMadeMax} files and directories`)
   }
@@ -99,7 +99,7 @@ function newDirectory(id: number, origin: SessionEntry | undefined): DirectoryNo
 export function newFile(tree: Tree, origin?: SessionEntry): FileNode {
   return {
     kind: 'file',
-    id: next(tree),
+    id: nextNodeId(tree),
     mode: origin?.isReadonly ? readonlyMode : fileMode,
     mtime: new Date(origin?.changedAtMs ?? Date.now()),
     origin,
@@ -154,7 +154,7 @@ export function makeDirectories(tree: Tree, at: string): DirectoryNode {
     if (name === '') continue
     const child = directory.children.get(name)
     if (child?.kind === 'file') throw fault('ENOTDIR', 'not a directory,', at)
-    if (!child) directory.children.set(name, newDirectory(next(tree), undefined))
+    if (!child) directory.children.set(name, newDirectory(nextNodeId(tree), undefined))
     directory = directory.children.get(name) as DirectoryNode
   }
   return directory

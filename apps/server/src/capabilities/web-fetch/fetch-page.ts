@@ -25,7 +25,7 @@ export async function fetchPage(input: Input, settings: WebFetchSettings, contex
     const asked = { method, rules: settings, fetch, secrets, signal: either }
     const { response, url } = await request(input.url, asked)
     const redact = secrets.redact()
-    const facts = redact.json(factsOf(input.url, url, response))
+    const facts = redact.json(responseFacts(input.url, url, response))
     const isBinary = kindOf(facts.content_type) === 'binary'
     if (method === 'HEAD' || isBinary) {
       await response.body?.cancel()
@@ -37,10 +37,10 @@ export async function fetchPage(input: Input, settings: WebFetchSettings, contex
     }
     warmUp()
     const limits = { bytesMax: settings.bytes_max, late: clock.late, signal }
-    const body = withoutSecrets(await readBody(response, limits), redact)
-    const format = formatOf(input, settings.default_format)
+    const body = redactedBody(await readBody(response, limits), redact)
+    const format = wantedFormat(input, settings.default_format)
     const wanted = { format, settings, clock, orgId, signal }
-    return await present({ facts, body, response, url, redact }, wanted)
+    return await presentPage({ facts, body, response, url, redact }, wanted)
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof ToolError || !clock.late.aborted) throw error
@@ -67,7 +67,7 @@ function secretsOf(places: readonly SecretHeader[], context: Context): RequestSe
 }
 
 /** Before a conversion, which changes how a secret is written. */
-function withoutSecrets({ bytes, ending }: Body, redact: Redact): Body & { read: number } {
+function redactedBody({ bytes, ending }: Body, redact: Redact): Body & { read: number } {
   const whole = ending === 'whole' ? bytes : redact.beginning(bytes)
   return { bytes: redact.bytes(whole), ending, read: bytes.length }
 }
@@ -81,7 +81,7 @@ function startClock(timeoutMs: number) {
 }
 type Clock = ReturnType<typeof startClock>
 
-function factsOf(asked: string, url: URL, { status, headers }: Response) {
+function responseFacts(asked: string, url: URL, { status, headers }: Response) {
   const isElsewhere = new URL(asked).href !== url.href
   return {
     url: asked,
@@ -92,7 +92,7 @@ function factsOf(asked: string, url: URL, { status, headers }: Response) {
     last_modified: headers.get('last-modified'),
   }
 }
-type Facts = ReturnType<typeof factsOf>
+type Facts = ReturnType<typeof responseFacts>
 
 /** The headers of an unread body. The length of a compressed one does not apply. */
 function unreadFactsOf({ headers }: Response, url: URL, redact: Redact) {
@@ -120,7 +120,7 @@ function decoded(name: string): string {
   }
 }
 
-function formatOf({ as_markdown, as_text }: Input, otherwise: PageFormat): PageFormat {
+function wantedFormat({ as_markdown, as_text }: Input, otherwise: PageFormat): PageFormat {
   if (as_markdown) return 'markdown'
   if (as_text) return 'text'
   const isRefused = { raw: false, markdown: as_markdown === false, text: as_text === false }
@@ -142,7 +142,7 @@ type Wanted = {
   signal: AbortSignal
 }
 
-async function present({ facts, body, response, url, redact }: FetchedPage, wanted: Wanted) {
+async function presentPage({ facts, body, response, url, redact }: FetchedPage, wanted: Wanted) {
   const unread = unreadFactsOf(response, url, redact)
   const { read } = body
   const size = body.ending === 'whole' ? read : unread.size

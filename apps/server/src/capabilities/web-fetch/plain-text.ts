@@ -1,15 +1,15 @@
 import { Tokenizer } from 'htmlparser2'
 
-const words = (text: string) => new Set(text.split(' '))
+const tagSet = (text: string) => new Set(text.split(' '))
 
-const lines = words(
+const lines = tagSet(
   'body caption center dd details div dt fieldset figcaption footer form head header hgroup html legend li main nav optgroup option select summary tbody tfoot thead tr',
 )
-const paragraphs = words(
+const paragraphs = tagSet(
   'address article aside blockquote dialog dl figure h1 h2 h3 h4 h5 h6 hr menu ol p pre search section table title ul',
 )
-const cells = words('td th')
-const silent = words('script style noscript template svg iframe object')
+const cells = tagSet('td th')
+const silent = tagSet('script style noscript template svg iframe object')
 
 /**
  * Extracts the text of a page: a line for each block, a tab between cells, no scripts and styles.

@@ -30,7 +30,7 @@ export async function request(
   asked: FetchRequest,
 ): Promise<{ response: Response; url: URL }> {
   const seen = new Set<string>()
-  let url = checked(given, asked.rules)
+  let url = permittedUrl(given, asked.rules)
   while (true) {
     seen.add(withoutFragment(url))
     const response = await ask(url, asked)
@@ -42,7 +42,7 @@ export async function request(
         `${url.host} redirects once more, to ${shown(next, asked)}; redirects are limited to ${asked.rules.redirects_max}.`,
       )
     }
-    url = checked(next, asked.rules)
+    url = permittedUrl(next, asked.rules)
     if (seen.has(withoutFragment(url))) {
       throw new ToolError(`The page redirects in a circle, back to ${shown(url.href, asked)}.`)
     }
@@ -74,7 +74,7 @@ function targetOf(response: Response, from: URL): string | undefined {
   return target.href
 }
 
-function checked(given: string, { allowed_domains, blocked_domains }: WebFetchSettings): URL {
+function permittedUrl(given: string, { allowed_domains, blocked_domains }: WebFetchSettings): URL {
   if (!URL.canParse(given)) {
     throw new ToolError('The url must be complete and begin with http:// or https://.')
   }

@@ -20,7 +20,7 @@ let problems: readonly string[] = []
 let app: App | undefined
 let leaving: Promise<void> | undefined
 
-const send = (message: FromChild) =>
+const sendToSupervisor = (message: FromChild) =>
   new Promise<void>((resolve) => process.send!(message, undefined, undefined, () => resolve()))
 
 /** Resolves with the message of this type. */
@@ -80,7 +80,7 @@ async function run(): Promise<void> {
   const next = received('prepare')
   const contents = contentsSummary(project)
   const warnings = projectWarnings(project).map(shownProblem)
-  await send({ type: 'loaded', embedded: embeddedOf(own), contents, warnings })
+  await sendToSupervisor({ type: 'loaded', embedded: embeddedOf(own), contents, warnings })
   const { database } = await next
   app = await startApp(withDatabase(own, database), {
     project,
@@ -89,12 +89,12 @@ async function run(): Promise<void> {
     onFatal: (error) => void fail(error),
     async beforeListening() {
       const listen = received('listen')
-      await send({ type: 'prepared' })
+      await sendToSupervisor({ type: 'prepared' })
       const { freePort } = await listen
       return own.PORT || freePort
     },
   })
-  await send({ type: 'ready', url: app.url })
+  await sendToSupervisor({ type: 'ready', url: app.url })
 }
 
 async function fail(error: unknown): Promise<void> {
@@ -102,7 +102,7 @@ async function fail(error: unknown): Promise<void> {
   const sentences = isProject ? error.problems.map(shownProblem) : [sentenceOf(error)]
   const isPassing = decide(error) !== undefined
   const takenPort = takenPortOf(error)
-  await send({ type: 'failed', problems: sentences, isProject, isPassing, takenPort })
+  await sendToSupervisor({ type: 'failed', problems: sentences, isProject, isPassing, takenPort })
   process.exit(1)
 }
 

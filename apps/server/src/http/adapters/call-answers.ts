@@ -23,7 +23,7 @@ export async function submitAnswers(
 ): Promise<void> {
   const post = (operation: string, body: object) =>
     run('POST', `/v1/sessions/${sessionId}/${operation}`, body)
-  const sendAll = skipAnswered ? sendOrSkip : send
+  const sendAll = skipAnswered ? sendOrSkip : postAnswers
   await sendAll(decisions, (approvals) => post('approvals', { approvals }))
   for (const reply of replies) await sendAll([reply], () => post('question-answers', reply))
   await sendAll(results, (tool_results) => post('tool-results', { tool_results }))
@@ -37,14 +37,14 @@ const answeredCodes: readonly string[] = [
 
 type Send<T> = (answers: readonly T[]) => Promise<unknown>
 
-async function send<T>(answers: readonly T[], post: Send<T>) {
+async function postAnswers<T>(answers: readonly T[], post: Send<T>) {
   if (answers.length > 0) await post(answers)
 }
 
 /** Sends all answers at once; one by one, if another client has answered some of them meanwhile. */
 async function sendOrSkip<T>(answers: readonly T[], post: Send<T>): Promise<void> {
   try {
-    await send(answers, post)
+    await postAnswers(answers, post)
   } catch (error) {
     if (!(error instanceof ApiError && answeredCodes.includes(error.code))) throw error
     if (answers.length > 1) for (const answer of answers) await sendOrSkip([answer], post)

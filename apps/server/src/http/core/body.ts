@@ -95,7 +95,7 @@ export function storable<T>(body: T, allowsNul = false): T {
       const path = place.depth === 0 ? '' : place.path === '' ? key : `${place.path}/${key}`
       if (!isUsable(key)) throw invalidAt(path, 'is not a usable name')
       const value = holder[key]
-      if (typeof value === 'string') holder[key] = text(value, path, allowsNul)
+      if (typeof value === 'string') holder[key] = storableString(value, path, allowsNul)
       else if (typeof value === 'object' && value !== null) {
         stack.push({ value, path, depth: place.depth + 1 })
       }
@@ -106,7 +106,7 @@ export function storable<T>(body: T, allowsNul = false): T {
 
 const isUsable = (key: string) => isStorable(key) && key !== '__proto__'
 
-function text(value: string, path: string, allowsNul: boolean): string {
+function storableString(value: string, path: string, allowsNul: boolean): string {
   if (!allowsNul && value.includes('\0')) throw invalidAt(path || 'body', 'must not contain NUL')
   return value.isWellFormed() ? value : value.toWellFormed()
 }

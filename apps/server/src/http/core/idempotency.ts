@@ -14,7 +14,7 @@ export function idempotencyKey(request: FastifyRequest, given: string): Idempote
   }
   const { orgId } = request.principal
   const withSecrets = request.routeOptions.config.hasSecret
-  const body = JSON.stringify(request.body ?? null, withSecrets ? withoutSecrets : undefined)
+  const body = JSON.stringify(request.body ?? null, withSecrets ? blankSecret : undefined)
   const path = request.url.split('?', 1)[0]!
   const query = request.url.slice(path.length)
   return {
@@ -30,7 +30,7 @@ export function idempotencyKey(request: FastifyRequest, given: string): Idempote
 }
 
 /** A replacer of JSON: the hash of a short secret would reveal it. */
-const withoutSecrets = (name: string, value: unknown) => (name === 'secret' ? '' : value)
+const blankSecret = (name: string, value: unknown) => (name === 'secret' ? '' : value)
 
 /**
  * Key space of a caller: a token never shares keys with its creator, but all tokens of a session or

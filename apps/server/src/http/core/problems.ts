@@ -41,7 +41,7 @@ export function answerProblemsAs(
   bodyOf: (problem: ApiError, instance: string) => object,
 ): void {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
-    const problem = problemOf(error, request.routeOptions)
+    const problem = apiErrorOf(error, request.routeOptions)
     if (problem.code === 'internal_error') {
       const url = request.url.split('?')[0]
       log.error('request failed', { request: request.id, url, ...traceOfRequest(request), error })
@@ -84,14 +84,14 @@ function withStatus(reply: FastifyReply, problem: ApiError): FastifyReply {
 
 /** Replaces a prepared response by one for `error`. Returns its body. */
 export function answerInstead(reply: FastifyReply, error: unknown): string {
-  const problem = problemOf(error as FastifyError, {})
+  const problem = apiErrorOf(error as FastifyError, {})
   withStatus(reply, problem)
   return JSON.stringify(responseOf(problem, reply.request.id))
 }
 
 type AcceptedBody = { bodyLimit?: number; schema?: FastifySchema | undefined }
 
-function problemOf(error: FastifyError, { bodyLimit = 0, schema }: AcceptedBody): ApiError {
+function apiErrorOf(error: FastifyError, { bodyLimit = 0, schema }: AcceptedBody): ApiError {
   if (error instanceof ApiError) return error
   if (isUnavailable(error)) return new ApiError('database_unavailable')
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {

@@ -23,7 +23,7 @@ import { answerInstead } from './problems.ts'
 type HeldRequest = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
 
 /** Owner of the connection share of a request. Unauthenticated callers have one share. */
-const ownerOf = ({ principal }: FastifyRequest) =>
+const shareOwnerOf = ({ principal }: FastifyRequest) =>
   principal?.orgId || principal?.id || unknownCallers
 
 const held = new WeakMap<FastifyRequest, HeldRequest>()
@@ -47,10 +47,10 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
     const deadline = Date.now() + keyWaitMs
     const finished = key ? await waitForKey(request, key, deadline) : () => {}
     try {
-      const { unit, answer } = await openClaimed(shares(ownerOf(request)), key, deadline)
+      const { unit, answer } = await openClaimed(shares(shareOwnerOf(request)), key, deadline)
       held.set(request, { unit, key, finished })
       if (key) {
-        if (answer) return await repeat(request, reply, { answer, key })
+        if (answer) return await replayAnswer(request, reply, { answer, key })
         const { whenFull } = request.routeOptions.config
         if (!whenFull) await node.quotas.checkStorage(unit.db, key.orgId, answerBytesMax)
         await unit.mark()
@@ -77,7 +77,7 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
   }
 
   app.addHook('onRequest', (request, _reply, done) => {
-    request.db = shares(ownerOf(request))
+    request.db = shares(shareOwnerOf(request))
     request.committed = []
     done()
   })
@@ -130,7 +130,7 @@ function givenKey(request: FastifyRequest): IdempotencyKey | undefined {
 
 type Repeat = { answer: StoredAnswer; key: IdempotencyKey }
 
-async function repeat(request: FastifyRequest, reply: FastifyReply, { answer, key }: Repeat) {
+async function replayAnswer(request: FastifyRequest, reply: FastifyReply, { answer, key }: Repeat) {
   if (answer.body_hash !== key.bodyHash) throw new ApiError('idempotency_key_reused')
   await drop(request, true)
   reply.header('content-type', 'application/json; charset=utf-8')

@@ -61,7 +61,7 @@ function checkOfObject(properties: Record<string, Shape>, isOpen: boolean): Chec
   const names = Object.keys(properties)
   const inner = new Map(names.map((name) => [name, checkOf(properties[name]!)]))
   return (value, path, found) => {
-    if (!isObject(value)) return
+    if (!isFieldMap(value)) return
     for (const name of Object.keys(value)) {
       if (found.length >= foundMax) return
       if (inner.has(name)) inner.get(name)?.(value[name], `${path}${name}/`, found)
@@ -104,7 +104,7 @@ function mayBe({ type, properties = {}, ...rest }: Shape, value: object): boolea
   })
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+const isFieldMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function detailOf(path: string, name: string, names: string[]): ErrorDetail {
@@ -144,7 +144,7 @@ export function watchUnknownFields(app: FastifyInstance): void {
     if (!schema) return done()
     request.unknownFields = unknownFieldsOf(schema as object, request.body)
     const { body, method } = request
-    if (request.unknownFields.length > 0 && method === 'PUT' && isObject(body)) {
+    if (request.unknownFields.length > 0 && method === 'PUT' && isFieldMap(body)) {
       const sent = withoutRead(body, schema as Shape, response as Responses | undefined)
       request.unknownFields = unknownFieldsOf(schema as object, sent)
     }
@@ -152,7 +152,7 @@ export function watchUnknownFields(app: FastifyInstance): void {
     done(refused ? unknownFields(request.unknownFields) : undefined)
   })
   app.addHook('onSend', (request, reply, payload, done) => {
-    done(null, hasWarnings(request, reply) ? withWarnings(request, payload) : payload)
+    done(null, hasWarnings(request, reply) ? addWarnings(request, payload) : payload)
   })
 }
 
@@ -164,7 +164,7 @@ const hasWarnings = (request: FastifyRequest, reply: FastifyReply) =>
   reply.statusCode < 400 &&
   !reply.hasHeader(replayHeader(request))
 
-function withWarnings({ unknownFields }: FastifyRequest, payload: unknown): unknown {
+function addWarnings({ unknownFields }: FastifyRequest, payload: unknown): unknown {
   if (typeof payload !== 'string' || !payload.startsWith('{')) return payload
   const body = JSON.parse(payload) as { warnings?: string[] }
   const added = unknownFields.map(({ path, message }) => `\`${path}\` ${message}`)

@@ -5,7 +5,7 @@ import { type ApiError, invalidAt, invalidFields } from '../../errors.ts'
 /** Validates a part of a request. Query values are text and are converted to their types first. */
 export function validator(schema: TObject, httpPart: string | undefined) {
   return (input: unknown) => {
-    const value = httpPart === 'querystring' ? convert(schema, input) : input
+    const value = httpPart === 'querystring' ? convertQuery(schema, input) : input
     const error = misfit(schema, value)
     return error ? { error } : { value: named(schema, value) }
   }
@@ -31,7 +31,7 @@ function named({ properties }: TObject, value: unknown) {
   return Object.fromEntries(given.filter(([key]) => Object.hasOwn(properties, key)))
 }
 
-function convert({ properties }: TObject, input: unknown): unknown {
+function convertQuery({ properties }: TObject, input: unknown): unknown {
   const query = Object.entries(input as Record<string, string | string[]>)
   return Object.fromEntries(
     query.map(([key, value]) => {

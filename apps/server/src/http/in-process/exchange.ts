@@ -46,16 +46,16 @@ export function exchange(request: Request, socket: LocalSocket): Promise<Respons
     sent.on('error', fail)
     sent.once('response', (message) => {
       received = message
-      resolve(responseOf(method, message))
+      resolve(webResponseOf(method, message))
     })
     if (body === null) sent.end()
     // The server may answer, and close the connection, before it has read the body.
-    else pipeline(exact(body, request), sent).catch((error) => received ?? fail(error))
+    else pipeline(exactBody(body, request), sent).catch((error) => received ?? fail(error))
   })
 }
 
 /** Contract: throws when a body does not have its declared length, which would never be read. */
-async function* exact(parts: AsyncIterable<Uint8Array>, { headers }: Request) {
+async function* exactBody(parts: AsyncIterable<Uint8Array>, { headers }: Request) {
   const declared = headers.get('content-length')
   let bytes = 0
   for await (const part of parts) {
@@ -72,7 +72,7 @@ function headersOf(request: Request): Record<string, string> {
   return { host: new URL(request.url).host, ...named }
 }
 
-function responseOf(method: string, message: IncomingMessage): Response {
+function webResponseOf(method: string, message: IncomingMessage): Response {
   const { statusCode: status = 502, statusMessage: statusText, rawHeaders } = message
   const headers = new Headers()
   for (let at = 0; at < rawHeaders.length; at += 2) {

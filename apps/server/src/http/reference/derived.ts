@@ -15,7 +15,7 @@ export const isPublic = ({ url, config }: RouteOptions) =>
 const levels = ['read', 'write', 'admin']
 
 /** The access level that a route requires; undefined where another rule applies. */
-function levelOf({ config, method }: RouteOptions): string | undefined {
+function requiredLevel({ config, method }: RouteOptions): string | undefined {
   const level = config?.access ?? (method === 'GET' ? 'read' : 'write')
   return levels.includes(level) ? level : undefined
 }
@@ -134,7 +134,7 @@ function refused(route: RouteOptions): SharedErrors {
   if (!isPublic(route)) {
     codes.push('user_mismatch')
     const needsLevel =
-      config?.access === 'operator' || !['read', undefined].includes(levelOf(route))
+      config?.access === 'operator' || !['read', undefined].includes(requiredLevel(route))
     if (needsLevel) add('Level', 'forbidden')
     if (config?.forToken === undefined || config.forEndUser) add('Token', 'users_only')
     if (config?.forToken) add('Grant', 'not_granted')
@@ -160,7 +160,7 @@ function accessLine(route: RouteOptions): string {
   if (access === 'operator') {
     return '**Access:** the operator of the server: `admin` in the default organization.'
   }
-  const level = levelOf(route)!
+  const level = requiredLevel(route)!
   return `**Access:** \`${level}\` (${rolesOf[level]}).`
 }
 

@@ -267,7 +267,7 @@ function errorOf(
   status: string,
   codes: readonly ErrorCode[],
 ): DocumentPart {
-  const lines = codes.map((code) => `- \`${code}\`: ${sentenceOf(code)}`)
+  const lines = codes.map((code) => `- \`${code}\`: ${errorSentence(code)}`)
   const examples = Object.fromEntries(
     codes.map((code) => [
       code,
@@ -281,7 +281,8 @@ function errorOf(
   }
 }
 
-const sentenceOf = (code: ErrorCode, about = '…') => catalogue[code][1].replace('%s', () => about)
+const errorSentence = (code: ErrorCode, about = '…') =>
+  catalogue[code][1].replace('%s', () => about)
 
 const retryAfter = {
   'Retry-After': {

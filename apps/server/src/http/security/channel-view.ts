@@ -47,11 +47,11 @@ type Rules = { [T in EventType]: readonly [Rule<T>, Rule<T>, Rule<T>] }
 const onlyFull = ['hidden', 'hidden', 'shown'] as const
 const always = ['shown', 'shown', 'shown'] as const
 
-const isPublic = ({ errors }: ChannelViewer) => errors === 'public'
+const hasPublicErrors = ({ errors }: ChannelViewer) => errors === 'public'
 
 /** The text of a message. Messages without text are hidden. */
 function textOf({ message }: { message: EventMessage }, viewer: ChannelViewer) {
-  const { id, role, content } = isPublic(viewer) ? publicMessage(message) : message
+  const { id, role, content } = hasPublicErrors(viewer) ? publicMessage(message) : message
   const texts = content.flatMap((part) =>
     part.type === 'text' && part.text !== '' ? [{ type: part.type, text: part.text }] : [],
   )
@@ -64,7 +64,10 @@ function failure(
   { turn_id, error, error_code }: EventDataOf<'turn.failed'>,
   viewer: ChannelViewer,
 ) {
-  return { turn_id, ...(isPublic(viewer) ? publicFailure(error_code) : { error, error_code }) }
+  return {
+    turn_id,
+    ...(hasPublicErrors(viewer) ? publicFailure(error_code) : { error, error_code }),
+  }
 }
 
 /** A tool call that waits for an approval. Only a caller that decides sees what it would do. */
@@ -98,7 +101,7 @@ const questions = ({ tool_calls, input }: Requested) => {
 const withoutError = <D extends { error?: unknown }>(
   { error, ...data }: D,
   viewer: ChannelViewer,
-) => (isPublic(viewer) ? data : { error, ...data })
+) => (hasPublicErrors(viewer) ? data : { error, ...data })
 
 /** A new event type does not compile without its rules. */
 const rules = {
@@ -120,18 +123,19 @@ const rules = {
     'hidden',
     'hidden',
     (data, viewer) =>
-      isPublic(viewer) ? { ...data, metadata: publicMetadata(data.metadata) } : data,
+      hasPublicErrors(viewer) ? { ...data, metadata: publicMetadata(data.metadata) } : data,
   ],
   'output.message.completed': [
     textOf,
     textOf,
-    (data, viewer) => (isPublic(viewer) ? { ...data, message: publicMessage(data.message) } : data),
+    (data, viewer) =>
+      hasPublicErrors(viewer) ? { ...data, message: publicMessage(data.message) } : data,
   ],
   'reason.completed': [
     'hidden',
     'hidden',
     (data, viewer) => {
-      if (!isPublic(viewer) || data.success) return data
+      if (!hasPublicErrors(viewer) || data.success) return data
       const { text_preview: text, ...rest } = data
       const preview = text !== undefined && { text_preview: publicText(text) }
       return { ...rest, ...preview, ...publicFailure(data.error_code) }
@@ -165,7 +169,7 @@ const rules = {
   'turn.failed': [
     failure,
     failure,
-    (data, viewer) => (isPublic(viewer) ? { ...data, ...failure(data, viewer) } : data),
+    (data, viewer) => (hasPublicErrors(viewer) ? { ...data, ...failure(data, viewer) } : data),
   ],
   'turn.cancelled': [turnOnly, turnOnly, 'shown'],
   'session.idled': onlyFull,

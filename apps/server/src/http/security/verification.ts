@@ -71,7 +71,7 @@ export function createVerification({ auth, db, isOwn, log }: Options): Verificat
     const user: unknown = await withTimeLimit({ timeoutMs: verifyMs }, (signal) =>
       auth.verify(webRequestOf(request, { signal, isOwn })),
     )
-    return user === null ? null : principalOf(checked(user))
+    return user === null ? null : principalOf(checkedUser(user))
   }
 
   function failed(request: FastifyRequest, error: unknown): never {
@@ -136,7 +136,7 @@ export function createVerification({ auth, db, isOwn, log }: Options): Verificat
 }
 
 /** Contract: throws an error that names the fields, and contains no value. */
-function checked(user: unknown): VerifiedUser {
+function checkedUser(user: unknown): VerifiedUser {
   const problems = problemsOf(VerifiedUserShape, user)
   if (problems.length > 0) {
     throw new Error(`auth.verify returned an invalid result: ${explainProblems(problems, 'it')}`)

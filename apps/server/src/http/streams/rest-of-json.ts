@@ -20,11 +20,11 @@ export function restOfJson(begun: string, value: unknown): string | undefined {
   return whole.slice(at)
 }
 
-const isText = (token: string) => token.startsWith('"')
+const isTextToken = (token: string) => token.startsWith('"')
 
 /** True for a token that more text cannot continue. */
 const isClosed = (token: string) =>
-  isText(token) ? endOfText(token, 0) !== undefined : /^[{}[\],:]/.test(token)
+  isTextToken(token) ? endOfText(token, 0) !== undefined : /^[{}[\],:]/.test(token)
 
 function endOfToken(text: string, begin: number): number {
   if (text[begin] === '"') return endOfText(text, begin) ?? text.length
@@ -62,7 +62,7 @@ function parsed(text: string): unknown {
 
 /** The rest after an open token: a string without its end, or a number or word that may go on. */
 function restOfToken(token: string, whole: string): string | undefined {
-  if (isText(token)) return restOfText(token, whole)
+  if (isTextToken(token)) return restOfText(token, whole)
   if (whole.startsWith(token)) return whole.slice(token.length)
   const plain = canonical(token)
   return plain !== undefined && whole.startsWith(plain) ? whole.slice(plain.length) : undefined

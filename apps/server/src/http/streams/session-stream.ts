@@ -89,7 +89,7 @@ function followerOf(stream: Stream): Follower {
 }
 
 /** Reads pages in the share of the organization. */
-const inShare = <T>(stream: Stream, work: (stream: Stream) => Promise<T>) =>
+const readInShare = <T>(stream: Stream, work: (stream: Stream) => Promise<T>) =>
   stream.options.reads.run(stream.options.orgId, () => work(stream))
 
 /** Sends due events until none is left or the client's buffer is full. */
@@ -97,14 +97,14 @@ async function pump(stream: Stream) {
   if (stream.busy || stream.frames.isOver()) return
   stream.busy = true
   try {
-    if (!stream.placed) await inShare(stream, findPlace)
+    if (!stream.placed) await readInShare(stream, findPlace)
     while (
       !stream.frames.isOver() &&
       !stream.frames.isFull() &&
       (stream.behind || liveIsDue(stream))
     ) {
-      if (!isVerified(stream) && !(await inShare(stream, verify))) return await endLost(stream)
-      if (stream.behind) await inShare(stream, catchUpAndRest)
+      if (!isVerified(stream) && !(await readInShare(stream, verify))) return await endLost(stream)
+      if (stream.behind) await readInShare(stream, catchUpAndRest)
       else sendLive(stream, stream.node.bus.liveMessage(stream.sessionId)!)
       if (!stream.behind) askOnce(stream)
     }

@@ -40,7 +40,7 @@ export function openChannel(port: MessagePort, handlers: Handlers): ThreadChanne
   }
 
   async function serve({ id, name, value }: Request) {
-    const reply = await resultOf(handlers[name], value)
+    const reply = await runHandler(handlers[name], value)
     if (closed) return
     try {
       port.postMessage({ id, ...reply })
@@ -50,7 +50,7 @@ export function openChannel(port: MessagePort, handlers: Handlers): ThreadChanne
   }
 
   port.on('message', (message: Request | Reply | Notice) => {
-    if (!('id' in message)) void resultOf(handlers[message.name], message.value)
+    if (!('id' in message)) void runHandler(handlers[message.name], message.value)
     else if ('name' in message) void serve(message)
     else settle(message)
   })
@@ -81,7 +81,7 @@ export function openChannel(port: MessagePort, handlers: Handlers): ThreadChanne
   }
 }
 
-async function resultOf(handler: Handlers[string] | undefined, value: unknown) {
+async function runHandler(handler: Handlers[string] | undefined, value: unknown) {
   try {
     if (!handler) throw new Error('Unknown request.')
     return { value: await handler(value as never) }

@@ -40,7 +40,7 @@ export function remoteFetch(
       channel.notify('fetch.abort', { call, id })
       reject(signal.reason)
     })
-    const body = isStream(init?.body) ? bodies.offer(request.body!) : await bytesOf(request)
+    const body = isStream(init?.body) ? bodies.offer(request.body!) : await completeBody(request)
     const sent = { id, url, method, redirect, headers: [...request.headers], body }
     const fetched = operate('fetch', sent satisfies SentRequest, signal) as Promise<SentResponse>
     const response = await Promise.race([fetched, aborted])
@@ -56,7 +56,7 @@ const isStream = (body: unknown) =>
     Symbol.asyncIterator in body &&
     !(body instanceof Blob))
 
-const bytesOf = async (request: Request) =>
+const completeBody = async (request: Request) =>
   request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
 
 function toResponse(

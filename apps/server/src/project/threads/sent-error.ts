@@ -23,7 +23,7 @@ export function toSentError(thrown: unknown, causes = causesMax): SentError {
     if (!(thrown instanceof Error)) return { kind: 'other', name: 'Error', message: textOf(thrown) }
     const { name, message, stack, code, cause } = thrown as NodeJS.ErrnoException
     return {
-      kind: kindOf(thrown),
+      kind: sentErrorKind(thrown),
       name: String(name),
       message: String(message),
       stack: stack === undefined ? undefined : String(stack),
@@ -41,7 +41,7 @@ export function toSentError(thrown: unknown, causes = causesMax): SentError {
 
 const textOf = (thrown: unknown) => (typeof thrown === 'string' ? thrown : String(thrown))
 
-function kindOf(error: Error): SentError['kind'] {
+function sentErrorKind(error: Error): SentError['kind'] {
   if (error instanceof ApiError) return 'api'
   if (error instanceof StaleAttemptError) return 'stale'
   if (isToolError(error)) return 'tool'

@@ -73,7 +73,7 @@ function start({ port, location, marks }: ThreadStart): void {
       Atomics.store(marks, begunAt, call)
       if (Atomics.load(marks, closedAt) === 1) return withdrawn
       const own = createContext(channel, inThread, context)
-      return serializeResult(await current.run(call, () => runTool(tool, input, own)))
+      return serializeResult(await current.run(call, () => runProjectTool(tool, input, own)))
     } finally {
       calls.delete(call)
       inThread.bodies.cancelAll()
@@ -92,7 +92,7 @@ function start({ port, location, marks }: ThreadStart): void {
 }
 
 /** Runs a tool with the values that the libraries of its schemas return. */
-async function runTool(tool: Tool, input: Record<string, unknown>, context: ToolContext) {
+async function runProjectTool(tool: Tool, input: Record<string, unknown>, context: ToolContext) {
   const given = tool.parse ? accepted(await tool.parse(input), invalidInput) : input
   const result = await tool.run(given as Record<string, unknown>, context)
   if (!tool.output) return result

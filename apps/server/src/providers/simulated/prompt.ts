@@ -14,14 +14,14 @@ export function userText(message: Message<'user'>): string {
 
 /** The messages since the model's last final reply. Reads no more of the prompt. */
 export function openExchange(prompt: LanguageModelV4Prompt): LanguageModelV4Prompt {
-  const last = prompt.findLastIndex((message) => isFinal(message))
+  const last = prompt.findLastIndex((message) => isExchangeEnd(message))
   return prompt.slice(last + 1)
 }
 
-const isFinal = (message: LanguageModelV4Message) =>
-  message.role === 'system' || (message.role === 'assistant' && callsOf(message).length === 0)
+const isExchangeEnd = (message: LanguageModelV4Message) =>
+  message.role === 'system' || (message.role === 'assistant' && callPartsOf(message).length === 0)
 
-const callsOf = (message: AssistantMessage) =>
+const callPartsOf = (message: AssistantMessage) =>
   message.content.filter((part) => part.type === 'tool-call')
 
 /** The texts of user messages since the model's last final reply. */
@@ -44,7 +44,7 @@ export function openCalls(prompt: LanguageModelV4Prompt): PromptCall[] {
   return exchange.flatMap((message) =>
     message.role !== 'assistant'
       ? []
-      : callsOf(message).map(({ toolName, toolCallId, input }) => ({
+      : callPartsOf(message).map(({ toolName, toolCallId, input }) => ({
           name: toolName,
           input,
           outcome: outcomes.get(toolCallId),
@@ -57,24 +57,24 @@ type Output = Extract<Message<'tool'>['content'][number], { type: 'tool-result' 
 function outcomeOf(output: Output): CallOutcome {
   switch (output.type) {
     case 'text':
-      return resultOf(parsed(output.value))
+      return outcomeOfValue(parsed(output.value))
     case 'json':
-      return resultOf(output.value)
+      return outcomeOfValue(output.value)
     case 'error-text':
-      return resultOf(parsed(output.value), true)
+      return outcomeOfValue(parsed(output.value), true)
     case 'error-json':
-      return resultOf(output.value, true)
+      return outcomeOfValue(output.value, true)
     case 'execution-denied':
       return { error: output.reason ?? 'not allowed' }
     case 'content': {
       const texts = output.value.map((part) => (part.type === 'text' ? part.text : '[file]'))
-      return resultOf(parsed(texts.join('\n')))
+      return outcomeOfValue(parsed(texts.join('\n')))
     }
   }
 }
 
 /** Reads a result. An object with an `error` text is an error in every form. */
-function resultOf(value: unknown, failed = false): CallOutcome {
+function outcomeOfValue(value: unknown, failed = false): CallOutcome {
   const error = (value as { error?: unknown } | null)?.error
   if (typeof error === 'string') return { error }
   if (!failed) return { result: value }

@@ -109,16 +109,16 @@ function* lookUpsIn(text: string): Generator<LocatedQuestions> {
     const clause = text.slice(from, found[n + 1]?.index).split(/[?!;\n]|\.\s/, 1)[0]!
     const places = placesIn(match[0].endsWith(' in') ? `in ${clause}` : clause)
     const isRepeated = places.length === 0 && n > 0 && found[n - 1]!.index + 60 > match.index
-    if (isRepeated && kindOf(match) === kindOf(found[n - 1]!)) continue
+    if (isRepeated && questionKindOf(match) === questionKindOf(found[n - 1]!)) continue
     yield { at: match.index, questions: lookUps(match, clause, places) }
   }
 }
 
-const kindOf = ({ groups }: RegExpMatchArray) => (groups?.time ? 'time' : 'weather')
+const questionKindOf = ({ groups }: RegExpMatchArray) => (groups?.time ? 'time' : 'weather')
 
 function lookUps(match: RegExpMatchArray, clause: string, places: string[]): ToolQuestion[] {
   const named = places.length > 0 ? places : [undefined]
-  if (kindOf(match) === 'time') {
+  if (questionKindOf(match) === 'time') {
     return named.map((place) => ({ kind: 'time', place, zone: place && zoneOf(place) }))
   }
   const units = /fahrenheit|°\s?F\b/i.test(clause) ? ('fahrenheit' as const) : undefined

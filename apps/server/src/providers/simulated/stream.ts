@@ -27,28 +27,28 @@ export async function streamReply(
   abortSignal?.throwIfAborted()
   if (reply.fault && reply.fault.afterCharacters === undefined) {
     if (reply.delayMs) await pause(reply.delayMs, abortSignal)
-    throw failureOf(reply.fault)
+    throw faultError(reply.fault)
   }
-  const usage = usageOf(reply, promptLength(prompt))
+  const usage = replyUsage(reply, promptLength(prompt))
   const calls = (reply.toolCalls ?? []).map(({ id, ...call }, index) => ({
     ...call,
     id: id ?? `call_${prompt.length}_${index + 1}`,
   }))
-  const parts = partsOf({ ...reply, toolCalls: calls }, modelId, usage)
+  const parts = replyParts({ ...reply, toolCalls: calls }, modelId, usage)
   const isPaced = Boolean(reply.delayMs || reply.tokensPerSecond)
   return { stream: isPaced ? paced(parts, reply, abortSignal) : unpaced(parts, abortSignal) }
 }
 
 type NumberedReply = SimulatedReply & { toolCalls: Required<ReplyCall>[] }
 
-function* partsOf(reply: NumberedReply, modelId: string, usage: LanguageModelV4Usage) {
+function* replyParts(reply: NumberedReply, modelId: string, usage: LanguageModelV4Usage) {
   const { thinking, text = '', toolCalls, chunk, fault } = reply
   yield { type: 'stream-start', warnings: [] } satisfies Part
   yield { type: 'response-metadata', modelId } satisfies Part
   if (thinking) yield* blockOf('reasoning', piecesOf(thinking, chunk))
   const said = fault ? cut(text, fault.afterCharacters ?? 0) : text
   if (said) yield* blockOf('text', piecesOf(said, chunk))
-  if (fault) throw failureOf(fault)
+  if (fault) throw faultError(fault)
   for (const call of toolCalls) yield* callOf(call, chunk)
   const unified = toolCalls.length > 0 ? 'tool-calls' : 'stop'
   yield { type: 'finish', usage, finishReason: { unified, raw: unified } } satisfies Part
@@ -141,7 +141,7 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   }
 }
 
-function failureOf({ message, status }: Fault): APICallError {
+function faultError({ message, status }: Fault): APICallError {
   return new APICallError({
     message,
     url: 'llmsim:',
@@ -150,7 +150,7 @@ function failureOf({ message, status }: Fault): APICallError {
   })
 }
 
-function usageOf(reply: SimulatedReply, inputLength: number): LanguageModelV4Usage {
+function replyUsage(reply: SimulatedReply, inputLength: number): LanguageModelV4Usage {
   const { thinking = '', text = '', toolCalls = [] } = reply
   const counted: ReplyUsage = reply.usage ?? {}
   const called = toolCalls.length > 0 ? JSON.stringify(toolCalls).length : 0

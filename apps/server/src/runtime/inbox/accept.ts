@@ -67,7 +67,7 @@ export async function acceptInput(
   const data = `{"message":${json}}`
   const tags = message.tags?.map(withoutNul) ?? null
   const modelId = message.controls?.model_id ?? null
-  const context = contextOf(message, traceparent)
+  const context = inputContext(message, traceparent)
   const input = { data, tags, modelId, preview: previewText(message), context, ifSequence }
   if (onBusy === 'interrupt') {
     const interrupted = await interruptSession(node, db, { orgId, sessionId, input })
@@ -99,7 +99,7 @@ export async function acceptInput(
 }
 
 /** Shape 2 has settings for a turn, without which nodes of 0.1 would run it. */
-function contextOf(message: EventMessage, traceparent: string | undefined): string {
+function inputContext(message: EventMessage, traceparent: string | undefined): string {
   const hasSettings = needsOwnTurn(message) || message.controls?.max_output_tokens != null
   return JSON.stringify({ ...(traceparent && { traceparent }), ...(hasSettings && { v: 2 }) })
 }

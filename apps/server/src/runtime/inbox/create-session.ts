@@ -50,7 +50,7 @@ export async function openSession(
   { orgId, wanted, id, channel, creator, userId }: SessionToOpen,
 ): Promise<OpenedSession> {
   const { capabilities } = node
-  const agent = await agentOf(db, orgId, wanted)
+  const agent = await wantedAgent(db, orgId, wanted)
   const { key, user = null } = wanted
   const keyed = key != null && { agent_id: agent.id, key, user, userId }
   const existing = keyed && (await findByKey(db, orgId, keyed))
@@ -104,7 +104,7 @@ function checkHarness({ harness_id, harness_name }: NewSession): void {
 }
 
 /** The agent of a new session. Contract: throws 404, and 400 for parts that do not fit together. */
-function agentOf(db: Db | Database, orgId: string, wanted: NewSession): Promise<Agent> {
+function wantedAgent(db: Db | Database, orgId: string, wanted: NewSession): Promise<Agent> {
   const { agent_id, agent_name, hints } = wanted
   checkHarness(wanted)
   checkHints(hints, 'hints')

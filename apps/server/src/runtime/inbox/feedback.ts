@@ -36,7 +36,7 @@ export async function giveFeedback(
   const sequence = await findSequence(db, orgId, sessionId)
   if (sequence === undefined) throw new ApiError('not_found', 'Session')
   // Before the lock, which appends of a turn wait for: these read the log.
-  await checkTarget(db, sessionId, given)
+  await checkFeedbackTarget(db, sessionId, given)
   const earlier = await readFeedback(db, sessionId, { upTo: sequence })
   return atomically(db, async (db) => {
     await lockSession(db, orgId, sessionId)
@@ -74,7 +74,7 @@ function givenIn({ message_id, turn_id, rating, comment }: NewFeedback, by: Deci
   }
 }
 
-async function checkTarget(db: Db, sessionId: string, { message_id, turn_id }: Given) {
+async function checkFeedbackTarget(db: Db, sessionId: string, { message_id, turn_id }: Given) {
   if (message_id === undefined) {
     if (!(await hasTurn(db, sessionId, turn_id!))) throw new ApiError('not_found', 'Turn')
     return

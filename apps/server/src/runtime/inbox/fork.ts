@@ -96,7 +96,7 @@ async function stateAsOf(db: Db, sessionId: string, { source, sequence }: At): P
   const rows = await readEvents(db, sessionId, { after, upTo: sequence, limit: sequence })
   const events = rows.map(loggedEvent)
   const before = idled && (loggedEvent(idled) as LoggedEvent & { type: 'session.idled' }).data.usage
-  const usage = events.reduce((sum, event) => addUsage(sum, usageOf(event)), before)
+  const usage = events.reduce((sum, event) => addUsage(sum, eventUsage(event)), before)
   const ending = endingOf(events, usage)
   return {
     sequence,
@@ -139,7 +139,7 @@ async function lastTurn(
 }
 
 /** The token usage of a model call or a summary. */
-function usageOf({ type, data }: LoggedEvent) {
+function eventUsage({ type, data }: LoggedEvent) {
   if (type === 'llm.generation') return data.metadata.usage
   return type === 'context.compacted' ? data.usage : undefined
 }

@@ -19,9 +19,9 @@ export function outcomeFor(
 ): QuestionOutcome {
   if (status === 'declined') return { status, answered_by: 'user', answers: [] }
   for (const [index, { id }] of given.entries()) {
-    if (!questions.some((one) => one.id === id)) throw refusal('question_unknown', index, id)
+    if (!questions.some((one) => one.id === id)) throw badAnswer('question_unknown', index, id)
     const first = given.findIndex((one) => one.id === id)
-    if (first !== index) throw refusal('question_repeated', index, id)
+    if (first !== index) throw badAnswer('question_repeated', index, id)
   }
   const answers = questions.map((question) => {
     const index = given.findIndex(({ id }) => id === question.id)
@@ -31,7 +31,7 @@ export function outcomeFor(
   return { status, answered_by: 'user', answers }
 }
 
-const refusal = (code: ErrorCode, index: number, about: string) =>
+const badAnswer = (code: ErrorCode, index: number, about: string) =>
   new ApiError(code, about, [{ path: `answers/${index}`, message: about }])
 
 type Checked = { question: Question; answer: NewQuestionAnswer; index: number }
@@ -43,7 +43,7 @@ function answerTo(question: Question, answer: NewQuestionAnswer, index: number):
   if (kind === 'choice') return { id, ...choiceOf(checked) }
   if (kind === 'secret') return { id, secret_ref: refTo(question) }
   const value = kind === 'text' ? textOf(checked) : answer.value
-  if (typeof value !== types[kind]) throw refusal('answer_invalid', index, `${id} is no ${kind}`)
+  if (typeof value !== types[kind]) throw badAnswer('answer_invalid', index, `${id} is no ${kind}`)
   return { id, value: value! }
 }
 
@@ -68,24 +68,24 @@ function checkFields({ question: { id, kind }, answer, index }: Checked): void {
   )
   const known = Object.values(fieldsOf).flat()
   const odd = given.find((field) => known.includes(field) && !fieldsOf[kind].includes(field))
-  if (odd) throw refusal('answer_invalid', index, `${id} is a ${kind} and takes no ${odd}`)
+  if (odd) throw badAnswer('answer_invalid', index, `${id} is a ${kind} and takes no ${odd}`)
   const own = given.filter((field) => fieldsOf[kind].includes(field))
-  if (own.length === 0) throw refusal('answer_invalid', index, `${id} has no answer`)
+  if (own.length === 0) throw badAnswer('answer_invalid', index, `${id} has no answer`)
   if (own.length > 1 && kind !== 'choice') {
-    throw refusal('answer_invalid', index, `${id} has two answers`)
+    throw badAnswer('answer_invalid', index, `${id} has two answers`)
   }
 }
 
 function textOf({ answer: { value, other_text }, question: { id }, index }: Checked): string {
   const text = other_text ?? value
-  if (typeof text !== 'string') throw refusal('answer_invalid', index, `${id} is no text`)
+  if (typeof text !== 'string') throw badAnswer('answer_invalid', index, `${id} is no text`)
   return checkedText(text, { id, index })
 }
 
 function checkedText(text: string, { id, index }: { id: string; index: number }): string {
-  if (text.trim() === '') throw refusal('answer_invalid', index, `${id} is empty`)
-  if (text.length > answerTextMax) throw refusal('answer_too_long', index, String(answerTextMax))
-  if (looksLikeCredential(text)) throw refusal('answer_is_credential', index, id)
+  if (text.trim() === '') throw badAnswer('answer_invalid', index, `${id} is empty`)
+  if (text.length > answerTextMax) throw badAnswer('answer_too_long', index, String(answerTextMax))
+  if (looksLikeCredential(text)) throw badAnswer('answer_is_credential', index, id)
   return text.toWellFormed()
 }
 
@@ -94,16 +94,16 @@ function choiceOf({ question, answer, index }: Checked): Omit<QuestionAnswer, 'i
   const { other_text } = answer
   const selected = answer.selected ?? []
   const unknown = selected.find((label) => !options.some((option) => option.label === label))
-  if (unknown !== undefined) throw refusal('option_not_offered', index, id)
+  if (unknown !== undefined) throw badAnswer('option_not_offered', index, id)
   if (new Set(selected).size < selected.length) {
-    throw refusal('answer_invalid', index, `${id} has an option twice`)
+    throw badAnswer('answer_invalid', index, `${id} has an option twice`)
   }
   const chosen = selected.length + (other_text == null ? 0 : 1)
-  if (chosen === 0) throw refusal('answer_invalid', index, `${id} has no answer`)
+  if (chosen === 0) throw badAnswer('answer_invalid', index, `${id} has no answer`)
   if (chosen > 1 && !multi_select) {
-    throw refusal('answer_invalid', index, `${id} takes one option`)
+    throw badAnswer('answer_invalid', index, `${id} takes one option`)
   }
   if (other_text == null) return { selected }
-  if (!allow_other) throw refusal('answer_invalid', index, `${id} takes no free text`)
+  if (!allow_other) throw badAnswer('answer_invalid', index, `${id} takes no free text`)
   return { selected, other_text: checkedText(other_text, { id, index }) }
 }

@@ -48,7 +48,7 @@ export async function retakeMessage(
   const original = await findOriginal(db, sessionId, wanted.message_id)
   const sequence = original.sequence - 1
   const about = { orgId, sessionId, byToken, wanted, original: original.message }
-  const changed = await messageOf(db, about)
+  const changed = await retakenMessage(db, about)
   await checkFork(node, db, { orgId, source, sequence })
   return atomically(db, async (db) => {
     const id = newId('session')
@@ -88,12 +88,12 @@ type Wanted = Pick<RetakeOptions, 'orgId' | 'sessionId' | 'wanted'> & {
  * The original message with the changes of the caller. It keeps the settings of the original, also
  * when an end user edits it: they are the operator's.
  */
-async function messageOf(db: Db, { original, ...about }: Wanted): Promise<EventMessage> {
+async function retakenMessage(db: Db, { original, ...about }: Wanted): Promise<EventMessage> {
   const { context: earlier, external_actor, ...kept } = original
   const { context: given, message } = about.wanted
   const isByOther = about.byToken && message != null
   const context = given == null ? earlier : checkTurnSettings({ context: given }).context
-  const content = await contentOf(db, { original, ...about })
+  const content = await retakenContent(db, { original, ...about })
   return {
     ...kept,
     content,
@@ -102,7 +102,7 @@ async function messageOf(db: Db, { original, ...about }: Wanted): Promise<EventM
   }
 }
 
-async function contentOf(
+async function retakenContent(
   db: Db,
   { orgId, sessionId, byToken, wanted: { message }, original }: Wanted,
 ): Promise<EventMessage['content']> {

@@ -61,14 +61,14 @@ function checkParts(role: SeedMessage['role'], content: SeedMessage['content'], 
     if (!partsOf[role].includes(part.type)) {
       throw invalidAt(`${path}/${index}/type`, `must not be ${part.type} for the role ${role}`)
     }
-    if (part.type === 'tool_call' && !isObject(part.arguments)) {
+    if (part.type === 'tool_call' && !isArgumentsObject(part.arguments)) {
       throw invalidAt(`${path}/${index}/arguments`, 'must be a JSON object')
     }
   }
   if (role === 'user') checkImages(content, path)
 }
 
-const isObject = (value: unknown) =>
+const isArgumentsObject = (value: unknown) =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function checkPaired(open: ReadonlyMap<string, string>): void {

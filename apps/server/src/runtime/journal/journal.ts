@@ -140,7 +140,7 @@ export async function commit(
   await restFor(lengthOf([...drafts, ...(ending?.drafts ?? [])]))
   const known = node.db.texts
   const remembering = { since: known.epoch(), storedAt: Date.now() }
-  const texts = textsOf(turn).filter(({ hash }) => !known.isStored(run.orgId, hash))
+  const texts = turnTexts(turn).filter(({ hash }) => !known.isStored(run.orgId, hash))
   const uncounted = turn.uncounted + lengthOf(drafts)
   const bytes = effects.usage || uncounted >= countAfterBytes ? uncounted : 0
   const appended = await append(turn, {
@@ -191,7 +191,7 @@ function chargeOf(turn: Turn, ends: boolean): Charge | undefined {
 }
 
 /** The texts that events of the turn name by their hashes. */
-const textsOf = ({ prompt, tools, output }: TurnFacts): HashedText[] =>
+const turnTexts = ({ prompt, tools, output }: TurnFacts): HashedText[] =>
   output ? [prompt, tools, output] : [prompt, tools]
 
 /** Stores texts that were deduplicated against rows lost before the append. */
@@ -199,7 +199,7 @@ async function keepTexts(turn: Turn, texts: HashedText[], remembering: Rememberi
   const { node, run, signal } = turn
   node.db.texts.remember(run.orgId, texts, remembering)
   if (remembering.since === node.db.texts.epoch()) return
-  await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, textsOf(turn)))
+  await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, turnTexts(turn)))
 }
 
 /** Closes the live text: it is stored, or this attempt will not store it. */

@@ -44,7 +44,7 @@ export type TurnOptions = {
 export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
   const { run, taken, signal, lease } = options
   const read = await readOn(node, options)
-  const bytes = bytesOf(read.rows, taken.turn_from)
+  const bytes = turnBytes(read.rows, taken.turn_from)
   await restFor(bytes)
   const events = read.rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
   const last = events.at(-1)
@@ -142,7 +142,7 @@ function logFrom(
 const begins = ({ turnId }: TurnRun, { type, context }: LoggedEvent) =>
   type === 'turn.started' && context.turn_id === turnId
 
-const bytesOf = (rows: EventRow[], from: number) =>
+const turnBytes = (rows: EventRow[], from: number) =>
   rows.reduce((sum, { sequence, data }) => sum + (sequence >= from ? data.length : 0), 0)
 
 /** Every log begins with `session.started`, which a turn does not need. */

@@ -19,7 +19,7 @@ export async function agentOfTurn(
   orgId: string,
   { agent, schema, started }: Current & { started: EventDataOf<'turn.started'> | undefined },
 ): Promise<AgentFacts> {
-  const now = { agent, ...summaryOf(agent), output: outputOf(schema), removed: none }
+  const now = { agent, ...summaryOf(agent), output: outputFactsOf(schema), removed: none }
   const { prompt_hash = now.prompt.hash, tools_hash = now.tools.hash } = started ?? {}
   const output_hash = started ? started.output_schema_hash : now.output?.hash
   const changed = [
@@ -36,17 +36,17 @@ export async function agentOfTurn(
   const removed = new Set([...(names ?? none)].filter((name) => !tools.has(name)))
   const fixed = { ...agent, prompt, tools }
   const output =
-    output_hash === undefined ? undefined : (outputIn(texts.get(output_hash)) ?? now.output)
+    output_hash === undefined ? undefined : (outputFactsIn(texts.get(output_hash)) ?? now.output)
   return { agent: fixed, ...summaryOf(fixed), output, removed }
 }
 
 type Current = { agent: RuntimeAgent; schema: OutputSchema | undefined }
 
-const outputOf = (schema: OutputSchema | undefined): AgentFacts['output'] =>
+const outputFactsOf = (schema: OutputSchema | undefined): AgentFacts['output'] =>
   schema && { ...textWithHash(JSON.stringify(schema)), schema }
 
-const outputIn = (text: string | undefined): AgentFacts['output'] =>
-  text === undefined ? undefined : outputOf(JSON.parse(text))
+const outputFactsIn = (text: string | undefined): AgentFacts['output'] =>
+  text === undefined ? undefined : outputFactsOf(JSON.parse(text))
 
 type ToolSummary = { name: string; description: string }
 

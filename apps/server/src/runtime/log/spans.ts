@@ -63,10 +63,10 @@ function stepSpan(trace: Trace, step: TurnStep): Span {
   }
 }
 
-const spanOf = ({ context }: StepEvent) => context.span_id ?? ''
+const loggedSpan = ({ context }: StepEvent) => context.span_id ?? ''
 const parentOf = ({ context }: StepEvent) => context.parent_span_id ?? ''
 
-const timeOf = ({ ts }: StepEvent) => Date.parse(ts)
+const eventTimeMs = ({ ts }: StepEvent) => Date.parse(ts)
 
 type Made = Pick<Span, 'name' | 'kind' | 'spanId'> & {
   began: StepEvent
@@ -85,16 +85,16 @@ function spanFrom({ about, base, last }: Trace, { began, ended, ...made }: Made)
   return {
     ...base,
     ...made,
-    startMs: timeOf(began),
-    endMs: timeOf(ended ?? last),
-    attributes: present({ ...named, 'error.type': error }),
+    startMs: eventTimeMs(began),
+    endMs: eventTimeMs(ended ?? last),
+    attributes: definedAttributes({ ...named, 'error.type': error }),
     events: made.events ?? [],
     error,
   }
 }
 
 /** Drops undefined attributes. Runs several times per turn. */
-function present(attributes: Attributes): Span['attributes'] {
+function definedAttributes(attributes: Attributes): Span['attributes'] {
   const known: Span['attributes'] = {}
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== undefined) known[name] = value
@@ -135,7 +135,7 @@ const retriesOf = ({ attempts }: Step<'model' | 'summary'>): Span['events'] =>
   attempts.slice(1).map(({ began }, index) => {
     const { attempt = index + 2 } = began.data as { attempt?: number }
     const attributes = { 'outlast.attempt': attempt }
-    return { name: 'retry', timeMs: timeOf(began), attributes }
+    return { name: 'retry', timeMs: eventTimeMs(began), attributes }
   })
 
 function modelSpan(trace: Trace, step: Step<'model'>): Span {
@@ -164,7 +164,7 @@ function generationAttributes(trace: Trace, event: StepEvent<'llm.generation'>):
     'gen_ai.conversation.compacted': metadata.compaction?.compacted,
     'outlast.retry.error_codes': retry?.error_codes?.length ? retry.error_codes : undefined,
     ...usageAttributes(usage),
-    ...contentOf(trace, 'gen_ai.output.messages', () => outputOf(event)),
+    ...contentAttribute(trace, 'gen_ai.output.messages', () => outputMessages(event)),
   }
 }
 
@@ -217,7 +217,9 @@ function toolSpan(
   return spanFrom(trace, {
     name: `execute_tool ${call.name}`,
     kind: 'internal',
-    spanId: isClients ? derivedSpanId(`${spanOf(began)} ${call.id}`) : spanIdOf(spanOf(began)),
+    spanId: isClients
+      ? derivedSpanId(`${loggedSpan(began)} ${call.id}`)
+      : spanIdOf(loggedSpan(began)),
     began,
     ended,
     attributes: {
@@ -225,9 +227,9 @@ function toolSpan(
       'gen_ai.tool.type': 'function',
       'outlast.tool.runs_on': isClients ? 'client' : 'server',
       ...toolAttributes(call),
-      ...contentOf(trace, 'gen_ai.tool.call.arguments', () => call.arguments),
+      ...contentAttribute(trace, 'gen_ai.tool.call.arguments', () => call.arguments),
       'outlast.tool.status': data?.status,
-      ...(data && contentOf(trace, 'gen_ai.tool.call.result', () => data.result)),
+      ...(data && contentAttribute(trace, 'gen_ai.tool.call.result', () => data.result)),
     },
     error: data?.success === false ? data.status : undefined,
   })
@@ -240,7 +242,11 @@ function clientWaits(trace: Trace, steps: readonly TurnStep[]): Span[] {
     const ids = { 'outlast.wait.tool_call_ids': asked.map(({ call }) => call.id) }
     const ends = asked.map(({ ended }) => ended)
     const ended = ends.includes(undefined) ? undefined : latestOf(ends)
-    return spanFrom(trace, { ...waitSpan('client', spanIdOf(spanOf(began)), ids), began, ended })
+    return spanFrom(trace, {
+      ...waitSpan('client', spanIdOf(loggedSpan(began)), ids),
+      began,
+      ended,
+    })
   })
 }
 
@@ -253,19 +259,19 @@ function approvalSpan(trace: Trace, { attempts: [first], ended, call }: Step<'ap
     ...toolAttributes(call),
     'outlast.approval.decision': ended?.data.decision,
   }
-  const span = waitSpan('approval', derivedSpanId(`${spanOf(began)} approval`), attributes)
+  const span = waitSpan('approval', derivedSpanId(`${loggedSpan(began)} approval`), attributes)
   return spanFrom(trace, { ...span, began, ended })
 }
 
 function questionSpan(trace: Trace, { attempts: [first], ended, call }: Step<'question'>): Span {
   const { began } = first!
-  const id = derivedSpanId(`${spanOf(began)} ${began.sequence} input`)
+  const id = derivedSpanId(`${loggedSpan(began)} ${began.sequence} input`)
   return spanFrom(trace, { ...waitSpan('input', id, toolAttributes(call)), began, ended })
 }
 
 function budgetSpan(trace: Trace, { attempts: [first], ended }: Step<'budget'>): Span {
   const { began } = first!
-  const id = derivedSpanId(`${spanOf(began)} ${began.sequence} budget`)
+  const id = derivedSpanId(`${loggedSpan(began)} ${began.sequence} budget`)
   const attributes = { 'outlast.budget.id': began.data.budget_id }
   return spanFrom(trace, { ...waitSpan('budget', id, attributes), began, ended })
 }
@@ -281,9 +287,9 @@ function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | un
     parentId,
     name: `invoke_agent ${about.agentName}`,
     kind: 'internal',
-    startMs: timeOf(input ?? first),
-    endMs: timeOf(last),
-    attributes: present({
+    startMs: eventTimeMs(input ?? first),
+    endMs: eventTimeMs(last),
+    attributes: definedAttributes({
       'gen_ai.operation.name': 'invoke_agent',
       'gen_ai.agent.name': about.agentName,
       'gen_ai.conversation.id': about.sessionId,
@@ -296,7 +302,7 @@ function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | un
       'gen_ai.provider.name': generation && providerOf(generation),
       'gen_ai.request.model': generation?.data.metadata.model,
       ...usageAttributes(ended?.data.usage),
-      ...contentOf({ about }, 'gen_ai.input.messages', () => inputOf(input)),
+      ...contentAttribute({ about }, 'gen_ai.input.messages', () => inputOf(input)),
       'error.type': error,
     }),
     events: [],
@@ -307,7 +313,7 @@ function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | un
 const contentLengthMax = 32_768
 
 /** Input and output as JSON, if the operator records content in traces. */
-function contentOf(
+function contentAttribute(
   { about }: Pick<Trace, 'about'>,
   name: string,
   content: () => unknown,
@@ -318,15 +324,15 @@ function contentOf(
   return { [name]: JSON.stringify(value).slice(0, contentLengthMax) }
 }
 
-const messageOf = (role: string, text: string) => [
+const textMessages = (role: string, text: string) => [
   { role, parts: [{ type: 'text', content: text }] },
 ]
 
 const inputOf = (input: TurnSteps['input']) =>
-  input && messageOf('user', contentText(input.data.message.content) ?? '')
+  input && textMessages('user', contentText(input.data.message.content) ?? '')
 
 /** Reads fields of a model call that the log stores but a resumed turn does not need. */
-function outputOf(event: StepEvent<'llm.generation'>) {
+function outputMessages(event: StepEvent<'llm.generation'>) {
   const { output } = event.data as { output?: { text?: string | null; tool_calls?: ToolCall[] } }
   const calls = (output?.tool_calls ?? []).map(({ id, name, arguments: input }) => ({
     type: 'tool_call',

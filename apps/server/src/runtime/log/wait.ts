@@ -5,7 +5,7 @@ import type { LoggedEvent } from './state.ts'
 
 type Kind = WaitingFor['calls'][number]['type']
 
-function kindOf({ stage }: OpenCall): Kind {
+function waitTypeOf({ stage }: OpenCall): Kind {
   if (stage === 'input') return 'input'
   return stage === 'asked' ? 'approval' : 'tool_results'
 }
@@ -18,7 +18,7 @@ export function waitOf(calls: readonly OpenCall[], since: string): TurnWait {
   const shown = calls.map((open) => ({
     tool_call_id: open.call.id,
     tool_name: open.call.name,
-    type: kindOf(open),
+    type: waitTypeOf(open),
     expires_at: open.expiresAt!,
     sequence: open.sequence,
   }))

@@ -222,7 +222,7 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
         reply.responseId = part.id
         return
       case 'finish':
-        reply.usage = usageOf(part.usage)
+        reply.usage = callUsage(part.usage)
         reply.finishReason = endOf(part.finishReason)
         return
       case 'error':
@@ -266,12 +266,12 @@ function argumentsOf(text: string): ToolCall['arguments'] {
   return { [unreadableArguments]: text }
 }
 
-function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsage {
-  const read = tokensIn(inputTokens.cacheRead)
-  const written = tokensIn(inputTokens.cacheWrite)
+function callUsage({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsage {
+  const read = tokenCount(inputTokens.cacheRead)
+  const written = tokenCount(inputTokens.cacheWrite)
   return {
-    input_tokens: tokensIn(inputTokens.total),
-    output_tokens: tokensIn(outputTokens.total),
+    input_tokens: tokenCount(inputTokens.total),
+    output_tokens: tokenCount(outputTokens.total),
     ...(read > 0 && { cache_read_tokens: read }),
     ...(written > 0 && { cache_creation_tokens: written }),
   }
@@ -280,7 +280,7 @@ function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsag
 const tokensMax = 1_000_000_000
 
 /** Normalizes a token count: vendors may send any value. */
-function tokensIn(told: number | undefined): number {
+function tokenCount(told: number | undefined): number {
   return told && told > 0 ? Math.min(tokensMax, Math.round(told)) : 0
 }
 

@@ -48,7 +48,7 @@ export async function fit(turn: Turn, fitting: Fitting): Promise<Fitted> {
     const room = { tokensMax: fitting.tokensMax, tokensFixed: tokensFixed(turn) }
     const plan = planFor(viewOf(turn.conversation), room)
     if (plan.kind === 'fits' || plan.kind === 'stuck') break
-    const failed = await carryOut(turn, fitting, plan)
+    const failed = await carryOutPlan(turn, fitting, plan)
     if (failed) return { done: undefined, failed }
     isDone = true
   }
@@ -96,7 +96,7 @@ export function tokensIn(turn: Turn, conversation = turn.conversation): number {
 
 type Making = Extract<CompactionPlan, { kind: 'shorten' | 'summarize' }>
 
-async function carryOut(
+async function carryOutPlan(
   turn: Turn,
   fitting: Fitting,
   plan: Making,
@@ -137,7 +137,7 @@ function summarize(turn: Turn, fitting: Fitting, plan: Summarizing) {
       silenceMs: config.MODEL_TIMEOUT_MS,
       timeoutMs: callTimeMs(turn),
     })
-    const problem = problemOf(reply, plan)
+    const problem = summaryProblem(reply, plan)
     if (problem === undefined) return reply
     throw new ModelCallError(new KnownFailure('bad_response', problem), reply)
   }
@@ -168,7 +168,7 @@ function optionsFor(
 }
 
 /** Explains why a reply is no summary: one that is cut off must have its wanted length. */
-function problemOf({ text, finishReason }: ModelReply, plan: Summarizing): string | undefined {
+function summaryProblem({ text, finishReason }: ModelReply, plan: Summarizing): string | undefined {
   if (text.trim() === '') return 'The summary is empty.'
   const isCut = finishReason === 'length' && tokensOfText(text) < plan.tokensMax
   return isCut ? 'The summary is cut off.' : undefined

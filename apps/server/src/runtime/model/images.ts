@@ -282,14 +282,14 @@ function shownPart<Part extends { type: string }>(part: Part, shown: Shown) {
   if (!isFile(part)) return part
   const image = shown.get(part.data)
   if (image === undefined || image === part.data) return part
-  if (typeof image === 'string') return inWords(image, part)
+  if (typeof image === 'string') return textForImage(image, part)
   if (!('base64' in image)) return part
   const { base64, mediaType } = image
   return { ...part, mediaType, data: { type: 'data' as const, data: base64 } }
 }
 
 /** The text in place of an image: an uploaded one has a name. */
-function inWords(reason: string, { data, filename }: FilePart) {
+function textForImage(reason: string, { data, filename }: FilePart) {
   const named = reason === unseen ? `[image: ${filename}]` : `[image: ${filename}, ${reason}]`
   const text = data.type === 'reference' ? named : `[Image omitted: ${reason}.]`
   return { type: 'text' as const, text }

@@ -27,7 +27,7 @@ export async function tryModel(
     await ask(node, orgId, key === undefined ? route : { ...route, api_key: null }, key)
     return { ok: true, ...about, latency_ms: Math.round(performance.now() - begun) }
   } catch (error) {
-    return { ok: false, ...about, ...problemOf(error) }
+    return { ok: false, ...about, ...probeFailure(error) }
   }
 }
 
@@ -60,7 +60,7 @@ async function ask(node: Node, orgId: string, route: ModelRoute, key?: string): 
   }
 }
 
-function problemOf(error: unknown): Pick<ProviderTestResult, 'kind' | 'message' | 'status'> {
+function probeFailure(error: unknown): Pick<ProviderTestResult, 'kind' | 'message' | 'status'> {
   const isOurs = !(error instanceof ModelCallError)
   const cause = isOurs ? error : error.cause
   const { kind, sentence } = isOurs ? failureOf(error) : error.failure

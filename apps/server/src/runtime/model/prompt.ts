@@ -151,17 +151,17 @@ function agentMessages(message: EventMessage, signer: Signer, results: readonly 
   const calls = message.content.filter((part) => part.type === 'tool_call')
   const idOf = vendorIds(signer)
   const answers: ToolMessage['content'] = calls.map(({ id, name }) => {
-    const output = outputOf(resultOf(id) as ResultPart | undefined)
+    const output = resultOutput(resultOf(id) as ResultPart | undefined)
     return { type: 'tool-result', toolCallId: idOf(id), toolName: vendorName(name), output }
   })
-  const content = contentOf(message, calls, signer)
+  const content = assistantContent(message, calls, signer)
   const messages: PromptMessage[] = []
   if (content.length > 0) messages.push({ role: 'assistant', content })
   if (answers.length > 0) messages.push({ role: 'tool', content: answers })
   return messages
 }
 
-function contentOf(message: EventMessage, calls: CallPart[], signer: Signer) {
+function assistantContent(message: EventMessage, calls: CallPart[], signer: Signer) {
   const text = message.content.find((part) => part.type === 'text')?.text ?? ''
   const said = { text, thinking: message.thinking ?? '', calls }
   const unsigned: ReplyPart[] = [
@@ -227,7 +227,7 @@ const withoutResult = 'The call was interrupted. It is unknown whether it had an
 
 type Output = Extract<ToolMessage['content'][number], { type: 'tool-result' }>['output']
 
-function outputOf(part: ResultPart | undefined): Output {
+function resultOutput(part: ResultPart | undefined): Output {
   if (!part) return { type: 'error-text', value: withoutResult }
   if (part.error) return { type: 'error-text', value: part.error }
   const { result } = part

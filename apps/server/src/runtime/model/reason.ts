@@ -286,17 +286,17 @@ async function stream(
 ): Promise<ModelReply> {
   const asked = await optionsFor(turn, plan, vendor)
   try {
-    return await send(turn, plan, { ...vendor, ...asked })
+    return await sendPrompt(turn, plan, { ...vendor, ...asked })
   } catch (error) {
-    if (!isRefused(error) || !fetchesInstead(turn, asked.options.prompt)) throw error
-    return send(turn, plan, { ...vendor, ...(await optionsFor(turn, plan, vendor)) })
+    if (!isUnknownRefusal(error) || !fetchesInstead(turn, asked.options.prompt)) throw error
+    return sendPrompt(turn, plan, { ...vendor, ...(await optionsFor(turn, plan, vendor)) })
   }
 }
 
-const isRefused = (error: unknown) =>
+const isUnknownRefusal = (error: unknown) =>
   error instanceof ModelCallError && error.failure.kind === 'unknown' && !error.failure.passing
 
-async function send(
+async function sendPrompt(
   turn: Turn,
   plan: ModelCallPlan,
   { model, secret, options, answerTool }: RoutedModel & OutputOptions,

@@ -22,7 +22,7 @@ const fieldsMax = 7
  * Contract: throws 400 `invalid_cron`; the time zone exists.
  */
 export function readCron(expression: string, timezone: string): CronTimes {
-  const cron = parse(expression.trim(), timezone)
+  const cron = parseCron(expression.trim(), timezone)
   return {
     after: (time) => cron.nextRun(new Date(time))?.toISOString(),
     before: (time, count) =>
@@ -33,7 +33,7 @@ export function readCron(expression: string, timezone: string): CronTimes {
   }
 }
 
-function parse(expression: string, timezone: string): Cron {
+function parseCron(expression: string, timezone: string): Cron {
   const count = expression.split(/\s+/).length
   if (count < fieldsMin || count > fieldsMax) {
     throw invalidCron(`it has ${count} ${count === 1 ? 'field' : 'fields'}, not 5, 6 or 7`)

@@ -46,7 +46,7 @@ export async function checkTarget(where: Where, target: ScheduleTarget): Promise
   const given = target.input
   checkFit(inputs[name], given, 'target/input')
   checkSaid(given as TargetMessage)
-  await withImageNames(where.db, where, contentOf(given as TargetMessage))
+  await withImageNames(where.db, where, targetContent(given as TargetMessage))
   if (name === 'send_message') await checkSession(where, given as SendMessageInput)
   else await checkStart(where, given as StartSessionInput)
   const { controls } = given as SendMessageInput
@@ -77,7 +77,7 @@ function checkSaid({ text, message }: TargetMessage) {
   if ((text == null) === (message == null)) {
     throw invalidAt('target/input', 'needs either text or message')
   }
-  const content = contentOf({ text, message })
+  const content = targetContent({ text, message })
   if (content.some(({ type }) => type === 'tool_result')) {
     throw invalidAt('target/input/message', 'must not contain a tool result: no call requests it')
   }
@@ -155,13 +155,13 @@ export async function carryOut(node: Node, db: Db, task: Task): Promise<Done> {
       publish: accepted.publish,
     }
   } catch (error) {
-    if (error instanceof ApiError && error.status < 500) return refusal(error, task)
+    if (error instanceof ApiError && error.status < 500) return outcomeOfRefusal(error, task)
     throw error
   }
 }
 
 /** The outcome of a refusal. Quotas are retried with exponential backoff. */
-function refusal({ code, message: error }: ApiError, task: Task): Done {
+function outcomeOfRefusal({ code, message: error }: ApiError, task: Task): Done {
   switch (code) {
     case 'session_busy':
       return { status: 'skipped', error }
@@ -181,7 +181,7 @@ function refusal({ code, message: error }: ApiError, task: Task): Done {
 async function sendMessage(node: Node, db: Db, task: Task) {
   const { session_id: sessionId, ...input } = task.target.input as SendMessageInput
   const { orgId } = task
-  const message = messageOf(task, input)
+  const message = scheduledMessage(task, input)
   await node.quotas.checkStorage(db, orgId)
   const onBusy = input.on_busy ?? 'queue'
   const posted = { orgId, sessionId, message, onBusy, mayBegin: false }
@@ -191,7 +191,7 @@ async function sendMessage(node: Node, db: Db, task: Task) {
 async function startSession(node: Node, db: Db, task: Task) {
   const { text, message: said, ...wanted } = task.target.input as StartSessionInput
   const { orgId, sessionId, scheduleId } = task
-  const message = messageOf(task, { text, message: said })
+  const message = scheduledMessage(task, { text, message: said })
   const { turnsMax } = node.quotas
   // Checked before a session is created: a refusal must leave nothing behind.
   if (turnsMax !== null && (await countRunningTurns(db, orgId, turnsMax)) >= turnsMax) {
@@ -203,7 +203,7 @@ async function startSession(node: Node, db: Db, task: Task) {
   return { message, sessionId, ...(await acceptInput(node, db, { ...posted, turnsMax: null })) }
 }
 
-function messageOf(
+function scheduledMessage(
   task: Task,
   { text, message, controls }: TargetMessage & { controls?: unknown },
 ) {
@@ -211,7 +211,7 @@ function messageOf(
   return {
     id: newId('message'),
     role: 'user',
-    content: contentOf({ text, message }),
+    content: targetContent({ text, message }),
     created_at: task.now,
     ...(controls != null && { controls }),
     metadata: {
@@ -222,7 +222,7 @@ function messageOf(
   } as EventMessage
 }
 
-function contentOf({ text, message }: TargetMessage): ContentPart[] {
+function targetContent({ text, message }: TargetMessage): ContentPart[] {
   if (typeof message === 'object' && message !== null) return message.content
   return [{ type: 'text', text: text ?? message ?? '' }]
 }

@@ -71,14 +71,14 @@ async function attempt(run: ToolRun): Promise<Attempted> {
       const result = tool.run(input as never, context({ outputBytesMax, signal }))
       return tool.output ? checkedResult(run, result) : result
     })
-    return { success: true, status: 'success', result: await partsOf(run, value) }
+    return { success: true, status: 'success', result: await resultParts(run, value) }
   } catch (error) {
     if (signal.aborted || error instanceof StaleAttemptError) {
       return failure('cancelled', 'The call was cancelled.')
     }
     if (error instanceof TimeLimitError) return failure('timeout', timeoutError(timeoutMs))
     if (error instanceof CallInterruptedError) return interrupted(error.changedFiles)
-    const failed = failure('error', messageOf(run, error))
+    const failed = failure('error', toolErrorText(run, error))
     return error instanceof ApiError && error.status !== 500
       ? { ...failed, error_code: error.code }
       : failed
@@ -98,7 +98,7 @@ async function checkedResult({ tool, node }: ToolRun, result: unknown): Promise<
 const problemsMax = 10
 
 /** Converts a result for the log: one text, followed by images if any. */
-async function partsOf(
+async function resultParts(
   { call, node, target, outputBytesMax }: ToolRun,
   result: unknown,
 ): Promise<ContentPart[]> {
@@ -113,7 +113,7 @@ async function partsOf(
   return [{ type: 'text', text }, ...shown]
 }
 
-function messageOf({ call, node, outputBytesMax }: ToolRun, error: unknown): string {
+function toolErrorText({ call, node, outputBytesMax }: ToolRun, error: unknown): string {
   const isMeant = isToolError(error) || (error instanceof ApiError && error.status !== 500)
   if (isMeant) return boundedError(error.message.toWellFormed(), outputBytesMax)
   node.log.error('tool failed', { tool: call.name, error })

@@ -42,7 +42,7 @@ export function toolContext(
     turnId,
     callId: call.id,
     idempotencyKey: idempotencyKeyOf(sessionId, turnId, open),
-    traceparent: traceparentOf(turn, open),
+    traceparent: callTraceparent(turn, open),
     locale: turn.taken.locale ?? undefined,
     hints: { ...turn.taken.hints, ...controlsOf(turn).hints },
     networkAccess: turn.limits.networkAccess,
@@ -52,7 +52,7 @@ export function toolContext(
   }
 }
 
-function traceparentOf({ node: { tracer }, run, state }: Turn, { spanId }: OpenCall) {
+function callTraceparent({ node: { tracer }, run, state }: Turn, { spanId }: OpenCall) {
   if (!tracer?.propagatesTo.mcp) return undefined
   return traceparentFor(traceOf(run.turnId, state.input?.traceparent), spanIdOf(spanId))
 }

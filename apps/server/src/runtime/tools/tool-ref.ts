@@ -27,11 +27,11 @@ export function toolRefOf(
   if (owner === undefined) {
     return `${sessionTools.has(tool.name) ? sessionTool : clientTool}/${name}`
   }
-  return `${owner}${addressOf(agent, owner)}/${name}`
+  return `${owner}${addressMark(agent, owner)}/${name}`
 }
 
 /** An MCP server that moves to another address is another server. */
-function addressOf({ parts }: RuntimeAgent, owner: string): string {
+function addressMark({ parts }: RuntimeAgent, owner: string): string {
   const address = parts.find(({ capability }) => capability.id === owner)?.capability.address
   return address === undefined ? '' : `@${textHash(address).slice(0, 8)}`
 }

@@ -40,7 +40,7 @@ export async function sendWebhooks(
   const fetch = node.outbound.reach({ orgId: receiver.org_id, purpose: 'webhook' })
   let secrets: SigningSecrets
   try {
-    secrets = openSecrets(node, receiver)
+    secrets = openSigningSecrets(node, receiver)
   } catch (error) {
     if (!(error instanceof SealedTextError)) throw error
     return messages.map(() => failed(`The secret cannot be opened: ${error.message}.`))
@@ -55,7 +55,7 @@ export async function sendWebhooks(
         method: 'POST',
         redirect: 'manual',
         signal,
-      }).then(judge, (error) => failed(reasonOf(error, limit)))
+      }).then(judge, (error) => failed(deliveryProblem(error, limit)))
       return { ...sent, durationMs: Math.round(performance.now() - begun) }
     }),
   )
@@ -69,12 +69,12 @@ const failed = (error: string): SentWebhook => ({
   pauseMs: 0,
 })
 
-const reasonOf = (error: unknown, limit: AbortSignal) =>
+const deliveryProblem = (error: unknown, limit: AbortSignal) =>
   limit.aborted
     ? `The receiver did not answer in ${answerMsMax / 1000} s.`
     : `The receiver ${failureReason(error)}.`
 
-function openSecrets({ secrets }: Sending, receiver: WebhookReceiver): SigningSecrets {
+function openSigningSecrets({ secrets }: Sending, receiver: WebhookReceiver): SigningSecrets {
   const { org_id, id, for_tasks } = receiver
   const sealed = [receiver.secret, receiver.previous_secret].filter((one) => one !== null)
   if (sealed.length > 0 && !secrets) throw new SealedTextError('no master key is configured')

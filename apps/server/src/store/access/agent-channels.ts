@@ -32,7 +32,13 @@ type ChannelRow = Omit<AgentChannel, 'channel_config'> & {
   has_secret: boolean
 }
 
-const present = ({ id, channel_type, config, has_secret, ...row }: ChannelRow): AgentChannel => ({
+const channelFromRow = ({
+  id,
+  channel_type,
+  config,
+  has_secret,
+  ...row
+}: ChannelRow): AgentChannel => ({
   id,
   channel_type,
   channel_config: {
@@ -86,7 +92,7 @@ export async function createChannel(
   const [row] = await db.run<ChannelRow>(insert, values).catch((error) => {
     throw isMissingReference(error) ? new ApiError('not_found', 'Agent') : error
   })
-  return present(row!)
+  return channelFromRow(row!)
 }
 
 const ofAgent: Statement = {
@@ -98,7 +104,7 @@ order by created_at desc, id desc`,
 
 /** Lists the channels of an agent, newest first. Their number is limited. */
 export async function listChannels(db: Db, orgId: string, agentId: string) {
-  return (await db.run<ChannelRow>(ofAgent, [orgId, agentId])).map(present)
+  return (await db.run<ChannelRow>(ofAgent, [orgId, agentId])).map(channelFromRow)
 }
 
 const byId: Statement = {
@@ -106,13 +112,13 @@ const byId: Statement = {
   text: `select ${columns} from agent_channels where org_id = $1 and agent_id = $2 and id = $3`,
 }
 
-const refOf = ({ orgId, agentId, id }: ChannelRef) => [orgId, agentId, id]
+const refValues = ({ orgId, agentId, id }: ChannelRef) => [orgId, agentId, id]
 
 /** Returns a channel. Contract: throws 404, also for a channel of another agent. */
 export async function getChannel(db: Db, ref: ChannelRef): Promise<AgentChannel> {
-  const [row] = await db.run<ChannelRow>(byId, refOf(ref))
+  const [row] = await db.run<ChannelRow>(byId, refValues(ref))
   if (!row) throw new ApiError('not_found', 'Agent channel')
-  return present(row)
+  return channelFromRow(row)
 }
 
 const locked: Statement = {
@@ -124,7 +130,7 @@ where org_id = $1 and agent_id = $2 and id = $3 for no key update`,
 
 /** Locks a channel until the transaction ends, and returns its settings. Contract: throws 404. */
 export async function lockChannel(db: Db, ref: ChannelRef): Promise<StoredSettings> {
-  const [row] = await db.run<StoredSettings>(locked, refOf(ref))
+  const [row] = await db.run<StoredSettings>(locked, refValues(ref))
   if (!row) throw new ApiError('not_found', 'Agent channel')
   return row
 }
@@ -152,14 +158,14 @@ export async function updateChannel(
   { enabled, settings }: Pick<AgentChannelChange, 'enabled'> & { settings?: StoredSettings },
 ): Promise<AgentChannel> {
   const config = settings ? JSON.stringify(settings.config) : null
-  const values = [...refOf(ref), config, enabled ?? null, settings?.client_secret ?? null]
+  const values = [...refValues(ref), config, enabled ?? null, settings?.client_secret ?? null]
   return changed(db, ref, await db.run<ChannelRow>(update, values))
 }
 
 async function changed(db: Db, { id }: ChannelRef, rows: ChannelRow[]): Promise<AgentChannel> {
   if (!rows[0]) throw new ApiError('not_found', 'Agent channel')
   await recordChange(db, subjectOf.channel(id))
-  return present(rows[0])
+  return channelFromRow(rows[0])
 }
 
 const publish: Statement = {
@@ -175,7 +181,7 @@ returning ${columns}`,
  * Contract: `db` is a transaction; throws 404, and 409 `channel_disabled`.
  */
 export async function setChannelStatus(db: Db, ref: ChannelRef, status: 'live' | 'draft') {
-  const rows = await db.run<ChannelRow>(publish, [...refOf(ref), status])
+  const rows = await db.run<ChannelRow>(publish, [...refValues(ref), status])
   if (!rows[0]) {
     await getChannel(db, ref)
     throw new ApiError('channel_disabled')
@@ -193,7 +199,7 @@ const remove: Statement = {
  * Contract: `db` is a transaction; throws 404.
  */
 export async function deleteChannel(db: Db, ref: ChannelRef): Promise<void> {
-  await changed(db, ref, await db.run<ChannelRow>(remove, refOf(ref)))
+  await changed(db, ref, await db.run<ChannelRow>(remove, refValues(ref)))
 }
 
 /** A channel as its callers use it. */

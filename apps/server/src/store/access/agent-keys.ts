@@ -104,7 +104,7 @@ export async function rotateAgentKey(
   { prefix, hash, hours }: KeySecret & { hours: number },
 ): Promise<AgentKey> {
   const [row] = await db.run<AgentKey>(rotate, [orgId, channelId, id, hash, prefix, hours])
-  return ended(db, row)
+  return recordKeyChange(db, row)
 }
 
 const revoke: Statement = {
@@ -117,10 +117,10 @@ where org_id = $1 and channel_id = $2 and id = $3 returning ${columns}`,
 /** Revokes both secrets of a key on all nodes. Contract: `db` is a transaction; throws 404. */
 export async function revokeAgentKey(db: Db, { orgId, channelId, id }: KeysOf & { id: string }) {
   const [row] = await db.run<AgentKey>(revoke, [orgId, channelId, id])
-  return ended(db, row)
+  return recordKeyChange(db, row)
 }
 
-async function ended(db: Db, row: AgentKey | undefined): Promise<AgentKey> {
+async function recordKeyChange(db: Db, row: AgentKey | undefined): Promise<AgentKey> {
   if (!row) throw new ApiError('not_found', 'Agent key')
   await recordChange(db, subjectOf.key(row.id))
   return row
@@ -160,7 +160,7 @@ export type LivingAgentKey = {
   lastUsedAt: string | null
 }
 
-const present = (row: KeyRow): LivingAgentKey => ({
+const keyFromRow = (row: KeyRow): LivingAgentKey => ({
   id: row.key_id,
   name: row.name,
   channel: toOpenChannel(row),
@@ -175,13 +175,13 @@ const present = (row: KeyRow): LivingAgentKey => ({
  */
 export async function findAgentKeyByHash(db: Db, hash: string) {
   const [row] = await db.run<KeyRow>(byHash, [hash])
-  return row && present(row)
+  return row && keyFromRow(row)
 }
 
 /** Finds an accepted key by its id. Contract: as `findAgentKeyByHash`. */
 export async function findAgentKey(db: Db, { orgId, id }: { orgId: string; id: string }) {
   const [row] = await db.run<KeyRow>(byId, [orgId, id])
-  return row && present(row)
+  return row && keyFromRow(row)
 }
 
 const touch: Statement = {

@@ -28,7 +28,7 @@ const openFiring = sql<
 
 type AlertRow = Omit<Alert, 'metric' | 'state'> & { metric: string }
 
-const present = (row: AlertRow): Alert => ({
+const alertFromRow = (row: AlertRow): Alert => ({
   ...row,
   metric: row.metric as Alert['metric'],
   state: row.fired_at === null ? 'ok' : 'firing',
@@ -59,7 +59,7 @@ export async function createAlert(db: Db, orgId: string, fields: AlertFields): P
     .values({ org_id: orgId, id: newId('alert'), ...fields })
     .returning([...columns, openFiring.as('fired_at')])
     .executeTakeFirstOrThrow()
-  return present(row)
+  return alertFromRow(row)
 }
 
 /** Returns an alert. Contract: throws 404. */
@@ -69,7 +69,7 @@ export async function getAlert(db: Db, { orgId, id }: AlertRef): Promise<Alert> 
     .where('id', '=', id)
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Alert')
-  return present(row)
+  return alertFromRow(row)
 }
 
 /** Locks an alert against evaluations until the transaction ends. Contract: throws 404. */
@@ -110,7 +110,7 @@ export async function updateAlert(
     .returning([...columns, openFiring.as('fired_at')])
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Alert')
-  return present(row)
+  return alertFromRow(row)
 }
 
 /** Deletes an alert and its firings. Contract: throws 404. */
@@ -158,7 +158,7 @@ export async function listAlerts(
       .execute(),
     matching.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow(),
   ])
-  return { data: rows.map(present), total }
+  return { data: rows.map(alertFromRow), total }
 }
 
 /** Lists the firings of an alert, newest first. Contract: the alert exists. */

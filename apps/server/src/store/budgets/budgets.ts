@@ -2,6 +2,7 @@ import type { Budget, BudgetChange, BudgetQuery, NewBudget, TopUp } from '@outla
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
+import { jsonOrNull } from '../json-lists.ts'
 import { statement, valuesOf } from '../statements.ts'
 
 /** A budget whose period is over is shown as the next use will find it. */
@@ -53,8 +54,6 @@ export async function createBudget(db: Db, orgId: string, budget: CreatedBudget)
   const [made] = await db.run<Budget>(insert, values)
   return made!
 }
-
-const jsonOrNull = (value: object | null | undefined) => (value ? JSON.stringify(value) : null)
 
 const counting: Statement = {
   name: 'count-budgets',

@@ -127,7 +127,7 @@ function take(parts: Parts, hint: Hint) {
   const { copies, followers } = parts
   if (hint.kind === 'stored') watch(parts, (watcher) => watcher.session(hint.org, session))
   if (hint.kind === 'deleted') watch(parts, (watcher) => watcher.sessionDeleted(hint.org, session))
-  if (hint.kind === 'ask') return answer(parts, session, hint.sequence)
+  if (hint.kind === 'ask') return answerAsk(parts, session, hint.sequence)
   if (!followers.isFollowed(session)) return
   if (hint.kind === 'stored') followers.each(session, (follower) => follower.stored(hint.sequence))
   if (hint.kind === 'deleted') followers.each(session, (follower) => follower.deleted())
@@ -152,7 +152,7 @@ function settle(parts: Parts, session: string, { grew, ask }: CopyUpdate) {
   if (ask !== undefined) parts.outbox.tell({ kind: 'ask', session, sequence: ask })
 }
 
-function answer(parts: Parts, session: string, sequence: number) {
+function answerAsk(parts: Parts, session: string, sequence: number) {
   const mine = parts.own.get(session)
   if (mine?.message.sequence === sequence && mine.held()) parts.exchange.write(session, mine)
 }

@@ -82,7 +82,7 @@ export function packed(sender: string, hints: Iterable<Hint>): string[] {
   const room = payloadBytesMax - sender.length - 1
   let open = ''
   let used = 0
-  for (const line of linesOf(hints, room)) {
+  for (const line of hintLines(hints, room)) {
     const bytes = Buffer.byteLength(line) + 1
     if (open !== '' && used + bytes <= payloadBytesMax) {
       open += `\n${line}`
@@ -96,7 +96,7 @@ export function packed(sender: string, hints: Iterable<Hint>): string[] {
   return open === '' ? payloads : [...payloads, open]
 }
 
-function* linesOf(hints: Iterable<Hint>, bytesMax: number): Generator<string> {
+function* hintLines(hints: Iterable<Hint>, bytesMax: number): Generator<string> {
   for (const hint of hints) {
     const parts = hint.kind === 'text' ? cut(hint, bytesMax - 1) : [hint]
     for (const part of parts) yield JSON.stringify(part)
@@ -139,14 +139,14 @@ function unitsWithin(text: string, begin: number, bytes: number): number {
   let at = begin
   for (let left = bytes; at < text.length; ) {
     const code = text.codePointAt(at)!
-    left -= bytesOf(code)
+    left -= codePointBytes(code)
     if (left < 0) break
     at += code > 0xffff ? 2 : 1
   }
   return at - begin
 }
 
-function bytesOf(code: number): number {
+function codePointBytes(code: number): number {
   if (code < 0x20 || (code >= 0xd800 && code <= 0xdfff)) return unitBytesMax
   if (code === 0x22 || code === 0x5c) return 2
   if (code < 0x80) return 1

@@ -13,10 +13,10 @@ const noRoomFor = (dataDir: string) =>
 export function inWords(error: unknown, dataDir: string): EmbeddedError {
   if (error instanceof EmbeddedError) return error
   const { code = '', message } = error as NodeJS.ErrnoException
-  return new EmbeddedError(sentenceOf(code, message, dataDir), { cause: error })
+  return new EmbeddedError(dataDirSentence(code, message, dataDir), { cause: error })
 }
 
-function sentenceOf(code: string, message: string, dataDir: string) {
+function dataDirSentence(code: string, message: string, dataDir: string) {
   switch (code) {
     case 'EACCES':
     case 'EPERM':

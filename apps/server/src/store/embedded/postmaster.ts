@@ -129,7 +129,7 @@ async function becomesReady(child: ChildProcess, { cluster, signal }: Postmaster
   failed.catch(() => {})
   const deadline = Date.now() + readyMs
   while (child.exitCode === null && child.signalCode === null) {
-    const state = readState(cluster)
+    const state = readPidFile(cluster)
     if (state?.pid === child.pid && state?.ready) return true
     if (signal?.aborted) child.kill('SIGINT')
     if (Date.now() > deadline) {
@@ -146,7 +146,7 @@ const stateLine = 7
 
 type State = { pid: number; port: number; ready: boolean }
 
-function readState(cluster: string): State | undefined {
+function readPidFile(cluster: string): State | undefined {
   try {
     const lines = readFileSync(path.join(cluster, 'postmaster.pid'), 'utf8').split('\n')
     const ready = lines[stateLine]?.trim() === 'ready'
@@ -195,10 +195,10 @@ async function stopChild(child: ChildProcess, exited: Promise<void>) {
  * shared memory.
  */
 export async function stopOrphan(cluster: string): Promise<void> {
-  const state = readState(cluster)
+  const state = readPidFile(cluster)
   if (!state || !(state.pid > 0) || !isRunning(state.pid)) return
   if (!isPostmasterOf(cluster, state)) return disown(cluster, state.pid)
-  const gone = () => readState(cluster)?.pid !== state.pid || !isRunning(state.pid)
+  const gone = () => readPidFile(cluster)?.pid !== state.pid || !isRunning(state.pid)
   for (const [signal, waitMs] of [
     ['SIGINT', fastStopMs],
     ['SIGQUIT', hardStopMs],

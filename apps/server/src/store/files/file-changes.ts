@@ -78,7 +78,7 @@ async function changeHeld<T>(db: Db, target: FileTarget, work: FileWork<T>): Pro
   const tree = newTree(held.now)
   const result = await work(opened(db, target.sessionId, tree), db)
   const what = differences(tree)
-  checkLimits(held, what, target.limits)
+  checkFileLimits(held, what, target.limits)
   await store(db, target, what)
   const stored = await appendChanges(db, target, { ...what, changes: tree.changes })
   return { result, publish: (bus) => stored && publishEvents(bus, target, stored) }
@@ -131,7 +131,7 @@ function opened(db: Db, sessionId: string, tree: FileTree): OpenFiles {
 
 type What = ReturnType<typeof differences>
 
-function checkLimits(held: LockedSession, { bytes, count }: What, limits: FileLimits): void {
+function checkFileLimits(held: LockedSession, { bytes, count }: What, limits: FileLimits): void {
   if (bytes > 0 && held.file_bytes + bytes > limits.sessionBytesMax) {
     throw new ApiError('session_files_full', `${limits.sessionBytesMax} bytes`)
   }
@@ -245,7 +245,7 @@ export async function keepMounts(
 ): Promise<KeptMount[]> {
   const all = mounts.map((mount) => {
     const bytes = Buffer.from(mount.content)
-    return { ...mount, bytes, hash: hashOf(bytes) }
+    return { ...mount, bytes, hash: bytesHash(bytes) }
   })
   const kept = new Map<string, ContentRef>()
   for (const { bytes, hash } of all.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))) {
@@ -268,7 +268,7 @@ export async function mountFiles(
     createFile(tree, normalizePath(path), { content, isReadonly })
   }
   const what = differences(tree)
-  checkLimits(held, what, limits)
+  checkFileLimits(held, what, limits)
   await store(db, target, what)
   await appendChanges(db, target, { ...what, changes: [] })
 }
@@ -283,7 +283,7 @@ select $1, $2, $3 where not exists (
 on conflict (org_id, hash) do update set created_at = clock_timestamp()`,
 }
 
-const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+const bytesHash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
 /**
  * Stores bytes unless the organization has them. They stay while a file has them, and for at least
@@ -299,7 +299,7 @@ export async function keepBytes(
   if (bytes.length > limits.fileBytesMax) {
     throw new ApiError('file_too_large', String(limits.fileBytesMax))
   }
-  const hash = hashOf(bytes)
+  const hash = bytesHash(bytes)
   await db.run(keep, [orgId, hash, bytes])
   return { hash, size_bytes: bytes.length }
 }

@@ -122,7 +122,7 @@ export function startGrep(
 
   return {
     async grep(request) {
-      return resultOf(await ask(request))
+      return grepResult(await ask(request))
     },
     async stop() {
       const ended = [...threads]
@@ -142,7 +142,7 @@ function startWorker(workerData: GrepThreadData): Worker {
   return worker
 }
 
-function resultOf(answer: GrepAnswer) {
+function grepResult(answer: GrepAnswer) {
   if ('invalid' in answer) throw new ApiError('invalid_regex', answer.invalid)
   if ('late' in answer) throw new ApiError('grep_timeout', String(timeoutMs / 1000))
   if ('away' in answer) throw new ApiError('database_unavailable')

@@ -16,11 +16,11 @@ export function normalizePath(text: string): string {
 
 /** Requires a normalized path. Contract: throws 400 `invalid_path`. */
 export function checkPath(path: string): void {
-  const problem = problemOf(path)
+  const problem = pathProblem(path)
   if (problem) throw new ApiError('invalid_path', problem)
 }
 
-function problemOf(path: string): string | undefined {
+function pathProblem(path: string): string | undefined {
   if (path.includes('\0')) return 'it contains NUL.'
   if (!path.isWellFormed()) return 'it is not well-formed Unicode.'
   if (Buffer.byteLength(path) > pathBytesMax) return `it is longer than ${pathBytesMax} bytes.`

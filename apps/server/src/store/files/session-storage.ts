@@ -33,8 +33,8 @@ export type StorageOf = {
  * `secret_unreadable`, 404 without the session, and StaleAttemptError.
  */
 export function openStorage(of: StorageOf): SessionStorage {
-  const values = textsOf(of, 'value')
-  const sealed = textsOf(of, 'secret')
+  const values = textsOfKind(of, 'value')
+  const sealed = textsOfKind(of, 'secret')
   const place = (name: string) => secretPlace({ session_id: of.sessionId, name })
   return {
     values: {
@@ -77,7 +77,7 @@ type Kind = 'value' | 'secret'
 type StoredText = { body: string; hidden_from_model: boolean }
 
 /** The stored texts of one kind, as the table holds them. */
-function textsOf(of: StorageOf, kind: Kind): NamedTexts {
+function textsOfKind(of: StorageOf, kind: Kind): NamedTexts {
   const { db, orgId, sessionId } = of
   const change = <T>(work: (db: Db, agentId: string) => Promise<T>) =>
     withSessionLock(sessionId, () =>

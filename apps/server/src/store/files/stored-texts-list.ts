@@ -15,7 +15,7 @@ export function storedTextBatches(
   range: RowRange,
 ): AsyncGenerator<(StoredName & { body: string })[]> {
   return batchesOf<StoredName & { body: string }>(range, batchSize, ({ after, offset, limit }) =>
-    textsOf(db, of)
+    selectTexts(db, of)
       .select(['name', 'body', 'created_at', 'updated_at'])
       .$if(after !== undefined, (q) => q.where('name', '>', after!.name))
       .orderBy('name')
@@ -27,7 +27,7 @@ export function storedTextBatches(
 
 /** Lists the names of the stored texts of one kind. */
 export function listStoredTextNames(db: Db, of: TextsOf, { offset, limit }: RowRange) {
-  return textsOf(db, of)
+  return selectTexts(db, of)
     .select(['name', 'created_at', 'updated_at'])
     .orderBy('name')
     .offset(offset)
@@ -36,13 +36,13 @@ export function listStoredTextNames(db: Db, of: TextsOf, { offset, limit }: RowR
 }
 
 export async function countStoredTexts(db: Db, of: TextsOf): Promise<number> {
-  const { count } = await textsOf(db, of)
+  const { count } = await selectTexts(db, of)
     .select((q) => q.fn.countAll<string>().as('count'))
     .executeTakeFirstOrThrow()
   return Number(count)
 }
 
-const textsOf = (db: Db, { orgId, sessionId, kind }: TextsOf) =>
+const selectTexts = (db: Db, { orgId, sessionId, kind }: TextsOf) =>
   db.kysely
     .selectFrom('session_storage')
     .where('org_id', '=', orgId)

@@ -65,7 +65,7 @@ type AgentRow = Omit<Agent, 'harness_id' | Nullable | 'usage'> & {
   [Column in Nullable]: Exclude<Agent[Column], undefined> | null
 } & { usage: UsageRow }
 
-function present(row: AgentRow): Agent {
+function agentFromRow(row: AgentRow): Agent {
   const used = usageOf(row.usage)
   const { tools = [], initial_files: files } = row
   return {
@@ -106,7 +106,7 @@ const byId: Statement = {
 /** Finds an agent, archived or not. */
 export async function findAgent(db: Db, orgId: string, id: string): Promise<Agent | undefined> {
   const [row] = await db.run<AgentRow>(byId, [orgId, id])
-  return row && present(row)
+  return row && agentFromRow(row)
 }
 
 /** Returns an agent, archived or not. Contract: throws 404 `not_found`. */
@@ -197,8 +197,8 @@ export async function saveAgent(
     file: file ?? null,
   })
   const [row] = await db.run<AgentRow & { created: boolean }>(save, values)
-  if (!row) throw await refusal(db, orgId, agent.id)
-  return { agent: present(row), created: row.created }
+  if (!row) throw await changeRefusal(db, orgId, agent.id)
+  return { agent: agentFromRow(row), created: row.created }
 }
 
 /** An empty schema means none. */
@@ -206,7 +206,7 @@ const schemaJson = (schema: NewAgent['output_schema']) =>
   schema && Object.keys(schema).length > 0 ? JSON.stringify(schema) : null
 
 /** Why a client cannot change an agent: a file defines it, or it does not exist. */
-async function refusal(db: Db, orgId: string, id: string): Promise<ApiError> {
+async function changeRefusal(db: Db, orgId: string, id: string): Promise<ApiError> {
   const { source_file: file } = (await findAgent(db, orgId, id)) ?? {}
   return file === undefined
     ? new ApiError('not_found', 'Agent')
@@ -250,8 +250,8 @@ export async function updateAgent(
     .returning(columns)
     .returning(sql.raw<UsageRow>(usage).as('usage'))
     .executeTakeFirst()
-  if (!row) throw await refusal(db, orgId, id)
-  return present(row as unknown as AgentRow)
+  if (!row) throw await changeRefusal(db, orgId, id)
+  return agentFromRow(row as unknown as AgentRow)
 }
 
 /**
@@ -268,7 +268,7 @@ export async function archiveAgent(db: Db, orgId: string, id: string): Promise<v
     .where('source', '=', 'api')
     .returning('id')
     .executeTakeFirst()
-  if (!row) throw await refusal(db, orgId, id)
+  if (!row) throw await changeRefusal(db, orgId, id)
 }
 
 /** The `agent_id` of the turns and cost of deleted agents: alerts compare sums of all agents. */
@@ -347,7 +347,7 @@ export async function* listAgents(
       .execute()
     return rows as unknown as AgentRow[]
   })
-  for await (const rows of batches) yield rows.map(present)
+  for await (const rows of batches) yield rows.map(agentFromRow)
 }
 
 /** Of one node at a time, which stores the agents of its files. */
@@ -374,7 +374,7 @@ const fromFiles: Statement = {
 
 /** Lists the agents that files define or defined, archived ones included. */
 export async function listFileAgents(db: Db, orgId: string): Promise<Agent[]> {
-  return (await db.run<AgentRow>(fromFiles, [orgId])).map(present)
+  return (await db.run<AgentRow>(fromFiles, [orgId])).map(agentFromRow)
 }
 
 const archiveFrom: Statement = {

@@ -39,7 +39,7 @@ type Shown = Pick<
     tools_reviewed_at: string | null
   }
 
-function present(selected: object): McpServer {
+function mcpServerFromRow(selected: object): McpServer {
   const row = selected as Shown
   const { header_names: names, tool_count, tools_listed_at, tools_error } = row
   return {
@@ -82,7 +82,7 @@ export async function getMcpServer(db: Db, orgId: string, id: string): Promise<M
     .where('id', '=', id)
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'MCP server')
-  return present(row)
+  return mcpServerFromRow(row)
 }
 
 /** The places that a server's key and headers are sealed for. */
@@ -129,7 +129,7 @@ export async function createMcpServer(
     .returning(keySet)
     .executeTakeFirstOrThrow()
     .catch((error) => refuseDuplicate(error, server.name))
-  return present(row)
+  return mcpServerFromRow(row)
 }
 
 function refuseDuplicate(error: unknown, name: string | undefined): never {
@@ -177,7 +177,7 @@ export async function updateMcpServer(
     .executeTakeFirst()
     .catch((error) => refuseDuplicate(error, change.name))
   if (!row) throw new ApiError('not_found', 'MCP server')
-  return present(row)
+  return mcpServerFromRow(row)
 }
 
 /** Deletes a server. Agents and sessions that name it continue without it. Contract: throws 404. */
@@ -209,7 +209,7 @@ export function listMcpServers(db: Db, orgId: string, span: RowRange): AsyncGene
       .offset(offset)
       .limit(limit)
       .execute()
-    return rows.map(present)
+    return rows.map(mcpServerFromRow)
   })
 }
 

@@ -145,14 +145,14 @@ export async function checkModel(
     .select(['m.status', 'p.status as provider_status', offered(scope).as('is_offered')])
     .where('m.id', '=', id)
     .executeTakeFirst()
-  const problem = problemOf(found)
+  const problem = modelProblem(found)
   if (problem === undefined) return
   throw new ApiError('model_unavailable', id, [{ path, message: problem }])
 }
 
 type Usability = { status: string; provider_status: string; is_offered: boolean }
 
-function problemOf(model: Usability | undefined): string | undefined {
+function modelProblem(model: Usability | undefined): string | undefined {
   if (!model) return 'names a model that does not exist'
   if (model.status !== 'active') return 'names a model that is disabled'
   if (model.provider_status !== 'active') return 'names a model whose provider is disabled'

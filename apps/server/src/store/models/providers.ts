@@ -23,7 +23,7 @@ type ProviderRow = Omit<Provider, 'base_url' | 'last_synced_at'> & {
   last_synced_at: string | null
 }
 
-function present(selected: object): Provider {
+function providerFromRow(selected: object): Provider {
   const row = selected as ProviderRow
   return {
     id: row.id,
@@ -51,7 +51,7 @@ export async function getProvider(db: Db, orgId: string, id: string): Promise<Pr
     .where('id', '=', id)
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Provider')
-  return present(row)
+  return providerFromRow(row)
 }
 
 /** The place that a provider's key is sealed for. */
@@ -84,7 +84,7 @@ export async function createProvider(
     .returning(columns)
     .returning(keySet)
     .executeTakeFirstOrThrow()
-  return present(row)
+  return providerFromRow(row)
 }
 
 /**
@@ -106,7 +106,7 @@ export async function updateProvider(
     .returning(keySet)
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Provider')
-  return present(row)
+  return providerFromRow(row)
 }
 
 /** Deletes a provider with its models. Contract: throws 404, and 409 while one is in use. */
@@ -149,7 +149,7 @@ export function listProviders(db: Db, orgId: string, span: RowRange): AsyncGener
       .offset(offset)
       .limit(limit)
       .execute()
-    return rows.map(present)
+    return rows.map(providerFromRow)
   })
 }
 

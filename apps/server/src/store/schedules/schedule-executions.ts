@@ -29,7 +29,7 @@ type Row = {
 }
 
 /** Converts a row to its wire form: omits null fields, and repeats session and turn as UUIDs. */
-function present(row: Row): Execution {
+function executionFromRow(row: Row): Execution {
   const given = Object.entries(row).filter(([, value]) => value !== null)
   return {
     ...(Object.fromEntries(given) as Execution),
@@ -47,7 +47,7 @@ export async function getExecution({ kysely }: Db, orgId: string, id: string): P
     .where('id', '=', id)
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Execution')
-  return present(row)
+  return executionFromRow(row)
 }
 
 const countedMax = 10_000
@@ -83,7 +83,7 @@ export async function listExecutions(
       .select(sql<number>`count(*)`.as('count'))
       .executeTakeFirstOrThrow(),
   ])
-  const data = rows.map(present)
+  const data = rows.map(executionFromRow)
   return count > countedMax
     ? { data, total: countedMax, total_capped: true }
     : { data, total: count }

@@ -30,7 +30,7 @@ type Row = Pick<
 > & { updated_at: string; next_trigger_at: string | null; target: unknown }
 
 /** Converts a row to its wire form: omits null fields, except `next_trigger_at`. */
-function present({ next_trigger_at, ...row }: Row): Schedule {
+function scheduleFromRow({ next_trigger_at, ...row }: Row): Schedule {
   const given = Object.entries(row).filter(([, value]) => value !== null)
   return { ...Object.fromEntries(given), next_trigger_at } as Schedule
 }
@@ -64,7 +64,7 @@ export async function createSchedule(
   const values = { org_id: orgId, id: newUuid(), ...fields, ...creator }
   const made = kysely.insertInto('schedules').values(values)
   try {
-    return present(await made.returning(columns).executeTakeFirstOrThrow())
+    return scheduleFromRow(await made.returning(columns).executeTakeFirstOrThrow())
   } catch (error) {
     throw isDuplicate(error) ? new ApiError('schedule_exists', fields.name) : error
   }
@@ -77,7 +77,7 @@ const of = ({ kysely }: Db, orgId: string) =>
 export async function getSchedule(db: Db, orgId: string, id: string): Promise<Schedule> {
   const row = await of(db, orgId).select(columns).where('id', '=', id).executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Schedule')
-  return present(row)
+  return scheduleFromRow(row)
 }
 
 /** Returns the creator of a schedule, with undefined for those that are not known. */
@@ -96,7 +96,7 @@ export async function holdSchedule(db: Db, orgId: string, id: string): Promise<S
   const found = of(db, orgId).select(columns).where('id', '=', id)
   const row = await found.forUpdate().executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Schedule')
-  return present(row)
+  return scheduleFromRow(row)
 }
 
 export async function updateSchedule(
@@ -112,7 +112,7 @@ export async function updateSchedule(
     .returning(columns)
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Schedule')
-  return present(row)
+  return scheduleFromRow(row)
 }
 
 /** Deletes a schedule and its executions. Contract: throws 404. */
@@ -152,7 +152,7 @@ export async function listSchedules(
       .execute(),
     matching.select(sql<number>`count(*)`.as('total')).executeTakeFirstOrThrow(),
   ])
-  return { data: rows.map(present), total }
+  return { data: rows.map(scheduleFromRow), total }
 }
 
 /** Returns the current time of the database's clock. */

@@ -65,7 +65,7 @@ async function listMatching(db: Db, orgId: string, query: ListQuery): Promise<Se
             .select('id')
             .limit(countedMax + 1),
         )
-      : countAll(db, orgId, query.agent_id ?? ''),
+      : countSessions(db, orgId, query.agent_id ?? ''),
   ])
   const data = await readRows(
     db,
@@ -146,7 +146,7 @@ const counted: Statement = {
   text: 'select coalesce(sum(sessions), 0)::bigint as total from counters where org_id = $1 and agent_id = $2',
 }
 
-async function countAll(db: Db, orgId: string, agentId: string): Promise<{ total: number }> {
+async function countSessions(db: Db, orgId: string, agentId: string): Promise<{ total: number }> {
   const [row] = await db.run<{ total: number }>(counted, [orgId, agentId])
   return row!
 }

@@ -163,7 +163,7 @@ const appends = Object.fromEntries(
   }),
 ) as Record<AppendKind, Record<'plain' | Charging, NamedStatement>>
 
-function kindOf({ ending, texts, usage, bytes }: Appending): AppendKind {
+function appendKindOf({ ending, texts, usage, bytes }: Appending): AppendKind {
   if (ending?.failure) return 'failure'
   if (texts && texts.length > 0) return 'texts'
   if (ending) return 'end'
@@ -246,7 +246,7 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
   const { events, ending, usage, context, charge, texts = [] } = what
   const all = ending ? [...events, ...ending.events] : events
   const charging = charge?.call ? 'reserves' : charge ? 'settles' : 'plain'
-  const append = appends[kindOf(what)][charging]
+  const append = appends[appendKindOf(what)][charging]
   const values = valuesOf(append, {
     ...run,
     ...eventLists(all),

@@ -55,13 +55,13 @@ const parts = sql`(
   where s.waiting_for->>'type' = 'budget'
 ) w`
 
-const textList = (texts: readonly string[]) => sql`${texts}::text[]`
+const textArray = (texts: readonly string[]) => sql`${texts}::text[]`
 
 /** SQL: parked turns of the filter with each part. A turn that resumes has a row in `turns`. */
 function waiting({ orgId, types, agentId, sessionId, scope }: WaitingFilter): RawBuilder<unknown> {
   return sql`from sessions s cross join lateral ${parts}
     where s.org_id = ${orgId} and s.waiting_for is not null and waits_for_person(s.waiting_for)
-      and w.type = any(${textList(types)})
+      and w.type = any(${textArray(types)})
       and not exists (select from turns where turns.id = s.turn_id)
       ${agentId === undefined ? sql`` : sql`and s.agent_id = ${agentId}`}
       ${sessionId === undefined ? sql`` : sql`and s.id = ${sessionId}`}

@@ -52,7 +52,7 @@ export const login: Noun = {
       const profiles = { ...credentials.profiles, [name]: profile }
       writeCredentials(io, { current_profile: name, profiles })
       await endKey(credentials.profiles[name], profile, signal)
-      const user = profile.api_key ? ` as ${await nameOf(profile, signal)}` : ''
+      const user = profile.api_key ? ` as ${await userNameOf(profile, signal)}` : ''
       const sentence = profile.api_key
         ? `Signed in to ${url}${user}.`
         : `Saved ${url}. It needs no sign-in.`
@@ -63,7 +63,7 @@ export const login: Noun = {
   }),
 }
 
-async function nameOf(profile: Profile, signal: AbortSignal): Promise<string> {
+async function userNameOf(profile: Profile, signal: AbortSignal): Promise<string> {
   const { email, name } = await clientOf(profile).auth.getMe({ signal })
   return email || name
 }

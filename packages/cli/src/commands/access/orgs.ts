@@ -182,7 +182,7 @@ const setRole = defineCommand({
 })
 
 /** Reads the name of an organization. The operator may not be a member. */
-async function nameOf({ outlast, signal }: Context, id: string, isOperator: boolean) {
+async function organizationNameOf({ outlast, signal }: Context, id: string, isOperator: boolean) {
   if (!isOperator) return (await outlast.organizations.get(id, { signal })).name
   for await (const one of outlast.organizations.listAll({ limit: 100 }, { signal })) {
     if (one.id === id) return one.name
@@ -201,7 +201,7 @@ const remove = defineCommand({
   async run(context, { words, flags }) {
     const { outlast, out, io, signal } = context
     const id = words[0]!
-    const name = await nameOf(context, id, flags.operator)
+    const name = await organizationNameOf(context, id, flags.operator)
     const question = `Delete organization ${name} (${id}) with all its sessions, agents and keys?`
     if (!(await confirmedByName(io, { question, name, isSure: flags.yes }))) return exitCodes.failed
     const { organizations } = outlast

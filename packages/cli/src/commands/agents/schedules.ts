@@ -6,7 +6,7 @@ import { listFlags, take } from '../../input/list.ts'
 import { newSchedule, scheduleChange, scheduleFlags } from '../../input/schedule-input.ts'
 import { ago, duration, moment } from '../../output/time.ts'
 
-const stateOf = ({ enabled, paused_reason }: Schedule) =>
+const stateOfSchedule = ({ enabled, paused_reason }: Schedule) =>
   enabled ? 'active' : paused_reason ? 'paused by the server' : 'paused'
 
 const list = defineCommand({
@@ -27,7 +27,7 @@ const list = defineCommand({
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
         { title: 'CRON', value: ({ cron_expression }) => cron_expression, isFlexible: true },
         { title: 'ZONE', value: ({ timezone }) => timezone, isExtra: true },
-        { title: 'STATE', value: stateOf },
+        { title: 'STATE', value: stateOfSchedule },
         { title: 'NEXT', value: ({ next_trigger_at }) => ago(next_trigger_at), isExtra: true },
       ],
       { empty: 'No schedules match. `outlast schedules create` creates one.' },
@@ -52,7 +52,7 @@ async function show({ out }: Context, schedule: Schedule): Promise<void> {
     Description: schedule.description,
     When: `${schedule.cron_expression} (${schedule.timezone})`,
     Message: () => targetText(schedule),
-    State: stateOf(schedule),
+    State: stateOfSchedule(schedule),
     'Reason of the pause': schedule.paused_reason,
     Next: moment(schedule.next_trigger_at),
     Last: moment(schedule.last_triggered_at),

@@ -52,7 +52,7 @@ function numberOf(text: string, flag: string): number {
   return Number(text)
 }
 
-const stateOf = ({ enabled, state }: Alert) => (enabled ? state : 'disabled')
+const stateOfAlert = ({ enabled, state }: Alert) => (enabled ? state : 'disabled')
 
 /** A value in the unit of its metric. */
 function valueText(metric: Alert['metric'], value: number | null): string | undefined {
@@ -78,7 +78,7 @@ const list = defineCommand({
         { title: 'ID', value: ({ id }) => id },
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
         { title: 'METRIC', value: ({ metric }) => metric },
-        { title: 'STATE', value: stateOf },
+        { title: 'STATE', value: stateOfAlert },
         { title: 'VALUE', value: ({ metric, value }) => valueText(metric, value) },
         { title: 'FIRES AT', value: ({ metric, threshold }) => valueText(metric, threshold) },
       ],
@@ -98,7 +98,7 @@ const get = defineCommand({
       Name: alert.name,
       Metric: metric,
       Agent: alert.agent_id ?? 'all',
-      State: stateOf(alert),
+      State: stateOfAlert(alert),
       'Fires since': moment(alert.fired_at),
       Value: valueText(metric, alert.value),
       Evaluated: moment(alert.evaluated_at) ?? 'not yet',

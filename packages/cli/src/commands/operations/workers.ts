@@ -5,7 +5,7 @@ import { listFlags, take } from '../../input/list.ts'
 import { listIn } from '../../output/rows.ts'
 import { ago, moment } from '../../output/time.ts'
 
-const stateOf = ({ alive, draining }: Worker) =>
+const stateOfWorker = ({ alive, draining }: Worker) =>
   !alive ? 'dead' : draining ? 'draining' : 'working'
 
 const list = defineCommand({
@@ -17,7 +17,7 @@ const list = defineCommand({
       rows,
       [
         { title: 'ID', value: ({ id }) => id },
-        { title: 'STATE', value: stateOf },
+        { title: 'STATE', value: stateOfWorker },
         {
           title: 'TURNS',
           value: ({ used_slots, slots }) => `${used_slots ?? '-'}/${slots ?? '-'}`,
@@ -53,7 +53,7 @@ const get = defineCommand({
     const worker = await findRow(outlast.workers.list({}, { signal }), 'worker', words[0]!)
     await out.item(worker, {
       ID: worker.id,
-      State: stateOf(worker),
+      State: stateOfWorker(worker),
       Turns: `${worker.used_slots ?? '-'} of ${worker.slots ?? '-'} slots`,
       Version: worker.version,
       Catalog: worker.catalog_hash ?? '-',

@@ -4,7 +4,10 @@ import { UsageError } from '../../core/failure.ts'
 import { readInput } from '../../input/prompt.ts'
 
 /** Reads the message of the command line or stdin. Undefined: chat at the terminal. */
-async function given(context: Context, words: readonly string[]): Promise<string | undefined> {
+async function readMessage(
+  context: Context,
+  words: readonly string[],
+): Promise<string | undefined> {
   const isAtTerminal = context.io.stdin.isTTY === true
   const parts: string[] = []
   for (const word of words.length === 0 && !isAtTerminal ? ['-'] : words) {
@@ -59,7 +62,7 @@ export const chat: Noun = {
         isVerbose: flags.verbose,
       }
       checkStart(start)
-      const text = await given(context, words)
+      const text = await readMessage(context, words)
       if (text !== undefined) {
         return (await import('../../chat/one-shot.ts')).oneShot(context, start, text)
       }

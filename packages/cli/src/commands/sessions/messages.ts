@@ -19,7 +19,7 @@ const resultText = (result: unknown) =>
   typeof result === 'string' ? result : JSON.stringify(result)
 
 /** Names a part without text. */
-const nameOf = (part: ContentPart) =>
+const partName = (part: ContentPart) =>
   part.type === 'image_file' ? `(image ${part.filename ?? part.image_id})` : `(${part.type})`
 
 /** Summarizes a message for a table. */
@@ -29,7 +29,7 @@ function shortText({ content = [] }: Message): string {
       if (part.type === 'text') return part.text.slice(0, charactersMax)
       if (part.type === 'tool_call') return `calls ${part.name}`
       if (part.type === 'tool_result') return part.error ?? resultText(part.result)
-      return nameOf(part)
+      return partName(part)
     })
     .join(' ')
   return cut(oneLine(text.slice(0, charactersMax)), textColumnsMax)
@@ -65,7 +65,7 @@ const wholeText = ({ content = [] }: Message) =>
         return (
           part.error ?? (typeof part.result === 'string' ? part.result : exactJson(part.result, 2))
         )
-      return nameOf(part)
+      return partName(part)
     })
     .join('\n\n')
 

@@ -34,7 +34,7 @@ export function inline(text: string, how: Inline): { pieces: Piece[]; consumed: 
     if (special > at) pieces.push({ text: text.slice(at, special), style: how.style })
     at = special
     if (at === text.length) break
-    const decision = decide(text, at, how)
+    const decision = decisionAt(text, at, how)
     if (decision === 'undecided') break
     if (decision === 'literal') {
       const length = /[`*_~]/.test(text[at]!) ? runAt(text, at) : 1
@@ -48,7 +48,7 @@ export function inline(text: string, how: Inline): { pieces: Piece[]; consumed: 
   return { pieces, consumed: at }
 }
 
-function decide(text: string, at: number, how: Inline): Decision {
+function decisionAt(text: string, at: number, how: Inline): Decision {
   const seen = {
     text: text.slice(0, at + spanMax),
     isComplete: how.isComplete || text.length >= at + spanMax,

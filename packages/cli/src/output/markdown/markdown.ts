@@ -51,11 +51,11 @@ export function createMarkdown({
       const all = it.held + harmless(text)
       const kept = lastGrapheme(all)
       it.held = all.slice(all.length - kept)
-      take(it, all.slice(0, all.length - kept))
+      renderText(it, all.slice(0, all.length - kept))
       return it.wrap.flush()
     },
     end() {
-      take(it, it.held)
+      renderText(it, it.held)
       it.held = ''
       if (it.line !== '' || it.current) grow(it, true)
       it.line = ''
@@ -200,7 +200,7 @@ function grow(it: Writing, isComplete: boolean): void {
   it.current = undefined
 }
 
-function take(it: Writing, text: string): void {
+function renderText(it: Writing, text: string): void {
   const parts = text.split('\n')
   for (const [at, part] of parts.entries()) {
     it.line += part

@@ -176,7 +176,7 @@ function OpenInPlayground({ turn, events, sessionId }: Omit<ModelStepProps, 'seq
     mutationFn: (messageId: string) =>
       outlast.sessions.fork(sessionId, { at_sequence: sequenceBefore(events, messageId) }),
     onSuccess({ id, agent_id: agentId }) {
-      writeDraft(id, { text: textOf(input!) })
+      writeDraft(id, { text: inputTextOf(input!) })
       handedOver.set(id, attachmentsOf(input!))
       invalidate(sessionKeys.lists)
       navigate({
@@ -210,5 +210,5 @@ const attachmentsOf = ({ content }: NonNullable<Turn['input']>) =>
     return [{ key: -1 - at, name, sizeBytes: 0, state: 'ready', part }]
   })
 
-const textOf = ({ content }: NonNullable<Turn['input']>) =>
+const inputTextOf = ({ content }: NonNullable<Turn['input']>) =>
   content.map((part) => (part.type === 'text' ? part.text : '')).join('')

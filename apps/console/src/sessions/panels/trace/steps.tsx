@@ -38,7 +38,7 @@ export function Steps({ turn, nowMs, events, sessionId }: StepsProps) {
           <LongText name={`failed ${turn.id}`} text={turn.error} />
         </div>
       )}
-      <Tree turn={turn} nowMs={nowMs} zoom={zoom} chosen={chosen} choose={choose} />
+      <StepTree turn={turn} nowMs={nowMs} zoom={zoom} chosen={chosen} choose={choose} />
       {span && (
         <Inspector
           key={span.key}
@@ -62,7 +62,7 @@ type TreeProps = {
   choose: (key: string) => void
 }
 
-function Tree({ turn, nowMs, zoom, chosen, choose }: TreeProps) {
+function StepTree({ turn, nowMs, zoom, chosen, choose }: TreeProps) {
   const box = useRef<HTMLDivElement>(null)
   const ms = Math.max(1, lengthOf(turn, nowMs))
   const virtual = useVirtualizer({
@@ -111,7 +111,7 @@ function Tree({ turn, nowMs, zoom, chosen, choose }: TreeProps) {
         {virtual.getVirtualItems().map(({ index, start }) => {
           const span = turn.spans[index]!
           return (
-            <Row
+            <StepRow
               key={span.key}
               span={span}
               turn={turn}
@@ -147,7 +147,7 @@ type RowProps = {
   choose: (key: string) => void
 }
 
-function Row({ span, turn, nowMs, index, top, isChosen, choose }: RowProps) {
+function StepRow({ span, turn, nowMs, index, top, isChosen, choose }: RowProps) {
   const whole = Math.max(1, lengthOf(turn, nowMs))
   const percent = (ms: number) => `${(ms / whole) * 100}%`
   const ms = lengthOf(span, nowMs)

@@ -8,12 +8,12 @@ import {
   Rows,
 } from '../session-document.ts'
 
-const choice = <const Values extends string[]>(...values: Values) =>
+const textEnum = <const Values extends string[]>(...values: Values) =>
   Type.Enum(values, { type: 'string' })
-export const Tier = choice('free', 'pro', 'enterprise')
-export const TicketStatus = choice('open', 'in_progress', 'resolved', 'closed')
-export const Priority = choice('low', 'medium', 'high', 'urgent')
-export const InteractionType = choice('call', 'email', 'meeting', 'chat')
+export const Tier = textEnum('free', 'pro', 'enterprise')
+export const TicketStatus = textEnum('open', 'in_progress', 'resolved', 'closed')
+export const Priority = textEnum('low', 'medium', 'high', 'urgent')
+export const InteractionType = textEnum('call', 'email', 'meeting', 'chat')
 
 const text = Type.Union([Type.String(), Type.Null()])
 

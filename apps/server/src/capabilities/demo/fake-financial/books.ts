@@ -47,7 +47,7 @@ const createTransaction = finance.changes({
     strict,
   ),
   run: ({ account = 'operating', ...input }, data) => {
-    checkAccount(data, account)
+    checkAccountName(data, account)
     const amount = inCents(input.amount)
     const id = nextId(data.transactions, 'id', 'TXN-001')
     const date = dayOf(new Date())
@@ -56,7 +56,7 @@ const createTransaction = finance.changes({
   },
 })
 
-function checkAccount({ accounts }: Finance, name: string): void {
+function checkAccountName({ accounts }: Finance, name: string): void {
   if (accounts.some((account) => account.name === name)) return
   const names = accounts.map((account) => account.name).join(', ') || 'none'
   throw new ToolError(`Account ${name} not found. There are: ${names}`)
@@ -67,7 +67,7 @@ const getBalance = finance.reads({
   description: 'Returns the balance of all accounts, or of one: opening balance plus transactions.',
   input: Type.Object({ account: Type.Optional(Line()) }, strict),
   run: ({ account }, data, config) => {
-    if (account !== undefined) checkAccount(data, account)
+    if (account !== undefined) checkAccountName(data, account)
     const currency = currencyOf(config)
     const accounts = data.accounts
       .filter(({ name }) => account === undefined || name === account)

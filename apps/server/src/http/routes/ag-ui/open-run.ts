@@ -51,7 +51,7 @@ export async function openRun(
 ): Promise<OpenedRun | RefusedRun> {
   const named = unstoredRun(input.runId)
   if (named) return joinNamed({ request, calls, input }, agentId, named)
-  const { session, isNew } = await sessionOf(request, calls, agentId, input)
+  const { session, isNew } = await sessionOfThread(request, calls, agentId, input)
   const given = { node, request, calls, input, session }
   const { orgId } = request.principal
   const of = { orgId, sessionId: session.id, runId: input.runId }
@@ -61,10 +61,10 @@ export async function openRun(
   ])
   if (known) {
     const { after_sequence: after, kind, message_id, answered } = known
-    if (kind === 'answers') await sendRest(given, { known, message })
+    if (kind === 'answers') await sendMissingInput(given, { known, message })
     return opened(given, { after, kind, answered, messageId: message_id ?? undefined })
   }
-  const answered = await sendAnswers(given)
+  const answered = await answerInterrupts(given)
   const last = runPartsOf(input).added.at(-1)
   if (answered && ('code' in answered || !last || message)) return answered
   if (!last) return attach(given)
@@ -107,13 +107,13 @@ async function joinNamed(
   { sessionId, after }: { sessionId: string; after: number },
 ): Promise<OpenedRun> {
   const session = await findKeyedSession(calls, request, { agentId, key: input.threadId })
-  if (session?.id !== sessionId || after > (await sequenceOf({ request, session }))) {
+  if (session?.id !== sessionId || after > (await currentSequence({ request, session }))) {
     throw new ApiError('not_found', 'Run')
   }
   return opened({ input, session }, { after, kind: 'answers' })
 }
 
-const sequenceOf = async ({
+const currentSequence = async ({
   request: { db, principal },
   session,
 }: Pick<Given, 'request' | 'session'>) => (await findSequence(db, principal.orgId, session.id)) ?? 0
@@ -121,7 +121,7 @@ const sequenceOf = async ({
 /** Attaches to the turn that runs or waits. */
 async function attach(given: Given): Promise<OpenedRun> {
   const { request, session } = given
-  const after = await sequenceOf(given)
+  const after = await currentSequence(given)
   const type = ['session.activated', 'input.message', 'session.idled'] as const
   const [latest] = await readBackwards(request.db, session.id, {
     type,
@@ -135,7 +135,7 @@ async function attach(given: Given): Promise<OpenedRun> {
 const isToken = ({ kind, endUser }: Principal) => kind === 'token' || endUser !== undefined
 
 /** Finds or creates the session of a thread. The history of a client begins a new one only. */
-async function sessionOf(
+async function sessionOfThread(
   request: Request,
   calls: InnerCalls,
   agentId: string,
@@ -159,7 +159,7 @@ async function sessionOf(
  * Answers interrupts, and sends results of client tools. Undefined if the input has neither.
  * Answers to waits that are over attach to the rest of their turn.
  */
-async function sendAnswers(given: Given): Promise<OpenedRun | RefusedRun | undefined> {
+async function answerInterrupts(given: Given): Promise<OpenedRun | RefusedRun | undefined> {
   const { request, input, session } = given
   const { resume = [], messages } = input
   const { waiting, unpaidTurn } = await waitsIn(given)
@@ -179,7 +179,7 @@ async function sendAnswers(given: Given): Promise<OpenedRun | RefusedRun | undef
   const decidedAt = others.length > 0 ? await decidedBefore(given, others) : undefined
   if (others.length > 0 && decidedAt === undefined) return unknownInterrupts(others)
   if (answers.some(({ interruptId: id, status }) => isBudget(id) && status === 'cancelled')) {
-    return cancelTurn(given)
+    return cancelUnpaidTurn(given)
   }
   const decided = answers.filter(({ interruptId }) => !isBudget(interruptId))
   if (decided.length + results.length === 0) return followRest(given, { past, decidedAt })
@@ -187,7 +187,7 @@ async function sendAnswers(given: Given): Promise<OpenedRun | RefusedRun | undef
     ...decided.map(({ interruptId }) => interruptId),
     ...results.map((r) => r.tool_call_id),
   ]
-  const after = Math.min(await sequenceOf(given), decidedAt ?? Number.POSITIVE_INFINITY)
+  const after = Math.min(await currentSequence(given), decidedAt ?? Number.POSITIVE_INFINITY)
   const of = { orgId: request.principal.orgId, sessionId: session.id, runId: input.runId }
   const begun = { after, kind: 'answers' as const, answered: [...answered, ...others] }
   const stored = { run_id: input.runId, after_sequence: after, message_id: null }
@@ -235,7 +235,7 @@ const isNoResult = ({ role }: RunAgentInput['messages'][number]) => role !== 'to
  * Sends what the log lacks of a run of answers: its node may have ended before it sent all. Answers
  * that the log has stay.
  */
-async function sendRest(
+async function sendMissingInput(
   given: Given,
   { known, message }: { known: StoredRun; message: FoundInput | undefined },
 ): Promise<void> {
@@ -256,8 +256,8 @@ async function sendRest(
   if (!message && runPartsOf(input).added.length > 0) await sendMessage(given)
 }
 
-async function cancelTurn(given: Given): Promise<OpenedRun> {
-  const after = await sequenceOf(given)
+async function cancelUnpaidTurn(given: Given): Promise<OpenedRun> {
+  const after = await currentSequence(given)
   await given.calls.run('POST', `/v1/sessions/${given.session.id}/cancel`)
   return opened(given, { after, kind: 'answers' })
 }
@@ -273,14 +273,14 @@ async function submit({ calls, session }: Given, { answers, results, waiting }: 
     waiting.get(answer.interruptId) === type
   const decisions = answers.filter(isOf('approval')).map(decisionOf)
   const asked = answers.filter(isOf('input'))
-  const questions = asked.length > 0 ? await questionsOf(calls, session.id) : new Map()
+  const questions = asked.length > 0 ? await questionsByCall(calls, session.id) : new Map()
   const replies = asked.map((entry) => answersOf(entry, questions.get(entry.interruptId) ?? []))
   const given = { decisions, replies, results }
   await submitAnswers(calls, session.id, given, { skipAnswered: true })
 }
 
 /** The questions of each call that asks. */
-async function questionsOf(calls: InnerCalls, sessionId: string) {
+async function questionsByCall(calls: InnerCalls, sessionId: string) {
   const query = { types: 'tool.call_requested', order_desc: true, limit: 100 }
   const events = await listEvents<'tool.call_requested'>(calls, sessionId, query)
   const asked = events.flatMap(({ data: { tool_calls, input } }) =>

@@ -82,7 +82,7 @@ export async function fromStart(
   { before, last }: { before: AgUiState; last: number },
 ) {
   const { after, isNew } = opened
-  const kept = isNew ? undefined : await keptMessages(request, opened, { before, last })
+  const kept = isNew ? undefined : await historyWithoutRun(request, opened, { before, last })
   const run = kept ? { ...opened.run, history: kept } : opened.run
   const { state, chunks } = startRun({ ...before, run })
   const [started, ...rest] = chunks
@@ -101,7 +101,7 @@ const snapshotOf = (messages: AgUiMessage[]): AgUiChunk => ({
  * The messages of a client that are not from this run, if it already has some that are: it repeats
  * a request whose connection was lost, and gets the whole run again.
  */
-async function keptMessages(
+async function historyWithoutRun(
   request: Request,
   { sessionId, after, run: { history } }: OpenedRun,
   { before, last }: { before: AgUiState; last: number },
@@ -200,12 +200,13 @@ function framesOf(chunks: readonly AgUiChunk[], place: AgUiPlace): string {
   let { parts } = place
   const frames = chunks.map(({ slot, event }) => {
     parts = partsAfter(parts, event)
-    return frameOf(placeId({ ...place, slot, parts }), event)
+    return frameWithId(placeId({ ...place, slot, parts }), event)
   })
   return frames.join('')
 }
 
-const frameOf = (id: string, event: AgUiEvent) => `id: ${id}\ndata: ${JSON.stringify(event)}\n\n`
+const frameWithId = (id: string, event: AgUiEvent) =>
+  `id: ${id}\ndata: ${JSON.stringify(event)}\n\n`
 
 /** Folds the events of a stream from a position on. */
 export function foldFrom({ state, place }: RunPosition) {
@@ -220,7 +221,7 @@ export function foldFrom({ state, place }: RunPosition) {
       if (chunk.slot === agUiSlots.delta) [eventId, last] = [at, agUiSlots.delta]
       else if (chunk.slot > agUiSlots.delta) last += 1
       const slot = chunk.slot < agUiSlots.delta ? chunk.slot : last
-      return frameOf(placeId({ eventId, slot, parts }), chunk.event)
+      return frameWithId(placeId({ eventId, slot, parts }), chunk.event)
     })
     now = group.state
     return { frames: frames.join(''), isLast: now.isOver }

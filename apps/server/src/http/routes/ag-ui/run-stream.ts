@@ -46,16 +46,16 @@ const sendFrames = (reply: FastifyReply, frames: string) =>
     .header('cache-control', 'no-cache, no-transform')
     .send(frames)
 
-const frameOf = (event: AgUiEvent) => `data: ${JSON.stringify(event)}\n\n`
+const frameWithoutId = (event: AgUiEvent) => `data: ${JSON.stringify(event)}\n\n`
 
 /** Sends a run that failed before it began. */
 export const sendRunError = (reply: FastifyReply, code: string, message: string) =>
-  sendFrames(reply, frameOf({ type: 'RUN_ERROR', message, code }))
+  sendFrames(reply, frameWithoutId({ type: 'RUN_ERROR', message, code }))
 
 /** Ends of a stream that are final. After others, clients that can resume do so. */
 const finalReasons = ['access_ended', 'session_deleted', 'history_changed', 'internal_error']
 
 const farewell = (reason: string) =>
   finalReasons.includes(reason)
-    ? frameOf({ type: 'RUN_ERROR', message: `The stream ended: ${reason}.`, code: reason })
+    ? frameWithoutId({ type: 'RUN_ERROR', message: `The stream ended: ${reason}.`, code: reason })
     : ''

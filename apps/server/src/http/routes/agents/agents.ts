@@ -144,7 +144,7 @@ async function idToPut(db: Db, orgId: string, idOrName: string, { name }: NewAge
 /** Converts an agent to the response of a request, without its secrets. */
 export const shownAgent = ({ capabilities }: Node, agent: Agent) => masked(capabilities, agent)
 
-const send = (node: Node, reply: FastifyReply, agent: Agent) =>
+const sendAgent = (node: Node, reply: FastifyReply, agent: Agent) =>
   tell(reply, agent).send(shownAgent(node, agent))
 
 /** With `If-Match`, refuses a change to a version that another request has replaced. */
@@ -202,7 +202,7 @@ export function agentRoutes(api: Api): void {
   listRoutes(api)
   previewRoute(api)
   storedRoutes(api)
-  changeRoutes(api)
+  agentChangeRoutes(api)
 }
 
 function listRoutes({ app, node }: Api): void {
@@ -246,7 +246,7 @@ function listRoutes({ app, node }: Api): void {
         orgId,
         await checked(node, { db, orgId }, body.id, body),
       )
-      return send(node, reply.code(created ? 201 : 200), agent)
+      return sendAgent(node, reply.code(created ? 201 : 200), agent)
     },
   })
 }
@@ -303,7 +303,7 @@ function storedRoutes({ app, node }: Api): void {
     async handler({ params, principal, db }, reply) {
       const { orgId } = principal
       const id = await getAgentId(db, orgId, params.agent_id)
-      return send(node, reply, await getAgent(db, orgId, id))
+      return sendAgent(node, reply, await getAgent(db, orgId, id))
     },
   })
 
@@ -326,12 +326,12 @@ function storedRoutes({ app, node }: Api): void {
       const whole = await checked(node, { db, orgId }, id, body)
       await checkVersion(request, id)
       const { agent, created } = await storeAgent(db, orgId, { ...whole, id })
-      return send(node, reply.code(created ? 201 : 200), agent)
+      return sendAgent(node, reply.code(created ? 201 : 200), agent)
     },
   })
 }
 
-function changeRoutes({ app, node }: Api): void {
+function agentChangeRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: AgentChange }>({
     method: 'PATCH',
     url: '/v1/agents/:agent_id',
@@ -350,7 +350,7 @@ function changeRoutes({ app, node }: Api): void {
       const change = await checked(node, { db, orgId }, id, body)
       if (change.tools || change.capabilities) await checkTogether(node, { db, orgId }, id, change)
       await checkVersion(request, id)
-      return send(node, reply, await changeAgent(db, { orgId, id }, change))
+      return sendAgent(node, reply, await changeAgent(db, { orgId, id }, change))
     },
   })
 

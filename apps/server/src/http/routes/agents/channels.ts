@@ -54,7 +54,7 @@ type Params = OfAgent & { channel_id: string }
 type KeyParams = Params & { key_id: string }
 
 /** Contract: throws 404 for an agent's unknown name. */
-const refOf = async (db: Db, orgId: string, params: Params): Promise<ChannelRef> => ({
+const channelRefOf = async (db: Db, orgId: string, params: Params): Promise<ChannelRef> => ({
   orgId,
   agentId: await getAgentId(db, orgId, params.agent_id),
   id: parseId('agent_channel', params.channel_id),
@@ -126,7 +126,7 @@ function itemRoutes({ app, node }: Api): void {
       response: { 200: AgentChannel, '4xx': ErrorResponse },
     },
     handler: async ({ params, principal, db }) =>
-      getChannel(db, await refOf(db, principal.orgId, params)),
+      getChannel(db, await channelRefOf(db, principal.orgId, params)),
   })
 
   app.route<{ Params: Params; Body: AgentChannelChange }>({
@@ -139,7 +139,7 @@ function itemRoutes({ app, node }: Api): void {
       response: { 200: AgentChannel, '4xx': ErrorResponse },
     },
     async handler({ params, body, principal, db: unit }) {
-      const ref = await refOf(unit, principal.orgId, params)
+      const ref = await channelRefOf(unit, principal.orgId, params)
       const { channel_config: config, enabled = null } = body
       if (!config) return updateChannel(unit, ref, { enabled })
       const before = await lockChannel(unit, ref)
@@ -162,7 +162,7 @@ function itemRoutes({ app, node }: Api): void {
       response: { 200: DeletedAgentChannel, '4xx': ErrorResponse },
     },
     async handler({ params, principal, db: unit }): Promise<DeletedAgentChannel> {
-      const ref = await refOf(unit, principal.orgId, params)
+      const ref = await channelRefOf(unit, principal.orgId, params)
       await deleteChannel(unit, ref)
       await deleteLimitsOfChannel(unit, ref)
       return { id: ref.id, deleted: true }
@@ -184,7 +184,7 @@ function statusRoutes({ app }: Api): void {
         response: { 200: AgentChannel, '4xx': ErrorResponse },
       },
       handler: async ({ params, principal, db: unit }) =>
-        setChannelStatus(unit, await refOf(unit, principal.orgId, params), status),
+        setChannelStatus(unit, await channelRefOf(unit, principal.orgId, params), status),
     })
   }
 }
@@ -197,7 +197,7 @@ function newSecret() {
 
 /** The channel of the path. Contract: throws 404. */
 async function keysOf(db: Db, orgId: string, params: Params) {
-  const { id: channelId } = await getChannel(db, await refOf(db, orgId, params))
+  const { id: channelId } = await getChannel(db, await channelRefOf(db, orgId, params))
   return { orgId, channelId }
 }
 
@@ -246,7 +246,7 @@ function keyRoutes({ app }: Api): void {
       })
       const permissions = [...new Set(['sessions' as const, ...(body.permissions ?? [])])]
       if (permissions.includes('end_user')) {
-        await checkKeyForUsers(unit, await refOf(unit, principal.orgId, params))
+        await checkKeyForUsers(unit, await channelRefOf(unit, principal.orgId, params))
       }
       const { secret, ...stored } = newSecret()
       const made = { ...stored, name: body.name, permissions, expiresAt }

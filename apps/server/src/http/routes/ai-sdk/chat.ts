@@ -43,7 +43,7 @@ export function aiSdkRoutes(api: Api, streams: Streams): void {
   }
 }
 
-const pathOf = (version: AiSdkVersion) =>
+const chatPath = (version: AiSdkVersion) =>
   `/v1/ai-sdk${version === 6 ? '/v6' : ''}/agents/:agent_id/chat`
 
 const config = { access: 'adapter' } as const
@@ -73,7 +73,7 @@ async function chatOf(
 function chatRoute(api: Api, streams: Streams, version: AiSdkVersion) {
   api.app.route<{ Params: Params; Body: AiSdkChat }>({
     method: 'POST',
-    url: pathOf(version),
+    url: chatPath(version),
     bodyLimit: bodyBytesMax,
     config: { ...config, allowsNul: true },
     schema: {
@@ -95,7 +95,7 @@ function chatRoute(api: Api, streams: Streams, version: AiSdkVersion) {
 function streamRoute(api: Api, streams: Streams, version: AiSdkVersion) {
   api.app.route<{ Params: Params; Querystring: AiSdkStreamQuery }>({
     method: 'GET',
-    url: `${pathOf(version)}/:chat_id/stream`,
+    url: `${chatPath(version)}/:chat_id/stream`,
     exposeHeadRoute: false,
     config,
     schema: {
@@ -120,7 +120,7 @@ function streamRoute(api: Api, streams: Streams, version: AiSdkVersion) {
 function messagesRoute(api: Api, version: AiSdkVersion) {
   api.app.route<{ Params: Params; Querystring: AiSdkMessagesQuery }>({
     method: 'GET',
-    url: `${pathOf(version)}/:chat_id/messages`,
+    url: `${chatPath(version)}/:chat_id/messages`,
     config,
     schema: {
       operationId: 'list_ai_sdk_messages',
@@ -139,7 +139,7 @@ function messagesRoute(api: Api, version: AiSdkVersion) {
       const messages = foldMessages(events, { typedTools: chat.typedTools })
       return {
         messages,
-        status: statusOf(session, messages),
+        status: chatStatus(session, messages),
         has_more: before !== null,
         before,
         session_id: session.id,
@@ -149,7 +149,7 @@ function messagesRoute(api: Api, version: AiSdkVersion) {
 }
 
 /** The log says that a turn waits before the session does. */
-function statusOf({ status }: Session, messages: ReturnType<typeof foldMessages>) {
+function chatStatus({ status }: Session, messages: ReturnType<typeof foldMessages>) {
   if (status !== 'active') return 'idle'
   const last = messages.findLast(({ role }) => role === 'assistant')
   return last?.metadata?.status === 'waiting' ? 'waiting' : 'active'
@@ -158,7 +158,7 @@ function statusOf({ status }: Session, messages: ReturnType<typeof foldMessages>
 function stopRoute(api: Api, version: AiSdkVersion) {
   api.app.route<{ Params: Params; Querystring: AiSdkQuery }>({
     method: 'POST',
-    url: `${pathOf(version)}/:chat_id/stop`,
+    url: `${chatPath(version)}/:chat_id/stop`,
     config,
     schema: {
       operationId: 'stop_ai_sdk_chat',
@@ -180,7 +180,7 @@ function stopRoute(api: Api, version: AiSdkVersion) {
 const headers = { 'x-vercel-ai-ui-message-stream': 'v1' }
 const done = 'data: [DONE]\n\n'
 
-const frameOf = (chunk: UIChunk) => `data: ${JSON.stringify(chunk)}\n\n`
+const chunkFrame = (chunk: UIChunk) => `data: ${JSON.stringify(chunk)}\n\n`
 
 /** The stream of one message. */
 function streamOf({ sessionId, after, fold: options }: ChatReply): TurnStream {
@@ -192,14 +192,14 @@ function framesOf(options: FoldOptions): TurnStream['fold'] {
   return (event) => {
     const folded = foldTurn(fold, event)
     fold = folded.fold
-    const frames = folded.chunks.map(frameOf).join('')
+    const frames = folded.chunks.map(chunkFrame).join('')
     return fold.isOver ? { frames: frames + done, isLast: true } : { frames }
   }
 }
 
 /** The turn continues without the stream. */
 const interrupted = (reason: string) =>
-  frameOf({
+  chunkFrame({
     type: 'error',
     errorText: `The connection ended: ${reason}. Resume the stream.`,
     interrupted: true,

@@ -16,11 +16,11 @@ export async function sendChat(chat: Chat, body: AiSdkChat): Promise<ChatReply> 
   const last = body.messages.at(-1)!
   if (body.trigger === 'regenerate-message') return regenerate(chat, body, last)
   if (last.role === 'user') return sendMessage(chat, body, last)
-  const session = await getSession(chat)
+  const session = await getChatSession(chat)
   return continueTurn(chat, body, session)
 }
 
-async function getSession(chat: Chat): Promise<Session> {
+async function getChatSession(chat: Chat): Promise<Session> {
   const session = await findSession(chat)
   if (!session) throw new ApiError('not_found', 'Session')
   return session
@@ -28,12 +28,12 @@ async function getSession(chat: Chat): Promise<Session> {
 
 async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promise<ChatReply> {
   const content = contentOf(last)
-  const session = await openSession(chat)
+  const session = await openChatSession(chat)
   if (body.messageId != null) {
     const known = await chat.findInput(session.id, body.messageId)
     if (known) return edit(chat, body, { session, input: known.event, content })
   }
-  const on_busy = body.on_busy ?? (await onBusyIn(chat, session, last.id))
+  const on_busy = body.on_busy ?? (await onBusyInChat(chat, session, last.id))
   const { controls, instructions, context, tools, metadata } = body
   const given = { controls, instructions, context, tools }
   const own = typeof last.metadata === 'object' ? last.metadata : {}
@@ -86,15 +86,19 @@ async function post(
   return { sent: isRefused ? calls.fail(response) : response.body }
 }
 
-async function openSession(chat: Chat): Promise<Session> {
+async function openChatSession(chat: Chat): Promise<Session> {
   const { principal, agentId, id, user, calls } = chat
-  if (principal.sessionId !== undefined) return getSession(chat)
+  if (principal.sessionId !== undefined) return getChatSession(chat)
   const about = { agent_id: agentId, key: id, ...(user !== null && { user }) }
   return calls.run<Session>('POST', '/v1/sessions', about)
 }
 
 /** A message while the turn waits for a person ends that turn, unless it was sent before. */
-async function onBusyIn(chat: Chat, { id, status }: Session, clientId?: string): Promise<OnBusy> {
+async function onBusyInChat(
+  chat: Chat,
+  { id, status }: Session,
+  clientId?: string,
+): Promise<OnBusy> {
   const turn = status === 'active' ? await findLastTurn(chat, id) : undefined
   const now = turn && (await readTurn(chat, id, turn))
   if (!now?.isParked || now.calls.length === 0) return 'queue'
@@ -106,7 +110,7 @@ async function onBusyIn(chat: Chat, { id, status }: Session, clientId?: string):
 const keyOf = ({ id }: Chat, messageId: string) => `aisdk:${hashOf([id, messageId])}`
 
 async function regenerate(chat: Chat, body: AiSdkChat, last: UIMessage): Promise<ChatReply> {
-  const session = await getSession(chat)
+  const session = await getChatSession(chat)
   const turn = await findTurn(chat, session.id, body.messageId ?? undefined)
   const clientId = turn?.inputId ?? (last.role === 'user' ? last.id : undefined)
   const input = clientId === undefined ? undefined : await chat.findInput(session.id, clientId)

@@ -45,7 +45,7 @@ const idIn = ({ budget_id }: Params) => parseId('budget', budget_id)
 export function budgetRoutes(api: Api): void {
   collectionRoutes(api)
   itemRoutes(api)
-  changeRoutes(api)
+  budgetChangeRoutes(api)
   topUpRoutes(api)
 }
 
@@ -130,7 +130,7 @@ function itemRoutes({ app }: Api): void {
   })
 }
 
-function changeRoutes({ app }: Api): void {
+function budgetChangeRoutes({ app }: Api): void {
   app.route<{ Params: Params; Body: BudgetChange }>({
     method: 'PATCH',
     url: one,

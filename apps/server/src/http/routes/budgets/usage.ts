@@ -36,10 +36,10 @@ export function usageRoutes({ app }: Api): void {
 
 /** Contract: throws 400 for a day that no calendar has, and for a period that is too long. */
 function periodOf({ from, to }: UsageQuery) {
-  const last = to === undefined ? dayOf(databaseNow()) : checkedDay('to', to)
+  const last = to === undefined ? utcDayOf(databaseNow()) : checkedDay('to', to)
   const first =
     from === undefined
-      ? dayOf(Date.parse(last) - (daysDefault - 1) * dayMs)
+      ? utcDayOf(Date.parse(last) - (daysDefault - 1) * dayMs)
       : checkedDay('from', from)
   const days = (Date.parse(last) - Date.parse(first)) / dayMs + 1
   if (days < 1) throw invalidAt('from', 'must not be after `to`')
@@ -47,11 +47,11 @@ function periodOf({ from, to }: UsageQuery) {
   return { from: first, to: last }
 }
 
-const dayOf = (time: number) => new Date(time).toISOString().slice(0, 'yyyy-mm-dd'.length)
+const utcDayOf = (time: number) => new Date(time).toISOString().slice(0, 'yyyy-mm-dd'.length)
 
 function checkedDay(name: string, day: string): string {
   const time = Date.parse(`${day}T00:00:00Z`)
-  if (!Number.isNaN(time) && dayOf(time) === day) return day
+  if (!Number.isNaN(time) && utcDayOf(time) === day) return day
   throw invalidAt(name, 'is not a day of the calendar')
 }
 

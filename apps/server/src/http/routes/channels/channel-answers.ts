@@ -43,14 +43,14 @@ function questionRoute({ app, node }: Api): void {
         status: outcome.status,
         answered_by: outcome.answered_by,
         session_status: session.status,
-        waiting_for: questionsOf(session.waiting_for),
+        waiting_for: waitingQuestions(session.waiting_for),
       }
     },
   })
 }
 
 /** The questions that still wait. Callers learn of no other calls, and no names of tools. */
-function questionsOf(waiting: WaitingFor | null): WaitingFor | null {
+function waitingQuestions(waiting: WaitingFor | null): WaitingFor | null {
   const asking = waiting?.calls.filter(({ type }) => type === 'input') ?? []
   if (!waiting || asking.length === 0) return null
   const calls = asking.map((call) => ({ ...call, tool_name: '' }))

@@ -126,7 +126,7 @@ function byteRoutes({ app }: Api): void {
         .headers(imageHeaders)
         .header('content-type', content_type)
         .header('content-length', sizeBytes)
-        .header('content-disposition', dispositionOf(filename))
+        .header('content-disposition', inlineDisposition(filename))
         .send(Readable.from(bytes(), { objectMode: false }))
     },
   })
@@ -147,7 +147,7 @@ function byteRoutes({ app }: Api): void {
 }
 
 /** `inline` with the name of the upload, in ASCII and in UTF-8. */
-function dispositionOf(filename: string): string {
+function inlineDisposition(filename: string): string {
   const ascii = filename.replace(/[^\x20-\x7e]|["\\%]/g, '_')
   const exact = encodeURIComponent(filename).replace(
     /['()*]/g,

@@ -39,7 +39,7 @@ function valueRoute({ app }: Api): void {
       response: { 200: StoredValuePage, '4xx': ErrorResponse },
     },
     async handler({ params, principal, query, db }, reply) {
-      const where = await sessionOf(db, principal.orgId, params)
+      const where = await getSessionRef(db, principal.orgId, params)
       const of = { ...where, kind: 'value' as const }
       return sendList(reply, query, {
         async *batches(range) {
@@ -63,7 +63,7 @@ function secretRoutes({ app, node }: Api): void {
       response: { 200: StoredSecretPage, '4xx': ErrorResponse },
     },
     async handler({ params, principal, query, db }, reply) {
-      const where = await sessionOf(db, principal.orgId, params)
+      const where = await getSessionRef(db, principal.orgId, params)
       const of = { ...where, kind: 'secret' as const }
       return sendList(reply, query, {
         batches: inBatches((range) => listStoredTextNames(db, of, range)),
@@ -93,7 +93,7 @@ function secretRoutes({ app, node }: Api): void {
   })
 }
 
-async function sessionOf(db: Db, orgId: string, { session_id }: Params) {
+async function getSessionRef(db: Db, orgId: string, { session_id }: Params) {
   const sessionId = parseId('session', session_id)
   await getSequence(db, orgId, sessionId)
   return { orgId, sessionId }

@@ -120,14 +120,14 @@ const wordPattern = /^[a-z][a-z0-9_.]{0,99}$/
 
 /** Contract: an unknown type is 400 in `types` and ignored in `exclude`; a malformed one is 400. */
 export function filterOf({ types, exclude }: Pick<StreamQuery, 'types' | 'exclude'>): TypeFilter {
-  const wanted = wordsOf('types', types)
+  const wanted = typeNamesIn('types', types)
   const unknown = wanted?.find((word) => !known.has(word))
   if (unknown !== undefined) throw invalidAt('types', `names ${unknown}, which is no event type`)
-  return { types: wanted, exclude: wordsOf('exclude', exclude) }
+  return { types: wanted, exclude: typeNamesIn('exclude', exclude) }
 }
 
 /** Repeated keys or one value with commas. */
-function wordsOf(name: string, values: string[] | undefined): string[] | undefined {
+function typeNamesIn(name: string, values: string[] | undefined): string[] | undefined {
   const words = values?.flatMap((value) => value.split(',')).filter((word) => word !== '')
   const wrong = words?.find((word) => !wordPattern.test(word))
   if (wrong !== undefined)

@@ -56,7 +56,7 @@ function listRoutes({ app, node }: Api, base: string, hide: boolean): void {
       return sendList(reply, query, {
         async *batches(range) {
           for await (const batch of listProviders(db, orgId, range)) {
-            yield batch.map((provider) => present(node, orgId, provider))
+            yield batch.map((provider) => shownProvider(node, orgId, provider))
           }
         },
         count: () => countProviders(db, orgId),
@@ -87,7 +87,7 @@ function listRoutes({ app, node }: Api, base: string, hide: boolean): void {
         place,
         sealed(node, place, { change: body, at: body }),
       )
-      return reply.code(201).send(present(node, principal.orgId, provider))
+      return reply.code(201).send(shownProvider(node, principal.orgId, provider))
     },
   })
 }
@@ -103,7 +103,8 @@ function providerRoute({ app, node }: Api, base: string, hide: boolean): void {
     },
     async handler({ params, principal, db }) {
       const { orgId } = principal
-      return present(node, orgId, await getProvider(db, orgId, parseId('provider', params.id)))
+      const provider = await getProvider(db, orgId, parseId('provider', params.id))
+      return shownProvider(node, orgId, provider)
     },
   })
 
@@ -132,7 +133,7 @@ function providerRoute({ app, node }: Api, base: string, hide: boolean): void {
       const change = sealed(node, place, { change: body, at })
       const changed = await updateProvider(db, place, change)
       if (body.api_key) await chooseDefault(db, node.config, orgId)
-      return present(node, orgId, changed)
+      return shownProvider(node, orgId, changed)
     },
   })
 
@@ -153,7 +154,7 @@ function providerRoute({ app, node }: Api, base: string, hide: boolean): void {
 }
 
 /** A provider as clients see it: a key from the environment counts as set. */
-function present({ config }: Node, orgId: string, provider: Provider): Provider {
+function shownProvider({ config }: Node, orgId: string, provider: Provider): Provider {
   const { provider_type: type, base_url: baseUrl = null, api_key_set } = provider
   const usable = api_key_set || environmentKey(config, { orgId, type, baseUrl }) !== undefined
   return { ...provider, api_key_set: usable }

@@ -62,7 +62,7 @@ export function readChat(body: unknown): AskedChat {
   }
   const model = textParam(body, 'model')
   if (model === undefined) throw invalidParam('model', 'is required')
-  const input = readMessages(body.messages)
+  const input = readChatMessages(body.messages)
   const format = formatOf(body.response_format, 'response_format')
   const effort = textParam(body, 'reasoning_effort')
   const limits = ['max_completion_tokens', 'max_tokens'].map((name) => limitParam(body, name))
@@ -98,7 +98,7 @@ function toolsOf(tools: unknown) {
   })
 }
 
-function readMessages(messages: unknown): RequestInput {
+function readChatMessages(messages: unknown): RequestInput {
   if (!Array.isArray(messages) || messages.length === 0) {
     throw invalidParam('messages', 'must be a list of messages')
   }

@@ -52,7 +52,7 @@ export function chatRoutes(openai: OpenAI): void {
       const response = responseOf(await awaitResponse(openai, request, { facts, place }))
       if (response.error === null) return completionOf(chat, response)
       reply.header('x-should-retry', 'false')
-      return reply.code(502).send(failureOf(response))
+      return reply.code(502).send(completionError(response))
     },
   })
 }
@@ -67,13 +67,13 @@ async function beginChatTurn(begin: Begin, asked: AskedChat): Promise<BegunRespo
   return beginCompletion(begin, asked)
 }
 
-const failureOf = ({ error }: ResponseObject) => ({
+const completionError = ({ error }: ResponseObject) => ({
   error: { message: error?.message, type: 'server_error', code: error?.code, param: null },
 })
 
 type Streamed = { asked: AskedChat; chat: ChatFacts; facts: ResponseFacts; place: ResponsePlace }
 
-const frameOf = (data: object) => `data: ${JSON.stringify(data)}\n\n`
+const chatFrame = (data: object) => `data: ${JSON.stringify(data)}\n\n`
 
 function streamChat(
   { api, streams }: OpenAI,
@@ -86,14 +86,14 @@ function streamChat(
   return streamTurn(api, streams, request, reply, {
     sessionId: place.sessionId,
     after: place.start - 1,
-    interrupted: (reason) => frameOf(interruption(reason)),
+    interrupted: (reason) => chatFrame(interruption(reason)),
     fold(event) {
       const folded = foldResponse(response, event)
       response = folded.state
       const frames = folded.chunks.flatMap((chunk) => {
         const next = foldChat(state, chunk)
         state = next.state
-        return next.choices.map((choice) => frameOf(chatChunk(state, choice)))
+        return next.choices.map((choice) => chatFrame(chatChunk(state, choice)))
       })
       if (response.phase !== 'over') return { frames: frames.join('') }
       const last = lastFrames(state, responseOf(response), asked.withUsage)
@@ -103,7 +103,7 @@ function streamChat(
 }
 
 function lastFrames(state: ChatState, response: ResponseObject, withUsage: boolean): string[] {
-  if (response.error !== null) return [frameOf(failureOf(response))]
-  const usage = withUsage ? [frameOf(usageChunk(state, response))] : []
-  return [frameOf(chatChunk(state, lastChoice(response))), ...usage, 'data: [DONE]\n\n']
+  if (response.error !== null) return [chatFrame(completionError(response))]
+  const usage = withUsage ? [chatFrame(usageChunk(state, response))] : []
+  return [chatFrame(chatChunk(state, lastChoice(response))), ...usage, 'data: [DONE]\n\n']
 }

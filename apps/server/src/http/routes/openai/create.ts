@@ -94,7 +94,8 @@ export async function sendOnce(
 ): Promise<BegunResponse> {
   const known = await repeatedIn(begin, session.id)
   if (known) return located(begin, known)
-  return send(begin, session.id, { ...sent, on_busy: await onBusyIn(begin.calls, session) })
+  const on_busy = await onBusyIn(begin.calls, session)
+  return sendInput(begin, session.id, { ...sent, on_busy })
 }
 
 function modelIn({ model }: AskedResponse): string {
@@ -165,7 +166,7 @@ type Sent = {
 }
 
 /** Posts the message of a response. */
-async function send(begin: Begin, sessionId: string, sent: Sent): Promise<BegunResponse> {
+async function sendInput(begin: Begin, sessionId: string, sent: Sent): Promise<BegunResponse> {
   const { model, input, settings, stored, previous, on_busy, if_sequence } = sent
   const openai: StoredRequest = {
     ...stored,
@@ -191,7 +192,7 @@ async function send(begin: Begin, sessionId: string, sent: Sent): Promise<BegunR
 /** Undefined if another message came first, such as one of another tab. */
 export async function sendAlone(begin: Begin, sessionId: string, sent: Sent) {
   try {
-    return await send(begin, sessionId, sent)
+    return await sendInput(begin, sessionId, sent)
   } catch (error) {
     const isLate = error instanceof ApiError && lateCodes.includes(error.code)
     if (isLate) return undefined
@@ -233,14 +234,15 @@ async function continueFrom(begin: Begin, asked: AskedResponse, earlier: Earlier
   const repeated = await repeatedSession(begin.calls, begin.repeat)
   if (repeated) return sendOnce(begin, repeated, sent)
   if (!isContinued) {
-    if (state.waits.length > 0) return send(begin, sessionId, { ...sent, on_busy: 'interrupt' })
-    if (state.phase !== 'over') return send(begin, sessionId, { ...sent, on_busy: 'queue' })
+    if (state.waits.length > 0)
+      return sendInput(begin, sessionId, { ...sent, on_busy: 'interrupt' })
+    if (state.phase !== 'over') return sendInput(begin, sessionId, { ...sent, on_busy: 'queue' })
     const next = await sendAlone(begin, sessionId, { ...sent, on_busy: 'reject' })
     if (next) return next
   }
   if (state.phase !== 'over') throw invalidParam('previous_response_id', 'is still in progress')
   const fork = await forkAt(begin, sessionId, state.sequence)
-  return send(begin, fork.id, { ...sent, on_busy: 'queue' })
+  return sendInput(begin, fork.id, { ...sent, on_busy: 'queue' })
 }
 
 /** The label by which a repeated request finds the fork takes the place of those of the source. */

@@ -45,7 +45,7 @@ export const invalidParam = (param: string, message: string) => invalidAt(param,
 /** Codes of conflicts that end by themselves: clients of OpenAI repeat every 409 and 429. */
 const repeatable: readonly string[] = ['idempotency_in_progress', 'session_changing']
 
-const isFinal = (status: number, code: string) =>
+const isFinalError = (status: number, code: string) =>
   code === 'budget_wait' || (status === 409 && !repeatable.includes(code))
 
 /** The frame of a stream that ends early, in the form that clients of both APIs throw. */
@@ -61,7 +61,7 @@ export function answerAsOpenAI(scope: FastifyInstance, log: Log): void {
     throw new ApiError('route_not_found', url.split('?')[0]!.slice(0, 200))
   })
   scope.addHook('onSend', (_request, reply, payload, done) => {
-    if (isFinal(reply.statusCode, reply.problem ?? '')) reply.header('x-should-retry', 'false')
+    if (isFinalError(reply.statusCode, reply.problem ?? '')) reply.header('x-should-retry', 'false')
     done(null, payload)
   })
 }

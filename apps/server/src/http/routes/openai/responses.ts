@@ -28,7 +28,7 @@ export function responseRoutes(openai: OpenAI): void {
   createRoute(openai)
   readRoutes(openai)
   inputRoute(openai)
-  changeRoutes(openai)
+  responseChangeRoutes(openai)
 }
 
 function createRoute(openai: OpenAI): void {
@@ -109,7 +109,8 @@ export async function awaitResponse(
 
 const isBlocked = ({ waits }: ResponseState) => waits.some(({ type }) => type === 'budget')
 
-const frameOf = (chunk: ResponseChunk) => `event: ${chunk.type}\ndata: ${JSON.stringify(chunk)}\n\n`
+const responseFrame = (chunk: ResponseChunk) =>
+  `event: ${chunk.type}\ndata: ${JSON.stringify(chunk)}\n\n`
 
 /** Streams the chunks of a response after a number. */
 function streamResponse(
@@ -126,13 +127,16 @@ function streamResponse(
     after: place.start - 1,
     interrupted(reason) {
       isInterrupted = reason !== 'internal_error'
-      return frameOf({ ...interruption(reason), sequence_number: Math.max(state.number, after) })
+      return responseFrame({
+        ...interruption(reason),
+        sequence_number: Math.max(state.number, after),
+      })
     },
     fold(event) {
       const folded = foldResponse(state, event)
       state = folded.state
       const due = folded.chunks.flatMap((chunk) => chunkAfter(chunk, after) ?? [])
-      return { frames: due.map(frameOf).join(''), isLast: state.phase === 'over' }
+      return { frames: due.map(responseFrame).join(''), isLast: state.phase === 'over' }
     },
   })
 }
@@ -204,7 +208,7 @@ function numberOf(text: string | undefined): number {
   throw invalidParam('starting_after', 'must be a sequence number')
 }
 
-function changeRoutes({ scope, api }: OpenAI): void {
+function responseChangeRoutes({ scope, api }: OpenAI): void {
   scope.route<{ Params: Params }>({
     method: 'POST',
     url: '/responses/:response_id/cancel',

@@ -13,7 +13,7 @@ import {
 import { turnPlace } from './place.ts'
 import type { Client } from './reading.ts'
 
-const afterPrefix = (id: string) => id.slice(id.indexOf('_') + 1)
+const idWithoutPrefix = (id: string) => id.slice(id.indexOf('_') + 1)
 
 const inputPart = (part: ContentPart) => {
   if (part.type === 'text') return { type: 'input_text', text: part.text }
@@ -26,7 +26,7 @@ const inputPart = (part: ContentPart) => {
 }
 
 const userItem = (id: string, content: readonly ContentPart[]): ResponseItem => ({
-  id: `msg_${afterPrefix(id)}`,
+  id: `msg_${idWithoutPrefix(id)}`,
   type: 'message',
   role: 'user',
   status: 'completed',
@@ -74,7 +74,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'output.message.completed': ({ place, put }, { data }) => {
     const { message, output_errors, imported } = data
     const text = textOf(message.content)
-    const id = `msg_${afterPrefix(message.id)}`
+    const id = `msg_${idWithoutPrefix(message.id)}`
     if (text !== '' && !output_errors) put(messageItem(id, 'completed', text))
     for (const part of imported ? message.content : []) {
       if (part.type === 'tool_call') put(functionCallItem(place, part))

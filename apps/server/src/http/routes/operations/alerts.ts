@@ -66,7 +66,7 @@ function collectionRoutes({ app }: Api): void {
       response: { 201: Alert, '4xx': ErrorResponse },
     },
     async handler({ body, principal: { orgId }, db }, reply) {
-      const fields = checked(fieldsOf(body))
+      const fields = checkedAlert(fieldsOf(body))
       if (fields.agent_id !== null) await getAgent(db, orgId, fields.agent_id)
       await checkNumber({ max: alertsMax, what: 'alerts', count: () => countAlerts(db, orgId) })
       return reply.code(201).send(await createAlert(db, orgId, fields))
@@ -96,9 +96,9 @@ function itemRoutes({ app }: Api): void {
     handler({ params, body, principal, db }) {
       const place = placeOf(principal.orgId, params)
       return atomically(db, async (unit) => {
-        const change = changeOf(body)
+        const change = changedFields(body)
         const before = await holdAlert(unit, place)
-        checked({ ...before, ...change })
+        checkedAlert({ ...before, ...change })
         return updateAlert(unit, place, { before, change })
       })
     },
@@ -155,7 +155,7 @@ function fieldsOf(body: NewAlert): AlertFields {
 }
 
 /** The properties that clients may change; others have no effect. */
-function changeOf({ name, threshold, enabled, ...body }: AlertChange): Partial<AlertFields> {
+function changedFields({ name, threshold, enabled, ...body }: AlertChange): Partial<AlertFields> {
   const { resolve_below, window_seconds, min_turns, repeat_seconds } = body
   const known = {
     name,
@@ -170,7 +170,7 @@ function changeOf({ name, threshold, enabled, ...body }: AlertChange): Partial<A
 }
 
 /** Contract: throws 400 for properties that do not fit the metric. */
-function checked(fields: AlertFields): AlertFields {
+function checkedAlert(fields: AlertFields): AlertFields {
   const { metric, threshold, resolve_below, window_seconds, min_turns } = fields
   if (metric === 'failed_turns' && !(Number.isInteger(threshold) && threshold <= 10_000)) {
     throw invalidAt('threshold', 'must be a whole number from 1 to 10,000 for `failed_turns`')

@@ -105,7 +105,7 @@ const forPrograms =
  * does not exist, and status 404. A build that is missing and a worker have no page.
  */
 export function showUnknownPage(role: Config['ROLE']) {
-  const page = role === 'worker' ? undefined : readPage()
+  const page = role === 'worker' ? undefined : readConsolePage()
   return ({ method, url, headers: { accept = '' } }: FastifyRequest, reply: FastifyReply) => {
     const isOpened = method === 'GET' && /\btext\/html\b/i.test(accept)
     if (!page || !isOpened || forPrograms.test(url.split('?')[0]!)) return undefined
@@ -114,14 +114,14 @@ export function showUnknownPage(role: Config['ROLE']) {
 }
 
 /** The page of the console; none without a build. */
-function readPage(): string | undefined {
+function readConsolePage(): string | undefined {
   const file = path.join(folder, 'index.html')
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined
 }
 
 /** Serves the built console from memory. Contract: does nothing without a build. */
 export function consoleRoutes({ app }: Api): void {
-  const page = readPage()
+  const page = readConsolePage()
   if (page === undefined) return
   const names = filesOfConsole()
   const known = new Set(names)

@@ -52,7 +52,7 @@ export function metricsRoutes({ app, node }: Api, streams: Streams): void {
       response: { '4xx': ErrorResponse },
     },
     async handler(request, reply) {
-      checkReader(request, config)
+      checkMetricsReader(request, config)
       const counted = await look()
       const { pool } = db
       const text = await metrics.text({
@@ -74,7 +74,7 @@ const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-
  * authentication. A proxy on this machine has a loopback address too, so a server behind one asks
  * for the token.
  */
-function checkReader(request: FastifyRequest, config: Config): void {
+function checkMetricsReader(request: FastifyRequest, config: Config): void {
   const { METRICS_TOKEN: token, AUTH_MODE: mode } = config
   const { headers, raw } = request
   const given = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]

@@ -109,7 +109,7 @@ function endRoutes({ app, node }: Api): void {
       const retry = { orgId: principal.orgId, sessionId: failed.session_id, turnId }
       const { turnsMax } = node.quotas
       if (!(await retryTurn(db, { ...retry, failed: failed.turn_id, turnsMax }))) {
-        throw await refusal(db, principal, failed)
+        throw await retryRefusal(db, principal, failed)
       }
       return reply.code(201).send(await detailOf(db, principal, turnId))
     },
@@ -165,7 +165,7 @@ async function detailOf(db: Db, principal: Principal, turnId: string): Promise<W
 }
 
 /** The reason for which a retry was refused. */
-async function refusal(db: Db, principal: Principal, { turn_id, session_id }: Workflow) {
+async function retryRefusal(db: Db, principal: Principal, { turn_id, session_id }: Workflow) {
   const { retried_as } = await getWorkflow(db, principal, turn_id)
   if (retried_as !== null) return new ApiError('turn_retried', retried_as)
   const { status } = await getSession(db, principal.orgId, session_id)

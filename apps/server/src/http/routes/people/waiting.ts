@@ -46,7 +46,7 @@ export function waitingRoutes({ app }: Api): void {
       const all = await countWaiting(db, filter)
       const { total, total_capped } = type === undefined ? all : await countWaiting(db, ofType)
       const rows = await listWaiting(db, ofType, range)
-      const data = rows.map((row) => waitingView(principal, itemOf(row)))
+      const data = rows.map((row) => waitingView(principal, waitingItemOf(row)))
       const page = { data, total, ...(total_capped && { total_capped }), counts: all.counts }
       return listed(page, range)
     },
@@ -59,12 +59,12 @@ function typesFor({ grants, level }: Principal): WaitingType[] {
   return waitingTypes.filter((type) => type !== 'sign_in' || level === 'admin')
 }
 
-function itemOf({ error, ...row }: WaitingRow): WaitingItem {
+function waitingItemOf({ error, ...row }: WaitingRow): WaitingItem {
   const ofSession = `${row.session_id}:${row.tool_call_id ?? row.budget_id}`
   return {
     id: row.mcp_server_id ?? ofSession,
     ...row,
-    summary: shortened(summaryOf({ ...row, error })),
+    summary: summaryLine(summaryOf({ ...row, error })),
   }
 }
 
@@ -89,7 +89,7 @@ function summaryOf({ type, ...row }: WaitingRow): string {
 const lengthMax = 240
 
 /** Returns a text on one line, cut to its limit. */
-function shortened(text: string): string {
+function summaryLine(text: string): string {
   const line = text
     .slice(0, 4 * lengthMax)
     .replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ')

@@ -37,7 +37,7 @@ const sessionFilters = [
 export function sessionRoutes(api: Api): void {
   listRoutes(api)
   readRoutes(api)
-  changeRoutes(api)
+  sessionChangeRoutes(api)
 }
 
 const shown = ({ capabilities }: Api['node'], session: Session) => masked(capabilities, session)
@@ -147,7 +147,7 @@ function readRoutes({ app, node }: Api): void {
   })
 }
 
-function changeRoutes({ app, node }: Api): void {
+function sessionChangeRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: SessionChange }>({
     method: 'PATCH',
     url: '/v1/sessions/:session_id',

@@ -37,7 +37,7 @@ export async function* endUserLines(node: Node, db: Db, of: EndUser): AsyncGener
   const sessions = yield* sessionsOf(node, db, of)
   const images = yield* imagesOf(db, of)
   const budgets = yield* budgetsOf(db, of)
-  const usage = yield* usageOf(db, of)
+  const usage = yield* usageLines(db, of)
   const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
   const tokens = await listUserTokens(db, { orgId, user }, all)
   yield tokens.map((token) => lineOf({ type: 'token', token })).join('')
@@ -104,7 +104,7 @@ async function* ledgerLines(db: Db, orgId: string, budgetId: string): AsyncGener
 type Usage = UsageReport['sum']
 
 /** Yields the usage by day, agent and model, also of deleted sessions. Returns the sum. */
-async function* usageOf(db: Db, { orgId, user }: EndUser): AsyncGenerator<string, Usage> {
+async function* usageLines(db: Db, { orgId, user }: EndUser): AsyncGenerator<string, Usage> {
   const filters = [['user', user]] as const
   const groups = ['day', 'agent', 'model'] as const
   const asked = { from: '0001-01-01', to: '9999-12-31', groups, filters, limit: rowsAtOnce }

@@ -90,7 +90,7 @@ function storedRoutes({ app }: Api): void {
       response: { 200: SessionTokenPage, '4xx': ErrorResponse },
     },
     async handler({ params, principal, query, db }, reply) {
-      const of = tokensOf(principal, params)
+      const of = tokensOfCaller(principal, params)
       await getSequence(db, of.orgId, of.sessionId)
       return sendList(reply, query, {
         batches: inBatches((span) => listSessionTokens(db, of, span)),
@@ -109,14 +109,14 @@ function storedRoutes({ app }: Api): void {
     },
     async handler({ params, principal, db: unit }, reply) {
       const id = parseId('session_token', params.token_id)
-      await deleteSessionToken(unit, tokensOf(principal, params), id)
+      await deleteSessionToken(unit, tokensOfCaller(principal, params), id)
       return reply.code(204).send()
     },
   })
 }
 
 /** Callers that may only read see and revoke the tokens that they made themselves. */
-function tokensOf(principal: Principal, { session_id }: Params): TokensOf {
+function tokensOfCaller(principal: Principal, { session_id }: Params): TokensOf {
   const { orgId, level, userId } = principal
   const sessionId = parseId('session', session_id)
   if (level === 'read') checkAccount(principal)

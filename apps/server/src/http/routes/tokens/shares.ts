@@ -28,7 +28,7 @@ export function shareRoutes(api: Api): void {
   storedRoutes(api)
 }
 
-const grantsOf = ({ include }: NewShare): Grants =>
+const grantsOfShare = ({ include }: NewShare): Grants =>
   linkGrants(include?.includes('details') ? 'full' : 'chat')
 
 const includedIn = ({ view }: Pick<Grants, 'view'>): ShareInfo['include'] =>
@@ -58,7 +58,7 @@ function createRoute({ app, node: { access, config } }: Api): void {
       const id = newId('share')
       const seconds = body.expires_in ?? shareSecondsDefault
       const shareName = body.name ?? 'Link'
-      const grants = grantsOf(body)
+      const grants = grantsOfShare(body)
       // A link outlives the sign-in of its creator.
       const maker = { ...makerOf(principal), loginId: null }
       const made = { ...grants, ...maker, id, orgId, sessionId, seconds, shareName }

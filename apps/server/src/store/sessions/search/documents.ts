@@ -156,7 +156,7 @@ function readSession(
 ): ReadSession {
   const last = rows.at(-1)
   const end = isWhole || !last ? { sequence: due.upTo, ts: due.upToTs } : last
-  const { parts, part, partWords } = partsOf(due, rows)
+  const { parts, part, partWords } = fillParts(due, rows)
   const { sequence, ts } = end
   return { due, sequence, ts, part, partWords, isWhole, parts: [...titlePart(due), ...parts] }
 }
@@ -168,7 +168,7 @@ function titlePart({ orgId, title }: DueSession): Part[] {
 }
 
 /** Fills the last part of a session, then further ones. */
-function partsOf({ orgId, part, partWords }: DueSession, rows: readonly SpokenRow[]) {
+function fillParts({ orgId, part, partWords }: DueSession, rows: readonly SpokenRow[]) {
   const mark = markOf(orgId)
   const parts: Part[] = []
   let open: { from: number; to: number; texts: string[]; at: number } | undefined

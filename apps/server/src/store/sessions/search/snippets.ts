@@ -49,7 +49,7 @@ function bestMatch(texts: readonly Text[], phrases: readonly Phrase[]): SessionM
   let best: { of: Text; marks: WordSpan[]; count: number } | undefined
   for (const of of texts) {
     const words = [...wordsIn(of.text)]
-    const found = phrases.map((phrase) => spansOf(words, phrase))
+    const found = phrases.map((phrase) => phraseSpans(words, phrase))
     const count = found.filter((spans) => spans.length > 0).length
     if (count <= (best?.count ?? 0)) continue
     best = { of, count, marks: found.flat().sort((one, other) => one.from - other.from) }
@@ -61,7 +61,7 @@ function bestMatch(texts: readonly Text[], phrases: readonly Phrase[]): SessionM
 type WordSpan = { from: number; to: number }
 
 /** Places of a phrase in a text. */
-function spansOf(words: readonly FoundWord[], { words: wanted, isPrefix }: Phrase): WordSpan[] {
+function phraseSpans(words: readonly FoundWord[], { words: wanted, isPrefix }: Phrase): WordSpan[] {
   const last = wanted.length - 1
   const spans: WordSpan[] = []
   for (let at = 0; at + last < words.length; at += 1) {

@@ -42,7 +42,7 @@ function readFields(file: string): Values {
     fromFrontMatter(text, firstLine) ??
     fromJson(text, firstLine) ??
     fromYaml(text, firstLine) ??
-    agentOf({}, fileText(text))
+    agentInFile({}, fileText(text))
   )
 }
 
@@ -61,7 +61,7 @@ function fromFrontMatter(text: string, firstLine: number): Values | undefined {
     })
   }
   const { value, placeOf } = readMapping(rest.slice(1, end.index + 1), firstLine + 1)
-  return agentOf(value, fileText(rest.slice(end.index + end[0].length)), placeOf)
+  return agentInFile(value, fileText(rest.slice(end.index + end[0].length)), placeOf)
 }
 
 /** Front matter. As JSON, which is YAML too, it may be of any size. */
@@ -87,7 +87,7 @@ const isMapping = (value: unknown): value is Values =>
 function fromJson(text: string, firstLine: number): Values | undefined {
   if (!/^\s*\{\s*["}]/.test(text)) return undefined
   try {
-    return agentOf(JSON.parse(text), '')
+    return agentInFile(JSON.parse(text), '')
   } catch (error) {
     if (error instanceof ApiError) throw error
     throw broken('the JSON is not valid.', placeOfJsonError(error as Error, text, firstLine))
@@ -111,14 +111,14 @@ function fromYaml(text: string, firstLine: number): Values | undefined {
   try {
     const { value, placeOf } = readYaml(text, firstLine)
     const isAgent = isMapping(value) && ('name' in value || 'system_prompt' in value)
-    return isAgent || (isMeant && isMapping(value)) ? agentOf(value, '', placeOf) : undefined
+    return isAgent || (isMeant && isMapping(value)) ? agentInFile(value, '', placeOf) : undefined
   } catch (error) {
     if (isMeant) throw error
     return undefined
   }
 }
 
-function agentOf(values: Values, body: string, placeOf?: YamlFile['placeOf']): Values {
+function agentInFile(values: Values, body: string, placeOf?: YamlFile['placeOf']): Values {
   refuseMisspelt(values, placeOf)
   const given = keys.filter((key) => Object.hasOwn(values, key) && values[key] !== null)
   const agent = Object.fromEntries(given.map((key) => [key, values[key]]))

@@ -25,7 +25,7 @@ function fieldsOf(agent: Agent): Fields {
     ...(description !== undefined && { description }),
     ...(default_model_id !== undefined && { default_model_id }),
     ...(tags.length > 0 && { tags }),
-    ...(capabilities.length > 0 && { capabilities: capabilities.map(shortened) }),
+    ...(capabilities.length > 0 && { capabilities: capabilities.map(refOrUse) }),
     ...(tools.length > 0 && { tools }),
     ...(output_schema && { output_schema }),
     ...(files.length > 0 && { initial_files: files }),
@@ -35,7 +35,7 @@ function fieldsOf(agent: Agent): Fields {
   }
 }
 
-const shortened = (use: CapabilityUse) => (Object.keys(use).length === 1 ? use.ref : use)
+const refOrUse = (use: CapabilityUse) => (Object.keys(use).length === 1 ? use.ref : use)
 
 /** The prompt is the body, unless it would change in it or has characters unfit for a text file. */
 function writeMarkdown(agent: Agent): string {

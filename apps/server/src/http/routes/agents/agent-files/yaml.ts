@@ -35,12 +35,12 @@ export function readYaml(text: string, firstLine: number): YamlFile {
   const at = (offset: number) => placeIn(text, offset, firstLine)
   checkSize(text, firstLine)
   try {
-    const document = parse(text, at)
+    const document = parseYaml(text, at)
     checkNodes(document, at)
     const placeOf = (key: string) => {
       const pairs = isMap(document.contents) ? document.contents.items : []
       const found = pairs.find((pair) => isScalar(pair.key) && pair.key.value === key)
-      return found && at(startOf(found.key as Node))
+      return found && at(offsetOfNode(found.key as Node))
     }
     return { value: document.toJS({ maxAliasCount: 0 }), placeOf }
   } catch (error) {
@@ -63,7 +63,7 @@ function checkSize(text: string, firstLine: number) {
   }
 }
 
-function parse(text: string, at: (offset: number) => LineAndColumn) {
+function parseYaml(text: string, at: (offset: number) => LineAndColumn) {
   const document = parseDocument(text, {
     prettyErrors: false,
     stringKeys: true,
@@ -86,15 +86,15 @@ function sayWhere({ code, message, pos }: YAMLError, at: (offset: number) => Lin
 function checkNodes(document: Document.Parsed, at: (offset: number) => LineAndColumn) {
   visit(document, {
     Alias(_, node) {
-      throw broken('aliases are not taken: write the value out.', at(startOf(node)))
+      throw broken('aliases are not taken: write the value out.', at(offsetOfNode(node)))
     },
     Collection(_, node, path) {
-      if (path.length > 2 * depthMax) throw tooDeep(at(startOf(node)))
+      if (path.length > 2 * depthMax) throw tooDeep(at(offsetOfNode(node)))
       if (isMap(node)) checkKeys(node, at)
     },
     Scalar(_, node) {
       if (typeof node.value !== 'number' || Number.isFinite(node.value)) return
-      throw broken('is not a number that JSON can hold.', at(startOf(node)))
+      throw broken('is not a number that JSON can hold.', at(offsetOfNode(node)))
     },
   })
 }
@@ -103,12 +103,12 @@ function checkKeys({ items }: YAMLMap, at: (offset: number) => LineAndColumn) {
   const seen = new Set<unknown>()
   for (const { key } of items) {
     if (!isScalar(key)) continue
-    if (seen.has(key.value)) throw broken('this key is there twice.', at(startOf(key)))
+    if (seen.has(key.value)) throw broken('this key is there twice.', at(offsetOfNode(key)))
     seen.add(key.value)
   }
 }
 
-const startOf = (node: Node) => node.range?.[0] ?? 0
+const offsetOfNode = (node: Node) => node.range?.[0] ?? 0
 
 /** Characters that YAML refuses or treats as a line end, and JSON does not escape. */
 const unwritable = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g

@@ -50,7 +50,7 @@ export async function changeOf(
     ...(name != null && { name: checkedName(name) }),
     ...(url != null && { url: checkedUrl(node, place, url) }),
     ...(description != null && { description: withoutNul(description) }),
-    ...(headers != null && sealedHeaders(node, at, unmasked(node, stored, headers))),
+    ...(headers != null && sealedHeaders(node, at, unmaskedHeaders(node, stored, headers))),
     ...(api_key != null && { api_key: sealedKey(node, at, api_key) }),
     ...(status != null && { status }),
   }
@@ -114,7 +114,7 @@ function sealedHeaders(
   if (text.length > headersLengthMax) {
     throw invalidAt('headers', `must not be longer than ${headersLengthMax} characters together`)
   }
-  const envelope = masterKeys(node).seal(text, mcpHeadersPlace(orgId, id), mcpDestination(url))
+  const envelope = requiredSecrets(node).seal(text, mcpHeadersPlace(orgId, id), mcpDestination(url))
   return { header_names: names, headers: envelope }
 }
 
@@ -126,16 +126,16 @@ function sealedKey(
   if (!/^[\x21-\x7e]+$/.test(key)) {
     throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
   }
-  return masterKeys(node).seal(key, mcpKeyPlace(orgId, id), mcpDestination(url))
+  return requiredSecrets(node).seal(key, mcpKeyPlace(orgId, id), mcpDestination(url))
 }
 
-function masterKeys({ secrets }: With): Secrets {
+function requiredSecrets({ secrets }: With): Secrets {
   if (!secrets) throw new ApiError('encryption_not_configured', 'API key')
   return secrets
 }
 
 /** Headers with the values that a client was given masked, which stay as they are. */
-function unmasked(node: With, server: McpServerReach, headers: Headers): Headers {
+function unmaskedHeaders(node: With, server: McpServerReach, headers: Headers): Headers {
   if (!Object.values(headers).includes(mask)) return headers
   const stored = storedHeaders(node, server)
   return Object.fromEntries(
@@ -152,7 +152,7 @@ function storedHeaders(node: With, { org_id, id, url, headers: envelope }: McpSe
   if (envelope === null) return new Map<string, string>()
   try {
     const place = mcpHeadersPlace(org_id, id)
-    const text = masterKeys(node).open(envelope, place, mcpDestination(url))
+    const text = requiredSecrets(node).open(envelope, place, mcpDestination(url))
     const headers = JSON.parse(text) as Headers
     return new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
   } catch (error) {
