@@ -148,7 +148,6 @@ function complete(given: NewAgent) {
   }
 }
 
-/** The order of properties matters to models, so it counts as a difference. */
 function checkedSchema(given: NewAgent['output_schema']) {
   const schema = checkOutputSchema(given)
   return isSchema(schema) ? schema : undefined
@@ -170,6 +169,7 @@ function isStored(stored: Agent, { file, agent }: StorableAgent): boolean {
   const { status, source_file, tools = [], initial_files = [], retention_days = null } = stored
   const before = { ...stored, tools, initial_files, retention_days } as CompleteAgent
   const names = Object.keys(agent) as (keyof CompleteAgent)[]
+  // The order of properties matters to models, so it counts as a difference.
   const isSameSchema = JSON.stringify(stored.output_schema) === JSON.stringify(agent.output_schema)
   return (
     status === 'active' &&

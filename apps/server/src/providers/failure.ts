@@ -217,8 +217,8 @@ const isBreak = (error: unknown) =>
 function retryAfterOf(error: unknown): number | undefined {
   if (!APICallError.isInstance(error)) return undefined
   const { responseHeaders: headers = {}, responseBody = '' } = error
-  const precise = Number(headers['retry-after-ms'] ?? Number.NaN)
-  if (precise >= 0) return precise
+  const precise = headers['retry-after-ms'] ?? ''
+  if (/^\d{1,15}(\.\d+)?$/.test(precise)) return Number(precise)
   const header = headers['retry-after']
   if (header !== undefined) return retryAfterIn(header)
   const delay = /"retryDelay":\s*"([\d.]{1,10})s"/.exec(responseBody.slice(0, wordsMax))
@@ -226,7 +226,7 @@ function retryAfterOf(error: unknown): number | undefined {
 }
 
 function retryAfterIn(header: string): number | undefined {
-  const seconds = Number(header)
+  const seconds = header.trim() === '' ? Number.NaN : Number(header)
   const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now()
   return Number.isFinite(ms) && ms >= 0 ? ms : undefined
 }

@@ -8,7 +8,7 @@ const retriesMax = 8
 const contentKeyOf = ({ body, session, sessionId }: Entry) =>
   JSON.stringify([body, session, sessionId])
 
-/** Failed entries by content. A retry reuses the key, except after a refusal. */
+/** Failed entries by content. A retry takes them, with their keys except after a refusal. */
 const failed = new Map<string, Entry>()
 
 const warn = (event: BeforeUnloadEvent) => event.preventDefault()
@@ -21,20 +21,16 @@ let underWay = 0
 export async function sendUnstored(given: Entry): Promise<string> {
   const content = contentKeyOf(given)
   let entry = failed.get(content) ?? given
-  const keep = (change: Partial<Entry>) => {
-    entry = { ...entry, ...change }
-    failed.set(content, entry)
-  }
-  keep({})
+  failed.delete(content)
   if (underWay++ === 0) addEventListener('beforeunload', warn)
   try {
     const sessionId = entry.sessionId ?? (await postSession(entry, retriesMax))
-    keep({ session: null, sessionId })
+    entry = { ...entry, session: null, sessionId }
     await postMessage(entry, retriesMax)
-    failed.delete(content)
     return sessionId
   } catch (error) {
-    if (isRefusal(error) && !isTemporary(error)) keep({ key: newKey(), keyedAt: Date.now() })
+    const isFinal = isRefusal(error) && !isTemporary(error)
+    failed.set(content, isFinal ? { ...entry, key: newKey(), keyedAt: Date.now() } : entry)
     throw error
   } finally {
     if (--underWay === 0) removeEventListener('beforeunload', warn)

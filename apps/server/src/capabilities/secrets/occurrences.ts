@@ -10,10 +10,13 @@ export type Word = {
   shorter: Uint32Array
 }
 
-/** Reads the character at a place: its code times 16, plus its length in the text. */
+/** Reads the character at a place: its code, and its length in the text. */
 type Reader = (text: string, at: number) => number
 
-const packedCharacter = (code: number, length: number) => code * 16 + length
+/** Numbers instead of objects, because a text has many characters. */
+const packedCharacter = (code: number, length: number) => code * 64 + length
+const codeOf = (packed: number) => packed >> 6
+const lengthOf = (packed: number) => packed & 63
 
 const plain: Reader = (text, at) => packedCharacter(text.charCodeAt(at), 1)
 
@@ -50,19 +53,19 @@ const escaped: Reader = (text, at) => {
   return packedCharacter(code, 1)
 }
 
-const isBreak = (code: number) => code === 10 || code === 13
+/** The end of a line with the indent of the next one, also in a text of JSON. */
+const lineBreak = String.raw`(?:[\r\n]|\\[rn]){1,2}(?:[ \t]|\\t){0,16}`
+const breakHere = new RegExp(lineBreak, 'y')
 
 /** Reads both alphabets of base64, also escaped or on several lines. */
 const base64: Reader = (text, at) => {
   const read = escaped(text, at)
-  const [code, length] = [read >> 4, read & 15]
+  const [code, length] = [codeOf(read), lengthOf(read)]
   const known = code === 45 ? 43 : code === 95 ? 47 : code
-  const breaks = isBreak(text.charCodeAt(at + length))
-    ? isBreak(text.charCodeAt(at + length + 1))
-      ? 2
-      : 1
-    : 0
-  return packedCharacter(known, length + breaks)
+  const next = text.charCodeAt(at + length)
+  const isBreak = next === 10 || next === 13 || next === 92
+  const [skipped = ''] = (isBreak && matchAt(breakHere, text, at + length)) || []
+  return packedCharacter(known, length + skipped.length)
 }
 
 const lowerCase: Reader = (text, at) => {
@@ -103,7 +106,7 @@ const others: Record<string, string> = { '+': '-', '/': '_' }
 function base64Unit(unit: string): string {
   const other = others[unit]
   const either = [unit, ...(other ? [other] : [])].map(escapedUnit)
-  return `(?:${either.join('|')})[\\r\\n]{0,2}`
+  return `(?:${either.join('|')})(?:${lineBreak})?`
 }
 
 const hexUnit = (unit: string) => anyCase(unit)
@@ -162,8 +165,8 @@ export function replaceWord(given: string, { text, read, start, shorter }: Word,
     }
     const next = read(given, at)
     places[count % length] = at
-    at += next & 15
-    const code = next >> 4
+    at += lengthOf(next)
+    const code = codeOf(next)
     while (matched > 0 && text.charCodeAt(matched) !== code) matched = shorter[matched - 1]!
     if (text.charCodeAt(matched) === code) matched += 1
     if (matched < length) continue

@@ -27,11 +27,28 @@ test('base64 of any text around a secret does not show it', () => {
       for (const encoding of ['base64', 'base64url'] as const) {
         const left = text(whole.toString(encoding))
         assert.match(left, /\[secret\]/)
-        const lines = whole.toString(encoding).replace(/.{5}/g, '$&\r\n')
-        assert.match(text(lines), /\[secret\]/)
+        for (const lineBreak of ['\r\n', '\n    ', String.raw`\n`, String.raw`\r\n\t`]) {
+          const lines = whole.toString(encoding).replace(/.{5}/g, `$&${lineBreak}`)
+          assert.match(text(lines), /\[secret\]/, JSON.stringify(lines))
+        }
       }
     }),
   )
+})
+
+test('a text that is cut inside a secret has no part of it, however it is written', () => {
+  const { beginning } = redacting(['Secret0123'])
+  const page = 'x'.repeat(500)
+  for (const write of [
+    (unit: string) => unit,
+    (unit: string) => `\\u00${unit.charCodeAt(0).toString(16)}`,
+    (unit: string) => `&#x0000${unit.charCodeAt(0).toString(16)};`,
+  ]) {
+    const written = [...'Secret0123'].map(write).join('')
+    for (let length = 1; length < written.length; length += 1) {
+      assert.match(beginning(page + written.slice(0, length)), /^x+$/)
+    }
+  }
 })
 
 test('names, numbers and deep places of JSON lose a secret; other values stay', () => {

@@ -3,6 +3,8 @@ import { replaceWord, wordsOf } from './occurrences.ts'
 /** Shorter secrets occur in unrelated texts, and could be guessed by what was replaced. */
 export const secretLengthMin = 8
 const instead = '[secret]'
+/** Characters of a text for a byte of a secret: base64 of escapes such as `&#x00002b;`. */
+const writtenMax = 16
 
 export type Redact = {
   text: (text: string) => string
@@ -23,8 +25,7 @@ export type Redact = {
 export function redacting(given: readonly string[]): Redact {
   const secrets = [...new Set(given)].filter(({ length }) => length >= secretLengthMin)
   const words = secrets.flatMap(wordsOf)
-  // Escaped as in a URL.
-  const longest = Math.max(0, ...secrets.map((secret) => Buffer.byteLength(secret) * 3))
+  const longest = Math.max(0, ...secrets.map((secret) => Buffer.byteLength(secret) * writtenMax))
   const text = (given: string) =>
     words.reduce((left, word) => replaceWord(left, word, instead), given)
   return {

@@ -30,6 +30,7 @@ async function startSite(t: TestContext): Promise<string> {
     const { url = '', method, headers } = request
     if (url === '/away')
       return response.writeHead(302, { location: 'http://localhost:8080/' }).end()
+    if (url === '/nowhere') return response.writeHead(302, { location: 'http://' }).end()
     if (url === '/there') return response.writeHead(302, { location: '/hello' }).end()
     if (url === '/circle') return response.writeHead(302, { location: '/circle' }).end()
     if (url === '/bytes') return response.end(Buffer.from([0, 255, 128, 10, 13]))
@@ -74,6 +75,7 @@ test('curl reaches only the hosts of the config', async (t) => {
     ['curl http://127.0.0.1.example.org/', /denied/],
     ['curl file:///etc/passwd', /denied|refused/i],
     // Listed in config, but only the operator can open private addresses.
+    [`curl -L ${site}/nowhere`, /Redirect target not in allow-list/],
     [`curl -L ${site}/away`, /localhost is not a public address/],
     ['curl http://169.254.169.254/latest/meta-data', /denied/],
   ] as const) {

@@ -32,8 +32,9 @@ export async function fetchAllowed(request: WebRequest, network: Network): Promi
     if (hops >= request.redirectsMax)
       throw new Error(`Too many redirects (${request.redirectsMax})`)
     const from = new URL(url)
-    url = new URL(next, from).href
-    if (new URL(url).origin !== from.origin) {
+    // The next check refuses an address that is invalid.
+    url = URL.parse(next, from.href)?.href ?? next
+    if (URL.parse(url)?.origin !== from.origin) {
       for (const name of ['authorization', 'cookie']) headers.delete(name)
     }
     // Like browsers and curl: a posted body is not sent again after a redirect, unless the status

@@ -47,6 +47,8 @@ async function chunksOf(stream: AsyncIterable<ResponseStreamEvent>) {
   return chunks
 }
 
+const invalid = (param: string) => ({ status: 400, code: 'invalid_request', param })
+
 const typesOf = (items: { type: string }[]) => items.map(({ type }) => type)
 
 /** The part of a stream after a number: each kind of text, and the other chunks. */
@@ -125,6 +127,10 @@ test('continues a stream after every number that it had', async () => {
     const expected = contentAfter(live, number)
     assert.ok(isDeepStrictEqual(again, expected), `after ${number}`)
   }
+  for (const starting_after of ['', '1e3', '0x1', '2.5'] as unknown as number[]) {
+    const retrieved = openai.responses.retrieve(id, { stream: true, starting_after })
+    await assertRejects(retrieved, invalid('starting_after'))
+  }
   const types = typesOf((last as { response: Response }).response.output)
   assert.deepEqual(types, ['reasoning', 'message', 'mcp_call', 'reasoning', 'message'])
 })
@@ -164,7 +170,7 @@ test('gives the client its functions to call, and continues with their outputs',
   const previous_response_id = asked.id
   await assertRejects(
     openai.responses.create({ model, previous_response_id, input: outputs.slice(1) }),
-    { status: 400, code: 'invalid_request', param: 'input' },
+    invalid('input'),
   )
   const answered = await openai.responses.create({ model, previous_response_id, input: outputs })
   assert.equal(answered.output_text, 'Rain.')
@@ -368,12 +374,7 @@ test('deletes a response with its conversation only if it is the only one', asyn
     ...ask({ text: 'Two.' }),
     previous_response_id: first.id,
   })
-  const param = 'response_id'
-  await assertRejects(openai.responses.delete(second.id), {
-    status: 400,
-    code: 'invalid_request',
-    param,
-  })
+  await assertRejects(openai.responses.delete(second.id), invalid('response_id'))
   const only = await openai.responses.create(ask({ text: 'One.' }))
   await openai.responses.delete(only.id)
   await assertRejects(openai.responses.retrieve(only.id), { status: 404, code: 'not_found' })

@@ -203,8 +203,7 @@ const inputTypes = new Set<string>(['input.message', ...answerTypes])
 
 function numberOf(text: string | undefined): number {
   if (text === undefined) return -1
-  const number = Number(text)
-  if (Number.isSafeInteger(number)) return number
+  if (/^-?\d{1,15}$/.test(text)) return Number(text)
   throw invalidParam('starting_after', 'must be a sequence number')
 }
 

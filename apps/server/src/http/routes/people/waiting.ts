@@ -94,5 +94,7 @@ function summaryLine(text: string): string {
     .slice(0, 4 * lengthMax)
     .replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ')
     .trim()
-  return line.length > lengthMax ? `${line.slice(0, lengthMax - 1).toWellFormed()}…` : line
+  if (line.length <= lengthMax) return line
+  const cut = line.slice(0, lengthMax - 1).replace(/[\ud800-\udbff]$/, '')
+  return `${cut.toWellFormed()}…`
 }
