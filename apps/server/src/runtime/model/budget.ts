@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { EventDataOf, ModelProfile, WaitingFor } from '@outlast/contract'
+import type { ModelProfile, WaitingFor } from '@outlast/contract'
 import { withCost, worstPrices } from '../../providers/cost.ts'
 import type { FailureKind } from '../../providers/failure.ts'
 import { providers } from '../../providers/index.ts'
@@ -111,27 +111,23 @@ export async function commitReserving(
 ): Promise<void> {
   const { state, drafts } = turn
   const before = { state, drafts: [...drafts] }
-  const warnings: EventDataOf<'budget.warning'>[] = []
   if (state.blockedBy) {
     const { budgetId: budget_id } = state.blockedBy
     draft(turn, 'budget.resumed', contextOf(turn), { budget_id })
   }
   intend()
   try {
-    await commitPatiently(turn, counted, warnings)
+    await commitPatiently(turn, counted)
   } catch (error) {
     if (error instanceof BudgetRefusedError) Object.assign(turn, before)
     throw error
-  } finally {
-    for (const warning of warnings) draft(turn, 'budget.warning', contextOf(turn), warning)
   }
 }
 
-async function commitPatiently(
-  turn: Turn,
-  counted: CountedCall,
-  warnings: EventDataOf<'budget.warning'>[],
-): Promise<void> {
+/** The use of no call, with which an append stores the warnings of a call settled before. */
+const nothingSpent: Spent = { tokens: 0, dollars: 0 }
+
+async function commitPatiently(turn: Turn, counted: CountedCall): Promise<void> {
   const begun = performance.now()
   for (;;) {
     turn.counted = counted
@@ -142,9 +138,8 @@ async function commitPatiently(
       delete turn.effects.call
       if (!(error instanceof BudgetRefusedError)) throw error
       // The refusal has settled the call before this one.
-      delete turn.effects.spent
+      turn.effects.spent = nothingSpent
       turn.isReserved = false
-      warnings.push(...error.warnings)
       const isLate = performance.now() - begun > contendedMs
       if (!error.refusal.contended || isLate) throw error
     }

@@ -34,25 +34,23 @@ export type BudgetRefusal = {
   ends_at: string | null
 }
 
-type Warning = EventDataOf<'budget.warning'>
-
 /** The result of an append that charges budgets. `granted`: tokens of output; null: any number. */
 export type Charged = {
   granted: number | null
   refused: BudgetRefusal | null
-  warnings: Warning[] | null
 }
 
-/** A budget refuses a model call. Nothing is appended, but the call before it is settled. */
+/**
+ * A budget refuses a model call. Nothing is appended, but the call before it is settled. The next
+ * append that settles stores the warnings of that.
+ */
 export class BudgetRefusedError extends Error {
   override name = 'BudgetRefusedError'
   readonly refusal: BudgetRefusal
-  readonly warnings: readonly Warning[]
 
-  constructor(refusal: BudgetRefusal, warnings: readonly Warning[]) {
+  constructor(refusal: BudgetRefusal) {
     super(`Budget ${refusal.budget.budget_id} refuses the call.`)
     this.refusal = refusal
-    this.warnings = warnings
   }
 }
 
@@ -62,18 +60,18 @@ export type Charging = 'reserves' | 'settles'
 /**
  * Parts of an append that charges budgets. Without a budget of the organization and an open call,
  * they do nothing. `fence`: SQL, true if the append may be made. The session is locked first, then
- * the budgets by their ids.
+ * the budgets by their ids. A row `is not null` only if no field is null.
  */
 export const chargeParts: Record<Charging, (fence: string) => string> = {
   reserves: (fence) => `held as (
   select org_id, id, budget_subjects(sessions) as subjects, reservation from sessions
-  where ${fence} and (reservation is not null or exists (select from budgets where org_id = :orgId))
+  where ${fence} and (not reservation is null or exists (select from budgets where org_id = :orgId))
   for no key update
 ), charged as (
   select c.* from held, charge_budgets(org_id, id, :turnId, subjects, reservation, :spent::json, :call::json) c
 ), `,
   settles: (fence) => `held as (
-  select org_id, id, reservation from sessions where ${fence} and reservation is not null
+  select org_id, id, reservation from sessions where ${fence} and not reservation is null
   for no key update
 ), charged as (
   select null::bigint as granted, null::budget_reservation as reservation, null::json as refused,

@@ -130,7 +130,7 @@ with ${charges ? chargeParts[charges](fence) : ''}s as (
     :count + ${warned} + ${ends ? `case when ${ended} then :endCount else 0 end` : 0} as added
 ), ${appendEvents(charges ? withWarnings(listedEvents) : listedEvents)}${parts.join('')}
 select sequence, added - warned as added, ended, updated_at::timestamptz(3) as ts${ends ? ', (select count(*) from j) as jobs' : ''}
-${charges ? ', granted, refused, warnings from (select) one left join s on true left join charged on true' : 'from s'}`,
+${charges ? ', granted, refused from (select) one left join s on true left join charged on true' : 'from s'}`,
   )
 }
 
@@ -278,7 +278,7 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     ...(charge && chargeValues(charge)),
   })
   const [appended] = await db.run<Appended | NotAppended>(append, values)
-  if (appended?.refused) throw new BudgetRefusedError(appended.refused, appended.warnings ?? [])
+  if (appended?.refused) throw new BudgetRefusedError(appended.refused)
   return appended?.sequence === null ? undefined : appended
 }
 
