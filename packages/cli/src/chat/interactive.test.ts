@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type Event, textOf } from '@outlast/sdk'
+import { expectStatus } from '../../../../apps/server/test/access.ts'
+import { runSql } from '../../../../apps/server/test/database.ts'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import {
@@ -241,6 +243,37 @@ test('runs slash commands, and suggests one for an unknown word', async (t) => {
   await sees(/starts\s+a\s+new\s+session\s+with\s+Ada/)
   type('/exit\r')
   assert.equal(await code, 0)
+})
+
+test('lists active models behind many disabled ones, and the first 100 agents', async (t) => {
+  const own = await startServer(t)
+  const create = async (path: string, body: object) =>
+    expectStatus(await own.call('POST', path, body), 201)
+  const provider = await create('/v1/llm-providers', {
+    name: 'Many',
+    provider_type: 'openai_completions',
+    base_url: own.url,
+  })
+  const addModel = (display_name: string) =>
+    create(`/v1/llm-providers/${provider.id}/models`, { model_id: display_name, display_name })
+  await addModel('Early')
+  for (let n = 0; n < 101; n += 1) await addModel(`Disabled ${n}`)
+  await addModel('Zebra')
+  await runSql(
+    own.databaseUrl,
+    "update models set status = 'disabled' where display_name like 'Disabled %'",
+  )
+  for (let n = 0; n < 101; n += 1) await createAgent(own, { name: `Agent ${n}` })
+  const { type, sees } = atTerminal(t, ['chat', '-a', 'Agent 100', '--url', own.url])
+  await sees(/^›$/m)
+  type('/model\r')
+  const models = await sees(/\/model NAME uses a model/)
+  assert.match(models, / Early /)
+  assert.match(models, / Zebra /)
+  assert.doesNotMatch(models, /Disabled|the first 100/)
+  type('/agent\r')
+  assert.match(await sees(/\/agent NAME starts a session/), /These are the first 100\./)
+  type('\x04')
 })
 
 test('prints the reason of a failed turn and continues the conversation', async (t) => {

@@ -98,32 +98,41 @@ function help({ list, columns }: Steering): void {
 
 const listedMax = 100
 
+/** The first items of all pages that pass, and a sentence about their number if there are more. */
+async function firstOf<T>(all: AsyncIterable<T>, passes = (_item: T) => true) {
+  const items: T[] = []
+  for await (const item of all) {
+    if (!passes(item)) continue
+    if (items.length === listedMax) return { items, cut: `These are the first ${listedMax}. ` }
+    items.push(item)
+  }
+  return { items, cut: '' }
+}
+
 /** Lists the agents. `*` marks the current one. */
 async function listAgents({ outlast, signal, columns, list, isAgent }: Steering): Promise<void> {
-  const { data } = await outlast.agents.list({ limit: listedMax }, { signal })
-  const rows = data.map(({ id, name, description }): [string, string] => [
+  const all = outlast.agents.list({ limit: listedMax }, { signal })
+  const { items, cut } = await firstOf(all)
+  const rows = items.map(({ id, name, description }): [string, string] => [
     `${isAgent(id) ? '*' : ' '} ${oneLine(name)}`,
     oneLine(description ?? ''),
   ])
-  list([...aligned(rows, columns()), ...wrap('/agent NAME starts a session.', columns())])
+  list([...aligned(rows, columns()), ...wrap(`${cut}/agent NAME starts a session.`, columns())])
 }
 
 /** Lists the active models. `*` marks the one of the next message. */
 async function listModels({ outlast, signal, columns, list, modelId }: Steering): Promise<void> {
-  const { data } = await outlast.models.list({ limit: listedMax }, { signal })
+  const all = outlast.models.list({ limit: listedMax }, { signal })
+  const { items, cut } = await firstOf(all, ({ status }) => status === 'active')
   const chosen = modelId()
   const isCurrent = (id: string, is_default: boolean) =>
     chosen === undefined ? is_default : id === chosen
-  const rows = data
-    .filter(({ status }) => status === 'active')
-    .map(({ id, display_name, provider_name, is_default }): [string, string] => [
-      `${isCurrent(id, is_default) ? '*' : ' '} ${oneLine(display_name)}`,
-      oneLine(`${provider_name ?? ''}${is_default ? ' (default)' : ''}`),
-    ])
-  list([
-    ...aligned(rows, columns()),
-    ...wrap('/model NAME uses a model, /model default the default of the agent.', columns()),
+  const rows = items.map(({ id, display_name, provider_name, is_default }): [string, string] => [
+    `${isCurrent(id, is_default) ? '*' : ' '} ${oneLine(display_name)}`,
+    oneLine(`${provider_name ?? ''}${is_default ? ' (default)' : ''}`),
   ])
+  const hint = `${cut}/model NAME uses a model, /model default the default of the agent.`
+  list([...aligned(rows, columns()), ...wrap(hint, columns())])
 }
 
 async function listFiles(
