@@ -57,11 +57,11 @@ class TimeLimit extends Error {
 
 /** Contract: rejects with a TimeLimit after the timeout, and with the signal's reason on abort. */
 async function withTimeLimit<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
   let stop = () => {}
   const limit = new Promise<never>((_resolve, reject) => {
     const timer = setTimeout(() => reject(new TimeLimit()), limitMs)
     const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
     signal.addEventListener('abort', abort)
     stop = () => {
       clearTimeout(timer)

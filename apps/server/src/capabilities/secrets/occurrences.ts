@@ -53,9 +53,10 @@ const escaped: Reader = (text, at) => {
   return packedCharacter(code, 1)
 }
 
-/** The end of a line with the indent of the next one, also in a text of JSON. */
-const lineBreak = String.raw`(?:[\r\n]|\\[rn]){1,2}(?:[ \t]|\\t){0,16}`
+/** The end of a line with the indent of the next one, also escaped as in JSON, URLs or XML. */
+const lineBreak = String.raw`(?:[\r\n]|\\[rn]|\\u000[aAdD]|%0[aAdD]|&#(?:1[03]|[xX][aAdD]);){1,2}(?:[ \t]|\\t){0,16}`
 const breakHere = new RegExp(lineBreak, 'y')
+const breakStarts = new Set(Array.from('\r\n\\%&', (unit) => unit.charCodeAt(0)))
 
 /** Reads both alphabets of base64, also escaped or on several lines. */
 const base64: Reader = (text, at) => {
@@ -63,7 +64,7 @@ const base64: Reader = (text, at) => {
   const [code, length] = [codeOf(read), lengthOf(read)]
   const known = code === 45 ? 43 : code === 95 ? 47 : code
   const next = text.charCodeAt(at + length)
-  const isBreak = next === 10 || next === 13 || next === 92
+  const isBreak = breakStarts.has(next)
   const [skipped = ''] = (isBreak && matchAt(breakHere, text, at + length)) || []
   return packedCharacter(known, length + skipped.length)
 }

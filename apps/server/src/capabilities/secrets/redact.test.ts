@@ -27,7 +27,14 @@ test('base64 of any text around a secret does not show it', () => {
       for (const encoding of ['base64', 'base64url'] as const) {
         const left = text(whole.toString(encoding))
         assert.match(left, /\[secret\]/)
-        for (const lineBreak of ['\r\n', '\n    ', String.raw`\n`, String.raw`\r\n\t`]) {
+        for (const lineBreak of [
+          '\r\n',
+          '\n    ',
+          String.raw`\n`,
+          String.raw`\r\n\t`,
+          '&#13;\n',
+          '%0A',
+        ]) {
           const lines = whole.toString(encoding).replace(/.{5}/g, `$&${lineBreak}`)
           assert.match(text(lines), /\[secret\]/, JSON.stringify(lines))
         }
@@ -47,6 +54,10 @@ test('a text that is cut inside a secret has no part of it, however it is writte
     const written = [...'Secret0123'].map(write).join('')
     for (let length = 1; length < written.length; length += 1) {
       assert.match(beginning(page + written.slice(0, length)), /^x+$/)
+    }
+    for (let after = 0; after < 200; after += 1) {
+      const left = beginning(page + written + 'y'.repeat(after))
+      assert.match(left, /^x+(\[?s?e?c?r?e?t?\]?)y*$/, `${after} characters after it`)
     }
   }
 })

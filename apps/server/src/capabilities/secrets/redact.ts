@@ -3,15 +3,16 @@ import { replaceWord, wordsOf } from './occurrences.ts'
 /** Shorter secrets occur in unrelated texts, and could be guessed by what was replaced. */
 export const secretLengthMin = 8
 const instead = '[secret]'
-/** Characters of a text for a byte of a secret: base64 of escapes such as `&#x00002b;`. */
-const writtenMax = 16
+/** Characters of a text for a byte of a secret, in escapes such as `&#x00002b;`. */
+const writtenMax = 10
 
 export type Redact = {
   text: (text: string) => string
   /** The bytes of a text in an encoding that contains ASCII. */
   bytes: (bytes: Uint8Array) => Uint8Array
-  /** The beginning of a longer text, without an end that could be a part of a secret. */
-  beginning: <T extends string | Uint8Array>(whole: T) => T
+  /** The beginning of a longer text. Removes its end too, which could be a part of a secret. */
+  beginning: (text: string) => string
+  beginningOfBytes: (bytes: Uint8Array) => Uint8Array
   /** Removes secrets from all texts, names and numbers of an object, in place. */
   json: <T>(value: T) => T
   /** Removes secrets from the texts of an error, in place. */
@@ -28,16 +29,20 @@ export function redacting(given: readonly string[]): Redact {
   const longest = Math.max(0, ...secrets.map((secret) => Buffer.byteLength(secret) * writtenMax))
   const text = (given: string) =>
     words.reduce((left, word) => replaceWord(left, word, instead), given)
+  const bytes = (given: Uint8Array): Uint8Array => {
+    if (words.length === 0) return given
+    const left = text(Buffer.from(given).toString('latin1'))
+    // A copy of its own, which can be transferred to a thread.
+    return new Uint8Array(Buffer.from(left, 'latin1'))
+  }
+  // After whole secrets are removed: a cut inside one would leave its beginning.
+  const withoutEnd = <T extends string | Uint8Array>(whole: T) =>
+    longest === 0 ? whole : (whole.slice(0, Math.max(0, whole.length - longest)) as T)
   return {
     text,
-    bytes(given) {
-      if (words.length === 0) return given
-      const left = text(Buffer.from(given).toString('latin1'))
-      // A copy of its own, which can be transferred to a thread.
-      return new Uint8Array(Buffer.from(left, 'latin1'))
-    },
-    beginning: <T extends string | Uint8Array>(whole: T) =>
-      longest === 0 ? whole : (whole.slice(0, Math.max(0, whole.length - longest)) as T),
+    bytes,
+    beginning: (given) => withoutEnd(text(given)),
+    beginningOfBytes: (given) => withoutEnd(bytes(given)),
     json(value) {
       if (words.length === 0) return value
       const holder = { value }

@@ -68,8 +68,8 @@ function secretsOf(places: readonly SecretHeader[], context: Context): RequestSe
 
 /** Before a conversion, which changes how a secret is written. */
 function redactedBody({ bytes, ending }: Body, redact: Redact): Body & { read: number } {
-  const whole = ending === 'whole' ? bytes : redact.beginning(bytes)
-  return { bytes: redact.bytes(whole), ending, read: bytes.length }
+  const redacted = ending === 'whole' ? redact.bytes(bytes) : redact.beginningOfBytes(bytes)
+  return { bytes: redacted, ending, read: bytes.length }
 }
 
 /** Reserves a part of a call's time for the work after the network. */
@@ -156,10 +156,8 @@ async function presentPage({ facts, body, response, url, redact }: FetchedPage, 
   }
   const { format, length } = converted
   const isCut = converted.content.length < length
-  // The end of a part could be a part of a secret.
-  const part = isCut ? redact.beginning(converted.content) : converted.content
-  const notice = noticeOf({ ...converted, content: part }, { ending: body.ending, read })
-  const content = redact.text(part)
+  const content = isCut ? redact.beginning(converted.content) : redact.text(converted.content)
+  const notice = noticeOf({ ...converted, content }, { ending: body.ending, read })
   const truncated = body.ending !== 'whole' || isCut
   return { ...facts, size, format, content, truncated, ...(notice && { notice }) }
 }
