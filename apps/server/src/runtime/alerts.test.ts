@@ -164,8 +164,11 @@ test('the age of the queue has turns of lost nodes, and begins anew when a node 
     if ((await queryRows(databaseUrl, released)).length > 0) return true
     await api.call('DELETE', `/v1/sessions/${sessionId}`)
   })
-  await eventually(async () => (await evaluated(api, id)).value! > 0)
-  assert.equal((await alertOf(api, id)).state, 'ok')
+  // On a slow machine the lease can end before the release: the alert fires until that.
+  await eventually(async () => {
+    const { value, state } = await evaluated(api, id)
+    return value! > 0 && state === 'ok'
+  })
   await runSql(
     databaseUrl,
     `with lost as (
