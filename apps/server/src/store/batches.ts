@@ -1,3 +1,5 @@
+import { type SelectQueryBuilder, sql } from 'kysely'
+
 /** The first row and the maximum number of rows of a list. */
 export type RowRange = { offset: number; limit: number }
 
@@ -19,4 +21,12 @@ export async function* batchesOf<Row>(
     after = rows.at(-1)
     left -= rows.length
   }
+}
+
+/** Counts the rows of a query that selects no columns. */
+export async function countRows<DB, TB extends keyof DB>(
+  query: SelectQueryBuilder<DB, TB, object>,
+): Promise<number> {
+  const counting = query.select(sql`count(*)`.as('total')).$castTo<{ total: number }>()
+  return (await counting.executeTakeFirstOrThrow()).total
 }

@@ -1,7 +1,7 @@
 import type { Account, UserQuery } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
-import type { RowRange } from '../batches.ts'
+import { countRows, type RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 import { membershipsOf } from './logins.ts'
@@ -29,11 +29,8 @@ export async function listAccounts(db: Db, query: UserQuery & RowRange): Promise
     .execute()
 }
 
-export async function countAccounts(db: Db, query: UserQuery): Promise<number> {
-  const { total } = await matching(db, query)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countAccounts(db: Db, query: UserQuery): Promise<number> {
+  return countRows(matching(db, query))
 }
 
 /** Locks an account until the transaction ends. Contract: throws 404. */

@@ -1,8 +1,7 @@
 import type { ApiKey, Role, Scope } from '@outlast/contract'
-import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newUuid } from '../../ids.ts'
-import type { RowRange } from '../batches.ts'
+import { countRows, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isMissingReference } from '../database-errors.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
@@ -110,11 +109,8 @@ export async function listKeys(
     .execute()
 }
 
-export async function countKeys(db: Db, whose: Whose): Promise<number> {
-  const { total } = await of(db, whose)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countKeys(db: Db, whose: Whose): Promise<number> {
+  return countRows(of(db, whose))
 }
 
 /** Revokes a key and those it created, on all nodes; throws 404. `db` is a transaction. */

@@ -1,7 +1,7 @@
 import type { AuditEntry, AuditExportQuery } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { newId } from '../../ids.ts'
-import { batchesOf, type RowRange } from '../batches.ts'
+import { batchesOf, countRows, type RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 
 export type NewAuditEntry = Omit<AuditEntry, 'id' | 'created_at' | 'reason'> & {
@@ -60,9 +60,6 @@ export function listAudit(db: Db, orgId: string, query: AuditExportQuery, span: 
   })
 }
 
-export async function countAudit(db: Db, orgId: string, query: AuditExportQuery) {
-  const { total } = await matching(db, orgId, query)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countAudit(db: Db, orgId: string, query: AuditExportQuery): Promise<number> {
+  return countRows(matching(db, orgId, query))
 }

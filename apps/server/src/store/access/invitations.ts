@@ -2,7 +2,7 @@ import type { Invitation, Role } from '@outlast/contract'
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
-import type { RowRange } from '../batches.ts'
+import { countRows, type RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 import { normalEmail } from './users.ts'
 
@@ -59,11 +59,8 @@ export async function listInvitations(db: Db, orgId: string, { offset, limit }: 
     .execute()) satisfies Invitation[]
 }
 
-export async function countInvitations(db: Db, orgId: string): Promise<number> {
-  const { total } = await open(db, orgId)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countInvitations(db: Db, orgId: string): Promise<number> {
+  return countRows(open(db, orgId))
 }
 
 /** Deletes an invitation. Contract: throws 404. */

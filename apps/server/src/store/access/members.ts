@@ -1,7 +1,6 @@
 import type { Member, Role } from '@outlast/contract'
-import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
-import type { RowRange } from '../batches.ts'
+import { countRows, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 
@@ -59,11 +58,8 @@ export async function listMembers(db: Db, orgId: string, { offset, limit }: RowR
     .execute()) satisfies Member[]
 }
 
-export async function countMembers(db: Db, orgId: string): Promise<number> {
-  const { total } = await joined(db, orgId)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countMembers(db: Db, orgId: string): Promise<number> {
+  return countRows(joined(db, orgId))
 }
 
 /**
@@ -79,12 +75,9 @@ async function lockMember({ kysely }: Db, orgId: string, userId: string): Promis
 }
 
 async function refuseLastOwner({ kysely }: Db, orgId: string) {
-  const { owners } = await kysely
-    .selectFrom('members')
-    .select(sql<number>`count(*)`.as('owners'))
-    .where('org_id', '=', orgId)
-    .where('role', '=', 'owner')
-    .executeTakeFirstOrThrow()
+  const owners = await countRows(
+    kysely.selectFrom('members').where('org_id', '=', orgId).where('role', '=', 'owner'),
+  )
   if (owners <= 1) throw new ApiError('last_owner')
 }
 

@@ -1,8 +1,7 @@
 import type { Organization, OrganizationChange, Role } from '@outlast/contract'
-import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
-import type { RowRange } from '../batches.ts'
+import { countRows, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { fillOrganization } from '../models/seeds.ts'
 
@@ -63,19 +62,12 @@ export async function listOrganizations(db: Db, userId: string, { offset, limit 
     .execute()) satisfies Organization[]
 }
 
-export async function countOwned(db: Db, userId: string): Promise<number> {
-  const { total } = await memberships(db, userId)
-    .where('m.role', '=', 'owner')
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countOwned(db: Db, userId: string): Promise<number> {
+  return countRows(memberships(db, userId).where('m.role', '=', 'owner'))
 }
 
-export async function countOrganizations(db: Db, userId: string): Promise<number> {
-  const { total } = await memberships(db, userId)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countOrganizations(db: Db, userId: string): Promise<number> {
+  return countRows(memberships(db, userId))
 }
 
 /** Lists all organizations, for the server's operator. */
@@ -92,13 +84,8 @@ export async function listAllOrganizations({ kysely }: Db, { offset, limit }: Ro
   return rows.map((row): Organization => ({ ...row, role: 'owner' }))
 }
 
-export async function countAllOrganizations({ kysely }: Db): Promise<number> {
-  const { total } = await kysely
-    .selectFrom('organizations')
-    .select(sql<number>`count(*)`.as('total'))
-    .where('deleted_at', 'is', null)
-    .executeTakeFirstOrThrow()
-  return total
+export function countAllOrganizations({ kysely }: Db): Promise<number> {
+  return countRows(kysely.selectFrom('organizations').where('deleted_at', 'is', null))
 }
 
 const share: Statement = {

@@ -1,7 +1,7 @@
 import type { Role, Scope, SessionToken } from '@outlast/contract'
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
-import type { RowRange } from '../batches.ts'
+import { countRows, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isMissingReference } from '../database-errors.ts'
 import { statement, valuesOf } from '../statements.ts'
@@ -148,11 +148,8 @@ export async function listSessionTokens(db: Db, of: TokensOf, { offset, limit }:
   return rows
 }
 
-export async function countSessionTokens(db: Db, of: TokensOf): Promise<number> {
-  const { total } = await living(db, of)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countSessionTokens(db: Db, of: TokensOf): Promise<number> {
+  return countRows(living(db, of))
 }
 
 /** Revokes a token on all nodes. Contract: `db` is a transaction; throws 404. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
-import type { RowRange } from '../batches.ts'
+import { countRows, type RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 
@@ -26,11 +26,8 @@ export const listShares = (db: Db, of: SharesOf, { offset, limit }: RowRange) =>
     .limit(limit)
     .execute()
 
-export async function countShares(db: Db, of: SharesOf): Promise<number> {
-  const { total } = await living(db, of)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countShares(db: Db, of: SharesOf): Promise<number> {
+  return countRows(living(db, of))
 }
 
 /** Revokes a link on all nodes. Contract: `db` is a transaction; throws 404. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
-import type { RowRange } from '../batches.ts'
+import { countRows, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isMissingReference } from '../database-errors.ts'
 import { statement, valuesOf } from '../statements.ts'
@@ -71,11 +71,8 @@ export const listUserTokens = (db: Db, of: UserTokensOf, { offset, limit }: RowR
     .limit(limit)
     .execute()
 
-export async function countUserTokens(db: Db, of: UserTokensOf): Promise<number> {
-  const { total } = await living(db, of)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countUserTokens(db: Db, of: UserTokensOf): Promise<number> {
+  return countRows(living(db, of))
 }
 
 /** Revokes a token on all nodes. Contract: `db` is a transaction; throws 404. */

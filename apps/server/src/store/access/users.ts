@@ -2,7 +2,7 @@ import type { User, UserQuery } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newUuid } from '../../ids.ts'
-import type { RowRange } from '../batches.ts'
+import { countRows, type RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 import { isDuplicate } from '../database-errors.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
@@ -220,9 +220,6 @@ export async function listUsers(db: Db, orgId: string, query: UserListQuery): Pr
   }))
 }
 
-export async function countUsers(db: Db, orgId: string, query: UserQuery): Promise<number> {
-  const { total } = await matching(db, orgId, query)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countUsers(db: Db, orgId: string, query: UserQuery): Promise<number> {
+  return countRows(matching(db, orgId, query))
 }

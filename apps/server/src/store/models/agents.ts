@@ -8,7 +8,7 @@ import {
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
-import { batchesOf, type RowRange } from '../batches.ts'
+import { batchesOf, countRows, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { jsonOrNull } from '../json-lists.ts'
 import { containing } from '../like.ts'
@@ -390,9 +390,6 @@ export function archiveFileAgents(db: Db, orgId: string, keptIds: readonly strin
   return db.run<{ id: string; file: string }>(archiveFrom, [orgId, keptIds])
 }
 
-export async function countAgents(db: Db, orgId: string, filter: AgentFilter): Promise<number> {
-  const { total } = await matching(db, orgId, filter)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countAgents(db: Db, orgId: string, filter: AgentFilter): Promise<number> {
+  return countRows(matching(db, orgId, filter))
 }

@@ -2,6 +2,7 @@ import type { ModelSync, ProviderType } from '@outlast/contract'
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
+import { countRows } from '../batches.ts'
 import { atomically, type Db, type Statement } from '../database.ts'
 import { defaultOrganization } from './seeds.ts'
 
@@ -139,13 +140,13 @@ async function markStale({ kysely }: Db, { orgId, providerId, now }: Syncing) {
 }
 
 async function countStale({ kysely }: Db, { orgId, providerId }: Syncing): Promise<number> {
-  const { stale } = await kysely
-    .selectFrom('models')
-    .select(sql<number>`count(*)`.as('stale'))
-    .where('org_id', '=', orgId)
-    .where('provider_id', '=', providerId)
-    .where('is_stale', '=', true)
-    .executeTakeFirstOrThrow()
+  const stale = await countRows(
+    kysely
+      .selectFrom('models')
+      .where('org_id', '=', orgId)
+      .where('provider_id', '=', providerId)
+      .where('is_stale', '=', true),
+  )
   return stale
 }
 

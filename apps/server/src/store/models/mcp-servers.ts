@@ -2,7 +2,7 @@ import type { McpServer } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { mask } from '../../secrets.ts'
-import { batchesOf, type RowRange } from '../batches.ts'
+import { batchesOf, countRows, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isDuplicate } from '../database-errors.ts'
 import { changedTools, listHashOf, type Reviewed, type ToolList } from './mcp-tools.ts'
@@ -116,11 +116,7 @@ export async function createMcpServer(
   server: NewMcpServerRow,
 ): Promise<McpServer> {
   const { kysely } = db
-  const { total } = await kysely
-    .selectFrom('mcp_servers')
-    .select(sql<number>`count(*)`.as('total'))
-    .where('org_id', '=', orgId)
-    .executeTakeFirstOrThrow()
+  const total = await countRows(kysely.selectFrom('mcp_servers').where('org_id', '=', orgId))
   if (total >= serversMax) throw new ApiError('mcp_servers_full', String(serversMax))
   const row = await kysely
     .insertInto('mcp_servers')
@@ -224,13 +220,8 @@ export async function listOtherNames(db: Db, orgId: string, id: string): Promise
   return rows.map(({ name }) => name)
 }
 
-export async function countMcpServers(db: Db, orgId: string): Promise<number> {
-  const { total } = await db.kysely
-    .selectFrom('mcp_servers')
-    .select(sql<number>`count(*)`.as('total'))
-    .where('org_id', '=', orgId)
-    .executeTakeFirstOrThrow()
-  return total
+export function countMcpServers(db: Db, orgId: string): Promise<number> {
+  return countRows(db.kysely.selectFrom('mcp_servers').where('org_id', '=', orgId))
 }
 
 /** A server as turns use it. */

@@ -9,7 +9,7 @@ import type {
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
-import { batchesOf, type RowRange } from '../batches.ts'
+import { batchesOf, countRows, type RowRange } from '../batches.ts'
 import { atomically, type Db, type Statement } from '../database.ts'
 import { isDuplicate } from '../database-errors.ts'
 import { isOffered, type ModelScope, offered } from './model-scope.ts'
@@ -300,12 +300,12 @@ export async function refuseInUse({ kysely }: Db, orgId: string, ids: string[]):
     .orderBy('id')
     .limit(agentsNamed)
     .execute()
-  const { count: sessions } = await kysely
-    .selectFrom('sessions')
-    .select(sql<number>`count(*)`.as('count'))
-    .where('org_id', '=', orgId)
-    .where(sql<SqlBool>`model_id = any(${ids}::text[])`)
-    .executeTakeFirstOrThrow()
+  const sessions = await countRows(
+    kysely
+      .selectFrom('sessions')
+      .where('org_id', '=', orgId)
+      .where(sql<SqlBool>`model_id = any(${ids}::text[])`),
+  )
   if (agents.length === 0 && sessions === 0) return
   const [first] = agents
   const users = [
@@ -345,14 +345,13 @@ export function listProviderModels(db: Db, orgId: string, providerId: string, sp
   })
 }
 
-export async function countProviderModels(db: Db, orgId: string, providerId: string) {
-  const { total } = await db.kysely
-    .selectFrom('models')
-    .select(sql<number>`count(*)`.as('total'))
-    .where('org_id', '=', orgId)
-    .where('provider_id', '=', providerId)
-    .executeTakeFirstOrThrow()
-  return total
+export function countProviderModels(db: Db, orgId: string, providerId: string): Promise<number> {
+  return countRows(
+    db.kysely
+      .selectFrom('models')
+      .where('org_id', '=', orgId)
+      .where('provider_id', '=', providerId),
+  )
 }
 
 export type ModelFilter = Pick<ModelQuery, 'source' | 'favorites_only' | 'include_stale'>
@@ -390,9 +389,6 @@ export function listModels(db: Db, scope: ModelScope, filter: ModelFilter, span:
   })
 }
 
-export async function countModels(db: Db, scope: ModelScope, filter: ModelFilter): Promise<number> {
-  const { total } = await callable(db, scope, filter)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countModels(db: Db, scope: ModelScope, filter: ModelFilter): Promise<number> {
+  return countRows(callable(db, scope, filter))
 }

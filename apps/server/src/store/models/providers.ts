@@ -1,7 +1,7 @@
 import type { NewProvider, Provider, ProviderChange } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
-import { batchesOf, type RowRange } from '../batches.ts'
+import { batchesOf, countRows, type RowRange } from '../batches.ts'
 import { atomically, type Db } from '../database.ts'
 import { lockModels, refuseInUse } from './models.ts'
 
@@ -153,13 +153,8 @@ export function listProviders(db: Db, orgId: string, span: RowRange): AsyncGener
   })
 }
 
-export async function countProviders(db: Db, orgId: string): Promise<number> {
-  const { total } = await db.kysely
-    .selectFrom('providers')
-    .select(sql<number>`count(*)`.as('total'))
-    .where('org_id', '=', orgId)
-    .executeTakeFirstOrThrow()
-  return total
+export function countProviders(db: Db, orgId: string): Promise<number> {
+  return countRows(db.kysely.selectFrom('providers').where('org_id', '=', orgId))
 }
 
 export type SealedKey = ProviderAddress & { org_id: string; id: string; api_key: string }

@@ -1,7 +1,7 @@
 import type { Execution, ExecutionQuery, ExecutionStatus, ScheduleStats } from '@outlast/contract'
-import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { uuidOf } from '../../ids.ts'
+import { countRows } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { readableJson } from '../stored-json.ts'
@@ -65,7 +65,7 @@ export async function listExecutions(
     .where('org_id', '=', orgId)
     .where('schedule_id', '=', scheduleId)
     .$if(status !== undefined, (query) => query.where('status', '=', status!))
-  const [rows, { count }] = await Promise.all([
+  const [rows, count] = await Promise.all([
     matching
       .select(columns)
       .orderBy('scheduled_at', 'desc')
@@ -73,15 +73,14 @@ export async function listExecutions(
       .offset(offset)
       .limit(limit)
       .execute(),
-    kysely
-      .selectFrom(
+    countRows(
+      kysely.selectFrom(
         matching
           .select('id')
           .limit(countedMax + 1)
           .as('matching'),
-      )
-      .select(sql<number>`count(*)`.as('count'))
-      .executeTakeFirstOrThrow(),
+      ),
+    ),
   ])
   const data = rows.map(executionFromRow)
   return count > countedMax

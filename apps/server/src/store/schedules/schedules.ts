@@ -2,6 +2,7 @@ import type { Schedule, ScheduleQuery } from '@outlast/contract'
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newUuid } from '../../ids.ts'
+import { countRows } from '../batches.ts'
 import type { Db } from '../database.ts'
 import { isDuplicate } from '../database-errors.ts'
 
@@ -126,11 +127,8 @@ export async function deleteSchedule({ kysely }: Db, orgId: string, id: string):
   if (!gone) throw new ApiError('not_found', 'Schedule')
 }
 
-export async function countSchedules(db: Db, orgId: string): Promise<number> {
-  const { total } = await of(db, orgId)
-    .select(sql<number>`count(*)`.as('total'))
-    .executeTakeFirstOrThrow()
-  return total
+export function countSchedules(db: Db, orgId: string): Promise<number> {
+  return countRows(of(db, orgId))
 }
 
 /** Lists schedules, newest first. */
@@ -142,7 +140,7 @@ export async function listSchedules(
   const matching = of(db, orgId)
     .$if(enabled !== undefined, (query) => query.where('enabled', '=', enabled!))
     .$if(target_type !== undefined, (query) => query.where(sql`target->>'type'`, '=', target_type!))
-  const [rows, { total }] = await Promise.all([
+  const [rows, total] = await Promise.all([
     matching
       .select(columns)
       .orderBy('created_at', 'desc')
@@ -150,7 +148,7 @@ export async function listSchedules(
       .offset(offset)
       .limit(limit)
       .execute(),
-    matching.select(sql<number>`count(*)`.as('total')).executeTakeFirstOrThrow(),
+    countRows(matching),
   ])
   return { data: rows.map(scheduleFromRow), total }
 }

@@ -1,5 +1,5 @@
 import type { Session, SessionQuery } from '@outlast/contract'
-import { sql } from 'kysely'
+import { countRows } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isPinned, isPinnedBy } from './pins.ts'
 import { findSessionsWith } from './search/matches.ts'
@@ -134,10 +134,7 @@ async function listFound(
 type Keys = { as: (alias: 'matching') => never }
 
 async function countUpTo({ kysely }: Db, keys: unknown): Promise<Omit<SessionRows, 'data'>> {
-  const { count } = await kysely
-    .selectFrom((keys as Keys).as('matching'))
-    .select(sql<number>`count(*)`.as('count'))
-    .executeTakeFirstOrThrow()
+  const count = await countRows(kysely.selectFrom((keys as Keys).as('matching')))
   return count > countedMax ? { total: countedMax, total_capped: true } : { total: count }
 }
 
