@@ -26,6 +26,7 @@ const orders: Record<string, string[][]> = {
       'config/',
       'errors.ts',
       'ids.ts',
+      'json.ts',
       'log.ts',
       'newer-node.',
       'secrets.ts',

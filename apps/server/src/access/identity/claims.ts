@@ -1,5 +1,5 @@
 import { type ChannelAuthMethod, endUserLengthMax, endUserPattern } from '@outlast/contract'
-import type { JsonObject } from './fetch-json.ts'
+import type { JsonObject } from '../../json.ts'
 
 type Requirements = NonNullable<ChannelAuthMethod['requirements']>
 

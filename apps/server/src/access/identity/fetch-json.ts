@@ -1,10 +1,10 @@
+import { isJsonObject, type JsonObject } from '../../json.ts'
+
 /** How long an identity provider may take, body included. */
 export const providerTimeoutMs = 5_000
 const bytesMax = 256 * 1024
 
 type FetchOptions = { timeoutMs?: number } & Pick<RequestInit, 'method' | 'headers' | 'body'>
-
-export type JsonObject = Record<string, unknown>
 
 /**
  * Reads a JSON object from an identity provider.
@@ -24,10 +24,8 @@ export async function fetchJson(
     throw new Error(`status ${response.status}`)
   }
   const value: unknown = JSON.parse(await readText(response))
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new Error('the response is not a JSON object')
-  }
-  return value as JsonObject
+  if (!isJsonObject(value)) throw new Error('the response is not a JSON object')
+  return value
 }
 
 async function readText({ body }: Response): Promise<string> {

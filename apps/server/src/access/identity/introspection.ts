@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { ChannelAuthMethod } from '@outlast/contract'
+import type { JsonObject } from '../../json.ts'
 import type { Log } from '../../log.ts'
 import { SealedTextError, type Secrets } from '../../secrets.ts'
 import {
@@ -8,7 +9,7 @@ import {
   type OpenChannel,
 } from '../../store/access/agent-channels.ts'
 import { meets, tokenSubject } from './claims.ts'
-import { fetchJson, type JsonObject } from './fetch-json.ts'
+import { fetchJson } from './fetch-json.ts'
 import { fetchReason, type ReachIssuers, unavailable } from './key-sets.ts'
 
 /** How long a token counts as refused, so that its repetition is no call. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { sortedJson } from '../../json.ts'
 import type { Capability, Tool } from '../capability.ts'
 
 const digits = 16
@@ -27,13 +28,3 @@ const withoutCode = ({ run: _, parse: __, output, ...tool }: Tool) => ({
   ...tool,
   output: output?.schema,
 })
-
-/** JSON whose objects have their keys in order. */
-const sortedJson = (value: unknown): string =>
-  JSON.stringify(value, (_, part) => (isRecord(part) ? sorted(part) : part))
-
-const isRecord = (part: unknown): part is Record<string, unknown> =>
-  typeof part === 'object' && part !== null && !Array.isArray(part)
-
-const sorted = (part: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)))

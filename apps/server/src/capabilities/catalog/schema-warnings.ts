@@ -1,3 +1,5 @@
+import { isJsonObject } from '../../json.ts'
+
 /** Finds what model vendors refuse or ignore in the input schema of a tool. */
 
 type Schema = Record<string, unknown>
@@ -63,7 +65,7 @@ function* schemaParts(part: Part): Generator<Part> {
   const { path, schema, level } = part
   const isContainer = schema.type === 'object' || schema.type === 'array'
   const inside = (name: string, value: unknown, deeper: boolean): Part[] =>
-    isSchemaObject(value)
+    isJsonObject(value)
       ? [{ path: `${path}/${name}`, schema: value, level: level + (deeper ? 1 : 0) }]
       : []
   const children = [
@@ -78,10 +80,8 @@ function* schemaParts(part: Part): Generator<Part> {
   for (const child of children) yield* schemaParts(child)
 }
 
-const isSchemaObject = (value: unknown): value is Schema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
-const entriesOf = (value: unknown) => (isSchemaObject(value) ? Object.entries(value) : [])
+const entriesOf = (value: unknown) => (isJsonObject(value) ? Object.entries(value) : [])
 
 function onTop(schema: Schema): string[] {
   const found = Object.keys(refusedOnTop).filter((keyword) => schema[keyword] !== undefined)

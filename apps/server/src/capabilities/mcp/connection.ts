@@ -6,6 +6,7 @@ import type {
   StreamableHTTPClientTransport,
   Transport,
 } from '@modelcontextprotocol/client'
+import { isJsonObject } from '../../json.ts'
 import type { ByteAccount } from '../../providers/byte-account.ts'
 import { createEventBytes } from '../../providers/event-bytes.ts'
 import { metered } from '../../providers/fetch-budget.ts'
@@ -71,8 +72,7 @@ const anyObject: StandardSchemaV1<unknown, Record<string, unknown>> = {
     version: 1,
     vendor: 'outlast',
     validate(value: unknown) {
-      const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-      if (isObject) return { value: value as Record<string, unknown> }
+      if (isJsonObject(value)) return { value }
       return { issues: [{ message: 'The result is not an object.' }] }
     },
   },

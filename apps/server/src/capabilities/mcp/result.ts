@@ -1,4 +1,5 @@
 import { ApiError } from '../../errors.ts'
+import { isJsonObject } from '../../json.ts'
 import type { SessionFiles } from '../../store/files/tool-access.ts'
 import { textHash } from '../../store/stored-texts.ts'
 import { type Image, ToolError, withImages } from '../capability.ts'
@@ -31,14 +32,11 @@ export async function resultOf(
   const images: Image[] = []
   const converted: ResultPart[] = []
   for (const [at, item] of content.slice(0, itemsMax).entries()) {
-    converted.push(await convertItem(isItem(item) ? item : {}, { ...kept, images, at }))
+    converted.push(await convertItem(isJsonObject(item) ? item : {}, { ...kept, images, at }))
   }
   if (content.length > itemsMax) converted.push({ left_out: content.length - itemsMax })
   return withImages(wholeOf(converted, answer.structuredContent), images)
 }
-
-const isItem = (value: unknown): value is Item =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A single text is the result; several parts have their types. */
 function wholeOf(converted: readonly ResultPart[], structured: unknown): unknown {
@@ -53,7 +51,7 @@ function wholeOf(converted: readonly ResultPart[], structured: unknown): unknown
 
 function errorOf(content: readonly unknown[], structured: unknown): string {
   const texts = content.flatMap((item) =>
-    isItem(item) && typeof item.text === 'string' ? [item.text] : [],
+    isJsonObject(item) && typeof item.text === 'string' ? [item.text] : [],
   )
   const text = texts.join('\n').trim()
   if (text !== '') return text.slice(0, errorLengthMax).toWellFormed()
@@ -70,7 +68,8 @@ async function convertItem(item: Item, context: ResultContext): Promise<ResultPa
   if ((type === 'image' || type === 'audio') && typeof data === 'string') {
     return convertBytes({ type, data, mediaType: textOf(mimeType) }, context)
   }
-  if (type === 'resource' && isItem(item.resource)) return convertResource(item.resource, context)
+  if (type === 'resource' && isJsonObject(item.resource))
+    return convertResource(item.resource, context)
   if (type === 'resource_link') return linkOf(item)
   return {
     type: quoted(String(type ?? 'unknown')),

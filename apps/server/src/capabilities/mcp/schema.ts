@@ -1,11 +1,11 @@
+import { isJsonObject, type JsonObject } from '../../json.ts'
+
 /** Limits of a third-party JSON Schema, so that no vendor rejects a whole request because of it. */
 const depthMax = 20
 const nodesMax = 2_000
 const namesMax = 200
 const types = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'])
 const propertyName = /^[a-zA-Z0-9_.-]{1,64}$/
-
-type Json = Record<string, unknown>
 
 /** Keywords without subschemas, with a check of their values. */
 const plain: Record<string, (value: unknown) => boolean> = {
@@ -29,9 +29,6 @@ const plain: Record<string, (value: unknown) => boolean> = {
   uniqueItems: (value) => typeof value === 'boolean',
 }
 
-const isJsonObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 function isString(value: unknown): value is string {
   return typeof value === 'string'
 }
@@ -49,7 +46,7 @@ class SchemaError extends Error {
  * Contract: returns the schema of an object, or the error as the rest of a sentence about the
  * schema.
  */
-export function readableSchema(given: unknown): { schema: Json } | { problem: string } {
+export function readableSchema(given: unknown): { schema: JsonObject } | { problem: string } {
   if (!isJsonObject(given)) return { problem: 'is not an object' }
   if (given.type !== undefined && given.type !== 'object')
     return { problem: 'is not the schema of an object' }
@@ -69,12 +66,12 @@ export function readableSchema(given: unknown): { schema: Json } | { problem: st
 
 type Walk = { nodes: number; known: ReadonlySet<string> }
 
-function copied(schema: Json, walk: Walk, depth: number): Json {
+function copied(schema: JsonObject, walk: Walk, depth: number): JsonObject {
   walk.nodes += 1
   if (depth > depthMax) throw new SchemaError(`is nested deeper than ${depthMax} levels`)
   if (walk.nodes > nodesMax) throw new SchemaError(`has more than ${nodesMax} parts`)
   if (schema.$ref !== undefined) return { $ref: copiedRef(schema.$ref, walk) }
-  const copy: Json = {}
+  const copy: JsonObject = {}
   for (const [key, value] of Object.entries(schema)) {
     const part = copiedPart(key, value, walk, depth)
     if (part !== undefined) copy[key] = part
@@ -122,7 +119,7 @@ function copiedRef(ref: unknown, { known }: Walk): string {
   return `#/$defs/${name}`
 }
 
-function copiedNames(value: unknown, walk: Walk, depth: number): Json {
+function copiedNames(value: unknown, walk: Walk, depth: number): JsonObject {
   if (!isJsonObject(value)) throw new SchemaError('has properties that are not an object')
   const names = Object.keys(value)
   if (names.length > namesMax)
@@ -134,13 +131,13 @@ function copiedNames(value: unknown, walk: Walk, depth: number): Json {
   )
 }
 
-function copiedSchema(place: string, value: unknown, walk: Walk, depth: number): Json {
+function copiedSchema(place: string, value: unknown, walk: Walk, depth: number): JsonObject {
   if (value === true) return {}
   if (!isJsonObject(value)) throw new SchemaError(`has a ${place} that is not a schema`)
   return copied(value, walk, depth + 1)
 }
 
-function copiedList(key: string, value: unknown, walk: Walk, depth: number): Json[] {
+function copiedList(key: string, value: unknown, walk: Walk, depth: number): JsonObject[] {
   if (!Array.isArray(value) || value.length === 0) throw new SchemaError(`has an empty ${key}`)
   return value.map((one) => copiedSchema(key, one, walk, depth))
 }

@@ -1,5 +1,6 @@
 /** Schemas that clients give for answers. They come from users, so they are checked and limited. */
 import { ApiError } from '../../errors.ts'
+import { isJsonObject } from '../../json.ts'
 
 export type OutputSchema = Readonly<Record<string, unknown>>
 
@@ -65,7 +66,7 @@ export function checkOutputSchema(
     const details = [{ path: path + at, message }]
     throw new ApiError('invalid_output_schema', `\`${path}${at}\` ${message}.`, details)
   }
-  if (!isObjectNode(given)) return fail('', 'must be a JSON object')
+  if (!isJsonObject(given)) return fail('', 'must be a JSON object')
   if (Buffer.byteLength(JSON.stringify(given)) > bytesMax) {
     return fail('', `must have at most ${bytesMax} bytes`)
   }
@@ -81,10 +82,7 @@ export function checkOutputSchema(
 
 /** True for a schema that has an effect. */
 export const isSchema = (schema: unknown): schema is OutputSchema =>
-  isObjectNode(schema) && Object.keys(schema).length > 0
-
-const isObjectNode = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+  isJsonObject(schema) && Object.keys(schema).length > 0
 
 type Fail = (at: string, message: string) => never
 type At = { path: string; depth: number }
@@ -95,7 +93,7 @@ function walkFrom(root: OutputSchema, fail: Fail): number {
 
   function walk(node: unknown, at: At): number {
     if (typeof node === 'boolean') return 0
-    if (!isObjectNode(node)) return fail(at.path, 'must be a JSON Schema')
+    if (!isJsonObject(node)) return fail(at.path, 'must be a JSON Schema')
     if (at.depth > depthMax) return fail(at.path, 'is nested too deeply')
     checkKeywords(node, at.path, fail)
     const levels = { below: 0, beside: refLevels(node, at) }
@@ -116,7 +114,7 @@ function walkFrom(root: OutputSchema, fail: Fail): number {
     const [, keyword, name] = /^#\/(\$defs|definitions)\/([^/]+)$/.exec(String(ref)) ?? []
     const list = keyword === undefined ? undefined : root[keyword]
     const key = decodeName(name ?? '')
-    if (typeof ref !== 'string' || !isObjectNode(list) || !Object.hasOwn(list, key)) {
+    if (typeof ref !== 'string' || !isJsonObject(list) || !Object.hasOwn(list, key)) {
       return fail(`${path}/$ref`, 'must name an entry of `$defs` of the same schema')
     }
     return refer(`#/${keyword}/${key}`, list[key], { path: `${path}/$ref`, depth: depth + 1 })
@@ -156,7 +154,7 @@ function* subschemasIn(
   for (const keyword of maps) {
     const list = node[keyword]
     if (list === undefined) continue
-    if (!isObjectNode(list)) fail(`${path}/${keyword}`, 'must be an object')
+    if (!isJsonObject(list)) fail(`${path}/${keyword}`, 'must be an object')
     for (const [name, part] of Object.entries(list as object)) {
       yield [keyword, `${path}/${keyword}/${name}`, part]
     }
@@ -193,7 +191,7 @@ function checkKeywords(node: OutputSchema, path: string, fail: Fail): void {
   if (number !== undefined) fail(`${path}/${number}`, 'must be a number')
   if (node.format !== undefined && !isText(node.format)) fail(`${path}/format`, 'must be a text')
   if (pattern !== undefined) checkPattern(pattern, `${path}/pattern`, fail)
-  for (const key of isObjectNode(patternProperties) ? Object.keys(patternProperties) : []) {
+  for (const key of isJsonObject(patternProperties) ? Object.keys(patternProperties) : []) {
     checkPattern(key, `${path}/patternProperties`, fail)
   }
 }

@@ -1,6 +1,7 @@
 import type { ErrorDetail } from '@outlast/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { unknownFields } from '../../errors.ts'
+import { isJsonObject } from '../../json.ts'
 import { replayHeader } from './channel-conflicts.ts'
 import { nearestName } from './nearest-name.ts'
 
@@ -61,7 +62,7 @@ function checkOfObject(properties: Record<string, Shape>, isOpen: boolean): Chec
   const names = Object.keys(properties)
   const inner = new Map(names.map((name) => [name, checkOf(properties[name]!)]))
   return (value, path, found) => {
-    if (!isFieldMap(value)) return
+    if (!isJsonObject(value)) return
     for (const name of Object.keys(value)) {
       if (found.length >= foundMax) return
       if (inner.has(name)) inner.get(name)?.(value[name], `${path}${name}/`, found)
@@ -104,9 +105,6 @@ function mayBe({ type, properties = {}, ...rest }: Shape, value: object): boolea
   })
 }
 
-const isFieldMap = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 function detailOf(path: string, name: string, names: string[]): ErrorDetail {
   const meant = nearestName(name, names)
   const hint = meant === undefined ? '' : `. Did you mean \`${meant}\`?`
@@ -144,7 +142,7 @@ export function watchUnknownFields(app: FastifyInstance): void {
     if (!schema) return done()
     request.unknownFields = unknownFieldsOf(schema as object, request.body)
     const { body, method } = request
-    if (request.unknownFields.length > 0 && method === 'PUT' && isFieldMap(body)) {
+    if (request.unknownFields.length > 0 && method === 'PUT' && isJsonObject(body)) {
       const sent = withoutRead(body, schema as Shape, response as Responses | undefined)
       request.unknownFields = unknownFieldsOf(schema as object, sent)
     }

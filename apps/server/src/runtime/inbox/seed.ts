@@ -1,6 +1,7 @@
 import type { EventDataOf, EventMessage, SeedMessage } from '@outlast/contract'
 import { ApiError, invalidAt } from '../../errors.ts'
 import { databaseNow, newId } from '../../ids.ts'
+import { isJsonObject } from '../../json.ts'
 import type { Db } from '../../store/database.ts'
 import { textOfResult } from '../../store/sessions/conversation.ts'
 import type { Seed } from '../../store/sessions/sessions.ts'
@@ -61,15 +62,12 @@ function checkParts(role: SeedMessage['role'], content: SeedMessage['content'], 
     if (!partsOf[role].includes(part.type)) {
       throw invalidAt(`${path}/${index}/type`, `must not be ${part.type} for the role ${role}`)
     }
-    if (part.type === 'tool_call' && !isArgumentsObject(part.arguments)) {
+    if (part.type === 'tool_call' && !isJsonObject(part.arguments)) {
       throw invalidAt(`${path}/${index}/arguments`, 'must be a JSON object')
     }
   }
   if (role === 'user') checkImages(content, path)
 }
-
-const isArgumentsObject = (value: unknown) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function checkPaired(open: ReadonlyMap<string, string>): void {
   for (const id of open.keys()) throw new ApiError('tool_call_unpaired', id)

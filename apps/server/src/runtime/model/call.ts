@@ -8,6 +8,7 @@ import type {
   SharedV4ProviderMetadata,
 } from '@ai-sdk/provider'
 import type { TokenUsage, ToolCall } from '@outlast/contract'
+import { isJsonObject } from '../../json.ts'
 import {
   errorMessage,
   type Failure,
@@ -259,9 +260,7 @@ export const unreadableArguments = '_unreadable'
 function argumentsOf(text: string): ToolCall['arguments'] {
   try {
     const value: unknown = JSON.parse(text === '' ? '{}' : text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as ToolCall['arguments']
-    }
+    if (isJsonObject(value)) return value as ToolCall['arguments']
   } catch {}
   return { [unreadableArguments]: text }
 }

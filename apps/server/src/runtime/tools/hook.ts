@@ -2,6 +2,7 @@ import type { HookDecision, ToolCall } from '@outlast/contract'
 import type { CallHook, CallHookContext } from '../../authoring/config.ts'
 import type { Tool } from '../../capabilities/capability.ts'
 import { ownerOf } from '../../capabilities/catalog/catalog.ts'
+import { isJsonObject } from '../../json.ts'
 import { withTimeLimit } from '../../time-limit.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { FencedError } from '../journal/errors.ts'
@@ -79,7 +80,7 @@ function readDecision(call: ToolCall, decision: unknown): HookAnswer {
     if (kind === 'deny' && typeof value === 'string') return denied(call, bounded(value))
     if (kind === 'approval' && value === true)
       return { call, hook: { decision: 'approval_required' } }
-    if (kind === 'arguments' && isPlainObject(value))
+    if (kind === 'arguments' && isJsonObject(value))
       return { call: { ...call, arguments: asJson(value) }, hook: { decision: 'changed' } }
   }
   throw new Error(
@@ -92,15 +93,12 @@ function bounded(reason: string): string {
   return text.length <= reasonLengthMax ? text : `${text.slice(0, reasonLengthMax).toWellFormed()}…`
 }
 
-const isPlainObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 /** Contract: throws for arguments that are too long, and for those that are no object as JSON. */
 function asJson(value: object): ToolCall['arguments'] {
   const json = JSON.stringify(value)
   if (json.length > argumentsLengthMax)
     throw new Error(`hooks.call returned arguments of more than ${argumentsLengthMax} characters.`)
   const read: unknown = JSON.parse(json)
-  if (isPlainObject(read)) return read as ToolCall['arguments']
+  if (isJsonObject(read)) return read as ToolCall['arguments']
   throw new Error('hooks.call returned arguments that are no object as JSON.')
 }

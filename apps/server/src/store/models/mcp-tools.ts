@@ -1,4 +1,5 @@
 import { ApiError } from '../../errors.ts'
+import { sortedJson } from '../../json.ts'
 import type { Db, Statement } from '../database.ts'
 import { textHash } from '../stored-texts.ts'
 
@@ -22,13 +23,6 @@ export type ToolHashes = Record<string, string>
  */
 export const hashesOf = ({ tools }: ToolList): ToolHashes =>
   Object.fromEntries(tools.map((tool) => [tool.name, textHash(sortedJson(tool))]))
-
-const sortedJson = (value: unknown) =>
-  JSON.stringify(value, (_, part) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  )
 
 /** One hash for a whole list. */
 export const listHashOf = (hashes: ToolHashes) => textHash(JSON.stringify(hashes))

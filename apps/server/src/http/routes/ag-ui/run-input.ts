@@ -10,6 +10,7 @@ import type {
 import type { AgUiMessage } from '@outlast/contract/folds/ag-ui'
 import { resultMessageId } from '@outlast/contract/folds/ag-ui-messages'
 import { invalidAt } from '../../../errors.ts'
+import { isJsonObject } from '../../../json.ts'
 import { filePart } from '../../adapters/file-part.ts'
 import { hashOf } from '../../adapters/hash.ts'
 import { jsonIn } from '../../adapters/json-text.ts'
@@ -78,10 +79,7 @@ function partOf(given: unknown, path: string): Part {
   throw invalidAt(path, 'must be text, an image or a document')
 }
 
-const object = (value: unknown) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined
+const object = (value: unknown) => (isJsonObject(value) ? value : undefined)
 
 /**
  * The request for a message. Several messages of the user become one. `granted`: tools of a token,

@@ -7,12 +7,12 @@ import {
 } from '../../../access/grants.ts'
 import type { Principal } from '../../../access/principal.ts'
 import { ApiError } from '../../../errors.ts'
+import { isJsonObject } from '../../../json.ts'
 import { type CallAnswers, submitAnswers } from '../../adapters/call-answers.ts'
 import { answerTypes, type Waits, waitsAfter } from '../../adapters/waiting-calls.ts'
 import type { Begin } from './begin.ts'
 import { invalidParam } from './errors.ts'
 import type { InputAnswer } from './items.ts'
-import { isObject } from './params.ts'
 import type { CallPlace, ResponsePlace } from './place.ts'
 import { eventsOf } from './reading.ts'
 import { hasJoined } from './repeat.ts'
@@ -119,7 +119,7 @@ async function submit(
   }
   const replies = placed.filter(isOf('input')).map((one) => {
     const { tool_call_id, output } = outputOf(one)
-    return { ...(isObject(output) ? output : { answers: [] }), tool_call_id }
+    return { ...(isJsonObject(output) ? output : { answers: [] }), tool_call_id }
   })
   const results = placed.filter(isOf('tool_results')).map((one) => {
     const { tool_call_id, output: result } = outputOf(one)

@@ -1,4 +1,6 @@
 /** Reads a request of the Chat Completions API. */
+
+import { isJsonObject } from '../../../json.ts'
 import { invalidParam } from './errors.ts'
 import {
   callPart,
@@ -14,7 +16,6 @@ import {
   clientTool,
   flagParam,
   formatOf,
-  isObject,
   type JsonParams,
   limitParam,
   metadataOf,
@@ -52,7 +53,7 @@ const refused = [
 
 /** Contract: throws 400 with `param`. */
 export function readChat(body: unknown): AskedChat {
-  if (!isObject(body)) throw invalidParam('', 'must be an object')
+  if (!isJsonObject(body)) throw invalidParam('', 'must be an object')
   refuseParams(body, refused)
   allowOnly(body, 'n', [1])
   allowOnly(body, 'tool_choice', ['auto'])
@@ -67,7 +68,7 @@ export function readChat(body: unknown): AskedChat {
   const effort = textParam(body, 'reasoning_effort')
   const limits = ['max_completion_tokens', 'max_tokens'].map((name) => limitParam(body, name))
   const metadata = metadataOf(body)
-  const options = isObject(body.stream_options) ? body.stream_options : {}
+  const options = isJsonObject(body.stream_options) ? body.stream_options : {}
   return {
     model,
     input,
@@ -91,7 +92,7 @@ function toolsOf(tools: unknown) {
   if (!Array.isArray(tools)) throw invalidParam('tools', 'must be a list')
   return tools.map((tool, index) => {
     const param = `tools[${index}]`
-    if (isObject(tool) && tool.type === 'function' && isObject(tool.function)) {
+    if (isJsonObject(tool) && tool.type === 'function' && isJsonObject(tool.function)) {
       return clientTool({ name: '', ...tool.function }, `${param}.function`)
     }
     throw invalidParam(`${param}.type`, 'must be function')
@@ -106,7 +107,7 @@ function readChatMessages(messages: unknown): RequestInput {
 }
 
 function readMessage(message: unknown, param: string): InputTurn {
-  if (!isObject(message)) throw invalidParam(param, 'must be a message')
+  if (!isJsonObject(message)) throw invalidParam(param, 'must be a message')
   const { role, content } = message
   if (role === 'assistant') return readReply(message, param)
   if (role === 'tool') {
@@ -135,7 +136,7 @@ function readReply({ content, tool_calls: calls }: JsonParams, param: string): I
   if (!Array.isArray(list)) throw invalidParam(`${param}.tool_calls`, 'must be a list')
   const parts = list.map((call, index) => {
     const at = `${param}.tool_calls[${index}]`
-    if (!isObject(call) || typeof call.id !== 'string' || !isObject(call.function)) {
+    if (!isJsonObject(call) || typeof call.id !== 'string' || !isJsonObject(call.function)) {
       throw invalidParam(at, 'must be a call of a function')
     }
     const id = parseCallId(call.id)?.callId ?? call.id

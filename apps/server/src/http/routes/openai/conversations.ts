@@ -1,11 +1,12 @@
 /** Conversations: sessions under the ids of OpenAI's API, or under a key of the client. */
 import type { Message, SeedMessage, Session } from '@outlast/contract'
 import { ApiError } from '../../../errors.ts'
+import { isJsonObject } from '../../../json.ts'
 import { findKeyedSession } from '../../adapters/keyed-session.ts'
 import { messageBytesMax } from '../messages/messages.ts'
 import { invalidParam } from './errors.ts'
 import { readInput } from './items.ts'
-import { isObject, metadataOf } from './params.ts'
+import { metadataOf } from './params.ts'
 import { conversationId, sessionOf } from './place.ts'
 import { adapterClient, type Client } from './reading.ts'
 import { hidden, type OpenAI } from './routes.ts'
@@ -56,7 +57,7 @@ function createRoute({ scope, api }: OpenAI): void {
     config: { access: 'adapter', allowsNul: true, bodyOptional: true },
     schema: hidden('create_openai_conversation'),
     async handler(request) {
-      const body = isObject(request.body) ? request.body : {}
+      const body = isJsonObject(request.body) ? request.body : {}
       const { history, content, instructions, answers } = readInput(body.items ?? [], 'items')
       if (instructions.length > 0 || answers.length > 0) {
         throw invalidParam('items', 'must be messages, and calls with their outputs')

@@ -1,9 +1,9 @@
 /** Converts the input of a request to messages of ours. */
 import type { ContentPart, SeedMessage } from '@outlast/contract'
+import { isJsonObject } from '../../../json.ts'
 import { filePart } from '../../adapters/file-part.ts'
 import { jsonIn } from '../../adapters/json-text.ts'
 import { invalidParam } from './errors.ts'
-import { isObject } from './params.ts'
 import { type CallPlace, parseCallId } from './place.ts'
 
 type Item = Record<string, unknown>
@@ -99,7 +99,7 @@ const repeated = new Set([
 ])
 
 function readItem(item: unknown, param: string): InputTurn {
-  if (!isObject(item)) throw invalidParam(param, 'must be an item')
+  if (!isJsonObject(item)) throw invalidParam(param, 'must be an item')
   const { type = 'message' } = item
   if (type === 'message') return readMessage(item, param)
   if (type === 'function_call') return { kind: 'message', message: callMessage(item, param) }
@@ -167,17 +167,17 @@ export function partsOf(content: unknown, param: string): ContentPart[] {
 const texts = new Set(['text', 'input_text', 'output_text', 'refusal', 'summary_text'])
 
 function partOf(part: unknown, param: string): ContentPart {
-  if (!isObject(part)) throw invalidParam(param, 'must be a part of a message')
+  if (!isJsonObject(part)) throw invalidParam(param, 'must be a part of a message')
   const type = String(part.type)
   const text = part.text ?? part.refusal
   if (texts.has(type) && typeof text === 'string') return { type: 'text', text }
   const { image_url: image } = part
-  const address = isObject(image) ? image.url : image
+  const address = isJsonObject(image) ? image.url : image
   const file = type === 'input_file' ? part : type === 'file' && part.file
   if (type === 'input_image' || type === 'image_url') {
     if (typeof address === 'string') return filePart({ path: param, url: address, isImage: true })
   }
-  if (isObject(file)) {
+  if (isJsonObject(file)) {
     const { file_data, file_url, filename } = file
     return filePart({ path: param, url: file_data ?? file_url, filename })
   }
@@ -203,7 +203,7 @@ export function callPart(call: Item, param: string): ContentPart {
 
 function parsed(text: unknown, param: string): Item {
   const value = jsonIn(String(text) || '{}')
-  if (isObject(value)) return value
+  if (isJsonObject(value)) return value
   throw invalidParam(param, 'must be a JSON object as text')
 }
 

@@ -1,12 +1,10 @@
 /** Checks of parameters that both APIs of OpenAI have. */
 import { type ClientTool, type Controls, integerMax, type NewMessage } from '@outlast/contract'
 import type { ResponseRequest } from '@outlast/contract/folds/openai'
+import { isJsonObject } from '../../../json.ts'
 import { invalidParam } from './errors.ts'
 
 export type JsonParams = Record<string, unknown>
-
-export const isObject = (value: unknown): value is JsonParams =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isNeutral = (value: unknown) =>
   value === null || value === false || value === 0 || (Array.isArray(value) && value.length === 0)
@@ -19,7 +17,7 @@ export function refuseParams(body: JsonParams, names: readonly string[]): void {
   for (const name of names) {
     const value = body[name]
     if (value === undefined || isNeutral(value)) continue
-    if (isObject(value) && Object.keys(value).length === 0) continue
+    if (isJsonObject(value) && Object.keys(value).length === 0) continue
     throw invalidParam(name, 'is not supported')
   }
 }
@@ -76,7 +74,7 @@ export function metadataOf(body: JsonParams): Record<string, string> | undefined
   const { metadata } = body
   if (metadata === undefined || metadata === null) return undefined
   const fits =
-    isObject(metadata) &&
+    isJsonObject(metadata) &&
     Object.keys(metadata).length <= pairsMax &&
     Object.entries(metadata).every(
       ([name, value]) =>
@@ -99,7 +97,7 @@ export function clientTool(tool: FunctionTool, param: string): ClientTool {
     type: 'client_side',
     name,
     description: typeof description === 'string' && description !== '' ? description : name,
-    ...(isObject(parameters) && { parameters }),
+    ...(isJsonObject(parameters) && { parameters }),
   }
 }
 
@@ -117,13 +115,13 @@ export type AnswerFormat = { schema: object; about: JsonParams }
 /** Reads a format of either API; undefined for text. */
 export function formatOf(format: unknown, param: string): AnswerFormat | undefined {
   if (format === undefined || format === null) return undefined
-  if (!isObject(format)) throw invalidParam(param, 'must be an object')
+  if (!isJsonObject(format)) throw invalidParam(param, 'must be an object')
   if (format.type === 'text') return undefined
   if (format.type !== 'json_schema') {
     throw invalidParam(`${param}.type`, 'must be text or json_schema')
   }
-  const inner = isObject(format.json_schema) ? format.json_schema : format
-  if (!isObject(inner.schema)) throw invalidParam(`${param}.schema`, 'must be a JSON Schema')
+  const inner = isJsonObject(format.json_schema) ? format.json_schema : format
+  if (!isJsonObject(inner.schema)) throw invalidParam(`${param}.schema`, 'must be a JSON Schema')
   const { schema, name, strict } = inner
   return { schema, about: { name, strict: strict ?? null } }
 }
@@ -170,17 +168,17 @@ export type StoredRequest = Omit<
 
 /** Reads the facts that a message keeps: any client of the session may have written it. */
 export function storedRequest(stored: unknown): StoredRequest | undefined {
-  if (!isObject(stored) || typeof stored.model !== 'string') return undefined
+  if (!isJsonObject(stored) || typeof stored.model !== 'string') return undefined
   const { model, previous_response_id: previous, conversation, metadata, format } = stored
-  const effort = isObject(stored.reasoning) ? stored.reasoning.effort : undefined
+  const effort = isJsonObject(stored.reasoning) ? stored.reasoning.effort : undefined
   return {
     model,
     ...(typeof previous === 'string' && { previous_response_id: previous }),
     ...(typeof conversation === 'string' && { conversation }),
     ...(stored.background === true && { background: true }),
     ...(stored.store === false && { store: false }),
-    ...(isObject(metadata) && { metadata: metadata as Record<string, string> }),
-    ...(isObject(format) && { format }),
+    ...(isJsonObject(metadata) && { metadata: metadata as Record<string, string> }),
+    ...(isJsonObject(format) && { format }),
     ...(typeof effort === 'string' && { reasoning: { effort } }),
     ...(typeof stored.hash === 'string' && { hash: stored.hash }),
   }

@@ -3,10 +3,10 @@ import type { Session, SessionPage } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import type { Principal } from '../../../access/principal.ts'
+import { isJsonObject } from '../../../json.ts'
 import { hashOf } from '../../adapters/hash.ts'
 import { listEvents } from '../../adapters/session-events.ts'
 import { keySpaceOf } from '../../core/idempotency.ts'
-import { isObject } from './params.ts'
 import type { ResponsePlace } from './place.ts'
 import type { Client } from './reading.ts'
 
@@ -47,7 +47,7 @@ export async function repeatedSession(
   return data.find(({ created_at }) => isRecent(created_at))
 }
 
-const hashIn = (stored: unknown) => (isObject(stored) ? stored.hash : undefined)
+const hashIn = (stored: unknown) => (isJsonObject(stored) ? stored.hash : undefined)
 
 type After = { sessionId: string; after: number }
 
@@ -85,5 +85,5 @@ export async function repeatedMessage(
 export async function hasJoined(calls: Client, repeat: RepeatedRequest, at: After) {
   const first = await firstMessage(calls, repeat, at)
   const stored = first?.data.message.metadata?.openai
-  return isObject(stored) && typeof stored.joins === 'string'
+  return isJsonObject(stored) && typeof stored.joins === 'string'
 }

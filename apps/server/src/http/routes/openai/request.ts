@@ -1,6 +1,7 @@
 /** Reads a request of the Responses API. */
 
 import { serverLabel } from '@outlast/contract/folds/openai-parts'
+import { isJsonObject } from '../../../json.ts'
 import { invalidParam } from './errors.ts'
 import { type RequestInput, readInput } from './items.ts'
 import {
@@ -8,7 +9,6 @@ import {
   clientTool,
   flagParam,
   formatOf,
-  isObject,
   type JsonParams,
   limitParam,
   metadataOf,
@@ -38,14 +38,14 @@ const refused = ['prompt', 'max_tool_calls', 'top_logprobs', 'moderation']
 
 /** Contract: throws 400 with `param`. */
 export function readRequest(body: unknown): AskedResponse {
-  if (!isObject(body)) throw invalidParam('', 'must be an object')
+  if (!isJsonObject(body)) throw invalidParam('', 'must be an object')
   refuseParams(body, refused)
   allowOnly(body, 'tool_choice', ['auto'])
   allowOnly(body, 'parallel_tool_calls', [true])
   const input = readInput(body.input ?? [])
-  const text = isObject(body.text) ? body.text : {}
+  const text = isJsonObject(body.text) ? body.text : {}
   const format = formatOf(text.format, 'text.format')
-  const reasoning = isObject(body.reasoning) ? body.reasoning : {}
+  const reasoning = isJsonObject(body.reasoning) ? body.reasoning : {}
   const effort = textParam(reasoning, 'effort')
   const limit = limitParam(body, 'max_output_tokens')
   const instructions = [textParam(body, 'instructions') ?? '', ...input.instructions]
@@ -90,7 +90,7 @@ export function readRequest(body: unknown): AskedResponse {
 
 function conversationOf({ conversation }: JsonParams): string | undefined {
   if (conversation === undefined || conversation === null) return undefined
-  const id = isObject(conversation) ? conversation.id : conversation
+  const id = isJsonObject(conversation) ? conversation.id : conversation
   if (typeof id === 'string' && id !== '') return id
   throw invalidParam('conversation', 'must be the id of a conversation, or a key of your own')
 }
@@ -101,9 +101,10 @@ function toolsOf(tools: unknown) {
   return tools.flatMap((tool, index) => {
     const param = `tools[${index}]`
     // Clients that run approvals need to name the tools of the server.
-    const isOwn = isObject(tool) && tool.type === 'mcp' && tool.server_label === serverLabel
+    const isOwn = isJsonObject(tool) && tool.type === 'mcp' && tool.server_label === serverLabel
     if (isOwn) return []
-    if (isObject(tool) && tool.type === 'function') return clientTool({ name: '', ...tool }, param)
+    if (isJsonObject(tool) && tool.type === 'function')
+      return clientTool({ name: '', ...tool }, param)
     throw invalidParam(`${param}.type`, 'must be function: other tools belong to the agent')
   })
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { ApiError } from '../../../../errors.ts'
+import { isJsonObject } from '../../../../json.ts'
 import { broken, type LineAndColumn, linesIn, placeIn } from './broken.ts'
 import { readYaml, type YamlFile } from './yaml.ts'
 
@@ -68,7 +69,7 @@ function fromFrontMatter(text: string, firstLine: number): Values | undefined {
 function readMapping(text: string, firstLine: number) {
   const { value, placeOf } = readFlow(text) ?? readYaml(text, firstLine)
   if (value === null) return { value: {}, placeOf }
-  if (isMapping(value)) return { value, placeOf }
+  if (isJsonObject(value)) return { value, placeOf }
   throw broken('the front matter is not a list of keys and values.', { line: firstLine, column: 1 })
 }
 
@@ -80,9 +81,6 @@ function readFlow(text: string): YamlFile | undefined {
     return undefined
   }
 }
-
-const isMapping = (value: unknown): value is Values =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function fromJson(text: string, firstLine: number): Values | undefined {
   if (!/^\s*\{\s*["}]/.test(text)) return undefined
@@ -110,8 +108,8 @@ function fromYaml(text: string, firstLine: number): Values | undefined {
   const isMeant = keys.includes(first[2]!) || /\n(?:name|system_prompt):/.test(text)
   try {
     const { value, placeOf } = readYaml(text, firstLine)
-    const isAgent = isMapping(value) && ('name' in value || 'system_prompt' in value)
-    return isAgent || (isMeant && isMapping(value)) ? agentInFile(value, '', placeOf) : undefined
+    const isAgent = isJsonObject(value) && ('name' in value || 'system_prompt' in value)
+    return isAgent || (isMeant && isJsonObject(value)) ? agentInFile(value, '', placeOf) : undefined
   } catch (error) {
     if (isMeant) throw error
     return undefined

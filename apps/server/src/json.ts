@@ -1,0 +1,11 @@
+export type JsonObject = Record<string, unknown>
+
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** JSON whose objects have their keys in order. */
+export const sortedJson = (value: unknown): string =>
+  JSON.stringify(value, (_, part) => (isJsonObject(part) ? sortedKeys(part) : part))
+
+const sortedKeys = (object: JsonObject) =>
+  Object.fromEntries(Object.entries(object).sort(([one], [other]) => (one < other ? -1 : 1)))
