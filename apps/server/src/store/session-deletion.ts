@@ -173,10 +173,19 @@ select whole_budget(b.id) from (
 ) b`,
 }
 
-/** A running call counts as its prompt. */
+/**
+ * A running call counts as all that it has reserved. Otherwise who reads a reply and deletes its
+ * session before the end would never be charged for it.
+ */
 const settleBudgets: Statement = {
-  name: 'settle-budgets-of-session',
-  text: `select settle_budgets($1, $2, $3::budget_reservation, null, 'whole')`,
+  name: 'settle-budgets-as-reserved',
+  text: `
+select settle_budgets($1, $2, $3::budget_reservation, (
+  select json_build_object(
+    'tokens', max(case currency when 'tokens' then amount when 'credits' then amount * 1000 end),
+    'dollars', max(amount) filter (where currency = 'usd')
+  ) from unnest(($3::budget_reservation).parts)
+), 'whole')`,
 }
 
 const removeBudgets: Statement = {
