@@ -23,6 +23,7 @@ import {
   scripted,
 } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
+import { eventId, newId } from '../../ids.ts'
 
 test('events of a session are sent with their ids, signed, and without any text', async (t) => {
   const events = ['session.created', 'turn.completed', 'turn.failed']
@@ -54,6 +55,42 @@ test('events of a session are sent with their ids, signed, and without any text'
   const after = async (id: string) => eventsOf(server, session.id, `?since_id=${id}`)
   assert.deepEqual(await after(created!.id), stored)
   assert.deepEqual(await after(completed!.id), stored.slice(stored.indexOf(event) + 1))
+})
+
+/** Two session ids with the same bits in ids of events. */
+function sessionIdsWithEqualMarks() {
+  const marks = new Map<string, string>()
+  for (;;) {
+    const id = newId('session')
+    const mark = eventId(id, 0, { sequence: 0, offset: 0 })
+    const other = marks.get(mark)
+    if (other !== undefined) return [id, other] as const
+    marks.set(mark, id)
+  }
+}
+
+test('two events with equal ids are both sent, with ids of their own', async (t) => {
+  const { server, receiver } = await startDelivering(t, { events: ['session.created'] })
+  const session = await createSession(server)
+  const ids = sessionIdsWithEqualMarks()
+  await queryRows(
+    server.databaseUrl,
+    `insert into sessions select (jsonb_populate_record(s, jsonb_build_object('id', given))).*
+    from sessions s, unnest($2::text[]) given where s.id = $1`,
+    [session.id, ids],
+  )
+  const sent = await receiver.until('session.created', 3)
+  const copies = sent.filter(({ body }) => body.data.session_id !== session.id)
+  assert.deepEqual(copies.map(({ body }) => body.data.session_id).sort(), ids.toSorted())
+  assert.equal(new Set(copies.map(({ id }) => id)).size, 2)
+  for (const { id, body } of copies) {
+    assert.deepEqual(await eventsOf(server, body.data.session_id, `?since_id=${id}`), [])
+  }
+  const stored = await converse(t, server, session.id, 'hello')
+  const completed = stored.findIndex(({ type }) => type === 'turn.completed')
+  const other = `${stored[completed]!.id.slice(0, -1)}1`
+  const after = await eventsOf(server, session.id, `?since_id=${other}`)
+  assert.deepEqual(after, stored.slice(completed + 1))
 })
 
 test('a turn that waits for a person or a client is reported by its kind', async (t) => {
