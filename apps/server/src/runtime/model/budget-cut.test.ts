@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { LedgerEntry } from '@outlast/contract'
 import { addBudget, assertSettled } from '../../../test/budgets.ts'
 import { startServer } from '../../../test/server.ts'
 import { converse, createAgent, createSession, post, replyOf } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
 import { addVendorModel, beginStream, sendDelta, startVendor } from '../../../test/vendor.ts'
+import { eventually } from '../../../test/waiting.ts'
 
 /** 10,000 tokens by the estimate. */
 const tokens = 10_000
@@ -33,12 +35,16 @@ const sendError = (response: ServerResponse) =>
   )
 
 /** A session with a budget, whose agent has a tool. `cut` begins the first reply. */
-async function stage(t: TestContext, cut: (response: ServerResponse) => unknown) {
+async function stage(
+  t: TestContext,
+  cut: (response: ServerResponse) => unknown,
+  modelId = 'a-model',
+) {
   const vendor = await startVendor(t, ({ number }) =>
     number === 1 ? cut : { text: 'Done.', usage },
   )
   const server = await startServer(t)
-  await addVendorModel(server, vendor)
+  await addVendorModel(server, vendor, modelId)
   const budget = await addBudget(server, { limit: 10_000_000 })
   const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
   const session = await createSession(server, { agent_id: agent.id })
@@ -113,6 +119,45 @@ test('a reply that is cut charges at most the output that it asked for', async (
   await converse(t, server, session.id, 'Hello', { controls })
   const [cut] = await amounts()
   assert.ok(cut! > outputMost && cut! < outputMost + promptMost, `${cut} charged`)
+})
+
+test('a call whose session is deleted charges all that it had reserved', async (t) => {
+  const { server, session, amounts } = await stage(t, (to) => {
+    beginStream(to)
+    sendDelta(to, { content: 'Hello' })
+  })
+  const stream = await follow(t, server.url, { sessionId: session.id })
+  const controls = { max_output_tokens: outputMost }
+  await post(server, session.id, 'Hello', { controls })
+  await stream.event('output.message.delta')
+  assert.equal((await server.call('DELETE', `/v1/sessions/${session.id}`)).status, 204)
+  const [cut, ...others] = await amounts()
+  assert.ok(cut! > outputMost && cut! < outputMost + promptMost, `${cut} charged`)
+  assert.deepEqual(others, [])
+})
+
+const silentMs = 300
+
+/** Cancels a call before its first output, and returns its amount; again if that took too long. */
+async function cancelInSilence(t: TestContext, modelId: string): Promise<number> {
+  const { vendor, server, session, amounts } = await stage(t, beginStream, modelId)
+  const stream = await follow(t, server.url, { sessionId: session.id })
+  await post(server, session.id, 'Think.')
+  await eventually(async () => vendor.requests.length > 0)
+  await sleep(silentMs)
+  const begun = performance.now()
+  await cancel(server, session.id)
+  if (performance.now() - begun >= ownerMs) return cancelInSilence(t, modelId)
+  await stream.event('session.idled')
+  const [amount] = await amounts()
+  return amount!
+}
+
+test('a cancel before the first output charges the time in which a model may have thought', async (t) => {
+  const prompt = await cancelInSilence(t, 'a-model')
+  const thought = await cancelInSilence(t, 'gpt-5-mini')
+  assert.ok(prompt > 0)
+  assert.ok(thought - prompt >= silentMs / 10, `${prompt} and ${thought} charged`)
 })
 
 test('an error event before any output charges nothing', async (t) => {

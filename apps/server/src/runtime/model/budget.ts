@@ -72,6 +72,16 @@ export function noteSpent(turn: Turn, reply: ModelReply, failed: FailureKind | u
   if (turn.isReserved && counted) effects.spent = spentBy(counted, { reply, failed, granted })
 }
 
+/** Vendors charge for thinking that they do not send. It counts so for each second of silence. */
+const hiddenTokensPerSecond = 100
+
+/** Otherwise calls that are cancelled before their first output would cost only their prompt. */
+function hiddenTokens(profile: ModelProfile | undefined, reply: ModelReply): number {
+  const { thinking, firstTokenMs, durationMs } = reply
+  if (!profile?.reasoning || thinking !== '') return 0
+  return Math.ceil(((firstTokenMs ?? durationMs) / 1000) * hiddenTokensPerSecond)
+}
+
 type EndedCall = {
   reply: ModelReply
   failed: FailureKind | undefined
@@ -91,7 +101,8 @@ function spentBy({ call, profile }: CountedCall, { reply, failed, granted }: End
   const received = [text, thinking, calls, ...unfinished.values()].join('')
   const began = !failed || received !== '' || mayHaveBegun.has(failed)
   if (!began) return { tokens: 0, dollars: 0 }
-  const output = Math.min(tokensOfText(received), granted ?? Number.POSITIVE_INFINITY)
+  const seen = tokensOfText(received) + hiddenTokens(profile, reply)
+  const output = Math.min(seen, granted ?? Number.POSITIVE_INFINITY)
   const cost = input_cost === null ? null : input_cost + output * (output_price ?? 0)
   return { tokens: input_tokens + output, dollars: cost && dollarsOf(nanosOf(cost)) }
 }
