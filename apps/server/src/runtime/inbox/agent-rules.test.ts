@@ -193,6 +193,57 @@ test('a rule does not hold for a tool of another MCP server with the same name',
   assert.equal(evil.heard('tools/call').length, 0)
 })
 
+test('a rejection holds for the tool of an MCP server after the server is renamed', async (t) => {
+  const client = await createClient()
+  const mcp = await startMcp(t)
+  const made = await addListedServer(client, mcp.url, { name: 'tracker' })
+  const capabilities = [{ ref: made.ref, config: { requires_approval: true } }]
+  const agent = await createAgent(client, { name: 'Cleo', capabilities })
+  const { id } = await createSession(client, { agent_id: agent.id })
+  const say = (server: string) => {
+    calls += 1
+    return { id: `call_${calls}`, name: `mcp_${server}__say`, arguments: { word: 'x' } }
+  }
+  const asked = await makeCall(client, id, say('tracker'))
+  expectStatus(await asked.decide({ decision: 'deny', always: 'agent' }), 200)
+  await asked.idle()
+  expectStatus(await client.call('PATCH', made.path, { name: 'tickets' }), 200)
+  const renamed = await makeCall(client, id, say('tickets'))
+  assert.equal(renamed.waits, false)
+  const ends = (await eventsOf(client, id)).filter((one) => one.type === 'tool.completed')
+  assert.match(JSON.stringify(ends.at(-1)?.data), /all calls of this tool are rejected/)
+  assert.equal(mcp.heard('tools/call').length, 0)
+})
+
+test('an archived agent that is replaced keeps its rejections only', async () => {
+  const client = await createClient()
+  const config = { requires_approval: ['write_file', 'delete_file'] }
+  const agent = await createAgent(client, files)
+  const { id } = await createSession(client, { agent_id: agent.id })
+  const remove = { id: 'call_remove', name: 'delete_file', arguments: { path: '/a' } }
+  const decisions = [
+    [write(), allow],
+    [remove, { decision: 'deny', always: 'agent' }],
+  ] as const
+  for (const [call, decision] of decisions) {
+    const asked = await makeCall(client, id, call)
+    expectStatus(await asked.decide(decision), 200)
+    await asked.idle()
+  }
+  const replace = () =>
+    client.call('POST', '/v1/agents', {
+      ...{ id: agent.id, name: 'Ops', system_prompt: 'You are Ops.' },
+      capabilities: [{ ref: 'session_file_system', config }],
+    })
+  expectStatus(await replace(), 200)
+  assert.equal((await rulesOf(client, agent.id)).length, 2)
+  expectStatus(await client.call('DELETE', `/v1/agents/${agent.id}`), 204)
+  expectStatus(await replace(), 200)
+  const [rule, ...more] = await rulesOf(client, agent.id)
+  assert.deepEqual([rule!.tool_name, rule!.decision, more.length], ['delete_file', 'reject', 0])
+  assert.ok((await makeCall(client, id, write())).waits)
+})
+
 test('an approval does not hold for the tool of another MCP server with the same name', async (t) => {
   const client = await createClient()
   const [mcp, evil] = [await startMcp(t), await startMcp(t)]

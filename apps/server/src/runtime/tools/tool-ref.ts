@@ -36,14 +36,24 @@ function addressMark({ parts }: RuntimeAgent, owner: string): string {
   return address === undefined ? '' : `@${textHash(address).slice(0, 8)}`
 }
 
-/** True if a rule is about the tool. One of an older server has no reference. */
-const isAbout = (rule: ToolDecision, ref: string) =>
-  rule.ref === undefined ? !ref.startsWith(mcp) : rule.ref === ref
+type NamedRule = [toolName: string, rule: ToolDecision]
 
-function storedRule(rules: ToolRules | null | undefined, name: string): ToolDecision | undefined {
-  if (!rules || !Object.hasOwn(rules, name)) return undefined
-  const { decision, tool_ref: ref } = rules[name]!
-  return { decision, ref }
+const storedRules = (rules: ToolRules | null | undefined): NamedRule[] =>
+  Object.entries(rules ?? {}).map(([name, { decision, tool_ref: ref }]) => [
+    name,
+    { decision, ref },
+  ])
+
+/**
+ * Finds the rule of a tool, also one that it got under another name: models may see the tool of a
+ * renamed MCP server under a new one. A rule of an older server has no reference.
+ */
+function findRule(rules: Iterable<NamedRule>, name: string, ref: string): ToolDecision | undefined {
+  for (const [ruleName, rule] of rules) {
+    const isOlder = rule.ref === undefined && ruleName === name && !ref.startsWith(mcp)
+    if (rule.ref === ref || isOlder) return rule
+  }
+  return undefined
 }
 
 /**
@@ -52,11 +62,9 @@ function storedRule(rules: ToolRules | null | undefined, name: string): ToolDeci
  */
 export function ruleFor(turn: Turn, tool: Tool): ToolDecision['decision'] | undefined {
   const { state, taken } = turn
-  const ofSession = state.rules.get(tool.name) ?? storedRule(taken.tool_rules, tool.name)
-  const ofAgent = storedRule(taken.agent_tool_rules, tool.name)
-  const rules = [ofSession, ofAgent].filter((rule) => rule !== undefined)
-  if (rules.length === 0) return undefined
   const ref = toolRefOf(turn, tool)
-  const decisions = rules.filter((rule) => isAbout(rule, ref)).map(({ decision }) => decision)
-  return decisions.includes('reject') ? 'reject' : decisions[0]
+  const find = (rules: Iterable<NamedRule>) => findRule(rules, tool.name, ref)?.decision
+  const ofSession = find(state.rules) ?? find(storedRules(taken.tool_rules))
+  const ofAgent = find(storedRules(taken.agent_tool_rules))
+  return ofAgent === 'reject' ? ofAgent : (ofSession ?? ofAgent)
 }

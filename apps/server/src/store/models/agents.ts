@@ -155,6 +155,9 @@ on conflict (org_id, id) do update set
   network_access = excluded.network_access,
   retention_days = case when :setsRetention::boolean then excluded.retention_days else agents.retention_days end,
   status = 'active',
+  tool_rules = case when agents.status = 'active' then agents.tool_rules else (
+    select jsonb_object_agg(key, value) from jsonb_each(agents.tool_rules) where value->>'decision' = 'reject'
+  ) end,
   source_file = excluded.source_file,
   updated_at = ${nextVersion}
 where agents.source = excluded.source
@@ -165,7 +168,8 @@ returning ${selected}, xmax = 0 as created`,
 export type Saved = { agent: Agent; created: boolean }
 
 /**
- * Creates an agent, or replaces all fields of an existing one, archived or not. Absent fields
+ * Creates an agent, or replaces all fields of an existing one, archived or not. An archived one may
+ * have had another purpose: it keeps only the tool rules that reject. Absent fields
  * become empty, except `retention_days`: clients that do not send it must not change the retention.
  * `file`: the file of the project that defines the agent.
  * Contract: throws 409 `agent_from_file` when a client would replace an agent from a file.
