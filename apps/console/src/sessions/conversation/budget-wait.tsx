@@ -9,7 +9,6 @@ import { budgetQuery } from '../../queries/budgets.ts'
 import { budgetKeys } from '../../queries/keys.ts'
 import { useMay } from '../../queries/me.ts'
 import { Refusal } from '../../shell/controls/confirm.tsx'
-import { usePlace } from '../parts/session-place.tsx'
 
 type BudgetWaitProps = { budgetId: string; needed: number | undefined }
 
@@ -27,11 +26,11 @@ export function BudgetWait({ budgetId, needed }: BudgetWaitProps) {
   )
 }
 
+/** Resumes this budget only: `sessions.resume` would resume others that the user does not see. */
 function Paused({ budget: { id } }: { budget: Budget }) {
-  const { sessionId } = usePlace()
   const mayResume = useMay('admin')
   const resuming = useMutation({
-    mutationFn: () => outlast.sessions.resume(sessionId),
+    mutationFn: () => outlast.budgets.update(id, { status: 'active' }),
     onSettled: () => invalidate(budgetKeys.one(id)),
   })
   if (!mayResume) return <>It is paused. An administrator can resume it.</>

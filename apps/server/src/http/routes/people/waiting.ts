@@ -80,7 +80,7 @@ function summaryOf({ type, ...row }: WaitingRow): string {
       return first ? `${first.question}${more}` : `${row.tool_name}`
     }
     case 'budget':
-      return 'A budget is used up.'
+      return 'A budget is used up or paused.'
     case 'sign_in':
       return `${row.error}`
   }
