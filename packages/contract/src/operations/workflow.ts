@@ -17,7 +17,7 @@ const workflow = {
   input_message_id: described(MessageId, 'Message that the turn answers.'),
   status: described(
     WorkflowStatus,
-    '`queued`: waits for a slot of a node. `running`: a node runs it. `waiting`: waits for tool results or an approval. `failed`: ended with `turn.failed`.',
+    '`queued`: waits for a slot of a node. `running`: a node runs it. `waiting`: waits for tool results, an approval, answers or a budget. `failed`: ended with `turn.failed`.',
   ),
   since: described(
     Timestamp,
