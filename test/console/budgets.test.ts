@@ -10,6 +10,7 @@ import {
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 import { openSession, say } from './opening.ts'
 
@@ -154,4 +155,32 @@ test('a turn that waits shows its budget, and continues after a top-up', async (
   const { waiting_for, last_turn } = (await server.call('GET', `/v1/sessions/${session.id}`)).body
   assert.deepEqual([waiting_for, last_turn.status], [null, 'completed'])
   assert.deepEqual(complaints, [])
+})
+
+test('Resume in a session resumes the budget that its turn waits for, and no other one', async (t) => {
+  const server = await startServer(t)
+  const session = await createSession(server)
+  const subjects = [
+    { subject_type: 'session', subject_id: session.id },
+    { subject_type: 'agent', subject_id: session.agent_id },
+  ]
+  const ids: string[] = []
+  for (const subject of subjects) {
+    const about = { ...subject, currency: 'tokens', limit: 1_000_000 }
+    const { id } = expectStatus(await server.call('POST', '/v1/budgets', about), 201)
+    expectStatus(await server.call('PATCH', `/v1/budgets/${id}`, { status: 'paused' }), 200)
+    ids.push(id)
+  }
+  const statusOf = async (id: string) => (await server.call('GET', `/v1/budgets/${id}`)).body.status
+  const { page } = await openSession(t, browser, { url: server.url, id: session.id })
+  await say(page, 'Hello')
+  const waited = await eventually(
+    async () =>
+      (await server.call('GET', `/v1/sessions/${session.id}`)).body.waiting_for?.budget_id,
+  )
+  const wait = page.getByRole('status', { name: 'Waiting for budget' })
+  await wait.getByRole('button', { name: 'Resume' }).click()
+  await eventually(async () => (await statusOf(waited)) === 'active')
+  const other = ids.find((id) => id !== waited)!
+  assert.equal(await statusOf(other), 'paused')
 })
