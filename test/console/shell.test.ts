@@ -188,6 +188,12 @@ test('shows an unknown URL, a new server version, and a lost network', async (t)
   await page.getByRole('heading', { name: 'Sessions', level: 1 }).waitFor()
 })
 
+test('/sessions opens the list of sessions', async (t) => {
+  const { page } = await openTab(await openProfile(t, browser), `${server.url}/sessions`)
+  await page.getByRole('heading', { name: 'Sessions', level: 1 }).waitFor()
+  assert.equal(new URL(page.url()).pathname, '/')
+})
+
 test('shows an error for a screen whose code cannot be loaded, and keeps the menu', async (t) => {
   const { page } = await openTab(await openProfile(t, browser), server.url)
   await page.getByRole('heading', { name: 'Sessions', level: 1 }).waitFor()

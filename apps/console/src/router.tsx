@@ -3,6 +3,7 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  redirect,
 } from '@tanstack/react-router'
 import * as search from './search.ts'
 import { retried } from './shell/screen/lazy-part.ts'
@@ -24,6 +25,15 @@ const sessionList = createRoute({
   path: '/',
   validateSearch: search.readSessionsSearch,
   component: screen(() => import('./sessions/list/list.tsx'), 'SessionList'),
+})
+
+/** An address that users guess. */
+const sessions = createRoute({
+  getParentRoute,
+  path: '/sessions',
+  beforeLoad() {
+    throw redirect({ to: '/', replace: true })
+  },
 })
 
 const session = createRoute({
@@ -145,6 +155,7 @@ const development = import.meta.env.DEV
 export const router = createRouter({
   routeTree: root.addChildren([
     sessionList,
+    sessions,
     session,
     waiting,
     agents,

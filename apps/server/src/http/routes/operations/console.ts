@@ -22,6 +22,7 @@ const linkPage = '/shared/*'
 /** Paths of the console. All return one page, which chooses the screen by its path. */
 const screens = [
   '/',
+  '/sessions',
   '/sessions/*',
   '/agents',
   '/agents/*',
