@@ -188,10 +188,21 @@ test('shows an unknown URL, a new server version, and a lost network', async (t)
   await page.getByRole('heading', { name: 'Sessions', level: 1 }).waitFor()
 })
 
-test('/sessions opens the list of sessions', async (t) => {
-  const { page } = await openTab(await openProfile(t, browser), `${server.url}/sessions`)
+test('/sessions and /models open their screens, with filters that look like numbers', async (t) => {
+  const user = '12345678901234567890'
+  const query = `user=${user}&search=42&tag=true`
+  const { page } = await openTab(await openProfile(t, browser), `${server.url}/sessions?${query}`)
   await page.getByRole('heading', { name: 'Sessions', level: 1 }).waitFor()
-  assert.equal(new URL(page.url()).pathname, '/')
+  const { pathname, searchParams } = new URL(page.url())
+  assert.equal(pathname, '/')
+  const read = ['user', 'search', 'tag'].map((name) => JSON.parse(searchParams.get(name)!))
+  assert.deepEqual(read, [user, '42', 'true'])
+  await page.reload()
+  const field = page.getByRole('search', { name: 'Sessions' }).getByLabel('Search')
+  await eventually(async () => assert.equal(await field.inputValue(), '42'))
+  await page.goto(`${server.url}/models`)
+  await page.getByRole('heading', { name: 'Models', level: 1 }).waitFor()
+  assert.equal(new URL(page.url()).pathname, '/providers')
 })
 
 test('shows an error for a screen whose code cannot be loaded, and keeps the menu', async (t) => {

@@ -3,6 +3,7 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  parseSearchWith,
   redirect,
 } from '@tanstack/react-router'
 import * as search from './search.ts'
@@ -27,12 +28,22 @@ const sessionList = createRoute({
   component: screen(() => import('./sessions/list/list.tsx'), 'SessionList'),
 })
 
-/** An address that users guess. */
+/** Addresses that users guess. */
 const sessions = createRoute({
   getParentRoute,
   path: '/sessions',
+  validateSearch: search.readSessionsSearch,
   beforeLoad() {
-    throw redirect({ to: '/', replace: true })
+    throw redirect({ to: '/', search: true, replace: true })
+  },
+})
+
+const models = createRoute({
+  getParentRoute,
+  path: '/models',
+  validateSearch: search.readProvidersSearch,
+  beforeLoad() {
+    throw redirect({ to: '/providers', search: true, replace: true })
   },
 })
 
@@ -156,6 +167,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     sessionList,
     sessions,
+    models,
     session,
     waiting,
     agents,
@@ -173,6 +185,8 @@ export const router = createRouter({
     settings,
     ...(development as []),
   ]),
+  // Long numbers would lose digits as JSON. Texts that look like JSON are in quotes.
+  parseSearch: parseSearchWith((value) => (value.startsWith('"') ? JSON.parse(value) : value)),
   defaultPreload: 'intent',
   defaultPendingMs: 150,
   defaultPendingMinMs: 0,

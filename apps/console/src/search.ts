@@ -1,6 +1,10 @@
 import { panels } from './sessions/panels/panels.ts'
 
-const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
+/** The router reads `42` and `true` as a number and a boolean. */
+const text = (value: unknown) => {
+  const isPlain = ['string', 'number', 'boolean'].includes(typeof value)
+  return isPlain && value !== '' ? String(value) : undefined
+}
 const day = (value: unknown) => {
   const time = typeof value === 'string' ? Date.parse(value) : Number.NaN
   const isDay = !Number.isNaN(time) && new Date(time).toISOString().slice(0, 10) === value

@@ -1,15 +1,15 @@
 import './agents.css'
-import { Alert, Button, Text } from '@mantine/core'
+import { Alert, Button } from '@mantine/core'
 import { useHotkeys } from '@mantine/hooks'
 import type { Agent } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
-import { Link, useBlocker, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { Suspense, useEffect, useRef, useState } from 'react'
 import { sentenceOf, statusOf } from '../errors.ts'
+import { Leaving } from '../form/leaving.tsx'
 import { ChangedMeanwhile } from '../form/use-save-form.ts'
 import { agentQuery } from '../queries/agents.ts'
 import { ToolRules } from '../sessions/tools/tool-rules.tsx'
-import { Dialog, DialogButtons } from '../shell/controls/dialog.tsx'
 import { lazyPart } from '../shell/screen/lazy-part.ts'
 import { Empty, Failure, Screen } from '../shell/screen/screen.tsx'
 import { ScreenSkeleton } from '../shell/screen/skeleton.tsx'
@@ -167,25 +167,5 @@ function Notices({ form }: { form: AgentForm }) {
         </Alert>
       )}
     </>
-  )
-}
-
-/** Asks before unsaved changes are lost. */
-function Leaving({ isDirty }: { isDirty: boolean }) {
-  const { status, proceed, reset } = useBlocker({
-    shouldBlockFn: ({ current, next }) => isDirty && current.pathname !== next.pathname,
-    enableBeforeUnload: () => isDirty,
-    withResolver: true,
-  })
-  if (status !== 'blocked') return null
-  return (
-    <Dialog title="Discard unsaved changes?" close={reset}>
-      <Text size="sm">Your changes are lost when you leave this page.</Text>
-      <DialogButtons close={reset} keep="Keep editing" isKeepFirst>
-        <Button color="red" onClick={proceed}>
-          Discard changes
-        </Button>
-      </DialogButtons>
-    </Dialog>
   )
 }

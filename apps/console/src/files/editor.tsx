@@ -1,17 +1,23 @@
 import { Alert, Button, Group, Textarea } from '@mantine/core'
 import type { SessionFile } from '@outlast/sdk'
-import type { KeyboardEvent } from 'react'
+import { type KeyboardEvent, useEffect } from 'react'
 import { outlast, queryClient } from '../client.ts'
+import { Leaving } from '../form/leaving.tsx'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { fileQuery } from '../queries/files.ts'
 import { Problem } from '../shell/screen/problem.tsx'
 
-type EditorProps = { sessionId: string; file: SessionFile }
+type EditorProps = {
+  sessionId: string
+  file: SessionFile
+  /** Called with whether the text has unsaved changes, and with false in the end. */
+  onDirty: (isDirty: boolean) => void
+}
 
 const draftOf = (file: SessionFile | undefined) => ({ content: file?.content ?? '' })
 
 /** A text editor for a file. Concurrent changes are shown before they are overwritten. */
-export function Editor({ sessionId, file }: EditorProps) {
+export function Editor({ sessionId, file, onDirty }: EditorProps) {
   const { path, is_readonly } = file
   const { queryKey, ...query } = fileQuery(sessionId, path)
   const form = useSaveForm({
@@ -26,7 +32,12 @@ export function Editor({ sessionId, file }: EditorProps) {
     read: () => queryClient.fetchQuery({ ...query, queryKey, staleTime: 0 }),
     onSaved: (saved) => queryClient.setQueryData(queryKey, saved),
   })
-  const isSaveable = form.isDirty && !form.theirs && !is_readonly
+  const { isDirty } = form
+  useEffect(() => {
+    onDirty(isDirty)
+    return () => onDirty(false)
+  }, [isDirty, onDirty])
+  const isSaveable = isDirty && !form.theirs && !is_readonly
 
   function onKeyDown(event: KeyboardEvent) {
     if (event.key !== 's' || !(event.ctrlKey || event.metaKey)) return
@@ -41,6 +52,7 @@ export function Editor({ sessionId, file }: EditorProps) {
 
   return (
     <>
+      <Leaving isDirty={isDirty} parameters={['file', 'panel']} />
       {form.theirs && <Changed take={() => form.choose(draftOf(form.theirs))} write={write} />}
       <Textarea
         className="editor"
@@ -53,7 +65,7 @@ export function Editor({ sessionId, file }: EditorProps) {
       />
       <Group className="panel-line" justify="space-between">
         <span role="status">
-          {is_readonly ? 'Read-only' : form.isDirty ? 'Unsaved changes' : 'Saved'}
+          {is_readonly ? 'Read-only' : isDirty ? 'Unsaved changes' : 'Saved'}
         </span>
         <Problem error={!form.theirs && form.error} />
         <Button size="xs" disabled={!isSaveable} loading={form.isSaving} onClick={form.submit}>

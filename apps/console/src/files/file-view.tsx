@@ -14,7 +14,9 @@ import { Editor } from './editor.tsx'
 import { NameForm } from './name-form.tsx'
 import { saveBlob } from './save.ts'
 
-type FileViewProps = { sessionId: string; path: string; show: (path: string | undefined) => void }
+type FileViewProps = { sessionId: string; path: string; show: Show }
+/** `isLost`: the open file is gone, and unsaved changes with it. */
+type Show = (path: string | undefined, isLost?: boolean) => void
 
 /** Larger files are shown read-only and cut. */
 const editableMax = 1024 * 1024
@@ -22,11 +24,12 @@ const editableMax = 1024 * 1024
 /** The open file. */
 export function FileView({ sessionId, path, show }: FileViewProps) {
   const file = useQuery(fileQuery(sessionId, path))
+  const [isDirty, setDirty] = useState(false)
   return (
     <section className="file" aria-label={path}>
-      <Tools sessionId={sessionId} path={path} file={file.data} show={show} />
+      <Tools {...{ sessionId, path, show, isDirty }} file={file.data} />
       {file.error && <NotRead error={file.error} retry={file.refetch} />}
-      {file.data && <Content sessionId={sessionId} file={file.data} />}
+      {file.data && <Content sessionId={sessionId} file={file.data} onDirty={setDirty} />}
     </section>
   )
 }
@@ -40,7 +43,13 @@ function NotRead({ error, retry }: { error: unknown; retry: () => unknown }) {
   )
 }
 
-function Content({ sessionId, file }: { sessionId: string; file: SessionFile }) {
+type ContentProps = {
+  sessionId: string
+  file: SessionFile
+  onDirty: (isDirty: boolean) => void
+}
+
+function Content({ sessionId, file, onDirty }: ContentProps) {
   const type = imageTypeOf(file.name)
   if (file.encoding === 'base64' && type) {
     return (
@@ -55,15 +64,17 @@ function Content({ sessionId, file }: { sessionId: string; file: SessionFile }) 
   if (file.size_bytes > editableMax) {
     return <pre className="file-body">{file.content?.slice(0, editableMax)}</pre>
   }
-  return <Editor sessionId={sessionId} file={file} />
+  return <Editor sessionId={sessionId} file={file} onDirty={onDirty} />
 }
 
-function Tools({ sessionId, path, file, show }: FileViewProps & { file: SessionFile | undefined }) {
+type ToolsProps = FileViewProps & { file: SessionFile | undefined; isDirty: boolean }
+
+function Tools({ sessionId, path, file, show, isDirty }: ToolsProps) {
   const [asked, setAsked] = useState<'rename' | 'delete'>()
   const close = () => setAsked(undefined)
   const left = async (to: string | undefined) => {
     await invalidate(fileTreeQuery(sessionId).queryKey)
-    show(to)
+    show(to, true)
   }
   return (
     <Group className="file-tools" gap={4}>
@@ -77,7 +88,12 @@ function Tools({ sessionId, path, file, show }: FileViewProps & { file: SessionF
       >
         Download
       </Button>
-      <Button size="compact-xs" variant="subtle" onClick={() => setAsked('rename')}>
+      <Button
+        size="compact-xs"
+        variant="subtle"
+        disabled={isDirty}
+        onClick={() => setAsked('rename')}
+      >
         Rename
       </Button>
       <Button size="compact-xs" variant="subtle" color="red" onClick={() => setAsked('delete')}>

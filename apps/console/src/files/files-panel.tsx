@@ -17,8 +17,8 @@ import { Tree } from './tree.tsx'
 export function FilesPanel({ sessionId }: { sessionId: string }) {
   const { file } = useSearch({ from: '/sessions/$sessionId' })
   const navigate = useNavigate({ from: '/sessions/$sessionId' })
-  const show = (path: string | undefined) =>
-    navigate({ search: (before) => ({ ...before, file: path }) })
+  const show = (path: string | undefined, isLost = false) =>
+    navigate({ search: (before) => ({ ...before, file: path }), ignoreBlocker: isLost })
   const files = useQuery(fileTreeQuery(sessionId))
   const failure = files.error && <Failure error={files.error} retry={files.refetch} />
   if (failure && !files.data) return failure

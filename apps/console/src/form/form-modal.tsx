@@ -23,10 +23,15 @@ type FormModalProps = Omit<ModalProps, 'opened' | 'onClose' | 'title'> & {
   button?: { color?: string; disabled?: boolean }
 }
 
-/** A form in a dialog. A click outside closes it only while the draft is unchanged. */
+/** A form in a dialog. A click outside and Escape close it only while the draft is unchanged. */
 export function FormModal({ form, verb, close, children, more, button, ...modal }: FormModalProps) {
   return (
-    <Dialog close={close} closeOnClickOutside={!form.isDirty} {...modal}>
+    <Dialog
+      close={close}
+      closeOnClickOutside={!form.isDirty}
+      closeOnEscape={!form.isDirty}
+      {...modal}
+    >
       <form onSubmit={form.onSubmit}>
         <Stack gap="sm">
           {children}

@@ -4,6 +4,7 @@ import type { Schedule } from '@outlast/sdk'
 import { useNavigate } from '@tanstack/react-router'
 import { invalidate, outlast, queryClient } from '../client.ts'
 import { Refused } from '../form/form-modal.tsx'
+import { Leaving } from '../form/leaving.tsx'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { scheduleKeys } from '../queries/keys.ts'
 import { scheduleQuery } from '../queries/schedules.ts'
@@ -42,6 +43,8 @@ export function ScheduleForm({ stored }: { stored?: Schedule }) {
   })
   return (
     <form className="manage-form" aria-label="Schedule" onSubmit={form.onSubmit}>
+      {/* A save leaves before this page is rendered again. */}
+      <Leaving isDirty={form.isDirty && !form.isSaving} parameters={['tab']} />
       {!stored && (
         <TextInput
           label="Name"

@@ -28,6 +28,7 @@ const screens = [
   '/agents/*',
   '/capabilities',
   '/capabilities/*',
+  '/models',
   '/providers',
   '/providers/*',
   '/waiting',
