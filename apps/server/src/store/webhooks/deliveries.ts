@@ -68,7 +68,8 @@ const expired: Statement = {
 with e as (
   select d.webhook_id, d.event_id from webhooks w, lateral (
     select webhook_id, event_id from webhook_deliveries d
-    where d.webhook_id = w.id and (w.deleted_at is not null or d.created_at < now() - $1::integer * interval '1 day')
+    where d.webhook_id = w.id
+      and d.created_at < case when w.deleted_at is null then now() - $1::integer * interval '1 day' else 'infinity' end
     order by d.created_at limit ${rowsAtOnce} for update skip locked
   ) d limit ${rowsAtOnce}
 )
