@@ -60,6 +60,19 @@ export function listAudit(db: Db, orgId: string, query: AuditExportQuery, span: 
   })
 }
 
-export function countAudit(db: Db, orgId: string, query: AuditExportQuery): Promise<number> {
-  return countRows(matching(db, orgId, query))
+const countedMax = 10_000
+
+type AuditCount = { total: number; total_capped?: boolean }
+
+/** Counts the entries that match, up to a limit. */
+export async function countAudit(
+  db: Db,
+  orgId: string,
+  query: AuditExportQuery,
+): Promise<AuditCount> {
+  const counted = matching(db, orgId, query)
+    .select('id')
+    .limit(countedMax + 1)
+  const count = await countRows(db.kysely.selectFrom(counted.as('matching')))
+  return count > countedMax ? { total: countedMax, total_capped: true } : { total: count }
 }

@@ -195,6 +195,31 @@ test('it is paged, filtered and exported', async (t) => {
   assert.deepEqual(lines, await entriesOf(person, '?action=create_agent'))
 })
 
+test('the number of entries is exact up to 10,000', async (t) => {
+  const server = await startGuarded(t)
+  const person = await registerPerson(server)
+  const add = (from: number, to: number) =>
+    runSql(
+      server.databaseUrl,
+      `insert into audit_log (org_id, id, actor_type, action, target)
+      select org_id, 'audit_' || n, actor_type, 'many', 'm' from audit_log, generate_series(${from}, ${to}) n
+      where actor_id = '${person.id}' and action = 'register'`,
+    )
+  const totals = async (query: string) => {
+    const { body } = await person.call('GET', `/v1/audit-log?limit=1&${query}`)
+    return [body.data.length, body.total, body.total_capped]
+  }
+  await add(1, 10_000)
+  assert.deepEqual(await totals('target=m'), [1, 10_000, undefined])
+  assert.deepEqual(await totals(''), [1, 10_000, true])
+  await add(10_001, 10_001)
+  for (const query of ['target=m', 'action=many', 'target=m&offset=10000']) {
+    assert.deepEqual(await totals(query), [1, 10_000, true], query)
+  }
+  assert.deepEqual(await totals('target=m&offset=10001'), [0, 10_000, true])
+  assert.deepEqual(await totals('action=register'), [1, 1, undefined])
+})
+
 /** Times whose offset or year PostgreSQL does not take, and times that only look odd. */
 const farAway = [
   '0000-01-01T00:00:00Z',

@@ -22,7 +22,7 @@ export function auditRoutes({ app }: Api): void {
       const range = rangeOf(query)
       const data = []
       for await (const batch of listAudit(db, orgId, query, range)) data.push(...batch)
-      return listed({ data, total: await countAudit(db, orgId, query) }, range)
+      return listed({ data, ...(await countAudit(db, orgId, query)) }, range)
     },
   })
 
