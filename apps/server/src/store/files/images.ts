@@ -163,8 +163,11 @@ const ofEndUser: Statement = {
   name: 'images-of-end-user',
   text: `
 select ${columns} from images
-where org_id = $1 and id > $3 and (
-  used_by = $2 or session_id in (select s.id from sessions s where s.org_id = $1 and s.user_id = $2)
+where org_id = $1 and id > $3 and id in (
+  select id from images where org_id = $1 and used_by = $2
+  union
+  select i.id from sessions s join images i on i.org_id = s.org_id and i.session_id = s.id
+  where s.org_id = $1 and s.user_id = $2
 )
 order by id limit ${imagesAtOnce}`,
 }
