@@ -257,6 +257,31 @@ test('sessions that are older than the search become searchable', async (t) => {
   assert.deepEqual(idsOf(await search('pangolins')), [session.id])
 })
 
+test('all sessions that are older than the search are marked, in several statements', async (t) => {
+  const own = await startServer(t)
+  const session = await createSession(own)
+  await runSql(
+    own.databaseUrl,
+    `set session_replication_role = replica;
+    insert into sessions (org_id, id, agent_id)
+    select org_id, 'session_' || md5(n::text), agent_id from sessions, generate_series(1, 650) n
+    where id = '${session.id}';
+    insert into search_backfill values ('', '')`,
+  )
+  await startServer(t, { databaseUrl: own.databaseUrl })
+  await eventually(async () => {
+    const left = await queryRows(own.databaseUrl, 'select 1 from search_backfill')
+    return left.length === 0
+  })
+  const unmarked = await queryRows(
+    own.databaseUrl,
+    `select id from sessions where id not in (
+      select session_id from search_due union select session_id from search_sessions
+    )`,
+  )
+  assert.deepEqual(unmarked, [])
+})
+
 test('an organization with many changed sessions delays no other one', async (t) => {
   const own = await startServer(t)
   const insert = `insert into search_due (session_id, org_id, due_at)

@@ -102,7 +102,8 @@ const older: Statement = {
 with b as (
   select ctid, after_org, after_session from search_backfill limit 1 for update skip locked
 ), p as (
-  select s.org_id, s.id from b join sessions s on (s.org_id, s.id) > (b.after_org, b.after_session)
+  select s.org_id, s.id from sessions s
+  where (s.org_id, s.id) > ((select after_org from b), (select after_session from b))
   order by s.org_id, s.id limit ${sessionsAtOnce * 4}
 ), m as (
   insert into search_due (session_id, org_id, due_at) select id, org_id, clock_timestamp() from p
