@@ -58,7 +58,8 @@ export const sessionsWith = (db: Db, orgId: string, query: SessionFilters) =>
     .$if(query.since !== undefined, (q) => q.where('created_at', '>=', query.since!))
     .$if(query.until !== undefined, (q) => q.where('created_at', '<', query.until!))
     .$if(query.legal_hold !== undefined, (q) => q.where('legal_hold', '=', query.legal_hold!))
-    .$if(query.pinned !== undefined, (q) => q.where(isPinned(query.userId), '=', query.pinned!))
+    .$if(query.pinned === true, (q) => q.where('id', 'in', pinnedIds(db, orgId, query.userId)))
+    .$if(query.pinned === false, (q) => q.where(isPinned(query.userId), '=', false))
     .$if(query.feedback !== undefined, (q) => q.where(isRated(query.feedback!)))
     .$if(query.search !== undefined, (q) => q.where(matches(query.search!)))
 
@@ -103,6 +104,14 @@ const failedIds = ({ kysely }: Db, orgId: string) =>
     .select('s.id')
     .where('f.org_id', '=', orgId)
     .where('s.turn_id', 'is', null)
+
+/** Sessions that a user has pinned, which are few. */
+const pinnedIds = ({ kysely }: Db, orgId: string, userId: string) =>
+  kysely
+    .selectFrom('session_pins')
+    .select('session_id')
+    .where('org_id', '=', orgId)
+    .where('user_id', '=', userId)
 
 /** Sessions by the cost that the search has read, which has an index. */
 const costlyIds = ({ kysely }: Db, orgId: string, dollars: number) =>
