@@ -36,7 +36,9 @@ export async function createUserToken(db: Db, token: NewEndUserToken): Promise<T
 
 const unknownAgents: Statement = {
   name: 'unknown-agents',
-  text: 'select unnest($2::text[]) except select id from agents where org_id = $1 limit 1',
+  text: `
+select n.id from unnest($2::text[]) n(id)
+where (select true from agents a where a.org_id = $1 and a.id = n.id) is null limit 1`,
 }
 
 /** Contract: throws 404 when an agent is not of the organization. */

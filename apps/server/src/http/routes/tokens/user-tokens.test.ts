@@ -161,6 +161,9 @@ test('refuses tokens that cannot be, and rights that the caller does not have', 
     assert.equal(status, 400, JSON.stringify(body))
   }
   expectStatus(await make(stranger.call, { agent_ids: [agent.id] }), 404, 'not_found')
+  const missing = [agent.id, `agent_${'0'.repeat(32)}`]
+  expectStatus(await make(person.call, { agent_ids: missing }), 404, 'not_found')
+  expectStatus(await make(person.call, { agent_ids: [agent.id] }), 201)
   for (const access of ['write', 'approve']) {
     expectStatus(await make(reader.call, { access }), 403, 'forbidden')
   }
