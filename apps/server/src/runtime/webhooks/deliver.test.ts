@@ -178,13 +178,17 @@ test('after ten attempts a delivery has failed, until it is resent', async (t) =
   }
   const failed = await untilDelivery(server, webhook.id, ({ status }) => status === 'failed')
   assert.equal(failed.next_attempt_at, null)
-  assert.deepEqual(await deliveriesOf(server, webhook.id, '?status=pending'), [])
+  const listed = async (query: string) => (await deliveriesOf(server, webhook.id, query)).length
+  assert.equal(await listed('?status=failed'), 1)
+  for (const status of ['pending', 'delivered']) assert.equal(await listed(`?status=${status}`), 0)
   receiver.answer(() => 204)
   const path = `/v1/webhooks/${webhook.id}/deliveries/${failed.event_id}/resend`
   const resent = expectStatus(await server.call('POST', path), 200)
   assert.deepEqual([resent.status, resent.attempts], ['pending', 0])
   await passTime(server)
   await untilDelivery(server, webhook.id, ({ status }) => status === 'delivered')
+  for (const status of ['pending', 'failed']) assert.equal(await listed(`?status=${status}`), 0)
+  assert.equal(await listed('?status=delivered'), 1)
   assert.equal(receiver.received.length, 11)
   assert.equal(new Set(receiver.received.map(({ id }) => id)).size, 1)
 })

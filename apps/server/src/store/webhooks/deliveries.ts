@@ -10,21 +10,33 @@ const nextAttempt = `(
 const columns = `d.event_id, d.event_type, d.body as data, d.status, d.attempts, ${nextAttempt} as next_attempt_at,
   d.attempted_at as last_attempt_at, d.response_status, d.duration_ms, d.error, d.created_at`
 
-const matching = `from webhook_deliveries d where d.webhook_id = $1 and ($2::text is null or d.status = $2)`
+type Selected = WebhookDelivery['status'] | 'all'
 
-const list: Statement = {
-  name: 'list-webhook-deliveries',
-  text: `
-select ${columns} ${matching}
-order by d.created_at desc, d.event_id desc offset $3 limit $4`,
+/** SQL: conditions that partial indexes have. A pending delivery is always due at some time. */
+const conditions: Record<Selected, string> = {
+  all: '',
+  pending: `and d.status = 'pending' and d.due_at is not null`,
+  delivered: `and d.status = 'delivered'`,
+  failed: `and d.status = 'failed'`,
 }
+
+const matching = (selected: Selected) =>
+  `from webhook_deliveries d where d.webhook_id = $1 ${conditions[selected]}`
+
+const list = (selected: Selected): Statement => ({
+  name: `list-webhook-deliveries-${selected}`,
+  text: `
+select ${columns} ${matching(selected)}
+order by d.created_at desc, d.event_id desc offset $2 limit $3`,
+})
 
 const countedMax = 10_000
 
-const counted: Statement = {
-  name: 'count-webhook-deliveries',
-  text: `select count(*)::int as total from (select 1 ${matching} limit ${countedMax + 1}) counted`,
-}
+const counted = (selected: Selected): Statement => ({
+  name: `count-webhook-deliveries-${selected}`,
+  text: `
+select count(*)::int as total from (select 1 ${matching(selected)} limit ${countedMax + 1}) counted`,
+})
 
 type DeliveryFilter = Pick<WebhookDeliveryQuery, 'status'> & { offset: number; limit: number }
 
@@ -34,9 +46,9 @@ export async function listDeliveries(
   webhookId: string,
   { status = undefined, offset, limit }: DeliveryFilter,
 ): Promise<{ data: WebhookDelivery[]; total: number; total_capped?: boolean }> {
-  const filter = [webhookId, status ?? null]
-  const data = await db.run<WebhookDelivery>(list, [...filter, offset, limit])
-  const [row] = await db.run<{ total: number }>(counted, filter)
+  const selected = status ?? 'all'
+  const data = await db.run<WebhookDelivery>(list(selected), [webhookId, offset, limit])
+  const [row] = await db.run<{ total: number }>(counted(selected), [webhookId])
   const { total } = row!
   return total > countedMax ? { data, total: countedMax, total_capped: true } : { data, total }
 }
