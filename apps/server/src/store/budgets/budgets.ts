@@ -78,21 +78,27 @@ export async function getBudget(db: Db, orgId: string, id: string): Promise<Budg
   return found
 }
 
-const list: Statement = {
-  name: 'budgets',
+type BudgetFilter = 'subject_type' | 'subject_id'
+
+/** Each filter has a statement of its own, so that its index is used. */
+const listWith = (filters: readonly BudgetFilter[]): Statement => ({
+  name: `budgets-of-${filters.join('-')}`,
   text: `select ${budgetColumns} from budgets b
 where org_id = $1 and status <> 'disabled' and subject_type <> 'channel_user'
-  and ($2::text is null or subject_type = $2) and ($3::text is null or subject_id = $3)
-order by created_at desc, id desc offset $4 limit $5`,
-}
+  ${filters.map((filter, index) => `and ${filter} = $${index + 4}`).join(' ')}
+order by created_at desc, id desc offset $2 limit $3`,
+})
 
 /** Lists the budgets that are not deleted, newest first, without those of users of channels. */
 export function listBudgets(
   db: Db,
   orgId: string,
-  { subject_type, subject_id, offset, limit }: BudgetQuery & { offset: number; limit: number },
+  { offset, limit, ...query }: BudgetQuery & { offset: number; limit: number },
 ): Promise<Budget[]> {
-  return db.run<Budget>(list, [orgId, subject_type ?? null, subject_id ?? null, offset, limit])
+  const all: BudgetFilter[] = ['subject_type', 'subject_id']
+  const filters = all.filter((filter) => query[filter] !== undefined)
+  const values = filters.map((filter) => query[filter])
+  return db.run<Budget>(listWith(filters), [orgId, offset, limit, ...values])
 }
 
 /** SQL: true for a budget of an end user `$2`, also as a user of an agent channel. */

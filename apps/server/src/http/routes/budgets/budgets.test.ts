@@ -62,6 +62,9 @@ test('a budget is created, read, listed, changed and deleted', async (t) => {
   assert.deepEqual(await list('?limit=1&offset=1'), [id])
   assert.deepEqual(await list(`?subject_type=agent&subject_id=${agent.id}`), [other.id, id])
   assert.deepEqual(await list('?subject_type=session'), [])
+  assert.deepEqual(await list(`?subject_id=${agent.id}&limit=1&offset=1`), [id])
+  assert.deepEqual(await list(`?subject_type=session&subject_id=${agent.id}`), [])
+  assert.deepEqual(await list('?subject_type=agent&limit=1'), [other.id])
 
   const path = `/v1/budgets/${id}`
   const change = { limit: 12.5, soft_limit: null, on_exhausted: 'fail', metadata: null }
