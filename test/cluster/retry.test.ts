@@ -17,6 +17,7 @@ import {
   type VendorAnswer,
   type VendorRequest,
 } from '../../apps/server/test/vendor.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 
 const refusal = { status: 401, body: '{"error":{"message":"Incorrect API key provided."}}' }
 
@@ -185,6 +186,40 @@ test('refuses a retry in a session that runs another turn', async (t) => {
   assert.equal(none.body.status, 'no_op', 'another turn is running')
   const done = await one.call('POST', `/v1/durable/workflows/${data[0].turn_id}/cancel`)
   assert.equal(done.body.status, 'cancelled')
+})
+
+test('filters narrow the list of open and failed turns, alone and together', async (t) => {
+  const answer = ({ number }: VendorRequest): VendorAnswer => (number === 1 ? refusal : () => {})
+  const { one, session } = await start(t, answer)
+  await converse(t, one, session.id, 'hi')
+  const other = await createSession(one)
+  await post(one, other.id, 'hi')
+  const [failed] = (await workflows(one, '?status=failed')).data
+  const running = await eventually(async () => (await workflows(one, '?status=running')).data[0])
+  const both = [running.turn_id, failed.turn_id]
+  const unknown = '0'.repeat(32)
+  for (const [query, found] of [
+    ['', both],
+    ['limit=1&offset=1', [failed.turn_id]],
+    [
+      `node=${running.node}`,
+      both.filter((id) => id !== failed.turn_id || failed.node === running.node),
+    ],
+    [`node=${failed.node}&status=failed`, [failed.turn_id]],
+    ['node=another', []],
+    [`agent_id=${session.agent_id}&status=failed`, [failed.turn_id]],
+    [`agent_id=${other.agent_id}&session_id=${other.id}`, [running.turn_id]],
+    [`agent_id=agent_${unknown}`, []],
+    [`session_id=${session.id}`, [failed.turn_id]],
+    [`session_id=${session.id}&status=running`, []],
+    [`session_id=${other.id}&status=running&node=${running.node}`, [running.turn_id]],
+    [`session_id=${other.id}&status=failed`, []],
+    ['status=waiting', []],
+  ] as const) {
+    const { data, total } = await workflows(one, `?${query}`)
+    const ids = data.map(({ turn_id }: { turn_id: string }) => turn_id)
+    assert.deepEqual([ids, total], [found, query.startsWith('limit') ? 2 : found.length], query)
+  }
 })
 
 test('refuses invalid filters and ids', async (t) => {

@@ -24,25 +24,44 @@ const failed = `
     node_id as node, attempts, 0 as tries, false as cancelled, error, error_code, retried_as
   from failed_turns where org_id = $1`
 
-/** SQL: at most `$6` turns of each kind, the newest: ids begin with their time. */
-const matching = `
-  (select * from (${placed} union all ${parked}) o
-    where ($2::text is null or status = $2) and ($3::text is null or session_id = $3)
-      and ($4::text is null or agent_id = $4) and ($5::text is null or node = $5)
-    order by turn_id desc limit $6)
-  union all
-  (${failed} and ($2::text is null or $2 = 'failed') and ($3::text is null or session_id = $3)
-      and ($4::text is null or agent_id = $4) and ($5::text is null or node_id = $5)
-    order by id desc limit $6)`
+/** The columns of the filters, in the order of their parameters. */
+const filterColumns = {
+  status: 'status',
+  session_id: 'session_id',
+  agent_id: 'agent_id',
+  node: 'node',
+}
+const failedColumns = { ...filterColumns, node: 'node_id' }
+type WorkflowFilter = keyof typeof filterColumns
+type Kind = 'open' | 'failed'
 
-const page: Statement = {
-  name: 'list-workflows',
-  text: `select * from (${matching}) w order by turn_id desc offset $7 limit $8`,
+/** Statements for the filters of a list: each has its own, so that its index is used. */
+function statementsFor(kinds: readonly Kind[], filters: readonly WorkflowFilter[]) {
+  const conditions = (columns: typeof filterColumns) =>
+    filters.map((filter, index) => ` and ${columns[filter]} = $${index + 3}`).join('')
+  /** SQL: at most `$2` turns of each kind, the newest: ids begin with their time. */
+  const parts: Record<Kind, string> = {
+    open: `(select * from (${placed} union all ${parked}) o
+      where true${conditions(filterColumns)} order by turn_id desc limit $2)`,
+    failed: `(${failed}${conditions(failedColumns)} order by id desc limit $2)`,
+  }
+  const matching = kinds.map((kind) => parts[kind]).join(' union all ')
+  const name = `${kinds.join('-')}-workflows-of-${filters.join('-')}`
+  const at = filters.length + 3
+  const page: Statement = {
+    name: `list-${name}`,
+    text: `select * from (${matching}) w order by turn_id desc offset $${at} limit $${at + 1}`,
+  }
+  const counted: Statement = {
+    name: `count-${name}`,
+    text: `select count(*)::int as total from (${matching}) w`,
+  }
+  return { page, counted }
 }
 
-const counted: Statement = {
-  name: 'count-workflows',
-  text: `select count(*)::int as total from (${matching}) w`,
+function kindsOf({ status }: WorkflowQuery): Kind[] {
+  if (status === undefined) return ['open', 'failed']
+  return status === 'failed' ? ['failed'] : ['open']
 }
 
 const countedMax = 10_000
@@ -51,12 +70,17 @@ const countedMax = 10_000
 export async function listWorkflows(
   db: Db,
   orgId: string,
-  { status, session_id, agent_id, node, offset, limit }: WorkflowQuery & WorkflowRange,
+  { offset, limit, ...query }: WorkflowQuery & WorkflowRange,
 ) {
-  const filter = [orgId, status ?? null, session_id ?? null, agent_id ?? null, node ?? null]
+  const kinds = kindsOf(query)
+  const given: WorkflowQuery = query.status === 'failed' ? { ...query, status: undefined } : query
+  const all = Object.keys(filterColumns) as WorkflowFilter[]
+  const filters = all.filter((filter) => given[filter] !== undefined)
+  const values = filters.map((filter) => given[filter])
+  const { page, counted } = statementsFor(kinds, filters)
   const [data, [row]] = await Promise.all([
-    db.run<Workflow>(page, [...filter, offset + limit, offset, limit]),
-    db.run<{ total: number }>(counted, [...filter, countedMax + 1]),
+    db.run<Workflow>(page, [orgId, offset + limit, ...values, offset, limit]),
+    db.run<{ total: number }>(counted, [orgId, countedMax + 1, ...values]),
   ])
   const { total } = row!
   return total > countedMax ? { data, total: countedMax, total_capped: true } : { data, total }
