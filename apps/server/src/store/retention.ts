@@ -5,32 +5,43 @@ const sessionsAtOnce = 1_000
 const rowsAtOnce = 1_000
 const batchesMax = 1_000
 
-/** `days`: the shortest retention of the organization's agents. */
-const organizations: Statement = {
-  name: 'organizations-with-retention',
+/** The organizations, for agents that inherit the retention, and the agents with their own. */
+const retained: Statement = {
+  name: 'retained-sessions',
   text: `
-select o.id as "orgId", min(${retentionDays('$1')}) as days
-from organizations o join agents a on a.org_id = o.id
-where ${retentionDays('$1')} > 0
-group by o.id`,
+select o.id as "orgId", null as "agentId", coalesce(o.retention_days, $1::integer) as days
+from organizations o
+where coalesce(o.retention_days, $1::integer) > 0
+  and exists (select from agents a where a.org_id = o.id and a.retention_days is null)
+union all
+select a.org_id, a.id, a.retention_days
+from agents a, lateral (
+  select from sessions s
+  where s.org_id = a.org_id and s.agent_id = a.id
+    and s.created_at < now() - a.retention_days * interval '1 day'
+  order by s.created_at limit 1
+) s
+where a.retention_days > 0`,
 }
 
-const oldSessions: Statement = {
-  name: 'old-sessions',
+const oldSessions = (name: string, filter: string): Statement => ({
+  name,
   text: `
 with s as materialized (
   select org_id, id, agent_id, created_at, updated_at, turn_id, legal_hold from sessions
   where org_id = $1 and created_at < now() - $2 * interval '1 day'
-    and (created_at, id) > ($3::timestamptz, $4)
+    and (created_at, id) > ($3::timestamptz, $4) ${filter}
   order by created_at, id limit ${sessionsAtOnce}
 )
 select s.id, s.created_at::text as "createdAt", ${isExpired('$5')} as "isExpired"
 from s join organizations o on o.id = s.org_id
   join agents a on a.org_id = s.org_id and a.id = s.agent_id
 order by s.created_at, s.id`,
-}
+})
+const oldOfOrganization = oldSessions('old-sessions', '')
+const oldOfAgent = oldSessions('old-sessions-of-agent', 'and agent_id = $6')
 
-type WithRetention = { orgId: string; days: number }
+type Retained = { orgId: string; agentId: string | null; days: number }
 type OldSession = { id: string; createdAt: string; isExpired: boolean }
 type Expired = { orgId: string; sessionId: string }
 
@@ -40,15 +51,17 @@ type Sweep = {
   stopping: AbortSignal
 }
 
-/** Finds expired sessions of each organization, oldest first, in statements of limited time. */
+/** Finds expired sessions of each retention, oldest first, in statements of limited time. */
 async function* findExpired(db: Db, { days, stopping }: Sweep): AsyncGenerator<Expired> {
-  for (const org of await db.run<WithRetention>(organizations, [days])) {
+  for (const { orgId, agentId, days: kept } of await db.run<Retained>(retained, [days])) {
+    const statement = agentId === null ? oldOfOrganization : oldOfAgent
+    const ofAgent = agentId === null ? [] : [agentId]
     let last: Pick<OldSession, 'id' | 'createdAt'> | undefined = { createdAt: '-infinity', id: '' }
     while (last && !stopping.aborted) {
-      const values = [org.orgId, org.days, last.createdAt, last.id, days]
-      const found: OldSession[] = await db.run<OldSession>(oldSessions, values)
+      const values = [orgId, kept, last.createdAt, last.id, days, ...ofAgent]
+      const found: OldSession[] = await db.run<OldSession>(statement, values)
       for (const { id, isExpired } of found) {
-        if (isExpired) yield { orgId: org.orgId, sessionId: id }
+        if (isExpired) yield { orgId, sessionId: id }
       }
       last = found.length < sessionsAtOnce ? undefined : found.at(-1)
     }

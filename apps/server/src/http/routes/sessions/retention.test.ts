@@ -181,16 +181,20 @@ test('keeps sessions in use, and notifies followers of deleted ones', async (t) 
 
 test('finds expired sessions behind thousands of older sessions in use', async (t) => {
   const server = await startSweeping(t, { env: { RETENTION_DAYS: '30' } })
-  const expired = await createSession(server)
-  await runSql(
-    server.databaseUrl,
-    `insert into sessions (org_id, id, agent_id, status, created_at, updated_at)
-    select org_id, 'session_' || md5(n::text), agent_id, 'idle', ${days(90)} + n / 700 * interval '1 hour', now()
-    from sessions, generate_series(1, 3500) n where id = '${expired.id}'`,
-  )
-  await age(server, 31, [expired.id])
-  await eventually(() => isGone(server.call, expired.id))
-  assert.equal((await queryRows(server.databaseUrl, 'select 1 from sessions')).length, 3_500)
+  for (const fields of [{}, { retention_days: 30 }]) {
+    const agent = await createAgent(server, fields)
+    const expired = await createSession(server, { agent_id: agent.id })
+    await runSql(
+      server.databaseUrl,
+      `insert into sessions (org_id, id, agent_id, status, created_at, updated_at)
+      select org_id, 'session_' || md5(agent_id || n), agent_id, 'idle', ${days(90)} + n / 700 * interval '1 hour', now()
+      from sessions, generate_series(1, 3500) n where id = '${expired.id}'`,
+    )
+    await age(server, 31, [expired.id])
+    await eventually(() => isGone(server.call, expired.id))
+    const left = `select 1 from sessions where agent_id = '${agent.id}'`
+    assert.equal((await queryRows(server.databaseUrl, left)).length, 3_500)
+  }
 })
 
 test('a legal hold keeps a session from requests and from retention', async (t) => {
