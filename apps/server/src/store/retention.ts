@@ -101,12 +101,13 @@ with kept as materialized (
   from agents a join organizations o on o.id = a.org_id
   where ${retentionDays('$1')} > 0
 ), d as (
-  select f.org_id, f.id from kept k
-    join failed_turns f on f.org_id = k.org_id and f.agent_id = k.id and f.failed_at < k.since
-  where not exists (
-    select from sessions s where s.org_id = f.org_id and s.id = f.session_id and s.legal_hold
-  )
-  limit ${rowsAtOnce} for update of f skip locked
+  select f.org_id, f.id from kept k, lateral (
+    select f.org_id, f.id from failed_turns f
+    where f.org_id = k.org_id and f.agent_id = k.id and f.failed_at < k.since and not exists (
+      select from sessions s where s.org_id = f.org_id and s.id = f.session_id and s.legal_hold
+    )
+    order by f.failed_at limit ${rowsAtOnce} for update of f skip locked
+  ) f limit ${rowsAtOnce}
 )
 delete from failed_turns f using d where f.org_id = d.org_id and f.id = d.id
 returning 1`,
