@@ -28,6 +28,8 @@ export function boundUploads(app: FastifyInstance, config: Config): void {
     // not theirs to use.
     if (!request.principal && !request.routeOptions.config.own)
       return done(refusalOf(request), payload)
+    // The client may have left during authentication: `close` was emitted, and not again.
+    if (reply.raw.destroyed) return done(null, payload)
     const owners = ownersOf(request, config)
     const isFull = ({ name, max }: Owner) => held.has(name) && held.get(name)! + bytes > max
     const isFirst = owners.some(({ name }) => name !== node && !held.has(name))
