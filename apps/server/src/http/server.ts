@@ -113,6 +113,7 @@ export async function createHttp(
 ): Promise<Http> {
   const app = openApp(node)
   const closeApp = closing(app)
+  endStalled(app, node.config)
   const beginOwnRoutes = watchOwnRoutes(app)
   setUpBodies(app)
   answerProblems(app, node.log)
@@ -269,6 +270,25 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   aiSdkRoutes(api, streams)
   await openAIRoutes(api, streams)
   agUiRoutes(api, streams)
+}
+
+/**
+ * Systems report that a client has read only for each 1.5 MB of a large response. Streams have
+ * small frames, and their own, shorter time.
+ */
+const stallsOfAnswer = 4
+
+/**
+ * Ends responses that their clients do not read. Node calls back only after a time without any read
+ * or write: slow readers, and handlers that have written nothing, are not meant.
+ */
+function endStalled(app: FastifyInstance, { SSE_STALL_MS: stallMs }: Config): void {
+  // Before the handler, which sets the time of a stream.
+  app.server.prependListener('request', (_request, response) => {
+    response.setTimeout(stallsOfAnswer * stallMs, () => {
+      if (response.writableLength > 0) response.destroy()
+    })
+  })
 }
 
 const lastAnswersMs = 2_000
