@@ -229,9 +229,9 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'a key that expires while it is in use',
-    file: 'access/credentials.ts',
-    from: 'if (!entry || entry.expiresAt <= Date.now()) return undefined',
-    to: 'if (!entry) return undefined',
+    file: 'access/expired-entries.ts',
+    from: 'if (!entry || entry.expiresAt > now) return entry',
+    to: 'if (entry) return entry',
     tests: credentials,
     pattern: 'a key that is over|an expiry that comes',
   },

@@ -12,6 +12,7 @@ import { type ConnectionShares, unknownCallers } from '../store/connection-share
 import type { Db } from '../store/database.ts'
 import { acceptsUser } from './administrator.ts'
 import { agentKeyStart, readAgentKey, readRuntimeToken } from './agent-keys.ts'
+import { dropExpired, findUnexpired } from './expired-entries.ts'
 import type { Identities } from './identity/identities.ts'
 import { createOpenConnections, type OpenConnection } from './open-connections.ts'
 import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
@@ -113,8 +114,8 @@ export function createCredentials(options: Options): Credentials {
 
   function known(credential: string, connection?: object): Bearer | undefined {
     if (!beliefs.isFresh()) return undefined
-    const entry = bearers.get(printOf(credential, connection))
-    if (!entry || entry.expiresAt <= Date.now()) return undefined
+    const entry = findUnexpired(bearers, printOf(credential, connection), Date.now())
+    if (!entry) return undefined
     uses.touch(entry)
     return entry.bearer
   }
@@ -126,8 +127,9 @@ export function createCredentials(options: Options): Credentials {
     const print = fingerprint(credential)
     const before = beliefs.revision()
     const entry = await read(credential, print, dbOf)
-    remember(bearers, print, { value: entry, before })
     if (entry.expiresAt <= Date.now()) throw new ApiError('invalid_token')
+    dropExpired(bearers, Date.now())
+    remember(bearers, print, { value: entry, before })
     uses.touch(entry)
     return entry.bearer
   }

@@ -351,7 +351,8 @@ export function checkTokenOf(
   return checkReached(shares(orgId), about, reached).then(() => checkGrants(principal, required))
 }
 
-const reachedMax = 1_000
+/** Few: each token in the cache has its own, and a miss costs one indexed read. */
+const reachedMax = 50
 
 /** Contract: throws 404 for a session that is not in the scope of the caller. */
 async function checkReached(db: Db, about: ScopedSession, reached: Set<string> | undefined) {
