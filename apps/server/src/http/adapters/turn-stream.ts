@@ -98,6 +98,8 @@ export async function waitForTurn(
       return reject(error)
     }
     socket.once('close', left)
+    // The client may have disconnected before there was a listener.
+    if (socket.destroyed) return left()
     followAsCaller(api, streams, request, { ...turn, failed: () => '' }, frames)
   })
 }

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
+import { request } from 'node:http'
 import { test } from 'node:test'
 import OpenAI from 'openai'
+import pg from 'pg'
 import { Type } from 'typebox'
+import { createKey, registerPerson, startGuarded } from '../../../../test/access.ts'
+import { queryRows } from '../../../../test/database.ts'
 import { startServer } from '../../../../test/server.ts'
 import { createAgent, eventsOf, scripted } from '../../../../test/session.ts'
+import { follow } from '../../../../test/stream.ts'
 import { eventually } from '../../../../test/waiting.ts'
 import { defineCapability, defineTool } from '../../../capabilities/capability.ts'
 import { builtins } from '../../../capabilities/index.ts'
@@ -78,3 +83,35 @@ for (const [api, send] of Object.entries(requests)) {
     }
   })
 }
+
+test('a client that leaves before its response is awaited counts as no open stream', async (t) => {
+  const { capability, release } = holding()
+  t.after(release)
+  const env = { STREAMS_PER_CREDENTIAL: '1' }
+  const server = await startGuarded(t, { env, capabilities: [...builtins, capability] })
+  const { key, call } = await createKey(server, await registerPerson(server))
+  await createAgent({ url: server.url, call }, { name: 'ada', capabilities: [{ ref: 'holding' }] })
+  const locking = new pg.Client({ connectionString: server.databaseUrl })
+  locking.on('error', () => {})
+  await locking.connect()
+  t.after(() => locking.end())
+  await locking.query('begin; lock table sessions in access exclusive mode')
+  const headers = { authorization: key, 'content-type': 'application/json' }
+  const sending = request(`${server.url}/openai/v1/responses`, { method: 'POST', headers })
+  sending.on('error', () => {})
+  sending.end(JSON.stringify({ model: 'agent:ada', input: scripted({ tool_calls: [hold] }) }))
+  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+  const isWaiting = async () => (await queryRows(server.databaseUrl, waiting)).length > 0
+  await eventually(isWaiting)
+  sending.destroy()
+  // Answered after the server learned that the connection was closed.
+  for (let count = 0; count < 3; count += 1) await server.call('GET', '/health')
+  await locking.query('rollback')
+  const { id } = await eventually(async () => (await call('GET', '/v1/sessions')).body.data[0])
+  const events = () => eventsOf({ url: server.url, call }, id)
+  await eventually(async () => (await events()).some(({ type }) => type === 'tool.started'))
+  // The request has begun to wait by then.
+  for (let count = 0; count < 20; count += 1) await events()
+  const stream = await follow(t, server.url, { sessionId: id, headers: { authorization: key } })
+  assert.equal(stream.response.status, 200)
+})
