@@ -10,6 +10,7 @@ import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
 import { runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
+import { startHttp } from '../test/proxy.ts'
 
 let url: string
 let agent: string
@@ -241,4 +242,24 @@ test('exports the same to a file and to stdout, and no file after a failure', as
   assert.equal((await cli(['sessions', 'export', unknown, '-o', file])).code, 5)
   assert.equal(readFileSync(file, 'utf8'), lines)
   assert.deepEqual(readdirSync(folder), ['session.jsonl'])
+})
+
+test('Ctrl-C ends an export at once, also without new parts, and leaves no file', async (t) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-export-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const hanging = await startHttp(t, (_incoming, outgoing) => {
+    outgoing.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    for (let part = 0; part < 100; part += 1) outgoing.write('{}\n'.repeat(1_000))
+  })
+  const interrupted = new AbortController()
+  const { signal } = interrupted
+  const file = path.join(folder, 'session.jsonl')
+  const args = ['sessions', 'export', `session_${'0'.repeat(32)}`, '-o', file, '--url', hanging]
+  const exporting = runHere(args, { signal })
+  const written = () => readdirSync(folder).map((name) => statSync(path.join(folder, name)).size)
+  await eventually(async () => written()[0] === 300_000)
+  interrupted.abort()
+  const { code, stderr } = await exporting
+  assert.deepEqual([code, stderr.includes('    at ')], [130, false])
+  assert.deepEqual(readdirSync(folder), [])
 })

@@ -67,14 +67,10 @@ async function writeParts(
 
 /** Contract: rejects with the signal's reason on abort, even without new parts. */
 async function* untilAborted<T>(parts: AsyncIterable<T>, signal: AbortSignal) {
-  const stopped = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-  stopped.catch(() => {})
   const iterator = parts[Symbol.asyncIterator]()
   try {
     for (;;) {
-      const { done, value } = await Promise.race([iterator.next(), stopped])
+      const { done, value } = await orAborted(iterator.next(), signal)
       if (done) return
       yield value
     }
@@ -82,4 +78,18 @@ async function* untilAborted<T>(parts: AsyncIterable<T>, signal: AbortSignal) {
     // Not awaited: after an abort it waits for the next part.
     iterator.return?.().catch(() => {})
   }
+}
+
+/**
+ * Settles like `work`, or rejects on abort. Unlike a race with one promise for all parts, it keeps
+ * no part afterwards.
+ */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    const settled = () => signal.removeEventListener('abort', abort)
+    signal.addEventListener('abort', abort)
+    if (signal.aborted) abort()
+    work.then(resolve, reject).finally(settled)
+  })
 }
