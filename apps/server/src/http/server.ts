@@ -302,7 +302,8 @@ function closing(app: FastifyInstance) {
   }
   app.server.on('request', (_request, response) => {
     underWay += 1
-    response.on('close', ended)
+    // A stream whose client left early has its `close` twice.
+    response.once('close', ended)
   })
   return async () => {
     if (underWay > 0) {

@@ -232,6 +232,38 @@ test('a client that is gone before its stream begins counts as no open stream', 
   assert.equal(await openStreams(server.url), 1)
 })
 
+test('a stop waits for answers after a client was gone before its stream began', async (t) => {
+  const server = await startGuarded(t)
+  const { key, call } = await createKey(server, await registerPerson(server))
+  const { id } = await createSession({ url: server.url, call })
+  const locking = new pg.Client({ connectionString: server.databaseUrl })
+  locking.on('error', () => {})
+  await locking.connect()
+  t.after(() => locking.end())
+  await locking.query('begin; lock table sessions in access exclusive mode')
+  const url = `${server.url}/v1/sessions/${id}/sse`
+  const client = await openByHand(t, url, '', { authorization: key })
+  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+  const isWaiting = async () => (await queryRows(server.databaseUrl, waiting)).length > 0
+  await eventually(isWaiting)
+  client.reset()
+  // Answered after the server learned that the connection was reset.
+  for (let count = 0; count < 3; count += 1) await server.call('GET', '/health')
+  await locking.query('rollback')
+  await eventually(async () => !(await isWaiting()))
+  await locking.query('begin; lock table agents in access exclusive mode')
+  const answer = call('GET', '/v1/agents')
+  answer.catch(() => {})
+  await eventually(isWaiting)
+  const stopped = server.stop()
+  // The node leaves just before the server closes its connections.
+  const nodes = () => queryRows(server.databaseUrl, 'select from nodes')
+  await eventually(async () => (await nodes()).length === 0)
+  await locking.query('rollback')
+  assert.equal((await answer).status, 200)
+  await stopped
+})
+
 test('a stalled client gets all events once it reads', async (t) => {
   // A client that reads nothing for so long is disconnected: longer than the turns take.
   const { server, id } = await session(t, { SSE_STALL_MS: '600000' })
