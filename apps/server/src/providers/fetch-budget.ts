@@ -19,7 +19,7 @@ const fetchBudgetError = (message: string) =>
   Object.assign(new Error(message), { code: fetchBudgetCode })
 const tooManyBytes = () =>
   fetchBudgetError('Too many bytes are being fetched at once. Try again later.')
-const tooMany = () => fetchBudgetError('Too many fetches are waiting. Try again later.')
+const tooManyFetches = () => fetchBudgetError('Too many fetches are waiting. Try again later.')
 
 /** The fetches of one tool call, or of the images of one model call. */
 export type FetchScope = {
@@ -49,7 +49,7 @@ export type FetchBudgets = {
  */
 export function createFetchBudgets(): FetchBudgets {
   const nodeAccount = createByteAccount(bytesMax.node)
-  const nodeShares = createShares(ofNode, tooMany)
+  const nodeShares = createShares(ofNode, tooManyFetches)
   const accounts = new Map<string, ByteAccount>()
 
   function accountOf(orgId: string): ByteAccount {
@@ -80,7 +80,7 @@ export function createFetchBudgets(): FetchBudgets {
   }
 
   function slotsOfTurn(orgId: string): TakeSlot {
-    const shares = createShares(ofTurn, tooMany)
+    const shares = createShares(ofTurn, tooManyFetches)
     return async (signal) => {
       const freeOwn = await shares.slot(orgId, signal)
       try {

@@ -35,6 +35,8 @@ const listMs = 30_000
 const firstListMs = 5_000
 /** Time after which a turn waits again for a server that did not respond, in ms. */
 const silentMs = 60_000
+/** Entries above which past ones are dropped. */
+const silentMax = 1_000
 /** Minimum interval of lists for a server that keeps changing its tools, in ms. */
 const changesMs = 1_000
 
@@ -95,7 +97,7 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
       const { list: tools } = await within(waitMs, asked)
       return { ...server, tools, tools_error: null }
     } catch (error) {
-      if (error === tooLate) silent.set(name, performance.now() + silentMs)
+      if (error === tooLate) addSilent(silent, name)
       return { ...server, tools_error: problemOf(server, error) }
     }
   }
@@ -127,6 +129,15 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
       await Promise.allSettled(underWay.values())
     },
   }
+}
+
+/** Adds a server to those without a wait, and drops past ones when there are many. */
+function addSilent(silent: Map<string, number>, name: string) {
+  const now = performance.now()
+  if (silent.size >= silentMax) {
+    for (const [other, until] of silent) if (until <= now) silent.delete(other)
+  }
+  silent.set(name, now + silentMs)
 }
 
 /** Describes a server's failure in one sentence. */
