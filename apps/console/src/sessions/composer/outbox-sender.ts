@@ -2,12 +2,12 @@ import { outlast } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
 import { backoff, isKeyExpired, isRefusal, isTemporary } from './outbox-rules.ts'
 import {
+  addConfirmed,
   laneOf,
   outboxState,
   outboxUserId,
   publishCreatedSession,
   publishOutboxChange,
-  setOutboxState,
   setStalled,
 } from './outbox-state.ts'
 import { listEntries, type OutboxEntry, updateEntry } from './outbox-store.ts'
@@ -112,8 +112,7 @@ async function createSession(entry: OutboxEntry): Promise<void> {
 
 async function createMessage(entry: OutboxEntry): Promise<void> {
   await postMessage(entry, 0)
-  const { confirmed } = outboxState()
-  setOutboxState({ confirmed: [...confirmed, entry] })
+  addConfirmed(entry)
   await updateEntry(entry.id, () => 'delete')
 }
 

@@ -10,6 +10,9 @@ type OutboxState = {
   stalled: ReadonlySet<string>
 }
 
+/** How long a confirmed message, with its images, is kept at most. */
+const confirmedMs = 60_000
+
 let state: OutboxState = { stored: [], confirmed: [], stalled: new Set() }
 let userId: string | undefined
 let readsBegun = 0
@@ -42,6 +45,15 @@ export function onOutboxChange(listener: () => void): () => void {
   return () => {
     listeners.delete(listener)
   }
+}
+
+/** Keeps a confirmed message for its row: its page may have closed, so that no event removes it. */
+export function addConfirmed(entry: OutboxEntry): void {
+  setOutboxState({ confirmed: [...state.confirmed, entry] })
+  setTimeout(() => {
+    const left = state.confirmed.filter((one) => one !== entry)
+    if (left.length < state.confirmed.length) setOutboxState({ confirmed: left })
+  }, confirmedMs)
 }
 
 /** Removes the confirmed messages of a session, whether or not its events contain them. */

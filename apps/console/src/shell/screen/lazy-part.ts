@@ -6,17 +6,18 @@ import { type ComponentType, type LazyExoticComponent, lazy } from 'react'
  * may not have it any more.
  */
 export function retried<Code>(load: () => Promise<Code>, triesMax = 6): () => Promise<Code> {
-  async function tryLoad(tries: number): Promise<Code> {
-    try {
-      if (tries > 1) await reloadStyles()
-      return await load()
-    } catch (error) {
-      if (tries === triesMax) throw error
-      await changeOrPause(500 * 2 ** tries)
-      return tryLoad(navigator.onLine ? tries + 1 : tries)
+  return async () => {
+    for (let tries = 1; ; ) {
+      try {
+        if (tries > 1) await reloadStyles()
+        return await load()
+      } catch (error) {
+        if (tries === triesMax) throw error
+        await changeOrPause(500 * 2 ** tries)
+        if (navigator.onLine) tries += 1
+      }
     }
   }
-  return () => tryLoad(1)
 }
 
 /** `lazy` with retries. */
@@ -28,9 +29,14 @@ export function lazyPart<Part extends ComponentType<any>>(
 }
 
 const changeOrPause = (ms: number) =>
-  new Promise<unknown>((resolve) => {
-    window.addEventListener('online', resolve, { once: true })
-    setTimeout(resolve, ms)
+  new Promise<void>((resolve) => {
+    const proceed = () => {
+      clearTimeout(timer)
+      window.removeEventListener('online', proceed)
+      resolve()
+    }
+    const timer = setTimeout(proceed, ms)
+    window.addEventListener('online', proceed)
   })
 
 /** The bundler requests a style sheet once, also when that fails. */
