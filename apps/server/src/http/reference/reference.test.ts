@@ -149,6 +149,22 @@ test('every parameter and every property has a description', (t) => {
   assert.deepEqual(bare, [])
 })
 
+test('sends the console and the script of the reference only in encodings that are accepted', async (t) => {
+  const { url } = await startServer(t)
+  for (const path of ['/favicon.svg', '/docs/scalar.js']) {
+    for (const [accepted, sent] of [
+      ['gzip, br', 'br'],
+      ['gzip;q=0.5, BR; q=0.0', 'gzip'],
+      ['br;q=0, gzip;q=0', null],
+      ['brotli', null],
+    ] as const) {
+      const response = await fetch(url + path, { headers: { 'accept-encoding': accepted } })
+      assert.equal(response.headers.get('content-encoding'), sent, `${path} ${accepted}`)
+      await response.body?.cancel()
+    }
+  }
+})
+
 test('closes the file of a script whose download is aborted', async (t) => {
   const server = await startServer(t)
   const open = () =>

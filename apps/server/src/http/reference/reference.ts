@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { createGunzip } from 'node:zlib'
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Api } from '../core/api.ts'
+import { acceptedEncoding } from '../core/encoding.ts'
 
 const folder = fileURLToPath(new URL('../../../reference/', import.meta.url))
 
@@ -131,12 +132,12 @@ function sendFile({ headers }: FastifyRequest, reply: FastifyReply, file: string
 
 /** Sends Scalar's script from the disk, as the client accepts it. The server keeps no copy. */
 function sendScript(request: FastifyRequest, reply: FastifyReply) {
-  const accepted = request.headers['accept-encoding'] ?? ''
+  const encoding = acceptedEncoding(request.headers['accept-encoding'], ['br', 'gzip'])
   reply.header('vary', 'accept-encoding')
-  if (accepted.includes('br')) {
+  if (encoding === 'br') {
     return sendFile(request, reply.header('content-encoding', 'br'), 'dist/scalar.js.br')
   }
-  if (accepted.includes('gzip')) {
+  if (encoding === 'gzip') {
     return sendFile(request, reply.header('content-encoding', 'gzip'), 'dist/scalar.js.gz')
   }
   const place = path.join(folder, 'dist/scalar.js.gz')

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Config } from '../../../config.ts'
 import type { Api } from '../../core/api.ts'
+import { acceptedEncoding } from '../../core/encoding.ts'
 
 const folder = fileURLToPath(new URL('../../../../../console/dist/', import.meta.url))
 
@@ -136,10 +137,8 @@ export function consoleRoutes({ app }: Api): void {
   }
 
   function send(name: string, { headers: given }: FastifyRequest, reply: FastifyReply) {
-    const accepted = given['accept-encoding'] ?? ''
-    const encoding = (['br', 'gzip'] as const).find(
-      (one) => accepted.includes(one) && known.has(name + suffixes[one]),
-    )
+    const compressed = (['br', 'gzip'] as const).filter((one) => known.has(name + suffixes[one]))
+    const encoding = acceptedEncoding(given['accept-encoding'], compressed)
     return reply
       .headers({
         ...headers,
