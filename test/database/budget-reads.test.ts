@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import pg from 'pg'
-import { addBudget, organization } from '../../apps/server/test/budgets.ts'
-import { createTestDatabase, runSql } from '../../apps/server/test/database.ts'
+import { addBudget, type BudgetFields, organization } from '../../apps/server/test/budgets.ts'
+import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
 
 const foreignBudgets = 10_000
 /** Far more than the rows that any of the functions has to read here. */
 const readsMax = 200
+const waitingTurns = 2_000
 
 /** A database with budgets of other organizations. */
 async function createManyBudgets(t: TestContext): Promise<string> {
@@ -87,4 +88,49 @@ test('a call after tools reads only the budgets that apply to it', async (t) => 
     { used: 2_100, reserved: 500 },
     { used: 2_100, reserved: 500 },
   ])
+})
+
+/** A budget for which many turns are parked, each with this `waiting_for` beside the budget. */
+async function createWaiting(t: TestContext, budget: BudgetFields) {
+  const databaseUrl = await createTestDatabase(t)
+  const id = await addBudget({ databaseUrl }, budget)
+  await queryRows(
+    databaseUrl,
+    `insert into sessions (org_id, id, agent_id, title, status, turn_id, waiting_for)
+    select $1, 'sess_' || n, 'agent', '', 'active', 'turn_' || n, json_build_object(
+      'type', 'budget', 'budget_id', $2::text, 'since', '2026-01-01T00:00:00Z', 'needed', 300, 'least', 300)
+    from generate_series(1, ${waitingTurns}) n`,
+    [organization, id],
+  )
+  await runSql(databaseUrl, 'analyze sessions')
+  return { id, databaseUrl }
+}
+
+async function wake({ run }: Session, id: string): Promise<number> {
+  const { rows } = await run('select wake_budget($1) as woken', [id])
+  return Number(rows[0]!.woken)
+}
+
+test('a budget with nothing left reads none of the turns that wait for it', async (t) => {
+  const { id, databaseUrl } = await createWaiting(t, { limit: 0 })
+  const session = await begin(t, databaseUrl)
+  assert.equal(await wake(session, id), 0)
+  const reads = await readsOf(session, 'sessions')
+  assert.ok(reads < readsMax, `${reads} rows of sessions were read`)
+  const { rows } = await session.run('select awaited from budgets where id = $1', [id])
+  assert.deepEqual(rows, [{ awaited: true }])
+  const jobs = await session.run('select key from graphile_worker.jobs where key = $1', [
+    `budget:${id}`,
+  ])
+  assert.equal(jobs.rows.length, 1)
+})
+
+test('a budget that fails calls, or is of another session, wakes turns with nothing left', async (t) => {
+  for (const budget of [
+    { limit: 0, on_exhausted: 'fail' as const },
+    { limit: 0, subject: ['session', 'sess_0'] as [string, string] },
+  ]) {
+    const { id, databaseUrl } = await createWaiting(t, budget)
+    assert.equal(await wake(await begin(t, databaseUrl), id), 200)
+  }
 })
