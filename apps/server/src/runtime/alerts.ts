@@ -1,4 +1,4 @@
-import { claimAlerts, evaluateAlerts } from '../store/alerts/alert-evaluation.ts'
+import { type ClaimedAlert, claimAlerts, evaluateAlerts } from '../store/alerts/alert-evaluation.ts'
 import { isTimeout, isUnavailable } from '../store/database-errors.ts'
 import type { Node } from './node.ts'
 import { repeat } from './sweeps.ts'
@@ -31,28 +31,62 @@ export function keepEvaluating(node: EvaluatingNode, intervalMs = defaultInterva
 async function evaluateDue(node: EvaluatingNode, intervalMs: number, stopping: AbortSignal) {
   try {
     while (!stopping.aborted) {
-      const ids = await claimAlerts(node.db, { againMs: intervalMs * dueAfter, limit: batchMax })
-      if (ids.length > 0) await evaluateAll(node, ids)
-      if (ids.length < batchMax) return
+      const due = await claimAlerts(node.db, { againMs: intervalMs * dueAfter, limit: batchMax })
+      if (due.length > 0) await evaluateAll(node, due)
+      if (due.length < batchMax) return
     }
   } catch (error) {
     if (!stopping.aborted) node.log.warn('could not evaluate alerts', { error })
   }
 }
 
-/** Evaluates a batch; after a failure each alert alone, so that the others do not fail too. */
-async function evaluateAll(node: EvaluatingNode, ids: string[]): Promise<void> {
-  try {
-    for (const { orgId, id, name, change } of await evaluateAlerts(node.db, ids)) {
-      node.log.info('an alert changed', { organization: orgId, alert: id, name, change })
-      node.bus.changed(orgId, { noun: 'alert', id })
+/**
+ * Evaluates a batch; after a failure each organization alone, then each alert of those that failed
+ * again: the others do not fail too, nor wait for them.
+ */
+async function evaluateAll(node: EvaluatingNode, due: ClaimedAlert[]): Promise<void> {
+  const organizations = [...Map.groupBy(due, ({ orgId }) => orgId).values()]
+  let failed = await evaluateEach(node, [due])
+  if (failed.length > 0 && organizations.length > 1)
+    failed = await evaluateEach(node, organizations)
+  for (const alerts of failed) await evaluateAlone(node, alerts)
+}
+
+/** Evaluates each list with one statement. Returns those that failed. */
+async function evaluateEach(node: EvaluatingNode, lists: ClaimedAlert[][]) {
+  const failed: ClaimedAlert[][] = []
+  for (const list of lists) {
+    try {
+      await evaluate(node, list)
+    } catch (error) {
+      if (isUnavailable(error) && !isTimeout(error)) throw error
+      failed.push(list)
     }
-  } catch (error) {
-    if (ids.length === 1 || (isUnavailable(error) && !isTimeout(error))) throw error
-    for (const id of ids) {
-      await evaluateAll(node, [id]).catch((error) =>
-        node.log.warn('could not evaluate an alert', { alert: id, error }),
-      )
+  }
+  return failed
+}
+
+/**
+ * Evaluates alerts of one organization alone, until one times out. A random one is the first, so
+ * that each is evaluated at some time.
+ */
+async function evaluateAlone(node: EvaluatingNode, alerts: ClaimedAlert[]) {
+  const first = Math.floor(Math.random() * alerts.length)
+  for (const alert of [...alerts.slice(first), ...alerts.slice(0, first)]) {
+    try {
+      await evaluate(node, [alert])
+    } catch (error) {
+      if (isUnavailable(error) && !isTimeout(error)) throw error
+      node.log.warn('could not evaluate an alert', { alert: alert.id, error })
+      if (isTimeout(error)) return
     }
+  }
+}
+
+async function evaluate({ db, log, bus }: EvaluatingNode, alerts: ClaimedAlert[]) {
+  const ids = alerts.map(({ id }) => id)
+  for (const { orgId, id, name, change } of await evaluateAlerts(db, ids)) {
+    log.info('an alert changed', { organization: orgId, alert: id, name, change })
+    bus.changed(orgId, { noun: 'alert', id })
   }
 }

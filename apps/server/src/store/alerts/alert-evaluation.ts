@@ -8,17 +8,16 @@ with due as (
   order by due_at limit $2 for update skip locked
 )
 update alerts a set due_at = now() + $1 * interval '1 millisecond' from due where a.id = due.id
-returning a.id`,
+returning a.id, a.org_id as "orgId"`,
 }
 
-/** Claims alerts that are due, and makes them due again in `againMs`. Returns their ids. */
-export async function claimAlerts(
+export type ClaimedAlert = { orgId: string; id: string }
+
+/** Claims alerts that are due, and makes them due again in `againMs`. */
+export const claimAlerts = (
   db: Db,
   { againMs, limit }: { againMs: number; limit: number },
-): Promise<string[]> {
-  const claimed = await db.run<{ id: string }>(claim, [againMs, limit])
-  return claimed.map(({ id }) => id)
-}
+): Promise<ClaimedAlert[]> => db.run<ClaimedAlert>(claim, [againMs, limit])
 
 /** SQL: the organizations of the alerts of some metrics. No alert, no rows are read. */
 const watching = (...metrics: string[]) =>
