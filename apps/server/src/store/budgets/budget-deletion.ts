@@ -22,6 +22,9 @@ with due as (
     )
     or b.subject_type = 'channel_user' and b.period_ends_at < now() - interval '1 day'
       and not exists (select from sessions s where ${isOfChannelUser} and s.turn_id is not null)
+    or b.subject_type = 'channel_user' and not exists (
+      select from agent_channels c where c.org_id = b.org_id and c.id = split_part(b.subject_id, ' ', 1)
+    )
   order by b.id limit $2 for update skip locked
 ), entries as (
   delete from budget_ledger where ctid = any(array(
@@ -39,8 +42,9 @@ select (select count(*) from entries) + (select count(*) from ended) as deleted`
 
 /**
  * Deletes the budgets of sessions that are gone, those deleted more than `days` ago, and those of
- * users of channels that were not used since yesterday, which their next message creates again: not
- * while a turn of such a user runs or waits. The entries of their ledgers go first.
+ * users of deleted channels, and those of users of channels that were not used since yesterday,
+ * which their next message creates again: not while a turn of such a user runs or waits. The
+ * entries of their ledgers go first.
  */
 export async function sweepBudgets(db: Db, days: number, rowsAtOnce = batchRows): Promise<void> {
   for (;;) {

@@ -72,16 +72,20 @@ export async function secondsUntilLimit(
 
 type LimitedChannel = { orgId: string; id: string }
 
-const ofChannel = `org_id = $1 and subject_type = '${type}' and starts_with(subject_id, $2 || ' ')`
+const awaitedOfChannel = `
+  org_id = $1 and subject_type = '${type}' and starts_with(subject_id, $2 || ' ') and awaited`
 
 const disable: Statement = {
   name: 'disable-channel-limits',
   text: `
 update budgets set status = 'disabled', updated_at = clock_timestamp()
-where id in (select id from budgets where ${ofChannel} and status <> 'disabled' order by id for update)`,
+where id in (select id from budgets where ${awaitedOfChannel} and status <> 'disabled' order by id for update)`,
 }
 
-/** Ends the budgets of a limit that a change of the settings removes. */
+/**
+ * Wakes the turns that wait for the limit that a change of the settings removes. Its budgets apply
+ * to no call from then on (`budget_applies` in the database).
+ */
 export async function followLimit(
   db: Db,
   { orgId, id }: LimitedChannel,
@@ -96,10 +100,13 @@ const remove: Statement = {
   name: 'delete-channel-limits',
   text: `
 delete from budgets
-where id in (select id from budgets where ${ofChannel} order by id for update)`,
+where id in (select id from budgets where ${awaitedOfChannel} order by id for update)`,
 }
 
-/** Deletes the budgets of the users of a channel. A trigger deletes their ledgers. */
-export async function deleteLimitsOfChannel(db: Db, { orgId, id }: LimitedChannel): Promise<void> {
+/**
+ * Wakes the turns that wait for the limit of a deleted channel. A sweep deletes its budgets, which
+ * apply to no call meanwhile.
+ */
+export async function wakeTurnsOfChannel(db: Db, { orgId, id }: LimitedChannel): Promise<void> {
   await db.run(remove, [orgId, id])
 }

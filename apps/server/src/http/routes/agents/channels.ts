@@ -34,7 +34,7 @@ import {
   revokeAgentKey,
   rotateAgentKey,
 } from '../../../store/access/agent-keys.ts'
-import { deleteLimitsOfChannel, followLimit } from '../../../store/budgets/channel-limits.ts'
+import { followLimit, wakeTurnsOfChannel } from '../../../store/budgets/channel-limits.ts'
 import type { Db } from '../../../store/database.ts'
 import { getAgentId } from '../../../store/models/agent-names.ts'
 import { getAgent } from '../../../store/models/agents.ts'
@@ -164,7 +164,7 @@ function itemRoutes({ app, node }: Api): void {
     async handler({ params, principal, db: unit }): Promise<DeletedAgentChannel> {
       const ref = await channelRefOf(unit, principal.orgId, params)
       await deleteChannel(unit, ref)
-      await deleteLimitsOfChannel(unit, ref)
+      await wakeTurnsOfChannel(unit, ref)
       return { id: ref.id, deleted: true }
     },
   })

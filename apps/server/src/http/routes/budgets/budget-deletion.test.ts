@@ -12,7 +12,6 @@ import { type Call, startServer } from '../../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
 import { sweepBudgets } from '../../../store/budgets/budget-deletion.ts'
-import { deleteLimitsOfChannel } from '../../../store/budgets/channel-limits.ts'
 import { sweepLedger } from '../../../store/budgets/ledger.ts'
 import { openDatabase } from '../../../store/database.ts'
 
@@ -158,8 +157,7 @@ test('a settlement whose budget is deleted meanwhile leaves no entry', async (t)
   await eventually(async () => (await queryRows(server.databaseUrl, `select ${running}`)).length)
   await settling.query(`begin; select settle_budgets(org_id, id, reservation, null) ${running};
     update sessions set reservation = null where reservation is not null`)
-  const { org } = (await settling.query(`select org_id as org from sessions`)).rows[0]
-  const deleting = deleteLimitsOfChannel(open(t, server), { orgId: org, id: channel.id })
+  const deleting = runSql(server.databaseUrl, 'delete from budgets')
   const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
   await eventually(async () => (await queryRows(server.databaseUrl, waiting)).length)
   await settling.query('commit')

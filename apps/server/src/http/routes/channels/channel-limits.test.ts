@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import pg from 'pg'
 import { expectStatus } from '../../../../test/access.ts'
 import { assertSettled, budgetState, moveClock, whenParked } from '../../../../test/budgets.ts'
 import { type channelClient, openChannel } from '../../../../test/channel.ts'
 import { queryRows, runSql } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
-import { post, scripted } from '../../../../test/session.ts'
+import { converse, eventsOf, post, scripted } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
 import { sweepBudgets } from '../../../store/budgets/budget-deletion.ts'
 import { openDatabase } from '../../../store/database.ts'
@@ -123,16 +124,29 @@ test('a changed limit holds for the amount used already, and a removed one for n
   await change(limit)
   await untilSaid(429)
   await change({ amount: 1_000_000, currency: 'credits' })
-  const states = async () => (await budgetsOf(channel)).map(({ status }) => status).join()
+  const [ofTokens] = await budgetsOf(channel)
+  const { used } = await budgetState(server, ofTokens!.id)
   await eventually(async () => {
     await ada.say(id, 'Hello')
-    return (await states()) === 'disabled,active'
+    return (await currenciesOf(id)) === 'credits'
   })
   await idle(ada, id)
   await change(null)
   await untilSaid(201)
-  assert.equal(await states(), 'disabled,disabled')
+  assert.equal(await currenciesOf(id), '')
+  const [same, ofCredits] = await budgetsOf(channel)
+  assert.deepEqual([same!.id, (await budgetState(server, same!.id)).used], [ofTokens!.id, used])
+  await assertSettled(server, ofCredits!.id)
 })
+
+const completedIn = async (id: string) =>
+  (await eventsOf(server, id)).filter(({ type }) => type === 'turn.completed').length
+
+/** Currencies of the budgets that apply to a session. */
+async function currenciesOf(id: string): Promise<string> {
+  const shown = expectStatus(await server.call('GET', `/v1/sessions/${id}/budgets`), 200)
+  return shown.map(({ currency }: { currency: string }) => currency).join()
+}
 
 test('the budgets of a limit are shown with a session, and count for nothing else', async () => {
   const channel = await openChannel(server, { config: { spending_limit: limit } })
@@ -181,7 +195,36 @@ test('the budgets of a limit and their ledgers end with the user, the channel an
   await sweepBudgets(db, 90)
   assert.deepEqual(await users(), ['ada lovelace'])
   expectStatus(await channel.manage('DELETE', ''), 200)
+  await sweepBudgets(db, 90)
   assert.deepEqual(await users(), [])
+})
+
+test('the deletion of a channel changes no budget of its users, and they count no call', async (t) => {
+  const channel = await openChannel(server, { config: { spending_limit: limit } })
+  const ada = channel.as('ada')
+  const id = await ada.create()
+  await lengthenDay(channel)
+  expectStatus((await useUp(ada, id)).answer, 429, 'spending_limit')
+  const [budget] = await budgetsOf(channel)
+  const state = await budgetState(server, budget!.id)
+  // Whatever changes or deletes a budget waits for this.
+  const holding = new pg.Client({ connectionString: server.databaseUrl })
+  holding.on('error', () => {})
+  await holding.connect()
+  t.after(() => holding.end())
+  await holding.query('begin')
+  await holding.query('select from budgets where id = $1 for update', [budget!.id])
+  expectStatus(await channel.manage('DELETE', ''), 200)
+  const before = await completedIn(id)
+  await converse(t, server, id, 'x'.repeat(20_000))
+  assert.equal(await completedIn(id), before + 1)
+  await holding.query('commit')
+  assert.equal(await currenciesOf(id), '')
+  assert.deepEqual(await budgetState(server, budget!.id), state)
+  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
+  t.after(db.close)
+  await sweepBudgets(db, 90)
+  assert.deepEqual(await budgetsOf(channel), [])
 })
 
 test('the budget of a limit is kept while a turn of its user waits', async (t) => {
