@@ -15,6 +15,8 @@ create or replace function session_budgets(org text, session text) returns setof
   where s.org_id = org and s.id = session and budget_applies(b)
 $$;
 
+-- As before, with these budgets. The budgets to lock are found by indexes: `in (select …) or …` allowed none, so that a call after tools read the budgets of all organizations.
+
 -- Settles the reservation of a session and makes the next one, in all budgets of `subjects` or in none. The caller has locked the row of the session and stores `reservation` in it, except after a refusal, which leaves the warnings of the settlement in it. Budgets are locked in the order of their ids, each before its shards. That both happens in shards is tried first: what fails is undone, with its locks.
 create or replace function charge_budgets(
   org text, session text, turn text, subjects text[], open budget_reservation, spent json, call json, place text default 'either',
