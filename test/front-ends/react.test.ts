@@ -172,6 +172,12 @@ test('a person approves, denies and answers in forms', async (t) => {
   await page.getByRole('button', { name: 'Deny' }).click()
   await untilReply(page, 'Denied.')
   assert.equal(await page.evaluate('app.seen.toolRuns'), 1)
+  await send(page, scripted(calls('locate'), { text: 'Denied by Enter.' }))
+  await page.getByPlaceholder('Reason').fill('Not here.')
+  await page.getByPlaceholder('Reason').press('Enter')
+  await untilReply(page, 'Denied by Enter.')
+  assert.equal(await page.evaluate('app.seen.toolRuns'), 1)
+  await page.getByText('Not here.').first().waitFor({ state: 'attached' })
 
   const options = [{ label: 'Red' }, { label: 'Blue' }]
   const questions = [{ id: 'color', kind: 'choice', question: 'Which color?', options }]

@@ -1,5 +1,5 @@
 import { isOutlastError, type Question, type QuestionSet, type ToolCallItem } from '@outlast/sdk'
-import { type ComponentPropsWithoutRef, type FormEvent, useState } from 'react'
+import { type ComponentPropsWithoutRef, type FormEvent, type KeyboardEvent, useState } from 'react'
 import { answersIn } from './form-answers.ts'
 import type { OutlastSession } from './use-outlast.ts'
 
@@ -50,7 +50,9 @@ export function AnswerForm({ call, session, ...props }: AnswerFormProps) {
         {questions?.map((question) => (
           <QuestionField key={question.id} question={question} />
         ))}
-        {!questions && <input name="reason" placeholder="Reason for a denial" />}
+        {!questions && (
+          <input name="reason" placeholder="Reason for a denial" onKeyDown={denyOnEnter} />
+        )}
         <button type="submit" value="yes">
           {questions ? 'Answer' : 'Approve'}
         </button>
@@ -61,6 +63,14 @@ export function AnswerForm({ call, session, ...props }: AnswerFormProps) {
       </fieldset>
     </form>
   )
+}
+
+/** Denies on Enter, for which a browser would press the first button. */
+function denyOnEnter(event: KeyboardEvent<HTMLInputElement>) {
+  // The key code 229 is an Enter that ends the composition of a character.
+  if (event.key !== 'Enter' || event.keyCode === 229) return
+  event.preventDefault()
+  event.currentTarget.form!.querySelector<HTMLButtonElement>('button[value=no]')!.click()
 }
 
 /** Another client decided. An event shows its decision. */
