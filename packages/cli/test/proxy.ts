@@ -22,10 +22,16 @@ export async function startHttp(t: Later, listener: Listener): Promise<string> {
 /** Behavior of a proxy for the response of a stream. */
 export type StreamFault = (answer: IncomingMessage, outgoing: ServerResponse) => void
 
-/** A proxy that forwards all requests unchanged, except streams. */
-export function startProxy(t: Later, target: string, fault: StreamFault): Promise<string> {
-  return startHttp(t, (incoming, outgoing) => {
+/** A proxy that forwards all requests unchanged, except streams, each after `before`. */
+export function startProxy(
+  t: Later,
+  target: string,
+  fault: StreamFault,
+  before: (incoming: IncomingMessage) => Promise<unknown> = async () => {},
+): Promise<string> {
+  return startHttp(t, async (incoming, outgoing) => {
     const { method, url = '/', headers } = incoming
+    await before(incoming)
     const onward = request(target + url, {
       method,
       headers: { ...headers, host: new URL(target).host },

@@ -1,11 +1,10 @@
 import type { Outlast, QuestionAnswers, QuestionSet } from '@outlast/sdk'
 import { askQuestions, readAnswer } from '../../chat/questions.ts'
-import { createTell } from '../../chat/tell.ts'
+import { questioningAt } from '../../chat/terminal-questions.ts'
 import { type Context, defineCommand } from '../../core/command.ts'
 import { UsageError } from '../../core/failure.ts'
-import { columnsOf } from '../../core/io.ts'
 import { listFlags, take } from '../../input/list.ts'
-import { ask, canAsk, readSecret } from '../../input/prompt.ts'
+import { canAsk, readSecret } from '../../input/prompt.ts'
 import { ago } from '../../output/time.ts'
 import { oneLine } from '../../output/width.ts'
 
@@ -58,17 +57,11 @@ function answersIn({ questions }: QuestionSet, given: readonly string[]): Questi
   return { answers }
 }
 
-async function askAtTerminal({ io, out }: Context, { questions }: QuestionSet) {
-  if (!canAsk(io)) {
+async function askAtTerminal(context: Context, { questions }: QuestionSet) {
+  if (!canAsk(context.io)) {
     throw new UsageError('There is no terminal to answer on: pass --answer or --decline.')
   }
-  const hasColors = out.colors.err
-  return askQuestions(questions, {
-    tell: createTell({ columns: () => columnsOf(io.stderr), hasColors, isVerbose: false }),
-    ask: (prompt) => ask(io, prompt),
-    askSecret: (prompt) => ask(io, prompt, { isSecret: true }),
-    say: (text) => void io.stderr.write(`${text}\n`),
-  })
+  return askQuestions(questions, questioningAt(context))
 }
 
 export const answer = defineCommand({

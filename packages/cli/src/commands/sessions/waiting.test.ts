@@ -14,6 +14,8 @@ import {
 } from '../../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../../apps/server/test/waiting.ts'
 import { runHere } from '../../../test/here.ts'
+import { gathers, startProxy } from '../../../test/proxy.ts'
+import { onPty } from '../../../test/pty.ts'
 import { atTerminal } from '../../../test/terminal.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -97,6 +99,24 @@ test('asks about each entry at a terminal, also about a call with long arguments
   assert.match(JSON.stringify(completed), /Blue/)
   const none = await cli(args)
   assert.deepEqual([none.code, none.stdout], [2, ''])
+})
+
+test('text that was typed before an entry was shown does not decide on it', async (t) => {
+  const { id } = await waitWith('Una', [write('one'), write('two')])
+  const url = await startProxy(t, server.url, gathers, async ({ method }) => {
+    if (method !== 'POST') return
+    // A second answer, and the begin of a third one, while the first one is on its way.
+    terminal.type('a\ra')
+    await terminal.sees(/› a\n+a\na$/)
+  })
+  const terminal = onPty(t, ['waiting', 'answer', '--session', id, '--url', url])
+  await terminal.sees(/"\/one"[\s\S]*a\/d\/e\/l ›$/)
+  terminal.type('a\r')
+  await terminal.sees(/"\/two"[\s\S]*a\/d\/e\/l ›$/)
+  terminal.type('l\r')
+  await terminal.sees(/Answered 1, left 1 for later/)
+  assert.equal(await terminal.ended, 0)
+  assert.equal((await eventsOf(server, id, '?types=tool.approval_resolved')).length, 1)
 })
 
 test('refills the budgets that turns wait for, each once', async () => {

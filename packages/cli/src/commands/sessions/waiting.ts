@@ -2,14 +2,13 @@ import type { Outlast, ToolCall, WaitingItem, WaitingQuery } from '@outlast/sdk'
 import { decide } from '../../chat/approval.ts'
 import { refill } from '../../chat/budget.ts'
 import { askQuestions, type Questioning } from '../../chat/questions.ts'
-import { createTell } from '../../chat/tell.ts'
+import { questioningAt } from '../../chat/terminal-questions.ts'
 import { type Context, defineCommand, type Given, type Noun } from '../../core/command.ts'
 import { UsageError } from '../../core/failure.ts'
 import type { Flags } from '../../core/flags.ts'
-import { columnsOf } from '../../core/io.ts'
 import { given } from '../../input/change.ts'
 import { listFlags, take } from '../../input/list.ts'
-import { ask, canAsk } from '../../input/prompt.ts'
+import { canAsk } from '../../input/prompt.ts'
 import { ago } from '../../output/time.ts'
 import { oneLine } from '../../output/width.ts'
 import { approve, deny } from './decisions.ts'
@@ -94,13 +93,6 @@ const answer = defineCommand({
   async run(context, { flags }) {
     const { outlast, out, io, signal } = context
     if (!canAsk(io)) throw new UsageError('There is no terminal to answer on.')
-    const hasColors = out.colors.err
-    const questioning = {
-      tell: createTell({ columns: () => columnsOf(io.stderr), hasColors, isVerbose: false }),
-      ask: (prompt: string) => ask(io, prompt),
-      askSecret: (prompt: string) => ask(io, prompt, { isSecret: true }),
-      say: (text: string) => void io.stderr.write(`${text}\n`),
-    }
     const items: WaitingItem[] = []
     for await (const item of outlast.waiting.list(filterOf(flags), { signal })) items.push(item)
     const budgets = new Set<string>()
@@ -111,6 +103,7 @@ const answer = defineCommand({
       if (item.budget_id) budgets.add(item.budget_id)
       const { agent_name, session_title, session_id, since } = item
       const where = oneLine(`${agent_name}, ${session_title ?? session_id}, ${ago(since)}`)
+      const questioning = questioningAt(context)
       questioning.say(questioning.tell.prose(where, 'dim'))
       if (await settle(context, item, questioning)) count += 1
     }
