@@ -1,6 +1,9 @@
 import type { Context } from '../core/command.ts'
 import { exitCodeOf, exitCodes, sentencesOf } from '../core/failure.ts'
 
+/** Exit codes of errors after which no other resource follows. */
+const endings: readonly number[] = [exitCodes.unreachable, exitCodes.interrupted]
+
 /**
  * Acts on each of the resources of a command line. An error of the only one ends the command; of
  * several, it is printed with the id, and the others follow. Returns the exit code of the first
@@ -17,7 +20,7 @@ export async function actOnEach(
     try {
       await act(id)
     } catch (error) {
-      const isOver = signal.aborted || exitCodeOf(error) === exitCodes.unreachable
+      const isOver = signal.aborted || endings.includes(exitCodeOf(error))
       if (all.size === 1 || isOver) throw error
       io.stderr.write(`outlast: ${id}: ${sentencesOf(error, url).join('\n')}\n`)
       code ||= exitCodeOf(error)

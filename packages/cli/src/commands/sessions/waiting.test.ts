@@ -119,6 +119,40 @@ test('text that was typed before an entry was shown does not decide on it', asyn
   assert.equal((await eventsOf(server, id, '?types=tool.approval_resolved')).length, 1)
 })
 
+test('continues after an entry that another client answered', async (t) => {
+  const { id } = await waitWith('Lea', [write('one'), write('two'), write('three'), ask])
+  const args = ['waiting', 'answer', '--session', id, '--url', server.url]
+  const { sees, type, code } = atTerminal(t, args, { columns: 200 })
+  await sees(/"\/one"[\s\S]*a\/d\/e\/l ›/)
+  const { body } = await server.call('POST', `/v1/sessions/${id}/approvals/one`, {
+    decision: 'approve',
+  })
+  assert.equal(body.decision, 'approved')
+  type('d\r')
+  await sees(/reason ›/)
+  type('\r')
+  await sees(/"\/two"[\s\S]*a\/d\/e\/l ›/)
+  const shown = await sees(/^outlast: session_/m)
+  assert.match(shown, new RegExp(`^outlast: ${id}:one: .*not awaiting approval`, 'm'))
+  type('a\r')
+  await sees(/"\/three"[\s\S]*a\/d\/e\/l ›/)
+  type('l\r')
+  await sees(/a\/d\/l ›/)
+  type('d\r')
+  await sees(/Answered 2, left 1 for later, 1 failed\./)
+  assert.equal(await code, 1)
+})
+
+test('Ctrl-C at an entry ends the command', async (t) => {
+  const { id } = await waitWith('Ian', [write('one'), write('two')])
+  const args = ['waiting', 'answer', '--session', id, '--url', server.url]
+  const { sees, type, code, shown } = atTerminal(t, args)
+  await sees(/"\/one"[\s\S]*a\/d\/e\/l ›/)
+  type('\x03')
+  assert.equal(await code, 130)
+  assert.doesNotMatch(shown(), /two/)
+})
+
 test('refills the budgets that turns wait for, each once', async () => {
   const agent = await createAgent(server, { name: 'Mia' })
   const budgets = []

@@ -7,6 +7,7 @@ import { type Context, defineCommand, type Given, type Noun } from '../../core/c
 import { UsageError } from '../../core/failure.ts'
 import type { Flags } from '../../core/flags.ts'
 import { given } from '../../input/change.ts'
+import { actOnEach } from '../../input/each.ts'
 import { listFlags, take } from '../../input/list.ts'
 import { canAsk } from '../../input/prompt.ts'
 import { ago } from '../../output/time.ts'
@@ -93,22 +94,30 @@ const answer = defineCommand({
   async run(context, { flags }) {
     const { outlast, out, io, signal } = context
     if (!canAsk(io)) throw new UsageError('There is no terminal to answer on.')
-    const items: WaitingItem[] = []
-    for await (const item of outlast.waiting.list(filterOf(flags), { signal })) items.push(item)
-    const budgets = new Set<string>()
-    let count = 0
-    for (const item of items) {
+    const entries = new Map<string, WaitingItem>()
+    let total = 0
+    for await (const item of outlast.waiting.list(filterOf(flags), { signal })) {
+      total += 1
       // Turns that wait for the same budget have one answer.
-      if (item.type === 'sign_in' || (item.budget_id && budgets.has(item.budget_id))) continue
-      if (item.budget_id) budgets.add(item.budget_id)
+      const key = item.budget_id ?? item.id
+      if (item.type !== 'sign_in' && !entries.has(key)) entries.set(key, item)
+    }
+    let answered = 0
+    let failed = entries.size
+    const code = await actOnEach(context, [...entries.keys()], async (key) => {
+      const item = entries.get(key)!
       const { agent_name, session_title, session_id, since } = item
       const where = oneLine(`${agent_name}, ${session_title ?? session_id}, ${ago(since)}`)
       const questioning = questioningAt(context)
       questioning.say(questioning.tell.prose(where, 'dim'))
-      if (await settle(context, item, questioning)) count += 1
-    }
-    const left = items.length - count
-    await out.done({ answered: count, left }, `Answered ${count}, left ${left} for later.`)
+      if (await settle(context, item, questioning)) answered += 1
+      failed -= 1
+    })
+    const left = total - answered - failed
+    const failures = failed > 0 ? `, ${failed} failed` : ''
+    const sentence = `Answered ${answered}, left ${left} for later${failures}.`
+    await out.done({ answered, left, failed }, sentence)
+    return code
   },
 })
 
