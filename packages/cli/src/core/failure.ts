@@ -36,6 +36,8 @@ export class Interrupted extends Error {
   override name = 'Interrupted'
 }
 
+const unreachable = ['connection_failed', 'tls_failed', 'timeout', 'not_outlast']
+
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return exitCodes.usage
   if (error instanceof NotFoundError) return exitCodes.notFound
@@ -43,7 +45,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return exitCodes.interrupted
   if (!(error instanceof OutlastError)) return exitCodes.failed
   const { status, code } = error
-  if (['connection_failed', 'timeout', 'not_outlast'].includes(code)) return exitCodes.unreachable
+  if (unreachable.includes(code)) return exitCodes.unreachable
   if (status === 401 || status === 403) return exitCodes.denied
   return status === 404 ? exitCodes.notFound : exitCodes.failed
 }
@@ -63,6 +65,10 @@ function adviceFor({ code, status }: OutlastError, url: string): string[] {
       `Is the server running${place}? \`outlast serve\` starts a server, --url selects another one, \`outlast doctor\` finds the cause.`,
     ]
   }
+  if (code === 'tls_failed')
+    return [
+      'Name the file of your own certificate authority in NODE_EXTRA_CA_CERTS, or correct --url. `outlast doctor` finds the cause.',
+    ]
   if (code === 'not_outlast')
     return [`Is ${url || 'this'} the URL of an Outlast server? \`outlast doctor\` finds the cause.`]
   if (code === 'secret_needed_again')

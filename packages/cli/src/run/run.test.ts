@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { selfSigned } from '../../../../apps/server/test/certificate.ts'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { outlast } from '../../test/program.ts'
@@ -28,4 +32,17 @@ test('exits with 3 without a server, and prints how to start one', async () => {
   const { code, stderr } = await outlast(['agents', 'list', '--url', 'http://127.0.0.1:9'])
   assert.equal(code, 3)
   assert.match(stderr, /outlast serve/)
+})
+
+test('exits with 3 without a secure connection, and prints what to do', async (t) => {
+  const server = createServer(selfSigned)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const untrusted = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+  for (const address of [untrusted, url.replace('http:', 'https:')]) {
+    const { code, stderr } = await outlast(['agents', 'list', '--url', address])
+    assert.equal(code, 3)
+    assert.match(stderr, /NODE_EXTRA_CA_CERTS.*--url.*outlast doctor/)
+  }
 })
