@@ -281,6 +281,28 @@ test('a session that does not exist is an error, and a new one is created by the
   await untilReply(page, 'Begun.', 'Side')
 })
 
+test('a new chat of an agent is another session than the one before', async (t) => {
+  const { page } = await openPage(t)
+  const agentId = await agentWith({})
+  await show(page, { agentId }, ['Chat', 'Side'])
+  await inStatus(page, 'idle')
+  await send(page, scripted({ text: 'Begun.' }))
+  await untilReply(page, 'Begun.', 'Side')
+  const sessionId = await page.evaluate<string>('app.session().sessionId')
+  const opened = streamsOf(page)
+  await show(page, { agentId, sessionId }, ['Chat', 'Side'])
+  await untilReply(page, 'Begun.', 'Side')
+  assert.deepEqual(opened, [])
+  await show(page, { agentId }, ['Chat', 'Side'])
+  await page.locator('[data-kind]').first().waitFor({ state: 'detached' })
+  await send(page, scripted({ text: 'Anew.' }))
+  await untilReply(page, 'Anew.', 'Side')
+  assert.equal(await page.locator('[data-kind=user]').count(), 2)
+  assert.notEqual(await page.evaluate('app.session().sessionId'), sessionId)
+  await show(page, { agentId, sessionId })
+  await untilReply(page, 'Begun.')
+})
+
 test('kill -9 of the server during a reply: the page reconnects, and no message is lost', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
   const env = { DATA_DIR, CORS_ALLOWED_ORIGINS: origin, PORT: await reservePort() }

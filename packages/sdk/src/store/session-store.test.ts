@@ -4,10 +4,11 @@ import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { startProxy } from '../../test/proxy.ts'
 import { calls, says, slow, starter } from '../../test/session.ts'
+import { keep, when } from '../../test/store.ts'
 import { createOutlast, type Outlast } from '../client/outlast.ts'
 import { clientTool } from '../turns/client-tool.ts'
 import type { SessionSnapshot } from './session-snapshot.ts'
-import { createSessionStore, type SessionStore } from './session-store.ts'
+import { createSessionStore } from './session-store.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let outlast: Outlast
@@ -18,25 +19,6 @@ beforeAll(async (t) => {
   outlast = createOutlast({ url: server.url })
   start = starter(outlast)
 })
-
-/** Waits until a snapshot fits. */
-function when(store: SessionStore, fits: (snapshot: SessionSnapshot) => boolean) {
-  return new Promise<SessionSnapshot>((resolve) => {
-    const unsubscribe = store.subscribe(look)
-    function look() {
-      if (!fits(store.getSnapshot())) return
-      resolve(store.getSnapshot())
-      queueMicrotask(() => unsubscribe())
-    }
-    queueMicrotask(look)
-  })
-}
-
-/** Keeps a subscriber until the end of the test. */
-function keep(t: { after: (work: () => void) => void }, store: SessionStore) {
-  t.after(store.subscribe(() => {}))
-  return store
-}
 
 test('the first message creates a session without a key, and is shown before it is stored', async (t) => {
   const { id } = await outlast.agents.create({ name: 'Ada', system_prompt: 'x' })

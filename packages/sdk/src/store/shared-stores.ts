@@ -4,9 +4,13 @@ import { createSessionStore, type SessionStore, type SessionStoreOptions } from 
 /** Stores by client. Those that no view holds are collected. */
 const stores = new WeakMap<SessionClient, Set<WeakRef<SessionStore>>>()
 
+/** Stores of new sessions that views have named by their ids since. */
+const named = new WeakSet<SessionStore>()
+
 /**
  * Returns the store of a session that other views of this program use, or creates it. Without a
- * session and a key, views share a new session until the last of them is gone.
+ * session and a key, views share a new session until one of them names it by its id, or the last of
+ * them is gone.
  */
 export function sharedSessionStore(options: Omit<SessionStoreOptions, 'tools'>): SessionStore {
   const known = stores.get(options.outlast) ?? new Set()
@@ -14,7 +18,10 @@ export function sharedSessionStore(options: Omit<SessionStoreOptions, 'tools'>):
   for (const reference of known) {
     const store = reference.deref()
     if (!store) known.delete(reference)
-    else if (isFor(store, options)) return store
+    else if (isFor(store, options)) {
+      if (options.sessionId !== undefined) named.add(store)
+      return store
+    }
   }
   const store = createSessionStore(options)
   known.add(new WeakRef(store))
@@ -24,7 +31,8 @@ export function sharedSessionStore(options: Omit<SessionStoreOptions, 'tools'>):
 function isFor(store: SessionStore, { sessionId, agentId, key }: SessionStoreOptions): boolean {
   const { target, getSnapshot, isInUse } = store
   const current = getSnapshot().sessionId
-  if (sessionId !== undefined) return sessionId === current || sessionId === target.sessionId
+  if (sessionId !== undefined) return sessionId === current
   if (target.sessionId !== undefined || agentId !== target.agentId) return false
-  return key === target.key && (key !== undefined || current === undefined || isInUse())
+  if (key !== target.key) return false
+  return key !== undefined || current === undefined || (isInUse() && !named.has(store))
 }
