@@ -35,6 +35,10 @@ export type SessionSnapshot = {
   waiting: SessionWaiting
   /** Tokens and cost of the session when it was last idle. */
   usage: TokenUsage | undefined
+  /**
+   * The failure of the latest turn, the error that ended the stream, or the limit that a message
+   * waits for.
+   */
   error: Error | undefined
   /** True if `loadEarlier` has more to load. */
   hasEarlier: boolean
@@ -64,6 +68,8 @@ export type SnapshotParts = Pick<SessionSnapshot, 'sessionId' | 'connection' | '
   isMoving: boolean
   /** The error that ended the stream, or of a client tool. */
   error: Error | undefined
+  /** The limit that a call waits for. */
+  refusal: Error | undefined
   runsTool: (name: string) => boolean
 }
 
@@ -71,7 +77,7 @@ export type SnapshotParts = Pick<SessionSnapshot, 'sessionId' | 'connection' | '
 export function nextSnapshot(before: SessionSnapshot, parts: SnapshotParts): SessionSnapshot {
   const { folded, pending, sessionId, connection, hasEarlier } = parts
   const waiting = waitingOf(before.waiting, parts)
-  const error = parts.error ?? folded.failure
+  const error = parts.error ?? parts.refusal ?? folded.failure
   const next: SessionSnapshot = {
     sessionId,
     items: sameList(before.items, itemsOf(folded.transcript).concat(pending)),

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
+import { startProxy as startHttpProxy } from '../../test/http-proxy.ts'
 import { startProxy } from '../../test/proxy.ts'
 import { calls, says, slow, starter } from '../../test/session.ts'
 import { keep, when } from '../../test/store.ts'
 import { createOutlast, type Outlast } from '../client/outlast.ts'
+import type { OutlastError } from '../http/error.ts'
 import { clientTool } from '../turns/client-tool.ts'
 import type { SessionSnapshot } from './session-snapshot.ts'
 import { createSessionStore } from './session-store.ts'
@@ -85,6 +87,29 @@ test('a message that the server refuses is not pending, and its promise rejects'
   assert.deepEqual([store.getSnapshot().items, store.getSnapshot().status], [[], 'idle'])
   await store.send(says({ text: 'Still here' }))
   await when(store, ({ items, status }) => status === 'idle' && items.length === 2)
+})
+
+test('a message that a quota refuses is sent again, and the page sees the reason', async (t) => {
+  let isRefused = false
+  const full = { status: 429, body: '{"error":"Too many turns.","code":"too_many_turns"}' }
+  const proxy = await startHttpProxy(t, server.url, ({ method }) =>
+    method === 'POST' && isRefused ? full : 'pass',
+  )
+  const { id } = await start()
+  const remote = createOutlast({ url: proxy.url })
+  const store = keep(t, createSessionStore({ outlast: remote, sessionId: id }))
+  await when(store, isIdle)
+  isRefused = true
+  const connections = new Set<string>()
+  t.after(store.subscribe(() => connections.add(store.getSnapshot().connection)))
+  const sending = store.send(says({ text: 'At last' }))
+  const refused = await when(store, ({ error }) => error !== undefined)
+  assert.equal((refused.error as OutlastError).code, 'too_many_turns')
+  assert.equal(refused.status, 'running')
+  isRefused = false
+  await sending
+  const { items, error } = await when(store, (now) => isIdle(now) && now.items.length === 2)
+  assert.deepEqual([items.length, error, [...connections]], [2, undefined, ['open']])
 })
 
 test('a session that the server refused is created when the cause is gone', async () => {

@@ -1,5 +1,5 @@
 import type { NewSession } from '@outlast/contract'
-import { isOutlastError } from '../http/error.ts'
+import { isOutlastError, type OutlastError } from '../http/error.ts'
 import { backoff, isTemporary, newKey, pause } from '../http/http.ts'
 import type { ClientTool } from '../turns/client-tool.ts'
 import type { UserMessage } from '../turns/transcript-items.ts'
@@ -36,6 +36,8 @@ export type StoreCore = ReturnType<typeof createPublisher> & {
   connection: SessionSnapshot['connection']
   /** The error that ended the stream, or of the result of a client tool. */
   error: Error | undefined
+  /** The limit that a call waits for, which is repeated. */
+  refusal: Error | undefined
   readonly toolSources: Set<() => readonly ClientTool[]>
   /** Called when a tool is added. */
   readonly toolListeners: Set<() => void>
@@ -64,6 +66,7 @@ export function createStoreCore(outlast: SessionClient, target: SessionTarget): 
     hasEarlier: false,
     connection: 'open',
     error: undefined,
+    refusal: undefined,
     toolSources,
     toolListeners: new Set(),
     toolNamed: (name) => {
@@ -158,7 +161,7 @@ function createPublisher(read: (before: SessionSnapshot) => SessionSnapshot) {
 }
 
 /**
- * Repeats a call while the server is unreachable, and reports the state of the connection.
+ * Repeats a call while the server is unreachable or a limit refuses it, and reports that.
  * Contract: rejects with an error that a retry cannot fix.
  */
 export async function persist<T>(
@@ -169,12 +172,15 @@ export async function persist<T>(
   for (let attempt = 0; ; attempt += 1) {
     try {
       const result = await call()
+      core.refusal = undefined
       setConnection(core, true)
       return result
     } catch (error) {
-      if (signal?.aborted || !isTemporary(error) || attempt >= attemptsMax) throw errorFrom(error)
-      setConnection(core, false)
-      const { retryAfterMs = 0 } = error as { retryAfterMs?: number }
+      const isOver = signal?.aborted || !isTemporary(error) || attempt >= attemptsMax
+      const { status, retryAfterMs = 0 } = error as OutlastError
+      core.refusal = !isOver && status === 429 ? errorFrom(error) : undefined
+      if (isOver) throw errorFrom(error)
+      setConnection(core, status > 0 && status < 500)
       await pause(Math.max(retryAfterMs, backoff(attempt, backoffMs)), signal)
     }
   }

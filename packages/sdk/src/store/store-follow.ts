@@ -63,6 +63,7 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
       const controller = new AbortController()
       leaving = controller
       core.error = undefined
+      core.refusal = undefined
       void followSession(core, onEvent, controller.signal).finally(() => {
         if (leaving === controller) leaving = undefined
       })
