@@ -303,6 +303,17 @@ test('a new chat of an agent is another session than the one before', async (t) 
   await untilReply(page, 'Begun.')
 })
 
+test('an error in a listener of the page is reported, and the stream continues', async (t) => {
+  const { page, complaints } = await openPage(t)
+  const { id } = await createSession(server)
+  await show(page, { sessionId: id, throwsAt: 'input.message' })
+  await inStatus(page, 'idle')
+  await send(page, scripted({ text: 'Answered.' }))
+  await untilReply(page, 'Answered.')
+  await inStatus(page, 'idle')
+  assert.match(complaints.join(), /The listener of the page failed/)
+})
+
 test('kill -9 of the server during a reply: the page reconnects, and no message is lost', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
   const env = { DATA_DIR, CORS_ALLOWED_ORIGINS: origin, PORT: await reservePort() }

@@ -25,8 +25,8 @@ const locate = clientTool({
   },
 })
 
-/** `hasTool`: the view has the client tool. */
-type ViewOptions = UseOutlastOptions & { hasTool?: boolean }
+/** `hasTool`: the view has the client tool. `throwsAt`: its listener throws at these events. */
+type ViewOptions = UseOutlastOptions & { hasTool?: boolean; throwsAt?: Event['type'] }
 type ViewProps = { name: string; options: ViewOptions }
 
 /** The documented way for pages whose user changes: a key, and a function in its component. */
@@ -37,7 +37,10 @@ function UserChat({ name, options }: ViewProps) {
 
 function Chat({ name, options }: ViewProps) {
   const [text, setText] = useState('')
-  const onEvent = ({ type }: Event) => void (name === 'Chat' && seen.events.push(type))
+  const onEvent = ({ type }: Event) => {
+    if (name === 'Chat') seen.events.push(type)
+    if (type === options.throwsAt) throw new Error('The listener of the page failed.')
+  }
   const tools = options.hasTool === false ? [] : [locate]
   const session = useOutlast({ ...options, tools, onEvent })
   const { items, status, connection, waiting, error } = session

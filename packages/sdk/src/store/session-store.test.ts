@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Event } from '@outlast/contract'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { startProxy as startHttpProxy } from '../../test/http-proxy.ts'
 import { startProxy } from '../../test/proxy.ts'
-import { calls, says, slow, starter } from '../../test/session.ts'
+import { calls, says, slow, starter, words } from '../../test/session.ts'
 import { keep, when } from '../../test/store.ts'
 import { createOutlast, type Outlast } from '../client/outlast.ts'
 import type { OutlastError } from '../http/error.ts'
@@ -110,6 +111,41 @@ test('a message that a quota refuses is sent again, and the page sees the reason
   await sending
   const { items, error } = await when(store, (now) => isIdle(now) && now.items.length === 2)
   assert.deepEqual([items.length, error, [...connections]], [2, undefined, ['open']])
+})
+
+test('listeners receive each new event once, also those that change no item', async (t) => {
+  const session = await start()
+  const change = (name: string) => outlast.files.create(session.id, name, { content: name })
+  await change('/before.txt')
+  const store = createSessionStore({ outlast, sessionId: session.id })
+  const received: Event[] = []
+  store.onEvent((event) => received.push(event))
+  const untilChanged = () =>
+    new Promise<void>((resolve) => {
+      const stop = store.onEvent(({ type }) => {
+        if (type !== 'files.changed') return
+        stop()
+        resolve()
+      })
+    })
+  let leave = store.subscribe(() => {})
+  await store.send(slow)
+  const isBegun = ({ items }: SessionSnapshot) =>
+    items.some((item) => item.kind === 'agent_message' && item.text.includes('word3'))
+  await when(store, isBegun)
+  await Promise.all([untilChanged(), change('/during.txt')])
+  leave()
+  await new Promise((resolve) => setTimeout(resolve))
+  leave = store.subscribe(() => {})
+  t.after(leave)
+  await when(store, isBegun)
+  const { items } = await when(store, isIdle)
+  assert.equal((items[1] as { text: string }).text, words)
+  await Promise.all([untilChanged(), change('/after.txt')])
+  const stored = received.flatMap(({ sequence }) => sequence ?? [])
+  assert.deepEqual(stored, [...new Set(stored)])
+  const paths = received.filter(({ type }) => type === 'files.changed').map(({ data }) => data)
+  assert.match(JSON.stringify(paths), /^(?!.*before).*during.*after/)
 })
 
 test('a session that the server refused is created when the cause is gone', async () => {

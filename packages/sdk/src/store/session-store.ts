@@ -47,7 +47,16 @@ export function createSessionStore({ outlast, tools, ...target }: SessionStoreOp
   if (tools) core.toolSources.add(() => tools)
   const eventListeners = new Set<(event: Event) => void>()
   const follower = createFollower(core, (event) => {
-    for (const listener of [...eventListeners]) listener(event)
+    for (const listener of [...eventListeners]) {
+      try {
+        listener(event)
+      } catch (error) {
+        // Reported as an error of the program, which does not end the stream.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
   })
   const actions = actionsOf(core, follower)
   let closing: ReturnType<typeof setTimeout> | undefined

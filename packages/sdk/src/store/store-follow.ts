@@ -1,9 +1,12 @@
-import type { Event } from '@outlast/contract'
+import type { Event, EventType } from '@outlast/contract'
 import { errorFrom } from './session-snapshot.ts'
 import { persist, type StoreCore, setConnection } from './store-core.ts'
 import { createSessionLog, unusedTypes } from './store-log.ts'
 
 const pageSizeDefault = 500
+
+/** Types of events that are large and that no view needs. */
+const unstreamed: EventType[] = ['llm.generation']
 
 type EventsPage = { data: readonly Event[]; scanned_to?: number }
 
@@ -110,10 +113,16 @@ async function followSession(
 }
 
 async function load(core: StoreCore, signal: AbortSignal): Promise<void> {
+  // Events before this one are not new, also those of types that are not loaded.
+  const query = { limit: 1, order_desc: true, exclude: unstreamed }
+  const options = { retriesMax: 0, signal }
+  const list = () => core.outlast.events.list(core.sessionId!, query, options)
+  const newest: EventsPage = await persist(core, list, signal)
   const { events, hasEarlier } = await readEvents(core, signal)
   signal.throwIfAborted()
   const log = createSessionLog()
   log.prepend(events)
+  newest.data.forEach(log.see)
   Object.assign(core, { log, hasEarlier, isLoaded: true, isMoving: false })
   settle(core)
   core.publish()
@@ -121,10 +130,10 @@ async function load(core: StoreCore, signal: AbortSignal): Promise<void> {
 
 function streamOf(core: StoreCore, signal: AbortSignal, onLost: () => void) {
   core.log.cut(Number.MAX_SAFE_INTEGER)
-  const last = core.log.events().at(-1)
+  const last = core.log.last()
   return core.outlast.events.stream(core.sessionId!, {
     ...(last ? { since_id: last.id } : { after_sequence: 0 }),
-    exclude: ['llm.generation'],
+    exclude: unstreamed,
     signal,
     onConnection({ isOpen, error }) {
       // A planned close reconnects at once.

@@ -102,21 +102,33 @@ export type SessionLog = ReturnType<typeof createSessionLog>
 export function createSessionLog() {
   let events: Event[] = []
   let state = emptyState
+  /** The last stored event of any type, also of those that are not held. */
+  let last: Event | undefined
+  const positionOf = (event: Event | undefined) => event?.sequence ?? 0
+
+  function see(event: Event) {
+    if (positionOf(event) > positionOf(last)) last = event
+  }
 
   /** Replaces the events. Items that stay equal stay the same objects. */
   function replace(next: readonly Event[]) {
     const folded = next.reduce(addToState, emptyState)
     state = { ...folded, transcript: keepItems(folded.transcript, state.transcript) }
     events = [...next]
+    events.forEach(see)
   }
 
   return {
     state: () => state,
     events: (): readonly Event[] => events,
+    last: () => last,
+    /** Marks a stored event, and those before it, as read. */
+    see,
     /** Adds an event of the stream. Returns false for one that was added before. */
     add(event: Event): boolean {
       const { sequence, type } = event
-      if (sequence !== undefined && sequence <= state.transcript.sequence) return false
+      if (sequence !== undefined && sequence <= positionOf(last)) return false
+      see(event)
       state = addToState(state, event)
       if (unusedTypes.includes(type)) return true
       if (type === 'output.message.completed' || type === 'session.idled') {
@@ -128,6 +140,9 @@ export function createSessionLog() {
     /** Adds stored events that come before the others. */
     prepend: (earlier: readonly Event[]) => replace([...earlier, ...events]),
     /** Drops the events after a sequence, and deltas. */
-    cut: (last: number) => replace(events.filter(({ sequence = Infinity }) => sequence <= last)),
+    cut(end: number) {
+      if (positionOf(last) > end) last = undefined
+      replace(events.filter(({ sequence = Infinity }) => sequence <= end))
+    },
   }
 }
