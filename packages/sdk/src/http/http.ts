@@ -1,4 +1,5 @@
 import { errorOf, isOutlastError, lostConnection, OutlastError } from './error.ts'
+import { limited } from './limited.ts'
 
 /** Address of the server, and settings of all calls. */
 export type ClientOptions = {
@@ -72,8 +73,6 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 export type Http = ReturnType<typeof createHttp>
 
 const timeoutMsDefault = 30_000
-/** Longest delay of a timer. */
-const timerMsMax = 2_147_483_647
 const retriesDefault = 3
 const backoffMs = { first: 250, most: 8_000 }
 const retryAfterMsMax = 60_000
@@ -108,11 +107,12 @@ export function createHttp(client: ClientOptions) {
     for (let attempt = 0; ; attempt += 1) {
       options.signal?.throwIfAborted()
       try {
-        const headers = await headersOf(client, sent, options, key)
-        const init: RequestInit = { method, headers, body, redirect: 'manual' }
-        return await limited(limitOf(client, options), options.signal, (signal) =>
-          exchange(url, { ...init, signal }, read),
-        )
+        return await limited(limitOf(client, options), options.signal, async (signal, again) => {
+          const headers = await headersOf(client, sent, options, key)
+          signal.throwIfAborted()
+          again()
+          return exchange(url, { method, headers, body, redirect: 'manual', signal }, read)
+        })
       } catch (error) {
         options.signal?.throwIfAborted()
         if (method === 'DELETE' && attempt > 0 && isGone(error)) return undefined as T
@@ -257,31 +257,6 @@ type Sending<T> = {
   request: Request | undefined
   options: CallOptions | undefined
   read: (response: Response) => Promise<T>
-}
-
-/** Runs `work` until the caller's signal is aborted or the timeout is over. */
-async function limited<T>(
-  limitMs: number,
-  outer: AbortSignal | undefined,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const ending = new AbortController()
-  const late = () =>
-    ending.abort(new OutlastError('timeout', `No complete response arrived within ${limitMs} ms.`))
-  const timer = limitMs <= timerMsMax ? setTimeout(late, limitMs) : undefined
-  const follow = () => ending.abort(outer?.reason)
-  outer?.throwIfAborted()
-  outer?.addEventListener('abort', follow)
-  try {
-    const result = await work(ending.signal)
-    ending.signal.throwIfAborted()
-    return result
-  } catch (error) {
-    throw ending.signal.aborted ? ending.signal.reason : error
-  } finally {
-    clearTimeout(timer)
-    outer?.removeEventListener('abort', follow)
-  }
 }
 
 /** Contract: throws a TypeError for NaN, which would cause endless retries. */
