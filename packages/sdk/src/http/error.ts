@@ -86,9 +86,8 @@ export function isOutlastError<C extends ErrorCode | (string & Record<never, nev
   return typeof given === 'string' && (code === undefined || given === code)
 }
 
-/** Reads the error of a response with a status of 400 or above. */
-export async function errorOf(response: Response): Promise<OutlastError> {
-  const text = await response.text()
+/** Returns the error of a response with a status of 400 or above and its body. */
+export function errorOf(response: Response, text: string): OutlastError {
   const body = errorBodyIn(text)
   const about = {
     status: response.status,

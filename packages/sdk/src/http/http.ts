@@ -1,5 +1,5 @@
 import { errorOf, isOutlastError, lostConnection, OutlastError } from './error.ts'
-import { limited } from './limited.ts'
+import { limited, readBlob, readText } from './limited.ts'
 
 /** Address of the server, and settings of all calls. */
 export type ClientOptions = {
@@ -16,7 +16,10 @@ export type ClientOptions = {
   headers?: Record<string, string>
   /** Replacement of `fetch`. Default: that of the platform. */
   fetch?: typeof fetch
-  /** Timeout of one attempt in ms; `Infinity`: none. Default: 30,000. Not for streams. */
+  /**
+   * Longest time in ms of one attempt without an answer, or between two parts of it; `Infinity`:
+   * none. Default: 30,000. Not for streams.
+   */
   timeoutMs?: number
   /** Maximum number of retries when the connection or the server fails. Default: 3. */
   retriesMax?: number
@@ -85,7 +88,7 @@ const gone = ['not_found', 'file_not_found', 'path_not_found'] as const
 
 export function createHttp(client: ClientOptions) {
   const base = baseOf(client.url ?? 'http://localhost:9000')
-  const fetching = client.fetch ?? ((input, init) => fetch(input, init))
+  const fetching: typeof fetch = client.fetch ?? ((input, init) => fetch(input, init))
   check(client)
 
   /**
@@ -111,7 +114,8 @@ export function createHttp(client: ClientOptions) {
           const headers = await headersOf(client, sent, options, key)
           signal.throwIfAborted()
           again()
-          return exchange(url, { method, headers, body, redirect: 'manual', signal }, read)
+          const init: RequestInit = { method, headers, body, redirect: 'manual', signal }
+          return exchange(url, init, { fetching, read, again })
         })
       } catch (error) {
         options.signal?.throwIfAborted()
@@ -119,20 +123,6 @@ export function createHttp(client: ClientOptions) {
         if (attempt >= retriesMax || !isTemporary(error)) throw error
         await pause(waitOf(attempt, error), options.signal)
       }
-    }
-  }
-
-  async function exchange<T>(url: string, init: RequestInit, read: Sending<T>['read']) {
-    let response: Response | undefined
-    try {
-      response = await fetching(url, init)
-      if (!response.ok) throw await errorOf(response)
-      return await read(response)
-    } catch (error) {
-      if (error instanceof OutlastError) throw error
-      const hasBegun = response !== undefined
-      const said = quotesHeader(error, new Headers(init.headers)) ? redacted : error
-      throw lostConnection(said, { host: new URL(url).host, hasBegun })
     }
   }
 
@@ -156,19 +146,37 @@ export function createHttp(client: ClientOptions) {
       sent: Request & { accept: string },
       options?: CallOptions,
     ) => {
-      const read = (answer: Response) => expectType(answer, sent.accept).text()
-      return request<string>(method, path, { request: sent, options, read })
+      const read = async (answer: Response, again: () => void) =>
+        readText(expectType(answer, sent.accept), again)
+      return request(method, path, { request: sent, options, read })
     },
     /** Returns the bytes of the response with their media type. */
     blob: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
-      request<Blob>(method, path, {
-        request: { accept: '*/*', ...sent },
-        options,
-        read: (answer) => answer.blob(),
-      }),
+      request(method, path, { request: { accept: '*/*', ...sent }, options, read: readBlob }),
     /** Returns the response with its body unread, which has no timeout. */
     open: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
       request<Response>(method, path, { request: sent, options, read: whole }),
+  }
+}
+
+type Exchange<T> = Pick<Sending<T>, 'read'> & { fetching: typeof fetch; again: () => void }
+
+async function exchange<T>(
+  url: string,
+  init: RequestInit,
+  { fetching, read, again }: Exchange<T>,
+): Promise<T> {
+  let response: Response | undefined
+  try {
+    response = await fetching(url, init)
+    again()
+    if (!response.ok) throw errorOf(response, await readText(response, again))
+    return await read(response, again)
+  } catch (error) {
+    if (error instanceof OutlastError) throw error
+    const hasBegun = response !== undefined
+    const said = quotesHeader(error, new Headers(init.headers)) ? redacted : error
+    throw lostConnection(said, { host: new URL(url).host, hasBegun })
   }
 }
 
@@ -256,7 +264,8 @@ function quotesHeader(error: unknown, headers: Headers): boolean {
 type Sending<T> = {
   request: Request | undefined
   options: CallOptions | undefined
-  read: (response: Response) => Promise<T>
+  /** Reads the response. `again` begins the timeout again. */
+  read: (response: Response, again: () => void) => Promise<T>
 }
 
 /** Contract: throws a TypeError for NaN, which would cause endless retries. */
@@ -288,8 +297,8 @@ function notOutlast({ status, headers }: Response, cause?: unknown) {
   return new OutlastError('not_outlast', sentence, { status, cause })
 }
 
-async function json(response: Response) {
-  const text = await response.text()
+async function json(response: Response, again: () => void) {
+  const text = await readText(response, again)
   const type = response.headers.get('content-type')
   if (text === '' && (response.status === 204 || type === null)) return undefined
   try {

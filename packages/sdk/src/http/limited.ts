@@ -18,7 +18,7 @@ export async function limited<T>(
   const { controller, signal, unlink } = linked(outer)
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = () =>
-    controller.abort(new OutlastError('timeout', `No response arrived within ${limitMs} ms.`))
+    controller.abort(new OutlastError('timeout', `No data arrived within ${limitMs} ms.`))
   const again = () => {
     clearTimeout(timer)
     if (limitMs <= timerMsMax && !signal.aborted) timer = setTimeout(late, limitMs)
@@ -33,4 +33,34 @@ export async function limited<T>(
     clearTimeout(timer)
     unlink()
   }
+}
+
+/** Reads the chunks of a body, each of which has the whole timeout. */
+async function readChunks(
+  { body }: Response,
+  again: () => void,
+  take: (chunk: Uint8Array<ArrayBuffer>) => void,
+): Promise<void> {
+  const reader = body?.getReader()
+  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+    again()
+    take(read.value)
+  }
+}
+
+/** Reads a body as text; `again` begins the timeout again. */
+export async function readText(response: Response, again: () => void): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  await readChunks(response, again, (chunk) => {
+    text += decoder.decode(chunk, { stream: true })
+  })
+  return text + decoder.decode()
+}
+
+/** Reads a body with its media type; `again` begins the timeout again. */
+export async function readBlob(response: Response, again: () => void): Promise<Blob> {
+  const chunks: Uint8Array<ArrayBuffer>[] = []
+  await readChunks(response, again, (chunk) => chunks.push(chunk))
+  return new Blob(chunks, { type: response.headers.get('content-type') ?? '' })
 }

@@ -56,7 +56,7 @@ async function request(path: string): Promise<IssuedToken> {
   const init = { method: 'POST', cache: 'no-store', credentials: 'same-origin' } as const
   try {
     const response = await fetch(path, { ...init, signal: AbortSignal.timeout(timeoutMs) })
-    if (!response.ok) throw await errorOf(response)
+    if (!response.ok) throw errorOf(response, await response.text())
     const issued = issuedTokenIn(await response.text())
     if (issued && typeof issued.token === 'string' && issued.expires_in > 0) return issued
     throw new OutlastError('not_outlast', `${path} did not respond with a token.`)

@@ -1,0 +1,83 @@
+/** Requests and responses that take longer than the timeout of a call. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createOutlast, isOutlastError, type Outlast } from '../index.ts'
+
+type Respond = (request: IncomingMessage, response: ServerResponse) => unknown
+
+/** Starts a server that responds in this way. */
+async function serve(t: TestContext, respond: Respond): Promise<string> {
+  const server = createServer((request, response) => void respond(request, response))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const timeoutMs = 1_000
+const isTimeout = (error: unknown) => isOutlastError(error, 'timeout')
+
+/** One call for each form of a response, and the part of its result that was sent. */
+const forms: Record<string, { type: string; status?: number; call: (o: Outlast) => unknown }> = {
+  json: {
+    type: 'application/json',
+    call: async (outlast) => (await outlast.agents.get('agent_1')).name,
+  },
+  text: {
+    type: 'text/markdown',
+    call: async (outlast) => JSON.parse(await outlast.agents.export('agent_1')).name,
+  },
+  blob: {
+    type: 'image/png',
+    call: async (outlast) => {
+      const blob = await outlast.images.get('image_1')
+      assert.equal(blob.type, 'image/png')
+      return JSON.parse(await blob.text()).name
+    },
+  },
+  error: {
+    type: 'application/json',
+    status: 400,
+    call: (outlast) => outlast.health.get().catch(({ message }) => message),
+  },
+}
+
+const name = 'Zoë 😀 '.repeat(4)
+const bytes = Buffer.from(JSON.stringify({ name, error: name, code: 'invalid_request' }))
+const pieces = 24
+const pauseMs = 100
+
+describe('a response that takes longer than timeoutMs', { concurrency: true }, () => {
+  for (const [form, { type, status = 200, call }] of Object.entries(forms)) {
+    test(`is read while its parts arrive: ${form}`, async (t) => {
+      const url = await serve(t, async (_request, response) => {
+        response.writeHead(status, { 'content-type': type })
+        const size = Math.ceil(bytes.length / pieces)
+        for (let at = 0; at < bytes.length; at += size) {
+          response.write(bytes.subarray(at, at + size))
+          await sleep(pauseMs)
+        }
+        response.end()
+      })
+      assert.equal(await call(createOutlast({ url, timeoutMs, retriesMax: 0 })), name)
+    })
+
+    test(`fails when it is silent: ${form}`, async (t) => {
+      const url = await serve(t, (_request, response) => {
+        response.writeHead(status, { 'content-type': type }).write(bytes.subarray(0, 5))
+      })
+      const outlast = createOutlast({ url, timeoutMs: 200, retriesMax: 0 })
+      const failed = (error: unknown) => error
+      const outcome = await Promise.resolve(call(outlast)).catch(failed)
+      if (form === 'error') assert.match(String(outcome), /No data arrived within 200 ms/)
+      else assert.ok(isTimeout(outcome), String(outcome))
+    })
+  }
+})
