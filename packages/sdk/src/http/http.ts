@@ -18,7 +18,7 @@ export type ClientOptions = {
   fetch?: typeof fetch
   /**
    * Longest time in ms of one attempt without an answer, or between two parts of it; `Infinity`:
-   * none. Default: 30,000. Not for streams.
+   * none. A body has one second more for each 32 KiB. Default: 30,000. Not for streams.
    */
   timeoutMs?: number
   /** Maximum number of retries when the connection or the server fails. Default: 3. */
@@ -76,6 +76,8 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 export type Http = ReturnType<typeof createHttp>
 
 const timeoutMsDefault = 30_000
+/** Lowest rate at which a body is sent in time: 32 KiB/s. `fetch` reports no progress. */
+const bytesPerMs = 32.768
 const retriesDefault = 3
 const backoffMs = { first: 250, most: 8_000 }
 const retryAfterMsMax = 60_000
@@ -104,6 +106,7 @@ export function createHttp(client: ClientOptions) {
     check(options)
     const url = base + path + queryOf(sent.query)
     const body = bodyOf(sent)
+    const sendMs = sendMsOf(body)
     const retriesMax = retriesOf(client, method, path, options)
     const hasEffect = method === 'POST' && !sent.isRead
     const key = options.idempotencyKey ?? (hasEffect ? newKey() : undefined)
@@ -113,7 +116,7 @@ export function createHttp(client: ClientOptions) {
         return await limited(limitOf(client, options), options.signal, async (signal, again) => {
           const headers = await headersOf(client, sent, options, key)
           signal.throwIfAborted()
-          again()
+          again(sendMs)
           const init: RequestInit = { method, headers, body, redirect: 'manual', signal }
           return exchange(url, init, { fetching, read, again })
         })
@@ -350,6 +353,12 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 
 const bodyOf = ({ body, text, form }: Request) =>
   form ?? text?.content ?? (body === undefined ? null : JSON.stringify(body))
+
+/** Additional time in ms for a body on a slow connection. */
+function sendMsOf(body: ReturnType<typeof bodyOf>): number {
+  const parts = body === null ? [] : typeof body === 'string' ? [body] : [...body.values()]
+  return Math.ceil(new Blob(parts).size / bytesPerMs)
+}
 
 function queryOf(query: Query = {}): string {
   const search = new URLSearchParams()

@@ -5,23 +5,25 @@ import { OutlastError } from './error.ts'
 const timerMsMax = 2_147_483_647
 
 /**
- * Runs `work` until the caller's signal is aborted or the timeout is over, which `work` may begin
- * again. Contract: settles at once then, whatever `work` waits for; so `work` must check its signal
- * before each effect.
+ * Runs `work` until the caller's signal is aborted or the timeout is over. `again` begins the
+ * timeout again, with more time.
+ * Contract: settles at once then, whatever `work` waits for; so `work` must check its signal before
+ * each effect.
  */
 export async function limited<T>(
   limitMs: number,
   outer: AbortSignal | undefined,
-  work: (signal: AbortSignal, again: () => void) => Promise<T>,
+  work: (signal: AbortSignal, again: (moreMs?: number) => void) => Promise<T>,
 ): Promise<T> {
   outer?.throwIfAborted()
   const { controller, signal, unlink } = linked(outer)
   let timer: ReturnType<typeof setTimeout> | undefined
-  const late = () =>
-    controller.abort(new OutlastError('timeout', `No data arrived within ${limitMs} ms.`))
-  const again = () => {
+  const again = (moreMs = 0) => {
+    const ms = limitMs + moreMs
+    const late = () =>
+      controller.abort(new OutlastError('timeout', `No data arrived within ${ms} ms.`))
     clearTimeout(timer)
-    if (limitMs <= timerMsMax && !signal.aborted) timer = setTimeout(late, limitMs)
+    if (ms <= timerMsMax && !signal.aborted) timer = setTimeout(late, ms)
   }
   again()
   try {

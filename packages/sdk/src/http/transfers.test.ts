@@ -81,3 +81,43 @@ describe('a response that takes longer than timeoutMs', { concurrency: true }, (
     })
   }
 })
+
+/** Reads a body at this rate, and responds when it is complete. */
+async function readSlowly(request: IncomingMessage, kibPerSecond: number): Promise<number> {
+  let size = 0
+  for await (const chunk of request) {
+    size += chunk.length
+    await sleep(chunk.length / 1.024 / kibPerSecond)
+  }
+  return size
+}
+
+describe('a request that takes longer than timeoutMs', { concurrency: true }, () => {
+  const content = 'x'.repeat(512 * 1024)
+  const uploads: Record<string, (o: Outlast) => PromiseLike<unknown>> = {
+    JSON: (outlast) => outlast.files.create('session_1', '/a.txt', { content }),
+    text: (outlast) => outlast.agents.import(content),
+    'a form': (outlast) => outlast.images.create(new Blob([content])),
+  }
+  for (const [kind, upload] of Object.entries(uploads)) {
+    test(`has time for its body: ${kind}`, async (t) => {
+      const sizes: number[] = []
+      const url = await serve(t, async (request, response) => {
+        sizes.push(await readSlowly(request, 256))
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+      })
+      await upload(createOutlast({ url, timeoutMs: 1_000, retriesMax: 0 }))
+      assert.equal(sizes.length, 1)
+      assert.ok(sizes[0]! >= content.length)
+    })
+  }
+
+  test('fails when the server does not respond', async (t) => {
+    const url = await serve(t, (request) => request.resume())
+    const outlast = createOutlast({ url, timeoutMs: 100, retriesMax: 0 })
+    const body = { content: 'ü'.repeat(10_000) }
+    const call = outlast.files.create('session_1', '/a.txt', body)
+    // 100 ms for the response, and 20,014 bytes at 32 KiB/s.
+    await assert.rejects(call, { code: 'timeout', message: 'No data arrived within 711 ms.' })
+  })
+})

@@ -12,9 +12,8 @@ import {
 } from './outbox-state.ts'
 import { listEntries, type OutboxEntry, updateEntry } from './outbox-store.ts'
 
-/** Long enough for a message of 8 MiB on a slow connection. */
-const attemptTimeoutMs = 120_000
-const lockTimeoutMs = 150_000
+/** Longer than the client takes for one attempt with a message of 8 MiB. */
+const lockTimeoutMs = 330_000
 /** `randomUUID` needs a secure origin. A console in a private network may use plain HTTP. */
 export const newKey = () =>
   Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-')
@@ -51,7 +50,7 @@ async function emptyLane(lane: string): Promise<void> {
 
 /**
  * Runs work in one tab at a time. Contract: a tab that was suspended with the lock delays the
- * others by at most 150 s. Two concurrent attempts store one message, because they share a key.
+ * others by at most 330 s. Two concurrent attempts store one message, because they share a key.
  */
 async function inOneTab<T>(lane: string, work: () => Promise<T>): Promise<T> {
   if (!navigator.locks) return work()
@@ -133,7 +132,6 @@ export async function postMessage({ body, sessionId, ...entry }: Posted, retries
 /** Names the user, so that the server refuses the request after another user has signed in. */
 const optionsOf = ({ key, userId, orgId }: Pick<OutboxEntry, 'key' | 'userId' | 'orgId'>) => ({
   idempotencyKey: key,
-  timeoutMs: attemptTimeoutMs,
   headers: { 'outlast-user': userId, ...(orgId !== null && { 'x-org-id': orgId }) },
 })
 
