@@ -268,6 +268,14 @@ export const mutants: Mutant[] = [
     pattern: 'a key has its creator',
   },
   {
+    name: 'slow bodies of clients without a credential',
+    file: 'http/security/slow-bodies.ts',
+    from: 'receiving && request.principal',
+    to: 'receiving',
+    tests: ['apps/server/src/http/security/slow-bodies.test.ts'],
+    pattern: 'without a credential the bytes',
+  },
+  {
     name: 'every Host header is served',
     file: 'http/security/guard.ts',
     from: 'if (!isAllowed(hostOf(request)))',

@@ -16,6 +16,7 @@ import { createMcp } from './capabilities/mcp/mcp.ts'
 import { isBroad } from './config/private-hosts.ts'
 import { type Config, configuredMasterKeys } from './config.ts'
 import { type InProcess, inProcessUrl } from './http/in-process/in-process.ts'
+import type { BodyTimes } from './http/security/slow-bodies.ts'
 import { createHttp } from './http/server.ts'
 import { createLog, type Log } from './log.ts'
 import type { ExporterOptions } from './observe/exporter.ts'
@@ -91,6 +92,8 @@ export type AppOptions = {
   alone?: boolean
   /** Limits at the database. Tests raise them: on a loaded machine everything takes longer. */
   databaseWaits?: DatabaseWaits
+  /** Limits of slow requests. Tests lower them. */
+  bodyTimes?: BodyTimes
   /** How often expired rows are deleted. */
   sweepIntervalMs?: number
   /** How often alerts are evaluated. */
@@ -162,7 +165,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     stopping: () => stopping,
     codeProblems: starting.problems,
   }
-  const { app, streams, inProcess, close } = await createHttp(node, about)
+  const { app, streams, inProcess, close } = await createHttp(node, about, starting.bodyTimes)
   undo.push(close)
   const { alone, queuePool: pool, url: databaseUrl } = databases
   // A single node has no other nodes to compare itself with.

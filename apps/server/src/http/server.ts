@@ -86,6 +86,7 @@ import { webhookRoutes } from './routes/webhooks/webhooks.ts'
 import { limitConnections } from './security/connections.ts'
 import { browserHeaders, guardBrowsers, requestId } from './security/guard.ts'
 import { authenticate, checkTokenFields } from './security/principal.ts'
+import { type BodyTimes, bodyTimesDefault, endSlowBodies } from './security/slow-bodies.ts'
 import { boundUploads } from './security/uploads.ts'
 import { createStreams, type Streams } from './streams/open-streams.ts'
 
@@ -110,8 +111,9 @@ export type Http = {
 export async function createHttp(
   node: Node,
   about: Pick<Api, 'version' | 'stopping' | 'codeProblems'>,
+  bodyTimes: BodyTimes = bodyTimesDefault,
 ): Promise<Http> {
-  const app = openApp(node)
+  const app = openApp(node, bodyTimes)
   const closeApp = closing(app)
   endStalled(app, node.config)
   const beginOwnRoutes = watchOwnRoutes(app)
@@ -122,6 +124,7 @@ export async function createHttp(
   guardBrowsers(app, node)
   await allowOrigins(app, node)
   setUpRequests(app, node, about.stopping)
+  endSlowBodies(app, bodyTimes)
   const api: Api = { app, node, ...about }
   healthRoutes(api)
   const streams = createStreams(api)
@@ -144,7 +147,7 @@ export async function createHttp(
   return { app, streams, inProcess, close }
 }
 
-function openApp(node: Node): FastifyInstance {
+function openApp(node: Node, { requestMsMax }: BodyTimes): FastifyInstance {
   return Fastify({
     bodyLimit: bodyBytesMax,
     genReqId: ({ headers }) => requestId(headers),
@@ -156,7 +159,7 @@ function openApp(node: Node): FastifyInstance {
       connectionsCheckingInterval: connectionsCheckMs,
     },
     trustProxy: proxiesOf(node.config),
-    requestTimeout: 60_000,
+    requestTimeout: requestMsMax,
     keepAliveTimeout: 72_000,
     forceCloseConnections: true,
     return503OnClosing: false,

@@ -121,7 +121,12 @@ const unreadable: Record<string, ErrorCode> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
 }
 
-/** Sends an error on a connection without a request and closes it. */
+const unreadMs = 1_000
+
+/**
+ * Sends an error on a connection without a request and closes it, at once or soon: a reset before
+ * a client that still sends has read the answer would discard it.
+ */
 export function refuseConnection(socket: Socket, code: ErrorCode, about?: string): void {
   const problem = new ApiError(code, about)
   const body = JSON.stringify(responseOf(problem))
@@ -130,6 +135,7 @@ export function refuseConnection(socket: Socket, code: ErrorCode, about?: string
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${later}content-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   )
+  setTimeout(() => socket.destroy(), unreadMs).unref()
 }
 
 /** Answers a request that the framework does not see. */

@@ -32,9 +32,7 @@ export function limitConnections(server: Server, config: Config): SignedInSocket
     const address = networkOf(ip)
     const count = strangers.get(address) ?? 0
     if (count >= most) {
-      // Reads nothing, so that a client that still sends gets the answer before the reset.
       refuseConnection(socket, 'too_many_connections')
-      setTimeout(() => socket.destroy(), 1_000).unref()
       return
     }
     strangers.set(address, count + 1)
