@@ -101,12 +101,15 @@ export function checkToolResult({ grants }: Caller, toolName: string): void {
 }
 
 /**
- * Checks the rules that decisions of a token make.
- * Contract: throws 403 `not_granted` for a rule of the agent, and for one of the session when the
- * token has `operations` without `submit_tool_approvals`, which makes such rules.
+ * Checks what decisions of a token do beyond allowing or denying a call.
+ * Contract: throws 403 `not_granted` for other arguments, for a rule of the agent, and for one of
+ * the session when the token has `operations` without `submit_tool_approvals`, which makes such
+ * rules.
  */
-export function checkRules({ grants }: Caller, approvals: readonly Approval[]): void {
+export function checkDecisions({ grants }: Caller, approvals: readonly Approval[]): void {
   if (!grants) return
+  const isEdited = approvals.some(({ arguments: given }) => given != null)
+  if (isEdited) throw new ApiError('not_granted', 'other arguments of a call')
   const kinds = approvals.map(({ always }) => always)
   if (kinds.includes('agent')) throw new ApiError('not_granted', 'a tool rule of the agent')
   const mayDecideForSession = grants.operations?.includes('submit_tool_approvals') ?? true

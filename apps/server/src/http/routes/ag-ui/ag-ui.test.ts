@@ -10,7 +10,7 @@ import {
 } from '../../../../test/access.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
 import type { Call } from '../../../../test/server.ts'
-import { createAgent, eventsOf, scripted } from '../../../../test/session.ts'
+import { createAgent, eventsOf, post, scripted } from '../../../../test/session.ts'
 import { eventually } from '../../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
@@ -259,6 +259,25 @@ test('open interrupts must all be answered, and only those of the thread', async
   // The log says that a turn waits before the session does.
   const waitingFor = await eventually(async () => (await keyed(key.call, 'waits'))[0].waiting_for)
   assert.equal(waitingFor.calls.length, 1)
+})
+
+test('a token approves a call as it is, and not with other arguments', async () => {
+  const grants = { user: 'eve', access: 'approve' }
+  const { token } = expectStatus(await key.call('POST', '/v1/tokens', grants), 201)
+  const eve = callerWith(server.url, `Bearer ${token}`)
+  // No token may send a script.
+  const agent = { agent_id: agentId, key: 'edits', user: 'eve' }
+  const { id } = expectStatus(await key.call('POST', '/v1/sessions', agent), 201)
+  expectStatus(await post({ ...server, call: key.call }, id, asks('call_1')), 201)
+  await eventually(async () => (await keyed(key.call, 'edits'))[0].waiting_for)
+  const resume = (more: object) => [
+    { interruptId: 'call_1', status: 'resolved', payload: { approved: true, ...more } },
+  ]
+  const edited = resume({ editedArgs: { path: '/b', content: 'B' } })
+  const refused = await eve('POST', pathOf(), input('edits', [], { resume: edited }))
+  expectStatus(refused, 403, 'not_granted')
+  const events = await run(eve, input('edits', [], { resume: resume({}) }))
+  assert.equal(events.at(-1)!.outcome!.type, 'success')
 })
 
 test('an interrupt that was answered in another tab attaches to the rest of the turn', async () => {

@@ -15,8 +15,8 @@ export const answerDocs = {
     tag: 'Tool calls',
     summary: 'Approve or deny a tool call',
     description:
-      'Decides on a tool call that requires approval, after the event `tool.approval_requested`. `approve` runs the call, with `arguments` in place of those of the model if given; `deny` reports the refusal and the `reason` to the model. The turn then continues. `always` also stores a rule for all later calls of the tool, in this session or in all sessions of the agent. Each call accepts one decision. The event `tool.approval_resolved` records the caller.',
-    errors: ['approval_not_pending', 'session_changing', 'tool_rules_full'],
+      'Decides on a tool call that requires approval, after the event `tool.approval_requested`. `approve` runs the call, with `arguments` in place of those of the model if given, which tokens may not send; `deny` reports the refusal and the `reason` to the model. The turn then continues. `always` also stores a rule for all later calls of the tool, in this session or in all sessions of the agent. Each call accepts one decision. The event `tool.approval_resolved` records the caller.',
+    errors: ['approval_not_pending', 'not_granted', 'session_changing', 'tool_rules_full'],
     sample: `const result = await outlast.sessions.decideToolCall('${session}', 'call_1', {\n  decision: 'approve',\n})`,
   },
 } as const satisfies DocsTable

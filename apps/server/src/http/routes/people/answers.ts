@@ -5,7 +5,7 @@ import {
   ToolResults,
   ToolResultsAccepted,
 } from '@outlast/contract'
-import { checkRules, deciderOf } from '../../../access/grants.ts'
+import { checkDecisions, deciderOf } from '../../../access/grants.ts'
 import { invalidAt } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { decideCall } from '../../../runtime/inbox/approvals.ts'
@@ -63,7 +63,7 @@ export function answerRoutes({ app, node }: Api): void {
       const { params, principal, body, db, committed } = request
       const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
-      checkRules(principal, [body])
+      checkDecisions(principal, [body])
       const { always } = body
       if (always != null) request.auditNote = { details: { decision: body.decision, always } }
       const deciding = { ...body, callId: params.tool_call_id, by: deciderOf(principal) }

@@ -7,8 +7,8 @@ export const approvalDocs = {
     tag: 'Tool calls',
     summary: 'Decide on several tool calls',
     description:
-      'Decides on tool calls that require approval, all or none. A call that was decided in the same way before, with the same arguments and rule, counts as decided, so that a request can be repeated. `always` also stores a rule for all later calls of the tool, in this session or in all sessions of the agent. If a call was decided in another way or is not waiting, the response is 409 and names the calls.',
-    errors: ['approval_not_pending', 'session_changing', 'tool_rules_full'],
+      'Decides on tool calls that require approval, all or none. A call that was decided in the same way before, with the same arguments and rule, counts as decided, so that a request can be repeated. Tokens may not send `arguments`. `always` also stores a rule for all later calls of the tool, in this session or in all sessions of the agent. If a call was decided in another way or is not waiting, the response is 409 and names the calls.',
+    errors: ['approval_not_pending', 'not_granted', 'session_changing', 'tool_rules_full'],
     sample: `await outlast.sessions.decideToolCalls('${session}', {\n  approvals: [{ tool_call_id: 'call_1', decision: 'approve' }],\n})`,
   },
   submit_tool_approvals: {

@@ -7,7 +7,7 @@ import {
   ToolApprovalsResponse,
   ToolRulePage,
 } from '@outlast/contract'
-import { checkRules, deciderOf } from '../../../access/grants.ts'
+import { checkDecisions, deciderOf } from '../../../access/grants.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import { decideCalls, settleCalls } from '../../../runtime/inbox/many-approvals.ts'
@@ -42,7 +42,7 @@ function decisionRoutes({ app, node }: Api): void {
       const { approvals } = body
       const ids = approvals.map(({ tool_call_id }) => tool_call_id)
       checkIds(ids, 'approvals')
-      checkRules(principal, approvals)
+      checkDecisions(principal, approvals)
       const deciding = { approvals, by: deciderOf(principal) }
       const { publish } = await decideCalls(node, db, { orgId, sessionId }, deciding)
       committed.push(publish)

@@ -287,7 +287,7 @@ test('limits requests and streams of an end user across all of their tokens', as
 })
 
 for (const kind of ['end user', 'session'] as const) {
-  test(`only a token of the ${kind} with the access approve decides on a call, and the log names who`, async (t) => {
+  test(`only a token of the ${kind} with the access approve decides on a call, without other arguments, and the log names who`, async (t) => {
     const { mine, as } = await startProduct(t, { SIMULATED_SCRIPTS: 'true' })
     const agent = await createAgent(mine, {
       capabilities: [{ ref: 'current_time', config: { requires_approval: ['get_current_time'] } }],
@@ -309,6 +309,11 @@ for (const kind of ['end user', 'session'] as const) {
     const stranger = await as('bob', { access: 'approve' })
     expectStatus(await decide(writer), 403, 'forbidden')
     expectStatus(await decide(stranger), 404, 'not_found')
+    const other = { decision: 'approve', arguments: { timezone: 'Asia/Tokyo' } }
+    expectStatus(await approver.call('POST', path, other), 403, 'not_granted')
+    const approvals = [{ ...other, tool_call_id: 'call_1' }]
+    const list = `/v1/sessions/${id}/approvals`
+    expectStatus(await approver.call('POST', list, { approvals }), 403, 'not_granted')
     expectStatus(await decide(approver), 200)
     expectStatus(await decide(approver), 409, 'approval_not_pending')
     const types = 'tool.approval_resolved'
