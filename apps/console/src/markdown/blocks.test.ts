@@ -93,3 +93,55 @@ test('leaves a paragraph with thousands of emphasis marks plain', () => {
   assert.deepEqual((blocks[0] as Tokens.Paragraph).tokens, [{ type: 'plain', raw: text, text }])
   assert.equal((blocks.at(-1) as Tokens.Paragraph).tokens[1]?.type, 'em')
 })
+
+const n = 1_000
+/** Texts for which the lexer takes a time that grows with the square of their length. */
+const slow = {
+  'a long name of an e-mail address': `${'a'.repeat(n)}@`,
+  'dots before an @': `${'a.'.repeat(n)}@`,
+  'an e-mail address in brackets': `<${'a'.repeat(n)}@`,
+  'exclamation marks': '!'.repeat(n),
+  'links without an end': `x) ${'[a]('.repeat(n)}`,
+  'images without an end': `x) ${'![a]('.repeat(n)}`,
+  'comments without an end': `x ${'<!--'.repeat(n)}`,
+  'declarations without an end': `x ${'<!A '.repeat(n)}`,
+  'instructions without an end': `x ${'<?'.repeat(n)}`,
+  'sections without an end': `x ${'<![CDATA['.repeat(n)}`,
+  'an item with thousands of lines': `- a\n${'  b\n'.repeat(2 * n)}`,
+  'an item with thousands of lines that are not indented': `- a\n${'b\n'.repeat(2 * n)}`,
+  'an item with thousands of items in it': `- a\n${'  - b\n'.repeat(2 * n)}`,
+  'a quote that thousands of code blocks interrupt': '> ```\na\n'.repeat(n),
+  'a quote with thousands of lines': '> a\nb\n'.repeat(n),
+}
+
+for (const [name, text] of Object.entries(slow)) {
+  test(`leaves ${name} plain`, () => {
+    const { blocks } = blocksOf(text, noBlocks)
+    assert.equal(blocks.map(({ raw }) => raw).join(''), text)
+    const [first] = blocks as [Tokens.Generic]
+    const plain = first.type === 'plain' ? first : first.tokens?.[0]
+    assert.equal(plain?.type, 'plain')
+    assert.equal(plain.raw.trim(), text.trim())
+  })
+}
+
+for (const end of ['?.', ')', '&amp;']) {
+  test(`a web address that ends with thousands of ${end} is no link`, () => {
+    const long = `http://a${end.repeat(2 * n)}x`
+    const { blocks } = blocksOf(`*a* ${long} http://example.com`, noBlocks)
+    const { tokens } = blocks[0] as Tokens.Paragraph
+    const links = tokens.filter(({ type }) => type === 'link')
+    assert.deepEqual(
+      links.map(({ raw }) => raw),
+      ['http://example.com'],
+    )
+  })
+}
+
+test('a long list, and long code in an item or a quote, are no plain text', () => {
+  const list = '- a\n'.repeat(3_000)
+  const code = `- \`\`\`\n${'  b\n'.repeat(1_500)}  \`\`\`\n`
+  const { blocks } = blocksOf(`${list}\nText\n\n${code}\n> ${'c\n'.repeat(1_000)}`, noBlocks)
+  const kinds = blocks.map(({ type }) => type).filter((type) => type !== 'space')
+  assert.deepEqual(kinds, ['list', 'paragraph', 'list', 'blockquote'])
+})

@@ -1,4 +1,4 @@
-import { Lexer, type Token } from 'marked'
+import { Lexer, type Token, type Tokenizer } from 'marked'
 
 export type Blocks = { text: string; blocks: readonly Token[] }
 
@@ -25,10 +25,57 @@ export function blocksOf(text: string, before: Blocks): Blocks {
 const depthMax = 50
 /** Texts with more of them are plain: the lexer takes a time that grows with their square. */
 const marksMax = 500
+/** For some of these the lexer searches the rest of the text for an end. */
+const marks = /[*_~!]|\]\(|<[!?]/
+/** For each character of a longer name of an e-mail address the lexer reads the rest of the name. */
+const mailNameMax = 200
+const longMailName = new RegExp(`^[a-zA-Z0-9.!#$%&'*+/=?_\`{|}~-]{${mailNameMax}}$`)
+/** Longer addresses are no links: the lexer removes marks at their end one by one. */
+const addressMax = 2_000
+const longAddress = new RegExp(`^[^\\s<]{${addressMax + 1}}`)
+/** Items and quotes with more lines are plain: the lexer copies an item again for each line. */
+const nestedLinesMax = 2_000
 
 const plainToken = (text: string): Token => ({ type: 'plain', raw: text, text })
 
 type Parse = (text: string, tokens?: Token[], isClipped?: boolean) => Token[]
+
+function isLongInline(text: string): boolean {
+  if (text.split(marks).length > marksMax) return true
+  for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
+    if (longMailName.test(text.slice(Math.max(0, at - mailNameMax), at))) return true
+  }
+  return false
+}
+
+const beginning = /^( {0,3})(?:([-*+]|\d{1,9}[.)])|>)/
+
+/** True for a list item or a quote of too many lines. */
+function isLongNested(text: string): boolean {
+  let lines = 0
+  let outer = 0
+  let isAfterBlank = false
+  for (const line of text.split('\n')) {
+    const [, indentation, mark] = beginning.exec(line) ?? []
+    const indent = indentation?.length
+    const isBlank = line.trim() === ''
+    if (indent !== undefined && (lines === 0 || (mark !== undefined && indent <= outer))) {
+      lines = 1
+      outer = indent
+    } else if (isAfterBlank && !isBlank && !line.startsWith(' ')) lines = 0
+    else if (lines > 0) lines++
+    if (lines > nestedLinesMax) return true
+    isAfterBlank = isBlank
+  }
+  return false
+}
+
+/** The tokenizer without links at long addresses. Contract: does not change the one of others. */
+function limitedTokenizer(tokenizer: Tokenizer): Tokenizer {
+  const limited: Tokenizer = Object.create(tokenizer)
+  limited.url = (text) => (longAddress.test(text) ? undefined : tokenizer.url.call(limited, text))
+  return limited
+}
 
 /** Parses Markdown. What it cannot parse in a short time becomes tokens of the type `plain`. */
 function lexed(text: string): Token[] {
@@ -47,8 +94,9 @@ function lexed(text: string): Token[] {
       return tokens
     }
   Object.assign(lexer, {
-    blockTokens: limited(lexer.blockTokens, () => false),
-    inlineTokens: limited(lexer.inlineTokens, (text) => text.split(/[*_~]/).length > marksMax),
+    tokenizer: limitedTokenizer(lexer.options.tokenizer!),
+    blockTokens: limited(lexer.blockTokens, isLongNested),
+    inlineTokens: limited(lexer.inlineTokens, isLongInline),
   })
   try {
     return lexer.lex(text)
