@@ -296,6 +296,10 @@ test('limits requests without a client address by their failures, and trusts a n
   // While this process pauses, the limit allows a request each ten seconds.
   assert.deepEqual([failures[0], failures.includes(429)], [401, true])
   assert.equal((await ask(server, { authorization })).status, 200)
+  const channels: number[] = []
+  const channel = `${server.url}/v1/channels/appchan_${'0'.repeat(32)}/sessions`
+  for (let time = 0; time < 12; time++) channels.push((await server.fetch(channel)).status)
+  assert.ok(channels.includes(429))
   for (let time = 0; time < 12; time++) await server.client.agents.list()
   const proxied = { ...limits, TRUST_PROXY: ['10.0.0.0/8'] }
   const other = await embed(t, { settings: proxied, port: false })

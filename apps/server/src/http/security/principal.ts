@@ -65,6 +65,8 @@ declare module 'fastify' {
 }
 
 const minute = 60
+/** A channel that is unknown or closed, a wrong credential, a user that it may not name. */
+const channelFailures = [401, 403, 404]
 const organizationId = /^org_[0-9a-f]{32}$/
 
 /** Authenticates and authorizes. All of /v1 needs a principal unless a route is public. */
@@ -139,7 +141,7 @@ function limiting({ config, access: { limits } }: Node) {
 
   /** Rate-limit buckets of the caller and of its organization. */
   function bucketsOf(principal: Principal) {
-    const { kind, id, orgId, sessionId, isShare } = principal
+    const { kind, id, orgId, sessionId, isShare, endUser, channel } = principal
     if (kind === 'server') return []
     const own =
       kind === 'key'
@@ -149,7 +151,11 @@ function limiting({ config, access: { limits } }: Node) {
             (isShare ? id : sessionId) ?? `user:${limitedId(principal)}`,
             config.RATE_LIMIT_USER,
           )
-    return orgId === '' ? own : [...own, ...perMinute(orgId, config.RATE_LIMIT_ORG)]
+    // A key that names users itself could name a new one for each request.
+    const isNamed = endUser && channel && channel.tokenUser === undefined
+    const named = isNamed ? perMinute(`key:${channel.keyId}`, config.RATE_LIMIT_KEY) : []
+    const ofOrganization = orgId === '' ? [] : perMinute(orgId, config.RATE_LIMIT_ORG)
+    return [...own, ...named, ...ofOrganization]
   }
 
   function takeOfCaller(principal: Principal) {
@@ -195,11 +201,11 @@ function guarded(node: Node, signedIn: SignedInSockets) {
   }
 
   /** Clients without an address share one limit: only requests that fail count against it. */
-  async function identifyUnknown(request: FastifyRequest) {
+  async function identifyUnknown(request: FastifyRequest, find = identify, failures = [401]) {
     try {
-      await identify(request)
+      await find(request)
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) takeOfAddress(request)
+      if (error instanceof ApiError && failures.includes(error.status)) takeOfAddress(request)
       throw error
     }
   }
@@ -213,7 +219,10 @@ function guarded(node: Node, signedIn: SignedInSockets) {
 
   return (request: FastifyRequest): Promise<void> | undefined => {
     if (isOfChannel(request)) {
-      if (request.ip !== inProcessAddress) takeOfAddress(request)
+      if (request.ip === inProcessAddress) {
+        return identifyUnknown(request, callerOfChannel, channelFailures)
+      }
+      takeOfAddress(request)
       return callerOfChannel(request)
     }
     const isClosed = isOurs(request) && request.routeOptions.config.access !== 'public'

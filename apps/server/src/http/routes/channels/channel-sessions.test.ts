@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import {
   createKey,
   expectStatus,
+  registerPerson,
   signInAdmin,
   startGuarded,
   untilStatus,
@@ -376,4 +377,15 @@ test('works without authentication of the server, where a key is required nevert
   expectStatus(await own.call('GET', `/sessions/${id}`), 404)
   expectStatus(await open.call('GET', own.base), 401, 'unauthenticated')
   expectStatus(await own.as('ada').call('GET', `/sessions/${id}`), 200)
+})
+
+test('limits the requests of a key for all users that it names', async (t) => {
+  const guarded = await startGuarded(t, { env: { RATE_LIMIT_KEY: '5' } })
+  const { call } = await registerPerson(guarded)
+  const channel = await openChannel({ url: guarded.url, call })
+  const statuses: number[] = []
+  for (let n = 0; n < 12; n++) {
+    statuses.push((await channel.as(`user-${n}`).call('GET', '/sessions')).status)
+  }
+  assert.deepEqual([statuses[0], statuses.includes(429)], [200, true])
 })
