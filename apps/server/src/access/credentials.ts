@@ -14,7 +14,7 @@ import { acceptsUser } from './administrator.ts'
 import { agentKeyStart, readAgentKey, readRuntimeToken } from './agent-keys.ts'
 import { dropExpired, findUnexpired } from './expired-entries.ts'
 import type { Identities } from './identity/identities.ts'
-import { createOpenConnections, type OpenConnection } from './open-connections.ts'
+import { createConnectionChecks, type OpenConnection } from './open-connections.ts'
 import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
 import { readSessionToken } from './session-tokens.ts'
 import type { Tokens } from './tokens.ts'
@@ -91,7 +91,7 @@ export function createCredentials(options: Options): Credentials {
   const beliefs = createBeliefs(db, () => void watches.look())
   const { bearers, roles, refresh, remember } = beliefs
   const uses = createUses(db, log)
-  const watches = createOpenConnections({ log, refresh, stillOpen })
+  const watches = createConnectionChecks({ log, refresh, stillOpen })
   const printOf = createPrints()
   const read = createReader(options)
 
@@ -107,7 +107,8 @@ export function createCredentials(options: Options): Credentials {
       const role = await roleOf({ orgId, userId: bearer.user.id }, direct)
       return role !== undefined && fits(levelOf(role))
     } catch (error) {
-      if (error instanceof ApiError) return false
+      // An identity provider that does not answer has ended nothing.
+      if (error instanceof ApiError && error.status < 500) return false
       throw error
     }
   }

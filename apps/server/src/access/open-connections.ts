@@ -1,5 +1,6 @@
 import type { Log } from '../log.ts'
 import type { OpenChannel } from '../store/access/agent-channels.ts'
+import { isOfIdentity } from './identity/identities.ts'
 import type { Level } from './principal.ts'
 
 const lookMs = 400
@@ -26,7 +27,7 @@ type Means = {
 /**
  * Closes connections when their credentials end. Runs a statement every 400 ms while one is open.
  */
-export function createOpenConnections({ log, refresh, stillOpen }: Means) {
+function createOpenConnections({ log, refresh, stillOpen }: Means) {
   const watches = new Set<Watch>()
   let timer: NodeJS.Timeout | undefined
   let looking = false
@@ -37,17 +38,25 @@ export function createOpenConnections({ log, refresh, stillOpen }: Means) {
     while (again) {
       again = false
       lookedAt = performance.now()
+      const failures: unknown[] = []
       for (const watch of [...watches]) {
-        if (!watches.has(watch) || (await stillOpen(watch))) continue
+        if (!watches.has(watch)) continue
+        const isOpen = await stillOpen(watch).catch((error) => {
+          failures.push(error)
+          return true
+        })
+        if (isOpen) continue
         watches.delete(watch)
         watch.ended()
       }
+      if (failures.length > 0 && !again) throw failures[0]
     }
   }
 
   /**
    * Checks all connections after a change.
-   * Contract: a change during a check causes another check.
+   * Contract: a change during a check causes another check. A check that fails ends nothing, and
+   * does not keep others from being checked; it is repeated.
    */
   async function look() {
     again = true
@@ -85,6 +94,21 @@ export function createOpenConnections({ log, refresh, stillOpen }: Means) {
     stop() {
       clearInterval(timer)
       watches.clear()
+    },
+  }
+}
+
+/** Identity providers may be slow: connections of their users delay no check of others. */
+export function createConnectionChecks(means: Means) {
+  const own = createOpenConnections(means)
+  const remote = createOpenConnections(means)
+  return {
+    add: (opened: OpenConnection, ended: () => void) =>
+      (isOfIdentity(opened.credential) ? remote : own).add(opened, ended),
+    look: () => Promise.all([own.look(), remote.look()]),
+    stop() {
+      own.stop()
+      remote.stop()
     },
   }
 }

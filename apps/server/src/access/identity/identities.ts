@@ -21,6 +21,8 @@ const form = /^(appchan_[0-9a-f]{32})\n([\x21-\x7e]+)$/
 /** The text by which a node caches a token of an identity provider: one channel may trust it. */
 export const identityCredential = (channelId: string, token: string) => `${channelId}\n${token}`
 
+export const isOfIdentity = (credential: string) => form.test(credential)
+
 /** The user of an identity provider. Users of two realms are different people. */
 type RealmUser = { realm: string; subject: string; expiresAt: number }
 

@@ -2,18 +2,33 @@ import { endUserLengthMax, endUserPattern } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
 import { networkOf } from '../../access/address.ts'
 import { keyStart } from '../../access/credentials.ts'
-import { identityCredential } from '../../access/identity/identities.ts'
+import { identityCredential, isOfIdentity } from '../../access/identity/identities.ts'
+import { unavailable } from '../../access/identity/key-sets.ts'
 import { type ChannelCaller, limitedId, type Principal } from '../../access/principal.ts'
 import { ApiError } from '../../errors.ts'
 import type { Node } from '../../runtime/node.ts'
+import { createShares } from '../../shares.ts'
 import { findOpenChannel } from '../../store/access/agent-channels.ts'
 import { unknownCallers } from '../../store/connection-shares.ts'
 import { addressOf } from '../core/audit-entry.ts'
 import { credentialOf } from './credential.ts'
 
+/** Reads of tokens of identity providers at once for one network, and those that wait. */
+const readsEach = 4
+const readsWaiting = 100
+const readWaitMs = 2_000
+
 const channelId = /^appchan_[0-9a-f]{32}$/
 const endUserForm = new RegExp(endUserPattern)
 const minute = 60
+
+const readLimits = {
+  slots: Number.POSITIVE_INFINITY,
+  slotsEach: readsEach,
+  waitingMax: Number.POSITIVE_INFINITY,
+  waitingEachMax: readsWaiting,
+  waitMs: readWaitMs,
+}
 
 type ChannelPrincipal = Principal & { channel: ChannelCaller }
 
@@ -29,6 +44,7 @@ type Options = {
  */
 export function createChannelCallers({ access, shares }: Node, { admit }: Options) {
   const { credentials, limits, tokens } = access
+  const reads = createShares(readLimits, unavailable)
 
   function knownOf(request: FastifyRequest, credential: string | ApiError, id: string) {
     if (credential instanceof ApiError) return undefined
@@ -38,10 +54,22 @@ export function createChannelCallers({ access, shares }: Node, { admit }: Option
       : undefined
   }
 
-  async function find(credential: string | ApiError, id: string): Promise<ChannelPrincipal> {
+  /** Strangers with many tokens of one network leave calls of the identity provider to others. */
+  function read(credential: string, network: string) {
+    const isRemote = isOfIdentity(credential)
+    const work = () => credentials.find(credential)
+    return isRemote ? reads.run(network, work) : work()
+  }
+
+  async function find(
+    request: FastifyRequest,
+    credential: string | ApiError,
+    id: string,
+  ): Promise<ChannelPrincipal> {
     if (!(await findOpenChannel(shares(unknownCallers), id))) throw unknown()
     if (credential instanceof ApiError) throw credential
-    const bearer = await credentials.find(credential).catch((error) => {
+    const network = networkOf(addressOf(request))
+    const bearer = await read(credential, network).catch((error) => {
       // The channel of the credential may be a closed one, which is not the one of the path.
       throw error instanceof ApiError && error.status < 500 ? new ApiError('invalid_token') : error
     })
@@ -69,7 +97,7 @@ export function createChannelCallers({ access, shares }: Node, { admit }: Option
     const { channel_id: id = '' } = request.params as { channel_id?: string }
     if (!channelId.test(id)) throw unknown()
     const credential = credentialFor(id, credentialIn(request))
-    const key = knownOf(request, credential, id) ?? (await find(credential, id))
+    const key = knownOf(request, credential, id) ?? (await find(request, credential, id))
     const principal = withUser(key, request)
     request.credential = credential as string
     takeOf(request, principal)
