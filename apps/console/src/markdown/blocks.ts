@@ -27,7 +27,7 @@ const depthMax = 50
 const marksMax = 500
 /** For some of these the lexer searches the rest of the text for an end. */
 const marks = /[*_~!]|\]\(|<[!?]/
-/** For each character of a longer name of an e-mail address the lexer reads the rest of the name. */
+/** The lexer reads the rest of a name of an e-mail address again for each of its characters. */
 const mailNameMax = 200
 const longMailName = new RegExp(`^[a-zA-Z0-9.!#$%&'*+/=?_\`{|}~-]{${mailNameMax}}$`)
 /** Longer addresses are no links: the lexer removes marks at their end one by one. */

@@ -19,6 +19,8 @@ const organizationsMax = 10_000
 export type Quotas = {
   /** Concurrent turns; null: any number. Checked by the statement that begins one. */
   turnsMax: number | null
+  /** Those of one end user or channel user. */
+  userTurnsMax: number | null
   /** Contract: throws 403 `quota_exceeded`. */
   checkSessions: (db: Db, orgId: string) => Promise<void> | undefined
   /** `bytes`: the size about to be stored, for large requests. */
@@ -66,6 +68,7 @@ export function createQuotas(config: Config): Quotas {
   return {
     forget: () => known.clear(),
     turnsMax: (isOn && config.QUOTA_TURNS) || null,
+    userTurnsMax: (isOn && config.TURNS_PER_END_USER) || null,
     checkSessions: (db, orgId) =>
       sessionsMax === Number.POSITIVE_INFINITY
         ? undefined

@@ -31,6 +31,11 @@ export const limitSettings = {
     about: 'Concurrent turns of one organization; 0: no limit',
     ...wholeNumber(200, 0, 1_000_000),
   },
+  TURNS_PER_END_USER: {
+    about:
+      'Concurrent turns of one end user or channel user; 0: no limit. Applies only with authentication',
+    ...wholeNumber(20, 0, 1_000_000),
+  },
   QUOTA_STORAGE_MB: {
     about:
       'Storage in megabytes of the sessions, agents, prompts and stored responses of one organization; 0: no limit',
@@ -60,6 +65,11 @@ export const limitSettings = {
     about:
       'Open streams per node of one user, key or session token; 0: no limit. Applies only with authentication',
     ...wholeNumber(500, 0, 1_000_000),
+  },
+  STREAMS_PER_END_USER: {
+    about:
+      'Open streams per node of one end user, session token or channel user, and of the readers of one link in one network; 0: no limit. Applies only with authentication',
+    ...wholeNumber(20, 0, 1_000_000),
   },
   STREAMS_PER_ORGANIZATION: {
     about: 'Open streams per node of one organization; 0: no limit',

@@ -1,9 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { networkOf } from '../../access/address.ts'
 import { type Level, limitedId, type Principal } from '../../access/principal.ts'
 import type { Config } from '../../config.ts'
 import { ApiError } from '../../errors.ts'
 import { createShares, type Shares } from '../../shares.ts'
 import type { Api } from '../core/api.ts'
+import { addressOf } from '../core/audit-entry.ts'
 import { watchVerified } from '../security/verification.ts'
 import { type Frames, openFrames, type StreamEnvelope } from './event-stream.ts'
 import { createHeartbeat } from './heartbeat.ts'
@@ -67,9 +69,10 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
     }
   }
 
-  function enter({ principal }: FastifyRequest) {
+  function enter(request: FastifyRequest) {
+    const { principal } = request
     if (stopping()) throw new ApiError('shutting_down')
-    return counts.enter(principal)
+    return counts.enter(principal, networkOf(addressOf(request)))
   }
 
   return {
@@ -99,8 +102,18 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
 
 const retrySeconds = 5
 
+/**
+ * The name by which streams of one person count: of a token or an end user, or of the readers of a
+ * link in one network. Undefined for keys and members.
+ */
+function personOf({ kind, id, isShare, endUser }: Principal, own: string, network: string) {
+  if (isShare) return `link ${id} ${network}`
+  return kind === 'token' || endUser ? `person ${own}` : undefined
+}
+
 /** Counts the open streams of each credential and each organization on this node. */
-function countStreams({ STREAMS_PER_CREDENTIAL, STREAMS_PER_ORGANIZATION }: Config) {
+function countStreams(config: Config) {
+  const { STREAMS_PER_CREDENTIAL, STREAMS_PER_END_USER, STREAMS_PER_ORGANIZATION } = config
   const open = new Map<string, number>()
   const add = (name: string, more: number) => {
     const count = (open.get(name) ?? 0) + more
@@ -109,15 +122,16 @@ function countStreams({ STREAMS_PER_CREDENTIAL, STREAMS_PER_ORGANIZATION }: Conf
   }
   return {
     /** Contract: throws 429 `too_many_streams`; the result counts the stream as closed. */
-    enter(principal: Principal): () => void {
+    enter(principal: Principal, network: string): () => void {
       const { kind, orgId } = principal
       if (kind === 'anonymous' || kind === 'server') return () => {}
+      const own = `${kind} ${limitedId(principal)}`
+      const person = personOf(principal, own, network)
       const limits = [
-        {
-          name: `${kind} ${limitedId(principal)}`,
-          max: STREAMS_PER_CREDENTIAL,
-          whose: 'The credential',
-        },
+        { name: own, max: STREAMS_PER_CREDENTIAL, whose: 'The credential' },
+        ...(person === undefined
+          ? []
+          : [{ name: person, max: STREAMS_PER_END_USER, whose: 'The end user' }]),
         { name: `org ${orgId}`, max: STREAMS_PER_ORGANIZATION, whose: 'The organization' },
       ]
       for (const { name, max, whose } of limits) {

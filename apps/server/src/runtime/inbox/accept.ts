@@ -6,6 +6,7 @@ import { modelScope } from '../../providers/keys.ts'
 import type { Db } from '../../store/database.ts'
 import { acceptMessage } from '../../store/sessions/messages.ts'
 import { publishEvents } from '../../store/sessions/publish.ts'
+import type { SessionScope } from '../../store/sessions/scope.ts'
 import { restFor, textPreview, withoutNul } from '../../text.ts'
 import type { Node } from '../node.ts'
 import { interruptSession } from './cancel.ts'
@@ -39,6 +40,8 @@ export type MessageToAccept = {
   mayBegin: boolean
   /** Limit of the organization's running turns in place of its quota; null: unlimited. */
   turnsMax?: number | null
+  /** The end user who sends it, whose turns are limited. */
+  endUser?: SessionScope | undefined
 }
 
 export type AcceptedInput = {
@@ -59,7 +62,7 @@ export type AcceptedInput = {
 export async function acceptInput(
   node: Node,
   db: Db,
-  { orgId, sessionId, message, onBusy, traceparent, mayBegin, ...limits }: MessageToAccept,
+  { orgId, sessionId, message, onBusy, traceparent, mayBegin, endUser, ...limits }: MessageToAccept,
 ): Promise<AcceptedInput> {
   const { turnsMax = node.quotas.turnsMax, ifSequence = null } = limits
   const json = JSON.stringify(message)
@@ -83,7 +86,9 @@ export async function acceptInput(
   const { keyedTypes } = modelScope(node.config, orgId)
   const ids = { turnId: newId('turn'), messageId: message.id, nodeId, keyedTypes }
   const asked = { ...input, ...ids, busyData, onlyIdle, turnsMax }
-  const accepted = await acceptMessage(db, { orgId, sessionId }, asked)
+  const { userTurnsMax } = node.quotas
+  const by = endUser && { user: endUser, max: userTurnsMax }
+  const accepted = await acceptMessage(db, { orgId, sessionId }, asked, by)
   if (accepted.refused === 'not_found') throw new ApiError('not_found', 'Session')
   if (accepted.refused === 'changed_meanwhile') throw new ApiError('changed_meanwhile', 'Session')
   if (accepted.refused !== null) throw new ApiError(accepted.refused)

@@ -5,6 +5,7 @@ import { databaseNow, newId } from '../../ids.ts'
 import { atomically, type Db } from '../../store/database.ts'
 import { type EventRow, findMessageEvents, readEvents } from '../../store/sessions/events.ts'
 import { getForkSource } from '../../store/sessions/forks.ts'
+import type { SessionScope } from '../../store/sessions/scope.ts'
 import { getSession } from '../../store/sessions/sessions.ts'
 import { type Supersession, supersede } from '../../store/sessions/supersessions.ts'
 import type { Node } from '../node.ts'
@@ -21,6 +22,8 @@ export type RetakeOptions = {
    * session.
    */
   byToken?: boolean
+  /** The end user who sends it, whose turns are limited. */
+  endUser?: SessionScope | undefined
   /** The trace context of the caller, as a `traceparent` header. */
   traceparent?: string | undefined
 }
@@ -42,7 +45,7 @@ export type Retaken = {
 export async function retakeMessage(
   node: Node,
   db: Db,
-  { orgId, sessionId, wanted, byToken = false, traceparent }: RetakeOptions,
+  { orgId, sessionId, wanted, byToken = false, ...by }: RetakeOptions,
 ): Promise<Retaken> {
   const source = await getForkSource(db, orgId, sessionId)
   const original = await findOriginal(db, sessionId, wanted.message_id)
@@ -60,7 +63,7 @@ export async function retakeMessage(
     const { id: forkId } = await forkSession(node, db, fork)
     const created_at = new Date(databaseNow()).toISOString()
     const message = { ...changed, id: newId('message'), created_at }
-    const sent = { orgId, sessionId: forkId, message, traceparent, mayBegin: true }
+    const sent = { orgId, sessionId: forkId, message, ...by, mayBegin: true }
     const accepted = await acceptInput(node, db, { ...sent, onBusy: 'steer' })
     const session = await getSession(db, orgId, forkId)
     return { session, message, sequence: accepted.sequence, publish: accepted.publish }

@@ -3,10 +3,13 @@ import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { Db } from '../../store/database.ts'
 import { findLastFailure, retryTurn } from '../../store/sessions/retries.ts'
+import type { SessionScope } from '../../store/sessions/scope.ts'
 import type { Node } from '../node.ts'
 
 /** A turn, or another call, can change the session between the two statements. */
 const roundsMax = 3
+
+type Retrying = { orgId: string; sessionId: string; endUser?: SessionScope | undefined }
 
 export type Retried = { turn: RetriedTurn; isNew: boolean }
 
@@ -15,10 +18,11 @@ export type Retried = { turn: RetriedTurn; isNew: boolean }
  * Contract: throws 404, `turn_not_failed`, `session_not_idle`, `too_many_turns`.
  */
 export async function retrySession(
-  { quotas: { turnsMax } }: Pick<Node, 'quotas'>,
+  { quotas: { turnsMax, userTurnsMax } }: Pick<Node, 'quotas'>,
   db: Db,
-  { orgId, sessionId }: { orgId: string; sessionId: string },
+  { orgId, sessionId, endUser }: Retrying,
 ): Promise<Retried> {
+  const by = endUser && { user: endUser, max: userTurnsMax }
   for (let round = 0; round < roundsMax; round += 1) {
     const last = await findLastFailure(db, orgId, sessionId)
     if (!last) throw new ApiError('not_found', 'Session')
@@ -29,7 +33,7 @@ export async function retrySession(
     const of = { session_id: sessionId, failed_turn_id: failed, sequence }
     if (last.turn_id !== null) return { turn: { ...of, turn_id: last.turn_id }, isNew: false }
     const turnId = newId('turn')
-    if (await retryTurn(db, { orgId, sessionId, failed, turnId, turnsMax })) {
+    if (await retryTurn(db, { orgId, sessionId, failed, turnId, turnsMax, by })) {
       return { turn: { ...of, turn_id: turnId }, isNew: true }
     }
   }

@@ -8,6 +8,7 @@ import { eventMessage, messageTypes } from './conversation.ts'
 import { readPage } from './events.ts'
 import { appendEvents, events } from './log-sql.ts'
 import { type NewEvent, type TakenTurn, type TurnRun, takenColumns, wakeParked } from './turns.ts'
+import { type UserTurns, userTurns, userTurnsValues } from './user-turns.ts'
 
 const batchSize = 500
 
@@ -79,6 +80,14 @@ const goesOn = `(:busyData::json is null and waiting_for->>'type' in ('tool_resu
 const runningTurns =
   'select count(*) from (select from turns where org_id = :orgId limit :turnsMax) running'
 
+const ofUser = userTurns({
+  orgId: ':orgId',
+  user: ':user',
+  channelId: ':channelId',
+  channelKeyId: ':channelKeyId',
+  userTurnsMax: ':userTurnsMax',
+})
+
 const inputEvent = {
   type: 'input.message' as const,
   context: ':context',
@@ -108,6 +117,8 @@ with s as (
     and (:ifSequence::integer is null or sequence = :ifSequence)
     and (:turnsMax::integer is null or turn_id is not null
       or (${runningTurns}) < :turnsMax)
+    and (:userTurnsMax::integer is null or turn_id is not null
+      or ${ofUser} < :userTurnsMax)
   returning *, 1 as added
 ), ${appendEvents(events(inputEvent))}, t as (
   insert into turns (id, org_id, session_id, node_id)
@@ -124,6 +135,7 @@ select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = :turnId as beg
     when :onlyIdle and before.turn_id is not null then 'session_busy'
     when before.sequence <> :ifSequence::integer then 'changed_meanwhile'
     when (${runningTurns}) < :turnsMax is false then 'too_many_turns'
+    when ${ofUser} < :userTurnsMax is false then 'too_many_turns'
     when :ifSequence::integer is not null then 'changed_meanwhile'
     when :onlyIdle then 'session_busy'
     else 'too_many_turns'
@@ -166,14 +178,22 @@ export type Refused = {
  * Stores a message and, when no turn runs, begins the turn that answers it, on a node or with a
  * job. A turn that waits for the client resumes. All or nothing. Refused with `onlyIdle` when a
  * turn runs, with `ifSequence` for another sequence, and when the organization already runs
- * `turnsMax`; the reason is that at the start of the statement.
+ * `turnsMax` or the end user `userTurnsMax`; the reason is that at the start of the statement.
  */
 export async function acceptMessage(
   db: Db,
   { orgId, sessionId }: Pick<TurnRun, 'orgId' | 'sessionId'>,
   input: NewInput & Pick<ModelScope, 'keyedTypes'> & { onlyIdle: boolean; turnsMax: number | null },
+  by?: UserTurns,
 ): Promise<Accepted | Refused> {
-  const values = { orgId, sessionId, context: nowhere, ifSequence: null, ...input }
+  const values = {
+    orgId,
+    sessionId,
+    context: nowhere,
+    ifSequence: null,
+    ...userTurnsValues(by),
+    ...input,
+  }
   const [accepted] = await db.run<Accepted | Refused>(accept, valuesOf(accept, values))
   return accepted ?? { refused: 'not_found' }
 }

@@ -1,4 +1,13 @@
 import type { Db, Statement } from '../database.ts'
+import { type UserTurns, userTurns, userTurnsValues } from './user-turns.ts'
+
+const ofUser = userTurns({
+  orgId: '$1',
+  user: '$7',
+  channelId: '$8',
+  channelKeyId: '$9',
+  userTurnsMax: '$6',
+})
 
 const retry: Statement = {
   name: 'retry-turn',
@@ -8,6 +17,7 @@ with l as materialized (
   where org_id = $1 and id = $3 and turn_id is null
     and ($5::integer is null
       or (select count(*) from (select from turns where org_id = $1 limit $5) running) < $5)
+    and ($6::integer is null or ${ofUser} < $6)
   for no key update
 ), f as materialized (
   select id, session_id, input_message_id, input_sequence from failed_turns
@@ -44,15 +54,20 @@ export type Retry = {
   failed: string
   turnId: string
   turnsMax: number | null
+  /** The end user who retries it, whose turns are limited. */
+  by?: UserTurns
 }
 
 /**
  * Begins another turn for the message of a failed one. False, with no effect, when it was retried
- * before, the session runs a turn, or the organization is at its limit of turns. Locks the session
- * before the failure, in the order of the deletion of both.
+ * before, the session runs a turn, or the organization or the end user is at its limit of turns.
+ * Locks the session before the failure, in the order of the deletion of both.
  */
-export async function retryTurn(db: Db, { orgId, sessionId, failed, turnId, turnsMax }: Retry) {
-  const begun = await db.run(retry, [orgId, failed, sessionId, turnId, turnsMax])
+export async function retryTurn(db: Db, { by, ...retried }: Retry) {
+  const { orgId, sessionId, failed, turnId, turnsMax } = retried
+  const { userTurnsMax, user, channelId, channelKeyId } = userTurnsValues(by)
+  const whose = [userTurnsMax, user, channelId, channelKeyId]
+  const begun = await db.run(retry, [orgId, failed, sessionId, turnId, turnsMax, ...whose])
   return begun.length > 0
 }
 

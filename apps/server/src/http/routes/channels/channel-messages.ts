@@ -24,11 +24,11 @@ export function channelMessageRoutes({ app, node }: Api): void {
       const { db, principal, committed, headers, params, body } = request
       const { id: sessionId } = await ownSession(request, params)
       await checkSpending(request)
-      const { orgId } = principal
+      const { orgId, endUser } = principal
       await node.quotas.checkStorage(db, orgId)
       const message = messageFrom(body)
-      if (node.config.SIMULATED_SCRIPTS && principal.endUser) refuseScript(message)
-      const posted = { orgId, sessionId, message, onBusy: 'steer' as const }
+      if (node.config.SIMULATED_SCRIPTS && endUser) refuseScript(message)
+      const posted = { orgId, sessionId, message, endUser, onBusy: 'steer' as const }
       const traceparent = traceparentOf(headers.traceparent)
       const about = { ...posted, traceparent, mayBegin: true }
       const { sequence, publish } = await acceptInput(node, db, about)

@@ -58,7 +58,7 @@ export function messageRoutes({ app, node }: Api): void {
       }
       checkControls(principal, body.controls)
       checkSettings(principal, body)
-      const { kind } = principal
+      const { kind, endUser } = principal
       if (node.config.SIMULATED_SCRIPTS && kind === 'token') refuseScript(body.message)
       const where = { orgId: principal.orgId, sessionId }
       const tools = body.tools && (await checkMessageTools({ ...node, db }, where, body.tools))
@@ -67,8 +67,8 @@ export function messageRoutes({ app, node }: Api): void {
       message.content = await withImageNames(db, { ...where, ownOnly }, message.content)
       const onBusy = onBusyOf(message, body)
       const traceparent = traceparentOf(headers.traceparent)
-      const posted = { ...where, message, onBusy, ifSequence: body.if_sequence, traceparent }
-      const { sequence, json, publish } = await acceptInput(node, db, { ...posted, mayBegin: true })
+      const sent = { ...where, message, onBusy, endUser, ifSequence: body.if_sequence, traceparent }
+      const { sequence, json, publish } = await acceptInput(node, db, { ...sent, mayBegin: true })
       committed.push(publish)
       // Serialized once: a message may have megabytes.
       const answer = `${json.slice(0, -1)},"session_id":"${sessionId}","sequence":${sequence}}`

@@ -27,12 +27,12 @@ export function retakeRoutes({ app, node }: Api): void {
       response: { 200: Retake, 201: Retake, 404: ErrorResponse, '4xx': ErrorResponse },
     },
     async handler({ params, principal, body, db, committed, headers }, reply) {
-      const { orgId } = principal
+      const { orgId, endUser } = principal
       const byToken = principal.kind === 'token'
       if (node.config.SIMULATED_SCRIPTS && byToken && body.message) refuseScript(body.message)
       const sessionId = parseId('session', params.session_id)
       const traceparent = traceparentOf(headers.traceparent)
-      const asked = { orgId, sessionId, wanted: body, byToken, traceparent }
+      const asked = { orgId, sessionId, wanted: body, byToken, endUser, traceparent }
       const { session, message, sequence, publish } = await retakeMessage(node, db, asked)
       if (publish) {
         for (const id of [sessionId, session.id]) {

@@ -12,10 +12,10 @@ export function retryRoutes({ app, node }: Api): void {
       operationId: 'retry_session',
       response: { 200: RetriedTurn, 201: RetriedTurn, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, db, committed }, reply) {
+    async handler({ params, principal: { orgId, endUser }, db, committed }, reply) {
       const sessionId = parseId('session', params.session_id)
       await node.quotas.checkStorage(db, orgId)
-      const { turn, isNew } = await retrySession(node, db, { orgId, sessionId })
+      const { turn, isNew } = await retrySession(node, db, { orgId, sessionId, endUser })
       if (isNew) committed.push(() => node.bus.changed(orgId, { noun: 'session', id: sessionId }))
       return reply.code(isNew ? 201 : 200).send(turn)
     },

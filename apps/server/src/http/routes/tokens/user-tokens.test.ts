@@ -286,6 +286,32 @@ test('limits requests and streams of an end user across all of their tokens', as
   await open.body?.cancel()
 })
 
+test('an end user runs as many turns and opens as many streams as one user may', async (t) => {
+  const { server, agent, as, mine, key } = await startProduct(t, {
+    TURNS_PER_END_USER: '2',
+    STREAMS_PER_END_USER: '2',
+    SIMULATED_SCRIPTS: 'true',
+  })
+  const [ada, second, bob] = [await as('ada'), await as('ada'), await as('bob')]
+  const of = (user: string) => createSession(mine, { agent_id: agent.id, user })
+  const [one, two, three] = [await of('ada'), await of('ada'), await of('ada')]
+  const slow = scripted({ text: 'Slow', delay_ms: 600_000 })
+  for (const { id } of [one, two]) expectStatus(await post(mine, id, slow), 201)
+  expectStatus(await post(ada, three.id, 'Now?'), 429, 'too_many_turns')
+  expectStatus(await post(second, three.id, 'Now?'), 429, 'too_many_turns')
+  expectStatus(await post(ada, one.id, 'More for the turn that runs'), 201)
+  expectStatus(await post(bob, (await of('bob')).id, 'Hello'), 201)
+  expectStatus(await post(mine, three.id, slow), 201)
+  const open = (credential: string) =>
+    fetch(`${server.url}/v1/sessions/${one.id}/sse`, { headers: { authorization: credential } })
+  const opened = [await open(`Bearer ${ada.token}`), await open(`Bearer ${second.token}`)]
+  opened.push(await open(`Bearer ${ada.token}`))
+  for (let n = 0; n < 3; n++) opened.push(await open(key.key))
+  const statuses = opened.map(({ status }) => status)
+  assert.deepEqual(statuses, [200, 200, 429, 200, 200, 200])
+  for (const { body } of opened) await body?.cancel()
+})
+
 for (const kind of ['end user', 'session'] as const) {
   test(`only a token of the ${kind} with the access approve decides on a call, without other arguments, and the log names who`, async (t) => {
     const { mine, as } = await startProduct(t, { SIMULATED_SCRIPTS: 'true' })
