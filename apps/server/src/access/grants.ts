@@ -101,7 +101,7 @@ export function checkToolResult({ grants }: Caller, toolName: string): void {
 }
 
 /**
- * Checks what decisions of a token do beyond allowing or denying a call.
+ * Checks the effects of a token's decisions beyond allowing or denying a call.
  * Contract: throws 403 `not_granted` for other arguments, for a rule of the agent, and for one of
  * the session when the token has `operations` without `submit_tool_approvals`, which makes such
  * rules.

@@ -68,7 +68,7 @@ export const limitSettings = {
   },
   STREAMS_PER_END_USER: {
     about:
-      'Open streams per node of one end user, session token or channel user, and of the readers of one link in one network; 0: no limit. Applies only with authentication',
+      'Open streams per node of one end user, session token or channel user, and five times as many of the readers of one link in one network; 0: no limit. Applies only with authentication',
     ...wholeNumber(20, 0, 1_000_000),
   },
   STREAMS_PER_ORGANIZATION: {

@@ -93,7 +93,7 @@ export function createIdentities(options: Options) {
   }
 }
 
-/** A realm is named by the settings of the channel, never by what a provider answers. */
+/** A realm is named by the settings of the channel, never by the answer of a provider. */
 function inRealm(
   name: string,
   { subject, expiresAt }: Omit<RealmUser, 'realm'>,

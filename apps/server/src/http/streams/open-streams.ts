@@ -102,13 +102,23 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
 
 const retrySeconds = 5
 
+/** Colleagues who read one link behind one address have streams for so many persons together. */
+const readersPerNetwork = 5
+
 /**
- * The name by which streams of one person count: of a token or an end user, or of the readers of a
- * link in one network. Undefined for keys and members.
+ * The limit of one person: of a token or an end user, or of the readers of a link in one network.
+ * Keys and members have none.
  */
-function personOf({ kind, id, isShare, endUser }: Principal, own: string, network: string) {
-  if (isShare) return `link ${id} ${network}`
-  return kind === 'token' || endUser ? `person ${own}` : undefined
+function limitOfPerson(
+  { kind, id, isShare, endUser }: Principal,
+  { own, network, max }: { own: string; network: string; max: number },
+) {
+  if (isShare) {
+    const name = `link ${id} ${network}`
+    return [{ name, max: readersPerNetwork * max, whose: 'The network' }]
+  }
+  const isPerson = kind === 'token' || endUser !== undefined
+  return isPerson ? [{ name: `person ${own}`, max, whose: 'The end user' }] : []
 }
 
 /** Counts the open streams of each credential and each organization on this node. */
@@ -126,12 +136,9 @@ function countStreams(config: Config) {
       const { kind, orgId } = principal
       if (kind === 'anonymous' || kind === 'server') return () => {}
       const own = `${kind} ${limitedId(principal)}`
-      const person = personOf(principal, own, network)
       const limits = [
         { name: own, max: STREAMS_PER_CREDENTIAL, whose: 'The credential' },
-        ...(person === undefined
-          ? []
-          : [{ name: person, max: STREAMS_PER_END_USER, whose: 'The end user' }]),
+        ...limitOfPerson(principal, { own, network, max: STREAMS_PER_END_USER }),
         { name: `org ${orgId}`, max: STREAMS_PER_ORGANIZATION, whose: 'The organization' },
       ]
       for (const { name, max, whose } of limits) {
