@@ -170,10 +170,18 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'unsafe tools run again',
-    file: 'runtime/tools/act.ts',
-    from: "return policy === 'safe' ||",
-    to: "return policy === 'safe' || policy === 'unsafe' ||",
+    file: 'runtime/log/open-calls.ts',
+    from: "replay === 'safe' ||",
+    to: "replay === 'safe' || replay === 'unsafe' ||",
     tests: intents,
+  },
+  {
+    name: 'a cancel that reports a running unsafe call as cancelled only',
+    file: 'runtime/inbox/cancel.ts',
+    from: '&& !isCancelledCall(logged)',
+    to: '',
+    tests: ['apps/server/src/runtime/inbox/cancel.test.ts'],
+    pattern: 'may have had effects',
   },
   {
     name: 'an append is repeated after a lost response',
@@ -185,8 +193,8 @@ export const mutants: Mutant[] = [
   {
     name: 'a cancelled turn drops the outcomes that it holds',
     file: 'runtime/inbox/cancel.ts',
-    from: "keptByCancel[type] === 'kept'",
-    to: '!type',
+    from: "keptByCancel[logged.type] === 'kept'",
+    to: '!logged',
     tests: held,
   },
   {

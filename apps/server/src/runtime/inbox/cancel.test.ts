@@ -104,6 +104,69 @@ test('cancelling keeps the results of tools that have ended', async (t) => {
   assert.match(replyOf(await converse(t, server, id, 'still there?')), /simulated/i)
 })
 
+type Replay = 'safe' | 'unsafe' | 'until_changed'
+
+/** A tool that never ends; with a file, it writes that first. */
+const hanging = (name: string, replay: Replay, file?: string) =>
+  defineTool({
+    name,
+    description: 'Never ends.',
+    replay,
+    input: Type.Object({}),
+    async run(_, { files }) {
+      if (file !== undefined) await files.write(file, name)
+      await new Promise(() => {})
+    },
+  })
+
+const hangs = defineCapability({
+  id: 'hanging',
+  name: 'Hanging',
+  description: 'Never ends.',
+  category: 'Testing',
+  icon: 'clock',
+  status: 'available',
+  tools: () => [
+    hanging('look', 'safe'),
+    hanging('pay', 'unsafe'),
+    hanging('print', 'unsafe', '/printed'),
+    hanging('note', 'until_changed', '/noted'),
+    hanging('idle', 'until_changed'),
+    { ...hanging('refund', 'unsafe'), policy: 'requires_approval' as const },
+  ],
+})
+
+test('cancelling reports which started calls may have had effects', async (t) => {
+  const server = await startServer(t, { capabilities: [...builtins, hangs] })
+  const agent = await createAgent(server, { capabilities: [{ ref: 'hanging' }] })
+  const { id } = await createSession(server, { agent_id: agent.id })
+  const stream = await follow(t, server.url, { sessionId: id })
+  const unknown = 'The call was interrupted. It is unknown whether it had an effect.'
+  const changed = 'The call was interrupted after it had changed files. Its result is lost.'
+  const nothing = 'The turn was cancelled.'
+  const expected = {
+    look: nothing,
+    pay: unknown,
+    print: changed,
+    note: changed,
+    idle: nothing,
+    refund: nothing,
+  }
+  const calls = Object.keys(expected).map((name) => ({ name, arguments: {} }))
+  await post(server, id, scripted({ tool_calls: calls }))
+  await stream.event('files.changed', 2)
+  await server.call('POST', `/v1/sessions/${id}/cancel`)
+  await stream.event('session.idled')
+  const outcomes = (await eventsOf(server, id)).flatMap((event) =>
+    event.type === 'tool.completed' ? [event.data] : [],
+  )
+  assert.deepEqual(
+    Object.fromEntries(outcomes.map(({ tool_name, error }) => [tool_name, error])),
+    expected,
+  )
+  assert.ok(outcomes.every(({ status }) => status === 'cancelled'))
+})
+
 test('cancel returns no_op without a running turn, accepts empty bodies, and returns 404 for unknown sessions', async (t) => {
   const { server, id, cancel, stream } = await start(t)
   const nothing = { status: 'no_op', message: 'No turn currently running' }

@@ -20,7 +20,7 @@ import type { Effects, Turn } from '../journal/attempt.ts'
 import { callContext, turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft, nextTurn } from '../journal/journal.ts'
 import { type CountedEvent, countStored, traceTurn } from '../journal/metrics.ts'
-import { callsOf, fold, reasonOf, type TurnState } from '../log/state.ts'
+import { callsOf, fold, type LoggedEvent, reasonOf, type TurnState } from '../log/state.ts'
 import { addUsage } from '../log/usage.ts'
 import { agentMessage } from '../model/reply.ts'
 import type { Node } from '../node.ts'
@@ -208,11 +208,15 @@ const keptByCancel = {
 } satisfies Record<EventType, 'kept' | 'dropped'>
 
 export function keptOf({ drafts, effects }: Turn): KeptDrafts {
-  const events = drafts
-    .map(({ stored }) => stored)
-    .filter(({ type }) => keptByCancel[type] === 'kept')
-  return { events, effects }
+  const kept = drafts.filter(
+    ({ logged }) => keptByCancel[logged.type] === 'kept' && !isCancelledCall(logged),
+  )
+  return { events: kept.map(({ stored }) => stored), effects }
 }
+
+/** Outcomes of cancelled calls are decided by the log: see `cancelledCalls`. */
+const isCancelledCall = (event: LoggedEvent) =>
+  event.type === 'tool.completed' && event.data.status === 'cancelled'
 
 /**
  * Ends a cancelled turn: stores the kept drafts, then sets the session idle or starts the next turn
@@ -298,7 +302,10 @@ const textOfKind = ({ pieces }: Pick<LiveMessage, 'pieces'>, wanted: LiveKind) =
     .map(({ text }) => text)
     .join('')
 
-/** Ends started tools without an outcome as cancelled. The turn does not wait for them. */
+/**
+ * Ends started tools without an outcome as cancelled. The turn does not wait for them. Once the log
+ * has the cancel, no call changes files any more: the log is final about them.
+ */
 export function cancelledCalls(state: TurnState, kept: readonly NewEvent[] = []): NewEvent[] {
   const told = new Set(
     kept
@@ -308,9 +315,9 @@ export function cancelledCalls(state: TurnState, kept: readonly NewEvent[] = [])
   const context = turnContext(state.turnId, state.inputMessageId)
   return callsOf(state)
     .filter(({ outcome, call }) => !outcome && !told.has(call.id))
-    .map(({ call, step, spanId }) => {
-      const about = callContext(context, step, spanId)
-      return makeDraft('tool.completed', about, cancelledOutcome(call)).stored
+    .map((open) => {
+      const about = callContext(context, open.step, open.spanId)
+      return makeDraft('tool.completed', about, cancelledOutcome(open)).stored
     })
 }
 

@@ -50,6 +50,8 @@ export type OpenCall = {
   /** A message arrived while the client had the call, or before answers: the wait is over. */
   isAbandoned: boolean
   outcome: 'success' | 'failure' | undefined
+  /** The log has files that it changed. */
+  hasChangedFiles: boolean
   /** Whether it may run again, decided at its start. Undefined for old events and refused calls. */
   replay?: EventDataOf<'tool.started'>['replay']
 }
@@ -59,6 +61,10 @@ export type AnsweredQuestions = { questions: readonly Question[]; outcome: Quest
 /** The same for every attempt of a started call. */
 export const idempotencyKeyOf = (sessionId: string, turnId: string, { startedAt }: OpenCall) =>
   textHash(toolKeyText(sessionId, turnId, startedAt!))
+
+/** Whether a started call had no effect, or one that a second run repeats safely. */
+export const mayRepeatCall = (replay: OpenCall['replay'], hasChangedFiles: boolean) =>
+  replay === 'safe' || (replay === 'until_changed' && !hasChangedFiles)
 
 /** The calls that a turn waits for when nothing else is left to do. Contract: pure. */
 export function waitingCalls({ calls }: OpenAct): readonly OpenCall[] {
@@ -92,6 +98,7 @@ const untouched = {
   answers: [],
   isAbandoned: false,
   outcome: undefined,
+  hasChangedFiles: false,
 } satisfies Partial<OpenCall>
 
 /** Moves a call to its next stage; the first stage adds it to the step. */
@@ -159,6 +166,14 @@ export function abandoned(act: OpenAct): OpenAct {
 
 const endsWithMessage = ({ stage, outcome }: OpenCall) =>
   (stage === 'requested' || stage === 'input') && !outcome
+
+/** Marks a started call that changed files. */
+export function changedFiles(act: OpenAct, callId: string | undefined): OpenAct {
+  const calls = act.calls.map((open) =>
+    open.call.id === callId && open.stage === 'started' ? { ...open, hasChangedFiles: true } : open,
+  )
+  return { ...act, calls }
+}
 
 export function completed(act: OpenAct, data: EventDataOf<'tool.completed'>): OpenAct {
   const outcome = data.success ? ('success' as const) : ('failure' as const)

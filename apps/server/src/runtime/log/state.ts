@@ -9,6 +9,7 @@ import type {
 import { failureKinds } from '../../providers/failure.ts'
 import {
   abandoned,
+  changedFiles,
   completed,
   inputResolved,
   type OpenAct,
@@ -310,7 +311,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'tool.completed': (turn, { data }) => acting(turn, (act) => completed(act, data)),
   'tool.progress': 'ignored',
   'act.completed': (turn) => ({ ...turn, phase: { kind: 'ready' } }),
-  'files.changed': 'ignored',
+  'files.changed': (turn, { data }) => acting(turn, (act) => changedFiles(act, data.tool_call_id)),
   'budget.warning': 'ignored',
   'budget.exhausted': blocked,
   'budget.paused': blocked,

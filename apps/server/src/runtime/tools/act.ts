@@ -7,7 +7,13 @@ import { callContext, contextOf, stepContext } from '../journal/contexts.ts'
 import { FencedError, HandoverError } from '../journal/errors.ts'
 import { appendIfUnchanged, commit, draft, makeDraft, mayBegin, nowOf } from '../journal/journal.ts'
 import { logOf } from '../journal/metrics.ts'
-import { isOutside, type OpenAct, type OpenCall, type StepIds } from '../log/open-calls.ts'
+import {
+  isOutside,
+  mayRepeatCall,
+  type OpenAct,
+  type OpenCall,
+  type StepIds,
+} from '../log/open-calls.ts'
 import { callsOf, type TurnAction } from '../log/state.ts'
 import { createAsking, type RaisedQuestions } from './asking.ts'
 import { abandonedOutcome, interruptedOutcome, refusedOutcome, runTool, withEdit } from './call.ts'
@@ -175,32 +181,21 @@ async function abandon(turn: Turn): Promise<void> {
 function candidatesOf(turn: Turn, open: OpenAct): Candidate[] {
   const candidates: Candidate[] = []
   for (const known of open.calls) {
-    const { call, stage, outcome } = known
+    const { call, stage, outcome, hasChangedFiles } = known
     if (outcome || isOutside(known)) continue
-    const changed = stage === 'started' && hasChangedFiles(turn, known)
     const isFree = stage === 'approved' || stage === 'answered'
-    if (isFree || mayRunAgain(turn, known, changed)) candidates.push({ call, known })
-    else draftOutcome(turn, known, interruptedOutcome(call, changed))
+    if (isFree || mayRunAgain(turn, known)) candidates.push({ call, known })
+    else draftOutcome(turn, known, interruptedOutcome(call, hasChangedFiles))
   }
   return candidates
 }
 
 /** Whether a started call can be repeated safely, by the tool as it was at its start. */
-function mayRunAgain(turn: Turn, { call, replay }: OpenCall, hasChanged: boolean): boolean {
+function mayRunAgain(turn: Turn, { call, replay, hasChangedFiles }: OpenCall): boolean {
   const tool = turn.agent.tools.get(call.name)
   if (tool?.client || tool?.asks) return false
-  const policy = replay ?? tool?.replay
-  return policy === 'safe' || (policy === 'until_changed' && !hasChanged)
+  return mayRepeatCall(replay ?? tool?.replay, hasChangedFiles)
 }
-
-/** Whether a fenced attempt changed files by this call. */
-const hasChangedFiles = ({ events }: Turn, { call, startedAt }: OpenCall) =>
-  events.some(
-    (event) =>
-      event.type === 'files.changed' &&
-      event.sequence > startedAt! &&
-      event.data.tool_call_id === call.id,
-  )
 
 function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.completed'>): void {
   const context = spanContext(turn, pending.step, pending.spanId)

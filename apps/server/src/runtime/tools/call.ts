@@ -14,7 +14,7 @@ import { ApiError } from '../../errors.ts'
 import type { FileTarget } from '../../store/files/file-changes.ts'
 import { StaleAttemptError } from '../../store/files/stale-attempt.ts'
 import { TimeLimitError, withTimeLimit } from '../../time-limit.ts'
-import type { OpenCall } from '../log/open-calls.ts'
+import { mayRepeatCall, type OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
 import { boundedError, boundedOutput } from './output.ts'
 
@@ -74,7 +74,8 @@ async function attempt(run: ToolRun): Promise<Attempted> {
     return { success: true, status: 'success', result: await resultParts(run, value) }
   } catch (error) {
     if (signal.aborted || error instanceof StaleAttemptError) {
-      return failure('cancelled', 'The call was cancelled.')
+      const hasNoEffect = tool.replay === 'safe'
+      return failure('cancelled', hasNoEffect ? 'The call was cancelled.' : interruptedError)
     }
     if (error instanceof TimeLimitError) return failure('timeout', timeoutError(timeoutMs))
     if (error instanceof CallInterruptedError) return interrupted(error.changedFiles)
@@ -127,12 +128,13 @@ export const interruptedOutcome = ({ id, name }: ToolCall, changedFiles = false)
   ...interrupted(changedFiles),
 })
 
-function interrupted(changedFiles: boolean): Attempted {
-  const known = changedFiles
+const interrupted = (changedFiles: boolean): Attempted =>
+  failure('error', interruptionOf(changedFiles))
+
+const interruptionOf = (changedFiles: boolean) =>
+  changedFiles
     ? 'The call was interrupted after it had changed files. Its result is lost.'
     : interruptedError
-  return failure('error', known)
-}
 
 const notRun = (call: ToolCall, status: ToolOutcome['status'], error: string): ToolOutcome => ({
   tool_call_id: call.id,
@@ -170,6 +172,10 @@ export function withEdit({ call, editedBy }: OpenCall, outcome: ToolOutcome): To
   return { ...outcome, result: [...outcome.result, { type: 'text', text }] }
 }
 
-export function cancelledOutcome({ id, name }: ToolCall): ToolOutcome {
-  return { tool_call_id: id, tool_name: name, ...failure('cancelled', 'The turn was cancelled.') }
+/** The outcome of a call whose turn was cancelled. The log has all its changes to files. */
+export function cancelledOutcome(open: OpenCall): ToolOutcome {
+  const { call, hasChangedFiles } = open
+  const mayHaveActed = open.stage === 'started' && !mayRepeatCall(open.replay, hasChangedFiles)
+  const error = mayHaveActed ? interruptionOf(hasChangedFiles) : 'The turn was cancelled.'
+  return notRun(call, 'cancelled', error)
 }
