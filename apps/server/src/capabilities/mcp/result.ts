@@ -1,5 +1,5 @@
-import { ApiError } from '../../errors.ts'
 import { isJsonObject } from '../../json.ts'
+import { notKeptReason } from '../../store/files/not-kept.ts'
 import type { SessionFiles } from '../../store/files/tool-access.ts'
 import { textHash } from '../../store/stored-texts.ts'
 import { type Image, ToolError, withImages } from '../capability.ts'
@@ -155,8 +155,8 @@ async function keepFile(bytes: Buffer, mediaType: string, context: ResultContext
     await files.write(path, bytes)
     return { path }
   } catch (error) {
-    // The call had its effect: lack of storage must not undo it.
-    if (error instanceof ApiError) return { not_kept: error.message }
-    throw error
+    const reason = notKeptReason(error)
+    if (reason === undefined) throw error
+    return { not_kept: reason }
   }
 }

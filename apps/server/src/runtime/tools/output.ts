@@ -1,9 +1,8 @@
-import { ApiError } from '../../errors.ts'
 import type { Bus } from '../../store/bus/bus.ts'
 import type { Database, Db } from '../../store/database.ts'
-import { decide } from '../../store/database-errors.ts'
 import { changeFiles, type FileTarget, keepBytes } from '../../store/files/file-changes.ts'
 import { writeFile } from '../../store/files/file-tree.ts'
+import { notKeptReason } from '../../store/files/not-kept.ts'
 import { textHash } from '../../store/stored-texts.ts'
 
 /** Directory of outputs that are too long for a model; only the server writes there. */
@@ -61,10 +60,9 @@ async function keepOutput(
     publish(bus)
     return { full_output: path, ...(!whole && { full_output_bytes: kept.length }) }
   } catch (error) {
-    // The call had its effect: lack of storage for its output must not undo it.
-    if (error instanceof ApiError) return { not_kept: error.message }
-    if (decide(error)) return { not_kept: 'The database could not store it.' }
-    throw error
+    const reason = notKeptReason(error)
+    if (reason === undefined) throw error
+    return { not_kept: reason }
   }
 }
 
