@@ -74,7 +74,10 @@ function findRequestedCall(turn: OpenTurn | undefined, callId: string): WaitingC
   return found
 }
 
-/** Bounds a result for the model. A longer one is stored whole in the session's files. */
+/**
+ * Bounds a result for the model. A longer one is stored whole in the session's files.
+ * Contract: throws errors of the database, which end the transaction of the request.
+ */
 async function outcomeOf(
   { bus, config }: Node,
   db: Db,
@@ -89,7 +92,7 @@ async function outcomeOf(
   }
   const target = { orgId, sessionId, limits: fileLimits(config) }
   const json = typeof result === 'string' ? result : (JSON.stringify(result) ?? 'null')
-  const keeping = { db, bus, target, callId: tool_call_id }
+  const keeping = { db, bus, target, callId: tool_call_id, canRepeat: true }
   const text = await boundedOutput(json.toWellFormed(), bytesMax, keeping)
   return { ...about, success: true, status: 'success', result: [{ type: 'text', text }] }
 }

@@ -1,5 +1,6 @@
 import type { Bus } from '../../store/bus/bus.ts'
 import type { Database, Db } from '../../store/database.ts'
+import { decide } from '../../store/database-errors.ts'
 import { changeFiles, type FileTarget, keepBytes } from '../../store/files/file-changes.ts'
 import { writeFile } from '../../store/files/file-tree.ts'
 import { notKeptReason } from '../../store/files/not-kept.ts'
@@ -8,11 +9,19 @@ import { textHash } from '../../store/stored-texts.ts'
 /** Directory of outputs that are too long for a model; only the server writes there. */
 const outputDirectory = '/_tool_outputs'
 
-type Keeping = { db: Db | Database; bus: Bus; target: FileTarget; callId: string }
+type Keeping = {
+  db: Db | Database
+  bus: Bus
+  target: FileTarget
+  callId: string
+  /** The caller can send the result again. Absent: an error of the database does not fail it. */
+  canRepeat?: boolean
+}
 
 /**
  * Returns a result whole, or its beginning and end with the path of the whole.
- * Contract: the text is JSON of at most `bytesMax` UTF-8 bytes plus a short explanation.
+ * Contract: the text is JSON of at most `bytesMax` UTF-8 bytes plus a short explanation. Throws
+ * errors of the database only with `canRepeat`.
  */
 export async function boundedOutput(
   text: string,
@@ -45,7 +54,7 @@ type StoredOutput = { full_output: string; full_output_bytes?: number } | { not_
 
 async function keepOutput(
   bytes: Buffer,
-  { db, bus, target, callId }: Keeping,
+  { db, bus, target, callId, canRepeat }: Keeping,
 ): Promise<StoredOutput> {
   const { fileBytesMax } = target.limits
   const path = `${outputDirectory}/${nameFor(callId)}.json`
@@ -61,7 +70,7 @@ async function keepOutput(
     return { full_output: path, ...(!whole && { full_output_bytes: kept.length }) }
   } catch (error) {
     const reason = notKeptReason(error)
-    if (reason === undefined) throw error
+    if (reason === undefined || (canRepeat && decide(error))) throw error
     return { not_kept: reason }
   }
 }
