@@ -176,6 +176,13 @@ export const mutants: Mutant[] = [
     tests: intents,
   },
   {
+    name: 'a call whose change of files is made after its error',
+    file: 'runtime/tools/call.ts',
+    from: 'if (isLate || decide(error)) {',
+    to: 'if (isLate) {',
+    tests: ['test/crash/database/lost-file-changes.test.ts'],
+  },
+  {
     name: 'a cancel that reports a running unsafe call as cancelled only',
     file: 'runtime/inbox/cancel.ts',
     from: '&& !isCancelledCall(logged)',

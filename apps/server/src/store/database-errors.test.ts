@@ -86,3 +86,9 @@ test('decides errors of the network and of the driver, and no others', () => {
   for (const error of [new TypeError('x is undefined'), withCode('EACCES'), 'text', undefined])
     assert.equal(decide(error), undefined)
 })
+
+test('decides an error that lost its class between threads', () => {
+  const sent = Object.assign(new Error('the database shuts down'), { name: 'error', code: '57P01' })
+  assert.equal(decide(sent), 'unavailable')
+  assert.equal(decide(Object.assign(new Error('no such thing'), { code: 'ERR_X' })), undefined)
+})

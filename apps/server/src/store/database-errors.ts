@@ -115,6 +115,8 @@ const driverMessages = new RegExp(
   ].join('|'),
 )
 
+const sqlState = /^[0-9A-Z]{5}$/
+
 const readOnly = '25006'
 
 /** The error of a write statement on a standby. */
@@ -129,7 +131,9 @@ export const isReadOnly = (error: unknown) =>
 export function decide(error: unknown): Decision | undefined {
   if (error instanceof pg.DatabaseError) return decideCode(error.code ?? '')
   if (!(error instanceof Error)) return undefined
-  const { code = '' } = error as NodeJS.ErrnoException
+  const { name, code = '' } = error as NodeJS.ErrnoException
+  // Errors from the thread of tools have lost their class.
+  if (name === 'error' && sqlState.test(code)) return decideCode(code)
   const isAway = networkCodes.has(code) || tlsCodes.test(code) || driverMessages.test(error.message)
   return isAway ? 'unavailable' : undefined
 }

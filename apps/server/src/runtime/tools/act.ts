@@ -281,6 +281,7 @@ async function runOne(
     outputBytesMax: Math.min(outputMax, tool.limits?.outputBytesMax ?? outputMax),
     node: { toolDb: node.toolDb, bus: node.bus, log: logOf(turn) },
     target,
+    startedAt: pending.startedAt!,
   })
   const [outcome] = await Promise.race([running.then((ended) => [ended]), asking.raised])
   asking.end()

@@ -11,9 +11,11 @@ import {
 } from '../../capabilities/capability.ts'
 import { explainProblems } from '../../capabilities/schemas/validation.ts'
 import { ApiError } from '../../errors.ts'
-import type { FileTarget } from '../../store/files/file-changes.ts'
+import { decide } from '../../store/database-errors.ts'
+import { type FileTarget, hasChangesOfCall } from '../../store/files/file-changes.ts'
 import { StaleAttemptError } from '../../store/files/stale-attempt.ts'
 import { TimeLimitError, withTimeLimit } from '../../time-limit.ts'
+import { throughOutages } from '../journal/append.ts'
 import { mayRepeatCall, type OpenCall } from '../log/open-calls.ts'
 import type { Node } from '../node.ts'
 import { boundedError, boundedOutput } from './output.ts'
@@ -36,6 +38,8 @@ export type ToolRun = {
   node: Pick<Node, 'toolDb' | 'bus' | 'log'>
   /** Location of outputs that are too long for the model. */
   target: FileTarget
+  /** The sequence of its start. */
+  startedAt: number
 }
 
 /** Runs one tool call. Contract: never throws; the outcome has the error. */
@@ -77,12 +81,35 @@ async function attempt(run: ToolRun): Promise<Attempted> {
       const hasNoEffect = tool.replay === 'safe'
       return failure('cancelled', hasNoEffect ? 'The call was cancelled.' : interruptedError)
     }
-    if (error instanceof TimeLimitError) return failure('timeout', timeoutError(timeoutMs))
     if (error instanceof CallInterruptedError) return interrupted(error.changedFiles)
+    const isLate = error instanceof TimeLimitError
+    if (isLate || decide(error)) {
+      const unfinished = await unfinishedCall(run, isLate)
+      if (unfinished) return unfinished
+    }
     const failed = failure('error', toolErrorText(run, error))
     return error instanceof ApiError && error.status !== 500
       ? { ...failed, error_code: error.code }
       : failed
+  }
+}
+
+/**
+ * The outcome of a call that ran into its time limit or an error of the database. A change of files
+ * may have been made all the same: the log decides. Undefined: none was made after an error.
+ */
+async function unfinishedCall(run: ToolRun, isLate: boolean): Promise<Attempted | undefined> {
+  const { call, node, signal, startedAt, timeoutMs, target } = run
+  const of = { ...target, callId: call.id, after: startedAt }
+  try {
+    const hasChanges = await throughOutages(node, signal, () => hasChangesOfCall(node.toolDb, of))
+    if (isLate && !hasChanges) return failure('timeout', timeoutError(timeoutMs))
+    if (isLate) return failure('timeout', `${timeoutError(timeoutMs)} ${interruptionOf(true)}`)
+    return hasChanges ? interrupted(true) : undefined
+  } catch (error) {
+    if (signal.aborted) return failure('cancelled', interruptedError)
+    node.log.warn('cannot tell whether a call changed files', { tool: call.name, error })
+    return interrupted(false)
   }
 }
 

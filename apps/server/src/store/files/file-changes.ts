@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { EventContext, EventDataOf, PathChange, Session } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { atomically, type Database, type Db, type Statement } from '../database.ts'
+import { readEvents } from '../sessions/events.ts'
 import { appendEvents, eventLists, listedEvents } from '../sessions/log-sql.ts'
 import { type Publisher, publishEvents, type StoredEvents } from '../sessions/publish.ts'
 import type { NewEvent } from '../sessions/turns.ts'
@@ -73,7 +74,7 @@ export async function changeFiles<T>(
 }
 
 async function changeHeld<T>(db: Db, target: FileTarget, work: FileWork<T>): Promise<Changed<T>> {
-  const held = await lock(db, target)
+  const held = await lockRow(db, target)
   target.by?.signal?.throwIfAborted()
   const tree = newTree(held.now)
   const result = await work(opened(db, target.sessionId, tree), db)
@@ -83,6 +84,30 @@ async function changeHeld<T>(db: Db, target: FileTarget, work: FileWork<T>): Pro
   const stored = await appendChanges(db, target, { ...what, changes: tree.changes })
   return { result, publish: (bus) => stored && publishEvents(bus, target, stored) }
 }
+
+/**
+ * Returns whether a call changed files, as events after `after` record it. Waits for a change that
+ * is being committed: after an error, or without an answer, it may have been made.
+ * Contract: throws 404 without the session.
+ */
+export function hasChangesOfCall(
+  db: Database,
+  { orgId, sessionId, callId, after }: FilesOf & Pick<ChangedBy, 'callId'> & { after: number },
+): Promise<boolean> {
+  const read = { after, types: ['files.changed'], limit: eventsReadMax }
+  return withSessionLock(sessionId, () =>
+    db.transaction(async (db) => {
+      await lockRow(db, { orgId, sessionId })
+      const rows = await readEvents(db, sessionId, read)
+      return rows.some(({ data }) => changesOf(data).tool_call_id === callId)
+    }),
+  )
+}
+
+/** More than the changes that calls make at once. */
+const eventsReadMax = 10_000
+
+const changesOf = (data: string): EventDataOf<'files.changed'> => JSON.parse(data)
 
 type LockedSession = { now: string; file_bytes: number; file_count: number }
 
@@ -95,7 +120,10 @@ where org_id = $1 and id = $2
 for no key update`,
 }
 
-async function lock(db: Db, { orgId, sessionId, by }: FileTarget): Promise<LockedSession> {
+async function lockRow(
+  db: Db,
+  { orgId, sessionId, by }: Omit<FileTarget, 'limits'>,
+): Promise<LockedSession> {
   const values = [orgId, sessionId, by?.turnId ?? null, by?.attempt() ?? null]
   const [held] = await db.run<LockedSession>(lockSession, values)
   if (held) return held
@@ -262,7 +290,7 @@ export async function mountFiles(
   limits: FileLimits,
 ): Promise<void> {
   const target = { orgId, sessionId, limits }
-  const held = await lock(db, target)
+  const held = await lockRow(db, target)
   const tree = newTree(held.now)
   for (const { path, content, isReadonly } of mounts) {
     createFile(tree, normalizePath(path), { content, isReadonly })
