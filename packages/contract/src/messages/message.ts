@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { ClientTool, ClientTools } from '../agents/capability.ts'
-import { ImageId, MessageId, ModelId, SessionId, Timestamp } from '../core/id.ts'
+import { ImageId, MessageId, ModelId, SessionId, Timestamp, TurnId } from '../core/id.ts'
 import { AnyObject, count, described, integerMax, oneOf, optional, pageOf } from '../core/shape.ts'
 import { Context, Instructions, OutputSchema } from '../sessions/turn-settings.ts'
 
@@ -334,11 +334,26 @@ export const NewMessage = Type.Object(
 )
 export type NewMessage = Static<typeof NewMessage>
 
+export const CancelTurn = Type.Object(
+  {
+    turn_id: optional(
+      TurnId,
+      'The turn to cancel. If another turn is running, nothing is cancelled. Absent: the running turn.',
+    ),
+  },
+  {
+    title: 'CancelTurn',
+    description: 'The turn to cancel.',
+    examples: [{}, { turn_id: 'turn_01933b5a000070008000000000000001' }],
+  },
+)
+export type CancelTurn = Static<typeof CancelTurn>
+
 export const CancelTurnResponse = Type.Object(
   {
     status: described(
       oneOf('cancelled', 'no_op'),
-      '`cancelled`: the running turn was cancelled. `no_op`: no turn was running.',
+      '`cancelled`: the running turn was cancelled. `no_op`: no turn was running, or another one than `turn_id`.',
     ),
     message: Type.String({
       description: 'The same as a sentence for people.',

@@ -1,5 +1,4 @@
 import type {
-  CancelTurnResponse,
   ContextReport,
   ExportSessionQuery,
   Feedback,
@@ -25,6 +24,7 @@ import type {
 } from '@outlast/contract'
 import { type CallOptions, type Http, path } from '../http/http.ts'
 import { listOf } from '../http/page.ts'
+import { cancelTurn } from '../turns/cancel.ts'
 import { sessionBudgets } from './budgets.ts'
 import { answers, storedValues } from './session-answers.ts'
 
@@ -69,9 +69,9 @@ export function sessions(http: Http) {
     /** Explains the current state of a session. */
     explain: (id: string, options?: CallOptions) =>
       call<Why>('GET', path`/v1/sessions/${id}/why`, {}, options),
-    /** Cancels the running turn. The status is `no_op` if none runs. */
-    cancelTurn: (id: string, options?: CallOptions) =>
-      call<CancelTurnResponse>('POST', path`/v1/sessions/${id}/cancel`, {}, options),
+    /** Cancels the running turn, or only `turnId`. The status is `no_op` if it does not run. */
+    cancelTurn: (id: string, { turnId, ...options }: CallOptions & { turnId?: string } = {}) =>
+      cancelTurn({ call }, id, { turnId, options }),
     /**
      * Sends a message of a user again, or another one in its place, in a fork that takes the key of
      * the session. `session_not_idle`, `session_superseded`.

@@ -36,8 +36,8 @@ async function busy() {
 }
 
 /** A session whose turn has begun to stream a reply that it does not end by itself. */
-async function busyForLong() {
-  const session = await client.start()
+async function busyForLong(given?: SessionHandle) {
+  const session = given ?? (await client.start())
   const first = session.send(endless)
   await until(first, isOfType('output.message.delta'))
   return { session, first }
@@ -191,6 +191,15 @@ test('cancel: answers a message that arrives afterwards', async () => {
   const { session, first } = await busyForLong()
   await first.cancel()
   assert.equal((await session.send(says({ text: 'go on' }))).text, 'go on')
+})
+
+test('cancel: leaves the turn that follows running', async () => {
+  const session = await client.start()
+  const first = session.send(says({ text: 'over' }))
+  assert.equal((await first).outcome, 'completed')
+  const { first: second } = await busyForLong(session)
+  assert.equal((await first.cancel()).status, 'no_op')
+  assert.equal((await second.cancel()).status, 'cancelled')
 })
 
 test('rejects a failed turn with its code, awaited and after an iteration', async () => {

@@ -4,6 +4,7 @@ import { OutlastError } from '../http/error.ts'
 import { type Http, path } from '../http/http.ts'
 import { type StreamOptions, streamEvents } from '../http/stream.ts'
 import { type CallHandlers, createCalls } from './calls.ts'
+import { cancelTurn } from './cancel.ts'
 import { type Answer, answerOf, type Following, follow, isAnswered } from './follow.ts'
 import { type OutputSchema, parsedAnswer } from './output.ts'
 
@@ -23,7 +24,10 @@ export type TurnOptions = CallHandlers & {
  */
 export type Turn<Output = unknown> = Pick<Promise<Answer<Output>>, 'then' | 'catch' | 'finally'> &
   AsyncIterable<Event> & {
-    /** Cancels the turn that the session runs. The status is `no_op` if none runs. */
+    /**
+     * Cancels the turn. The status is `no_op` if it does not run. Until an event told which turn
+     * answers the message, it cancels the turn that the session runs.
+     */
     cancel: () => Promise<CancelTurnResponse>
     /**
      * Returns the calls that an iterated event requests and this program handles, by id. A promise
@@ -48,6 +52,8 @@ export function createTurn(http: Http, sessionId: string, { begin, options, outp
     createCalls(http, sessionId, { ...options, onError: (error) => failing.abort(error) })
   let calls = newCalls()
   let last: Following | undefined
+  /** The id of the turn, once an event has it. */
+  let known: string | undefined
   let answer: Promise<Answer> | undefined
   // An await or an iteration reports the failure. Before that it must not be unhandled.
   begin.catch(() => {})
@@ -87,6 +93,7 @@ export function createTurn(http: Http, sessionId: string, { begin, options, outp
         watch.end()
         at = event.sequence ?? at
         state = follow(state, event)
+        known = state.turnId
         if (isAnswered(state)) {
           last = state
           calls.end()
@@ -121,10 +128,7 @@ export function createTurn(http: Http, sessionId: string, { begin, options, outp
     }),
     [Symbol.asyncIterator]: () => endable((signal) => eventsIn(walk({ signal }))),
     handledCalls: (event) => calls.handled(event),
-    cancel: async () => {
-      await begin
-      return http.call('POST', path`/v1/sessions/${sessionId}/cancel`)
-    },
+    cancel: async () => cancelTurn(http, sessionId, { turnId: known ?? (await begin).turnId }),
   }
 }
 

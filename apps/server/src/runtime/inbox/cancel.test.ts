@@ -184,6 +184,19 @@ test('cancel returns no_op without a running turn, accepts empty bodies, and ret
   assert.equal((await at('session_2')).status, 400)
 })
 
+test('cancelling a turn that is over leaves the next one running', async (t) => {
+  const { server, id, cancel } = await start(t)
+  const first = await converse(t, server, id, 'hello')
+  const stream = await follow(t, server.url, { sessionId: id })
+  await post(server, id, slowWords)
+  await stream.event('output.message.delta')
+  const over = first.find(({ type }) => type === 'turn.started')!.context.turn_id
+  assert.equal((await cancel({ turn_id: over })).body.status, 'no_op')
+  assert.equal((await cancel({ turn_id: 'a turn' })).status, 400)
+  const running = stream.events.findLast(({ type }) => type === 'turn.started')!.context.turn_id
+  assert.equal((await cancel({ turn_id: running })).body.status, 'cancelled')
+})
+
 test('answers a message sent right after a cancel', async (t) => {
   const { server, id, cancel, stream } = await start(t)
   await post(server, id, slowWords)

@@ -221,7 +221,9 @@ function responseChangeRoutes({ scope, api }: OpenAI): void {
       // A turn that waits can be cancelled too; its response stays as it is.
       const isRunning = state.phase === 'open' || (await isWaiting(calls, place, state))
       if (!isRunning) return responseOf(state)
-      await calls.run('POST', `/v1/sessions/${place.sessionId}/cancel`)
+      // By its id: the next turn may have begun since.
+      const turn_id = await findTurnOf(calls, place)
+      await calls.run('POST', `/v1/sessions/${place.sessionId}/cancel`, { turn_id })
       return responseOf(await readResponse(calls, facts, place))
     },
   })
@@ -241,6 +243,21 @@ function responseChangeRoutes({ scope, api }: OpenAI): void {
       return { id, object: 'response', deleted: true }
     },
   })
+}
+
+/** The latest turn of the message of a response. */
+async function findTurnOf({ read }: Client, { sessionId, message }: ResponsePlace) {
+  let inputId: string | undefined
+  let turnId: string | undefined
+  const range = { after: message - 1, types: ['input.message', 'session.activated'] }
+  await read(sessionId, range, (event) => {
+    if (event.type === 'input.message' && event.sequence === message)
+      inputId = event.data.message.id
+    const isBegin = event.type === 'session.activated' && event.data.input_message_id === inputId
+    if (isBegin) turnId = event.data.turn_id
+    return false
+  })
+  return turnId
 }
 
 /** True if a call of a response still waits for what the response asks for. */

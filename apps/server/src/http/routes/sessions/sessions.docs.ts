@@ -63,7 +63,7 @@ export const sessionDocs = {
     tag: 'Sessions',
     summary: 'Cancel the running turn',
     description:
-      'Ends the turn of a session: it writes `turn.cancelled`, stores the text that was generated so far, and returns when the turn has ended. The session stays usable. A call without a running turn succeeds and changes nothing, so a repeat is safe.',
+      'Ends the turn of a session: it writes `turn.cancelled`, stores the text that was generated so far, and returns when the turn has ended. The session stays usable. A call without a running turn succeeds and changes nothing, so a repeat is safe. With `turn_id`, only that turn is cancelled: not the next one, if that turn has just ended.',
     errors: ['session_changing'],
     sample:
       "const result = await outlast.sessions.cancelTurn('session_01933b5a000070008000000000000001')",

@@ -1,4 +1,5 @@
 import {
+  CancelTurn,
   CancelTurnResponse,
   ErrorResponse,
   NewSession,
@@ -184,17 +185,19 @@ function sessionChangeRoutes({ app, node }: Api): void {
     },
   })
 
-  app.route<{ Params: Params }>({
+  app.route<{ Params: Params; Body: CancelTurn }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/cancel',
-    config: { forToken: 'write', unaudited: true, whenFull: true },
+    config: { forToken: 'write', unaudited: true, whenFull: true, bodyOptional: true },
     schema: {
       operationId: 'cancel_turn',
+      body: CancelTurn,
       response: { 200: CancelTurnResponse, '4xx': ErrorResponse },
     },
-    async handler({ params, principal, db, committed }) {
+    async handler({ params, body, principal, db, committed }) {
       const sessionId = parseId('session', params.session_id)
-      const cancelled = await cancelSession(node, db, { orgId: principal.orgId, sessionId })
+      const ref = { orgId: principal.orgId, sessionId }
+      const cancelled = await cancelSession(node, db, ref, body.turn_id ?? undefined)
       if (!cancelled) throw new ApiError('not_found', 'Session')
       committed.push(cancelled.settle)
       return cancelled.answer
