@@ -5,6 +5,7 @@ import { ApiError } from '../../../errors.ts'
 import { deleteRun, findRun, type StoredRun, storeRun } from '../../../store/sessions/ag-ui-runs.ts'
 import { readBackwards } from '../../../store/sessions/events.ts'
 import { findSequence } from '../../../store/sessions/messages.ts'
+import { againIfChanged } from '../../adapters/again-if-changed.ts'
 import { submitAnswers } from '../../adapters/call-answers.ts'
 import { type FoundInput, inputFinder } from '../../adapters/find-input.ts'
 import type { InnerCalls } from '../../adapters/inner-calls.ts'
@@ -335,15 +336,17 @@ async function lastBlocked({ calls, session }: Given, interrupts: readonly strin
 async function sendMessage(given: Given): Promise<OpenedRun> {
   const { calls, input, session, request } = given
   const { grants } = request.principal
-  const { waiting } = await waitsIn(given)
-  const body = {
-    ...messageRequest(input, runPartsOf(input).added, grants?.tool_results),
-    ...(waiting.size > 0 && { on_busy: 'interrupt' }),
-  }
-  const headers = { 'idempotency-key': runKey(input) }
-  const path = `/v1/sessions/${session.id}/messages`
-  const posted = await calls.call<{ sequence: number }>('POST', path, body, headers)
-  if (posted.status >= 400) calls.fail(posted)
+  const message = messageRequest(input, runPartsOf(input).added, grants?.tool_results)
+  const posted = await againIfChanged(async (tries) => {
+    const if_sequence = await currentSequence(given)
+    const { waiting } = await waitsIn(given)
+    const body = { ...message, ...(waiting.size > 0 && { on_busy: 'interrupt', if_sequence }) }
+    const key = tries === 1 ? runKey(input) : `${runKey(input)}:${if_sequence}`
+    const path = `/v1/sessions/${session.id}/messages`
+    const headers = { 'idempotency-key': key }
+    const sent = await calls.call<{ sequence: number }>('POST', path, body, headers)
+    return sent.status >= 400 ? calls.fail(sent) : sent
+  })
   const begun = { after: posted.body.sequence - 1, kind: 'message' as const }
   const run = opened(given, begun)
   if (posted.headers['idempotency-replayed'] !== 'true') return { ...run, isNew: true }

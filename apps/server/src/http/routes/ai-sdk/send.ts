@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AiSdkChat, Message, OnBusy, Retake, Session, UIMessage } from '@outlast/contract'
 import { clientIdField } from '@outlast/contract/folds/ai-sdk'
 import { ApiError, invalidAt } from '../../../errors.ts'
+import { getSequence } from '../../../store/sessions/messages.ts'
+import { againIfChanged } from '../../adapters/again-if-changed.ts'
 import type { FoundInput } from '../../adapters/find-input.ts'
 import { hashOf } from '../../adapters/hash.ts'
 import type { InnerResponse } from '../../adapters/inner-calls.ts'
@@ -33,7 +35,6 @@ async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promis
     const known = await chat.findInput(session.id, body.messageId)
     if (known) return edit(chat, body, { session, input: known.event, content })
   }
-  const on_busy = body.on_busy ?? (await onBusyInChat(chat, session, last.id))
   const { controls, instructions, context, tools, metadata } = body
   const given = { controls, instructions, context, tools }
   const own = typeof last.metadata === 'object' ? last.metadata : {}
@@ -41,9 +42,14 @@ async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promis
     message: { role: 'user', content },
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value != null)),
     metadata: { ...own, ...metadata, ...(last.id && { [clientIdField]: last.id }) },
-    on_busy,
   }
-  const posted = await post(chat, session.id, { message, content, clientId: last.id })
+  const { on_busy, posted } = await againIfChanged(async (tries) => {
+    const busy = body.on_busy
+      ? { on_busy: body.on_busy }
+      : await onBusyInChat(chat, session, last.id)
+    const posting = { message: { ...message, ...busy }, content, clientId: last.id, tries }
+    return { ...busy, posted: await post(chat, session.id, posting) }
+  })
   if ('known' in posted) return replyTo(chat, session.id, sentInput(posted.known))
   const { id, sequence } = posted.sent
   if (on_busy === 'steer') return replyTo(chat, session.id, { id, sequence, isQueued: false })
@@ -53,7 +59,16 @@ async function sendMessage(chat: Chat, body: AiSdkChat, last: UIMessage): Promis
 type Input = FoundInput['event']
 type Content = ReturnType<typeof contentOf>
 
-type Posting = { message: object; content: Content; clientId: string | undefined }
+type Posting = {
+  message: object & Busy
+  content: Content
+  clientId: string | undefined
+  /** A refusal is stored with its key: a later try has another one. */
+  tries: number
+}
+
+/** How a message meets a running turn; `if_sequence`: the last event on which that was decided. */
+type Busy = { on_busy: OnBusy; if_sequence?: number }
 
 type Posted = { sent: Message } | { known: Input }
 
@@ -69,12 +84,13 @@ const isContent = ({ data }: Input, content: Content) =>
 async function post(
   chat: Chat,
   sessionId: string,
-  { message, content, clientId }: Posting,
+  { message, content, clientId, tries }: Posting,
 ): Promise<Posted> {
   const path = `/v1/sessions/${sessionId}/messages`
   const { calls } = chat
   if (clientId === undefined) return { sent: await calls.run<Message>('POST', path, message) }
-  const headers = { 'idempotency-key': keyOf(chat, clientId) }
+  const key = keyOf(chat, clientId)
+  const headers = { 'idempotency-key': tries === 1 ? key : `${key}:${message.if_sequence}` }
   const response = await calls.call<Message>('POST', path, message, headers)
   const isRefused = response.status >= 400
   const isReplayed = response.headers['idempotency-replayed'] === 'true'
@@ -94,16 +110,14 @@ async function openChatSession(chat: Chat): Promise<Session> {
 }
 
 /** A message while the turn waits for a person ends that turn, unless it was sent before. */
-async function onBusyInChat(
-  chat: Chat,
-  { id, status }: Session,
-  clientId?: string,
-): Promise<OnBusy> {
+async function onBusyInChat(chat: Chat, { id, status }: Session, clientId?: string): Promise<Busy> {
+  const { db, principal } = chat
+  const if_sequence = await getSequence(db, principal.orgId, id)
   const turn = status === 'active' ? await findLastTurn(chat, id) : undefined
   const now = turn && (await readTurn(chat, id, turn))
-  if (!now?.isParked || now.calls.length === 0) return 'queue'
+  if (!now?.isParked || now.calls.length === 0) return { on_busy: 'queue' }
   const isKnown = clientId !== undefined && (await chat.findInput(id, clientId))
-  return isKnown ? 'queue' : 'interrupt'
+  return isKnown ? { on_busy: 'queue' } : { on_busy: 'interrupt', if_sequence }
 }
 
 /** The same for every repeat of a message; ids of clients can have any characters. */

@@ -3,6 +3,8 @@ import type { ContentPart, Message, NewMessage, SeedMessage, Session } from '@ou
 import type { ResponseFacts, ResponseState } from '@outlast/contract/folds/openai'
 import { checkControls } from '../../../access/grants.ts'
 import { ApiError } from '../../../errors.ts'
+import { findSequence, getSequence } from '../../../store/sessions/messages.ts'
+import { againIfChanged } from '../../adapters/again-if-changed.ts'
 import { waitsNow } from '../../adapters/waiting-calls.ts'
 import { answer } from './answers.ts'
 import { type Begin, withKey } from './begin.ts'
@@ -25,10 +27,18 @@ export const located = async ({ calls }: Begin, place: ResponsePlace): Promise<B
 /** Contract: throws 400 with `param`, and the errors of the operations that it calls. */
 export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<BegunResponse> {
   const { input, previous } = asked
-  const earlier = previous === undefined ? undefined : await earlierResponse(begin.calls, previous)
-  if (input.answers.length > 0) return answerAndSteer(begin, asked, earlier)
-  if (input.content.length === 0) throw invalidParam('input', 'must have a message of the user')
-  if (earlier) return continueFrom(begin, asked, earlier)
+  const find = async (id: string) => earlierResponse(begin.calls, id)
+  if (input.answers.length > 0) {
+    return answerAndSteer(begin, asked, previous === undefined ? undefined : await find(previous))
+  }
+  if (previous !== undefined) {
+    return againIfChanged(async () => {
+      const earlier = await find(previous)
+      checkHasContent(input)
+      return continueFrom(begin, asked, earlier)
+    })
+  }
+  checkHasContent(input)
   const { conversation } = asked
   const repeated = await repeatedSession(begin.calls, begin.repeat)
   const known = repeated && (await repeatedIn(begin, repeated.id))
@@ -38,6 +48,10 @@ export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<Be
     : openConversation(begin, asked, conversation))
   const { model = session.agent_id } = asked
   return sendOnce(begin, session, { ...asked, model })
+}
+
+function checkHasContent({ content }: AskedResponse['input']): void {
+  if (content.length === 0) throw invalidParam('input', 'must have a message of the user')
 }
 
 /**
@@ -94,8 +108,13 @@ export async function sendOnce(
 ): Promise<BegunResponse> {
   const known = await repeatedIn(begin, session.id)
   if (known) return located(begin, known)
-  const on_busy = await onBusyIn(begin.calls, session)
-  return sendInput(begin, session.id, { ...sent, on_busy })
+  return againIfChanged(async () => {
+    const { db, principal } = begin.calls.request
+    const if_sequence = await getSequence(db, principal.orgId, session.id)
+    const on_busy = await onBusyIn(begin.calls, session)
+    const decided = on_busy === 'interrupt' ? { on_busy, if_sequence } : { on_busy }
+    return sendInput(begin, session.id, { ...sent, ...decided })
+  })
 }
 
 function modelIn({ model }: AskedResponse): string {
@@ -118,10 +137,13 @@ async function openConversation(begin: Begin, asked: AskedResponse, id: string):
 }
 
 /** A message ends a wait for the client or a person, and otherwise has a turn of its own. */
-export async function onBusyIn(client: Client, { id, status, waiting_for }: Session) {
+export async function onBusyIn(
+  client: Client,
+  { id, status }: Session,
+): Promise<'queue' | 'interrupt'> {
   if (status !== 'active') return 'queue'
-  const calls = waiting_for?.calls.length ?? (await waitsNow(client, client.read, id)).waiting.size
-  return calls > 0 ? 'interrupt' : 'queue'
+  const { waiting } = await waitsNow(client, client.read, id)
+  return waiting.size > 0 ? 'interrupt' : 'queue'
 }
 
 type Opened = {
@@ -162,7 +184,7 @@ type Sent = {
   stored: Omit<StoredRequest, 'model'>
   previous?: string | undefined
   on_busy: NonNullable<NewMessage['on_busy']>
-  if_sequence?: number
+  if_sequence?: number | undefined
 }
 
 /** Posts the message of a response. */
@@ -212,11 +234,19 @@ function post(begin: Begin, sessionId: string, { content, ...settings }: Posted)
   return begin.calls.run<Message>('POST', path, body, headers)
 }
 
-type Earlier = { place: ResponsePlace; state: ResponseState; isContinued: boolean }
+/** `sequence`: of the last event of its session before it was read. */
+type Earlier = {
+  place: ResponsePlace
+  state: ResponseState
+  isContinued: boolean
+  sequence: number | undefined
+}
 
 async function earlierResponse(calls: Client, id: string): Promise<Earlier> {
   const place = parseResponseId(id)
-  return { place, ...(await readEarlier(calls, place)) }
+  const { db, principal } = calls.request
+  const sequence = await findSequence(db, principal.orgId, place.sessionId)
+  return { place, sequence, ...(await readEarlier(calls, place)) }
 }
 
 /** Continues the session after its latest response; an older one is continued in a fork. */
@@ -234,8 +264,10 @@ async function continueFrom(begin: Begin, asked: AskedResponse, earlier: Earlier
   const repeated = await repeatedSession(begin.calls, begin.repeat)
   if (repeated) return sendOnce(begin, repeated, sent)
   if (!isContinued) {
-    if (state.waits.length > 0)
-      return sendInput(begin, sessionId, { ...sent, on_busy: 'interrupt' })
+    if (state.waits.length > 0) {
+      const decided = { on_busy: 'interrupt' as const, if_sequence: earlier.sequence }
+      return sendInput(begin, sessionId, { ...sent, ...decided })
+    }
     if (state.phase !== 'over') return sendInput(begin, sessionId, { ...sent, on_busy: 'queue' })
     const next = await sendAlone(begin, sessionId, { ...sent, on_busy: 'reject' })
     if (next) return next
