@@ -18,7 +18,10 @@ export type ToolContext = {
   user: string | undefined
   turnId: string
   callId: string
-  /** The same for every attempt of this call, and unique to it. */
+  /**
+   * The same for every attempt of this call, and unique to it, while the log has its start: a
+   * failover that loses commits can lose it.
+   */
   idempotencyKey: string
   signal: AbortSignal
   /** Limit of the result for the model, as JSON, in UTF-8 bytes. */

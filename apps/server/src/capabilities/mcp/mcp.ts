@@ -63,7 +63,7 @@ type Opening = {
 
 const connectMs = 30_000
 const minuteMs = 60_000
-/** Metadata key with a value that is the same at every attempt of a call, and unique to it. */
+/** Metadata key of the idempotency key of a call. */
 const metaKey = 'outlast/idempotency-key'
 
 export function createMcp(options: McpOptions): Mcp {

@@ -58,7 +58,7 @@ export type OpenCall = {
 
 export type AnsweredQuestions = { questions: readonly Question[]; outcome: QuestionOutcome }
 
-/** The same for every attempt of a started call. */
+/** The same for every attempt of a started call. It belongs to a place in the log. */
 export const idempotencyKeyOf = (sessionId: string, turnId: string, { startedAt }: OpenCall) =>
   textHash(toolKeyText(sessionId, turnId, startedAt!))
 
