@@ -40,7 +40,7 @@ export type MessageToAccept = {
   mayBegin: boolean
   /** Limit of the organization's running turns in place of its quota; null: unlimited. */
   turnsMax?: number | null
-  /** The end user who sends it, whose turns are limited. */
+  /** Its sender, if that is an end user with limited turns. */
   endUser?: SessionScope | undefined
 }
 

@@ -22,7 +22,7 @@ export type RetakeOptions = {
    * session.
    */
   byToken?: boolean
-  /** The end user who sends it, whose turns are limited. */
+  /** Its sender, if that is an end user with limited turns. */
   endUser?: SessionScope | undefined
   /** The trace context of the caller, as a `traceparent` header. */
   traceparent?: string | undefined
