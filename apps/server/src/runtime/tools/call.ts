@@ -108,7 +108,7 @@ async function unfinishedCall(run: ToolRun, isLate: boolean): Promise<Attempted 
     return hasChanges ? interrupted(true) : undefined
   } catch (error) {
     if (signal.aborted) return failure('cancelled', interruptedError)
-    node.log.warn('a call may have changed files, which could not be read', { tool: call.name, error })
+    node.log.warn('changes of files by a call could not be read', { tool: call.name, error })
     return interrupted(false)
   }
 }
