@@ -151,6 +151,9 @@ test('prints a table in columns, or a line for each cell if it is too wide', () 
   const stacked = ['Name: 苹果', 'Price: 3', '', 'Name: Pear', 'Price:', '12.50', '', '', 'end']
   shows(table, stacked, 11)
   shows('| no table\nat all', ['| no table', 'at all'])
+  const rows = Array.from({ length: 130_000 }, () => '|a|')
+  const printed = seen(['|b|', '|-|', ...rows, ''].join('\n'), { columns: 40 }).split('\n')
+  assert.equal(printed.filter((line) => line === 'a').length, rows.length)
 })
 
 test('prints links as links if the terminal supports them, else with their URL', () => {

@@ -9,6 +9,9 @@ type Cell = readonly Piece[]
 
 const edge: Piece = { text: ' │ ', style: look('dim') }
 const widthOfCell = (cell: Cell) => cell.reduce((width, { text }) => width + widthOf(text), 0)
+/** Not by spread arguments, of which a long table has too many. */
+const largest = (values: readonly number[], least: number) =>
+  values.reduce((most, value) => Math.max(most, value), least)
 
 /** Parses the alignments of the line below a table's head. Undefined for other lines. */
 export function sidesOf(line: string): Side[] | undefined {
@@ -41,12 +44,21 @@ export function tableLines(
   }
   const head = read(lines[0]!, true)
   const rows = lines.slice(2).map((line) => read(line, false))
-  const count = Math.max(head.length, ...rows.map((row) => row.length))
+  const count = largest(
+    rows.map((row) => row.length),
+    head.length,
+  )
+  const byRow = () => rows.flatMap((row) => record(row, head))
+  // Without the widths, which are as many as columns times rows.
+  if (count * 4 - 3 > columns) return byRow()
   const widths = Array.from({ length: count }, (_, at) =>
-    Math.max(1, ...[head, ...rows].map((row) => widthOfCell(row[at] ?? []))),
+    largest(
+      [head, ...rows].map((row) => widthOfCell(row[at] ?? [])),
+      1,
+    ),
   )
   const total = widths.reduce((sum, width) => sum + width + 3, -3)
-  if (total > columns) return rows.flatMap((row) => record(row, head))
+  if (total > columns) return byRow()
   const lineOf = (row: readonly Cell[]) =>
     widths.flatMap((width, at) => [
       ...(at === 0 ? [] : [edge]),
