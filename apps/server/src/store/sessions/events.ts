@@ -1,6 +1,6 @@
 import type { EventMessage, EventType, GenerationMetadata } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
-import { eventId, eventPosition, idInside } from '../../ids.ts'
+import { eventId, eventPosition } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
 import { readableJson } from '../stored-json.ts'
 import {
@@ -197,16 +197,12 @@ export function readBackwards(db: Db, sessionId: string, { type, before, limit }
   return db.run<EventRow>(backwards, [sessionId, before, [type].flat(), limit])
 }
 
-/**
- * Returns the sequence of an event, also by the id of a delta after it, or of a webhook.
- * Contract: throws 400 when the session has none of this id.
- */
+/** Returns the sequence of an event. Contract: throws 400 when the session has none of this id. */
 export async function sequenceOf(db: Db, sessionId: string, id: string): Promise<number> {
   const { sequence } = eventPosition(sessionId, id)
   const read = { after: sequence - 1, upTo: sequence, limit: 1 }
   const [row] = await readEvents(db, sessionId, read)
-  if (!row || wireEvent(sessionId, row).id !== idInside(sessionId, id, 0))
-    throw new ApiError('unknown_event_id')
+  if (!row || wireEvent(sessionId, row).id !== id) throw new ApiError('unknown_event_id')
   return sequence
 }
 
