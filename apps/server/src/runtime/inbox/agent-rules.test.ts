@@ -10,6 +10,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../../test/access.ts'
+import { queryRows } from '../../../test/database.ts'
 import { beforeAll } from '../../../test/hooks.ts'
 import { addListedServer, startMcp } from '../../../test/mcp.ts'
 import type { Call } from '../../../test/server.ts'
@@ -45,6 +46,11 @@ let calls = 0
 const write = () => {
   calls += 1
   return { id: `call_${calls}`, name: 'write_file', arguments: { path: '/a', content: 'hello' } }
+}
+
+const say = (server = 'tracker') => {
+  calls += 1
+  return { id: `call_${calls}`, name: `mcp_${server}__say`, arguments: { word: 'x' } }
 }
 
 type Asked = { id: string; name: string; arguments: object }
@@ -167,10 +173,6 @@ test('a rule does not hold for a tool of another MCP server with the same name',
   const agent = await createAgent(client, { name: 'Cleo' })
   const use = (ref: string) =>
     client.call('PATCH', `/v1/agents/${agent.id}`, { capabilities: [{ ref, config: settings }] })
-  const say = () => {
-    calls += 1
-    return { id: `call_${calls}`, name: 'mcp_tracker__say', arguments: { word: 'x' } }
-  }
   const made = await addListedServer(client, mcp.url, { name: 'tracker' })
   expectStatus(await use(made.ref), 200)
   const { id } = await createSession(client, { agent_id: agent.id })
@@ -193,17 +195,19 @@ test('a rule does not hold for a tool of another MCP server with the same name',
   assert.equal(evil.heard('tools/call').length, 0)
 })
 
-test('a rejection holds for the tool of an MCP server after the server is renamed', async (t) => {
+/** A session whose agent has an MCP server with approvals. */
+async function useTracker(t: TestContext) {
   const client = await createClient()
   const mcp = await startMcp(t)
   const made = await addListedServer(client, mcp.url, { name: 'tracker' })
   const capabilities = [{ ref: made.ref, config: { requires_approval: true } }]
   const agent = await createAgent(client, { name: 'Cleo', capabilities })
   const { id } = await createSession(client, { agent_id: agent.id })
-  const say = (server: string) => {
-    calls += 1
-    return { id: `call_${calls}`, name: `mcp_${server}__say`, arguments: { word: 'x' } }
-  }
+  return { client, mcp, made, agent, id }
+}
+
+test('a rejection holds for the tool of an MCP server after the server is renamed', async (t) => {
+  const { client, mcp, made, id } = await useTracker(t)
   const asked = await makeCall(client, id, say('tracker'))
   expectStatus(await asked.decide({ decision: 'deny', always: 'agent' }), 200)
   await asked.idle()
@@ -213,6 +217,28 @@ test('a rejection holds for the tool of an MCP server after the server is rename
   const ends = (await eventsOf(client, id)).filter((one) => one.type === 'tool.completed')
   assert.match(JSON.stringify(ends.at(-1)?.data), /all calls of this tool are rejected/)
   assert.equal(mcp.heard('tools/call').length, 0)
+})
+
+test('of several rules about one tool that of its name holds, else a rejection', async (t) => {
+  const { client, agent, id } = await useTracker(t)
+  const asked = await makeCall(client, id, say())
+  expectStatus(await asked.decide(allow), 200)
+  await asked.idle()
+  const [rule] = await rulesOf(client, agent.id)
+  const rules = (decisions: Record<string, string>) =>
+    Object.fromEntries(
+      Object.entries(decisions).map(([name, decision]) => [name, { ...rule, decision }]),
+    )
+  for (const [given, status] of [
+    [{ mcp_a__say: 'allow', mcp_tracker__say: 'reject' }, 'error'],
+    [{ mcp_a__say: 'reject', mcp_tracker__say: 'allow' }, 'success'],
+    [{ mcp_a__say: 'allow', mcp_tracker_long__say: 'reject' }, 'error'],
+  ] as const) {
+    const set = 'update agents set tool_rules = $2 where id = $1'
+    await queryRows(server.databaseUrl, set, [agent.id, JSON.stringify(rules(given))])
+    const called = await makeCall(client, id, say())
+    assert.deepEqual([called.waits, called.status], [false, status], JSON.stringify(given))
+  }
 })
 
 test('an archived agent that is replaced keeps its rejections only', async () => {

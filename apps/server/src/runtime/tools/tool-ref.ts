@@ -46,14 +46,17 @@ const storedRules = (rules: ToolRules | null | undefined): NamedRule[] =>
 
 /**
  * Finds the rule of a tool, also one that it got under another name: models may see the tool of a
- * renamed MCP server under a new one. A rule of an older server has no reference.
+ * renamed MCP server under a new one. That of its name is the latest; among others a rejection
+ * wins. A rule of an older server has no reference.
  */
 function findRule(rules: Iterable<NamedRule>, name: string, ref: string): ToolDecision | undefined {
-  for (const [ruleName, rule] of rules) {
+  const about = [...rules].filter(([ruleName, rule]) => {
     const isOlder = rule.ref === undefined && ruleName === name && !ref.startsWith(mcp)
-    if (rule.ref === ref || isOlder) return rule
-  }
-  return undefined
+    return rule.ref === ref || isOlder
+  })
+  const named = about.find(([ruleName]) => ruleName === name)
+  const rejecting = about.find(([, { decision }]) => decision === 'reject')
+  return (named ?? rejecting ?? about[0])?.[1]
 }
 
 /**
