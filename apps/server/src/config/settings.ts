@@ -289,7 +289,7 @@ export const settings = {
   },
   SSE_STALL_MS: {
     about:
-      'How long in ms a client may read nothing from a stream with pending data before it is closed. Other responses are closed after four times as long',
+      'How long in ms a client may read nothing from a stream with pending data before it is closed. Other responses are closed after 20 times as long',
     ...wholeNumber(30_000, 100, 3_600_000),
   },
   SHUTDOWN_GRACE_MS: {

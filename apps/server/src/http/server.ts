@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { TObject } from 'typebox'
@@ -115,7 +116,8 @@ export async function createHttp(
 ): Promise<Http> {
   const app = openApp(node, bodyTimes)
   const closeApp = closing(app)
-  endStalled(app, node.config)
+  const isOwn = ownConnections(app)
+  endStalled(app, node.config, isOwn)
   const beginOwnRoutes = watchOwnRoutes(app)
   setUpBodies(app)
   answerProblems(app, node.log)
@@ -124,7 +126,7 @@ export async function createHttp(
   guardBrowsers(app, node)
   await allowOrigins(app, node)
   setUpRequests(app, node, about.stopping)
-  endSlowBodies(app, bodyTimes)
+  endSlowBodies(app, bodyTimes, isOwn)
   const api: Api = { app, node, ...about }
   healthRoutes(api)
   const streams = createStreams(api)
@@ -276,18 +278,32 @@ async function apiRoutes(api: Api, streams: Streams): Promise<void> {
 }
 
 /**
- * Systems report that a client has read only for each 1.5 MB of a large response. Streams have
- * small frames, and their own, shorter time.
+ * Systems report that a client has read only for each 1.5 MB of a large response, and a program may
+ * work on each row of an export. Streams have small frames, and their own, shorter time.
  */
-const stallsOfAnswer = 4
+const stallsOfAnswer = 20
+
+/** Tests whether a connection is one of this server, and not of the program that embeds it. */
+type IsOwnConnection = (socket: Socket) => boolean
+
+function ownConnections(app: FastifyInstance): IsOwnConnection {
+  const own = new WeakSet<Socket>()
+  app.server.prependListener('connection', (socket) => own.add(socket))
+  return (socket) => own.has(socket)
+}
 
 /**
  * Ends responses that their clients do not read. Node calls back only after a time without any read
  * or write: slow readers, and handlers that have written nothing, are not meant.
  */
-function endStalled(app: FastifyInstance, { SSE_STALL_MS: stallMs }: Config): void {
+function endStalled(
+  app: FastifyInstance,
+  { SSE_STALL_MS: stallMs }: Config,
+  isOwn: IsOwnConnection,
+): void {
   // Before the handler, which sets the time of a stream.
-  app.server.prependListener('request', (_request, response) => {
+  app.server.prependListener('request', ({ socket }, response) => {
+    if (!isOwn(socket)) return
     response.setTimeout(stallsOfAnswer * stallMs, () => {
       if (response.writableLength > 0) response.destroy()
     })

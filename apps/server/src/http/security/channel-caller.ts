@@ -54,11 +54,14 @@ export function createChannelCallers({ access, shares }: Node, { admit }: Option
       : undefined
   }
 
-  /** Strangers with many tokens of one network leave calls of the identity provider to others. */
-  function read(credential: string, network: string) {
-    const isRemote = isOfIdentity(credential)
+  /**
+   * Strangers with many tokens of one network leave calls of the identity provider to others.
+   * Requests in this process have no address: all users may be behind them.
+   */
+  function read(credential: string, address: string | null) {
+    const isLimited = isOfIdentity(credential) && address !== null
     const work = () => credentials.find(credential)
-    return isRemote ? reads.run(network, work) : work()
+    return isLimited ? reads.run(networkOf(address), work) : work()
   }
 
   async function find(
@@ -68,8 +71,7 @@ export function createChannelCallers({ access, shares }: Node, { admit }: Option
   ): Promise<ChannelPrincipal> {
     if (!(await findOpenChannel(shares(unknownCallers), id))) throw unknown()
     if (credential instanceof ApiError) throw credential
-    const network = networkOf(addressOf(request))
-    const bearer = await read(credential, network).catch((error) => {
+    const bearer = await read(credential, addressOf(request)).catch((error) => {
       // The channel of the credential may be a closed one, which is not the one of the path.
       throw error instanceof ApiError && error.status < 500 ? new ApiError('invalid_token') : error
     })

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { refuseConnection } from '../core/problems.ts'
 
@@ -34,15 +35,20 @@ type Receiving = {
 }
 
 /**
- * Ends requests whose bodies arrive too slowly, with 408 `request_timeout`.
+ * Ends requests on connections of the server whose bodies arrive too slowly, with 408
+ * `request_timeout`. A program that embeds the server has limits of its own.
  * Contract: a client without a credential, and one that already has its response, gets no time for
  * the bytes that it sends.
  */
-export function endSlowBodies(app: FastifyInstance, times: BodyTimes): void {
+export function endSlowBodies(
+  app: FastifyInstance,
+  times: BodyTimes,
+  isOwn: (socket: Socket) => boolean,
+): void {
   const arriving = new Map<IncomingMessage, Receiving>()
   // Before the framework, which can identify the caller at once.
   app.server.prependListener('request', (request, response) => {
-    if (!hasBody(request)) return
+    if (!hasBody(request) || !isOwn(request.socket)) return
     const bytes = request.socket.bytesRead
     const start = { startedAt: performance.now(), startBytes: bytes, bytes, silentMs: 0 }
     arriving.set(request, { response, ...start, isOfCaller: false })
