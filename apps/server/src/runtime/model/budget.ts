@@ -75,10 +75,14 @@ export function noteSpent(turn: Turn, reply: ModelReply, failed: FailureKind | u
 /** Vendors charge for thinking that they do not send. It counts so for each second of silence. */
 const hiddenTokensPerSecond = 100
 
-/** Otherwise calls that are cancelled before their first output would cost only their prompt. */
-function hiddenTokens(profile: ModelProfile | undefined, reply: ModelReply): number {
-  const { thinking, firstTokenMs, durationMs } = reply
-  if (!profile?.reasoning || thinking !== '') return 0
+/**
+ * Counts the time before the first output of a cancelled call, which would cost only its prompt
+ * otherwise, however often a caller cancels.
+ */
+function hiddenTokens(profile: ModelProfile | undefined, { reply, failed }: EndedCall): number {
+  const { thinking, finishReason, firstTokenMs, durationMs } = reply
+  const isCancelled = failed === undefined && finishReason === undefined
+  if (!profile?.reasoning || thinking !== '' || !isCancelled) return 0
   return Math.ceil(((firstTokenMs ?? durationMs) / 1000) * hiddenTokensPerSecond)
 }
 
@@ -89,7 +93,8 @@ type EndedCall = {
   granted: number | undefined
 }
 
-function spentBy({ call, profile }: CountedCall, { reply, failed, granted }: EndedCall): Spent {
+function spentBy({ call, profile }: CountedCall, ended: EndedCall): Spent {
+  const { reply, failed, granted } = ended
   const { input_tokens, input_cost, output_price } = call
   const usage = withCost(profile, reply.usage)
   if (usage && usage.input_tokens + usage.output_tokens > 0) {
@@ -101,7 +106,7 @@ function spentBy({ call, profile }: CountedCall, { reply, failed, granted }: End
   const received = [text, thinking, calls, ...unfinished.values()].join('')
   const began = !failed || received !== '' || mayHaveBegun.has(failed)
   if (!began) return { tokens: 0, dollars: 0 }
-  const seen = tokensOfText(received) + hiddenTokens(profile, reply)
+  const seen = tokensOfText(received) + hiddenTokens(profile, ended)
   const output = Math.min(seen, granted ?? Number.POSITIVE_INFINITY)
   const cost = input_cost === null ? null : input_cost + output * (output_price ?? 0)
   return { tokens: input_tokens + output, dollars: cost && dollarsOf(nanosOf(cost)) }
