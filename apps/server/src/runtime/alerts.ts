@@ -67,12 +67,12 @@ async function evaluateEach(node: EvaluatingNode, lists: ClaimedAlert[][]) {
 }
 
 /**
- * Evaluates alerts of one organization alone, until one times out. A random one is the first, so
- * that each is evaluated at some time.
+ * Evaluates alerts of one organization alone, until one times out. Their order is random, so that
+ * each is evaluated at some time.
  */
 async function evaluateAlone(node: EvaluatingNode, alerts: ClaimedAlert[]) {
-  const first = Math.floor(Math.random() * alerts.length)
-  for (const alert of [...alerts.slice(first), ...alerts.slice(0, first)]) {
+  const places = new Map(alerts.map((alert) => [alert, Math.random()]))
+  for (const alert of alerts.toSorted((one, other) => places.get(one)! - places.get(other)!)) {
     try {
       await evaluate(node, [alert])
     } catch (error) {
