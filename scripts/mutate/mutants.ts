@@ -178,7 +178,7 @@ export const mutants: Mutant[] = [
   {
     name: 'a call whose change of files is made after its error',
     file: 'runtime/tools/call.ts',
-    from: 'if (isLate || decide(error)) {',
+    from: 'if (isLate || (decide(error) && !isToolError(error))) {',
     to: 'if (isLate) {',
     tests: ['test/crash/database/lost-file-changes.test.ts'],
   },

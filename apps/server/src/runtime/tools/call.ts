@@ -83,8 +83,9 @@ async function attempt(run: ToolRun): Promise<Attempted> {
     }
     if (error instanceof CallInterruptedError) return interrupted(error.changedFiles)
     const isLate = error instanceof TimeLimitError
-    if (isLate || decide(error)) {
+    if (isLate || (decide(error) && !isToolError(error))) {
       const unfinished = await unfinishedCall(run, isLate)
+      if (unfinished && !isLate) run.node.log.error('tool failed', { tool: tool.name, error })
       if (unfinished) return unfinished
     }
     const failed = failure('error', toolErrorText(run, error))
