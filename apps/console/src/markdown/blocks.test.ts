@@ -109,9 +109,12 @@ const slow = {
   'sections without an end': `x ${'<![CDATA['.repeat(n)}`,
   'an item with thousands of lines': `- a\n${'  b\n'.repeat(2 * n)}`,
   'an item with thousands of lines that are not indented': `- a\n${'b\n'.repeat(2 * n)}`,
+  'an item with thousands of lines that are no items': `- a\n${'-b\n'.repeat(2 * n)}`,
+  'an item with thousands of paragraphs': `- a\n${'\n\tb\n'.repeat(n)}`,
   'an item with thousands of items in it': `- a\n${'  - b\n'.repeat(2 * n)}`,
   'a quote that thousands of code blocks interrupt': '> ```\na\n'.repeat(n),
   'a quote with thousands of lines': '> a\nb\n'.repeat(n),
+  'thousands of lists without a blank line': '- # a\nb\n'.repeat(2 * n),
 }
 
 for (const [name, text] of Object.entries(slow)) {
@@ -145,3 +148,20 @@ test('a long list, and long code in an item or a quote, are no plain text', () =
   const kinds = blocks.map(({ type }) => type).filter((type) => type !== 'space')
   assert.deepEqual(kinds, ['list', 'paragraph', 'list', 'blockquote'])
 })
+
+const code = {
+  'a diff': `--- a/x\n+++ b/x\n${'- a\n+ b\n'.repeat(n)}`,
+  'a log': `> npm test\n${'ok\n'.repeat(2 * n)}`,
+  Javadoc: `/**\n * A class.\n${'line\n'.repeat(2 * n)}`,
+  'an array': `[\n${'  -1.5,\n'.repeat(2 * n)}]\n`,
+}
+
+for (const [name, content] of Object.entries(code)) {
+  for (const before of ['', 'Text\n\n', '- An item:\n']) {
+    test(`${name} of thousands of lines after ${JSON.stringify(before)} is code`, () => {
+      const { blocks } = blocksOf(`${before}\`\`\`\n${content}\`\`\`\n`, noBlocks)
+      const found = blocks.find(({ type }) => type === 'code') as Tokens.Code | undefined
+      assert.equal(found?.text, content.trimEnd())
+    })
+  }
+}

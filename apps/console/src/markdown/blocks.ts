@@ -35,6 +35,8 @@ const addressMax = 2_000
 const longAddress = new RegExp(`^[^\\s<]{${addressMax + 1}}`)
 /** Items and quotes with more lines are plain: the lexer copies an item again for each line. */
 const nestedLinesMax = 2_000
+/** Texts are plain if the search for long items reads more lines: it reads some lines again. */
+const readLinesMax = 1_000_000
 
 const plainToken = (text: string): Token => ({ type: 'plain', raw: text, text })
 
@@ -48,32 +50,61 @@ function isLongInline(text: string): boolean {
   return false
 }
 
-const beginning = /^( {0,3})(?:([-*+]|\d{1,9}[.)])|>)/
+/** The beginning of an item of a list. */
+const beginning = /^( {0,3})(?:[-*+]|\d{1,9}[.)])(?=[ \t]|$)/
 
-/** True for a list item or a quote of too many lines. */
-function isLongNested(text: string): boolean {
+/** True for a list with an item of too many lines. Reads no line after the end of the list. */
+function isLongList(text: string, ends: readonly RegExp[], countLine: () => void): boolean {
   let lines = 0
   let outer = 0
   let isAfterBlank = false
-  for (const line of text.split('\n')) {
-    const [, indentation, mark] = beginning.exec(line) ?? []
-    const indent = indentation?.length
+  for (let at = 0, end = 0; end >= 0; at = end + 1) {
+    end = text.indexOf('\n', at)
+    const line = text.slice(at, end < 0 ? undefined : end)
+    const indent = beginning.exec(line)?.[1]?.length
     const isBlank = line.trim() === ''
-    if (indent !== undefined && (lines === 0 || (mark !== undefined && indent <= outer))) {
+    if (indent !== undefined && (lines === 0 || indent <= outer)) {
       lines = 1
       outer = indent
-    } else if (isAfterBlank && !isBlank && !line.startsWith(' ')) lines = 0
-    else if (lines > 0) lines++
+    } else if (lines === 0 || (isAfterBlank && /^[^ \t]/.test(line))) return false
+    else if (ends.some((one) => one.test(line))) return false
+    else lines++
+    countLine()
     if (lines > nestedLinesMax) return true
     isAfterBlank = isBlank
   }
   return false
 }
 
-/** The tokenizer without links at long addresses. Contract: does not change the one of others. */
+/**
+ * The tokenizer without links at long addresses. It throws for lists and quotes that take long.
+ * Contract: does not change the one of others.
+ */
 function limitedTokenizer(tokenizer: Tokenizer): Tokenizer {
   const limited: Tokenizer = Object.create(tokenizer)
+  const { block, other } = tokenizer.rules
+  // Without an indentation, these end a list wherever they are.
+  const ends = [
+    other.fencesBeginRegex(1),
+    other.headingBeginRegex(1),
+    other.htmlBeginRegex(1),
+    other.blockquoteBeginRegex(1),
+  ]
+  let read = 0
+  const countLine = () => {
+    read++
+    if (read > readLinesMax) throw new Error('too many lists')
+  }
   limited.url = (text) => (longAddress.test(text) ? undefined : tokenizer.url.call(limited, text))
+  limited.list = (text) => {
+    if (isLongList(text, ends, countLine)) throw new Error('a long item')
+    return tokenizer.list.call(limited, text)
+  }
+  limited.blockquote = (text) => {
+    const lines = block.blockquote.exec(text)?.[0].split('\n').length ?? 0
+    if (lines > nestedLinesMax) throw new Error('a long quote')
+    return tokenizer.blockquote.call(limited, text)
+  }
   return limited
 }
 
@@ -95,7 +126,7 @@ function lexed(text: string): Token[] {
     }
   Object.assign(lexer, {
     tokenizer: limitedTokenizer(lexer.options.tokenizer!),
-    blockTokens: limited(lexer.blockTokens, isLongNested),
+    blockTokens: limited(lexer.blockTokens, () => false),
     inlineTokens: limited(lexer.inlineTokens, isLongInline),
   })
   try {
