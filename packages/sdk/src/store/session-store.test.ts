@@ -113,6 +113,20 @@ test('a message that a quota refuses is sent again, and the page sees the reason
   assert.deepEqual([items.length, error, [...connections]], [2, undefined, ['open']])
 })
 
+test('an error of a listener is printed, and ends neither the stream nor the process', async (t) => {
+  const session = await start()
+  const printed = t.mock.method(console, 'error', () => {})
+  const store = keep(t, createSessionStore({ outlast, sessionId: session.id }))
+  const mistake = new Error('a mistake')
+  store.onEvent(() => {
+    throw mistake
+  })
+  t.after(store.subscribe(() => {}))
+  await store.send(says({ text: 'Still here' }))
+  await when(store, ({ status, items }) => status === 'idle' && items.length === 2)
+  assert.equal(printed.mock.calls[0]?.arguments[0], mistake)
+})
+
 test('listeners receive each new event once, also those that change no item', async (t) => {
   const session = await start()
   const change = (name: string) => outlast.files.create(session.id, name, { content: name })

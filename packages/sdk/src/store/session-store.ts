@@ -51,10 +51,11 @@ export function createSessionStore({ outlast, tools, ...target }: SessionStoreOp
       try {
         listener(event)
       } catch (error) {
-        // Reported as an error of the program, which does not end the stream.
-        queueMicrotask(() => {
-          throw error
-        })
+        if ('document' in globalThis) {
+          queueMicrotask(() => {
+            throw error
+          })
+        } else console.error(error)
       }
     }
   })
@@ -77,7 +78,11 @@ export function createSessionStore({ outlast, tools, ...target }: SessionStoreOp
     getSnapshot: core.snapshot,
     /** Returns the state of a page that a server renders. */
     getServerSnapshot: (): SessionSnapshot => emptySnapshot,
-    /** Calls `listener` with each new event, stored or live, but not with loaded ones. */
+    /**
+     * Calls `listener` with each new event, stored or live, but not with loaded ones.
+     * Contract: an error of the listener does not end the stream. In a page it is an uncaught
+     * error, elsewhere, where that would end the process, it is printed with `console.error`.
+     */
     onEvent: (listener: (event: Event) => void) => addTo(eventListeners, listener),
     /** Adds tools that run in this program, until the returned function is called. */
     addTools(source: () => readonly ClientTool[]): () => void {
