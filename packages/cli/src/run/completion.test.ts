@@ -116,14 +116,19 @@ test('offers profile names, and none from a broken file', async () => {
 })
 
 test('offers no ids without a fast response of the server', async (t) => {
-  const silent = createServer(() => {})
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
-  t.after(() => silent.close().closeAllConnections())
-  const { port } = silent.address() as { port: number }
-  assert.deepEqual(
-    await offered(['agents', 'get', ''], { OUTLAST_URL: `http://127.0.0.1:${port}` }),
-    [],
-  )
+  const silent = createServer()
+  const slow = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' })
+    const timer = setInterval(() => response.write(' '), 100)
+    response.once('close', () => clearInterval(timer))
+  })
+  for (const server of [silent, slow]) {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.after(() => server.close().closeAllConnections())
+    const { port } = server.address() as { port: number }
+    const env = { OUTLAST_URL: `http://127.0.0.1:${port}` }
+    assert.deepEqual(await offered(['agents', 'get', ''], env), [])
+  }
   assert.deepEqual(await offered(['agents', 'get', ''], { OUTLAST_URL: 'http://127.0.0.1:9' }), [])
   assert.ok((await offered(['agents', ''], { OUTLAST_URL: 'http://127.0.0.1:9' })).length > 4)
 })

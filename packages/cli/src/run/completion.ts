@@ -14,7 +14,7 @@ import type { Extra } from './help.ts'
 /** A word for the cursor's position, and its description. */
 type Candidate = readonly [word: string, about: string]
 
-/** Timeout of requests to the server: completion must not block the shell. */
+/** Longest time of a request to the server: completion must not block the shell. */
 const serverMsMax = 700
 const idsMax = 50
 
@@ -23,32 +23,28 @@ const idsMax = 50
  * description.
  * Contract: after an error it prints fewer candidates, and no message.
  */
-export async function complete(
-  words: readonly string[],
-  io: Io,
-  { signal, extra }: { signal: AbortSignal; extra: Extra },
-): Promise<number> {
+export async function complete(words: readonly string[], io: Io, extra: Extra): Promise<number> {
   const before = words.slice(0, -1)
   const typed = words.at(-1) ?? ''
-  const candidates = await candidatesFor(before, typed, { io, signal, extra }).catch(() => [])
+  const candidates = await candidatesFor(before, typed, { io, extra }).catch(() => [])
   for (const [word, about] of candidates) {
     if (word.startsWith(typed)) io.stdout.write(`${word}\t${oneLine(about)}\n`)
   }
   return exitCodes.ok
 }
 
-type Surroundings = { io: Io; signal: AbortSignal; extra: Extra }
+type Surroundings = { io: Io; extra: Extra }
 
 async function candidatesFor(
   given: readonly string[],
   typed: string,
-  { io, signal, extra }: Surroundings,
+  { io, extra }: Surroundings,
 ): Promise<readonly Candidate[]> {
   const before = given[0] === 'help' ? given.slice(1) : given
   const hasNoun = wordsOf(before).length > 0
   const found = hasNoun ? await find(before) : undefined
   const flags: Flags = { ...globalFlags, ...found?.command?.flags }
-  const server = { before, io, signal }
+  const server = { before, io }
   const flag = flagAtEnd(before, flags)
   if (flag?.choices) return flag.choices.map((choice) => [choice, flag.about])
   if (flag) return valuesOf(flag.value ?? '', server)
@@ -86,10 +82,10 @@ function wordsAmong(args: readonly string[], flags: Flags): number {
   return count
 }
 
-type Server = { before: readonly string[]; io: Io; signal: AbortSignal }
+type Server = { before: readonly string[]; io: Io }
 
 /** Reads the values of a placeholder such as `AGENT` from the server or the saved profiles. */
-async function valuesOf(placeholder: string, { before, io, signal }: Server) {
+async function valuesOf(placeholder: string, { before, io }: Server) {
   const kind = placeholderOf(placeholder)
   if (kind === 'PROFILE') {
     const { profiles } = readCredentials(io)
@@ -98,7 +94,7 @@ async function valuesOf(placeholder: string, { before, io, signal }: Server) {
   const found = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
   if (!found) return []
   const profile = profileOf(io, globalsIn(before))
-  const options = { signal, timeoutMs: serverMsMax, retriesMax: 0 }
+  const options = { signal: AbortSignal.timeout(serverMsMax), retriesMax: 0 }
   const { data } = await found.list(clientOf(profile), { limit: idsMax }, options)
   return data.map((row): Candidate => {
     const id = found.idOf ? found.idOf(row) : row.id

@@ -26,7 +26,7 @@ export async function run(
   try {
     if (args[0] === '__complete') {
       const { complete } = await import('./completion.ts')
-      return await complete(args.slice(1), io, { signal, extra })
+      return await complete(args.slice(1), io, extra)
     }
     const isHelp = args[0] === 'help'
     const other = isHelp ? args[1] : undefined

@@ -197,7 +197,7 @@ export type TransportCode =
   | 'connection_failed'
   /** The peer has no trusted certificate, or does not use TLS. */
   | 'tls_failed'
-  /** No complete response arrived within the timeout. */
+  /** No response, or no further part of it, arrived within the timeout. */
   | 'timeout'
   /** The response is not from Outlast: a proxy, a sign-in page, another address. */
   | 'not_outlast'
