@@ -1,5 +1,6 @@
 import { errorOf, isOutlastError, lostConnection, OutlastError } from './error.ts'
 import { limited, readBlob, readText } from './limited.ts'
+import { expectType, notOutlast } from './media-type.ts'
 
 /** Address of the server, and settings of all calls. */
 export type ClientOptions = {
@@ -8,7 +9,10 @@ export type ClientOptions = {
    * relative: `/` is the server of the page. Default: `http://localhost:9000`.
    */
   url?: string | undefined
-  /** An API key, access token or session token, or a function called before each attempt. */
+  /**
+   * An API key, access token or session token, or a function called before each attempt. If a key
+   * is still pending at the end of an attempt, the next one awaits it.
+   */
   apiKey?: string | (() => string | Promise<string>) | undefined
   /** Organization id. Needed with the access token of a user of several organizations. */
   organization?: string | undefined
@@ -110,12 +114,19 @@ export function createHttp(client: ClientOptions) {
     const retriesMax = retriesOf(client, method, path, options)
     const hasEffect = method === 'POST' && !sent.isRead
     const key = options.idempotencyKey ?? (hasEffect ? newKey() : undefined)
+    let pendingKey: ReturnType<typeof keyOf> | undefined
     for (let attempt = 0; ; attempt += 1) {
       options.signal?.throwIfAborted()
       try {
         return await limited(limitOf(client, options), options.signal, async (signal, again) => {
-          const headers = await headersOf(client, sent, options, key)
+          // Kept after a timeout: the function may wait for a person.
+          pendingKey ??= keyOf(client).catch((error) => {
+            pendingKey = undefined
+            throw error
+          })
+          const headers = headersOf({ ...client, apiKey: await pendingKey }, sent, options, key)
           signal.throwIfAborted()
+          pendingKey = undefined
           again(sendMs)
           const init: RequestInit = { method, headers, body, redirect: 'manual', signal }
           return exchange(url, init, { fetching, read, again })
@@ -186,16 +197,18 @@ async function exchange<T>(
 const limitOf = (client: ClientOptions, options: CallOptions) =>
   options.timeoutMs ?? client.timeoutMs ?? timeoutMsDefault
 
+const keyOf = async ({ apiKey }: ClientOptions) =>
+  typeof apiKey === 'function' ? apiKey() : apiKey
+
 /** Header names ignore case. Headers of the caller replace those of the client. */
-async function headersOf(
-  { apiKey, organization, headers: common }: ClientOptions,
+function headersOf(
+  { apiKey, organization, headers: common }: ClientOptions & { apiKey: string | undefined },
   { body, text, accept }: Request,
   options: CallOptions,
   idempotencyKey: string | undefined,
-): Promise<Headers> {
-  const key = typeof apiKey === 'function' ? await apiKey() : apiKey
+): Headers {
   const headers = new Headers({ accept: accept ?? 'application/json' })
-  if (key) setHeader(headers, 'authorization', `Bearer ${key.trim()}`)
+  if (apiKey) setHeader(headers, 'authorization', `Bearer ${apiKey.trim()}`)
   if (organization) setHeader(headers, 'x-org-id', organization)
   if (text || body !== undefined) headers.set('content-type', text?.type ?? 'application/json')
   if (body !== undefined) headers.set('outlast-strict', 'true')
@@ -285,19 +298,6 @@ function baseOf(given: string): string {
     throw new TypeError(`url must be ${form}, not ${JSON.stringify(given)}`)
   }
   return url.origin + url.pathname.replace(/\/+$/, '')
-}
-
-function expectType(response: Response, type: string): Response {
-  const given = response.headers.get('content-type') ?? ''
-  if (given.split(';')[0]!.trim() === type) return response
-  void response.body?.cancel().catch(() => {})
-  throw notOutlast(response)
-}
-
-function notOutlast({ status, headers }: Response, cause?: unknown) {
-  const type = headers.get('content-type') ?? 'no content type'
-  const sentence = `The response is not from Outlast: ${status} with ${type}. Check the url of the client.`
-  return new OutlastError('not_outlast', sentence, { status, cause })
 }
 
 async function json(response: Response, again: () => void) {

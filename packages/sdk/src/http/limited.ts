@@ -37,32 +37,32 @@ export async function limited<T>(
   }
 }
 
-/** Reads the chunks of a body, each of which has the whole timeout. */
-async function readChunks(
-  { body }: Response,
-  again: () => void,
-  take: (chunk: Uint8Array<ArrayBuffer>) => void,
-): Promise<void> {
-  const reader = body?.getReader()
-  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+/**
+ * Reads the parts of a body, each of which has the whole timeout. Returns undefined if there are
+ * none: not all replacements of `fetch` offer them.
+ */
+async function partsOf({ body }: Response, again: () => void) {
+  const reader = body?.getReader?.()
+  if (!reader) return
+  const parts: Uint8Array<ArrayBuffer>[] = []
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
     again()
-    take(read.value)
+    parts.push(read.value)
   }
+  return parts
 }
 
 /** Reads a body as text; `again` begins the timeout again. */
 export async function readText(response: Response, again: () => void): Promise<string> {
+  const parts = await partsOf(response, again)
+  if (!parts) return response.text()
   const decoder = new TextDecoder()
-  let text = ''
-  await readChunks(response, again, (chunk) => {
-    text += decoder.decode(chunk, { stream: true })
-  })
-  return text + decoder.decode()
+  return parts.map((part) => decoder.decode(part, { stream: true })).join('') + decoder.decode()
 }
 
 /** Reads a body with its media type; `again` begins the timeout again. */
 export async function readBlob(response: Response, again: () => void): Promise<Blob> {
-  const chunks: Uint8Array<ArrayBuffer>[] = []
-  await readChunks(response, again, (chunk) => chunks.push(chunk))
-  return new Blob(chunks, { type: response.headers.get('content-type') ?? '' })
+  const parts = await partsOf(response, again)
+  const type = response.headers.get('content-type') ?? ''
+  return parts ? new Blob(parts, { type }) : response.blob()
 }

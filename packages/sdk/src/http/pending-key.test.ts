@@ -8,8 +8,10 @@ function waiting() {
   const asked = Promise.withResolvers<void>()
   const key = Promise.withResolvers<string>()
   let sent = 0
+  let calls = 0
   const outlast = createOutlast({
     apiKey: () => {
+      calls += 1
       asked.resolve()
       return key.promise
     },
@@ -18,7 +20,13 @@ function waiting() {
       return Response.json({})
     },
   })
-  return { outlast, asked: asked.promise, arrive: key.resolve, sent: () => sent }
+  return {
+    outlast,
+    asked: asked.promise,
+    arrive: key.resolve,
+    sent: () => sent,
+    calls: () => calls,
+  }
 }
 
 const reason = new Error('enough')
@@ -41,6 +49,15 @@ test('timeoutMs applies to a pending key, also of an export', async () => {
   await assert.rejects(outlast.health.get({ timeoutMs: 20, retriesMax: 0 }), isTimeout)
   const exporting = outlast.audit.export({}, { timeoutMs: 20, retriesMax: 0 })
   await assert.rejects(exporting.next(), isTimeout)
+})
+
+test('retries await the same key, and the call succeeds when it arrives', async () => {
+  const { outlast, arrive, sent, calls } = waiting()
+  setTimeout(arrive, 400, 'evr_key')
+  await outlast.health.get({ timeoutMs: 20, retriesMax: 10 })
+  assert.deepEqual([calls(), sent()], [1, 1])
+  await outlast.health.get()
+  assert.equal(calls(), 2)
 })
 
 test('an aborted stream ends while its key is pending', async () => {

@@ -1,6 +1,7 @@
 import { whenAborted } from './abort.ts'
 import { isOutlastError, OutlastError } from './error.ts'
 import { backoff, type CallOptions, type Http, isTemporary, pause, type Query } from './http.ts'
+import { expectType, notOutlast } from './media-type.ts'
 import { eachOf } from './portions.ts'
 import { createFrameParser, type Frame } from './sse.ts'
 
@@ -267,12 +268,10 @@ function watchSilence(closing: AbortController) {
   }
 }
 
-function readerOf({ headers, status, body }: Response) {
-  const type = headers.get('content-type') ?? 'no content type'
-  if (type.startsWith('text/event-stream') && body) return body.getReader()
-  body?.cancel().catch(() => {})
-  const sentence = `The response is not from Outlast: ${status} with ${type}`
-  throw new OutlastError('not_outlast', sentence, { status })
+function readerOf(response: Response) {
+  const { body } = expectType(response, 'text/event-stream')
+  if (!body) throw notOutlast(response)
+  return body.getReader()
 }
 
 function retryMsOf({ data }: Frame): number {
