@@ -7,6 +7,13 @@ const known = (read: object) => JSON.parse(JSON.stringify(read))
 for (const [name, read, given, expected] of [
   ['a filter', search.readSessionsSearch, { search: 'rome', status: 'idle' }, undefined],
   ['an empty text', search.readSessionsSearch, { search: '', tag: '' }, {}],
+  ['an amount', search.readSessionsSearch, { cost: 2 }, undefined],
+  ['an amount with a zero at its end', search.readSessionsSearch, { cost: '0.50' }, { cost: 0.5 }],
+  ['an amount with an exponent', search.readSessionsSearch, { cost: '1e3' }, { cost: 1_000 }],
+  ['an amount that is no number', search.readSessionsSearch, { cost: 'a' }, {}],
+  ['an amount of nothing', search.readSessionsSearch, { cost: '' }, {}],
+  ['an amount below 0', search.readSessionsSearch, { cost: '-1' }, {}],
+  ['an endless amount', search.readSessionsSearch, { cost: 'Infinity' }, {}],
   ['a status that does not exist', search.readSessionsSearch, { status: 'asleep' }, {}],
   ['a flag', search.readSessionsSearch, { new: true }, undefined],
   ['a flag that is a text', search.readSessionsSearch, { new: 'true' }, {}],

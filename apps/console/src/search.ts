@@ -11,7 +11,11 @@ const day = (value: unknown) => {
   return isDay ? value : undefined
 }
 const flag = (value: unknown) => value === true || undefined
-const amount = (value: unknown) => (typeof value === 'number' && value > 0 ? value : undefined)
+/** The router reads `0.50` and `1e3` as texts. */
+const amount = (value: unknown) => {
+  const number = typeof value === 'string' ? Number(value) : value
+  return typeof number === 'number' && number > 0 && Number.isFinite(number) ? number : undefined
+}
 const oneOf =
   <const T>(choices: readonly T[]) =>
   (value: unknown) =>
