@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { expectStatus } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
-import { createSession } from '../../apps/server/test/session.ts'
+import { createAgent, createSession } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 import { openSession } from './opening.ts'
 
@@ -82,6 +82,36 @@ test('deletes a file with unsaved changes without another question', async (t) =
   assert.equal(await question(page).count(), 0)
 })
 
+test('deletes a schedule with unsaved changes without another question', async (t) => {
+  const { id: agent_id } = await createAgent(server)
+  const target = { type: 'workflow', name: 'start_session', input: { agent_id, text: 'Hello' } }
+  const fields = { name: 'Daily', cron_expression: '0 9 1 1 *', target }
+  const made = await server.call('POST', '/v1/durable/schedules', fields)
+  const { id } = expectStatus(made, 201)
+  const at = `${server.url}/schedules/${id}?tab=edit`
+  const { page } = await openTab(await openProfile(t, browser), at)
+  await page.getByRole('textbox', { name: 'Message' }).fill('Edited')
+  await page.getByRole('button', { name: 'Delete schedule' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete schedule' }).click()
+  await page.getByText('No schedules yet').waitFor()
+  assert.equal(await question(page).count(), 0)
+})
+
+test('asks before a step back in the history loses changes', async (t) => {
+  const { page } = await openTab(await openProfile(t, browser), `${server.url}/schedules`)
+  await page.getByRole('link', { name: 'New schedule' }).first().click()
+  const field = page.getByLabel('Name')
+  await field.fill('nightly')
+  await page.goBack()
+  await keepEditing(page)
+  assert.match(page.url(), /new$/)
+  assert.equal(await field.inputValue(), 'nightly')
+  await page.goBack()
+  await discard(page)
+  await page.waitForURL(/schedules$/)
+  await field.waitFor({ state: 'detached' })
+})
+
 test('asks before a new schedule is lost, and not after it is saved', async (t) => {
   const { page } = await openTab(await openProfile(t, browser), `${server.url}/schedules/new`)
   await page.getByLabel('Name').fill('nightly')
@@ -101,7 +131,10 @@ test('Escape closes a dialog with a form only while nothing is entered', async (
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel(/^Limit/).fill('5')
   await page.keyboard.press('Escape')
-  assert.ok(await dialog.isVisible())
+  await page.evaluate(
+    'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))',
+  )
+  assert.equal(await dialog.getByLabel(/^Limit/).inputValue(), '5')
   await dialog.getByRole('button', { name: 'Cancel' }).click()
   await dialog.waitFor({ state: 'detached' })
   await page.getByRole('button', { name: 'New budget' }).first().click()

@@ -66,7 +66,7 @@ function Ending({ schedule: { id, name } }: { schedule: Schedule }) {
           act={async () => {
             await outlast.schedules.delete(id)
             invalidate(scheduleKeys.lists)
-            navigate({ to: '/schedules' })
+            navigate({ to: '/schedules', ignoreBlocker: true })
           }}
         >
           Its run history is deleted. Sessions that it started stay, and running turns continue.

@@ -13,7 +13,8 @@ export function useRetake() {
       outlast.sessions.retake(sessionId, { message_id: messageId, ...(message && { message }) }),
     onSuccess({ session: { id } }) {
       invalidate(sessionKeys.lists)
-      navigate({ to: '/sessions/$sessionId', params: { sessionId: id } })
+      const params = { sessionId: id }
+      navigate({ to: '/sessions/$sessionId', params, ignoreBlocker: true })
     },
   })
 }
