@@ -41,7 +41,7 @@ export async function limited<T>(
  * Reads the parts of a body, each of which has the whole timeout. Returns undefined if there are
  * none: not all replacements of `fetch` offer them.
  */
-async function partsOf({ body }: Response, again: () => void) {
+async function chunksOf({ body }: Response, again: () => void) {
   const reader = body?.getReader?.()
   if (!reader) return
   const parts: Uint8Array<ArrayBuffer>[] = []
@@ -54,7 +54,7 @@ async function partsOf({ body }: Response, again: () => void) {
 
 /** Reads a body as text; `again` begins the timeout again. */
 export async function readText(response: Response, again: () => void): Promise<string> {
-  const parts = await partsOf(response, again)
+  const parts = await chunksOf(response, again)
   if (!parts) return response.text()
   const decoder = new TextDecoder()
   return parts.map((part) => decoder.decode(part, { stream: true })).join('') + decoder.decode()
@@ -62,7 +62,7 @@ export async function readText(response: Response, again: () => void): Promise<s
 
 /** Reads a body with its media type; `again` begins the timeout again. */
 export async function readBlob(response: Response, again: () => void): Promise<Blob> {
-  const parts = await partsOf(response, again)
+  const parts = await chunksOf(response, again)
   const type = response.headers.get('content-type') ?? ''
   return parts ? new Blob(parts, { type }) : response.blob()
 }
