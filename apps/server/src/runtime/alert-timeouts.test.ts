@@ -6,7 +6,7 @@ import { eventually } from '../../test/waiting.ts'
 
 test('an organization whose alerts time out does not delay those of others', async (t) => {
   const { databaseUrl } = await startServer(t, { alertIntervalMs: 500 })
-  // What a statement that fails has counted in a sequence stays.
+  // A sequence keeps the counts of statements that failed.
   await runSql(
     databaseUrl,
     `create sequence timeouts;

@@ -174,8 +174,8 @@ select whole_budget(b.id) from (
 }
 
 /**
- * A running call counts as all that it has reserved. Otherwise who reads a reply and deletes its
- * session before the end would never be charged for it.
+ * A running call counts as all that it has reserved. Otherwise a caller that reads a reply and
+ * deletes its session before the end would never be charged for it.
  */
 const settleBudgets: Statement = {
   name: 'settle-budgets-as-reserved',

@@ -34,7 +34,7 @@ test('exits with 3 without a server, and prints how to start one', async () => {
   assert.match(stderr, /outlast serve/)
 })
 
-test('exits with 3 without a secure connection, and prints what to do', async (t) => {
+test('exits with 3 without a secure connection, and prints advice', async (t) => {
   const server = createServer(selfSigned)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

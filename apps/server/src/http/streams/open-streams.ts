@@ -102,7 +102,7 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
 
 const retrySeconds = 5
 
-/** Colleagues who read one link behind one address have streams for so many persons together. */
+/** Readers of one link in one network have the streams of so many end users together. */
 const readersPerNetwork = 5
 
 /**

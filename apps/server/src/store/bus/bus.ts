@@ -261,7 +261,7 @@ function messagesOf(parts: Parts) {
     /** A follower has reached a message that began at `sequence`, and lacks its text. */
     ask(session: string, sequence: number) {
       const { transport, followers, own } = parts
-      // The copy of a session that nobody follows would never be dropped.
+      // The copy of a session without followers would never be dropped.
       if (!transport || !followers.isFollowed(session)) return
       if (own.get(session)?.message.sequence === sequence) return
       if (parts.copies.needs(session, sequence))

@@ -54,7 +54,7 @@ export type Retry = {
   failed: string
   turnId: string
   turnsMax: number | null
-  /** The end user who retries it, whose turns are limited. */
+  /** The end user of the retry, whose turns are limited. */
   by?: UserTurns
 }
 

@@ -207,7 +207,7 @@ test('the deletion of a channel changes no budget of its users, and they count n
   expectStatus((await useUp(ada, id)).answer, 429, 'spending_limit')
   const [budget] = await budgetsOf(channel)
   const state = await budgetState(server, budget!.id)
-  // Whatever changes or deletes a budget waits for this.
+  // Each statement that changes or deletes the budget waits for this.
   const holding = new pg.Client({ connectionString: server.databaseUrl })
   holding.on('error', () => {})
   await holding.connect()
