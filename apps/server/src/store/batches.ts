@@ -1,4 +1,6 @@
 import { type SelectQueryBuilder, sql } from 'kysely'
+import type { Db } from './database.ts'
+import type { Tables } from './tables/tables.ts'
 
 /** The first row and the maximum number of rows of a list. */
 export type RowRange = { offset: number; limit: number }
@@ -29,4 +31,22 @@ export async function countRows<DB, TB extends keyof DB>(
 ): Promise<number> {
   const counting = query.select(sql`count(*)`.as('total')).$castTo<{ total: number }>()
   return (await counting.executeTakeFirstOrThrow()).total
+}
+
+/** Lists that may be long count at most so many rows. */
+export const countedMax = 10_000
+
+type CappedTotal = { total: number; total_capped?: boolean }
+
+/** The total of a list of which at most one row more than `countedMax` was counted. */
+export const cappedTotal = (count: number): CappedTotal =>
+  count > countedMax ? { total: countedMax, total_capped: true } : { total: count }
+
+/** Counts the rows of a query for the total of its list. */
+export async function countUpToMax<TB extends keyof Tables, Row>(
+  { kysely }: Db,
+  query: SelectQueryBuilder<Tables, TB, Row>,
+): Promise<CappedTotal> {
+  const limited = query.limit(countedMax + 1).as('matching')
+  return cappedTotal(await countRows(kysely.selectFrom(limited)))
 }

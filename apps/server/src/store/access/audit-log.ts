@@ -1,7 +1,7 @@
 import type { AuditEntry, AuditExportQuery } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { newId } from '../../ids.ts'
-import { batchesOf, countRows, type RowRange } from '../batches.ts'
+import { batchesOf, countUpToMax, type RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 
 export type NewAuditEntry = Omit<AuditEntry, 'id' | 'created_at' | 'reason'> & {
@@ -60,19 +60,5 @@ export function listAudit(db: Db, orgId: string, query: AuditExportQuery, span: 
   })
 }
 
-const countedMax = 10_000
-
-type AuditCount = { total: number; total_capped?: boolean }
-
-/** Counts the entries that match, up to a limit. */
-export async function countAudit(
-  db: Db,
-  orgId: string,
-  query: AuditExportQuery,
-): Promise<AuditCount> {
-  const counted = matching(db, orgId, query)
-    .select('id')
-    .limit(countedMax + 1)
-  const count = await countRows(db.kysely.selectFrom(counted.as('matching')))
-  return count > countedMax ? { total: countedMax, total_capped: true } : { total: count }
-}
+export const countAudit = (db: Db, orgId: string, query: AuditExportQuery) =>
+  countUpToMax(db, matching(db, orgId, query).select('id'))

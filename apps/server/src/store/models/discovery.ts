@@ -139,15 +139,14 @@ async function markStale({ kysely }: Db, { orgId, providerId, now }: Syncing) {
     .execute()
 }
 
-async function countStale({ kysely }: Db, { orgId, providerId }: Syncing): Promise<number> {
-  const stale = await countRows(
+function countStale({ kysely }: Db, { orgId, providerId }: Syncing): Promise<number> {
+  return countRows(
     kysely
       .selectFrom('models')
       .where('org_id', '=', orgId)
       .where('provider_id', '=', providerId)
       .where('is_stale', '=', true),
   )
-  return stale
 }
 
 export type Due = {

@@ -1,7 +1,7 @@
 import type { Execution, ExecutionQuery, ExecutionStatus, ScheduleStats } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { uuidOf } from '../../ids.ts'
-import { countRows } from '../batches.ts'
+import { countUpToMax } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { readableJson } from '../stored-json.ts'
@@ -50,22 +50,20 @@ export async function getExecution({ kysely }: Db, orgId: string, id: string): P
   return executionFromRow(row)
 }
 
-const countedMax = 10_000
-
 type ExecutionRows = { data: Execution[]; total: number; total_capped?: boolean }
 
 /** Lists executions, newest first. Contract: the schedule exists. */
 export async function listExecutions(
-  { kysely }: Db,
+  db: Db,
   { orgId, scheduleId }: { orgId: string; scheduleId: string },
   { status, offset, limit }: ExecutionQuery & { offset: number; limit: number },
 ): Promise<ExecutionRows> {
-  const matching = kysely
+  const matching = db.kysely
     .selectFrom('schedule_executions')
     .where('org_id', '=', orgId)
     .where('schedule_id', '=', scheduleId)
     .$if(status !== undefined, (query) => query.where('status', '=', status!))
-  const [rows, count] = await Promise.all([
+  const [rows, total] = await Promise.all([
     matching
       .select(columns)
       .orderBy('scheduled_at', 'desc')
@@ -73,19 +71,9 @@ export async function listExecutions(
       .offset(offset)
       .limit(limit)
       .execute(),
-    countRows(
-      kysely.selectFrom(
-        matching
-          .select('id')
-          .limit(countedMax + 1)
-          .as('matching'),
-      ),
-    ),
+    countUpToMax(db, matching.select('id')),
   ])
-  const data = rows.map(executionFromRow)
-  return count > countedMax
-    ? { data, total: countedMax, total_capped: true }
-    : { data, total: count }
+  return { data: rows.map(executionFromRow), ...total }
 }
 
 const stats: Statement = {

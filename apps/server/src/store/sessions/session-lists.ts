@@ -1,5 +1,5 @@
 import type { Session, SessionQuery } from '@outlast/contract'
-import { countRows } from '../batches.ts'
+import { countUpToMax } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isPinned, isPinnedBy } from './pins.ts'
 import { findSessionsWith } from './search/matches.ts'
@@ -7,8 +7,6 @@ import { matchesOf } from './search/snippets.ts'
 import { phrasesOf } from './search/words.ts'
 import { isFiltered, type SessionFilters, sessionsWith } from './session-filters.ts'
 import { columns, present, type SessionRow } from './sessions.ts'
-
-const countedMax = 10_000
 
 type SessionRows = { data: Session[]; total: number; total_capped?: boolean }
 
@@ -59,12 +57,7 @@ async function listMatching(db: Db, orgId: string, query: ListQuery): Promise<Se
   const [ids, total] = await Promise.all([
     keys.execute(),
     isFiltered(query)
-      ? countUpTo(
-          db,
-          sessionsWith(db, orgId, query)
-            .select('id')
-            .limit(countedMax + 1),
-        )
+      ? countUpToMax(db, sessionsWith(db, orgId, query).select('id'))
       : countSessions(db, orgId, query.agent_id ?? ''),
   ])
   const data = await readRows(
@@ -129,13 +122,6 @@ async function listFound(
     return match ? { ...session, match } : session
   })
   return { data, total: found.total, ...(found.isCapped && { total_capped: true }) }
-}
-
-type Keys = { as: (alias: 'matching') => never }
-
-async function countUpTo({ kysely }: Db, keys: unknown): Promise<Omit<SessionRows, 'data'>> {
-  const count = await countRows(kysely.selectFrom((keys as Keys).as('matching')))
-  return count > countedMax ? { total: countedMax, total_capped: true } : { total: count }
 }
 
 const counted: Statement = {

@@ -40,7 +40,7 @@ type Range = { offset: number; limit: number }
 
 const argumentsBytesMax = 16_384
 /** Counting stops there. */
-const countedMax = 200
+const itemsCountedMax = 200
 
 /** SQL: the parts of the wait of a session `s` that only a person can end. */
 const parts = sql`(
@@ -91,7 +91,7 @@ order by f.since, f.agent_id, f.id, f.place`
 
 const counted = (filter: WaitingFilter) => sql<{ type: WaitingType; count: number }>`
 select type, count(*)::integer as count
-from (select w.type ${waiting(filter)} limit ${countedMax + 1}) found group by type`
+from (select w.type ${waiting(filter)} limit ${itemsCountedMax + 1}) found group by type`
 
 const rejecting = ({ orgId, rejection }: WaitingFilter) => sql<WaitingRow>`
 select 'sign_in' as type, coalesce(tools_failed_at, updated_at) as since, null as expires_at,
@@ -135,8 +135,8 @@ export async function countWaiting(db: Db, filter: WaitingFilter): Promise<Count
   const counts = { approval: 0, input: 0, budget: 0, sign_in: servers.length }
   for (const { type, count } of rows) counts[type] = count
   const parts = rows.reduce((sum, { count }) => sum + count, 0)
-  if (parts <= countedMax) return { counts, total: parts + servers.length }
+  if (parts <= itemsCountedMax) return { counts, total: parts + servers.length }
   const [most] = [...rows].sort((one, other) => other.count - one.count)
   counts[most!.type] -= 1
-  return { counts, total: countedMax + servers.length, total_capped: true }
+  return { counts, total: itemsCountedMax + servers.length, total_capped: true }
 }

@@ -1,4 +1,5 @@
 import type { OmittedImage, WaitingFor, Workflow, WorkflowQuery } from '@outlast/contract'
+import { cappedTotal, countedMax } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { readableJson } from '../stored-json.ts'
 import { refusedMs } from './turns.ts'
@@ -64,8 +65,6 @@ function kindsOf({ status }: WorkflowQuery): Kind[] {
   return status === 'failed' ? ['failed'] : ['open']
 }
 
-const countedMax = 10_000
-
 /** Lists the open and failed turns of an organization, newest first. */
 export async function listWorkflows(
   db: Db,
@@ -82,8 +81,7 @@ export async function listWorkflows(
     db.run<Workflow>(page, [orgId, offset + limit, ...values, offset, limit]),
     db.run<{ total: number }>(counted, [orgId, countedMax + 1, ...values]),
   ])
-  const { total } = row!
-  return total > countedMax ? { data, total: countedMax, total_capped: true } : { data, total }
+  return { data, ...cappedTotal(row!.total) }
 }
 
 type WorkflowRange = { offset: number; limit: number }

@@ -1,5 +1,6 @@
 import type { WebhookDelivery, WebhookDeliveryQuery } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
+import { cappedTotal, countedMax } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 
 /** SQL: a disabled webhook makes no attempt, and a paused one makes none before its pause ends. */
@@ -30,8 +31,6 @@ select ${columns} ${matching(selected)}
 order by d.created_at desc, d.event_id desc offset $2 limit $3`,
 })
 
-const countedMax = 10_000
-
 const counted = (selected: Selected): Statement => ({
   name: `count-webhook-deliveries-${selected}`,
   text: `
@@ -49,8 +48,7 @@ export async function listDeliveries(
   const selected = status ?? 'all'
   const data = await db.run<WebhookDelivery>(list(selected), [webhookId, offset, limit])
   const [row] = await db.run<{ total: number }>(counted(selected), [webhookId])
-  const { total } = row!
-  return total > countedMax ? { data, total: countedMax, total_capped: true } : { data, total }
+  return { data, ...cappedTotal(row!.total) }
 }
 
 const resend: Statement = {
