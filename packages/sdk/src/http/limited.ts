@@ -7,8 +7,8 @@ const timerMsMax = 2_147_483_647
 /**
  * Runs `work` until the caller's signal is aborted or the timeout is over. `again` begins the
  * timeout again, with more time.
- * Contract: settles at once then, even if `work` still waits; so `work` must check its signal before
- * each effect.
+ * Contract: settles at once then, even if `work` still waits; so `work` must check its signal
+ * before each effect.
  */
 export async function limited<T>(
   limitMs: number,
