@@ -338,7 +338,8 @@ async function sendMessage(given: Given): Promise<OpenedRun> {
   const { grants } = request.principal
   const message = messageRequest(input, runPartsOf(input).added, grants?.tool_results)
   const posted = await againIfChanged(async (tries) => {
-    const if_sequence = await currentSequence(given)
+    const isActive = session.status === 'active'
+    const if_sequence = isActive ? await currentSequence(given) : undefined
     const { waiting } = await waitsIn(given)
     const body = { ...message, ...(waiting.size > 0 && { on_busy: 'interrupt', if_sequence }) }
     const key = tries === 1 ? runKey(input) : `${runKey(input)}:${if_sequence}`

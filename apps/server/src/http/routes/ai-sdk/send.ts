@@ -112,8 +112,9 @@ async function openChatSession(chat: Chat): Promise<Session> {
 /** A message while the turn waits for a person ends that turn, unless it was sent before. */
 async function onBusyInChat(chat: Chat, { id, status }: Session, clientId?: string): Promise<Busy> {
   const { db, principal } = chat
+  if (status !== 'active') return { on_busy: 'queue' }
   const if_sequence = await getSequence(db, principal.orgId, id)
-  const turn = status === 'active' ? await findLastTurn(chat, id) : undefined
+  const turn = await findLastTurn(chat, id)
   const now = turn && (await readTurn(chat, id, turn))
   if (!now?.isParked || now.calls.length === 0) return { on_busy: 'queue' }
   const isKnown = clientId !== undefined && (await chat.findInput(id, clientId))

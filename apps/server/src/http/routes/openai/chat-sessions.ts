@@ -86,8 +86,8 @@ async function continueChat(
     if (!same) return undefined
     const isShared = same.hasHidden && label !== undefined
     if (isShared && (await hasTwin(begin, session, { label, history }))) return undefined
-    const isWaiting = (await onBusyIn(begin.calls, session)) === 'interrupt'
-    const on_busy = isWaiting ? ('interrupt' as const) : ('reject' as const)
+    const busy = await onBusyIn(begin.calls, session)
+    const on_busy = busy.on_busy === 'interrupt' ? busy.on_busy : ('reject' as const)
     const sent = { ...asked, on_busy, if_sequence: same.sequence }
     const begun = await sendAlone(begin, session.id, sent)
     if (begun) return begun

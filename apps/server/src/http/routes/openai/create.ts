@@ -3,7 +3,7 @@ import type { ContentPart, Message, NewMessage, SeedMessage, Session } from '@ou
 import type { ResponseFacts, ResponseState } from '@outlast/contract/folds/openai'
 import { checkControls } from '../../../access/grants.ts'
 import { ApiError } from '../../../errors.ts'
-import { findSequence, getSequence } from '../../../store/sessions/messages.ts'
+import { getSequence } from '../../../store/sessions/messages.ts'
 import { againIfChanged } from '../../adapters/again-if-changed.ts'
 import { waitsNow } from '../../adapters/waiting-calls.ts'
 import { answer } from './answers.ts'
@@ -27,18 +27,16 @@ export const located = async ({ calls }: Begin, place: ResponsePlace): Promise<B
 /** Contract: throws 400 with `param`, and the errors of the operations that it calls. */
 export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<BegunResponse> {
   const { input, previous } = asked
-  const find = async (id: string) => earlierResponse(begin.calls, id)
-  if (input.answers.length > 0) {
-    return answerAndSteer(begin, asked, previous === undefined ? undefined : await find(previous))
+  const find = async () =>
+    previous === undefined ? undefined : earlierResponse(begin.calls, previous)
+  const earlier = await find()
+  if (input.answers.length > 0) return answerAndSteer(begin, asked, earlier)
+  if (input.content.length === 0) throw invalidParam('input', 'must have a message of the user')
+  if (earlier) {
+    return againIfChanged(async (tries) =>
+      continueFrom(begin, asked, tries === 1 ? earlier : (await find())!),
+    )
   }
-  if (previous !== undefined) {
-    return againIfChanged(async () => {
-      const earlier = await find(previous)
-      checkHasContent(input)
-      return continueFrom(begin, asked, earlier)
-    })
-  }
-  checkHasContent(input)
   const { conversation } = asked
   const repeated = await repeatedSession(begin.calls, begin.repeat)
   const known = repeated && (await repeatedIn(begin, repeated.id))
@@ -48,10 +46,6 @@ export async function beginAsked(begin: Begin, asked: AskedResponse): Promise<Be
     : openConversation(begin, asked, conversation))
   const { model = session.agent_id } = asked
   return sendOnce(begin, session, { ...asked, model })
-}
-
-function checkHasContent({ content }: AskedResponse['input']): void {
-  if (content.length === 0) throw invalidParam('input', 'must have a message of the user')
 }
 
 /**
@@ -108,13 +102,9 @@ export async function sendOnce(
 ): Promise<BegunResponse> {
   const known = await repeatedIn(begin, session.id)
   if (known) return located(begin, known)
-  return againIfChanged(async () => {
-    const { db, principal } = begin.calls.request
-    const if_sequence = await getSequence(db, principal.orgId, session.id)
-    const on_busy = await onBusyIn(begin.calls, session)
-    const decided = on_busy === 'interrupt' ? { on_busy, if_sequence } : { on_busy }
-    return sendInput(begin, session.id, { ...sent, ...decided })
-  })
+  return againIfChanged(async () =>
+    sendInput(begin, session.id, { ...sent, ...(await onBusyIn(begin.calls, session)) }),
+  )
 }
 
 function modelIn({ model }: AskedResponse): string {
@@ -136,14 +126,18 @@ async function openConversation(begin: Begin, asked: AskedResponse, id: string):
   return beginSession(begin, { ...asked, history, model: asked.model, key: id })
 }
 
-/** A message ends a wait for the client or a person, and otherwise has a turn of its own. */
-export async function onBusyIn(
-  client: Client,
-  { id, status }: Session,
-): Promise<'queue' | 'interrupt'> {
-  if (status !== 'active') return 'queue'
+/**
+ * A message ends a wait for the client or a person, and otherwise has a turn of its own.
+ * `if_sequence`: the last event before the wait was read.
+ */
+export async function onBusyIn(client: Client, { id, status }: Session) {
+  if (status !== 'active') return { on_busy: 'queue' as const }
+  const { db, principal } = client.request
+  const if_sequence = await getSequence(db, principal.orgId, id)
   const { waiting } = await waitsNow(client, client.read, id)
-  return waiting.size > 0 ? 'interrupt' : 'queue'
+  return waiting.size > 0
+    ? { on_busy: 'interrupt' as const, if_sequence }
+    : { on_busy: 'queue' as const }
 }
 
 type Opened = {
@@ -184,7 +178,7 @@ type Sent = {
   stored: Omit<StoredRequest, 'model'>
   previous?: string | undefined
   on_busy: NonNullable<NewMessage['on_busy']>
-  if_sequence?: number | undefined
+  if_sequence?: number
 }
 
 /** Posts the message of a response. */
@@ -234,19 +228,11 @@ function post(begin: Begin, sessionId: string, { content, ...settings }: Posted)
   return begin.calls.run<Message>('POST', path, body, headers)
 }
 
-/** `sequence`: of the last event of its session before it was read. */
-type Earlier = {
-  place: ResponsePlace
-  state: ResponseState
-  isContinued: boolean
-  sequence: number | undefined
-}
+type Earlier = { place: ResponsePlace; state: ResponseState; isContinued: boolean }
 
 async function earlierResponse(calls: Client, id: string): Promise<Earlier> {
   const place = parseResponseId(id)
-  const { db, principal } = calls.request
-  const sequence = await findSequence(db, principal.orgId, place.sessionId)
-  return { place, sequence, ...(await readEarlier(calls, place)) }
+  return { place, ...(await readEarlier(calls, place)) }
 }
 
 /** Continues the session after its latest response; an older one is continued in a fork. */
@@ -264,10 +250,7 @@ async function continueFrom(begin: Begin, asked: AskedResponse, earlier: Earlier
   const repeated = await repeatedSession(begin.calls, begin.repeat)
   if (repeated) return sendOnce(begin, repeated, sent)
   if (!isContinued) {
-    if (state.waits.length > 0) {
-      const decided = { on_busy: 'interrupt' as const, if_sequence: earlier.sequence }
-      return sendInput(begin, sessionId, { ...sent, ...decided })
-    }
+    if (state.waits.length > 0) return interrupt(begin, place, sent)
     if (state.phase !== 'over') return sendInput(begin, sessionId, { ...sent, on_busy: 'queue' })
     const next = await sendAlone(begin, sessionId, { ...sent, on_busy: 'reject' })
     if (next) return next
@@ -275,6 +258,19 @@ async function continueFrom(begin: Begin, asked: AskedResponse, earlier: Earlier
   if (state.phase !== 'over') throw invalidParam('previous_response_id', 'is still in progress')
   const fork = await forkAt(begin, sessionId, state.sequence)
   return sendInput(begin, fork.id, { ...sent, on_busy: 'queue' })
+}
+
+/**
+ * Ends the wait of a response with a message, if it still waits.
+ * Contract: throws `changed_meanwhile` if it does not.
+ */
+async function interrupt(begin: Begin, place: ResponsePlace, sent: Omit<Sent, 'on_busy'>) {
+  const { sessionId } = place
+  const { db, principal } = begin.calls.request
+  const if_sequence = await getSequence(db, principal.orgId, sessionId)
+  const { state } = await readEarlier(begin.calls, place)
+  if (state.waits.length === 0) throw new ApiError('changed_meanwhile')
+  return sendInput(begin, sessionId, { ...sent, on_busy: 'interrupt', if_sequence })
 }
 
 /** The label by which a repeated request finds the fork takes the place of those of the source. */
