@@ -338,8 +338,7 @@ async function sendMessage(given: Given): Promise<OpenedRun> {
   const { grants } = request.principal
   const message = messageRequest(input, runPartsOf(input).added, grants?.tool_results)
   const posted = await againIfChanged(async (tries) => {
-    const isActive = session.status === 'active'
-    const if_sequence = isActive ? await currentSequence(given) : undefined
+    const if_sequence = session.status === 'active' ? await currentSequence(given) : undefined
     const { waiting } = await waitsIn(given)
     const body = { ...message, ...(waiting.size > 0 && { on_busy: 'interrupt', if_sequence }) }
     const key = tries === 1 ? runKey(input) : `${runKey(input)}:${if_sequence}`
