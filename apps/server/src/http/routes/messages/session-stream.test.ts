@@ -206,9 +206,8 @@ async function openStreams(url: string) {
   return Number(/^outlast_sse_clients(?:\{.*\})? (\d+)$/m.exec(text)![1])
 }
 
-test('a client that is gone before its stream begins counts as no open stream', async (t) => {
-  const env = { STREAMS_PER_CREDENTIAL: '1', METRICS_TOKEN: metricsToken }
-  const server = await startGuarded(t, { env })
+/** A client that is gone before the server begins its stream. */
+async function leaveEarly(t: TestContext, server: Awaited<ReturnType<typeof startGuarded>>) {
   const { key, call } = await createKey(server, await registerPerson(server))
   const { id } = await createSession({ url: server.url, call })
   const locking = new pg.Client({ connectionString: server.databaseUrl })
@@ -226,6 +225,13 @@ test('a client that is gone before its stream begins counts as no open stream', 
   for (let count = 0; count < 3; count += 1) await server.call('GET', '/health')
   await locking.query('rollback')
   await eventually(async () => !(await isWaiting()))
+  return { key, call, id, locking, isWaiting }
+}
+
+test('a client that is gone before its stream begins counts as no open stream', async (t) => {
+  const env = { STREAMS_PER_CREDENTIAL: '1', METRICS_TOKEN: metricsToken }
+  const server = await startGuarded(t, { env })
+  const { key, id } = await leaveEarly(t, server)
   const stream = await follow(t, server.url, { sessionId: id, headers: { authorization: key } })
   assert.equal(stream.response.status, 200)
   await stream.event('session.started')
@@ -234,23 +240,7 @@ test('a client that is gone before its stream begins counts as no open stream', 
 
 test('a stop waits for answers after a client was gone before its stream began', async (t) => {
   const server = await startGuarded(t)
-  const { key, call } = await createKey(server, await registerPerson(server))
-  const { id } = await createSession({ url: server.url, call })
-  const locking = new pg.Client({ connectionString: server.databaseUrl })
-  locking.on('error', () => {})
-  await locking.connect()
-  t.after(() => locking.end())
-  await locking.query('begin; lock table sessions in access exclusive mode')
-  const url = `${server.url}/v1/sessions/${id}/sse`
-  const client = await openByHand(t, url, '', { authorization: key })
-  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-  const isWaiting = async () => (await queryRows(server.databaseUrl, waiting)).length > 0
-  await eventually(isWaiting)
-  client.reset()
-  // Answered after the server learned that the connection was reset.
-  for (let count = 0; count < 3; count += 1) await server.call('GET', '/health')
-  await locking.query('rollback')
-  await eventually(async () => !(await isWaiting()))
+  const { call, locking, isWaiting } = await leaveEarly(t, server)
   await locking.query('begin; lock table agents in access exclusive mode')
   const answer = call('GET', '/v1/agents')
   answer.catch(() => {})
