@@ -109,10 +109,10 @@ export const untilDelivery = (
     return delivery !== undefined && isMet(delivery) && delivery
   })
 
-/** Makes all waiting deliveries due. */
+/** Makes all waiting deliveries due. Locks in the order of the server: webhooks first. */
 export const passTime = ({ databaseUrl }: Server) =>
   runSql(
     databaseUrl,
-    `update webhook_deliveries set due_at = now() where due_at is not null;
-    update webhooks set resume_at = null`,
+    `update webhooks set resume_at = null;
+    update webhook_deliveries set due_at = now() where due_at is not null`,
   )
