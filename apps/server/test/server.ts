@@ -52,7 +52,7 @@ export function caller(url: string): Call {
 
 const busyMs = 50
 
-/** Repeats requests while the server or its database is busy: a client of a slow machine. */
+/** Repeats requests while the server is busy, and late searches: a client of a slow machine. */
 export const insistent =
   (call: Call): Call =>
   async (method, path, body, headers) => {
@@ -60,7 +60,7 @@ export const insistent =
       method === 'POST' ? { 'idempotency-key': crypto.randomUUID() } : {}
     for (;;) {
       const answer = await call(method, path, body, { ...key, ...headers })
-      const isBusy = answer.status === 429 || answer.status === 503
+      const isBusy = [408, 429, 503].includes(answer.status)
       if (!isBusy && answer.body?.code !== 'idempotency_in_progress') return answer
       await sleep(busyMs)
     }

@@ -10,7 +10,7 @@ import {
   startGuarded,
 } from '../../../test/access.ts'
 import { withCallHook } from '../../../test/own-code.ts'
-import type { ServerOptions } from '../../../test/server.ts'
+import { insistent, type ServerOptions } from '../../../test/server.ts'
 import { createAgent, createSession, eventsOf, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
 import { addVendorModel, startVendor } from '../../../test/vendor.ts'
@@ -312,8 +312,9 @@ test('keeps the files of a session from tokens that were not granted them', asyn
   ]
   for (const files of ['none', 'read', 'write'] as const) {
     const user = await tokenFor(mine, id, { files })
+    const call = insistent(user.call)
     for (const [needs, method, path, body] of tries) {
-      const answer = await user.call(method, path, body)
+      const answer = await call(method, path, body)
       const isGranted = files === 'write' || files === needs
       assert.equal(answer.status < 300, isGranted, `${files}: ${method} ${path}`)
       if (!isGranted) expectStatus(answer, 403, 'not_granted')
