@@ -195,7 +195,10 @@ export async function acceptMessage(
     ...input,
   }
   const [accepted] = await db.run<Accepted | Refused>(accept, valuesOf(accept, values))
-  return accepted ?? { refused: 'not_found' }
+  if (accepted?.refused === null) return accepted
+  // A session that is deleted while the statement waits for its row is in its snapshot.
+  const sequence = accepted && (await findSequence(db, orgId, sessionId))
+  return sequence === undefined ? { refused: 'not_found' } : accepted!
 }
 
 export type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview' | 'context' | 'ifSequence'>

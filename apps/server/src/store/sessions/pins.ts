@@ -14,12 +14,12 @@ export const isPinned = (userId: string) => {
 /** A session as one of its users sees it. */
 export type PinOf = { orgId: string; sessionId: string; userId: string }
 
-const found = 'with s as (select org_id, id from sessions where org_id = $1 and id = $2)'
+const found = 'select org_id, id from sessions where org_id = $1 and id = $2'
 
 const pin: Statement = {
   name: 'pin-session',
   text: `
-${found}, p as (
+with s as (${found} for key share), p as (
   insert into session_pins (org_id, session_id, user_id) select org_id, id, $3 from s
   on conflict do nothing
 )
@@ -29,7 +29,7 @@ select id from s`,
 const unpin: Statement = {
   name: 'unpin-session',
   text: `
-${found}, p as (
+with s as (${found}), p as (
   delete from session_pins p using s where p.org_id = s.org_id and p.session_id = s.id and p.user_id = $3
 )
 select id from s`,
