@@ -351,6 +351,9 @@ async function allowOrigins(app: FastifyInstance, { config }: Node) {
       'x-should-retry',
       'etag',
       'outlast-session',
+      'location',
+      'idempotency-replayed',
+      'idempotent-replayed',
     ],
     maxAge: 600,
   })
