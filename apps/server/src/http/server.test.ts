@@ -145,6 +145,16 @@ test('CORS is off, and on for the origins that are named', async (t) => {
   for (const name of names) assert.ok(exposed.includes(name), name)
 })
 
+test('with CORS unknown paths are still unknown, and 405 names the methods of a path', async (t) => {
+  const { call } = await start(t, { CORS_ALLOWED_ORIGINS: 'https://app.example.com' })
+  const unknown = await call('GET', '/v1/nothing')
+  assert.deepEqual([unknown.status, unknown.body.code], [404, 'route_not_found'])
+  assert.notEqual((await call('GET', '/', undefined, { accept: 'text/html' })).status, 405)
+  const refused = await call('DELETE', '/v1/sessions')
+  assert.equal(refused.status, 405)
+  assert.doesNotMatch(refused.headers.get('allow')!, /OPTIONS/)
+})
+
 test('the documents can be read', async (t) => {
   const { call } = await start(t)
   const { body } = await call('GET', '/api-doc/openapi.json')

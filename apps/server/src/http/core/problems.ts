@@ -160,6 +160,8 @@ type ShowPage = (request: FastifyRequest, reply: FastifyReply) => FastifyReply |
 export function answerUnknownRoutes(app: FastifyInstance, showPage: ShowPage): void {
   const known: { pattern: RegExp; methods: string[] }[] = []
   app.addHook('onRoute', ({ url, method }) => {
+    // The route of preflights, which every path has.
+    if (url === '*') return
     const pattern = new RegExp(
       `^${url
         .replace(/[.+?^$()[\]{}|]/g, '\\$&')
