@@ -37,12 +37,15 @@ export async function resumeFrom(db: Db, sessionId: string, start: Start): Promi
 const isOf = (id: string, { offset }: EventPosition, storedAt: number) =>
   offset === 0 ? timeOf(id) === storedAt : timeOf(id) >= storedAt
 
+/** PostgreSQL reads years up to 9999 in this form; an id has 48 bits of time. */
+const timeMax = Date.parse('9999-12-31T23:59:59.999Z')
+
 async function historyChanged(
   db: Db,
   sessionId: string,
   { sequence, time }: { sequence: number; time: number },
 ): Promise<ApiError> {
-  const lost = { sequence, ts: new Date(time).toISOString() }
+  const lost = { sequence, ts: new Date(Math.min(time, timeMax)).toISOString() }
   const common = await findCommon(db, sessionId, { lost })
   const resume = common
     ? {

@@ -172,10 +172,14 @@ test('refuses keys with a past expiry, unknown permissions or no name', async ()
     { name: 'A', permissions: ['admin'] },
     { name: 'A', expires_at: '2020-01-01T00:00:00.000Z' },
     { name: 'A', expires_at: 'tomorrow' },
+    { name: 'A', expires_at: '9999-12-31T23:59:59-23:59' },
   ]) {
     const refused = await server.call('POST', `${base}/${id}/keys`, fields)
     expectStatus(refused, 400, 'invalid_request')
   }
+  const body = { name: 'A', expires_at: '2099-01-01T00:00:00-23:59' }
+  const made = expectStatus(await server.call('POST', `${base}/${id}/keys`, body), 201)
+  assert.equal(Date.parse(made.expires_at), Date.parse(body.expires_at))
 })
 
 test('rotates a key under its id, and neither rotates nor restores a revoked one', async () => {

@@ -40,6 +40,7 @@ import { getAgentId } from '../../../store/models/agent-names.ts'
 import { getAgent } from '../../../store/models/agents.ts'
 import type { Api } from '../../core/api.ts'
 import { checkNumber } from '../../core/number-limit.ts'
+import { utcOf } from '../../core/utc.ts'
 import { allowsAllOrigins, storedSettings } from './channels/settings.ts'
 
 const channelsMax = 100
@@ -235,7 +236,7 @@ function keyRoutes({ app }: Api): void {
     async handler(request, reply) {
       const { params, body, principal, db: unit } = request
       const of = await keysOf(unit, principal.orgId, params)
-      const expiresAt = body.expires_at ?? null
+      const expiresAt = body.expires_at == null ? null : utcOf('expires_at', body.expires_at)
       if (expiresAt !== null && Date.parse(expiresAt) <= databaseNow()) {
         throw invalidAt('expires_at', 'must be in the future')
       }

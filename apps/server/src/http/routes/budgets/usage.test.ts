@@ -149,6 +149,7 @@ test('a period that no calendar has, or that is too long, is refused', async (t)
     'from=2026-02-30&to=2026-03-01',
     'to=2026-13-01',
     'to=yesterday',
+    'to=0000-01-01',
     'from=2026-03-02&to=2026-03-01',
     'from=2024-01-01&to=2026-01-01',
     'group_by=session',
@@ -161,6 +162,7 @@ test('a period that no calendar has, or that is too long, is refused', async (t)
   }
   const { limit, data } = await report(server, '?limit=1000000&from=2025-01-01&to=2026-02-05')
   assert.deepEqual([limit, data], [1_000, []])
+  assert.equal((await report(server, '?to=0001-01-02')).from, '0001-01-01')
 })
 
 test('an organization sees only its own usage, by the keys that created the sessions', async (t) => {

@@ -7,6 +7,8 @@ import type { Api } from '../../core/api.ts'
 const dayMs = 86_400_000
 const daysDefault = 30
 const daysMax = 401
+/** PostgreSQL has no year 0. */
+const firstDay = '0001-01-01'
 
 export function usageRoutes({ app }: Api): void {
   app.route<{ Querystring: UsageQuery }>({
@@ -39,7 +41,7 @@ function periodOf({ from, to }: UsageQuery) {
   const last = to === undefined ? utcDayOf(databaseNow()) : checkedDay('to', to)
   const first =
     from === undefined
-      ? utcDayOf(Date.parse(last) - (daysDefault - 1) * dayMs)
+      ? utcDayOf(Math.max(Date.parse(firstDay), Date.parse(last) - (daysDefault - 1) * dayMs))
       : checkedDay('from', from)
   const days = (Date.parse(last) - Date.parse(first)) / dayMs + 1
   if (days < 1) throw invalidAt('from', 'must not be after `to`')
@@ -51,7 +53,7 @@ const utcDayOf = (time: number) => new Date(time).toISOString().slice(0, 'yyyy-m
 
 function checkedDay(name: string, day: string): string {
   const time = Date.parse(`${day}T00:00:00Z`)
-  if (!Number.isNaN(time) && utcDayOf(time) === day) return day
+  if (!Number.isNaN(time) && utcDayOf(time) === day && day >= firstDay) return day
   throw invalidAt(name, 'is not a day of the calendar')
 }
 

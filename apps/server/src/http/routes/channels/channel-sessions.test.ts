@@ -160,13 +160,11 @@ test('lists sessions by their latest activity, in pages', async (t) => {
   assert.deepEqual(found, expected)
   const [first] = expectStatus(await client.call('GET', '/sessions?limit=1'), 200).data
   assert.equal(first.status, 'idle')
-  for (const query of [
-    'limit=0',
-    'limit=201',
-    'page_token=x',
-    'page_token=',
-    `page_token=${Buffer.from('2026-99-01T00:00:00Z session_').toString('base64url')}`,
-  ]) {
+  const places = ['2026-99-01', '2026-02-31', '0000-01-01'].map((day) =>
+    Buffer.from(`${day}T00:00:00Z session_${'0'.repeat(32)}`).toString('base64url'),
+  )
+  const tokens = ['x', '', ...places].map((text) => `page_token=${text}`)
+  for (const query of ['limit=0', 'limit=201', ...tokens]) {
     expectStatus(await client.call('GET', `/sessions?${query}`), 400, 'invalid_request')
   }
 })

@@ -157,14 +157,17 @@ function collectionRoutes({ app, node }: Api): void {
 const tokenOf = ({ updated_at, id }: ListPlace) =>
   Buffer.from(`${updated_at} ${id}`).toString('base64url')
 
-const placePattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z) (session_[0-9a-f]{32})$/
+const placePattern =
+  /^((?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z) (session_[0-9a-f]{32})$/
 
 /** Contract: throws 400 for a text that no page has returned. */
 function placeOf(token: string | undefined): ListPlace | undefined {
   if (token === undefined) return undefined
   const [, updated_at = '', id = ''] =
     placePattern.exec(Buffer.from(token, 'base64url').toString()) ?? []
-  if (Number.isNaN(Date.parse(updated_at))) {
+  const time = new Date(updated_at)
+  // PostgreSQL refuses days that Date accepts, such as February 31.
+  if (Number.isNaN(time.getTime()) || !time.toISOString().startsWith(updated_at.slice(0, 19))) {
     throw invalidAt('page_token', 'must be the next_page_token of a page')
   }
   return { updated_at, id }

@@ -88,8 +88,10 @@ test('positions: all zeros is the start, a sequence works too, foreign and malfo
   assert.equal(last, all.at(-1)!.id)
   const other = (await createSession(server)).id
   const [foreign] = await eventsOf(server, other)
+  const late = all[1]!.id.replace(/^event_.{12}/, 'event_ffffffffffff')
   for (const path of ['events', 'sse']) {
     const at = (since: string) => server.call('GET', `/v1/sessions/${id}/${path}?since_id=${since}`)
+    assert.equal((await at(late)).body.code, 'history_changed')
     assert.deepEqual((await at(foreign!.id)).body.code, 'unknown_event_id')
     for (const wrong of ['event_1', 'EVENT_0', foreign!.id.toUpperCase(), 'agent_x']) {
       assert.equal((await at(wrong)).status, 400, wrong)
