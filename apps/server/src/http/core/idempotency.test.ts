@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import pg from 'pg'
-import { untilStatus } from '../../../test/access.ts'
+import { expectStatus, registerPerson, startGuarded, untilStatus } from '../../../test/access.ts'
 import { patient, startServer } from '../../../test/server.ts'
 import { createSession, eventsOf } from '../../../test/session.ts'
 import { databaseWaits } from '../../store/database.ts'
@@ -102,6 +102,21 @@ test('of a large answer only its ids are kept', async (t) => {
   const create = () => call('POST', '/v1/agents', body, { 'idempotency-key': 'large' })
   const first = await create()
   assert.deepEqual((await create()).body, { id: first.body.id })
+})
+
+test('agents that filled the storage quota are replayed', async (t) => {
+  const server = await startGuarded(t, { env: { QUOTA_STORAGE_MB: '1' } })
+  const { call } = await registerPerson(server)
+  const send = (path: string, body?: object) =>
+    call('POST', `/v1/agents${path}`, body, { 'idempotency-key': 'full' })
+  const large = { ...agent, system_prompt: 'x'.repeat(600_000) }
+  const { id } = expectStatus(await send('', large), 201)
+  const imported = expectStatus(await send('/import', agent), 201)
+  const copied = expectStatus(await send(`/${id}/copy`), 201)
+  await untilStatus(() => call('POST', '/v1/agents', large), 403)
+  assert.equal(expectStatus(await send('', large), 201).id, id)
+  assert.deepEqual(expectStatus(await send('/import', agent), 201), imported)
+  assert.equal(expectStatus(await send(`/${id}/copy`), 201).id, copied.id)
 })
 
 test('a key that cannot be one is refused; a key is forgotten after a day', async (t) => {

@@ -20,8 +20,10 @@ export function agentCopyRoutes({ app, node }: Api): void {
       operationId: 'copy_agent',
       response: { 201: Agent, '4xx': ErrorResponse },
     },
-    preHandler: checkRoom(node),
-    async handler({ params, principal: { orgId }, db }, reply) {
+    async handler(request, reply) {
+      await checkRoom(node, request)
+      const { params, principal, db } = request
+      const { orgId } = principal
       const source = await getAgent(db, orgId, await getAgentId(db, orgId, params.agent_id))
       const name = await nameOfCopy(db, orgId, source.name)
       // Types of responses and requests differ in absent values only.

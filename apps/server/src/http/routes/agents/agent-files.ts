@@ -52,8 +52,10 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
         consumes: ['text/plain', 'text/markdown', 'application/yaml'],
         response: { 200: Agent, 201: Agent, 404: ErrorResponse, '4xx': ErrorResponse },
       },
-      preHandler: checkRoom(node),
-      async handler({ body = '', query, principal: { orgId }, db }, reply) {
+      async handler(request, reply) {
+        await checkRoom(node, request)
+        const { body = '', query, principal, db } = request
+        const { orgId } = principal
         if (query['from-example'] !== undefined) throw new ApiError('not_found', 'Example')
         const given = fitting(NewAgent, storable(readAgentFile(body)))
         const agent = await identified(db, orgId, given)

@@ -97,11 +97,11 @@ async function checkRetention(
   if (retention_days !== (known?.retention_days ?? null)) throw new ApiError('forbidden', 'admin')
 }
 
-/** Checks the storage quota before a request's transaction. Contract: throws `quota_exceeded`. */
-export const checkRoom =
-  ({ quotas }: Node) =>
-  async ({ principal, headers, db }: Pick<FastifyRequest, 'principal' | 'headers' | 'db'>) =>
-    quotas.checkStorage(db, principal.orgId, Number(headers['content-length'] ?? 0))
+/** Checks the storage quota for the body of a request. Contract: throws `quota_exceeded`. */
+export const checkRoom = async (
+  { quotas }: Node,
+  { principal, headers, db }: Pick<FastifyRequest, 'principal' | 'headers' | 'db'>,
+) => quotas.checkStorage(db, principal.orgId, Number(headers['content-length'] ?? 0))
 
 /** Adds the id of the active agent with the name of an agent without an id. Reserves the name. */
 export async function identified<A extends NewAgent>(db: Db, orgId: string, agent: A): Promise<A> {
@@ -235,8 +235,8 @@ function listRoutes({ app, node }: Api): void {
       body: NewAgent,
       response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
     },
-    preHandler: checkRoom(node),
     async handler(request, reply) {
+      await checkRoom(node, request)
       const { db } = request
       const { orgId } = request.principal
       const body = await identified(db, orgId, request.body)
@@ -316,8 +316,8 @@ function storedRoutes({ app, node }: Api): void {
       body: NewAgent,
       response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
     },
-    preHandler: checkRoom(node),
     async handler(request, reply) {
+      await checkRoom(node, request)
       const { params, principal, body, db } = request
       const { orgId } = principal
       const id = await idToPut(db, orgId, params.agent_id, body)
@@ -341,8 +341,8 @@ function agentChangeRoutes({ app, node }: Api): void {
       body: AgentChange,
       response: { 200: Agent, '4xx': ErrorResponse },
     },
-    preHandler: checkRoom(node),
     async handler(request, reply) {
+      await checkRoom(node, request)
       const { params, principal, body, db } = request
       const { orgId } = principal
       const id = await getAgentId(db, orgId, params.agent_id)
