@@ -30,6 +30,8 @@ declare module 'fastify' {
     bodyOptional?: boolean
     /** Accepts an Idempotency-Key also at the storage quota. */
     whenFull?: boolean
+    /** Calls another server before its transaction. A retry calls it again, also with a key. */
+    callsOut?: boolean
     /** A route of the project. */
     own?: boolean
     /** Answers in every state of the server, also while it stops. */

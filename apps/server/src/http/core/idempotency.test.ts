@@ -119,6 +119,16 @@ test('agents that filled the storage quota are replayed', async (t) => {
   assert.equal(expectStatus(await send(`/${id}/copy`), 201).id, copied.id)
 })
 
+test('a large preview is the same with one key', async (t) => {
+  const { call } = await startServer(t)
+  const body = { system_prompt: 'x'.repeat(70_000) }
+  const preview = () => call('POST', '/v1/agents/preview', body, { 'idempotency-key': 'one' })
+  const first = expectStatus(await preview(), 200)
+  const again = await preview()
+  assert.deepEqual([again.status, again.body], [200, first])
+  assert.equal(again.headers.get('idempotency-replayed'), null)
+})
+
 test('a key that cannot be one is refused; a key is forgotten after a day', async (t) => {
   const { call, databaseUrl } = await startServer(t)
   const create = (key: string) => call('POST', '/v1/agents', agent, { 'idempotency-key': key })

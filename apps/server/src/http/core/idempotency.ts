@@ -1,11 +1,25 @@
 import { createHash } from 'node:crypto'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 import { limitedId, type Principal } from '../../access/principal.ts'
 import { ApiError, invalidAt } from '../../errors.ts'
 import type { IdempotencyKey } from '../../store/access/idempotency-keys.ts'
 
 const keyLengthMax = 255
 export const answerBytesMax = 64 * 1024
+
+type Route = { method: unknown; url?: string; config?: FastifyContextConfig | undefined }
+
+/**
+ * True where the server stores the response under an Idempotency-Key: not one with a secret, and
+ * not one of a request without an effect of its own.
+ */
+export const takesKey = ({ method, url, config }: Route) =>
+  method === 'POST' &&
+  !config?.answersSecret &&
+  !config?.callsOut &&
+  config?.access !== 'read' &&
+  config?.access !== 'adapter' &&
+  !url?.startsWith('/v1/auth/')
 
 /** The Idempotency-Key of a request, with the parts that distinguish requests of one key. */
 export function idempotencyKey(request: FastifyRequest, given: string): IdempotencyKey {

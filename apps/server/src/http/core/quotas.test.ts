@@ -190,16 +190,15 @@ test('answers stored for an Idempotency-Key count as storage for as long as they
   const server = await startGuarded(t, { sweepIntervalMs: 100, env: { QUOTA_STORAGE_MB: '1' } })
   const { call } = await registerPerson(server)
   const mine = { url: server.url, call }
-  const agent = { system_prompt: 'x'.repeat(50_000) }
+  const agent = { name: 'ada', system_prompt: 'x'.repeat(50_000) }
   let count = 0
-  const preview = () =>
-    call('POST', '/v1/agents/preview', agent, { 'idempotency-key': `key-${count++}` })
+  const replace = () => call('POST', '/v1/agents', agent, { 'idempotency-key': `key-${count++}` })
   const { id } = await createSession(mine)
-  while ((await preview()).status === 200);
+  while ((await replace()).status < 400);
   assert.ok(count > 10 && count < 30, `${count} answers of 50 kB`)
-  expectStatus(await preview(), 403, 'quota_exceeded')
+  expectStatus(await replace(), 403, 'quota_exceeded')
   expectStatus(await post(mine, id, 'Full?'), 403, 'quota_exceeded')
-  const again = await call('POST', '/v1/agents/preview', agent, { 'idempotency-key': 'key-0' })
+  const again = await call('POST', '/v1/agents', agent, { 'idempotency-key': 'key-0' })
   assert.equal(again.headers.get('idempotency-replayed'), 'true')
   const cancel = `/v1/sessions/${id}/cancel`
   expectStatus(await call('POST', cancel, undefined, { 'idempotency-key': 'cancel' }), 200)
@@ -222,18 +221,17 @@ delete from idempotency_keys where ctid = any(array(
 test('answers that a node of 0.1 deletes do not count any more', async (t) => {
   const server = await startGuarded(t, { env: { QUOTA_STORAGE_MB: '1' } })
   const { call } = await registerPerson(server)
-  const agent = { system_prompt: 'x'.repeat(50_000) }
+  const agent = { name: 'ada', system_prompt: 'x'.repeat(50_000) }
   let count = 0
-  const preview = () =>
-    call('POST', '/v1/agents/preview', agent, { 'idempotency-key': `key-${count++}` })
-  while ((await preview()).status === 200);
-  expectStatus(await preview(), 403, 'quota_exceeded')
+  const replace = () => call('POST', '/v1/agents', agent, { 'idempotency-key': `key-${count++}` })
+  while ((await replace()).status < 400);
+  expectStatus(await replace(), 403, 'quota_exceeded')
   await runSql(
     server.databaseUrl,
     `update idempotency_keys set created_at = now() - interval '25 hours'`,
   )
   await runSql(server.databaseUrl, firstSweep)
-  expectStatus(await preview(), 200)
+  expectStatus(await replace(), 200)
 })
 
 test('prompts that were given to models count as storage, each once', async (t) => {

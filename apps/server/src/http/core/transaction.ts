@@ -16,7 +16,14 @@ import { isLockTimeout } from '../../store/database-errors.ts'
 import { auditEntry, isAudited, isAuditedRoute } from './audit-entry.ts'
 import { changesOfOperation } from './changed-nouns.ts'
 import { channelConflict, isOfChannel, replayHeader } from './channel-conflicts.ts'
-import { answerBytesMax, idempotencyKey, keyWaitMs, shortened, waitTurn } from './idempotency.ts'
+import {
+  answerBytesMax,
+  idempotencyKey,
+  keyWaitMs,
+  shortened,
+  takesKey,
+  waitTurn,
+} from './idempotency.ts'
 import { answerInstead } from './problems.ts'
 
 /** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
@@ -119,12 +126,10 @@ function checkTold(route: RouteOptions) {
   if (isAuditedRoute(route)) changesOfOperation(route.schema?.operationId ?? '', null)
 }
 
-/** The key of a POST, unless its response contains a secret and must not be stored. */
+/** The key of a request to a route that stores its response. */
 function givenKey(request: FastifyRequest): IdempotencyKey | undefined {
   const given = request.headers['idempotency-key']
-  const { url, config } = request.routeOptions
-  if (given === undefined || request.method !== 'POST') return undefined
-  if (config.answersSecret || url?.startsWith('/v1/auth/')) return undefined
+  if (given === undefined || !takesKey(request.routeOptions)) return undefined
   return idempotencyKey(request, String(given))
 }
 

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../errors.ts'
 import { isAuditedRoute } from '../core/audit-entry.ts'
 import { isWrite } from '../core/change-reason.ts'
 import { keyReusedStatus } from '../core/channel-conflicts.ts'
+import { takesKey } from '../core/idempotency.ts'
 
 /** Errors of one status that follow from a route, under a name that routes share. */
 export type SharedErrors = { name: string; codes: readonly ErrorCode[] }
@@ -19,13 +20,6 @@ function requiredLevel({ config, method }: RouteOptions): string | undefined {
   const level = config?.access ?? (method === 'GET' ? 'read' : 'write')
   return levels.includes(level) ? level : undefined
 }
-
-/** True where the server stores the response under an Idempotency-Key. */
-export const takesKey = (route: RouteOptions) =>
-  route.method === 'POST' &&
-  !route.config?.answersSecret &&
-  !route.url.startsWith('/v1/auth/') &&
-  !isAdapter(route)
 
 /** Bodies are parsed for every method but GET, also where none is expected. */
 const parsesBody = ({ method }: RouteOptions) => method !== 'GET'
@@ -188,7 +182,13 @@ function retryLine(route: RouteOptions): string[] {
     return [`**Retries:** safe with an \`Idempotency-Key\`.${freed}`]
   }
   if (route.method !== 'POST' || isPublic(route) || isAdapter(route)) return []
-  return ['**Retries:** `Idempotency-Key` is ignored, because the response must not be stored.']
+  const { answersSecret, callsOut } = route.config ?? {}
+  const reason = answersSecret
+    ? 'because the response must not be stored'
+    : callsOut
+      ? 'and a retry calls the other server again'
+      : 'because nothing changes'
+  return [`**Retries:** \`Idempotency-Key\` is ignored, ${reason}.`]
 }
 
 /** The part of a description that follows from the settings of the route, as a Markdown list. */

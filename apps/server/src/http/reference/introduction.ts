@@ -28,7 +28,7 @@ Access has three levels: \`read\`, \`write\` and \`admin\`, each including those
 
 ## Retries
 
-Send the header \`Idempotency-Key\` with a POST to retry it safely. For 24 hours a request of the same caller with the same key, path, query and body returns the stored response with \`Idempotency-Replayed: true\` and has no second effect. Another body or query is 409 \`idempotency_key_reused\`. Responses from 500 on and 429 are not stored. GET, PUT and DELETE are idempotent. Operations of channels differ: the header is \`Idempotent-Replayed: true\`, another body or query is 422 \`idempotency_key_reused\`, and only successes are stored.
+Send the header \`Idempotency-Key\` with a POST to retry it safely. For 24 hours a request of the same caller with the same key, path, query and body returns the stored response with \`Idempotency-Replayed: true\` and has no second effect. Another body or query is 409 \`idempotency_key_reused\`. Responses from 500 on and 429 are not stored. Of a response above 64 KiB only its \`id\`, \`session_id\` and \`sequence\` are stored, and those of \`session\` and \`message\` in it. A stored response is without \`ETag\`, \`Location\` and \`Outlast-Session\`. GET, PUT and DELETE are idempotent. Operations of channels differ: the header is \`Idempotent-Replayed: true\`, another body or query is 422 \`idempotency_key_reused\`, and only successes are stored.
 
 Errors 429 and 503 have the header \`Retry-After\` in seconds.
 

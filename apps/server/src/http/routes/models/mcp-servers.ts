@@ -131,7 +131,7 @@ function testRoute({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'POST',
     url: '/v1/mcp-servers/:server_id/test',
-    config: { access: 'admin', bodyOptional: true },
+    config: { access: 'admin', callsOut: true, bodyOptional: true },
     schema: {
       operationId: 'test_mcp_server',
       response: { 200: McpServerTest, '4xx': ErrorResponse },

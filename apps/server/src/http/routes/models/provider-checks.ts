@@ -41,7 +41,7 @@ function vendorRoutesAt({ app, node }: Api, shares: Shares, { base, hide }: At):
   app.route<{ Params: Params }>({
     method: 'POST',
     url: `${base}/:id/sync-models`,
-    config: { access: 'admin' },
+    config: { access: 'admin', callsOut: true },
     schema: {
       operationId: 'sync_models',
       hide,
@@ -64,7 +64,7 @@ function vendorRoutesAt({ app, node }: Api, shares: Shares, { base, hide }: At):
   app.route<{ Params: Params; Body: ProviderTest }>({
     method: 'POST',
     url: `${base}/:id/test`,
-    config: { access: 'admin', bodyOptional: true },
+    config: { access: 'admin', callsOut: true, bodyOptional: true },
     schema: {
       operationId: 'test_provider',
       hide,

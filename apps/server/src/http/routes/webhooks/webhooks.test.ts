@@ -107,11 +107,17 @@ test('a test request is signed and its outcome returned, also when it fails', as
   const [request] = receiver.ofType('webhook.test')
   expectSigned(request!, webhook.secret)
   receiver.answer(() => 503)
-  const bad = expectStatus(await server.call('POST', path), 200)
-  assert.deepEqual(
-    [bad.ok, bad.response_status, bad.message],
-    [false, 503, 'The receiver answered HTTP 503.'],
-  )
+  const key = { 'idempotency-key': 'one' }
+  for (const count of [2, 3]) {
+    const answer = await server.call('POST', path, undefined, key)
+    const bad = expectStatus(answer, 200)
+    assert.deepEqual(
+      [bad.ok, bad.response_status, bad.message],
+      [false, 503, 'The receiver answered HTTP 503.'],
+    )
+    assert.equal(answer.headers.get('idempotency-replayed'), null)
+    assert.equal(receiver.ofType('webhook.test').length, count)
+  }
 })
 
 test('during the overlap of a rotation both secrets verify a request', async (t) => {

@@ -175,7 +175,7 @@ function testRoute({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'POST',
     url: `${one}/test`,
-    config: { access: 'admin', bodyOptional: true },
+    config: { access: 'admin', callsOut: true, bodyOptional: true },
     schema: {
       operationId: 'test_webhook',
       response: { 200: WebhookTest, '4xx': ErrorResponse },
