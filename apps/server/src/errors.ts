@@ -300,9 +300,9 @@ export function invalidAt(path: string, message: string) {
 }
 
 /** Creates the error for invalid values; its sentence is about the first one. */
-export function invalidFields(details: ErrorDetail[]) {
+export function invalidFields(details: ErrorDetail[], whole = 'the body') {
   const { path, message } = details[0]!
-  const sentence = `${path === '' ? 'the body' : `\`${path}\``} ${message}`
+  const sentence = `${path === '' ? whole : `\`${path}\``} ${message}`
   return new ApiError('invalid_request', sentence.replace(/[^.]$/, '$&.'), details)
 }
 

@@ -23,6 +23,8 @@ test('an error is also a problem of RFC 9457', async (t) => {
   assert.deepEqual([detail, title, status], [error, 'Bad Request', 400])
   assert.equal(instance, invalid.headers.get('x-request-id'))
   assert.ok(details.length > 0)
+  const { body } = await call('DELETE', '/v1/end-users')
+  assert.match(body.error, /^Invalid request: the query needs user/)
   assert.equal((await call('GET', '/v1/%zz')).body.status, 400)
 })
 

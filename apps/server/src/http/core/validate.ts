@@ -4,9 +4,10 @@ import { type ApiError, invalidAt, invalidFields } from '../../errors.ts'
 
 /** Validates a part of a request. Query values are text and are converted to their types first. */
 export function validator(schema: TObject, httpPart: string | undefined) {
+  const isQuery = httpPart === 'querystring'
   return (input: unknown) => {
-    const value = httpPart === 'querystring' ? convertQuery(schema, input) : input
-    const error = misfit(schema, value)
+    const value = isQuery ? convertQuery(schema, input) : input
+    const error = misfit(schema, value, isQuery ? 'the query' : 'the body')
     return error ? { error } : { value: named(schema, value) }
   }
 }
@@ -18,11 +19,11 @@ export function fitting<S extends TObject>(schema: S, value: unknown): Static<S>
   return named(schema, value) as Static<S>
 }
 
-function misfit(schema: TObject, value: unknown): ApiError | undefined {
+function misfit(schema: TObject, value: unknown, whole?: string): ApiError | undefined {
   const problems = problemsOf(schema, value)
   if (problems.length === 0) return undefined
   const details = problems.map(({ path, message }) => ({ path: path.slice(1), message }))
-  return invalidFields(details)
+  return invalidFields(details, whole)
 }
 
 /** Removes unknown fields, so that no handler receives them. */
