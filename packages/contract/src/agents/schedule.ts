@@ -138,7 +138,7 @@ export const RetryPolicy = Type.Object(
 )
 
 const retryPolicy =
-  'Retries of an execution that a quota refuses: `max_attempts` from 1 to 20, by default 3. Pauses double from 5 s to 5 minutes. Other properties are stored, at most 16 KiB together.'
+  'Retries of an execution that a quota refuses, an object or null: `max_attempts` from 1 to 20, by default 3. Pauses double from 5 s to 5 minutes. Other properties are stored, at most 16 KiB together.'
 
 const cron =
   'Cron expression: 5 fields; 6 with seconds first; 7 with the year last. Lists, ranges, steps, names, `L`, `#` and `W` are supported.'

@@ -100,7 +100,7 @@ async function checkStart({ db, orgId, models }: Where, { agent_id, model_id }: 
 /** Validates a retry policy and serializes it; null for none. Contract: throws 400. */
 export function checkRetryPolicy(policy: unknown): string | null {
   if (policy == null) return null
-  if (typeof policy === 'object') checkFit(RetryPolicy, policy, 'retry_policy')
+  checkFit(RetryPolicy, policy, 'retry_policy')
   const kept = JSON.stringify(policy)
   checkSize('retry_policy', kept, policyKbMax)
   return kept

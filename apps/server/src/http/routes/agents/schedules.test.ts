@@ -183,6 +183,7 @@ const bad: [why: string, fields: () => object, code: string, path: string][] = [
     'invalid_request',
     'retry_policy/max_attempts',
   ],
+  ['a policy without fields', () => ({ retry_policy: 'never' }), 'invalid_request', 'retry_policy'],
   ['fewer than none', () => ({ max_concurrent: -1 }), 'invalid_request', 'max_concurrent'],
 ]
 
