@@ -85,9 +85,9 @@ const patterns = Object.fromEntries(
 ) as Record<Noun, RegExp>
 
 /** Contract: returns `text` when it is an id of the noun, else throws 400 `invalid_id`. */
-export function parseId(noun: Noun, text: string): string {
+export function parseId(noun: Noun, text: string, or = ''): string {
   if (patterns[noun].test(text)) return text
-  throw invalidId(titles[noun] ?? noun, `${idPrefixes[noun]}_${exampleDigits}`)
+  throw invalidId(titles[noun] ?? noun, `${idPrefixes[noun]}_${exampleDigits}${or}`)
 }
 
 /**

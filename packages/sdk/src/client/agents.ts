@@ -44,7 +44,7 @@ export function agents(http: Http) {
     /** Returns whether an agent, other than `exclude_id`, can have a name. */
     checkName: (query: CheckAgentNameQuery, options?: CallOptions) =>
       call<NameAvailability>('GET', '/v1/agents/check-name', { query }, options),
-    /** Returns an agent by its id, archived or not, or by its name. `not_found` if unknown. */
+    /** Returns an agent by its id, archived or not, or by its slug. `not_found` if unknown. */
     get: (id: string, options?: CallOptions) =>
       call<Agent>('GET', path`/v1/agents/${id}`, {}, options),
     /** Copies an agent, under a name with `-copy` or ` (copy)` at its end. */

@@ -22,7 +22,7 @@ async function findAgentId(db: Db, orgId: string, name: string) {
  * Contract: throws 404 for an unknown name, and 400 `invalid_id`. The agent of an id may not exist.
  */
 export async function getAgentId(db: Db, orgId: string, idOrName: string): Promise<string> {
-  if (!isAgentSlug(idOrName)) return parseId('agent', idOrName)
+  if (!isAgentSlug(idOrName)) return parseId('agent', idOrName, ', or be a slug such as support')
   const id = await findAgentId(db, orgId, idOrName)
   if (id === undefined) throw new ApiError('not_found', 'Agent')
   return id

@@ -102,6 +102,9 @@ test('of concurrent changes to one name, one wins', async () => {
 test('a name finds the agent in every operation', async () => {
   const { id } = (await post('clerk')).body
   assert.equal(await idOf('clerk'), id)
+  const noSlug = await call('GET', '/v1/agents/Clerk')
+  assert.deepEqual(codeOf(noSlug), [400, 'invalid_id'])
+  assert.match(noSlug.body.error, /or be a slug such as support\.$/)
   const changed = await call('PATCH', '/v1/agents/clerk', { description: 'Writes.' })
   assert.deepEqual([changed.body.id, changed.body.description], [id, 'Writes.'])
   const replaced = await call('PUT', '/v1/agents/clerk', named('clerk', { tags: ['x'] }))

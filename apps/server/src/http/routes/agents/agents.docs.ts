@@ -63,7 +63,7 @@ export const agentDocs = {
     tag: 'Agents',
     summary: 'Get an agent',
     description:
-      'Returns an agent by its id, active or archived, or an active agent by its name. Secrets in the config of capabilities are replaced by `********`. The response has an `ETag` for `If-Match`.',
+      'Returns an agent by its id, active or archived, or an active agent by its slug. Secrets in the config of capabilities are replaced by `********`. The response has an `ETag` for `If-Match`.',
     sample: `const agent = await outlast.agents.get('${agent}')`,
   },
   copy_agent: {
