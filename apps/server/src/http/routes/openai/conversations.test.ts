@@ -160,9 +160,22 @@ test('lists the items that a response began with in pages', async () => {
       assert.ok(paged.length <= all.length, 'pages repeat')
     }
     assert.deepEqual(paged, all)
-    const after = 'msg_unknown'
-    const none = await openai.responses.inputItems.list(answered.id, { order, after })
-    assert.deepEqual([none.data, none.has_more], [[], false])
+  }
+})
+
+test('refuses to list items after an unknown one, or in an unknown order', async () => {
+  const input = scripted({ text: 'Hello.' })
+  const { id } = await openai.conversations.create()
+  const response = await openai.responses.create({ model, conversation: id, input })
+  const queries = [
+    ['after', { order: 'asc', after: 'msg_unknown' }],
+    ['after', { order: 'desc', after: 'msg_unknown' }],
+    ['order', { order: 'x' as 'asc' }],
+  ] as const
+  for (const [param, query] of queries) {
+    const refused = { status: 400, param }
+    await assert.rejects(openai.conversations.items.list(id, query), refused)
+    await assert.rejects(openai.responses.inputItems.list(response.id, query), refused)
   }
 })
 

@@ -80,6 +80,7 @@ type UserQuery = { user?: string }
 export type ItemsQuery = UserQuery & { limit?: string; order?: string; after?: string }
 
 export function itemRange({ limit = '20', order = 'desc', after }: ItemsQuery): ItemRange {
+  if (order !== 'asc' && order !== 'desc') throw invalidParam('order', 'must be asc or desc')
   const number = Number(limit)
   if (Number.isInteger(number) && number >= 1 && number <= 100) {
     return { limit: number, isAscending: order === 'asc', after }

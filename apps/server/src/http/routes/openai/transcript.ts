@@ -10,6 +10,7 @@ import {
   toolItem,
   wireCallId,
 } from '@outlast/contract/folds/openai-parts'
+import { invalidParam } from './errors.ts'
 import { turnPlace } from './place.ts'
 import type { Client } from './reading.ts'
 
@@ -160,7 +161,7 @@ const slack = 20
 
 /**
  * Reads a page of the items of a session, and keeps no more than that in memory. A page of long
- * items is shorter.
+ * items is shorter. Contract: throws 400 if `after` is unknown.
  */
 export async function readItems(
   { read }: Client,
@@ -192,9 +193,10 @@ export async function readItems(
     }
     return false
   })
-  if (after !== undefined && !isAscending && isReached) dropFrom(items, after)
+  if (!isReached) throw unknownItem()
+  if (after !== undefined && !isAscending) dropFrom(items, after)
   const all = isAscending ? [...items.values()] : [...items.values()].toReversed()
-  return itemPage(isReached ? all : [], { limit, isMore: isMore && isReached })
+  return itemPage(all, { limit, isMore })
 }
 
 const isRunning = (items: ReadonlyMap<string, ResponseItem>) =>
@@ -234,11 +236,14 @@ function dropFrom(items: Map<string, ResponseItem>, first: string): void {
   for (const id of ids.slice(ids.indexOf(first))) items.delete(id)
 }
 
-/** The items after one: all if it is undefined, none if it is unknown. */
+const unknownItem = () => invalidParam('after', 'is not the id of an item of this list')
+
+/** The items after one: all if it is undefined. Contract: throws 400 if it is unknown. */
 export function itemsAfter(items: readonly ResponseItem[], after: string | undefined) {
   if (after === undefined) return items
   const index = items.findIndex(({ id }) => id === after)
-  return index < 0 ? [] : items.slice(index + 1)
+  if (index < 0) throw unknownItem()
+  return items.slice(index + 1)
 }
 
 /** A page of items, as lists of OpenAI are. */
