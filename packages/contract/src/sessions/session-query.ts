@@ -77,7 +77,7 @@ export const SessionQuery = Type.Object({
   sort: Type.Optional(
     described(
       oneOf('created_at', 'last_activity', 'cost'),
-      'Order of the list. `last_activity` and `cost` are a few seconds old, and cannot be combined with `q`. Default: `created_at`.',
+      'Order of the list. `last_activity` and `cost` are a few seconds old, leave out sessions that are younger, and cannot be combined with `q`. Default: `created_at`.',
     ),
   ),
   order: Type.Optional(
