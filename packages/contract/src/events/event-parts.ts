@@ -108,6 +108,9 @@ const RetryInfo = Type.Object(
         examples: [['llm_rate_limited', 'llm_overloaded']],
       }),
     ),
+    usage: usageOf(
+      'Tokens and cost of replies that were dropped, also of a failed summary. Absent if the provider reported none.',
+    ),
   },
   { title: 'LlmRetryInfo', description: 'Repeated calls of the model after retryable failures.' },
 )

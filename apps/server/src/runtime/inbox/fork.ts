@@ -22,7 +22,7 @@ import { textPreview, withoutNul } from '../../text.ts'
 import { turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft } from '../journal/journal.ts'
 import { contentText, emptyTurn, fold, hasEnded, type LoggedEvent } from '../log/state.ts'
-import { addUsage } from '../log/usage.ts'
+import { addUsage, generationUsage } from '../log/usage.ts'
 import type { Node } from '../node.ts'
 import { cancelledCalls, cancelledEvent, idledEvent } from './cancel.ts'
 import { feedbackAsOf } from './feedback.ts'
@@ -140,7 +140,7 @@ async function lastTurn(
 
 /** The token usage of a model call or a summary. */
 function eventUsage({ type, data }: LoggedEvent) {
-  if (type === 'llm.generation') return data.metadata.usage
+  if (type === 'llm.generation') return generationUsage(data.metadata)
   return type === 'context.compacted' ? data.usage : undefined
 }
 

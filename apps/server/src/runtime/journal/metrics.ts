@@ -86,14 +86,16 @@ function countCall(metrics: Node['metrics'], metadata: Metadata): void {
     metrics.firstTokenSeconds.observe(labels, time_to_first_token_ms / 1_000)
     metrics.tally.firstToken(time_to_first_token_ms)
   }
-  if (usage) countUsage(metrics, labels, usage)
+  if (usage) countUsage(metrics, { provider, model: metadata.model }, usage)
 }
 
-function countUsage(
-  { tokens, cost }: Node['metrics'],
-  labels: { provider: string; model: string },
+/** Counts the usage of a model call. */
+export function countUsage(
+  { tokens, cost, modelLabel }: Node['metrics'],
+  { provider, model }: { provider: string; model: string },
   usage: TokenUsage,
 ): void {
+  const labels = { provider, model: modelLabel(model) }
   tokens.inc({ ...labels, kind: 'input' }, usage.input_tokens)
   tokens.inc({ ...labels, kind: 'output' }, usage.output_tokens)
   tokens.inc({ ...labels, kind: 'cache_read' }, usage.cache_read_tokens ?? 0)

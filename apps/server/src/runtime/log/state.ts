@@ -23,7 +23,7 @@ import {
   withRule,
 } from './open-calls.ts'
 import { type Repeats, repeated } from './repeats.ts'
-import { addUsage } from './usage.ts'
+import { addUsage, generationUsage } from './usage.ts'
 
 /** A stored event in the form that turns read. */
 export type LoggedEvent = {
@@ -275,7 +275,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'tool.input.delta': 'ignored',
   'llm.generation': (turn, { data }) => ({
     ...turn,
-    usage: addUsage(turn.usage, data.metadata.usage),
+    usage: addUsage(turn.usage, generationUsage(data.metadata)),
   }),
   'output.message.completed': (turn, { data }) => {
     const requested = toolCallsOf(data.message.content)

@@ -1,4 +1,4 @@
-import type { TokenUsage } from '@outlast/contract'
+import type { GenerationMetadata, TokenUsage } from '@outlast/contract'
 import { costFields, nanosOf } from '../../store/usage.ts'
 
 /** Adds token usage. Cache counts and costs stay absent while both sides lack them. */
@@ -20,6 +20,10 @@ export function addUsage(
     ...(cost !== undefined && costFields(cost)),
   }
 }
+
+/** The usage of a model call, with that of replies that were dropped before its own. */
+export const generationUsage = ({ usage, retry }: GenerationMetadata) =>
+  addUsage(retry?.usage, usage)
 
 const nanosIn = ({ cost_usd }: TokenUsage) =>
   cost_usd === undefined ? undefined : nanosOf(cost_usd)

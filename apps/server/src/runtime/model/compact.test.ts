@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { Type } from 'typebox'
-import { startServer } from '../../../test/server.ts'
+import { addBudget, budgetState } from '../../../test/budgets.ts'
+import { type Call, startServer } from '../../../test/server.ts'
 import {
   converse,
   createAgent,
@@ -206,3 +207,61 @@ test('a failed summary fails the turn, and the next turn summarizes again', asyn
   assert.equal(compacted(events).length, 1)
   assert.equal(replyOf(events), 'Yes.')
 })
+
+test('a summary that stays cut off is no reply, and its usage counts apart from the call', async (t) => {
+  const { server, vendor, session } = await start(t, {
+    tokens: 2_000,
+    answer: (request) =>
+      isSummaryAsked(request)
+        ? { text: 'The user is ca', finish: 'length', usage }
+        : { text: 'Yes.', usage },
+  })
+  const long = 'word '.repeat(500)
+  await converse(t, server, session.id, long)
+  await converse(t, server, session.id, long)
+  const events = await converse(t, server, session.id, long)
+  const { error, error_code, usage: ofTurn } = dataOf(events, 'turn.failed')
+  assert.equal(error_code, 'llm_bad_response')
+  assert.equal(replyOf(events), error)
+  const { metadata } = dataOf(events, 'llm.generation')
+  assert.equal(metadata.usage, undefined)
+  assert.equal(metadata.time_to_first_token_ms, undefined)
+  const ofSummaries = { input_tokens: 200, output_tokens: 20 }
+  assert.deepEqual([metadata.retry?.usage, ofTurn], [ofSummaries, ofSummaries])
+  await expectUsage(server, session.id, vendor.requests.length)
+})
+
+test('usage of a summary that is repeated counts in the turn, the session, reports and metrics', async (t) => {
+  let summaries = 0
+  const { server, vendor, session } = await start(t, {
+    tokens: 2_000,
+    answer: (request) => {
+      if (!isSummaryAsked(request)) return { text: 'Yes.', usage }
+      summaries += 1
+      return { text: summaries === 1 ? ' ' : 'Notes.', usage }
+    },
+  })
+  const budget = await addBudget(server, { limit: 1_000_000 })
+  const long = 'word '.repeat(500)
+  await converse(t, server, session.id, long)
+  await converse(t, server, session.id, long)
+  const events = await converse(t, server, session.id, long)
+  assert.equal(replyOf(events), 'Yes.')
+  assert.equal(dataOf(events, 'context.compacted').usage?.input_tokens, 200)
+  assert.equal(dataOf(events, 'turn.completed').usage?.input_tokens, 300)
+  assert.equal(vendor.requests.length, 5)
+  await expectUsage(server, session.id, 5)
+  assert.equal((await budgetState(server, budget)).used, 5 * 110)
+})
+
+/** Expects that sums have the reported usage of each call. */
+async function expectUsage({ call }: { call: Call }, sessionId: string, calls: number) {
+  const sums = { input_tokens: 100 * calls, output_tokens: 10 * calls }
+  const { body: session } = await call('GET', `/v1/sessions/${sessionId}`)
+  assert.deepEqual(session.usage, sums)
+  const { model_calls, input_tokens, output_tokens } = (await call('GET', '/v1/usage')).body.sum
+  assert.deepEqual([model_calls, { input_tokens, output_tokens }], [calls, sums])
+  const metrics = String((await call('GET', '/metrics')).body)
+  const counted = /^outlast_tokens_total{.*kind="input"} (\d+)$/m.exec(metrics)?.[1]
+  assert.equal(Number(counted), sums.input_tokens)
+}

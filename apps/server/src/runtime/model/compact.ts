@@ -1,6 +1,5 @@
 import type { CompactionInfo, EventContext, ModelProfile, TokenUsage } from '@outlast/contract'
 import type { RuntimeAgent } from '../../capabilities/catalog/catalog.ts'
-import { withCost } from '../../providers/cost.ts'
 import { KnownFailure } from '../../providers/failure.ts'
 import { providers } from '../../providers/index.ts'
 import type { ModelCallOptions, VendorModel } from '../../providers/provider.ts'
@@ -13,8 +12,8 @@ import { commitReserving, estimateCall } from './budget.ts'
 import { callModel, ModelCallError } from './call.ts'
 import { type CompactionPlan, planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
 import { promptTools } from './prompt.ts'
-import type { ModelReply } from './reply.ts'
-import { type CallResult, callWithRetry } from './retry.ts'
+import { emptyReply, type ModelReply } from './reply.ts'
+import { type CallResult, callWithRetry, noteUsage } from './retry.ts'
 import { summaryPrompt } from './summary-prompt.ts'
 
 export type Fitting = {
@@ -108,9 +107,9 @@ async function carryOutPlan(
     return undefined
   }
   const answer = await summarize(turn, fitting, plan)
-  if (answer.failed) return answer
+  const usage = addUsage(answer.dropped, noteUsage(turn, fitting.route, answer.reply))
+  if (answer.failed) return { ...answer, reply: emptyReply(), dropped: usage }
   const { text: summary } = answer.reply
-  const usage = withCost(fitting.profile, answer.reply.usage)
   await record(turn, fitting, { begun, usage, said: { ...said, summary, summarized_to: plan.to } })
   return undefined
 }
@@ -176,7 +175,7 @@ function summaryProblem({ text, finishReason }: ModelReply, plan: Summarizing): 
 
 type Recorded = { begun: number; said: Compacted; usage?: TokenUsage | undefined }
 
-async function record(turn: Turn, { context, route }: Fitting, { begun, said, usage }: Recorded) {
+async function record(turn: Turn, { context }: Fitting, { begun, said, usage }: Recorded) {
   const { summary, summarized_to, shortened_to } = said
   const { turnId } = turn.run
   const at = { sequence: turn.sequence + 1, ts: new Date(nowOf(turn)).toISOString(), turnId }
@@ -189,9 +188,6 @@ async function record(turn: Turn, { context, route }: Fitting, { begun, said, us
     duration_ms: Math.round(performance.now() - begun),
     ...(usage && { usage }),
   })
-  turn.effects.usage = addUsage(turn.effects.usage, usage)
-  turn.effects.usedModel = route.model_id
-  turn.sessionUsage = addUsage(turn.sessionUsage, usage)
   turn.effects.outcome = true
   await commit(turn)
 }

@@ -91,10 +91,15 @@ function outputErrors({ output }: Turn, { content }: EventMessage): OutputError[
 function generationMetadata(
   { metadata: { model }, route, omittedImages }: ModelRequest,
   reply: ModelReply,
-  { failed, attempts, waitedMs, codes, compaction }: ModelCallOutcome,
+  { failed, attempts, waitedMs, codes, dropped, compaction }: ModelCallOutcome,
 ): GenerationMetadata {
   const { usage, firstTokenMs, responseId } = reply
-  const retry = { attempts: attempts - 1, total_wait_ms: waitedMs, error_codes: codes }
+  const retry = {
+    attempts: attempts - 1,
+    total_wait_ms: waitedMs,
+    error_codes: codes,
+    ...(dropped && { usage: dropped }),
+  }
   return {
     model,
     success: !failed,
@@ -105,7 +110,7 @@ function generationMetadata(
     finish_reasons: [failed ? 'error' : finishReason(reply)],
     ...(responseId && { response_id: responseId }),
     ...(failed && { error: failed.detail, error_code: failed.failure.code }),
-    ...(attempts > 1 && { retry }),
+    ...((attempts > 1 || dropped) && { retry }),
     ...(compaction && { compaction }),
     ...(omittedImages.length > 0 && { omitted_images: omittedImages }),
   }

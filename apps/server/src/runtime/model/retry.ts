@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TokenUsage } from '@outlast/contract'
+import { withCost } from '../../providers/cost.ts'
 import { type Failure, failureOf, KnownFailure } from '../../providers/failure.ts'
 import { providers } from '../../providers/index.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
@@ -6,7 +8,8 @@ import { notePause } from '../../store/sessions/pauses.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { FencedError } from '../journal/errors.ts'
 import { timeLeft } from '../journal/journal.ts'
-import { logOf } from '../journal/metrics.ts'
+import { countUsage, logOf } from '../journal/metrics.ts'
+import { addUsage } from '../log/usage.ts'
 import { noteSpent } from './budget.ts'
 import { ModelCallError } from './call.ts'
 import { emptyReply, type ModelReply } from './reply.ts'
@@ -19,6 +22,8 @@ export type CallResult = {
   waitedMs: number
   /** Error codes of the attempts before the last one. */
   codes: string[]
+  /** Usage of replies that were dropped, which `noteUsage` has counted. */
+  dropped: TokenUsage | undefined
 }
 
 /** A failure: its kind is public, `detail` is in `llm.generation` only. */
@@ -53,16 +58,18 @@ export async function callWithRetry(
 ): Promise<CallResult> {
   const codes: string[] = []
   let waitedMs = 0
+  let dropped: TokenUsage | undefined
   for (let attempts = 1; ; attempts += 1) {
     await begin(attempts)
     const { reply, failed } = await callOnce(turn, route, () => request(attempts))
     noteSpent(turn, reply, failed?.failure.kind)
-    const answer = { reply, failed, attempts, waitedMs, codes }
+    const answer = { reply, failed, attempts, waitedMs, codes, dropped }
     if (!failed) return answer
     const pauseMs = retryDelay(turn, attempts, failed.failure)
     if (pauseMs === undefined) return answer
     logOf(turn).warn('model call failed', { error: failed.detail })
     codes.push(failed.failure.code)
+    dropped = addUsage(dropped, noteUsage(turn, route, reply))
     waitedMs += pauseMs
     notePause(turn.node.db, turn.run.turnId, { code: failed.failure.code, ms: pauseMs }).catch(
       (error) => turn.node.log.debug('could not store the reason of a pause', { error }),
@@ -71,6 +78,24 @@ export async function callWithRetry(
       throw new FencedError()
     })
   }
+}
+
+/**
+ * Counts the reported usage of a call that gets no `llm.generation`: the next append adds it to the
+ * sums. Returns it with its cost.
+ */
+export function noteUsage(
+  turn: Turn,
+  { provider_type: provider, model_id: model }: ModelRoute,
+  reply: Pick<ModelReply, 'usage'>,
+): TokenUsage | undefined {
+  const usage = withCost(turn.counted?.profile, reply.usage)
+  if (!usage) return undefined
+  turn.effects.usage = addUsage(turn.effects.usage, usage)
+  turn.effects.usedModel = model
+  turn.sessionUsage = addUsage(turn.sessionUsage, usage)
+  countUsage(turn.node.metrics, { provider, model }, usage)
+  return usage
 }
 
 type Once = Pick<CallResult, 'reply' | 'failed'>
