@@ -121,15 +121,12 @@ test('records in the audit log who made and removed a rule', async () => {
   expectStatus(await (await makeCall(client, id, write())).decide(allow), 200)
   expectStatus(await client.call('DELETE', `/v1/agents/${agent.id}/tool-rules/write_file`), 204)
   const log = expectStatus(await client.call('GET', '/v1/audit-log?limit=2'), 200)
-  const entries = log.data as AuditEntry[]
-  assert.deepEqual(
-    entries.map(({ action, details }) => [action, details]),
-    [
-      ['delete_agent_tool_rule', { tool_name: 'write_file' }],
-      ['decide_tool_call', { decision: 'approve', always: 'agent' }],
-    ],
-  )
-  assert.equal(entries[0]!.target, agent.id)
+  const [removed, made] = log.data as AuditEntry[]
+  assert.deepEqual([removed!.action, removed!.target], ['delete_agent_tool_rule', agent.id])
+  assert.deepEqual(removed!.details, { tool_name: 'write_file' })
+  assert.deepEqual([made!.action, made!.target], ['decide_tool_call', id])
+  const { decision, always } = made!.details!
+  assert.deepEqual([decision, always], ['approve', 'agent'])
 })
 
 test('a rejection wins over an approval, in the session and for the agent', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { AuditEntry } from '@outlast/contract'
 import { expectStatus } from '../../../test/access.ts'
 import { beforeAll } from '../../../test/hooks.ts'
 import { startServer } from '../../../test/server.ts'
@@ -51,6 +52,11 @@ async function asking(t: TestContext, steps: ScriptStep[], waits: number) {
 const approve = (tool_call_id: string) => ({ tool_call_id, decision: 'approve' })
 const deny = (tool_call_id: string) => ({ tool_call_id, decision: 'deny' })
 
+/** Audit entries of a session, the newest first. */
+async function entriesOf(sessionId: string): Promise<AuditEntry[]> {
+  return expectStatus(await server.call('GET', `/v1/audit-log?target=${sessionId}`), 200).data
+}
+
 test('decides on several calls at once, with changed arguments and reasons', async (t) => {
   const calls = { tool_calls: [write('a'), write('b'), write('c')] }
   const { session, stream, path, decide } = await asking(t, [calls], 3)
@@ -69,6 +75,9 @@ test('decides on several calls at once, with changed arguments and reasons', asy
     status: 'active',
     waiting_for: null,
   })
+  const [entry] = await entriesOf(session.id)
+  const decisions = [approve('a'), approve('b'), deny('c')]
+  assert.deepEqual([entry!.action, entry!.details], ['decide_tool_calls', { decisions }])
   await stream.event('session.idled')
   assert.equal((await server.call('GET', `${path}/fs/b`)).body.content, 'changed')
   assert.equal((await server.call('GET', `${path}/fs/c`)).status, 404)
@@ -209,6 +218,11 @@ test('a decision for always holds for later calls of the tool in the session, un
   assert.ok(rejected)
   expectStatus(await server.call('DELETE', `${path}/tool-rules/write_file`), 204)
   expectStatus(await server.call('DELETE', `${path}/tool-rules/write_file`), 404, 'not_found')
+  const [removal] = await entriesOf(session.id)
+  assert.deepEqual(
+    [removal!.action, removal!.details],
+    ['delete_tool_rule', { tool_name: 'write_file' }],
+  )
   expectStatus(await post(server, session.id, scripted({ tool_calls: [write('g')] })), 201)
   await parked(1)
   const fork = expectStatus(await server.call('POST', `${path}/fork`), 201)

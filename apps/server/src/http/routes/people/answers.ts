@@ -64,11 +64,11 @@ export function answerRoutes({ app, node }: Api): void {
       const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
       checkDecisions(principal, [body])
-      const { always } = body
-      if (always != null) request.auditNote = { details: { decision: body.decision, always } }
       const deciding = { ...body, callId: params.tool_call_id, by: deciderOf(principal) }
       const { publish } = await decideCall(node, db, { orgId, sessionId }, deciding)
       committed.push(publish)
+      const details = noteOf({ ...body, tool_call_id: params.tool_call_id })
+      request.auditNote = { target: sessionId, details }
       const { status, waiting_for } = await getSession(db, orgId, sessionId)
       const decision = body.decision === 'approve' ? ('approved' as const) : ('denied' as const)
       return { tool_call_id: params.tool_call_id, decision, status, waiting_for }
@@ -81,3 +81,14 @@ export function checkIds(callIds: readonly string[], path = 'tool_results'): voi
   const twice = callIds.findIndex((id, index) => callIds.indexOf(id) !== index)
   if (twice >= 0) throw invalidAt(`${path}/${twice}/tool_call_id`, `repeats ${callIds[twice]}`)
 }
+
+/** A decision as the audit log has it. */
+export const noteOf = ({
+  tool_call_id,
+  decision,
+  always,
+}: Approval & { tool_call_id: string }) => ({
+  tool_call_id,
+  decision,
+  ...(always != null && { always }),
+})

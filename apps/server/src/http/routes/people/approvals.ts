@@ -15,7 +15,7 @@ import { getSession } from '../../../store/sessions/sessions.ts'
 import { findToolRules, removeToolRule } from '../../../store/sessions/tool-rules.ts'
 import type { Api } from '../../core/api.ts'
 import { sendRules } from '../agents/tool-rules.ts'
-import { checkIds } from './answers.ts'
+import { checkIds, noteOf } from './answers.ts'
 
 type Params = { session_id: string }
 
@@ -46,11 +46,7 @@ function decisionRoutes({ app, node }: Api): void {
       const deciding = { approvals, by: deciderOf(principal) }
       const { publish } = await decideCalls(node, db, { orgId, sessionId }, deciding)
       committed.push(publish)
-      const rules = approvals.flatMap(({ tool_call_id, always }) =>
-        always == null ? [] : [{ tool_call_id, always }],
-      )
-      const details = { tool_call_ids: ids, ...(rules.length > 0 && { rules }) }
-      request.auditNote = { details }
+      request.auditNote = { details: { decisions: approvals.map(noteOf) } }
       const { status, waiting_for } = await getSession(db, orgId, sessionId)
       const stored = approvals.map(({ tool_call_id, decision }) => ({
         tool_call_id,
@@ -105,11 +101,14 @@ function ruleRoutes({ app }: Api): void {
     method: 'DELETE',
     url: '/v1/sessions/:session_id/tool-rules/:tool_name',
     schema: { operationId: 'delete_tool_rule', response: { '4xx': ErrorResponse } },
-    async handler({ params, principal: { orgId }, db }, reply) {
+    async handler(request, reply) {
+      const { params, principal, db } = request
+      const { tool_name } = params
       const sessionId = parseId('session', params.session_id)
-      const of = { orgId, scope: 'session' as const, id: sessionId }
-      const removed = await removeToolRule(db, of, params.tool_name)
+      const of = { orgId: principal.orgId, scope: 'session' as const, id: sessionId }
+      const removed = await removeToolRule(db, of, tool_name)
       if (!removed) throw new ApiError('not_found', 'Tool rule')
+      request.auditNote = { target: sessionId, details: { tool_name } }
       return reply.code(204).send()
     },
   })
