@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Why } from '@outlast/contract'
 import pg from 'pg'
+import { runSql } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
   converse,
@@ -214,6 +215,7 @@ test('reports a wait for a slot with the number of turns ahead, or the lack of a
   )
   await startServer(t, { databaseUrl, env: { ROLE: 'worker', WORKER_SLOTS: '1' } })
   const call = await model.call()
+  await runSql(databaseUrl, "select graphile_worker.add_job('another')")
   const others = [await createSession(api), await createSession(api), await createSession(api)]
   for (const { id } of others) await post(api, id, 'hello')
   for (const [ahead, { id }] of others.entries()) {

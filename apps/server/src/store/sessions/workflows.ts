@@ -140,7 +140,7 @@ select s.id as session_id, s.turn_id, s.turn_from, s.turn_input, s.turn_cancelle
   case when t.id is not null and t.node_id is null then (
     select count(*) from (
       select from graphile_worker.jobs b
-      where b.locked_at is null and b.attempts < b.max_attempts and b.run_at <= now()
+      where b.task_identifier = 'turn' and b.locked_at is null and b.attempts < b.max_attempts and b.run_at <= now()
         and (b.priority, b.run_at, b.id) < (j.priority, j.run_at, j.id)
       limit 10000
     ) before
