@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { addBudget } from '../../test/budgets.ts'
 import { addListedServer, sessionWithMcp, startMcp } from '../../test/mcp.ts'
 import { startReceiver } from '../../test/otlp.ts'
 import { startServer } from '../../test/server.ts'
@@ -268,6 +269,51 @@ test('the summary of a long conversation is a separate model call', async (t) =>
   const made = typesOf(events).filter((type) => type === 'context.compacting')
   assert.equal(summaries.length, made.length)
   assert.match(summaries[0]!.name, /^chat llmsim/)
+})
+
+test('a step that is open at the end of a failed turn has its error, and a final refusal is no wait', async (t) => {
+  const usage = { prompt_tokens: 100, completion_tokens: 10 }
+  const vendor = await startVendor(t, ({ body: { messages } }) =>
+    String(messages[0]?.content).startsWith('You keep the memory')
+      ? { status: 401, body: '{}' }
+      : { text: 'Yes.', usage },
+  )
+  const env = { CONTEXT_TOKENS_UNKNOWN: '2000' }
+  const { receiver, server, say } = await traced(t, { env })
+  await addVendorModel(server, vendor)
+  const long = 'word '.repeat(500)
+  for (let n = 0; n < 2; n += 1) await say(long)
+  const failed = await receiver.trace(turnOf(await say(long)))
+  const summary = failed.find(({ attributes }) => attributes['outlast.purpose'] === 'summary')
+  assert.equal(summary!.attributes['error.type'], 'llm_bad_key')
+  await addBudget(server, { limit: 10, on_exhausted: 'fail' })
+  const events = await say('hi')
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'budget_exhausted')
+  const refused = await receiver.trace(turnOf(events))
+  assert.ok(!namesOf(refused).includes('wait budget'))
+})
+
+test('the trace of a retried turn begins with the retry, and has no wait for a node', async (t) => {
+  let fails = true
+  const vendor = await startVendor(t, () =>
+    fails ? { status: 401, body: '{}' } : { text: 'Hello.' },
+  )
+  const { receiver, server, session, path, say } = await traced(t)
+  await addVendorModel(server, vendor)
+  const failed = await say('hi')
+  assert.ok(namesOf(await receiver.trace(turnOf(failed))).includes('wait queue'))
+  fails = false
+  const after = failed.at(-1)!.sequence
+  const stream = await follow(t, server.url, {
+    sessionId: session.id,
+    query: `?after_sequence=${after}`,
+  })
+  assert.equal((await server.call('POST', `${path}/retry`)).status, 201)
+  await stream.event('session.idled')
+  const retried = await receiver.trace(turnOf(stream.events))
+  assert.deepEqual(namesOf(retried), ['chat a-model', 'invoke_agent Ada'])
+  const firstMs = Date.parse(stream.events.find(({ context }) => context.turn_id)!.ts)
+  assert.equal(Number(retried[0]!.start / 1_000_000n), firstMs)
 })
 
 test('vendors get a trace header only when enabled', async (t) => {

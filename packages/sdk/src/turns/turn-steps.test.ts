@@ -130,3 +130,17 @@ test('ignores unknown event types', () => {
     'model: 6 retry llm_overloaded, 7 retry llm_overloaded, 8 to 9',
   ])
 })
+
+test('a turn that retries another has no queue, and names the same message', () => {
+  const events = recorded('retry')
+  const again = events
+    .filter(({ context }) => context.turn_id)
+    .map((event) => ({ ...event, context: { ...event.context, turn_id: 'turn_again' } }))
+  const [first, second, ...none] = turnStepsOf([...events, ...again])
+  assert.deepEqual(none, [])
+  assert.equal(second!.input, first!.input)
+  assert.deepEqual(
+    [first, second].map((turn) => turn!.steps.map(({ kind }) => kind)),
+    [['queue', 'model'], ['model']],
+  )
+})

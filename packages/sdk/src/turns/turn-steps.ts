@@ -84,7 +84,7 @@ export function turnStepsOf(events: readonly StepEvent[]): TurnSteps[] {
     if (event.type === 'input.message') inputs.set(event.data.message.id, event)
     const { turn_id: id, input_message_id: inputId } = event.context
     if (id === undefined) continue
-    const turn = turns.get(id) ?? newTurn(id, event, inputs.get(inputId ?? ''))
+    const turn = turns.get(id) ?? newTurn(turns, event, inputs.get(inputId ?? ''))
     turns.set(id, turn)
     turn.last = event
     const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
@@ -93,10 +93,17 @@ export function turnStepsOf(events: readonly StepEvent[]): TurnSteps[] {
   return [...turns.values()]
 }
 
-function newTurn(turnId: string, first: StepEvent, input: TurnSteps['input']): Building {
+/** A retry answers a message that another turn has taken from the queue. */
+function newTurn(
+  turns: ReadonlyMap<string, Building>,
+  first: StepEvent,
+  input: TurnSteps['input'],
+): Building {
+  const turnId = first.context.turn_id!
   const about = { turnId, input, first, last: first, ended: undefined, modelCalls: 0, steps: [] }
   const turn: Building = { ...about, open: new Map(), model: undefined }
-  if (input) begin(turn, 'queue', input, { kind: 'queue' })
+  const isRetry = [...turns.values()].some((earlier) => earlier.input === input)
+  if (input && !isRetry) begin(turn, 'queue', input, { kind: 'queue' })
   return turn
 }
 

@@ -22,7 +22,13 @@ export type TurnAbout = {
 type Attributes = Record<string, SpanValue | undefined>
 
 /** Values that all spans of a trace share. */
-type Trace = { about: TurnAbout; base: Pick<Span, 'traceId' | 'parentId'>; last: StepEvent }
+type Trace = {
+  about: TurnAbout
+  base: Pick<Span, 'traceId' | 'parentId'>
+  last: StepEvent
+  /** Error of steps that are open at the end of the turn. */
+  openError: string
+}
 
 type Step<Kind extends TurnStep['kind']> = Extract<TurnStep, { kind: Kind }>
 
@@ -38,10 +44,17 @@ export function spansOf(about: TurnAbout, events: readonly StoredEvent[]): Span[
   const { traceId, parentId, isSampled } = traceOf(about.turnId, turn.input?.context.traceparent)
   if (!isSampled) return []
   const base = { traceId, parentId: spanIdOf(about.turnId) }
-  const trace = { about, base, last: turn.last }
-  const steps = turn.steps.map((step) => stepSpan(trace, step))
+  const failure = codeOfFailedTurn(turn)
+  const trace = { about, base, last: turn.last, openError: failure ?? 'cancelled' }
+  // A budget that fails the turn is not waited for.
+  const isWait = ({ kind, ended }: TurnStep) => !(kind === 'budget' && !ended && failure)
+  const steps = turn.steps.filter(isWait).map((step) => stepSpan(trace, step))
   return [rootSpan(trace, turn, parentId), ...steps, ...clientWaits(trace, turn.steps)]
 }
+
+/** The error code of a failed turn. */
+const codeOfFailedTurn = ({ ended }: TurnSteps) =>
+  ended?.type === 'turn.failed' ? (ended.data.error_code ?? 'unknown') : undefined
 
 function stepSpan(trace: Trace, step: TurnStep): Span {
   switch (step.kind) {
@@ -79,16 +92,17 @@ type Made = Pick<Span, 'name' | 'kind' | 'spanId'> & {
   events?: Span['events']
 }
 
-function spanFrom({ about, base, last }: Trace, { began, ended, ...made }: Made): Span {
-  const error = ended ? made.error : 'cancelled'
-  const named = { 'gen_ai.conversation.id': about.sessionId, ...made.attributes }
+function spanFrom({ about, base, last, openError }: Trace, made: Made): Span {
+  const { began, ended, ...span } = made
+  const error = ended ? made.error : openError
+  const named = { 'gen_ai.conversation.id': about.sessionId, ...span.attributes }
   return {
     ...base,
-    ...made,
+    ...span,
     startMs: eventTimeMs(began),
     endMs: eventTimeMs(ended ?? last),
     attributes: definedAttributes({ ...named, 'error.type': error }),
-    events: made.events ?? [],
+    events: span.events ?? [],
     error,
   }
 }
@@ -278,16 +292,18 @@ function budgetSpan(trace: Trace, { attempts: [first], ended }: Step<'budget'>):
 
 function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | undefined): Span {
   const { ended, input, first, last, steps } = turn
-  const error = ended?.type === 'turn.failed' ? (ended.data.error_code ?? 'unknown') : undefined
+  const error = codeOfFailedTurn(turn)
   const answered = steps.findLast((step) => step.kind === 'model' && step.ended)
   const generation = answered?.ended as StepEvent<'llm.generation'> | undefined
+  // A retry of an earlier turn has none.
+  const isQueued = steps.some(({ kind }) => kind === 'queue')
   return {
     ...base,
     spanId: base.parentId!,
     parentId,
     name: `invoke_agent ${about.agentName}`,
     kind: 'internal',
-    startMs: eventTimeMs(input ?? first),
+    startMs: eventTimeMs((isQueued && input) || first),
     endMs: eventTimeMs(last),
     attributes: definedAttributes({
       'gen_ai.operation.name': 'invoke_agent',
