@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { AuditEntry } from '@outlast/contract'
 import { expectStatus, startGuarded } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { clientId, clientSecret, type Issuer, startIssuer } from './issuer.ts'
@@ -253,6 +254,15 @@ test('never joins an account that has a password by its address', async () => {
   const authorization = `Bearer ${local.access_token}`
   const me = await server.call('GET', '/v1/auth/me', undefined, { authorization })
   assert.equal(expectStatus(me, 200).name, 'Local')
+  const query = '/v1/audit-log?action=login_failed'
+  const { data } = expectStatus(await server.call('GET', query, undefined, { authorization }), 200)
+  assert.deepEqual(
+    data.map(({ target, details }: AuditEntry) => [target, details]),
+    [
+      [me.body.id, { email }],
+      [me.body.id, { email }],
+    ],
+  )
 })
 
 test("an issuer cannot provide the administrator's address", async () => {

@@ -28,7 +28,8 @@ import type { Db, TransactingDb } from '../store/database.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
 import { networkOf } from './address.ts'
 import { acceptsUser, isAdmin, storeAdminPassword } from './administrator.ts'
-import { mayTake, type RateLimits } from './limits.ts'
+import { recordFailure } from './failed-sign-ins.ts'
+import type { RateLimits } from './limits.ts'
 import type { Outsider } from './oauth.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 import { secretHash, type Tokens } from './tokens.ts'
@@ -127,39 +128,6 @@ async function ensureAdmin(
   })
 }
 
-const hourSeconds = 3_600
-const strangersPerNetwork = 20
-const strangersPerHour = 1_000
-
-/**
- * Records a failed sign-in in the organizations of the account. Failures of unknown addresses go to
- * the default organization, once an hour per network and limited in total, so that they cannot fill
- * its audit log.
- */
-async function recordFailure({ db, limits }: SignIn, email: string, visitor: Visitor) {
-  const account = await findAccountByEmail(db, email)
-  const orgIds = account ? (await membershipsOf(db, account.id)).map(({ org_id }) => org_id) : []
-  if (orgIds.length === 0) {
-    const subject = `unknown-logins:${networkOf(visitor.address)}`
-    const perNetwork = { subject, capacity: strangersPerNetwork, seconds: hourSeconds }
-    const all = { subject: 'unknown-logins', capacity: strangersPerHour, seconds: hourSeconds }
-    if (!mayTake(limits, [perNetwork, all])) return
-    orgIds.push(defaultOrganization)
-  }
-  await recordAudit(db, orgIds, {
-    actor_type: 'anonymous',
-    actor_id: null,
-    actor_name: null,
-    action: 'login_failed',
-    target: account?.id ?? null,
-    details: { email: addressShape.test(email) ? normalEmail(email) : null },
-    ...visitor,
-  })
-}
-
-/** Other texts may be a password in the wrong field, and are not recorded. */
-const addressShape = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
-
 type Registration = Password & { name: string; invitation?: string | null | undefined }
 
 /** Creates an account with an organization of its own, or in the one that invited it. */
@@ -186,28 +154,36 @@ export async function register(
       invitation == null ? undefined : await takeInvitation(db, secretHash(invitation), email)
     if (isAdmin(config, email)) throw new ApiError('email_taken')
     const made = await createAccount(db, { email, name, passwordHash })
-    return { account: made, orgId: await settle(db, made, invited) }
+    const memberships = invited ? [invited] : [await newOrganization(db, made)]
+    await settle(db, made, { memberships, action: 'register', visitor })
+    return { account: made, orgId: memberships[0]!.org_id }
   })
   signIn.joined(orgId, account.id)
-  return openLogin(signIn, account, { visitor, action: 'register', config })
+  return openLogin(signIn, account, { visitor, config })
 }
 
-/** Gives a new account its first organization and returns its id. */
-async function settle(
-  db: Db,
-  { id, name }: Account,
-  invited?: { org_id: string; role: Role },
-): Promise<string> {
-  if (invited) {
-    await addMember(db, invited.org_id, id, invited.role)
-    return invited.org_id
+type Membership = { org_id: string; role: Role }
+
+/** Creates an organization of which a new account is to be the owner. */
+async function newOrganization(db: Db, { name }: Account): Promise<Membership> {
+  const { id } = await createOrganization(db, `${name}'s organization`.slice(0, 255))
+  return { org_id: id, role: 'owner' }
+}
+
+type Settling = { memberships: readonly Membership[]; action: string; visitor: Visitor }
+
+/** Gives a new account its first memberships, and records them. */
+async function settle(db: Db, account: Account, { memberships, action, visitor }: Settling) {
+  for (const { org_id, role } of memberships) {
+    await addMember(db, org_id, account.id, role)
+    await recordAudit(db, [org_id], { ...userEntry(account, action, visitor), details: { role } })
   }
-  const { id: orgId } = await createOrganization(db, `${name}'s organization`.slice(0, 255))
-  await addMember(db, orgId, id, 'owner')
-  return orgId
 }
 
-/** Signs in a user of an issuer. Contract: refuses an address that has another account. */
+/**
+ * Signs in a user of an issuer, and records a refusal.
+ * Contract: refuses an address that has another account.
+ */
 export async function signInWithIssuer(
   signIn: SignIn,
   provider: string,
@@ -216,44 +192,52 @@ export async function signInWithIssuer(
 ) {
   const { config, db } = signIn
   const { issuer, subject } = outsider
-  const known = await findByIdentity(db, issuer, subject)
-  if (known?.disabled_at) throw new ApiError('account_disabled')
-  if (known) return openLogin(signIn, known, { visitor, action: `login_${provider}`, config })
-  const account = await admit(signIn, provider, outsider).catch(async (error) => {
+  const find = () => findByIdentity(db, issuer, subject)
+  const known = await find()
+  const refused = async (error: unknown) => {
+    const isRefusal = error instanceof ApiError && (error.status === 401 || error.status === 403)
+    if (isRefusal) await recordFailure(signIn, (known ?? outsider).email, visitor)
+    throw error
+  }
+  if (known?.disabled_at) return refused(new ApiError('account_disabled'))
+  const login = `login_${provider}`
+  if (known) return openLogin(signIn, known, { visitor, action: login, config })
+  let action: string | undefined
+  const account = await admit(signIn, provider, { outsider, visitor }).catch(async (error) => {
     // A concurrent request of the same user may have created the account.
-    const meanwhile = await findByIdentity(db, issuer, subject)
-    if (!meanwhile) throw error
-    return meanwhile
+    action = login
+    return (await find()) ?? refused(error)
   })
-  return openLogin(signIn, account, { visitor, action: `register_${provider}`, config })
+  return openLogin(signIn, account, { visitor, action, config })
 }
 
 /** Creates an account at the first sign-in with an external account. */
 async function admit(
   { config, db: database, joined }: SignIn,
   provider: string,
-  outsider: Outsider,
+  { outsider, visitor }: { outsider: Outsider; visitor: Visitor },
 ) {
   const { issuer, subject, email, name, avatarUrl } = outsider
   if (config.AUTH_MODE !== 'full') throw new ApiError('registration_disabled')
   if (isAdmin(config, email)) throw new ApiError('email_taken')
-  const { account, orgIds } = await database.transaction(async (db) => {
+  const { account, memberships } = await database.transaction(async (db) => {
     const made = await createAccount(db, { email, name, authProvider: provider, avatarUrl })
     await addIdentity(db, { provider: issuer, subject, userId: made.id })
     // The issuer verified the address, so its invitations are for this user.
-    const invitations = await takeInvitationsOf(db, email)
-    for (const { org_id, role } of invitations) await addMember(db, org_id, made.id, role)
-    if (invitations.length > 0) {
-      return { account: made, orgIds: invitations.map(({ org_id }) => org_id) }
+    const invited: Membership[] = await takeInvitationsOf(db, email)
+    if (invited.length === 0) {
+      if (config.AUTH_DISABLE_SIGNUP) throw new ApiError('registration_disabled')
+      invited.push(await newOrganization(db, made))
     }
-    if (config.AUTH_DISABLE_SIGNUP) throw new ApiError('registration_disabled')
-    return { account: made, orgIds: [await settle(db, made)] }
+    await settle(db, made, { memberships: invited, action: `register_${provider}`, visitor })
+    return { account: made, memberships: invited }
   })
-  for (const orgId of orgIds) joined(orgId, account.id)
+  for (const { org_id } of memberships) joined(org_id, account.id)
   return account
 }
 
-type Opening = { visitor: Visitor; action: string; config: Config }
+/** `action`: undefined for a new account, whose registration is recorded. */
+type Opening = { visitor: Visitor; action?: string | undefined; config: Config }
 
 async function openLogin(
   { db: database, tokens }: SignIn,
@@ -275,6 +259,7 @@ async function openLogin(
       address: visitor.address,
       userAgent: visitor.user_agent,
     })
+    if (action === undefined) return
     await recordAudit(
       db,
       memberships.map(({ org_id }) => org_id),

@@ -121,6 +121,20 @@ test('records refused requests and failed current passwords', async (t) => {
   )
 })
 
+test('a registration is recorded with its role', async (t) => {
+  const server = await startGuarded(t)
+  const owner = await registerPerson(server)
+  const member = await addMember(server, owner, 'viewer')
+  const entries = await entriesOf(owner, '?action=register')
+  assert.deepEqual(
+    entries.map(({ target, details }) => [target, details]),
+    [
+      [member.id, { role: 'viewer' }],
+      [owner.id, { role: 'owner' }],
+    ],
+  )
+})
+
 test('limits the entries of a caller with repeated refusals', async (t) => {
   const server = await startGuarded(t)
   const owner = await registerPerson(server)
