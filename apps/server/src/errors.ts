@@ -269,6 +269,8 @@ export class ApiError extends Error {
   readonly retryAfter: number | undefined
   /** With `history_changed`: the last event that the caller's history shares with the log. */
   readonly resume: ErrorResponse['resume']
+  /** True if an operation has answered with it to an adapter. */
+  isPassedOn = false
 
   constructor(
     code: ErrorCode,

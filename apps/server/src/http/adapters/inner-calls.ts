@@ -108,5 +108,6 @@ function errorOf(answer: ErrorResponse): ApiError {
   const { code, error, details, resume, retry_after_seconds: seconds } = answer
   const problem = new ApiError(code as ErrorCode, '', details, seconds, resume)
   problem.message = error
+  problem.isPassedOn = true
   return problem
 }

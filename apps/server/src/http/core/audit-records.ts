@@ -17,10 +17,10 @@ const refusalsPerMinute = 20
  * the log.
  */
 export function auditRefusals(app: FastifyInstance, { shares, access, log }: Node): void {
-  app.addHook('onResponse', (request, { problem }, done) => {
+  app.addHook('onResponse', (request, { problem, isPassedOn }, done) => {
     done()
     const { principal } = request
-    if (problem === undefined || !refusals.has(problem) || !principal?.orgId) return
+    if (problem === undefined || isPassedOn || !refusals.has(problem) || !principal?.orgId) return
     const subject = `refusals:${principal.kind}:${principal.id}`
     const perCaller = { subject, capacity: refusalsPerMinute, seconds: 60 }
     if (!mayTake(access.limits, [perCaller])) return

@@ -17,6 +17,8 @@ declare module 'fastify' {
   interface FastifyReply {
     /** The error code of the response, if it is an error. */
     problem?: ErrorCode | undefined
+    /** True for the error of an operation that an adapter called: its own reply has counted. */
+    isPassedOn?: boolean
   }
 }
 
@@ -31,6 +33,7 @@ const ours = new Map<unknown, ErrorCode>([
 /** Answers every error as `{error, code}` in JSON. */
 export function answerProblems(app: FastifyInstance, log: Log): void {
   app.decorateReply('problem')
+  app.decorateReply('isPassedOn', false)
   answerProblemsAs(app, log, responseOf)
 }
 
@@ -74,6 +77,7 @@ function withStatus(reply: FastifyReply, problem: ApiError): FastifyReply {
   const { status, code } = problem
   const seconds = retryAfterOf(problem)
   reply.problem = code
+  reply.isPassedOn = problem.isPassedOn
   // A handler may have set headers for another type, such as an export.
   reply.removeHeader('content-disposition')
   reply.header('content-type', 'application/json; charset=utf-8')

@@ -121,6 +121,23 @@ test('records refused requests and failed current passwords', async (t) => {
   )
 })
 
+test('records a refused request through an adapter once, as the operation that it called', async (t) => {
+  const server = await startGuarded(t)
+  const owner = await registerPerson(server)
+  const agent = await createAgent({ url: server.url, call: owner.call })
+  const key = await createKey(server, owner, { scopes: ['read'] })
+  const body = { model: `agent:${agent.id}`, messages: [{ role: 'user', content: 'Hello' }] }
+  const answer = await key.call('POST', '/openai/v1/chat/completions', body)
+  assert.equal(answer.status, 403)
+  expectStatus(await key.call('GET', '/v1/audit-log'), 403, 'forbidden')
+  const refused = async () => (await entriesOf(owner)).filter(({ details }) => details?.refused)
+  const actions = await eventually(async () => {
+    const all = (await refused()).map(({ action }) => action)
+    return all.includes('list_audit_log') ? all : undefined
+  })
+  assert.deepEqual(actions.toSorted(), ['create_session', 'list_audit_log'])
+})
+
 test('a registration is recorded with its role', async (t) => {
   const server = await startGuarded(t)
   const owner = await registerPerson(server)

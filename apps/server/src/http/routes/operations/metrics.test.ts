@@ -120,6 +120,33 @@ test('requests are counted by route and errors by code, never by URL', async (t)
   assert.equal(valueIn(text, `outlast_http_request_seconds_count{${route}}`), 4)
 })
 
+test('responses that are streams have no response time, and an error of an adapter counts once', async (t) => {
+  const server = await startServer(t)
+  await createAgent(server, { name: 'ada' })
+  const ask = async (model: string, stream: boolean) => {
+    const body = { model, stream, messages: [{ role: 'user', content: 'Hello' }] }
+    return fetch(`${server.url}/openai/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  }
+  const text = await (await ask('agent:ada', true)).text()
+  assert.match(text, /\[DONE\]/)
+  const line = 'outlast_http_request_seconds_count{route="/openai/v1/chat/completions"}'
+  const requests = `outlast_http_requests_total{method="POST",route="/openai/v1/chat/completions",status="200"}`
+  await eventually(async () => valueIn(await metricsOf(server.call), requests) === 1)
+  assert.equal(valueIn(await metricsOf(server.call), line), undefined)
+  await (await ask('agent:ada', false)).text()
+  await eventually(async () => valueIn(await metricsOf(server.call), line) === 1)
+  const unknown = `agent:agent_${'0'.repeat(32)}`
+  assert.equal((await ask(unknown, false)).status, 404)
+  const errors = async () =>
+    valueIn(await metricsOf(server.call), 'outlast_errors_total{code="not_found"}')
+  await eventually(errors)
+  assert.equal(await errors(), 1)
+})
+
 test('names that users make up fill no memory: there are only so many models and tools', async (t) => {
   const server = await startServer(t)
   const agent = await createAgent(server)

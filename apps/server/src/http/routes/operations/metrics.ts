@@ -17,9 +17,9 @@ export function countRequests(app: FastifyInstance, metrics: Metrics): void {
     const { method, routeOptions } = request
     const route = routeOptions.url ?? 'unknown'
     metrics.requests.inc({ method, route, status: reply.statusCode })
-    if (reply.problem) metrics.errors.inc({ code: reply.problem })
+    if (reply.problem && !reply.isPassedOn) metrics.errors.inc({ code: reply.problem })
     // The duration of a stream is not a response time.
-    if (!routeOptions.schema?.produces?.includes('text/event-stream')) {
+    if (!String(reply.getHeader('content-type')).startsWith('text/event-stream')) {
       metrics.requestSeconds.observe({ route }, reply.elapsedTime / 1_000)
     }
     done()
