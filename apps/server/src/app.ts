@@ -304,6 +304,7 @@ async function makeNode(
     log,
     local: noLocalTurns,
     problem: () => 'The node is starting.',
+    reachesDatabase: () => true,
     breaker: createBreaker(),
     grep: grepping.grep,
     ...reaching,

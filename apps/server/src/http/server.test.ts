@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import net from 'node:net'
 import test, { type TestContext } from 'node:test'
 import { startServer } from '../../test/server.ts'
-import { createSession } from '../../test/session.ts'
+import { createSession, post } from '../../test/session.ts'
+import { eventually } from '../../test/waiting.ts'
+import { startModel } from '../../test/written-model.ts'
 
 /** Sends bytes and returns the response up to the end of the connection. */
 async function raw(url: string, bytes: string): Promise<string> {
@@ -185,4 +187,21 @@ test('a worker serves its health and nothing else', async (t) => {
   const { call } = await start(t, { ROLE: 'worker' })
   assert.equal((await call('GET', '/health')).status, 200)
   assert.equal((await call('GET', '/v1/agents')).status, 404)
+})
+
+test('health reports that a node stops, and the database apart from it', async (t) => {
+  const model = await startModel(t)
+  const server = await startServer(t)
+  const { id } = await model.session(server)
+  await post(server, id, 'hello')
+  const call = await model.call()
+  const stopping = server.stop()
+  const ready = await eventually(async () => {
+    const answer = await server.call('GET', '/health/ready')
+    return answer.status === 503 ? answer : undefined
+  })
+  const { reason, database } = ready.body
+  assert.deepEqual([reason, database], ['The node is stopping.', 'ok'])
+  call.end()
+  await stopping
 })

@@ -114,7 +114,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
     held,
     whenHeld: () => (held() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     problem() {
-      if (ended) return 'The node is stopping.'
+      if (ended) return undefined
       const lateMs = performance.now() - succeededAt
       // A renewal that has not failed may be late because of a long task of this process. It fails
       // within one second.

@@ -51,6 +51,8 @@ export type Node = {
   local: LocalTurns
   /** Why this node cannot write or run its turns; undefined when it can. */
   problem: () => string | undefined
+  /** By the latest renewal of its lease. */
+  reachesDatabase: () => boolean
   breaker: Breaker
   outbound: Outbound
   budgets: FetchBudgets

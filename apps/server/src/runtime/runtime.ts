@@ -80,10 +80,8 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   const forget = [
     node.bus.onCancel((turnId) => abort(running.get(turnId))),
     node.bus.onLook(lease.look),
-    node.history.onChange(() => {
-      recent.clear()
-      void stopLost(node, running, parting.signal)
-    }),
+    node.history.onChange(recent.clear),
+    node.history.onChange(() => void stopLost(node, running, parting.signal)),
   ]
   const shared = { lease, recent, refusals, parting: parting.signal, stopping: () => stopping }
 
@@ -117,6 +115,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   const turn = (ref: TurnRef, begun: () => void) => run(ref, { begun })
   work = await startWork(node, { ...options, slots: queueSlots, lacking: refusals.lacking, turn })
   node.problem = () => lease.problem() ?? work?.problem()
+  node.reachesDatabase = () => lease.problem() === undefined
   node.local = {
     hasRoom: () => !stopping && !draining && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {

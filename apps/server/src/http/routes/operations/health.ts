@@ -6,12 +6,12 @@ export function healthRoutes({ app, node, version, stopping, codeProblems }: Api
 
   /** Contract: reads nothing from the database, so that it answers at once during an outage. */
   function health(): Health {
-    const reason = node.problem()
+    const reason = stopping() ? 'The node is stopping.' : node.problem()
     return {
       status: reason === undefined ? 'ok' : 'degraded',
       version,
       auth_mode: config.AUTH_MODE.replace(/^./, (letter) => letter.toUpperCase()),
-      database: reason === undefined ? 'ok' : 'unreachable',
+      database: node.reachesDatabase() ? 'ok' : 'unreachable',
       ...(codeProblems && { development: true }),
       ...(reason !== undefined && { reason }),
     }
@@ -38,7 +38,7 @@ export function healthRoutes({ app, node, version, stopping, codeProblems }: Api
     },
     async handler(_request, reply) {
       const state = health()
-      return reply.code(state.status === 'ok' && !stopping() ? 200 : 503).send(state)
+      return reply.code(state.status === 'ok' ? 200 : 503).send(state)
     },
   })
 }
