@@ -22,7 +22,7 @@ import {
   UnstorableError,
 } from './journal/errors.ts'
 import { endLive } from './journal/journal.ts'
-import { logOf } from './journal/metrics.ts'
+import { logOf, logOfTurn } from './journal/metrics.ts'
 import { openTurn, type TurnOptions } from './journal/open-turn.ts'
 import { createRecent, type Recent } from './journal/recent.ts'
 import { type HeldTurns, keepLease, type Lease } from './lease.ts'
@@ -223,6 +223,7 @@ async function attempt(
 ) {
   const { lease, recent, refusals, signal, parting, stopping, took, opened } = options
   const epoch = node.history.epoch()
+  const unread = { log: logOfTurn(node, ref) }
   let run: TurnRun = { ...ref, attempt: known?.taken.turn_attempt ?? null }
   let turn: Turn | undefined
   try {
@@ -234,10 +235,10 @@ async function attempt(
     if (taken.turn_cancelled) return await settleCancel(node, ref, nothingKept)
     const missing = refusals.reasonOf(taken)
     if (missing) {
-      return await orLeave(node, parting, () => refusals.refuse(run, { taken, missing }))
+      return await orLeave(unread, parting, () => refusals.refuse(run, { taken, missing }))
     }
     const opening = { run, taken, input: known?.input, signal, lease, recent }
-    turn = await throughOutages(node, signal, () => openTurn(node, opening))
+    turn = await throughOutages(unread, signal, () => openTurn(node, opening))
     const current = turn
     opened(turn)
     while (taken.turn_tries > triesMax && !hasEnded(turn.state)) {
@@ -245,11 +246,7 @@ async function attempt(
     }
     const howFar = await runTurn(turn, stopping).catch((error) => {
       if (!(error instanceof UnstorableError)) throw error
-      node.log.error('cannot store the events of a turn', {
-        session: run.sessionId,
-        turn: run.turnId,
-        error,
-      })
+      logOf(current).error('cannot store the events of a turn', { error })
       const again = { ...opening, run: current.run, input: undefined }
       return endUnstorable(node, again, current.effects.spent)
     })
@@ -275,14 +272,15 @@ async function endUnstorable(
   opening: TurnOptions,
   spent: Spent | undefined,
 ): Promise<'ended'> {
-  const turn = await throughOutages(node, opening.signal, () => openTurn(node, opening))
+  const whose = { log: logOfTurn(node, opening.run) }
+  const turn = await throughOutages(whose, opening.signal, () => openTurn(node, opening))
   if (spent) turn.effects.spent = spent
   while (!hasEnded(turn.state)) await end(turn, { kind: 'failed', code: 'turn_unstorable' })
   return 'ended'
 }
 
 const take = (node: Node, ref: TurnRef, signal: AbortSignal) =>
-  throughOutages(node, signal, () => takeTurn(node.db, ref, node.id))
+  throughOutages({ log: logOfTurn(node, ref) }, signal, () => takeTurn(node.db, ref, node.id))
 
 type FailedAttempt = {
   turn: Turn | undefined
@@ -295,8 +293,7 @@ type FailedAttempt = {
 /** Handles an attempt that cannot continue: cancelled, superseded, or failed. */
 async function afterFailure(node: Node, run: TurnRun, failure: FailedAttempt) {
   const { turn, error, stopped, parting } = failure
-  const about = { session: run.sessionId, turn: run.turnId, error }
-  const log = turn ? logOf(turn) : node.log
+  const log = turn ? logOf(turn) : logOfTurn(node, run)
   if (stopped instanceof HandoverError) {
     return release(node, run, { turn, parting, harmed: false, atOnce: true })
   }
@@ -305,8 +302,8 @@ async function afterFailure(node: Node, run: TurnRun, failure: FailedAttempt) {
   }
   const isHarmed = !mayPass(error) || isInternal(error)
   const harmed = isHarmed && !(error instanceof NotUnderstoodError)
-  if (harmed) log.error('turn broke', about)
-  else log.warn('turn released', about)
+  if (harmed) log.error('turn broke', { error })
+  else log.warn('turn released', { error })
   await release(node, run, { turn, parting, harmed, atOnce: false })
 }
 
@@ -319,7 +316,7 @@ async function afterFence(
   run: TurnRun,
   { turn, parting }: Pick<FailedAttempt, 'turn' | 'parting'>,
 ) {
-  await orLeave(turn ?? node, parting, async () => {
+  await orLeave(turn ?? { log: logOfTurn(node, run) }, parting, async () => {
     const current = await findCurrentTurn(node.db, run.orgId, run.sessionId)
     if (!current) return
     node.bus.stored(run, current.sequence)
@@ -354,14 +351,19 @@ type Releasing = Release & Pick<FailedAttempt, 'turn' | 'parting'>
 /** Releases a turn. Does nothing for an attempt that took none. */
 async function release(node: Node, run: TurnRun, { turn, parting, ...how }: Releasing) {
   if (run.attempt === null) return
-  if (turn) await orLeave(node, parting, async () => void (await settleSpent(turn)))
-  await orLeave(node, parting, () => releaseTurn(node.db, turn?.run ?? run, how))
+  const whose = { log: turn ? logOf(turn) : logOfTurn(node, run) }
+  if (turn) await orLeave(whose, parting, async () => void (await settleSpent(turn)))
+  await orLeave(whose, parting, () => releaseTurn(node.db, turn?.run ?? run, how))
 }
 
 /** Updates a turn once the database responds. A stopping node leaves the turn to its lease. */
-async function orLeave(whose: Node | Turn, parting: AbortSignal, work: () => Promise<void>) {
+async function orLeave(
+  whose: Pick<Node, 'log'> | Turn,
+  parting: AbortSignal,
+  work: () => Promise<void>,
+) {
   await throughOutages(whose, parting, work).catch((error) => {
-    const { log } = 'run' in whose ? whose.node : whose
+    const log = 'run' in whose ? logOf(whose) : whose.log
     log.warn('could not release a turn', { error })
   })
 }

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EventDataOf, EventType } from '@outlast/contract'
+import pg from 'pg'
 import { startServer } from '../../test/server.ts'
-import { converse, createAgent, createSession, eventsOf, scripted } from '../../test/session.ts'
+import {
+  converse,
+  createAgent,
+  createSession,
+  eventsOf,
+  post,
+  scripted,
+} from '../../test/session.ts'
+import { eventually } from '../../test/waiting.ts'
 
 test('the end of a turn names its answer and counts its calls', async (t) => {
   const server = await startServer(t)
@@ -38,4 +47,35 @@ test('the end of a turn names its answer and counts its calls', async (t) => {
     [second.final_answer_preview, second.llm_call_count, second.tool_call_count],
     ['Short.', 1, 0],
   )
+})
+
+test('a wait for the database before a turn is read names the turn in the log', async (t) => {
+  const api = await startServer(t, { env: { ROLE: 'api' } })
+  const { databaseUrl } = api
+  const { id } = await createSession(api)
+  const posted = await post(api, id, 'hello')
+  assert.equal(posted.status, 201)
+  const holder = new pg.Client(databaseUrl)
+  await holder.connect()
+  t.after(() => holder.end())
+  await holder.query('begin')
+  await holder.query('select from sessions where id = $1 for update', [id])
+  const lines: string[] = []
+  const { write } = process.stderr
+  process.stderr.write = ((line: string) => lines.push(line) > 0) as typeof write
+  t.after(() => {
+    process.stderr.write = write
+  })
+  const env = { ROLE: 'worker', LOG_LEVEL: 'warn', LOG_FORMAT: 'json' }
+  await startServer(t, { databaseUrl, env })
+  const waiting = await eventually(async () =>
+    lines.find((line) => line.includes('waiting for the database')),
+  )
+  await holder.query('commit')
+  const ended = await eventually(async () => {
+    const events = await eventsOf(api, id, '?types=turn.completed')
+    return events[0]
+  })
+  const { session, turn } = JSON.parse(waiting)
+  assert.deepEqual([session, turn], [id, ended.context.turn_id])
 })

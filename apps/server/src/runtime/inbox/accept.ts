@@ -8,8 +8,9 @@ import { acceptMessage } from '../../store/sessions/messages.ts'
 import { publishEvents } from '../../store/sessions/publish.ts'
 import type { SessionScope } from '../../store/sessions/scope.ts'
 import { restFor, textPreview, withoutNul } from '../../text.ts'
+import { logOfTurn } from '../journal/metrics.ts'
 import type { Node } from '../node.ts'
-import { interruptSession } from './cancel.ts'
+import { type Interrupted, interruptSession } from './cancel.ts'
 
 const imagesMax = 20
 
@@ -75,7 +76,7 @@ export async function acceptInput(
   if (onBusy === 'interrupt') {
     const interrupted = await interruptSession(node, db, { orgId, sessionId, input })
     if (interrupted) {
-      const publish = () => void settleLater(node, interrupted.settle)
+      const publish = () => void settleLater(node, interrupted)
       return { sequence: interrupted.sequence, turnId: undefined, json, publish }
     }
   }
@@ -110,9 +111,11 @@ function inputContext(message: EventMessage, traceparent: string | undefined): s
 }
 
 /** Settles in the background. If this node fails, the node of the interrupted turn ends it. */
-function settleLater(node: Node, settle: () => Promise<void>) {
+function settleLater(node: Node, { ref, settle }: Interrupted) {
   return settle().catch((error) =>
-    node.log.warn('could not end an interrupted turn; its own node will end it', { error }),
+    logOfTurn(node, ref).warn('could not end an interrupted turn; its own node will end it', {
+      error,
+    }),
   )
 }
 

@@ -19,7 +19,7 @@ import { textPreview, withoutNul } from '../../text.ts'
 import type { Effects, Turn } from '../journal/attempt.ts'
 import { callContext, turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft, nextTurn } from '../journal/journal.ts'
-import { type CountedEvent, countStored, traceTurn } from '../journal/metrics.ts'
+import { type CountedEvent, countStored, logOfTurn, traceTurn } from '../journal/metrics.ts'
 import { callsOf, fold, type LoggedEvent, reasonOf, type TurnState } from '../log/state.ts'
 import { addUsage } from '../log/usage.ts'
 import { agentMessage } from '../model/reply.ts'
@@ -66,6 +66,14 @@ export async function cancelSession(
 
 const interruptionsMax = 3
 
+/** A turn that a message has cancelled. */
+export type Interrupted = {
+  ref: TurnRef
+  sequence: number
+  ts: string
+  settle: () => Promise<void>
+}
+
 /**
  * Stores a message and cancels the running turn in one statement, so that the message is next.
  * Returns undefined when no turn can be cancelled. `settle`: see `cancelSession`.
@@ -74,7 +82,7 @@ export async function interruptSession(
   node: Node,
   db: Db,
   { orgId, sessionId, input }: Omit<TurnRef, 'turnId'> & { input: Interrupting },
-): Promise<{ sequence: number; ts: string; settle: () => Promise<void> } | undefined> {
+): Promise<Interrupted | undefined> {
   for (let tries = 0; tries < interruptionsMax; tries += 1) {
     const turn = await findCurrentTurn(db, orgId, sessionId)
     if (!turn?.turn_id || turn.turn_cancelled) return undefined
@@ -87,7 +95,7 @@ export async function interruptSession(
     const { data, tags, context = '{}' } = input
     const events = [event, { type: 'input.message' as const, context, data, tags }]
     const stored = { first: sequence - 1, ts, events }
-    return { sequence, ts, settle: () => awaitEnd(node, ref, { stored, askedAt }) }
+    return { ref, sequence, ts, settle: () => awaitEnd(node, ref, { stored, askedAt }) }
   }
   return undefined
 }
@@ -269,7 +277,7 @@ async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
     const about = { ...ref, inputMessageId: turn.turn_input, ...agent }
     traceTurn(node, about, rows.map(loggedEvent))
   } catch (error) {
-    node.log.warn('a cancelled turn has no trace', { session: ref.sessionId, error })
+    logOfTurn(node, ref).warn('a cancelled turn has no trace', { error })
   }
 }
 

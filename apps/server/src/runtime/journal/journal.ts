@@ -33,7 +33,7 @@ import {
 } from './attempt.ts'
 import { contextOf } from './contexts.ts'
 import { FencedError } from './errors.ts'
-import { countStored, traceTurn } from './metrics.ts'
+import { countStored, logOf, traceTurn } from './metrics.ts'
 
 /**
  * Waits until the lease is held. Call before every external effect: other nodes may consider this
@@ -199,7 +199,8 @@ async function keepTexts(turn: Turn, texts: HashedText[], remembering: Rememberi
   const { node, run, signal } = turn
   node.db.texts.remember(run.orgId, texts, remembering)
   if (remembering.since === node.db.texts.epoch()) return
-  await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, turnTexts(turn)))
+  const whose = { log: logOf(turn) }
+  await throughOutages(whose, signal, () => storeTexts(node.db, run.orgId, turnTexts(turn)))
 }
 
 /** Closes the live text: it is stored, or this attempt will not store it. */
@@ -280,7 +281,9 @@ export async function appendIfUnchanged(turn: Turn, drafts: readonly Draft[]): P
   const events = drafts.map(({ stored }) => stored)
   const at = { ...lastOf(turn), events, wait: undefined }
   // Repeating a stored append stores nothing.
-  const stored = await throughOutages(node, signal, () => answerCalls(node.db, run, at))
+  const stored = await throughOutages({ log: logOf(turn) }, signal, () =>
+    answerCalls(node.db, run, at),
+  )
   if (stored) publishDrafts(node, run, { first: sequence + 1, ts: stored.ts, drafts })
   await lookAgain(turn)
 }

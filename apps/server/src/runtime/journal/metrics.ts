@@ -120,19 +120,26 @@ export function traceTurn(
   try {
     tracer.export(spansOf({ ...about, withContent: tracer.withContent }, events))
   } catch (error) {
-    log.error('could not export the trace of a turn', {
-      session: about.sessionId,
-      turn: about.turnId,
-      error,
-    })
+    const input = events.find(({ type }) => type === 'input.message')
+    const { traceId } = traceOf(about.turnId, input?.context.traceparent)
+    const also = { trace_id: traceId, error }
+    logOfTurn({ log }, about).error('could not export the trace of a turn', also)
   }
 }
 
 /** A log whose lines carry the turn, session and trace ids. */
-export function logOf({ node: { log }, run, state }: Pick<Turn, 'node' | 'run' | 'state'>): Log {
-  const { turnId, sessionId } = run
-  const { traceId } = traceOf(turnId, state.input?.traceparent)
-  const about = { session: sessionId, turn: turnId, trace_id: traceId }
+export function logOf({ node, run, state }: Pick<Turn, 'node' | 'run' | 'state'>): Log {
+  const { traceId } = traceOf(run.turnId, state.input?.traceparent)
+  return logOfTurn(node, run, { trace_id: traceId })
+}
+
+/** The same for a turn whose log is not read, without a trace id. */
+export function logOfTurn(
+  { log }: Pick<Node, 'log'>,
+  { sessionId, turnId }: Pick<Turn['run'], 'sessionId' | 'turnId'>,
+  also: object = {},
+): Log {
+  const about = { session: sessionId, turn: turnId, ...also }
   const at =
     (name: keyof Log) =>
     (what: string, more: object = {}) =>

@@ -72,7 +72,7 @@ export async function callWithRetry(
     dropped = addUsage(dropped, noteUsage(turn, route, reply))
     waitedMs += pauseMs
     notePause(turn.node.db, turn.run.turnId, { code: failed.failure.code, ms: pauseMs }).catch(
-      (error) => turn.node.log.debug('could not store the reason of a pause', { error }),
+      (error) => logOf(turn).debug('could not store the reason of a pause', { error }),
     )
     await sleep(pauseMs, undefined, { signal: turn.signal }).catch(() => {
       throw new FencedError()
