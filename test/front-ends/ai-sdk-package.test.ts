@@ -22,7 +22,7 @@ let agent: Awaited<ReturnType<typeof createAgent>>
 beforeAll(async (t) => {
   server = await startServer(t)
   const config = { requires_approval: ['write_file'] }
-  const capabilities = [{ ref: 'session_file_system', config }]
+  const capabilities = [{ ref: 'session_file_system', config }, { ref: 'ask_user' }]
   const tools = [{ type: 'client_side', name: 'look', description: 'Looks.' }]
   agent = await createAgent(server, { capabilities, tools })
 })
@@ -104,6 +104,34 @@ test('sends the answers of a step with an approval and a client tool at once', a
   assert.equal(chat.status, 'ready')
   await chat.addToolOutput({ tool: 'look', toolCallId: 'call_l', output: 'dark' } as never)
   await untilChat(() => textIn(chat.lastMessage) === 'Done.' && chat.status === 'ready')
+  await expectLog(front, chat)
+})
+
+test('sends the result of a client tool once, with the answer to a question of its step', async () => {
+  const front: Front = { server, agent, version: 7, id: 'asked' }
+  let posts = 0
+  const counting: typeof fetch = (input, init) => {
+    posts += 1
+    return fetch(input, init)
+  }
+  const about = { url: server.url, agentId: agent.id, fetch: counting }
+  const transport = new OutlastChatTransport(about) as never
+  const sendAutomaticallyWhen = sendWhenAnswered as never
+  const chat = openWith(front, { transport, sendAutomaticallyWhen })
+  const questions = [{ kind: 'text', question: 'Your name?' }]
+  const calls = [
+    { id: 'call_l', name: 'look', arguments: {} },
+    { id: 'call_q', name: 'ask_user', arguments: { questions } },
+  ]
+  await chat.sendMessage({ text: scripted({ tool_calls: calls }, { text: 'Hello.' }) })
+  await chat.addToolOutput({ tool: 'look', toolCallId: 'call_l', output: 'dark' } as never)
+  assert.deepEqual([chat.status, posts], ['ready', 1])
+  const part = chat.lastMessage!.parts.find(({ type }) => type === 'data-outlast-question')
+  const { data } = part as { data: { questions: { id: string }[] } }
+  const answers = [{ id: data.questions[0]!.id, value: 'Ada' }]
+  const body = { question_answers: [{ tool_call_id: 'call_q', answers }] }
+  await chat.sendMessage(undefined, { body })
+  assert.deepEqual([textIn(chat.lastMessage), chat.status, posts], ['Hello.', 'ready', 2])
   await expectLog(front, chat)
 })
 

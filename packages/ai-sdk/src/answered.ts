@@ -6,6 +6,7 @@ export type AnsweredMessage = {
     state?: unknown
     providerExecuted?: unknown
     toolCallId?: unknown
+    data?: unknown
   }[]
 }
 
@@ -15,7 +16,7 @@ export type AnsweredMessage = {
  */
 export function sendWhenAnswered({ messages }: { messages: readonly AnsweredMessage[] }): boolean {
   const last = messages.at(-1)
-  if (last?.role !== 'assistant') return false
+  if (last?.role !== 'assistant' || last.parts.some(asksQuestions)) return false
   const step = last.parts.findLastIndex(({ type }) => type === 'step-start')
   const calls = last.parts.slice(step + 1).filter(({ toolCallId }) => toolCallId !== undefined)
   const isOpen = calls.some(
@@ -29,3 +30,7 @@ export function sendWhenAnswered({ messages }: { messages: readonly AnsweredMess
   )
   return isAnswered && !isOpen
 }
+
+/** Questions wait in a part beside their call, which the server runs. */
+const asksQuestions = ({ type, data }: AnsweredMessage['parts'][number]) =>
+  type === 'data-outlast-question' && (data as { status?: unknown }).status === 'open'
