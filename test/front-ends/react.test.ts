@@ -156,6 +156,17 @@ test('a client tool of a later render runs a call that waits', async (t) => {
   assert.equal(await page.evaluate('app.seen.toolRuns'), 1)
 })
 
+test('a client tool of an earlier render runs no call', async (t) => {
+  const { page } = await openPage(t)
+  const agentId = await agentWith({ tools: [tool('locate')] })
+  await show(page, { agentId, key: 'earlier' })
+  await inStatus(page, 'idle')
+  await show(page, { agentId, key: 'earlier', hasTool: false })
+  await send(page, scripted(calls('locate'), { text: 'You are there.' }))
+  await inStatus(page, 'waiting')
+  assert.equal(await page.evaluate('app.seen.toolRuns'), 0)
+})
+
 test('a person approves, denies and answers in forms', async (t) => {
   const { page } = await openPage(t)
   const agentId = await agentWith({

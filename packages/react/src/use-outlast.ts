@@ -35,10 +35,10 @@ export function useOutlast(options: UseOutlastOptions): OutlastSession {
 }
 
 function useStore(outlast: UseOutlastOptions['outlast'] & object, target: SessionTarget) {
-  const { sessionId, agentId, key } = target
+  const { sessionId, agentId, key, create, pageSize } = target
   // biome-ignore lint/correctness/useExhaustiveDependencies: other settings are not its identity
   return useMemo(
-    () => sharedSessionStore({ outlast, ...target }),
+    () => sharedSessionStore({ outlast, sessionId, agentId, key, create, pageSize }),
     [outlast, sessionId, agentId, key],
   )
 }
