@@ -121,9 +121,9 @@ test('an error of a listener is printed, and ends neither the stream nor the pro
   store.onEvent(() => {
     throw mistake
   })
-  t.after(store.subscribe(() => {}))
+  await when(store, isIdle)
   await store.send(says({ text: 'Still here' }))
-  await when(store, ({ status, items }) => status === 'idle' && items.length === 2)
+  await when(store, (now) => isIdle(now) && now.items.length === 2)
   assert.equal(printed.mock.calls[0]?.arguments[0], mistake)
 })
 
@@ -232,6 +232,35 @@ test('a store runs its tools and leaves others to a person or another program', 
   await store.submitToolResult('b', { result: 'Monday' })
   await when(store, isIdle)
   assert.equal(runs, 1)
+})
+
+test('a tool that runs while the last subscriber leaves and returns runs once', async (t) => {
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+  let runs = 0
+  const tool = clientTool({
+    name: 'open_door',
+    description: 'Opens a door.',
+    parameters: { type: 'object', properties: {} },
+    run: async () => {
+      runs += 1
+      begin()
+      await opened
+      return { run: runs }
+    },
+  })
+  const session = await start({}, { tools: [tool.definition] })
+  const store = createSessionStore({ outlast, sessionId: session.id, tools: [tool] })
+  const leave = store.subscribe(() => {})
+  await store.send(says(calls('open_door', {}, 'a'), { text: 'Done' }))
+  await begun
+  leave()
+  await new Promise((resolve) => setTimeout(resolve))
+  keep(t, store)
+  open()
+  const { items } = await when(store, (now) => isIdle(now) && now.items.length === 4)
+  assert.equal(runs, 1)
+  assert.match(JSON.stringify(items), /\{\\"run\\":1\}/)
 })
 
 test('only the last events are loaded at first, and earlier ones on demand', async (t) => {

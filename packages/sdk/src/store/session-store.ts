@@ -87,7 +87,7 @@ export function createSessionStore({ outlast, tools, ...target }: SessionStoreOp
     /** Adds tools that run in this program, until the returned function is called. */
     addTools(source: () => readonly ClientTool[]): () => void {
       const remove = addTo(core.toolSources, source)
-      for (const listener of core.toolListeners) listener()
+      follower.takeWaiting()
       core.changed()
       return () => {
         remove()

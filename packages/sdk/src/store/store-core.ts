@@ -39,8 +39,6 @@ export type StoreCore = ReturnType<typeof createPublisher> & {
   /** The limit that a call waits for, which is repeated. */
   refusal: Error | undefined
   readonly toolSources: Set<() => readonly ClientTool[]>
-  /** Called when a tool is added. */
-  readonly toolListeners: Set<() => void>
   toolNamed: (name: string) => ClientTool | undefined
   /** Returns the id of the session, which is created if it does not exist. */
   openSession: () => Promise<string>
@@ -68,7 +66,6 @@ export function createStoreCore(outlast: SessionClient, target: SessionTarget): 
     error: undefined,
     refusal: undefined,
     toolSources,
-    toolListeners: new Set(),
     toolNamed: (name) => {
       const tools = [...toolSources].flatMap((source) => source())
       return tools.find(({ definition }) => definition.name === name)

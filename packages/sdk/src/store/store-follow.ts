@@ -57,58 +57,56 @@ export type Follower = ReturnType<typeof createFollower>
 
 /** Creates what follows the session of a store, with one stream at a time. */
 export function createFollower(core: StoreCore, onEvent: (event: Event) => void) {
+  const runner = createToolRunner(core)
   let leaving: AbortController | undefined
+
+  /**
+   * Follows the session until the signal is aborted: loads its last events, then streams new ones
+   * and runs client tools, which continue after the end.
+   */
+  async function follow(signal: AbortSignal): Promise<void> {
+    try {
+      await core.openSession()
+      signal.throwIfAborted()
+      if (!core.isLoaded) {
+        runner.restart()
+        await load(core, signal)
+      }
+      runner.takeWaiting()
+      for await (const event of streamOf(core, signal, runner.restart)) {
+        if (!core.log.add(event)) continue
+        if (event.type === 'session.activated') core.error = undefined
+        settle(core)
+        runner.take(event)
+        core.changed()
+        onEvent(event)
+      }
+    } catch (error) {
+      if (signal.aborted) return
+      core.error = errorFrom(error)
+      core.publish()
+      leaving = undefined
+    }
+  }
+
   return {
     /** Follows the session, if the store has a subscriber and a session, or a key of one. */
     start(): void {
       const hasSession = (core.sessionId ?? core.target.key) !== undefined
       if (leaving || core.listeners.size === 0 || !hasSession) return
-      const controller = new AbortController()
-      leaving = controller
+      leaving = new AbortController()
       core.error = undefined
       core.refusal = undefined
-      void followSession(core, onEvent, controller.signal).finally(() => {
-        if (leaving === controller) leaving = undefined
-      })
+      void follow(leaving.signal)
     },
     stop(): void {
       leaving?.abort()
       leaving = undefined
     },
-  }
-}
-
-/**
- * Follows the session until the signal is aborted: loads its last events, then streams new ones and
- * runs client tools.
- */
-async function followSession(
-  core: StoreCore,
-  onEvent: (event: Event) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const runner = createToolRunner(core)
-  core.toolListeners.add(runner.takeWaiting)
-  try {
-    await core.openSession()
-    signal.throwIfAborted()
-    if (!core.isLoaded) await load(core, signal)
-    runner.takeWaiting()
-    for await (const event of streamOf(core, signal, runner.restart)) {
-      if (!core.log.add(event)) continue
-      if (event.type === 'session.activated') core.error = undefined
-      settle(core)
-      runner.take(event)
-      core.changed()
-      onEvent(event)
-    }
-  } catch (error) {
-    if (signal.aborted) return
-    core.error = errorFrom(error)
-    core.publish()
-  } finally {
-    core.toolListeners.delete(runner.takeWaiting)
-    runner.restart()
+    /** Runs calls that began to wait before their tool was there. */
+    takeWaiting(): void {
+      if (leaving) runner.takeWaiting()
+    },
   }
 }
 
@@ -162,7 +160,7 @@ function idsOf({ type, data }: Event): string[] {
   return typeof client_message_id === 'string' ? [id, client_message_id] : [id]
 }
 
-/** Runs the client tools of each turn. */
+/** Runs the client tools of each turn, each call once, also if the stream ends meanwhile. */
 function createToolRunner(core: StoreCore) {
   const onError = (error: unknown) => {
     core.error = errorFrom(error)
