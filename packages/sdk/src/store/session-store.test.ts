@@ -113,6 +113,22 @@ test('a message that a quota refuses is sent again, and the page sees the reason
   assert.deepEqual([items.length, error, [...connections]], [2, undefined, ['open']])
 })
 
+test('a stream that a limit refuses is opened again, and the page sees the reason', async (t) => {
+  let isRefused = true
+  const full = { status: 429, body: '{"error":"Too many.","code":"too_many_streams"}' }
+  const proxy = await startHttpProxy(t, server.url, ({ path }) =>
+    path.includes('/sse') && isRefused ? full : 'pass',
+  )
+  const { id } = await start()
+  const remote = createOutlast({ url: proxy.url })
+  const store = keep(t, createSessionStore({ outlast: remote, sessionId: id }))
+  const refused = await when(store, ({ error }) => error !== undefined)
+  assert.equal((refused.error as OutlastError).code, 'too_many_streams')
+  assert.deepEqual([refused.connection, refused.status], ['open', 'idle'])
+  isRefused = false
+  await when(store, ({ error }) => error === undefined)
+})
+
 test('an error of a listener is printed, and ends neither the stream nor the process', async (t) => {
   const session = await start()
   const printed = t.mock.method(console, 'error', () => {})

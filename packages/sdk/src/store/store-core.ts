@@ -169,21 +169,24 @@ export async function persist<T>(
   for (let attempt = 0; ; attempt += 1) {
     try {
       const result = await call()
-      core.refusal = undefined
-      setConnection(core, true)
+      setConnection(core)
       return result
     } catch (error) {
+      core.refusal = undefined
       const isOver = signal?.aborted || !isTemporary(error) || attempt >= attemptsMax
-      const { status, retryAfterMs = 0 } = error as OutlastError
-      core.refusal = !isOver && status === 429 ? errorFrom(error) : undefined
       if (isOver) throw errorFrom(error)
-      setConnection(core, status > 0 && status < 500)
-      await pause(Math.max(retryAfterMs, backoff(attempt, backoffMs)), signal)
+      const temporary = error as OutlastError
+      setConnection(core, temporary)
+      await pause(Math.max(temporary.retryAfterMs ?? 0, backoff(attempt, backoffMs)), signal)
     }
   }
 }
 
-export function setConnection(core: StoreCore, isOpen: boolean) {
-  core.connection = isOpen ? 'open' : 'lost'
+/** Reports the outcome of a request. An error is that of one which is repeated. */
+export function setConnection(core: StoreCore, error?: OutlastError) {
+  const { status = 0, code } = error ?? {}
+  const isLost = error && (status === 0 || status >= 500 || code === 'not_outlast')
+  core.refusal = status === 429 ? error : undefined
+  core.connection = isLost ? 'lost' : 'open'
   core.changed()
 }

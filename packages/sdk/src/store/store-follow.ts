@@ -135,7 +135,7 @@ function streamOf(core: StoreCore, signal: AbortSignal, onLost: () => void) {
     signal,
     onConnection({ isOpen, error }) {
       // A planned close reconnects at once.
-      if (isOpen || error) setConnection(core, isOpen)
+      if (isOpen || error) setConnection(core, error)
     },
     onHistoryChanged({ sequence }) {
       core.log.cut(sequence)
