@@ -122,7 +122,10 @@ export function createHttp(client: ClientOptions) {
           // Kept after a timeout: the function may wait for a person.
           pendingKey ??= keyOf(client).catch((error) => {
             pendingKey = undefined
-            throw error
+            if (isOutlastError(error)) throw error
+            throw new OutlastError('connection_failed', 'No key: `apiKey` failed.', {
+              cause: error,
+            })
           })
           const headers = headersOf({ ...client, apiKey: await pendingKey }, sent, options, key)
           signal.throwIfAborted()

@@ -129,6 +129,25 @@ test('a stream that a limit refuses is opened again, and the page sees the reaso
   await when(store, ({ error }) => error === undefined)
 })
 
+test('a token function that fails once loses neither the session nor a message', async (t) => {
+  let isOffline = true
+  const apiKey = async () => {
+    if (!isOffline) return ''
+    isOffline = false
+    throw new TypeError('Failed to fetch')
+  }
+  const { id } = await start()
+  const remote = createOutlast({ url: server.url, apiKey })
+  const store = keep(t, createSessionStore({ outlast: remote, sessionId: id }))
+  await when(store, isIdle)
+  isOffline = true
+  await store.send(says({ text: 'Still here' }))
+  await when(store, (now) => isIdle(now) && now.items.length === 2)
+  isOffline = true
+  const once = createOutlast({ url: server.url, apiKey, retriesMax: 0 })
+  await assert.rejects(once.agents.get('agent_x'), { code: 'connection_failed' })
+})
+
 test('an error of a listener is printed, and ends neither the stream nor the process', async (t) => {
   const session = await start()
   const printed = t.mock.method(console, 'error', () => {})
