@@ -296,6 +296,23 @@ test('two pages of one chat get the same answer, and one of them decides', async
   await expectLog(front, two)
 })
 
+test('an edit ends the turn that runs and the one of a message that waits behind it', async () => {
+  const front = open(7)
+  const chat = openChat(front)
+  const long = slow('one two '.repeat(500))
+  const sent = chat.sendMessage({ text: long })
+  await untilChat(() => answerIn(chat).length > 4)
+  const path = `/v1/sessions/${(await stored(front)).session_id}/messages`
+  const message = { content: [{ type: 'text', text: long }] }
+  await server.call('POST', path, { message, on_busy: 'queue' })
+  await chat.stop()
+  await sent
+  const messageId = chat.messages[0]!.id
+  await chat.sendMessage({ text: scripted({ text: 'Edited.' }), messageId })
+  assert.deepEqual([textIn(chat.lastMessage), chat.status], ['Edited.', 'ready'])
+  await expectLog(front, chat)
+})
+
 test('a repeated request attaches to its turn', async () => {
   const front = open(7)
   const message = { id: 'm1', role: 'user' as const, parts: [{ type: 'text', text: slow() }] }

@@ -1,6 +1,5 @@
 /** The POST of a client of the AI SDK. The log is the truth: a client adds to it only. */
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { AiSdkChat, Message, OnBusy, Retake, Session, UIMessage } from '@outlast/contract'
+import type { AiSdkChat, Message, OnBusy, Session, UIMessage } from '@outlast/contract'
 import { clientIdField } from '@outlast/contract/folds/ai-sdk'
 import { ApiError, invalidAt } from '../../../errors.ts'
 import { getSequence } from '../../../store/sessions/messages.ts'
@@ -8,6 +7,7 @@ import { againIfChanged } from '../../adapters/again-if-changed.ts'
 import type { FoundInput } from '../../adapters/find-input.ts'
 import { hashOf } from '../../adapters/hash.ts'
 import type { InnerResponse } from '../../adapters/inner-calls.ts'
+import { retakeNow } from '../../adapters/retake.ts'
 import { listEvents } from '../../adapters/session-events.ts'
 import { sendAnswers } from './answers.ts'
 import { attachTo, type Chat, findLastTurn, findSession, findTurn, readTurn } from './chats.ts'
@@ -181,26 +181,8 @@ async function replace(
     ...(content && { message: { content } }),
     ...(context != null && { context }),
   }
-  const taken = await takeAgain(chat, `/v1/sessions/${session.id}`, wanted)
+  const taken = await retakeNow(chat.calls, session.id, wanted)
   return follow(chat, taken.session.id, taken.message)
-}
-
-const idleWaitMs = 10_000
-const idlePauseMs = 100
-
-/**
- * Retakes a message. A running turn is cancelled once the retake lacks only its end, so that a
- * refused one changes nothing.
- */
-async function takeAgain({ calls }: Chat, path: string, wanted: object): Promise<Retake> {
-  const deadline = Date.now() + idleWaitMs
-  for (let isCancelled = false; ; isCancelled = true) {
-    const response = await calls.call<Retake>('POST', `${path}/retake`, wanted)
-    if (response.status < 400) return response.body
-    if (codeOf(response) !== 'session_not_idle' || Date.now() >= deadline) calls.fail(response)
-    if (isCancelled) await sleep(idlePauseMs)
-    else await calls.run('POST', `${path}/cancel`)
-  }
 }
 
 /**
