@@ -148,6 +148,23 @@ test('stops the turn on the server', async () => {
   assert.ok(textIn(messages.at(-1)).length < text.length)
 })
 
+test('stops the turn of the user that the caller names, and closes the connection anyway', async () => {
+  const transport = new OutlastChatTransport({ url: server.url, agentId: agent.id })
+  const chat = openWith({ version: 7, id: 'stop' }, { transport: transport as never })
+  const text = scripted({ text: `${words} `.repeat(100), tokens_per_second: 10 })
+  const sent = chat.sendMessage({ text }, { body: { user: 'bob' } })
+  await untilChat(() => textIn(chat.lastMessage).startsWith('one'))
+  await assert.rejects(stopChat(transport, { id: 'unknown', stop: chat.stop }))
+  await sent
+  assert.equal(chat.status, 'ready')
+  const path = '/v1/sessions?user=bob'
+  assert.equal((await server.call('GET', path)).body.data[0].status, 'active')
+  await stopChat(transport, chat, { user: 'bob' })
+  await eventually(async () => {
+    assert.equal((await server.call('GET', path)).body.data[0].status, 'idle')
+  })
+})
+
 test('serves a turn of the client as a route of another server', async () => {
   const outlast = createOutlast({ url: server.url })
   const created = await outlast.sessions.create({ agent_id: agent.id, key: 'route' })

@@ -70,9 +70,11 @@ export class OutlastChatTransport {
     return response.status === 204 ? null : this.#unbroken(response, asking, { steps: 0 })
   }
 
-  /** Cancels the running turn of a chat. */
-  async stop(chatId: string): Promise<void> {
-    await this.#request(`/${encodeURIComponent(chatId)}/stop`, { chatId }, { method: 'POST' })
+  /** Cancels the running turn of a chat. `user`: the end user, if the caller names one. */
+  async stop(chatId: string, { user }: { user?: string } = {}): Promise<void> {
+    const query = user === undefined ? '' : `?${new URLSearchParams({ user })}`
+    const path = `/${encodeURIComponent(chatId)}/stop${query}`
+    await this.#request(path, { chatId }, { method: 'POST' })
   }
 
   /** `messageId`: the answer, or the message that is answered. Default: what runs now. */
@@ -201,11 +203,18 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   })
 }
 
-/** Ends the turn of a chat on the server. `stop()` of a chat only closes its connection. */
+/**
+ * Ends the turn of a chat on the server. `stop()` of a chat only closes its connection, which this
+ * does too, also if the server refuses to end the turn.
+ */
 export async function stopChat(
   transport: Pick<OutlastChatTransport, 'stop'>,
   chat: { id: string; stop?: () => Promise<void> },
+  options: { user?: string } = {},
 ): Promise<void> {
-  await transport.stop(chat.id)
-  await chat.stop?.()
+  try {
+    await transport.stop(chat.id, options)
+  } finally {
+    await chat.stop?.()
+  }
 }
