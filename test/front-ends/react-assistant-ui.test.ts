@@ -205,3 +205,23 @@ test('threads are the sessions of the user, and are renamed, archived and delete
     ),
   )
 })
+
+test('a thread whose message was sent again is renamed and deleted where it continues', async (t) => {
+  const { page } = await openAssistant(t, 'fay')
+  await send(page, scripted({ text: 'One.' }))
+  await untilLast(page, says('One.'))
+  const [question] = await messagesOf(page)
+  await page.evaluate(`runtime.thread.startRun({ parentId: ${JSON.stringify(question!.id)} })`)
+  await eventually(async () => assert.notEqual((await messagesOf(page))[0]!.id, question!.id))
+  await untilLast(page, says('One.'))
+  const titles = async () => {
+    const { body } = await server.call('GET', '/v1/sessions?user=fay')
+    const sessions = body.data as { title: string | null; superseded_by: string | null }[]
+    return sessions.filter((one) => one.superseded_by === null).map(({ title }) => title)
+  }
+  assert.deepEqual(await titles(), [null])
+  await page.evaluate("runtime.threads.mainItem.rename('First')")
+  await eventually(async () => assert.deepEqual(await titles(), ['First']))
+  await page.evaluate('runtime.threads.mainItem.delete()')
+  await eventually(async () => assert.deepEqual(await titles(), []))
+})

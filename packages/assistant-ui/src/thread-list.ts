@@ -20,8 +20,14 @@ export function createThreadList(
   const refused = new Map<string, number>()
   const owner = { agent_id: agentId, ...(user !== undefined && { user }) }
 
-  async function setArchived(id: string, isArchived: boolean): Promise<void> {
-    const { tags } = await sessions.get(id)
+  /** Returns the session in which the conversation of a thread continues. */
+  async function currentOf(threadId: string): Promise<Session> {
+    const session = await sessions.get(threadId)
+    return session.superseded_by === null ? session : currentOf(session.superseded_by)
+  }
+
+  async function setArchived(threadId: string, isArchived: boolean): Promise<void> {
+    const { id, tags } = await currentOf(threadId)
     const others = tags.filter((tag) => tag !== archivedTag)
     await sessions.update(id, { tags: isArchived ? [...others, archivedTag] : others })
   }
@@ -35,7 +41,7 @@ export function createThreadList(
       const threads = data.filter(({ superseded_by }) => superseded_by === null).map(threadOf)
       return { threads, ...(end < total && data.length > 0 && { nextCursor: String(end) }) }
     },
-    fetch: async (id) => threadOf(await sessions.get(id)),
+    fetch: async (remoteId) => ({ ...threadOf(await currentOf(remoteId)), remoteId }),
     async initialize(threadId) {
       // Two requests for a new thread create one session.
       const refusals = refused.get(threadId) ?? 0
@@ -46,10 +52,13 @@ export function createThreadList(
       })
       return { remoteId: id }
     },
-    rename: async (id, title) => void (await sessions.update(id, { title })),
+    async rename(threadId, title) {
+      const { id } = await currentOf(threadId)
+      await sessions.update(id, { title })
+    },
     archive: (id) => setArchived(id, true),
     unarchive: (id) => setArchived(id, false),
-    delete: (id) => sessions.delete(id),
+    delete: async (threadId) => sessions.delete((await currentOf(threadId)).id),
     /** The title is the beginning of the first message, as in the list of sessions. */
     async generateTitle(_id, messages) {
       const [part] = messages.find(({ role }) => role === 'user')?.content ?? []
