@@ -225,3 +225,16 @@ test('a thread whose message was sent again is renamed and deleted where it cont
   await page.evaluate('runtime.threads.mainItem.delete()')
   await eventually(async () => assert.deepEqual(await titles(), []))
 })
+
+test('an answer is complete although the turn before it was cancelled after its message', async (t) => {
+  const { page } = await openAssistant(t, 'gus')
+  const words = Array.from({ length: 2_000 }, (_, n) => `word${n}`).join(' ')
+  await send(page, scripted({ text: words, tokens_per_second: 20 }))
+  await untilLast(page, ({ content }) => content.at(-1)?.text?.includes('word2') ?? false)
+  const { body } = await server.call('GET', '/v1/sessions?user=gus')
+  const at = `/v1/sessions/${body.data[0].id}`
+  const message = { content: [{ type: 'text', text: scripted({ text: 'Next.' }) }] }
+  await server.call('POST', `${at}/messages`, { message, on_busy: 'queue' })
+  await server.call('POST', `${at}/cancel`)
+  await untilLast(page, says('Next.'))
+})

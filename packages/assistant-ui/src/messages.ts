@@ -135,7 +135,12 @@ function questionOf({ id, kind, header, question, options = [], ...more }: Quest
 }
 
 function statusOf(items: readonly TranscriptItem[]): Pick<ThreadMessageLike, 'status'> {
-  const notice = items.findLast((item): item is Notice => item.kind === 'notice')
+  const ofAgent = items.filter((item) => item.kind !== 'user_message')
+  // The group can begin with the end of an earlier turn.
+  const { turnId } = ofAgent.at(-1)!
+  const notice = ofAgent.findLast(
+    (item): item is Notice => item.kind === 'notice' && item.turnId === turnId,
+  )
   if (notice?.type === 'turn.failed') {
     return { status: { type: 'incomplete', reason: 'error', error: notice.data.error } }
   }
