@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { createServer } from 'vite'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
+import { scripted } from '../../apps/server/test/session.ts'
 import { buildSdk } from '../../scripts/build-sdk.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
 import { reservePort } from '../ports.ts'
@@ -33,6 +34,15 @@ async function reloadDuringAnswer(page: Page) {
   assert.equal(await page.getByText('Count.', { exact: true }).count(), 1)
 }
 
+/** A message that the server refuses stays in the field, below the reason. */
+async function showsRefusal(page: Page) {
+  // Tokens cannot send scripts.
+  const text = scripted({ text: 'Hello' })
+  await send(page, text)
+  await page.getByRole('alert').filter({ hasText: /./ }).waitFor()
+  assert.equal(await page.getByLabel('Message').inputValue(), text)
+}
+
 test('a page without a bundler continues an answer after a reload', async (t) => {
   const port = await reservePort()
   const origin = `http://127.0.0.1:${port}`
@@ -52,6 +62,7 @@ test('a page without a bundler continues an answer after a reload', async (t) =>
   await send(page, 'Count.')
   await reloadDuringAnswer(page)
   assert.deepEqual(complaints, [])
+  await showsRefusal(page)
 })
 
 test('a page with Vite and React continues an answer, and asks for approvals', async (t) => {
@@ -71,6 +82,7 @@ test('a page with Vite and React continues an answer, and asks for approvals', a
   await page.getByRole('button', { name: 'Approve' }).click()
   await reloadDuringAnswer(page)
   assert.deepEqual(complaints, [])
+  await showsRefusal(page)
 })
 
 /** Starts Vite's server with the settings of the example in the environment. */
