@@ -100,6 +100,13 @@ async function leave(databaseUrl: string) {
   for (const drop of use.drop) await drop()
 }
 
+/** Records the lines of the log, which a server of this process writes to stderr. */
+export function captureLog(t: TestContext): string[] {
+  const lines: string[] = []
+  t.mock.method(process.stderr, 'write', (text: string) => lines.push(text) > 0)
+  return lines
+}
+
 /**
  * Starts a complete server in this process, on its own database, which is dropped with its last
  * server. Without a proxy it waits longer for the database than the product does.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startServer } from '../../test/server.ts'
+import { captureLog, startServer } from '../../test/server.ts'
 import { converse, createAgent, createSession, dataOf, scripted } from '../../test/session.ts'
 import { defineConfig } from '../authoring/config.ts'
 import { defineCapability, defineTool, Type } from '../authoring/index.ts'
@@ -51,15 +51,17 @@ test('a turn uses a capability of the project with its config', async (t) => {
 })
 
 test('a capability that throws for a config has no effect, and the turn names it', async (t) => {
+  const log = captureLog(t)
   const project = await projectOf(defineConfig({ capabilities: [limits] }))
-  const server = await startServer(t, { project })
+  const server = await startServer(t, { project, env: { LOG_LEVEL: 'error' } })
   const agent = await createAgent(server, {
     capabilities: [{ ref: 'limits', config: { most: 10 } }],
   })
   const session = await createSession(server, { agent_id: agent.id })
   const events = await converse(t, server, session.id, scripted({ text: 'Done.' }))
   const { error } = dataOf(events, 'capability.unavailable') as { error: string }
-  assert.equal(error, 'config failed for the config of limits (most is too high)')
+  assert.equal(error, 'config failed for the config of limits')
+  assert.equal(log.filter((line) => line.includes('most is too high')).length, 1)
   assert.equal(events.at(-1)?.type, 'session.idled')
 })
 

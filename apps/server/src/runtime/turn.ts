@@ -7,6 +7,7 @@ import { type Draft, lastOf, type Turn } from './journal/attempt.ts'
 import { contextOf } from './journal/contexts.ts'
 import { FencedError } from './journal/errors.ts'
 import { commit, draft, makeDraft, nextTurn, nowOf, parkBy, timeLeft } from './journal/journal.ts'
+import { logOf } from './journal/metrics.ts'
 import type { OpenCall } from './log/open-calls.ts'
 import { contentText, next, type TurnOutcome } from './log/state.ts'
 import { turnTotals } from './log/turn-totals.ts'
@@ -99,8 +100,9 @@ function warnUnavailable(turn: Turn): void {
       return type === 'capability.unavailable' ? [data.capability_id] : []
     }),
   )
-  for (const { ref, error } of turn.agent.left) {
+  for (const { ref, error, ...more } of turn.agent.left) {
     if (error === undefined || told.has(ref)) continue
+    if ('thrown' in more) logOf(turn).error(error, { error: more.thrown })
     draft(turn, 'capability.unavailable', contextOf(turn), { capability_id: ref, error })
   }
   for (const ref of missingCapabilities(turn.node.capabilities, turn.taken)) {

@@ -12,8 +12,11 @@ export type BothUses = { agentUses: CapabilityUseList; sessionUses: CapabilityUs
 /** A capability in effect, with its config. */
 export type Applied = { capability: Capability; config: Record<string, unknown> }
 
-/** A capability without effect, with the reason. `error` is set when its config is the reason. */
-export type LeftOut = { ref: string; why: string; error?: string }
+/**
+ * A capability without effect, with the reason. `error` is set when its config is the reason, and
+ * `thrown` when a function of the project failed: its text may have secrets of the config.
+ */
+export type LeftOut = { ref: string; why: string; error?: string; thrown?: unknown }
 
 const appliedMax = 100
 
@@ -44,9 +47,10 @@ export function appliedOf(
       return
     }
     const { config, error: invalid } = configIn(capability, configsOf(list, capability, uses))
-    const error = invalid ?? failureWithConfig(capability, config)
-    if (error === undefined) parts.push({ capability, config })
-    else left.push({ ref, error, why: `${error}: ${capability.name} has no effect.` })
+    const failed =
+      invalid === undefined ? failureWithConfig(capability, config) : { error: invalid }
+    if (failed === undefined) parts.push({ capability, config })
+    else left.push({ ref, ...failed, why: `${failed.error}: ${capability.name} has no effect.` })
   }
   for (const { ref } of [...uses.agentUses, ...uses.sessionUses]) visit(ref)
   return { parts, left }
@@ -63,8 +67,8 @@ function failureWithConfig(
     tools(config)
     mounts(config)
     return undefined
-  } catch (error) {
-    return `${file} failed for the config of ${id} (${(error as Error).message})`
+  } catch (thrown) {
+    return { error: `${file} failed for the config of ${id}`, thrown }
   }
 }
 

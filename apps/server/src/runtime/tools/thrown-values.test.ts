@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import { ownTools, testCapability, testTool, withCallHook } from '../../../test/own-code.ts'
-import { type ServerOptions, startServer } from '../../../test/server.ts'
+import { captureLog, type ServerOptions, startServer } from '../../../test/server.ts'
 import { converse, createAgent, createSession, dataOf, scripted } from '../../../test/session.ts'
 import type { CallHook } from '../../authoring/config.ts'
 import { builtins } from '../../capabilities/index.ts'
@@ -11,13 +11,6 @@ function cycle(): object {
   const value: { id: bigint; self?: object } = { id: 10n }
   value.self = value
   return value
-}
-
-/** Lines of the log at level `error`. */
-function captureLog(t: TestContext): string[] {
-  const lines: string[] = []
-  t.mock.method(process.stderr, 'write', (text: string) => lines.push(text) > 0)
-  return lines
 }
 
 /** Events of a turn that calls a tool of the server once. */
