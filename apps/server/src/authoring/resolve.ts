@@ -164,21 +164,28 @@ export function capabilityOf(
     ...about,
     config: config ?? (Type.Object({}) as TObject),
     sessionRules: rulesOf(config, sessionRules as Record<string, never> | undefined),
-    prompt: (given: Record<string, unknown>) => derived(prompt, given),
+    prompt: (given: Record<string, unknown>) => textOf(derived(prompt, given), fail),
     ...(tools && { tools: (given: Record<string, unknown>) => known ?? toolsFrom(tools, given) }),
     mounts: (given: Record<string, unknown>): Mount[] => [...(derived(mounts, given) ?? [])],
   }
   const made = defineCapability(whole as never)
   if (place.file) made.file = place.file
-  checkDerived(made, fail)
+  checkDerived(made)
   return made
 }
 
-function checkDerived(capability: Capability, fail: (problem: string) => never) {
-  const text = capability.prompt({})
-  if (text !== undefined && typeof text !== 'string') fail('has a prompt that is no text')
+function checkDerived(capability: Capability) {
+  capability.prompt({})
   capability.tools({})
   capability.mounts({})
+}
+
+/** The text of a prompt, which the database can store. */
+function textOf(prompt: unknown, fail: (problem: string) => never): string | undefined {
+  const text = prompt ?? undefined
+  if (text !== undefined && typeof text !== 'string') fail('has a prompt that is no text')
+  if (text?.includes('\0')) fail('has a prompt with the character NUL')
+  return text
 }
 
 function derived<Value>(

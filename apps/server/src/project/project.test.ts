@@ -65,6 +65,34 @@ test('a capability that throws for a config has no effect, and the turn names it
   assert.equal(events.at(-1)?.type, 'session.idled')
 })
 
+test('a capability without a usable prompt for a config has no effect', async (t) => {
+  captureLog(t)
+  const prompts: Record<string, () => unknown> = {
+    number: () => 3,
+    nul: () => 'a\0b',
+    nothing: () => {
+      throw undefined
+    },
+  }
+  const styled = defineCapability({
+    id: 'styled',
+    config: Type.Object({ style: Type.Optional(Type.String()) }),
+    prompt: ({ style }) => style && (prompts[style]!() as string),
+  })
+  const project = await projectOf(defineConfig({ capabilities: [styled] }))
+  const server = await startServer(t, { project })
+  for (const style of Object.keys(prompts)) {
+    const agent = await createAgent(server, {
+      capabilities: [{ ref: 'styled', config: { style } }],
+    })
+    const session = await createSession(server, { agent_id: agent.id })
+    const events = await converse(t, server, session.id, scripted({ text: 'Done.' }))
+    const { error } = dataOf(events, 'capability.unavailable') as { error: string }
+    assert.equal(error, 'config failed for the config of styled')
+    assert.equal(events.at(-2)?.type, 'turn.completed')
+  }
+})
+
 test('a session may not set a config field without a session rule', async (t) => {
   const project = await projectOf(defineConfig({ capabilities: [limits] }))
   const server = await startServer(t, { project })

@@ -237,17 +237,18 @@ async function attempt(
     if (missing) {
       return await orLeave(unread, parting, () => refusals.refuse(run, { taken, missing }))
     }
-    const opening = { run, taken, input: known?.input, signal, lease, recent }
+    const ends = taken.turn_tries > triesMax
+    const opening = { run, taken, input: known?.input, signal, lease, recent, ends }
     turn = await throughOutages(unread, signal, () => openTurn(node, opening))
     const current = turn
     opened(turn)
-    while (taken.turn_tries > triesMax && !hasEnded(turn.state)) {
+    while (ends && !hasEnded(turn.state)) {
       await end(turn, { kind: 'failed', code: 'turn_crashed' })
     }
     const howFar = await runTurn(turn, stopping).catch((error) => {
       if (!(error instanceof UnstorableError)) throw error
       logOf(current).error('cannot store the events of a turn', { error })
-      const again = { ...opening, run: current.run, input: undefined }
+      const again = { ...opening, run: current.run, input: undefined, ends: true }
       return endUnstorable(node, again, current.effects.spent)
     })
     if (howFar === 'over' && epoch === node.history.epoch()) recent.keep(turn)

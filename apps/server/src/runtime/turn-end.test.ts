@@ -2,16 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EventDataOf, EventType } from '@outlast/contract'
 import pg from 'pg'
-import { startServer } from '../../test/server.ts'
+import { Type } from 'typebox'
+import { testCapability } from '../../test/own-code.ts'
+import { captureLog, startServer } from '../../test/server.ts'
 import {
   converse,
   createAgent,
   createSession,
+  dataOf,
   eventsOf,
   post,
   scripted,
 } from '../../test/session.ts'
 import { eventually } from '../../test/waiting.ts'
+import { builtins } from '../capabilities/index.ts'
 
 test('the end of a turn names its answer and counts its calls', async (t) => {
   const server = await startServer(t)
@@ -79,3 +83,31 @@ test('a wait for the database before a turn is read names the turn in the log', 
   const { session, turn } = JSON.parse(waiting)
   assert.deepEqual([session, turn], [id, ended.context.turn_id])
 })
+
+const lastPrompts: [prompt: () => string, code: string][] = [
+  [
+    () => {
+      throw new Error('No prompt.')
+    },
+    'turn_crashed',
+  ],
+  [() => 'a\0b', 'turn_unstorable'],
+]
+
+for (const [prompt, code] of lastPrompts) {
+  test(`a turn whose agent cannot be assembled or stored ends with ${code}`, async (t) => {
+    captureLog(t)
+    const own = testCapability([], {
+      config: Type.Object({ isBroken: Type.Optional(Type.Boolean()) }),
+      sessionRules: { isBroken: 'agent' },
+      prompt: ({ isBroken }) => (isBroken ? prompt() : 'Works.'),
+    })
+    const server = await startServer(t, { capabilities: [...builtins, own] })
+    const capabilities = [{ ref: 'own', config: { isBroken: true } }]
+    const agent = await createAgent(server, { capabilities })
+    const { id } = await createSession(server, { agent_id: agent.id })
+    const events = await converse(t, server, id, scripted({ text: 'Done.' }))
+    assert.equal(dataOf(events, 'turn.failed').error_code, code)
+    assert.equal(events.at(-1)!.type, 'session.idled')
+  })
+}

@@ -1,5 +1,5 @@
 import { eventTypes } from '@outlast/contract'
-import { assemble } from '../../capabilities/catalog/catalog.ts'
+import { assemble, type RuntimeAgent } from '../../capabilities/catalog/catalog.ts'
 import { clientToolsOf } from '../../capabilities/catalog/client-tools.ts'
 import { capabilitiesFor } from '../../capabilities/mcp.ts'
 import { isSchema } from '../../capabilities/schemas/output-schema.ts'
@@ -35,7 +35,11 @@ export type TurnOptions = {
   signal: AbortSignal
   lease: Lease
   recent: Recent
+  /** The turn only ends: without its agent, which may be the cause. */
+  ends?: boolean
 }
+
+const noAgent: RuntimeAgent = { prompt: '', tools: new Map(), parts: [], left: [] }
 
 /**
  * Reads a turn's log once and assembles its agent.
@@ -53,17 +57,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   checkUnderstood(events)
   const log = logFrom(options, { ...read, events, last, bytes })
   const input = inputOf(taken, events)
-  const uses = [...taken.agent_capabilities, ...taken.capabilities]
-  const ofSession = clientToolsOf(taken.agent_tools, taken.tools)
-  const clientTools = clientToolsOf(ofSession, input?.tools ?? [])
-  const named = { uses, clientTools, fresh: true }
-  const capabilities = await capabilitiesFor(node, run.orgId, named)
-  const current = assemble(capabilities, {
-    agentPrompt: sessionPrompt(taken),
-    agentUses: taken.agent_capabilities,
-    sessionUses: taken.capabilities,
-    clientTools,
-  })
+  const current = options.ends ? noAgent : await agentNow(node, options, input)
   const begun = events.find((event) => begins(run, event))
   const started = begun?.type === 'turn.started' ? begun.data : undefined
   const schema = input?.controls?.output_schema ?? taken.agent_output_schema
@@ -74,6 +68,25 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const limits = limitsOf(node, taken)
   const sessionTools = new Set([...taken.tools, ...(input?.tools ?? [])].map(({ name }) => name))
   return { node, lease, signal, budget, limits, sessionTools, ...facts, ...log }
+}
+
+/** Assembles the agent of a turn by the present definitions. */
+async function agentNow(
+  node: Node,
+  { run, taken }: TurnOptions,
+  input: ReturnType<typeof inputOf>,
+): Promise<RuntimeAgent> {
+  const uses = [...taken.agent_capabilities, ...taken.capabilities]
+  const ofSession = clientToolsOf(taken.agent_tools, taken.tools)
+  const clientTools = clientToolsOf(ofSession, input?.tools ?? [])
+  const named = { uses, clientTools, fresh: true }
+  const capabilities = await capabilitiesFor(node, run.orgId, named)
+  return assemble(capabilities, {
+    agentPrompt: sessionPrompt(taken),
+    agentUses: taken.agent_capabilities,
+    sessionUses: taken.capabilities,
+    clientTools,
+  })
 }
 
 /** The message that the turn answers first, whose settings hold for the turn. */
