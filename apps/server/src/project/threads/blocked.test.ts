@@ -103,6 +103,26 @@ test('calls that had begun in an ended thread run again only if they may', async
   assert.match(changed!.error!, /interrupted after it had changed files/)
 })
 
+test('a schema that never finishes fails its call, and other sessions continue', async (t) => {
+  const ofFields = (fields: string) => `input: { type: 'object', properties: { ${fields} } },`
+  const library = `input: { '~standard': {
+    version: 1, vendor: 'own', validate() { for (;;); },
+    jsonSchema: { input: () => ({ type: 'object', properties: {} }) },
+  } },`
+  const { server, openSession } = await startProject(t, {
+    match: toolFile('return 1', ofFields("text: { type: 'string', pattern: '^(a+)+$' }")),
+    parse: toolFile('return 1', `limits: { timeoutMs: 500 }, ${library}`),
+    greet,
+  })
+  const [session, other] = [await openSession(), await openSession()]
+  const slow = await session.use('match', { text: `${'a'.repeat(60)}b` })
+  assert.equal(slow.error, 'Invalid arguments for match: their validation takes too long.')
+  const outcome = session.use('parse')
+  assert.equal(await other.resultOf('greet'), 'hello')
+  assert.equal((await outcome).error, 'The tool did not finish within 500 ms.')
+  assert.equal((await server.call('GET', '/v1/agents')).status, 200)
+})
+
 test('a call fails with a reason when all threads are blocked', async (t) => {
   const { openSession } = await startProject(t, { spin: block, greet })
   const sessions = await Promise.all(Array.from({ length: 5 }, openSession))

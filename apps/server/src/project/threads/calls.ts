@@ -1,4 +1,4 @@
-import type { Progress, SerializedResult, ToolContext } from '../../capabilities/capability.ts'
+import type { Progress, ToolContext } from '../../capabilities/capability.ts'
 import type { Log } from '../../log.ts'
 import { createBodies } from './bodies.ts'
 import type { Handlers, ThreadChannel } from './channel.ts'
@@ -15,8 +15,8 @@ import {
 import { operate, type ServedCall } from './operations.ts'
 import { fromSentError, type SentError, toSentError } from './sent-error.ts'
 
-/** A call for a thread. */
-export type ThreadCall = ToolPlace & { input: Record<string, unknown>; context: ToolContext }
+/** A call for a thread: with the whole context, or a signal only if it `parses`. */
+export type ThreadCall = ToolPlace & Pick<SentCall, 'input' | 'parses'> & { context: ToolContext }
 
 /** The thread has ended. */
 export class ThreadEndedError extends Error {
@@ -90,10 +90,10 @@ type RunningCall = { calls: ThreadCalls; channel: ThreadChannel; marks: Int32Arr
  * Runs a call in a thread.
  * Contract: throws the error of the tool, NotBegunError, and CutOffError.
  */
-export async function runCall(
+export async function runCall<T>(
   { calls, channel, marks, call }: RunningCall,
   { context, input, ...place }: ThreadCall,
-): Promise<SerializedResult> {
+): Promise<T> {
   const { signal } = context
   signal.throwIfAborted()
   const { promise: left, reject: leave } = Promise.withResolvers<never>()
@@ -119,7 +119,7 @@ export async function runCall(
   signal.addEventListener('abort', abort, { once: true })
   try {
     const sent: SentCall = { ...place, call, input, context: sentContext(context) }
-    const running = channel.request<SerializedResult | typeof withdrawn>('run', sent)
+    const running = channel.request<T | typeof withdrawn>('run', sent)
     const result = await Promise.race([running, left])
     if (result === withdrawn) throw new NotBegunError()
     return result

@@ -30,6 +30,8 @@ export type SentCall = ToolPlace & {
   call: number
   input: Record<string, unknown>
   context: SentContext
+  /** Only validates the input, by the tool's own parser. */
+  parses?: true
 }
 
 /** A message about a call. */

@@ -58,7 +58,7 @@ function start({ port, location, marks }: ThreadStart): void {
       calls.get(call)?.bodies.cancel(body),
   })
 
-  async function run({ call, input, context, ...sent }: SentCall) {
+  async function run({ call, input, context, parses, ...sent }: SentCall) {
     const inThread: CallInThread = {
       call,
       aborting: new AbortController(),
@@ -72,6 +72,7 @@ function start({ port, location, marks }: ThreadStart): void {
       // In this order: the main thread closes the thread first, and then reads the last call.
       Atomics.store(marks, begunAt, call)
       if (Atomics.load(marks, closedAt) === 1) return withdrawn
+      if (parses) return await current.run(call, () => problemsIn(tool, input))
       const own = createContext(channel, inThread, context)
       return serializeResult(await current.run(call, () => runProjectTool(tool, input, own)))
     } finally {
@@ -98,6 +99,12 @@ async function runProjectTool(tool: Tool, input: Record<string, unknown>, contex
   if (!tool.output) return result
   const { value, images } = splitImages(result)
   return withImages(accepted(await tool.output.parse(value), invalidResult), images)
+}
+
+/** Validates arguments. The value of the library stays here: it may be no JSON. */
+async function problemsIn({ parse }: Tool, input: Record<string, unknown>): Promise<Parsed> {
+  const parsed = await parse!(input)
+  return 'problems' in parsed ? parsed : { value: undefined }
 }
 
 const invalidInput = (problems: string) => `The arguments are invalid: ${problems}.`

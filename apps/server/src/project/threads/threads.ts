@@ -3,9 +3,13 @@ import {
   asResult,
   CallInterruptedError,
   type Capability,
+  type Parsed,
+  type SerializedResult,
   type Tool,
+  type ToolContext,
 } from '../../capabilities/capability.ts'
 import { CutOffError, NotBegunError, type ThreadCall } from './calls.ts'
+import type { ToolPlace } from './messages.ts'
 import { createThreadPool, type ThreadPool } from './thread-pool.ts'
 import type { ThreadOptions } from './worker.ts'
 
@@ -15,6 +19,8 @@ export type Threads = Pick<ThreadPool, 'warmUp' | 'stop'> & {
 }
 
 const repeatsMax = 1
+/** Time after which a thread that still validates arguments may be ended, in ms. */
+const parseMs = 30_000
 
 /**
  * Runs the tools of a project in a thread of this process, so that a tool that blocks or ends its
@@ -23,18 +29,18 @@ const repeatsMax = 1
 export function createThreads(options: Omit<ThreadOptions, 'onEnd'>): Threads {
   const pool = createThreadPool(options)
 
-  async function run(tool: Tool, call: ThreadCall): Promise<unknown> {
+  async function run<T>(tool: Tool, call: ThreadCall): Promise<T> {
     const { signal } = call.context
     for (let repeats = 0; ; ) {
       const thread = await pool.take(signal)
       try {
-        return asResult(await thread.run(call))
+        return await thread.run<T>(call)
       } catch (error) {
         const hasLeft = error instanceof NotBegunError
         if (!hasLeft && !(error instanceof CutOffError)) throw error
         signal.throwIfAborted()
         if (hasLeft) continue
-        if (repeats >= repeatsMax || !mayRepeat(tool, error)) {
+        if (repeats >= repeatsMax || !mayRepeat(call.parses ? 'safe' : tool.replay, error)) {
           throw new CallInterruptedError(error.hasChangedFiles)
         }
         repeats += 1
@@ -48,12 +54,28 @@ export function createThreads(options: Omit<ThreadOptions, 'onEnd'>): Threads {
       ...capability,
       tools(given) {
         const config = JSON.stringify(given)
-        return capability.tools(given).map((tool) => ({
-          ...withoutParsing(tool),
-          run: (input, context) =>
-            run(tool, { capabilityId, config, tool: tool.name, input, context }),
-        }))
+        return capability.tools(given).map((tool) => wrapTool(tool, { capabilityId, config }))
       },
+    }
+  }
+
+  /** The tool with the arguments and the result as JSON: its thread converts them. */
+  function wrapTool(tool: Tool, of: Omit<ToolPlace, 'tool'>): Tool {
+    const { parse, output } = tool
+    const place = { ...of, tool: tool.name }
+    return {
+      ...tool,
+      ...(parse && {
+        async parse(value) {
+          const context = { signal: AbortSignal.timeout(parseMs) } as ToolContext
+          const call = { ...place, input: value as Record<string, unknown>, context }
+          const parsed = await run<Parsed>(tool, { ...call, parses: true })
+          return 'problems' in parsed ? parsed : { value }
+        },
+      }),
+      ...(output && { output: { ...output, parse: async (value) => ({ value }) } }),
+      run: async (input, context) =>
+        asResult(await run<SerializedResult>(tool, { ...place, input, context })),
     }
   }
 
@@ -65,23 +87,7 @@ export function createThreads(options: Omit<ThreadOptions, 'onEnd'>): Threads {
 }
 
 /** Whether a call that had begun may run in another thread: by the policy of its tool. */
-function mayRepeat({ replay }: Tool, { isCulprit, hasChangedFiles }: CutOffError): boolean {
+function mayRepeat(replay: Tool['replay'], { isCulprit, hasChangedFiles }: CutOffError): boolean {
   if (isCulprit) return false
   return replay === 'safe' || (replay === 'until_changed' && !hasChangedFiles)
-}
-
-/** The tool with the arguments and the result as JSON: its thread converts them. */
-function withoutParsing(tool: Tool): Tool {
-  const { parse, output } = tool
-  return {
-    ...tool,
-    ...(parse && {
-      async parse(value) {
-        // Schema libraries may change the given value.
-        const parsed = await parse(structuredClone(value))
-        return 'problems' in parsed ? parsed : { value }
-      },
-    }),
-    ...(output && { output: { ...output, parse: async (value) => ({ value }) } }),
-  }
 }

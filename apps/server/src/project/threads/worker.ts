@@ -1,7 +1,6 @@
 import { getCompileCacheDir } from 'node:module'
 import path from 'node:path'
 import { MessageChannel, Worker } from 'node:worker_threads'
-import type { SerializedResult } from '../../capabilities/capability.ts'
 import type { Log } from '../../log.ts'
 import { lowerPriority } from '../../store/files/low-priority.ts'
 import type { ProjectLocation } from '../load.ts'
@@ -20,7 +19,7 @@ import { culpritAt, markCount, type ThreadStart, threadIdAt } from './messages.t
 
 export type ProjectThread = Health & {
   /** Contract: throws the error of the tool, NotBegunError, and CutOffError. */
-  run: (call: ThreadCall) => Promise<SerializedResult>
+  run: <T>(call: ThreadCall) => Promise<T>
   /** Number of calls that have not ended in the thread, aborted ones included. */
   callCount: () => number
   /** The tools of calls that were aborted, which the thread has not confirmed. */

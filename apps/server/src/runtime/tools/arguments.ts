@@ -1,6 +1,7 @@
 import type { ToolCall } from '@outlast/contract'
 import { type SchemaProblem, type Tool, ToolError } from '../../capabilities/capability.ts'
 import { foreignProblem } from '../../capabilities/mcp/arguments.ts'
+import { isTooSlow, withSyncLimit } from '../../capabilities/schemas/sync-limit.ts'
 import { explainProblems, problemsOf } from '../../capabilities/schemas/validation.ts'
 import { unreadableArguments } from '../model/call.ts'
 import { questionsOfCall } from './questions.ts'
@@ -21,8 +22,13 @@ export function checkArguments(
   if (unreadableArguments in given) return { error: 'The arguments are not a JSON object.' }
   if (tool.client || tool.unchecked) return { input: given }
   if (tool.parse) return parseArguments(tool, given)
-  const problems = problemsOf(tool.input, given)
-  if (problems.length > 0) return { error: invalid(tool, problems) }
+  try {
+    const problems = withSyncLimit(() => problemsOf(tool.input, given))
+    if (problems.length > 0) return { error: invalid(tool, problems) }
+  } catch (error) {
+    if (isTooSlow(error)) return { error: invalidSentence(tool, 'their validation takes too long') }
+    throw error
+  }
   return tool.asks ? checkQuestions(given) : { input: structuredClone(given) }
 }
 
