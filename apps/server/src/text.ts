@@ -27,6 +27,12 @@ export const isStorable = (text: string) => text.isWellFormed() && !text.include
 /** Replaces what PostgreSQL cannot hold. */
 export const storableText = (text: string) => withoutNul(text.toWellFormed())
 
+/** The message of any thrown value. */
+export function thrownMessage(thrown: unknown): string {
+  const message: unknown = (thrown as { message?: unknown } | null | undefined)?.message
+  return typeof message === 'string' ? message : String(thrown)
+}
+
 const restLength = 512 * 1024
 
 /** Lets the event loop do other work before the next synchronous step with a long text. */

@@ -9,6 +9,7 @@ import type { TObject } from 'typebox'
 import { Type } from 'typebox'
 import type { Parse } from '../capabilities/capability.ts'
 import { problemsOf } from '../capabilities/schemas/validation.ts'
+import { thrownMessage } from '../text.ts'
 import type { AnySchema, StandardSchema } from './schema.ts'
 
 /** A schema as models see it, and its library's validation. */
@@ -44,6 +45,7 @@ const noArguments = Type.Object({}, { additionalProperties: false })
 
 function fromJson(schema: object, side: SchemaSide): Converted {
   checkObject(schema, side)
+  checkReadable(schema)
   const whole = schema as TObject
   // The validator reads properties of every object schema.
   return { schema: whole.properties ? whole : { ...whole, properties: {} }, parse: undefined }
@@ -59,6 +61,19 @@ function fromStandard(schema: StandardSchema, side: SchemaSide): Converted {
 function checkObject(schema: object, side: SchemaSide) {
   if (side === 'output' || (schema as { type?: unknown }).type === 'object') return
   throw new Error('must describe an object: models send arguments by name')
+}
+
+/** Refuses what models get as no JSON, and patterns that the validator cannot compile. */
+function checkReadable(schema: object) {
+  try {
+    JSON.stringify(schema, (keyword, value) => {
+      if (keyword === 'pattern' && typeof value === 'string') new RegExp(value, 'u')
+      if (keyword === 'patternProperties') Object.keys(value).map((one) => new RegExp(one, 'u'))
+      return value
+    })
+  } catch (error) {
+    throw new Error(`cannot be used: ${thrownMessage(error).split('\n')[0]}`)
+  }
 }
 
 /** Validates a result: by its library, or else by its JSON Schema. */

@@ -184,6 +184,14 @@ const wrong: Record<string, [Record<string, string>, RegExp]> = {
     { 'tools/a.ts': tool('input: Type.String() as never,') },
     /The tool a has an input that must describe an object/,
   ],
+  'a pattern that is invalid with the flag u': [
+    { 'tools/a.ts': tool("input: Type.Object({ b: Type.String({ pattern: '^a\\\\-b$' }) }),") },
+    /The tool a has an input that cannot be used: .*\^a\\-b\$.*Invalid escape/,
+  ],
+  'a schema that is no JSON': [
+    { 'tools/a.ts': tool('input: Type.Object({ b: Type.Number({ default: 5n as never }) }),') },
+    /The tool a has an input that cannot be used: .*BigInt/,
+  ],
   'a tool name that models refuse': [
     { 'tools/a.ts': tool("name: 'two words',") },
     /two words.*letters, digits/,

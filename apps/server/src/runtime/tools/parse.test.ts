@@ -133,6 +133,16 @@ for (const [how, parse, sentence] of broken) {
   })
 }
 
+test('a schema that cannot be compiled fails the call, and the turn continues', async (t) => {
+  const {
+    server,
+    session: { id },
+  } = await session(t, { input: Type.Object({ day: Type.String({ pattern: '\\-' }) }) })
+  const events = await converse(t, server, id, book('2026-11-27'))
+  assert.match(dataOf(events, 'tool.completed').error!, /^An internal error occurred/)
+  assert.ok(typesOf(events).includes('turn.completed'))
+})
+
 test('cancels a turn whose parser never settles', async (t) => {
   const asked = Promise.withResolvers<void>()
   const parse: Parse = () => {

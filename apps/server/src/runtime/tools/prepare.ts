@@ -80,7 +80,7 @@ function prepare(turn: Turn, candidate: Candidate): PreparedCall | Promise<Prepa
   const isRejected = !known?.isApproved && ruleFor(turn, tool) === 'reject'
   if (isRejected) return refused(candidate, { status: 'error', error: rejectedError })
   const hook = hookFor(turn, known)
-  const checked = checkArguments(tool, call)
+  const checked = validate(tool, call)
   if (hook || checked instanceof Promise) return prepareLater(turn, candidate, { tool, checked })
   if ('error' in checked) return refused(candidate, unfit(tool, candidate, checked.error))
   return ready(turn, candidate, { tool, input: checked.input })
@@ -111,12 +111,19 @@ async function prepareLater(
   return ready(turn, decided, { tool, input: second.input })
 }
 
+/** Validates arguments. An error of the validation itself rejects. */
+function validate(tool: Tool, call: ToolCall): Checking['checked'] {
+  try {
+    return checkArguments(tool, call)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
 /** Validates the arguments of a hook. */
 function checkChanged(tool: Tool, call: ToolCall) {
   const problem = chosenProblem(tool, call)
-  return problem === undefined
-    ? checkArguments(tool, call)
-    : { error: invalidSentence(tool, problem) }
+  return problem === undefined ? validate(tool, call) : { error: invalidSentence(tool, problem) }
 }
 
 /** Waits for a parser of a project within the time limit of the call. */
