@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ToolContext } from '../../capabilities/capability.ts'
+import type { LimitedEdit } from '../../store/files/session-files.ts'
 import type { FileChange } from '../../store/files/tool-access.ts'
 import type { Bodies } from './bodies.ts'
 import { asBuffer, exact, type ThreadChannel } from './channel.ts'
@@ -77,11 +78,11 @@ const stalled = Symbol('stalled')
 async function edit({ call, channel, context }: ServedCall, path: string, id: number) {
   for (;;) {
     try {
-      // The type of `change` excludes promises, for tools; its caller awaits it.
-      return await context.files.edit(path, (async (bytes: Buffer | undefined) => {
-        const change = channel.request<string | Buffer>('edit', { call, id, bytes: exact(bytes) })
-        return asBuffer(await within(editMs, change))
-      }) as never)
+      const change = async (bytes: Buffer | undefined) => {
+        const given = channel.request<string | Buffer>('edit', { call, id, bytes: exact(bytes) })
+        return asBuffer(await within(editMs, given))
+      }
+      return await (context.files.edit as unknown as LimitedEdit)(path, change, true)
     } catch (error) {
       if (error !== stalled) throw error
     }

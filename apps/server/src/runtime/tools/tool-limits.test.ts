@@ -71,6 +71,12 @@ const tools: Tool[] = [
       return circle
     },
   }),
+  defineTool({
+    ...about,
+    name: 'edits_later',
+    limits: { timeoutMs: 300 },
+    run: (_, { files }) => files.edit('/a', (async () => files.write('/b', 'x')) as never),
+  }),
   defineTool({ ...about, name: 'throws_words', run: () => Promise.reject('just words') }),
 ]
 
@@ -139,6 +145,13 @@ test('a tool that throws, hangs or returns no JSON fails its call and not its tu
     assert.deepEqual(outcome, { success: false, ...expected }, name)
   }
   assert.equal(textOf(await use('returns_nothing')), 'null')
+})
+
+test('an edit whose function returns a promise fails, and files can be changed later', async (t) => {
+  const { use, server, session } = await start(t)
+  assert.equal((await use('edits_later')).status, 'error')
+  const path = `/v1/sessions/${session.id}/fs/c`
+  assert.equal((await server.call('POST', path, { content: 'later' })).status, 201)
 })
 
 test("the operator's limit applies to the time of every tool", async (t) => {

@@ -17,6 +17,13 @@ export type FilesOptions = FileTarget & {
   checkRoom: (bytes: number) => Promise<void> | undefined
 }
 
+/** An edit that waits for its function, for which the caller has a time limit. */
+export type LimitedEdit = (
+  path: string,
+  change: (bytes: Buffer | undefined) => Promise<string | Buffer | undefined>,
+  isLimited: true,
+) => Promise<void>
+
 /** Opens the files of a session for a tool call. */
 export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions): SessionFiles {
   const { orgId, sessionId, limits } = target
@@ -64,14 +71,15 @@ export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions)
       })
       return asInfo(sessionId, written)
     },
-    async edit(text, decide) {
+    async edit(text, decide, isLimited?: true) {
       const path = writablePath(text)
       await change(async ({ tree, load }, db) => {
         await load([path])
         const found = tree.entries.get(path)
         if (found?.is_directory) throw new ApiError('path_is_directory', path)
-        // Tools decide at once; a tool in a thread decides there.
-        const content = await decide(found && (await readBlob(db, orgId, found.hash)))
+        const decided: unknown = decide(found && (await readBlob(db, orgId, found.hash)))
+        if (!isLimited) checkAtOnce(decided)
+        const content = (await decided) as ReturnType<typeof decide>
         if (content !== undefined) writeFile(tree, path, await keep(content, db))
       })
     },
@@ -91,6 +99,13 @@ export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions)
     },
     grep: (pattern, pathPattern) => grep({ orgId, sessionId, pattern, pathPattern }),
   }
+}
+
+/** Refuses a promise: it could wait for the files, which the edit locks. */
+function checkAtOnce(decided: unknown) {
+  if (typeof (decided as PromiseLike<unknown> | undefined)?.then !== 'function') return
+  Promise.resolve(decided).catch(() => {})
+  throw new TypeError('The function of `files.edit` returned a promise: it must return at once.')
 }
 
 const applyAll =

@@ -28,6 +28,7 @@ export type SessionFiles = {
    * Replaces the content of a file by the result of `change`, with exclusive access to the
    * session's files. `change` gets undefined where there is no file yet; when it returns undefined,
    * or throws, nothing changes.
+   * Contract: throws when `change` returns a promise, which could wait for the files themselves.
    */
   edit: (
     path: string,
