@@ -72,7 +72,7 @@ function start({ port, location, marks }: ThreadStart): void {
       // In this order: the main thread closes the thread first, and then reads the last call.
       Atomics.store(marks, begunAt, call)
       if (Atomics.load(marks, closedAt) === 1) return withdrawn
-      if (parses) return await current.run(call, () => problemsIn(tool, input))
+      if (parses) return await current.run(call, () => argumentProblems(tool, input))
       const own = createContext(channel, inThread, context)
       return serializeResult(await current.run(call, () => runProjectTool(tool, input, own)))
     } finally {
@@ -102,7 +102,7 @@ async function runProjectTool(tool: Tool, input: Record<string, unknown>, contex
 }
 
 /** Validates arguments. The value of the library stays here: it may be no JSON. */
-async function problemsIn({ parse }: Tool, input: Record<string, unknown>): Promise<Parsed> {
+async function argumentProblems({ parse }: Tool, input: Record<string, unknown>): Promise<Parsed> {
   const parsed = await parse!(input)
   return 'problems' in parsed ? parsed : { value: undefined }
 }
