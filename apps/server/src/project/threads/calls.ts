@@ -113,7 +113,11 @@ export async function runCall<T>(
   left.catch(() => {})
   const abort = () => {
     entry.isAborted = true
-    const drop = () => calls.delete(call)
+    const drop = () => {
+      calls.delete(call)
+      // A tool may never settle, and this function would keep its turn in memory.
+      leave(signal.reason)
+    }
     channel.request('abort', { call, reason: toSentError(signal.reason) }).then(drop, drop)
   }
   signal.addEventListener('abort', abort, { once: true })

@@ -139,7 +139,13 @@ function paced(send: Report): Report {
     latest = undefined
   }
   return ({ progress, total, message }) => {
-    latest = { progress, total, message }
+    // A value that no message can hold would end the thread when the timer sends it.
+    if (typeof progress !== 'number') return
+    latest = {
+      progress,
+      ...(typeof total === 'number' && { total }),
+      ...(typeof message === 'string' && { message }),
+    }
     if (timer) return
     if (performance.now() >= next) sendLatest()
     else timer = setTimeout(sendLatest, progressPauseMs)

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
-import { toolFile } from '../../../test/project-files.ts'
+import { toolFile, writeProject } from '../../../test/project-files.ts'
 import { recordLog, startProject } from '../../../test/project-server.ts'
 import { eventually } from '../../../test/waiting.ts'
+import { loadProject } from '../load.ts'
+import { createThreads } from './threads.ts'
 
 /** Counts the calls in its thread. */
 const count = `
@@ -34,6 +36,38 @@ const untilKept = (resultOf: (tool: string) => Promise<unknown>, between = async
 
 const ended = 'a thread with tools has ended'
 const interrupted = 'The call was interrupted. It is unknown whether it had an effect.'
+
+test('a report of progress that cannot be sent ends no thread', async (t) => {
+  const { session, lines } = await start(t, {
+    report: toolFile(`
+      context.progress({ progress: 1 })
+      context.progress({ progress: 2, total: {}, message: () => {} })
+      context.progress({ progress: 3n })
+      await new Promise((next) => setTimeout(next, 200))
+      return 'reported'
+    `),
+  })
+  assert.equal(await session.resultOf('report'), 'reported')
+  assert.deepEqual(
+    lines.filter(({ message }) => message === ended),
+    [],
+  )
+})
+
+test('a call that never settles is left with its signal', async (t) => {
+  const hang = toolFile('context.progress({ progress: 1 }); await new Promise(() => {})')
+  const location = { folder: writeProject(t, { 'tools/hang.ts': hang }) }
+  const threads = createThreads({ location, log: recordLog().log })
+  t.after(threads.stop)
+  const { capabilities } = threads.wrap(await loadProject(location))
+  const begun = Promise.withResolvers<void>()
+  const ending = new AbortController()
+  const context = { signal: ending.signal, progress: () => begun.resolve() }
+  const running = capabilities[0]!.tools({})[0]!.run({}, context as never)
+  await begun.promise
+  ending.abort(new Error('The time is over.'))
+  await assert.rejects(async () => running, /The time is over/)
+})
 
 test('a tool that ends its thread loses its call only, and runs once', async (t) => {
   const { session, line, openSession, lines } = await start(t, {
