@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { thrownMessage } from '../text.ts'
 import { callerOfCaller } from './caller.ts'
 import { type ModelReply, type ModelRequest, parseRequest, streamReply } from './chat-wire.ts'
 import { createModelServer, type ModelHttpRequest, refuse, refuseTest } from './model-server.ts'
@@ -69,8 +70,8 @@ export function scriptedModel(
       problem = `The scripted model (${name}) has no step for request ${requests.length}: its script has ${script!.length}.`
       return refuseTest(response, problem)
     }
-    const given = await computed(step, request).catch((error: Error) => {
-      problem = `A step of the scripted model (${name}) failed: ${error.message}`
+    const given = await computed(step, request).catch((error) => {
+      problem = `A step of the scripted model (${name}) failed: ${thrownMessage(error)}`
       return undefined
     })
     if (given === undefined) return refuseTest(response, problem!)
@@ -91,8 +92,11 @@ export function scriptedModel(
   }
 }
 
-const computed = async (step: ModelStep | ModelStepFunction, request: ModelRequest) =>
-  typeof step === 'function' ? step(request) : step
+async function computed(step: ModelStep | ModelStepFunction, request: ModelRequest) {
+  const given = typeof step === 'function' ? await step(request) : step
+  if (!given) throw new Error('it returned nothing.')
+  return given
+}
 
 const waitForeverSeconds = '86400'
 

@@ -356,3 +356,14 @@ test('a step that throws fails the turn, and until shows its error', async (t) =
     /A step of the scripted model \(dates\) failed: the prompt has no date/,
   )
 })
+
+test('a step that returns nothing fails the turn with a reason', async (t) => {
+  const model = scriptedModel((() => {}) as never, { name: 'empty' })
+  const server = await start(t, { model, agents: [host] })
+  const session = await server.session()
+  await assert.rejects(async () => session.send('Hello'))
+  await assert.rejects(
+    server.until(session, 'tool.started'),
+    /A step of the scripted model \(empty\) failed: it returned nothing/,
+  )
+})
