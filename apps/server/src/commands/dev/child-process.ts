@@ -8,6 +8,8 @@ export type Child = {
   /** The next message, or its end. */
   next: () => Promise<FromChild | ChildEnd>
   send: (message: ToChild) => void
+  /** Asks it to end, and ends it after `ms`: its event loop may be blocked. */
+  leave: (ms: number) => void
   kill: () => void
   exited: Promise<ChildEnd>
   isAlive: () => boolean
@@ -51,6 +53,10 @@ export function startChild(environment: Record<string, string>): Child {
   })
   // A message to a process that has just ended.
   worker.on('error', () => {})
+  const kill = () => void worker.process.kill('SIGKILL')
+  const send = (message: ToChild) => {
+    if (worker.isConnected()) worker.send(message, () => {})
+  }
   return {
     exited,
     isAlive: () => isAlive,
@@ -60,9 +66,12 @@ export function startChild(environment: Record<string, string>): Child {
         if (first) resolve(first)
         else deliver = resolve
       }),
-    send: (message) => {
-      if (worker.isConnected()) worker.send(message, () => {})
+    send,
+    leave(ms) {
+      send({ type: 'leave' })
+      const timer = setTimeout(kill, ms)
+      void exited.then(() => clearTimeout(timer))
     },
-    kill: () => void worker.process.kill('SIGKILL'),
+    kill,
   }
 }

@@ -80,7 +80,9 @@ async function run(): Promise<void> {
   const next = received('prepare')
   const contents = contentsSummary(project)
   const warnings = projectWarnings(project).map(shownProblem)
-  await sendToSupervisor({ type: 'loaded', embedded: embeddedOf(own), contents, warnings })
+  const embedded = embeddedOf(own)
+  const graceMs = own.SHUTDOWN_GRACE_MS
+  await sendToSupervisor({ type: 'loaded', graceMs, embedded, contents, warnings })
   const { database } = await next
   app = await startApp(withDatabase(own, database), {
     project,

@@ -22,6 +22,8 @@ export type FromChild =
   /** The project is loaded. `embedded`: undefined with another database. */
   | {
       type: 'loaded'
+      /** Time that its work has to end once it leaves, in ms. */
+      graceMs: number
       embedded: WantedDatabase | undefined
       contents: string
       warnings: readonly string[]

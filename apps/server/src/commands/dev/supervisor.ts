@@ -6,6 +6,8 @@ import { createSignal, type Signal } from './signal.ts'
 
 /** Longest time in which a project loads; then its process is ended, in ms. */
 const loadMaxMs = 40_000
+/** Time after its grace period after which a process that leaves is ended, in ms. */
+const leaveMaxMs = 10_000
 /** Time between a replacement and the start of the process for the next one, in ms. */
 const settleMs = 300
 /** Between starts that failed because the database did not answer. */
@@ -58,6 +60,8 @@ type State = {
   files: readonly string[]
   serving: { child: Child; sinceMs: number } | undefined
   hasServed: boolean
+  /** Time that the work of a process has to end, in ms, by the project that was loaded last. */
+  graceMs: number
   /** Stays the same once a server has listened there. */
   freePort: number
   stopping: boolean
@@ -72,6 +76,7 @@ export function supervise(supervision: Supervision): Supervisor {
     files: [],
     serving: undefined,
     hasServed: false,
+    graceMs: 0,
     freePort: 0,
     stopping: false,
     pauseMs: 0,
@@ -86,7 +91,7 @@ export function supervise(supervision: Supervision): Supervisor {
     async stop() {
       state.stopping = true
       state.wake.give()
-      for (const child of state.children) child.send({ type: 'leave' })
+      for (const child of state.children) child.leave(state.graceMs + leaveMaxMs)
       await Promise.all([...state.children].map(({ exited }) => exited))
     },
     kill() {
@@ -129,15 +134,16 @@ async function replace(state: State, supervision: Supervision): Promise<Refusal 
   state.spare = undefined
   child.send({ type: 'load' })
   const first = await Promise.race([child.next(), state.wake.next(), late()])
-  if (first === 'changed' || first === 'late') child.kill()
-  if (first === 'changed') {
+  const isLoaded = first !== 'changed' && first !== 'late' && first.type === 'loaded'
+  const ready = isLoaded ? await prepare(state, child, first.embedded, supervision) : first
+  if (ready === 'changed' || ready === 'late') child.kill()
+  if (ready === 'changed') {
     state.files = [...new Set([...files, ...state.files])]
     return undefined
   }
-  if (first === 'late' || first.type !== 'loaded') return refusalOf(first)
-  const ready = await prepare(state, child, first.embedded, supervision)
-  if (ready.type !== 'ready') return refusalOf(ready)
-  state.serving?.child.send({ type: 'leave' })
+  if (!isLoaded || ready === 'late' || ready.type !== 'ready') return refusalOf(ready)
+  state.serving?.child.leave(state.graceMs + leaveMaxMs)
+  state.graceMs = first.graceMs
   const sinceMs = performance.now()
   Object.assign(state, { serving: { child, sinceMs }, hasServed: true })
   void watchEnd(state, child, supervision)
@@ -176,12 +182,12 @@ async function prepare(
   child: Child,
   embedded: WantedDatabase | undefined,
   { hold, freePort }: Supervision,
-): Promise<Message> {
+): Promise<Message | 'changed'> {
   try {
     const database = embedded && (await hold(embedded))
     child.send({ type: 'prepare', database })
-    const prepared = await child.next()
-    if (prepared.type !== 'prepared') return prepared
+    const prepared = await Promise.race([child.next(), state.wake.next()])
+    if (prepared === 'changed' || prepared.type !== 'prepared') return prepared
     // At the latest moment, so that other programs have little time to take the port.
     if (!state.hasServed) state.freePort = await freePort()
   } catch (error) {
