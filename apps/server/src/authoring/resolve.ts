@@ -7,6 +7,9 @@ import {
   type Mount,
   type Tool,
 } from '../capabilities/capability.ts'
+import { isSessionRule } from '../capabilities/session-rules.ts'
+import { normalizePath } from '../store/files/paths.ts'
+import { thrownMessage } from '../text.ts'
 import { apiVersion, type Kind, markOf } from './brand.ts'
 import type { Capability as DefinedCapability } from './capability.ts'
 import { convertSchema, resultParser } from './convert-schema.ts'
@@ -73,6 +76,10 @@ export function toolOf(tool: DefinedTool, { name: given }: DefinitionPlace = {})
   checkKeys(limits ?? {}, limitKeys, (problem) => {
     throw new Error(`\`limits\` of the tool ${name} ${problem}.`)
   })
+  const odd = Object.entries(limits ?? {}).find(
+    ([, limit]) => limit !== undefined && !(typeof limit === 'number' && limit > 0),
+  )
+  if (odd) fail(`has ${odd[1]} as its limit ${odd[0]}: use a positive number`)
   if (typeof run !== 'function') fail('has no function `run`')
   const converted = attempt(
     () => convertSchema(input, 'input'),
@@ -101,7 +108,7 @@ function attempt<T>(work: () => T, fail: (why: string) => never): T {
   try {
     return work()
   } catch (error) {
-    return fail((error as Error).message)
+    return fail(thrownMessage(error))
   }
 }
 
@@ -163,10 +170,11 @@ export function capabilityOf(
     status: 'available' as const,
     ...about,
     config: config ?? (Type.Object({}) as TObject),
-    sessionRules: rulesOf(config, sessionRules as Record<string, never> | undefined),
+    sessionRules: rulesOf(config, sessionRules as Record<string, never> | undefined, fail),
     prompt: (given: Record<string, unknown>) => textOf(derived(prompt, given), fail),
     ...(tools && { tools: (given: Record<string, unknown>) => known ?? toolsFrom(tools, given) }),
-    mounts: (given: Record<string, unknown>): Mount[] => [...(derived(mounts, given) ?? [])],
+    mounts: (given: Record<string, unknown>): Mount[] =>
+      (derived(mounts, given) ?? []).map((mount) => mountOf(mount, fail)),
   }
   const made = defineCapability(whole as never)
   if (place.file) made.file = place.file
@@ -202,11 +210,35 @@ function toolsFrom(
   return derived(tools, config).map((tool) => toolOf(tool))
 }
 
+/** Refuses a file that no session could have. */
+function mountOf(mount: Mount, fail: (problem: string) => never): Mount {
+  const { path, content } = mount
+  if (typeof path !== 'string' || !path.startsWith('/')) {
+    fail(`has a file at ${path}, which is not an absolute path`)
+  }
+  attempt(
+    () => normalizePath(path),
+    (why) => fail(`has a file with a path that no session can have: ${why.replace(/\.$/, '')}`),
+  )
+  if (typeof content !== 'string' && !((content as unknown) instanceof Uint8Array)) {
+    fail(`has the file ${path} without text or bytes as its content`)
+  }
+  return mount
+}
+
 /** Fields without a rule belong to the agent. */
-const rulesOf = (config: TObject | undefined, rules: Record<string, never> | undefined) => ({
-  ...Object.fromEntries(Object.keys(config?.properties ?? {}).map((field) => [field, 'agent'])),
-  ...rules,
-})
+function rulesOf(
+  config: TObject | undefined,
+  rules: Record<string, never> | undefined,
+  fail: (problem: string) => never,
+) {
+  const odd = Object.entries(rules ?? {}).find(([, rule]) => !isSessionRule(rule))
+  if (odd) fail(`has the session rule ${odd[1]} for ${odd[0]}, which does not exist`)
+  return {
+    ...Object.fromEntries(Object.keys(config?.properties ?? {}).map((field) => [field, 'agent'])),
+    ...rules,
+  }
+}
 
 const titleOf = (id: string) => {
   const words = id.replaceAll('_', ' ')

@@ -109,6 +109,8 @@ const rules = {
   } satisfies Rule<Approval>,
 }
 
+export const isSessionRule = (name: string) => Object.hasOwn(rules, name)
+
 /** A field without a rule is in no schema: the agent's value stays. */
 function ruleOf(known: Readonly<Record<string, SessionRule>>, field: string): Rule<unknown> {
   const rule = Object.hasOwn(known, field) ? known[field] : undefined

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { thrownMessage } from '../text.ts'
 import type { ProjectProblem } from './problems.ts'
 
 type ImportError = { code?: unknown; name?: unknown; message?: unknown; stack?: unknown }
@@ -13,7 +14,7 @@ const flags =
 /** The problem of `file`, or of the file that it imports. */
 export function importProblem(root: string, file: string, error: unknown): ProjectProblem {
   const about = (typeof error === 'object' && error !== null ? error : {}) as ImportError
-  const message = typeof about.message === 'string' ? about.message : String(error)
+  const message = thrownMessage(error)
   if (about.code === 'ERR_MODULE_NOT_FOUND') return missing(root, file, message)
   const at = placeInStack(root, typeof about.stack === 'string' ? about.stack : '') ?? { file }
   return { ...at, message: sentenceFor(about, message) }

@@ -16,6 +16,12 @@ export default defineTool({
   ${about}
 })`
 
+const capabilityFile = (fields: string) => ({
+  'capabilities/bad.ts': `
+    import { defineCapability, Type } from 'outlast'
+    export default defineCapability({ ${fields} })`,
+})
+
 const config = (fields = '') => `
 import { defineConfig } from 'outlast'
 export default defineConfig({ ${fields} })`
@@ -195,6 +201,28 @@ const wrong: Record<string, [Record<string, string>, RegExp]> = {
   'a tool name that models refuse': [
     { 'tools/a.ts': tool("name: 'two words',") },
     /two words.*letters, digits/,
+  ],
+  'a limit that is no number': [
+    { 'tools/a.ts': tool('limits: { timeoutMs: Number.NaN },') },
+    /The tool a has NaN as its limit timeoutMs: use a positive number/,
+  ],
+  'a session rule that does not exist': [
+    capabilityFile("config: Type.Object({}), sessionRules: { n: 'smalest' } as never"),
+    /The capability bad has the session rule smalest for n, which does not exist/,
+  ],
+  'a file without text or bytes': [
+    capabilityFile(
+      "mounts: [{ path: '/rates.json', content: { EUR: 1 } as never, isReadonly: true }]",
+    ),
+    /The capability bad has the file \/rates\.json without text or bytes as its content/,
+  ],
+  'a file with NUL in its path': [
+    capabilityFile("mounts: [{ path: '/a\\0b', content: '', isReadonly: true }]"),
+    /The capability bad has a file with a path that no session can have: .*NUL/,
+  ],
+  'a capability that throws a text': [
+    capabilityFile("prompt() { throw 'just words' }"),
+    /bad\.ts.* just words/,
   ],
   'two tools of one name': [
     { 'tools/a.ts': tool("name: 'b',"), 'tools/b.ts': tool() },

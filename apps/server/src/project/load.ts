@@ -8,6 +8,7 @@ import type { FileAgent, Project } from '../authoring/project.ts'
 import { capabilityOf, checkKind, toolOf } from '../authoring/resolve.ts'
 import type { Tool as DefinedTool } from '../authoring/tool.ts'
 import { type Capability, defineCapability, type Tool } from '../capabilities/capability.ts'
+import { thrownMessage } from '../text.ts'
 import { withTimeLimit } from '../time-limit.ts'
 import { checkConfigShape } from './config.ts'
 import { findConfigFile, findFiles, isCode, nameOfFile, stateOf } from './files.ts'
@@ -112,7 +113,7 @@ function runStep<T>({ problems }: Loading, file: string, step: () => T): T | und
     return step()
   } catch (error) {
     if (error instanceof ProjectError) problems.push(...error.problems)
-    else problems.push({ file, message: (error as Error).message })
+    else problems.push({ file, message: thrownMessage(error) })
     return undefined
   }
 }
