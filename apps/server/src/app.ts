@@ -32,7 +32,7 @@ import { keepEvaluating } from './runtime/alerts.ts'
 import type { EventHooksOptions } from './runtime/hooks/event-hooks.ts'
 import { eventHooksOf } from './runtime/hooks/names.ts'
 import { createBreaker } from './runtime/model/circuit-breaker.ts'
-import { type Node, noLocalTurns } from './runtime/node.ts'
+import { fileLimits, type Node, noLocalTurns } from './runtime/node.ts'
 import { migrateQueue } from './runtime/queue.ts'
 import { startRuntime } from './runtime/runtime.ts'
 import { keepSweeping } from './runtime/sweeps.ts'
@@ -116,7 +116,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     for (const step of undo.splice(0).reverse()) await step()
   }
   try {
-    const { warmUp, ...own } = inThreads(options, log, undo)
+    const { warmUp, ...own } = inThreads(config, options, { log, undo })
     const wait = options.beforeListening
     // A thread that starts later could load files of a newer version.
     const loaded = wait && warmUp?.()
@@ -135,13 +135,13 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
 
 /** Moves the tools of a project to a thread, if it has files. `warmUp` starts the thread. */
 function inThreads(
+  config: Config,
   options: AppOptions,
-  log: Log,
-  undo: Starting['undo'],
+  { log, undo }: Pick<Starting, 'log' | 'undo'>,
 ): AppOptions & { warmUp?: () => Promise<void> } {
   const { project, projectLocation: location } = options
   if (!project || !location || project.capabilities.length === 0) return options
-  const threads = createThreads({ location, log })
+  const threads = createThreads({ location, log, fileBytesMax: fileLimits(config).fileBytesMax })
   undo.push(threads.stop)
   return { ...options, project: threads.wrap(project), warmUp: threads.warmUp }
 }

@@ -36,7 +36,7 @@ export async function startProject(
   const folder = writeProject(t, Object.fromEntries(named))
   const projectLocation = { folder }
   const project = await loadProject(projectLocation)
-  const threads = log && createThreads({ location: projectLocation, log })
+  const threads = log && createThreads({ location: projectLocation, fileBytesMax: 1_048_576, log })
   if (threads) t.after(threads.stop)
   const given = threads ? { project: threads.wrap(project) } : { project, projectLocation }
   const server = await startServer(t, { ...given, ...options, env: { ...patience, ...env } })

@@ -82,19 +82,43 @@ export function splitImages(result: unknown): { value: unknown; images: readonly
   return all ? { value: (result as WithImages).value, images: all } : { value: result, images: [] }
 }
 
-/** A result for the log: JSON, and its images. */
-export type SerializedResult = { json: string; images: readonly Image[] }
+/**
+ * A result for the log: JSON, and its images. `whole`: the size and the end of a longer JSON, of
+ * which `json` is the beginning.
+ */
+export type SerializedResult = {
+  json: string
+  images: readonly Image[]
+  whole?: { sizeBytes: number; end: string }
+}
 
 const serialized = Symbol('serialized')
 
 /** Marks a result of `run` that is serialized already. */
 export const asResult = (result: SerializedResult): unknown => ({ [serialized]: result })
 
-/** Serializes a result of `run`. Contract: throws for values that JSON cannot represent. */
+/** Limits of the images of one result, in bytes and number. */
+export const imageLimits = { bytes: 5 * 1024 * 1024, allBytes: 8 * 1024 * 1024, count: 20 }
+
+function checkResultImages(images: readonly Image[]) {
+  const sizes = images.map(({ base64 }) => Buffer.byteLength(base64, 'base64'))
+  const isLarge = sizes.some((size) => size > imageLimits.bytes)
+  const allBytes = sizes.reduce((sum, size) => sum + size, 0)
+  if (!isLarge && allBytes <= imageLimits.allBytes && sizes.length <= imageLimits.count) return
+  throw new ToolError(
+    `The tool ran, but its images are too large: at most ${imageLimits.count}, of 5 MiB each and 8 MiB together, are possible.`,
+  )
+}
+
+/**
+ * Serializes a result of `run`.
+ * Contract: throws for values that JSON cannot represent, and ToolError for images above the limits.
+ */
 export function serializeResult(result: unknown): SerializedResult {
   const known = (result as { [serialized]?: SerializedResult } | null | undefined)?.[serialized]
   if (known) return known
   const { value, images } = splitImages(result)
+  checkResultImages(images)
   return { json: (JSON.stringify(value) ?? 'null').toWellFormed(), images }
 }
 

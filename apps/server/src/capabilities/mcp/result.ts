@@ -2,13 +2,10 @@ import { isJsonObject } from '../../json.ts'
 import { notKeptReason } from '../../store/files/not-kept.ts'
 import type { SessionFiles } from '../../store/files/tool-access.ts'
 import { textHash } from '../../store/stored-texts.ts'
-import { type Image, ToolError, withImages } from '../capability.ts'
+import { type Image, imageLimits, ToolError, withImages } from '../capability.ts'
 import { imageTypeOf } from '../image-type.ts'
 import { quoted } from './failure.ts'
 
-const imageBytesMax = 5 * 1024 * 1024
-const imagesBytesMax = 8 * 1024 * 1024
-const imagesMax = 20
 const itemsMax = 200
 const errorLengthMax = 20_000
 
@@ -123,8 +120,9 @@ async function convertBytes(
   }
   const { images } = context
   const already = images.reduce((sum, image) => sum + image.sizeBytes, 0)
-  const isSmall = bytes.length <= imageBytesMax && already + bytes.length <= imagesBytesMax
-  const fits = isSmall && images.length < imagesMax
+  const isSmall =
+    bytes.length <= imageLimits.bytes && already + bytes.length <= imageLimits.allBytes
+  const fits = isSmall && images.length < imageLimits.count
   if (seen !== undefined && type !== 'audio' && fits) {
     images.push({ mediaType: seen, base64: bytes.toString('base64'), sizeBytes: bytes.length })
     return { type: 'image', ...about }

@@ -16,7 +16,8 @@ const count = `
 
 async function start(t: TestContext, tools: Record<string, string>) {
   const { log, lines } = recordLog()
-  const project = await startProject(t, { count, ...tools }, { log, env: { LOG_LEVEL: 'silent' } })
+  const env = { LOG_LEVEL: 'silent', FILE_SIZE_MB: '1' }
+  const project = await startProject(t, { count, ...tools }, { log, env })
   const session = await project.openSession()
   const line = (message: string) =>
     eventually(async () => lines.find((one) => one.message === message))
@@ -57,7 +58,7 @@ test('a report of progress that cannot be sent ends no thread', async (t) => {
 test('a call that never settles is left with its signal', async (t) => {
   const hang = toolFile('context.progress({ progress: 1 }); await new Promise(() => {})')
   const location = { folder: writeProject(t, { 'tools/hang.ts': hang }) }
-  const threads = createThreads({ location, log: recordLog().log })
+  const threads = createThreads({ location, fileBytesMax: 1_048_576, log: recordLog().log })
   t.after(threads.stop)
   const { capabilities } = threads.wrap(await loadProject(location))
   const begun = Promise.withResolvers<void>()
@@ -168,6 +169,11 @@ test('results that are no JSON fail their call, and all others arrive', async (t
     image: toolFile(
       "return withImages({ n: 1 }, [{ mediaType: 'image/png', base64: 'AAAA', sizeBytes: 3 }])",
     ),
+    large_image: toolFile(
+      "return withImages(1, [{ mediaType: 'image/png', base64: 'A'.repeat(8_000_000), sizeBytes: 3 }])",
+    ),
+    long_words: toolFile("throw new ToolError('Not today. '.repeat(10_000))"),
+    long: toolFile("return 'a'.repeat(3_000_000) + 'the end'"),
     never: toolFile('return new Promise(() => {})', 'limits: { timeoutMs: 300 },'),
   })
   assert.equal(await session.resultOf('nothing'), null)
@@ -186,6 +192,16 @@ test('results that are no JSON fail their call, and all others arrive', async (t
     { type: 'text', text: '{"n":1}' },
     { type: 'image', base64: 'AAAA', media_type: 'image/png' },
   ])
+  assert.match((await session.use('large_image')).error!, /images are too large.*5 MiB/)
+  assert.equal((await session.use('long_words')).error!.length, 20_000)
+  const { beginning, end, ...long } = await session.resultOf('long')
+  assert.deepEqual(long, {
+    truncated: true,
+    size_bytes: 3_000_009,
+    full_output: long.full_output,
+    full_output_bytes: 1_048_576,
+  })
+  assert.match(`${beginning} ${end}`, /^"a+ a+the end"$/)
   assert.equal((await session.use('never')).status, 'timeout')
   assert.equal(await (await openSession()).resultOf('count'), 1)
   // A thread that gets no processor for a second is replaced, and its log says so.

@@ -6,6 +6,8 @@ import type { SentContext } from './context.ts'
 export type ThreadStart = {
   port: MessagePort
   location: ProjectLocation
+  /** Size of a file of a session: longer results are cut before they are sent. */
+  fileBytesMax: number
   /** Numbers that the main thread reads, also after the end of the thread. */
   marks: Int32Array
 }

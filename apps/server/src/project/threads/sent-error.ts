@@ -15,18 +15,20 @@ export type SentError = {
 }
 
 const causesMax = 3
+const textLengthMax = 20_000
 const nativeTypes = new Map(Object.entries({ TypeError, RangeError, SyntaxError }))
 
 /** Converts a thrown value to a message. Contract: never throws. */
 export function toSentError(thrown: unknown, causes = causesMax): SentError {
   try {
-    if (!(thrown instanceof Error)) return { kind: 'other', name: 'Error', message: textOf(thrown) }
+    if (!(thrown instanceof Error))
+      return { kind: 'other', name: 'Error', message: cutText(thrown) }
     const { name, message, stack, code, cause } = thrown as NodeJS.ErrnoException
     return {
       kind: sentErrorKind(thrown),
       name: String(name),
-      message: String(message),
-      stack: stack === undefined ? undefined : String(stack),
+      message: cutText(message),
+      stack: stack === undefined ? undefined : cutText(stack),
       ...(typeof code === 'string' && { code }),
       ...(thrown instanceof ApiError && {
         details: thrown.details,
@@ -39,7 +41,8 @@ export function toSentError(thrown: unknown, causes = causesMax): SentError {
   }
 }
 
-const textOf = (thrown: unknown) => (typeof thrown === 'string' ? thrown : String(thrown))
+/** A longer text would block the thread that gets it. */
+const cutText = (text: unknown) => String(text).slice(0, textLengthMax)
 
 function sentErrorKind(error: Error): SentError['kind'] {
   if (error instanceof ApiError) return 'api'

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { parentPort } from 'node:worker_threads'
 import {
   type Parsed,
+  type SerializedResult,
   serializeResult,
   splitImages,
   type Tool,
@@ -34,7 +35,7 @@ const toolListsMax = 200
 
 parentPort!.once('message', start)
 
-function start({ port, location, marks }: ThreadStart): void {
+function start({ port, location, fileBytesMax, marks }: ThreadStart): void {
   // Tools can post to the parent port as well: nothing else uses it.
   parentPort!.close()
   Atomics.store(marks, threadIdAt, systemThreadId())
@@ -74,7 +75,8 @@ function start({ port, location, marks }: ThreadStart): void {
       if (Atomics.load(marks, closedAt) === 1) return withdrawn
       if (parses) return await current.run(call, () => argumentProblems(tool, input))
       const own = createContext(channel, inThread, context)
-      return serializeResult(await current.run(call, () => runProjectTool(tool, input, own)))
+      const result = await current.run(call, () => runProjectTool(tool, input, own))
+      return cutResult(serializeResult(result), fileBytesMax)
     } finally {
       calls.delete(call)
       inThread.bodies.cancelAll()
@@ -99,6 +101,16 @@ async function runProjectTool(tool: Tool, input: Record<string, unknown>, contex
   if (!tool.output) return result
   const { value, images } = splitImages(result)
   return withImages(accepted(await tool.output.parse(value), invalidResult), images)
+}
+
+const endLength = 65_536
+
+/** Cuts a result that no file can hold: a long message would block the server. */
+function cutResult(result: SerializedResult, bytesMax: number): SerializedResult {
+  const { json } = result
+  if (json.length <= bytesMax) return result
+  const whole = { sizeBytes: Buffer.byteLength(json), end: json.slice(-endLength).toWellFormed() }
+  return { ...result, json: json.slice(0, bytesMax + 1).toWellFormed(), whole }
 }
 
 /** Validates arguments. The value of the library stays here: it may be no JSON. */

@@ -36,6 +36,7 @@ export type ProjectThread = Health & {
 
 export type ThreadOptions = {
   location: ProjectLocation
+  fileBytesMax: number
   log: Log
   /** Called once, after the end. `isExpected` is false when the thread ended by itself. */
   onEnd: (thread: ProjectThread, isExpected: boolean) => void
@@ -48,10 +49,10 @@ export type ThreadOptions = {
 const resourceLimits = { maxOldGenerationSizeMb: 4_096, maxYoungGenerationSizeMb: 32 }
 
 /** Starts a thread, which loads the project. Calls can be made at once. */
-export function startThread({ location, log, onEnd }: ThreadOptions): ProjectThread {
+export function startThread({ log, onEnd, ...options }: ThreadOptions): ProjectThread {
   const calls: ThreadCalls = new Map()
   const marks = new Int32Array(new SharedArrayBuffer(markCount * Int32Array.BYTES_PER_ELEMENT))
-  const { worker, port } = startWorker(location, marks)
+  const { worker, port } = startWorker({ ...options, marks })
   const channel = openChannel(port, handlersOf(calls, log))
   port.unref()
   const toolNames = () => namesOf([...calls.values()])
@@ -108,7 +109,7 @@ export function startThread({ location, log, onEnd }: ThreadOptions): ProjectThr
 
 const namesOf = (calls: { tool: string }[]) => [...new Set(calls.map(({ tool }) => tool))]
 
-function startWorker(location: ProjectLocation, marks: Int32Array) {
+function startWorker(start: Omit<ThreadStart, 'port'>) {
   const cache = getCompileCacheDir()
   const { port1: port, port2 } = new MessageChannel()
   const worker = new Worker(new URL('./start-thread.ts', import.meta.url), {
@@ -116,7 +117,7 @@ function startWorker(location: ProjectLocation, marks: Int32Array) {
     workerData: { compileCache: cache && path.dirname(cache) },
     resourceLimits,
   })
-  worker.postMessage({ port: port2, location, marks } satisfies ThreadStart, [port2])
+  worker.postMessage({ port: port2, ...start } satisfies ThreadStart, [port2])
   worker.unref()
   return { worker, port }
 }

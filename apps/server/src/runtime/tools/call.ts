@@ -131,9 +131,10 @@ async function resultParts(
   { call, node, target, outputBytesMax }: ToolRun,
   result: unknown,
 ): Promise<ContentPart[]> {
-  const { json, images } = serializeResult(result)
+  const { json, images, whole } = serializeResult(result)
   const { toolDb: db, bus } = node
-  const text = await boundedOutput(json, outputBytesMax, { db, bus, target, callId: call.id })
+  const keeping = { db, bus, target, callId: call.id, whole }
+  const text = await boundedOutput(json, outputBytesMax, keeping)
   const shown = images.map(({ base64, mediaType: media_type }) => ({
     type: 'image' as const,
     base64,

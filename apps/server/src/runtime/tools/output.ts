@@ -1,3 +1,4 @@
+import type { SerializedResult } from '../../capabilities/capability.ts'
 import type { Bus } from '../../store/bus/bus.ts'
 import type { Database, Db } from '../../store/database.ts'
 import { decide } from '../../store/database-errors.ts'
@@ -14,6 +15,8 @@ type Keeping = {
   bus: Bus
   target: FileTarget
   callId: string
+  /** The text is the beginning of a longer one. */
+  whole?: SerializedResult['whole']
   /** The caller can send the result again. Absent: an error of the database does not fail it. */
   canRepeat?: boolean
 }
@@ -28,13 +31,16 @@ export async function boundedOutput(
   bytesMax: number,
   keeping: Keeping,
 ): Promise<string> {
-  if (text.length * 3 <= bytesMax) return text
+  const { whole } = keeping
+  if (!whole && text.length * 3 <= bytesMax) return text
   const bytes = Buffer.from(text)
-  if (bytes.length <= bytesMax) return text
+  if (!whole && bytes.length <= bytesMax) return text
   const kept = await keepOutput(bytes, keeping)
   const beginning = firstBytes(bytes, Math.floor((bytesMax * 3) / 8))
-  const end = lastBytes(bytes, Math.floor(bytesMax / 8))
-  return JSON.stringify({ truncated: true, size_bytes: bytes.length, ...kept, beginning, end })
+  const last = whole ? Buffer.from(whole.end) : bytes
+  const end = lastBytes(last, Math.min(Math.floor(bytesMax / 8), last.length))
+  const size_bytes = whole?.sizeBytes ?? bytes.length
+  return JSON.stringify({ truncated: true, size_bytes, ...kept, beginning, end })
 }
 
 /** Truncates an error for the model. */
