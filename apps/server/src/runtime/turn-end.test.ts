@@ -4,7 +4,7 @@ import type { EventDataOf, EventType } from '@outlast/contract'
 import pg from 'pg'
 import { Type } from 'typebox'
 import { testCapability } from '../../test/own-code.ts'
-import { captureLog, startServer } from '../../test/server.ts'
+import { captureLog, patient, startServer } from '../../test/server.ts'
 import {
   converse,
   createAgent,
@@ -64,14 +64,9 @@ test('a wait for the database before a turn is read names the turn in the log', 
   t.after(() => holder.end())
   await holder.query('begin')
   await holder.query('select from sessions where id = $1 for update', [id])
-  const lines: string[] = []
-  const { write } = process.stderr
-  process.stderr.write = ((line: string) => lines.push(line) > 0) as typeof write
-  t.after(() => {
-    process.stderr.write = write
-  })
+  const lines = captureLog(t)
   const env = { ROLE: 'worker', LOG_LEVEL: 'warn', LOG_FORMAT: 'json' }
-  await startServer(t, { databaseUrl, env })
+  await startServer(t, { databaseUrl, env, databaseWaits: { ...patient, lock: 500 } })
   const waiting = await eventually(async () =>
     lines.find((line) => line.includes('waiting for the database')),
   )
