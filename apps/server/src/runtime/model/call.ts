@@ -4,6 +4,7 @@ import type {
   LanguageModelV4CallOptions,
   LanguageModelV4FinishReason,
   LanguageModelV4StreamPart,
+  LanguageModelV4ToolCall,
   LanguageModelV4Usage,
   SharedV4ProviderMetadata,
 } from '@ai-sdk/provider'
@@ -51,6 +52,8 @@ export type ModelCall = {
 
 /** Limit of a reply with thinking and tool calls, in UTF-16 units. */
 const replyLengthMax = 4_000_000
+/** Limit of the tool calls of a reply: all of them start at once. */
+const toolCallsMax = 256
 
 /**
  * Requests a completion once and reads its stream to the end.
@@ -162,6 +165,16 @@ function createCount() {
   }
 }
 
+/** Contract: throws for a call above the limit. */
+function addCall({ toolCalls }: ModelReply, call: LanguageModelV4ToolCall): void {
+  if (toolCalls.length === toolCallsMax) {
+    const message = `The reply has more than ${toolCallsMax} tool calls.`
+    throw new KnownFailure('bad_response', message, false)
+  }
+  const { toolCallId: id, toolName: name, input } = call
+  toolCalls.push({ id, name, arguments: argumentsOf(input) })
+}
+
 function createReader(reply: ModelReply, onText: OnText, begun: number) {
   const names = new Map<string, string>()
   const count = createCount()
@@ -207,11 +220,7 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
       case 'tool-call':
         countWhole(part.input.length + part.toolCallId.length + part.toolName.length)
         note('call', `${reply.toolCalls.length}`, part)
-        reply.toolCalls.push({
-          id: part.toolCallId,
-          name: part.toolName,
-          arguments: argumentsOf(part.input),
-        })
+        addCall(reply, part)
         return
       case 'raw': {
         const held = heldPart(part)

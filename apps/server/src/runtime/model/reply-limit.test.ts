@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { addProvider, startAnyVendor } from '../../../test/any-vendor.ts'
 import { startServer } from '../../../test/server.ts'
-import { converse, createSession, dataOf, replyOf } from '../../../test/session.ts'
+import { converse, createSession, dataOf, replyOf, scripted } from '../../../test/session.ts'
 
 const long = 'A'.repeat(1_500_000)
 
@@ -90,4 +90,18 @@ test('arguments that arrive as a whole count towards the limit of a reply', asyn
     { type: 'response.completed', response },
   ] as { type: string }[])
   assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_bad_response')
+})
+
+test('a reply has at most 256 tool calls, and none of more starts', async (t) => {
+  const server = await startServer(t)
+  const callsOf = (length: number) =>
+    Array.from({ length }, (_, n) => ({ name: `x${n}`, arguments: {} }))
+  const many = scripted({ tool_calls: callsOf(256) }, { tool_calls: callsOf(257) })
+  const session = await createSession(server)
+  const events = await converse(t, server, session.id, many)
+  assert.equal(events.filter(({ type }) => type === 'tool.completed').length, 256)
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_bad_response')
+  const failed = events.findLast((event) => event.type === 'llm.generation')
+  const { error, retry } = failed!.data.metadata
+  assert.deepEqual([error, retry], ['The reply has more than 256 tool calls.', undefined])
 })
