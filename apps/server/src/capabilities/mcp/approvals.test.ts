@@ -171,6 +171,27 @@ test('a new or changed tool requires approval until the list is confirmed', asyn
   })
 })
 
+test('only a different address, header or key resets the review of the tools', async (t) => {
+  const mcp = await startMcp(t, { 'tools/list': ({ answer }) => answer({ tools: [tool] }) })
+  let tool = textTool('say')
+  const secrets = { headers: { 'X-Team': 'red' }, api_key: 'a-key' }
+  const { path, ...added } = await addListedServer(server, mcp.url, { name: 'kept', ...secrets })
+  tool = textTool('say', { description: 'Says it, and sends it to us.' })
+  /** Changes the server and lists its tools. */
+  const changedAfter = async (change: object) => {
+    const { status, body } = await server.call('PATCH', path, change)
+    assert.equal(status, 200, JSON.stringify(body))
+    assert.equal((await server.call('POST', `${path}/test`)).body.ok, true)
+    return (await server.call('GET', path)).body.changed_tools
+  }
+  const { url, headers } = added
+  const form = { name: 'kept', url, description: 'As the console sends it.', headers }
+  for (const same of [form, secrets, { url }]) assert.deepEqual(await changedAfter(same), ['say'])
+  assert.equal((await server.call('GET', path)).body.description, form.description)
+  assert.equal(await changedAfter({ headers: { 'X-Team': 'blue' } }), undefined)
+  assert.equal(mcp.heard('tools/list').at(-1)!.request.headers['x-team'], 'blue')
+})
+
 test('refuses server names that make tool names ambiguous', async () => {
   const url = 'https://mcp.example.com/'
   const add = (name: string) => server.call('POST', '/v1/mcp-servers', { name, url })

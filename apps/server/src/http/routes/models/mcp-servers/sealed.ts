@@ -1,4 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { McpServerChange, NewMcpServer } from '@outlast/contract'
+import { McpFailure } from '../../../../capabilities/mcp/failure.ts'
+import { openSecrets } from '../../../../capabilities/mcp/reach.ts'
 import { ApiError, invalidAt, secretNeeded } from '../../../../errors.ts'
 import type { Node } from '../../../../runtime/node.ts'
 import { mask, SealedTextError, type Secrets } from '../../../../secrets.ts'
@@ -35,7 +38,11 @@ export function rowOf(node: With, place: McpServerRef, server: NewMcpServer): Ne
   }
 }
 
-/** A change as it is stored. Contract: throws 404, and 400 if it is invalid or lacks secrets. */
+/**
+ * A change as it is stored, without an address and credentials that are stored already: they would
+ * reset the review of the tools.
+ * Contract: throws 404, and 400 if it is invalid or lacks secrets.
+ */
 export async function changeOf(
   node: With & { db: Db },
   place: McpServerRef,
@@ -46,15 +53,32 @@ export async function changeOf(
   if (!stored) throw new ApiError('not_found', 'MCP server')
   const at = { ...place, url: url ?? stored.url }
   if (url != null) checkSecretsStay(stored, at.url, change)
-  const update = {
-    ...(name != null && { name: checkedName(name) }),
+  const reach = {
     ...(url != null && { url: checkedUrl(node, place, url) }),
-    ...(description != null && { description: withoutNul(description) }),
     ...(headers != null && sealedHeaders(node, at, unmaskedHeaders(node, stored, headers))),
     ...(api_key != null && { api_key: sealedKey(node, at, api_key) }),
+  }
+  const update = {
+    ...(name != null && { name: checkedName(name) }),
+    ...(description != null && { description: withoutNul(description) }),
     ...(status != null && { status }),
+    ...(!isSameReach(node, stored, { ...stored, ...reach }) && reach),
   }
   return { update, ...(url != null && { urls: { before: stored.url, after: at.url } }) }
+}
+
+/** False also if the stored secrets cannot be opened. */
+function isSameReach({ secrets }: With, before: McpServerReach, after: McpServerReach): boolean {
+  const opened = (server: McpServerReach) => [
+    openSecrets({ ...server, api_key: null }, secrets),
+    openSecrets({ ...server, headers: null }, secrets),
+  ]
+  try {
+    return isDeepStrictEqual(opened(before), opened(after))
+  } catch (error) {
+    if (error instanceof McpFailure) return false
+    throw error
+  }
 }
 
 /** Key and headers are sent to no other address than the one they were entered for. */
