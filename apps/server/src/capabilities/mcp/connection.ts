@@ -62,6 +62,10 @@ export type McpConnection = {
 const answerBytesMax = 16 * 1024 * 1024
 const timeoutMsMax = 2_147_483_647
 const partingMs = 2_000
+/** Limit of a message that no call waits for. */
+const messageMs = 30_000
+/** Answers to requests of the server under way per connection. Those above it are not sent. */
+const answersMax = 16
 /** Broken streams of open calls are resumed this often per connection, after a pause. */
 const resumptionsMax = 20
 const resumptionMsMin = 500
@@ -195,15 +199,24 @@ type SendOptions = NonNullable<Parameters<Transport['send']>[1]>
 /**
  * Adds options to the message that `work` sends at once, which the SDK sets for newer servers only:
  * a signal that ends its stream, and a notification of a stream that ended. `first` is for the
- * message that starts the session.
+ * message that starts the session. All others have a time limit, and answers to the server a limit
+ * of their number: the SDK answers each request with a connection of its own.
  */
 function attaching(transport: Pick<Transport, 'send'>, first: SendOptions) {
   const send = transport.send.bind(transport)
   let mine: SendOptions | undefined
-  transport.send = (message, options) => {
+  let answers = 0
+  transport.send = async (message, options) => {
     const own = 'method' in message && message.method === 'initialize' ? first : mine
     mine = undefined
-    return send(message, own ? { ...options, ...own } : options)
+    if (own) return send(message, { ...options, ...own })
+    const limited = { ...options, requestSignal: AbortSignal.timeout(messageMs) }
+    if ('method' in message) return send(message, limited)
+    if (answers === answersMax) throw new McpFailure('sends too many requests at once.')
+    answers += 1
+    await send(message, limited).finally(() => {
+      answers -= 1
+    })
   }
   return <T>(own: SendOptions, work: () => Promise<T>): Promise<T> => {
     mine = own

@@ -278,6 +278,23 @@ test('refuses requests from the server, and the call succeeds', async (t) => {
   assert.deepEqual(replyTo('d')!.result, {})
 })
 
+test('a server that never accepts answers gets 16 at a time, and the call succeeds', async (t) => {
+  const sent: Exchange[] = []
+  const { answer } = await called(t, {
+    // The method of a response.
+    undefined: (exchange) => sent.push(exchange),
+    'tools/call': async ({ message, stream, response }) => {
+      const send = stream()
+      for (let n = 0; n < 500; n += 1) send({ id: `ping-${n}`, method: 'ping' })
+      await eventually(async () => sent.length >= 16)
+      send({ id: message.id, result: textResult('done') })
+      response.end()
+    },
+  })
+  assert.deepEqual(answer, { result: 'done' })
+  assert.equal(sent.length, 16)
+})
+
 test('open streams whose bytes were read take no room from other fetches', async (t) => {
   const comments = `: ${'x'.repeat(1022)}\n`.repeat(1_024)
   let opened = 0
