@@ -66,8 +66,7 @@ const partingMs = 2_000
 const messageMs = 30_000
 /** Answers to requests of the server under way per connection. Those above it are not sent. */
 const answersMax = 16
-/** Broken streams of open calls are resumed this often per connection, after a pause. */
-const resumptionsMax = 20
+/** Broken streams of open calls are resumed after this pause. */
 const resumptionMsMin = 500
 
 /** Accepts any object: fields are validated where they are used. */
@@ -95,7 +94,7 @@ const nothingCompiled = {
 export async function connect(options: ConnectionOptions): Promise<McpConnection> {
   const { reach, version, signal } = options
   const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client')
-  const about: Session['about'] = { underWay: 0, resumptions: 0 }
+  const about: Session['about'] = { underWay: 0 }
   const transport = new StreamableHTTPClientTransport(new URL(reach.url), {
     fetch: bounded(reach, about),
     requestInit: { headers: reach.headers },
@@ -126,8 +125,8 @@ type Session = {
   transport: StreamableHTTPClientTransport
   attach: ReturnType<typeof attaching>
   redact: Redact
-  /** Open calls, resumed streams, and the last fault below the SDK, which does not report it. */
-  about: { underWay: number; resumptions: number; overflow?: McpFailure }
+  /** Open calls, and the last fault below the SDK, which does not report it. */
+  about: { underWay: number; overflow?: McpFailure }
 }
 
 const unanswered = ({ overflow }: Session['about']) =>
@@ -228,8 +227,7 @@ function attaching(transport: Pick<Transport, 'send'>, first: SendOptions) {
 
 /** A stream without an open call is not resumed: the cached list of tools expires by itself. */
 function resumeLater(about: Session['about'], reconnect: () => void, delayMs: number) {
-  about.resumptions += 1
-  if (about.underWay === 0 || about.resumptions > resumptionsMax) return
+  if (about.underWay === 0) return
   const timer = setTimeout(reconnect, Math.max(resumptionMsMin, delayMs))
   return () => clearTimeout(timer)
 }

@@ -142,6 +142,32 @@ test('limits the sessions of a node', async (t) => {
   assert.ok(!ended.includes(used[1]) && !ended.includes(used[2]))
 })
 
+test('resumes the stream of every call of a connection', async (t) => {
+  const own = await startWithMcp(t, { TOOL_TIMEOUT_MS: '20000' })
+  const dropped = new Map<unknown, unknown>()
+  const { session, say } = await open(
+    t,
+    {
+      'tools/call': ({ message, response }) => {
+        const id = `of-${message.id}`
+        dropped.set(id, message.id)
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.end(`id: ${id}\nretry: 1\ndata:\n\n`)
+      },
+      GET: ({ request, stream, response }) => {
+        const id = dropped.get(request.headers['last-event-id'])
+        if (id === undefined) return response.writeHead(405).end()
+        stream()({ id, result: textResult('resumed') })
+        response.end()
+      },
+    },
+    own,
+  )
+  const calls = Array.from({ length: 25 }, (): [string, object] => [say, {}])
+  const answers = await useToolsAtOnce(t, own, session.id, ...calls)
+  assert.deepEqual(answers, Array(25).fill({ result: 'resumed' }))
+})
+
 test('a call above the limit of open calls fails with the reason', async (t) => {
   const own = await startWithMcp(t, { MCP_CONNECTIONS_MAX: '1' })
   let go = () => {}
