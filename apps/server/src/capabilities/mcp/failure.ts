@@ -22,6 +22,8 @@ type SdkFailure = Error & { code?: unknown; status?: unknown; data?: { text?: un
 export function mcpFailureSentence(error: unknown): string {
   if (error instanceof McpFailure) return error.message
   const { name, message, code, status, data } = error as SdkFailure
+  // A time limit of this client. Its numeric `code` is none of the protocol.
+  if (error instanceof DOMException) return 'did not respond in time.'
   if (typeof status === 'number') return `${ofStatus(status, message)}${said(data?.text)}.`
   if (name === 'ProtocolError' || typeof code === 'number') {
     return `refuses${said(message)} (MCP error ${String(code)}).`

@@ -168,6 +168,23 @@ test('resumes the stream of every call of a connection', async (t) => {
   assert.deepEqual(answers, Array(25).fill({ result: 'resumed' }))
 })
 
+test('reports a server that does not respond while a session with it is opened', async (t) => {
+  let openings = 0
+  const { session, say } = await open(t, {
+    initialize: ({ message, answer }) => {
+      openings += 1
+      if (openings > 1) return t.mock.timers.tick(30_000)
+      const { protocolVersion } = message.params
+      const serverInfo = { name: 'once', version: '1' }
+      answer({ protocolVersion, capabilities: { tools: {} }, serverInfo })
+    },
+  })
+  // Types of Node do not have it yet.
+  t.mock.timers.enable({ apis: ['AbortSignal.timeout' as 'Date'] })
+  const [answer] = await useTools(t, server, session.id, [say, {}])
+  assert.match(answer, /^The MCP server s\d+ did not respond in time\.$/)
+})
+
 test('a call above the limit of open calls fails with the reason', async (t) => {
   const own = await startWithMcp(t, { MCP_CONNECTIONS_MAX: '1' })
   let go = () => {}
