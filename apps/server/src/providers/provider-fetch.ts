@@ -1,10 +1,12 @@
+import { createEventBytes } from './event-bytes.ts'
+import { createLineEnds } from './line-ends.ts'
 import { withBody } from './response-body.ts'
 
 const mebibyte = 1024 * 1024
 
-/** Limits in bytes: a response without an event stream, a line of a stream, a whole stream. */
+/** Limits in bytes: a response without an event stream, an event of a stream, a whole stream. */
 const answerBytesMax = 32 * mebibyte
-const lineBytesMax = 16 * mebibyte
+const eventBytesMax = 32 * mebibyte
 const streamBytesMax = 1024 * mebibyte
 /** Bytes of an error body that are read. */
 const errorBytesMax = mebibyte
@@ -40,35 +42,40 @@ function bounded(response: Response): Response {
   const { body, ok, headers } = response
   if (!body) return response
   const isStream = headers.get('content-type')?.includes('text/event-stream') === true
-  const limits = !ok
-    ? { cutAt: errorBytesMax }
+  const counted = !ok
+    ? counting({ cutAt: errorBytesMax })
     : isStream
-      ? streamLimits
-      : { failAt: answerBytesMax }
-  return withBody(response, body.pipeThrough(counting(limits)))
+      ? countingEvents()
+      : counting({ failAt: answerBytesMax })
+  return withBody(response, body.pipeThrough(counted))
 }
 
-type Limits = { cutAt?: number; failAt?: number; lineMax?: number }
-
-const streamLimits: Limits = { failAt: streamBytesMax, lineMax: lineBytesMax }
-const newline = 10
-
+const tooLarge = () => new TypeError('The response of the provider is too large.')
 const unlimited = Number.POSITIVE_INFINITY
 
-function counting({ cutAt = unlimited, failAt = unlimited, lineMax = unlimited }: Limits) {
+function counting({ cutAt = unlimited, failAt = unlimited }) {
   let bytes = 0
-  let line = 0
   return new TransformStream<Uint8Array, Uint8Array>({
     transform(piece, controller) {
       const left = cutAt - bytes
       bytes += piece.length
-      const last = piece.lastIndexOf(newline)
-      line = last < 0 ? line + piece.length : piece.length - last - 1
-      if (bytes > failAt || line > lineMax) {
-        return controller.error(new TypeError('The response of the provider is too large.'))
-      }
+      if (bytes > failAt) return controller.error(tooLarge())
       controller.enqueue(left < piece.length ? piece.subarray(0, Math.max(0, left)) : piece)
       if (bytes > cutAt) controller.terminate()
+    },
+  })
+}
+
+/** Limits also the bytes of an event that has no end yet. */
+function countingEvents() {
+  let bytes = 0
+  const held = createEventBytes()
+  const lines = createLineEnds()
+  return new TransformStream<Uint8Array, Uint8Array>({
+    transform(piece, controller) {
+      bytes += piece.length
+      if (bytes > streamBytesMax || held(piece) > eventBytesMax) return controller.error(tooLarge())
+      controller.enqueue(lines(piece))
     },
   })
 }

@@ -10,6 +10,7 @@ import { isJsonObject } from '../../json.ts'
 import type { ByteAccount } from '../../providers/byte-account.ts'
 import { createEventBytes } from '../../providers/event-bytes.ts'
 import { metered } from '../../providers/fetch-budget.ts'
+import { createLineEnds } from '../../providers/line-ends.ts'
 import { type Redact, redacting, secretsIn } from '../secrets/redact.ts'
 import { McpFailure, mcpFailureSentence, quoted } from './failure.ts'
 
@@ -246,16 +247,17 @@ function bounded({ fetch, account }: Reach, about: Session['about']): Reach['fet
     const { status, statusText, body } = response
     const head = { status, statusText, headers: [...response.headers] }
     if (!body || bodiless.has(status)) return new Response(null, head)
-    return new Response(body.pipeThrough(counting(about)), head)
+    return new Response(body.pipeThrough(counting(about, isStream)), head)
   }
 }
 
-function counting(about: Session['about']) {
+function counting(about: Session['about'], isStream = false) {
   let bytes = 0
+  const lines = isStream ? createLineEnds() : (piece: Uint8Array) => piece
   return new TransformStream<Uint8Array, Uint8Array>({
     transform(piece, controller) {
       bytes += piece.length
-      if (bytes <= answerBytesMax) return controller.enqueue(piece)
+      if (bytes <= answerBytesMax) return controller.enqueue(lines(piece))
       about.overflow = new McpFailure(`sent more than ${answerBytesMax} bytes in one response.`)
       controller.error(about.overflow)
     },

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { addProvider, startAnyVendor } from '../../../test/any-vendor.ts'
 import { startServer } from '../../../test/server.ts'
 import { converse, createSession, dataOf, replyOf, scripted } from '../../../test/session.ts'
@@ -17,9 +19,16 @@ function sendEvents(response: ServerResponse, events: { type: string }[]) {
 }
 
 /** The end of a turn whose model sends these events. */
-async function endWith(t: TestContext, provider_type: string, events: { type: string }[]) {
+const endWith = (t: TestContext, provider_type: string, events: { type: string }[]) =>
+  endOf(t, provider_type, (response) => sendEvents(response, events))
+
+async function endOf(
+  t: TestContext,
+  provider_type: string,
+  answer: (response: ServerResponse) => unknown,
+) {
   const vendor = await startAnyVendor(t, ({ method }, response) =>
-    method === 'POST' ? sendEvents(response, events) : response.writeHead(404).end(),
+    method === 'POST' ? answer(response) : response.writeHead(404).end(),
   )
   const server = await startServer(t, { env: { MODEL_ATTEMPTS_MAX: '1' } })
   const { path } = await addProvider(server.call, `${vendor.url}/v1`, { provider_type })
@@ -104,4 +113,29 @@ test('a reply has at most 256 tool calls, and none of more starts', async (t) =>
   const failed = events.findLast((event) => event.type === 'llm.generation')
   const { error, retry } = failed!.data.metadata
   assert.deepEqual([error, retry], ['The reply has more than 256 tool calls.', undefined])
+})
+
+test('an event without an end fails the call', async (t) => {
+  const lines = Array(1_024).fill(`data: ${'x'.repeat(65_536)}\n`)
+  const events = await endOf(t, 'openai_completions', (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    Readable.from(lines).pipe(response)
+  })
+  const { error } = dataOf(events, 'llm.generation').metadata
+  assert.match(error!, /The response of the provider is too large/)
+})
+
+test('lines of a stream end with CR, LF or both, also in two pieces', async (t) => {
+  const delta = (content: string, finish_reason: string | null = null) =>
+    `data: ${JSON.stringify({ id: 'r', choices: [{ index: 0, delta: { content }, finish_reason }] })}`
+  const events = await endOf(t, 'openai_completions', async (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const text = `${delta('One, ')}\r\r${delta('two, ')}\r\n\r\n${delta('three.')}\n\n${delta('', 'stop')}\r\n\n`
+    for (const piece of text.split(/(?<=\r)/)) {
+      response.write(piece)
+      await setImmediate()
+    }
+    response.end()
+  })
+  assert.equal(replyOf(events), 'One, two, three.')
 })
