@@ -102,7 +102,7 @@ for (const type of wireTypes) {
       mock.on({ userMessage }, { content }, { chaos: { malformedRate: 1 } })
       const talk = await startTalk(type)
       const { events } = await talk.say(userMessage)
-      expectFailure(events, 'llm_broken_stream')
+      expectFailure(events, 'llm_bad_response')
       await expectSecret(talk, events)
     })
 

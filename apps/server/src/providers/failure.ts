@@ -158,7 +158,7 @@ function kindOfError(error: unknown): FailureKind {
   if (status !== undefined && status < 300) {
     return endsEarly.test(text) ? 'broken_stream' : 'bad_response'
   }
-  const kind = errorPatterns.find(([, pattern]) => pattern.test(text))?.[0]
+  const kind = kindOfText(text)
   if (kind !== undefined) return kind
   if (status !== undefined) return kindOfStatus(status)
   // There was no response.
@@ -166,6 +166,18 @@ function kindOfError(error: unknown): FailureKind {
   if (endsEarly.test(text)) return 'broken_stream'
   if (isNonsense(error)) return 'bad_response'
   return isBreak(error) ? 'broken_stream' : 'unknown'
+}
+
+const kindOfText = (text: string) => errorPatterns.find(([, pattern]) => pattern.test(text))?.[0]
+
+const documentWordsMax = 500
+
+/** The failure of a successful response that is a document instead of a stream. */
+export function documentFailure(text: string, type: string | null): KnownFailure {
+  const kind = /"error"\s*:\s*["{]/.test(text) ? kindOfText(text) : undefined
+  const beginning = text.trim().slice(0, documentWordsMax)
+  const message = `The provider answered with ${type ?? 'text'} instead of a stream: ${beginning}`
+  return kind ? new KnownFailure(kind, message) : new KnownFailure('bad_response', message, false)
 }
 
 /** The status of a response, or of an error within a stream. */

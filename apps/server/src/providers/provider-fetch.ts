@@ -1,4 +1,5 @@
 import { createEventBytes } from './event-bytes.ts'
+import { documentFailure } from './failure.ts'
 import { createLineEnds } from './line-ends.ts'
 import { withBody } from './response-body.ts'
 
@@ -17,7 +18,8 @@ const redirectsMax = 3
  * same origin only, since requests carry the key and the conversation.
  */
 export function providerFetch(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
-  return async (input, init) => bounded(await withinOrigin(fetch, String(input), init))
+  return async (input, init) =>
+    bounded(await withinOrigin(fetch, String(input), init), init?.method === 'POST')
 }
 
 async function withinOrigin(
@@ -38,7 +40,7 @@ async function withinOrigin(
   }
 }
 
-function bounded(response: Response): Response {
+function bounded(response: Response, isPost: boolean): Response {
   const { body, ok, headers } = response
   if (!body) return response
   const isStream = headers.get('content-type')?.includes('text/event-stream') === true
@@ -47,7 +49,30 @@ function bounded(response: Response): Response {
     : isStream
       ? countingEvents()
       : counting({ failAt: answerBytesMax })
-  return withBody(response, body.pipeThrough(counted))
+  const limited = body.pipeThrough(counted)
+  if (!ok || !isPost) return withBody(response, limited)
+  return withBody(response, limited.pipeThrough(refusingDocuments(headers.get('content-type'))))
+}
+
+const documentLengthMax = 20_000
+
+/** Fails for JSON and HTML, which are no event streams: all POST requests expect one. */
+function refusingDocuments(type: string | null) {
+  const decoder = new TextDecoder()
+  let text = ''
+  const isDocument = () => /^\s*[{[<]/.test(text)
+  return new TransformStream<Uint8Array, Uint8Array>({
+    transform(piece, controller) {
+      const isFirst = text.trim() === ''
+      if (isFirst) text = ''
+      if (isFirst || isDocument()) text += decoder.decode(piece, { stream: true })
+      if (!isDocument()) controller.enqueue(piece)
+      else if (text.length >= documentLengthMax) controller.error(documentFailure(text, type))
+    },
+    flush(controller) {
+      if (isDocument()) controller.error(documentFailure(text, type))
+    },
+  })
 }
 
 const tooLarge = () => new TypeError('The response of the provider is too large.')

@@ -54,7 +54,12 @@ const refusals: [code: string, answer: VendorAnswer][] = [
     refusal(404, 'The model `x` does not exist or you do not have access to it.'),
   ],
   ['llm_no_such_model', refusal(400, 'x is not a valid model ID')],
-  ['llm_broken_stream', { status: 200, body: '{"hello":"world"}' }],
+  ['llm_bad_response', { status: 200, body: '{"hello":"world"}' }],
+  ['llm_no_credit', refusal(200, 'Insufficient Balance')],
+  [
+    'llm_overloaded',
+    (response) => streamOf(response, '\n{"error": {"message": "The model is overloaded."}}'),
+  ],
   ['llm_bad_response', (response) => streamOf(response, 'data: {"choices": "none"}\n\n')],
   ['llm_bad_response', (response) => streamOf(response, 'data: {nonsense\n\n')],
   ['llm_broken_stream', (response) => streamOf(response, '')],
@@ -113,6 +118,21 @@ test('honors and reports Retry-After, and fails at once when the wait is too lon
 test('does not retry a failure that a retry cannot fix', async (t) => {
   const { say, vendor } = await start(t, () => refusal(401, 'no'), { MODEL_ATTEMPTS_MAX: '4' })
   await say()
+  assert.equal(vendor.requests.length, 1)
+})
+
+test('reports a successful response that is no stream with its beginning, and does not retry it', async (t) => {
+  const page = `<!doctype html><title>Sign in</title>${'x'.repeat(30_000)}`
+  const headers = { 'content-type': 'text/html' }
+  const { say, vendor } = await start(t, () => ({ status: 200, body: page, headers }), {
+    MODEL_ATTEMPTS_MAX: '4',
+  })
+  const { error, error_code } = dataOf(await say(), 'llm.generation').metadata
+  assert.equal(error_code, 'llm_bad_response')
+  assert.match(
+    error!,
+    /answered with text\/html instead of a stream: <!doctype html><title>Sign in/,
+  )
   assert.equal(vendor.requests.length, 1)
 })
 

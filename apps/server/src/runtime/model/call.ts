@@ -77,12 +77,17 @@ export async function callModel(model: LanguageModelV4, call: ModelCall): Promis
     checkWhole(reply)
     return reply
   } catch (error) {
-    throw new ModelCallError(abortSignal.aborted ? abortSignal.reason : error, reply, call.secret)
+    const cause = abortSignal.aborted ? abortSignal.reason : unwrapped(error)
+    throw new ModelCallError(cause, reply, call.secret)
   } finally {
     limits.end()
     reply.durationMs = Math.round(performance.now() - begun)
   }
 }
+
+/** The SDK wraps a failure of the body's beginning, with its status 200. */
+const unwrapped = (error: unknown) =>
+  error instanceof Error && error.cause instanceof KnownFailure ? error.cause : error
 
 /** Two timeouts: an idle timeout, which is retryable, and a total timeout, which is not. */
 function limitsOf({ silenceMs, timeoutMs }: ModelCall) {

@@ -150,7 +150,7 @@ const failures: Failing[] = [
   [
     'a page',
     (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Hello</p>'),
-    { kind: 'broken_stream', says: /interrupted/ },
+    { kind: 'bad_response', says: /text\/html instead of a stream/ },
   ],
 ]
 
