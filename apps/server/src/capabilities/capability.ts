@@ -112,7 +112,7 @@ function checkResultImages(images: readonly Image[]) {
 
 /**
  * Serializes a result of `run`.
- * Contract: throws for values that JSON cannot represent, and ToolError for images above the limits.
+ * Contract: throws for values that JSON cannot represent; ToolError for images above the limits.
  */
 export function serializeResult(result: unknown): SerializedResult {
   const known = (result as { [serialized]?: SerializedResult } | null | undefined)?.[serialized]
