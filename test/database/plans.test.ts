@@ -10,8 +10,10 @@ import {
   deleteImagesOfSessions,
   imagesOfEndUser,
 } from '../../apps/server/src/store/files/images.ts'
+import { createHistory } from '../../apps/server/src/store/history.ts'
 import { deleteOrganization } from '../../apps/server/src/store/organization-deletion.ts'
 import { sweepFailedTurns, sweepSessions } from '../../apps/server/src/store/retention.ts'
+import { renewLease } from '../../apps/server/src/store/sessions/nodes.ts'
 import { markOlderSessions } from '../../apps/server/src/store/sessions/search/due.ts'
 import { listSessions } from '../../apps/server/src/store/sessions/session-lists.ts'
 import { listWorkflows } from '../../apps/server/src/store/sessions/workflows.ts'
@@ -54,7 +56,11 @@ insert into failed_turns (
   org_id, id, session_id, agent_id, input_message_id, input_sequence, sequence, attempts, error, error_code, failed_at
 )
   select 'o', 'turn_' || n, 'session_' || n, 'agent_' || n % 2000 + 1, 'm', 1, 2, 1, 'e', 'c', now() - n * interval '1 hour'
-  from ${numbers(20_000)};`
+  from ${numbers(20_000)};
+insert into turns (id, org_id, session_id, node_id)
+  select 'turn_' || n, 'o', 'session_' || n, case when n % 1000 = 0 then 'node_' || n % 3000 end from ${numbers(20_000)};
+select start_turn('o', session_id, id) from turns where node_id is null limit 2000;
+insert into nodes (id, version, role, slots, expires_at) values ('node_0', 'x', 'all', 1, now());`
 
 let client: pg.Client
 let plans: string[] = []
@@ -110,6 +116,22 @@ function sweepSome() {
   return sweepSessions(db, { days: 0, stopping: stopping.signal, onDeleted, onError })
 }
 
+const renew = () =>
+  renewLease(
+    { db, history: createHistory() },
+    {
+      id: 'node_0',
+      version: '1',
+      catalogHash: 'a',
+      role: 'all',
+      slots: 1,
+      ms: 1_500,
+      draining: false,
+      alone: true,
+    },
+    { judging: true, taken: ['turn_1'], known: ['turn_1'], strays: ['turn_2'], after: '' },
+  )
+
 type Expected = { run: () => Promise<unknown>; plan: RegExp[]; not?: RegExp }
 
 /** Statements that must not read a whole table: patterns in their plans, and one that is not. */
@@ -132,6 +154,15 @@ const cases: Record<string, Expected> = {
       await countAudit(db, 'o', {})
     },
     plan: [/using audit_log_by_target/, /Limit/],
+  },
+  'turns of a lease renewal': {
+    run: renew,
+    plan: [
+      / on turns_by_node/,
+      /using turns_pkey on turns\n *Index Cond: \(id > /,
+      /using jobs_key/,
+    ],
+    not: /Seq Scan on (turns|_private_jobs)/,
   },
   'images of a session': {
     run: () => deleteImagesOfSessions(db, 'o', ['session_2']),

@@ -26,6 +26,8 @@ beforeAll(async (t) => {
   const scope = t as TestContext
   server = await startServer(scope, { env: { ROLE: 'api' } })
   db = openDatabase({ url: server.databaseUrl, max: 2, onError() {} })
+  // Then its own renewals find no turns without a node.
+  await db.kysely.updateTable('nodes').set({ started_at: 'infinity' }).execute()
   scope.after(db.close)
 })
 
@@ -82,13 +84,13 @@ async function newNode(ms: number) {
   return id
 }
 
-type Renewing = { ms: number; judging: boolean; alone?: boolean }
+type Renewing = { ms: number; judging: boolean; alone?: boolean; after?: string }
 
-const renew = (id: string, { ms, judging, alone = true }: Renewing) =>
+const renew = (id: string, { ms, judging, alone = true, after = '' }: Renewing) =>
   renewLease(
     { db, history: createHistory() },
     { id, version: '1', catalogHash: 'a', role: 'all', slots: 1, ms, draining: false, alone },
-    { judging, taken: [], known: [], strays: [] },
+    { judging, taken: [], known: [], strays: [], after },
   )
 
 const longMs = 60_000
@@ -239,7 +241,7 @@ test('a renewal that sweeps creates a job for turns without a living node, and f
   await db.pool.query(
     'select graphile_worker.complete_jobs(array_agg(id)) from graphile_worker.jobs',
   )
-  // Turns of the other tests would get jobs too, and the server's own renewals may add some now.
+  // Turns of the other tests would get jobs too.
   const kept = Object.values(turns).map(({ turnId }) => turnId)
   await db.kysely.deleteFrom('turns').where('id', 'not in', kept).execute()
   assert.equal((await renew(judge, { ms: longMs, judging: false })).readded, 0)
@@ -250,6 +252,43 @@ test('a renewal that sweeps creates a job for turns without a living node, and f
   const wanted = [turns[lapsed]!.turnId, turns.node_gone!.turnId].sort()
   assert.equal(readded, 2)
   assert.deepEqual(jobs.rows.map(({ key }) => key).sort(), wanted)
+})
+
+const startAll = {
+  name: 'start-queued-turns',
+  text: `select start_turn(org_id, session_id, id) from turns where id < 'turn_00500'`,
+}
+
+/** Stores queued turns of some age without jobs. Their ids sort before those of other turns. */
+const queueTurns = (count: number) =>
+  db.pool.query(
+    `insert into turns (id, org_id, session_id, created_at)
+     select 'turn_0' || lpad(n::text, 4, '0'), 'o', 's', now() - interval '1 minute'
+     from generate_series(1, $1::int) n`,
+    [count],
+  )
+
+test('a renewal locks no job that waits, and finds turns without one behind others that have one', async () => {
+  const judge = await newNode(longMs)
+  const sweep = (after = '') => renew(judge, { ms: longMs, judging: true, after })
+  const lost = await newTurn()
+  await take(lost, 'node_gone')
+  await db.kysely.deleteFrom('turns').where('id', '<>', lost.turnId).execute()
+  await queueTurns(501)
+  await db.run(startAll, [])
+  await db.pool.query(
+    'select graphile_worker.complete_jobs(array_agg(id)) from graphile_worker.jobs where key = $1',
+    [lost.turnId],
+  )
+  const holder = await db.begin()
+  await holder.db.run(startAll, [])
+  const first = await sweep()
+  await holder.rollback()
+  assert.deepEqual([first.readded, first.after], [2, 'turn_00500'])
+  const second = await sweep(first.after)
+  assert.deepEqual([second.readded, second.after], [1, ''])
+  assert.equal((await sweep()).readded, 0)
+  await db.kysely.deleteFrom('turns').execute()
 })
 
 test('a node sweeps no turns before its row is as old as a lease: a crash of PostgreSQL empties the table', async () => {
@@ -264,5 +303,8 @@ test('a node sweeps no turns before its row is as old as a lease: a crash of Pos
   }
   assert.deepEqual([await judging(), await judging()], [0, 0])
   await db.pool.query(`update nodes set started_at = started_at - interval '1 minute'`)
-  assert.equal(await judging(), 1)
+  await judging()
+  const job = 'select from graphile_worker.jobs where key = $1'
+  // The server may have added it.
+  assert.equal((await db.pool.query(job, [turn.turnId])).rowCount, 1)
 })

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { hashCatalog } from '../capabilities/catalog/catalog-hash.ts'
 import { followDatabaseClock } from '../ids.ts'
 import { describeOutage } from '../store/database-errors.ts'
-import { endLease, type LeaseTerms, renewLease } from '../store/sessions/nodes.ts'
+import { endLease, type LeaseTerms, type Renewal, renewLease } from '../store/sessions/nodes.ts'
 import type { Node } from './node.ts'
 
 /** How long a lease lasts, in ms. */
@@ -58,10 +58,9 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
   const terms: LeaseTerms = { ...about, ms: leaseMs, draining: false, alone: options.alone }
   let problem: string | undefined
   /**
-   * Turns in this node's name that it does not run: still there at the next renewal, they are an
-   * error.
+   * Strays that are still there at the next renewal are an error. It checks the queue from `after`.
    */
-  let strays: string[] = []
+  let seen: Seen = { strays: [], after: '' }
   let ended = false
   let renewing = false
   /** A renewal was requested while one was running, which may have missed the change. */
@@ -87,9 +86,9 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       const state = await renewLease({ db: node.leaseDb, history: node.history }, terms, {
         ...turns,
         judging,
-        strays,
+        ...seen,
       })
-      strays = applyRenewal(node, options, { ...state, turns, terms })
+      seen = applyRenewal(node, options, { ...state, turns, terms })
       succeededAt = performance.now()
       followDatabaseClock(Date.parse(state.now), succeededAt - begun)
       renewedAt = begun
@@ -144,14 +143,16 @@ async function retryFirst(renew: () => Promise<void>, succeeded: () => boolean) 
   }
 }
 
+type Seen = Pick<Renewal, 'strays' | 'after'>
+
 type AppliedRenewal = Awaited<ReturnType<typeof renewLease>> & {
   turns: HeldTurns
   terms: LeaseTerms
 }
 
-/** Applies the result of a renewal. Returns turns in this node's name that it does not run. */
-function applyRenewal(node: Node, options: LeaseOptions, renewal: AppliedRenewal): string[] {
-  const { history, lost, peers, draining, readded, expired, turns, terms } = renewal
+/** Applies the result of a renewal. Returns the part that the next one needs. */
+function applyRenewal(node: Node, options: LeaseOptions, renewal: AppliedRenewal): Seen {
+  const { history, lost, after, peers, draining, readded, expired, turns, terms } = renewal
   node.history.observe(history)
   turns.lose(lost)
   const known = new Set(options.turns().known)
@@ -160,5 +161,5 @@ function applyRenewal(node: Node, options: LeaseOptions, renewal: AppliedRenewal
   terms.draining = draining
   if (readded > 0) node.log.info('requeued turns without a node', { turns: readded })
   if (expired > 0) node.log.info('expired turns whose wait timed out', { turns: expired })
-  return renewal.strays.filter((turnId) => !known.has(turnId))
+  return { strays: renewal.strays.filter((turnId) => !known.has(turnId)), after }
 }

@@ -4,23 +4,37 @@ import type { History } from '../history.ts'
 import { statement, valuesOf } from '../statements.ts'
 import { refusedMs } from './turns.ts'
 
+/** Queued turns whose jobs one renewal checks. */
+const queuedMax = 500
+
 const renewText = (history: string) => `
 with me as (
   insert into nodes (id, version, role, slots, expires_at, draining, catalog_hash)
   values (:id, :version, :role, :slots, now() + :ms * interval '1 millisecond', :draining, :catalogHash)
   on conflict (id) do update set expires_at = excluded.expires_at
   returning draining
+), queued as (
+  select * from turns
+  where :judging and node_id is null and id > :after order by id limit ${queuedMax}
 ), lost as (
-  select t.id, t.org_id, t.session_id,
-    case when t.refused_at > now() - :refusedMs * interval '1 millisecond' then t.missing_capabilities end as missing
-  from turns t
+  select t.id, t.org_id, t.session_id, m.missing
+  from (
+    select * from turns t where t.node_id is not null and (
+      not exists (select from nodes n where n.id = t.node_id and n.expires_at > now())
+      or t.node_id = :id and t.id = any(:strays)
+    )
+    union all
+    select * from queued where created_at < now() - interval '1 second'
+  ) t, lateral (
+    select case when t.refused_at > now() - :refusedMs * interval '1 millisecond' then t.missing_capabilities end as missing
+  ) m
   where :judging and (:alone or exists (
     select from nodes n where n.id = :id and n.expires_at > now() and n.started_at < now() - :ms * interval '1 millisecond'
   )) and (
-    not exists (select from nodes n where n.id = t.node_id and n.expires_at > now())
-      and (t.node_id is not null or t.created_at < now() - interval '1 second')
-    or t.node_id = :id and t.id = any(:strays)
-  )
+    select j.id from graphile_worker.jobs j
+    where j.key = t.id and j.locked_at is null and j.attempts < j.max_attempts
+      and (j.flags is null or m.missing is not null)
+  ) is null
   order by missing nulls first, t.id limit 100
 ), added as (
   select start_turn(org_id, session_id, id, missing) from lost
@@ -50,6 +64,7 @@ select (select draining from me) as draining, clock_timestamp()::timestamptz(3) 
       and (select turn_cancelled from sessions s where s.org_id = t.org_id and s.id = t.session_id)
   ) as lost,
   array(select t.id from turns t where t.node_id = :id and t.id <> all(:known::text[])) as strays,
+  (select case when count(*) = ${queuedMax} then max(id) else '' end from queued) as after,
   ${history} as history`
 
 export type LeaseTerms = {
@@ -79,6 +94,8 @@ export type Renewal = {
   known: string[]
   /** Turns in its name that it does not run: they are enqueued again too. */
   strays: string[]
+  /** The queued turn after which this renewal checks the next ones; '': from the first one. */
+  after: string
 }
 
 export type Renewed = {
@@ -98,15 +115,17 @@ export type Renewed = {
   lost: string[]
   /** Turns in this node's name that it does not run. */
   strays: string[]
+  /** The queued turn after which the next renewal checks. */
+  after: string
   /** The identity of the database's history. */
   history: string | null
 }
 
 /**
  * Renews a node's lease for `ms` by the database's clock, and reads the number of other living
- * nodes and the state of this node's turns. With `judging`, turns without a living node, and turns
- * that no node took within a second, are enqueued again for a takeover. Parked turns whose wait has
- * expired get a job that ends them.
+ * nodes and the state of this node's turns. With `judging`, turns without a living node, and some
+ * of those that no node took within a second, are enqueued again if no job waits for them. Parked
+ * turns whose wait has expired get a job that ends them.
  */
 export async function renewLease(
   { db, history }: { db: Db; history: Pick<History, 'expression'> },
