@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { queryRows, runSql } from '../../apps/server/test/database.ts'
+import { openDatabase } from '../../apps/server/src/store/database.ts'
+import {
+  alterDatabase,
+  createTestDatabase,
+  queryRows,
+  runSql,
+} from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, createSession, replyOf, scripted } from '../../apps/server/test/session.ts'
 
@@ -38,4 +44,19 @@ test('starts and runs a turn as a role that owns its database and has no other r
     rolcreatedb: false,
     reads_all: false,
   })
+})
+
+test('neither compiles statements nor limits transactions where the database does', async (t) => {
+  const url = await createTestDatabase(t)
+  const settings = ['jit', 'transaction_timeout']
+  for (const change of ["jit = 'on'", "transaction_timeout = '1min'"]) {
+    await alterDatabase(url, `set ${change}`)
+  }
+  const db = openDatabase({ url, max: 1, onError() {} })
+  t.after(db.close)
+  const text = 'select name, setting from pg_settings where name = any($1) order by name'
+  assert.deepEqual(await db.run({ name: 'settings', text }, [settings]), [
+    { name: 'jit', setting: 'off' },
+    { name: 'transaction_timeout', setting: '0' },
+  ])
 })

@@ -24,6 +24,7 @@ const hostile = [
   "timezone = 'Asia/Kolkata'",
   "lock_timeout = '20ms'",
   "statement_timeout = '20ms'",
+  "transaction_timeout = '20ms'",
   "idle_in_transaction_session_timeout = '20ms'",
   "standard_conforming_strings = 'off'",
 ]

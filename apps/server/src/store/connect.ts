@@ -42,6 +42,8 @@ const sessionParameters = {
   idle_session_timeout: '0',
   // Longer than any transaction of this server waits for anything but the database.
   idle_in_transaction_session_timeout: '60s',
+  // Statements are short and frequent: compiling one takes longer than running it.
+  jit: 'off',
 }
 
 /** Parameters of a URL that would override these. Its `options` are kept and put first. */
@@ -95,6 +97,10 @@ export const clientOf = (url: string, options: pg.ClientConfig) =>
     return newClient(url, options)
   } as unknown as typeof pg.Client
 
+/** PostgreSQL has this limit since version 17. */
+const withoutTransactionTimeout =
+  "select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout'"
+
 /**
  * Sets the required parameters by a statement, because poolers do not pass on startup parameters.
  * Contract: throws 25006 (read-only transaction) for a standby, which must not be used; the next
@@ -109,7 +115,7 @@ export async function prepareSession(
     .filter((_, index) => index % 2 === 0)
     .map((_, index) => `set_config($${2 * index + 1}, $${2 * index + 2}, false)`)
   const { rows } = await client.query<{ standby: boolean }>(
-    `select pg_is_in_recovery() as standby, ${settings.join(', ')}`,
+    `select pg_is_in_recovery() as standby, ${settings.join(', ')}, (${withoutTransactionTimeout})`,
     values,
   )
   if (rows[0]!.standby) throw leaveHost(client, standbyError())

@@ -36,8 +36,9 @@ export async function checkPooler(url: string): Promise<void> {
 }
 
 /** Timeouts of the role or the database may be short. */
-const beginPatiently =
-  'begin; set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0'
+const beginPatiently = `begin;
+  select set_config(name, '0', true) from pg_settings
+  where name in ('idle_in_transaction_session_timeout', 'statement_timeout', 'transaction_timeout')`
 
 /** Begins a transaction; returns the backend pid of its session. */
 async function begin(client: pg.Client): Promise<number> {
