@@ -1,4 +1,5 @@
 import { exitCodes } from './core/failure.ts'
+import type { Io } from './core/io.ts'
 import type { Extra } from './run/help.ts'
 import { run } from './run/run.ts'
 
@@ -13,14 +14,15 @@ export async function main(args: readonly string[], extra: Extra = {}): Promise<
     if (interrupted.signal.aborted) process.exit(exitCodes.interrupted)
     interrupted.abort()
   })
+  const io: Io = { stdin, stdout, stderr, env: process.env }
   for (const stream of [stdout, stderr]) {
     stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      if (code === 'EPIPE' && io.mustFinish) return
       if (code === 'EPIPE') process.exit(exitCodes.ok)
       if (stream === stdout) stderr.write(`outlast: The output cannot be written: ${message}\n`)
       process.exit(exitCodes.failed)
     })
   }
-  const io = { stdin, stdout, stderr, env: process.env }
   process.exitCode = await run(args, io, { signal: interrupted.signal, extra })
   // An interrupted command may leave an open connection.
   if (interrupted.signal.aborted) process.exit()

@@ -6,6 +6,8 @@ export type Io = {
   stdout: Writable & { isTTY?: boolean; columns?: number; rows?: number }
   stderr: Writable & { isTTY?: boolean; columns?: number; rows?: number }
   env: Record<string, string | undefined>
+  /** True once resources change: a reader that closes the pipe does not end the command. */
+  mustFinish?: boolean
 }
 
 const columnsDefault = 80

@@ -6,8 +6,8 @@ const endings: readonly number[] = [exitCodes.unreachable, exitCodes.interrupted
 
 /**
  * Acts on each of the resources of a command line. An error of the only one ends the command; of
- * several, it is printed with the id, and the others follow. Returns the exit code of the first
- * error.
+ * several, it is printed with the id, and the others follow, also without a reader of the output.
+ * Returns the exit code of the first error.
  */
 export async function actOnEach(
   { io, signal, url }: Context,
@@ -15,6 +15,7 @@ export async function actOnEach(
   act: (id: string) => Promise<unknown>,
 ): Promise<number> {
   const all = new Set(ids)
+  io.mustFinish = true
   let code: number = exitCodes.ok
   for (const id of all) {
     try {
