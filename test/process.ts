@@ -41,7 +41,7 @@ export const startProcess = (env: Record<string, string>, entry = main): Promise
 /** Like `startProcess`, for tests that read the output before the server is ready. */
 export function beginProcess(env: Record<string, string>) {
   const run = launch(onThisNode(env, main))
-  return { output: run.output, ready: untilReady(run) }
+  return { ...run, ready: untilReady(run) }
 }
 
 /** A server by any command with the product's output; `child` is not always the server. */

@@ -101,6 +101,33 @@ const migrationWaits = (url: string, expected: boolean) =>
     return (await queryRows(url, waiting)).length > 0 === expected
   })
 
+test('a start that waits for the migration of another node logs it', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const other = new pg.Client({ connectionString: databaseUrl })
+  other.on('error', () => {})
+  await other.connect()
+  await other.query('select pg_advisory_lock(79117651)')
+  const starting = beginProcess({ DATABASE_URL: databaseUrl })
+  await eventually(async () => starting.output().includes('another node migrates the database'))
+  await other.end()
+  assert.equal(await (await starting.ready).stop(), 0)
+})
+
+test('refuses a database with another encoding than UTF8, and creates nothing in it', async (t) => {
+  const admin = process.env.OUTLAST_TEST_DATABASE_URL!
+  const name = `test_${randomBytes(8).toString('hex')}`
+  await runSql(admin, `create database ${name} template template0 encoding 'SQL_ASCII' locale 'C'`)
+  t.after(() => runSql(admin, `drop database ${name} with (force)`))
+  const url = new URL(admin)
+  url.pathname = name
+  const { code, output } = await startFails({ DATABASE_URL: url.href })
+  assert.equal(code, 1)
+  assert.match(output, /^outlast: The database has the encoding SQL_ASCII\. Create one with/)
+  assert.equal(output.trim().split('\n').length, 1)
+  const tables = `select from pg_tables where schemaname = 'public'`
+  assert.deepEqual(await queryRows(url.href, tables), [])
+})
+
 test('refuses a database whose migrations differ from its own', async (t) => {
   const url = await createTestDatabase(t)
   await runSql(url, `update outlast_migrations set checksum = 'x' where name like '0003%'`)

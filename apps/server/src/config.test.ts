@@ -16,6 +16,9 @@ test('an invalid value is reported in one line that names the setting', () => {
     { PORT: 'http' },
     { PORT: '70000' },
     { PORT: '1.5' },
+    { PORT: ' ' },
+    { PORT: '0x1e' },
+    { PORT: '1e3' },
     { ROLE: 'boss' },
     { AUTH_MODE: 'open' },
     { LOG_LEVEL: 'loud' },
@@ -82,6 +85,16 @@ test('an open address without authentication requires ALLOW_OPEN_ACCESS', () => 
     assert.equal(readConfig({ HOST, ALLOW_OPEN_ACCESS: 'true' }).HOST, HOST)
   }
   for (const HOST of ['127.0.0.1', '::1', 'localhost', '127.8.8.8']) readConfig({ HOST })
+})
+
+test('a client of an OpenID provider requires its issuer', () => {
+  const env = {
+    AUTH_MODE: 'full',
+    AUTH_BASE_URL: 'https://agents.example.com',
+    AUTH_OIDC_CLIENT_ID: 'id',
+    AUTH_OIDC_CLIENT_SECRET: 'secret',
+  }
+  assert.throws(() => readConfig(env), /AUTH_OIDC_CLIENT_ID requires AUTH_OIDC_ISSUER/)
 })
 
 test('an issuer over http must be on this machine', () => {

@@ -95,6 +95,9 @@ function checkAuthentication(config: Config) {
       )
     }
   }
+  if (config.AUTH_OIDC_CLIENT_ID && !config.AUTH_OIDC_ISSUER) {
+    throw new ConfigError('AUTH_OIDC_CLIENT_ID requires AUTH_OIDC_ISSUER.')
+  }
   for (const name of ['AUTH_OIDC_ISSUER', 'AUTH_GITHUB_URL'] as const) {
     const url = config[name]
     if (url?.startsWith('http:') && !isLoopbackUrl(url)) {

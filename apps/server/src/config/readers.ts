@@ -19,7 +19,7 @@ export const wholeNumber = (fallback: number, min: number, max: number) => ({
   read(text: string | undefined) {
     if (text === undefined) return fallback
     const value = Number(text)
-    if (Number.isInteger(value) && value >= min && value <= max) return value
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value
     throw new Error(`must be a whole number from ${min} to ${max}, not "${text}"`)
   },
 })

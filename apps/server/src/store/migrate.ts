@@ -12,6 +12,8 @@ import { DatabaseUnusableError } from './unusable.ts'
 const startMs = 15_000
 const lockKey = 79_117_651
 const lockPauseMs = 50
+/** Wait for another node's migration before it is logged. */
+const lockWarnMs = 2_000
 /** Longer than one migration waits for a table. */
 const lockWaitMs = 20 * 60_000
 const oldestServer = 150_000
@@ -21,7 +23,7 @@ const oldestServer = 150_000
  * no pooler is in between.
  * Contract: the lock is polled, so that no waiting node holds a transaction open. Throws
  * DatabaseUnusableError, with nothing changed, for a schema of a newer version and for a server
- * that is too old.
+ * that is too old or whose database has another encoding than UTF8.
  */
 export async function migrate(
   url: string,
@@ -32,7 +34,7 @@ export async function migrate(
   try {
     await checkServer(client)
     if (!direct) await checkPooler(url)
-    await lock(client)
+    await lock(client, log)
     await applyMigrations(client, log)
     await untilAvailable(also)
   } catch (error) {
@@ -55,10 +57,19 @@ async function untilAvailable(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Tries each host once. */
-async function connectToHost(url: string): Promise<pg.Client> {
+/** Creates a client, which reads the files that the URL names. */
+function firstClient(url: string): pg.Client {
+  try {
+    return newClient(url, { connectionTimeoutMillis: startMs })
+  } catch (error) {
+    throw new DatabaseUnusableError(`DATABASE_URL cannot be used: ${(error as Error).message}.`)
+  }
+}
+
+/** Tries each host once. Contract: throws DatabaseUnusableError. */
+export async function connectToHost(url: string): Promise<pg.Client> {
   for (let left = hostUrls(url).length; ; left -= 1) {
-    const client = newClient(url, { connectionTimeoutMillis: startMs })
+    const client = firstClient(url)
     client.on('error', () => {})
     try {
       await client.connect()
@@ -83,23 +94,38 @@ function unusable({ host, port, database }: pg.Client, error: unknown) {
 }
 
 async function checkServer(client: pg.Client) {
-  const { rows } = await client.query<{ server_version_num: string }>('show server_version_num')
-  if (Number(rows[0]!.server_version_num) >= oldestServer) return
-  throw new DatabaseUnusableError('The PostgreSQL server is older than version 15.')
+  const { rows } = await client.query<{ version: number; encoding: string }>(
+    `select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding`,
+  )
+  const { version, encoding } = rows[0]!
+  if (version < oldestServer) {
+    throw new DatabaseUnusableError('The PostgreSQL server is older than version 15.')
+  }
+  if (encoding !== 'UTF8') {
+    throw new DatabaseUnusableError(
+      `The database has the encoding ${encoding}. Create one with the encoding UTF8 from template0.`,
+    )
+  }
 }
 
-async function lock(client: pg.Client) {
-  const deadline = Date.now() + lockWaitMs
+async function lock(client: pg.Client, log: Pick<Log, 'warn'> | undefined) {
+  const begun = Date.now()
+  let warned = false
   for (;;) {
     const { rows } = await client.query<{ got: boolean }>(
       'select pg_try_advisory_lock($1) as got',
       [lockKey],
     )
     if (rows[0]!.got) return
-    if (Date.now() > deadline) {
+    const waitedMs = Date.now() - begun
+    if (waitedMs > lockWaitMs) {
       throw new DatabaseUnusableError(
         'Another node has been migrating the database for 20 minutes.',
       )
+    }
+    if (waitedMs > lockWarnMs && !warned) {
+      log?.warn('another node migrates the database; this one waits before it listens')
+      warned = true
     }
     await sleep(lockPauseMs)
   }
