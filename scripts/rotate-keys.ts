@@ -32,7 +32,7 @@ import {
   renewSealed,
   type Unreadable,
 } from '../apps/server/src/store/key-rotation.ts'
-import { checkMasterKeys } from '../apps/server/src/store/master-keys.ts'
+import { checkMasterKeys, hasMasterKeys } from '../apps/server/src/store/master-keys.ts'
 import { migrate } from '../apps/server/src/store/migrate.ts'
 import { DatabaseUnusableError } from '../apps/server/src/store/unusable.ts'
 
@@ -72,6 +72,11 @@ async function withDatabase(config: Config, work: (db: Database) => Promise<numb
   const embedded = DATABASE_URL ? undefined : await startEmbedded({ dataDir, log, onFatal })
   try {
     const url = DATABASE_URL ?? embedded!.url
+    if (!(await hasMasterKeys(url))) {
+      throw new ConfigError(
+        'No server has used a master key with this database. Check DATABASE_URL; nothing was changed.',
+      )
+    }
     // A newer version may keep secrets in other places: such a database is refused.
     await migrate(url, async () => {})
     const onError = (error: Error) => log.debug('a database connection broke', { error })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { newMasterKey } from '../../apps/server/src/secrets.ts'
 import { converse, replyOf } from '../../apps/server/test/session.ts'
-import { dataFolder, type ServerProcess, startProcess } from '../process.ts'
+import { dataFolder, type ServerProcess, startFails, startProcess } from '../process.ts'
 import { addProvider, rotateKeys, startVendor } from './rotating.ts'
 
 /** A DATA_DIR whose server has a provider with a key; the server runs. */
@@ -89,4 +89,17 @@ test('keeps a master key while a stored secret cannot be opened', async (t) => {
   await writeFile(file, `${[...(await readKeys()), lost].join('\n')}\n`)
   assert.equal((await run('--drop-previous')).code, 0)
   assert.deepEqual(await idsOf(), ['kek-v3'])
+})
+
+test('a DATA_DIR without its key file does not start until the file is restored', async (t) => {
+  const { server, start, works, file } = await begin(t)
+  await server.stop()
+  await rename(file, `${file}.away`)
+  const { code, output } = await startFails({ DATA_DIR: path.dirname(file) })
+  assert.equal(code, 1)
+  assert.match(output, /^outlast: .*secrets\.key is missing, .*: restore the file from the backup/)
+  await rename(`${file}.away`, file)
+  const again = await start()
+  await works(again)
+  await again.stop()
 })

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { newId } from '../../apps/server/src/ids.ts'
 import { createSecrets } from '../../apps/server/src/secrets.ts'
+import { openDatabase } from '../../apps/server/src/store/database.ts'
+import { checkMasterKeys } from '../../apps/server/src/store/master-keys.ts'
 import { keyDestination, keyPlace } from '../../apps/server/src/store/models/providers.ts'
 import { defaultOrganization } from '../../apps/server/src/store/models/seeds.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
@@ -25,6 +27,16 @@ import {
 
 /** Where the keys of these tests may be sent. */
 const destination = keyDestination({ provider_type: 'openai' })
+
+test('a rotation changes nothing in a database that no server has used', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  await query(databaseUrl, 'drop table outlast_migrations, master_keys')
+  const { code, output } = await rotateKeys({ ...both, DATABASE_URL: databaseUrl })
+  assert.equal(code, 1)
+  assert.match(output, /^rotate-keys: No server has used a master key with this database/)
+  const tables = `select to_regclass('outlast_migrations') as name`
+  assert.deepEqual(await query(databaseUrl, tables), [{ name: null }])
+})
 
 test('a provider keeps its key through a change of the master key', async (t) => {
   const databaseUrl = await createTestDatabase(t)
@@ -97,6 +109,8 @@ test('secrets of sessions are sealed again with the keys of providers', async (t
 /** A database with many keys under the first master key. */
 async function manyKeys(t: TestContext, count: number) {
   const databaseUrl = await createTestDatabase(t)
+  const db = openDatabase({ url: databaseUrl, max: 1, onError() {} })
+  await checkMasterKeys(db, [v1]).finally(db.close)
   const secrets = createSecrets([v1])
   const ids = Array.from({ length: count }, () => newId('provider')).sort()
   const sealed = ids.map((id) => secrets.seal(`sk-${id}`, keyPlace(defaultOrganization, id)))

@@ -14,7 +14,7 @@ import { checkCatalog } from './capabilities/catalog/catalog.ts'
 import { builtins } from './capabilities/index.ts'
 import { createMcp } from './capabilities/mcp/mcp.ts'
 import { isBroad } from './config/private-hosts.ts'
-import { type Config, configuredMasterKeys } from './config.ts'
+import type { Config } from './config.ts'
 import { type InProcess, inProcessUrl } from './http/in-process/in-process.ts'
 import type { BodyTimes } from './http/security/slow-bodies.ts'
 import { createHttp } from './http/server.ts'
@@ -43,11 +43,11 @@ import { connectNotify } from './store/bus/notify.ts'
 import type { TransportEvents } from './store/bus/outbox.ts'
 import { divideConnections } from './store/connection-shares.ts'
 import { createPool, type DatabaseWaits, databaseWaits, openDatabase } from './store/database.ts'
-import { type Embedded, readOrCreateMasterKeys, startEmbedded } from './store/embedded.ts'
+import { type Embedded, startEmbedded } from './store/embedded.ts'
 import { startGrep } from './store/files/grep.ts'
 import { createHistory } from './store/history.ts'
 import { bindSealed } from './store/key-rotation.ts'
-import { checkMasterKeys } from './store/master-keys.ts'
+import { checkMasterKeys, nodeMasterKeys } from './store/master-keys.ts'
 import { migrate } from './store/migrate.ts'
 import { seed } from './store/models/seeds.ts'
 
@@ -104,6 +104,8 @@ export type AppOptions = {
   beforeListening?: () => Promise<number | undefined>
   /** Problems of the user's code, for operators. Given: the server is one of `outlast dev`. */
   problems?: () => readonly string[]
+  /** Called at the beginning with the stop of the app, which also ends a start. */
+  onBegin?: (stop: App['stop']) => void
   /** Called when the server cannot continue. */
   onFatal?: (error: Error) => void
 }
@@ -112,9 +114,9 @@ export type AppOptions = {
 export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
   const undo: (() => Promise<unknown>)[] = []
-  const stopAll = async () => {
-    for (const step of undo.splice(0).reverse()) await step()
-  }
+  let stopped: Promise<void> | undefined
+  const stopAll = () => (stopped ??= undoAll(undo))
+  options.onBegin?.(stopAll)
   try {
     const { warmUp, ...own } = inThreads(config, options, { log, undo })
     const wait = options.beforeListening
@@ -131,6 +133,10 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
     await stopAll()
     throw error
   }
+}
+
+async function undoAll(undo: Starting['undo']) {
+  for (const step of undo.splice(0).reverse()) await step()
 }
 
 /** Moves the tools of a project to a thread, if it has files. `warmUp` starts the thread. */
@@ -219,8 +225,14 @@ async function openDatabases(config: Config, starting: Starting) {
   const { log, undo, onFatal = () => {} } = starting
   let embedded: Embedded | undefined
   if (config.DATABASE_URL === undefined) {
-    embedded = await startEmbedded({ dataDir: config.DATA_DIR, log, onFatal })
-    undo.push(embedded.stop)
+    const begun = startEmbedded({ dataDir: config.DATA_DIR, log, onFatal })
+    undo.push(() =>
+      begun.then(
+        ({ stop }) => stop(),
+        () => {},
+      ),
+    )
+    embedded = await begun
   }
   const url = config.DATABASE_URL ?? embedded!.url
   const alone = starting.alone ?? embedded !== undefined
@@ -267,7 +279,7 @@ async function makeNode(
   const about = { version: starting.version ?? version, nodeId: newNodeId() }
   const observed = await startObserving(config, starting, { db, ...about })
   const bus = await startBus(config, starting, { db, ...about })
-  const masterKeys = await masterKeysOf(config, alone)
+  const masterKeys = await nodeMasterKeys(config, alone && url)
   await checkMasterKeys(db, masterKeys)
   const { shares, others, patient, waiting } = divideConnections(
     db,
@@ -336,12 +348,6 @@ async function startBus(config: Config, { log, undo }: Starting, { db, nodeId }:
   const comparing = keepComparing({ bus, db, log })
   undo.push(async () => comparing.stop())
   return bus
-}
-
-async function masterKeysOf(config: Config, alone: boolean) {
-  const configured = configuredMasterKeys(config)
-  if (!alone || configured.length > 0) return configured
-  return readOrCreateMasterKeys(config.DATA_DIR)
 }
 
 /** Drops cached data when the history of the database may have lost commits. */

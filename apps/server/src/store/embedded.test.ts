@@ -309,13 +309,18 @@ async function smallDisk(t: TestContext) {
 test('creates the master key once, readable by its owner only, and never replaces it', async (t) => {
   const dataDir = await temporary(t)
   const file = path.join(dataDir, 'secrets.key')
-  const keys = await readOrCreateMasterKeys(dataDir)
-  assert.deepEqual(await readOrCreateMasterKeys(dataDir), keys)
+  await assert.rejects(
+    readOrCreateMasterKeys(dataDir, async () => true),
+    /secrets\.key is missing, .*: restore the file from the backup/,
+  )
+  const keysOf = () => readOrCreateMasterKeys(dataDir, async () => false)
+  const keys = await keysOf()
+  assert.deepEqual(await keysOf(), keys)
   assert.equal(await readFile(file, 'utf8'), `${keys[0]}\n`)
   assert.equal((await stat(file)).mode & 0o777, 0o600)
   await writeFile(file, 'damaged')
-  await assert.rejects(readOrCreateMasterKeys(dataDir), EmbeddedError)
+  await assert.rejects(keysOf(), EmbeddedError)
   assert.equal(await readFile(file, 'utf8'), 'damaged')
   await writeFile(file, `${keys[0]}\n${keys[0]}\n`)
-  await assert.rejects(readOrCreateMasterKeys(dataDir), /two keys have the id kek-v1/)
+  await assert.rejects(keysOf(), /two keys have the id kek-v1/)
 })

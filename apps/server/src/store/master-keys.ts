@@ -1,5 +1,8 @@
+import { type Config, configuredMasterKeys } from '../config.ts'
 import { createSecrets, masterKeyId } from '../secrets.ts'
 import type { Db } from './database.ts'
+import { readOrCreateMasterKeys } from './embedded.ts'
+import { connectToHost } from './migrate.ts'
 import { DatabaseUnusableError } from './unusable.ts'
 
 const knownText = 'outlast'
@@ -25,6 +28,25 @@ export async function checkMasterKeys(db: Db, masterKeys: readonly string[]): Pr
     .execute()
   // Another node may have recorded its keys in the same moment.
   await compare(db, masterKeys)
+}
+
+/** Returns the master keys of a node. `ownUrl`: its database, if no other node can use it. */
+export async function nodeMasterKeys(config: Config, ownUrl: string | false): Promise<string[]> {
+  const configured = configuredMasterKeys(config)
+  if (ownUrl === false || configured.length > 0) return configured
+  return readOrCreateMasterKeys(config.DATA_DIR, () => hasMasterKeys(ownUrl))
+}
+
+/** Whether the database was written with master keys. It may have no schema. */
+export async function hasMasterKeys(url: string): Promise<boolean> {
+  const client = await connectToHost(url)
+  try {
+    const table = await client.query(`select where to_regclass('master_keys') is not null`)
+    if (table.rowCount === 0) return false
+    return (await client.query('select from master_keys limit 1')).rowCount === 1
+  } finally {
+    await client.end()
+  }
 }
 
 async function compare(db: Db, masterKeys: readonly string[]): Promise<'recorded' | 'new'> {

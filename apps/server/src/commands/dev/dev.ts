@@ -11,6 +11,7 @@ import {
   readOrCreateMasterKeys,
   startEmbedded,
 } from '../../store/embedded.ts'
+import { hasMasterKeys } from '../../store/master-keys.ts'
 import { watchParent } from '../watch-parent.ts'
 import type { HeldDatabase, WantedDatabase } from './messages.ts'
 import { type Events, type Supervisor, supervise } from './supervisor.ts'
@@ -102,7 +103,9 @@ function createDatabases(): Databases {
       started.set(dataDir, starting)
       starting.catch(() => started.delete(dataDir))
       const { url } = await starting
-      return { url, masterKeys: needsKeys ? await readOrCreateMasterKeys(dataDir) : [] }
+      if (!needsKeys) return { url, masterKeys: [] }
+      const masterKeys = await readOrCreateMasterKeys(dataDir, () => hasMasterKeys(url))
+      return { url, masterKeys }
     },
     folders: () => [...started.keys()],
     async stop() {

@@ -95,13 +95,22 @@ const keyFile = (dataDir: string) => path.join(dataDir, 'secrets.key')
 
 /**
  * Returns the master keys of this DATA_DIR, the sealing key first; the first use creates one. They
- * apply where SECRETS_ENCRYPTION_KEY is not set.
- * Contract: call it while the embedded server holds DATA_DIR. An invalid key file is an error and
- * is never replaced, because the texts sealed with its keys would be lost.
+ * apply where SECRETS_ENCRYPTION_KEY is not set. `isUsed`: whether the database was written with
+ * keys.
+ * Contract: call it while the embedded server holds DATA_DIR. An invalid or missing key file is an
+ * error and is never replaced, because the texts sealed with its keys would be lost.
  */
-export async function readOrCreateMasterKeys(dataDir: string): Promise<string[]> {
+export async function readOrCreateMasterKeys(
+  dataDir: string,
+  isUsed: () => Promise<boolean>,
+): Promise<string[]> {
   const known = await findMasterKeys(dataDir)
   if (known) return known
+  if (await isUsed()) {
+    throw new EmbeddedError(
+      `${keyFile(dataDir)} is missing, and secrets in the database are sealed with its keys: restore the file from the backup.`,
+    )
+  }
   const keys = [newMasterKey()]
   await writeMasterKeys(dataDir, keys)
   return keys
