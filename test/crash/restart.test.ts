@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import test from 'node:test'
@@ -22,7 +23,8 @@ import {
   sendDelta,
   startVendor,
 } from '../../apps/server/test/vendor.ts'
-import { dataFolder, startFails, startProcess } from '../process.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { beginProcess, dataFolder, startFails, startProcess } from '../process.ts'
 
 const add = { name: 'add', arguments: { a: 2, b: 3 } }
 const words = Array.from({ length: 40 }, (_, n) => `word${n}`).join(' ')
@@ -142,6 +144,22 @@ test('SIGTERM: closes streams with a notice, and hands a running turn over to th
   assert.equal(again.events.filter(({ type }) => type === 'turn.completed').length, 1)
 })
 
+test('a signal also stops a start, and SIGHUP a server: PostgreSQL is not left running', async (t) => {
+  const { DATA_DIR, before } = await dataFolder(t)
+  const pidFile = path.join(DATA_DIR, 'postgres', 'postmaster.pid')
+  const starting = beginProcess({ DATA_DIR })
+  before(starting.crash)
+  await eventually(async () => existsSync(pidFile))
+  starting.child.kill('SIGHUP')
+  starting.ready.catch(() => {})
+  assert.equal(await starting.exited, 0)
+  assert.ok(!existsSync(pidFile))
+  const server = await startProcess({ DATA_DIR })
+  before(server.crash)
+  assert.equal(await server.stop('SIGHUP'), 0)
+  assert.ok(!existsSync(pidFile))
+})
+
 test('a PostgreSQL killed with -9 is restarted, and the turn continues', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
   const server = await startProcess({ DATA_DIR })
@@ -182,6 +200,15 @@ test('a start that cannot succeed reports the reason in one line', async (t) => 
     [
       { DATABASE_URL: 'postgres://x:y@127.0.0.1:1/none' },
       /^outlast: .*DATABASE_URL.*127\.0\.0\.1:1/,
+    ],
+    [
+      { DATABASE_URL: 'postgres://x:y@127.0.0.1:1/none?sslrootcert=/nope.pem' },
+      /^outlast: DATABASE_URL cannot be used: ENOENT.*nope\.pem/,
+    ],
+    [{ DATABASE_URL: 'postgres://x:y%c3@127.0.0.1:1/none' }, /^outlast: DATABASE_URL cannot be/],
+    [
+      { DATA_DIR: path.join(DATA_DIR, 'other'), HOST: 'nope.invalid', ALLOW_OPEN_ACCESS: 'true' },
+      /^outlast: HOST nope\.invalid cannot be resolved/,
     ],
   ]
   for (const [env, sentence] of cases) {

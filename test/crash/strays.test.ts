@@ -38,6 +38,17 @@ test('an unhandled rejection is logged with its stack, and the node continues', 
   assert.equal(await node.stop(), 0)
 })
 
+test('a node without a reader of its log continues, and hands over its turns at the end', async (t) => {
+  const { scope, node } = await startNode(t)
+  node.child.stdout!.destroy()
+  node.child.stderr!.destroy()
+  node.child.kill('SIGUSR2')
+  const { id } = await createSession(node)
+  assert.equal((await post(node, id, 'hello')).status, 201)
+  await untilIdle(scope, node, id)
+  assert.equal(await node.stop(), 0)
+})
+
 test('a rejection that a hook of a project leaves behind is logged, and the node continues', async (t) => {
   const config = `
     import { defineConfig } from 'outlast'

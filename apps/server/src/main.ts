@@ -1,4 +1,4 @@
-import { type App, startApp, version } from './app.ts'
+import { startApp, version } from './app.ts'
 import { sentenceOf } from './commands/sentence.ts'
 import { handleStrays } from './commands/strays.ts'
 import { watchParent } from './commands/watch-parent.ts'
@@ -14,22 +14,24 @@ function say(line: string) {
   process.stdout.write(`${line}\n`)
 }
 
+let isStopping = false
+let stopApp = async () => {}
+
 function fail(error: unknown): never {
   process.stderr.write(`outlast: ${sentenceOf(error)}\n`)
   process.exit(1)
 }
 
-function stopOnSignals(app: App) {
-  let asked = false
+/** Signals also stop a start: a child such as the embedded PostgreSQL would be left running. */
+function stopOnSignals() {
   const stop = async (signal: NodeJS.Signals) => {
-    if (asked) process.exit(130)
-    asked = true
+    if (isStopping) process.exit(130)
+    isStopping = true
     say(`${signal}: finishing running work. Send it again to stop at once.`)
-    await app.stop()
+    await stopApp().catch(fail)
     process.exit(0)
   }
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
   if (process.argv.includes('--stop-with-parent')) watchParent(() => stop('SIGTERM'))
 }
 
@@ -69,16 +71,20 @@ if (process.argv.includes('--version')) {
   process.exit(0)
 }
 const begun = performance.now()
+stopOnSignals()
 try {
   const projectLocation = { folder: process.cwd(), config: flagValue('--config') }
   const project = await loadProject(projectLocation)
   const config = readConfig(mergedSettings(settingsText(project.settings), process.env))
-  let app: App | undefined
   const log = createLog(config.LOG_LEVEL, config.LOG_FORMAT)
-  handleStrays({ log, graceMs: config.SHUTDOWN_GRACE_MS, stop: async () => app?.stop() })
+  handleStrays({ log, graceMs: config.SHUTDOWN_GRACE_MS, stop: () => stopApp() })
   warnOf(project, log)
-  app = await startApp(config, { project, projectLocation, onFatal: fail })
-  stopOnSignals(app)
+  const app = await startApp(config, {
+    project,
+    projectLocation,
+    onFatal: fail,
+    onBegin: (stop) => (stopApp = stop),
+  })
   const seconds = ((performance.now() - begun) / 1000).toFixed(1)
   const where = config.DATABASE_URL
     ? 'DATABASE_URL'
@@ -93,5 +99,6 @@ try {
     ].join('\n'),
   )
 } catch (error) {
-  fail(error)
+  // Parts of a start fail when it is stopped.
+  if (!isStopping) fail(error)
 }

@@ -13,10 +13,11 @@ type Handling = {
 /**
  * Handles errors that no other code handled. A rejected promise is logged, and the node continues.
  * After an exception the state of the process is undefined: the error is logged, turns are handed
- * over, and the node exits with code 1.
+ * over, and the node exits with code 1. Output that cannot be written, as on a full disk, is lost.
  */
 export function handleStrays({ log, graceMs, stop }: Handling): void {
   let ending = false
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   logRejections(log)
   process.on('uncaughtException', async (error) => {
     log.error('uncaught exception', { error })
