@@ -48,7 +48,8 @@ test('kill -9 in the middle of replies: a start on the same folder finishes ever
     Array.from({ length: 5 }, () => createSession(one, { agent_id: agent.id })),
   )
   const streams = await Promise.all(sessions.map(({ id }) => follow(t, one.url, { sessionId: id })))
-  await Promise.all(sessions.map(({ id }) => post(one, id, 'What is 2 + 3?')))
+  const client = { ...one, call: insistent(one.call) }
+  await Promise.all(sessions.map(({ id }) => post(client, id, 'What is 2 + 3?')))
   await Promise.all(streams.map((stream) => stream.event('output.message.delta')))
   const seen = streams.map(({ events }) => events.filter(({ sequence }) => sequence))
   await one.crash()
