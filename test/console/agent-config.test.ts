@@ -31,6 +31,7 @@ const everything = defineCapability({
     {
       key: optional(Type.String({ minLength: 10, writeOnly: true })),
       attempts: optional(Type.Integer({ minimum: 1, maximum: 9, description: 'How often.' })),
+      share: optional(Type.Number()),
       mode: optional(modes),
       words: optional(Type.Array(Type.String())),
       doors: optional(
@@ -45,6 +46,7 @@ const everything = defineCapability({
   sessionRules: {
     key: 'session',
     attempts: 'session',
+    share: 'session',
     mode: 'session',
     words: 'session',
     doors: 'session',
@@ -72,6 +74,7 @@ test('renders a configuration of lists, objects and limits as a form, and never 
   await labelled(page, 'Attempts').fill('12')
   await card.getByText('must be between 1 and 9').waitFor()
   await labelled(page, 'Attempts').fill('3')
+  await labelled(page, 'Share').pressSequentially('0.25')
   await labelled(page, 'Mode').click()
   await page.getByRole('option', { name: 'loud' }).click()
   await labelled(page, 'Words').fill('open')
@@ -89,6 +92,7 @@ test('renders a configuration of lists, objects and limits as a form, and never 
   const config = {
     key: '********',
     attempts: 3,
+    share: 0.25,
     mode: 'loud',
     words: ['open'],
     doors: [{ name: 'front', lock: true }],

@@ -28,6 +28,24 @@ test('creates an alert, shows that it fires with its history, and disables it', 
   await alert.getByText(/^Firing since/).waitFor()
   await alert.getByRole('button', { name: 'History' }).click()
   await alert.getByText(/not resolved yet$/).waitFor()
+
+  await page.getByRole('button', { name: 'New alert' }).click()
+  await dialog.getByLabel('Name').fill('Spending')
+  await dialog.getByRole('combobox', { name: 'Metric' }).click()
+  await page.getByRole('option', { name: 'Cost' }).click()
+  await dialog.getByLabel(/^Fires at/).pressSequentially('20.05')
+  await dialog.getByRole('button', { name: 'Create alert' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  const spending = page.getByRole('listitem', { name: 'Spending' })
+  await spending.getByText('Cost of at least $20.05 within 1 h').waitFor()
+  await spending.getByRole('button', { name: 'More actions for Spending' }).click()
+  await page.getByRole('menuitem', { name: 'Delete' }).click()
+  await dialog.getByRole('button', { name: 'Delete alert' }).click()
+  await spending.waitFor({ state: 'detached' })
+  await eventually(async () =>
+    assert.equal(await valueIn(page, 'document.activeElement.ariaLabel'), 'Alerts'),
+  )
+
   await alert.getByRole('button', { name: 'More actions for Failures' }).click()
   await page.getByRole('menuitem', { name: 'Disable' }).click()
   await alert.getByText('Disabled', { exact: true }).waitFor()

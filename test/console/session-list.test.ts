@@ -356,7 +356,7 @@ test('filters by failure, model and cost', async (t) => {
   await shows(['Other model'])
   await page.getByRole('button', { name: 'Clear these filters' }).click()
   await shows(['Costly', 'Other model', 'Failing'])
-  await page.getByLabel('Cost more than').fill('2')
+  await page.getByLabel('Cost more than').pressSequentially('2.05')
   await shows(['Costly'])
   await page.getByLabel('Cost more than').fill('3')
   await page.getByText('No sessions match').waitFor()

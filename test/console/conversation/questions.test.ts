@@ -52,7 +52,7 @@ test('answers questions of every kind in the conversation', async (t) => {
   assert.equal(await send.isDisabled(), true)
   await card.getByLabel('Blue', { exact: true }).check()
   await card.getByLabel('No', { exact: true }).check()
-  await card.getByLabel('Which size?').fill('42')
+  await card.getByLabel('Which size?').pressSequentially('10.05')
   await card.getByLabel('What should the card say?').fill('Congratulations')
   await send.tap()
   await log.getByText('All done.', { exact: true }).waitFor()
@@ -60,7 +60,7 @@ test('answers questions of every kind in the conversation', async (t) => {
   assert.deepEqual((await resultIn(id)).answers, [
     { id: 'q1', selected: ['Blue'] },
     { id: 'gift', value: false },
-    { id: 'size', value: 42 },
+    { id: 'size', value: 10.05 },
     { id: 'note', value: 'Congratulations' },
   ])
   await page.reload()

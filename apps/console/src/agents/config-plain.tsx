@@ -1,7 +1,6 @@
 import {
   Checkbox,
   MultiSelect,
-  NumberInput,
   PasswordInput,
   Select,
   TagsInput,
@@ -9,6 +8,7 @@ import {
   TextInput,
 } from '@mantine/core'
 import type { ChangeEvent } from 'react'
+import { NumberField } from '../form/number-field.tsx'
 import { withCode } from '../shell/screen/with-code.tsx'
 import { useProblem } from './problems.ts'
 import { kindOf, labelOf, type Schema, valueLimits } from './schema.ts'
@@ -64,13 +64,13 @@ export function Plain({
     }
     case 'number':
       return (
-        <NumberInput
+        <NumberField
           {...about}
           {...boundsOf(schema)}
           // Values out of bounds are reported, not changed.
           clampBehavior="none"
           value={typeof value === 'number' ? value : ''}
-          onChange={(next) => onChange(typeof next === 'number' ? next : undefined)}
+          onChange={(next) => onChange(next === '' ? undefined : next)}
           allowDecimal={schema.type === 'number'}
           maw={260}
         />

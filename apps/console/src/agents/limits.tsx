@@ -1,4 +1,5 @@
-import { Checkbox, Group, NumberInput, TagsInput, Text, Textarea } from '@mantine/core'
+import { Checkbox, Group, TagsInput, Text, Textarea } from '@mantine/core'
+import { NumberField } from '../form/number-field.tsx'
 import type { AgentFormProps } from './basics.tsx'
 import { jsonProblem, labels } from './draft.ts'
 import { useProblem } from './problems.ts'
@@ -11,7 +12,7 @@ export function Limits({ form: { draft, change } }: AgentFormProps) {
     <details className="config-part" open={isSet}>
       <summary>Limits</summary>
       <Group align="flex-end">
-        <NumberInput
+        <NumberField
           size="sm"
           label={labels.maxIterations}
           placeholder="As the server"
@@ -19,7 +20,7 @@ export function Limits({ form: { draft, change } }: AgentFormProps) {
           max={10_000}
           allowDecimal={false}
           value={maxIterations ?? ''}
-          onChange={(value) => change({ maxIterations: typeof value === 'number' ? value : null })}
+          onChange={(value) => change({ maxIterations: value === '' ? null : value })}
           error={useProblem('max_iterations')}
         />
         <Checkbox

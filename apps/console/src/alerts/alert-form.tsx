@@ -1,7 +1,8 @@
-import { NumberInput, Select, TextInput } from '@mantine/core'
+import { Select, TextInput } from '@mantine/core'
 import type { Alert } from '@outlast/sdk'
 import { invalidate, outlast } from '../client.ts'
 import { FormModal } from '../form/form-modal.tsx'
+import { NumberField } from '../form/number-field.tsx'
 import { type SaveForm, useSaveForm } from '../form/use-save-form.ts'
 import { useAgentChoices } from '../queries/agents.ts'
 import { alertKeys } from '../queries/keys.ts'
@@ -38,14 +39,14 @@ export function AlertForm({ stored, close }: { stored?: Alert; close: () => void
     >
       <TextInput label="Name" required maxLength={255} {...form.text('name')} data-autofocus />
       {!stored && <Subject form={form} />}
-      <NumberInput label={`Fires at (${unit})`} required {...amount('threshold', 'threshold')} />
-      <NumberInput
+      <NumberField label={`Fires at (${unit})`} required {...amount('threshold', 'threshold')} />
+      <NumberField
         label={`Resolves below (${unit})`}
         description="Empty: the value at which it fires."
         {...amount('resolveBelow', 'resolve_below')}
       />
       {hasWindow(metric) && (
-        <NumberInput
+        <NumberField
           label="Window (minutes)"
           required
           min={1}
@@ -54,7 +55,7 @@ export function AlertForm({ stored, close }: { stored?: Alert; close: () => void
         />
       )}
       {metric === 'failed_turn_share' && (
-        <NumberInput
+        <NumberField
           label="Turns at least"
           description="With fewer ended turns in the window the share is 0."
           required
@@ -63,7 +64,7 @@ export function AlertForm({ stored, close }: { stored?: Alert; close: () => void
           {...form.number('minTurns', 'min_turns')}
         />
       )}
-      <NumberInput
+      <NumberField
         label="Send again every (minutes)"
         description="Empty: it is sent once."
         min={1}

@@ -31,7 +31,7 @@ export function fieldProps<Draft extends object>({ draft, put, problem }: Fields
     number: <Name extends keyof Draft & string>(name: Name, ...paths: string[]) => ({
       ...field(name, paths),
       allowDecimal: false,
-      onChange: (value: number | string) => put(name, typeof value === 'number' ? value : ''),
+      onChange: (value: number | '') => put(name, value),
     }),
   }
 }

@@ -1,5 +1,6 @@
-import { Checkbox, Group, NumberInput, Select, TextInput } from '@mantine/core'
+import { Checkbox, Group, Select, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
+import { NumberField } from '../form/number-field.tsx'
 import { useAgentChoices } from '../queries/agents.ts'
 import { newestSessionsQuery } from '../queries/sessions.ts'
 import type { ScheduleFormProps } from './draft.ts'
@@ -60,7 +61,7 @@ export function Late({ form }: ScheduleFormProps) {
       />
       <Group align="flex-end" grow preventGrowOverflow={false}>
         {catchUp && (
-          <NumberInput
+          <NumberField
             label="Max catch-up runs"
             placeholder="100"
             min={0}
@@ -68,7 +69,7 @@ export function Late({ form }: ScheduleFormProps) {
             {...form.number('catchUpMax', 'max_catch_up')}
           />
         )}
-        <NumberInput
+        <NumberField
           label="Max concurrent runs"
           description="Extra runs are skipped."
           placeholder="100"

@@ -1,5 +1,7 @@
-import { Button, Group, NumberInput, Stack, TextInput } from '@mantine/core'
+import { Button, Group, Stack, TextInput } from '@mantine/core'
+import { useDebouncedCallback } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
+import { NumberField } from '../../form/number-field.tsx'
 import { modelsQuery } from '../../queries/models.ts'
 import type { SessionsSearch } from '../../search.ts'
 import { FilterSelect } from '../../shell/list/filter-select.tsx'
@@ -18,6 +20,10 @@ const ratings = [
 /** The filters that are used less often. */
 export function MoreFields({ search, set }: { search: SessionsSearch; set: SetFilters }) {
   const { user, model, feedback, cost, since, until } = search
+  const publishCost = useDebouncedCallback(
+    (value: number | '') => set({ cost: value || undefined }),
+    250,
+  )
   const models = useQuery(modelsQuery).data ?? []
   const choices = models.map(({ id, display_name, provider_name }) => ({
     value: id,
@@ -61,18 +67,16 @@ export function MoreFields({ search, set }: { search: SessionsSearch; set: SetFi
         value={feedback}
         onChange={(value) => set({ feedback: value })}
       />
-      <NumberInput
+      <NumberField
         size="xs"
         label="Cost more than"
         prefix="$"
-        min={0}
+        allowNegative={false}
         max={1_000_000}
         decimalScale={4}
         hideControls
         value={cost ?? ''}
-        onChange={(value) =>
-          set({ cost: typeof value === 'number' && value > 0 ? value : undefined })
-        }
+        onChange={publishCost}
       />
       <Group gap="xs" grow>
         {day('since', 'Created from (UTC)', since)}

@@ -2,7 +2,6 @@ import {
   Button,
   Checkbox,
   Group,
-  NumberInput,
   PasswordInput,
   Radio,
   Stack,
@@ -15,6 +14,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
 import { outlast } from '../../client.ts'
 import { sendFailureOf } from '../../errors.ts'
+import { NumberField } from '../../form/number-field.tsx'
 import { Problem } from '../../shell/screen/problem.tsx'
 import { Ago } from '../../shell/text/ago.tsx'
 import { useKept } from '../parts/kept.tsx'
@@ -114,10 +114,10 @@ function QuestionField({ question, draft, change, secret, setSecret }: FieldProp
       )
     case 'number':
       return (
-        <NumberInput
+        <NumberField
           {...common}
           value={draft.number ?? ''}
-          onChange={(number) => change(typeof number === 'number' ? { number } : {})}
+          onChange={(number) => change(number === '' ? {} : { number })}
         />
       )
     case 'boolean':
