@@ -205,6 +205,32 @@ test('a new user of a tab does not see drafts of the previous user after a reloa
 })
 
 test('signing out in one tab signs out all tabs', async (t) => {
+test('a sign-in in one tab keeps the input of another tab of the same user', async (t) => {
+  const { person, profile, page } = await arrive(t, server)
+  const agent = { name: 'Ada', system_prompt: 'You are Ada.' }
+  const { id } = expectStatus(await person.call('POST', '/v1/agents', agent), 201)
+  const { page: other } = await openTab(profile, `${server.url}/agents/${id}`)
+  const description = other.getByRole('textbox', { name: 'Description' })
+  await description.fill('At the door.')
+  await signOutElsewhere(profile)
+  await other.getByRole('textbox', { name: 'Password' }).waitFor()
+  await page.reload()
+  await signIn(page, person)
+  await description.waitFor()
+  assert.equal(await description.inputValue(), 'At the door.')
+})
+
+test('a sign-out that the server does not confirm is reported', async (t) => {
+  const { person, profile, page } = await arrive(t, server)
+  const fail = (route: Route) => route.fulfill({ status: 503 })
+  await profile.route('**/v1/auth/logout', fail, { times: 1 })
+  await requestSignOut(page)
+  await page.getByText('Not signed out: the server answered with 503.').waitFor()
+  assert.equal(await whoIn(page), person.name)
+  await signOut(page)
+  await page.getByRole('textbox', { name: 'Password' }).waitFor()
+})
+
   const { profile, page } = await arrive(t, server)
   const { page: other } = await openTab(profile, server.url)
   await talk(other, 'Good morning')

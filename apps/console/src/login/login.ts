@@ -10,9 +10,10 @@ let renewing: Promise<void> | undefined
 let userId: string | undefined
 const watchers = new Set<() => void>()
 
-/** Notifies other tabs of a sign-in or sign-out. They may show data of another user. */
+/** Notifies other tabs of a sign-out, or of the user who signed in. They may show another user. */
 const tabs = new BroadcastChannel('outlast.login')
 tabs.addEventListener('message', ({ data }) => {
+  if (data.userId !== undefined && data.userId === userId) return signedIn()
   // Unsent text belongs to the previous user.
   if (data === 'out') sessionStorage.clear()
   location.reload()
@@ -85,7 +86,10 @@ async function renew(): Promise<void> {
   const before = userId
   const me = await ask('me')
   // Without an answer: the server refuses requests of another user.
-  if (me.ok && before !== undefined && before !== (await me.json()).id) await becomeAnother()
+  const now = me?.ok ? (await me.json()).id : undefined
+  userId ??= now
+  tabs.postMessage({ userId: now })
+  if (now !== undefined && before !== undefined && before !== now) await becomeAnother()
 }
 
 /**
