@@ -15,6 +15,7 @@ import {
   eventually,
   openProfile,
   openTab,
+  requestSignOut,
   signIn,
   signOut,
   startBrowser,
@@ -204,7 +205,6 @@ test('a new user of a tab does not see drafts of the previous user after a reloa
   }
 })
 
-test('signing out in one tab signs out all tabs', async (t) => {
 test('a sign-in in one tab keeps the input of another tab of the same user', async (t) => {
   const { person, profile, page } = await arrive(t, server)
   const agent = { name: 'Ada', system_prompt: 'You are Ada.' }
@@ -231,6 +231,7 @@ test('a sign-out that the server does not confirm is reported', async (t) => {
   await page.getByRole('textbox', { name: 'Password' }).waitFor()
 })
 
+test('signing out in one tab signs out all tabs', async (t) => {
   const { profile, page } = await arrive(t, server)
   const { page: other } = await openTab(profile, server.url)
   await talk(other, 'Good morning')

@@ -1,7 +1,7 @@
 /** Unsent messages: per user, for one day, and without browser storage. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, Page, Route } from 'playwright-core'
 import {
   addMember,
   callerWith,
@@ -105,11 +105,18 @@ test('asks before signing out deletes messages, and deletes them in every tab', 
   await requestSignOut(page)
   const dialog = page.getByRole('dialog')
   await dialog.getByText('One message has not reached the server.').waitFor()
+  const signOutNow = dialog.getByRole('button', { name: 'Delete and sign out' })
+  // Without a sign-out nothing is deleted.
+  const fail = (route: Route) => route.fulfill({ status: 503 })
+  await profile.route('**/v1/auth/logout', fail, { times: 1 })
+  await signOutNow.click()
+  await dialog.getByText('Not signed out').waitFor()
   await dialog.getByRole('button', { name: 'Cancel' }).click()
+  await page.reload()
   await page.getByText('Not sent yet.').waitFor()
   await requestSignOut(page)
   const loaded = page.waitForEvent('load')
-  await dialog.getByRole('button', { name: 'Delete and sign out' }).click()
+  await signOutNow.click()
   await loaded
   await page.getByRole('textbox', { name: 'Password' }).waitFor()
   release()

@@ -82,9 +82,8 @@ async function becomeAnother(): Promise<never> {
 async function renew(): Promise<void> {
   if (await alone(renewLogin)) return
   await askUser()
-  tabs.postMessage('in')
   const before = userId
-  const me = await ask('me')
+  const me = await ask('me').catch(() => undefined)
   // Without an answer: the server refuses requests of another user.
   const now = me?.ok ? (await me.json()).id : undefined
   userId ??= now
@@ -145,9 +144,10 @@ export function remember(id: string): void {
   }
 }
 
-/** Signs out and clears all tabs. */
+/** Signs out and clears all tabs. Throws, and deletes nothing, if the server does not confirm. */
 export async function signOut(): Promise<void> {
-  await fetch('/v1/auth/logout', { method: 'POST' })
+  const { ok, status } = await fetch('/v1/auth/logout', { method: 'POST' })
+  if (!ok) throw new Error(`Not signed out: the server answered with ${status}. Try again.`)
   if (userId !== undefined) await deleteEntries(userId)
   tabs.postMessage('out')
   sessionStorage.clear()

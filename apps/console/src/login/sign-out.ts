@@ -1,5 +1,7 @@
 import { useSyncExternalStore } from 'react'
+import { sentenceOf } from '../errors.ts'
 import { outboxState } from '../sessions/composer/outbox-state.ts'
+import { showToast } from '../shell/toasts/toasts.ts'
 import { signOut } from './login.ts'
 
 let isAsked = false
@@ -13,7 +15,7 @@ function setAsked(value: boolean) {
 /** Signs out. Asks first when unsent messages would be deleted. */
 export function requestSignOut(): void {
   if (outboxState().stored.length > 0) setAsked(true)
-  else void signOut()
+  else signOut().catch((error: unknown) => showToast(sentenceOf(error)))
 }
 
 function watch(listener: () => void) {
