@@ -12,7 +12,7 @@ import {
   post,
   scripted,
 } from '../../../apps/server/test/session.ts'
-import { eventually, startBrowser } from '../../browser/browser.ts'
+import { eventually, startBrowser, valueIn } from '../../browser/browser.ts'
 import { openPanel, openSession, say } from '../opening.ts'
 
 let browser: Browser
@@ -136,4 +136,25 @@ test('shows a task list as a checklist, and the turn in the panels', async (t) =
   ])
   assert.equal(download.suggestedFilename(), `${id}.jsonl`)
   assert.deepEqual(complaints, [])
+})
+
+test('announces a reply also when it equals the one before', async (t) => {
+  const { id } = await createSession(server)
+  const { page, log } = await openSession(t, browser, { url: server.url, id })
+  await page.evaluate(`{
+    window.announced = []
+    const status = document.querySelector('.conversation-frame > [role=status]')
+    const watch = new MutationObserver(() => announced.push(status.textContent))
+    watch.observe(status, { childList: true, characterData: true, subtree: true })
+    undefined
+  }`)
+  for (const count of [1, 2]) {
+    await post(server, id, scripted({ text: 'Done.' }))
+    await log
+      .getByText('Done.', { exact: true })
+      .nth(count - 1)
+      .waitFor()
+    const expected = Array.from({ length: count }, () => 'Done.')
+    await eventually(async () => assert.deepEqual(await valueIn(page, 'announced'), expected))
+  }
 })

@@ -13,7 +13,7 @@ const lengthMax = 500
  * Contract: messages of the first render are not announced.
  */
 export function Announcer({ transcript }: { transcript: Transcript }) {
-  const [text, setText] = useState('')
+  const [spoken, setSpoken] = useState<readonly Announcement[]>([])
   const announced = useRef<Set<string>>(undefined)
   const announcements = [latestMessage(transcript), waiting(transcript)].filter(
     (one) => one !== undefined,
@@ -25,12 +25,18 @@ export function Announcer({ transcript }: { transcript: Transcript }) {
     const isFirst = announced.current === undefined
     const known = announced.current ?? new Set()
     announced.current = known
-    for (const { key, text } of latest.current) {
-      if (!isFirst && !known.has(key)) setText(text)
-      known.add(key)
-    }
+    const fresh = latest.current.filter(({ key }) => !known.has(key))
+    for (const { key } of fresh) known.add(key)
+    if (!isFirst && fresh.length > 0) setSpoken(fresh)
   }, [announcements.map(({ key }) => key).join()])
-  return <VisuallyHidden role="status">{text}</VisuallyHidden>
+  return (
+    <VisuallyHidden role="status">
+      {/* A new element for each, because an equal text in the same element is not announced. */}
+      {spoken.map(({ key, text }) => (
+        <div key={key}>{text}</div>
+      ))}
+    </VisuallyHidden>
+  )
 }
 
 function latestMessage({ sections }: Transcript): Announcement | undefined {
