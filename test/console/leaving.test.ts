@@ -7,7 +7,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
-import { openSession } from './opening.ts'
+import { openPanel, openSession } from './opening.ts'
 
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
@@ -16,6 +16,10 @@ beforeAll(async (t) => {
   browser = await startBrowser(t)
   server = await startServer(t as never)
 })
+
+/** Resolves after the page has reacted to a key. A page expression. */
+const nextFrames =
+  'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))'
 
 const question = (page: Page) => page.getByRole('dialog', { name: 'Discard unsaved changes?' })
 
@@ -125,15 +129,45 @@ test('asks before a new schedule is lost, and not after it is saved', async (t) 
   assert.equal(await question(page).count(), 0)
 })
 
+for (const [name, at, label] of [
+  ['New session', '/?new=true', 'First message'],
+  ['Import agent', '/agents?importing=true', 'File'],
+] as const) {
+  test(`Escape keeps the text of the dialog ${name}`, async (t) => {
+    const { page } = await openTab(await openProfile(t, browser), server.url + at)
+    const dialog = page.getByRole('dialog', { name })
+    const field = dialog.getByLabel(label)
+    await field.fill('A long text')
+    await page.keyboard.press('Escape')
+    await page.evaluate(nextFrames)
+    assert.equal(await field.inputValue(), 'A long text')
+    await field.fill('')
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
+  })
+}
+
+test('asks before a title is lost by another panel, and not after the session is deleted', async (t) => {
+  const { id } = await createSession(server)
+  const opened = { url: server.url, id, query: '?panel=details' }
+  const { page } = await openSession(t, browser, opened)
+  await page.getByLabel('Title').fill('Edited')
+  await openPanel(page, 'Usage')
+  await keepEditing(page)
+  assert.equal(await page.getByLabel('Title').inputValue(), 'Edited')
+  await page.getByRole('button', { name: 'Delete session' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete session' }).click()
+  await page.waitForURL(`${server.url}/`)
+  assert.equal(await question(page).count(), 0)
+})
+
 test('Escape closes a dialog with a form only while nothing is entered', async (t) => {
   const { page } = await openTab(await openProfile(t, browser), `${server.url}/budgets`)
   await page.getByRole('button', { name: 'New budget' }).first().click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel(/^Limit/).fill('5')
   await page.keyboard.press('Escape')
-  await page.evaluate(
-    'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))',
-  )
+  await page.evaluate(nextFrames)
   assert.equal(await dialog.getByLabel(/^Limit/).inputValue(), '5')
   await dialog.getByRole('button', { name: 'Cancel' }).click()
   await dialog.waitFor({ state: 'detached' })

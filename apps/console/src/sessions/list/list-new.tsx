@@ -29,7 +29,12 @@ export function NewSession({ agentId, close }: NewProps) {
     if (agent && !begin.isPending) begin.mutate({ agentId: agent, text })
   }
   return (
-    <Dialog title="New session" close={close}>
+    <Dialog
+      title="New session"
+      close={close}
+      closeOnClickOutside={text === ''}
+      closeOnEscape={text === ''}
+    >
       <form onSubmit={submit}>
         <Stack gap="sm">
           <Select

@@ -8,6 +8,7 @@ import { sentenceOf } from '../../errors.ts'
 import { saveLines } from '../../files/save.ts'
 import { changedIn } from '../../form/draft-state.ts'
 import { Refused } from '../../form/form-modal.tsx'
+import { Leaving } from '../../form/leaving.tsx'
 import { useSaveForm } from '../../form/use-save-form.ts'
 import { useAgent } from '../../queries/agents.ts'
 import { sessionKeys } from '../../queries/keys.ts'
@@ -80,6 +81,7 @@ function Editing({ session }: { session: Session }) {
   })
   return (
     <form onSubmit={form.onSubmit}>
+      <Leaving isDirty={form.isDirty} parameters={['panel']} />
       <Stack gap="xs">
         <TextInput size="xs" label="Title" maxLength={255} {...form.text('title')} />
         <TagsInput
@@ -198,7 +200,7 @@ function Ending({ session: { id: sessionId, legal_hold } }: { session: Session }
   async function remove() {
     await outlast.sessions.delete(sessionId)
     invalidate(sessionKeys.lists)
-    navigate({ to: '/' })
+    navigate({ to: '/', ignoreBlocker: true })
   }
   return (
     <>
