@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, post, scripted } from '../../apps/server/test/session.ts'
-import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
+import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
 
 test('creates an alert, shows that it fires with its history, and disables it', async (t) => {
   const server = await startServer(t, { alertIntervalMs: 100 })

@@ -5,7 +5,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, scripted } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
-import { toFirstRow } from './opening.ts'
+import { openSession, say, toFirstRow } from './opening.ts'
 
 let browser: Browser
 
@@ -96,5 +96,29 @@ test('uses a session, its panels and an approval by keyboard, with visible and r
     .getByRole('status')
     .getByText('It is written.', { exact: true })
     .waitFor({ state: 'attached' })
+  assert.deepEqual(complaints, [])
+})
+
+test('returns the focus from the search, an edited message and a comment', async (t) => {
+  const server = await startServer(t)
+  const { id } = await createSession(server)
+  const { page, log, complaints } = await openSession(t, browser, { url: server.url, id })
+  const press = (key: string) => page.keyboard.press(key)
+  await say(page, 'Hello')
+  await log.getByText('You said “Hello”').waitFor()
+  await isFocused(page, 'Message')
+  await press('Control+f')
+  await isFocused(page, 'Find in conversation')
+  await press('Escape')
+  await isFocused(page, 'Message')
+  await log.getByRole('button', { name: 'Edit and send again' }).press('Enter')
+  await isFocused(page, 'Edited message')
+  await press('Tab')
+  await press('Enter')
+  await isFocused(page, 'Edit and send again')
+  await log.getByRole('button', { name: 'Good reply' }).press('Enter')
+  await isFocused(page, 'Comment')
+  await press('Escape')
+  await isFocused(page, 'Withdraw “Good reply”')
   assert.deepEqual(complaints, [])
 })

@@ -11,7 +11,7 @@ import {
 } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
-import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
+import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 
@@ -64,6 +64,9 @@ test('creates an API key that is shown once, and records it in the audit log', a
   await page.getByRole('listitem', { name: /^delete_api_key/ }).waitFor({ state: 'detached' })
   const download = page.waitForEvent('download')
   await page.getByRole('button', { name: 'Export' }).click()
+  await eventually(async () =>
+    assert.equal(await valueIn(page, 'document.activeElement.tagName'), 'H1'),
+  )
   assert.equal((await download).suggestedFilename(), 'audit-log.ndjson')
   assert.deepEqual(complaints, [])
 })

@@ -64,10 +64,7 @@ export function FeedbackLines({ of }: { of: OwnFeedback }) {
             text={comment}
             setText={setComment}
             close={() => setComment(undefined)}
-            save={async (saved) => {
-              await give.mutateAsync({ rating: own.rating, comment: saved })
-              setComment(undefined)
-            }}
+            save={(saved) => give.mutateAsync({ rating: own.rating, comment: saved })}
           />
         )}
       </Suspense>

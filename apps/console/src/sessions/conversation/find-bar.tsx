@@ -51,9 +51,11 @@ export function FindBar({ lines, box, first, show, close, initial }: FindBarProp
     setPlace(next)
     show(matches[next])
   }
+  const [opener] = useState(() => document.activeElement as HTMLElement | null)
   function leave() {
     show(undefined)
     close()
+    opener?.focus({ preventScroll: true })
   }
   return (
     <search className="find-bar" aria-label="Find in conversation">

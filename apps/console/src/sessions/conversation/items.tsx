@@ -6,7 +6,7 @@ import type {
   TranscriptItem,
   UserMessage,
 } from '@outlast/sdk'
-import { memo, type ReactElement, Suspense } from 'react'
+import { memo, type ReactElement, Suspense, useState } from 'react'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { Icon } from '../../shell/controls/icon.tsx'
 import { lazyPart } from '../../shell/screen/lazy-part.ts'
@@ -68,8 +68,12 @@ function UserBubble({ item }: { item: UserMessage }) {
   const { id, content, text, isQueued } = item
   const { isReadOnly } = usePlace()
   const [edited, setEdited] = useKept<string | undefined>(`edit ${id}`, undefined)
+  const [isLeft, setLeft] = useState(false)
   if (edited !== undefined) {
-    const close = () => setEdited(undefined)
+    const close = () => {
+      setEdited(undefined)
+      setLeft(true)
+    }
     return (
       <Suspense>
         <MessageEdit item={item} text={edited} setText={setEdited} close={close} />
@@ -91,7 +95,12 @@ function UserBubble({ item }: { item: UserMessage }) {
           <Suspense>
             <MessageActions messageId={id} text={text} isBefore>
               {!isQueued && (
-                <Action label="Edit and send again" icon="edit" onClick={() => setEdited(text)} />
+                <Action
+                  label="Edit and send again"
+                  icon="edit"
+                  onClick={() => setEdited(text)}
+                  autoFocus={isLeft}
+                />
               )}
             </MessageActions>
           </Suspense>

@@ -9,10 +9,12 @@ type ActionProps = {
   isBusy?: boolean
   /** For an action that is on or off. */
   isOn?: boolean
+  /** Focuses the button when it appears. */
+  autoFocus?: boolean
 }
 
 /** A small button with an icon and a tooltip. */
-export function Action({ label, icon, onClick, isBusy = false, isOn }: ActionProps) {
+export function Action({ label, icon, onClick, isBusy = false, isOn, autoFocus }: ActionProps) {
   return (
     <Tooltip label={label} openDelay={300}>
       <ActionIcon
@@ -21,6 +23,7 @@ export function Action({ label, icon, onClick, isBusy = false, isOn }: ActionPro
         size="sm"
         aria-label={label}
         aria-pressed={isOn}
+        autoFocus={autoFocus}
         onClick={onClick}
         loading={isBusy}
       >
