@@ -42,6 +42,8 @@ test('copies a model call as curl, and opens it in the playground with its image
   await step(page, 'llmsim-default').click()
   const inspector = page.getByRole('region', { name: 'Step llmsim-default' })
   await inspector.locator('.sent[data-role=user]', { hasText: 'What is this?' }).waitFor()
+  // A status would announce the duration of a running step several times per second.
+  assert.equal(await inspector.getByRole('status').count(), 0)
   await copyBy(page, 'Copy as curl')
   const curl = await valueIn<string>(page, 'navigator.clipboard.readText()')
   const [, url = '', header] = /^curl "([^"]+)" -H "([^"]+)"$/.exec(curl) ?? []

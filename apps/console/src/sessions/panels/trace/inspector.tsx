@@ -29,7 +29,7 @@ export function Inspector({ span, turn, nowMs, events, sessionId, close }: Inspe
     <section className="inspector" aria-label={`Step ${span.name}`}>
       <Group className="inspector-head" wrap="nowrap" gap="xs">
         <b>{span.name}</b>
-        <span role="status">{facts.join(' · ')}</span>
+        <span>{facts.join(' · ')}</span>
         <ActionIcon variant="subtle" color="gray" size="sm" aria-label="Close step" onClick={close}>
           <Icon name="close" size={14} />
         </ActionIcon>
