@@ -238,3 +238,18 @@ test('money is added and a limit is raised in place', async (t) => {
   for (const id of sessions) await isIdle(server, id)
   assert.deepEqual(complaints, [])
 })
+
+test('shows an error with a retry while the permissions of the user are unknown', async (t) => {
+  const { server, profile } = await openWaiting(t)
+  let isDown = true
+  await profile.route('**/v1/auth/config', (route) =>
+    isDown ? route.fulfill({ status: 500 }) : route.continue(),
+  )
+  const { page } = await openTab(profile, `${server.url}/waiting`)
+  const retry = page.getByRole('main').getByRole('button', { name: 'Try again' })
+  await retry.waitFor()
+  assert.equal(await page.getByText('Only members answer').count(), 0)
+  isDown = false
+  await retry.click()
+  await page.getByText('Nothing is waiting', { exact: true }).waitFor()
+})

@@ -4,13 +4,14 @@ import type { WaitingItem } from '@outlast/sdk'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useAgentChoices } from '../queries/agents.ts'
-import { useMay } from '../queries/me.ts'
+import { meQuery, useMay } from '../queries/me.ts'
 import { waitingQuery } from '../queries/waiting.ts'
 import { Keeping } from '../sessions/parts/kept.tsx'
 import { ClearFilters } from '../shell/list/clear-filters.tsx'
 import { FilterSelect } from '../shell/list/filter-select.tsx'
 import { List, type ListColumn } from '../shell/list/list.tsx'
-import { Empty, Screen } from '../shell/screen/screen.tsx'
+import { Empty, Failure, Screen } from '../shell/screen/screen.tsx'
+import { Skeleton } from '../shell/screen/skeleton.tsx'
 import { WaitingEntry } from './item.tsx'
 import { NotificationSwitch } from './notification-switch.tsx'
 import { typeWords } from './words.ts'
@@ -19,10 +20,17 @@ const shownMax = 50
 
 /** What waits for a person in all sessions, the longest wait first. Answered in place. */
 export function WaitingScreen() {
+  const me = useQuery(meQuery)
   const mayAnswer = useMay('member')
   return (
     <Screen title="Waiting" actions={mayAnswer && <NotificationSwitch />}>
-      {mayAnswer ? (
+      {me.data === undefined ? (
+        me.error ? (
+          <Failure error={me.error} retry={me.refetch} />
+        ) : (
+          <Skeleton />
+        )
+      ) : mayAnswer ? (
         <Keeping>
           <WaitingList />
         </Keeping>
