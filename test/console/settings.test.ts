@@ -34,6 +34,8 @@ async function signIn(page: Page, { email, password }: Pick<Person, 'email' | 'p
 test('creates an API key that is shown once, and records it in the audit log', async (t) => {
   const person = await registerPerson(server)
   const profile = await openProfile(t, browser)
+  // As in a page without HTTPS.
+  await profile.addInitScript('delete Navigator.prototype.clipboard')
   const { page, complaints } = await openTab(profile, `${server.url}/settings?tab=keys`)
   await signIn(page, { ...person, password: 'not the password' })
   await page.getByRole('alert').getByText('Invalid email or password').waitFor()
@@ -50,7 +52,11 @@ test('creates an API key that is shown once, and records it in the audit log', a
   const call = callerWith(server.url, `Bearer ${key}`)
   expectStatus(await call('GET', '/v1/agents'), 200)
   expectStatus(await call('POST', '/v1/sessions', {}), 403)
-  await dialog.getByRole('button', { name: 'Copy' }).press('Escape')
+  await dialog.getByRole('button', { name: 'Copy' }).click()
+  const blocked = dialog.getByRole('button', { name: 'The browser blocked copying' })
+  await blocked.waitFor()
+  assert.equal(await valueIn(page, 'String(getSelection())'), key)
+  await blocked.press('Escape')
   const row = page.getByRole('listitem', { name: 'Deploys' })
   await row.getByText(key.slice(0, 8)).waitFor()
   assert.equal((await page.content()).includes(key), false)

@@ -11,7 +11,7 @@ import {
 } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession, post } from '../../apps/server/test/session.ts'
-import { openProfile, openTab, signIn, startBrowser } from '../browser/browser.ts'
+import { openProfile, openTab, signIn, startBrowser, valueIn } from '../browser/browser.ts'
 
 let browser: Browser
 
@@ -26,6 +26,8 @@ test('a link shows a session live to a browser without an account, until it is r
   const session = await createSession(mine, { title: 'Shown to others' })
   expectStatus(await post(mine, session.id, 'Hello'), 201)
   const admin = await openProfile(t, browser)
+  // As in a page without HTTPS.
+  await admin.addInitScript('delete Navigator.prototype.clipboard')
   const { page } = await openTab(admin, `${guarded.url}/sessions/${session.id}`)
   await signIn(page, { email: adminEmail, password: adminPassword })
   await page.getByRole('log').getByText('You said “Hello”').waitFor()
@@ -35,6 +37,9 @@ test('a link shows a session live to a browser without an account, until it is r
   await dialog.getByRole('button', { name: 'Create link' }).click()
   const link = await dialog.getByLabel('Link', { exact: true }).inputValue()
   assert.ok(link.startsWith(`${guarded.url}/shared/${session.id}#`))
+  await dialog.getByRole('button', { name: 'Copy', exact: true }).click()
+  await dialog.getByRole('button', { name: 'The browser blocked copying' }).waitFor()
+  assert.equal(await valueIn(page, 'String(getSelection())'), link)
 
   const stranger = await openProfile(t, browser)
   const requests: string[] = []

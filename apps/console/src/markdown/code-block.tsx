@@ -1,7 +1,7 @@
 import './markdown.css'
 import { ActionIcon } from '@mantine/core'
-import { useClipboard } from '@mantine/hooks'
 import { type ReactNode, useEffect, useState } from 'react'
+import { useCopy } from '../shell/controls/copy.ts'
 import { Icon } from '../shell/controls/icon.tsx'
 import { escaped } from '../shell/text/escapes.ts'
 
@@ -10,11 +10,10 @@ const lengthMax = 30_000
 
 /** Code with a copy button. Highlighting is applied after its module is loaded. */
 export function CodeBlock({ text, language }: { text: string; language?: string | undefined }) {
-  const { copy, copied } = useClipboard({ timeout: 1_500 })
+  const { copy, isCopied, words } = useCopy('Copy code')
   const name = language?.split(/\s/)[0] ?? ''
   const shown = escaped(text)
   const highlighted = useHighlighting(shown, name)
-  const label = copied ? 'Copied' : 'Copy code'
   return (
     <div className="code-block">
       <div className="code-head">
@@ -23,11 +22,11 @@ export function CodeBlock({ text, language }: { text: string; language?: string 
           variant="subtle"
           color="gray"
           size="sm"
-          aria-label={label}
-          title={label}
+          aria-label={words}
+          title={words}
           onClick={() => copy(text)}
         >
-          <Icon name={copied ? 'check' : 'copy'} size={15} />
+          <Icon name={isCopied ? 'check' : 'copy'} size={15} />
         </ActionIcon>
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must reach it */}

@@ -1,9 +1,9 @@
 import { ActionIcon, Group, Menu } from '@mantine/core'
-import { useClipboard } from '@mantine/hooks'
 import { itemsOf, type Transcript } from '@outlast/sdk'
 import { Suspense, useState } from 'react'
 import { outlast } from '../client.ts'
 import { useMay } from '../queries/me.ts'
+import { useCopy } from '../shell/controls/copy.ts'
 import { Icon } from '../shell/controls/icon.tsx'
 import { lazyPart } from '../shell/screen/lazy-part.ts'
 import { type ScreenAction, useOfferedActions } from '../shell/screen/screen-actions.ts'
@@ -24,14 +24,12 @@ type Given = {
 export function SessionActions({ sessionId, title, transcript, find }: Given) {
   const mayWrite = useMay('member')
   const [isSharing, setSharing] = useState(false)
-  const { copy, copied } = useClipboard({ timeout: 1_500 })
+  const { copy, isCopied, words } = useCopy('Copy conversation as Markdown')
   async function copyAll() {
     const { markdownOf } = await import('./conversation/as-markdown.ts')
     copy(markdownOf(title, itemsOf(transcript)))
   }
-  const copying = copied
-    ? { label: 'Copied', icon: 'check' as const }
-    : { label: 'Copy conversation as Markdown', icon: 'copy' as const }
+  const copying = { label: words, icon: isCopied ? ('check' as const) : ('copy' as const) }
   const sharing: ScreenAction = {
     label: 'Share session',
     icon: 'share',

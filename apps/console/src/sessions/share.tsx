@@ -1,12 +1,14 @@
-import { Button, Checkbox, CopyButton, Group, Select, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Checkbox, Group, Select, Stack, Text, TextInput } from '@mantine/core'
 import type { Share, ShareInfo } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
+import { useEffect, useRef } from 'react'
 import { invalidate, outlast } from '../client.ts'
 import { Refused } from '../form/form-modal.tsx'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { shareKeys } from '../queries/keys.ts'
 import { sharesQuery } from '../queries/shares.ts'
 import { AskButton } from '../shell/controls/act-button.tsx'
+import { useCopy } from '../shell/controls/copy.ts'
 import { Dialog } from '../shell/controls/dialog.tsx'
 import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import { Ago } from '../shell/text/ago.tsx'
@@ -81,20 +83,23 @@ function NewLink({ sessionId }: { sessionId: string }) {
 /** The new link. Only now can it be copied. */
 function Made({ share }: { share: Share }) {
   const link = location.origin + share.path
+  const field = useRef<HTMLInputElement>(null)
+  const { copy, isBlocked, words } = useCopy('Copy')
+  useEffect(() => {
+    if (!isBlocked) return
+    field.current!.focus()
+    field.current!.select()
+  }, [isBlocked])
   return (
     <div role="status">
       <Text size="sm" mb={4}>
         Copy this link now. It is not shown again.
       </Text>
       <Group gap="xs" wrap="nowrap">
-        <TextInput aria-label="Link" value={link} readOnly flex={1} />
-        <CopyButton value={link}>
-          {({ copied, copy }) => (
-            <Button variant="default" onClick={copy}>
-              {copied ? 'Copied' : 'Copy'}
-            </Button>
-          )}
-        </CopyButton>
+        <TextInput ref={field} aria-label="Link" value={link} readOnly flex={1} />
+        <Button variant="default" onClick={() => copy(link)}>
+          {words}
+        </Button>
       </Group>
     </div>
   )

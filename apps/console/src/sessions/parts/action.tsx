@@ -1,5 +1,5 @@
 import { ActionIcon, Tooltip } from '@mantine/core'
-import { useClipboard } from '@mantine/hooks'
+import { useCopy } from '../../shell/controls/copy.ts'
 import { Icon, type IconName } from '../../shell/controls/icon.tsx'
 
 type ActionProps = {
@@ -34,12 +34,6 @@ export function Action({ label, icon, onClick, isBusy = false, isOn, autoFocus }
 }
 
 export function CopyAction({ label, icon, text }: { label: string; icon: IconName; text: string }) {
-  const { copy, copied, error } = useClipboard({ timeout: 1_500 })
-  return (
-    <Action
-      label={error ? 'The browser blocked copying' : copied ? 'Copied' : label}
-      icon={copied ? 'check' : icon}
-      onClick={() => copy(text)}
-    />
-  )
+  const { copy, isCopied, words } = useCopy(label)
+  return <Action label={words} icon={isCopied ? 'check' : icon} onClick={() => copy(text)} />
 }

@@ -1,5 +1,7 @@
 import './manage.css'
-import { Button, CopyButton, Text } from '@mantine/core'
+import { Button, Text } from '@mantine/core'
+import { useEffect, useRef } from 'react'
+import { useCopy } from './copy.ts'
 import { Dialog, DialogButtons } from './dialog.tsx'
 
 /** A secret that is shown only once. */
@@ -14,20 +16,23 @@ export function Once({
   secret: string
   close: () => void
 }) {
+  const shown = useRef<HTMLElement>(null)
+  const { copy, isBlocked, words } = useCopy('Copy')
+  useEffect(() => {
+    if (isBlocked) getSelection()?.selectAllChildren(shown.current!)
+  }, [isBlocked])
   return (
     <Dialog title={title} close={close} closeOnClickOutside={false}>
       <Text size="sm" mb="sm">
         {about}
       </Text>
-      <code className="secret">{secret}</code>
+      <code ref={shown} className="secret">
+        {secret}
+      </code>
       <DialogButtons close={close} keep="Done">
-        <CopyButton value={secret}>
-          {({ copied, copy }) => (
-            <Button onClick={copy} data-autofocus>
-              {copied ? 'Copied' : 'Copy'}
-            </Button>
-          )}
-        </CopyButton>
+        <Button onClick={() => copy(secret)} data-autofocus>
+          {words}
+        </Button>
       </DialogButtons>
     </Dialog>
   )
