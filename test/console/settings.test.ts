@@ -64,15 +64,15 @@ test('creates an API key that is shown once, and records it in the audit log', a
   await row.getByRole('button', { name: 'Delete Deploys' }).click()
   await dialog.getByRole('button', { name: 'Delete' }).click()
   await row.waitFor({ state: 'detached' })
+  await eventually(async () =>
+    assert.equal(await valueIn(page, 'document.activeElement.tagName'), 'H1'),
+  )
   await page.getByRole('link', { name: 'Audit log' }).click()
   await page.getByRole('listitem', { name: /^delete_api_key/ }).waitFor()
   await page.getByLabel('Action').fill('register')
   await page.getByRole('listitem', { name: /^delete_api_key/ }).waitFor({ state: 'detached' })
   const download = page.waitForEvent('download')
   await page.getByRole('button', { name: 'Export' }).click()
-  await eventually(async () =>
-    assert.equal(await valueIn(page, 'document.activeElement.tagName'), 'H1'),
-  )
   assert.equal((await download).suggestedFilename(), 'audit-log.ndjson')
   assert.deepEqual(complaints, [])
 })
@@ -199,6 +199,7 @@ test('deletes an organization after its name is entered, and switches to another
   await entry.getByRole('button', { name: 'Delete Short lived' }).click()
   const dialog = page.getByRole('dialog')
   const confirm = dialog.getByRole('button', { name: 'Delete' })
+  assert.equal(await dialog.getByRole('button', { name: 'Cancel' }).count(), 1)
   const typed = dialog.getByLabel('Enter the organization name to confirm')
   await typed.fill('Short')
   await typed.press('Enter')

@@ -18,13 +18,11 @@ type FormModalProps = Omit<ModalProps, 'opened' | 'onClose' | 'title'> & {
   verb: string
   close: () => void
   children: ReactNode
-  /** Rendered before the submit button. */
-  more?: ReactNode
   button?: { color?: string; disabled?: boolean }
 }
 
 /** A form in a dialog. A click outside and Escape close it only while the draft is unchanged. */
-export function FormModal({ form, verb, close, children, more, button, ...modal }: FormModalProps) {
+export function FormModal({ form, verb, close, children, button, ...modal }: FormModalProps) {
   return (
     <Dialog
       close={close}
@@ -36,7 +34,7 @@ export function FormModal({ form, verb, close, children, more, button, ...modal 
         <Stack gap="sm">
           {children}
           <Refused form={form} />
-          <DialogButtons close={close} others={more}>
+          <DialogButtons close={close}>
             <Button type="submit" loading={form.isSaving} {...button}>
               {verb}
             </Button>

@@ -1,4 +1,4 @@
-import { Button, Text, TextInput } from '@mantine/core'
+import { Text, TextInput } from '@mantine/core'
 import type { Organization } from '@outlast/sdk'
 import { invalidate, outlast } from '../client.ts'
 import { FormModal } from '../form/form-modal.tsx'
@@ -26,11 +26,6 @@ export function DeleteOrganization({ organization: { id, name }, isHere, close }
       title={`Delete ${name}?`}
       verb="Delete organization"
       button={{ color: 'red', disabled: !isNamed }}
-      more={
-        <Button variant="default" onClick={close}>
-          Cancel
-        </Button>
-      }
       close={close}
     >
       <Text size="sm">
