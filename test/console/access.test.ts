@@ -41,6 +41,8 @@ beforeAll(async (t) => {
 
 const wide = { width: 1280, height: 800 }
 const phone = { width: 375, height: 740 }
+/** Between a phone and a desktop. Lists show other columns there. */
+const widthsBetween = [640, 850, 950, 1180]
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 
 /** Opens a profile with reduced motion and axe-core. The page's policy would block it later. */
@@ -57,7 +59,7 @@ const openExamined = async (t: TestContext) => openTab(await openExaminedProfile
 const nextFrames =
   'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))'
 
-/** Returns problems of a part of a page in light mode, in dark mode and on a phone. */
+/** Returns problems of a part of a page in light and dark mode and at other widths. */
 async function findings(page: Page, part = 'body'): Promise<string[]> {
   const moves = await page.evaluate<string[]>(movesIn)
   const small = await page.evaluate<string[]>(smallTextsIn)
@@ -70,6 +72,13 @@ async function findings(page: Page, part = 'body'): Promise<string[]> {
   await page.evaluate(nextFrames)
   const onPhone = await page.evaluate<string[]>(overflowsIn)
   const onTouch = await touched(page)
+  const between: string[] = []
+  for (const width of widthsBetween) {
+    await page.setViewportSize({ width, height: 740 })
+    await page.evaluate(nextFrames)
+    const found = await page.evaluate<string[]>(overflowsIn)
+    between.push(...found.map((one) => `at a width of ${width}: ${one}`))
+  }
   await page.setViewportSize(wide)
   await page.emulateMedia({ colorScheme: 'light' })
   await page.evaluate(nextFrames)
@@ -80,6 +89,7 @@ async function findings(page: Page, part = 'body'): Promise<string[]> {
     ...inLight,
     ...inDark.map((one) => `in dark: ${one}`),
     ...onPhone.map((one) => `on a phone: ${one}`),
+    ...between,
     ...onTouch.map((one) => `small on a touch screen: ${one}`),
   ]
 }

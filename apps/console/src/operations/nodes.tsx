@@ -70,12 +70,12 @@ const stateOfNode = ({ alive, draining }: Worker): [StateKind, string] =>
 const columns: ListColumn[] = [
   { id: 'node', head: 'Node', width: 'minmax(150px, 1fr)' },
   { id: 'status', head: 'Status', width: '88px', sort: 'asc' },
-  { id: 'role', head: 'Role', width: '64px', from: 'medium' },
+  { id: 'role', head: 'Role', width: '64px', from: 'wide' },
   { id: 'slots', head: 'Slots in use', width: '80px', sort: 'desc', isRight: true, from: 'medium' },
   { id: 'version', head: 'Version', width: '96px', sort: 'asc', from: 'medium' },
-  { id: 'catalog', head: 'Catalog', width: '132px', from: 'wide' },
+  { id: 'catalog', head: 'Catalog', width: 'minmax(48px, 132px)', from: 'wide' },
   { id: 'lease-until', head: 'Lease until', width: '72px', from: 'wide' },
-  { id: 'started', head: 'Started', width: '104px', sort: 'desc', isRight: true, from: 'medium' },
+  { id: 'started', head: 'Started', width: '104px', sort: 'desc', isRight: true, from: 'wide' },
   { id: 'actions', head: '', width: '76px', isRight: true },
 ]
 

@@ -111,7 +111,7 @@ export function ModelList() {
 }
 
 const columns: ListColumn[] = [
-  { id: 'name', head: 'Model', width: 'minmax(180px, 1.6fr)', sort: 'asc' },
+  { id: 'name', head: 'Model', width: 'minmax(160px, 1.6fr)', sort: 'asc' },
   {
     id: 'provider',
     head: 'Provider',

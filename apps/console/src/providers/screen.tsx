@@ -56,7 +56,7 @@ const columns: ListColumn[] = [
     width: '112px',
     sort: 'desc',
     isRight: true,
-    from: 'medium',
+    from: 'wide',
   },
   { id: 'actions', head: '', width: '204px', isRight: true },
 ]

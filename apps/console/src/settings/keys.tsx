@@ -64,11 +64,11 @@ const scopeWords: Record<Scope, string> = {
 }
 
 const columns: ListColumn[] = [
-  { id: 'name', head: 'Name', width: 'minmax(140px, 1fr)', sort: 'asc' },
+  { id: 'name', head: 'Name', width: 'minmax(120px, 1fr)', sort: 'asc' },
   { id: 'key', head: 'Key', width: '120px', from: 'medium' },
   { id: 'permissions', head: 'Permissions', width: 'minmax(100px, 0.7fr)' },
   { id: 'created', head: 'Created', width: '104px', sort: 'desc', isRight: true, from: 'wide' },
-  { id: 'used', head: 'Last used', width: '104px', sort: 'desc', isRight: true, from: 'medium' },
+  { id: 'used', head: 'Last used', width: '104px', sort: 'desc', isRight: true, from: 'wide' },
   { id: 'expires', head: 'Expires', width: '104px', sort: 'asc', isRight: true, from: 'medium' },
   { id: 'actions', head: '', width: '76px', isRight: true },
 ]

@@ -53,7 +53,7 @@ const columns: ListColumn[] = [
   { id: 'name', head: 'Organization', width: 'minmax(140px, 1fr)', sort: 'asc' },
   { id: 'status', head: 'Status', width: '96px' },
   { id: 'role', head: 'Role', width: '80px', from: 'medium' },
-  { id: 'created', head: 'Created', width: '112px', sort: 'desc', isRight: true, from: 'medium' },
+  { id: 'created', head: 'Created', width: '112px', sort: 'desc', isRight: true, from: 'wide' },
   { id: 'actions', head: '', width: '156px', isRight: true },
 ]
 
