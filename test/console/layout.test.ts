@@ -1,11 +1,11 @@
-/** Long names and low windows. */
+/** Long names, low windows and texts of other directions. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { expectStatus } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
-import { createAgent, createSession } from '../../apps/server/test/session.ts'
+import { converse, createAgent, createSession, scripted } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
 import { openSession } from './opening.ts'
 import { overflowsIn } from './overflow.ts'
@@ -45,4 +45,46 @@ test('a low window shows lines of the conversation and reaches the composer', as
   await send.scrollIntoViewIfNeeded()
   const { y, height } = (await send.boundingBox())!
   assert.ok(y >= 0 && y + height <= 256, `${y}`)
+})
+
+const turned = '\u202e'
+
+test('shows controls of directions in titles, paths and inline code as escapes', async (t) => {
+  const { id } = await createSession(server, { title: `invoice${turned}fdp.exe` })
+  const path = `/${turned}txt.daolyap`
+  const file = `/v1/sessions/${id}/fs${encodeURI(path)}`
+  expectStatus(await server.call('POST', file, { content: 'x' }), 201)
+  await converse(t, server, id, scripted({ text: `Run \`rm ${turned}txt\` now.` }))
+  const query = `?panel=files&file=${encodeURIComponent(path)}`
+  const { page, log } = await openSession(t, browser, { url: server.url, id, query })
+  await page.getByRole('heading', { name: 'invoice\\u202efdp.exe' }).waitFor()
+  await log.getByText('rm \\u202etxt', { exact: true }).waitFor()
+  await page.getByRole('button', { name: 'Delete', exact: true }).click()
+  await page.getByRole('dialog', { name: 'Delete /\\u202etxt.daolyap?' }).waitFor()
+  assert.equal((await page.title()).includes(turned), false)
+  await page.goto(server.url)
+  const row = page.locator('.session-row', { hasText: 'invoice\\u202efdp.exe' })
+  await row.getByText('Run rm \\u202etxt now.').waitFor()
+})
+
+test('a reply has the direction of its text', async (t) => {
+  const { id } = await createSession(server)
+  await converse(t, server, id, scripted({ text: 'مرحبا!' }))
+  const { page, log } = await openSession(t, browser, { url: server.url, id })
+  await log.getByText('مرحبا!', { exact: true }).waitFor()
+  // The mark at the end of a text from right to left is at its left.
+  const places = `(() => {
+    const text = document.querySelector('.message.agent p').firstChild
+    const leftOf = (at) => {
+      const range = new Range()
+      range.setStart(text, at)
+      range.setEnd(text, at + 1)
+      return range.getBoundingClientRect().left
+    }
+    return [leftOf(0), leftOf(text.length - 1)]
+  })()`
+  const [first = 0, last = 0] = await valueIn<number[]>(page, places)
+  assert.ok(last < first, `${last} ${first}`)
+  const field = "getComputedStyle(document.querySelector('.composer textarea')).unicodeBidi"
+  assert.equal(await valueIn(page, field), 'plaintext')
 })

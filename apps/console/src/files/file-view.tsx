@@ -26,7 +26,7 @@ export function FileView({ sessionId, path, show }: FileViewProps) {
   const file = useQuery(fileQuery(sessionId, path))
   const [isDirty, setDirty] = useState(false)
   return (
-    <section className="file" aria-label={path}>
+    <section className="file" aria-label={escaped(path)}>
       <Tools {...{ sessionId, path, show, isDirty }} file={file.data} />
       {file.error && <NotRead error={file.error} retry={file.refetch} />}
       {file.data && <Content sessionId={sessionId} file={file.data} onDirty={setDirty} />}

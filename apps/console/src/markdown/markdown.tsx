@@ -1,6 +1,7 @@
 import './markdown.css'
 import type { Token, Tokens } from 'marked'
 import { Fragment, memo, type ReactNode, useMemo, useRef } from 'react'
+import { escaped } from '../shell/text/escapes.ts'
 import { type Blocks, blocksOf, noBlocks } from './blocks.ts'
 import { CodeBlock } from './code-block.tsx'
 import { RemoteImage } from './remote-image.tsx'
@@ -66,7 +67,7 @@ function shown(token: Token): ReactNode {
     case 'del':
       return <del>{all(token.tokens)}</del>
     case 'codespan':
-      return <code>{token.text}</code>
+      return <code>{escaped(token.text)}</code>
     case 'br':
       return <br />
     case 'link':

@@ -10,6 +10,7 @@ import type { Sortable } from '../shell/list/sort.ts'
 import { Empty, Screen } from '../shell/screen/screen.tsx'
 import { State } from '../shell/screen/state.tsx'
 import { Ago } from '../shell/text/ago.tsx'
+import { escaped } from '../shell/text/escapes.ts'
 import { inWords } from './cron.ts'
 import { doingOf } from './draft.ts'
 import { ScheduleActs } from './schedule-acts.tsx'
@@ -81,7 +82,7 @@ function ScheduleRow({ schedule }: { schedule: Schedule }) {
   return (
     <ListRow label={name} isOff={!enabled}>
       <Link to="/schedules/$scheduleId" params={{ scheduleId: id }} className="list-link">
-        {name}
+        {escaped(name)}
       </Link>
       <Due schedule={schedule} />
       <span title={times}>{times}</span>
@@ -137,7 +138,7 @@ export function Target({ schedule }: { schedule: Schedule }) {
     <>
       starts a session with{' '}
       <Link to="/agents/$agentId" params={{ agentId: agent_id }}>
-        {names.get(agent_id) ?? agent_id}
+        {escaped(names.get(agent_id) ?? agent_id)}
       </Link>
     </>
   )

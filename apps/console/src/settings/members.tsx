@@ -12,6 +12,7 @@ import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import type { Sortable } from '../shell/list/sort.ts'
 import { Skeleton } from '../shell/screen/skeleton.tsx'
 import { Ago } from '../shell/text/ago.tsx'
+import { escaped } from '../shell/text/escapes.ts'
 import { Invitations, Invite } from './invitations.tsx'
 import { useRoles } from './roles.ts'
 
@@ -87,7 +88,7 @@ function MemberRow({ orgId, member, isMe }: RowProps) {
   return (
     <ListRow label={name} below={change.isError && <Refusal error={change.error} />}>
       <div className="list-pair">
-        <span className="list-name">{name}</span>
+        <span className="list-name">{escaped(name)}</span>
         {isMe && <span className="list-dim">you</span>}
       </div>
       <span className="list-dim">{email}</span>

@@ -11,6 +11,7 @@ import { schemes } from './scheme.tsx'
 import { places } from './screen/places.ts'
 import { offeredActions } from './screen/screen-actions.ts'
 import type { Overlay } from './shortcuts.ts'
+import { escaped } from './text/escapes.ts'
 
 type Choice = { id: string; icon: IconName; label: string; kind: string; act: () => unknown }
 
@@ -112,7 +113,7 @@ function Choices({ choices, chosenId, take, list }: ChoicesProps) {
           onClick={() => take(choice)}
         >
           <Icon name={choice.icon} />
-          <span className="palette-label">{choice.label}</span>
+          <span className="palette-label">{escaped(choice.label)}</span>
           <span className="palette-kind">{choice.kind}</span>
         </div>
       ))}

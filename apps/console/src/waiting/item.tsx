@@ -7,6 +7,7 @@ import { ListRow } from '../shell/list/list.tsx'
 import { lazyPart } from '../shell/screen/lazy-part.ts'
 import { State } from '../shell/screen/state.tsx'
 import { Ago } from '../shell/text/ago.tsx'
+import { escaped } from '../shell/text/escapes.ts'
 import { Named } from '../shell/text/identity.tsx'
 import { typeWords } from './words.ts'
 
@@ -64,7 +65,7 @@ function Subject({ item: { session_id: sessionId, session_title } }: Props) {
     )
   return (
     <Link to="/sessions/$sessionId" params={{ sessionId }} className="list-link">
-      {session_title ?? 'Session'}
+      {escaped(session_title ?? 'Session')}
     </Link>
   )
 }

@@ -5,6 +5,7 @@ import { type CSSProperties, memo, type ReactNode } from 'react'
 import { Icon } from '../../shell/controls/icon.tsx'
 import { State } from '../../shell/screen/state.tsx'
 import { Ago } from '../../shell/text/ago.tsx'
+import { escaped } from '../../shell/text/escapes.ts'
 import { Named } from '../../shell/text/identity.tsx'
 import type { SessionColumn } from './list-state.ts'
 import { plain, spentOf, stateOf } from './row-text.ts'
@@ -34,7 +35,7 @@ type RowProps = {
 /** One session of the list. Kept simple: scrolling renders several rows per frame. */
 export const Row = memo((props: RowProps) => {
   const { session, index, depth, isSelected, isNew, select } = props
-  const name = session.title ?? session.preview ?? 'No messages yet'
+  const name = escaped(session.title ?? session.preview ?? 'No messages yet')
   return (
     <div
       className="session-row"
@@ -105,9 +106,9 @@ const Found = ({ session: { match, output_preview } }: { session: Session }) => 
     {match
       ? match.snippet.map(({ text, is_match }, at) =>
           // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one text do not move
-          is_match ? <mark key={at}>{text}</mark> : text,
+          is_match ? <mark key={at}>{escaped(text)}</mark> : escaped(text),
         )
-      : plain(output_preview ?? '')}
+      : escaped(plain(output_preview ?? ''))}
   </span>
 )
 

@@ -6,6 +6,7 @@ import { familyQuery, type SessionTree } from '../../queries/sessions.ts'
 import { Icon } from '../../shell/controls/icon.tsx'
 import { Failure } from '../../shell/screen/screen.tsx'
 import { Ago } from '../../shell/text/ago.tsx'
+import { escaped } from '../../shell/text/escapes.ts'
 
 /** The source of a session, its forks and theirs, as a tree of links. */
 export function Family({ session }: { session: Session }) {
@@ -31,7 +32,7 @@ export function Family({ session }: { session: Session }) {
 
 function Branch({ tree: { session, forks }, current }: { tree: SessionTree; current: string }) {
   const { id, title, preview, forked_from, superseded_by, created_at } = session
-  const name = title ?? preview ?? 'No messages yet'
+  const name = escaped(title ?? preview ?? 'No messages yet')
   return (
     <li>
       <span className="family-member" data-current={id === current}>

@@ -1,5 +1,6 @@
 import { Button, Group, Modal, type ModalProps } from '@mantine/core'
 import type { ReactNode } from 'react'
+import { escaped } from '../text/escapes.ts'
 
 type DialogProps = Omit<ModalProps, 'opened' | 'onClose'> & {
   title: string
@@ -8,8 +9,8 @@ type DialogProps = Omit<ModalProps, 'opened' | 'onClose'> & {
 }
 
 /** A dialog: title, content, and at its end `DialogButtons`. */
-export const Dialog = ({ close, children, ...modal }: DialogProps) => (
-  <Modal opened onClose={close} centered {...modal}>
+export const Dialog = ({ title, close, children, ...modal }: DialogProps) => (
+  <Modal title={escaped(title)} opened onClose={close} centered {...modal}>
     {children}
   </Modal>
 )

@@ -4,6 +4,7 @@ import { Link, useLocation } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { sentenceOf } from '../../errors.ts'
 import { Icon } from '../controls/icon.tsx'
+import { escaped } from '../text/escapes.ts'
 import { isAt, places } from './places.ts'
 
 /** A screen: title, actions, and scrollable content. */
@@ -19,13 +20,13 @@ export function Screen({
   actions?: ReactNode
   children: ReactNode
 }) {
-  useDocumentTitle(tabTitle === '' ? 'Outlast' : `${tabTitle} · Outlast`)
+  useDocumentTitle(tabTitle === '' ? 'Outlast' : `${escaped(tabTitle)} · Outlast`)
   return (
     <div className="screen">
       <Group className="bar" justify="space-between" wrap="nowrap" gap="sm">
         <Back />
         <Title order={1} size="h5" fw={600} lineClamp={1} flex={1}>
-          {title}
+          {escaped(title)}
         </Title>
         <Group gap="xs" wrap="nowrap">
           {actions}

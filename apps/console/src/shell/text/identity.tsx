@@ -1,5 +1,6 @@
 import './identity.css'
 import { Icon, type IconName } from '../controls/icon.tsx'
+import { escaped } from './escapes.ts'
 
 const hues = 8
 
@@ -29,6 +30,6 @@ export const Mark = ({ name, icon }: MarkProps) => (
 export const Named = ({ name, icon }: MarkProps) => (
   <span className="named">
     <Mark name={name} {...(icon && { icon })} />
-    <span>{name}</span>
+    <span>{escaped(name)}</span>
   </span>
 )

@@ -3,6 +3,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { sentenceOf } from '../../errors.ts'
 import { Icon } from '../controls/icon.tsx'
+import { escaped } from '../text/escapes.ts'
 import { dismissToast, type Toast } from './toasts.ts'
 
 /** Time to read a message, and to decide on undoing an action. */
@@ -31,7 +32,7 @@ export function ToastItem({ toast: { id, text, undo } }: { toast: Toast }) {
       onFocus={hold(true)}
       onBlur={hold(false)}
     >
-      <span>{undoing.isError ? sentenceOf(undoing.error) : text}</span>
+      <span>{undoing.isError ? sentenceOf(undoing.error) : escaped(text)}</span>
       {undo && (
         <Button
           size="compact-xs"
