@@ -69,12 +69,12 @@ export function BudgetList() {
 }
 
 const columns: ListColumn[] = [
-  { id: 'budget', head: 'Budget', width: 'minmax(140px, 1.2fr)' },
-  { id: 'status', head: 'Status', width: '96px', sort: 'asc' },
+  { id: 'budget', head: 'Budget', width: 'minmax(80px, 1.2fr)' },
+  { id: 'status', head: 'Status', width: '84px', sort: 'asc' },
   {
     id: 'left',
     head: 'Balance',
-    width: 'minmax(140px, 1fr)',
+    width: 'minmax(84px, 1fr)',
     sort: 'asc',
     from: 'medium',
     isSecond: true,

@@ -65,7 +65,7 @@ const columns: ListColumn[] = [
   { id: 'name', head: 'Schedule', width: 'minmax(140px, 1.1fr)', sort: 'asc' },
   { id: 'next', head: 'Next run', width: '172px', sort: 'asc' },
   { id: 'times', head: 'Times', width: 'minmax(0, 1.3fr)', from: 'medium', isSecond: true },
-  { id: 'target', head: 'Target', width: 'minmax(0, 1.2fr)', from: 'wide' },
+  { id: 'target', head: 'Target', width: 'minmax(180px, 1.2fr)', from: 'wide' },
   { id: 'last', head: 'Last run', width: '104px', sort: 'desc', isRight: true, from: 'wide' },
   { id: 'actions', head: '', width: '156px', isRight: true },
 ]
