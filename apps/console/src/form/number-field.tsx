@@ -13,7 +13,7 @@ function numberOf(text: unknown): OptionalNumber {
   return text === '' || Number.isNaN(number) ? '' : number
 }
 
-/** A field for a number. Keeps the typed text, such as `1.` or `2.0`, while its value is the same. */
+/** A field for a number. Keeps a typed text such as `1.` or `2.0` while its value is the same. */
 export function NumberField({ value, onChange, ...props }: NumberFieldProps) {
   const [text, setText] = useState<NonNullable<NumberInputProps['value']>>(value)
   useEffect(() => setText((before) => (numberOf(before) === value ? before : value)), [value])
