@@ -13,6 +13,8 @@ import type {
   ToolRule,
 } from '@outlast/contract'
 import { type CallOptions, type Http, path } from '../http/http.ts'
+import { readText } from '../http/limited.ts'
+import { expectType } from '../http/media-type.ts'
 import { listOf } from '../http/page.ts'
 
 type Format = NonNullable<ExportAgentQuery['format']>
@@ -24,7 +26,7 @@ const formats: Record<Format, string> = {
 }
 
 export function agents(http: Http) {
-  const { call, text } = http
+  const { call } = http
   return {
     /**
      * Lists active agents, newest first; with `include_archived` archived ones too, with
@@ -74,7 +76,10 @@ export function agents(http: Http) {
     /** Exports an agent as the text of a file, by default Markdown. */
     export: (id: string, query: { format?: Format } = {}, options?: CallOptions) => {
       const accept = formats[query.format ?? 'markdown']
-      return text('GET', path`/v1/agents/${id}/export`, { query, accept }, options)
+      const read = (answer: Response, again: () => void) =>
+        readText(expectType(answer, accept), again)
+      const request = { query, accept }
+      return http.request('GET', path`/v1/agents/${id}/export`, { request, options, read })
     },
     /** Creates an agent from a file: Markdown with front matter, YAML or JSON. */
     import: (file: string, options?: CallOptions) => {

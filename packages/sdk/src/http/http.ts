@@ -1,5 +1,5 @@
 import { errorOf, isOutlastError, lostConnection, OutlastError } from './error.ts'
-import { limited, readBlob, readText } from './limited.ts'
+import { limited, readText } from './limited.ts'
 import { expectType, notOutlast } from './media-type.ts'
 
 /** Address of the server, and settings of all calls. */
@@ -156,20 +156,6 @@ export function createHttp(client: ClientOptions) {
     /** Returns the JSON of the response; undefined without a body. */
     call: ((method, path, sent, options) =>
       request(method, path, { request: sent, options, read: json })) as Call,
-    /** Returns the text of the response, which must have the requested media type. */
-    text: (
-      method: Method,
-      path: string,
-      sent: Request & { accept: string },
-      options?: CallOptions,
-    ) => {
-      const read = async (answer: Response, again: () => void) =>
-        readText(expectType(answer, sent.accept), again)
-      return request(method, path, { request: sent, options, read })
-    },
-    /** Returns the bytes of the response with their media type. */
-    blob: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
-      request(method, path, { request: { accept: '*/*', ...sent }, options, read: readBlob }),
     /** Returns the response with its body unread, which has no timeout. */
     open: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
       request<Response>(method, path, { request: sent, options, read: whole }),

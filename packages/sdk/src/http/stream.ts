@@ -34,10 +34,8 @@ export function streamEvents(
   options: StreamOptions = {},
 ): AsyncIterableIterator<Event, void, undefined> {
   const { types, exclude, accumulated = false, onHistoryChanged } = options
-  const place: StreamPosition = {
-    since_id: options.since_id,
-    after_sequence: options.after_sequence,
-  }
+  const { since_id, after_sequence } = options
+  const place: StreamPosition = { since_id, after_sequence }
   return readStream(
     http,
     {

@@ -9,6 +9,7 @@ import type {
 import { linked, whenAborted } from '../http/abort.ts'
 import { OutlastError } from '../http/error.ts'
 import { type Http, path } from '../http/http.ts'
+import { sharedRun } from '../http/shared-run.ts'
 import type { ClientTool } from './client-tool.ts'
 import { outcomeOf, tooLong } from './outcome.ts'
 
@@ -117,26 +118,19 @@ export function createCalls(
   const running = new Map<string, AbortController>()
   /** Aborted at the end of the turn. */
   const over = new AbortController()
-  let looking: Promise<void> | undefined
 
   /**
    * Reads the outcomes of all calls that were requested so far, in one request.
    * Contract: the end of one call does not end the request, because others wait for it.
    */
-  function look(after_sequence: number): Promise<void> {
-    const read = async () => {
-      const { signal: whole, unlink } = linked(signal, over.signal)
-      const query = { after_sequence, types: outcomeTypes }
-      const at = path`/v1/sessions/${sessionId}/events`
-      const reading = http.call<EventPage>('GET', at, { query }, { signal: whole, retriesMax })
-      const { data } = await reading.finally(unlink)
-      for (const event of data) settle(event)
-    }
-    looking ??= read().finally(() => {
-      looking = undefined
-    })
-    return looking
-  }
+  const look = sharedRun(async (after_sequence: number) => {
+    const { signal: whole, unlink } = linked(signal, over.signal)
+    const query = { after_sequence, types: outcomeTypes }
+    const at = path`/v1/sessions/${sessionId}/events`
+    const reading = http.call<EventPage>('GET', at, { query }, { signal: whole, retriesMax })
+    const { data } = await reading.finally(unlink)
+    for (const event of data) settle(event)
+  })
 
   async function handle(key: string, sequence: number, work: Work): Promise<boolean> {
     const claim = `${sessionId} ${key}`
@@ -223,17 +217,20 @@ function worksIn(
   if (event.type === 'tool.approval_requested') {
     if (!onApproval) return []
     const call = { ...event.data.tool_call, expires_at: event.data.expires_at }
-    return [
-      [call.id, approvalOf(call.id), (signal) => decide(session, { call, onApproval }, signal)],
-    ]
+    const work: Work = async (signal) =>
+      submit(session, path`approvals/${call.id}`, await onApproval(call, { signal }), signal)
+    return [[call.id, approvalOf(call.id), work]]
   }
   if (event.type !== 'tool.call_requested') return []
   const { tool_calls, input } = event.data
   return tool_calls.flatMap((call): CallWork[] => {
     if (input) {
       if (!onQuestions) return []
-      const asked = { ...input, tool_call_id: call.id }
-      const work: Work = (signal) => answerQuestions(session, { asked, onQuestions }, signal)
+      const named = { tool_call_id: call.id, asked_at: input.asked_at }
+      const work: Work = async (signal) => {
+        const answers = await onQuestions({ ...input, ...named }, { signal })
+        return submit(session, 'question-answers', answers && { ...answers, ...named }, signal)
+      }
       return [[call.id, questionsOf(call.id, event.sequence ?? 0), work]]
     }
     const tool = toolNamed(call.name)
@@ -243,54 +240,35 @@ function worksIn(
 }
 
 type Session = { http: Http; sessionId: string }
-type AskedCall = ToolCall & { expires_at: string }
-type Asked = QuestionSet & { tool_call_id: string }
+
+/** Sends the response to a call. Undefined leaves the call to another client. */
+async function submit(
+  { http, sessionId }: Session,
+  place: string,
+  body: object | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!body || signal.aborted) return signal.aborted
+  const at = `${path`/v1/sessions/${sessionId}`}/${place}`
+  await http.call('POST', at, { body }, { signal, retriesMax })
+  return true
+}
 
 async function answer(
-  { http, sessionId }: Session,
+  session: Session,
   { call, tool }: { call: ToolCall; tool: ClientTool },
   signal: AbortSignal,
-): Promise<true> {
+): Promise<boolean> {
+  const { sessionId } = session
   const outcome = await outcomeOf(tool, call, { toolCallId: call.id, sessionId, signal })
-  if (signal.aborted) return true
-  const post = (outcome: object) =>
-    http.call(
-      'POST',
-      path`/v1/sessions/${sessionId}/tool-results`,
-      { body: { tool_results: [{ tool_call_id: call.id, ...outcome }] } },
-      { signal, retriesMax },
-    )
-  await post(outcome).catch((error) => {
+  const post = (outcome: object) => {
+    const body = { tool_results: [{ tool_call_id: call.id, ...outcome }] }
+    return submit(session, 'tool-results', body, signal)
+  }
+  return post(outcome).catch((error) => {
     if (!('result' in outcome) || !isRefused(error)) throw error
     return post({ error: error.status === 413 ? tooLong : `Not taken: ${error.message}` })
   })
-  return true
-}
-
-async function decide(
-  { http, sessionId }: Session,
-  { call, onApproval }: { call: AskedCall; onApproval: NonNullable<CallHandlers['onApproval']> },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const body = await onApproval(call, { signal })
-  if (!body || signal.aborted) return signal.aborted
-  const at = path`/v1/sessions/${sessionId}/approvals/${call.id}`
-  await http.call('POST', at, { body }, { signal, retriesMax })
-  return true
-}
-
-async function answerQuestions(
-  { http, sessionId }: Session,
-  { asked, onQuestions }: { asked: Asked; onQuestions: NonNullable<CallHandlers['onQuestions']> },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const answers = await onQuestions(asked, { signal })
-  if (!answers || signal.aborted) return signal.aborted
-  const at = path`/v1/sessions/${sessionId}/question-answers`
-  const { tool_call_id, asked_at } = asked
-  const body = { ...answers, tool_call_id, asked_at }
-  await http.call('POST', at, { body }, { signal, retriesMax })
-  return true
 }
 
 const questionsOf = (callId: string, sequence: number) => `questions ${callId} ${sequence}`

@@ -31,8 +31,7 @@ export async function outcomeOf(
 
 /** A UTF-16 unit takes at most 3 bytes. */
 const isTooLong = (json: string) =>
-  json.length > resultBytesMax ||
-  (json.length * 3 > resultBytesMax && new TextEncoder().encode(json).length > resultBytesMax)
+  json.length * 3 > resultBytesMax && new TextEncoder().encode(json).length > resultBytesMax
 
 function sentenceOf(error: unknown): string {
   try {

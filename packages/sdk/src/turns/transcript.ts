@@ -105,12 +105,10 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
     return reach(transcript, event, { call: tool_call, status: 'waiting', approval })
   },
   'tool.approval_resolved': (transcript, event) => {
-    const { tool_call_id, tool_name: name, decision: state, reason, decided_by } = event.data
-    const open = openCall(transcript, tool_call_id)
-    const expiresAt = open?.item.approval?.expiresAt
+    const { tool_call_id: id, tool_name: name, decision: state, reason, decided_by } = event.data
+    const expiresAt = openCall(transcript, id)?.item.approval?.expiresAt
     const approval = { state, expiresAt, reason, decidedBy: decided_by }
-    const input = event.data.arguments ?? open?.item.arguments ?? {}
-    const call = { id: tool_call_id, name, arguments: input }
+    const call = { id, name, arguments: event.data.arguments }
     return reach(transcript, event, { call, status: 'running', approval })
   },
   'tool.call_requested': (transcript, event) => {
@@ -120,18 +118,15 @@ const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   },
   'tool.input_resolved': (transcript, event) => {
     const { tool_call_id: id, tool_name: name } = event.data
-    const input = openCall(transcript, id)?.item.arguments ?? {}
-    const call = { id, name, arguments: input }
-    return reach(transcript, event, { call, status: 'running', questions: undefined })
+    return reach(transcript, event, { call: { id, name }, status: 'running', questions: undefined })
   },
   'tool.started': (transcript, event) =>
     reach(transcript, event, { call: event.data.tool_call, status: 'running' }),
   'tool.completed': (transcript, event) => {
     const { tool_call_id: id, tool_name: name, success, status, duration_ms } = event.data
     const failed = status === 'cancelled' ? 'cancelled' : 'failed'
-    const known = openCall(transcript, id)?.item.arguments
     const ended = reach(transcript, event, {
-      call: { id, name, arguments: known ?? {} },
+      call: { id, name },
       status: success ? 'done' : failed,
       questions: undefined,
       result: event.data.result ?? undefined,
@@ -247,35 +242,39 @@ function streaming(transcript: Transcript) {
   return open?.item.kind === 'agent_message' ? { index: open.index, item: open.item } : undefined
 }
 
+type Delta = Event<'output.message.delta' | 'reason.thinking.delta' | 'tool.input.delta'>
+
+/** Changes the message that streams. For readers that start inside, it begins here. */
+function extend(
+  transcript: Transcript,
+  event: Delta,
+  change: (item: AgentMessage) => Partial<AgentMessage>,
+): Transcript {
+  const open = streaming(transcript)
+  const item = open?.item ?? agentMessage(event, {})
+  const longer = { ...item, ...change(item) }
+  if (open) return replace(transcript, open.index, longer)
+  return append({ ...transcript, status: 'active', turnId: event.data.turn_id }, longer, message)
+}
+
 /** Adds a delta. `accumulated` includes the text before it, for readers that start inside. */
 function grow(
   transcript: Transcript,
   event: Event<'output.message.delta' | 'reason.thinking.delta'>,
   part: 'text' | 'thinking',
 ): Transcript {
-  const { delta, accumulated, turn_id: turnId } = event.data
-  const open = streaming(transcript)
-  if (!open) {
-    const begun = { ...agentMessage(event, {}), [part]: accumulated ?? delta }
-    return append({ ...transcript, status: 'active', turnId }, begun, message)
-  }
-  const longer = accumulated ?? open.item[part] + delta
-  return replace(transcript, open.index, { ...open.item, [part]: longer })
+  const { delta, accumulated } = event.data
+  return extend(transcript, event, (item) => ({ [part]: accumulated ?? item[part] + delta }))
 }
 
 /** Adds text to the arguments of a call. Calls are few, and only the last one grows. */
 function addInput(transcript: Transcript, event: Event<'tool.input.delta'>): Transcript {
-  const { turn_id: turnId, tool_call_id: id, name, delta } = event.data
-  const open = streaming(transcript)
-  if (!open) {
-    const begun = { ...agentMessage(event, {}), writing: [{ id, name, input: delta }] }
-    return append({ ...transcript, status: 'active', turnId }, begun, message)
-  }
-  const { writing } = open.item
-  const at = writing.findIndex((call) => call.id === id)
-  const longer = { id, name, input: (writing[at]?.input ?? '') + delta }
-  const calls = at === -1 ? [...writing, longer] : writing.with(at, longer)
-  return replace(transcript, open.index, { ...open.item, writing: calls })
+  const { tool_call_id: id, name, delta } = event.data
+  return extend(transcript, event, ({ writing }) => {
+    const at = writing.findIndex((call) => call.id === id)
+    const longer = { id, name, input: (writing[at]?.input ?? '') + delta }
+    return { writing: at === -1 ? [...writing, longer] : writing.with(at, longer) }
+  })
 }
 
 function openCall(transcript: Transcript, id: string) {
@@ -283,26 +282,30 @@ function openCall(transcript: Transcript, id: string) {
   return open?.item.kind === 'tool_call' ? { index: open.index, item: open.item } : undefined
 }
 
-type Reached = Partial<ToolCallItem> & Pick<ToolCallItem, 'status'> & { call: ToolCall }
+type ReachedCall = Pick<ToolCall, 'id' | 'name'> & {
+  arguments?: ToolCall['arguments'] | undefined
+}
+type Reached = Partial<ToolCallItem> & Pick<ToolCallItem, 'status'> & { call: ReachedCall }
 
 /** Moves a call to its next state. Its first event creates the item. */
 function reach(transcript: Transcript, event: Event, { call, ...now }: Reached): Transcript {
   const open = openCall(transcript, call.id)
-  const next = { ...now, arguments: call.arguments }
+  const item = open?.item ?? newCall(event, call)
+  const next = { ...item, ...now, arguments: call.arguments ?? item.arguments }
   const reached = open
-    ? replace(transcript, open.index, { ...open.item, ...next })
-    : append(transcript, { ...newCall(event, call), ...next }, callOf(call.id))
+    ? replace(transcript, open.index, next)
+    : append(transcript, next, callOf(call.id))
   return withWaiting(reached)
 }
 
-function newCall(event: Event, { id, name, arguments: input }: ToolCall): ToolCallItem {
+function newCall(event: Event, { id, name }: ReachedCall): ToolCallItem {
   return {
     kind: 'tool_call',
     ...about(event),
     key: id,
     id,
     name,
-    arguments: input,
+    arguments: {},
     status: 'running',
     isForClient: false,
     expiresAt: undefined,
