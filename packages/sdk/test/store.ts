@@ -1,9 +1,18 @@
+import type { TestContext } from 'node:test'
 import type { SessionSnapshot, SessionStore } from '../src/index.ts'
 
-/** Waits until a snapshot fits. */
-export function when(store: SessionStore, fits: (snapshot: SessionSnapshot) => boolean) {
-  return new Promise<SessionSnapshot>((resolve) => {
+/** Waits until a snapshot fits. Rejects at the end of the test, also by its timeout. */
+export function when(
+  t: Pick<TestContext, 'signal'>,
+  store: SessionStore,
+  fits: (snapshot: SessionSnapshot) => boolean,
+) {
+  return new Promise<SessionSnapshot>((resolve, reject) => {
     const unsubscribe = store.subscribe(look)
+    t.signal.addEventListener('abort', () => {
+      unsubscribe()
+      reject(new Error(`The store did not reach the state: ${JSON.stringify(store.getSnapshot())}`))
+    })
     function look() {
       if (!fits(store.getSnapshot())) return
       resolve(store.getSnapshot())
@@ -14,7 +23,7 @@ export function when(store: SessionStore, fits: (snapshot: SessionSnapshot) => b
 }
 
 /** Keeps a subscriber until the end of the test. */
-export function keep(t: { after: (work: () => void) => void }, store: SessionStore) {
+export function keep(t: Pick<TestContext, 'after'>, store: SessionStore) {
   t.after(store.subscribe(() => {}))
   return store
 }

@@ -32,7 +32,11 @@ test('the first message creates a session without a key, and is shown before it 
   assert.ok(pending?.kind === 'user_message' && pending.isPending)
   assert.equal(store.getSnapshot().status, 'running')
   const message = await sending
-  const { items } = await when(store, ({ status, items }) => status === 'idle' && items.length > 1)
+  const { items } = await when(
+    t,
+    store,
+    ({ status, items }) => status === 'idle' && items.length > 1,
+  )
   assert.equal(items[0]!.key, message.id)
   assert.equal('isPending' in items[0]!, false)
   assert.equal((items[1] as { text: string }).text, 'Good morning')
@@ -41,12 +45,16 @@ test('the first message creates a session without a key, and is shown before it 
 test('snapshots and unchanged items stay the same objects', async (t) => {
   const session = await start()
   const store = keep(t, createSessionStore({ outlast, sessionId: session.id }))
-  await when(store, ({ status }) => status === 'idle')
+  await when(t, store, ({ status }) => status === 'idle')
   await store.send(says({ text: 'One' }))
-  const first = await when(store, ({ status }) => status === 'idle')
+  const first = await when(t, store, ({ status }) => status === 'idle')
   assert.equal(store.getSnapshot(), first)
   await store.send(says({ text: 'Two' }))
-  const second = await when(store, ({ status, items }) => status === 'idle' && items.length === 4)
+  const second = await when(
+    t,
+    store,
+    ({ status, items }) => status === 'idle' && items.length === 4,
+  )
   assert.notEqual(second, first)
   assert.deepEqual(
     first.items.map((item, at) => item === second.items[at]),
@@ -61,16 +69,17 @@ test('messages sent without a connection are pending, and arrive once and in ord
   const session = await start()
   const remote = createOutlast({ url: network.url })
   const store = keep(t, createSessionStore({ outlast: remote, sessionId: session.id }))
-  await when(store, ({ status }) => status === 'idle')
+  await when(t, store, ({ status }) => status === 'idle')
   network.refuse(true)
   network.cutAll()
-  await when(store, ({ connection }) => connection === 'lost')
+  await when(t, store, ({ connection }) => connection === 'lost')
   const sent = ['One', 'Two', 'Three'].map((text) => store.send(text))
   const isPending = ({ items }: SessionSnapshot) => items.filter((item) => 'isPending' in item)
   assert.equal(isPending(store.getSnapshot()).length, 3)
   network.refuse(false)
   await Promise.all(sent)
   const { items } = await when(
+    t,
     store,
     (snapshot) => snapshot.status === 'idle' && isPending(snapshot).length === 0,
   )
@@ -82,12 +91,12 @@ test('messages sent without a connection are pending, and arrive once and in ord
 test('a message that the server refuses is not pending, and its promise rejects', async (t) => {
   const session = await start()
   const store = keep(t, createSessionStore({ outlast, sessionId: session.id }))
-  await when(store, ({ status }) => status === 'idle')
+  await when(t, store, ({ status }) => status === 'idle')
   const tags = ['x'.repeat(10_000)]
   await assert.rejects(store.send('Hello', { tags }), { status: 400 })
   assert.deepEqual([store.getSnapshot().items, store.getSnapshot().status], [[], 'idle'])
   await store.send(says({ text: 'Still here' }))
-  await when(store, ({ items, status }) => status === 'idle' && items.length === 2)
+  await when(t, store, ({ items, status }) => status === 'idle' && items.length === 2)
 })
 
 test('a message that a quota refuses is sent again, and the page sees the reason', async (t) => {
@@ -99,17 +108,17 @@ test('a message that a quota refuses is sent again, and the page sees the reason
   const { id } = await start()
   const remote = createOutlast({ url: proxy.url })
   const store = keep(t, createSessionStore({ outlast: remote, sessionId: id }))
-  await when(store, isIdle)
+  await when(t, store, isIdle)
   isRefused = true
   const connections = new Set<string>()
   t.after(store.subscribe(() => connections.add(store.getSnapshot().connection)))
   const sending = store.send(says({ text: 'At last' }))
-  const refused = await when(store, ({ error }) => error !== undefined)
+  const refused = await when(t, store, ({ error }) => error !== undefined)
   assert.equal((refused.error as OutlastError).code, 'too_many_turns')
   assert.equal(refused.status, 'running')
   isRefused = false
   await sending
-  const { items, error } = await when(store, (now) => isIdle(now) && now.items.length === 2)
+  const { items, error } = await when(t, store, (now) => isIdle(now) && now.items.length === 2)
   assert.deepEqual([items.length, error, [...connections]], [2, undefined, ['open']])
 })
 
@@ -122,11 +131,11 @@ test('a stream that a limit refuses is opened again, and the page sees the reaso
   const { id } = await start()
   const remote = createOutlast({ url: proxy.url })
   const store = keep(t, createSessionStore({ outlast: remote, sessionId: id }))
-  const refused = await when(store, ({ error }) => error !== undefined)
+  const refused = await when(t, store, ({ error }) => error !== undefined)
   assert.equal((refused.error as OutlastError).code, 'too_many_streams')
   assert.deepEqual([refused.connection, refused.status], ['open', 'idle'])
   isRefused = false
-  await when(store, ({ error }) => error === undefined)
+  await when(t, store, ({ error }) => error === undefined)
 })
 
 test('a token function that fails once loses neither the session nor a message', async (t) => {
@@ -139,10 +148,10 @@ test('a token function that fails once loses neither the session nor a message',
   const { id } = await start()
   const remote = createOutlast({ url: server.url, apiKey })
   const store = keep(t, createSessionStore({ outlast: remote, sessionId: id }))
-  await when(store, isIdle)
+  await when(t, store, isIdle)
   isOffline = true
   await store.send(says({ text: 'Still here' }))
-  await when(store, (now) => isIdle(now) && now.items.length === 2)
+  await when(t, store, (now) => isIdle(now) && now.items.length === 2)
   isOffline = true
   const once = createOutlast({ url: server.url, apiKey, retriesMax: 0 })
   await assert.rejects(once.agents.get('agent_x'), { code: 'connection_failed' })
@@ -156,9 +165,9 @@ test('an error of a listener is printed, and ends neither the stream nor the pro
   store.onEvent(() => {
     throw mistake
   })
-  await when(store, isIdle)
+  await when(t, store, isIdle)
   await store.send(says({ text: 'Still here' }))
-  await when(store, (now) => isIdle(now) && now.items.length === 2)
+  await when(t, store, (now) => isIdle(now) && now.items.length === 2)
   assert.equal(printed.mock.calls[0]?.arguments[0], mistake)
 })
 
@@ -181,14 +190,14 @@ test('listeners receive each new event once, also those that change no item', as
   await store.send(slow)
   const isBegun = ({ items }: SessionSnapshot) =>
     items.some((item) => item.kind === 'agent_message' && item.text.includes('word3'))
-  await when(store, isBegun)
+  await when(t, store, isBegun)
   await Promise.all([untilChanged(), change('/during.txt')])
   leave()
   await new Promise((resolve) => setTimeout(resolve))
   leave = store.subscribe(() => {})
   t.after(leave)
-  await when(store, isBegun)
-  const { items } = await when(store, isIdle)
+  await when(t, store, isBegun)
+  const { items } = await when(t, store, isIdle)
   assert.equal((items[1] as { text: string }).text, words)
   await Promise.all([untilChanged(), change('/after.txt')])
   const stored = received.flatMap(({ sequence }) => sequence ?? [])
@@ -222,19 +231,19 @@ test('a subscriber that is replaced at once keeps the stream, and the last one c
   const leave = store.subscribe(() => {})
   leave()
   const stay = keep(t, store)
-  await when(stay, ({ status }) => status === 'idle')
+  await when(t, stay, ({ status }) => status === 'idle')
   await store.send(slow)
-  await when(store, ({ items }) => items.length === 2)
+  await when(t, store, ({ items }) => items.length === 2)
   assert.equal(streams, 1)
 })
 
 test('a key names one session, also for two stores at the same time', async (t) => {
   const { id: agentId } = await outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
   const stores = [1, 2].map(() => keep(t, createSessionStore({ outlast, agentId, key: 'a' })))
-  const [one, two] = await Promise.all(stores.map((each) => when(each, isIdle)))
+  const [one, two] = await Promise.all(stores.map((each) => when(t, each, isIdle)))
   assert.equal(one!.sessionId, two!.sessionId)
   await stores[0]!.send(says({ text: 'Seen by both' }))
-  await when(stores[1]!, ({ status, items }) => status === 'idle' && items.length === 2)
+  await when(t, stores[1]!, ({ status, items }) => status === 'idle' && items.length === 2)
 })
 
 const isIdle = ({ status }: SessionSnapshot) => status === 'idle'
@@ -253,19 +262,19 @@ test('a store runs its tools and leaves others to a person or another program', 
   const other = { ...tool.definition, name: 'pick_date' }
   const session = await start({}, { tools: [tool.definition, other] })
   const store = keep(t, createSessionStore({ outlast, sessionId: session.id }))
-  await when(store, isIdle)
+  await when(t, store, isIdle)
   await store.send(says(calls('open_door', {}, 'a'), calls('pick_date', {}, 'b'), { text: 'Done' }))
-  const { waiting } = await when(store, ({ status }) => status === 'waiting')
+  const { waiting } = await when(t, store, ({ status }) => status === 'waiting')
   assert.deepEqual(
     waiting.tools.map(({ name }) => name),
     ['open_door'],
   )
   // A tool that is added later runs the call that waits.
   t.after(store.addTools(() => [tool]))
-  const next = await when(store, (now) => now.waiting.tools.some(({ id }) => id === 'b'))
+  const next = await when(t, store, (now) => now.waiting.tools.some(({ id }) => id === 'b'))
   assert.equal(next.status, 'waiting')
   await store.submitToolResult('b', { result: 'Monday' })
-  await when(store, isIdle)
+  await when(t, store, isIdle)
   assert.equal(runs, 1)
 })
 
@@ -293,7 +302,7 @@ test('a tool that runs while the last subscriber leaves and returns runs once', 
   await new Promise((resolve) => setTimeout(resolve))
   keep(t, store)
   open()
-  const { items } = await when(store, (now) => isIdle(now) && now.items.length === 4)
+  const { items } = await when(t, store, (now) => isIdle(now) && now.items.length === 4)
   assert.equal(runs, 1)
   assert.match(JSON.stringify(items), /\{\\"run\\":1\}/)
 })
@@ -306,7 +315,7 @@ test('only the last events are loaded at first, and earlier ones on demand', asy
   const session = await start({ messages: imported })
   const store = createSessionStore({ outlast, sessionId: session.id, pageSize: 50 })
   keep(t, store)
-  const first = await when(store, isIdle)
+  const first = await when(t, store, isIdle)
   assert.deepEqual([first.items.length, first.hasEarlier], [50, true])
   assert.equal((first.items[0] as { text: string }).text, 'Question 65')
   await Promise.all([store.loadEarlier(), store.loadEarlier()])
@@ -324,10 +333,10 @@ test('a turn that waits is loaded whole, also if messages came after its first e
   const session = await start({}, { tools })
   const first = keep(t, createSessionStore({ outlast, sessionId: session.id }))
   await first.send(says(calls('pick_date', {}, 'a'), { text: 'Done' }))
-  await when(first, ({ status }) => status === 'waiting')
+  await when(t, first, ({ status }) => status === 'waiting')
   for (const text of ['One', 'Two']) await first.send(text, { on_busy: 'queue' })
   const second = createSessionStore({ outlast, sessionId: session.id, pageSize: 5 })
-  const { status, waiting } = await when(keep(t, second), (now) => now.items.length > 0)
+  const { status, waiting } = await when(t, keep(t, second), (now) => now.items.length > 0)
   assert.deepEqual([status, waiting.tools.map(({ id }) => id)], ['waiting', ['a']])
 })
 
@@ -341,6 +350,7 @@ test('a turn that was cancelled before it began has nothing more to load', async
   await startServer(t, { databaseUrl: api.databaseUrl })
   const store = keep(t, createSessionStore({ outlast: remote, sessionId: id, pageSize: 5 }))
   const { hasEarlier } = await when(
+    t,
     store,
     ({ items, status }) => status === 'idle' && items.length > 0,
   )
@@ -363,7 +373,7 @@ test('a listener that asks for earlier events at each change receives all of the
   const store = createSessionStore({ outlast, sessionId: session.id, pageSize: 10 })
   keep(t, store)
   t.after(store.subscribe(() => void store.loadEarlier()))
-  const whole = await when(store, ({ items }) => items.length === 40)
+  const whole = await when(t, store, ({ items }) => items.length === 40)
   assert.equal((whole.items[0] as { text: string }).text, 'Note 0')
 })
 
