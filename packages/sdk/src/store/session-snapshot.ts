@@ -22,7 +22,10 @@ export type SessionWaiting = {
 
 /** The state of a session at one moment. Objects that have not changed stay the same. */
 export type SessionSnapshot = {
-  /** Undefined before the session exists. It changes with `retake`. */
+  /**
+   * Undefined before the session exists. It changes with `retake`, and when the session of a key is
+   * deleted.
+   */
   sessionId: string | undefined
   items: readonly TranscriptItem[]
   /**

@@ -1,6 +1,6 @@
 import type { Approval, Event, QuestionAnswers, ToolResults } from '@outlast/contract'
 import { OutlastError } from '../http/error.ts'
-import { newKey } from '../http/http.ts'
+import { sharedRun } from '../http/shared-run.ts'
 import type { ClientTool } from '../turns/client-tool.ts'
 import type { Content } from '../turns/session.ts'
 import type { SessionClient } from './session-client.ts'
@@ -112,7 +112,7 @@ function actionsOf(core: StoreCore, follower: Follower) {
      * Sends a message. It is shown at once, and resolves when the server has stored it.
      * Contract: sent once, also if the connection is lost meanwhile; in the order of the calls.
      */
-    send: createSender(core, follower.start),
+    send: createSender(core, follower),
     /** Approves a call. `approval_not_pending` if another client was faster. */
     approve: async (toolCallId: string, options: Omit<Approval, 'decision' | 'reason'> = {}) =>
       sessions.decideToolCall(idOf(core), toolCallId, { decision: 'approve', ...options }),
@@ -137,8 +137,7 @@ function actionsOf(core: StoreCore, follower: Follower) {
     async retake(messageId: string, content?: string | Content) {
       const message = content === undefined ? {} : { message: { content: partsOf(content) } }
       const body = { message_id: messageId, ...message }
-      const options = { idempotencyKey: newKey() }
-      const { session } = await sessions.retake(idOf(core), body, options)
+      const { session } = await sessions.retake(idOf(core), body)
       follower.stop()
       Object.assign(core, { sessionId: session.id, isLoaded: false, isMoving: true })
       core.publish()
@@ -159,8 +158,7 @@ function idOf({ sessionId }: StoreCore): string {
 
 /** Contract: several calls at the same time load one page. */
 function createEarlierLoader(core: StoreCore) {
-  let loading: Promise<void> | undefined
-  async function load() {
+  const load = sharedRun(async () => {
     const { log } = core
     const first = log.events().find(({ sequence }) => sequence !== undefined)
     if (!core.hasEarlier || !first) return
@@ -168,13 +166,7 @@ function createEarlierLoader(core: StoreCore) {
     if (core.log !== log) return
     log.prepend(events)
     core.hasEarlier = hasEarlier
-  }
-  return (): Promise<void> => {
-    // Free before listeners hear of the page, which may ask for the next one at once.
-    loading ??= load().finally(() => {
-      loading = undefined
-      core.publish()
-    })
-    return loading
-  }
+  })
+  // The run has ended before listeners hear of the page, which may ask for the next one at once.
+  return (): Promise<void> => load().finally(core.publish)
 }

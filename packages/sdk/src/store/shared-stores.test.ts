@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { says, startClient } from '../../test/session.ts'
 import { keep, when } from '../../test/store.ts'
+import type { OutlastError } from '../http/error.ts'
+import type { SessionSnapshot } from './session-snapshot.ts'
 import { sharedSessionStore } from './shared-stores.ts'
 
 let client: Awaited<ReturnType<typeof startClient>>
@@ -38,4 +40,60 @@ test('the id of a session names that session, also after its view moved to anoth
   const original = keep(t, sharedSessionStore({ outlast, sessionId }))
   const loaded = await when(t, original, ({ status }) => status === 'idle')
   assert.deepEqual(loaded.items, items)
+})
+
+/** The store of a key, while another client can delete its session. */
+async function storeOfKey() {
+  const { outlast } = client
+  const { id: agentId } = await outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
+  const store = sharedSessionStore({ outlast, agentId, key: 'chat' })
+  const clear = async () => outlast.sessions.delete(store.getSnapshot().sessionId!)
+  return { agentId, store, clear }
+}
+
+const isAnswered = ({ status, items }: SessionSnapshot) => status === 'idle' && items.length === 2
+const isEmpty = ({ status, items }: SessionSnapshot) => status === 'idle' && items.length === 0
+
+test('a key whose session is deleted finds or creates another one, each time', async (t) => {
+  const { agentId, store, clear } = await storeOfKey()
+  keep(t, store)
+  for (const text of ['First', 'Second', 'Third']) {
+    await store.send(says({ text }))
+    const { sessionId } = await when(t, store, isAnswered)
+    await clear()
+    const next = await when(t, store, (now) => isEmpty(now) && now.sessionId !== sessionId)
+    assert.equal(next.error, undefined)
+    const found = await client.outlast.sessions.create({ agent_id: agentId, key: 'chat' })
+    assert.equal(found.id, next.sessionId)
+  }
+})
+
+test('a view that comes after the deletion has another session, and so has a message', async (t) => {
+  const { store, clear } = await storeOfKey()
+  const leave = store.subscribe(() => {})
+  await store.send(says({ text: 'First' }))
+  await when(t, store, isAnswered)
+  leave()
+  await new Promise((resolve) => setTimeout(resolve))
+  await clear()
+  await assert.rejects(store.send('Into the deleted session'), { code: 'not_found' })
+  assert.deepEqual(store.getSnapshot().items, [])
+  await store.send(says({ text: 'Second' }))
+  await clear()
+  keep(t, store)
+  await when(t, store, isEmpty)
+})
+
+test('a session that cannot be created again is one error, until a message creates it', async (t) => {
+  const { agentId, store, clear } = await storeOfKey()
+  keep(t, store)
+  await when(t, store, isEmpty)
+  await client.outlast.agents.update(agentId, { status: 'archived' })
+  await clear()
+  const { error, items } = await when(t, store, ({ status }) => status === 'error')
+  assert.equal((error as OutlastError).code, 'agent_archived')
+  assert.deepEqual(items, [])
+  await client.outlast.agents.update(agentId, { status: 'active' })
+  await store.send(says({ text: 'Good morning' }))
+  await when(t, store, isAnswered)
 })

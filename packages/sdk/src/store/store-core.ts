@@ -1,6 +1,7 @@
 import type { NewSession } from '@outlast/contract'
 import { isOutlastError, type OutlastError } from '../http/error.ts'
 import { backoff, isTemporary, newKey, pause } from '../http/http.ts'
+import { sharedRun } from '../http/shared-run.ts'
 import type { ClientTool } from '../turns/client-tool.ts'
 import type { UserMessage } from '../turns/transcript-items.ts'
 import type { SessionClient } from './session-client.ts'
@@ -77,13 +78,12 @@ export function createStoreCore(outlast: SessionClient, target: SessionTarget): 
 }
 
 /**
- * Contract: several calls create one session, also if a response is lost. A call after a refusal
- * asks again.
+ * Contract: several calls create one session, also if a response is lost. A call after a refusal,
+ * or after the deletion of the session, asks again.
  */
 function createOpener(coreOf: () => StoreCore) {
   let idempotencyKey = newKey()
-  let creating: Promise<string> | undefined
-  async function create(): Promise<string> {
+  const create = sharedRun(async () => {
     const core = coreOf()
     const { agentId, key, create: settings } = core.target
     const body = { ...settings, ...(agentId && { agent_id: agentId }), ...(key && { key }) }
@@ -93,17 +93,11 @@ function createOpener(coreOf: () => StoreCore) {
       if (isStoredRefusal(error)) idempotencyKey = newKey()
       throw error
     })
+    idempotencyKey = newKey()
     core.sessionId ??= id
     return core.sessionId
-  }
-  return async () => {
-    const { sessionId } = coreOf()
-    if (sessionId !== undefined) return sessionId
-    creating ??= create().finally(() => {
-      creating = undefined
-    })
-    return creating
-  }
+  })
+  return async () => coreOf().sessionId ?? create()
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { Event, EventType } from '@outlast/contract'
+import type { Event, EventQuery, EventType } from '@outlast/contract'
+import { isOutlastError } from '../http/error.ts'
 import { errorFrom } from './session-snapshot.ts'
 import { persist, type StoreCore, setConnection } from './store-core.ts'
 import { createSessionLog, unusedTypes } from './store-log.ts'
@@ -24,9 +25,7 @@ export async function readEvents(core: StoreCore, signal?: AbortSignal, before?:
       exclude: unusedTypes,
       ...position,
     }
-    const options = { retriesMax: 0, ...(signal && { signal }) }
-    const list = () => core.outlast.events.list(sessionId, query, options)
-    const { data, scanned_to }: EventsPage = await persist(core, list, signal)
+    const { data, scanned_to } = await readPage(core, sessionId, query, signal)
     events = [...(end === undefined ? data.toReversed() : data), ...events]
     if (scanned_to === undefined) return { events, hasEarlier: false }
     const start = events.findIndex(({ type }) => type === 'input.message')
@@ -35,6 +34,12 @@ export async function readEvents(core: StoreCore, signal?: AbortSignal, before?:
     }
     end = scanned_to
   }
+}
+
+function readPage(core: StoreCore, sessionId: string, query: EventQuery, signal?: AbortSignal) {
+  const options = { retriesMax: 0, ...(signal && { signal }) }
+  const list = () => core.outlast.events.list(sessionId, query, options)
+  return persist<EventsPage>(core, list, signal)
 }
 
 /** Events of a turn after which none of its earlier calls waits. */
@@ -61,10 +66,32 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
   let leaving: AbortController | undefined
 
   /**
+   * Leaves a deleted session whose key finds or creates another one. Returns false for other
+   * errors. Messages that it had are no longer pending.
+   */
+  function leave(error: unknown, sessionId = core.sessionId): boolean {
+    const { target, pending } = core
+    const isByKey = target.key !== undefined && target.sessionId === undefined
+    const isCurrent = sessionId !== undefined && sessionId === core.sessionId
+    if (!isByKey || !isCurrent || !isOutlastError(error, 'not_found')) return false
+    stop()
+    Object.assign(core, {
+      sessionId: undefined,
+      log: createSessionLog(),
+      pending: pending.filter(({ id, key }) => id === key),
+      isLoaded: false,
+      hasEarlier: false,
+    })
+    core.publish()
+    return true
+  }
+
+  /**
    * Follows the session until the signal is aborted: loads its last events, then streams new ones
    * and runs client tools, which continue after the end.
    */
   async function follow(signal: AbortSignal): Promise<void> {
+    const wasOpen = core.sessionId !== undefined
     try {
       await core.openSession()
       signal.throwIfAborted()
@@ -83,26 +110,34 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
       }
     } catch (error) {
       if (signal.aborted) return
+      // If it was opened just now and could not be loaded, opening another one could be endless.
+      const isAgain = wasOpen || core.isLoaded
+      if (leave(error) && isAgain) return start()
       core.error = errorFrom(error)
       core.publish()
       leaving = undefined
     }
   }
 
+  /** Follows the session, if the store has a subscriber and a session, or a key of one. */
+  function start(): void {
+    const hasSession = (core.sessionId ?? core.target.key) !== undefined
+    if (leaving || core.listeners.size === 0 || !hasSession) return
+    leaving = new AbortController()
+    core.error = undefined
+    core.refusal = undefined
+    void follow(leaving.signal)
+  }
+
+  function stop(): void {
+    leaving?.abort()
+    leaving = undefined
+  }
+
   return {
-    /** Follows the session, if the store has a subscriber and a session, or a key of one. */
-    start(): void {
-      const hasSession = (core.sessionId ?? core.target.key) !== undefined
-      if (leaving || core.listeners.size === 0 || !hasSession) return
-      leaving = new AbortController()
-      core.error = undefined
-      core.refusal = undefined
-      void follow(leaving.signal)
-    },
-    stop(): void {
-      leaving?.abort()
-      leaving = undefined
-    },
+    start,
+    stop,
+    leave,
     /** Runs calls that began to wait before their tool was there. */
     takeWaiting(): void {
       if (leaving) runner.takeWaiting()
@@ -113,9 +148,7 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
 async function load(core: StoreCore, signal: AbortSignal): Promise<void> {
   // Events before this one are not new, also those of types that are not loaded.
   const query = { limit: 1, order_desc: true, exclude: unstreamed }
-  const options = { retriesMax: 0, signal }
-  const list = () => core.outlast.events.list(core.sessionId!, query, options)
-  const newest: EventsPage = await persist(core, list, signal)
+  const newest = await readPage(core, core.sessionId!, query, signal)
   const { events, hasEarlier } = await readEvents(core, signal)
   signal.throwIfAborted()
   const log = createSessionLog()

@@ -4,7 +4,7 @@ import { textOf } from '../turns/follow.ts'
 import type { Content, SendOptions } from '../turns/session.ts'
 import type { UserMessage } from '../turns/transcript-items.ts'
 import { persist, type StoreCore } from './store-core.ts'
-import { settle } from './store-follow.ts'
+import { type Follower, settle } from './store-follow.ts'
 
 /** Settings of a message that a session store sends. */
 export type StoreSendOptions = Pick<SendOptions, 'on_busy' | 'controls' | 'metadata' | 'tags'>
@@ -17,14 +17,18 @@ export const partsOf = (content: string | Content): Content =>
  * has it. While the server is unreachable it is sent again, with the same idempotency key.
  * Contract: rejects with an error that a retry cannot fix; the message is then not pending.
  */
-export function createSender(core: StoreCore, onOpen: () => void) {
+export function createSender(core: StoreCore, follower: Follower) {
   let previous: Promise<unknown> = Promise.resolve()
 
   async function post(key: string, body: NewMessage): Promise<Message> {
     const sessionId = await core.openSession()
-    onOpen()
+    follower.start()
     const options = { idempotencyKey: key, retriesMax: 0 }
-    return persist(core, () => core.outlast.messages.create(sessionId, body, options))
+    const request = () => core.outlast.messages.create(sessionId, body, options)
+    return persist(core, request).catch((error) => {
+      if (follower.leave(error, sessionId)) follower.start()
+      throw error
+    })
   }
 
   return (content: string | Content, options: StoreSendOptions = {}): Promise<Message> => {
