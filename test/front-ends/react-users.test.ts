@@ -61,3 +61,21 @@ test('the next user of a page has a token and a conversation of their own', asyn
   const { data } = await product.outlast.sessions.list({ agent_id: agentId })
   assert.deepEqual(data.map(({ user }) => user).toSorted(), ['ada', 'bob'])
 })
+
+test('a new text as the token continues a page whose previous token has ended', async (t) => {
+  const { page } = await openTab(await openProfile(t, browser), origin)
+  await page.waitForFunction('globalThis.app !== undefined')
+  const { id: agentId } = await agentOf(product, { text: 'Hello.' })
+  const { tokens } = product.outlast
+  const showWith = (token: string) => {
+    const target = { url: product.url, agentId, key: 'main', token }
+    return page.evaluate(`app.show(${JSON.stringify(target)})`)
+  }
+  const first = await tokens.create({ user: 'eve', access: 'write' })
+  await showWith(first.token)
+  await untilShown(page, [])
+  await tokens.revoke(first.id)
+  await page.locator('section[data-status=error]').waitFor()
+  await showWith((await tokens.create({ user: 'eve', access: 'write' })).token)
+  await untilShown(page, [])
+})

@@ -1,7 +1,7 @@
 import { createSessionClient, type SessionClient } from '@outlast/sdk'
 import { useEffect, useState } from 'react'
 
-type Token = string | (() => string | Promise<string>)
+type Token = string | ((refused?: string) => string | Promise<string>)
 
 /** A client, or the address of the server and a token for it. */
 export type ClientSource =
@@ -30,9 +30,9 @@ function connect(url: string, token: Token | undefined): Connection {
   if (typeof token === 'function') byFunction.set(token, known)
   const found = known.find((one) => one.url === url && (known !== byText || one.token === token))
   if (found) return found
-  const apiKey = async () => {
+  const apiKey = async (refused?: string) => {
     const { token } = connection
-    return typeof token === 'function' ? token() : (token ?? '')
+    return typeof token === 'function' ? token(refused) : (token ?? '')
   }
   // A server that renders a page has no address to complete a relative one with.
   const absolute = 'location' in globalThis ? url : new URL(url, 'http://localhost').href

@@ -52,5 +52,9 @@ function useLatest(store: SessionStore, options: UseOutlastOptions): void {
   const names = options.tools?.map(({ definition }) => definition.name).join()
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new tool runs calls that wait
   useEffect(() => store.addTools(() => latest.current.tools ?? []), [store, names])
+  // Subscribes again with a new text. A function is called after a refusal, and can be inline.
+  const token = typeof options.token === 'string' && options.token
+  // biome-ignore lint/correctness/useExhaustiveDependencies: starts a stream that a token ended
+  useEffect(() => store.subscribe(() => {}), [store, token])
   useEffect(() => store.onEvent((event) => latest.current.onEvent?.(event)), [store])
 }

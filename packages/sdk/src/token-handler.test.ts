@@ -12,12 +12,13 @@ import { chatOperations, createTokenHandler, nodeHandler } from './server.ts'
 import { createSessionStore } from './store/session-store.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
+let person: Awaited<ReturnType<typeof registerPerson>>
 let outlast: Outlast
 let agentId: string
 
 beforeAll(async (t) => {
   server = await startGuarded(t)
-  const person = await registerPerson(server)
+  person = await registerPerson(server)
   const { key } = await createKey(server, person)
   outlast = createOutlast({ url: server.url, apiKey: key })
   agentId = (await outlast.agents.create({ name: 'Ada', system_prompt: 'You are Ada.' })).id
@@ -127,6 +128,29 @@ test('a page renews its token before it expires, and a store works with it', asy
   await store.retake(items[0]!.key, 'Good evening')
   await eventually(async () => store.getSnapshot().status === 'idle')
   assert.notEqual(store.getSnapshot().sessionId, before)
+})
+
+test('a token that ends before its time is replaced, and the stream continues', async (t) => {
+  let key = await createKey(server, person)
+  let issued = 0
+  const issue = async (): Promise<IssuedToken> => {
+    issued += 1
+    const product = createOutlast({ url: server.url, apiKey: key.key })
+    const answer = await handlerWith({ outlast: product })(ask({ cookie: 'zoe' }))
+    return (await answer.json()) as IssuedToken
+  }
+  const page = createOutlast({ url: server.url, apiKey: tokenFrom(issue) })
+  const store = createSessionStore({ outlast: page, agentId, key: 'chat' })
+  t.after(store.subscribe(() => {}))
+  await eventually(async () => store.getSnapshot().status === 'idle')
+  const replaced = key
+  key = await createKey(server, person)
+  await outlast.apiKeys.delete(replaced.id)
+  await eventually(async () => issued === 2)
+  const message = { role: 'user' as const, content: [{ type: 'text' as const, text: 'Hello' }] }
+  await outlast.messages.create(store.getSnapshot().sessionId!, { message })
+  await eventually(async () => store.getSnapshot().items.length === 2)
+  assert.equal(store.getSnapshot().error, undefined)
 })
 
 test('an unreachable token endpoint is a temporary error, and another page is not', async (t) => {

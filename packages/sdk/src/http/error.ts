@@ -155,9 +155,14 @@ function hintOf(hasBegun: boolean): string {
 }
 
 function errorBodyIn(text: string): ErrorResponse | undefined {
+  const body = jsonIn(text)
+  return typeof body?.code === 'string' && typeof body.error === 'string' ? body : undefined
+}
+
+/** Parses JSON that another server may have sent. Returns undefined for other text. */
+export function jsonIn(text: string) {
   try {
-    const body = JSON.parse(text)
-    return typeof body?.code === 'string' && typeof body.error === 'string' ? body : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }

@@ -1,3 +1,4 @@
+import { whenAborted } from './abort.ts'
 import { errorOf, isOutlastError, lostConnection, OutlastError } from './error.ts'
 import { limited, readText } from './limited.ts'
 import { expectType, notOutlast } from './media-type.ts'
@@ -11,9 +12,10 @@ export type ClientOptions = {
   url?: string | undefined
   /**
    * An API key, access token or session token, or a function called before each attempt. If a key
-   * is still pending at the end of an attempt, the next one awaits it.
+   * is still pending at the end of an attempt, the next one awaits it. If the server refuses a
+   * token, the function is called once more, with that token.
    */
-  apiKey?: string | (() => string | Promise<string>) | undefined
+  apiKey?: string | ((refused?: string) => string | Promise<string>) | undefined
   /** Organization id. Needed with the access token of a user of several organizations. */
   organization?: string | undefined
   /** Headers of every request. */
@@ -119,20 +121,28 @@ export function createHttp(client: ClientOptions) {
       options.signal?.throwIfAborted()
       try {
         return await limited(limitOf(client, options), options.signal, async (signal, again) => {
-          // Kept after a timeout: the function may wait for a person.
-          pendingKey ??= keyOf(client).catch((error) => {
-            pendingKey = undefined
-            if (isOutlastError(error)) throw error
-            throw new OutlastError('connection_failed', 'No key: `apiKey` failed.', {
-              cause: error,
+          const send = async (refused?: string): Promise<T> => {
+            // Kept after a timeout: the function may wait for a person.
+            pendingKey ??= keyOf(client, refused).catch((error) => {
+              pendingKey = undefined
+              if (isOutlastError(error)) throw error
+              throw new OutlastError('connection_failed', 'No key: `apiKey` failed.', {
+                cause: error,
+              })
             })
-          })
-          const headers = headersOf({ ...client, apiKey: await pendingKey }, sent, options, key)
-          signal.throwIfAborted()
-          pendingKey = undefined
-          again(sendMs)
-          const init: RequestInit = { method, headers, body, redirect: 'manual', signal }
-          return exchange(url, init, { fetching, read, again })
+            const apiKey = await pendingKey
+            const headers = headersOf({ ...client, apiKey }, sent, options, key)
+            signal.throwIfAborted()
+            pendingKey = undefined
+            again(sendMs)
+            const init: RequestInit = { method, headers, body, redirect: 'manual', signal }
+            return exchange(url, init, { fetching, read, again }).catch((error) => {
+              const isFinal = refused || !apiKey || typeof client.apiKey !== 'function'
+              if (isFinal || !isOutlastError(error, 'invalid_token')) throw error
+              return send(apiKey)
+            })
+          }
+          return send()
         })
       } catch (error) {
         options.signal?.throwIfAborted()
@@ -186,8 +196,8 @@ async function exchange<T>(
 const limitOf = (client: ClientOptions, options: CallOptions) =>
   options.timeoutMs ?? client.timeoutMs ?? timeoutMsDefault
 
-const keyOf = async ({ apiKey }: ClientOptions) =>
-  typeof apiKey === 'function' ? apiKey() : apiKey
+const keyOf = async ({ apiKey }: ClientOptions, refused?: string) =>
+  typeof apiKey === 'function' ? apiKey(refused) : apiKey
 
 /** Header names ignore case. Headers of the caller replace those of the client. */
 function headersOf(
@@ -327,16 +337,14 @@ export const backoff = (attempt: number, { first, most }: { first: number; most:
 /** Waits. Contract: rejects with the reason of the signal as soon as it is aborted. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer)
-      reject(signal?.reason)
-    }
     const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop)
+      unlisten()
       resolve()
     }, ms)
-    if (signal?.aborted) stop()
-    else signal?.addEventListener('abort', stop, { once: true })
+    const unlisten = whenAborted(signal, () => {
+      clearTimeout(timer)
+      reject(signal?.reason)
+    })
   })
 }
 

@@ -1,4 +1,5 @@
-import { errorOf, isOutlastError, lostConnection, OutlastError } from './error.ts'
+import { errorOf, isOutlastError, jsonIn, lostConnection, OutlastError } from './error.ts'
+import { sharedRun } from './shared-run.ts'
 
 /** A new token, as `createTokenHandler` sends it. */
 export type IssuedToken = { token: string; expires_in: number }
@@ -9,7 +10,8 @@ const timeoutMs = 30_000
 
 /**
  * Returns a function for `apiKey` that gets a token from your server, and a new one before it
- * expires. `source` is the path of a token handler, or a function that returns a token.
+ * expires, or after the server refused it. `source` is the path of a token handler, or a function
+ * that returns a token.
  * Contract: one request at a time. Clocks of browsers that are wrong do not matter. It keeps the
  * token of the user who is signed in: create a function, and its client, for each user of a page.
  *
@@ -23,25 +25,23 @@ const timeoutMs = 30_000
  * console.log(outlast.url)
  * ```
  */
-export function tokenFrom(source: string | (() => Promise<IssuedToken>)): () => Promise<string> {
+export function tokenFrom(
+  source: string | (() => Promise<IssuedToken>),
+): (refused?: string) => Promise<string> {
   const issue = typeof source === 'function' ? source : () => request(source)
   let current: { token: string; isFresh: () => boolean } | undefined
-  let renewing: Promise<string> | undefined
 
-  async function renew(): Promise<string> {
+  const renew = sharedRun(async () => {
     const isFresh = timer()
     const { token, expires_in } = await issue()
     const limitMs = expires_in * 1000 * shareUsed
     current = { token, isFresh: () => isFresh(limitMs) }
     return token
-  }
+  })
 
-  return async () => {
-    if (current?.isFresh()) return current.token
-    renewing ??= renew().finally(() => {
-      renewing = undefined
-    })
-    return renewing
+  return async (refused) => {
+    if (current?.isFresh() && current.token !== refused) return current.token
+    return renew()
   }
 }
 
@@ -57,19 +57,11 @@ async function request(path: string): Promise<IssuedToken> {
   try {
     const response = await fetch(path, { ...init, signal: AbortSignal.timeout(timeoutMs) })
     if (!response.ok) throw errorOf(response, await response.text())
-    const issued = issuedTokenIn(await response.text())
-    if (issued && typeof issued.token === 'string' && issued.expires_in > 0) return issued
+    const issued = jsonIn(await response.text())
+    if (typeof issued?.token === 'string' && issued.expires_in > 0) return issued
     throw new OutlastError('not_outlast', `${path} did not respond with a token.`)
   } catch (error) {
     if (isOutlastError(error)) throw error
     throw lostConnection(error, { host: path, hasBegun: false })
-  }
-}
-
-function issuedTokenIn(text: string): IssuedToken | undefined {
-  try {
-    return JSON.parse(text) ?? undefined
-  } catch {
-    return undefined
   }
 }
