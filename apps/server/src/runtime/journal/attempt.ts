@@ -93,6 +93,8 @@ export type TurnLog = {
   uncounted: number
   /** Model text since the last append. Followers can read it until the outcome is stored. */
   live: LiveWriter | undefined
+  /** Usage of dropped replies and summaries, until an event has it. */
+  unlogged: TokenUsage | undefined
   /** Token usage of the whole session. */
   sessionUsage: TokenUsage | undefined
   /** Last sequence and prompt that a model has received. */

@@ -48,10 +48,12 @@ const isSummaryAsked = ({ body }: VendorRequest) =>
   String(body.messages[0]?.content).startsWith('You keep the memory')
 const words = (messages: VendorMessage[]) => JSON.stringify(messages)
 
-async function start(
-  t: TestContext,
-  { tokens, answer }: { tokens: number; answer: (request: VendorRequest) => VendorAnswer },
-) {
+type StartOptions = {
+  tokens: number
+  answer: (request: VendorRequest) => VendorAnswer | Promise<VendorAnswer>
+}
+
+async function start(t: TestContext, { tokens, answer }: StartOptions) {
   const vendor = await startVendor(t, answer)
   const options = {
     capabilities: [library],
@@ -252,6 +254,29 @@ test('usage of a summary that is repeated counts in the turn, the session, repor
   assert.equal(vendor.requests.length, 5)
   await expectUsage(server, session.id, 5)
   assert.equal((await budgetState(server, budget)).used, 5 * 110)
+})
+
+test('usage of a dropped summary is in the turn when a budget refuses its retry', async (t) => {
+  let exhaust = async () => {}
+  const { server, session } = await start(t, {
+    tokens: 2_000,
+    answer: async (request) => {
+      if (!isSummaryAsked(request)) return { text: 'Yes.', usage }
+      await exhaust()
+      return { text: ' ', usage }
+    },
+  })
+  exhaust = async () => void (await addBudget(server, { limit: 10, on_exhausted: 'fail' }))
+  const long = 'word '.repeat(500)
+  await converse(t, server, session.id, long)
+  await converse(t, server, session.id, long)
+  const events = await converse(t, server, session.id, long)
+  const { error_code, usage: ofTurn } = dataOf(events, 'turn.failed')
+  assert.equal(error_code, 'budget_exhausted')
+  const ofSummary = { input_tokens: 100, output_tokens: 10 }
+  const { retry } = dataOf(events, 'llm.generation').metadata
+  assert.deepEqual([retry?.attempts, retry?.usage, ofTurn], [0, ofSummary, ofSummary])
+  await expectUsage(server, session.id, 3)
 })
 
 /** Expects that sums have the reported usage of each call. */

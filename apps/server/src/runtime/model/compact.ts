@@ -7,13 +7,12 @@ import type { ModelRoute } from '../../store/models/models.ts'
 import { type Compacted, viewOf, withCompaction } from '../../store/sessions/conversation.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.ts'
-import { addUsage } from '../log/usage.ts'
 import { commitReserving, estimateCall } from './budget.ts'
 import { callModel, ModelCallError } from './call.ts'
 import { type CompactionPlan, planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
 import { promptTools } from './prompt.ts'
 import { emptyReply, type ModelReply } from './reply.ts'
-import { type CallResult, callWithRetry, noteUsage } from './retry.ts'
+import { type CallResult, callWithRetry, noteUsage, takeUnlogged } from './retry.ts'
 import { summaryPrompt } from './summary-prompt.ts'
 
 export type Fitting = {
@@ -107,9 +106,10 @@ async function carryOutPlan(
     return undefined
   }
   const answer = await summarize(turn, fitting, plan)
-  const usage = addUsage(answer.dropped, noteUsage(turn, fitting.route, answer.reply))
-  if (answer.failed) return { ...answer, reply: emptyReply(), dropped: usage }
+  noteUsage(turn, fitting.route, answer.reply)
+  if (answer.failed) return { ...answer, reply: emptyReply() }
   const { text: summary } = answer.reply
+  const usage = takeUnlogged(turn)
   await record(turn, fitting, { begun, usage, said: { ...said, summary, summarized_to: plan.to } })
   return undefined
 }

@@ -19,7 +19,6 @@ import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.t
 import { openLive } from '../journal/live.ts'
 import { logOf } from '../journal/metrics.ts'
 import { newReason, type OpenReason, type TurnAction } from '../log/state.ts'
-import { addUsage } from '../log/usage.ts'
 import {
   commitReserving,
   draftRefusal,
@@ -144,8 +143,8 @@ async function askShorter(
   { first, fitting }: { first: CompactedResult; fitting: RoutedModel & Fitting },
 ): Promise<CompactedResult> {
   const tokensMax = Math.floor(tokensIn(turn) * secondShare)
-  const { done: compaction, failed } = await fit(turn, { ...fitting, tokensMax })
-  if (!compaction) return { ...first, dropped: addUsage(first.dropped, failed?.dropped) }
+  const { done: compaction } = await fit(turn, { ...fitting, tokensMax })
+  if (!compaction) return first
   const attempts = attemptsOf(turn, plan, { ...fitting, before: first.attempts })
   const second = await callWithRetry(turn, fitting.route, attempts)
   return {
@@ -154,7 +153,6 @@ async function askShorter(
     attempts: first.attempts + second.attempts,
     waitedMs: first.waitedMs + second.waitedMs,
     codes: [...first.codes, first.failed!.failure.code, ...second.codes],
-    dropped: addUsage(first.dropped, second.dropped),
   }
 }
 
@@ -162,7 +160,7 @@ const noModel = 'No model is configured. Add a provider and set one of its model
 
 function unanswered(kind: FailureKind, detail: string): CallResult {
   const failed = { failure: failureOf(new KnownFailure(kind, detail)), detail }
-  return { reply: emptyReply(), failed, attempts: 1, waitedMs: 0, codes: [], dropped: undefined }
+  return { reply: emptyReply(), failed, attempts: 1, waitedMs: 0, codes: [] }
 }
 
 /** Records a call that is not sent: it starts and fails. */

@@ -6,6 +6,7 @@ import type {
   ModelProfile,
   OmittedImage,
   OutputError,
+  TokenUsage,
   ToolCall,
 } from '@outlast/contract'
 import { checkOutput } from '../../capabilities/schemas/output.ts'
@@ -18,7 +19,7 @@ import { contextOf, stepContext } from '../journal/contexts.ts'
 import { draft, draftGeneration, nowOf } from '../journal/journal.ts'
 import { contentText, type OpenReason } from '../log/state.ts'
 import { agentMessage, type ModelReply } from './reply.ts'
-import type { CallResult } from './retry.ts'
+import { type CallResult, takeUnlogged } from './retry.ts'
 import { signatureOf } from './signature.ts'
 
 /** The request of a model call, as needed to record its outcome. */
@@ -56,7 +57,7 @@ export function recordResult(turn: Turn, asked: ModelRequest, outcome: ModelCall
   }
   draftGeneration(turn, context, {
     output: { text: reply.text.toWellFormed(), tool_calls: toolCalls },
-    metadata: generationMetadata(asked, reply, outcome),
+    metadata: generationMetadata(asked, reply, { ...outcome, dropped: takeUnlogged(turn) }),
   })
   const said = failed && reply.text === '' ? { ...reply, text: failed.failure.sentence } : reply
   const signature = failed || !route ? undefined : signatureOf(reply, route)
@@ -88,10 +89,12 @@ function outputErrors({ output }: Turn, { content }: EventMessage): OutputError[
   return checked && 'errors' in checked ? checked.errors : undefined
 }
 
+type RecordedOutcome = ModelCallOutcome & { dropped: TokenUsage | undefined }
+
 function generationMetadata(
   { metadata: { model }, route, omittedImages }: ModelRequest,
   reply: ModelReply,
-  { failed, attempts, waitedMs, codes, dropped, compaction }: ModelCallOutcome,
+  { failed, attempts, waitedMs, codes, dropped, compaction }: RecordedOutcome,
 ): GenerationMetadata {
   const { usage, firstTokenMs, responseId } = reply
   const retry = {

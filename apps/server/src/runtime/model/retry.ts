@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TokenUsage } from '@outlast/contract'
 import { withCost } from '../../providers/cost.ts'
 import { type Failure, failureOf, KnownFailure } from '../../providers/failure.ts'
 import { providers } from '../../providers/index.ts'
@@ -22,8 +21,6 @@ export type CallResult = {
   waitedMs: number
   /** Error codes of the attempts before the last one. */
   codes: string[]
-  /** Usage of replies that were dropped, which `noteUsage` has counted. */
-  dropped: TokenUsage | undefined
 }
 
 /** A failure: its kind is public, `detail` is in `llm.generation` only. */
@@ -58,18 +55,17 @@ export async function callWithRetry(
 ): Promise<CallResult> {
   const codes: string[] = []
   let waitedMs = 0
-  let dropped: TokenUsage | undefined
   for (let attempts = 1; ; attempts += 1) {
     await begin(attempts)
     const { reply, failed } = await callOnce(turn, route, () => request(attempts))
     noteSpent(turn, reply, failed?.failure.kind)
-    const answer = { reply, failed, attempts, waitedMs, codes, dropped }
+    const answer = { reply, failed, attempts, waitedMs, codes }
     if (!failed) return answer
     const pauseMs = retryDelay(turn, attempts, failed.failure)
     if (pauseMs === undefined) return answer
     logOf(turn).warn('model call failed', { error: failed.detail })
     codes.push(failed.failure.code)
-    dropped = addUsage(dropped, noteUsage(turn, route, reply))
+    noteUsage(turn, route, reply)
     waitedMs += pauseMs
     notePause(turn.node.db, turn.run.turnId, { code: failed.failure.code, ms: pauseMs }).catch(
       (error) => logOf(turn).debug('could not store the reason of a pause', { error }),
@@ -82,20 +78,27 @@ export async function callWithRetry(
 
 /**
  * Counts the reported usage of a call that gets no `llm.generation`: the next append adds it to the
- * sums. Returns it with its cost.
+ * sums, and the next event that takes it to the turn.
  */
 export function noteUsage(
   turn: Turn,
   { provider_type: provider, model_id: model }: ModelRoute,
   reply: Pick<ModelReply, 'usage'>,
-): TokenUsage | undefined {
+): void {
   const usage = withCost(turn.counted?.profile, reply.usage)
-  if (!usage) return undefined
+  if (!usage) return
   turn.effects.usage = addUsage(turn.effects.usage, usage)
   turn.effects.usedModel = model
   turn.sessionUsage = addUsage(turn.sessionUsage, usage)
+  turn.unlogged = addUsage(turn.unlogged, usage)
   countUsage(turn.node.metrics, { provider, model }, usage)
-  return usage
+}
+
+/** Returns the noted usage that no event has yet, for the event that is to have it. */
+export function takeUnlogged(turn: Turn) {
+  const { unlogged } = turn
+  turn.unlogged = undefined
+  return unlogged
 }
 
 type Once = Pick<CallResult, 'reply' | 'failed'>
