@@ -109,20 +109,23 @@ export async function areDraftsStored(turn: Turn): Promise<boolean> {
 }
 
 /**
- * Settles the open call of an attempt that stops with what this process has received of it. A later
- * attempt could settle its prompt only. Returns the attempt to release, if it is a new one.
- * Contract: may be repeated after an error: a new attempt fences pending appends, and a reservation
- * that is settled is gone.
+ * Settles the open call of an attempt that stops with what this process has received of it, and
+ * adds usage that no append has. A later attempt could settle its prompt only. Returns the attempt
+ * to release, if it is a new one.
+ * Contract: may be repeated after an error: a new attempt fences pending appends, a reservation
+ * that is settled is gone, and usage is sent once.
  */
 export async function settleSpent(turn: Turn): Promise<number | undefined> {
   const { node, effects, run } = turn
-  if (!effects.spent) return undefined
+  if (!effects.spent && !effects.usage) return undefined
   const attempt = await retakeTurn(node.db, run, node.id)
   if (attempt === undefined) return undefined
   turn.run = { ...run, attempt }
   if (await areDraftsStored(turn)) return attempt
-  const charge = { spent: effects.spent, context: JSON.stringify(contextOf(turn)) }
-  const what = { events: [], after: lastOf(turn), charge }
+  const { spent, usage, usedModel } = effects
+  delete effects.usage
+  const charge = spent && { spent, context: JSON.stringify(contextOf(turn)) }
+  const what = { events: [], after: lastOf(turn), usage, usedModel, charge }
   const settled = await appendToTurn(node.db, turn.run, what)
   if (settled) node.bus.stored(run, settled.sequence)
   return attempt

@@ -10,6 +10,7 @@ import {
   createSession,
   dataOf,
   eventsOf,
+  post,
   replyOf,
   typesOf,
 } from '../../../test/session.ts'
@@ -20,6 +21,7 @@ import {
   type VendorMessage,
   type VendorRequest,
 } from '../../../test/vendor.ts'
+import { eventually } from '../../../test/waiting.ts'
 import { defineCapability, defineTool } from '../../capabilities/capability.ts'
 
 const page = (n: number) => `page ${n} begins ${'lorem ipsum '.repeat(300)} page ${n} ends`
@@ -51,13 +53,14 @@ const words = (messages: VendorMessage[]) => JSON.stringify(messages)
 type StartOptions = {
   tokens: number
   answer: (request: VendorRequest) => VendorAnswer | Promise<VendorAnswer>
+  env?: Record<string, string>
 }
 
-async function start(t: TestContext, { tokens, answer }: StartOptions) {
+async function start(t: TestContext, { tokens, answer, env }: StartOptions) {
   const vendor = await startVendor(t, answer)
   const options = {
     capabilities: [library],
-    env: { CONTEXT_TOKENS_UNKNOWN: String(tokens), MODEL_ATTEMPTS_MAX: '2' },
+    env: { CONTEXT_TOKENS_UNKNOWN: String(tokens), MODEL_ATTEMPTS_MAX: '2', ...env },
   }
   const server = await startServer(t, options)
   const open = () => startServer(t, { ...options, databaseUrl: server.databaseUrl })
@@ -279,14 +282,50 @@ test('usage of a dropped summary is in the turn when a budget refuses its retry'
   await expectUsage(server, session.id, 3)
 })
 
-/** Expects that sums have the reported usage of each call. */
-async function expectUsage({ call }: { call: Call }, sessionId: string, calls: number) {
+test('usage of a dropped summary counts once, also if its node stops before the retry', async (t) => {
+  const { promise: stopped, resolve: proceed } = Promise.withResolvers<void>()
+  let summaries = 0
+  const { server, session, open } = await start(t, {
+    tokens: 2_000,
+    env: { MODEL_ATTEMPTS_MAX: '4', SHUTDOWN_GRACE_MS: '0' },
+    answer: async (request) => {
+      if (!isSummaryAsked(request)) return { text: 'Yes.', usage }
+      summaries += 1
+      if (summaries <= 3) return { text: ' ', usage }
+      await stopped
+      return { text: 'Notes.', usage }
+    },
+  })
+  const long = 'word '.repeat(500)
+  await converse(t, server, session.id, long)
+  await converse(t, server, session.id, long)
+  await post(server, session.id, long)
+  // The third pause, of at least a second.
+  await eventually(async () => (await countedTokens(server)) === 500)
+  await server.stop()
+  proceed()
+  const other = await open()
+  await eventually(async () => (await eventsOf(other, session.id, '?types=turn.completed'))[2])
+  await expectUsage(other, session.id, 7, 2)
+})
+
+async function countedTokens({ call }: { call: Call }) {
+  const metrics = String((await call('GET', '/metrics')).body)
+  return Number(/^outlast_tokens_total{.*kind="input"} (\d+)$/m.exec(metrics)?.[1])
+}
+
+/** Expects that sums have the reported usage of each call, and metrics those of this node. */
+async function expectUsage(
+  server: { call: Call },
+  sessionId: string,
+  calls: number,
+  callsHere = calls,
+) {
+  const { call } = server
   const sums = { input_tokens: 100 * calls, output_tokens: 10 * calls }
   const { body: session } = await call('GET', `/v1/sessions/${sessionId}`)
   assert.deepEqual(session.usage, sums)
   const { model_calls, input_tokens, output_tokens } = (await call('GET', '/v1/usage')).body.sum
   assert.deepEqual([model_calls, { input_tokens, output_tokens }], [calls, sums])
-  const metrics = String((await call('GET', '/metrics')).body)
-  const counted = /^outlast_tokens_total{.*kind="input"} (\d+)$/m.exec(metrics)?.[1]
-  assert.equal(Number(counted), sums.input_tokens)
+  assert.equal(await countedTokens(server), 100 * callsHere)
 }

@@ -207,7 +207,7 @@ export type Appending = {
   outputPreview?: string | undefined
   usage?: TokenUsage | undefined
   /** The model of the call that `usage` is of. */
-  usedModel?: string
+  usedModel?: string | undefined
   /** The last sequence and the prompt of the latest model call. */
   context?: { sequence: number; prompt: string } | undefined
   /** Bytes of the log that the counters do not include yet. */
