@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { expectStatus, startGuarded } from '../../apps/server/test/access.ts'
+import type { AuditEntry } from '@outlast/contract'
+import { expectStatus, signInAdmin, startGuarded } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { openBrowser } from './browser.ts'
@@ -93,7 +94,7 @@ test('without authentication no sign-in exists', async (t) => {
   }
 })
 
-test('refuses an address at another domain and stores nothing', async (t) => {
+test('refuses an address at another domain, and stores only an audit entry', async (t) => {
   const node = await startNode(t, { AUTH_OIDC_ALLOWED_DOMAINS: 'Example.com, example.net' })
   for (const domain of [
     'example.org',
@@ -113,13 +114,26 @@ test('refuses an address at another domain and stores nothing', async (t) => {
     const { sub } = newPerson(issuer, { email: `allowed@${domain}` })
     expectSignedIn(await signInElsewhere(browserAt(node), sub))
   }
+  const { data } = (await (await signInAdmin(node)).call('GET', failedSignIns)).body
+  assert.deepEqual(data.map(({ details }: AuditEntry) => details?.email).slice(0, 2), [
+    'someone.notexample.com@notexample.com',
+    'someone.example.com.evil.org@example.com.evil.org',
+  ])
 })
 
+const failedSignIns = '/v1/audit-log?action=login_failed'
+
 test('refuses an existing user whose domain is no longer allowed', async (t) => {
-  const { sub } = newPerson(issuer)
-  expectSignedIn(await signInElsewhere(browserAt(server), sub))
+  const { sub, email } = newPerson(issuer)
+  const browser = browserAt(server)
+  expectSignedIn(await signInElsewhere(browser, sub))
   const node = await startNode(t, { AUTH_OIDC_ALLOWED_DOMAINS: 'example.com' })
   expectRefused(await signInElsewhere(browserAt(node), sub), 403, 'email_not_allowed')
+  const { data } = JSON.parse((await browser.open(`${base}${failedSignIns}`)).body)
+  assert.deepEqual(
+    data.map(({ details }: AuditEntry) => details),
+    [{ email }],
+  )
 })
 
 test('without sign-up new users are refused and existing ones admitted', async (t) => {

@@ -18,6 +18,9 @@ export type Outsider = {
   avatarUrl: string | undefined
 }
 
+/** The user of a finished sign-in, and the domains whose addresses may sign in; empty: all. */
+export type ReturnedUser = Outsider & Pick<Settings, 'domains'>
+
 type Settings = { clientId: string; clientSecret: string; redirectUri: string; domains: string[] }
 
 type Issuer = {
@@ -180,8 +183,8 @@ export type OAuth = {
    * Contract: throws 401 if not configured, 503 if the issuer is unreachable.
    */
   begin: (provider: string, state: string) => Promise<URL>
-  /** The user that returned to `url` with a verified state. Contract: throws 401, 403 or 503. */
-  finish: (provider: string, url: URL, state: string) => Promise<Outsider>
+  /** The user that returned to `url` with a verified state. Contract: throws 401 or 503. */
+  finish: (provider: string, url: URL, state: string) => Promise<ReturnedUser>
 }
 
 export function createOAuth(config: Config, tokens: Tokens, log: Log): OAuth {
@@ -235,10 +238,7 @@ export function createOAuth(config: Config, tokens: Tokens, log: Log): OAuth {
         })
         throw new ApiError('oauth_failed', title)
       }
-      const domain = outsider.email.split('@').at(-1)!.toLowerCase()
-      const { domains } = known.settings
-      if (domains.length > 0 && !domains.includes(domain)) throw new ApiError('email_not_allowed')
-      return outsider
+      return { ...outsider, domains: known.settings.domains }
     },
   }
 

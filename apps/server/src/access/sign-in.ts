@@ -30,7 +30,7 @@ import { networkOf } from './address.ts'
 import { acceptsUser, isAdmin, storeAdminPassword } from './administrator.ts'
 import { recordFailure } from './failed-sign-ins.ts'
 import type { RateLimits } from './limits.ts'
-import type { Outsider } from './oauth.ts'
+import type { Outsider, ReturnedUser } from './oauth.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 import { secretHash, type Tokens } from './tokens.ts'
 
@@ -182,22 +182,26 @@ async function settle(db: Db, account: Account, { memberships, action, visitor }
 
 /**
  * Signs in a user of an issuer, and records a refusal.
- * Contract: refuses an address that has another account.
+ * Contract: refuses an address at a domain that is not allowed, and one that has another account.
  */
 export async function signInWithIssuer(
   signIn: SignIn,
   provider: string,
-  outsider: Outsider,
+  outsider: ReturnedUser,
   visitor: Visitor,
 ) {
   const { config, db } = signIn
-  const { issuer, subject } = outsider
+  const { issuer, subject, email, domains } = outsider
   const find = () => findByIdentity(db, issuer, subject)
   const known = await find()
   const refused = async (error: unknown) => {
     const isRefusal = error instanceof ApiError && (error.status === 401 || error.status === 403)
     if (isRefusal) await recordFailure(signIn, (known ?? outsider).email, visitor)
     throw error
+  }
+  const domain = email.split('@').at(-1)!.toLowerCase()
+  if (domains.length > 0 && !domains.includes(domain)) {
+    return refused(new ApiError('email_not_allowed'))
   }
   if (known?.disabled_at) return refused(new ApiError('account_disabled'))
   const login = `login_${provider}`
