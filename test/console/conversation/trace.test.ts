@@ -12,6 +12,7 @@ import {
   eventsOf,
   scripted,
 } from '../../../apps/server/test/session.ts'
+import { addVendorModel, startVendor } from '../../../apps/server/test/vendor.ts'
 import { eventually, startBrowser, valueIn } from '../../browser/browser.ts'
 import { copyBy, openPanel, openSession } from '../opening.ts'
 
@@ -106,6 +107,27 @@ test('shows the summary of earlier messages, with its tokens', async (t) => {
   await inspector.getByRole('tab', { name: 'Parameters' }).click()
   await inspector.getByText('Prompt tokens before, estimated').waitFor()
   await inspector.getByText(usage.input_tokens.toLocaleString('en'), { exact: true }).waitFor()
+  assert.deepEqual(complaints, [])
+})
+
+test('a model call whose summary failed at once shows no retries', async (t) => {
+  const vendor = await startVendor(t, ({ body }) => {
+    const isSummary = String(body.messages[0]?.content).startsWith('You keep the memory')
+    return { text: isSummary ? ' ' : 'Yes.', usage: { prompt_tokens: 100, completion_tokens: 10 } }
+  })
+  const env = { CONTEXT_TOKENS_UNKNOWN: '2000', MODEL_ATTEMPTS_MAX: '1' }
+  const own = await startServer(t, { env })
+  await addVendorModel(own, vendor)
+  const { id } = await createSession(own)
+  for (let turn = 0; turn < 3; turn++) await converse(t, own, id, 'word '.repeat(500))
+  const [, , failed] = (await eventsOf(own, id, '?types=llm.generation')) as never[]
+  assert.equal(dataOf([failed!], 'llm.generation').metadata.retry?.attempts, 0)
+  const { page, complaints } = await openSession(t, browser, { url: own.url, id, query })
+  await step(page, 'a-model').last().click()
+  const inspector = page.getByRole('region', { name: 'Step a-model' })
+  await inspector.getByRole('tab', { name: 'Parameters' }).click()
+  await inspector.getByText('Error code').waitFor()
+  assert.equal(await inspector.getByText('Retries').count(), 0)
   assert.deepEqual(complaints, [])
 })
 

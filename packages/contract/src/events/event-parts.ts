@@ -112,7 +112,7 @@ const RetryInfo = Type.Object(
       'Tokens and cost of replies that were dropped, also of a failed summary. Absent if the provider reported none.',
     ),
   },
-  { title: 'LlmRetryInfo', description: 'Repeated calls of the model after retryable failures.' },
+  { title: 'LlmRetryInfo', description: 'Repeated calls, and usage of dropped replies.' },
 )
 
 export const CompactionInfo = Type.Object(
@@ -222,7 +222,10 @@ export const GenerationMetadata = Type.Object(
     ),
     error_code: errorFields.error_code,
     retry: Type.Optional(
-      described(RetryInfo, 'Repeated calls. Absent if the first call was the only one.'),
+      described(
+        RetryInfo,
+        'Repeated calls, and usage of dropped replies. Absent if there were none.',
+      ),
     ),
     compaction: Type.Optional(
       described(CompactionInfo, 'Compaction before the call. Absent if there was none.'),

@@ -157,7 +157,7 @@ function Facts({ metadata }: { metadata: Metadata }) {
     ['Output tokens', numberOf(usage?.output_tokens)],
     ['Cost', usage && costText(usage.cost_usd)],
     ['Finish reason', ends?.join(', ')],
-    ['Retries', metadata.retry && String(metadata.retry.attempts)],
+    ['Retries', numberOf(metadata.retry?.attempts || undefined)],
     ['Error code', metadata.error_code ?? undefined],
     ['Response id', responseId],
   ]
