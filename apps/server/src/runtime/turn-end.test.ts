@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import type { EventDataOf, EventType } from '@outlast/contract'
 import pg from 'pg'
 import { Type } from 'typebox'
+import { queryRows } from '../../test/database.ts'
 import { testCapability } from '../../test/own-code.ts'
-import { captureLog, patient, startServer } from '../../test/server.ts'
+import { captureLog, startServer } from '../../test/server.ts'
 import {
   converse,
   createAgent,
@@ -53,6 +54,9 @@ test('the end of a turn names its answer and counts its calls', async (t) => {
   )
 })
 
+const cancelBlocked = `select pg_cancel_backend(pid) from pg_stat_activity
+  where $1 = any(pg_blocking_pids(pid))`
+
 test('a wait for the database before a turn is read names the turn in the log', async (t) => {
   const api = await startServer(t, { env: { ROLE: 'api' } })
   const { databaseUrl } = api
@@ -64,12 +68,14 @@ test('a wait for the database before a turn is read names the turn in the log', 
   t.after(() => holder.end())
   await holder.query('begin')
   await holder.query('select from sessions where id = $1 for update', [id])
+  const { rows } = await holder.query<{ pid: number }>('select pg_backend_pid() as pid')
   const lines = captureLog(t)
   const env = { ROLE: 'worker', LOG_LEVEL: 'warn', LOG_FORMAT: 'json' }
-  await startServer(t, { databaseUrl, env, databaseWaits: { ...patient, lock: 500 } })
-  const waiting = await eventually(async () =>
-    lines.find((line) => line.includes('waiting for the database')),
-  )
+  await startServer(t, { databaseUrl, env })
+  const waiting = await eventually(async () => {
+    await queryRows(databaseUrl, cancelBlocked, [rows[0]!.pid])
+    return lines.find((line) => line.includes('waiting for the database'))
+  })
   await holder.query('commit')
   const ended = await eventually(async () => {
     const events = await eventsOf(api, id, '?types=turn.completed')

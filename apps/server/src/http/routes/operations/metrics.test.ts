@@ -141,10 +141,10 @@ test('responses that are streams have no response time, and an error of an adapt
   await eventually(async () => valueIn(await metricsOf(server.call), line) === 1)
   const unknown = `agent:agent_${'0'.repeat(32)}`
   assert.equal((await ask(unknown, false)).status, 404)
-  const errors = async () =>
-    valueIn(await metricsOf(server.call), 'outlast_errors_total{code="not_found"}')
-  await eventually(errors)
-  assert.equal(await errors(), 1)
+  const refused = requests.replace('status="200"', 'status="404"')
+  await eventually(async () => valueIn(await metricsOf(server.call), refused) === 1)
+  const errors = 'outlast_errors_total{code="not_found"}'
+  assert.equal(valueIn(await metricsOf(server.call), errors), 1)
 })
 
 test('names that users make up fill no memory: there are only so many models and tools', async (t) => {
