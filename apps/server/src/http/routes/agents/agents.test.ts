@@ -304,7 +304,7 @@ test('an id that is none is 400, an unknown one 404', async (t) => {
       refused(answer, 'invalid_id')
       assert.equal(
         answer.body.error,
-        'Invalid agent ID: it must look like agent_0123456789abcdef0123456789abcdef.',
+        'Invalid agent ID: it must look like agent_0123456789abcdef0123456789abcdef, or be a slug such as support.',
       )
     }
     for (const id of ['1', ...(method === 'PUT' ? [] : [unknown])]) {
