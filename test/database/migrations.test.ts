@@ -107,7 +107,7 @@ test('a start that waits for the migration of another node logs it', async (t) =
   other.on('error', () => {})
   await other.connect()
   await other.query('select pg_advisory_lock(79117651)')
-  const starting = beginProcess({ DATABASE_URL: databaseUrl })
+  const starting = beginProcess({ DATABASE_URL: databaseUrl, LOG_LEVEL: 'info' })
   await eventually(async () => starting.output().includes('another node migrates the database'))
   await other.end()
   assert.equal(await (await starting.ready).stop(), 0)

@@ -226,12 +226,7 @@ async function openDatabases(config: Config, starting: Starting) {
   let embedded: Embedded | undefined
   if (config.DATABASE_URL === undefined) {
     const begun = startEmbedded({ dataDir: config.DATA_DIR, log, onFatal })
-    undo.push(() =>
-      begun.then(
-        ({ stop }) => stop(),
-        () => {},
-      ),
-    )
+    undo.push(async () => (await begun.catch(() => undefined))?.stop())
     embedded = await begun
   }
   const url = config.DATABASE_URL ?? embedded!.url

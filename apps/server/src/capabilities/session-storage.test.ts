@@ -100,7 +100,7 @@ test('secrets have separate names and are not stored in plain text', async (t) =
 
 test('concurrent calls store all values and use no extra connections', async (t) => {
   const session = await sessionWith(server, ref)
-  const keys = Array.from({ length: 600 }, (_, n) => `key-${String(n).padStart(3, '0')}`)
+  const keys = Array.from({ length: 256 }, (_, n) => `key-${String(n).padStart(3, '0')}`)
   const uses = keys.map((key): ToolUse => ['set_value', { key, value: key }])
   const { call } = server
   let going = true

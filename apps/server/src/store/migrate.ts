@@ -13,7 +13,7 @@ const startMs = 15_000
 const lockKey = 79_117_651
 const lockPauseMs = 50
 /** Wait for another node's migration before it is logged. */
-const lockWarnMs = 2_000
+const lockLogMs = 2_000
 /** Longer than one migration waits for a table. */
 const lockWaitMs = 20 * 60_000
 const oldestServer = 150_000
@@ -28,7 +28,7 @@ const oldestServer = 150_000
 export async function migrate(
   url: string,
   also: () => Promise<void>,
-  { log, direct = false }: { log?: Pick<Log, 'warn'>; direct?: boolean } = {},
+  { log, direct = false }: { log?: Pick<Log, 'info' | 'warn'>; direct?: boolean } = {},
 ): Promise<void> {
   const client = await connectToHost(url)
   try {
@@ -108,9 +108,9 @@ async function checkServer(client: pg.Client) {
   }
 }
 
-async function lock(client: pg.Client, log: Pick<Log, 'warn'> | undefined) {
+async function lock(client: pg.Client, log: Pick<Log, 'info'> | undefined) {
   const begun = Date.now()
-  let warned = false
+  let logged = false
   for (;;) {
     const { rows } = await client.query<{ got: boolean }>(
       'select pg_try_advisory_lock($1) as got',
@@ -123,9 +123,9 @@ async function lock(client: pg.Client, log: Pick<Log, 'warn'> | undefined) {
         'Another node has been migrating the database for 20 minutes.',
       )
     }
-    if (waitedMs > lockWarnMs && !warned) {
-      log?.warn('another node migrates the database; this one waits before it listens')
-      warned = true
+    if (waitedMs > lockLogMs && !logged) {
+      log?.info('another node migrates the database; this one waits before it listens')
+      logged = true
     }
     await sleep(lockPauseMs)
   }
