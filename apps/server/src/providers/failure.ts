@@ -172,9 +172,16 @@ const kindOfText = (text: string) => errorPatterns.find(([, pattern]) => pattern
 
 const documentWordsMax = 500
 
+/** The kind of a passing error that a document names by its status only. */
+function kindOfCode(text: string): FailureKind | undefined {
+  const status = Number(/"(?:code|status)"\s*:\s*"?([45]\d\d)\b/.exec(text)?.[1])
+  return status === 408 || status === 429 || status >= 500 ? kindOfStatus(status) : undefined
+}
+
 /** The failure of a successful response that is a document instead of a stream. */
 export function documentFailure(text: string, type: string | null): KnownFailure {
-  const kind = /"error"\s*:\s*["{]/.test(text) ? kindOfText(text) : undefined
+  const isError = /"error"\s*:\s*["{]/.test(text)
+  const kind = isError ? (kindOfText(text) ?? kindOfCode(text)) : undefined
   const beginning = text.trim().slice(0, documentWordsMax)
   const message = `The provider answered with ${type ?? 'text'} instead of a stream: ${beginning}`
   return kind ? new KnownFailure(kind, message) : new KnownFailure('bad_response', message, false)

@@ -56,6 +56,10 @@ const refusals: [code: string, answer: VendorAnswer][] = [
   ['llm_no_such_model', refusal(400, 'x is not a valid model ID')],
   ['llm_bad_response', { status: 200, body: '{"hello":"world"}' }],
   ['llm_no_credit', refusal(200, 'Insufficient Balance')],
+  ['llm_rate_limited', refusal(200, 'Provider returned error', { code: 429 })],
+  ['llm_overloaded', refusal(200, 'Provider returned error', { code: '502' })],
+  ['llm_timeout', refusal(200, 'Provider returned error', { status: 408 })],
+  ['llm_bad_response', refusal(200, 'Provider returned error', { code: 400 })],
   [
     'llm_overloaded',
     (response) => streamOf(response, '\n{"error": {"message": "The model is overloaded."}}'),
