@@ -8,7 +8,9 @@ import {
 import type { TObject } from 'typebox'
 import { Type } from 'typebox'
 import type { Parse } from '../capabilities/capability.ts'
+import { schemaKeywords } from '../capabilities/schemas/output-schema.ts'
 import { problemsOf } from '../capabilities/schemas/validation.ts'
+import { isJsonObject } from '../json.ts'
 import { thrownMessage } from '../text.ts'
 import type { AnySchema, StandardSchema } from './schema.ts'
 
@@ -63,17 +65,27 @@ function checkObject(schema: object, side: SchemaSide) {
   throw new Error('must describe an object: models send arguments by name')
 }
 
-/** Refuses what models get as no JSON, and patterns that the validator cannot compile. */
+/** Refuses a schema that is not JSON, and patterns that the validator cannot compile. */
 function checkReadable(schema: object) {
   try {
-    JSON.stringify(schema, (keyword, value) => {
-      if (keyword === 'pattern' && typeof value === 'string') new RegExp(value, 'u')
-      if (keyword === 'patternProperties') Object.keys(value).map((one) => new RegExp(one, 'u'))
-      return value
-    })
+    checkPatterns(JSON.parse(JSON.stringify(schema)))
   } catch (error) {
     throw new Error(`cannot be used: ${thrownMessage(error).split('\n')[0]}`)
   }
+}
+
+/** Compiles the patterns of a schema, not those in its values, such as `default` and `enum`. */
+function checkPatterns(node: unknown): void {
+  if (Array.isArray(node)) for (const one of node) checkPatterns(one)
+  if (!isJsonObject(node)) return
+  const { pattern, patternProperties } = node
+  if (typeof pattern === 'string') new RegExp(pattern, 'u')
+  if (isJsonObject(patternProperties)) {
+    for (const key of Object.keys(patternProperties)) new RegExp(key, 'u')
+  }
+  const { maps, lists, singles } = schemaKeywords
+  for (const keyword of maps) checkPatterns(Object.values(node[keyword] ?? {}))
+  for (const keyword of [...lists, ...singles]) checkPatterns(node[keyword])
 }
 
 /** Validates a result: by its library, or else by its JSON Schema. */

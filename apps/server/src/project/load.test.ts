@@ -165,6 +165,21 @@ test('refuses TypeScript below node_modules in plain words', async (t) => {
   )
 })
 
+test('loads a schema whose values have a key `pattern`, and properties with names of keywords', async (t) => {
+  const input = `input: { type: 'object', properties: {
+    files: {
+      type: 'object', default: { pattern: '*.ts' }, examples: [{ pattern: '*.ts' }],
+      enum: [{ pattern: '*.ts' }, { patternProperties: { '*': 1 } }],
+    },
+    only: { const: { pattern: '*.ts' } },
+    pattern: { type: 'string', pattern: '^a$' },
+  } } as never,`
+  const { capabilities } = await loadProject({
+    folder: writeProject(t, { 'tools/a.ts': tool(input) }),
+  })
+  assert.equal(capabilities.length, 1)
+})
+
 const wrong: Record<string, [Record<string, string>, RegExp]> = {
   'a default export of the wrong kind': [
     { 'capabilities/wrong.ts': tool() },
@@ -193,6 +208,14 @@ const wrong: Record<string, [Record<string, string>, RegExp]> = {
   'a pattern that is invalid with the flag u': [
     { 'tools/a.ts': tool("input: Type.Object({ b: Type.String({ pattern: '^a\\\\-b$' }) }),") },
     /The tool a has an input that cannot be used: .*\^a\\-b\$.*Invalid escape/,
+  ],
+  'a pattern of a property with the name of a keyword': [
+    {
+      'tools/a.ts': tool(
+        "input: Type.Object({ default: Type.Array(Type.String({ pattern: '*.ts' })) }),",
+      ),
+    },
+    /The tool a has an input that cannot be used: .*Nothing to repeat/,
   ],
   'a schema that is no JSON': [
     { 'tools/a.ts': tool('input: Type.Object({ b: Type.Number({ default: 5n as never }) }),') },

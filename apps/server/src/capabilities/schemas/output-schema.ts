@@ -25,6 +25,8 @@ const singles = [
   'then',
   'else',
 ]
+/** Keywords that have schemas: by name, in a list, and one. */
+export const schemaKeywords = { maps, lists, singles }
 /** Keywords whose schemas describe the same value as the schema that has them. */
 const beside = ['anyOf', 'oneOf', 'allOf', 'not', 'if', 'then', 'else', 'dependentSchemas']
 const definitions = ['$defs', 'definitions']
