@@ -106,6 +106,7 @@ test('errors of the context are those that a model may read, also after a tool h
         () => files.edit('/x', undefined), () => files.apply([{ kind: 'write', path: '/x' }]),
         () => files.read('relative/../..'), () => files.edit('/x', () => 5n),
         () => context.storage.values.set('a', Symbol()), () => context.fetch('no url'),
+        () => files.edit('/x', async () => 'later'),
       ]
       const all = await Promise.all(tries.map(async (one) => {
         try { await one(); return 'nothing' } catch (error) { return error.name }
@@ -120,6 +121,7 @@ test('errors of the context are those that a model may read, also after a tool h
   assert.equal((await session.use('edit_fails')).error, 'No edit.')
   const failures = await session.resultOf('wrong_types')
   assert.ok(!failures.includes('nothing'), failures.join())
+  assert.equal(failures.at(-1), 'TypeError', 'a promise could wait for the locked files')
   assert.equal(await session.read('/x'), undefined)
 })
 

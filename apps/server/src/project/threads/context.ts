@@ -1,4 +1,5 @@
 import type { ToolContext } from '../../capabilities/capability.ts'
+import { checkAtOnce } from '../../store/files/at-once.ts'
 import type { NamedTexts, SessionFiles } from '../../store/files/tool-access.ts'
 import type { Bodies } from './bodies.ts'
 import { asBuffer, exact, type Operate, type ThreadChannel } from './channel.ts'
@@ -70,7 +71,9 @@ function remoteFiles(operate: Operate, edits: Map<number, FileEdit>): SessionFil
       edits.set(id, (bytes) => {
         thrown = undefined
         try {
-          return change(bytes)
+          const decided = change(bytes)
+          checkAtOnce(decided)
+          return decided
         } catch (error) {
           thrown = { error }
           throw error

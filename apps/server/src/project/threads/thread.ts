@@ -52,7 +52,7 @@ function start({ port, location, fileBytesMax, marks }: ThreadStart): void {
     edit({ call, id, bytes }: OfCall<{ id: number; bytes?: Uint8Array }>) {
       const change = calls.get(call)?.edits.get(id)
       if (!change) throw new Error('The edit is over.')
-      return current.run(call, async () => exact(await change(asBuffer(bytes as Buffer))))
+      return current.run(call, async () => exact(change(asBuffer(bytes as Buffer))))
     },
     'body.read': ({ call, body }: OfCall<{ body: number }>) => calls.get(call)?.bodies.read(body),
     'body.cancel': ({ call, body }: OfCall<{ body: number }>) =>

@@ -2,6 +2,7 @@ import type { FileInfo } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Database, Db } from '../database.ts'
+import { checkAtOnce } from './at-once.ts'
 import { changeFiles, type FileTarget, type FileWork, keepBytes } from './file-changes.ts'
 import { type ContentRef, createDirectory, removePath, writeFile } from './file-tree.ts'
 import { asInfo, checkDirectory, findEntry, listEntries, readBlob, rootInfo } from './files.ts'
@@ -99,13 +100,6 @@ export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions)
     },
     grep: (pattern, pathPattern) => grep({ orgId, sessionId, pattern, pathPattern }),
   }
-}
-
-/** Refuses a promise: it could wait for the files, which the edit locks. */
-function checkAtOnce(decided: unknown) {
-  if (typeof (decided as PromiseLike<unknown> | undefined)?.then !== 'function') return
-  Promise.resolve(decided).catch(() => {})
-  throw new TypeError('The function of `files.edit` returned a promise: it must return at once.')
 }
 
 const applyAll =
