@@ -85,17 +85,18 @@ test('a wait for the database before a turn is read names the turn in the log', 
   assert.deepEqual([session, turn], [id, ended.context.turn_id])
 })
 
-const lastPrompts: [prompt: () => string, code: string][] = [
+const lastPrompts: [prompt: () => string, code: string, sentence: RegExp][] = [
   [
     () => {
       throw new Error('No prompt.')
     },
     'turn_crashed',
+    /^The turn failed three times without progress/,
   ],
-  [() => 'a\0b', 'turn_unstorable'],
+  [() => 'a\0b', 'turn_unstorable', /^The database could not store/],
 ]
 
-for (const [prompt, code] of lastPrompts) {
+for (const [prompt, code, sentence] of lastPrompts) {
   test(`a turn whose agent cannot be assembled or stored ends with ${code}`, async (t) => {
     captureLog(t)
     const own = testCapability([], {
@@ -108,7 +109,9 @@ for (const [prompt, code] of lastPrompts) {
     const agent = await createAgent(server, { capabilities })
     const { id } = await createSession(server, { agent_id: agent.id })
     const events = await converse(t, server, id, scripted({ text: 'Done.' }))
-    assert.equal(dataOf(events, 'turn.failed').error_code, code)
+    const { error, error_code } = dataOf(events, 'turn.failed')
+    assert.equal(error_code, code)
+    assert.match(error, sentence)
     assert.equal(events.at(-1)!.type, 'session.idled')
   })
 }

@@ -129,7 +129,8 @@ export const sentences: Record<string, string> = {
   tool_loop:
     'The model repeated the same tool call with the same arguments, so the turn was ended.',
   turn_timeout: 'The turn exceeded its time limit.',
-  turn_crashed: 'The turn crashed its process three times and was ended.',
+  turn_crashed:
+    "The turn failed three times without progress and was ended; the server's log has the error.",
   turn_unstorable: 'The database could not store the events of the turn.',
   output_invalid: 'The answer does not match the output schema, also after a correction.',
   ...Object.fromEntries(Object.values(failureKinds).map(({ code, sentence }) => [code, sentence])),
