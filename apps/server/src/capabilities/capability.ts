@@ -161,7 +161,7 @@ export type Tool<Input = Record<string, unknown>> = {
   /** Third-party schema: models see it; the remote server validates arguments against it. */
   unchecked?: true
   /** Validates arguments in place of `input`, and returns the value that `run` gets. */
-  parse?: Parse
+  parse?: (value: unknown, signal: AbortSignal) => Promise<Parsed>
   /** Validates and describes the result. */
   output?: { schema: TObject; parse: Parse }
   /** The tool's name on its MCP server. */

@@ -39,7 +39,7 @@ export async function callTool(
   const files = openedFiles(options.files, mounts)
   const storage = openedStorage(options.storage)
   const progress: Progress[] = []
-  const given = await parsed(tool, JSON.parse(JSON.stringify(input)))
+  const given = await parsed(tool, JSON.parse(JSON.stringify(input)), options)
   const call = { tool, input: given, progress, files, storage }
   const { json, images } = serializeResult(await attempt(call, options))
   return { result: JSON.parse(json), images, progress, files, storage }
@@ -87,9 +87,13 @@ function chosen(defined: DefinedTool | DefinedCapability, options: RunToolOption
 }
 
 /** Returns the input that `run` gets. */
-async function parsed(tool: Tool, input: unknown): Promise<Record<string, unknown>> {
+async function parsed(
+  tool: Tool,
+  input: unknown,
+  { signal = new AbortController().signal }: RunToolOptions,
+): Promise<Record<string, unknown>> {
   const problems = tool.parse ? undefined : problemsOf(tool.input, input)
-  const answer = problems?.length === 0 ? { value: input } : await tool.parse?.(input)
+  const answer = problems?.length === 0 ? { value: input } : await tool.parse?.(input, signal)
   if (answer && 'value' in answer) return answer.value as Record<string, unknown>
   const found = (answer?.problems ?? problems!).slice(0, problemsMax)
   throw new ToolCallError(`Invalid arguments for ${tool.name}: ${explainProblems(found)}.`)

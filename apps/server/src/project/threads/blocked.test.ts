@@ -4,6 +4,12 @@ import { toolFile } from '../../../test/project-files.ts'
 import { recordLog, startProject } from '../../../test/project-server.ts'
 import { eventually } from '../../../test/waiting.ts'
 
+/** The `input` of a library whose validation has the given body. */
+const library = (validate: string) => `input: { '~standard': {
+  version: 1, vendor: 'own', validate(value) { ${validate} },
+  jsonSchema: { input: () => ({ type: 'object', properties: {} }) },
+} },`
+
 const greet = toolFile("return 'hello'")
 const spin = (body = 'for (;;) {}', timeoutMs = 500) =>
   toolFile(body, `limits: { timeoutMs: ${timeoutMs} },`)
@@ -105,13 +111,9 @@ test('calls that had begun in an ended thread run again only if they may', async
 
 test('a schema that never finishes fails its call, and other sessions continue', async (t) => {
   const ofFields = (fields: string) => `input: { type: 'object', properties: { ${fields} } },`
-  const library = `input: { '~standard': {
-    version: 1, vendor: 'own', validate() { for (;;); },
-    jsonSchema: { input: () => ({ type: 'object', properties: {} }) },
-  } },`
   const { server, openSession } = await startProject(t, {
     match: toolFile('return 1', ofFields("text: { type: 'string', pattern: '^(a+)+$' }")),
-    parse: toolFile('return 1', `limits: { timeoutMs: 500 }, ${library}`),
+    parse: toolFile('return 1', `limits: { timeoutMs: 500 }, ${library('for (;;);')}`),
     greet,
   })
   const [session, other] = [await openSession(), await openSession()]
@@ -121,6 +123,25 @@ test('a schema that never finishes fails its call, and other sessions continue',
   assert.equal(await other.resultOf('greet'), 'hello')
   assert.equal((await outcome).error, 'The tool did not finish within 500 ms.')
   assert.equal((await server.call('GET', '/v1/agents')).status, 200)
+})
+
+test('a schema that never finishes keeps its thread for the time of its call only', async (t) => {
+  const tools = {
+    spin: block,
+    parse: toolFile('return 1', `limits: { timeoutMs: 500 }, ${library('for (;;);')}`),
+    greet,
+  }
+  const { openSession } = await startProject(t, tools)
+  const sessions = await Promise.all(Array.from({ length: 4 }, openSession))
+  const last = sessions.pop()!
+  for (const session of sessions) {
+    void session.use('spin').catch(() => {})
+    await session.event('tool.progress')
+  }
+  assert.equal(await last.resultOf('greet'), 'hello')
+  assert.equal((await last.use('parse')).error, 'The tool did not finish within 500 ms.')
+  assert.equal(await last.resultOf('greet'), 'hello')
+  for (const session of sessions) await session.cancel()
 })
 
 test('a call fails with a reason when all threads are blocked', async (t) => {

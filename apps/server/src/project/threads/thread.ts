@@ -69,11 +69,12 @@ function start({ port, location, fileBytesMax, marks }: ThreadStart): void {
     calls.set(call, inThread)
     try {
       const tool = await toolOf(sent)
-      inThread.aborting.signal.throwIfAborted()
+      const { signal } = inThread.aborting
+      signal.throwIfAborted()
       // In this order: the main thread closes the thread first, and then reads the last call.
       Atomics.store(marks, begunAt, call)
       if (Atomics.load(marks, closedAt) === 1) return withdrawn
-      if (parses) return await current.run(call, () => argumentProblems(tool, input))
+      if (parses) return await current.run(call, () => argumentProblems(tool, input, signal))
       const own = createContext(channel, inThread, context)
       const result = await current.run(call, () => runProjectTool(tool, input, own))
       return cutResult(serializeResult(result), fileBytesMax)
@@ -96,7 +97,7 @@ function start({ port, location, fileBytesMax, marks }: ThreadStart): void {
 
 /** Runs a tool with the values that the libraries of its schemas return. */
 async function runProjectTool(tool: Tool, input: Record<string, unknown>, context: ToolContext) {
-  const given = tool.parse ? accepted(await tool.parse(input), invalidInput) : input
+  const given = tool.parse ? accepted(await tool.parse(input, context.signal), invalidInput) : input
   const result = await tool.run(given as Record<string, unknown>, context)
   if (!tool.output) return result
   const { value, images } = splitImages(result)
@@ -114,8 +115,12 @@ function cutResult(result: SerializedResult, bytesMax: number): SerializedResult
 }
 
 /** Validates arguments. The value of the library stays here: it may be no JSON. */
-async function argumentProblems({ parse }: Tool, input: Record<string, unknown>): Promise<Parsed> {
-  const parsed = await parse!(input)
+async function argumentProblems(
+  { parse }: Tool,
+  input: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<Parsed> {
+  const parsed = await parse!(input, signal)
   return 'problems' in parsed ? parsed : { value: undefined }
 }
 

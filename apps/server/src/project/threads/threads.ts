@@ -19,8 +19,6 @@ export type Threads = Pick<ThreadPool, 'warmUp' | 'stop'> & {
 }
 
 const repeatsMax = 1
-/** Time after which a thread that still validates arguments may be ended, in ms. */
-const parseMs = 30_000
 
 /**
  * Runs the tools of a project in a thread of this process, so that a tool that blocks or ends its
@@ -66,8 +64,8 @@ export function createThreads(options: Omit<ThreadOptions, 'onEnd'>): Threads {
     return {
       ...tool,
       ...(parse && {
-        async parse(value) {
-          const context = { signal: AbortSignal.timeout(parseMs) } as ToolContext
+        async parse(value, signal) {
+          const context = { signal } as ToolContext
           const call = { ...place, input: value as Record<string, unknown>, context }
           const parsed = await run<Parsed>(tool, { ...call, parses: true })
           return 'problems' in parsed ? parsed : { value }

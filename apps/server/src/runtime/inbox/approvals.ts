@@ -85,8 +85,8 @@ async function whyUnfit(
 ): Promise<string | undefined> {
   if (!tool) return `Tool definition not found: ${call.name}`
   try {
-    const checked = await withTimeLimit({ timeoutMs: parseTimeoutMs }, () =>
-      checkArguments(tool, call),
+    const checked = await withTimeLimit({ timeoutMs: parseTimeoutMs }, (signal) =>
+      checkArguments(tool, call, { signal }),
     )
     if ('error' in checked) return checked.error
   } catch (error) {

@@ -7,8 +7,9 @@ import { checkArguments } from './arguments.ts'
 test('explains invalid arguments in one sentence', () => {
   const agent = { agentPrompt: '', agentUses: [{ ref: 'test_math' }], sessionUses: [] }
   const multiply = assemble(builtins, agent).tools.get('multiply')!
+  const { signal } = new AbortController()
   const check = (input: Record<string, unknown>) =>
-    checkArguments(multiply, { id: 'call_1', name: 'multiply', arguments: input })
+    checkArguments(multiply, { id: 'call_1', name: 'multiply', arguments: input }, { signal })
   const given = { a: 1, b: 2 }
   const checked = check(given) as { input: Record<string, unknown> }
   assert.deepEqual(checked, { input: { a: 1, b: 2 } })

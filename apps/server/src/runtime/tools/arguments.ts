@@ -18,10 +18,11 @@ const problemsMax = 10
 export function checkArguments(
   tool: Tool,
   { arguments: given }: ToolCall,
+  { signal }: { signal: AbortSignal },
 ): CheckedArguments | Promise<CheckedArguments> {
   if (unreadableArguments in given) return { error: 'The arguments are not a JSON object.' }
   if (tool.client || tool.unchecked) return { input: given }
-  if (tool.parse) return parseArguments(tool, given)
+  if (tool.parse) return parseArguments(tool, given, signal)
   try {
     const problems = withSyncLimit(() => problemsOf(tool.input, given))
     if (problems.length > 0) return { error: invalid(tool, problems) }
@@ -47,8 +48,12 @@ export const chosenProblem = (tool: Tool, { arguments: chosen }: ToolCall) =>
   tool.unchecked ? foreignProblem(tool.input, chosen) : undefined
 
 /** A copy is parsed: schema libraries may change the given value. */
-async function parseArguments(tool: Tool, given: object): Promise<CheckedArguments> {
-  const parsed = await tool.parse!(structuredClone(given))
+async function parseArguments(
+  tool: Tool,
+  given: object,
+  signal: AbortSignal,
+): Promise<CheckedArguments> {
+  const parsed = await tool.parse!(structuredClone(given), signal)
   if ('problems' in parsed) return { error: invalid(tool, parsed.problems) }
   return { input: parsed.value }
 }

@@ -80,21 +80,29 @@ function prepare(turn: Turn, candidate: Candidate): PreparedCall | Promise<Prepa
   const isRejected = !known?.isApproved && ruleFor(turn, tool) === 'reject'
   if (isRejected) return refused(candidate, { status: 'error', error: rejectedError })
   const hook = hookFor(turn, known)
-  const checked = validate(tool, call)
-  if (hook || checked instanceof Promise) return prepareLater(turn, candidate, { tool, checked })
+  const validate = (call: ToolCall) => checkCall(turn, tool, call)
+  const checked = validate(call)
+  if (hook || checked instanceof Promise)
+    return prepareLater(turn, candidate, { tool, checked, validate })
+  if ('refusal' in checked) return refused(candidate, checked.refusal)
   if ('error' in checked) return refused(candidate, unfit(tool, candidate, checked.error))
   return ready(turn, candidate, { tool, input: checked.input })
 }
 
-type Checking = { tool: Tool; checked: CheckedArguments | Promise<CheckedArguments> }
+type Checked = CheckedArguments | { refusal: CallRefusal }
+type Checking = {
+  tool: Tool
+  checked: Checked | Promise<Checked>
+  validate: (call: ToolCall) => Checked | Promise<Checked>
+}
 
 async function prepareLater(
   turn: Turn,
   candidate: Candidate,
-  { tool, checked }: Checking,
+  { tool, checked, validate }: Checking,
 ): Promise<PreparedCall> {
   const { call, known } = candidate
-  const first = await settled(turn, tool, checked)
+  const first = await checked
   if ('refusal' in first) return refused(candidate, first.refusal)
   if ('error' in first) return refused(candidate, unfit(tool, candidate, first.error))
   const asked = hookFor(turn, known)
@@ -105,44 +113,43 @@ async function prepareLater(
   if (decision === 'denied')
     return refused(decided, { status: 'error', error: deniedError(reason) })
   if (decision !== 'changed') return ready(turn, decided, { tool, input: first.input })
-  const second = await settled(turn, tool, checkChanged(tool, answer.call))
+  const problem = chosenProblem(tool, answer.call)
+  if (problem !== undefined)
+    return refused(decided, { status: 'error', error: invalidSentence(tool, problem) })
+  const second = await validate(answer.call)
   if ('refusal' in second) return refused(decided, second.refusal)
   if ('error' in second) return refused(decided, { status: 'error', error: second.error })
   return ready(turn, decided, { tool, input: second.input })
 }
 
-/** Validates arguments. An error of the validation itself rejects. */
-function validate(tool: Tool, call: ToolCall): Checking['checked'] {
+/** Validates arguments: at once, or within the time limit of the call where a project parses. */
+function checkCall(turn: Turn, tool: Tool, call: ToolCall): Checked | Promise<Checked> {
+  if (tool.parse) return parseInTime(turn, tool, call)
   try {
-    return checkArguments(tool, call)
+    return checkArguments(tool, call, { signal: turn.signal })
   } catch (error) {
-    return Promise.reject(error)
+    return { refusal: failedCheck(turn, tool, error) }
   }
 }
 
-/** Validates the arguments of a hook. */
-function checkChanged(tool: Tool, call: ToolCall) {
-  const problem = chosenProblem(tool, call)
-  return problem === undefined ? validate(tool, call) : { error: invalidSentence(tool, problem) }
-}
-
-/** Waits for a parser of a project within the time limit of the call. */
-async function settled(
-  turn: Turn,
-  tool: Tool,
-  checked: CheckedArguments | Promise<CheckedArguments>,
-): Promise<CheckedArguments | { refusal: CallRefusal }> {
-  if (!(checked instanceof Promise)) return checked
+async function parseInTime(turn: Turn, tool: Tool, call: ToolCall): Promise<Checked> {
   const timeoutMs = timeoutOf(turn, tool)
   try {
-    return await withTimeLimit({ timeoutMs, signal: turn.signal }, () => checked)
+    return await withTimeLimit({ timeoutMs, signal: turn.signal }, (signal) =>
+      checkArguments(tool, call, { signal }),
+    )
   } catch (error) {
     if (turn.signal.aborted) throw new FencedError()
     if (error instanceof TimeLimitError)
       return { refusal: { status: 'timeout', error: timeoutError(timeoutMs) } }
-    logOf(turn).error('cannot validate the arguments of a tool', { tool: tool.name, error })
-    return { refusal: { status: 'error', error: internalError } }
+    return { refusal: failedCheck(turn, tool, error) }
   }
+}
+
+/** Refuses a call whose validation failed itself. */
+function failedCheck(turn: Turn, tool: Tool, error: unknown): CallRefusal {
+  logOf(turn).error('cannot validate the arguments of a tool', { tool: tool.name, error })
+  return { status: 'error', error: internalError }
 }
 
 /** The time limit of a call in ms. */
