@@ -145,15 +145,18 @@ test('a schema that never finishes keeps its thread for the time of its call onl
 })
 
 test('a call fails with a reason when all threads are blocked', async (t) => {
-  const { openSession } = await startProject(t, { spin: block, greet })
+  const tools = { spin: block, greet, parse: toolFile('return 1', library('return { value }')) }
+  const { openSession } = await startProject(t, tools)
   const sessions = await Promise.all(Array.from({ length: 5 }, openSession))
   const last = sessions.pop()!
   for (const session of sessions) {
     void session.use('spin').catch(() => {})
     await session.event('tool.progress')
   }
-  const { error } = await last.use('greet')
-  assert.equal(error, 'All threads for tools are blocked by other calls. Try again later.')
+  for (const name of ['greet', 'parse']) {
+    const { error } = await last.use(name)
+    assert.equal(error, 'All threads for tools are blocked by other calls. Try again later.', name)
+  }
   for (const session of sessions) await session.cancel()
   assert.equal(await last.resultOf('greet'), 'hello')
 })

@@ -96,6 +96,20 @@ test('a tool that ends its thread loses its call only, and runs once', async (t)
   assert.equal(error, 'An internal error occurred while executing the tool')
 })
 
+test('a schema that ends its thread fails its call, which does not run', async (t) => {
+  const { session } = await start(t, {
+    parse: toolFile(
+      'return 1',
+      `input: { '~standard': {
+        version: 1, vendor: 'own', validate() { process.exit(0) },
+        jsonSchema: { input: () => ({ type: 'object', properties: {} }) },
+      } },`,
+    ),
+  })
+  const { error } = await session.use('parse')
+  assert.equal(error, 'The call did not run: the validation of its arguments was interrupted.')
+})
+
 test('an unhandled rejection in a tool is logged, and its thread continues', async (t) => {
   const { session, line } = await start(t, {
     reject: toolFile("void Promise.reject(new Error('nobody waits')); return 'fine'"),

@@ -1,5 +1,5 @@
 import type { HookDecision, ToolCall } from '@outlast/contract'
-import type { Tool } from '../../capabilities/capability.ts'
+import { CallInterruptedError, isToolError, type Tool } from '../../capabilities/capability.ts'
 import { TimeLimitError, withTimeLimit } from '../../time-limit.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { FencedError } from '../journal/errors.ts'
@@ -148,9 +148,13 @@ async function parseInTime(turn: Turn, tool: Tool, call: ToolCall): Promise<Chec
 
 /** Refuses a call whose validation failed itself. */
 function failedCheck(turn: Turn, tool: Tool, error: unknown): CallRefusal {
+  if (isToolError(error)) return { status: 'error', error: error.message.toWellFormed() }
+  if (error instanceof CallInterruptedError) return { status: 'error', error: cutOffError }
   logOf(turn).error('cannot validate the arguments of a tool', { tool: tool.name, error })
   return { status: 'error', error: internalError }
 }
+
+const cutOffError = 'The call did not run: the validation of its arguments was interrupted.'
 
 /** The time limit of a call in ms. */
 export const timeoutOf = (turn: Turn, { limits }: Pick<Tool, 'limits'>) =>
