@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toolFile } from '../../../test/project-files.ts'
 import { recordLog, startProject } from '../../../test/project-server.ts'
+import { converse, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 /** The `input` of a library whose validation has the given body. */
@@ -123,6 +124,26 @@ test('a schema that never finishes fails its call, and other sessions continue',
   assert.equal(await other.resultOf('greet'), 'hello')
   assert.equal((await outcome).error, 'The tool did not finish within 500 ms.')
   assert.equal((await server.call('GET', '/v1/agents')).status, 200)
+})
+
+test('the other calls of a reply are refused after one with slow arguments', async (t) => {
+  const fields =
+    "input: { type: 'object', properties: { text: { type: 'string', pattern: '^(a+)+$' } } },"
+  const tools = { match: toolFile('return 1', fields), greet }
+  const { server, openSession } = await startProject(t, tools)
+  const { id } = await openSession()
+  const texts = ['a', ...Array(12).fill(`${'a'.repeat(60)}b`), 'a']
+  const calls = texts.map((text, n) => ({ id: `c${n}`, name: 'match', arguments: { text } }))
+  const script = scripted(
+    { tool_calls: [...calls, { name: 'greet', arguments: {} }] },
+    { text: '' },
+  )
+  const events = await converse(t, server, id, script)
+  const errors = events.flatMap((event) =>
+    event.type === 'tool.completed' ? [event.data.error ?? 'none'] : [],
+  )
+  const slow = 'Invalid arguments for match: their validation takes too long.'
+  assert.deepEqual(errors.sort(), [...Array(13).fill(slow), 'none', 'none'])
 })
 
 test('a schema that never finishes keeps its thread for the time of its call only', async (t) => {

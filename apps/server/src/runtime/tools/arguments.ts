@@ -11,6 +11,9 @@ export type CheckedArguments = { input: unknown } | { error: string }
 
 const problemsMax = 10
 
+/** `slow`: tools whose validation took too long in the same reply. Their calls are refused. */
+type Checking = { signal: AbortSignal; slow?: Set<Tool> }
+
 /**
  * Validates the arguments of a call: at once, or later where the tool has its own `parse`. A tool
  * gets a copy, which it may change: the log and a later attempt have the arguments of the model.
@@ -18,17 +21,19 @@ const problemsMax = 10
 export function checkArguments(
   tool: Tool,
   { arguments: given }: ToolCall,
-  { signal }: { signal: AbortSignal },
+  { signal, slow }: Checking,
 ): CheckedArguments | Promise<CheckedArguments> {
   if (unreadableArguments in given) return { error: 'The arguments are not a JSON object.' }
   if (tool.client || tool.unchecked) return { input: given }
   if (tool.parse) return parseArguments(tool, given, signal)
+  if (slow?.has(tool)) return { error: tooSlow(tool) }
   try {
     const problems = withSyncLimit(() => problemsOf(tool.input, given))
     if (problems.length > 0) return { error: invalid(tool, problems) }
   } catch (error) {
-    if (isTooSlow(error)) return { error: invalidSentence(tool, 'their validation takes too long') }
-    throw error
+    if (!isTooSlow(error)) throw error
+    slow?.add(tool)
+    return { error: tooSlow(tool) }
   }
   return tool.asks ? checkQuestions(given) : { input: structuredClone(given) }
 }
@@ -60,6 +65,8 @@ async function parseArguments(
 
 const invalid = (tool: Tool, problems: readonly SchemaProblem[]) =>
   invalidSentence(tool, explainProblems(problems.slice(0, problemsMax)))
+
+const tooSlow = (tool: Tool) => invalidSentence(tool, 'their validation takes too long')
 
 export const invalidSentence = ({ name }: Tool, problem: string) =>
   `Invalid arguments for ${name}: ${problem}.`

@@ -50,7 +50,8 @@ export function prepareCalls(
   turn: Turn,
   candidates: readonly Candidate[],
 ): PreparedCall[] | Promise<PreparedCall[]> {
-  const prepared = candidates.map((candidate) => prepare(turn, candidate))
+  const slow = new Set<Tool>()
+  const prepared = candidates.map((candidate) => prepare(turn, candidate, slow))
   const isReady = (one: PreparedCall | Promise<PreparedCall>) => !(one instanceof Promise)
   if (prepared.every(isReady)) return prepared as PreparedCall[]
   return storeMeanwhile(turn, Promise.all(prepared))
@@ -72,7 +73,11 @@ async function storeMeanwhile<T>(turn: Turn, preparing: Promise<T>): Promise<T> 
   }
 }
 
-function prepare(turn: Turn, candidate: Candidate): PreparedCall | Promise<PreparedCall> {
+function prepare(
+  turn: Turn,
+  candidate: Candidate,
+  slow: Set<Tool>,
+): PreparedCall | Promise<PreparedCall> {
   const { call, known } = candidate
   const tool = turn.agent.tools.get(call.name)
   if (!tool) return refused(candidate, missing(turn, candidate))
@@ -80,7 +85,7 @@ function prepare(turn: Turn, candidate: Candidate): PreparedCall | Promise<Prepa
   const isRejected = !known?.isApproved && ruleFor(turn, tool) === 'reject'
   if (isRejected) return refused(candidate, { status: 'error', error: rejectedError })
   const hook = hookFor(turn, known)
-  const validate = (call: ToolCall) => checkCall(turn, tool, call)
+  const validate = (call: ToolCall) => checkCall(turn, { tool, call, slow })
   const checked = validate(call)
   if (hook || checked instanceof Promise)
     return prepareLater(turn, candidate, { tool, checked, validate })
@@ -123,10 +128,13 @@ async function prepareLater(
 }
 
 /** Validates arguments: at once, or within the time limit of the call where a project parses. */
-function checkCall(turn: Turn, tool: Tool, call: ToolCall): Checked | Promise<Checked> {
+function checkCall(
+  turn: Turn,
+  { tool, call, slow }: { tool: Tool; call: ToolCall; slow: Set<Tool> },
+): Checked | Promise<Checked> {
   if (tool.parse) return parseInTime(turn, tool, call)
   try {
-    return checkArguments(tool, call, { signal: turn.signal })
+    return checkArguments(tool, call, { signal: turn.signal, slow })
   } catch (error) {
     return { refusal: failedCheck(turn, tool, error) }
   }
