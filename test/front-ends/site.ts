@@ -9,7 +9,7 @@ type Hook = { after: (work: () => unknown) => void }
 
 type BundleOptions = { isSmall?: boolean; mode?: 'development' | 'production' }
 
-/** Bundles a file for browsers. With `isSmall` it is minified, without React. */
+/** Bundles a file for browsers. With `isSmall` it is minified as for production, without React. */
 export async function bundle(
   file: string,
   root: string,
@@ -26,6 +26,8 @@ export async function bundle(
       lib: { entry: file, formats: [isSmall ? 'iife' : 'es'], name: 'page', fileName: 'page' },
       ...(isSmall && { rolldownOptions: { external: /^react(\/|$)/ } }),
     },
+    // Otherwise NODE_ENV of the tests adds file names and line numbers to each element.
+    ...(isSmall && { oxc: { jsx: { runtime: 'automatic', development: false } } }),
   })
   const [output] = [built].flat() as { output: { code?: string }[] }[]
   return output!.output[0]!.code!

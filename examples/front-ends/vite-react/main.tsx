@@ -18,7 +18,7 @@ function Chat() {
       await session.send(text)
       setRefusal(undefined)
     } catch (error) {
-      setText(text)
+      setText((now) => now || text)
       setRefusal(error as Error)
     }
   }

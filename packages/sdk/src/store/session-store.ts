@@ -24,7 +24,8 @@ export type SessionActions = ReturnType<typeof actionsOf>
 /**
  * Creates a store of a session for a user interface of any framework. `subscribe` and `getSnapshot`
  * have the form of `useSyncExternalStore`.
- * Contract: one stream for all subscribers and all messages, from the first subscriber to the last.
+ * Contract: one stream for all subscribers and all messages, from the first subscriber to the last,
+ * or until the tools that run then have ended.
  * It sends nothing before the first subscriber or action. Snapshots change only when the session
  * does, at most once per frame, and unchanged items stay the same objects.
  *
@@ -60,18 +61,16 @@ export function createSessionStore({ outlast, tools, ...target }: SessionStoreOp
     }
   })
   const actions = actionsOf(core, follower)
-  let closing: ReturnType<typeof setTimeout> | undefined
 
   return {
     target,
     subscribe(listener: () => void): () => void {
       const remove = addTo(core.listeners, listener)
-      clearTimeout(closing)
       follower.start()
       return () => {
         remove()
         // A view that is replaced at once, as in strict mode, keeps the connection.
-        if (core.listeners.size === 0) closing = setTimeout(follower.stop)
+        setTimeout(follower.stopUnused)
       }
     },
     isInUse: () => core.listeners.size > 0,
@@ -87,7 +86,7 @@ export function createSessionStore({ outlast, tools, ...target }: SessionStoreOp
     /** Adds tools that run in this program, until the returned function is called. */
     addTools(source: () => readonly ClientTool[]): () => void {
       const remove = addTo(core.toolSources, source)
-      follower.takeWaiting()
+      follower.start()
       core.changed()
       return () => {
         remove()

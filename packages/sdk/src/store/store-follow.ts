@@ -62,7 +62,7 @@ export type Follower = ReturnType<typeof createFollower>
 
 /** Creates what follows the session of a store, with one stream at a time. */
 export function createFollower(core: StoreCore, onEvent: (event: Event) => void) {
-  const runner = createToolRunner(core)
+  const runner = createToolRunner(core, stopUnused)
   let leaving: AbortController | undefined
 
   /**
@@ -88,17 +88,14 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
 
   /**
    * Follows the session until the signal is aborted: loads its last events, then streams new ones
-   * and runs client tools, which continue after the end.
+   * and runs client tools.
    */
   async function follow(signal: AbortSignal): Promise<void> {
     const wasOpen = core.sessionId !== undefined
     try {
       await core.openSession()
       signal.throwIfAborted()
-      if (!core.isLoaded) {
-        runner.restart()
-        await load(core, signal)
-      }
+      if (!core.isLoaded) await load(core, signal)
       runner.takeWaiting()
       for await (const event of streamOf(core, signal, runner.restart)) {
         if (!core.log.add(event)) continue
@@ -107,6 +104,7 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
         runner.take(event)
         core.changed()
         onEvent(event)
+        stopUnused()
       }
     } catch (error) {
       if (signal.aborted) return
@@ -115,13 +113,17 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
       if (leave(error) && isAgain) return start()
       core.error = errorFrom(error)
       core.publish()
-      leaving = undefined
+      stop()
     }
   }
 
-  /** Follows the session, if the store has a subscriber and a session, or a key of one. */
+  /**
+   * Follows the session, if the store has a subscriber and a session, or a key of one. Runs calls
+   * that began to wait before their tool or a subscriber was there.
+   */
   function start(): void {
     const hasSession = (core.sessionId ?? core.target.key) !== undefined
+    if (leaving) runner.takeWaiting()
     if (leaving || core.listeners.size === 0 || !hasSession) return
     leaving = new AbortController()
     core.error = undefined
@@ -129,20 +131,18 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
     void follow(leaving.signal)
   }
 
+  /** Stops without a subscriber. A running tool keeps the stream, whose events may end its call. */
+  function stopUnused(): void {
+    if (core.listeners.size === 0 && !runner.isBusy()) stop()
+  }
+
   function stop(): void {
     leaving?.abort()
     leaving = undefined
+    runner.restart()
   }
 
-  return {
-    start,
-    stop,
-    leave,
-    /** Runs calls that began to wait before their tool was there. */
-    takeWaiting(): void {
-      if (leaving) runner.takeWaiting()
-    },
-  }
+  return { start, stop, stopUnused, leave }
 }
 
 async function load(core: StoreCore, signal: AbortSignal): Promise<void> {
@@ -193,13 +193,15 @@ function idsOf({ type, data }: Event): string[] {
   return typeof client_message_id === 'string' ? [id, client_message_id] : [id]
 }
 
-/** Runs the client tools of each turn, each call once, also if the stream ends meanwhile. */
-function createToolRunner(core: StoreCore) {
+/** Runs the client tools of each turn. None starts without a subscriber. */
+function createToolRunner(core: StoreCore, onFailed: () => void) {
   const onError = (error: unknown) => {
     core.error = errorFrom(error)
     core.changed()
+    // The failed call runs until then.
+    queueMicrotask(onFailed)
   }
-  const { toolNamed } = core
+  const toolNamed = (name: string) => (core.listeners.size ? core.toolNamed(name) : undefined)
   let calls: ReturnType<StoreCore['outlast']['runTools']> | undefined
   const current = () => {
     calls ??= core.outlast.runTools(core.sessionId!, { toolNamed, onError })
@@ -211,11 +213,11 @@ function createToolRunner(core: StoreCore) {
   }
   return {
     restart,
+    isBusy: () => calls?.running.size,
     take(event: Event) {
       if (event.type === 'session.activated') restart()
       if (event.sequence !== undefined) current().take(event)
     },
-    /** Runs calls that began to wait before their tool was there. */
     takeWaiting() {
       const waiting = new Set(core.log.state().transcript.waitingFor.map(({ id }) => id))
       for (const event of core.log.events()) {

@@ -110,6 +110,7 @@ export function createCalls(
   }: CallHandlers & Partial<ToolLookup> & { onError: (error: unknown) => void },
 ) {
   const session = { http, sessionId }
+  const worksOf = (event: Event) => worksIn(session, event, { toolNamed, onApproval, onQuestions })
   const claimed = claimsOf(http)
   /** Results of the works that were started here, by the key of their call. */
   const begun = new Map<string, Promise<boolean>>()
@@ -132,12 +133,13 @@ export function createCalls(
     for (const event of data) settle(event)
   })
 
-  async function handle(key: string, sequence: number, work: Work): Promise<boolean> {
+  /** Contract: a call whose tool is gone after the check, or whose check failed, can be taken again. */
+  async function handle(key: string, event: Event): Promise<boolean> {
     const claim = `${sessionId} ${key}`
     if (claimed.has(claim)) return true
     const { controller, unlink } = linked(signal, over.signal)
     claimed.set(claim, controller)
-    running.set(key, controller)
+    let work: Work | undefined
     // A tool that ignores its signal must not keep others from the call.
     const release = () => {
       running.delete(key)
@@ -145,12 +147,16 @@ export function createCalls(
     }
     whenAborted(controller.signal, release)
     try {
-      await look(sequence)
-      return settled.has(key) || controller.signal.aborted || (await work(controller.signal))
+      await look(event.sequence ?? 0)
+      if (settled.has(key) || controller.signal.aborted) return true
+      work = worksOf(event).find(([, other]) => other === key)?.[2]
+      if (work) running.set(key, controller)
+      return !!(await work?.(controller.signal))
     } catch (error) {
       if (!controller.signal.aborted && !isAnsweredElsewhere(error)) onError(error)
       return true
     } finally {
+      if (!work) begun.delete(key)
       unlink()
       release()
     }
@@ -178,24 +184,24 @@ export function createCalls(
 
   let turnId: string | undefined
 
-  const handlers = { toolNamed, onApproval, onQuestions }
   return {
     /** Returns the calls of an event that was taken, by id. False: left to another client. */
     handled(event: Event): Map<string, Promise<boolean>> {
-      const works = worksIn(session, event, handlers)
-      return new Map(works.map(([id, key]) => [id, begun.get(key) ?? Promise.resolve(true)]))
+      const settledWork = Promise.resolve(true)
+      return new Map(worksOf(event).map(([id, key]) => [id, begun.get(key) ?? settledWork]))
     },
     /** Starts the calls that an event requests, and stops those that it ends. */
     take(event: Event) {
       turnId = event.context.turn_id ?? turnId
-      for (const [, key, work] of worksIn(session, event, handlers)) {
+      for (const [, key] of worksOf(event)) {
         if (begun.has(key) || settled.has(key) || over.signal.aborted) continue
-        begun.set(key, handle(key, event.sequence ?? 0, work))
+        begun.set(key, handle(key, event))
       }
       if (roles[event.type] === 'outcome') settle(event)
     },
     /** Stops running calls, because the turn is over. */
     end: () => over.abort(),
+    running,
   }
 }
 
