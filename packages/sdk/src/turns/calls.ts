@@ -133,7 +133,7 @@ export function createCalls(
     for (const event of data) settle(event)
   })
 
-  /** Contract: a call whose tool is gone after the check, or whose check failed, can be taken again. */
+  /** Contract: a call whose tool is gone, or whose check failed, can be taken again. */
   async function handle(key: string, event: Event): Promise<boolean> {
     const claim = `${sessionId} ${key}`
     if (claimed.has(claim)) return true
