@@ -78,22 +78,24 @@ test('cuts texts of 1 MiB and expands them on request', async (t) => {
 })
 
 const turns = 5
-const callsEach = 1_000
+const repliesEach = 4
+const callsEach = 250
 
 test('opens a session of 5,000 tool calls at its end and can scroll to every call', async (t) => {
   const { id: agent_id } = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
   const { id } = await createSession(server, { agent_id })
   for (let turn = 0; turn < turns; turn++) {
-    const tool_calls = Array.from({ length: callsEach }, (_, n) => ({
-      name: 'add',
-      arguments: { a: turn * callsEach + n, b: 7 },
-    }))
-    await converse(t, server, id, scripted({ tool_calls }, { text: `Turn ${turn} is over.` }))
+    const replies = Array.from({ length: repliesEach }, (_, reply) => {
+      const first = (turn * repliesEach + reply) * callsEach
+      const add = (_: unknown, n: number) => ({ name: 'add', arguments: { a: first + n, b: 7 } })
+      return { tool_calls: Array.from({ length: callsEach }, add) }
+    })
+    await converse(t, server, id, scripted(...replies, { text: `Turn ${turn} is over.` }))
   }
   const opened = { url: server.url, id, query: '?panel=timeline' }
   const { page, complaints, log } = await openSession(t, browser, opened)
   await log.getByText('Turn 4 is over.', { exact: true }).waitFor()
-  await page.getByText('2 model calls · 1000 tool calls').waitFor()
+  await page.getByText('5 model calls · 1000 tool calls').waitFor()
   await page.setViewportSize({ width: 1280, height: 500 })
   for (const nth of [0, 1]) {
     await page.locator('.step').nth(nth).click()
