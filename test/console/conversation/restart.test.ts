@@ -48,7 +48,7 @@ test('a session and the page of a link follow a turn through a server restart wi
   await openPanel(page, 'Timeline')
   await page.getByText('1 model call · 1 takeover').waitFor()
   await page.getByRole('button', { name: /, taken over$/ }).click()
-  await page.getByRole('status').getByText('The node was lost. Another node took over').waitFor()
+  await page.locator('.inspector').getByText('The node was lost. Another node took over').waitFor()
   assert.deepEqual(
     complaints.filter((text) => !text.includes('net::ERR_')),
     [],
