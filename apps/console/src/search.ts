@@ -13,8 +13,8 @@ const day = (value: unknown) => {
 const flag = (value: unknown) => value === true || undefined
 /** The router reads `0.50` and `1e3` as texts. */
 const amount = (value: unknown) => {
-  const number = typeof value === 'string' ? Number(value) : value
-  return typeof number === 'number' && number > 0 && Number.isFinite(number) ? number : undefined
+  const number = typeof value === 'string' && value !== '' ? Number(value) : value
+  return typeof number === 'number' && number >= 0 && Number.isFinite(number) ? number : undefined
 }
 const oneOf =
   <const T>(choices: readonly T[]) =>

@@ -27,13 +27,7 @@ export function ImportAgent({ close }: { close: () => void }) {
     setText(await file.text())
   }
   return (
-    <Dialog
-      title="Import agent"
-      close={close}
-      size="lg"
-      closeOnClickOutside={text === ''}
-      closeOnEscape={text === ''}
-    >
+    <Dialog title="Import agent" close={close} size="lg" isDirty={text !== ''}>
       <Textarea
         label="File"
         description="Markdown with front matter, YAML, JSON or a plain prompt. Drop a file here or paste its text. A file with the ID of an existing agent replaces that agent."

@@ -13,6 +13,7 @@ import { ListRow } from '../shell/list/list.tsx'
 import { Failure } from '../shell/screen/screen.tsx'
 import { State } from '../shell/screen/state.tsx'
 import { Ago } from '../shell/text/ago.tsx'
+import { escaped } from '../shell/text/escapes.ts'
 import { AlertForm } from './alert-form.tsx'
 import { ruleText, valueText } from './draft.ts'
 
@@ -33,7 +34,7 @@ export function AlertEntry({ alert }: { alert: Alert }) {
         isOff={!enabled}
         below={opened === 'firings' && <Firings alert={alert} />}
       >
-        <span className="list-name">{name}</span>
+        <span className="list-name">{escaped(name)}</span>
         <AlertState alert={alert} />
         <Rule alert={alert} />
         <Value alert={alert} />

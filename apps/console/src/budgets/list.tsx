@@ -14,6 +14,7 @@ import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import type { Sortable } from '../shell/list/sort.ts'
 import { Empty } from '../shell/screen/screen.tsx'
 import { State } from '../shell/screen/state.tsx'
+import { escaped } from '../shell/text/escapes.ts'
 import { NewBudget, TopUp } from './forms.tsx'
 import { Ledger } from './ledger.tsx'
 import { amountText, periodText, statusKinds, subjectWords } from './words.ts'
@@ -110,7 +111,7 @@ function BudgetRow({ budget, mayAdminister }: { budget: Budget; mayAdminister: b
         </>
       }
     >
-      <span className="list-name">{label}</span>
+      <span className="list-name">{escaped(label)}</span>
       <State kind={statusKinds[status]}>{status}</State>
       <Left budget={budget} label={label} />
       <span className="list-dim">{periodText(period)}</span>

@@ -24,12 +24,7 @@ type FormModalProps = Omit<ModalProps, 'opened' | 'onClose' | 'title'> & {
 /** A form in a dialog. A click outside and Escape close it only while the draft is unchanged. */
 export function FormModal({ form, verb, close, children, button, ...modal }: FormModalProps) {
   return (
-    <Dialog
-      close={close}
-      closeOnClickOutside={!form.isDirty}
-      closeOnEscape={!form.isDirty}
-      {...modal}
-    >
+    <Dialog close={close} isDirty={form.isDirty} {...modal}>
       <form onSubmit={form.onSubmit}>
         <Stack gap="sm">
           {children}

@@ -10,7 +10,9 @@ type NumberFieldProps = Omit<NumberInputProps, 'value' | 'onChange'> & {
 
 function numberOf(text: unknown): OptionalNumber {
   const number = Number(text)
-  return text === '' || Number.isNaN(number) ? '' : number
+  // A number above would be another one than the typed text.
+  const isExact = Math.abs(number) <= Number.MAX_SAFE_INTEGER
+  return text === '' || !isExact ? '' : number
 }
 
 /** A field for a number. Keeps a typed text such as `1.` or `2.0` while its value is the same. */

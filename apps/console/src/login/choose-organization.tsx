@@ -3,6 +3,7 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { organizationsQuery } from '../queries/organizations.ts'
 import { Refusal } from '../shell/controls/confirm.tsx'
 import { Failure } from '../shell/screen/screen.tsx'
+import { escaped } from '../shell/text/escapes.ts'
 import { switchTo } from './login.ts'
 import { requestSignOut } from './sign-out.ts'
 
@@ -41,7 +42,7 @@ export function ChooseOrganization() {
             loading={go.isPending && go.variables === id}
             onClick={() => go.mutate(id)}
           >
-            {name}
+            {escaped(name)}
           </Button>
         ))}
         {go.isError && <Refusal error={go.error} />}

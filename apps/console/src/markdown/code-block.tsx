@@ -17,7 +17,7 @@ export function CodeBlock({ text, language }: { text: string; language?: string 
   return (
     <div className="code-block">
       <div className="code-head">
-        <span>{name}</span>
+        <span>{escaped(name)}</span>
         <ActionIcon
           variant="subtle"
           color="gray"

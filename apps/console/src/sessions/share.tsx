@@ -12,6 +12,7 @@ import { useCopy } from '../shell/controls/copy.ts'
 import { Dialog } from '../shell/controls/dialog.tsx'
 import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import { Ago } from '../shell/text/ago.tsx'
+import { escaped } from '../shell/text/escapes.ts'
 
 const day = 86_400
 const lives = [
@@ -84,12 +85,12 @@ function NewLink({ sessionId }: { sessionId: string }) {
 function Made({ share }: { share: Share }) {
   const link = location.origin + share.path
   const field = useRef<HTMLInputElement>(null)
-  const { copy, isBlocked, words } = useCopy('Copy')
+  const { copy, error, words } = useCopy('Copy')
   useEffect(() => {
-    if (!isBlocked) return
+    if (!error) return
     field.current!.focus()
     field.current!.select()
-  }, [isBlocked])
+  }, [error])
   return (
     <div role="status">
       <Text size="sm" mb={4}>
@@ -128,7 +129,7 @@ const columns: ListColumn[] = [
 function ShareRow({ share: { id, session_id, name, include, expires_at } }: { share: ShareInfo }) {
   return (
     <ListRow label={name}>
-      <span className="list-name">{name}</span>
+      <span className="list-name">{escaped(name)}</span>
       <span className="list-dim">
         Expires <Ago at={expires_at} />
         {include.includes('details') && ', shows details of tools'}

@@ -11,6 +11,7 @@ import { AskButton } from '../shell/controls/act-button.tsx'
 import { Once } from '../shell/controls/once.tsx'
 import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import { Ago } from '../shell/text/ago.tsx'
+import { escaped } from '../shell/text/escapes.ts'
 import { useRoles } from './roles.ts'
 
 /** Pending invitations. */
@@ -40,7 +41,7 @@ function InvitationRow({ orgId, invitation }: { orgId: string; invitation: Invit
   const { id, email, role, expires_at } = invitation
   return (
     <ListRow label={email}>
-      <span className="list-name">{email}</span>
+      <span className="list-name">{escaped(email)}</span>
       <span className="list-dim">{role}</span>
       <span className="list-dim">
         <Ago at={expires_at} />

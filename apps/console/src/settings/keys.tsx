@@ -15,6 +15,7 @@ import type { Sortable } from '../shell/list/sort.ts'
 import { Empty } from '../shell/screen/screen.tsx'
 import { State } from '../shell/screen/state.tsx'
 import { Ago } from '../shell/text/ago.tsx'
+import { escaped } from '../shell/text/escapes.ts'
 
 /** API keys for programs. */
 export function ApiKeys() {
@@ -85,7 +86,7 @@ function Key({ apiKey }: { apiKey: ApiKey }) {
   const isOver = expires_at !== null && Date.parse(expires_at) < Date.now()
   return (
     <ListRow label={name} isOff={isOver}>
-      <span className="list-name">{name}</span>
+      <span className="list-name">{escaped(name)}</span>
       <code className="list-dim">{key_prefix}</code>
       <span>{scopes.map((scope) => scopeWords[scope]).join(', ')}</span>
       <span className="list-dim">

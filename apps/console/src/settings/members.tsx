@@ -91,7 +91,7 @@ function MemberRow({ orgId, member, isMe }: RowProps) {
         <span className="list-name">{escaped(name)}</span>
         {isMe && <span className="list-dim">you</span>}
       </div>
-      <span className="list-dim">{email}</span>
+      <span className="list-dim">{escaped(email)}</span>
       <span className="list-dim">
         <Ago at={created_at} />
       </span>

@@ -14,6 +14,7 @@ import { List, type ListColumn, ListRow } from '../shell/list/list.tsx'
 import type { Sortable } from '../shell/list/sort.ts'
 import { State } from '../shell/screen/state.tsx'
 import { Ago } from '../shell/text/ago.tsx'
+import { escaped } from '../shell/text/escapes.ts'
 import { DeleteOrganization } from './delete-organization.tsx'
 
 /** Organizations of the user. */
@@ -72,7 +73,7 @@ function OrganizationRow({ organization }: { organization: Organization }) {
   return (
     <>
       <ListRow label={name} below={go.isError && <Refusal error={go.error} />}>
-        <span className="list-name">{name}</span>
+        <span className="list-name">{escaped(name)}</span>
         {isHere && <State kind="good">current</State>}
         <span className="list-dim">{role}</span>
         <span className="list-dim">

@@ -121,7 +121,7 @@ export function createHttp(client: ClientOptions) {
       options.signal?.throwIfAborted()
       try {
         return await limited(limitOf(client, options), options.signal, async (signal, again) => {
-          const send = async (refused?: string): Promise<T> => {
+          const send = async (refused?: string, refusal?: unknown): Promise<T> => {
             // Kept after a timeout: the function may wait for a person.
             pendingKey ??= keyOf(client, refused).catch((error) => {
               pendingKey = undefined
@@ -131,6 +131,10 @@ export function createHttp(client: ClientOptions) {
               })
             })
             const apiKey = await pendingKey
+            if (refused && apiKey === refused) {
+              pendingKey = undefined
+              throw refusal
+            }
             const headers = headersOf({ ...client, apiKey }, sent, options, key)
             signal.throwIfAborted()
             pendingKey = undefined
@@ -139,7 +143,7 @@ export function createHttp(client: ClientOptions) {
             return exchange(url, init, { fetching, read, again }).catch((error) => {
               const isFinal = refused || !apiKey || typeof client.apiKey !== 'function'
               if (isFinal || !isOutlastError(error, 'invalid_token')) throw error
-              return send(apiKey)
+              return send(apiKey, error)
             })
           }
           return send()

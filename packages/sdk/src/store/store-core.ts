@@ -176,7 +176,7 @@ export async function persist<T>(
   }
 }
 
-/** Reports the outcome of a request. An error is that of one which is repeated. */
+/** Reports the outcome of a request. `error`: the failure of a request that is retried. */
 export function setConnection(core: StoreCore, error?: OutlastError) {
   const { status = 0, code } = error ?? {}
   const isLost = error && (status === 0 || status >= 500 || code === 'not_outlast')

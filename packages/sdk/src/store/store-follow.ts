@@ -5,6 +5,8 @@ import { persist, type StoreCore, setConnection } from './store-core.ts'
 import { createSessionLog, unusedTypes } from './store-log.ts'
 
 const pageSizeDefault = 500
+/** Pause before another session is opened instead of one that was opened just now. */
+const reopenMs = 1_000
 
 /** Types of events that are large and that no view needs. */
 const unstreamed: EventType[] = ['llm.generation']
@@ -108,12 +110,15 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
       }
     } catch (error) {
       if (signal.aborted) return
-      // If it was opened just now and could not be loaded, opening another one could be endless.
+      // If it was opened just now, opening another one at once could be endless.
       const isAgain = wasOpen || core.isLoaded
-      if (leave(error) && isAgain) return start()
+      if (leave(error) && isAgain) {
+        setTimeout(start, wasOpen ? 0 : reopenMs)
+        return
+      }
+      stop()
       core.error = errorFrom(error)
       core.publish()
-      stop()
     }
   }
 
@@ -123,8 +128,11 @@ export function createFollower(core: StoreCore, onEvent: (event: Event) => void)
    */
   function start(): void {
     const hasSession = (core.sessionId ?? core.target.key) !== undefined
-    if (leaving) runner.takeWaiting()
-    if (leaving || core.listeners.size === 0 || !hasSession) return
+    if (leaving) {
+      runner.takeWaiting()
+      return
+    }
+    if (core.listeners.size === 0 || !hasSession) return
     leaving = new AbortController()
     core.error = undefined
     core.refusal = undefined
@@ -213,13 +221,14 @@ function createToolRunner(core: StoreCore, onFailed: () => void) {
   }
   return {
     restart,
-    isBusy: () => calls?.running.size,
+    isBusy: () => calls?.isBusy() ?? false,
     take(event: Event) {
       if (event.type === 'session.activated') restart()
       if (event.sequence !== undefined) current().take(event)
     },
     takeWaiting() {
       const waiting = new Set(core.log.state().transcript.waitingFor.map(({ id }) => id))
+      if (waiting.size === 0) return
       for (const event of core.log.events()) {
         if (event.type !== 'tool.call_requested') continue
         if (event.data.tool_calls.some(({ id }) => waiting.has(id))) current().take(event)

@@ -201,7 +201,8 @@ export function createCalls(
     },
     /** Stops running calls, because the turn is over. */
     end: () => over.abort(),
-    running,
+    /** Tests whether a call runs. */
+    isBusy: () => running.size > 0,
   }
 }
 

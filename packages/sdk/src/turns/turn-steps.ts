@@ -80,11 +80,12 @@ type Building = TurnSteps & { open: Map<string, TurnStep>; model: string | undef
 export function turnStepsOf(events: readonly StepEvent[]): TurnSteps[] {
   const turns = new Map<string, Building>()
   const inputs = new Map<string, StepEvent<'input.message'>>()
+  const taken = new Set<TurnSteps['input']>()
   for (const event of events) {
     if (event.type === 'input.message') inputs.set(event.data.message.id, event)
     const { turn_id: id, input_message_id: inputId } = event.context
     if (id === undefined) continue
-    const turn = turns.get(id) ?? newTurn(turns, event, inputs.get(inputId ?? ''))
+    const turn = turns.get(id) ?? newTurn(taken, event, inputs.get(inputId ?? ''))
     turns.set(id, turn)
     turn.last = event
     const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
@@ -93,17 +94,17 @@ export function turnStepsOf(events: readonly StepEvent[]): TurnSteps[] {
   return [...turns.values()]
 }
 
-/** A retry answers a message that another turn has taken from the queue. */
+/** `taken`: the messages that turns have taken from the queue. A retry answers one of them again. */
 function newTurn(
-  turns: ReadonlyMap<string, Building>,
+  taken: Set<TurnSteps['input']>,
   first: StepEvent,
   input: TurnSteps['input'],
 ): Building {
   const turnId = first.context.turn_id!
   const about = { turnId, input, first, last: first, ended: undefined, modelCalls: 0, steps: [] }
   const turn: Building = { ...about, open: new Map(), model: undefined }
-  const isRetry = [...turns.values()].some((earlier) => earlier.input === input)
-  if (input && !isRetry) begin(turn, 'queue', input, { kind: 'queue' })
+  if (input && !taken.has(input)) begin(turn, 'queue', input, { kind: 'queue' })
+  taken.add(input)
   return turn
 }
 

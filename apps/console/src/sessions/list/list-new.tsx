@@ -29,12 +29,7 @@ export function NewSession({ agentId, close }: NewProps) {
     if (agent && !begin.isPending) begin.mutate({ agentId: agent, text })
   }
   return (
-    <Dialog
-      title="New session"
-      close={close}
-      closeOnClickOutside={text === ''}
-      closeOnEscape={text === ''}
-    >
+    <Dialog title="New session" close={close} isDirty={text !== ''}>
       <form onSubmit={submit}>
         <Stack gap="sm">
           <Select

@@ -3,6 +3,7 @@ import { Link, useSearch } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { readSessionsSearch, type SessionsSearch } from '../../search.ts'
 import { Icon } from '../../shell/controls/icon.tsx'
+import { escaped } from '../../shell/text/escapes.ts'
 import { removeView, saveView, useViews, viewNameMax } from './views.ts'
 
 /** The state of the list without dialogs, empty values and other parameters, in one order. */
@@ -36,7 +37,7 @@ export function SavedViews() {
             search={view.search}
             aria-current={isSameView(view.search, search) ? 'page' : undefined}
           >
-            {view.name}
+            {escaped(view.name)}
           </Link>
           {at > 0 && (
             <ActionIcon

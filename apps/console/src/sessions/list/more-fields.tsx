@@ -21,7 +21,7 @@ const ratings = [
 export function MoreFields({ search, set }: { search: SessionsSearch; set: SetFilters }) {
   const { user, model, feedback, cost, since, until } = search
   const publishCost = useDebouncedCallback(
-    (value: number | '') => set({ cost: value || undefined }),
+    (value: number | '') => set({ cost: value === '' ? undefined : value }),
     250,
   )
   const models = useQuery(modelsQuery).data ?? []

@@ -287,7 +287,7 @@ function Page({ name, view: { url, title, text, leftOut } }: { name: string; vie
     <div className="file-text">
       <div className="json-head">
         <Anchor href={url} target="_blank" rel="noreferrer" size="sm">
-          {title}
+          {escaped(title)}
         </Anchor>
         <CopyAction label="Copy text" icon="copy" text={text} />
       </div>

@@ -5,12 +5,22 @@ import { escaped } from '../text/escapes.ts'
 type DialogProps = Omit<ModalProps, 'opened' | 'onClose'> & {
   title: string
   close: () => void
+  /** True with edits, which Escape and a click outside would lose. */
+  isDirty?: boolean
   children: ReactNode
 }
 
 /** A dialog: title, content, and at its end `DialogButtons`. */
-export const Dialog = ({ title, close, children, ...modal }: DialogProps) => (
-  <Modal title={escaped(title)} opened onClose={close} centered {...modal}>
+export const Dialog = ({ title, close, isDirty = false, children, ...modal }: DialogProps) => (
+  <Modal
+    title={escaped(title)}
+    opened
+    onClose={close}
+    centered
+    closeOnClickOutside={!isDirty}
+    closeOnEscape={!isDirty}
+    {...modal}
+  >
     {children}
   </Modal>
 )

@@ -17,10 +17,10 @@ export function Once({
   close: () => void
 }) {
   const shown = useRef<HTMLElement>(null)
-  const { copy, isBlocked, words } = useCopy('Copy')
+  const { copy, error, words } = useCopy('Copy')
   useEffect(() => {
-    if (isBlocked) getSelection()?.selectAllChildren(shown.current!)
-  }, [isBlocked])
+    if (error) getSelection()?.selectAllChildren(shown.current!)
+  }, [error])
   return (
     <Dialog title={title} close={close} closeOnClickOutside={false}>
       <Text size="sm" mb="sm">
