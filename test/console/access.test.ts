@@ -14,6 +14,7 @@ import { fileAgentsOf, supportFile } from '../../apps/server/test/file-agents.ts
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { openProfile, openTab, signIn, startBrowser } from '../browser/browser.ts'
 import { type Look, looks, type World } from './looks.ts'
+import { nextFrames } from './opening.ts'
 import { movesIn, overflowsIn } from './overflow.ts'
 import { smallTargetsIn, smallTextsIn, tallRowsIn } from './sizes.ts'
 import { fill } from './world.ts'
@@ -56,9 +57,6 @@ async function openExaminedProfile(t: TestContext) {
 const openExamined = async (t: TestContext) => openTab(await openExaminedProfile(t), server.url)
 
 /** Resolves after the page has reacted to another screen. A page expression. */
-const nextFrames =
-  'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))'
-
 /** Returns problems of a part of a page in light and dark mode and at other widths. */
 async function findings(page: Page, part = 'body'): Promise<string[]> {
   const moves = await page.evaluate<string[]>(movesIn)

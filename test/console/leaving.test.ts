@@ -7,7 +7,7 @@ import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
-import { openPanel, openSession } from './opening.ts'
+import { nextFrames, openPanel, openSession } from './opening.ts'
 
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
@@ -18,9 +18,6 @@ beforeAll(async (t) => {
 })
 
 /** Resolves after the page has reacted to a key. A page expression. */
-const nextFrames =
-  'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))'
-
 const question = (page: Page) => page.getByRole('dialog', { name: 'Discard unsaved changes?' })
 
 async function keepEditing(page: Page) {

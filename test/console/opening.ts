@@ -80,3 +80,7 @@ export async function holdMessages(profile: BrowserContext) {
     },
   }
 }
+
+/** Script that resolves when the page has drawn what changed before. */
+export const nextFrames =
+  'new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))'

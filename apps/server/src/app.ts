@@ -14,7 +14,7 @@ import { checkCatalog } from './capabilities/catalog/catalog.ts'
 import { builtins } from './capabilities/index.ts'
 import { createMcp } from './capabilities/mcp/mcp.ts'
 import { isBroad } from './config/private-hosts.ts'
-import type { Config } from './config.ts'
+import { type Config, ConfigError } from './config.ts'
 import { type InProcess, inProcessUrl } from './http/in-process/in-process.ts'
 import type { BodyTimes } from './http/security/slow-bodies.ts'
 import { createHttp } from './http/server.ts'
@@ -201,7 +201,10 @@ async function listen(
   { config, outbound }: Node,
   port = config.PORT,
 ): Promise<string> {
-  await app.listen({ host: config.HOST, port })
+  await app.listen({ host: config.HOST, port }).catch((error: NodeJS.ErrnoException) => {
+    const isUnknown = error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN'
+    throw isUnknown ? new ConfigError(`HOST ${config.HOST} cannot be resolved.`) : error
+  })
   const address = app.server.address() as AddressInfo
   outbound.protect({ host: address.address, port: address.port })
   return listeningUrl(address)

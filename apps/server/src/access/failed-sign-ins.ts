@@ -9,11 +9,12 @@ import { mayTake, type RateLimits } from './limits.ts'
 const hourSeconds = 3_600
 const strangersPerNetwork = 20
 const strangersPerHour = 1_000
+/** As many as sign-ins by password that are tried in an hour. */
+const failuresPerAccount = 40
 
 /**
  * Records a failed sign-in in the organizations of the account. Failures of unknown addresses go to
- * the default organization, once an hour per network and limited in total, so that they cannot fill
- * its audit log.
+ * the default organization. Both are limited, so that they cannot fill the audit log.
  */
 export async function recordFailure(
   { db, limits }: { db: Db; limits: RateLimits },
@@ -28,6 +29,10 @@ export async function recordFailure(
     const all = { subject: 'unknown-logins', capacity: strangersPerHour, seconds: hourSeconds }
     if (!mayTake(limits, [perNetwork, all])) return
     orgIds.push(defaultOrganization)
+  } else {
+    const subject = `failed-logins:${account!.id}`
+    const perAccount = { subject, capacity: failuresPerAccount, seconds: hourSeconds }
+    if (!mayTake(limits, [perAccount])) return
   }
   await recordAudit(db, orgIds, {
     actor_type: 'anonymous',

@@ -99,7 +99,7 @@ export function toolOf(tool: DefinedTool, { name: given }: DefinitionPlace = {})
     run: (input, context) => run(input as never, context),
     ...(policy && { policy }),
     ...(limits && { limits }),
-    ...(converted.parse && { parse: converted.parse }),
+    ...(converted.parse ? { parse: converted.parse } : { isLimited: true }),
     ...(result && { output: { schema: result.schema, parse: resultParser(result) } }),
   }
 }

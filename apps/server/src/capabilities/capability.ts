@@ -106,7 +106,7 @@ function checkResultImages(images: readonly Image[]) {
   const allBytes = sizes.reduce((sum, size) => sum + size, 0)
   if (!isLarge && allBytes <= imageLimits.allBytes && sizes.length <= imageLimits.count) return
   throw new ToolError(
-    `The tool ran, but its images are too large: at most ${imageLimits.count}, of 5 MiB each and 8 MiB together, are possible.`,
+    `The tool ran, but its images exceed the limits: at most ${imageLimits.count}, of 5 MiB each and 8 MiB together.`,
   )
 }
 
@@ -160,6 +160,8 @@ export type Tool<Input = Record<string, unknown>> = {
   input: TObject
   /** Third-party schema: models see it; the remote server validates arguments against it. */
   unchecked?: true
+  /** Schema of a project: its validation has a time limit. */
+  isLimited?: true
   /** Validates arguments in place of `input`, and returns the value that `run` gets. */
   parse?: (value: unknown, signal: AbortSignal) => Promise<Parsed>
   /** Validates and describes the result. */

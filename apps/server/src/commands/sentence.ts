@@ -6,7 +6,7 @@ import { DatabaseUnusableError } from '../store/unusable.ts'
 /** Errors with a complete explanation in their message; a stack would hide it. */
 const explained = [ConfigError, EmbeddedError, DatabaseUnusableError]
 
-type AddressError = NodeJS.ErrnoException & { port?: number; address?: string; hostname?: string }
+type AddressError = NodeJS.ErrnoException & { port?: number; address?: string }
 
 /** The port that another program uses, if the error is about one. */
 export function takenPortOf(error: unknown): number | undefined {
@@ -16,12 +16,11 @@ export function takenPortOf(error: unknown): number | undefined {
 
 /** Explains why a server could not start: one sentence, or the stack of an unexpected error. */
 export function sentenceOf(error: unknown): string {
-  const { code, port, address, hostname, message, stack } = error as AddressError
+  const { code, port, address, message, stack } = error as AddressError
   if (code === 'EADDRINUSE') {
     return `PORT ${port} on ${address} is in use by another program. Set PORT to a free port.`
   }
   if (code === 'EADDRNOTAVAIL') return `HOST ${address} is not an address of this machine.`
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `HOST ${hostname} cannot be resolved.`
   if (error instanceof ProjectError) return `The project cannot be loaded:\n${message}`
   if (code === 'EACCES' || explained.some((kind) => error instanceof kind)) return message
   return stack ?? String(error)

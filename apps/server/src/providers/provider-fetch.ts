@@ -60,17 +60,19 @@ const documentLengthMax = 20_000
 function refusingDocuments(type: string | null) {
   const decoder = new TextDecoder()
   let text = ''
-  const isDocument = () => /^\s*[{[<]/.test(text)
+  let isDocument: boolean | undefined
   return new TransformStream<Uint8Array, Uint8Array>({
     transform(piece, controller) {
-      const isFirst = text.trim() === ''
-      if (isFirst) text = ''
-      if (isFirst || isDocument()) text += decoder.decode(piece, { stream: true })
-      if (!isDocument()) controller.enqueue(piece)
-      else if (text.length >= documentLengthMax) controller.error(documentFailure(text, type))
+      if (isDocument !== false) text = (text + decoder.decode(piece, { stream: true })).trimStart()
+      // The first character that is no space decides.
+      if (text !== '') isDocument ??= /^[{[<]/.test(text)
+      if (!isDocument) {
+        text = ''
+        controller.enqueue(piece)
+      } else if (text.length >= documentLengthMax) controller.error(documentFailure(text, type))
     },
     flush(controller) {
-      if (isDocument()) controller.error(documentFailure(text, type))
+      if (isDocument) controller.error(documentFailure(text, type))
     },
   })
 }

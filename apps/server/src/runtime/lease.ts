@@ -57,10 +57,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
   const about = { id: node.id, version: options.version, catalogHash, role, slots }
   const terms: LeaseTerms = { ...about, ms: leaseMs, draining: false, alone: options.alone }
   let problem: string | undefined
-  /**
-   * Strays that are still there at the next renewal are an error. It checks the queue from `after`.
-   */
-  let seen: Seen = { strays: [], after: '' }
+  let next: NextRenewal = { strays: [], after: '' }
   let ended = false
   let renewing = false
   /** A renewal was requested while one was running, which may have missed the change. */
@@ -86,9 +83,9 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       const state = await renewLease({ db: node.leaseDb, history: node.history }, terms, {
         ...turns,
         judging,
-        ...seen,
+        ...next,
       })
-      seen = applyRenewal(node, options, { ...state, turns, terms })
+      next = applyRenewal(node, options, { ...state, turns, terms })
       succeededAt = performance.now()
       followDatabaseClock(Date.parse(state.now), succeededAt - begun)
       renewedAt = begun
@@ -143,15 +140,19 @@ async function retryFirst(renew: () => Promise<void>, succeeded: () => boolean) 
   }
 }
 
-type Seen = Pick<Renewal, 'strays' | 'after'>
+/**
+ * Values for the next renewal: turns in this node's name that it does not run, which are an error
+ * if they are still there, and the queued turn after which it checks further ones.
+ */
+type NextRenewal = Pick<Renewal, 'strays' | 'after'>
 
 type AppliedRenewal = Awaited<ReturnType<typeof renewLease>> & {
   turns: HeldTurns
   terms: LeaseTerms
 }
 
-/** Applies the result of a renewal. Returns the part that the next one needs. */
-function applyRenewal(node: Node, options: LeaseOptions, renewal: AppliedRenewal): Seen {
+/** Applies the result of a renewal. */
+function applyRenewal(node: Node, options: LeaseOptions, renewal: AppliedRenewal): NextRenewal {
   const { history, lost, after, peers, draining, readded, expired, turns, terms } = renewal
   node.history.observe(history)
   turns.lose(lost)

@@ -100,9 +100,9 @@ function warnUnavailable(turn: Turn): void {
       return type === 'capability.unavailable' ? [data.capability_id] : []
     }),
   )
-  for (const { ref, error, ...more } of turn.agent.left) {
+  for (const { ref, error, thrown } of turn.agent.left) {
     if (error === undefined || told.has(ref)) continue
-    if ('thrown' in more) logOf(turn).error(error, { error: more.thrown })
+    if (thrown !== undefined) logOf(turn).error(error, { error: thrown })
     draft(turn, 'capability.unavailable', contextOf(turn), { capability_id: ref, error })
   }
   for (const ref of missingCapabilities(turn.node.capabilities, turn.taken)) {

@@ -94,7 +94,7 @@ export function turnStepsOf(events: readonly StepEvent[]): TurnSteps[] {
   return [...turns.values()]
 }
 
-/** `taken`: the messages that turns have taken from the queue. A retry answers one of them again. */
+/** `taken`: messages that turns have taken from the queue. A retry answers one of them again. */
 function newTurn(
   taken: Set<TurnSteps['input']>,
   first: StepEvent,

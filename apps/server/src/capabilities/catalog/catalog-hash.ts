@@ -24,7 +24,7 @@ function describePart(capability: Capability) {
   }
 }
 
-const withoutCode = ({ run: _, parse: __, output, ...tool }: Tool) => ({
+const withoutCode = ({ run: _, parse: __, isLimited: ___, output, ...tool }: Tool) => ({
   ...tool,
   output: output?.schema,
 })

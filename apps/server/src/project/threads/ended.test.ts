@@ -206,7 +206,7 @@ test('results that are no JSON fail their call, and all others arrive', async (t
     { type: 'text', text: '{"n":1}' },
     { type: 'image', base64: 'AAAA', media_type: 'image/png' },
   ])
-  assert.match((await session.use('large_image')).error!, /images are too large.*5 MiB/)
+  assert.match((await session.use('large_image')).error!, /images exceed the limits.*5 MiB/)
   assert.equal((await session.use('long_words')).error!.length, 20_000)
   const { beginning, end, ...long } = await session.resultOf('long')
   assert.deepEqual(long, {

@@ -41,7 +41,7 @@ export async function decideCall(
   if (edited && decision === 'deny') {
     throw invalidAt('arguments', 'are allowed only when the decision is "approve"')
   }
-  if (edited) await checkEdited(node, db, ref, { callId: deciding.callId, edited })
+  if (edited) await checkEdited(node, db, ref, [{ callId: deciding.callId, edited }])
   let rules: NewToolRule[] = []
   const answered = await resolveWait(node, db, ref, (turn) => {
     const waiting = findPendingApproval(turn, deciding.callId)
@@ -61,17 +61,25 @@ export async function decideCall(
 
 type Edited = { callId: string; edited: ToolCall['arguments'] }
 
-/** Validates edited arguments. Contract: throws 404, `approval_not_pending`, and 400. */
+/** Validates edited arguments of calls. Contract: throws 404, `approval_not_pending`, and 400. */
 export async function checkEdited(
   node: Node,
   db: Db,
   ref: Omit<TurnRef, 'turnId'>,
-  { callId, edited }: Edited,
+  edits: readonly Edited[],
 ): Promise<void> {
-  const { call } = findPendingApproval(await findOpenTurn(db, ref), callId).open
-  const tool = (await toolsOf(node, db, ref)).get(call.name)
-  const wrong = await whyUnfit(node, tool, { ...call, arguments: edited })
-  if (wrong !== undefined) throw invalidAt('arguments', `do not match the tool's schema: ${wrong}`)
+  if (edits.length === 0) return
+  const turn = await findOpenTurn(db, ref)
+  const calls = edits.map(({ callId, edited }) => {
+    return { ...findPendingApproval(turn, callId).open.call, arguments: edited }
+  })
+  const tools = await toolsOf(node, db, ref)
+  const slow = new Set<Tool>()
+  for (const call of calls) {
+    const wrong = await whyUnfit(node, tools.get(call.name), { call, slow })
+    if (wrong === undefined) continue
+    throw invalidAt('arguments', `do not match the tool's schema: ${wrong}`)
+  }
 }
 
 /** Time for the schema library of a tool, in ms: the request holds a transaction. */
@@ -81,12 +89,12 @@ const parseTimeoutMs = 5_000
 async function whyUnfit(
   { log }: Node,
   tool: Tool | undefined,
-  call: ToolCall,
+  { call, slow }: { call: ToolCall; slow: Set<Tool> },
 ): Promise<string | undefined> {
   if (!tool) return `Tool definition not found: ${call.name}`
   try {
     const checked = await withTimeLimit({ timeoutMs: parseTimeoutMs }, (signal) =>
-      checkArguments(tool, call, { signal }),
+      checkArguments(tool, call, { signal, slow }),
     )
     if ('error' in checked) return checked.error
   } catch (error) {

@@ -85,9 +85,10 @@ async function decideOpen(
   { approvals, by }: Deciding,
 ): Promise<Published> {
   if (approvals.length === 0) return { publish() {} }
-  for (const { tool_call_id: callId, arguments: edited } of approvals) {
-    if (edited) await checkEdited(node, db, where, { callId, edited })
-  }
+  const edits = approvals.flatMap(({ tool_call_id: callId, arguments: edited }) =>
+    edited ? [{ callId, edited }] : [],
+  )
+  await checkEdited(node, db, where, edits)
   let rules: NewToolRule[] = []
   const answered = await resolveWait(node, db, where, (turn) => {
     const open = approvals.map((one) => ({

@@ -28,7 +28,8 @@ export function checkArguments(
   if (tool.parse) return parseArguments(tool, given, signal)
   if (slow?.has(tool)) return { error: tooSlow(tool) }
   try {
-    const problems = withSyncLimit(() => problemsOf(tool.input, given))
+    const check = () => problemsOf(tool.input, given)
+    const problems = tool.isLimited ? withSyncLimit(check) : check()
     if (problems.length > 0) return { error: invalid(tool, problems) }
   } catch (error) {
     if (!isTooSlow(error)) throw error

@@ -7,6 +7,10 @@ import { refusedMs } from './turns.ts'
 /** Queued turns whose jobs one renewal checks. */
 const queuedMax = 500
 
+/**
+ * A subquery finds the job of a turn, not `not exists`: so PostgreSQL looks each one up by its key,
+ * where a join could read all jobs.
+ */
 const renewText = (history: string) => `
 with me as (
   insert into nodes (id, version, role, slots, expires_at, draining, catalog_hash)
